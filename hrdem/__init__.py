@@ -1,0 +1,73 @@
+"""Canadian elevation for your area, as one local GeoTIFF.
+
+    >>> import hrdem
+    >>> result = hrdem.extract(
+    ...     bbox=(-75.72, 45.40, -75.66, 45.44), product="dtm", output="ottawa.tif"
+    ... )  # doctest: +SKIP
+
+Everything is imported on first use, so that ``import hrdem`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hrdem._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from hrdem.api import assets as assets
+    from hrdem.api import extract as extract
+    from hrdem.api import estimate as estimate
+    from hrdem.api import plan as plan
+    from hrdem.api import search as search
+    from hrdem.catalog import Asset as Asset
+    from hrdem.catalog import Item as Item
+    from hrdem.errors import CatalogError as CatalogError
+    from hrdem.errors import HrdemError as HrdemError
+    from hrdem.errors import NetworkError as NetworkError
+    from hrdem.errors import NoDataError as NoDataError
+    from hrdem.errors import OutputError as OutputError
+    from hrdem.errors import OutputExistsError as OutputExistsError
+    from hrdem.errors import RequestError as RequestError
+    from hrdem.errors import ServerError as ServerError
+    from hrdem.errors import SourceChangedError as SourceChangedError
+    from hrdem.errors import SourceError as SourceError
+    from hrdem.errors import TransferError as TransferError
+    from hrdem.forecast import Forecast as Forecast
+    from hrdem.planning import Plan as Plan
+    from hrdem.report import Result as Result
+
+_HOMES = {
+    "hrdem.api": ("assets", "estimate", "extract", "plan", "search"),
+    "hrdem.catalog": ("Asset", "Item"),
+    "hrdem.errors": (
+        "CatalogError",
+        "HrdemError",
+        "NetworkError",
+        "NoDataError",
+        "OutputError",
+        "OutputExistsError",
+        "RequestError",
+        "ServerError",
+        "SourceChangedError",
+        "SourceError",
+        "TransferError",
+    ),
+    "hrdem.forecast": ("Forecast",),
+    "hrdem.planning": ("Plan",),
+    "hrdem.report": ("Result",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (all of them are strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'hrdem' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

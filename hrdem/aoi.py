@@ -1,0 +1,187 @@
+"""The area of interest: from what the user gives to a polygon in EPSG:3979, edges densified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio
+import shapely
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.warp import transform as transform_points
+
+from hrdem.errors import NoDataError, RequestError
+from hrdem.grid import Bounds
+
+NATIVE_CRS = "EPSG:3979"
+# NAD83(CSRS), the datum of the data. WGS 84 as an ensemble is no more exact than the 1 to 2 m
+# between the two, and which shift PROJ applies depends on its version: none is applied here.
+LONLAT = "EPSG:4617"
+_TAKEN_AS_NAD83 = ("EPSG:4326", "OGC:CRS84")
+_SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
+_TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
+
+
+@dataclass(frozen=True, slots=True)
+class Aoi:
+    """An area of interest.
+
+    Attributes:
+        geometry: Polygon in EPSG:3979, metres.
+        text: What the user gave, for messages and provenance.
+    """
+
+    geometry: shapely.Polygon
+    text: str
+
+    @property
+    def bounds(self) -> Bounds:
+        """Left, bottom, right, top in EPSG:3979, metres."""
+        left, bottom, right, top = self.geometry.bounds
+        return left, bottom, right, top
+
+    @classmethod
+    def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326") -> Aoi:
+        """Make an area of interest from a box.
+
+        Args:
+            bbox: West, south, east, north: degrees for a geographic CRS, else its units.
+            crs: Anything PROJ knows, such as ``EPSG:3979``. Longitude and latitude in EPSG:4326
+                are taken as NAD83(CSRS), EPSG:4617, the datum of the data.
+
+        Raises:
+            RequestError: If the box or the CRS makes no sense.
+            NoDataError: If the box reaches where EPSG:3979 has no coordinates.
+        """
+        system = _parse_crs(crs)
+        box = _checked_box(bbox, system, crs)
+        text = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
+        west, south, east, north = box
+        longest = max(east - west, north - south)
+        outline = shapely.segmentize(shapely.box(*box), longest / _SEGMENTS)
+        x, y = project(shapely.get_coordinates(outline), _source_crs(crs), NATIVE_CRS).T
+        return cls(shapely.Polygon(np.column_stack([x, y])), text)
+
+
+def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
+    """Transform points from one CRS to another, x (or longitude) first.
+
+    Args:
+        points: float64 array of shape (n, 2).
+        source: CRS of the points.
+        target: CRS of the result.
+
+    Returns:
+        float64 array of shape (n, 2).
+
+    Raises:
+        NoDataError: If a point has no place in the target.
+    """
+    try:
+        with rasterio.Env():
+            x, y = transform_points(source, target, points[:, 0], points[:, 1])
+    except CPLE_BaseError as exc:
+        raise _unprojectable(source, target) from exc
+    projected = np.column_stack([x, y])
+    if not np.isfinite(projected).all():
+        raise _unprojectable(source, target)
+    return projected
+
+
+def search_area(aoi: Aoi) -> shapely.Polygon | None:
+    """Return the polygon, in longitude and latitude, to ask a catalogue for.
+
+    A catalogue may draw the footprint of a 500 km tile by its corners only. Its edges then run
+    some 7 km beside the tile's in the south of Canada and 65 km in the far north, and an area
+    near a tile's edge would miss the tile. The area is therefore widened by that error.
+
+    Returns:
+        A polygon in degrees; None if it would cross the antimeridian or the pole, where the whole
+        collection has to be asked for.
+    """
+    left, bottom, right, top = aoi.bounds
+    margin = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top)) + 1_000
+    wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
+    outline = shapely.get_coordinates(shapely.segmentize(wide, max(margin, (right - left) / 50)))
+    lonlat = project(outline, NATIVE_CRS, LONLAT)
+    if np.abs(np.diff(lonlat[:, 0])).max() > 180:
+        return None
+    return shapely.Polygon(lonlat)
+
+
+def _footprint_error(x: float, y: float) -> float:
+    """How far a straight 500 km edge through a point lies from its chord in degrees, metres."""
+    half = _TILE_EDGE / 2
+    ends = np.array([[x - half, y], [x + half, y], [x, y - half], [x, y + half]])
+    lonlat = project(ends, NATIVE_CRS, LONLAT)
+    middles = project((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
+    return float(np.hypot(*(middles - [x, y]).T).max())
+
+
+def _unprojectable(source: str, target: str) -> NoDataError:
+    return NoDataError(
+        f"The area cannot be brought from {source} to {target}: it reaches far outside Canada. "
+        "Give a smaller area, in the order west, south, east, north."
+    )
+
+
+def _parse_crs(text: str) -> CRS:
+    try:
+        with rasterio.Env():
+            system = CRS.from_user_input(text)
+    except CRSError as exc:
+        raise RequestError(
+            f"{text!r} is not a coordinate reference system that PROJ knows. Give it as EPSG:n, "
+            "for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
+        ) from exc
+    if not (system.is_geographic or system.is_projected):
+        raise RequestError(f"{text!r} is neither a geographic nor a projected system; give one.")
+    return system
+
+
+def _source_crs(text: str) -> str:
+    return LONLAT if text.upper() in _TAKEN_AS_NAD83 else text
+
+
+def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:
+    shown = ",".join(str(number) for number in bbox)
+    if len(bbox) != 4:
+        raise RequestError(
+            f"A box needs four numbers, west,south,east,north; {shown!r} has {len(bbox)}."
+        )
+    if not all(map(math.isfinite, bbox)):
+        raise RequestError(f"The box {shown} holds a value that is not a finite number.")
+    west, south, east, north = map(float, bbox)
+    looks_like_degrees = max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 90
+    if system.is_geographic and not looks_like_degrees:
+        if max(map(abs, bbox)) > 360:
+            raise RequestError(
+                f"The box {shown} looks like metres, but {crs} counts in degrees. Say which "
+                "projection it is in, for example --bbox-crs EPSG:3979."
+            )
+        raise RequestError(
+            f"The box {shown} leaves the range of degrees: longitude is within -180 and 180, "
+            "latitude within -90 and 90, in the order west,south,east,north."
+        )
+    if system.is_projected and looks_like_degrees:
+        raise RequestError(
+            f"The box {shown} looks like degrees, but {crs} counts in metres. Say "
+            "--bbox-crs EPSG:4326 if these are longitudes and latitudes."
+        )
+    if west > east or south > north:
+        problem = "west is greater than east" if west > east else "south is greater than north"
+        mended = (min(west, east), min(south, north), max(west, east), max(south, north))
+        fixed = ",".join(f"{number:.12g}" for number in mended)
+        raise RequestError(
+            f"In the box {shown} {problem}. The order is west,south,east,north: "
+            f"did you mean {fixed}?"
+        )
+    if west == east or south == north:
+        raise RequestError(
+            f"The box {shown} has no area. Give two opposite corners that differ in both axes."
+        )
+    return west, south, east, north

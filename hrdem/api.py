@@ -1,0 +1,195 @@
+"""The Python functions that the command line is a thin skin on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hrdem.catalog import Asset, Item, item_with_id, items_touching
+from hrdem.errors import RequestError
+from hrdem.extraction import Progress, run
+from hrdem.forecast import Forecast, make_forecast
+from hrdem.http.client import Http, HttpClient
+from hrdem.planning import Plan, make_plan
+from hrdem.products import AssetKind, asset_key, product_named
+from hrdem.report import Result, stac_path
+from hrdem.request import DEFAULT_COLLECTION, LIVE_STAC_URL, Request, checked_url
+from hrdem.write import Format, check_output
+
+
+def extract(
+    *,
+    bbox: Sequence[float],
+    product: str,
+    output: str | os.PathLike[str],
+    bbox_crs: str = "EPSG:4326",
+    collection: str = DEFAULT_COLLECTION,
+    via: str = "auto",
+    stac_url: str = LIVE_STAC_URL,
+    format: str = "gtiff",  # noqa: A002 (the name of the option)
+    overwrite: bool = False,
+    http: Http | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Result:
+    """Extract an area as one local GeoTIFF, with the source's own pixels.
+
+    Args:
+        bbox: West, south, east, north in ``bbox_crs``. The output is the window of all source
+            pixels that the box touches in EPSG:3979.
+        product: ``"dtm"`` or ``"dsm"``.
+        output: Path of the GeoTIFF. A STAC item is written beside it, as ``.stac.json``.
+        bbox_crs: CRS of the box. EPSG:4326 is taken as NAD83(CSRS), the datum of the data.
+        collection: ``"1m"``, ``"2m"`` or ``"30m"``.
+        via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
+        stac_url: Root of the STAC API.
+        format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
+        overwrite: Whether an existing output may be replaced.
+        http: Client to use; one is made for the call otherwise.
+        on_progress: Called with the pixels written so far and in all.
+
+    Returns:
+        What was written and from what. The raster is in EPSG:3979, metres above CGVD2013.
+
+    Raises:
+        RequestError: If the request makes no sense.
+        NoDataError: If there is no data in the area.
+        NetworkError: If a server cannot be reached, refuses, or gives what it should not.
+        SourceChangedError: If a source was published again meanwhile.
+        OutputError: If the output cannot be written, or exists.
+    """
+    request = Request.of(
+        bbox=bbox,
+        bbox_crs=bbox_crs,
+        product=product,
+        collection=collection,
+        via=via,
+        stac_url=stac_url,
+    )
+    layout = _layout(format)
+    path = Path(output)
+    check_output(path, overwrite)
+    check_output(stac_path(path), overwrite)
+    with _client(http) as client:
+        return run(
+            make_plan(request, client),
+            path,
+            client,
+            layout=layout,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+
+
+def plan(
+    *,
+    bbox: Sequence[float],
+    product: str,
+    bbox_crs: str = "EPSG:4326",
+    collection: str = DEFAULT_COLLECTION,
+    via: str = "auto",
+    stac_url: str = LIVE_STAC_URL,
+    http: Http | None = None,
+) -> Plan:
+    """Tell what `extract` would read and write; arguments and errors are the same."""
+    request = Request.of(
+        bbox=bbox,
+        bbox_crs=bbox_crs,
+        product=product,
+        collection=collection,
+        via=via,
+        stac_url=stac_url,
+    )
+    with _client(http) as client:
+        return make_plan(request, client)
+
+
+def estimate(plan: Plan, *, http: Http | None = None) -> Forecast:
+    """Estimate what running a plan would transfer and how much of the area has data.
+
+    Raises:
+        NetworkError: If a file cannot be read.
+        SourceChangedError: If a file changed since the plan was made.
+    """
+    with _client(http) as client:
+        return make_forecast(plan, client)
+
+
+def search(
+    *,
+    bbox: Sequence[float],
+    bbox_crs: str = "EPSG:4326",
+    collection: str = DEFAULT_COLLECTION,
+    stac_url: str = LIVE_STAC_URL,
+    http: Http | None = None,
+) -> list[Item]:
+    """Find the catalogue's items that share an area with a box, sorted by sub-tile.
+
+    That an item is there does not mean that there are pixels: its outline is that of a whole
+    500 km tile. Arguments are those of `extract`.
+
+    Raises:
+        RequestError: If the request makes no sense.
+        NetworkError: If the catalogue cannot be searched.
+    """
+    request = Request.of(
+        bbox=bbox, bbox_crs=bbox_crs, product="dsm", collection=collection, stac_url=stac_url
+    )
+    with _client(http) as client:
+        return items_touching(request.aoi, request.collection, request.stac_url, client)
+
+
+def assets(
+    item: str,
+    *,
+    product: str | None = None,
+    kind: str | None = None,
+    stac_url: str = LIVE_STAC_URL,
+    http: Http | None = None,
+) -> list[Asset]:
+    """List the files of an item, by key.
+
+    Args:
+        item: Id of the item, for example ``"9_2-mosaic-1m"``.
+        product: Only those of this product.
+        kind: Only ``"cog"`` or only ``"vrt"``.
+        stac_url: Root of the STAC API.
+        http: Client to use; one is made for the call otherwise.
+
+    Raises:
+        RequestError: If the product or the kind is unknown.
+        NoDataError: If there is no such item.
+        NetworkError: If the catalogue cannot be asked.
+    """
+    products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
+    kinds = list(AssetKind) if kind is None else [_asset_kind(kind)]
+    with _client(http) as client:
+        found = item_with_id(item, checked_url(stac_url), client)
+    if product is None and kind is None:
+        return list(found.assets)
+    wanted = {asset_key(each, way) for each in products for way in kinds}
+    return [asset for asset in found.assets if asset.key in wanted]
+
+
+def _asset_kind(kind: str) -> AssetKind:
+    try:
+        return AssetKind(kind)
+    except ValueError:
+        raise RequestError(f"There is no kind {kind!r} of asset; choose cog or vrt.") from None
+
+
+def _layout(name: str) -> Format:
+    try:
+        return Format(name)
+    except ValueError:
+        raise RequestError(f"There is no format {name!r}; choose gtiff or cog.") from None
+
+
+@contextlib.contextmanager
+def _client(http: Http | None) -> Iterator[Http]:
+    if http is not None:
+        yield http
+    else:
+        with HttpClient() as client:
+            yield client

@@ -1,0 +1,218 @@
+"""The STAC catalogue: from an area to items, from an item to the address of a product.
+
+What a catalogue says decides only which files may matter. Georeferencing never comes from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import shapely
+from pystac_client import ItemSearch
+
+from hrdem.aoi import Aoi, search_area
+from hrdem.errors import CatalogError, NoDataError, ServerError
+from hrdem.http.client import Http
+from hrdem.http.stac_io import HttpStacIO
+from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
+
+_PAGE = 100  # items; a mosaic has 66
+_MOST_ITEMS = 10_000
+_POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of an item.
+
+    Attributes:
+        key: Key under which the item lists it.
+        href: Absolute address.
+        media_type: As the catalogue says, or empty; never used to choose.
+        title: In words, or empty.
+    """
+
+    key: str
+    href: str
+    media_type: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sub-tile of a mosaic, or a national raster, as catalogued.
+
+    Attributes:
+        id: Its id, for example ``9_2-mosaic-1m``.
+        collection: Id of its collection.
+        updated: When it was last published, as the catalogue says, or empty.
+        datetime: Date of the newest survey in it, or empty; not the date of a pixel.
+        footprint: Outline in EPSG:3979 where the catalogue gives one, else None.
+        assets: Its files, in the order served.
+    """
+
+    id: str
+    collection: str
+    updated: str
+    datetime: str
+    footprint: shapely.Geometry | None
+    assets: tuple[Asset, ...]
+
+    def asset(self, product: Product, kind: AssetKind) -> Asset | None:
+        """Return the file that holds a product; None if the item has none."""
+        wanted = asset_key(product, kind)
+        return next((asset for asset in self.assets if asset.key == wanted), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "id": self.id,
+            "collection": self.collection,
+            "updated": self.updated,
+            "datetime": self.datetime,
+            "assets": {
+                asset.key: {"href": asset.href, "type": asset.media_type, "title": asset.title}
+                for asset in self.assets
+            },
+        }
+
+
+def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+    """Find every item that may hold a pixel of an area, and some neighbours.
+
+    Args:
+        aoi: The area.
+        collection: Where to look.
+        stac_url: Root of the STAC API, with a slash at its end.
+        http: Client to ask with.
+
+    Returns:
+        Items sorted by sub-tile, each once.
+
+    Raises:
+        CatalogError: If the answers are not those of a STAC API.
+        NetworkError: If no answer can be had.
+    """
+    area = search_area(aoi)
+    polygon = shapely.geometry.mapping(area) if area else None
+    return _search(stac_url, http, collections=[collection.id], intersects=polygon)
+
+
+def items_touching(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+    """Find the items whose catalogued outline shares an area with the area of interest.
+
+    An item without an outline in EPSG:3979 is kept. Arguments and errors are those of
+    `items_near`.
+    """
+    return [
+        item
+        for item in items_near(aoi, collection, stac_url, http)
+        if item.footprint is None or item.footprint.intersection(aoi.geometry).area > 0
+    ]
+
+
+def item_with_id(item_id: str, stac_url: str, http: Http) -> Item:
+    """Fetch one item of the known collections by its id.
+
+    Raises:
+        NoDataError: If there is none of that id.
+        NetworkError: If no proper answer can be had.
+    """
+    ids = [collection.id for collection in COLLECTIONS.values()]
+    found = _search(stac_url, http, collections=ids, ids=[item_id])
+    if not found:
+        raise NoDataError(
+            f"There is no item {item_id!r} at {stac_url}. Items are named like 9_2-mosaic-1m; "
+            "hrdem search --bbox … lists those of an area."
+        )
+    return found[0]
+
+
+def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
+    address = f"{stac_url}search"
+    try:
+        found = _pages(address, http, "POST", query)
+    except ServerError as exc:
+        if exc.status not in _POST_UNKNOWN:
+            raise
+        try:
+            found = _pages(address, http, "GET", query)
+        except ServerError as refusal:
+            if refusal.status not in _POST_UNKNOWN:
+                raise
+            raise CatalogError(
+                f"{stac_url} is no STAC API with item search: {refusal} "
+                "Check the address given as --stac-url."
+            ) from refusal
+    return sorted(found.values(), key=lambda item: _natural(item.id))
+
+
+def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict[str, Item]:
+    """Follow the pages of a search, each ``next`` exactly as it is given."""
+    search = ItemSearch(address, method=method, limit=_PAGE, stac_io=HttpStacIO(http), **query)
+    found: dict[str, Item] = {}
+    for page in search.pages_as_dicts():
+        fresh = {item.id: item for item in map(_parsed(address), page["features"])}
+        if fresh.keys() <= found.keys():
+            raise CatalogError(f"{address} leads in a circle: a next page repeats an earlier one.")
+        found |= fresh
+        if len(found) > _MOST_ITEMS:
+            raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
+    return found
+
+
+def _parsed(address: str) -> Any:
+    """Return a function that makes an Item of a GeoJSON feature found at an address."""
+
+    def parse(feature: Mapping[str, Any]) -> Item:
+        try:
+            properties = feature["properties"]
+            return Item(
+                id=_text(feature["id"]),
+                collection=_text(feature["collection"]),
+                updated=_text(properties.get("updated") or ""),
+                datetime=_text(properties.get("datetime") or ""),
+                footprint=_outline(properties),
+                assets=tuple(_assets(feature["assets"], address)),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as exc:
+            name = feature.get("id") if isinstance(feature, Mapping) else None
+            raise CatalogError(
+                f"{address} lists an item {name!r} that is not a STAC item: "
+                f"{type(exc).__name__}: {exc}. Check the address given as --stac-url."
+            ) from exc
+
+    return parse
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
+    """The outline in EPSG:3979, if that is what the projection extension describes."""
+    if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
+        return None
+    geometry = properties.get("proj:geometry")
+    return shapely.geometry.shape(geometry) if geometry else None
+
+
+def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
+    for key, asset in assets.items():
+        yield Asset(
+            key=key,
+            href=urljoin(address, _text(asset["href"])),
+            media_type=_text(asset.get("type") or ""),
+            title=_text(asset.get("title") or ""),
+        )
+
+
+def _natural(name: str) -> tuple[Any, ...]:
+    """Sort 10_2 after 9_2."""
+    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))

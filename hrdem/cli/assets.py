@@ -1,0 +1,68 @@
+"""``hrdem assets``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hrdem.cli import options, service, show
+from hrdem.errors import NoDataError
+
+if TYPE_CHECKING:
+    from hrdem.catalog import Asset
+
+
+@click.command("assets")
+@click.argument("item")
+@options.only_product
+@options.only_kind
+@options.download
+@options.overwrite
+@options.stac_url
+@options.demo
+@options.as_json
+@options.reporting
+def command(
+    item: str,
+    product: str | None,
+    kind: str | None,
+    download: bool,
+    overwrite: bool,
+    stac_url: str | None,
+    demo: bool,
+    as_json: bool,
+) -> None:
+    """List the addresses of an item's files, for QGIS, ArcGIS or GDAL.
+
+    With --download the VRTs are saved into the current folder; their pixels stay remote.
+
+    \b
+      hrdem assets 9_2-mosaic-1m
+      hrdem assets 9_2-mosaic-1m --product dtm --download
+    """
+    if download and kind == "cog":
+        raise click.UsageError("A COG has up to 950 GB: use hrdem extract, or --kind vrt.")
+    import hrdem
+
+    with service.chosen(stac_url, demo) as url:
+        found = hrdem.assets(item, product=product, kind=kind, stac_url=url)
+        saved = _save([a for a in found if a.key.endswith("-vrt")], overwrite) if download else []
+    if not found:
+        raise NoDataError(f"{item} has no such file; hrdem assets {item} lists those it has.")
+    if as_json:
+        listed = {a.key: {"href": a.href, "type": a.media_type, "title": a.title} for a in found}
+        show.document({"item": item, "assets": listed, "saved": [str(path) for path in saved]})
+    elif download:
+        show.table((str(path),) for path in saved)
+    else:
+        show.table((asset.key, asset.href) for asset in found)
+
+
+def _save(assets: list[Asset], overwrite: bool) -> list[Path]:
+    from hrdem.http.client import HttpClient
+    from hrdem.vrt import download
+
+    with HttpClient() as http:
+        return [download(asset, Path(), http, overwrite=overwrite) for asset in assets]

@@ -1,0 +1,59 @@
+"""``hrdem extract``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hrdem.cli import options, service, show
+
+
+@click.command("extract")
+@options.area
+@options.product
+@options.service
+@options.output
+@options.layout
+@options.overwrite
+@options.dry_run
+@options.as_json
+@options.reporting
+def command(
+    output: Path | None,
+    format: str,  # noqa: A002 (the name of the option)
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    stac_url: str | None,
+    demo: bool,
+    **request: Any,
+) -> None:
+    """Extract an area as one local GeoTIFF, with the source's own pixels.
+
+    \b
+      hrdem extract --bbox -75.72,45.40,-75.66,45.44 --product dtm -o ottawa.tif
+    """
+    if output is None and not dry_run:
+        raise click.UsageError("Missing option '-o' / '--output': the GeoTIFF to write.")
+    import hrdem
+
+    with service.chosen(stac_url, demo) as url:
+        if output is None or dry_run:
+            planned = hrdem.plan(**request, stac_url=url)
+            show.planned(planned, hrdem.estimate(planned), as_json)
+            return
+        with show.progress(f"{request['product']} {output.name}") as on_progress:
+            done = hrdem.extract(
+                **request,
+                output=output,
+                format=format,
+                overwrite=overwrite,
+                stac_url=url,
+                on_progress=on_progress,
+            )
+    if as_json:
+        show.document(done.as_dict())
+    else:
+        show.result(done)

@@ -1,0 +1,87 @@
+"""The ``hrdem`` command: finds its subcommands, turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from hrdem._version import __version__
+from hrdem.errors import ExitCode, HrdemError
+
+# Heavy libraries are imported inside the commands, and a command only when it is called.
+_COMMANDS = {
+    "extract": "Extract an area as one local GeoTIFF.",
+    "plan": "Tell what extract would read, without reading it.",
+    "search": "List the catalogue's items under an area.",
+    "assets": "List the addresses of an item's files, for QGIS, ArcGIS or GDAL.",
+    "demo": "Serve a local demonstration over synthetic terrain.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"hrdem.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Canadian elevation for your area.
+
+    Finds the sub-tiles of NRCan's HRDEM Mosaic under an area of interest, reads just the pixels
+    of the area, and merges them into one local GeoTIFF.
+
+    \b
+      hrdem extract --bbox -75.72,45.40,-75.66,45.44 --product dtm -o ottawa.tif
+
+    Add --demo to try it without a network. Results go to standard output, everything else to
+    standard error. Every option can be set by an environment variable, HRDEM_ and its name.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line on arguments and return its exit code."""
+    try:
+        cli.main(arguments, prog_name="hrdem", standalone_mode=False)
+    except HrdemError as exc:
+        click.echo(f"hrdem: {exc}", err=True)
+        return exc.exit_code
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("hrdem: interrupted; nothing was written.", err=True)
+        return ExitCode.INTERRUPTED
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, as head does
+        sys.stdout = None  # type: ignore[assignment]
+        return ExitCode.COMPLETE
+    except Exception:
+        traceback.print_exc()
+        click.echo(
+            "hrdem: this is a defect of hrdem. Please report it with the lines above.", err=True
+        )
+        return ExitCode.DEFECT
+    return ExitCode.COMPLETE

@@ -1,0 +1,115 @@
+"""Every option of the command line, defined once."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Box(click.ParamType):
+    name = "W,S,E,N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(number) for number in value.replace(",", " ").split())
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a box. Give numbers with commas between: west,south,east,north.",
+                param,
+                ctx,
+            )
+
+
+def _option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """An option that can also be set by HRDEM_ and its long name."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "HRDEM_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=False, **settings)
+
+
+bbox = _option(
+    "--bbox", type=_Box(), required=True, help="Area: west,south,east,north."
+)
+bbox_crs = _option(
+    "--bbox-crs", default="EPSG:4326", show_default=True, metavar="CRS", help="CRS of the box."
+)
+product = _option("--product", required=True, metavar="dtm|dsm", help="Terrain or surface.")
+collection = _option(
+    "--collection", default="1m", show_default=True, metavar="1m|2m|30m", help="Tier to read."
+)
+via = _option(
+    "--via", default="auto", show_default=True, metavar="auto|cog|vrt", help="Files to read."
+)
+stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
+demo = _option(
+    "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
+)
+output = _option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="GeoTIFF to write.",
+)
+layout = _option(
+    "--format",
+    default="gtiff",
+    show_default=True,
+    metavar="gtiff|cog",
+    help="Plain GeoTIFF, or a COG with overviews.",
+)
+overwrite = _option("--overwrite", is_flag=True, help="Replace an existing output.")
+dry_run = _option("--dry-run", is_flag=True, help="Only tell what would be read, as plan does.")
+as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+only_product = _option("--product", metavar="dtm|dsm", help="Only files of this product.")
+only_kind = _option("--kind", metavar="cog|vrt", help="Only files of this kind.")
+download = _option("--download", is_flag=True, help="Save the VRTs into the current folder.")
+port = _option("--port", type=click.IntRange(0, 65535), default=18790, show_default=True,
+               help="Port of 127.0.0.1; 0 takes a free one.")  # fmt: skip
+
+
+def reporting(command: F) -> F:
+    """Add -v and -q to a command, and set up logging to standard error before it runs."""
+
+    @_option("-v", "--verbose", count=True, help="Tell more; -vv also tells each request.")
+    @_option("-q", "--quiet", is_flag=True, help="Tell only errors.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, verbose: int, quiet: bool, **kwargs: Any) -> Any:
+        level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[
+            min(verbose, 2)
+        ]  # fmt: skip
+        logging.basicConfig(format="hrdem: %(message)s", force=True)
+        logging.getLogger("hrdem").setLevel(level)
+        noise = logging.DEBUG if verbose > 1 else logging.CRITICAL
+        for name in ("rasterio", "httpx", "httpcore"):
+            logging.getLogger(name).setLevel(max(noise, logging.INFO))
+        click.get_current_context().meta["quiet"] = quiet
+        return command(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Join options into one decorator; they are listed in this order in the help."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+area = together(bbox, bbox_crs)
+service = together(collection, via, stac_url, demo)

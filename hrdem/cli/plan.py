@@ -1,0 +1,30 @@
+"""``hrdem plan``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hrdem.cli import options, service, show
+
+
+@click.command("plan")
+@options.area
+@options.product
+@options.service
+@options.as_json
+@options.reporting
+def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> None:
+    """Tell what extract would read and write, without reading the pixels.
+
+    Coverage and transfer are estimates, from overviews and a few blocks.
+
+    \b
+      hrdem plan --bbox -75.72,45.40,-75.66,45.44 --product dtm
+    """
+    import hrdem
+
+    with service.chosen(stac_url, demo) as url:
+        planned = hrdem.plan(**request, stac_url=url)
+        show.planned(planned, hrdem.estimate(planned), as_json)

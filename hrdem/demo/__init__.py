@@ -1,0 +1,58 @@
+"""A small local copy of the service over synthetic terrain, for trying things without a network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running demonstration service answers.
+
+    Attributes:
+        url: Scheme and host.
+    """
+
+    url: str
+
+    @property
+    def stac(self) -> str:
+        """Root of the STAC API."""
+        return f"{self.url}/stac/api/"
+
+    @property
+    def wcs(self) -> str:
+        """Documented address of the WCS, which redirects as the live one does."""
+        return f"{self.url}/ows/elevation"
+
+
+@contextmanager
+def running(port: int = 0) -> Iterator[Addresses]:
+    """Run the demonstration service in a process of its own for as long as the context lasts.
+
+    A process, because GDAL may hold Python's lock while it waits for an answer. The service ends
+    when its standard input closes, hence with this process, however that ends.
+
+    Args:
+        port: Port of 127.0.0.1 to listen on; 0 takes a free one.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    command = [sys.executable, "-m", "hrdem.demo", str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        if not url:
+            raise OSError(f"the demonstration service could not listen on port {port}")
+        try:
+            yield Addresses(url)
+        finally:
+            process.stdin.close()

@@ -1,0 +1,17 @@
+"""Serve the demonstration until standard input closes: ``python -m hrdem.demo PORT``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from hrdem.demo.server import DemoServer
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the parent
+    with DemoServer(int(sys.argv[1])) as server:
+        print(server.url, flush=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        sys.stdin.read()
+        server.shutdown()

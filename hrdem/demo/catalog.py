@@ -1,0 +1,257 @@
+"""The demonstration STAC API, in the forms and with the quirks of the live one.
+
+Links point to another prefix than the one that was asked, ``proj:transform`` is in GDAL order,
+footprints are those of whole sub-tiles, some items lack a DTM, and pages follow by token.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+import shapely
+from rasterio.warp import transform as transform_points
+
+from hrdem.demo.tiles import Tile, tiles
+
+LINKS_PREFIX = "/pgstac/api"
+STORE_PREFIX = "/canelevation-dem"
+_COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+_VERTEX_EVERY = 5_000  # metres along a footprint's edge
+
+# key, file name ending, media type, role, title; in the order in which they are served
+_ASSETS = (
+    ("dsm", "dsm.tif", _COG_TYPE, "data", "Digital Surface Model (COG)"),
+    ("dtm", "dtm.tif", _COG_TYPE, "data", "Digital Terrain Model (COG)"),
+    ("extent", "extent.geojson", "application/geo+json", "metadata", "Extent of the surveys"),
+    ("dsm-vrt", "dsm.vrt", "application/xml", "metadata", "Digital Surface Model (VRT)"),
+    ("dtm-vrt", "dtm.vrt", "application/xml", "metadata", "Digital Terrain Model (VRT)"),
+    ("coverage", "coverage.gpkg", "application/geopackage+sqlite3", "metadata", "Coverage"),
+    ("thumbnail", "thumbnail.png", "image/png", "thumbnail", "Thumbnail"),
+    ("hillshade-dsm", "dsm_hillshade.tif", _COG_TYPE, "data", "Hillshade of the DSM"),
+    ("hillshade-dtm", "dtm_hillshade.tif", _COG_TYPE, "data", "Hillshade of the DTM"),
+)
+
+Json = dict[str, Any]
+
+
+class BadQuery(ValueError):
+    """A query that the API answers with status 400."""
+
+
+def landing(base: str) -> Json:
+    """The landing page. ``base`` is scheme and host, here and below."""
+    root = f"{base}{LINKS_PREFIX}/"
+    return {
+        "type": "Catalog",
+        "id": "stac-fastapi",
+        "title": "hrdem demonstration service",
+        "description": "Synthetic terrain in the form of the HRDEM Mosaic.",
+        "stac_version": "1.0.0",
+        "conformsTo": [
+            "https://api.stacspec.org/v1.0.0/core",
+            "https://api.stacspec.org/v1.0.0/item-search",
+            "https://api.stacspec.org/v1.0.0/ogcapi-features",
+        ],
+        "links": [
+            {"rel": "self", "type": "application/json", "href": root},
+            {"rel": "root", "type": "application/json", "href": root},
+            {"rel": "data", "type": "application/json", "href": f"{root}collections"},
+            _search_link(base, "GET"),
+            _search_link(base, "POST"),
+        ],
+    }
+
+
+def collections(base: str, collection_id: str | None = None) -> list[Json]:
+    """The collections, or only the one of that id."""
+    found = []
+    for each in dict.fromkeys(tile.collection_id for tile in tiles()):
+        if collection_id not in (None, each):
+            continue
+        boxes = [item["bbox"] for item in items(base) if item["collection"] == each]
+        west, south, east, north = zip(*boxes, strict=True)
+        found.append(
+            {
+                "type": "Collection",
+                "id": each,
+                "stac_version": "1.0.0",
+                "title": f"Demonstration of {each}",
+                "description": "Synthetic terrain in EPSG:3979, heights in CGVD2013.",
+                "license": "OGL-Canada-2.0",
+                "extent": {
+                    "spatial": {"bbox": [[min(west), min(south), max(east), max(north)]]},
+                    "temporal": {"interval": [["2017-04-14T12:00:00Z", None]]},
+                },
+                "links": [_link(base, "root", ""), _link(base, "self", f"collections/{each}")],
+            }
+        )
+    return found
+
+
+def items(base: str) -> list[Json]:
+    """Every item, newest first and by falling id, as the API sorts them."""
+    found = [_item(tile, base) for tile in tiles()]
+    found.sort(key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
+    return found
+
+
+def search(base: str, query: Mapping[str, Any], method: str) -> Json:
+    """Answer an item search.
+
+    Args:
+        base: Scheme and host for links.
+        query: ``collections``, ``ids``, ``bbox``, ``intersects``, ``limit``, ``token``.
+        method: ``"GET"`` or ``"POST"``; the next link is of the same kind.
+
+    Raises:
+        BadQuery: If a value cannot be understood.
+    """
+    area = _area(query)
+    matched = [
+        item
+        for item in items(base)
+        if item["collection"] in (query.get("collections") or [item["collection"]])
+        and item["id"] in (query.get("ids") or [item["id"]])
+        and (area is None or shapely.intersects(_footprint(item), area))
+    ]
+    try:
+        limit = min(int(query.get("limit") or 10), 10_000)
+    except ValueError as exc:
+        raise BadQuery("limit must be a number") from exc
+    names = [f"next:{item['collection']}:{item['id']}" for item in matched]
+    token = query.get("token")
+    if token is not None and token not in names:
+        raise BadQuery(f"unknown token {token}")
+    first = names.index(token) + 1 if token else 0
+    page = matched[first : first + limit]
+    links = [_link(base, "root", ""), _link(base, "self", "search")]
+    if first + limit < len(matched):
+        links.append(_next_link(base, query, method, names[first + limit - 1]))
+    return {
+        "type": "FeatureCollection",
+        "links": links,
+        "features": page,
+        "numberMatched": len(matched),
+        "numberReturned": len(page),
+    }
+
+
+def _area(query: Mapping[str, Any]) -> shapely.Geometry | None:
+    if (bbox := query.get("bbox")) is not None:
+        if len(bbox) != 4 or bbox[1] > bbox[3]:
+            raise BadQuery("Invalid bbox")
+        return shapely.box(*bbox)
+    if (geometry := query.get("intersects")) is not None:
+        try:
+            return shapely.geometry.shape(geometry)
+        except (shapely.errors.ShapelyError, AttributeError, KeyError, TypeError) as exc:
+            raise BadQuery("Invalid geometry") from exc
+    return None
+
+
+def _next_link(base: str, query: Mapping[str, Any], method: str, token: str) -> Json:
+    href = f"{base}{LINKS_PREFIX}/search"
+    link: Json = {"rel": "next", "type": "application/geo+json", "method": method, "href": href}
+    if method == "POST":
+        link["body"] = {**query, "token": token}
+    else:
+        plain = {k: ",".join(map(str, v)) if _several(v) else v for k, v in query.items()}
+        link["href"] += "?" + urlencode({**plain, "token": token})
+    return link
+
+
+def _several(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _item(tile: Tile, base: str) -> Json:
+    left, bottom, right, top = tile.bounds
+    ring = _ring(tile)
+    west, south, east, north = shapely.bounds(shapely.Polygon(ring)).tolist()
+    made = datetime.datetime(2023, 1, 1, 12) - datetime.timedelta(
+        days=zlib.crc32(tile.item_id.encode()) % 1500
+    )
+    here = f"collections/{tile.collection_id}"
+    return {
+        "id": tile.item_id,
+        "bbox": [west, south, east, north],
+        "type": "Feature",
+        "links": [
+            _link(base, "collection", here),
+            _link(base, "parent", here),
+            _link(base, "root", ""),
+            _link(base, "self", f"{here}/items/{tile.item_id}"),
+        ],
+        "assets": _assets(tile, base),
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "collection": tile.collection_id,
+        "properties": {
+            "created": "2024-02-06T19:38:07Z",
+            "updated": "2026-03-24T18:03:29.704737Z",
+            "datetime": f"{made:%Y-%m-%dT%H:%M:%SZ}",
+            "proj:epsg": 3979,
+            "collection": tile.collection_id,
+            "proj:shape": [tile.height, tile.width],
+            "proj:geometry": {
+                "type": "Polygon",
+                "coordinates": [
+                    [[right, bottom], [right, top], [left, top], [left, bottom], [right, bottom]]
+                ],
+            },
+            "proj:transform": [left, tile.resolution, 0, top, 0, -tile.resolution],
+        },
+        "stac_version": "1.0.0",
+        "stac_extensions": [
+            "https://stac-extensions.github.io/projection/v1.0.0/schema.json"
+        ],
+    }  # fmt: skip
+
+
+def _assets(tile: Tile, base: str) -> dict[str, Json]:
+    stem = "mrdem-30" if tile.collection == "30m" else tile.item_id
+    return {
+        key: {
+            "href": f"{base}{STORE_PREFIX}/{tile.collection_id}/{stem}-{ending}",
+            "type": media_type,
+            "roles": [role],
+            "title": title,
+            "description": title,
+        }
+        for key, ending, media_type, role, title in _ASSETS
+        if "dtm" not in key or "dtm" in tile.products
+    }
+
+
+def _link(base: str, rel: str, path: str) -> Json:
+    kind = "application/geo+json" if rel == "self" and "collections" not in path else None
+    return {
+        "rel": rel,
+        "type": kind or "application/json",
+        "href": f"{base}{LINKS_PREFIX}/{path}",
+    }
+
+
+def _search_link(base: str, method: str) -> Json:
+    return {**_link(base, "search", "search"), "type": "application/geo+json", "method": method}
+
+
+def _footprint(item: Mapping[str, Any]) -> shapely.Geometry:
+    return shapely.geometry.shape(item["geometry"])
+
+
+@lru_cache(maxsize=None)
+def _ring(tile: Tile) -> tuple[tuple[float, float], ...]:
+    """The tile's outline in longitude and latitude, degrees."""
+    outline = shapely.segmentize(shapely.box(*tile.bounds), _VERTEX_EVERY)
+    x, y = shapely.get_coordinates(outline).T
+    lon, lat = transform_points("EPSG:3979", "EPSG:4617", x, y)
+    return tuple(_rounded(zip(lon, lat, strict=True)))
+
+
+def _rounded(points: Iterable[tuple[float, float]]) -> Iterable[tuple[float, float]]:
+    return ((round(lon, 6), round(lat, 6)) for lon, lat in points)

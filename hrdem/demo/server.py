@@ -1,0 +1,223 @@
+"""The demonstration service: STAC, COG ranges and WCS on one local port."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+
+from hrdem.demo import catalog, wcs
+from hrdem.demo.cog import DemoCog
+from hrdem.demo.tiles import Tile, tiles
+
+_STAC_PREFIXES = ("/stac/api", catalog.LINKS_PREFIX)
+_WCS_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
+_LAST_MODIFIED = "Tue, 24 Mar 2026 18:03:29 GMT"
+_COG_NAME = re.compile(r"(?P<stem>[\w-]+)-(?P<product>dtm|dsm)\.(?P<kind>tif|vrt)")
+
+
+class DemoServer(ThreadingHTTPServer):
+    """Serve the demonstration on 127.0.0.1.
+
+    Args:
+        port: Port to listen on; 0 takes a free one.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """Scheme and host."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "hrdem-demo"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        path = unquote(parts.path)
+        for prefix in _STAC_PREFIXES:
+            if path == prefix or path.startswith(f"{prefix}/"):
+                query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+                return self._stac("GET", path.removeprefix(prefix).strip("/"), _typed(query))
+        if path.startswith(f"{catalog.STORE_PREFIX}/"):
+            return self._store(path.removeprefix(f"{catalog.STORE_PREFIX}/"))
+        if path == "/ows/elevation":
+            target = f"{self._base}{_WCS_PATH}?{parts.query}"
+            return self._send(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", Location=target)
+        if path == _WCS_PATH:
+            reply = wcs.answer(self._base, dict(parse_qsl(parts.query)))
+            return self._send(reply.status, reply.media_type, reply.body)
+        return self._json(HTTPStatus.NOT_FOUND, {"detail": "Not Found"})
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        for prefix in _STAC_PREFIXES:
+            if self.path == f"{prefix}/search":
+                try:
+                    query = json.loads(body)
+                except ValueError:
+                    return self._json(HTTPStatus.BAD_REQUEST, {"detail": "JSON decode error"})
+                return self._stac("POST", "search", query)
+        return self._json(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": "Method Not Allowed"})
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet: the terminal belongs to the command that is being shown."""
+
+    @property
+    def _base(self) -> str:
+        return f"http://{self.headers.get('Host') or '127.0.0.1'}"
+
+    def _stac(self, method: str, path: str, query: dict[str, Any]) -> None:
+        if path == "":
+            return self._json(HTTPStatus.OK, catalog.landing(self._base))
+        if path == "search":
+            return self._search(query, method)
+        match path.split("/"):
+            case ["collections"]:
+                found = catalog.collections(self._base)
+                return self._json(HTTPStatus.OK, {"collections": found, "links": []})
+            case ["collections", name] if found := catalog.collections(self._base, name):
+                return self._json(HTTPStatus.OK, found[0])
+            case ["collections", name, "items"]:
+                return self._search({**query, "collections": [name]}, method)
+            case ["collections", name, "items", item_id]:
+                wanted = {"collections": [name], "ids": [item_id]}
+                if features := catalog.search(self._base, wanted, method)["features"]:
+                    return self._json(HTTPStatus.OK, features[0], "application/geo+json")
+        return self._json(
+            HTTPStatus.NOT_FOUND,
+            {"code": "NotFoundError", "description": f"{path} does not exist."},
+        )
+
+    def _search(self, query: dict[str, Any], method: str) -> None:
+        try:
+            page = catalog.search(self._base, query, method)
+        except catalog.BadQuery as exc:
+            return self._json(HTTPStatus.BAD_REQUEST, {"detail": str(exc)})
+        return self._json(HTTPStatus.OK, page, "application/geo+json")
+
+    def _store(self, path: str) -> None:
+        folder, _, name = path.partition("/")
+        found = _COG_NAME.fullmatch(name)
+        tile = _tiles_by_path().get((folder, found["stem"])) if found else None
+        if found is None or tile is None or found["product"] not in tile.products:
+            error = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
+            return self._send(HTTPStatus.NOT_FOUND, "application/xml", error.encode())
+        cog = DemoCog(tile, found["product"])
+        if found["kind"] == "vrt":
+            href = f"{self._base}{catalog.STORE_PREFIX}/{path.removesuffix('vrt')}tif"
+            return self._send(HTTPStatus.OK, "application/xml", _vrt(cog, href).encode())
+        return self._range(cog)
+
+    def _range(self, cog: DemoCog) -> None:
+        """Answer as S3 does: one range gives 206, several or none the whole object."""
+        if self.headers.get("If-Match") not in (None, "*", cog.etag):
+            return self._send(HTTPStatus.PRECONDITION_FAILED, "application/xml", b"")
+        start, stop, status = 0, cog.size, HTTPStatus.OK
+        asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
+        if asked and (asked[1] or asked[2]):
+            status = HTTPStatus.PARTIAL_CONTENT
+            if asked[1]:
+                start = int(asked[1])
+                stop = min(int(asked[2] or cog.size) + 1, cog.size)
+            else:
+                start = max(cog.size - int(asked[2]), 0)
+            if start >= stop:
+                unsatisfied = {"Content-Range": f"bytes */{cog.size}"}
+                return self._send(
+                    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "application/xml", b"", **unsatisfied
+                )
+        self.send_response(status)
+        self.send_header("Content-Type", "image/tiff")
+        self.send_header("Content-Length", str(stop - start))
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", cog.etag)
+        self.send_header("Last-Modified", _LAST_MODIFIED)
+        if status is HTTPStatus.PARTIAL_CONTENT:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{cog.size}")
+        self.end_headers()
+        if self.command == "GET":
+            self._stream(cog.read(start, stop))
+        return None
+
+    def _stream(self, pieces: Iterator[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self.wfile.write(piece)
+        except ConnectionError:  # the reader has seen enough
+            self.close_connection = True
+
+    def _json(
+        self, status: int, document: object, media_type: str = "application/json"
+    ) -> None:
+        self._send(status, media_type, json.dumps(document).encode())
+
+    def _send(self, status: int, media_type: str, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def _typed(query: dict[str, str]) -> dict[str, Any]:
+    """Bring the parameters of a GET search into the types of a POST body."""
+    typed: dict[str, Any] = dict(query)
+    for name in ("collections", "ids"):
+        if name in query:
+            typed[name] = query[name].split(",")
+    try:
+        if "bbox" in query:
+            typed["bbox"] = [float(number) for number in query["bbox"].split(",")]
+        if "intersects" in query:
+            typed["intersects"] = json.loads(query["intersects"])
+    except ValueError:
+        typed["bbox"] = []
+    return typed
+
+
+@lru_cache(maxsize=1)
+def _tiles_by_path() -> dict[tuple[str, str], Tile]:
+    """Tiles by folder and file stem, as the items' hrefs have them."""
+    return {
+        (tile.collection_id, "mrdem-30" if tile.collection == "30m" else tile.item_id): tile
+        for tile in tiles()
+    }
+
+
+def _vrt(cog: DemoCog, href: str) -> str:
+    tile = cog.tile
+    size = f'xSize="{tile.width}" ySize="{tile.height}"'
+    return (
+        f'<VRTDataset rasterXSize="{tile.width}" rasterYSize="{tile.height}">'
+        "<SRS>EPSG:3979</SRS>"
+        f"<GeoTransform>{tile.left}, {tile.resolution}, 0, {tile.top}, 0, -{tile.resolution}"
+        '</GeoTransform><VRTRasterBand dataType="Float32" band="1">'
+        "<NoDataValue>-32767</NoDataValue><SimpleSource>"
+        f'<SourceFilename relativeToVRT="0">/vsicurl/{href}</SourceFilename>'
+        "<SourceBand>1</SourceBand>"
+        f'<SourceProperties RasterXSize="{tile.width}" RasterYSize="{tile.height}" '
+        'DataType="Float32" BlockXSize="512" BlockYSize="512"/>'
+        f'<SrcRect xOff="0" yOff="0" {size}/><DstRect xOff="0" yOff="0" {size}/>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )

@@ -1,0 +1,237 @@
+"""The demonstration WCS 1.1.1: answers as GeoTrellis Server does, not as the standard asks.
+
+A bare uncompressed GeoTIFF, errors in plain text, pixels stretched over the box, and a raster of
+one pixel where there is no data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+import numpy as np
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
+from rasterio.warp import transform as transform_points
+
+from hrdem.demo.terrain import NODATA, Float32, heights
+
+COVERAGES = ("dsm", "dtm")
+_SUPPORTED = (3979, 4326, 3857, 3978, 4617)
+_GEOGRAPHIC = (4326, 4617)
+_URN = "urn:ogc:def:crs:EPSG::"
+_FORMATS = ("image/geotiff", "geotiff", "geotif")
+_MOST_PIXELS = 100_000_000
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, media type and body of one answer."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    epsg: int
+    left: float
+    top: float
+    dx: float
+    dy: float
+    columns: int
+    rows: int
+
+
+def answer(base: str, query: Mapping[str, str]) -> Answer:
+    """Answer one key-value request.
+
+    Args:
+        base: Scheme and host, for the addresses in the capabilities.
+        query: Parameters, as they came; names count in any case.
+    """
+    kvp = {name.lower(): value for name, value in query.items()}
+    request = kvp.get("request", "").lower()
+    if kvp.get("service", "wcs").lower() != "wcs":
+        return _refused(f"Parameter 'service' has an invalid value of {kvp['service']}. "
+                        "Needs to be one of: wcs")  # fmt: skip
+    if "version" in kvp and not kvp["version"].startswith("1.1"):
+        return _refused("layer does not exist")
+    if request == "getcapabilities":
+        return _capabilities(base)
+    if request == "describecoverage":
+        return _description(kvp)
+    if request == "getcoverage":
+        return _coverage(kvp)
+    return _refused("Missing parameter 'request'")
+
+
+def _refused(text: str) -> Answer:
+    return Answer(400, "text/plain; charset=UTF-8", text.encode())
+
+
+def _capabilities(base: str) -> Answer:
+    address = escape(f"{base}/wrapper/ogc/elevation-hrdem-mosaic", {'"': "&quot;"})
+    operations = "".join(
+        f'<ows:Operation name="{name}"><ows:DCP><ows:HTTP><ows:Get xlink:href="{address}"/>'
+        "</ows:HTTP></ows:DCP></ows:Operation>"
+        for name in ("GetCapabilities", "DescribeCoverage", "GetCoverage")
+    )
+    summaries = "".join(
+        f"<CoverageSummary><ows:Title>{name}</ows:Title>{_crs_list()}"
+        f"<SupportedFormat>image/geotiff</SupportedFormat><Identifier>{name}</Identifier>"
+        "</CoverageSummary>"
+        for name in COVERAGES
+    )
+    return _xml(
+        '<Capabilities xmlns="http://www.opengis.net/wcs/1.1.1" '
+        'xmlns:ows="http://www.opengis.net/ows/1.1" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1.1">'
+        "<ows:ServiceIdentification><ows:Title>hrdem demonstration WCS</ows:Title>"
+        "<ows:ServiceType>OGC WCS</ows:ServiceType>"
+        "<ows:ServiceTypeVersion>1.1.1</ows:ServiceTypeVersion></ows:ServiceIdentification>"
+        f"<ows:OperationsMetadata>{operations}</ows:OperationsMetadata>"
+        f"<Contents>{summaries}</Contents></Capabilities>"
+    )
+
+
+def _description(kvp: Mapping[str, str]) -> Answer:
+    names = kvp.get("identifiers", kvp.get("identifier", "")).split(",")
+    if not set(names) <= set(COVERAGES):
+        return _refused("layer does not exist")
+    described = "".join(
+        f"<CoverageDescription><ows:Title>{name}</ows:Title><Identifier>{name}</Identifier>"
+        "<Domain><SpatialDomain>"
+        f'<ows:BoundingBox crs="{_URN}3979" dimensions="2">'
+        "<ows:LowerCorner>-2500000.0 -1000000.0</ows:LowerCorner>"
+        "<ows:UpperCorner>3000000.0 4000000.0</ows:UpperCorner></ows:BoundingBox>"
+        f"<GridCRS><GridBaseCRS>{_URN}3979</GridBaseCRS>"
+        "<GridOrigin>-2500000.0 4000000.0</GridOrigin><GridOffsets>1.0 -1.0</GridOffsets>"
+        "</GridCRS></SpatialDomain></Domain><Range><Field><Identifier>contents</Identifier>"
+        f"</Field></Range>{_crs_list()}<SupportedFormat>image/geotiff</SupportedFormat>"
+        "</CoverageDescription>"
+        for name in names
+    )
+    return _xml(
+        '<CoverageDescriptions xmlns="http://www.opengis.net/wcs/1.1.1" '
+        f'xmlns:ows="http://www.opengis.net/ows/1.1">{described}</CoverageDescriptions>'
+    )
+
+
+def _crs_list() -> str:
+    return "".join(f"<SupportedCRS>{_URN}{epsg}</SupportedCRS>" for epsg in _SUPPORTED)
+
+
+def _xml(document: str) -> Answer:
+    return Answer(200, "text/xml; charset=UTF-8", f'<?xml version="1.0"?>{document}'.encode())
+
+
+def _coverage(kvp: Mapping[str, str]) -> Answer:
+    missing = [name for name in ("identifier", "boundingbox", "format") if name not in kvp]
+    if missing:
+        return _refused("; ".join(f"Missing parameter '{name}'" for name in missing))
+    if kvp["format"].lower() not in _FORMATS:
+        return _refused(f"Unsupported format: '{kvp['format']}'")
+    if kvp["identifier"] not in COVERAGES:
+        return _refused("layer does not exist")
+    try:
+        grid = _grid(kvp)
+    except ValueError as exc:
+        return _refused(str(exc))
+    if grid.dx <= 0 or grid.dy <= 0:
+        stack = (
+            "geotrellis.vector.ExtentRangeError: Invalid Extent: xmin must be less than xmax\n"
+            "\tat geotrellis.vector.Extent.<init>(Extent.scala)\n"
+        )
+        return Answer(500, "text/plain; charset=UTF-8", stack.encode())
+    if grid.columns * grid.rows > _MOST_PIXELS:
+        page = b"<html><head><title>502 Bad Gateway</title></head><body></body></html>"
+        return Answer(502, "text/html", page)
+    if grid.epsg == 3857 and grid.columns > _BLOCK:
+        return Answer(200, "application/json", b"null")
+    pixels = _pixels(grid, kvp["identifier"])
+    if (pixels == NODATA).all():
+        spans = _Grid(
+            grid.epsg, grid.left, grid.top, grid.dx * grid.columns, grid.dy * grid.rows, 1, 1
+        )
+        return Answer(200, "image/tiff", _tiff(spans, np.full((1, 1), NODATA)))
+    return Answer(200, "image/tiff", _tiff(grid, pixels))
+
+
+def _grid(kvp: Mapping[str, str]) -> _Grid:
+    """The grid of the answer: corners of the box are pixel centres, pixels stretch to fill it."""
+    *corners, crs = kvp["boundingbox"].split(",", 4)
+    if not crs.startswith(_URN) or not crs.removeprefix(_URN).isdigit():
+        raise ValueError(f"Cannot parse CRS from '{crs}'")
+    epsg = int(crs.removeprefix(_URN))
+    if epsg not in _SUPPORTED:
+        raise ValueError(f"Cannot parse CRS from '{crs}'")
+    x0, y0, x1, y1 = _numbers(corners, "boundingbox")
+    offsets = kvp.get("gridoffsets")
+    if epsg in _GEOGRAPHIC:
+        x0, y0, x1, y1 = y0, x0, y1, x1
+    if offsets is None:  # no half-cell border then, and the native pixel size
+        step, buffer = 1.0 if epsg not in _GEOGRAPHIC else 1 / 111_320, 0.0
+    else:
+        numbers = _numbers(offsets.split(","), "gridoffsets")
+        step = abs(numbers[-1] if epsg in _GEOGRAPHIC else numbers[0])
+        buffer = step / 2
+    if step <= 0:
+        raise ValueError(f"Cannot parse value '{offsets}' for parameter 'gridoffsets'")
+    columns = max(int((x1 - x0) / step) + (1 if buffer else 0), 1)
+    rows = max(int((y1 - y0) / step) + (1 if buffer else 0), 1)
+    dx = (x1 - x0 + 2 * buffer) / columns if x1 >= x0 else -1.0
+    dy = (y1 - y0 + 2 * buffer) / rows if y1 >= y0 else -1.0
+    return _Grid(epsg, x0 - buffer, y1 + buffer, dx, dy, columns, rows)
+
+
+def _numbers(texts: list[str], parameter: str) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as exc:
+        raise ValueError(f"Cannot parse value '{texts}' for parameter '{parameter}'") from exc
+
+
+def _pixels(grid: _Grid, product: str) -> Float32:
+    """The nearest source pixel of each output pixel's centre, from a level fine enough."""
+    size = max(1.0, 2.0 ** math.floor(math.log2(grid.dx)) if grid.epsg not in _GEOGRAPHIC else 1.0)
+    out = np.empty((grid.rows, grid.columns), np.float32)
+    for top in range(0, grid.rows, _BLOCK):
+        for left in range(0, grid.columns, _BLOCK):
+            block = out[top : top + _BLOCK, left : left + _BLOCK]
+            rows, columns = np.indices(block.shape)
+            x = grid.left + (left + columns.ravel() + 0.5) * grid.dx
+            y = grid.top - (top + rows.ravel() + 0.5) * grid.dy
+            if grid.epsg != 3979:
+                here = 4617 if grid.epsg in _GEOGRAPHIC else grid.epsg
+                x, y = map(np.asarray, transform_points(f"EPSG:{here}", "EPSG:3979", x, y))
+            column, row = np.floor(x / size).astype(int), np.floor(-y / size).astype(int)
+            first_column, first_row = column.min(), row.min()
+            source = heights(
+                first_column * size,
+                -first_row * size,
+                size,
+                int(column.max() - first_column) + 1,
+                int(row.max() - first_row) + 1,
+                product=product,
+            )
+            block[:] = source[row - first_row, column - first_column].reshape(block.shape)
+    return out
+
+
+def _tiff(grid: _Grid, pixels: Float32) -> bytes:
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": float(NODATA),
+        "width": grid.columns, "height": grid.rows, "crs": CRS.from_epsg(grid.epsg),
+        "transform": Affine(grid.dx, 0, grid.left, 0, -grid.dy, grid.top), "tiled": True,
+        "blockxsize": _BLOCK, "blockysize": _BLOCK, "ENDIANNESS": "BIG",
+    }  # fmt: skip
+    with MemoryFile() as memory:
+        with memory.open(**profile) as dataset:
+            dataset.write(pixels, 1)
+        return bytes(memory.getbuffer())

@@ -1,0 +1,113 @@
+"""What can go wrong, drawn once.
+
+    HrdemError                     exit code
+    ├── RequestError        (2)    the request itself is wrong; also a ValueError
+    ├── NoDataError         (4)    no item, or not one valid pixel; also a LookupError
+    ├── NetworkError        (5)    also an OSError
+    │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
+    │   ├── ServerError            an answer that says no; has ``status``
+    │   ├── CatalogError           an answer that is not what a STAC API gives
+    │   └── SourceError            a raster that cannot be opened or read
+    ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
+    └── OutputError         (7)    the output cannot be written; also an OSError
+        └── OutputExistsError      also a FileExistsError
+
+Each class also inherits the standard one that a caller would catch. A message says what was asked,
+what was found and what to do next; the cause is chained.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = [
+    "CatalogError",
+    "ExitCode",
+    "HrdemError",
+    "NetworkError",
+    "NoDataError",
+    "OutputError",
+    "OutputExistsError",
+    "RequestError",
+    "ServerError",
+    "SourceChangedError",
+    "SourceError",
+    "TransferError",
+]
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line."""
+
+    COMPLETE = 0
+    DEFECT = 1
+    USAGE = 2
+    NO_DATA = 4
+    NETWORK = 5
+    SOURCE_CHANGED = 6
+    OUTPUT = 7
+    INTERRUPTED = 130
+
+
+class HrdemError(Exception):
+    """Root of the errors that hrdem raises on purpose."""
+
+    exit_code = ExitCode.DEFECT
+
+
+class RequestError(HrdemError, ValueError):
+    """The request itself is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoDataError(HrdemError, LookupError):
+    """There is no item, or not one valid pixel, where data was asked for."""
+
+    exit_code = ExitCode.NO_DATA
+
+
+class NetworkError(HrdemError, OSError):
+    """A network or a server did not give what was needed."""
+
+    exit_code = ExitCode.NETWORK
+
+
+class TransferError(NetworkError):
+    """No usable answer came: connection refused or reset, timed out, cut off."""
+
+
+class ServerError(NetworkError):
+    """A server answered, and said no.
+
+    Attributes:
+        status: HTTP status of the answer.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CatalogError(NetworkError):
+    """An answer is not what a STAC API gives."""
+
+
+class SourceError(NetworkError):
+    """A raster cannot be opened or read."""
+
+
+class SourceChangedError(HrdemError, OSError):
+    """A source was published again while it was being read."""
+
+    exit_code = ExitCode.SOURCE_CHANGED
+
+
+class OutputError(HrdemError, OSError):
+    """The output cannot be written."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The output exists already."""

@@ -1,0 +1,112 @@
+"""Parts of remote files, under one version of the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from hrdem.errors import ServerError, SourceChangedError, TransferError
+from hrdem.http.client import Http, Response, without_credentials
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """Which edition of a file was met; files are published again under the same address.
+
+    Attributes:
+        url: Address of the file, without credentials.
+        etag: Entity tag as sent, with its quotes; empty if there was none.
+        size: Size of the whole file in bytes.
+        last_modified: Last-Modified as sent, or empty.
+    """
+
+    url: str
+    etag: str
+    size: int
+    last_modified: str
+
+    @property
+    def condition(self) -> dict[str, str]:
+        """Headers that make a server refuse the request if the file is another one by now."""
+        if self.etag and not self.etag.startswith("W/"):
+            return {"If-Match": self.etag}
+        if self.last_modified:
+            return {"If-Unmodified-Since": self.last_modified}
+        return {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {"etag": self.etag, "size": self.size, "last_modified": self.last_modified}
+
+
+def version_of(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
+    """Ask for the present version of a file.
+
+    Args:
+        url: Address of the file.
+        http: Client to ask with.
+        ranged: Ask for the first bytes only, and insist that the server can give ranges; False
+            fetches the file, which must then be a small one.
+
+    Raises:
+        ServerError: If the server refuses, or gives no ranges.
+        TransferError: If no proper answer can be had.
+    """
+    if not ranged:
+        whole = http.request("GET", url)
+        return _version(url, whole, len(whole.content))
+    try:
+        answer = http.request("GET", url, headers={"Range": "bytes=0-15"}, max_bytes=1 << 16)
+    except ServerError as exc:
+        if exc.status == 200:
+            raise ServerError(_no_ranges(url), exc.status) from exc
+        raise
+    if answer.status != 206:
+        raise ServerError(_no_ranges(url), answer.status)
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
+        raise TransferError(
+            f"{without_credentials(url)} was asked for bytes 0-15 and answers with "
+            f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
+            f"{len(answer.content)} bytes. A proxy may be in the way."
+        )
+    return _version(url, answer, int(found[3]))
+
+
+def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: bool = True) -> None:
+    """Make sure that a file is still the version that was met first.
+
+    Raises:
+        SourceChangedError: If it is another one.
+        NetworkError: If no proper answer can be had.
+    """
+    now = version_of(url, http, ranged=ranged)
+    if now != version:
+        raise SourceChangedError(
+            f"{version.url} was published again while it was being read: it was "
+            f"{_described(version)}, now it is {_described(now)}. Nothing was written; run the "
+            "same command again to read the new version."
+        )
+
+
+def _version(url: str, answer: Response, size: int) -> SourceVersion:
+    return SourceVersion(
+        url=without_credentials(url),
+        etag=answer.headers.get("etag", ""),
+        size=size,
+        last_modified=answer.headers.get("last-modified", ""),
+    )
+
+
+def _described(version: SourceVersion) -> str:
+    return f"{version.size} bytes, ETag {version.etag or 'none'}"
+
+
+def _no_ranges(url: str) -> str:
+    return (
+        f"{without_credentials(url)} ignores the Range header and would send the whole file. "
+        "The server or a proxy on the way cannot serve parts of files."
+    )

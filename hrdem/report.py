@@ -1,0 +1,149 @@
+"""What an extraction tells about itself: its result, tags in the file, a STAC item beside it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from hrdem._version import __version__
+from hrdem.aoi import LONLAT, NATIVE_CRS, project
+from hrdem.planning import Plan, grid_as_dict, source_as_dict
+from hrdem.products import VERTICAL_DATUM
+from hrdem.statistics import Statistics
+
+ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
+LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished extraction.
+
+    Attributes:
+        output: Path of the file.
+        plan: What was read and why.
+        statistics: Of the output's pixels.
+        pixels_by_item: How many valid pixels came from each item, in the plan's order.
+        seconds: How long it took.
+    """
+
+    output: Path
+    plan: Plan
+    statistics: Statistics
+    pixels_by_item: dict[str, int]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "output": str(self.output),
+            "bytes": self.output.stat().st_size,
+            "seconds": round(self.seconds, 3),
+            "request": self.plan.request.as_dict(),
+            "grid": grid_as_dict(self.plan.grid),
+            "statistics": self.statistics.as_dict(),
+            "items_lacking_the_product": list(self.plan.lacking),
+            "sources": [
+                {**source_as_dict(source), "pixels": self.pixels_by_item[source.item.id]}
+                for source in self.plan.sources
+            ],
+        }
+
+
+def stac_path(output: Path) -> Path:
+    """Return the path of the STAC item beside an output."""
+    return output.with_suffix(".stac.json")
+
+
+def tags(plan: Plan) -> dict[str, str]:
+    """Return the metadata that goes into the file: what it is and where it comes from."""
+    request = plan.request
+    return {
+        "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
+        "TIFFTAG_IMAGEDESCRIPTION": f"{request.product.title}. {request.collection.title}.",
+        "HRDEM_PRODUCT": request.product.name,
+        "HRDEM_COLLECTION": request.collection.id,
+        "HRDEM_VERTICAL_DATUM": VERTICAL_DATUM,
+        "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
+        "HRDEM_SOURCES": json.dumps([source_as_dict(source) for source in plan.sources]),
+        "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
+    }
+
+
+def stac_item(plan: Plan, statistics: Statistics, output: Path) -> dict[str, Any]:
+    """Describe an output as a STAC 1.1 item.
+
+    Args:
+        plan: What was read.
+        statistics: Of the output's pixels.
+        output: Path of the output; the item refers to it as lying beside.
+    """
+    request, grid = plan.request, plan.grid
+    outline = shapely.segmentize(shapely.box(*grid.bounds), max(grid.resolution) * grid.width / 20)
+    ring = project(shapely.get_coordinates(outline), NATIVE_CRS, LONLAT).round(7)
+    newest = max((source.item.datetime for source in plan.sources), default="")
+    band = {
+        "name": request.product.name,
+        "description": request.product.title,
+        "data_type": plan.dtype,
+        "nodata": plan.nodata,
+        "unit": request.product.unit,
+        "statistics": {
+            "minimum": statistics.minimum,
+            "maximum": statistics.maximum,
+            "mean": statistics.mean,
+            "stddev": statistics.deviation,
+            "valid_percent": statistics.valid_percent,
+        },
+    }
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [
+            "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+            "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+        ],
+        "id": output.stem,
+        "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
+        "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
+        "properties": {
+            "title": f"{request.product.title}, {request.aoi.text}",
+            "datetime": newest or _now(),
+            "created": _now(),
+            "license": "OGL-Canada-2.0",
+            "attribution": ATTRIBUTION,
+            "proj:code": grid.crs,
+            "proj:shape": [grid.height, grid.width],
+            "proj:transform": list(grid.transform)[:6],
+            "proj:bbox": list(grid.bounds),
+            "processing:software": {"hrdem": __version__},
+            "hrdem:request": request.as_dict(),
+            "hrdem:vertical_datum": VERTICAL_DATUM,
+            "hrdem:sources": [source_as_dict(source) for source in plan.sources],
+        },
+        "links": [
+            {"rel": "license", "href": LICENCE_URL, "title": "Open Government Licence – Canada"},
+            *(
+                {"rel": "derived_from", "href": source.version.url, "title": source.item.id}
+                for source in plan.sources
+            ),
+        ],
+        "assets": {
+            request.product.name: {
+                "href": f"./{output.name}",
+                "type": "image/tiff; application=geotiff",
+                "roles": ["data"],
+                "bands": [band],
+            }
+        },
+    }
+
+
+def _now() -> str:
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

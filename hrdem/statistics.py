@@ -1,0 +1,88 @@
+"""Statistics of a raster, gathered block by block."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hrdem.sources import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Statistics over all valid pixels.
+
+    Attributes:
+        pixels: Number of pixels, valid or not.
+        valid: Number of valid pixels.
+        minimum: Smallest value; NaN if nothing is valid, as all that follow.
+        maximum: Largest value.
+        mean: Mean value.
+        spread: Sum of squared differences from the mean.
+    """
+
+    pixels: int = 0
+    valid: int = 0
+    minimum: float = math.nan
+    maximum: float = math.nan
+    mean: float = math.nan
+    spread: float = math.nan
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the population."""
+        return math.sqrt(self.spread / self.valid) if self.valid else math.nan
+
+    @property
+    def valid_percent(self) -> float:
+        """Share of valid pixels, in percent."""
+        return 100 * self.valid / self.pixels if self.pixels else 0.0
+
+    @classmethod
+    def of(cls, valid: Pixels, pixels: int) -> Statistics:
+        """Compute the statistics of the valid values among a number of pixels."""
+        if not valid.size:
+            return cls(pixels=pixels)
+        mean = float(valid.mean(dtype=np.float64))
+        return cls(
+            pixels=pixels,
+            valid=valid.size,
+            minimum=float(valid.min()),
+            maximum=float(valid.max()),
+            mean=mean,
+            spread=float(np.square(valid - np.float64(mean)).sum()),
+        )
+
+    def __add__(self, other: Statistics) -> Statistics:
+        """Return the statistics of both sets of pixels together (Chan, Golub, LeVeque 1979)."""
+        pixels = self.pixels + other.pixels
+        if not self.valid or not other.valid:
+            one = self if self.valid else other
+            return Statistics(
+                pixels, one.valid, one.minimum, one.maximum, one.mean, one.spread
+            )
+        valid = self.valid + other.valid
+        apart = other.mean - self.mean
+        return Statistics(
+            pixels=pixels,
+            valid=valid,
+            minimum=min(self.minimum, other.minimum),
+            maximum=max(self.maximum, other.maximum),
+            mean=self.mean + apart * other.valid / valid,
+            spread=self.spread + other.spread + apart**2 * self.valid * other.valid / valid,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "mean": self.mean,
+            "standard_deviation": self.deviation,
+            "valid_percent": self.valid_percent,
+            "pixels": self.pixels,
+            "valid_pixels": self.valid,
+        }

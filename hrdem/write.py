@@ -1,0 +1,232 @@
+"""The output file: a tiled GeoTIFF, streamed, that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import rasterio
+import rasterio.shutil
+import rasterio.windows
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
+
+from hrdem.errors import OutputError, OutputExistsError
+from hrdem.grid import Grid, Window
+from hrdem.products import Product
+from hrdem.sources import Pixels
+from hrdem.statistics import Statistics
+
+BLOCK = 512
+_PARTIAL = ".partial"
+
+
+class Format(StrEnum):
+    """Layout of the output."""
+
+    GTIFF = "gtiff"
+    COG = "cog"
+
+
+class GeoTiffWriter:
+    """Write a raster block by block, to be used as a context manager.
+
+    Everything goes into a hidden file beside the output. `commit` moves it to the output's name
+    in one step; leaving the context without it leaves nothing behind.
+
+    Args:
+        output: Path of the output.
+        grid: Its grid.
+        product: What the pixels are.
+        dtype: Type of the pixels.
+        nodata: Value that says there is no data.
+        layout: A plain tiled GeoTIFF, or one with overviews in cloud-optimised order.
+        overwrite: Whether an existing output may be replaced.
+
+    Raises:
+        OutputExistsError: If the output exists and may not be replaced.
+        OutputError: If it cannot be written there.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        grid: Grid,
+        product: Product,
+        dtype: str,
+        nodata: float,
+        layout: Format = Format.GTIFF,
+        overwrite: bool = False,
+    ) -> None:
+        check_output(output, overwrite)
+        self._output = output
+        self._layout = layout
+        self._overwrite = overwrite
+        self._partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}{_PARTIAL}")
+        self._env = rasterio.Env(GDAL_CACHEMAX=16)
+        self._stack = contextlib.ExitStack()
+        with self._errors():
+            self._stack.enter_context(self._env)
+            self._dataset: DatasetWriter = rasterio.open(
+                self._partial, "w", **_profile(grid, dtype, nodata)
+            )
+            self._dataset.update_tags(AREA_OR_POINT="Area")
+            self._dataset.set_band_description(1, product.name)
+            self._dataset.units = (product.unit,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            with contextlib.suppress(RasterioError):
+                self._dataset.close()
+        finally:
+            self._stack.close()
+            for left in self._output.parent.glob(f"{self._partial.name}*"):
+                left.unlink()
+
+    def write(self, place: Window, pixels: Pixels) -> None:
+        """Write a block that begins at a multiple of 512 columns and rows."""
+        window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
+        with self._errors():
+            self._dataset.write(pixels, 1, window=window)
+
+    def commit(self, statistics: Statistics, tags: Mapping[str, str]) -> None:
+        """Finish the file and give it its name.
+
+        Args:
+            statistics: Of all its pixels; written so that no reader has to compute them.
+            tags: Metadata of the dataset.
+        """
+        with self._errors():
+            self._dataset.update_tags(**tags)
+            self._dataset.update_tags(1, **_statistics_tags(statistics))
+            self._dataset.close()
+            finished = self._partial
+            if self._layout is Format.COG:
+                finished = self._partial.with_name(self._partial.name + ".cog")
+                rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
+            publish(finished, self._output, self._overwrite)
+
+    @contextlib.contextmanager
+    def _errors(self):  # type: ignore[no-untyped-def]
+        try:
+            yield
+        except OutputError:
+            raise
+        except (RasterioError, OSError) as exc:
+            raise OutputError(
+                f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
+                "space on the disk."
+            ) from exc
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Make sure, before any work, that a file can be written.
+
+    Raises:
+        OutputExistsError: If it exists and may not be replaced.
+        OutputError: If its folder is missing or not writable.
+    """
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist; create it, or choose another -o.")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; give a file name, for example {output}/dtm.tif.")
+    if output.exists() and not overwrite:
+        raise _exists(output)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {folder} is not writable; choose another -o.")
+
+
+def write_text(path: Path, text: str, overwrite: bool) -> None:
+    """Write a small text file that appears under its name only when it is whole.
+
+    Raises:
+        OutputExistsError: If it exists and may not be replaced.
+        OutputError: If it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
+    try:
+        partial.write_text(text, "utf-8")
+        publish(partial, path, overwrite)
+    except OutputError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{path} cannot be written: {exc}.") from exc
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(finished: Path, output: Path, overwrite: bool) -> None:
+    """Bring a finished file onto the disk for good, then give it its name in one step.
+
+    Raises:
+        OutputExistsError: If the name was taken meanwhile and may not be replaced.
+        OSError: If the file system refuses.
+    """
+    with finished.open("rb+") as file:
+        os.fsync(file.fileno())
+    if overwrite:
+        finished.replace(output)
+    else:
+        try:
+            os.link(finished, output)  # unlike a rename, never replaces
+        except FileExistsError as exc:
+            raise _exists(output) from exc
+        except OSError:  # a file system without hard links
+            if output.exists():
+                raise _exists(output) from None
+            finished.replace(output)
+        else:
+            finished.unlink()
+    if os.name == "posix":
+        folder = os.open(output.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _exists(output: Path) -> OutputExistsError:
+    return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")
+
+
+# DEFLATE with the floating-point predictor: opened by every GDAL since 1.x, QGIS and ArcGIS alike.
+# benchmarks/compression.py has the sizes and times of the others.
+_COMPRESSION = {"compress": "deflate", "predictor": 3, "zlevel": 6}
+_COG_OPTIONS = {
+    "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
+    "OVERVIEW_RESAMPLING": "AVERAGE", "BIGTIFF": "IF_SAFER", "NUM_THREADS": "ALL_CPUS",
+}  # fmt: skip
+
+
+def _profile(grid: Grid, dtype: str, nodata: float) -> dict[str, object]:
+    return {
+        "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": nodata, "crs": grid.crs,
+        "transform": grid.transform, "width": grid.width, "height": grid.height,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, **_COMPRESSION,
+        "BIGTIFF": "IF_SAFER", "NUM_THREADS": "ALL_CPUS",
+    }  # fmt: skip
+
+
+def _statistics_tags(statistics: Statistics) -> dict[str, str]:
+    return {
+        "STATISTICS_MINIMUM": repr(statistics.minimum),
+        "STATISTICS_MAXIMUM": repr(statistics.maximum),
+        "STATISTICS_MEAN": repr(statistics.mean),
+        "STATISTICS_STDDEV": repr(statistics.deviation),
+        "STATISTICS_VALID_PERCENT": f"{statistics.valid_percent:.4g}",
+    }
