@@ -17,8 +17,8 @@ from hrdem._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from hrdem.api import assets as assets
-    from hrdem.api import extract as extract
     from hrdem.api import estimate as estimate
+    from hrdem.api import extract as extract
     from hrdem.api import plan as plan
     from hrdem.api import search as search
     from hrdem.catalog import Asset as Asset

@@ -1,4 +1,4 @@
-"""Merging: pieces of several files onto one grid, block by block, on one lattice, without a seam."""
+"""Merging: pieces of several files onto one grid, block by block, without a seam."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[P
         width, height = part.block
         across = max(1, most_pixels // (width * max(height, 1)))
         tall = max(1, math.isqrt(across // 4))
-        for window in place.shifted(columns, rows).pieces(width * (across // tall), height * tall):
-            found.append(Piece(index, window, window.shifted(-columns, -rows)))
+        windows = place.shifted(columns, rows).pieces(width * (across // tall), height * tall)
+        found += [Piece(index, window, window.shifted(-columns, -rows)) for window in windows]
     found.sort(key=lambda piece: (piece.place.row, piece.place.column, piece.part))
     return found
 
@@ -124,7 +124,7 @@ def assemble(
     Yields:
         Every block of the stripe exactly once, blocks that no piece touches last.
     """
-    waiting = {place: 0 for place in stripe.pieces(block, block)}
+    waiting = dict.fromkeys(stripe.pieces(block, block), 0)
     for piece in pieces:
         for place in _blocks_under(piece.place, stripe, block):
             waiting[place] += 1

@@ -179,7 +179,13 @@ def _parsed(address: str) -> Any:
                 footprint=_outline(properties),
                 assets=tuple(_assets(feature["assets"], address)),
             )
-        except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as exc:
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            shapely.errors.ShapelyError,
+        ) as exc:
             name = feature.get("id") if isinstance(feature, Mapping) else None
             raise CatalogError(
                 f"{address} lists an item {name!r} that is not a STAC item: "

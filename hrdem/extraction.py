@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import rasterio
 
 from hrdem.assemble import NOBODY, Part, Piece, assemble, pieces_of, stripes
 from hrdem.errors import NoDataError
@@ -20,7 +21,7 @@ from hrdem.planning import Plan, open_source
 from hrdem.products import AssetKind
 from hrdem.report import Result, stac_item, stac_path, tags
 from hrdem.sources import Pixels, Source
-from hrdem.sources.gdal import Handles
+from hrdem.sources.gdal import CACHE_MB, Handles
 from hrdem.statistics import Statistics
 from hrdem.write import BLOCK, Format, GeoTiffWriter, check_output, write_text
 
@@ -65,6 +66,7 @@ def run(
     statistics = Statistics()
     owned = np.zeros(NOBODY + 1, np.int64)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB))
         writer = stack.enter_context(
             GeoTiffWriter(
                 output, plan.grid, request.product, plan.dtype, plan.nodata, layout, overwrite
@@ -77,9 +79,7 @@ def run(
         for stripe in stripes(plan.grid.window, BLOCK, _STRIPE_BLOCKS):
             pieces = pieces_of(stripe, parts, _PIECE_PIXELS)
             arrays = _read_ahead(pool, opened, pieces)
-            for block in assemble(
-                stripe, BLOCK, pieces, arrays, parts, plan.dtype, plan.nodata
-            ):
+            for block in assemble(stripe, BLOCK, pieces, arrays, parts, plan.dtype, plan.nodata):
                 writer.write(block.place, block.pixels)
                 valid = block.pixels[block.owner != NOBODY]
                 statistics += Statistics.of(valid, block.place.pixels)

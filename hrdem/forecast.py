@@ -58,9 +58,7 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     told = True
     for planned in plan.sources:
         with contextlib.closing(Handles(most=1)) as handles:
-            source = open_source(
-                planned.asset, plan.request.kind, planned.version, handles, http
-            )
+            source = open_source(planned.asset, plan.request.kind, planned.version, handles, http)
             valid = _valid(source.thinned(planned.window, _OVERVIEW_EDGE), source.nodata)
             sizes = [source.stored_bytes(*block) for block in _sampled_blocks(planned)]
         shares[planned.item.id] = 100 * valid * planned.place.pixels / plan.grid.window.pixels

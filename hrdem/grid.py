@@ -64,9 +64,7 @@ class Window:
         height = min(self.bottom, other.bottom) - row
         return Window(column, row, width, height) if width > 0 and height > 0 else None
 
-    def pieces(
-        self, width: int, height: int, column: int = 0, row: int = 0
-    ) -> Iterator[Window]:
+    def pieces(self, width: int, height: int, column: int = 0, row: int = 0) -> Iterator[Window]:
         """Cut into rectangles at the lines of a lattice, row by row.
 
         Args:

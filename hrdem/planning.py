@@ -95,7 +95,9 @@ def make_plan(request: Request, http: Http) -> Plan:
     published = [(item, asset) for item, asset in assets if asset is not None]
     lacking = [item for item, asset in assets if asset is None]
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        headers = list(pool.map(lambda pair: _header(*pair, request.kind, http), published))
+        headers = list(
+            pool.map(lambda each: _header(each[0], each[1], request.kind, http), published)
+        )
     under = [each for each in headers if _share_area(each.grid, request)]
     lacking_here = [item for item in lacking if _is_under(item, request)]
     if not under:

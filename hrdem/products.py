@@ -102,4 +102,6 @@ def _named(name: str, known: dict[str, T], what: str) -> T:
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         choices = ", ".join(known)
-        raise RequestError(f"There is no {what} {name!r}.{hint} Choose one of: {choices}.") from None
+        raise RequestError(
+            f"There is no {what} {name!r}.{hint} Choose one of: {choices}."
+        ) from None

@@ -61,9 +61,7 @@ class Statistics:
         pixels = self.pixels + other.pixels
         if not self.valid or not other.valid:
             one = self if self.valid else other
-            return Statistics(
-                pixels, one.valid, one.minimum, one.maximum, one.mean, one.spread
-            )
+            return Statistics(pixels, one.valid, one.minimum, one.maximum, one.mean, one.spread)
         valid = self.valid + other.valid
         apart = other.mean - self.mean
         return Statistics(

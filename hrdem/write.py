@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -69,16 +69,18 @@ class GeoTiffWriter:
         self._layout = layout
         self._overwrite = overwrite
         self._partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}{_PARTIAL}")
-        self._env = rasterio.Env(GDAL_CACHEMAX=16)
-        self._stack = contextlib.ExitStack()
-        with self._errors():
-            self._stack.enter_context(self._env)
-            self._dataset: DatasetWriter = rasterio.open(
-                self._partial, "w", **_profile(grid, dtype, nodata)
-            )
-            self._dataset.update_tags(AREA_OR_POINT="Area")
-            self._dataset.set_band_description(1, product.name)
-            self._dataset.units = (product.unit,)
+        self._arranged = self._partial.with_name(f"{self._partial.name}.cog")
+        try:
+            with self._errors():
+                self._dataset: DatasetWriter = rasterio.open(
+                    self._partial, "w", **_profile(grid, dtype, nodata)
+                )
+                self._dataset.update_tags(AREA_OR_POINT="Area")
+                self._dataset.set_band_description(1, product.name)
+                self._dataset.units = (product.unit,)
+        except BaseException:
+            self._partial.unlink(missing_ok=True)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +95,8 @@ class GeoTiffWriter:
             with contextlib.suppress(RasterioError):
                 self._dataset.close()
         finally:
-            self._stack.close()
-            for left in self._output.parent.glob(f"{self._partial.name}*"):
-                left.unlink()
+            for left in (self._partial, self._arranged):
+                left.unlink(missing_ok=True)
 
     def write(self, place: Window, pixels: Pixels) -> None:
         """Write a block that begins at a multiple of 512 columns and rows."""
@@ -116,12 +117,12 @@ class GeoTiffWriter:
             self._dataset.close()
             finished = self._partial
             if self._layout is Format.COG:
-                finished = self._partial.with_name(self._partial.name + ".cog")
+                finished = self._arranged
                 rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
             publish(finished, self._output, self._overwrite)
 
     @contextlib.contextmanager
-    def _errors(self):  # type: ignore[no-untyped-def]
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except OutputError:

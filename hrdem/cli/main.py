@@ -75,10 +75,9 @@ def run(arguments: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except click.exceptions.Exit as exc:
         return exc.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, as head does
-        sys.stdout = None  # type: ignore[assignment]
+    except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
-    except Exception:
+    except Exception:  # noqa: BLE001 (whatever is left is our defect, and told as one)
         traceback.print_exc()
         click.echo(
             "hrdem: this is a defect of hrdem. Please report it with the lines above.", err=True

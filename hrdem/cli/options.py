@@ -13,22 +13,13 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Box(click.ParamType):
-    name = "W,S,E,N"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(number) for number in value.replace(",", " ").split())
-        except ValueError:
-            self.fail(
-                f"{value!r} is not a box. Give numbers with commas between: west,south,east,north.",
-                param,
-                ctx,
-            )
+def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    try:
+        return None if value is None else tuple(map(float, value.replace(",", " ").split()))
+    except ValueError as exc:
+        raise click.BadParameter(
+            f"{value!r} is not a box. Give numbers with commas between: west,south,east,north."
+        ) from exc
 
 
 def _option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -39,7 +30,11 @@ def _option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 
 bbox = _option(
-    "--bbox", type=_Box(), required=True, help="Area: west,south,east,north."
+    "--bbox",
+    callback=_box,
+    required=True,
+    metavar="W,S,E,N",
+    help="Area: west,south,east,north.",
 )
 bbox_crs = _option(
     "--bbox-crs", default="EPSG:4326", show_default=True, metavar="CRS", help="CRS of the box."

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hrdem.products import VERTICAL_DATUM
+
 if TYPE_CHECKING:
     from hrdem.extraction import Progress
     from hrdem.forecast import Forecast
     from hrdem.planning import Plan
     from hrdem.report import Result
+    from hrdem.statistics import Statistics
 
 SCHEMA_VERSION = 1
 
@@ -30,8 +33,7 @@ def result(done: Result) -> None:
     _lines(
         ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
         ("grid", _grid(done.plan)),
-        ("values", f"{statistics.minimum:.2f} to {statistics.maximum:.2f} m, mean "
-                   f"{statistics.mean:.2f} m, CGVD2013"),
+        ("values", _values(statistics)),
         ("data", f"{_percent(statistics.valid, grid.window.pixels)} of the area"),
         *(
             ("from", f"{item}  {_percent(pixels, grid.window.pixels)}")
@@ -39,7 +41,7 @@ def result(done: Result) -> None:
         ),
         *_lacking(done.plan),
         ("took", f"{done.seconds:.1f} s"),
-    )  # fmt: skip
+    )
     if statistics.valid < statistics.pixels:
         click.echo(
             f"hrdem: {_percent(statistics.pixels - statistics.valid, statistics.pixels)} of the "
@@ -62,12 +64,12 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         ("transfer", f"{transfer} in {told.blocks} blocks"),
         ("output", f"at most about {size(told.output_bytes)}"),
         *(
-            ("from", f"{source.item.id}  about {told.coverage_by_item[source.item.id]:.0f} %  "
-                     f"{source.version.url}")
-            for source in planned.sources
+            ("from", f"{item}  about {share:.0f} %")
+            for item, share in told.coverage_by_item.items()
         ),
+        *(("file", source.version.url) for source in planned.sources),
         *_lacking(planned),
-    )  # fmt: skip
+    )
 
 
 def table(rows: Iterable[Sequence[str]]) -> None:
@@ -95,8 +97,13 @@ def progress(label: str) -> Iterator[Progress]:
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     with Progress(
         TextColumn("{task.description}"),
@@ -119,6 +126,11 @@ def _grid(planned: Plan) -> str:
     grid = planned.grid
     dx, _ = grid.resolution
     return f"{grid.width} x {grid.height} pixels of {dx:g} m, {grid.crs}"
+
+
+def _values(statistics: Statistics) -> str:
+    low, high, mean = statistics.minimum, statistics.maximum, statistics.mean
+    return f"{low:.2f} to {high:.2f} m, mean {mean:.2f} m, {VERTICAL_DATUM}"
 
 
 def _lacking(planned: Plan) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ def running(port: int = 0) -> Iterator[Addresses]:
         OSError: If the port is taken.
     """
     command = [sys.executable, "-m", "hrdem.demo", str(port)]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None

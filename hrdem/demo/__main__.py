@@ -11,7 +11,8 @@ from hrdem.demo.server import DemoServer
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the parent
     with DemoServer(int(sys.argv[1])) as server:
-        print(server.url, flush=True)
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         sys.stdin.read()
         server.shutdown()

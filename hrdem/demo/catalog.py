@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,7 +39,7 @@ _ASSETS = (
 Json = dict[str, Any]
 
 
-class BadQuery(ValueError):
+class BadQueryError(ValueError):
     """A query that the API answers with status 400."""
 
 
@@ -109,7 +109,7 @@ def search(base: str, query: Mapping[str, Any], method: str) -> Json:
         method: ``"GET"`` or ``"POST"``; the next link is of the same kind.
 
     Raises:
-        BadQuery: If a value cannot be understood.
+        BadQueryError: If a value cannot be understood.
     """
     area = _area(query)
     matched = [
@@ -122,11 +122,11 @@ def search(base: str, query: Mapping[str, Any], method: str) -> Json:
     try:
         limit = min(int(query.get("limit") or 10), 10_000)
     except ValueError as exc:
-        raise BadQuery("limit must be a number") from exc
+        raise BadQueryError("limit must be a number") from exc
     names = [f"next:{item['collection']}:{item['id']}" for item in matched]
     token = query.get("token")
     if token is not None and token not in names:
-        raise BadQuery(f"unknown token {token}")
+        raise BadQueryError(f"unknown token {token}")
     first = names.index(token) + 1 if token else 0
     page = matched[first : first + limit]
     links = [_link(base, "root", ""), _link(base, "self", "search")]
@@ -144,13 +144,13 @@ def search(base: str, query: Mapping[str, Any], method: str) -> Json:
 def _area(query: Mapping[str, Any]) -> shapely.Geometry | None:
     if (bbox := query.get("bbox")) is not None:
         if len(bbox) != 4 or bbox[1] > bbox[3]:
-            raise BadQuery("Invalid bbox")
+            raise BadQueryError("Invalid bbox")
         return shapely.box(*bbox)
     if (geometry := query.get("intersects")) is not None:
         try:
             return shapely.geometry.shape(geometry)
         except (shapely.errors.ShapelyError, AttributeError, KeyError, TypeError) as exc:
-            raise BadQuery("Invalid geometry") from exc
+            raise BadQueryError("Invalid geometry") from exc
     return None
 
 
@@ -173,7 +173,7 @@ def _item(tile: Tile, base: str) -> Json:
     left, bottom, right, top = tile.bounds
     ring = _ring(tile)
     west, south, east, north = shapely.bounds(shapely.Polygon(ring)).tolist()
-    made = datetime.datetime(2023, 1, 1, 12) - datetime.timedelta(
+    made = datetime.datetime(2023, 1, 1, 12, tzinfo=datetime.UTC) - datetime.timedelta(
         days=zlib.crc32(tile.item_id.encode()) % 1500
     )
     here = f"collections/{tile.collection_id}"
@@ -244,7 +244,7 @@ def _footprint(item: Mapping[str, Any]) -> shapely.Geometry:
     return shapely.geometry.shape(item["geometry"])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _ring(tile: Tile) -> tuple[tuple[float, float], ...]:
     """The tile's outline in longitude and latitude, degrees."""
     outline = shapely.segmentize(shapely.box(*tile.bounds), _VERTEX_EVERY)

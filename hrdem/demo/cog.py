@@ -145,7 +145,7 @@ class DemoCog:
                 return _slot(self, level, index)[within : within + stop - start]
         raise ValueError(f"byte {start} lies beyond the end of the file ({self.size} bytes)")
 
-    def _array(self, level: int, dtype: np.dtype, at: int, start: int, stop: int) -> bytes:  # type: ignore[type-arg]
+    def _array(self, level: int, dtype: np.dtype, at: int, start: int, stop: int) -> bytes:
         first = (start - at) // dtype.itemsize
         last = min(self.levels[level].count, -(-(stop - at) // dtype.itemsize))
         rank, _ = self._present(level)
@@ -228,9 +228,9 @@ class DemoCog:
                             (325, _LONG, this.count, struct.pack("<Q", counts_at))]  # fmt: skip
             else:
                 there = self._present(level)[1] > 0
-                place = self._data_start(level) + 4 if there else 0
+                place, length = (self._data_start(level) + 4, TILE_BYTES) if there else (0, 0)
                 entries += [(324, _LONG8, 1, struct.pack("<Q", place)),
-                            (325, _LONG, 1, struct.pack("<I", TILE_BYTES if there else 0))]  # fmt: skip
+                            (325, _LONG, 1, struct.pack("<I", length))]  # fmt: skip
             entries.sort()
             table, spill = bytearray(), bytearray()
             spill_at = begin + 8 + 20 * len(entries) + 8
@@ -279,7 +279,7 @@ def _slot(cog: DemoCog, level: int, index: int) -> bytes:
 
 
 def _lzw_literals(data: bytes) -> bytes:
-    """Encode as TIFF LZW without any string: 9-bit literals, a clear code before the table grows."""
+    """Encode as TIFF LZW without strings: 9-bit literals, cleared before the codes grow."""
     codes = np.full((len(data) // _LITERALS, _LITERALS + 1), 256, np.uint16)
     codes[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, _LITERALS)
     flat = np.append(codes.ravel(), np.uint16(257))

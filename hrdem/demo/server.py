@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(reply.status, reply.media_type, reply.body)
         return self._json(HTTPStatus.NOT_FOUND, {"detail": "Not Found"})
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 (the name of the base)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._stac("POST", "search", query)
         return self._json(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": "Method Not Allowed"})
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (of the base)
         """Stay quiet: the terminal belongs to the command that is being shown."""
 
     @property
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _search(self, query: dict[str, Any], method: str) -> None:
         try:
             page = catalog.search(self._base, query, method)
-        except catalog.BadQuery as exc:
+        except catalog.BadQueryError as exc:
             return self._json(HTTPStatus.BAD_REQUEST, {"detail": str(exc)})
         return self._json(HTTPStatus.OK, page, "application/geo+json")
 
@@ -142,7 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= stop:
                 unsatisfied = {"Content-Range": f"bytes */{cog.size}"}
                 return self._send(
-                    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "application/xml", b"", **unsatisfied
+                    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+                    "application/xml",
+                    b"",
+                    **unsatisfied,
                 )
         self.send_response(status)
         self.send_header("Content-Type", "image/tiff")
@@ -164,9 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:  # the reader has seen enough
             self.close_connection = True
 
-    def _json(
-        self, status: int, document: object, media_type: str = "application/json"
-    ) -> None:
+    def _json(self, status: int, document: object, media_type: str = "application/json") -> None:
         self._send(status, media_type, json.dumps(document).encode())
 
     def _send(self, status: int, media_type: str, body: bytes, **headers: str) -> None:

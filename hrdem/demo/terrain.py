@@ -6,11 +6,13 @@ against `heights`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+Float64 = NDArray[np.floating[Any]]
 
 NODATA = np.float32(-32767)
 
@@ -129,7 +131,8 @@ def _noise(x: Float64, y: Float64, wavelength: float, seed: int) -> Float32:
     lower -= upper
     lower *= ty
     lower += upper
-    return lower
+    noise: Float32 = lower
+    return noise
 
 
 def _lattice(column: NDArray[np.int64], row: NDArray[np.int64], seed: int) -> Float32:
@@ -144,4 +147,5 @@ def _lattice(column: NDArray[np.int64], row: NDArray[np.int64], seed: int) -> Fl
         h ^= h >> np.uint64(27)
         h *= np.uint64(0x81DADEF4BC2DD44D)
         h ^= h >> np.uint64(33)
-    return (h >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+    values: Float32 = (h >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+    return values

@@ -62,7 +62,7 @@ class Retries:
         """Yield the wait before each further try: exponential, with jitter."""
         for attempt in range(self.attempts - 1):
             most = min(self.longest_wait, self.first_wait * 2**attempt)
-            yield random.uniform(most / 2, most)
+            yield random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class HttpClient:
     def __init__(
         self,
         *,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008 (frozen)
-        retries: Retries = Retries(),  # noqa: B008 (frozen)
+        timeouts: Timeouts = Timeouts(),
+        retries: Retries = Retries(),
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -228,9 +228,7 @@ class HttpClient:
             raise _Again(said, response.status, _retry_after(response.headers))
         raise ServerError(said, response.status)
 
-    def _body(
-        self, answer: httpx.Response, shown: str, max_bytes: int, deadline: float
-    ) -> bytes:
+    def _body(self, answer: httpx.Response, shown: str, max_bytes: int, deadline: float) -> bytes:
         if not answer.is_success:
             max_bytes = max(max_bytes, 1 << 20)
         announced = int(answer.headers.get("content-length") or 0)
@@ -249,12 +247,10 @@ class HttpClient:
         return bytes(body)
 
 
-class _Again(Exception):
+class _Again(Exception):  # noqa: N818 (it is caught by the loop, not an error yet)
     """The request failed in a way that another try may mend."""
 
-    def __init__(
-        self, said: str, status: int | None = None, after: float | None = None
-    ) -> None:
+    def __init__(self, said: str, status: int | None = None, after: float | None = None) -> None:
         super().__init__(said)
         self.status = status
         self.after = after

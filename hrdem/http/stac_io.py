@@ -38,7 +38,9 @@ class HttpStacIO(StacApiIO):
         try:
             return response.content.decode()
         except UnicodeDecodeError as exc:
-            raise CatalogError(f"{without_credentials(href)} answers with bytes, not JSON.") from exc
+            raise CatalogError(
+                f"{without_credentials(href)} answers with bytes, not JSON."
+            ) from exc
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
         """Read from an address or a link; local files are refused."""

@@ -22,6 +22,7 @@ from hrdem.sources import Pixels
 
 log = logging.getLogger(__name__)
 
+CACHE_MB = 16  # of GDAL's block cache; pieces are aligned to blocks, so nothing is read twice
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
     "GDAL_HTTP_USERAGENT": USER_AGENT,
@@ -32,7 +33,7 @@ _OPTIONS = {
     "GDAL_HTTP_MAX_RETRY": 5,
     "GDAL_HTTP_RETRY_DELAY": 0.5,
     "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
-    "GDAL_CACHEMAX": 16,  # MB; pieces are aligned to blocks, so nothing is read twice
+    "GDAL_CACHEMAX": CACHE_MB,
 }
 
 
@@ -135,7 +136,8 @@ class GdalSource:
         while True:
             try:
                 with self._dataset("be read") as dataset:
-                    return dataset.read(1, window=where)
+                    pixels: Pixels = dataset.read(1, window=where)
+                    return pixels
             except SourceError as exc:
                 wait = next(waits, None)
                 if wait is None:
@@ -149,7 +151,8 @@ class GdalSource:
         shape = (max(1, round(window.height * scale)), max(1, round(window.width * scale)))
         where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
         with self._dataset("be read") as dataset:
-            return dataset.read(1, window=where, out_shape=shape)
+            pixels: Pixels = dataset.read(1, window=where, out_shape=shape)
+        return pixels
 
     def stored_bytes(self, column: int, row: int) -> int | None:
         """Bytes that a block takes in the file, 0 if it is absent; None if GDAL cannot tell."""

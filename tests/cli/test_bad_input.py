@@ -1,0 +1,196 @@
+"""Each wrong input: one sentence that says what to do, the right exit code, nothing written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hrdem.cli.main import run
+from hrdem.demo import Addresses
+from tests.misbehaving import Reply, misbehaving
+from tests.oracle.test_demo_files import TILES, nowhere
+
+PLACE = "-75.72,45.40,-75.71,45.41"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in an empty folder, and do not wait between tries."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hrdem.http.client.Retries.waits", lambda self: iter([0.0, 0.0]))
+
+
+def extract(*arguments: str, bbox: str = PLACE, product: str = "dtm") -> int:
+    return run(["extract", f"--bbox={bbox}", "--product", product, "-o", "out.tif", *arguments])
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    assert not list(Path().iterdir())
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("bbox", "crs", "hint"),
+    [
+        ("-75.60,45.30,-75.85,45.45", "EPSG:4326", "did you mean -75.85,45.3,-75.6,45.45?"),
+        ("-75.85,45.45,-75.60,45.30", "EPSG:4326", "did you mean -75.85,45.3,-75.6,45.45?"),
+        ("-75.85,45.30,-75.60,95", "EPSG:4326", "west,south,east,north"),
+        ("-275,45.30,-75.60,45.45", "EPSG:4326", "west,south,east,north"),
+        ("nan,45.30,-75.60,45.45", "EPSG:4326", "not a finite number"),
+        ("-75.85,45.30,-75.60", "EPSG:4326", "needs four numbers"),
+        ("-75.85,45.30,-75.60,north", "EPSG:4326", "Give numbers with commas between"),
+        ("", "EPSG:4326", "needs four numbers"),
+        ("-75.85,45.30,-75.60,45.45", "EPSG:3979", "Say --bbox-crs EPSG:4326"),
+        ("1774874,-89162,1818832,-52305", "EPSG:4326", "--bbox-crs EPSG:3979"),
+        ("-75.85,45.30,-75.85,45.45", "EPSG:4326", "Give two opposite corners"),
+        (PLACE, "EPSG:123456", "Give it as EPSG:n"),
+        (PLACE, "WGS84 UTM", "Give it as EPSG:n"),
+    ],
+)
+def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) -> None:
+    assert extract("--bbox-crs", crs, bbox=bbox) == 2
+    assert hint in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--product", "dmt"], "Did you mean dtm?"),
+        (["--collection", "1"], "Did you mean 1m?"),
+        (["--via", "ftp"], "choose auto, cog or vrt"),
+        (["--format", "png"], "choose gtiff or cog"),
+        (["--stac-url", "datacube.example"], "not an http or https address"),
+        (["--stac-url", "https://x.example/", "--demo"], "not both"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) -> None:
+    assert extract(*arguments) == 2
+    assert hint in said(capsys)
+
+
+def test_a_missing_output_or_product_is_a_usage_error(capsys) -> None:
+    assert run(["extract", "--bbox", PLACE, "--product", "dtm"]) == 2
+    assert "'-o'" in said(capsys)
+    assert run(["extract", "--bbox", PLACE, "-o", "a.tif"]) == 2
+    assert "--product" in said(capsys)
+    assert run(["extrakt"]) == 2
+    assert "extrakt" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    "bbox", ["2.0,48.0,2.1,48.1", "151.1,-33.9,151.2,-33.8", "-180,-90,180,90"]
+)
+def test_a_box_outside_canada_has_no_data(demo: Addresses, capsys, bbox: str) -> None:
+    assert extract("--stac-url", demo.stac, bbox=bbox) == 4
+    assert "Canada" in said(capsys)
+
+
+def test_a_box_over_water_has_no_data(demo: Addresses, capsys) -> None:
+    x, y = nowhere(TILES["9_2", "1m"])
+    bbox = f"{x + 10},{y - 400},{x + 400},{y - 10}"
+    assert extract("--bbox-crs", "EPSG:3979", "--stac-url", demo.stac, bbox=bbox) == 4
+    message = said(capsys)
+    assert "not one valid pixel" in message
+    assert "9_2-mosaic-1m" in message
+    assert "--collection: 30m" in message
+
+
+def test_a_missing_folder_is_told_before_any_request(capsys) -> None:
+    assert extract("-o", "no/such/folder/out.tif", "--stac-url", "http://hrdem.invalid") == 7
+    assert "does not exist" in said(capsys)
+
+
+def test_a_folder_as_output_is_told(capsys, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("folder")
+    assert extract("-o", str(folder), "--stac-url", "http://hrdem.invalid") == 7
+    assert "is a folder" in said(capsys)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a folder that not even root may write to")
+def test_an_unwritable_folder_is_told(demo: Addresses, capsys) -> None:
+    assert extract("-o", "/proc/out.tif", "--stac-url", demo.stac) == 7
+    assert "/proc/out.tif cannot be written" in said(capsys)
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.stac.json"])
+def test_an_existing_output_is_kept(capsys, name: str) -> None:
+    Path(name).write_text("mine")
+    assert extract("--stac-url", "http://hrdem.invalid") == 7
+    assert f"{name} exists; give --overwrite" in capsys.readouterr().err
+    assert [path.read_text() for path in Path().iterdir()] == ["mine"]
+
+
+def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
+    Path("out.tif").write_text("mine")
+    assert extract("--overwrite", "--stac-url", demo.stac) == 0
+    assert Path("out.tif").read_bytes()[:2] == b"II"
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        (Reply(body=b"<html>portal</html>"), "no STAC API: it answers '<html>portal</html>'"),
+        (Reply(404, b"Not Found"), "no STAC API"),
+        (Reply.json({"title": "Welcome"}), "no list of features"),
+    ],
+    ids=["HTML", "404", "other JSON"],
+)
+def test_an_endpoint_that_is_no_stac_api_is_a_network_error(capsys, reply, hint: str) -> None:
+    with misbehaving(lambda _: reply) as server:
+        assert extract("--stac-url", server.url) == 5
+    message = said(capsys)
+    assert hint in message
+    assert "--stac-url" in message
+
+
+def test_an_unreachable_endpoint_is_a_network_error(capsys) -> None:
+    assert extract("--stac-url", "http://127.0.0.1:9/", "-q") == 5
+    assert "cannot be reached" in said(capsys)
+
+
+def test_an_asset_that_is_gone_is_a_network_error(demo: Addresses, capsys) -> None:
+    from tests.misbehaving import passed_on
+
+    def script(asked):
+        return Reply(404) if asked.path.endswith(".tif") else passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        assert extract("--stac-url", f"{server.url}/stac/api/") == 5
+    assert "dtm of item 9_2-mosaic-1m" in said(capsys)
+
+
+def test_an_unknown_item_has_no_data(demo: Addresses, capsys) -> None:
+    assert run(["assets", "99_99-mosaic-1m", "--stac-url", demo.stac]) == 4
+    assert "no item '99_99-mosaic-1m'" in said(capsys)
+
+
+def test_a_product_that_an_item_lacks_is_told(demo: Addresses, capsys) -> None:
+    arguments = ["assets", "4_8-mosaic-2m", "--product", "dtm", "--stac-url", demo.stac]
+    assert run(arguments) == 4
+    assert "lists those it has" in said(capsys)
+
+
+def test_downloading_a_whole_cog_is_refused(capsys) -> None:
+    assert run(["assets", "9_2-mosaic-1m", "--kind", "cog", "--download"]) == 2
+    assert "use hrdem extract" in said(capsys)
+
+
+def test_a_port_that_is_taken_is_told(demo: Addresses, capsys) -> None:
+    port = demo.url.rsplit(":", 1)[1]
+    assert run(["demo", "serve", "--port", port]) == 2
+    assert "give another --port" in said(capsys)
+
+
+def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def broken(**_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("hrdem.api.search", broken)
+    assert run(["search", "--bbox", PLACE]) == 1
+    assert "defect of hrdem" in capsys.readouterr().err

@@ -1,0 +1,192 @@
+"""The command line as a person or a script uses it: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import heights
+
+HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
+PLACE = ["--bbox", "-75.72,45.40,-75.71,45.41"]
+
+
+def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HRDEM, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
+    done = hrdem("extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("output    a.tif")
+    assert "from      9_2-mosaic-1m  100 %" in done.stdout
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        left, top = dataset.bounds.left, dataset.bounds.top
+        expected = heights(left, top, 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.stac.json", "a.tif"]
+
+
+def test_the_demonstration_is_ready_within_a_second(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = hrdem("search", "--demo", *PLACE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("9_2-mosaic-1m")
+    # the service itself starts in about 0.3 s; the rest is room for a busy machine
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (
+            ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"],
+            {"output", "statistics", "sources"},
+        ),
+        (["extract", *PLACE, "--product", "dtm", "--dry-run"], {"grid", "sources", "forecast"}),
+        (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "forecast"}),
+        (["search", *PLACE], {"items"}),
+        (["assets", "9_2-mosaic-1m"], {"item", "assets"}),
+    ],
+    ids=["extract", "dry run", "plan", "search", "assets"],
+)
+def test_json_is_one_document_with_a_schema_version(
+    demo: Addresses, tmp_path: Path, arguments: list[str], keys: set[str]
+) -> None:
+    done = hrdem(*arguments, "--json", "--stac-url", demo.stac, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    assert keys <= document.keys()
+
+
+def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_path: Path) -> None:
+    request = [*PLACE, "--product", "dtm", "--stac-url", demo.stac]
+    dry = hrdem("extract", *request, "--dry-run", "-o", "a.tif", cwd=tmp_path)
+    plan = hrdem("plan", *request, cwd=tmp_path)
+    assert (dry.returncode, dry.stdout) == (plan.returncode, plan.stdout) == (0, plan.stdout)
+    assert "transfer  about" in plan.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_negative_first_number_is_no_option(demo: Addresses, tmp_path: Path) -> None:
+    for form in (PLACE, ["--bbox=" + PLACE[1]]):
+        assert hrdem("search", *form, "--stac-url", demo.stac, cwd=tmp_path).returncode == 0
+
+
+def test_every_option_has_a_variable(demo: Addresses, tmp_path: Path) -> None:
+    done = hrdem(
+        "extract",
+        cwd=tmp_path,
+        HRDEM_BBOX=PLACE[1],
+        HRDEM_PRODUCT="dsm",
+        HRDEM_COLLECTION="2m",
+        HRDEM_STAC_URL=demo.stac,
+        HRDEM_OUTPUT="from-environment.tif",
+        HRDEM_JSON="1",
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["request"]["product"] == "dsm"
+    assert document["request"]["collection"] == "hrdem-mosaic-2m"
+    assert (tmp_path / "from-environment.tif").exists()
+
+
+def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
+    done = hrdem("assets", "9_2-mosaic-1m", "--stac-url", demo.stac, cwd=tmp_path)
+    lines = dict(line.split() for line in done.stdout.splitlines())
+    assert list(lines)[:2] == ["dsm", "dtm"]
+    assert lines["dtm"] == f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
+    chosen = ["--product", "dtm", "--kind", "vrt"]
+    done = hrdem("assets", "9_2-mosaic-1m", *chosen, "--stac-url", demo.stac, cwd=tmp_path)
+    assert done.stdout.split() == ["dtm-vrt", lines["dtm-vrt"]]
+
+
+def test_a_downloaded_vrt_opens_and_holds_the_terrain(demo: Addresses, tmp_path: Path) -> None:
+    arguments = ["assets", "9_2-mosaic-1m", "--product", "dtm", "--download"]
+    done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
+    assert done.stdout.split() == ["9_2-mosaic-1m-dtm.vrt"]
+    with (
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        rasterio.open(tmp_path / "9_2-mosaic-1m-dtm.vrt") as dataset,
+    ):
+        pixels = dataset.read(1, window=((170_000, 170_010), (8_000, 8_010)))
+    np.testing.assert_array_equal(pixels, heights(1_508_000, -170_000, 1, 10, 10))
+    again = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
+    assert (again.returncode, "--overwrite" in again.stderr) == (7, True)
+
+
+def test_verbose_tells_the_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> None:
+    done = hrdem("search", *PLACE, "-vv", "--stac-url", demo.stac, cwd=tmp_path)
+    assert "POST http://127.0.0.1" in done.stderr
+    assert "POST" not in done.stdout
+    assert hrdem("search", *PLACE, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
+
+
+def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*HRDEM, "demo", "serve", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as serving:
+        assert serving.stdout
+        lines = ""
+        while not lines.endswith("}\n"):
+            lines += serving.stdout.readline()
+        url = json.loads(lines)["stac_url"]
+        assert hrdem("search", *PLACE, "--stac-url", url, cwd=tmp_path).returncode == 0
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(10) == 0
+
+
+def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    ottawa = ["--bbox", "-75.85,45.30,-75.60,45.45", "--product", "dtm", "-o", "a.tif"]
+    with subprocess.Popen(
+        [*HRDEM, "extract", *ottawa, "--stac-url", demo.stac],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        deadline = time.monotonic() + 20
+        while not any(p.stat().st_size > 1_000_000 for p in tmp_path.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+        assert running.stderr
+        assert "interrupted" in running.stderr.read()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) -> None:
+    command = " ".join(
+        [f"'{part}'" for part in [*HRDEM, "search", *PLACE, "--stac-url", demo.stac]]
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

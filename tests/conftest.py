@@ -1,0 +1,25 @@
+"""Fixtures that several kinds of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hrdem.demo import Addresses, running
+from hrdem.http.client import HttpClient, Retries, Timeouts
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Addresses]:
+    """The demonstration service, in a process of its own."""
+    with running() as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    """A client that waits for nobody: short timeouts, no pause between tries."""
+    timeouts = Timeouts(connect=2, read=2, total=5)
+    with HttpClient(timeouts=timeouts, retries=Retries(attempts=3), sleep=lambda _: None) as client:
+        yield client

@@ -1,0 +1,172 @@
+"""Catalogues that are not what they should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrdem import catalog
+from hrdem.aoi import Aoi
+from hrdem.catalog import item_with_id, items_near
+from hrdem.demo import Addresses
+from hrdem.errors import CatalogError, NoDataError, ServerError
+from hrdem.http.client import HttpClient
+from hrdem.products import AssetKind, collection_named, product_named
+from tests.misbehaving import Reply, misbehaving, passed_on
+
+OTTAWA = Aoi.from_bbox((-75.85, 45.30, -75.60, 45.45))
+ONE_METRE = collection_named("1m")
+
+
+def item(name: str = "9_2-mosaic-1m", **changes) -> dict:
+    good = {
+        "type": "Feature",
+        "id": name,
+        "collection": "hrdem-mosaic-1m",
+        "geometry": None,
+        "properties": {"datetime": None, "updated": "2026-01-01T00:00:00Z"},
+        "assets": {"dtm": {"href": "https://store.invalid/9_2-dtm.tif"}},
+        "links": [],
+    }
+    return {**good, **changes}
+
+
+def page(*items: object, **more) -> Reply:
+    return Reply.json({"type": "FeatureCollection", "features": list(items), **more})
+
+
+def near(server, http: HttpClient) -> list[catalog.Item]:
+    return items_near(OTTAWA, ONE_METRE, f"{server.url}/", http)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(body=b"<!DOCTYPE html><html>Sign in</html>"), "no STAC API: it answers '<!DOCTYPE"),
+        (Reply(body=b""), "no STAC API: it answers ''"),
+        (Reply(body=b'{"type": "Feat'), "no STAC API"),
+        (Reply(body=b"\xff\xfe\x00"), "bytes, not JSON"),
+        (Reply.json([1, 2]), "no list of features"),
+        (Reply.json({"message": "welcome"}), "no list of features"),
+        (Reply.json({"features": "none"}), "no list of features"),
+        (Reply(404, b"not here"), "no STAC API with item search"),
+        (Reply(405), "no STAC API with item search"),
+        (page("text"), "not a STAC item"),
+        (page({"id": 1}), "not a STAC item"),
+        (page(item(assets=None)), "'9_2-mosaic-1m' that is not a STAC item"),
+        (page(item(assets={"dtm": {"href": 5}})), "not a STAC item: TypeError: 5 is not a text"),
+        (page(item(properties=None)), "not a STAC item"),
+        (page(item(properties={"proj:epsg": 3979, "proj:geometry": {"type": "X"}})), "STAC item"),
+    ],
+)
+def test_a_strange_answer_is_an_error_and_never_an_empty_result(
+    http: HttpClient, reply: Reply, said: str
+) -> None:
+    with misbehaving(lambda _: reply) as server, pytest.raises(CatalogError, match=said):
+        near(server, http)
+
+
+def test_a_server_error_stays_one(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: Reply(500, b"psycopg pool timeout")) as server,
+        pytest.raises(ServerError, match="psycopg"),
+    ):
+        near(server, http)
+
+
+def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo: Addresses) -> None:
+    def script(asked):
+        if asked.method == "POST":
+            return Reply(405)
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        found = items_near(OTTAWA, ONE_METRE, f"{server.url}/stac/api/", http)
+        assert [each.method for each in server.asked] == ["POST", "GET"]
+    assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_pages_are_followed_as_given_under_another_prefix(
+    http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(catalog, "_PAGE", 13)
+    canada = Aoi.from_bbox((-2_450_000, -950_000, 2_950_000, 3_950_000), "EPSG:3979")
+
+    def script(asked):
+        if method == "GET" and asked.method == "POST":
+            return Reply(405)
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        found = items_near(canada, ONE_METRE, f"{server.url}/stac/api/", http)
+        paths = [each.path.partition("?")[0] for each in server.asked if each.method == method]
+    assert len(found) == 66
+    assert paths == ["/stac/api/search"] + ["/pgstac/api/search"] * 5
+
+
+def test_items_are_sorted_by_tile_and_listed_once(http: HttpClient) -> None:
+    names = ["10_2-mosaic-1m", "9_2-mosaic-1m", "8_10-mosaic-1m", "9_2-mosaic-1m"]
+    with misbehaving(lambda _: page(*map(item, names))) as server:
+        assert [each.id for each in near(server, http)] == [
+            "8_10-mosaic-1m",
+            "9_2-mosaic-1m",
+            "10_2-mosaic-1m",
+        ]
+
+
+def test_an_endless_next_is_noticed(http: HttpClient) -> None:
+    def script(asked):
+        again = {"rel": "next", "method": "POST", "href": f"{server.url}/search", "body": {}}
+        return page(item(), links=[again])
+
+    with misbehaving(script) as server:
+        with pytest.raises(CatalogError, match="leads in a circle"):
+            near(server, http)
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("href", ["file:///etc/passwd", "/etc/passwd", "ftp://host/next"])
+def test_a_next_link_to_no_http_address_is_refused(http: HttpClient, href: str) -> None:
+    link = {"rel": "next", "href": href}
+    with (
+        misbehaving(lambda _: page(item(), links=[link])) as server,
+        pytest.raises(CatalogError, match="not an http address"),
+    ):
+        near(server, http)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://canelevation-dem.s3.ca-central-1.amazonaws.com/hrdem-mosaic-1m",
+        "https://datacube-prod-data-public.s3.amazonaws.com/store/elevation/hrdem/hrdem-mosaic-1m",
+        "http://datacube-prod-data-public.s3.ca-central-1.amazonaws.com/store/elevation/hrdem",
+    ],
+)
+def test_a_product_goes_by_key_whatever_host_type_or_role(http: HttpClient, host: str) -> None:
+    cog = "image/tiff; application=geotiff; profile=cloud-optimized"
+    assets = {
+        "hillshade-dtm": {"href": f"{host}/9_2-dtm_hillshade.tif", "type": cog, "roles": ["data"]},
+        "dsm": {"href": f"{host}/9_2-dsm.tif", "type": cog, "roles": ["data"]},
+        "dtm-vrt": {"href": f"{host}/9_2-dtm.vrt"},
+        "dtm": {"href": f"{host}/9_2-dtm.tif"},
+    }
+    with misbehaving(lambda _: page(item(assets=assets))) as server:
+        (found,) = near(server, http)
+    dtm, dsm = product_named("dtm"), product_named("dsm")
+    assert found.asset(dtm, AssetKind.COG).href == f"{host}/9_2-dtm.tif"
+    assert found.asset(dtm, AssetKind.VRT).href == f"{host}/9_2-dtm.vrt"
+    assert found.asset(dsm, AssetKind.VRT) is None
+
+
+def test_a_relative_href_is_relative_to_the_catalogue(http: HttpClient) -> None:
+    with misbehaving(lambda _: page(item(assets={"dtm": {"href": "../x/9_2.tif"}}))) as server:
+        assert near(server, http)[0].assets[0].href == f"{server.url}/x/9_2.tif"
+
+
+def test_an_unknown_item_is_told(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: page()) as server,
+        pytest.raises(NoDataError, match="no item '9_9-mosaic-1m'"),
+    ):
+        item_with_id("9_9-mosaic-1m", f"{server.url}/", http)

@@ -1,0 +1,227 @@
+"""The HTTP client against a server that misbehaves."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import socket
+import ssl
+import time
+
+import httpx
+import pytest
+
+from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.http.client import (
+    USER_AGENT,
+    HttpClient,
+    Retries,
+    Timeouts,
+    certificate_bundle,
+    without_credentials,
+)
+from tests.misbehaving import Reply, misbehaving
+
+GOOD = Reply(body=b"good")
+
+
+def first(*replies: Reply):
+    """Give these answers first, then good ones."""
+    return lambda asked: replies[asked.number - 1] if asked.number <= len(replies) else GOOD
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_passing_refusal_is_tried_again(http: HttpClient, status: int) -> None:
+    with misbehaving(first(Reply(status), Reply(status))) as server:
+        assert http.request("GET", server.url).content == b"good"
+        assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 412, 416, 451])
+def test_a_lasting_refusal_is_told_at_once(http: HttpClient, status: int) -> None:
+    with misbehaving(first(Reply(status, b"no such key"))) as server:
+        with pytest.raises(ServerError, match=f"answers {status}: no such key") as caught:
+            http.request("GET", server.url)
+        assert caught.value.status == status
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Reply(body=b"x" * 4096, cut=1000),
+        Reply(body=b"x" * 4096, cut=0),
+        Reply(body=b"x" * 4096, cut=1000, reset=True),
+        Reply(silent=True),
+    ],
+    ids=["truncated", "no body", "reset", "silence"],
+)
+def test_a_broken_transfer_is_tried_again(broken: Reply) -> None:
+    timeouts = Timeouts(connect=2, read=0.3, total=5)
+    with (
+        misbehaving(first(broken)) as server,
+        HttpClient(timeouts=timeouts, sleep=lambda _: None) as client,
+    ):
+        assert client.request("GET", server.url).content == b"good"
+        assert len(server.asked) == 2
+
+
+def test_a_slow_drip_ends_at_the_total_timeout() -> None:
+    drip = Reply(body=b"x" * 1000, pause=0.05)
+    timeouts = Timeouts(connect=2, read=1, total=0.5)
+    with (
+        misbehaving(lambda _: drip) as server,
+        HttpClient(timeouts=timeouts, retries=Retries(attempts=1)) as client,
+    ):
+        started = time.monotonic()
+        with pytest.raises(TransferError, match="no whole answer within"):
+            client.request("GET", server.url)
+        assert time.monotonic() - started < 2
+
+
+def test_after_the_last_try_the_error_says_how_many_there_were(http: HttpClient) -> None:
+    with misbehaving(lambda _: Reply(503, b"<h1>busy</h1>")) as server:
+        with pytest.raises(ServerError, match=r"503: <h1>busy</h1> Tried 3 times\.") as caught:
+            http.request("GET", server.url)
+        assert caught.value.status == 503
+        assert len(server.asked) == 3
+
+
+def test_a_refused_connection_is_tried_again_and_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        slept: list[float] = []
+        with (
+            HttpClient(sleep=slept.append) as client,
+            pytest.raises(TransferError, match=r"cannot be reached .*Tried 5 times") as caught,
+        ):
+            client.request("GET", url)
+    assert len(slept) == 4
+    assert caught.value.__cause__ is not None
+
+
+def test_waits_grow_with_jitter_up_to_a_limit() -> None:
+    waits = list(Retries(attempts=9, first_wait=0.5, longest_wait=8).waits())
+    for wait, most in zip(waits, [0.5, 1, 2, 4, 8, 8, 8, 8], strict=True):
+        assert most / 2 <= wait <= most
+    assert len(set(waits)) == len(waits)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured(form: str) -> None:
+    after = "7" if form == "seconds" else email.utils.formatdate(time.time() + 7.5, usegmt=True)
+    slept: list[float] = []
+    with (
+        misbehaving(first(Reply(429, headers={"Retry-After": after}))) as server,
+        HttpClient(sleep=slept.append) as client,
+    ):
+        assert client.request("GET", server.url).content == b"good"
+    assert slept[0] == pytest.approx(7, abs=1.2)
+
+
+def test_a_retry_after_beyond_a_minute_is_an_error_that_says_so() -> None:
+    slept: list[float] = []
+    with (
+        misbehaving(first(Reply(503, headers={"Retry-After": "3600"}))) as server,
+        HttpClient(sleep=slept.append) as client,
+        pytest.raises(ServerError, match="asks to wait 3600 s"),
+    ):
+        client.request("GET", server.url)
+    assert slept == []
+
+
+def test_a_retry_is_announced(http: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.WARNING, "hrdem"),
+        misbehaving(first(Reply(502))) as server,
+    ):
+        http.request("GET", server.url)
+    assert "answers 502" in caplog.text
+    assert "Trying again in" in caplog.text
+
+
+def test_redirects_are_followed_with_their_query(http: HttpClient) -> None:
+    def script(asked):
+        if asked.path.startswith("/ows"):
+            return Reply(308, headers={"Location": "/wrapper?" + asked.path.partition("?")[2]})
+        return Reply(body=asked.path.encode())
+
+    with misbehaving(script) as server:
+        answer = http.request("GET", f"{server.url}/ows?a=1&b=2")
+    assert answer.content == b"/wrapper?a=1&b=2"
+    assert answer.url.endswith("/wrapper?a=1&b=2")
+
+
+def test_a_redirect_loop_is_an_error(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: Reply(302, headers={"Location": "/again"})) as server,
+        pytest.raises(TransferError, match="redirects in a circle"),
+    ):
+        http.request("GET", server.url)
+
+
+def test_an_answer_longer_than_allowed_is_not_read(http: HttpClient) -> None:
+    with misbehaving(lambda _: Reply(body=b"x" * 5000)) as server:
+        with pytest.raises(ServerError, match="more than 100 bytes. It announces 5000"):
+            http.request("GET", server.url, max_bytes=100)
+        assert len(server.asked) == 1
+
+
+def test_every_request_names_the_project(http: HttpClient) -> None:
+    with misbehaving(first()) as server:
+        http.request("GET", server.url)
+        assert server.asked[0].headers["user-agent"] == USER_AGENT
+    assert USER_AGENT.startswith("hrdem/")
+    assert "(+https://" in USER_AGENT
+
+
+def test_the_proxy_of_the_environment_is_used(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with misbehaving(lambda asked: Reply(body=asked.path.encode())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with HttpClient() as client:
+            answer = client.request("GET", "http://hrdem.invalid/x")
+    assert answer.content == b"http://hrdem.invalid/x"
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_certificate_bundle_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, name: str
+) -> None:
+    for other in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(other, raising=False)
+    assert certificate_bundle() is None
+    monkeypatch.setenv(name, str(tmp_path / "missing.pem"))
+    with pytest.raises(RequestError, match=r"missing\.pem.*cannot be read"):
+        HttpClient()
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
+    tries = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        tries.append(request)
+        raise httpx.ConnectError("certificate verify failed") from ssl.SSLCertVerificationError()
+
+    with (
+        HttpClient(transport=httpx.MockTransport(refuse)) as client,
+        pytest.raises(TransferError, match="not trusted here.*SSL_CERT_FILE"),
+    ):
+        client.request("GET", "https://hrdem.invalid/")
+    assert len(tries) == 1
+
+
+def test_credentials_never_reach_a_message() -> None:
+    assert without_credentials("http://me:secret@host:1/a?b=c") == "http://host:1/a?b=c"
+    with (
+        misbehaving(lambda _: Reply(404)) as server,
+        HttpClient() as client,
+        pytest.raises(ServerError) as caught,
+    ):
+        client.request("GET", server.url.replace("//", "//me:secret@"))
+    assert "secret" not in str(caught.value)

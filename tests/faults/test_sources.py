@@ -1,0 +1,232 @@
+"""Files that are missing, change, or break off: an error, never nodata, and nothing left behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import heights
+from hrdem.extraction import run
+from hrdem.http.client import HttpClient
+from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.planning import make_plan
+from hrdem.request import Request
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+
+AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
+
+
+@contextmanager
+def store(demo: Addresses, fault: Callable[[Asked], Reply | None]) -> Iterator[Misbehaving]:
+    """The demonstration service behind a server that sometimes answers by itself."""
+
+    def script(asked: Asked) -> Reply:
+        return fault(asked) or passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        yield server
+
+
+def starts_at(asked: Asked) -> int:
+    found = re.match(r"bytes=(\d+)-", asked.headers.get("range", ""))
+    return int(found[1]) if found else 0
+
+
+def extract(server: Misbehaving, output: Path, http: HttpClient, **more) -> hrdem.Result:
+    return hrdem.extract(
+        bbox=AREA,
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        output=output,
+        stac_url=f"{server.url}/stac/api/",
+        http=http,
+        **more,
+    )
+
+
+def test_a_missing_file_names_the_item_and_writes_nothing(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def gone(asked: Asked) -> Reply | None:
+        missing = b"<Error><Code>NoSuchKey</Code></Error>"
+        return Reply(404, missing) if "8_2-mosaic-1m-dtm.tif" in asked.path else None
+
+    with (
+        store(demo, gone) as server,
+        pytest.raises(hrdem.ServerError, match="dtm of item 8_2-mosaic-1m.*404.*NoSuchKey"),
+    ):
+        extract(server, tmp_path / "out.tif", http)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_ranges_is_refused_without_reading_the_file(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def whole(asked: Asked) -> Reply | None:
+        return Reply(body=bytes(1 << 20)) if asked.path.endswith("dtm.tif") else None
+
+    with (
+        store(demo, whole) as server,
+        pytest.raises(hrdem.ServerError, match="ignores the Range header"),
+    ):
+        extract(server, tmp_path / "out.tif", http)
+
+
+def test_a_wrong_content_range_is_noticed(http: HttpClient) -> None:
+    wrong = Reply(206, bytes(16), {"Content-Range": "bytes 16-31/1000"})
+    with (
+        misbehaving(lambda _: wrong) as server,
+        pytest.raises(hrdem.TransferError, match="asked for bytes 0-15"),
+    ):
+        version_of(server.url, http)
+
+
+def test_passing_faults_change_no_pixel(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    hit: set[str] = set()
+
+    def busy(asked: Asked) -> Reply | None:
+        """Every request is refused the first time."""
+        key = f"{asked.method} {asked.path} {asked.headers.get('range')} {asked.body!r}"
+        if key in hit:
+            return None
+        hit.add(key)
+        return Reply(503, headers={"Retry-After": "0"})
+
+    with store(demo, busy) as server:
+        extract(server, tmp_path / "out.tif", http)
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        expected = heights(AREA[0], AREA[3], 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Reply(500), Reply(403), Reply(206, bytes(100), cut=10)],
+    ids=["500", "403", "truncated"],
+)
+def test_tiles_that_cannot_be_had_are_an_error_and_nothing_is_left(
+    demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, monkeypatch
+) -> None:
+    monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
+    monkeypatch.setitem(hrdem.sources.gdal._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+
+    def broken(asked: Asked) -> Reply | None:
+        return fault if starts_at(asked) > 20_000_000 else None
+
+    with store(demo, broken) as server, pytest.raises(hrdem.SourceError, match="cannot be read"):
+        extract(server, tmp_path / "out.tif", http)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_published_again_during_a_run_is_never_mixed(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """From the first tile on, the store has another edition and refuses the old one."""
+    changed = False
+
+    def swap(asked: Asked) -> Reply | None:
+        nonlocal changed
+        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+            return None
+        changed = changed or starts_at(asked) > 20_000_000
+        if not changed:
+            return None
+        if "if-match" in asked.headers:
+            return Reply(412)
+        return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
+
+    with (
+        store(demo, swap) as server,
+        pytest.raises(
+            hrdem.SourceChangedError, match='published again.*now it is 999 bytes.*"new"'
+        ),
+    ):
+        extract(server, tmp_path / "out.tif", http)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_published_again_between_plan_and_run_is_noticed(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    planned = False
+
+    def swap(asked: Asked) -> Reply | None:
+        if not planned or not asked.path.endswith("8_2-mosaic-1m-dtm.tif"):
+            return None
+        if "if-match" in asked.headers:
+            return Reply(412)
+        return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
+
+    with store(demo, swap) as server:
+        request = Request.of(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", stac_url=f"{server.url}/stac/api/"
+        )
+        plan = make_plan(request, http)
+        planned = True
+        with pytest.raises(hrdem.SourceChangedError):
+            run(plan, tmp_path / "out.tif", http)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_vrt_published_again_is_noticed_at_the_end(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """GDAL reads a VRT without a condition; its version is compared before the output is named."""
+    read = False
+
+    def swap(asked: Asked) -> Reply | None:
+        nonlocal read
+        read = read or starts_at(asked) > 20_000_000
+        if read and asked.path.endswith("8_2-mosaic-1m-dtm.vrt"):
+            return Reply(body=b"<VRTDataset/>")
+        return None
+
+    with store(demo, swap) as server, pytest.raises(hrdem.SourceChangedError):
+        extract(server, tmp_path / "out.tif", http, via="vrt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_range_is_asked_for_under_the_planned_version(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    with store(demo, lambda asked: None) as server:
+        result = extract(server, tmp_path / "out.tif", http)
+        etags = {s.asset.href.rsplit("/", 1)[1]: s.version.etag for s in result.plan.sources}
+        reads = [each for each in server.asked if starts_at(each) > 20_000_000]
+    assert reads
+    for each in reads:
+        assert each.headers["if-match"] == etags[each.path.rsplit("/", 1)[1]]
+
+
+def test_an_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
+    href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
+    check_unchanged(href, version_of(href, http), http)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"II*\0" + bytes(400), "cannot be opened"), (b"<html></html>" * 40, "cannot be opened")],
+    ids=["broken TIFF", "HTML"],
+)
+def test_a_file_that_is_no_raster_is_told(
+    demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, said: str
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+            return None
+        start = starts_at(asked)
+        found = re.match(r"bytes=\d+-(\d+)", asked.headers.get("range", ""))
+        stop = min(int(found[1]) + 1 if found else len(body), len(body))
+        headers = {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}", "ETag": '"x"'}
+        return Reply(206 if found else 200, body[start:stop], headers)
+
+    with store(demo, other) as server, pytest.raises(hrdem.SourceError, match=said):
+        extract(server, tmp_path / "out.tif", http)

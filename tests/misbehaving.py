@@ -1,0 +1,151 @@
+"""A real server on this machine that answers as a test tells it to, or not at all."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+
+@dataclass
+class Asked:
+    """One request, as it arrived; ``number`` counts from 1."""
+
+    number: int
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Reply:
+    """One answer.
+
+    ``cut`` sends only so many bytes of the body, then closes; ``reset`` closes with RST;
+    ``pause`` waits before each of the body's bytes; ``silent`` never answers; ``length`` is
+    announced instead of the body's own.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+    reset: bool = False
+    pause: float = 0.0
+    silent: bool = False
+    length: int | None = None
+
+    @classmethod
+    def json(cls, document: object, **settings) -> Reply:
+        return cls(
+            body=json.dumps(document).encode(),
+            headers={"Content-Type": "application/json"},
+            **settings,
+        )
+
+
+Script = Callable[[Asked], Reply]
+
+
+class Misbehaving(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script
+        self.asked: list[Asked] = []
+        self.lock = threading.Lock()
+        self.ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address) -> None:
+        """A client that goes away is part of the game."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Misbehaving
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.server.lock:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(len(self.server.asked) + 1, self.command, self.path, headers, body)
+            self.server.asked.append(asked)
+        reply = self.server.script(asked)
+        if reply.silent:
+            self.server.ended.wait(30)
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        length = len(reply.body) if reply.length is None else reply.length
+        self.send_header("Content-Length", str(length))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        sent = reply.body if reply.cut is None else reply.body[: reply.cut]
+        if reply.pause:
+            for byte in sent:
+                if self.server.ended.wait(reply.pause):
+                    break
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+        else:
+            self.wfile.write(sent)
+        if reply.reset:
+            self.wfile.flush()
+            time.sleep(0.05)
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+            self.close_connection = True
+        elif reply.cut is not None:
+            self.close_connection = True
+
+    do_GET = do_HEAD = do_POST = _answer
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@contextmanager
+def misbehaving(script: Script) -> Iterator[Misbehaving]:
+    """Serve a script for as long as the context lasts."""
+    with Misbehaving(script) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.ended.set()
+            server.shutdown()
+            thread.join()
+
+
+def passed_on(asked: Asked, upstream: str, base: str) -> Reply:
+    """Fetch the answer of another server, with its addresses replaced by ours."""
+    kept = {n: v for n, v in asked.headers.items() if n not in ("host", "connection")}
+    answer = httpx.request(
+        asked.method, upstream + asked.path, headers=kept, content=asked.body, trust_env=False
+    )
+    body = answer.content
+    if "tiff" not in answer.headers.get("content-type", ""):
+        body = body.replace(upstream.encode(), base.encode())
+    dropped = ("content-length", "connection", "date", "server")
+    headers = {n: v for n, v in answer.headers.items() if n not in dropped}
+    length = int(answer.headers["content-length"]) if asked.method == "HEAD" else None
+    return Reply(answer.status_code, body, headers, length=length)

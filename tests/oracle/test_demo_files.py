@@ -1,0 +1,187 @@
+"""GDAL and rasterio judge the files and answers of the demonstration service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import rasterio
+from rasterio.io import MemoryFile
+from rasterio.windows import Window
+
+from hrdem.demo import Addresses
+from hrdem.demo.cog import BLOCK, DemoCog
+from hrdem.demo.terrain import NODATA, heights
+from hrdem.demo.tiles import Tile, tiles
+
+TILES = {(tile.name, tile.collection): tile for tile in tiles()}
+AREA = (1_779_552, -66_560, 1_780_576, -65_536)  # four blocks of 9_2
+
+
+@pytest.fixture(scope="module")
+def cog() -> DemoCog:
+    return DemoCog(TILES["9_2", "1m"], "dtm", areas=(AREA,))
+
+
+@pytest.fixture(scope="module")
+def written(cog: DemoCog, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cog") / "9_2.tif"
+    cog.write(path)
+    return path
+
+
+def test_there_are_66_tiles_in_each_mosaic_and_one_national_raster() -> None:
+    assert [len([t for t in tiles() if t.collection == c]) for c in ("1m", "2m", "30m")] == [
+        66,
+        66,
+        1,
+    ]
+
+
+def test_gdal_sees_a_cog_of_the_live_geometry(written: Path) -> None:
+    with rasterio.open(written) as dataset:
+        assert dataset.shape == (500_000, 500_000)
+        assert dataset.bounds == (1_500_000, -500_000, 2_000_000, 0)
+        assert dataset.crs.to_epsg() == 3979
+        assert dataset.nodata == -32767
+        assert dataset.dtypes == ("float32",)
+        assert dataset.block_shapes == [(512, 512)]
+        assert dataset.compression.name == "lzw"
+        assert len(dataset.overviews(1)) == 10
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.tags()["AREA_OR_POINT"] == "Area"
+
+
+def test_gdal_reads_the_terrain_and_its_holes(written: Path) -> None:
+    with rasterio.open(written) as dataset:
+        row, column = dataset.index(AREA[0] + 0.5, AREA[3] - 0.5)
+        pixels = dataset.read(1, window=Window(column - 200, row - 200, 1424, 1424))
+    expected = np.full((1424, 1424), NODATA)
+    expected[200:1224, 200:1224] = heights(AREA[0], AREA[3], 1, 1024, 1024)
+    np.testing.assert_array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("level", range(10))
+def test_gdal_reads_every_overview(written: Path, cog: DemoCog, level: int) -> None:
+    this = cog.levels[level + 1]
+    with rasterio.open(written, overview_level=level) as dataset:
+        assert (dataset.width, dataset.height) == (this.width, this.height)
+        column, row = int(279_800 / this.resolution), int(65_800 / this.resolution)
+        pixels = dataset.read(1, window=Window(column, row, 2, 2))
+    left, top = 1_500_000 + column * this.resolution, -row * this.resolution
+    np.testing.assert_array_equal(pixels, heights(left, top, this.resolution, 2, 2))
+
+
+def test_any_range_is_the_same_bytes_as_the_file(written: Path, cog: DemoCog) -> None:
+    content = written.read_bytes()
+    assert len(content) == cog.size
+    generator = np.random.default_rng(3979)
+    for start in [0, 190, 3_627, 3_628, 7_639_861, *generator.integers(0, cog.size, 60)]:
+        stop = min(int(start) + int(generator.integers(1, 3_000_000)), cog.size)
+        assert b"".join(cog.read(int(start), stop)) == content[int(start) : stop]
+
+
+def test_a_tile_that_is_said_to_be_empty_holds_no_data() -> None:
+    cog = DemoCog(TILES["9_2", "1m"], "dtm")
+    rank, held = cog._present(0)
+    assert 0 < held < cog.levels[0].count
+    absent = np.flatnonzero(np.diff(rank, prepend=0) == 0)
+    for index in absent[:: len(absent) // 12]:
+        assert (cog.tile_pixels(0, int(index)) == NODATA).all()
+
+
+def test_the_full_file_has_the_size_of_the_live_ones() -> None:
+    assert 0.9e12 < DemoCog(TILES["9_2", "1m"], "dtm").size < 1.2e12
+
+
+def test_terrain_depends_on_the_point_only() -> None:
+    whole = heights(1_500_000, -180_000, 1, 700, 600, product="dsm")
+    part = heights(1_500_123, -180_077, 1, 300, 200, product="dsm")
+    np.testing.assert_array_equal(whole[77:277, 123:423], part)
+
+
+def test_the_store_answers_ranges_as_s3_does(demo: Addresses) -> None:
+    href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
+    first = httpx.get(href, headers={"Range": "bytes=0-15"})
+    size = DemoCog(TILES["9_2", "1m"], "dtm").size
+    assert first.status_code == 206
+    assert first.content[:4] == b"II+\0"
+    assert first.headers["content-range"] == f"bytes 0-15/{size}"
+    etag = first.headers["etag"]
+    for asked, status in (
+        ({"Range": "bytes=0-15", "If-Match": etag}, 206),
+        ({"Range": "bytes=0-15", "If-Match": '"other"'}, 412),
+        ({"Range": f"bytes={size}-"}, 416),
+        ({"Range": "bytes=-16"}, 206),
+    ):
+        assert httpx.get(href, headers=asked).status_code == status
+    assert int(httpx.head(href).headers["content-length"]) == size
+    missing = httpx.get(href.replace("9_2", "9_9"))
+    assert (missing.status_code, b"NoSuchKey" in missing.content) == (404, True)
+
+
+def test_the_catalogue_has_the_live_quirks(demo: Addresses) -> None:
+    query = {"collections": ["hrdem-mosaic-2m"], "ids": ["4_8-mosaic-2m", "9_2-mosaic-2m"]}
+    page = httpx.post(f"{demo.stac}search", json=query).json()
+    without, ours = sorted(page["features"], key=lambda item: item["id"])
+    assert list(ours["assets"]) == [
+        "dsm", "dtm", "extent", "dsm-vrt", "dtm-vrt", "coverage", "thumbnail",
+        "hillshade-dsm", "hillshade-dtm",
+    ]  # fmt: skip
+    assert "dtm" not in without["assets"]
+    assert ours["properties"]["proj:transform"] == [1_500_000, 2, 0, 0, 0, -2]
+    assert all("/pgstac/api/" in link["href"] for link in ours["links"])
+    assert len(ours["geometry"]["coordinates"][0]) == 401
+
+
+WCS = (
+    "?service=WCS&version=1.1.1&request=GetCoverage&identifier=dtm&format=image/geotiff"
+    "&BoundingBox={},{},{},{},urn:ogc:def:crs:EPSG::{}&GridOffsets={},-{}"
+)
+
+
+def test_the_wcs_redirects_and_gives_the_cogs_pixels(demo: Addresses) -> None:
+    left, top = 1_499_900, -180_000
+    query = WCS.format(left + 0.5, top - 499.5, left + 599.5, top - 0.5, 3979, 1, 1)
+    assert httpx.get(demo.wcs + query).status_code == 308
+    answer = httpx.get(demo.wcs + query, follow_redirects=True)
+    with MemoryFile(answer.content) as memory, memory.open() as dataset:
+        assert dataset.bounds == (left, top - 500, left + 600, top)
+        assert dataset.nodata == -32767
+        np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 600, 500))
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "body"),
+    [
+        ("?service=WCS&version=2.0.1&request=GetCoverage", 400, b"layer does not exist"),
+        ("?service=WCS&request=GetCoverage", 400, b"Missing parameter 'identifier'"),
+        (WCS.format(0, 0, 900, 900, 3857, 1, 1), 200, b"null"),
+        (WCS.format(-76, 45, -75, 46, 4326, 1e-3, 1e-3).replace("-76,45", "0,1"), 500, b"Extent"),
+        (WCS.format(0, 0, 9e5, 9e5, 3979, 1, 1), 502, b"Bad Gateway"),
+    ],
+    ids=["version", "missing", "wide in 3857", "axis order", "too large"],
+)
+def test_the_wcs_refuses_in_the_live_ways(demo: Addresses, query, status, body) -> None:
+    answer = httpx.get(demo.wcs + query, follow_redirects=True)
+    assert (answer.status_code, body in answer.content) == (status, True)
+
+
+def test_the_wcs_answers_one_pixel_where_there_is_no_data(demo: Addresses) -> None:
+    x, y = nowhere(TILES["9_2", "1m"])
+    query = WCS.format(x + 0.5, y - 99.5, x + 99.5, y - 0.5, 3979, 1, 1)
+    answer = httpx.get(demo.wcs + query, follow_redirects=True)
+    with MemoryFile(answer.content) as memory, memory.open() as dataset:
+        assert dataset.shape == (1, 1)
+        assert dataset.bounds == (x, y - 100, x + 100, y)
+
+
+def nowhere(tile: Tile) -> tuple[int, int]:
+    """The upper left corner of a block without any data."""
+    cog = DemoCog(tile, "dtm")
+    rank, _ = cog._present(0)
+    absent = np.flatnonzero(np.diff(rank, prepend=0) == 0)
+    row, column = divmod(int(absent[len(absent) // 2]), cog.levels[0].columns)
+    return tile.left + column * BLOCK, tile.top - row * BLOCK

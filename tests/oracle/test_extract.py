@@ -1,0 +1,310 @@
+"""Whole extractions from the demonstration service; the terrain function and rasterio judge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.windows import Window, from_bounds
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import NODATA, heights
+from hrdem.demo.tiles import tiles
+
+OTTAWA = (-75.85, 45.30, -75.60, 45.45)
+GUIDE = (1_774_874, -89_162, 1_818_832, -52_305)  # the agency's own example, EPSG:3979
+ENVIRONMENT = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+
+
+def box(left: float, top: float, width: float, height: float) -> tuple[float, ...]:
+    return left, top - height, left + width, top
+
+
+def different_pixels(path: Path, *, product: str = "dtm", collection: str = "1m") -> int:
+    """How many pixels of an output are not the terrain's."""
+    different = 0
+    with rasterio.open(path) as dataset:
+        size = dataset.res[0]
+        for _, window in dataset.block_windows(1):
+            left = dataset.bounds.left + window.col_off * size
+            top = dataset.bounds.top - window.row_off * size
+            expected = heights(
+                left, top, size, window.width, window.height, product=product, collection=collection
+            )
+            different += int((dataset.read(1, window=window) != expected).sum())
+    return different
+
+
+def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
+    """It spans 8_2 and 9_2; reading 9_2 alone loses the 1,932 m west of x = 1,500,000."""
+    output = tmp_path / "ottawa.tif"
+    result = hrdem.extract(
+        bbox=OTTAWA, product="dtm", collection="2m", output=output, stac_url=demo.stac
+    )
+    assert result.plan.grid.bounds == (1_498_068, -186_526, 1_522_104, -164_428)
+    assert list(result.pixels_by_item) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
+    strip = next(s for s in result.plan.sources if s.item.id == "8_2-mosaic-2m")
+    assert (strip.place.column, strip.place.width) == (0, 966)
+    assert different_pixels(output, collection="2m") == 0
+    with rasterio.open(output) as dataset:
+        pixels = dataset.read(1)
+    assert sum(result.pixels_by_item.values()) == (pixels != NODATA).sum()
+    assert result.pixels_by_item["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()
+
+
+def test_a_tile_border_is_seamless_at_one_metre(demo: Addresses, tmp_path: Path) -> None:
+    output = tmp_path / "border.tif"
+    result = hrdem.extract(
+        bbox=box(1_499_200, -170_000, 1_500, 700),
+        bbox_crs="EPSG:3979",
+        product="dsm",
+        output=output,
+        stac_url=demo.stac,
+    )
+    assert len(result.plan.sources) == 2
+    assert different_pixels(output, product="dsm") == 0
+
+
+@pytest.mark.parametrize("via", ["cog", "vrt"])
+@pytest.mark.parametrize("collection", ["1m", "2m"])
+def test_four_tiles_meet_in_a_corner(
+    demo: Addresses, tmp_path: Path, via: str, collection: str
+) -> None:
+    output = tmp_path / "corner.tif"
+    result = hrdem.extract(
+        bbox=box(1_999_301, 467, 1_101, 903),
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        collection=collection,
+        via=via,
+        output=output,
+        stac_url=demo.stac,
+    )
+    assert [source.item.id.split("-")[0] for source in result.plan.sources] == [
+        "9_2",
+        "9_3",
+        "10_2",
+        "10_3",
+    ]
+    assert different_pixels(output, collection=collection) == 0
+
+
+def test_the_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> None:
+    output = tmp_path / "national.tif"
+    result = hrdem.extract(
+        bbox=OTTAWA, product="dtm", collection="30m", output=output, stac_url=demo.stac
+    )
+    assert [source.item.id for source in result.plan.sources] == ["mrdem"]
+    assert result.plan.grid.bounds[0] % 30 == 0
+    assert different_pixels(output, collection="30m") == 0
+
+
+def test_the_guides_example_is_the_window_that_rasterio_reads(demo: Addresses) -> None:
+    plan = hrdem.plan(bbox=GUIDE, bbox_crs="EPSG:3979", product="dtm", stac_url=demo.stac)
+    (source,) = plan.sources
+    with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{source.asset.href}") as dataset:
+        window = from_bounds(*GUIDE, dataset.transform)
+    ours = source.window
+    assert (ours.column, ours.row, ours.width, ours.height) == window.flatten()
+    assert (ours.width, ours.height) == (43_958, 36_857)
+    assert plan.grid.bounds == GUIDE
+
+
+@pytest.mark.parametrize(
+    ("left", "top"),
+    [(GUIDE[0], GUIDE[3]), (GUIDE[2] - 800, GUIDE[3]), (GUIDE[0], GUIDE[1] + 600)],
+)
+def test_the_guides_example_has_rasterios_pixels(
+    demo: Addresses, tmp_path: Path, left: float, top: float
+) -> None:
+    """At its corners, where its window cuts blocks."""
+    output, area = tmp_path / "guide.tif", box(left, top, 800, 600)
+    result = hrdem.extract(
+        bbox=area, bbox_crs="EPSG:3979", product="dtm", output=output, stac_url=demo.stac
+    )
+    href = result.plan.sources[0].asset.href
+    with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{href}") as dataset:
+        expected = dataset.read(1, window=from_bounds(*area, dataset.transform))
+    with rasterio.open(output) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+def test_the_file_says_what_it_is_and_where_it_comes_from(demo: Addresses, tmp_path: Path) -> None:
+    output = tmp_path / "tagged.tif"
+    result = hrdem.extract(
+        bbox=box(1_510_000, -170_000, 700, 700),
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        output=output,
+        stac_url=demo.stac,
+    )
+    with rasterio.open(output) as dataset:
+        tags, band, pixels = dataset.tags(), dataset.tags(1), dataset.read(1, masked=True)
+        assert dataset.crs.to_epsg() == 3979
+        assert dataset.nodata == -32767
+        assert dataset.units == ("metre",)
+        assert dataset.descriptions == ("dtm",)
+        assert dataset.block_shapes == [(512, 512)]
+    assert tags["AREA_OR_POINT"] == "Area"
+    assert tags["HRDEM_PRODUCT"] == "dtm"
+    assert tags["HRDEM_VERTICAL_DATUM"] == "CGVD2013"
+    assert "Open Government Licence – Canada" in tags["HRDEM_LICENCE"]
+    assert tags["TIFFTAG_SOFTWARE"] == f"hrdem {hrdem.__version__}"
+    assert json.loads(tags["HRDEM_REQUEST"])["aoi"].endswith("(EPSG:3979)")
+    (source,) = json.loads(tags["HRDEM_SOURCES"])
+    planned = result.plan.sources[0]
+    assert source["item"] == "9_2-mosaic-1m"
+    assert source["href"] == planned.asset.href
+    assert source["etag"] == planned.version.etag
+    assert source["size"] == planned.version.size
+    assert source["updated"] == "2026-03-24T18:03:29.704737Z"
+    assert float(band["STATISTICS_MINIMUM"]) == pixels.min()
+    assert float(band["STATISTICS_MAXIMUM"]) == pixels.max()
+    assert float(band["STATISTICS_MEAN"]) == pytest.approx(pixels.mean(dtype="f8"), abs=1e-9)
+    assert float(band["STATISTICS_STDDEV"]) == pytest.approx(pixels.std(dtype="f8"), abs=1e-9)
+
+
+def test_the_stac_item_beside_the_file_describes_it(demo: Addresses, tmp_path: Path) -> None:
+    import pystac
+
+    output = tmp_path / "area.tif"
+    result = hrdem.extract(
+        bbox=(-75.72, 45.40, -75.71, 45.41), product="dtm", output=output, stac_url=demo.stac
+    )
+    item = pystac.Item.from_file(str(tmp_path / "area.stac.json"))
+    assert Path(item.assets["dtm"].get_absolute_href()) == output
+    assert item.properties["proj:code"] == "EPSG:3979"
+    with rasterio.open(output) as dataset:
+        assert item.properties["proj:shape"] == list(dataset.shape)
+        assert item.properties["proj:transform"] == list(dataset.transform)[:6]
+    assert item.bbox[0] < -75.72 < -75.71 < item.bbox[2]
+    assert item.bbox[1] < 45.40 < 45.41 < item.bbox[3]
+    assert item.properties["hrdem:sources"][0]["etag"] == result.plan.sources[0].version.etag
+    assert [link.target for link in item.get_links("derived_from")] == [
+        result.plan.sources[0].version.url
+    ]
+
+
+def test_a_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_path: Path) -> None:
+    request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm", "stac_url": demo.stac}
+    plain, cog = tmp_path / "plain.tif", tmp_path / "cog.tif"
+    hrdem.extract(**request, output=plain)
+    hrdem.extract(**request, output=cog, format="cog")
+    with rasterio.open(plain) as one, rasterio.open(cog) as other:
+        np.testing.assert_array_equal(one.read(1), other.read(1))
+        assert one.tags() == {k: v for k, v in other.tags().items() if k != "OVR_RESAMPLING_ALG"}
+        assert one.tags(1) == other.tags(1)
+        assert one.units == other.units
+        assert other.overviews(1)
+        assert not one.overviews(1)
+        assert other.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "cog.stac.json",
+        "cog.tif",
+        "plain.stac.json",
+        "plain.tif",
+    ]
+
+
+def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) -> None:
+    request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dsm", "stac_url": demo.stac}
+    contents = []
+    for name in ("one.tif", "two.tif"):
+        hrdem.extract(**request, output=tmp_path / name)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    result = hrdem.extract(
+        bbox=(-75.72, 45.40, -75.70, 45.41),
+        product="dtm",
+        output=tmp_path / "a.tif",
+        stac_url=demo.stac,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    pixels = result.plan.grid.width * result.plan.grid.height
+    assert seen == sorted(seen)
+    assert seen[-1] == (pixels, pixels)
+
+
+def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    """4_8 has no DTM at 1 m, its western neighbour 3_8 has."""
+    result = hrdem.extract(
+        bbox=box(-1_000_600, 2_600_000, 1_000, 600),
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        output=tmp_path / "edge.tif",
+        stac_url=demo.stac,
+    )
+    assert [source.item.id for source in result.plan.sources] == ["3_8-mosaic-1m"]
+    assert result.plan.lacking == ("4_8-mosaic-1m",)
+    with rasterio.open(tmp_path / "edge.tif") as dataset:
+        pixels = dataset.read(1)
+    np.testing.assert_array_equal(pixels[:, :600], heights(-1_000_600, 2_600_000, 1, 600, 600))
+    assert (pixels[:, 600:] == NODATA).all()
+
+
+def test_a_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -> None:
+    with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*--product dsm"):
+        hrdem.extract(
+            bbox=box(-700_000, 2_700_000, 100, 100),
+            bbox_crs="EPSG:3979",
+            product="dtm",
+            collection="2m",
+            output=tmp_path / "none.tif",
+            stac_url=demo.stac,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_estimate_is_near_what_is_read(demo: Addresses, tmp_path: Path) -> None:
+    request = {"bbox": OTTAWA, "product": "dtm", "collection": "2m", "stac_url": demo.stac}
+    plan = hrdem.plan(**request)
+    told = hrdem.estimate(plan)
+    columns, rows = 12_018, 11_049
+    assert (plan.grid.width, plan.grid.height) == (columns, rows)
+    assert told.output_bytes == columns * rows * 4
+    # a block is 512 pixels, and 1,188,866 bytes in the demonstration's files
+    assert told.transfer_bytes == told.blocks * 1_188_866
+    assert columns * rows / 512**2 < told.blocks < (columns / 512 + 3) * (rows / 512 + 2)
+    true = 100 * float((heights(1_498_068, -164_428, 2, columns, rows) != NODATA).mean())
+    assert told.coverage_percent == pytest.approx(true, abs=1.5)
+
+
+def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addresses) -> None:
+    """The catalogue's transform is in GDAL order; a client that believed it would be elsewhere."""
+    for name in ("1_3", "6_10", "11_5"):
+        tile = next(t for t in tiles() if (t.name, t.collection) == (name, "2m"))
+        plan = hrdem.plan(
+            bbox=box(tile.left + 1_000, tile.top - 1_000, 400, 400),
+            bbox_crs="EPSG:3979",
+            product="dsm",
+            collection="2m",
+            stac_url=demo.stac,
+        )
+        assert [source.item.id for source in plan.sources] == [tile.item_id]
+        assert plan.sources[0].grid.bounds == tile.bounds
+        assert plan.sources[0].window == plan.sources[0].place.shifted(500, 500)
+
+
+def test_window_reads_are_rasterios(demo: Addresses) -> None:
+    """The source that reads for us, against rasterio on the same file."""
+    from hrdem.grid import Window as OurWindow
+    from hrdem.sources.gdal import GdalSource, Handles
+
+    href = f"{demo.url}/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm.tif"
+    handles = Handles(most=2)
+    source = GdalSource(href, None, handles)
+    with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{href}") as dataset:
+        for window in (OurWindow(0, 0, 3, 3), OurWindow(249_990, 5, 10, 700)):
+            theirs = Window(window.column, window.row, window.width, window.height)
+            np.testing.assert_array_equal(source.read(window), dataset.read(1, window=theirs))
+    handles.close()

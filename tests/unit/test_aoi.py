@@ -1,0 +1,110 @@
+"""From a box to a polygon in EPSG:3979."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import shapely
+from rasterio.warp import transform
+
+from hrdem.aoi import LONLAT, NATIVE_CRS, Aoi, project, search_area
+from hrdem.errors import NoDataError, RequestError
+
+OTTAWA = (-75.85, 45.30, -75.60, 45.45)
+
+
+def test_the_agencys_ottawa_box_has_the_agencys_coordinates() -> None:
+    # printed by the agency's notebook, which transforms densely from EPSG:4617
+    printed = (1498068.328271543, -186524.45076723737, 1522103.6826346598, -164429.1884248994)
+    assert Aoi.from_bbox(OTTAWA).bounds == pytest.approx(printed, abs=1e-6)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "epsg:4326", "OGC:CRS84", "EPSG:4617"])
+def test_degrees_are_those_of_the_datas_datum(crs: str) -> None:
+    assert Aoi.from_bbox(OTTAWA, crs).bounds == Aoi.from_bbox(OTTAWA).bounds
+
+
+def test_a_box_in_the_native_projection_stays_as_it_is() -> None:
+    guide = (1774874, -89162, 1818832, -52305)
+    assert Aoi.from_bbox(guide, "EPSG:3979").bounds == guide
+
+
+def test_a_box_across_the_central_meridian_keeps_its_bulge() -> None:
+    """By its corners alone this box would lose 2.3 km in the south."""
+    box = (-97, 49, -93, 50)
+    corners = project(np.array([[-97, 49], [-93, 49]]), LONLAT, NATIVE_CRS)
+    _, y = transform(LONLAT, NATIVE_CRS, [-95], [49])
+    bottom = Aoi.from_bbox(box).bounds[1]
+    assert corners[:, 1].min() - bottom == pytest.approx(2301, abs=1)
+    assert bottom == pytest.approx(y[0], abs=0.003)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:2959", "EPSG:3857", "EPSG:3978"])
+def test_other_projections_are_understood(crs: str) -> None:
+    x, y = transform(LONLAT, crs, [-75.70], [45.40])
+    aoi = Aoi.from_bbox((x[0] - 50, y[0] - 50, x[0] + 50, y[0] + 50), crs)
+    centre = project(np.array([[-75.70, 45.40]]), LONLAT, NATIVE_CRS)[0]
+    assert aoi.geometry.contains(shapely.Point(centre))
+    assert aoi.geometry.area == pytest.approx(10_000, rel=0.6)
+
+
+@pytest.mark.parametrize(
+    ("box", "crs", "said"),
+    [
+        ((-75, 45, -76, 46), "EPSG:4326", r"west is greater than east.*mean -76,45,-75,46\?"),
+        ((-76, 46, -75, 45), "EPSG:4326", r"south is greater than north.*mean -76,45,-75,46\?"),
+        ((1000, 0, 500, 900), "EPSG:3979", "west is greater than east"),
+        ((-190, 45, -75, 46), "EPSG:4326", "range of degrees"),
+        ((-75, 45, -74, 91), "EPSG:4326", "range of degrees"),
+        ((math.nan, 45, -75, 46), "EPSG:4326", "not a finite number"),
+        ((-76, 45, math.inf, 46), "EPSG:4326", "not a finite number"),
+        ((-76, 45, -75), "EPSG:4326", "four numbers"),
+        ((-76, 45, -75, 46, 0), "EPSG:4326", "four numbers"),
+        ((-76, 45, -75, 46), "EPSG:3979", "looks like degrees.*--bbox-crs EPSG:4326"),
+        ((1774874, -89162, 1818832, -52305), "EPSG:4326", "looks like metres.*--bbox-crs"),
+        ((-75, 45, -75, 46), "EPSG:4326", "no area"),
+        ((-76, 45, -75, 45), "EPSG:4326", "no area"),
+        (OTTAWA, "EPSG:99999", "not a coordinate reference system"),
+        (OTTAWA, "UTM 18", "not a coordinate reference system"),
+        (OTTAWA, "EPSG:4979+", "not a coordinate reference system"),
+        ((0, 0, 500, 500), "EPSG:5703", "neither a geographic nor a projected"),
+    ],
+)
+def test_a_box_that_makes_no_sense_is_refused_with_what_to_do(box, crs, said) -> None:
+    with pytest.raises(RequestError, match=said):
+        Aoi.from_bbox(box, crs)
+
+
+def test_a_box_that_the_projection_cannot_hold_has_no_data() -> None:
+    with pytest.raises(NoDataError, match="outside Canada"):
+        Aoi.from_bbox((-180, -90, 180, 90))
+
+
+@pytest.mark.parametrize(
+    ("column", "row"), [(8, 1), (9, 2), (1, 3), (11, 5), (6, 10), (4, 9), (2, 8)]
+)
+def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) -> None:
+    """An area inside a tile's edge, where a four-corner footprint misses the most."""
+    left, bottom = (column - 6) * 500_000, (row - 3) * 500_000
+    corners = shapely.get_coordinates(shapely.box(left, bottom, left + 500_000, bottom + 500_000))
+    footprint = shapely.Polygon(project(corners, NATIVE_CRS, LONLAT))
+    middle_x, middle_y = left + 250_000, bottom + 250_000
+    for x, y in (
+        (left + 60, middle_y),
+        (left + 499_940, middle_y),
+        (middle_x, bottom + 60),
+        (middle_x, bottom + 499_940),
+    ):
+        aoi = Aoi.from_bbox((x - 50, y - 50, x + 50, y + 50), "EPSG:3979")
+        area = search_area(aoi)
+        assert area is None or area.intersects(footprint)
+
+
+def test_the_search_area_in_the_south_stays_close() -> None:
+    west, south, east, north = search_area(Aoi.from_bbox(OTTAWA)).bounds
+    assert west > OTTAWA[0] - 0.25
+    assert east < OTTAWA[2] + 0.25
+    assert south > OTTAWA[1] - 0.2
+    assert north < OTTAWA[3] + 0.2

@@ -1,0 +1,119 @@
+"""Grids and windows: whole pixels, one lattice, no gaps."""
+
+from __future__ import annotations
+
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hrdem.grid import Grid, Window
+
+TILE = Grid("EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, 0), 500_000, 500_000)
+NEIGHBOUR = Grid("EPSG:3979", Affine(1, 0, 1_000_000, 0, -1, 0), 500_000, 500_000)
+
+windows = st.builds(
+    Window,
+    st.integers(-2_000, 2_000),
+    st.integers(-2_000, 2_000),
+    st.integers(1, 1_500),
+    st.integers(1, 1_500),
+)
+
+
+def test_a_box_given_by_pixel_edges_is_exactly_these_pixels() -> None:
+    assert TILE.touched_by((1_500_010, -40, 1_500_030, -10)) == Window(10, 10, 20, 30)
+
+
+def test_a_box_touches_the_pixels_that_it_cuts() -> None:
+    assert TILE.touched_by((1_500_010.3, -40.2, 1_500_029.1, -10.9)) == Window(10, 10, 20, 31)
+
+
+def test_a_fractional_box_is_rounded_at_its_corners_not_by_its_size() -> None:
+    # 2.0 wide, but on three pixels: rounding offset and size apart would lose the last
+    assert TILE.touched_by((1_500_000.6, -1, 1_500_002.6, 0)).width == 3
+
+
+def test_float_noise_at_a_pixel_edge_adds_no_pixel() -> None:
+    noise = 1e-9
+    box = (1_500_010 - noise, -40 - noise, 1_500_030 + noise, -10 + noise)
+    assert TILE.touched_by(box) == Window(10, 10, 20, 30)
+
+
+def test_a_box_smaller_than_a_pixel_is_one_pixel() -> None:
+    assert TILE.touched_by((1_500_010.4, -10.6, 1_500_010.5, -10.5)) == Window(10, 10, 1, 1)
+
+
+def test_a_box_over_the_edge_is_not_clipped() -> None:
+    assert TILE.touched_by((1_499_990, -10, 1_500_010, 0)) == Window(-10, 0, 20, 10)
+
+
+def test_a_neighbour_tile_has_its_place_on_the_lattice() -> None:
+    assert TILE.place_of(NEIGHBOUR) == Window(-500_000, 0, 500_000, 500_000)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Grid("EPSG:3978", TILE.transform, 500_000, 500_000),
+        Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, 0), 250_000, 250_000),
+        Grid("EPSG:3979", Affine(1, 0, 1_500_000.5, 0, -1, 0), 500_000, 500_000),
+        Grid("EPSG:3979", Affine(1.0000001, 0, 1_500_000, 0, -1, 0), 500_000, 500_000),
+    ],
+    ids=["crs", "pixel size", "half a pixel off", "pixels that drift"],
+)
+def test_a_grid_off_the_lattice_has_no_place(other: Grid) -> None:
+    assert TILE.place_of(other) is None
+
+
+def test_cropping_moves_the_origin_and_nothing_else() -> None:
+    cropped = TILE.crop(Window(-68, 164_429, 100, 50))
+    assert cropped.bounds == (1_499_932, -164_479, 1_500_032, -164_429)
+    assert cropped.resolution == TILE.resolution
+
+
+@given(windows, st.integers(-600, 600), st.integers(-600, 600))
+def test_a_crop_is_where_its_window_was(window: Window, column: int, row: int) -> None:
+    lattice = TILE.crop(Window(column, row, 10, 10))
+    assert lattice.place_of(lattice.crop(window)) == window
+
+
+@given(windows, windows)
+def test_an_intersection_holds_the_pixels_of_both(one: Window, other: Window) -> None:
+    def inside(column: int, row: int, window: Window) -> bool:
+        return window.column <= column < window.right and window.row <= row < window.bottom
+
+    shared = one.intersection(other)
+    assert shared == other.intersection(one)
+    if shared is not None:
+        for column in (shared.column, shared.right - 1):
+            for row in (shared.row, shared.bottom - 1):
+                assert inside(column, row, one)
+                assert inside(column, row, other)
+        assert not inside(shared.right, shared.row, one) or not inside(
+            shared.right, shared.row, other
+        )
+    else:
+        assert not inside(max(one.column, other.column), max(one.row, other.row), one) or not (
+            inside(max(one.column, other.column), max(one.row, other.row), other)
+        )
+
+
+@given(windows, st.integers(100, 700), st.integers(100, 700), st.integers(-900, 900))
+def test_pieces_fill_a_window_without_gap_or_overlap(
+    window: Window, width: int, height: int, origin: int
+) -> None:
+    pieces = list(window.pieces(width, height, origin, origin))
+    assert sum(piece.pixels for piece in pieces) == window.pixels
+    for piece in pieces:
+        assert piece.intersection(window) == piece
+        assert piece.column == window.column or (piece.column - origin) % width == 0
+        assert piece.row == window.row or (piece.row - origin) % height == 0
+    for index, piece in enumerate(pieces):
+        assert all(piece.intersection(other) is None for other in pieces[index + 1 :])
+
+
+@pytest.mark.parametrize("size", [(0, 1), (1, 0), (-1, 5)])
+def test_a_window_without_pixels_cannot_be_made(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="at least one pixel"):
+        Window(0, 0, *size)

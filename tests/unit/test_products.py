@@ -1,0 +1,43 @@
+"""Products, collections, and the keys of the assets that serve them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrdem.errors import RequestError
+from hrdem.products import AssetKind, asset_key, collection_named, product_named
+from hrdem.request import Request, checked_url
+
+
+@pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
+def test_an_unknown_product_suggests_the_nearest(said: str, near: str) -> None:
+    with pytest.raises(RequestError, match=rf"no product '{said}'\. Did you mean {near}\?"):
+        product_named(said)
+
+
+def test_a_product_like_nothing_lists_what_there_is() -> None:
+    with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, dsm\."):
+        product_named("xyz")
+
+
+def test_a_collection_goes_by_its_short_name_or_its_id() -> None:
+    assert collection_named("30m").id == "mrdem-30"
+    assert collection_named("hrdem-mosaic-2m").name == "2m"
+    with pytest.raises(RequestError, match="no collection '3m'"):
+        collection_named("3m")
+
+
+def test_assets_go_by_key() -> None:
+    assert asset_key(product_named("dtm"), AssetKind.COG) == "dtm"
+    assert asset_key(product_named("dsm"), AssetKind.VRT) == "dsm-vrt"
+
+
+@pytest.mark.parametrize("url", ["", "example.org", "file:///etc", "s3://bucket", "/vsicurl/x"])
+def test_only_http_addresses_are_catalogues(url: str) -> None:
+    with pytest.raises(RequestError, match="not an http or https address"):
+        checked_url(url)
+
+
+def test_a_way_to_read_that_is_unknown_is_refused() -> None:
+    with pytest.raises(RequestError, match="choose auto, cog or vrt"):
+        Request.of(bbox=(-76, 45, -75, 46), product="dtm", via="ftp")
