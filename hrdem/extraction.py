@@ -26,7 +26,7 @@ from hrdem.statistics import Statistics
 from hrdem.write import BLOCK, Format, GeoTiffWriter, check_output, write_text
 
 READERS = 3
-_STRIPE_BLOCKS = 16  # 8,192 pixels: rows of unfinished blocks then take some 50 MB
+_STRIPE_BLOCKS = 8  # 4,096 pixels: rows of unfinished blocks then take some 25 MB
 _PIECE_PIXELS = 1 << 19  # two blocks of 512: one request of some 2 MB
 
 Progress = Callable[[int, int], None]
@@ -72,7 +72,7 @@ def run(
                 output, plan.grid, request.product, plan.dtype, plan.nodata, layout, overwrite
             )
         )
-        handles = stack.enter_context(contextlib.closing(Handles(most=2 * READERS)))
+        handles = stack.enter_context(contextlib.closing(Handles(most=READERS + 1)))
         opened = [open_source(s.asset, request.kind, s.version, handles, http) for s in sources]
         pool = stack.enter_context(ThreadPoolExecutor(READERS))
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from hrdem.statistics import Statistics
 
 SCHEMA_VERSION = 1
+
+log = logging.getLogger(__name__)
 
 
 def document(content: dict[str, Any]) -> None:
@@ -43,10 +46,10 @@ def result(done: Result) -> None:
         ("took", f"{done.seconds:.1f} s"),
     )
     if statistics.valid < statistics.pixels:
-        click.echo(
-            f"hrdem: {_percent(statistics.pixels - statistics.valid, statistics.pixels)} of the "
-            f"area has no data in {done.plan.request.collection.id}; it is nodata in the output.",
-            err=True,
+        log.warning(
+            "%s of the area has no data in %s; it is nodata in the output.",
+            _percent(statistics.pixels - statistics.valid, statistics.pixels),
+            done.plan.request.collection.id,
         )
 
 

@@ -1,0 +1,41 @@
+"""Extract an area from Python, and look at what came.
+
+    python examples/extract_area.py [--demo]
+
+Without --demo it asks the live service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import hrdem
+from hrdem.demo import running
+
+BBOX = (-75.72, 45.40, -75.66, 45.44)
+
+
+def main(demo: bool) -> None:
+    with contextlib.ExitStack() as stack:
+        service = {"stac_url": stack.enter_context(running()).stac} if demo else {}
+
+        plan = hrdem.plan(bbox=BBOX, product="dtm", **service)
+        told = hrdem.estimate(plan)
+        print(f"{plan.grid.width} x {plan.grid.height} pixels")
+        print(f"about {told.coverage_percent:.0f} % have data")
+
+        try:
+            result = hrdem.extract(
+                bbox=BBOX, product="dtm", output="ottawa.tif", overwrite=True, **service
+            )
+        except hrdem.NoDataError as error:
+            sys.exit(f"nothing there: {error}")
+
+    print(f"{result.output}: mean height {result.statistics.mean:.2f} m above CGVD2013")
+    for item, pixels in result.pixels_by_item.items():
+        print(f"{pixels} pixels from {item}")
+
+
+if __name__ == "__main__":
+    main("--demo" in sys.argv[1:])
