@@ -23,6 +23,7 @@ NATIVE_CRS = "EPSG:3979"
 LONLAT = "EPSG:4617"
 _TAKEN_AS_NAD83 = ("EPSG:4326", "OGC:CRS84")
 _SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
+_SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
 
 
@@ -104,10 +105,12 @@ def search_area(aoi: Aoi) -> shapely.Polygon | None:
         collection has to be asked for.
     """
     left, bottom, right, top = aoi.bounds
-    margin = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top)) + 1_000
+    error = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
+    margin = 1.25 * error + 1_000  # a quarter more for the straight pieces of the area itself
     wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
-    outline = shapely.get_coordinates(shapely.segmentize(wide, max(margin, (right - left) / 50)))
-    lonlat = project(outline, NATIVE_CRS, LONLAT)
+    step = max(margin, (max(right - left, top - bottom) + 2 * margin) / _SEARCH_SEGMENTS)
+    outline = shapely.get_coordinates(shapely.segmentize(wide, step))
+    lonlat = project(outline, NATIVE_CRS, LONLAT).round(4)  # few short numbers: it goes into URLs
     if np.abs(np.diff(lonlat[:, 0])).max() > 180:
         return None
     return shapely.Polygon(lonlat)

@@ -25,7 +25,7 @@ from hrdem.sources.gdal import CACHE_MB, Handles
 from hrdem.statistics import Statistics
 from hrdem.write import BLOCK, Format, GeoTiffWriter, check_output, write_text
 
-READERS = 3
+READERS = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
 _STRIPE_BLOCKS = 8  # 4,096 pixels: rows of unfinished blocks then take some 25 MB
 _PIECE_PIXELS = 1 << 19  # two blocks of 512: one request of some 2 MB
 

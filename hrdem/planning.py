@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from hrdem.aoi import NATIVE_CRS
 from hrdem.catalog import Asset, Item, items_near
-from hrdem.errors import NoDataError, ServerError, SourceError
+from hrdem.errors import NetworkError, NoDataError, RequestError, ServerError, SourceError
 from hrdem.grid import Grid, Window
 from hrdem.http.client import Http
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of
@@ -17,7 +18,10 @@ from hrdem.products import AssetKind
 from hrdem.request import Request
 from hrdem.sources.gdal import GdalSource, Handles
 
+log = logging.getLogger(__name__)
+
 _HEADERS_AT_ONCE = 8
+_MOST_PIXELS = 2**38
 _USUAL_NODATA = -32767.0
 
 
@@ -86,6 +90,7 @@ def make_plan(request: Request, http: Http) -> Plan:
 
     Raises:
         NoDataError: If nothing lies under the area.
+        RequestError: If the area is too large for one file.
         NetworkError: If the catalogue or a header cannot be read.
     """
     items = items_near(request.aoi, request.collection, request.stac_url, http)
@@ -95,15 +100,22 @@ def make_plan(request: Request, http: Http) -> Plan:
     published = [(item, asset) for item, asset in assets if asset is not None]
     lacking = [item for item, asset in assets if asset is None]
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        headers = list(
-            pool.map(lambda each: _header(each[0], each[1], request.kind, http), published)
-        )
+        tried = [
+            pool.submit(_header_if_needed, item, asset, request, http) for item, asset in published
+        ]
+    headers = [header for header in (each.result() for each in tried) if header is not None]
     under = [each for each in headers if _share_area(each.grid, request)]
     lacking_here = [item for item in lacking if _is_under(item, request)]
     if not under:
         raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
     lattice = under[0].grid
     grid = lattice.crop(lattice.touched_by(request.aoi.bounds))
+    if grid.window.pixels > _MOST_PIXELS:
+        raise RequestError(
+            f"The area is {grid.width} x {grid.height} pixels at {request.collection.resolution} "
+            "m, more than a whole 500 km tile and more than one file should hold. Split it, or "
+            "take a coarser --collection."
+        )
     return Plan(
         request=request,
         grid=grid,
@@ -172,6 +184,17 @@ class _Header:
     block: tuple[int, int]
     dtype: str
     nodata: float | None
+
+
+def _header_if_needed(item: Item, asset: Asset, request: Request, http: Http) -> _Header | None:
+    """Read a header; None if it cannot be read and the catalogue says that it is a neighbour's."""
+    try:
+        return _header(item, asset, request.kind, http)
+    except NetworkError as exc:
+        if item.footprint is None or _is_under(item, request):
+            raise
+        log.warning("%s This tile is left out: its outline does not reach the area.", exc)
+        return None
 
 
 def _header(item: Item, asset: Asset, kind: AssetKind, http: Http) -> _Header:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -14,17 +15,19 @@ from typing import Self
 import rasterio
 import rasterio.shutil
 import rasterio.windows
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 
 from hrdem.errors import OutputError, OutputExistsError
 from hrdem.grid import Grid, Window
 from hrdem.products import Product
 from hrdem.sources import Pixels
+from hrdem.sources.gdal import GDAL_ERRORS
 from hrdem.statistics import Statistics
 
 BLOCK = 512
 _PARTIAL = ".partial"
+_CHECK_SPACE_EVERY = 16 << 20  # bytes of pixels
+_LEAST_SPACE = 64 << 20  # bytes to leave free on the disk
 
 
 class Format(StrEnum):
@@ -69,6 +72,7 @@ class GeoTiffWriter:
         self._layout = layout
         self._overwrite = overwrite
         self._partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}{_PARTIAL}")
+        self._unchecked = _CHECK_SPACE_EVERY
         self._arranged = self._partial.with_name(f"{self._partial.name}.cog")
         try:
             with self._errors():
@@ -92,17 +96,34 @@ class GeoTiffWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            with contextlib.suppress(RasterioError):
+            with contextlib.suppress(*GDAL_ERRORS):
                 self._dataset.close()
         finally:
             for left in (self._partial, self._arranged):
                 left.unlink(missing_ok=True)
 
     def write(self, place: Window, pixels: Pixels) -> None:
-        """Write a block that begins at a multiple of 512 columns and rows."""
+        """Write a block that begins at a multiple of 512 columns and rows.
+
+        Raises:
+            OutputError: If it cannot be written, or the disk is about to be full: GDAL's writing
+                threads do not tell when it is.
+        """
+        self._unchecked += pixels.nbytes
+        if self._unchecked > _CHECK_SPACE_EVERY:
+            self._unchecked = 0
+            self._check_space()
         window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
         with self._errors():
             self._dataset.write(pixels, 1, window=window)
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self._output.parent).free
+        if free < _LEAST_SPACE:
+            raise OutputError(
+                f"{self._output} cannot be written: the disk has only {free // 1_000_000} MB left. "
+                "Make room, or choose another -o."
+            )
 
     def commit(self, statistics: Statistics, tags: Mapping[str, str]) -> None:
         """Finish the file and give it its name.
@@ -116,9 +137,11 @@ class GeoTiffWriter:
             self._dataset.update_tags(1, **_statistics_tags(statistics))
             self._dataset.close()
             finished = self._partial
+            _check_whole(finished)
             if self._layout is Format.COG:
                 finished = self._arranged
                 rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
+                _check_whole(finished)
             publish(finished, self._output, self._overwrite)
 
     @contextlib.contextmanager
@@ -127,11 +150,37 @@ class GeoTiffWriter:
             yield
         except OutputError:
             raise
-        except (RasterioError, OSError) as exc:
+        except (*GDAL_ERRORS, OSError) as exc:
             raise OutputError(
                 f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
                 "space on the disk."
             ) from exc
+
+
+def _check_whole(path: Path) -> None:
+    """Make sure that every block of a written file is there.
+
+    GDAL prints but does not raise when its writing threads meet a full disk. A block that was not
+    written whole then has no length, lies beyond the end of the file, or shares bytes with the
+    block that was written next.
+    """
+    size = path.stat().st_size
+    with rasterio.open(path) as dataset:
+        levels = [-1, *range(len(dataset.overviews(1)))]
+    spans = []
+    for level in levels:
+        options = {} if level < 0 else {"overview_level": level}
+        with rasterio.open(path, **options) as dataset:
+            for (row, column), _ in dataset.block_windows(1):
+                block = f"{column}_{row}"
+                offset = int(dataset.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", 1) or 0)
+                length = int(dataset.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", 1) or 0)
+                spans.append((offset, offset + length))
+    spans.sort()
+    ends = [0, *(end for _, end in spans)]
+    whole = all(begin >= end for (begin, _), end in zip(spans, ends, strict=False))
+    if not whole or ends[-1] > size or any(begin == end for begin, end in spans):
+        raise OSError("not every block came onto the disk, which may have been full")
 
 
 def check_output(output: Path, overwrite: bool) -> None:

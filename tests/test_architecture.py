@@ -27,6 +27,7 @@ LAYERS = (
     ("hrdem.api",),
     ("hrdem",),
     ("hrdem.cli",),
+    ("hrdem.__main__",),
 )
 HEAVY = ("httpx", "numpy", "pystac", "pystac_client", "rasterio", "requests", "rich", "shapely")
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import rasterio
 import rasterio.windows
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -22,6 +23,7 @@ from hrdem.sources import Pixels
 
 log = logging.getLogger(__name__)
 
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
 CACHE_MB = 16  # of GDAL's block cache; pieces are aligned to blocks, so nothing is read twice
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
@@ -174,7 +176,7 @@ class GdalSource:
                 self._handles.borrowed(f"/vsicurl/{self._url}") as dataset,
             ):
                 yield dataset
-        except RasterioError as exc:
+        except GDAL_ERRORS as exc:
             self._explain()
             raise SourceError(
                 f"{self._shown} cannot {what}: {_cause(exc)} Try again; if it stays so, the file "

@@ -85,6 +85,20 @@ def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo:
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
+def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addresses) -> None:
+    """Servers refuse addresses of more than 8 kB."""
+
+    def script(asked):
+        if asked.method == "POST":
+            return Reply(405)
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        for box in ((-79.85, 45.30, -74.60, 49.45), (-139, 45, -55, 80)):
+            assert items_near(Aoi.from_bbox(box), ONE_METRE, f"{server.url}/stac/api/", http)
+        assert max(len(asked.path) for asked in server.asked) < 4_000
+
+
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_pages_are_followed_as_given_under_another_prefix(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str

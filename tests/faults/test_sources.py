@@ -67,6 +67,29 @@ def test_a_missing_file_names_the_item_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
+    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tiles near the area are opened too, as outlines may be drawn carelessly."""
+
+    def gone(asked: Asked) -> Reply | None:
+        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in asked.path else None
+
+    with store(demo, gone) as server:
+        result = hrdem.extract(
+            bbox=(1_500_100, -170_600, 1_500_600, -170_000),
+            bbox_crs="EPSG:3979",
+            product="dtm",
+            output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/",
+            http=http,
+        )
+        assert any("8_2-mosaic-1m-dtm.tif" in asked.path for asked in server.asked)
+    assert [source.item.id for source in result.plan.sources] == ["9_2-mosaic-1m"]
+    assert "8_2-mosaic-1m" in caplog.text
+    assert "left out" in caplog.text
+
+
 def test_a_store_without_ranges_is_refused_without_reading_the_file(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

@@ -308,3 +308,12 @@ def test_window_reads_are_rasterios(demo: Addresses) -> None:
             theirs = Window(window.column, window.row, window.width, window.height)
             np.testing.assert_array_equal(source.read(window), dataset.read(1, window=theirs))
     handles.close()
+
+
+def test_an_area_of_many_tiles_at_full_resolution_is_refused(demo: Addresses) -> None:
+    with pytest.raises(hrdem.RequestError, match=r"pixels at 1 m.*coarser --collection"):
+        hrdem.plan(bbox=(-96, 49, -84, 55), product="dsm", stac_url=demo.stac)
+    national = hrdem.plan(
+        bbox=(-96, 49, -84, 55), product="dsm", collection="30m", stac_url=demo.stac
+    )
+    assert national.grid.width > 25_000

@@ -1,0 +1,91 @@
+"""Outputs that cannot be written: an error, and nothing under the output's name."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.errors import OutputError
+from hrdem.write import _check_whole, publish
+
+PLACE = (-75.72, 45.40, -75.70, 45.41)
+
+
+@pytest.mark.parametrize("layout", ["gtiff", "cog"])
+@pytest.mark.parametrize("limit", [1_500_000, 4_900_000])
+def test_a_file_that_cannot_grow_is_never_published(
+    demo: Addresses, tmp_path: Path, layout: str, limit: int
+) -> None:
+    """As on a full disk; GDAL's writing threads print that, and raise nothing."""
+    program = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+        "from hrdem.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", program, "extract", f"--bbox={','.join(map(str, PLACE))}"),
+            *("--product", "dtm", "--format", layout, "--stac-url", demo.stac, "-o", "a.tif"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 7, done.stderr
+    assert "a.tif cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_nearly_full_stops_the_run(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=60_000_000))
+    with pytest.raises(hrdem.OutputError, match=r"only 60 MB left\. Make room"):
+        hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / "a.tif", stac_url=demo.stac)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cut_off_file_is_not_whole(demo: Addresses, tmp_path: Path) -> None:
+    output = tmp_path / "a.tif"
+    hrdem.extract(bbox=PLACE, product="dtm", output=output, format="cog", stac_url=demo.stac)
+    _check_whole(output)
+    content = output.read_bytes()
+    output.write_bytes(content[: len(content) // 2])
+    with pytest.raises(OSError, match="not every block came onto the disk"):
+        _check_whole(output)
+
+
+def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    finished, output = tmp_path / "finished", tmp_path / "out.tif"
+    finished.write_text("ours")
+    output.write_text("theirs")
+    with pytest.raises(hrdem.OutputExistsError):
+        publish(finished, output, overwrite=False)
+    assert output.read_text() == "theirs"
+    publish(finished, output, overwrite=True)
+    assert output.read_text() == "ours"
+    assert not finished.exists()
+
+
+def test_a_folder_that_is_removed_during_the_run_is_an_error(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        hrdem.extract(
+            bbox=PLACE,
+            product="dtm",
+            output=folder / "a.tif",
+            stac_url=demo.stac,
+            on_progress=lambda done, total: shutil.rmtree(folder, ignore_errors=True),
+        )
+    assert not folder.exists()

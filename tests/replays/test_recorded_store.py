@@ -1,0 +1,97 @@
+"""What a store of files was recorded to answer, and what we make of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+import hrdem
+from hrdem.catalog import Asset, Item
+from hrdem.demo.cog import DemoCog
+from hrdem.demo.tiles import tiles
+from hrdem.errors import ServerError, SourceChangedError
+from hrdem.http.client import HttpClient
+from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.products import PRODUCTS, AssetKind
+from hrdem.vrt import download
+
+pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
+
+CORNER = (1_999_000, -1_000, 2_001_000, 1_000)  # where tests/services/stack.py has data
+
+
+@pytest.fixture
+def cog(item_9_2: Item) -> str:
+    """Address of a COG."""
+    asset = item_9_2.asset(PRODUCTS["dtm"], AssetKind.COG)
+    assert asset is not None
+    return asset.href
+
+
+@pytest.fixture
+def vrt(item_9_2: Item) -> Asset:
+    asset = item_9_2.asset(PRODUCTS["dtm"], AssetKind.VRT)
+    assert asset is not None
+    return asset
+
+
+def test_the_version_of_a_cog_is_a_condition_for_later_reads(cog: str, http: HttpClient) -> None:
+    version = version_of(cog, http)
+    assert version.url == cog
+    assert version.etag.startswith('"')
+    assert version.condition == {"If-Match": version.etag}
+    assert version.last_modified.endswith(" GMT")
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_size_in_a_version_is_that_of_the_whole_file(cog: str, http: HttpClient) -> None:
+    """The answer itself has 16 bytes; nginx repeats the file's size in its ETag."""
+    version = version_of(cog, http)
+    tile = next(tile for tile in tiles() if tile.item_id == "9_2-mosaic-2m")
+    assert version.size == DemoCog(tile, "dtm", areas=(CORNER,)).size
+    assert version.etag.endswith(f'-{version.size:x}"')
+
+
+def test_a_file_published_again_is_told(cog: str, http: HttpClient) -> None:
+    version = version_of(cog, http)
+    check_unchanged(cog, version, http)
+    earlier = dataclasses.replace(version, etag='"5f3c1a2b-10"', size=16)
+    with pytest.raises(SourceChangedError, match="it was 16 bytes.*now it is [0-9]{3,} bytes"):
+        check_unchanged(cog, earlier, http)
+
+
+def test_a_missing_cog_is_a_server_error(cog: str, http: HttpClient) -> None:
+    with pytest.raises(ServerError) as caught:
+        version_of(f"{cog}.none", http)
+    assert caught.value.status in {403, 404}  # S3 tells 403 to those who may not list
+
+
+def test_a_listed_cog_that_is_missing_is_named(stand_in: str, http: HttpClient) -> None:
+    with pytest.raises(ServerError, match="lists dtm of item 5_4-mosaic-2m, but .* 404") as caught:
+        hrdem.plan(
+            bbox=(-250_500, 749_500, -249_500, 750_500),
+            bbox_crs="EPSG:3979",
+            product="dtm",
+            collection="2m",
+            stac_url=f"{stand_in}/stac/api/",
+            http=http,
+        )
+    assert caught.value.status == 404
+
+
+def test_a_downloaded_vrt_names_its_cog_by_an_absolute_address(
+    vrt: Asset, cog: str, http: HttpClient, tmp_path: Path
+) -> None:
+    saved = download(vrt, tmp_path, http)
+    assert saved.name == "9_2-mosaic-2m-dtm.vrt"
+    text = saved.read_text("utf-8")
+    assert f'<SourceFilename relativeToVRT="0">/vsicurl/{cog}</SourceFilename>' in text
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_recorded_vrt_named_its_cog_relative_to_itself(vrt: Asset, http: HttpClient) -> None:
+    """So that the test above cannot pass by keeping what the store gave."""
+    served = http.request("GET", vrt.href).content
+    assert b'relativeToVRT="1">9_2-mosaic-2m-dtm.tif<' in served
