@@ -53,7 +53,7 @@ class Statistics:
             minimum=float(valid.min()),
             maximum=float(valid.max()),
             mean=mean,
-            spread=float(np.square(valid - np.float64(mean)).sum()),
+            spread=float(np.square(np.subtract(valid, mean, dtype=np.float64)).sum()),
         )
 
     def __add__(self, other: Statistics) -> Statistics:
