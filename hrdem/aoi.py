@@ -151,17 +151,23 @@ def _source_crs(text: str) -> str:
 
 
 def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:
-    shown = ",".join(str(number) for number in bbox)
-    if len(bbox) != 4:
+    try:
+        numbers = tuple(float(number) for number in bbox)
+    except (TypeError, ValueError) as exc:
         raise RequestError(
-            f"A box needs four numbers, west,south,east,north; {shown!r} has {len(bbox)}."
+            f"A box needs four numbers, west,south,east,north; {bbox!r} is something else."
+        ) from exc
+    shown = ",".join(f"{number:.12g}" for number in numbers)
+    if len(numbers) != 4:
+        raise RequestError(
+            f"A box needs four numbers, west,south,east,north; {shown!r} has {len(numbers)}."
         )
-    if not all(map(math.isfinite, bbox)):
+    if not all(map(math.isfinite, numbers)):
         raise RequestError(f"The box {shown} holds a value that is not a finite number.")
-    west, south, east, north = map(float, bbox)
+    west, south, east, north = numbers
     looks_like_degrees = max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 90
     if system.is_geographic and not looks_like_degrees:
-        if max(map(abs, bbox)) > 360:
+        if max(map(abs, numbers)) > 360:
             raise RequestError(
                 f"The box {shown} looks like metres, but {crs} counts in degrees. Say which "
                 "projection it is in, for example --bbox-crs EPSG:3979."
@@ -170,7 +176,8 @@ def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:
             f"The box {shown} leaves the range of degrees: longitude is within -180 and 180, "
             "latitude within -90 and 90, in the order west,south,east,north."
         )
-    if system.is_projected and looks_like_degrees:
+    in_canada = west >= -142 and east <= -40 and south >= 38 and north <= 84
+    if system.is_projected and in_canada:
         raise RequestError(
             f"The box {shown} looks like degrees, but {crs} counts in metres. Say "
             "--bbox-crs EPSG:4326 if these are longitudes and latitudes."

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
-from hrdem.errors import RequestError
 from hrdem.extraction import Progress, run
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.http.client import Http, HttpClient
 from hrdem.planning import Plan, make_plan
 from hrdem.products import AssetKind, asset_key, product_named
 from hrdem.report import Result, stac_path
-from hrdem.request import DEFAULT_COLLECTION, LIVE_STAC_URL, Request, checked_url
+from hrdem.request import DEFAULT_COLLECTION, LIVE_STAC_URL, Request, checked_url, choice
 from hrdem.write import Format, check_output
 
 
@@ -27,6 +26,7 @@ def extract(
     bbox_crs: str = "EPSG:4326",
     collection: str = DEFAULT_COLLECTION,
     via: str = "auto",
+    engine: str = "auto",
     stac_url: str = LIVE_STAC_URL,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
@@ -43,6 +43,7 @@ def extract(
         bbox_crs: CRS of the box. EPSG:4326 is taken as NAD83(CSRS), the datum of the data.
         collection: ``"1m"``, ``"2m"`` or ``"30m"``.
         via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
+        engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by hrdem's own reader.
         stac_url: Root of the STAC API.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
@@ -65,9 +66,10 @@ def extract(
         product=product,
         collection=collection,
         via=via,
+        engine=engine,
         stac_url=stac_url,
     )
-    layout = _layout(format)
+    layout = choice(Format, format, "format")
     path = Path(output)
     check_output(path, overwrite)
     check_output(stac_path(path), overwrite)
@@ -89,6 +91,7 @@ def plan(
     bbox_crs: str = "EPSG:4326",
     collection: str = DEFAULT_COLLECTION,
     via: str = "auto",
+    engine: str = "auto",
     stac_url: str = LIVE_STAC_URL,
     http: Http | None = None,
 ) -> Plan:
@@ -99,6 +102,7 @@ def plan(
         product=product,
         collection=collection,
         via=via,
+        engine=engine,
         stac_url=stac_url,
     )
     with _client(http) as client:
@@ -163,27 +167,13 @@ def assets(
         NetworkError: If the catalogue cannot be asked.
     """
     products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
-    kinds = list(AssetKind) if kind is None else [_asset_kind(kind)]
+    kinds = list(AssetKind) if kind is None else [choice(AssetKind, kind, "kind of asset")]
     with _client(http) as client:
         found = item_with_id(item, checked_url(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)
     wanted = {asset_key(each, way) for each in products for way in kinds}
     return [asset for asset in found.assets if asset.key in wanted]
-
-
-def _asset_kind(kind: str) -> AssetKind:
-    try:
-        return AssetKind(kind)
-    except ValueError:
-        raise RequestError(f"There is no kind {kind!r} of asset; choose cog or vrt.") from None
-
-
-def _layout(name: str) -> Format:
-    try:
-        return Format(name)
-    except ValueError:
-        raise RequestError(f"There is no format {name!r}; choose gtiff or cog.") from None
 
 
 @contextlib.contextmanager

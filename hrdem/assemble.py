@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.grid import Window
-from hrdem.sources import Pixels
+from hrdem.grid import Pixels, Window
 
 NOBODY = 255
 
@@ -23,7 +22,7 @@ class Part:
         window: Pixels of the file, counted on its own grid.
         place: The same pixels, counted on the output grid.
         block: Width and height of the file's blocks, pixels.
-        nodata: The file's nodata value; None if every pixel is data.
+        nodata: The file's nodata value; None if every pixel but NaN is data.
     """
 
     window: Window
@@ -163,7 +162,9 @@ def _lay(target: Block, piece: Piece, array: Pixels, nodata: float | None) -> No
     into = shared.shifted(-target.place.column, -target.place.row).slices
     pixels = array[shared.shifted(-piece.place.column, -piece.place.row).slices]
     ours = target.owner[into] > piece.part
-    if nodata is not None:
-        ours &= ~np.isnan(pixels) if math.isnan(nodata) else pixels != pixels.dtype.type(nodata)
+    if pixels.dtype.kind == "f":
+        ours &= ~np.isnan(pixels)  # no height, whatever the file declares
+    if nodata is not None and not math.isnan(nodata):
+        ours &= pixels != pixels.dtype.type(nodata)
     np.copyto(target.pixels[into], pixels, where=ours)
     target.owner[into][ours] = piece.part

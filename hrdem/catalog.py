@@ -5,6 +5,7 @@ What a catalogue says decides only which files may matter. Georeferencing never 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from hrdem.http.client import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
 
+log = logging.getLogger(__name__)
+
 _PAGE = 100  # items; a mosaic has 66
 _MOST_ITEMS = 10_000
+_MOST_PAGES = 1_000
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
 
 
@@ -148,20 +152,34 @@ def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
                 f"{stac_url} is no STAC API with item search: {refusal} "
                 "Check the address given as --stac-url."
             ) from refusal
+    log.info("%s lists %s.", stac_url, ", ".join(found) or "no item")
     return sorted(found.values(), key=lambda item: _natural(item.id))
 
 
 def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict[str, Item]:
     """Follow the pages of a search, each ``next`` exactly as it is given."""
-    search = ItemSearch(address, method=method, limit=_PAGE, stac_io=HttpStacIO(http), **query)
+    io = HttpStacIO(http)
+    search = ItemSearch(address, method=method, limit=_PAGE, stac_io=io, **query)
     found: dict[str, Item] = {}
-    for page in search.pages_as_dicts():
+    matched = 0
+    for number, page in enumerate(io.get_pages(address, method, search.get_parameters())):
         fresh = {item.id: item for item in map(_parsed(address), page["features"])}
-        if fresh.keys() <= found.keys():
+        if number and page["features"] and fresh.keys() <= found.keys():
             raise CatalogError(f"{address} leads in a circle: a next page repeats an earlier one.")
         found |= fresh
-        if len(found) > _MOST_ITEMS:
+        if len(found) > _MOST_ITEMS or number > _MOST_PAGES:
             raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
+        matched = max(matched, page.get("numberMatched") or 0)
+    strangers = {item.collection for item in found.values()} - set(query["collections"])
+    if strangers:
+        raise CatalogError(
+            f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
+            f"{', '.join(sorted(strangers))}. A redirect or a proxy may drop the question."
+        )
+    if len(found) < matched:
+        raise CatalogError(
+            f"{address} says that {matched} items match but gives {len(found)} and no next page."
+        )
     return found
 
 
@@ -206,7 +224,7 @@ def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
     if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
         return None
     geometry = properties.get("proj:geometry")
-    return shapely.geometry.shape(geometry) if geometry else None
+    return shapely.make_valid(shapely.geometry.shape(geometry)) if geometry else None
 
 
 def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:

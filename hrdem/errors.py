@@ -84,7 +84,7 @@ class ServerError(NetworkError):
         status: HTTP status of the answer.
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
 

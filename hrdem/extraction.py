@@ -6,8 +6,8 @@ import collections
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,23 @@ import rasterio
 
 from hrdem.assemble import NOBODY, Part, Piece, assemble, pieces_of, stripes
 from hrdem.errors import NoDataError
+from hrdem.grid import Pixels
 from hrdem.http.client import Http
 from hrdem.http.ranges import check_unchanged
-from hrdem.planning import Plan, open_source
-from hrdem.products import AssetKind
+from hrdem.planning import Plan, RasterFile, open_source
 from hrdem.report import Result, stac_item, stac_path, tags
-from hrdem.sources import Pixels, Source
-from hrdem.sources.gdal import CACHE_MB, Handles
+from hrdem.sources import Source
+from hrdem.sources.cog import CogFile
+from hrdem.sources.gdal import GdalFile, Handles, check_gdal_file
 from hrdem.statistics import Statistics
-from hrdem.write import BLOCK, Format, GeoTiffWriter, check_output, write_text
+from hrdem.threads import workers
+from hrdem.write import BLOCK, Format, GeoTiffWriter, check_output
 
-READERS = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
+_CONNECTIONS = 16  # to the store, one piece each
+_GDAL_CONNECTIONS = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
+_DECODERS = 2
+_LAST_WAIT = 2.0  # seconds that transfers under way are given when a run ends early
+_CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 _STRIPE_BLOCKS = 8  # 4,096 pixels: rows of unfinished blocks then take some 25 MB
 _PIECE_PIXELS = 1 << 19  # two blocks of 512: one request of some 2 MB
 
@@ -62,39 +68,43 @@ def run(
     request = plan.request
     # where tiles overlap, the newest has the lowest index and wins
     sources = sorted(plan.sources, key=lambda source: source.item.datetime, reverse=True)
-    parts = [Part(each.window, each.place, each.block, each.nodata) for each in sources]
+    parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in sources]
     statistics = Statistics()
     owned = np.zeros(NOBODY + 1, np.int64)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB))
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
         writer = stack.enter_context(
             GeoTiffWriter(
                 output, plan.grid, request.product, plan.dtype, plan.nodata, layout, overwrite
             )
         )
-        handles = stack.enter_context(contextlib.closing(Handles(most=READERS + 1)))
-        opened = [open_source(s.asset, request.kind, s.version, handles, http) for s in sources]
-        pool = stack.enter_context(ThreadPoolExecutor(READERS))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        by_gdal = any(isinstance(source.file, GdalFile) for source in sources)
+        connections = _GDAL_CONNECTIONS if by_gdal else _CONNECTIONS
+        handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
+        fetchers = stack.enter_context(workers(connections, "fetch"))
+        decoders = stack.enter_context(workers(_DECODERS, "decode"))
         for stripe in stripes(plan.grid.window, BLOCK, _STRIPE_BLOCKS):
+            # opened anew for each stripe, so that what they remember does not grow with the area
+            opened = [open_source(source.file, handles, http) for source in sources]
             pieces = pieces_of(stripe, parts, _PIECE_PIXELS)
-            arrays = _read_ahead(pool, opened, pieces)
-            for block in assemble(stripe, BLOCK, pieces, arrays, parts, plan.dtype, plan.nodata):
-                writer.write(block.place, block.pixels)
-                valid = block.pixels[block.owner != NOBODY]
-                statistics += Statistics.of(valid, block.place.pixels)
-                owned += np.bincount(block.owner.ravel(), minlength=NOBODY + 1)
-                on_progress(statistics.pixels, plan.grid.window.pixels)
+            arrays = _read_ahead(fetchers, decoders, connections, opened, pieces)
+            with contextlib.closing(arrays):
+                for block in assemble(
+                    stripe, BLOCK, pieces, arrays, parts, plan.dtype, plan.nodata
+                ):
+                    writer.write(block.place, block.pixels)
+                    valid = block.pixels[block.owner != NOBODY]
+                    statistics += Statistics.of(valid, block.place.pixels)
+                    owned += np.bincount(block.owner.ravel(), minlength=NOBODY + 1)
+                    on_progress(statistics.pixels, plan.grid.window.pixels)
         if not statistics.valid:
             raise _all_nodata(plan)
         for source in sources:
-            ranged = request.kind is AssetKind.COG
-            check_unchanged(source.asset.href, source.version, http, ranged=ranged)
-        writer.commit(statistics, tags(plan))
-        item = stac_item(plan, statistics, output)
-        write_text(
-            stac_path(output), json.dumps(item, indent=2, ensure_ascii=False) + "\n", overwrite
+            _check_unchanged(source.file, http)
+        item = json.dumps(
+            stac_item(plan, statistics, output), indent=2, ensure_ascii=False, allow_nan=False
         )
+        writer.commit(statistics, tags(plan), (stac_path(output), f"{item}\n"))
     by_item = {each.item.id: int(owned[index]) for index, each in enumerate(sources)}
     return Result(
         output=output,
@@ -105,21 +115,44 @@ def run(
     )
 
 
+def _check_unchanged(file: RasterFile, http: Http) -> None:
+    """Compare versions at the end, unless each part that came was compared."""
+    match file:
+        case GdalFile():
+            check_gdal_file(file, http)
+        case CogFile() if not file.version.pinned:
+            check_unchanged(file.url, file.version, http)
+
+
 def _read_ahead(
-    pool: ThreadPoolExecutor, sources: Sequence[Source], pieces: Iterable[Piece]
-) -> Iterator[Pixels]:
-    """Yield the pixels of pieces in their order, while the next ones are being read."""
-    reading: collections.deque[Future[Pixels]] = collections.deque()
+    fetchers: ThreadPoolExecutor,
+    decoders: ThreadPoolExecutor,
+    connections: int,
+    sources: Sequence[Source],
+    pieces: Iterable[Piece],
+) -> Generator[Pixels]:
+    """Yield the pixels of pieces in their order, while the next ones are fetched and decoded."""
+    coming: collections.deque[Future[Pixels]] = collections.deque()
+    fetching: collections.deque[Future[Callable[[], Pixels]]] = collections.deque()
     try:
         for piece in pieces:
-            reading.append(pool.submit(sources[piece.part].read, piece.window))
-            if len(reading) > READERS:
-                yield reading.popleft().result()
-        while reading:
-            yield reading.popleft().result()
+            fetching.append(fetchers.submit(sources[piece.part].fetch, piece.window))
+            coming.append(decoders.submit(_decoded, fetching[-1]))
+            if len(coming) > connections + _DECODERS:
+                yield coming.popleft().result()
+                fetching.popleft()
+        while coming:
+            yield coming.popleft().result()
+            fetching.popleft()
     finally:
-        for future in reading:
-            future.cancel()
+        for decoding, fetched in zip(coming, fetching, strict=False):
+            decoding.cancel()
+            fetched.cancel()
+        wait(fetching, _LAST_WAIT)
+
+
+def _decoded(fetched: Future[Callable[[], Pixels]]) -> Pixels:
+    return fetched.result()()
 
 
 def _all_nodata(plan: Plan) -> NoDataError:

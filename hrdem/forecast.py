@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.grid import Window
+from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http
-from hrdem.planning import Plan, PlannedSource, open_source
-from hrdem.sources import Pixels
-from hrdem.sources.gdal import Handles
+from hrdem.planning import Plan, PlannedSource
+from hrdem.sources.cog import CogFile, CogSource
+from hrdem.sources.gdal import GdalFile, GdalSource, Handles
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
-_SAMPLES = 3  # blocks along each axis whose stored size is looked up
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Estimates, before any pixel is fetched.
+    """What is known before any pixel of full resolution is fetched.
 
     Attributes:
-        blocks: Number of the files' blocks that will be read.
-        transfer_bytes: About how much will be transferred; None for VRTs, which do not tell.
+        tiles: How many tiles of the files will be read; None for what GDAL reads, as it does not
+            tell.
+        transfer_bytes: Their size in the files; None likewise.
         output_bytes: Size of the output before compression.
         coverage_percent: About which share of the area has data.
         coverage_by_item: The same for each item, as a share of the whole area.
     """
 
-    blocks: int
+    tiles: int | None
     transfer_bytes: int | None
     output_bytes: int
     coverage_percent: float
@@ -39,8 +39,8 @@ class Forecast:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
-            "blocks": self.blocks,
-            "transfer_bytes_estimated": self.transfer_bytes,
+            "tiles": self.tiles,
+            "transfer_bytes": self.transfer_bytes,
             "output_bytes_uncompressed": self.output_bytes,
             "coverage_percent_estimated": self.coverage_percent,
             "coverage_percent_estimated_by_item": self.coverage_by_item,
@@ -48,60 +48,54 @@ class Forecast:
 
 
 def make_forecast(plan: Plan, http: Http) -> Forecast:
-    """Estimate the cost of a plan from overviews and from the sizes of a few blocks.
+    """Tell the cost of a plan from tile indexes, and its coverage from overviews.
 
     Raises:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    blocks, transfer, shares = 0, 0, {}
-    told = True
+    needed, shares = [], {}
     for planned in plan.sources:
-        with contextlib.closing(Handles(most=1)) as handles:
-            source = open_source(planned.asset, plan.request.kind, planned.version, handles, http)
-            valid = _valid(source.thinned(planned.window, _OVERVIEW_EDGE), source.nodata)
-            sizes = [source.stored_bytes(*block) for block in _sampled_blocks(planned)]
-        shares[planned.item.id] = 100 * valid * planned.place.pixels / plan.grid.window.pixels
-        count = _block_count(planned)
-        blocks += count
-        known = [size for size in sizes if size is not None]
-        told &= len(known) == len(sizes)
-        transfer += round(sum(known) / len(sizes) * count)
+        match planned.file:
+            case CogFile() as file:
+                needed.append(CogSource(file, http).stored(planned.window))
+                pixels = _from_overview(file, planned.window, http)
+            case GdalFile() as file:
+                with contextlib.closing(Handles(most=1)) as handles:
+                    source = GdalSource(file, handles, http)
+                    pixels = source.thinned(planned.window, _OVERVIEW_EDGE)
+        shares[planned.item.id] = _share(pixels, planned, plan)
+    told = len(needed) == len(plan.sources)
     return Forecast(
-        blocks=blocks,
-        transfer_bytes=transfer if told else None,
+        tiles=sum(tiles for tiles, _ in needed) if told else None,
+        transfer_bytes=sum(size for _, size in needed) if told else None,
         output_bytes=plan.grid.window.pixels * np.dtype(plan.dtype).itemsize,
         coverage_percent=min(100.0, sum(shares.values())),
         coverage_by_item=shares,
     )
 
 
-def _valid(pixels: Pixels, nodata: float | None) -> float:
-    """Share of valid pixels, 0 to 1."""
+def _from_overview(file: CogFile, window: Window, http: Http) -> Pixels:
+    """The window in the finest level that shows it in few pixels."""
+    levels = file.header.levels
+    for number, level in enumerate(levels):
+        across, down = level.width / levels[0].width, level.height / levels[0].height
+        last = number == len(levels) - 1
+        if last or max(window.width * across, window.height * down) <= _OVERVIEW_EDGE:
+            break
+    column, row = int(window.column * across), int(window.row * down)
+    width = min(max(1, round(window.width * across)), level.width - column)
+    height = min(max(1, round(window.height * down)), level.height - row)
+    return CogSource(file, http, number).fetch(Window(column, row, width, height))()
+
+
+def _share(pixels: Pixels, planned: PlannedSource, plan: Plan) -> float:
+    """Percent of the plan's area that a source covers, seen from a sample of its pixels."""
+    nodata = planned.file.nodata
     if nodata is None:
-        return 1.0
-    if np.isnan(nodata):
-        return float((~np.isnan(pixels)).mean())
-    return float((pixels != pixels.dtype.type(nodata)).mean())
-
-
-def _block_range(window: Window, block: tuple[int, int]) -> tuple[range, range]:
-    width, height = block
-    columns = range(window.column // width, -(-window.right // width))
-    return columns, range(window.row // height, -(-window.bottom // height))
-
-
-def _block_count(planned: PlannedSource) -> int:
-    columns, rows = _block_range(planned.window, planned.block)
-    return len(columns) * len(rows)
-
-
-def _sampled_blocks(planned: PlannedSource) -> list[tuple[int, int]]:
-    """A few blocks, spread over the window: (column, row) of each."""
-    columns, rows = _block_range(planned.window, planned.block)
-    return [(column, row) for row in _spread(rows) for column in _spread(columns)]
-
-
-def _spread(numbers: range) -> list[int]:
-    step = len(numbers) / _SAMPLES
-    return sorted({numbers[int((k + 0.5) * step)] for k in range(_SAMPLES)})
+        valid = 1.0
+    elif np.isnan(nodata):
+        valid = float((~np.isnan(pixels)).mean())
+    else:
+        valid = float((pixels != pixels.dtype.type(nodata)).mean())
+    return 100 * valid * planned.place.pixels / plan.grid.window.pixels

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from affine import Affine
+from numpy.typing import NDArray
 
 Bounds = tuple[float, float, float, float]
+Pixels = NDArray[Any]  # of shape (rows, columns)
 
 _SAME = 1e-6  # pixels: two positions closer than this are the same position
 

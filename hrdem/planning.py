@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
 from hrdem.aoi import NATIVE_CRS
 from hrdem.catalog import Asset, Item, items_near
-from hrdem.errors import NetworkError, NoDataError, RequestError, ServerError, SourceError
+from hrdem.errors import NoDataError, RequestError, ServerError, SourceError
 from hrdem.grid import Grid, Window
 from hrdem.http.client import Http
-from hrdem.http.ranges import SourceVersion, check_unchanged, version_of
 from hrdem.products import AssetKind
-from hrdem.request import Request
-from hrdem.sources.gdal import GdalSource, Handles
+from hrdem.request import Engine, Request
+from hrdem.sources import Source
+from hrdem.sources.cog import CogFile, CogSource, meet_cog
+from hrdem.sources.gdal import GdalFile, GdalSource, Handles, meet_gdal_cog, meet_vrt
+from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 
 _HEADERS_AT_ONCE = 8
+_MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
+_MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
 _USUAL_NODATA = -32767.0
+
+RasterFile = CogFile | GdalFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +37,14 @@ class PlannedSource:
     Attributes:
         item: The catalogue's item.
         asset: The item's asset.
-        version: The version of the file that was met.
-        grid: Its pixel grid, from its own header.
-        block: Width and height of its blocks, pixels.
-        nodata: Its nodata value, as declared.
+        file: The file, as its own header describes it, and its version.
         window: Pixels to read, counted on its own grid.
         place: Where they go, counted on the output grid.
     """
 
     item: Item
     asset: Asset
-    version: SourceVersion
-    grid: Grid
-    block: tuple[int, int]
-    nodata: float | None
+    file: RasterFile
     window: Window
     place: Window
 
@@ -61,6 +60,8 @@ class Plan:
         nodata: Nodata value of the output.
         sources: Files to read, sorted by sub-tile.
         lacking: Ids of items under the area that do not have the product.
+        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
+            not reach the area.
     """
 
     request: Request
@@ -69,6 +70,7 @@ class Plan:
     nodata: float
     sources: tuple[PlannedSource, ...]
     lacking: tuple[str, ...]
+    left_out: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -78,6 +80,7 @@ class Plan:
             "dtype": self.dtype,
             "nodata": self.nodata,
             "items_lacking_the_product": list(self.lacking),
+            "neighbours_left_out": list(self.left_out),
             "sources": [source_as_dict(source) for source in self.sources],
         }
 
@@ -99,17 +102,15 @@ def make_plan(request: Request, http: Http) -> Plan:
     assets = [(item, item.asset(request.product, request.kind)) for item in items]
     published = [(item, asset) for item, asset in assets if asset is not None]
     lacking = [item for item, asset in assets if asset is None]
-    with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        tried = [
-            pool.submit(_header_if_needed, item, asset, request, http) for item, asset in published
-        ]
-    headers = [header for header in (each.result() for each in tried) if header is not None]
-    under = [each for each in headers if _share_area(each.grid, request)]
+    met, left_out = _met(published, request, http)
+    under = [each for each in met if _share_area(each.file.grid, request)]
     lacking_here = [item for item in lacking if _is_under(item, request)]
     if not under:
         raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
-    lattice = under[0].grid
+    lattice = under[0].file.grid
     grid = lattice.crop(lattice.touched_by(request.aoi.bounds))
+    if len(under) > _MOST_SOURCES:
+        raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
     if grid.window.pixels > _MOST_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels at {request.collection.resolution} "
@@ -120,35 +121,28 @@ def make_plan(request: Request, http: Http) -> Plan:
         request=request,
         grid=grid,
         dtype=_only_dtype(under, request),
-        nodata=next((each.nodata for each in under if each.nodata is not None), _USUAL_NODATA),
+        nodata=next(
+            (each.file.nodata for each in under if each.file.nodata is not None), _USUAL_NODATA
+        ),
         sources=tuple(_planned(each, grid, request) for each in under),
         lacking=tuple(item.id for item in lacking_here),
+        left_out=left_out,
     )
 
 
-def open_source(
-    asset: Asset, kind: AssetKind, version: SourceVersion, handles: Handles, http: Http
-) -> GdalSource:
-    """Open the file of an asset for reading under a version.
+def open_source(file: RasterFile, handles: Handles, http: Http) -> Source:
+    """Open a planned file for reading.
 
     Args:
-        asset: The asset.
-        kind: Whether it is a COG or a VRT.
-        version: The version to read.
-        handles: Where open datasets are kept; the caller closes it.
-        http: Client to find out with why a read failed.
-
-    Raises:
-        SourceChangedError: If it is another version by now.
-        NetworkError: If it cannot be opened.
+        file: The file.
+        handles: Where GDAL's open datasets are kept; the caller closes it.
+        http: Client to read with.
     """
-    ranged = kind is AssetKind.COG
-    return GdalSource(
-        asset.href,
-        version if ranged else None,
-        handles,
-        explain=lambda: check_unchanged(asset.href, version, http, ranged=ranged),
-    )
+    match file:
+        case CogFile():
+            return CogSource(file, http)
+        case GdalFile():
+            return GdalSource(file, handles, http)
 
 
 def grid_as_dict(grid: Grid) -> dict[str, Any]:
@@ -167,48 +161,65 @@ def source_as_dict(source: PlannedSource) -> dict[str, Any]:
     return {
         "item": source.item.id,
         "asset": source.asset.key,
-        "href": source.version.url,
+        "href": source.file.version.url,
         "updated": source.item.updated,
-        **source.version.as_dict(),
+        **source.file.version.as_dict(),
         "window": _window_as_list(source.window),
         "place": _window_as_list(source.place),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class _Met:
     item: Item
     asset: Asset
-    version: SourceVersion
-    grid: Grid
-    block: tuple[int, int]
-    dtype: str
-    nodata: float | None
+    file: RasterFile
 
 
-def _header_if_needed(item: Item, asset: Asset, request: Request, http: Http) -> _Header | None:
-    """Read a header; None if it cannot be read and the catalogue says that it is a neighbour's."""
+def _met(
+    published: list[tuple[Item, Asset]], request: Request, http: Http
+) -> tuple[list[_Met], tuple[str, ...]]:
+    """Read the headers of all files, several at a time; the first error ends it.
+
+    A file that is missing is no error if the catalogue says that it is a neighbour's: the second
+    result has the ids of those items.
+    """
+    met, left_out = [], []
+    with workers(_HEADERS_AT_ONCE, "header") as pool:
+        reading = {pool.submit(_meet, *each, request, http): each for each in published}
+        for done in as_completed(reading):
+            item, asset = reading[done]
+            try:
+                met.append(_Met(item, asset, done.result()))
+            except ServerError as exc:
+                if exc.status not in _MISSING or item.footprint is None or _is_under(item, request):
+                    raise
+                log.warning("%s It is left out: its outline does not reach the area.", exc)
+                left_out.append(item.id)
+    order = {item.id: number for number, (item, _) in enumerate(published)}
+    for each in met:
+        log.info("%s: %s", each.item.id, each.file.version)
+        if not each.file.version.condition:
+            log.warning(
+                "%s has neither ETag nor Last-Modified: only its size tells whether it changes.",
+                each.file.version.url,
+            )
+    return sorted(met, key=lambda each: order[each.item.id]), tuple(sorted(left_out))
+
+
+def _meet(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
     try:
-        return _header(item, asset, request.kind, http)
-    except NetworkError as exc:
-        if item.footprint is None or _is_under(item, request):
-            raise
-        log.warning("%s This tile is left out: its outline does not reach the area.", exc)
-        return None
-
-
-def _header(item: Item, asset: Asset, kind: AssetKind, http: Http) -> _Header:
-    try:
-        version = version_of(asset.href, http, ranged=kind is AssetKind.COG)
+        if request.kind is AssetKind.COG and request.engine is Engine.AUTO:
+            return meet_cog(asset.href, http)
+        if request.kind is AssetKind.COG:
+            return meet_gdal_cog(asset.href, http)
+        return meet_vrt(asset.href, http)
     except ServerError as exc:
         raise ServerError(
             f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may be moved "
             "or withdrawn for now: try later, another --collection, or --via vrt.",
             exc.status,
         ) from exc
-    with contextlib.closing(Handles(most=1)) as handles:
-        source = open_source(asset, kind, version, handles, http)
-    return _Header(item, asset, version, source.grid, source.block, source.dtype, source.nodata)
 
 
 def _share_area(grid: Grid, request: Request) -> bool:
@@ -223,31 +234,28 @@ def _share_area(grid: Grid, request: Request) -> bool:
     return left < east and west < right and bottom < north and south < top
 
 
-def _planned(header: _Header, grid: Grid, request: Request) -> PlannedSource:
+def _planned(met: _Met, grid: Grid, request: Request) -> PlannedSource:
     """Place a file on the output grid."""
-    whole = grid.place_of(header.grid)
+    whole = grid.place_of(met.file.grid)
     place = whole and whole.intersection(grid.window)
     if whole is None or place is None:
         raise SourceError(
-            f"{header.version.url} is not on the pixel lattice of the other files of "
-            f"{request.collection.id} (pixels of {header.grid.resolution[0]:g} m, upper left "
-            f"corner at {header.grid.bounds[0]:.3f}, {header.grid.bounds[3]:.3f}), so it cannot "
-            "be merged without resampling. Extract the two sides of the border one by one."
+            f"{met.file.version.url} is not on the pixel lattice of the other files of "
+            f"{request.collection.id} (pixels of {met.file.grid.resolution[0]:g} m from "
+            f"{met.file.grid.bounds[0]:.3f}, {met.file.grid.bounds[3]:.3f}), so it cannot be "
+            "merged without resampling. Extract the two sides of the border one by one."
         )
     return PlannedSource(
-        item=header.item,
-        asset=header.asset,
-        version=header.version,
-        grid=header.grid,
-        block=header.block,
-        nodata=header.nodata,
+        item=met.item,
+        asset=met.asset,
+        file=met.file,
         window=place.shifted(-whole.column, -whole.row),
         place=place,
     )
 
 
-def _only_dtype(headers: list[_Header], request: Request) -> str:
-    dtypes = sorted({header.dtype for header in headers})
+def _only_dtype(under: list[_Met], request: Request) -> str:
+    dtypes = sorted({each.file.dtype for each in under})
     if len(dtypes) > 1:
         raise SourceError(
             f"The files of {request.collection.id} hold different types of pixels "
@@ -265,7 +273,7 @@ def _nothing_there(request: Request) -> NoDataError:
     return NoDataError(
         f"The collection {request.collection.id} has no item under the box {request.aoi.text}: "
         "it lies outside the coverage. Check the order west,south,east,north, or try another "
-        "--collection (30m covers all of Canada)."
+        "--collection; 30m covers all of Canada, and none covers more."
     )
 
 

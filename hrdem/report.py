@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import shapely
@@ -49,6 +50,7 @@ class Result:
             "grid": grid_as_dict(self.plan.grid),
             "statistics": self.statistics.as_dict(),
             "items_lacking_the_product": list(self.plan.lacking),
+            "neighbours_left_out": list(self.plan.left_out),
             "sources": [
                 {**source_as_dict(source), "pixels": self.pixels_by_item[source.item.id]}
                 for source in self.plan.sources
@@ -85,7 +87,8 @@ def stac_item(plan: Plan, statistics: Statistics, output: Path) -> dict[str, Any
         output: Path of the output; the item refers to it as lying beside.
     """
     request, grid = plan.request, plan.grid
-    outline = shapely.segmentize(shapely.box(*grid.bounds), max(grid.resolution) * grid.width / 20)
+    left, bottom, right, top = grid.bounds
+    outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project(shapely.get_coordinates(outline), NATIVE_CRS, LONLAT).round(7)
     newest = max((source.item.datetime for source in plan.sources), default="")
     band = {
@@ -130,13 +133,13 @@ def stac_item(plan: Plan, statistics: Statistics, output: Path) -> dict[str, Any
         "links": [
             {"rel": "license", "href": LICENCE_URL, "title": "Open Government Licence – Canada"},
             *(
-                {"rel": "derived_from", "href": source.version.url, "title": source.item.id}
+                {"rel": "derived_from", "href": source.file.version.url, "title": source.item.id}
                 for source in plan.sources
             ),
         ],
         "assets": {
             request.product.name: {
-                "href": f"./{output.name}",
+                "href": f"./{quote(output.name)}",
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
                 "bands": [band],

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from hrdem.aoi import Aoi
 from hrdem.errors import RequestError
+from hrdem.http.client import without_credentials
 from hrdem.products import AssetKind, Collection, Product, collection_named, product_named
+
+E = TypeVar("E", bound=StrEnum)
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 DEFAULT_COLLECTION = "1m"
+
+
+class Engine(StrEnum):
+    """What reads the files."""
+
+    AUTO = "auto"
+    GDAL = "gdal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,7 @@ class Request:
         product: What to extract.
         collection: The tier to take it from.
         kind: The form of the assets to read.
+        engine: What reads them: GDAL for everything, or our own reader for COGs.
         stac_url: Root of the STAC API.
     """
 
@@ -30,6 +43,7 @@ class Request:
     product: Product
     collection: Collection
     kind: AssetKind
+    engine: Engine
     stac_url: str
 
     @classmethod
@@ -41,6 +55,7 @@ class Request:
         product: str,
         collection: str = DEFAULT_COLLECTION,
         via: str = "auto",
+        engine: str = "auto",
         stac_url: str = LIVE_STAC_URL,
     ) -> Request:
         """Validate the user's words.
@@ -51,6 +66,7 @@ class Request:
             product: ``"dtm"`` or ``"dsm"``.
             collection: ``"1m"``, ``"2m"`` or ``"30m"``, or a collection's id in the catalogue.
             via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
+            engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by our own reader.
             stac_url: Root of the STAC API.
 
         Raises:
@@ -61,7 +77,8 @@ class Request:
             aoi=Aoi.from_bbox(bbox, bbox_crs),
             product=product_named(product),
             collection=collection_named(collection),
-            kind=_kind(via),
+            kind=AssetKind.COG if via == "auto" else choice(AssetKind, via, "way to read"),
+            engine=choice(Engine, engine, "engine"),
             stac_url=checked_url(stac_url),
         )
 
@@ -72,6 +89,7 @@ class Request:
             "product": self.product.name,
             "collection": self.collection.id,
             "via": self.kind.value,
+            "engine": self.engine.value,
             "stac_url": self.stac_url,
         }
 
@@ -80,20 +98,34 @@ def checked_url(url: str) -> str:
     """Return the root of an API with one slash at its end.
 
     Raises:
-        RequestError: If it is not an http or https address.
+        RequestError: If it is not an http or https address, or holds credentials.
     """
-    if not url.lower().startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
         raise RequestError(
             f"{url!r} is not an http or https address; give the root of a STAC API, "
             f"for example {LIVE_STAC_URL}."
         )
+    if without_credentials(url) != url:
+        raise RequestError(
+            f"The address {without_credentials(url)} was given with a user name or password, which "
+            "would be written into outputs as provenance; give it without."
+        )
     return url.rstrip("/") + "/"
 
 
-def _kind(via: str) -> AssetKind:
-    if via == "auto":
-        return AssetKind.COG
+def choice(kind: type[E], name: str, what: str) -> E:
+    """Return the member of an enumeration that a user names.
+
+    Raises:
+        RequestError: If there is none; the message lists them.
+    """
     try:
-        return AssetKind(via)
+        return kind(name)
     except ValueError:
-        raise RequestError(f"There is no way {via!r} to read; choose auto, cog or vrt.") from None
+        names = " or ".join(member.value for member in kind)
+        raise RequestError(f"There is no {what} {name!r}; choose {names}.") from None

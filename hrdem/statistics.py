@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.sources import Pixels
+from hrdem.grid import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urljoin, urlsplit
-from xml.etree.ElementTree import ParseError, tostring
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from urllib.parse import unquote, urlsplit
+from xml.etree.ElementTree import tostring
 
 from hrdem.catalog import Asset
-from hrdem.errors import SourceError
 from hrdem.http.client import Http
+from hrdem.sources.vrt import VSICURL, parse_vrt
 from hrdem.write import check_output, write_text
 
-_VSICURL = "/vsicurl/"
 _MOST_BYTES = 16 << 20
 
 
@@ -46,21 +42,12 @@ def localised(document: bytes, href: str) -> str:
 
     Args:
         document: The VRT as served.
-        href: Address that it was served at, which relative sources are relative to.
+        href: Address that it was served at.
 
     Raises:
         SourceError: If it is no VRT, or refers to anything but http addresses.
     """
-    try:
-        root = fromstring(document, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as exc:
-        raise SourceError(f"{href} is not a VRT: {exc}.") from exc
-    if root.tag != "VRTDataset":
-        raise SourceError(f"{href} is not a VRT: its root element is {root.tag!r}.")
+    root = parse_vrt(document, href)
     for source in root.iter("SourceFilename"):
-        target = urljoin(href, (source.text or "").strip().removeprefix(_VSICURL))
-        if not target.lower().startswith(("http://", "https://")):
-            raise SourceError(f"{href} refers to {source.text!r}, which is not an http address.")
-        source.text = f"{_VSICURL}{target}"
-        source.set("relativeToVRT", "0")
+        source.text = f"{VSICURL}{source.text}"
     return tostring(root, encoding="unicode")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -12,20 +13,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import rasterio
 import rasterio.shutil
 import rasterio.windows
 from rasterio.io import DatasetWriter
 
 from hrdem.errors import OutputError, OutputExistsError
-from hrdem.grid import Grid, Window
+from hrdem.gdal import GDAL_ERRORS
+from hrdem.grid import Grid, Pixels, Window
 from hrdem.products import Product
-from hrdem.sources import Pixels
-from hrdem.sources.gdal import GDAL_ERRORS
 from hrdem.statistics import Statistics
 
 BLOCK = 512
 _PARTIAL = ".partial"
+_COMPANIONS = (".ovr", ".aux.xml", ".msk")
+# Closing an unfinished file, GDAL fills it with empty blocks, gigabytes of them for a large area.
+# A large one that was given up is therefore kept open; its file has no name any more.
+_QUICKLY_FILLED = 20_000
+_ABANDONED: list[DatasetWriter] = []
+_ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
 _CHECK_SPACE_EVERY = 16 << 20  # bytes of pixels
 _LEAST_SPACE = 64 << 20  # bytes to leave free on the disk
 
@@ -71,9 +78,10 @@ class GeoTiffWriter:
         self._output = output
         self._layout = layout
         self._overwrite = overwrite
-        self._partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}{_PARTIAL}")
+        self._partial = _hidden(output)
+        self._arranged = _hidden(output)
         self._unchecked = _CHECK_SPACE_EVERY
-        self._arranged = self._partial.with_name(f"{self._partial.name}.cog")
+        self._blocks = -(-grid.width // BLOCK) * -(-grid.height // BLOCK)
         try:
             with self._errors():
                 self._dataset: DatasetWriter = rasterio.open(
@@ -96,11 +104,14 @@ class GeoTiffWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            with contextlib.suppress(*GDAL_ERRORS):
-                self._dataset.close()
-        finally:
             for left in (self._partial, self._arranged):
                 left.unlink(missing_ok=True)
+        finally:
+            if error is not None and self._blocks > _QUICKLY_FILLED:
+                _ABANDONED.append(self._dataset)
+            else:
+                with contextlib.suppress(*GDAL_ERRORS):
+                    self._dataset.close()
 
     def write(self, place: Window, pixels: Pixels) -> None:
         """Write a block that begins at a multiple of 512 columns and rows.
@@ -109,12 +120,12 @@ class GeoTiffWriter:
             OutputError: If it cannot be written, or the disk is about to be full: GDAL's writing
                 threads do not tell when it is.
         """
-        self._unchecked += pixels.nbytes
-        if self._unchecked > _CHECK_SPACE_EVERY:
-            self._unchecked = 0
-            self._check_space()
         window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
         with self._errors():
+            self._unchecked += pixels.nbytes
+            if self._unchecked > _CHECK_SPACE_EVERY:
+                self._unchecked = 0
+                self._check_space()
             self._dataset.write(pixels, 1, window=window)
 
     def _check_space(self) -> None:
@@ -125,13 +136,17 @@ class GeoTiffWriter:
                 "Make room, or choose another -o."
             )
 
-    def commit(self, statistics: Statistics, tags: Mapping[str, str]) -> None:
-        """Finish the file and give it its name.
+    def commit(
+        self, statistics: Statistics, tags: Mapping[str, str], beside: tuple[Path, str]
+    ) -> None:
+        """Finish the file and give it its name, and a text file beside it.
 
         Args:
             statistics: Of all its pixels; written so that no reader has to compute them.
             tags: Metadata of the dataset.
+            beside: Path and content of the text file.
         """
+        path, text = beside
         with self._errors():
             self._dataset.update_tags(**tags)
             self._dataset.update_tags(1, **_statistics_tags(statistics))
@@ -142,7 +157,11 @@ class GeoTiffWriter:
                 finished = self._arranged
                 rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
                 _check_whole(finished)
-            publish(finished, self._output, self._overwrite)
+            with staged(path, text) as companion:
+                publish(finished, self._output, self._overwrite)
+                for stale in _COMPANIONS:  # GDAL would take them for the new file's
+                    self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
+                publish(companion, path, self._overwrite)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -167,19 +186,24 @@ def _check_whole(path: Path) -> None:
     size = path.stat().st_size
     with rasterio.open(path) as dataset:
         levels = [-1, *range(len(dataset.overviews(1)))]
-    spans = []
+    found = []
     for level in levels:
         options = {} if level < 0 else {"overview_level": level}
         with rasterio.open(path, **options) as dataset:
-            for (row, column), _ in dataset.block_windows(1):
-                block = f"{column}_{row}"
-                offset = int(dataset.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", 1) or 0)
-                length = int(dataset.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", 1) or 0)
-                spans.append((offset, offset + length))
-    spans.sort()
-    ends = [0, *(end for _, end in spans)]
-    whole = all(begin >= end for (begin, _), end in zip(spans, ends, strict=False))
-    if not whole or ends[-1] > size or any(begin == end for begin, end in spans):
+            height, width = dataset.block_shapes[0]
+            blocks = itertools.product(
+                range(-(-dataset.height // height)), range(-(-dataset.width // width))
+            )
+            places = (
+                int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", 1) or 0)
+                for row, column in blocks
+                for what in ("OFFSET", "SIZE")
+            )
+            found.append(np.fromiter(places, np.int64).reshape(-1, 2))
+    spans = np.concatenate(found)
+    spans = spans[spans[:, 0].argsort()]
+    ends = spans.sum(axis=1)
+    if (spans <= 0).any() or (ends[:-1] > spans[1:, 0]).any() or ends[-1] > size:
         raise OSError("not every block came onto the disk, which may have been full")
 
 
@@ -191,12 +215,22 @@ def check_output(output: Path, overwrite: bool) -> None:
         OutputError: If its folder is missing or not writable.
     """
     folder = output.parent
-    if not folder.is_dir():
-        raise OutputError(f"The folder {folder} does not exist; create it, or choose another -o.")
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder; give a file name, for example {output}/dtm.tif.")
-    if output.exists() and not overwrite:
-        raise _exists(output)
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            output.lstat()
+        if not folder.is_dir():
+            missing = "is not a folder" if folder.exists() else "does not exist; create it"
+            raise OutputError(f"The folder {folder} {missing}, or choose another -o.")
+        if output.is_dir():
+            raise OutputError(f"{output} is a folder; give a file name, like {output}/dtm.tif.")
+        if output.exists() and not output.is_file():
+            raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
+        if output.exists() and not overwrite:
+            raise _exists(output)
+    except (OSError, ValueError) as exc:
+        if isinstance(exc, OutputError):
+            raise
+        raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {folder} is not writable; choose another -o.")
 
@@ -208,14 +242,22 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
         OutputExistsError: If it exists and may not be replaced.
         OutputError: If it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
     try:
-        partial.write_text(text, "utf-8")
-        publish(partial, path, overwrite)
+        with staged(path, text) as partial:
+            publish(partial, path, overwrite)
     except OutputError:
         raise
     except OSError as exc:
         raise OutputError(f"{path} cannot be written: {exc}.") from exc
+
+
+@contextlib.contextmanager
+def staged(path: Path, text: str) -> Iterator[Path]:
+    """Hold a text ready in a hidden file beside a path, and take it away at the end."""
+    partial = _hidden(path)
+    try:
+        partial.write_text(text, "utf-8")
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
 
@@ -245,9 +287,15 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
     if os.name == "posix":
         folder = os.open(output.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            with contextlib.suppress(OSError):  # some network file systems cannot
+                os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _hidden(output: Path) -> Path:
+    """A name of its own beside an output, short enough wherever the output's is."""
+    return output.with_name(f".hrdem-{secrets.token_hex(6)}{_PARTIAL}")
 
 
 def _exists(output: Path) -> OutputExistsError:
@@ -255,10 +303,11 @@ def _exists(output: Path) -> OutputExistsError:
 
 
 # DEFLATE is read by every GDAL, QGIS and ArcGIS; ZSTD is not by all. Level 1 costs 1 % of size and
-# saves a quarter of the time against level 6: benchmarks/compression.py.
+# saves a quarter of the time against level 6: benchmarks/compression.py. A COG is made to be kept
+# and sent, and takes level 6.
 _COG_OPTIONS = {
     "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
-    "OVERVIEW_RESAMPLING": "AVERAGE", "BIGTIFF": "IF_SAFER", "NUM_THREADS": "ALL_CPUS",
+    "OVERVIEW_RESAMPLING": "AVERAGE", "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
 }  # fmt: skip
 
 
@@ -268,7 +317,7 @@ def _profile(grid: Grid, dtype: str, nodata: float) -> dict[str, object]:
         "transform": grid.transform, "width": grid.width, "height": grid.height,
         "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
         "compress": "deflate", "zlevel": 1, "predictor": 3 if dtype.startswith("float") else 2,
-        "BIGTIFF": "IF_SAFER", "NUM_THREADS": "ALL_CPUS",
+        "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
     }  # fmt: skip
 
 

@@ -16,9 +16,9 @@ PACKAGE = Path(hrdem.__file__).parent
 
 # From the ground up. A module may import from lower layers, and from its own package.
 LAYERS = (
-    ("hrdem.errors", "hrdem._version", "hrdem.demo"),
+    ("hrdem.errors", "hrdem._version", "hrdem.gdal", "hrdem.threads", "hrdem.demo"),
     ("hrdem.grid", "hrdem.products"),
-    ("hrdem.http",),
+    ("hrdem.http", "hrdem.cog"),
     ("hrdem.aoi", "hrdem.sources"),
     ("hrdem.catalog", "hrdem.request", "hrdem.statistics", "hrdem.assemble"),
     ("hrdem.planning", "hrdem.write"),

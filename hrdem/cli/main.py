@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import os
+import signal
 import sys
 import traceback
 
@@ -57,13 +61,24 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    signal.signal(getattr(signal, "SIGHUP", signal.SIGTERM), signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError):  # closed, or gone
+            stream.flush()
+    if code:
+        os._exit(code)  # without waiting for threads that wait for a silent server
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line on arguments and return its exit code."""
     try:
-        cli.main(arguments, prog_name="hrdem", standalone_mode=False)
+        code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
     except HrdemError as exc:
         click.echo(f"hrdem: {exc}", err=True)
         return exc.exit_code
@@ -71,10 +86,8 @@ def run(arguments: list[str]) -> int:
         exc.show()
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("hrdem: interrupted; nothing was written.", err=True)
+        click.echo("hrdem: interrupted; no unfinished output is left.", err=True)
         return ExitCode.INTERRUPTED
-    except click.exceptions.Exit as exc:
-        return exc.exit_code
     except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
     except Exception:  # noqa: BLE001 (whatever is left is our defect, and told as one)
@@ -83,4 +96,4 @@ def run(arguments: list[str]) -> int:
             "hrdem: this is a defect of hrdem. Please report it with the lines above.", err=True
         )
         return ExitCode.DEFECT
-    return ExitCode.COMPLETE
+    return code if isinstance(code, int) else ExitCode.COMPLETE

@@ -46,6 +46,9 @@ collection = _option(
 via = _option(
     "--via", default="auto", show_default=True, metavar="auto|cog|vrt", help="Files to read."
 )
+engine = _option(
+    "--engine", default="auto", show_default=True, metavar="auto|gdal", help="What reads COGs."
+)
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
@@ -107,4 +110,4 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 area = together(bbox, bbox_crs)
-service = together(collection, via, stac_url, demo)
+service = together(collection, via, engine, stac_url, demo)

@@ -16,7 +16,8 @@ def chosen(stac_url: str | None, demo: bool) -> Iterator[str]:
     if not demo:
         yield stac_url or LIVE_STAC_URL
         return
-    if stac_url:
+    source = click.get_current_context().get_parameter_source("stac_url")
+    if source is click.core.ParameterSource.COMMANDLINE:  # a variable gives way to the flag
         raise click.UsageError("Give either --demo or --stac-url, not both.")
     from hrdem.demo import running
 

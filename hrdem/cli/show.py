@@ -58,19 +58,21 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
     if as_json:
         document({**planned.as_dict(), "forecast": told.as_dict()})
         return
-    transfer = "unknown" if told.transfer_bytes is None else f"about {size(told.transfer_bytes)}"
+    transfer = "unknown"
+    if told.transfer_bytes is not None:
+        transfer = f"{size(told.transfer_bytes)} in {told.tiles} tiles"
     _lines(
         ("product", f"{planned.request.product.title}; {planned.request.collection.title}"),
         ("area", planned.request.aoi.text),
         ("grid", _grid(planned)),
         ("data", f"about {told.coverage_percent:.0f} % of the area"),
-        ("transfer", f"{transfer} in {told.blocks} blocks"),
+        ("transfer", transfer),
         ("output", f"at most about {size(told.output_bytes)}"),
         *(
             ("from", f"{item}  about {share:.0f} %")
             for item, share in told.coverage_by_item.items()
         ),
-        *(("file", source.version.url) for source in planned.sources),
+        *(("file", source.file.version.url) for source in planned.sources),
         *_lacking(planned),
     )
 
@@ -96,7 +98,11 @@ def size(count: int) -> str:
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
     """Show a bar on standard error while the context lasts, if that is a terminal."""
-    if not sys.stderr.isatty() or click.get_current_context().meta.get("quiet"):
+    if (
+        sys.stderr is None
+        or not sys.stderr.isatty()
+        or click.get_current_context().meta.get("quiet")
+    ):
         yield lambda done, total: None
         return
     from rich.console import Console
@@ -109,7 +115,7 @@ def progress(label: str) -> Iterator[Progress]:
     )
 
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),

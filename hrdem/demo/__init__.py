@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,23 @@ def running(port: int = 0) -> Iterator[Addresses]:
         if not url:
             raise OSError(f"the demonstration service could not listen on port {port}")
         try:
-            yield Addresses(url)
+            with _spared_from_proxies():
+                yield Addresses(url)
         finally:
             process.stdin.close()
+
+
+@contextmanager
+def _spared_from_proxies() -> Iterator[None]:
+    """Let no proxy of the environment stand between this process and its own machine."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    for name, value in before.items():
+        os.environ[name] = f"{value},127.0.0.1" if value else "127.0.0.1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

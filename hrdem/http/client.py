@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import logging
 import os
@@ -10,9 +11,10 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from mmap import mmap
 from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, Protocol, Self, TypeVar
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
@@ -22,7 +24,11 @@ from hrdem.errors import RequestError, ServerError, TransferError
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+_CHANGED = 412  # Precondition Failed, said by the server or found out by us
+_MOST_REDIRECTS = 10
 _EXCERPT = 200  # characters of an answer that a message quotes
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +40,7 @@ class Timeouts:
     Attributes:
         connect: For a connection.
         read: For the next bytes of an answer.
-        total: For one whole answer.
+        total: For the body of one answer.
     """
 
     connect: float = 10.0
@@ -82,6 +88,25 @@ class Response:
     content: bytes
 
 
+class Expected(Protocol):
+    """The version of a file that a part has to be of."""
+
+    @property
+    def size(self) -> int:
+        """Size of the whole file in bytes."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Entity tag, or empty."""
+        ...
+
+    @property
+    def condition(self) -> Mapping[str, str]:
+        """Headers that hold a server to the version."""
+        ...
+
+
 class Http(Protocol):
     """What the rest of the package needs of an HTTP client."""
 
@@ -98,6 +123,12 @@ class Http(Protocol):
         """Send a request and return the whole answer; raise for anything but success."""
         ...
 
+    def read_range(
+        self, url: str, start: int, stop: int, expected: Expected, room: int = 0
+    ) -> mmap:
+        """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
+        ...
+
 
 class HttpClient:
     """The HTTP client of a run, to be used as a context manager.
@@ -112,7 +143,7 @@ class HttpClient:
         transport: Takes the place of the network, for tests.
 
     Raises:
-        RequestError: If the environment names a certificate bundle that cannot be read.
+        RequestError: If the environment names certificates or a proxy that cannot be used.
     """
 
     def __init__(
@@ -126,14 +157,19 @@ class HttpClient:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
-        self._client = httpx.Client(
-            headers={"User-Agent": USER_AGENT},
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-            follow_redirects=True,
-            max_redirects=10,
-            verify=_certificates(),
-            transport=transport,
-        )
+        certificates = _certificates()
+        try:
+            self._client = httpx.Client(
+                headers={"User-Agent": USER_AGENT},
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+                verify=certificates,
+                transport=transport,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as exc:
+            raise RequestError(
+                f"The proxy of the environment cannot be used ({exc}). Mend or unset HTTPS_PROXY, "
+                "HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
+            ) from exc
 
     def __enter__(self) -> Self:
         return self
@@ -177,10 +213,57 @@ class HttpClient:
             TransferError: If no usable answer came.
             ServerError: If the answer is not a success.
         """
+
+        def once() -> Response:
+            return self._once(method, url, headers, params, json, max_bytes)
+
+        return self._retrying(once)
+
+    def read_range(
+        self, url: str, start: int, stop: int, expected: Expected, room: int = 0
+    ) -> mmap:
+        """Read a part of a file; a transfer that breaks off goes on where it stopped.
+
+        Args:
+            url: Absolute http or https address.
+            start: First byte.
+            stop: The byte after the last.
+            expected: Which file it has to be a part of.
+            room: Bytes to leave free at the beginning of the result.
+
+        Returns:
+            Anonymous memory: ``room`` zero bytes, then the part.
+
+        Raises:
+            TransferError: If the part does not come, or another part than was asked for.
+            ServerError: If the answer is not a success, or not a part.
+        """
+        shown = without_credentials(url)
+        part = mmap(-1, room + stop - start)  # given back to the system at once when it is free
+        done = room
+
+        def once() -> mmap:
+            nonlocal done
+            begin = start + done - room
+            asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
+            with self._answer("GET", url, {**expected.condition, **asked}) as answer:
+                _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
+                if answer.headers.get("etag", "") != expected.etag:
+                    raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
+                for chunk in self._chunks(answer):
+                    if done + len(chunk) > len(part):
+                        raise TransferError(f"{shown} sends more bytes than asked for.")
+                    part[done : done + len(chunk)] = chunk
+                    done += len(chunk)
+            return part
+
+        return self._retrying(once)
+
+    def _retrying(self, once: Callable[[], T]) -> T:
         waits = self._retries.waits()
         while True:
             try:
-                return self._once(method, url, headers, params, json, max_bytes)
+                return once()
             except _Again as again:
                 wait = next(waits, None)
                 if wait is None:
@@ -203,48 +286,87 @@ class HttpClient:
         json: object,
         max_bytes: int,
     ) -> Response:
+        with self._answer(method, url, headers, params, json) as answer:
+            shown = without_credentials(url)
+            too_long = f"{shown} answers {answer.status_code} with more than {max_bytes} bytes."
+            announced = int(answer.headers.get("content-length") or 0)
+            if announced > max_bytes:
+                raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
+            body = bytearray()
+            for chunk in self._chunks(answer):
+                body += chunk
+                if len(body) > max_bytes:
+                    raise ServerError(too_long, answer.status_code)
+            return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
+
+    @contextlib.contextmanager
+    def _answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, Any] | None = None,
+        json: object = None,
+    ) -> Iterator[httpx.Response]:
+        """Send a request once; yields a successful answer whose body is still to be read."""
         shown = without_credentials(url)
-        deadline = time.monotonic() + self._timeouts.total
-        log.debug("%s %s", method, shown)
+        log.debug("%s %s %s", method, shown, (headers or {}).get("Range", ""))
         try:
-            with self._client.stream(
-                method, url, headers=dict(headers or {}), params=params, json=json
-            ) as answer:
-                content = self._body(answer, shown, max_bytes, deadline)
-                response = Response(str(answer.url), answer.status_code, answer.headers, content)
+            answer = self._sent(method, url, headers, params, json)
+            try:
+                if not answer.is_success:
+                    raise _refusal(answer, shown, self._excerpt(answer))
+                yield answer
+            finally:
+                answer.close()
         except httpx.TransportError as exc:
             said = f"{shown} {_reason(exc)}"
             if isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc):
                 raise TransferError(said) from exc
             raise _Again(said) from exc
-        except httpx.TooManyRedirects as exc:
-            raise TransferError(f"{shown} redirects in a circle.") from exc
         except (httpx.InvalidURL, httpx.DecodingError) as exc:
             raise TransferError(f"{shown} cannot be used: {exc}") from exc
-        if 200 <= response.status < 300:
-            return response
-        said = _refusal(shown, response)
-        if response.status in RETRIED_STATUSES:
-            raise _Again(said, response.status, _retry_after(response.headers))
-        raise ServerError(said, response.status)
 
-    def _body(self, answer: httpx.Response, shown: str, max_bytes: int, deadline: float) -> bytes:
-        if not answer.is_success:
-            max_bytes = max(max_bytes, 1 << 20)
-        announced = int(answer.headers.get("content-length") or 0)
-        too_long = f"{shown} answers {answer.status_code} with more than {max_bytes} bytes."
-        if announced > max_bytes:
-            raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
-        body = bytearray()
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, Any] | None,
+        json: object,
+    ) -> httpx.Response:
+        """Send a request and follow redirects, which keep method and body unless they say 303."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            request = self._client.build_request(
+                method, url, headers=dict(headers or {}), params=params, json=json
+            )
+            answer = self._client.send(request, stream=True)
+            if not answer.has_redirect_location:
+                return answer
+            answer.close()
+            url, params = urljoin(str(answer.url), answer.headers["location"]), None
+            if answer.status_code == httpx.codes.SEE_OTHER:
+                method, json = "GET", None
+        raise TransferError(f"{without_credentials(url)} redirects in a circle.")
+
+    def _chunks(self, answer: httpx.Response) -> Iterator[bytes]:
+        """The body as it comes, within the total time."""
+        deadline = time.monotonic() + self._timeouts.total
         for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > max_bytes:
-                raise ServerError(too_long, answer.status_code)
+            yield chunk
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(
                     f"no whole answer within {self._timeouts.total:.0f} s", request=answer.request
                 )
-        return bytes(body)
+
+    def _excerpt(self, answer: httpx.Response) -> str:
+        """The beginning of a refusal's text."""
+        said = bytearray()
+        for chunk in self._chunks(answer):
+            said += chunk
+            if len(said) > 4 * _EXCERPT:
+                break
+        return " ".join(said.decode("utf-8", "replace").split())[:_EXCERPT]
 
 
 class _Again(Exception):  # noqa: N818 (it is caught by the loop, not an error yet)
@@ -315,10 +437,29 @@ def _reason(exc: httpx.TransportError) -> str:
     return f"broke off its answer ({exc})."
 
 
-def _refusal(shown: str, response: Response) -> str:
-    said = " ".join(response.content[: 4 * _EXCERPT].decode("utf-8", "replace").split())
-    quoted = f": {said[:_EXCERPT]}" if said else "."
-    return f"{shown} answers {response.status}{quoted}"
+def _refusal(answer: httpx.Response, shown: str, said: str) -> ServerError | _Again:
+    text = f"{shown} answers {answer.status_code}" + (f": {said}" if said else ".")
+    if answer.status_code in RETRIED_STATUSES:
+        return _Again(text, answer.status_code, _retry_after(answer.headers))
+    return ServerError(text, answer.status_code)
+
+
+def _check_part(answer: httpx.Response, shown: str, expected: str) -> None:
+    """Make sure that an answer is the part of the file that was asked for (RFC 9110, 14.4)."""
+    if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+        raise ServerError(
+            f"{shown} ignores the Range header and would send the whole file. The server or a "
+            "proxy on the way cannot serve parts of files.",
+            answer.status_code,
+        )
+    said = answer.headers.get("content-range", "no Content-Range")
+    if said != expected:
+        raise TransferError(
+            f"{shown} was asked for {expected!r} and answers with {said!r}. A proxy may be in the "
+            "way, or the file may be being published again: try again later."
+        )
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise TransferError(f"{shown} sends parts of a file compressed, which cannot be used.")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

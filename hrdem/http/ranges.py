@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
@@ -37,9 +38,90 @@ class SourceVersion:
             return {"If-Unmodified-Since": self.last_modified}
         return {}
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the server can be held to this version exactly, by a strong entity tag."""
+        return "If-Match" in self.condition
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
-        return {"etag": self.etag, "size": self.size, "last_modified": self.last_modified}
+        return {
+            "etag": self.etag,
+            "size": self.size,
+            "last_modified": self.last_modified,
+            "held_by": next(iter(self.condition), None),
+        }
+
+
+class PinnedFile:
+    """A remote file that is read in parts, all of one version.
+
+    Args:
+        url: Address of the file.
+        version: The version to read.
+        http: Client to read with.
+    """
+
+    def __init__(self, url: str, version: SourceVersion, http: Http) -> None:
+        self._url = url
+        self._http = http
+        self.version = version
+
+    def read(self, start: int, stop: int, room: int = 0) -> mmap:
+        """Read the bytes from ``start`` up to ``stop``, with ``room`` free bytes before them.
+
+        Raises:
+            SourceChangedError: If the file is another version by now.
+            NetworkError: If the bytes cannot be had.
+        """
+        version = self.version
+        try:
+            return self._http.read_range(self._url, start, stop, version, room)
+        except (ServerError, TransferError) as exc:
+            if getattr(exc, "status", 412) in (412, 416):
+                check_unchanged(self._url, version, self._http)
+            raise
+
+
+def whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
+    """Read a small file, and with it its present version.
+
+    Raises:
+        NetworkError: If it cannot be had.
+    """
+    whole = http.request("GET", url)
+    return _version(url, whole, len(whole.content)), whole.content
+
+
+def first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]:
+    """Read the beginning of a file, and with it the file's present version.
+
+    Args:
+        url: Address of the file.
+        count: Number of bytes; fewer come from a smaller file.
+        http: Client to ask with.
+
+    Raises:
+        ServerError: If the server refuses, or gives no ranges.
+        TransferError: If no proper answer can be had.
+    """
+    asked = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+    try:
+        answer = http.request("GET", url, headers=asked, max_bytes=count)
+    except ServerError as exc:
+        if exc.status == 200:
+            raise ServerError(_no_ranges(url), exc.status) from exc
+        raise
+    if answer.status != 206:
+        raise ServerError(_no_ranges(url), answer.status)
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
+        raise TransferError(
+            f"{without_credentials(url)} was asked for bytes 0-{count - 1} and answers with "
+            f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
+            f"{len(answer.content)} bytes. A proxy may be in the way."
+        )
+    return _version(url, answer, int(found[3])), answer.content
 
 
 def version_of(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
@@ -56,24 +138,8 @@ def version_of(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
         TransferError: If no proper answer can be had.
     """
     if not ranged:
-        whole = http.request("GET", url)
-        return _version(url, whole, len(whole.content))
-    try:
-        answer = http.request("GET", url, headers={"Range": "bytes=0-15"}, max_bytes=1 << 16)
-    except ServerError as exc:
-        if exc.status == 200:
-            raise ServerError(_no_ranges(url), exc.status) from exc
-        raise
-    if answer.status != 206:
-        raise ServerError(_no_ranges(url), answer.status)
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
-        raise TransferError(
-            f"{without_credentials(url)} was asked for bytes 0-15 and answers with "
-            f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
-            f"{len(answer.content)} bytes. A proxy may be in the way."
-        )
-    return _version(url, answer, int(found[3]))
+        return whole_file(url, http)[0]
+    return first_bytes(url, 16, http)[0]
 
 
 def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: bool = True) -> None:

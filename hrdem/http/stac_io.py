@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 from pystac_client.stac_api_io import StacApiIO
 
@@ -15,7 +17,7 @@ class HttpStacIO(StacApiIO):
     """Read the pages of an item search through an `hrdem.http.client.Http`.
 
     Unlike its base it refuses whatever is not a page of items from an http address, instead of
-    reading local files or taking a strange answer for an empty one.
+    taking a strange answer for an empty one.
     """
 
     def __init__(self, http: Http) -> None:
@@ -30,6 +32,8 @@ class HttpStacIO(StacApiIO):
         parameters: dict[str, Any] | None = None,
     ) -> str:
         """Send one request and return the text of its answer."""
+        if not href.lower().startswith(("http://", "https://")):
+            raise CatalogError(f"The catalogue points to {href!r}, which is not an http address.")
         method = (method or "GET").upper()
         if method == "POST":
             response = self._http.request(method, href, headers=headers, json=parameters)
@@ -42,32 +46,50 @@ class HttpStacIO(StacApiIO):
                 f"{without_credentials(href)} answers with bytes, not JSON."
             ) from exc
 
-    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
-        """Read from an address or a link; local files are refused."""
-        href = str(getattr(source, "href", source))
-        if not href.lower().startswith(("http://", "https://")):
-            raise CatalogError(f"The catalogue points to {href!r}, which is not an http address.")
-        return super().read_text(source, *args, **kwargs)
+    def get_pages(
+        self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a search, each ``next`` followed exactly as it is given.
 
-    def read_json(self, source: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read a page of items.
+        Unlike its base it goes on after an empty page.
 
         Raises:
-            CatalogError: If the answer is anything else.
+            CatalogError: If an answer is not a page of items, or a next link leads nowhere.
         """
-        text = self.read_text(source, *args, **kwargs)
-        shown = without_credentials(str(getattr(source, "href", source)))
-        try:
-            document = json.loads(text)
-        except ValueError as exc:
-            start = " ".join(text[:400].split())[:80]
-            raise CatalogError(
-                f"{shown} is no STAC API: it answers {start!r} where JSON was expected. "
-                "Check the address given as --stac-url."
-            ) from exc
-        if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-            raise CatalogError(
-                f"{shown} is no STAC API: its answer to an item search has no list of features. "
-                "Check the address given as --stac-url."
-            )
-        return document
+        headers: dict[str, str] | None = None
+        while True:
+            page = _page(self.request(url, method, headers, parameters), url)
+            yield page
+            try:
+                link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
+                if link is None:
+                    return
+                method, headers = link.get("method", "GET"), link.get("headers")
+                body = link.get("body") if method == "POST" else None
+                parameters = {**(parameters or {}), **(body or {})} if link.get("merge") else body
+                if not isinstance(link["href"], str):
+                    raise TypeError(f"{link['href']!r} is no address")  # noqa: TRY301
+                url = urljoin(url, link["href"])
+            except (AttributeError, KeyError, TypeError) as exc:
+                raise CatalogError(
+                    f"{without_credentials(url)} gives a link to a next page that cannot be "
+                    f"followed ({type(exc).__name__}: {exc})."
+                ) from exc
+
+
+def _page(text: str, url: str) -> dict[str, Any]:
+    shown = without_credentials(url)
+    try:
+        page = json.loads(text)
+    except ValueError as exc:
+        start = " ".join(text[:400].split())[:80]
+        raise CatalogError(
+            f"{shown} is no STAC API: it answers {start!r} where JSON was expected. "
+            "Check the address given as --stac-url."
+        ) from exc
+    if not isinstance(page, dict) or not isinstance(page.get("features"), list):
+        raise CatalogError(
+            f"{shown} is no STAC API: its answer to an item search has no list of features. "
+            "Check the address given as --stac-url."
+        )
+    return page

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
-from numpy.typing import NDArray
-
-from hrdem.grid import Grid, Window
-
-Pixels = NDArray[Any]
+from hrdem.grid import Grid, Pixels, Window
 
 
 class Source(Protocol):
@@ -34,14 +31,19 @@ class Source(Protocol):
         """Width and height, in pixels, of the blocks that it is stored in."""
         ...
 
-    def read(self, window: Window) -> Pixels:
-        """Read the pixels of a window that lies within the grid.
+    def fetch(self, window: Window) -> Callable[[], Pixels]:
+        """Bring what the pixels of a window are made of, and return the step that makes them.
+
+        Args:
+            window: Lies within the grid.
 
         Returns:
-            Array of shape (window.height, window.width).
+            A function that gives an array of shape (window.height, window.width). It asks no
+            server any more, so that waiting and computing can be left to different threads.
 
         Raises:
-            NetworkError: If the pixels cannot be had; they are never replaced by nodata.
+            NetworkError: If the pixels cannot be had; they are never replaced by nodata. The
+                returned function raises it too, if what came cannot be decoded.
             SourceChangedError: If the source is no longer the one that was opened.
         """
         ...

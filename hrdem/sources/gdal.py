@@ -1,30 +1,41 @@
-"""Rasters read by GDAL: VRTs, and COGs until a faster reader takes them."""
+"""Rasters read by GDAL: VRTs, and COGs that only GDAL reads or when it is asked for."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import rasterio
 import rasterio.windows
-from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
+from affine import Affine
 from rasterio.io import DatasetReader
 
 from hrdem.errors import SourceError
-from hrdem.grid import Grid, Window
-from hrdem.http.client import USER_AGENT, Retries, certificate_bundle, without_credentials
-from hrdem.http.ranges import SourceVersion
-from hrdem.sources import Pixels
+from hrdem.gdal import GDAL_ERRORS, cause
+from hrdem.grid import Grid, Pixels, Window
+from hrdem.http.client import (
+    USER_AGENT,
+    Http,
+    Retries,
+    certificate_bundle,
+    without_credentials,
+)
+from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
+from hrdem.sources.vrt import parse_vrt, vrt_files
 
 log = logging.getLogger(__name__)
 
-GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
-CACHE_MB = 16  # of GDAL's block cache; pieces are aligned to blocks, so nothing is read twice
+T = TypeVar("T")
+
+_VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
+_MOST_FILES = 100
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
     "GDAL_HTTP_USERAGENT": USER_AGENT,
@@ -35,7 +46,6 @@ _OPTIONS = {
     "GDAL_HTTP_MAX_RETRY": 5,
     "GDAL_HTTP_RETRY_DELAY": 0.5,
     "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
-    "GDAL_CACHEMAX": CACHE_MB,
 }
 
 
@@ -90,98 +100,185 @@ class Handles:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class GdalFile:
+    """A raster that GDAL has opened once.
+
+    Attributes:
+        url: Its address.
+        version: The version that was met.
+        parts: For a VRT the versions of the files that it refers to, else none.
+        grid: Its pixel grid.
+        dtype: Type of its pixels.
+        nodata: Its nodata value.
+        block: Width and height of its blocks, pixels.
+    """
+
+    url: str
+    version: SourceVersion
+    parts: tuple[SourceVersion, ...]
+    grid: Grid
+    dtype: str
+    nodata: float | None
+    block: tuple[int, int]
+
+
+def meet_gdal_cog(url: str, http: Http) -> GdalFile:
+    """Fix the version of a COG and read its header by GDAL.
+
+    Raises:
+        SourceError: If GDAL cannot open it as a raster of one band.
+        NetworkError: If it cannot be had.
+    """
+    return _met(url, version_of(url, http), ())
+
+
+def meet_vrt(url: str, http: Http) -> GdalFile:
+    """Fix the version of a VRT and of each file that it refers to, and read its header.
+
+    Raises:
+        SourceError: If it is no VRT of http addresses that GDAL can open as one band.
+        NetworkError: If it, or a file that it refers to, cannot be had.
+    """
+    version, document = whole_file(url, http)
+    files = vrt_files(parse_vrt(document, without_credentials(url)))
+    if not 0 < len(files) <= _MOST_FILES:
+        raise SourceError(f"{version.url} refers to {len(files)} files; read the COG instead.")
+    file = _met(url, version, tuple(version_of(each, http) for each in files))
+    return replace(file, block=_VRT_BLOCK)
+
+
+def check_gdal_file(file: GdalFile, http: Http) -> None:
+    """Make sure that a file, and those that it refers to, are still what was met.
+
+    Raises:
+        SourceChangedError: If one is another version by now.
+        NetworkError: If no proper answer can be had.
+    """
+    if file.parts:
+        check_unchanged(file.url, file.version, http, ranged=False)
+        for part in file.parts:
+            check_unchanged(part.url, part, http)
+    else:
+        check_unchanged(file.url, file.version, http)
+
+
+def _met(url: str, version: SourceVersion, parts: tuple[SourceVersion, ...]) -> GdalFile:
+    shown = without_credentials(url)
+
+    def opened() -> GdalFile:
+        options = _options(url, None if parts else version)
+        with (
+            contextlib.closing(Handles(most=1)) as handles,
+            _opened(url, options, handles, "be opened") as dataset,
+        ):
+            if dataset.count != 1:
+                raise SourceError(f"{shown} has {dataset.count} bands instead of one.")
+            transform = dataset.transform
+            if dataset.crs is None or not _is_north_up(transform):
+                raise SourceError(f"{shown} has no georeferencing, or is not north-up.")
+            epsg = dataset.crs.to_epsg()
+            crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
+            height, width = dataset.block_shapes[0]
+            return GdalFile(
+                url=url,
+                version=version,
+                parts=parts,
+                grid=Grid(crs, transform, dataset.width, dataset.height),
+                dtype=dataset.dtypes[0],
+                nodata=dataset.nodata,
+                block=(width, height),
+            )
+
+    return _retried(opened)
+
+
+def _is_north_up(transform: Affine) -> bool:
+    return transform.a > 0 > transform.e and transform.b == transform.d == 0
+
+
+def _retried(read: Callable[[], T]) -> T:
+    """Try again, with a new handle, when a transfer fails: GDAL itself retries statuses only."""
+    waits = Retries(attempts=3).waits()
+    while True:
+        try:
+            return read()
+        except SourceError as exc:
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            log.warning("%s Trying again in %.1f s.", exc, wait)
+            time.sleep(wait)
+
+
 class GdalSource:
-    """One raster behind an http address, read through GDAL's /vsicurl/.
+    """Pixels of a raster behind an http address, read through GDAL's /vsicurl/.
 
     Requests carry the version's condition, so that a file that was published again is refused by
     its server instead of being mixed.
 
     Args:
-        url: Address of a COG or a VRT.
-        version: The version to read; None for a VRT, whose condition must not go to the files
-            that it refers to.
+        file: The file.
         handles: Where open datasets are borrowed.
-        explain: Called after a failed read; may raise a better error than GDAL's.
-
-    Raises:
-        SourceError: If it cannot be opened as a raster of one band.
+        http: Client to find out with why a read failed.
     """
 
-    def __init__(
-        self,
-        url: str,
-        version: SourceVersion | None,
-        handles: Handles,
-        explain: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._url = url
+    def __init__(self, file: GdalFile, handles: Handles, http: Http) -> None:
+        self._file = file
         self._handles = handles
-        self._explain = explain
-        self._options = _options(url, version)
-        with self._dataset("be opened") as dataset:
-            if dataset.count != 1:
-                raise SourceError(f"{self._shown} has {dataset.count} bands instead of one.")
-            if dataset.crs is None or not dataset.transform.is_rectilinear:
-                raise SourceError(f"{self._shown} has no georeferencing, or a rotated one.")
-            epsg = dataset.crs.to_epsg()
-            crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
-            self.grid = Grid(crs, dataset.transform, dataset.width, dataset.height)
-            self.dtype: str = dataset.dtypes[0]
-            self.nodata: float | None = dataset.nodata
-            height, width = dataset.block_shapes[0]
-            self.block = (width, height)
+        self._http = http
+        self._options = _options(file.url, None if file.parts else file.version)
+        self.grid = file.grid
+        self.dtype = file.dtype
+        self.nodata = file.nodata
+        self.block = file.block
 
-    def read(self, window: Window) -> Pixels:
-        """Read a window, trying again with a new handle when a transfer fails."""
-        where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
-        waits = Retries(attempts=3).waits()
-        while True:
-            try:
-                with self._dataset("be read") as dataset:
-                    pixels: Pixels = dataset.read(1, window=where)
-                    return pixels
-            except SourceError as exc:
-                wait = next(waits, None)
-                if wait is None:
-                    raise
-                log.warning("%s Reading again in %.1f s.", exc, wait)
-                time.sleep(wait)
+    def fetch(self, window: Window) -> Callable[[], Pixels]:
+        """Read a window; GDAL transfers and decodes in one step."""
+        pixels = self._read(window)
+        return lambda: pixels
 
     def thinned(self, window: Window, most: int) -> Pixels:
         """Read a window from the overview that has at most that many pixels along an edge."""
         scale = min(1.0, most / max(window.width, window.height))
-        shape = (max(1, round(window.height * scale)), max(1, round(window.width * scale)))
+        return self._read(
+            window, (max(1, round(window.height * scale)), max(1, round(window.width * scale)))
+        )
+
+    def _read(self, window: Window, shape: tuple[int, int] | None = None) -> Pixels:
         where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
-        with self._dataset("be read") as dataset:
-            pixels: Pixels = dataset.read(1, window=where, out_shape=shape)
-        return pixels
 
-    def stored_bytes(self, column: int, row: int) -> int | None:
-        """Bytes that a block takes in the file, 0 if it is absent; None if GDAL cannot tell."""
-        with self._dataset("be read") as dataset:
-            if dataset.driver != "GTiff":
-                return None
-            return int(dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=1) or 0)
+        def read() -> Pixels:
+            with self._dataset() as dataset:
+                pixels: Pixels = dataset.read(1, window=where, out_shape=shape)
+                return pixels
 
-    @property
-    def _shown(self) -> str:
-        return without_credentials(self._url)
+        return _retried(read)
 
     @contextmanager
-    def _dataset(self, what: str) -> Iterator[DatasetReader]:
-        """Borrow the dataset, with GDAL's settings, and turn GDAL's errors into ours."""
+    def _dataset(self) -> Iterator[DatasetReader]:
+        """Borrow the dataset; if reading fails, find out whether the file has changed."""
         try:
-            with (
-                rasterio.Env(**self._options),
-                self._handles.borrowed(f"/vsicurl/{self._url}") as dataset,
-            ):
+            with _opened(self._file.url, self._options, self._handles, "be read") as dataset:
                 yield dataset
-        except GDAL_ERRORS as exc:
-            self._explain()
-            raise SourceError(
-                f"{self._shown} cannot {what}: {_cause(exc)} Try again; if it stays so, the file "
-                "may be damaged."
-            ) from exc
+        except SourceError:
+            check_gdal_file(self._file, self._http)
+            raise
+
+
+@contextmanager
+def _opened(
+    url: str, options: dict[str, object], handles: Handles, what: str
+) -> Iterator[DatasetReader]:
+    """Borrow a dataset, with GDAL's settings, and turn GDAL's errors into ours."""
+    try:
+        with rasterio.Env(**options), handles.borrowed(f"/vsicurl/{url}") as dataset:
+            yield dataset
+    except GDAL_ERRORS as exc:
+        raise SourceError(
+            f"{without_credentials(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
+            "the file may be damaged."
+        ) from exc
 
 
 def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
@@ -193,10 +290,3 @@ def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         options["GDAL_HTTP_HEADERS"] = f'"{name}: {escaped}"'
     return options
-
-
-def _cause(exc: BaseException) -> str:
-    """The innermost words of GDAL, as a sentence."""
-    while exc.__cause__ is not None:
-        exc = exc.__cause__
-    return str(exc).rstrip(".") + "."

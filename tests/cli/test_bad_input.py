@@ -62,8 +62,10 @@ def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) ->
     [
         (["--product", "dmt"], "Did you mean dtm?"),
         (["--collection", "1"], "Did you mean 1m?"),
-        (["--via", "ftp"], "choose auto, cog or vrt"),
+        (["--via", "ftp"], "choose cog or vrt"),
         (["--format", "png"], "choose gtiff or cog"),
+        (["--engine", "fast"], "choose auto or gdal"),
+        (["--stac-url", "https://me:secret@x.example/"], "give it without"),
         (["--stac-url", "datacube.example"], "not an http or https address"),
         (["--stac-url", "https://x.example/", "--demo"], "not both"),
         (["--no-such-option"], "No such option"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import rasterio
 
-from hrdem.demo import Addresses
+from hrdem.demo import Addresses, running
 from hrdem.demo.terrain import heights
+from tests.misbehaving import Reply, misbehaving, passed_on
 
 HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
 PLACE = ["--bbox", "-75.72,45.40,-75.71,45.41"]
@@ -44,13 +47,16 @@ def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.stac.json", "a.tif"]
 
 
-def test_the_demonstration_is_ready_within_a_second(tmp_path: Path) -> None:
-    started = time.monotonic()
-    done = hrdem("search", "--demo", *PLACE, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("9_2-mosaic-1m")
-    # the service itself starts in about 0.3 s; the rest is room for a busy machine
-    assert time.monotonic() - started < 5
+def test_the_demonstration_is_ready_at_once() -> None:
+    """Nothing is generated beforehand: 5 s the first time and 1 s afterwards are both kept."""
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        with running() as addresses:
+            assert httpx.get(addresses.stac).status_code == 200
+            took.append(time.monotonic() - started)
+    assert max(took) < 5
+    assert min(took) < 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_p
     dry = hrdem("extract", *request, "--dry-run", "-o", "a.tif", cwd=tmp_path)
     plan = hrdem("plan", *request, cwd=tmp_path)
     assert (dry.returncode, dry.stdout) == (plan.returncode, plan.stdout) == (0, plan.stdout)
-    assert "transfer  about" in plan.stdout
+    assert re.search(r"transfer  \S+ MB in \d+ tiles", plan.stdout)
     assert not list(tmp_path.iterdir())
 
 
@@ -177,6 +183,40 @@ def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
         assert running.stderr
         assert "interrupted" in running.stderr.read()
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_does_not_wait_for_a_silent_store(demo: Addresses, tmp_path: Path) -> None:
+    def script(asked):
+        if re.search(r"bytes=\d{8,}-", asked.headers.get("range", "")):
+            return Reply(silent=True)
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        command = ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"]
+        with subprocess.Popen(
+            [*HRDEM, *command, "--stac-url", f"{server.url}/stac/api/"], cwd=tmp_path
+        ) as running:
+            time.sleep(2.5)
+            assert running.poll() is None
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(5) == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_demonstration_needs_no_proxy(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    done = hrdem(
+        "extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif",
+        cwd=tmp_path, HTTP_PROXY=nowhere, http_proxy=nowhere, NO_PROXY="", no_proxy="",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_verbose_tells_items_and_versions(demo: Addresses, tmp_path: Path) -> None:
+    arguments = ["extract", *PLACE, "--product", "dtm", "--dry-run", "-v"]
+    done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
+    assert "lists 9_2-mosaic-1m" in done.stderr
+    assert "etag=" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) -> None:

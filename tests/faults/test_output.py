@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,50 @@ def test_a_disk_that_is_nearly_full_stops_the_run(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=60_000_000))
     with pytest.raises(hrdem.OutputError, match=r"only 60 MB left\. Make room"):
         hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / "a.tif", stac_url=demo.stac)
+    assert not list(tmp_path.iterdir())
+
+
+def test_overviews_of_an_earlier_output_do_not_outlive_it(demo: Addresses, tmp_path: Path) -> None:
+    for ending in (".ovr", ".aux.xml", ".msk"):
+        (tmp_path / f"a.tif{ending}").write_text("old")
+    (tmp_path / "a.tif").write_text("old")
+    hrdem.extract(
+        bbox=PLACE, product="dtm", output=tmp_path / "a.tif", overwrite=True, stac_url=demo.stac
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.stac.json", "a.tif"]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(hrdem.OutputError, match="a device or a pipe"):
+        hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / "pipe", overwrite=overwrite)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".tif", "a\0b.tif"])
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(hrdem.OutputError, match="cannot be"):
+        hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / name)
+
+
+def test_giving_up_a_large_output_does_not_fill_the_disk(demo: Addresses, tmp_path: Path) -> None:
+    """GDAL fills the blocks that were not written when it closes a file."""
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        hrdem.extract(
+            bbox=(1_500_000, -90_000, 1_590_000, 0),
+            bbox_crs="EPSG:3979",
+            product="dtm",
+            output=tmp_path / "large.tif",
+            stac_url=demo.stac,
+            on_progress=stop,
+        )
+    assert time.monotonic() - started < 10
     assert not list(tmp_path.iterdir())
 
 

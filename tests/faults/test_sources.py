@@ -130,13 +130,14 @@ def test_passing_faults_change_no_pixel(demo: Addresses, http: HttpClient, tmp_p
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
+@pytest.mark.parametrize("engine", ["auto", "gdal"])
 @pytest.mark.parametrize(
     "fault",
     [Reply(500), Reply(403), Reply(206, bytes(100), cut=10)],
     ids=["500", "403", "truncated"],
 )
 def test_tiles_that_cannot_be_had_are_an_error_and_nothing_is_left(
-    demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, monkeypatch
+    demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, engine: str, monkeypatch
 ) -> None:
     monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
     monkeypatch.setitem(hrdem.sources.gdal._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
@@ -144,13 +145,79 @@ def test_tiles_that_cannot_be_had_are_an_error_and_nothing_is_left(
     def broken(asked: Asked) -> Reply | None:
         return fault if starts_at(asked) > 20_000_000 else None
 
-    with store(demo, broken) as server, pytest.raises(hrdem.SourceError, match="cannot be read"):
+    with store(demo, broken) as server, pytest.raises(hrdem.NetworkError):
+        extract(server, tmp_path / "out.tif", http, engine=engine)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["tile", "trailer", "index"])
+def test_bytes_that_were_altered_on_the_way_are_noticed(
+    demo: Addresses, http: HttpClient, tmp_path: Path, where: str
+) -> None:
+    """Leader and trailer of each tile belong to the index; GDAL would give wrong pixels."""
+
+    def altered(asked: Asked) -> Reply | None:
+        start = starts_at(asked)
+        if where == "index":
+            if not 3_000 < start < 7_000_000:
+                return None
+        elif start < 20_000_000:
+            return None
+        reply = passed_on(asked, demo.url, server.url)
+        body = bytearray(reply.body)
+        for at in {"tile": [0, 1, 2, 3], "trailer": [-1], "index": range(3, len(body), 8)}[where]:
+            body[at] ^= 0x01
+        reply.body = bytes(body)
+        return reply
+
+    with store(demo, altered) as server, pytest.raises(hrdem.SourceError, match="index"):
         extract(server, tmp_path / "out.tif", http)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_published_again_during_a_run_is_never_mixed(
+def test_a_range_that_breaks_off_goes_on_where_it_stopped(
     demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    cut: list[tuple[int, int]] = []
+
+    def once(asked: Asked) -> Reply | None:
+        start = starts_at(asked)
+        if start < 20_000_000 or cut:
+            return None
+        reply = passed_on(asked, demo.url, server.url)
+        reply.cut = len(reply.body) // 2
+        cut.append((start, reply.cut))
+        return reply
+
+    with store(demo, once) as server:
+        extract(server, tmp_path / "out.tif", http)
+        (start, length) = cut[0]
+        assert start + length in [starts_at(asked) for asked in server.asked]
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        expected = heights(AREA[0], AREA[3], 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+def test_a_server_that_ignores_conditions_is_found_out(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """The answer's own ETag is compared too."""
+
+    def swap(asked: Asked) -> Reply | None:
+        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif") or starts_at(asked) == 0:
+            return None
+        reply = passed_on(asked, demo.url, server.url)
+        reply.headers["etag"] = '"new"'
+        return reply
+
+    with store(demo, swap) as server, pytest.raises(hrdem.ServerError, match="another ETag"):
+        extract(server, tmp_path / "out.tif", http)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", ["auto", "gdal"])
+def test_a_file_published_again_during_a_run_is_never_mixed(
+    demo: Addresses, http: HttpClient, tmp_path: Path, engine: str
 ) -> None:
     """From the first tile on, the store has another edition and refuses the old one."""
     changed = False
@@ -172,7 +239,7 @@ def test_a_file_published_again_during_a_run_is_never_mixed(
             hrdem.SourceChangedError, match='published again.*now it is 999 bytes.*"new"'
         ),
     ):
-        extract(server, tmp_path / "out.tif", http)
+        extract(server, tmp_path / "out.tif", http, engine=engine)
     assert not list(tmp_path.iterdir())
 
 
@@ -217,12 +284,29 @@ def test_a_vrt_published_again_is_noticed_at_the_end(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_cog_behind_a_vrt_that_is_published_again_is_noticed(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    read = False
+
+    def swap(asked: Asked) -> Reply | None:
+        nonlocal read
+        read = read or starts_at(asked) > 20_000_000
+        if not read or not asked.path.endswith("8_2-mosaic-1m-dtm.tif") or starts_at(asked):
+            return None
+        return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
+
+    with store(demo, swap) as server, pytest.raises(hrdem.SourceChangedError, match=r"8_2.*tif"):
+        extract(server, tmp_path / "out.tif", http, via="vrt")
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_range_is_asked_for_under_the_planned_version(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     with store(demo, lambda asked: None) as server:
         result = extract(server, tmp_path / "out.tif", http)
-        etags = {s.asset.href.rsplit("/", 1)[1]: s.version.etag for s in result.plan.sources}
+        etags = {s.asset.href.rsplit("/", 1)[1]: s.file.version.etag for s in result.plan.sources}
         reads = [each for each in server.asked if starts_at(each) > 20_000_000]
     assert reads
     for each in reads:
@@ -235,12 +319,14 @@ def test_an_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
-    [(b"II*\0" + bytes(400), "cannot be opened"), (b"<html></html>" * 40, "cannot be opened")],
-    ids=["broken TIFF", "HTML"],
+    "body", [b"II*\0" + bytes(400), b"<html></html>" * 40], ids=["broken TIFF", "HTML"]
+)
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [("auto", "cannot be read as a tiled GeoTIFF"), ("gdal", "cannot be opened")],
 )
 def test_a_file_that_is_no_raster_is_told(
-    demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, said: str
+    demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, engine: str, said: str
 ) -> None:
     def other(asked: Asked) -> Reply | None:
         if not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
@@ -252,4 +338,4 @@ def test_a_file_that_is_no_raster_is_told(
         return Reply(206 if found else 200, body[start:stop], headers)
 
     with store(demo, other) as server, pytest.raises(hrdem.SourceError, match=said):
-        extract(server, tmp_path / "out.tif", http)
+        extract(server, tmp_path / "out.tif", http, engine=engine)

@@ -49,9 +49,11 @@ class Point:
 def observe(stac_url: str, wcs_url: str) -> Iterator[Point]:
     """Ask the service and compare; a few small requests, no pixels."""
     with httpx.Client(timeout=60, follow_redirects=False) as client:
-        yield from catalogue(client, stac_url)
-        yield from items(client, stac_url)
-        yield from wcs(client, wcs_url)
+        for section, url in ((catalogue, stac_url), (items, stac_url), (wcs, wcs_url)):
+            try:
+                yield from section(client, url)
+            except (httpx.HTTPError, ET.ParseError, LookupError, TypeError, ValueError) as exc:
+                yield Point(f"{section.__name__}: the rest could not be asked", "", repr(exc))
 
 
 def catalogue(client: httpx.Client, stac_url: str) -> Iterator[Point]:

@@ -99,6 +99,14 @@ def test_a_file_whose_nodata_is_another_value_or_nan_is_translated() -> None:
         assert pixels.tolist() == [[1, NODATA, 3, 0]]
 
 
+def test_a_pixel_that_is_nan_is_no_height() -> None:
+    output = Window(0, 0, 3, 1)
+    file = np.array([[1, np.nan, NODATA]], "float32")
+    pixels, owner = merged(output, [Part(output, output, (4, 4), NODATA)], [file])
+    assert pixels.tolist() == [[1, NODATA, NODATA]]
+    assert owner.tolist() == [[0, NOBODY, NOBODY]]
+
+
 def test_a_file_without_nodata_is_all_data() -> None:
     output = Window(0, 0, 2, 1)
     file = np.array([[NODATA, 0]], "float32")

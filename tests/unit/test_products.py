@@ -39,5 +39,5 @@ def test_only_http_addresses_are_catalogues(url: str) -> None:
 
 
 def test_a_way_to_read_that_is_unknown_is_refused() -> None:
-    with pytest.raises(RequestError, match="choose auto, cog or vrt"):
+    with pytest.raises(RequestError, match="no way to read 'ftp'; choose cog or vrt"):
         Request.of(bbox=(-76, 45, -75, 46), product="dtm", via="ftp")

@@ -1,0 +1,1 @@
+"""Cloud-optimised GeoTIFFs: their directories, their tile index, their tiles."""

@@ -1,0 +1,15 @@
+"""GDAL's errors, as rasterio hands them on."""
+
+from __future__ import annotations
+
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
+
+
+def cause(exc: BaseException) -> str:
+    """Return the innermost words of GDAL, as a sentence."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return str(exc).rstrip(".") + "."
