@@ -1,0 +1,221 @@
+"""Our reader of COGs against rasterio, on files of every kind that it says it reads."""
+
+from __future__ import annotations
+
+import itertools
+from mmap import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hrdem.cog.header import read_header
+from hrdem.errors import HrdemError, SourceError
+from hrdem.grid import Window
+from hrdem.http.client import Response
+from hrdem.sources.cog import CogSource, meet_cog, merged
+
+WIDTH, HEIGHT = 700, 530
+TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
+
+
+class Bytes:
+    """An HTTP client whose only file lies in memory; counts what it is asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.ranges: list[tuple[int, int]] = []
+
+    def request(self, method, url, *, headers=None, **_) -> Response:
+        start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
+        body = self.content[start : stop + 1]
+        said = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
+        return Response(url, 206, {"etag": '"1"', "content-range": said}, body)
+
+    def read_range(self, url, start, stop, expected, room=0) -> mmap:
+        self.ranges.append((start, stop))
+        part = mmap(-1, room + stop - start)
+        part[room:] = self.content[start:stop]
+        return part
+
+
+def terrain(dtype: str) -> np.ndarray:
+    rows, columns = np.indices((HEIGHT, WIDTH))
+    pixels = 400 + 90 * np.sin(columns / 37) * np.cos(rows / 23) + (columns * 7 + rows) % 5 / 8
+    pixels = (pixels / 3).astype(dtype) if dtype == "uint8" else pixels.astype(dtype)
+    pixels[100:180, 300:420] = 255 if dtype == "uint8" else -32767
+    return pixels
+
+
+def written(path: Path, dtype: str = "float32", empty: bool = False, **options) -> np.ndarray:
+    pixels = terrain(dtype)
+    if empty:
+        pixels[:256] = -32767
+    driver = options.pop("driver", "GTiff")
+    profile = {
+        "driver": "GTiff", "dtype": dtype, "count": 1, "width": WIDTH, "height": HEIGHT,
+        "crs": "EPSG:3979", "transform": TRANSFORM,
+        "nodata": 255 if dtype == "uint8" else -32767,
+    }  # fmt: skip
+    if driver == "COG":
+        plain = path.with_suffix(".plain.tif")
+        with rasterio.open(plain, "w", **profile) as dataset:
+            dataset.write(pixels, 1)
+        rasterio.shutil.copy(plain, path, driver="COG", **options)
+    else:
+        blocks = {"tiled": True, "blockxsize": 128, "blockysize": 256}
+        with rasterio.open(path, "w", **{**profile, **blocks, **options}) as dataset:
+            dataset.write(pixels, 1)
+    return pixels
+
+
+KINDS = {
+    "LZW": {"compress": "lzw"},
+    "LZW 2": {"compress": "lzw", "predictor": 2, "dtype": "uint8"},
+    "LZW 3": {"compress": "lzw", "predictor": 3},
+    "DEFLATE": {"compress": "deflate"},
+    "DEFLATE 3": {"compress": "deflate", "predictor": 3},
+    "ZSTD 3": {"compress": "zstd", "predictor": 3},
+    "LERC": {"compress": "lerc"},
+    "LERC DEFLATE": {"compress": "lerc_deflate"},
+    "LERC ZSTD": {"compress": "lerc_zstd"},
+    "none": {},
+    "float64": {"compress": "deflate", "dtype": "float64"},
+    "int16": {"compress": "deflate", "dtype": "int16"},
+    "BigTIFF": {"compress": "lzw", "BIGTIFF": "YES"},
+    "big-endian": {"compress": "deflate", "predictor": 3, "ENDIANNESS": "BIG"},
+    "big-endian BigTIFF": {"compress": "lzw", "ENDIANNESS": "BIG", "BIGTIFF": "YES"},
+    "sparse": {"compress": "lzw", "SPARSE_OK": True, "empty": True},
+    "COG": {"driver": "COG", "COMPRESS": "LZW", "BLOCKSIZE": 128},
+    "COG BigTIFF": {"driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": 128, "BIGTIFF": "YES"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file.tif"
+    written(path, **KINDS[kind])
+    content = Bytes(path.read_bytes())
+    file = meet_cog("http://store.invalid/file.tif", content)
+    with rasterio.open(path) as dataset:
+        assert file.grid.bounds == dataset.bounds
+        assert (file.dtype, file.nodata) == (dataset.dtypes[0], dataset.nodata)
+        assert file.block == dataset.block_shapes[0][::-1]
+        assert len(file.header.levels) == 1 + len(dataset.overviews(1))
+        assert file.header.guarded == (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG")
+    for level in range(len(file.header.levels)):
+        source = CogSource(file, content, level)
+        options = {"overview_level": level - 1} if level else {}
+        with rasterio.open(path, **options) as dataset:
+            expected = dataset.read(1)
+        height, width = expected.shape
+        for window in (
+            Window(0, 0, width, height),
+            Window(width // 3, height // 5, max(1, width // 2), max(1, height // 3)),
+            Window(width - 1, height - 1, 1, 1),
+        ):
+            np.testing.assert_array_equal(source.fetch(window)(), expected[window.slices])
+
+
+def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    content = Bytes(path.read_bytes())
+    source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+    assert content.ranges == []  # one request brought the header
+    source.fetch(Window(200, 200, 20, 20))()
+    offsets, counts, tile = content.ranges
+    tiles, size = source.stored(Window(200, 200, 20, 20))
+    assert tiles == 1
+    assert tile[1] - tile[0] == size + 8
+    assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
+
+
+def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, compress="lzw", SPARSE_OK=True, empty=True)
+    content = Bytes(path.read_bytes())
+    source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+    assert (source.fetch(Window(0, 0, 128, 256))() == -32767).all()
+    assert len(content.ranges) == 2  # both parts of the index
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"tiled": False, "blockysize": 16}, "in strips"),
+        ({"compress": "packbits"}, "compression, number 32773"),
+        ({"crs": None}, "coordinate reference system"),
+        ({"transform": Affine(2, 1, 0, 1, -2, 0)}, "no georeferencing, or a rotated one"),
+        ({"dtype": "complex64", "nodata": None}, "bits"),
+    ],
+    ids=["strips", "codec", "no CRS", "rotated", "complex"],
+)
+def test_a_kind_that_is_not_read_is_told_with_the_way_out(tmp_path, options, said) -> None:
+    path = tmp_path / "file.tif"
+    profile = {"dtype": "float32", "tiled": True, "crs": "EPSG:3979", "transform": TRANSFORM}
+    profile |= {"driver": "GTiff", "count": 1, "width": 512, "height": 512, **options}
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(np.zeros((512, 512), profile["dtype"]), 1)
+    with pytest.raises(SourceError, match=f"{said}.*--engine gdal"):
+        meet_cog("http://store.invalid/file.tif", Bytes(path.read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("fuzz") / "file.tif"
+    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128, BIGTIFF="YES")
+    return path.read_bytes()
+
+
+@settings(max_examples=600, deadline=2000, suppress_health_check=list(HealthCheck))
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 1_600), st.binary(min_size=1, max_size=9)), min_size=1, max_size=5
+    ),
+    cut=st.one_of(st.none(), st.integers(0, 2_000)),
+)
+def test_a_damaged_header_is_an_error_or_a_header(sample: bytes, changes, cut) -> None:
+    damaged = bytearray(sample)
+    for at, data in changes:
+        damaged[at : at + len(data)] = data
+    content = bytes(damaged[:cut])
+    fetched = 0
+
+    def fetch(start: int, stop: int) -> bytes:
+        nonlocal fetched
+        fetched += stop - start
+        assert 0 <= start <= stop <= len(content)
+        return content[start:stop]
+
+    try:
+        header = read_header(fetch, len(content), "sample")
+    except HrdemError:
+        pass
+    else:
+        assert header.levels[0].offsets.span(0, header.levels[0].offsets.count)[1] <= len(content)
+    assert fetched <= 4 << 20
+
+
+def test_directories_that_form_a_loop_end(sample: bytes) -> None:
+    loop = bytearray(sample)
+    count = int.from_bytes(loop[200:208], "little")
+    at = 208 + 20 * count
+    loop[at : at + 8] = (200).to_bytes(8, "little")
+    with pytest.raises(SourceError, match="form a loop"):
+        read_header(lambda a, b: bytes(loop[a:b]), len(loop), "loop")
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**6)), min_size=1))
+def test_merged_spans_cover_all_and_leave_only_wide_gaps(spans) -> None:
+    asked = [(start, start + length) for start, length in spans]
+    joined = merged(asked)
+    for start, stop in asked:
+        assert any(a <= start and stop <= b for a, b in joined)
+    for (_, stop), (start, _) in itertools.pairwise(joined):
+        assert start - stop > 64 << 10
