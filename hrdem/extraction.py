@@ -133,22 +133,24 @@ def _read_ahead(
 ) -> Generator[Pixels]:
     """Yield the pixels of pieces in their order, while the next ones are fetched and decoded."""
     coming: collections.deque[Future[Pixels]] = collections.deque()
-    fetching: collections.deque[Future[Callable[[], Pixels]]] = collections.deque()
+    fetching: set[Future[Callable[[], Pixels]]] = set()
     try:
         for piece in pieces:
-            fetching.append(fetchers.submit(sources[piece.part].fetch, piece.window))
-            coming.append(decoders.submit(_decoded, fetching[-1]))
+            fetched = fetchers.submit(sources[piece.part].fetch, piece.window)
+            fetching.add(fetched)  # until it is done, so that its bytes go when they are decoded
+            fetched.add_done_callback(fetching.discard)
+            coming.append(decoders.submit(_decoded, fetched))
             if len(coming) > connections + _DECODERS:
                 yield coming.popleft().result()
-                fetching.popleft()
         while coming:
             yield coming.popleft().result()
-            fetching.popleft()
     finally:
-        for decoding, fetched in zip(coming, fetching, strict=False):
+        under_way = tuple(fetching)
+        for decoding in coming:
             decoding.cancel()
+        for fetched in under_way:
             fetched.cancel()
-        wait(fetching, _LAST_WAIT)
+        wait(under_way, _LAST_WAIT)
 
 
 def _decoded(fetched: Future[Callable[[], Pixels]]) -> Pixels:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from hrdem.demo import Addresses, running
-from hrdem.http.client import HttpClient, Retries, Timeouts
+from hrdem.http.client import HttpClient, Timeouts
+from hrdem.http.retry import Retries
 
 
 @pytest.fixture(scope="session")

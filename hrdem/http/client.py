@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import logging
 import os
-import random
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
 from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
-RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
 _EXCERPT = 200  # characters of an answer that a message quotes
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -46,29 +42,6 @@ class Timeouts:
     connect: float = 10.0
     read: float = 60.0
     total: float = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often and how patiently to try again.
-
-    Attributes:
-        attempts: Number of tries in all.
-        first_wait: Longest wait before the second try, seconds; doubles with each try.
-        longest_wait: Longest wait before any try, seconds.
-        longest_retry_after: Longest wait that a server's Retry-After may ask for, seconds.
-    """
-
-    attempts: int = 5
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    longest_retry_after: float = 60.0
-
-    def waits(self) -> Iterator[float]:
-        """Yield the wait before each further try: exponential, with jitter."""
-        for attempt in range(self.attempts - 1):
-            most = min(self.longest_wait, self.first_wait * 2**attempt)
-            yield random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +123,7 @@ class HttpClient:
         self,
         *,
         timeouts: Timeouts = Timeouts(),
-        retries: Retries = Retries(),
+        retries: Retries = Retries(),  # noqa: B008 (frozen)
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -217,7 +190,7 @@ class HttpClient:
         def once() -> Response:
             return self._once(method, url, headers, params, json, max_bytes)
 
-        return self._retrying(once)
+        return retried(once, self._retries, self._sleep)
 
     def read_range(
         self, url: str, start: int, stop: int, expected: Expected, room: int = 0
@@ -257,25 +230,7 @@ class HttpClient:
                     done += len(chunk)
             return part
 
-        return self._retrying(once)
-
-    def _retrying(self, once: Callable[[], T]) -> T:
-        waits = self._retries.waits()
-        while True:
-            try:
-                return once()
-            except _Again as again:
-                wait = next(waits, None)
-                if wait is None:
-                    raise again.given_up(f"Tried {self._retries.attempts} times.") from again
-                if again.after is not None:
-                    if again.after > self._retries.longest_retry_after:
-                        raise again.given_up(
-                            f"It asks to wait {again.after:.0f} s: try again after that."
-                        ) from again
-                    wait = again.after
-                log.warning("%s Trying again in %.1f s.", again, wait)
-                self._sleep(wait)
+        return retried(once, self._retries, self._sleep)
 
     def _once(
         self,
@@ -323,7 +278,7 @@ class HttpClient:
             said = f"{shown} {_reason(exc)}"
             if isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc):
                 raise TransferError(said) from exc
-            raise _Again(said) from exc
+            raise Again(said) from exc
         except (httpx.InvalidURL, httpx.DecodingError) as exc:
             raise TransferError(f"{shown} cannot be used: {exc}") from exc
 
@@ -367,21 +322,6 @@ class HttpClient:
             if len(said) > 4 * _EXCERPT:
                 break
         return " ".join(said.decode("utf-8", "replace").split())[:_EXCERPT]
-
-
-class _Again(Exception):  # noqa: N818 (it is caught by the loop, not an error yet)
-    """The request failed in a way that another try may mend."""
-
-    def __init__(self, said: str, status: int | None = None, after: float | None = None) -> None:
-        super().__init__(said)
-        self.status = status
-        self.after = after
-
-    def given_up(self, why: str) -> TransferError | ServerError:
-        """Return the error to raise when there is no other try."""
-        if self.status is None:
-            return TransferError(f"{self} {why}")
-        return ServerError(f"{self} {why}", self.status)
 
 
 def without_credentials(url: str) -> str:
@@ -437,10 +377,10 @@ def _reason(exc: httpx.TransportError) -> str:
     return f"broke off its answer ({exc})."
 
 
-def _refusal(answer: httpx.Response, shown: str, said: str) -> ServerError | _Again:
+def _refusal(answer: httpx.Response, shown: str, said: str) -> ServerError | Again:
     text = f"{shown} answers {answer.status_code}" + (f": {said}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
-        return _Again(text, answer.status_code, _retry_after(answer.headers))
+        return Again(text, answer.status_code, retry_after(answer.headers))
     return ServerError(text, answer.status_code)
 
 
@@ -460,15 +400,3 @@ def _check_part(answer: httpx.Response, shown: str, expected: str) -> None:
         )
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise TransferError(f"{shown} sends parts of a file compressed, which cannot be used.")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3)."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, when.timestamp() - time.time())

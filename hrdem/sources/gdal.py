@@ -23,11 +23,11 @@ from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.client import (
     USER_AGENT,
     Http,
-    Retries,
     certificate_bundle,
     without_credentials,
 )
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
+from hrdem.http.retry import Retries
 from hrdem.sources.vrt import parse_vrt, vrt_files
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ PLACE = "-75.72,45.40,-75.71,45.41"
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Work in an empty folder, and do not wait between tries."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hrdem.http.client.Retries.waits", lambda self: iter([0.0, 0.0]))
+    monkeypatch.setattr("hrdem.http.retry.Retries.waits", lambda self: iter([0.0, 0.0]))
 
 
 def extract(*arguments: str, bbox: str = PLACE, product: str = "dtm") -> int:

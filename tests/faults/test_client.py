@@ -15,11 +15,11 @@ from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.client import (
     USER_AGENT,
     HttpClient,
-    Retries,
     Timeouts,
     certificate_bundle,
     without_credentials,
 )
+from hrdem.http.retry import Retries
 from tests.misbehaving import Reply, misbehaving
 
 GOOD = Reply(body=b"good")

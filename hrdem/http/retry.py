@@ -1,0 +1,99 @@
+"""When a request is tried again, how often, and after which wait."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hrdem.errors import ServerError, TransferError
+
+RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how patiently to try again.
+
+    Attributes:
+        attempts: Number of tries in all.
+        first_wait: Longest wait before the second try, seconds; doubles with each try.
+        longest_wait: Longest wait before any try, seconds.
+        longest_retry_after: Longest wait that a server's Retry-After may ask for, seconds.
+    """
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+    longest_retry_after: float = 60.0
+
+    def waits(self) -> Iterator[float]:
+        """Yield the wait before each further try: exponential, with jitter."""
+        for attempt in range(self.attempts - 1):
+            most = min(self.longest_wait, self.first_wait * 2**attempt)
+            yield random.uniform(most / 2, most)  # noqa: S311 (jitter)
+
+
+class Again(Exception):  # noqa: N818 (not an error yet)
+    """The request failed in a way that another try may mend."""
+
+    def __init__(self, said: str, status: int | None = None, after: float | None = None) -> None:
+        super().__init__(said)
+        self.status = status
+        self.after = after
+
+    def given_up(self, why: str) -> TransferError | ServerError:
+        """Return the error to raise when there is no other try."""
+        if self.status is None:
+            return TransferError(f"{self} {why}")
+        return ServerError(f"{self} {why}", self.status)
+
+
+def retried(once: Callable[[], T], retries: Retries, sleep: Callable[[float], None]) -> T:
+    """Do something until it works, or there is no other try.
+
+    Args:
+        once: Does it; raises `Again` if another try may mend what went wrong.
+        retries: How often and how patiently to try.
+        sleep: Waits that many seconds.
+
+    Raises:
+        TransferError: If the last try failed without an answer.
+        ServerError: If the last try was refused, or the server asks to wait for too long.
+    """
+    waits = retries.waits()
+    while True:
+        try:
+            return once()
+        except Again as again:
+            wait = next(waits, None)
+            if wait is None:
+                raise again.given_up(f"Tried {retries.attempts} times.") from again
+            if again.after is not None:
+                if again.after > retries.longest_retry_after:
+                    raise again.given_up(
+                        f"It asks to wait {again.after:.0f} s: try again after that."
+                    ) from again
+                wait = again.after
+            log.warning("%s Trying again in %.1f s.", again, wait)
+            sleep(wait)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, when.timestamp() - time.time())
