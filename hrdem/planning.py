@@ -216,8 +216,8 @@ def _meet(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
         return meet_vrt(asset.href, http)
     except ServerError as exc:
         raise ServerError(
-            f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may be moved "
-            "or withdrawn for now: try later, another --collection, or --via vrt.",
+            f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may have "
+            "been moved or withdrawn: try later, another --collection, or --via vrt.",
             exc.status,
         ) from exc
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ import httpx
 
 from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.http.certificates import trusted_certificates
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
@@ -130,12 +130,12 @@ class HttpClient:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
-        certificates = _certificates()
+        trusted = trusted_certificates()
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": USER_AGENT},
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-                verify=certificates,
+                verify=trusted,
                 transport=transport,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
@@ -328,25 +328,6 @@ def without_credentials(url: str) -> str:
     """Return an address without user name and password, for messages, tags and logs."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def certificate_bundle() -> str | None:
-    """Return the file of certificates that the environment names, if any."""
-    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
-
-
-def _certificates() -> ssl.SSLContext | bool:
-    bundle = certificate_bundle()
-    if bundle is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=bundle)
-    except OSError as exc:
-        raise RequestError(
-            f"The environment names {bundle!r} as the bundle of certificates to trust, which "
-            "cannot be read. Mend or unset SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
-        ) from exc
 
 
 def _is_tls(exc: BaseException | None) -> bool:

@@ -20,10 +20,10 @@ from rasterio.io import DatasetReader
 from hrdem.errors import SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
+from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import (
     USER_AGENT,
     Http,
-    certificate_bundle,
     without_credentials,
 )
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import (
     USER_AGENT,
     HttpClient,
     Timeouts,
-    certificate_bundle,
     without_credentials,
 )
 from hrdem.http.retry import Retries
