@@ -228,6 +228,8 @@ class HttpClient:
                         raise TransferError(f"{shown} sends more bytes than asked for.")
                     part[done : done + len(chunk)] = chunk
                     done += len(chunk)
+            if done < len(part):  # what is missing must not pass as zeros
+                raise Again(f"{shown} sends fewer bytes than it says.")
             return part
 
         return retried(once, self._retries, self._sleep)

@@ -132,11 +132,8 @@ class CogSource:
     def _check(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         raw = self.block[0] * self.block[1] * np.dtype(self.dtype).itemsize
         end = int((offsets + counts).max()) + (GUARD if self._header.guarded else 0)
-        if counts.max() > _LARGEST_TILE * raw or end > self._file.version.size or offsets.min() < 0:
-            raise SourceError(
-                f"The tile index of {self._name} points beyond the file or to tiles that are too "
-                "large. The file is damaged, or is being published again: try again later."
-            )
+        if counts.max() > _LARGEST_TILE * raw or end > self._file.version.size:
+            raise _damaged_index(self._name)
 
     def _fetch(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64]
@@ -161,6 +158,13 @@ class CogSource:
             buffer[end : end + stop - start] = self._file.read(start, stop)[:]
             end += stop - start
         return buffer, places
+
+
+def _damaged_index(name: str) -> SourceError:
+    return SourceError(
+        f"The tile index of {name} contradicts itself, or points beyond the file or to tiles that "
+        "are too large. The file is damaged, or is being published again: try again later."
+    )
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -191,7 +195,7 @@ class _Index:
             line = row % _INDEX_ROWS, slice(tiles.column, tiles.right)
             found.append((offsets[line], counts[line]))
         offsets, counts = (np.stack(lines) for lines in zip(*found, strict=True))
-        return offsets, np.where(offsets > 0, counts, 0)
+        return offsets, counts
 
     def _part(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         with self._lock:
@@ -206,5 +210,9 @@ class _Index:
                         np.frombuffer(content, array.dtype).astype(np.int64).reshape(-1, columns)
                         for content, array in zip(read, arrays, strict=True)
                     ]
-                self._parts[number] = values[0], values[1]
+                offsets, counts = values
+                # both 0 says that a tile is absent; one alone, or a negative, says nothing
+                if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
+                    raise _damaged_index(self._file.version.url)
+                self._parts[number] = offsets, counts
             return self._parts[number]

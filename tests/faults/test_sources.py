@@ -198,6 +198,37 @@ def test_a_range_that_breaks_off_goes_on_where_it_stopped(
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
+@pytest.mark.parametrize("times", [1, 99], ids=["once", "always"])
+@pytest.mark.parametrize("where", ["index", "tile"])
+def test_a_short_body_that_claims_to_be_whole_is_never_nodata(
+    demo: Addresses, http: HttpClient, tmp_path: Path, where: str, times: int
+) -> None:
+    """Its Content-Length fits what comes, its Content-Range what was asked for."""
+    short: list[int] = []
+
+    def halved(asked: Asked) -> Reply | None:
+        start = starts_at(asked)
+        hit = 3_000 < start < 12_000_000 if where == "index" else start > 20_000_000
+        if not hit or len(short) >= times:
+            return None
+        reply = passed_on(asked, demo.url, server.url)
+        reply.body = reply.body[: len(reply.body) // 2]
+        short.append(start)
+        return reply
+
+    with store(demo, halved) as server:
+        if times > 1:
+            with pytest.raises(hrdem.TransferError, match="fewer bytes than"):
+                extract(server, tmp_path / "out.tif", http)
+            assert not list(tmp_path.iterdir())
+            return
+        extract(server, tmp_path / "out.tif", http)
+    assert short
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        expected = heights(AREA[0], AREA[3], 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
 def test_a_server_that_ignores_conditions_is_found_out(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

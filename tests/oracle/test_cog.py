@@ -145,6 +145,22 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     assert len(content.ranges) == 2  # both parts of the index
 
 
+@pytest.mark.parametrize("array", ["offsets", "counts"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
+    tmp_path: Path, array: str, value: int
+) -> None:
+    path = tmp_path / "file.tif"
+    written(path, compress="lzw", BIGTIFF="YES")
+    content = bytearray(path.read_bytes())
+    file = meet_cog("http://store.invalid/file.tif", Bytes(bytes(content)))
+    start, stop = getattr(file.header.levels[0], array).span(0, 1)
+    content[start:stop] = value.to_bytes(stop - start, "little", signed=True)
+    source = CogSource(file, Bytes(bytes(content)))
+    with pytest.raises(SourceError, match="tile index"):
+        source.fetch(Window(0, 0, 10, 10))()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
