@@ -1,8 +1,8 @@
 """Which lossless compression should the output have?
 
-Writes the same terrain as a tiled GeoTIFF under each candidate and prints size, and times to write
-and to read as ratios to the first. The candidates take turns, so that a machine that slows down
-slows them all.
+Writes the same terrain as a tiled GeoTIFF under each candidate, by GDAL with all cores and by our
+writer with as many threads, and prints size, and times to write and to read as ratios to the first.
+The candidates take turns, so that a machine that slows down slows them all.
 
     python benchmarks/compression.py [--edge 8192] [--rounds 3]
 """
@@ -10,18 +10,27 @@ slows them all.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import rasterio
 from affine import Affine
 
+from hrdem import encode
 from hrdem.demo.terrain import heights
+from hrdem.grid import Grid
+from hrdem.products import product_named
+from hrdem.threads import in_order, workers
+from hrdem.write import GeoTiffWriter
 
-CANDIDATES = {
+OURS = "DEFLATE, predictor 3, ISA-L {}"
+CANDIDATES: dict[str, dict[str, object]] = {
+    **{OURS.format(level): {"isal": level} for level in (1, 0, 2, 3)},
     "DEFLATE 1, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 1},
     "DEFLATE 6, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 6},
     "DEFLATE 9, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 9},
@@ -33,8 +42,31 @@ CANDIDATES = {
 }
 
 
+def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
+    grid = Grid(
+        "EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, -170_000), pixels.shape[1], pixels.shape[0]
+    )
+    storage = encode.storage_of("float32")
+    windows = list(grid.window.pieces(encode.BLOCK, encode.BLOCK))
+    with (
+        mock.patch.object(encode, "_LEVEL", level),
+        GeoTiffWriter(path, grid, -32767, storage, product_named("dtm")) as writer,
+        workers(os.cpu_count() or 1, "encode") as pool,
+    ):
+        tiles = in_order(
+            pool, lambda each: encode.encode(pixels[each.slices], storage, -32767), windows, 16
+        )
+        for window, tile in zip(windows, tiles, strict=True):
+            writer.write(window.column // encode.BLOCK, window.row // encode.BLOCK, tile)
+        writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
+    path.with_suffix(".json").unlink()
+
+
 def write(path: Path, pixels: np.ndarray, options: dict[str, object]) -> float:
     started = time.perf_counter()
+    if "isal" in options:
+        write_by_ours(path, pixels, options["isal"])
+        return time.perf_counter() - started
     with rasterio.open(
         path, "w", driver="GTiff", dtype="float32", count=1, nodata=-32767, crs="EPSG:3979",
         width=pixels.shape[1], height=pixels.shape[0], tiled=True, blockxsize=512, blockysize=512,
@@ -71,11 +103,11 @@ def main() -> None:
                 path.unlink()
     first = next(iter(CANDIDATES))
     print(f"{arguments.edge} x {arguments.edge} float32, GDAL {rasterio.__gdal_version__}")
-    print(f"{'':24}  {'bytes/pixel':>11}  {'size':>5}  {'write':>5}  {'read':>5}")
+    print(f"{'':30}  {'bytes/pixel':>11}  {'size':>5}  {'write':>5}  {'read':>5}")
     medians = {n: [statistics.median(t) for t in zip(*v, strict=True)] for n, v in times.items()}
     for name, (wrote, took) in medians.items():
         print(
-            f"{name:24}  {sizes[name] / pixels.size:11.2f}  {sizes[name] / sizes[first]:5.2f}"
+            f"{name:30}  {sizes[name] / pixels.size:11.2f}  {sizes[name] / sizes[first]:5.2f}"
             f"  {wrote / medians[first][0]:5.2f}  {took / medians[first][1]:5.2f}"
         )
 

@@ -58,7 +58,7 @@ def pieces_of(content: bytes, header: Header) -> list[Piece]:
 
 
 def by_gdal(piece: Piece, header: Header) -> np.ndarray:
-    return decode(*piece, header, header.levels[0], "benchmark")
+    return decode(*piece, header.storage(header.levels[0]), header.nodata, "benchmark")
 
 
 def by_imagecodecs(piece: Piece, header: Header) -> np.ndarray:

@@ -7,15 +7,25 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
-from hrdem.extraction import Progress, run
+from hrdem.errors import RequestError
+from hrdem.extraction import OnProgress, run
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.http.client import Http, HttpClient
+from hrdem.output import check_output
 from hrdem.planning import Plan, make_plan
 from hrdem.products import AssetKind, asset_key, product_named
 from hrdem.report import Result, stac_path
-from hrdem.request import DEFAULT_COLLECTION, LIVE_STAC_URL, Request, checked_url, choice
-from hrdem.write import Format, check_output
+from hrdem.request import (
+    DEFAULT_COLLECTION,
+    LIVE_STAC_URL,
+    Align,
+    Request,
+    checked_url,
+    choice,
+)
+from hrdem.write import Format
 
 
 def extract(
@@ -27,11 +37,13 @@ def extract(
     collection: str = DEFAULT_COLLECTION,
     via: str = "auto",
     engine: str = "auto",
+    align: str = "pixels",
     stac_url: str = LIVE_STAC_URL,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
+    max_memory: int = USUAL_MEMORY,
     http: Http | None = None,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: OnProgress = lambda progress: None,
 ) -> Result:
     """Extract an area as one local GeoTIFF, with the source's own pixels.
 
@@ -44,11 +56,14 @@ def extract(
         collection: ``"1m"``, ``"2m"`` or ``"30m"``.
         via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
         engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by hrdem's own reader.
+        align: ``"blocks"`` grows the area to the blocks of the one COG that it lies in, and copies
+            them as they are, compressed: the same pixels at the speed of a download.
         stac_url: Root of the STAC API.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
+        max_memory: Bytes that the process may take at its peak, at least 200 million.
         http: Client to use; one is made for the call otherwise.
-        on_progress: Called with the pixels written so far and in all.
+        on_progress: Called with a `Progress` whenever a block of the output is written.
 
     Returns:
         What was written and from what. The raster is in EPSG:3979, metres above CGVD2013.
@@ -67,9 +82,15 @@ def extract(
         collection=collection,
         via=via,
         engine=engine,
+        align=align,
         stac_url=stac_url,
     )
     layout = choice(Format, format, "format")
+    if layout is Format.COG and request.align is Align.BLOCKS:
+        raise RequestError(
+            "--align blocks copies blocks as they are, --format cog arranges them anew: choose one."
+        )
+    check_limit(max_memory)
     path = Path(output)
     check_output(path, overwrite)
     check_output(stac_path(path), overwrite)
@@ -80,6 +101,7 @@ def extract(
             client,
             layout=layout,
             overwrite=overwrite,
+            max_memory=max_memory,
             on_progress=on_progress,
         )
 
@@ -92,6 +114,7 @@ def plan(
     collection: str = DEFAULT_COLLECTION,
     via: str = "auto",
     engine: str = "auto",
+    align: str = "pixels",
     stac_url: str = LIVE_STAC_URL,
     http: Http | None = None,
 ) -> Plan:
@@ -103,6 +126,7 @@ def plan(
         collection=collection,
         via=via,
         engine=engine,
+        align=align,
         stac_url=stac_url,
     )
     with _client(http) as client:

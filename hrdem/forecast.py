@@ -58,7 +58,7 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     for planned in plan.sources:
         match planned.file:
             case CogFile() as file:
-                needed.append(CogSource(file, http).stored(planned.window))
+                needed.append(CogSource(file, http, within=planned.window).stored(planned.window))
                 pixels = _from_overview(file, planned.window, http)
             case GdalFile() as file:
                 with contextlib.closing(Handles(most=1)) as handles:
@@ -86,7 +86,8 @@ def _from_overview(file: CogFile, window: Window, http: Http) -> Pixels:
     column, row = int(window.column * across), int(window.row * down)
     width = min(max(1, round(window.width * across)), level.width - column)
     height = min(max(1, round(window.height * down)), level.height - row)
-    return CogSource(file, http, number).fetch(Window(column, row, width, height))()
+    part = Window(column, row, width, height)
+    return CogSource(file, http, number, part).fetch(part).decoded()
 
 
 def _share(pixels: Pixels, planned: PlannedSource, plan: Plan) -> float:

@@ -13,7 +13,7 @@ from hrdem.errors import NoDataError, RequestError, ServerError, SourceError
 from hrdem.grid import Grid, Window
 from hrdem.http.client import Http
 from hrdem.products import AssetKind
-from hrdem.request import Engine, Request
+from hrdem.request import Align, Engine, Request
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource, meet_cog
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles, meet_gdal_cog, meet_vrt
@@ -72,6 +72,11 @@ class Plan:
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def ranked(self) -> list[PlannedSource]:
+        """The sources from the one that wins where they overlap, the newest, to the last."""
+        return sorted(self.sources, key=lambda source: source.item.datetime, reverse=True)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
@@ -107,8 +112,7 @@ def make_plan(request: Request, http: Http) -> Plan:
     lacking_here = [item for item in lacking if _is_under(item, request)]
     if not under:
         raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
-    lattice = under[0].file.grid
-    grid = lattice.crop(lattice.touched_by(request.aoi.bounds))
+    grid = _output_grid(under, request)
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
     if grid.window.pixels > _MOST_PIXELS:
@@ -130,18 +134,18 @@ def make_plan(request: Request, http: Http) -> Plan:
     )
 
 
-def open_source(file: RasterFile, handles: Handles, http: Http) -> Source:
+def open_source(planned: PlannedSource, handles: Handles, http: Http) -> Source:
     """Open a planned file for reading.
 
     Args:
-        file: The file.
+        planned: The file, and which of its pixels will be read.
         handles: Where GDAL's open datasets are kept; the caller closes it.
         http: Client to read with.
     """
-    match file:
-        case CogFile():
-            return CogSource(file, http)
-        case GdalFile():
+    match planned.file:
+        case CogFile() as file:
+            return CogSource(file, http, within=planned.window)
+        case GdalFile() as file:
             return GdalSource(file, handles, http)
 
 
@@ -232,6 +236,41 @@ def _share_area(grid: Grid, request: Request) -> bool:
     left, bottom, right, top = grid.bounds
     west, south, east, north = request.aoi.bounds
     return left < east and west < right and bottom < north and south < top
+
+
+def _output_grid(under: list[_Met], request: Request) -> Grid:
+    """The window that was asked for, on the lattice of the files."""
+    lattice = under[0].file.grid
+    window = lattice.touched_by(request.aoi.bounds)
+    if request.align is Align.PIXELS:
+        return lattice.crop(window)
+    if len(under) > 1:
+        raise _across_files(under, window, request)
+    within = window.intersection(lattice.window)
+    assert within is not None
+    width, height = under[0].file.block
+    left, top = within.column // width * width, within.row // height * height
+    right, bottom = -(-within.right // width) * width, -(-within.bottom // height) * height
+    blocks = Window(left, top, right - left, bottom - top).intersection(lattice.window)
+    assert blocks is not None
+    return lattice.crop(blocks)
+
+
+def _across_files(under: list[_Met], window: Window, request: Request) -> RequestError:
+    """Blocks of several files do not line up; tell the box of each one's share."""
+    lattice = under[0].file.grid
+    boxes = []
+    for met in under:
+        whole = lattice.place_of(met.file.grid)
+        share = whole and window.intersection(whole)
+        if share is not None:
+            box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
+            boxes.append(f"--bbox {box} ({met.item.id})")
+    return RequestError(
+        f"The box {request.aoi.text} lies across {len(under)} files, whose blocks do not line up, "
+        "so --align blocks cannot copy them into one. Leave it out to have them merged, or take "
+        f"them one by one with --bbox-crs {NATIVE_CRS}: {'; '.join(boxes)}."
+    )
 
 
 def _planned(met: _Met, grid: Grid, request: Request) -> PlannedSource:

@@ -29,30 +29,39 @@ class Result:
     Attributes:
         output: Path of the file.
         plan: What was read and why.
-        statistics: Of the output's pixels.
-        pixels_by_item: How many valid pixels came from each item, in the plan's order.
+        statistics: Of the output's pixels; None if blocks were copied, whose pixels were not
+            looked at.
+        pixels_by_item: How many valid pixels came from each item, in the plan's order; None
+            likewise.
+        received: Bytes of tiles that came; None if GDAL fetched them, which does not tell.
         seconds: How long it took.
     """
 
     output: Path
     plan: Plan
-    statistics: Statistics
-    pixels_by_item: dict[str, int]
+    statistics: Statistics | None
+    pixels_by_item: dict[str, int] | None
+    received: int | None
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
+        pixels = self.pixels_by_item or {}
         return {
             "output": str(self.output),
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),
             "grid": grid_as_dict(self.plan.grid),
-            "statistics": self.statistics.as_dict(),
+            "received_bytes": self.received,
+            "statistics": self.statistics and self.statistics.as_dict(),
             "items_lacking_the_product": list(self.plan.lacking),
             "neighbours_left_out": list(self.plan.left_out),
             "sources": [
-                {**source_as_dict(source), "pixels": self.pixels_by_item[source.item.id]}
+                {
+                    **source_as_dict(source),
+                    "pixels": pixels.get(source.item.id),
+                }
                 for source in self.plan.sources
             ],
         }
@@ -78,12 +87,12 @@ def tags(plan: Plan) -> dict[str, str]:
     }
 
 
-def stac_item(plan: Plan, statistics: Statistics, output: Path) -> dict[str, Any]:
+def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item.
 
     Args:
         plan: What was read.
-        statistics: Of the output's pixels.
+        statistics: Of the output's pixels, if they are known.
         output: Path of the output; the item refers to it as lying beside.
     """
     request, grid = plan.request, plan.grid
@@ -91,20 +100,21 @@ def stac_item(plan: Plan, statistics: Statistics, output: Path) -> dict[str, Any
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project(shapely.get_coordinates(outline), NATIVE_CRS, LONLAT).round(7)
     newest = max((source.item.datetime for source in plan.sources), default="")
-    band = {
+    band: dict[str, Any] = {
         "name": request.product.name,
         "description": request.product.title,
         "data_type": plan.dtype,
         "nodata": plan.nodata,
         "unit": request.product.unit,
-        "statistics": {
+    }
+    if statistics is not None:
+        band["statistics"] = {
             "minimum": statistics.minimum,
             "maximum": statistics.maximum,
             "mean": statistics.mean,
             "stddev": statistics.deviation,
             "valid_percent": statistics.valid_percent,
-        },
-    }
+        }
     return {
         "type": "Feature",
         "stac_version": "1.1.0",

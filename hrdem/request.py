@@ -26,6 +26,13 @@ class Engine(StrEnum):
     GDAL = "gdal"
 
 
+class Align(StrEnum):
+    """What the output's edges keep to."""
+
+    PIXELS = "pixels"
+    BLOCKS = "blocks"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One extraction, as asked for.
@@ -36,6 +43,8 @@ class Request:
         collection: The tier to take it from.
         kind: The form of the assets to read.
         engine: What reads them: GDAL for everything, or our own reader for COGs.
+        align: What the output's edges keep to: the source's pixels, or its blocks, which are then
+            copied without being decoded.
         stac_url: Root of the STAC API.
     """
 
@@ -44,6 +53,7 @@ class Request:
     collection: Collection
     kind: AssetKind
     engine: Engine
+    align: Align
     stac_url: str
 
     @classmethod
@@ -56,6 +66,7 @@ class Request:
         collection: str = DEFAULT_COLLECTION,
         via: str = "auto",
         engine: str = "auto",
+        align: str = "pixels",
         stac_url: str = LIVE_STAC_URL,
     ) -> Request:
         """Validate the user's words.
@@ -67,20 +78,30 @@ class Request:
             collection: ``"1m"``, ``"2m"`` or ``"30m"``, or a collection's id in the catalogue.
             via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
             engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by our own reader.
+            align: ``"blocks"`` grows the area to the blocks of the source; ``"pixels"`` to its
+                pixels.
             stac_url: Root of the STAC API.
 
         Raises:
             RequestError: If one of them makes no sense.
             NoDataError: If the box lies where there can be no data.
         """
-        return cls(
+        chosen = cls(
             aoi=Aoi.from_bbox(bbox, bbox_crs),
             product=product_named(product),
             collection=collection_named(collection),
             kind=AssetKind.COG if via == "auto" else choice(AssetKind, via, "way to read"),
             engine=choice(Engine, engine, "engine"),
+            align=choice(Align, align, "alignment"),
             stac_url=checked_url(stac_url),
         )
+        by_gdal = chosen.engine is Engine.GDAL or chosen.kind is AssetKind.VRT
+        if chosen.align is Align.BLOCKS and by_gdal:
+            raise RequestError(
+                "--align blocks copies blocks out of COGs as they are, which GDAL cannot: leave "
+                "out --engine gdal and --via vrt."
+            )
+        return chosen
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -90,6 +111,7 @@ class Request:
             "collection": self.collection.id,
             "via": self.kind.value,
             "engine": self.engine.value,
+            "align": self.align.value,
             "stac_url": self.stac_url,
         }
 

@@ -8,8 +8,8 @@ from xml.etree.ElementTree import tostring
 
 from hrdem.catalog import Asset
 from hrdem.http.client import Http
+from hrdem.output import check_output, write_text
 from hrdem.sources.vrt import VSICURL, parse_vrt
-from hrdem.write import check_output, write_text
 
 _MOST_BYTES = 16 << 20
 

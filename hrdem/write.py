@@ -1,12 +1,10 @@
-"""The output file: a tiled GeoTIFF, streamed, that appears under its name only when it is whole."""
+"""The output file: a tiled GeoTIFF, tile after tile, under its name only when it is whole."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -16,25 +14,23 @@ from typing import Self
 import numpy as np
 import rasterio
 import rasterio.shutil
-import rasterio.windows
-from rasterio.io import DatasetWriter
+from rasterio.io import MemoryFile
 
-from hrdem.errors import OutputError, OutputExistsError
+from hrdem.encode import BLOCK
+from hrdem.errors import OutputError
 from hrdem.gdal import GDAL_ERRORS
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.grid import Grid
+from hrdem.output import check_output, hidden, publish, staged
 from hrdem.products import Product
 from hrdem.statistics import Statistics
+from hrdem.tiff import LONG, LONG8, Entry, Storage, directory, first_directory, head
 
-BLOCK = 512
-_PARTIAL = ".partial"
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
-# Closing an unfinished file, GDAL fills it with empty blocks, gigabytes of them for a large area.
-# A large one that was given up is therefore kept open; its file has no name any more.
-_QUICKLY_FILLED = 20_000
-_ABANDONED: list[DatasetWriter] = []
+_HEAD_BYTES = 16  # of either kind of TIFF; which it will be is known at the end
+_MOST_CLASSIC = 2**32 - 2**20  # bytes of tiles; a classic TIFF counts in 32 bits
+_PLACES = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
-_CHECK_SPACE_EVERY = 16 << 20  # bytes of pixels
-_LEAST_SPACE = 64 << 20  # bytes to leave free on the disk
+_TINY = 16  # edge of the raster that GDAL describes for us, pixels
 
 
 class Format(StrEnum):
@@ -45,17 +41,18 @@ class Format(StrEnum):
 
 
 class GeoTiffWriter:
-    """Write a raster block by block, to be used as a context manager.
+    """Write a raster tile by tile, to be used as a context manager.
 
-    Everything goes into a hidden file beside the output. `commit` moves it to the output's name
-    in one step; leaving the context without it leaves nothing behind.
+    Everything goes into a hidden file beside the output: tiles as they come, then their index and
+    the directory, and last the head that makes it a TIFF. `commit` gives it the output's name in
+    one step; leaving the context without it leaves nothing behind.
 
     Args:
         output: Path of the output.
         grid: Its grid.
+        nodata: Value that says there is no data; None if none does.
+        storage: How its tiles are stored.
         product: What the pixels are.
-        dtype: Type of the pixels.
-        nodata: Value that says there is no data.
         layout: A plain tiled GeoTIFF, or one with overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
 
@@ -68,31 +65,30 @@ class GeoTiffWriter:
         self,
         output: Path,
         grid: Grid,
+        nodata: float | None,
+        storage: Storage,
         product: Product,
-        dtype: str,
-        nodata: float,
         layout: Format = Format.GTIFF,
         overwrite: bool = False,
     ) -> None:
         check_output(output, overwrite)
         self._output = output
+        self._grid = grid
+        self._nodata = nodata
+        self._storage = storage
+        self._product = product
         self._layout = layout
         self._overwrite = overwrite
-        self._partial = _hidden(output)
-        self._arranged = _hidden(output)
-        self._unchecked = _CHECK_SPACE_EVERY
-        self._blocks = -(-grid.width // BLOCK) * -(-grid.height // BLOCK)
-        try:
-            with self._errors():
-                self._dataset: DatasetWriter = rasterio.open(
-                    self._partial, "w", **_profile(grid, dtype, nodata)
-                )
-                self._dataset.update_tags(AREA_OR_POINT="Area")
-                self._dataset.set_band_description(1, product.name)
-                self._dataset.units = (product.unit,)
-        except BaseException:
-            self._partial.unlink(missing_ok=True)
-            raise
+        self._partial = hidden(output)
+        self._arranged = hidden(output)
+        width, height = storage.tile
+        tiles = -(-grid.height // height), -(-grid.width // width)
+        self._offsets = np.zeros(tiles, np.int64)
+        self._counts = np.zeros(tiles, np.int64)
+        with self._errors():
+            self._file = self._partial.open("xb")
+            self._file.write(bytes(_HEAD_BYTES))
+        self._end = _HEAD_BYTES
 
     def __enter__(self) -> Self:
         return self
@@ -103,56 +99,46 @@ class GeoTiffWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            for left in (self._partial, self._arranged):
-                left.unlink(missing_ok=True)
-        finally:
-            if error is not None and self._blocks > _QUICKLY_FILLED:
-                _ABANDONED.append(self._dataset)
-            else:
-                with contextlib.suppress(*GDAL_ERRORS):
-                    self._dataset.close()
+        with contextlib.suppress(OSError):  # of a full disk, that was told already
+            self._file.close()
+        for left in (self._partial, self._arranged):
+            left.unlink(missing_ok=True)
 
-    def write(self, place: Window, pixels: Pixels) -> None:
-        """Write a block that begins at a multiple of 512 columns and rows.
+    def write(self, column: int, row: int, tile: bytes | memoryview) -> None:
+        """Write a tile; one that is never written is nodata to every reader.
+
+        Args:
+            column: Of the tile, counted in tiles.
+            row: Likewise.
+            tile: As compressed by the storage's codec.
 
         Raises:
-            OutputError: If it cannot be written, or the disk is about to be full: GDAL's writing
-                threads do not tell when it is.
+            OutputError: If it cannot be written.
         """
-        window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
         with self._errors():
-            self._unchecked += pixels.nbytes
-            if self._unchecked > _CHECK_SPACE_EVERY:
-                self._unchecked = 0
-                self._check_space()
-            self._dataset.write(pixels, 1, window=window)
-
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self._output.parent).free
-        if free < _LEAST_SPACE:
-            raise OutputError(
-                f"{self._output} cannot be written: the disk has only {free // 1_000_000} MB left. "
-                "Make room, or choose another -o."
-            )
+            self._file.write(tile)
+        self._offsets[row, column] = self._end
+        self._counts[row, column] = len(tile)
+        self._end += len(tile)
 
     def commit(
-        self, statistics: Statistics, tags: Mapping[str, str], beside: tuple[Path, str]
+        self, statistics: Statistics | None, tags: Mapping[str, str], beside: tuple[Path, str]
     ) -> None:
         """Finish the file and give it its name, and a text file beside it.
 
         Args:
-            statistics: Of all its pixels; written so that no reader has to compute them.
+            statistics: Of all its pixels, so that no reader has to compute them; None if they are
+                not known.
             tags: Metadata of the dataset.
             beside: Path and content of the text file.
+
+        Raises:
+            OutputError: If the file cannot be finished, or its name was taken meanwhile.
         """
         path, text = beside
         with self._errors():
-            self._dataset.update_tags(**tags)
-            self._dataset.update_tags(1, **_statistics_tags(statistics))
-            self._dataset.close()
+            self._finish(statistics, tags)
             finished = self._partial
-            _check_whole(finished)
             if self._layout is Format.COG:
                 finished = self._arranged
                 rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
@@ -162,6 +148,39 @@ class GeoTiffWriter:
                 for stale in _COMPANIONS:  # GDAL would take them for the new file's
                     self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
                 publish(companion, path, self._overwrite)
+
+    def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
+        """Write index, directory and head behind and before the tiles."""
+        order, grid = self._storage.byte_order, self._grid
+        entries = {each.tag: each for each in self._described(statistics, tags)}
+        entries |= {each.tag: each for each in self._storage.entries(grid.width, grid.height)}
+        big = self._end > _MOST_CLASSIC
+        offsets, counts = self._offsets.ravel(), self._counts.ravel()
+        places = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
+        for tag, kind, values in zip(_PLACES, (LONG8 if big else LONG, LONG), places, strict=True):
+            entries[tag] = Entry(tag, kind, values.size, values.tobytes())
+        padding = -self._end % 8
+        at = self._end + padding
+        self._file.write(bytes(padding) + directory(entries.values(), order, big, at))
+        self._file.seek(0)
+        self._file.write(head(order, big, at))
+        self._file.close()
+
+    def _described(self, statistics: Statistics | None, tags: Mapping[str, str]) -> list[Entry]:
+        """Let GDAL write everything that is not about tiles, into an empty file in memory."""
+        with MemoryFile() as memory:
+            with memory.open(
+                driver="GTiff", width=_TINY, height=_TINY, count=1, dtype=self._storage.dtype,
+                nodata=self._nodata, crs=self._grid.crs, transform=self._grid.transform,
+                tiled=True, blockxsize=_TINY, blockysize=_TINY, SPARSE_OK=True, BIGTIFF="YES",
+                ENDIANNESS="BIG" if self._storage.byte_order == ">" else "LITTLE",
+            ) as dataset:  # fmt: skip
+                dataset.update_tags(AREA_OR_POINT="Area", **tags)
+                dataset.set_band_description(1, self._product.name)
+                dataset.units = (self._product.unit,)
+                if statistics is not None:
+                    dataset.update_tags(1, **_statistics_tags(statistics))
+            return first_directory(memory.read())
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -207,118 +226,11 @@ def _check_whole(path: Path) -> None:
         raise OSError("not every block came onto the disk, which may have been full")
 
 
-def check_output(output: Path, overwrite: bool) -> None:
-    """Make sure, before any work, that a file can be written.
-
-    Raises:
-        OutputExistsError: If it exists and may not be replaced.
-        OutputError: If its folder is missing or not writable.
-    """
-    folder = output.parent
-    try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            output.lstat()
-        if not folder.is_dir():
-            missing = "is not a folder" if folder.exists() else "does not exist; create it"
-            raise OutputError(f"The folder {folder} {missing}, or choose another -o.")
-        if output.is_dir():
-            raise OutputError(f"{output} is a folder; give a file name, like {output}/dtm.tif.")
-        if output.exists() and not output.is_file():
-            raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
-        if output.exists() and not overwrite:
-            raise _exists(output)
-    except (OSError, ValueError) as exc:
-        if isinstance(exc, OutputError):
-            raise
-        raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {folder} is not writable; choose another -o.")
-
-
-def write_text(path: Path, text: str, overwrite: bool) -> None:
-    """Write a small text file that appears under its name only when it is whole.
-
-    Raises:
-        OutputExistsError: If it exists and may not be replaced.
-        OutputError: If it cannot be written.
-    """
-    try:
-        with staged(path, text) as partial:
-            publish(partial, path, overwrite)
-    except OutputError:
-        raise
-    except OSError as exc:
-        raise OutputError(f"{path} cannot be written: {exc}.") from exc
-
-
-@contextlib.contextmanager
-def staged(path: Path, text: str) -> Iterator[Path]:
-    """Hold a text ready in a hidden file beside a path, and take it away at the end."""
-    partial = _hidden(path)
-    try:
-        partial.write_text(text, "utf-8")
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def publish(finished: Path, output: Path, overwrite: bool) -> None:
-    """Bring a finished file onto the disk for good, then give it its name in one step.
-
-    Raises:
-        OutputExistsError: If the name was taken meanwhile and may not be replaced.
-        OSError: If the file system refuses.
-    """
-    with finished.open("rb+") as file:
-        os.fsync(file.fileno())
-    if overwrite:
-        finished.replace(output)
-    else:
-        try:
-            os.link(finished, output)  # unlike a rename, never replaces
-        except FileExistsError as exc:
-            raise _exists(output) from exc
-        except OSError:  # a file system without hard links
-            if output.exists():
-                raise _exists(output) from None
-            finished.replace(output)
-        else:
-            finished.unlink()
-    if os.name == "posix":
-        folder = os.open(output.parent, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # some network file systems cannot
-                os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _hidden(output: Path) -> Path:
-    """A name of its own beside an output, short enough wherever the output's is."""
-    return output.with_name(f".hrdem-{secrets.token_hex(6)}{_PARTIAL}")
-
-
-def _exists(output: Path) -> OutputExistsError:
-    return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")
-
-
-# DEFLATE is read by every GDAL, QGIS and ArcGIS; ZSTD is not by all. Level 1 costs 1 % of size and
-# saves a quarter of the time against level 6: benchmarks/compression.py. A COG is made to be kept
-# and sent, and takes level 6.
+# A COG is made to be kept and sent: level 6, of whose codec every GDAL, QGIS and ArcGIS knows.
 _COG_OPTIONS = {
     "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
     "OVERVIEW_RESAMPLING": "AVERAGE", "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
 }  # fmt: skip
-
-
-def _profile(grid: Grid, dtype: str, nodata: float) -> dict[str, object]:
-    return {
-        "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": nodata, "crs": grid.crs,
-        "transform": grid.transform, "width": grid.width, "height": grid.height,
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
-        "compress": "deflate", "zlevel": 1, "predictor": 3 if dtype.startswith("float") else 2,
-        "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
-    }  # fmt: skip
 
 
 def _statistics_tags(statistics: Statistics) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hrdem.cog.index import _Memory
 from hrdem.demo import Addresses, running
 from hrdem.http.client import HttpClient, Timeouts
 from hrdem.http.retry import Retries
@@ -24,3 +25,9 @@ def http() -> Iterator[HttpClient]:
     timeouts = Timeouts(connect=2, read=2, total=5)
     with HttpClient(timeouts=timeouts, retries=Retries(attempts=3), sleep=lambda _: None) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test reads its tile indexes itself."""
+    monkeypatch.setattr("hrdem.cog.index._memory", _Memory(8 << 20))

@@ -17,12 +17,12 @@ PACKAGE = Path(hrdem.__file__).parent
 # From the ground up. A module may import from lower layers, and from its own package.
 LAYERS = (
     ("hrdem.errors", "hrdem._version", "hrdem.gdal", "hrdem.threads", "hrdem.demo"),
-    ("hrdem.grid", "hrdem.products"),
-    ("hrdem.http", "hrdem.cog"),
-    ("hrdem.aoi", "hrdem.sources"),
+    ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
+    ("hrdem.http", "hrdem.cog", "hrdem.encode"),
+    ("hrdem.aoi", "hrdem.sources", "hrdem.budget"),
     ("hrdem.catalog", "hrdem.request", "hrdem.statistics", "hrdem.assemble"),
-    ("hrdem.planning", "hrdem.write"),
-    ("hrdem.forecast", "hrdem.report", "hrdem.vrt"),
+    ("hrdem.planning", "hrdem.write", "hrdem.progress"),
+    ("hrdem.forecast", "hrdem.report", "hrdem.vrt", "hrdem.merging", "hrdem.copying"),
     ("hrdem.extraction",),
     ("hrdem.api",),
     ("hrdem",),

@@ -17,6 +17,7 @@ from hrdem.cli import options, service, show
 @options.output
 @options.layout
 @options.overwrite
+@options.max_memory
 @options.dry_run
 @options.as_json
 @options.reporting
@@ -24,6 +25,7 @@ def command(
     output: Path | None,
     format: str,  # noqa: A002 (the name of the option)
     overwrite: bool,
+    max_memory: int,
     dry_run: bool,
     as_json: bool,
     stac_url: str | None,
@@ -50,6 +52,7 @@ def command(
                 output=output,
                 format=format,
                 overwrite=overwrite,
+                max_memory=max_memory,
                 stac_url=url,
                 on_progress=on_progress,
             )

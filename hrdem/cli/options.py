@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,14 @@ def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple
         raise click.BadParameter(
             f"{value!r} is not a box. Give numbers with commas between: west,south,east,north."
         ) from exc
+
+
+def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)(I?)B?", value.strip().upper())
+    if not found:
+        raise click.BadParameter(f"{value!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
 
 
 def _option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -49,6 +58,13 @@ via = _option(
 engine = _option(
     "--engine", default="auto", show_default=True, metavar="auto|gdal", help="What reads COGs."
 )
+align = _option(
+    "--align",
+    default="pixels",
+    show_default=True,
+    metavar="pixels|blocks",
+    help="blocks grows the area to whole blocks of its file and copies them undecoded.",
+)
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
@@ -69,6 +85,14 @@ layout = _option(
 )
 overwrite = _option("--overwrite", is_flag=True, help="Replace an existing output.")
 dry_run = _option("--dry-run", is_flag=True, help="Only tell what would be read, as plan does.")
+max_memory = _option(
+    "--max-memory",
+    default="300MB",
+    show_default=True,
+    callback=_bytes,
+    metavar="SIZE",
+    help="Most memory to take.",
+)
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 only_product = _option("--product", metavar="dtm|dsm", help="Only files of this product.")
 only_kind = _option("--kind", metavar="cog|vrt", help="Only files of this kind.")
@@ -110,4 +134,4 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 area = together(bbox, bbox_crs)
-service = together(collection, via, engine, stac_url, demo)
+service = together(collection, via, engine, align, stac_url, demo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ import click
 from hrdem.products import VERTICAL_DATUM
 
 if TYPE_CHECKING:
-    from hrdem.extraction import Progress
+    from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
     from hrdem.planning import Plan
+    from hrdem.progress import Progress
     from hrdem.report import Result
     from hrdem.statistics import Statistics
 
@@ -32,20 +34,17 @@ def document(content: dict[str, Any]) -> None:
 
 def result(done: Result) -> None:
     """Print a finished extraction."""
-    statistics, grid = done.statistics, done.plan.grid
+    statistics = done.statistics
     _lines(
         ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
         ("grid", _grid(done.plan)),
-        ("values", _values(statistics)),
-        ("data", f"{_percent(statistics.valid, grid.window.pixels)} of the area"),
-        *(
-            ("from", f"{item}  {_percent(pixels, grid.window.pixels)}")
-            for item, pixels in done.pixels_by_item.items()
-        ),
+        *_found(statistics),
+        *_origins(done),
         *_lacking(done.plan),
+        ("received", "unknown" if done.received is None else size(done.received)),
         ("took", f"{done.seconds:.1f} s"),
     )
-    if statistics.valid < statistics.pixels:
+    if statistics and statistics.valid < statistics.pixels:
         log.warning(
             "%s of the area has no data in %s; it is nodata in the output.",
             _percent(statistics.pixels - statistics.valid, statistics.pixels),
@@ -96,34 +95,41 @@ def size(count: int) -> str:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Progress]:
+def progress(label: str) -> Iterator[OnProgress]:
     """Show a bar on standard error while the context lasts, if that is a terminal."""
     if (
         sys.stderr is None
         or not sys.stderr.isatty()
         or click.get_current_context().meta.get("quiet")
     ):
-        yield lambda done, total: None
+        yield lambda progress: None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    with Progress(
+    with Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
+        TextColumn("{task.fields[received]}", markup=False),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-    ) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    ) as bars:
+        task = bars.add_task(label, total=None, received="")
+        started = time.monotonic()
+
+        def update(progress: Progress) -> None:
+            received = ""
+            if progress.received:
+                rate = progress.received / max(time.monotonic() - started, 0.1)
+                received = f"{size(progress.received)}, {size(round(rate))}/s"
+            bars.update(
+                task, completed=progress.pixels, total=progress.all_pixels, received=received
+            )
+
+        yield update
 
 
 def _lines(*lines: tuple[str, str]) -> None:
@@ -137,9 +143,24 @@ def _grid(planned: Plan) -> str:
     return f"{grid.width} x {grid.height} pixels of {dx:g} m, {grid.crs}"
 
 
-def _values(statistics: Statistics) -> str:
+def _found(statistics: Statistics | None) -> list[tuple[str, str]]:
+    if statistics is None:
+        return [("values", f"blocks as they are in the source, {VERTICAL_DATUM}")]
     low, high, mean = statistics.minimum, statistics.maximum, statistics.mean
-    return f"{low:.2f} to {high:.2f} m, mean {mean:.2f} m, {VERTICAL_DATUM}"
+    return [
+        ("values", f"{low:.2f} to {high:.2f} m, mean {mean:.2f} m, {VERTICAL_DATUM}"),
+        ("data", f"{_percent(statistics.valid, statistics.pixels)} of the area"),
+    ]
+
+
+def _origins(done: Result) -> list[tuple[str, str]]:
+    if done.pixels_by_item is None:
+        return [("from", source.item.id) for source in done.plan.sources]
+    pixels = done.plan.grid.window.pixels
+    return [
+        ("from", f"{item}  {_percent(owned, pixels)}")
+        for item, owned in done.pixels_by_item.items()
+    ]
 
 
 def _lacking(planned: Plan) -> list[tuple[str, str]]:

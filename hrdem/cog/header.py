@@ -17,6 +17,7 @@ from affine import Affine
 
 from hrdem.errors import SourceError
 from hrdem.grid import Grid, Window
+from hrdem.tiff import Storage
 
 Fetch = Callable[[int, int], bytes]
 
@@ -120,6 +121,17 @@ class Header:
     nodata: float | None
     levels: tuple[Level, ...]
     guarded: bool
+
+    def storage(self, level: Level) -> Storage:
+        """Return how the tiles of a level are stored."""
+        return Storage(
+            tile=level.tile,
+            dtype=self.dtype,
+            byte_order=self.byte_order,
+            compression=level.compression,
+            predictor=level.predictor,
+            lerc=level.lerc,
+        )
 
 
 def read_header(fetch: Fetch, size: int, name: str) -> Header:

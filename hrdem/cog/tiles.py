@@ -15,13 +15,12 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from hrdem.cog.header import Header, Level
 from hrdem.errors import SourceError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels
+from hrdem.tiff import ASCII, DOUBLE, LONG8, Entry, Storage, directory, entry, head
 
-_SHORT, _LONG, _DOUBLE, _ASCII, _LONG8 = 3, 4, 12, 2, 16
-_FORMAT = {"u": 1, "i": 2, "f": 3}  # SampleFormat
+_HEAD_BYTES = 16
 GUARD = 4  # bytes of a tile's length before it, and of its end repeated after it
 
 
@@ -34,8 +33,8 @@ def decode(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    header: Header,
-    level: Level,
+    storage: Storage,
+    nodata: float | None,
     name: str,
 ) -> Pixels:
     """Decode a rectangle of tiles.
@@ -45,8 +44,8 @@ def decode(
             order, with anything between them.
         offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
         counts: Length of each tile in bytes, same shape.
-        header: Of the file that the tiles are from.
-        level: The level that they are from.
+        storage: How the tiles are stored.
+        nodata: Value of absent tiles.
         name: Of the file, for messages.
 
     Returns:
@@ -57,8 +56,8 @@ def decode(
         SourceError: If a tile cannot be decoded.
     """
     rows, columns = offsets.shape
-    width, height = level.tile
-    _write_directory(buffer, offsets, counts, header, level)
+    width, height = storage.tile
+    _write_directory(buffer, offsets, counts, storage, nodata)
     try:
         with rasterio.Env(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
             pixels: Pixels = dataset.read(1)
@@ -103,51 +102,21 @@ def _write_directory(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    header: Header,
-    level: Level,
+    storage: Storage,
+    nodata: float | None,
 ) -> None:
-    """Write a BigTIFF directory for the tiles at the beginning of a buffer."""
-    order = header.byte_order
+    """Write a BigTIFF's head and directory for the tiles at the beginning of a buffer."""
+    order = storage.byte_order
     rows, columns = offsets.shape
-    dtype = np.dtype(header.dtype)
-    entries: list[tuple[int, int, int, bytes]] = []
-
-    def add(tag: int, kind: int, *values: float) -> None:
-        code = {_SHORT: "H", _LONG: "I", _DOUBLE: "d", _LONG8: "Q"}[kind]
-        packed = struct.pack(f"{order}{len(values)}{code}", *values)
-        entries.append((tag, kind, len(values), packed))
-
-    add(256, _LONG, columns * level.tile[0])
-    add(257, _LONG, rows * level.tile[1])
-    add(258, _SHORT, 8 * dtype.itemsize)
-    add(259, _SHORT, level.compression)
-    add(262, _SHORT, 1)
-    add(277, _SHORT, 1)
-    add(284, _SHORT, 1)
-    add(317, _SHORT, level.predictor)
-    add(322, _LONG, level.tile[0])
-    add(323, _LONG, level.tile[1])
-    entries.append((324, _LONG8, offsets.size, offsets.astype(f"{order}u8").tobytes()))
-    entries.append((325, _LONG8, counts.size, counts.astype(f"{order}u8").tobytes()))
-    add(339, _SHORT, _FORMAT[dtype.kind])
-    add(33550, _DOUBLE, 1, 1, 0)  # a georeferencing, so that none is missed
-    add(33922, _DOUBLE, 0, 0, 0, 0, 0, 0)
-    if header.nodata is not None:
-        text = f"{header.nodata!r}\0".encode()
-        entries.append((42113, _ASCII, len(text), text))
-    if level.lerc is not None:
-        add(50674, _LONG, *level.lerc)
-    entries.sort()
-    spill_at = 16 + 8 + 20 * len(entries) + 8
-    table, spill = bytearray(), bytearray()
-    for tag, kind, count, packed in entries:
-        value = packed
-        if len(packed) > 8:
-            value = struct.pack(f"{order}Q", spill_at + len(spill))
-            spill += packed
-        table += struct.pack(f"{order}HHQ", tag, kind, count) + value.ljust(8, b"\0")
-    mark = b"II" if order == "<" else b"MM"
-    head = mark + struct.pack(f"{order}HHHQ", 43, 8, 0, 16) + struct.pack(f"{order}Q", len(entries))
-    whole = head + table + struct.pack(f"{order}Q", 0) + spill
+    entries = storage.entries(columns * storage.tile[0], rows * storage.tile[1])
+    for tag, places in ((324, offsets), (325, counts)):
+        entries.append(Entry(tag, LONG8, places.size, places.astype(f"{order}u8").tobytes()))
+    entries.append(entry(order, 33550, DOUBLE, 1, 1, 0))  # a georeferencing: none is missed
+    entries.append(entry(order, 33922, DOUBLE, 0, 0, 0, 0, 0, 0))
+    if nodata is not None:
+        text = f"{nodata!r}\0".encode()
+        entries.append(Entry(42113, ASCII, len(text), text))
+    start = head(order, True, _HEAD_BYTES)
+    whole = start + directory(entries, order, True, _HEAD_BYTES)
     assert len(whole) <= directory_size(offsets.size)
     buffer[: len(whole)] = whole

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from hrdem.grid import Grid, Pixels, Window
+
+CONNECTIONS = 16  # to the store, one piece each
+PIECE_PIXELS = 1 << 19  # two blocks of 512: one request of some 2 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the pixels of a window are made of.
+
+    Attributes:
+        size: How many bytes came for it; None if what fetched them does not tell.
+        decoded: Makes the pixels, of shape (window.height, window.width). It asks no server any
+            more, so that waiting and computing can be left to different threads. It raises
+            `hrdem.NetworkError` if what came cannot be decoded.
+    """
+
+    size: int | None
+    decoded: Callable[[], Pixels]
 
 
 class Source(Protocol):
@@ -31,19 +50,14 @@ class Source(Protocol):
         """Width and height, in pixels, of the blocks that it is stored in."""
         ...
 
-    def fetch(self, window: Window) -> Callable[[], Pixels]:
-        """Bring what the pixels of a window are made of, and return the step that makes them.
+    def fetch(self, window: Window) -> Fetched:
+        """Bring what the pixels of a window are made of.
 
         Args:
             window: Lies within the grid.
 
-        Returns:
-            A function that gives an array of shape (window.height, window.width). It asks no
-            server any more, so that waiting and computing can be left to different threads.
-
         Raises:
-            NetworkError: If the pixels cannot be had; they are never replaced by nodata. The
-                returned function raises it too, if what came cannot be decoded.
+            NetworkError: If the pixels cannot be had; they are never replaced by nodata.
             SourceChangedError: If the source is no longer the one that was opened.
         """
         ...

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from mmap import mmap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.cog.header import FIRST_BYTES, Header, Level, read_header
+from hrdem.cog.header import FIRST_BYTES, Header, read_header
+from hrdem.cog.index import TileIndex, damaged_index
 from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
-from hrdem.errors import SourceError
 from hrdem.grid import Grid, Pixels, Window
-from hrdem.http.client import Http, without_credentials
+from hrdem.http.client import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
+from hrdem.sources import Fetched
 
-_INDEX_ROWS = 32  # of tiles, looked up at a time: 375 kB of a 1 m mosaic file
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
 _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
 
@@ -76,6 +74,23 @@ def meet_cog(url: str, http: Http) -> CogFile:
     return CogFile(url, version, read_header(fetch, version.size, version.url))
 
 
+@dataclass(frozen=True, slots=True)
+class StoredTiles:
+    """A rectangle of tiles as they lie in a file.
+
+    Attributes:
+        rectangle: Which, counted in tiles.
+        buffer: Free bytes for `hrdem.cog.tiles.decode`, then the tiles and what lay between them.
+        offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
+        counts: Length of each tile in bytes, same shape; 0 for absent tiles.
+    """
+
+    rectangle: Window
+    buffer: mmap
+    offsets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
 class CogSource:
     """Pixels of a COG, for several threads at a time.
 
@@ -83,14 +98,25 @@ class CogSource:
         file: The file.
         http: Client to read with.
         level: Which of the file's levels to read; 0 is full resolution.
+        within: Window of that level that all reading will stay in; None for all of it.
     """
 
-    def __init__(self, file: CogFile, http: Http, level: int = 0) -> None:
-        self._header = file.header
-        self._level = file.header.levels[level]
-        self._name = without_credentials(file.url)
+    def __init__(
+        self, file: CogFile, http: Http, level: int = 0, within: Window | None = None
+    ) -> None:
+        header = file.header
+        self._level = header.levels[level]
+        self._guarded = header.guarded
+        self._name = file.version.url
         self._file = PinnedFile(file.url, file.version, http)
-        self._index = _Index(self._file, self._level)
+        self._index = TileIndex(
+            self._file.read,
+            file.version if file.version.pinned else None,
+            self._level,
+            self._level.rows if within is None else self._level.tiles_under(within).bottom,
+            self._name,
+        )
+        self.storage = header.storage(self._level)
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = self._level.tile
@@ -104,43 +130,64 @@ class CogSource:
             self._level.height,
         )
 
-    def fetch(self, window: Window) -> Callable[[], Pixels]:
+    def fetch(self, window: Window) -> Fetched:
         """Fetch the tiles under a window, in as few requests as is sensible."""
-        tiles = self._level.tiles_under(window)
-        offsets, counts = self._index.look_up(tiles)
-        if not counts.any():
+        tiles = self.fetch_tiles(window)
+        if not tiles.counts.any():
             shape = (window.height, window.width)
             empty = 0 if self.nodata is None else self.nodata
-            return lambda: np.full(shape, empty, self.dtype)
-        self._check(offsets, counts)
-        buffer, places = self._fetch(offsets, counts)
+            return Fetched(0, lambda: np.full(shape, empty, self.dtype))
         width, height = self.block
-        inside = window.shifted(-tiles.column * width, -tiles.row * height).slices
+        corner = -tiles.rectangle.column * width, -tiles.rectangle.row * height
+        inside = window.shifted(*corner).slices
 
         def decoded() -> Pixels:
-            if self._header.guarded:
-                check_guards(buffer, places, counts, self._name)
-            return decode(buffer, places, counts, self._header, self._level, self._name)[inside]
+            self.check(tiles)
+            return decode(
+                tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
+            )[inside]
 
-        return decoded
+        return Fetched(int(tiles.counts.sum()), decoded)
+
+    def fetch_tiles(self, window: Window) -> StoredTiles:
+        """Fetch the tiles under a window, and leave them as they are.
+
+        Raises:
+            NetworkError: If they cannot be had.
+            SourceChangedError: If the file is no longer the one that was met.
+        """
+        rectangle = self._level.tiles_under(window)
+        offsets, counts = self._index.look_up(rectangle)
+        self._check_places(offsets, counts)
+        buffer, places = self._fetch(offsets, counts)
+        return StoredTiles(rectangle, buffer, places, counts)
+
+    def check(self, tiles: StoredTiles) -> None:
+        """Make sure that tiles are what the index says, if the file tells.
+
+        Raises:
+            SourceError: If they are not.
+        """
+        if self._guarded:
+            check_guards(tiles.buffer, tiles.offsets, tiles.counts, self._name)
 
     def stored(self, window: Window) -> tuple[int, int]:
         """Return how many tiles a window needs, and their bytes."""
         _, counts = self._index.look_up(self._level.tiles_under(window))
         return int((counts > 0).sum()), int(counts.sum())
 
-    def _check(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        raw = self.block[0] * self.block[1] * np.dtype(self.dtype).itemsize
-        end = int((offsets + counts).max()) + (GUARD if self._header.guarded else 0)
-        if counts.max() > _LARGEST_TILE * raw or end > self._file.version.size:
-            raise _damaged_index(self._name)
+    def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        end = int((offsets + counts).max()) + (GUARD if self._guarded else 0)
+        largest = _LARGEST_TILE * self.storage.raw_bytes
+        if counts.max() > largest or end > self._file.version.size:
+            raise damaged_index(self._name)
 
     def _fetch(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64]
     ) -> tuple[mmap, NDArray[np.int64]]:
         """Read the bytes of tiles, and tell where each begins in them."""
         room = directory_size(offsets.size)
-        guard = GUARD if self._header.guarded else 0
+        guard = GUARD if self._guarded else 0
         present = counts > 0
         spans = merged(
             (int(begin) - guard, int(begin + count) + guard)
@@ -160,13 +207,6 @@ class CogSource:
         return buffer, places
 
 
-def _damaged_index(name: str) -> SourceError:
-    return SourceError(
-        f"The tile index of {name} contradicts itself, or points beyond the file or to tiles that "
-        "are too large. The file is damaged, or is being published again: try again later."
-    )
-
-
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join spans of bytes whose gaps are cheaper to read than to ask around."""
     joined: list[tuple[int, int]] = []
@@ -176,43 +216,3 @@ def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, stop))
     return joined
-
-
-class _Index:
-    """The parts of a level's tile index that were looked up."""
-
-    def __init__(self, file: PinnedFile, level: Level) -> None:
-        self._file = file
-        self._level = level
-        self._lock = threading.Lock()
-        self._parts: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-
-    def look_up(self, tiles: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return position and length of each tile of a rectangle, shape (rows, columns)."""
-        found = []
-        for row in range(tiles.row, tiles.bottom):
-            offsets, counts = self._part(row // _INDEX_ROWS)
-            line = row % _INDEX_ROWS, slice(tiles.column, tiles.right)
-            found.append((offsets[line], counts[line]))
-        offsets, counts = (np.stack(lines) for lines in zip(*found, strict=True))
-        return offsets, counts
-
-    def _part(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        with self._lock:
-            if number not in self._parts:
-                columns = self._level.columns
-                first = number * _INDEX_ROWS * columns
-                last = min(first + _INDEX_ROWS * columns, self._level.columns * self._level.rows)
-                arrays = self._level.offsets, self._level.counts
-                with ThreadPoolExecutor(len(arrays)) as both:
-                    read = both.map(lambda a: self._file.read(*a.span(first, last)), arrays)
-                    values = [
-                        np.frombuffer(content, array.dtype).astype(np.int64).reshape(-1, columns)
-                        for content, array in zip(read, arrays, strict=True)
-                    ]
-                offsets, counts = values
-                # both 0 says that a tile is absent; one alone, or a negative, says nothing
-                if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
-                    raise _damaged_index(self._file.version.url)
-                self._parts[number] = offsets, counts
-            return self._parts[number]

@@ -24,6 +24,7 @@ from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT, Http, without_credentials
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
 from hrdem.http.retry import Retries
+from hrdem.sources import Fetched
 from hrdem.sources.vrt import parse_vrt, vrt_files
 
 log = logging.getLogger(__name__)
@@ -229,10 +230,10 @@ class GdalSource:
         self.nodata = file.nodata
         self.block = file.block
 
-    def fetch(self, window: Window) -> Callable[[], Pixels]:
+    def fetch(self, window: Window) -> Fetched:
         """Read a window; GDAL transfers and decodes in one step."""
         pixels = self._read(window)
-        return lambda: pixels
+        return Fetched(None, lambda: pixels)
 
     def thinned(self, window: Window, most: int) -> Pixels:
         """Read a window from the overview that has at most that many pixels along an edge."""

@@ -196,3 +196,25 @@ def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None
     monkeypatch.setattr("hrdem.api.search", broken)
     assert run(["search", "--bbox", PLACE]) == 1
     assert "defect of hrdem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "hint"),
+    [
+        ("100MB", "need at least 220 MB"),
+        ("much", "Give it like 500MB, 2GB or 1GiB"),
+        ("-5", "Give it like 500MB"),
+        ("", "Give it like 500MB"),
+    ],
+)
+def test_a_wrong_memory_limit_is_a_usage_error(capsys, limit: str, hint: str) -> None:
+    assert extract("--max-memory", limit) == 2
+    assert hint in " ".join(said(capsys).split())
+
+
+@pytest.mark.parametrize(
+    "other", [("--format", "cog"), ("--engine", "gdal"), ("--via", "vrt"), ("--align", "tiles")]
+)
+def test_a_wrong_alignment_is_a_usage_error(capsys, other: tuple[str, str]) -> None:
+    assert extract("--align", "blocks", *other) == 2
+    assert "--align blocks" in (told := said(capsys)) or "pixels or blocks" in told

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from mmap import mmap
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-import rasterio.shutil
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,83 +15,8 @@ from hypothesis import strategies as st
 from hrdem.cog.header import read_header
 from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
-from hrdem.http.client import Response
 from hrdem.sources.cog import CogSource, meet_cog, merged
-
-WIDTH, HEIGHT = 700, 530
-TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
-
-
-class Bytes:
-    """An HTTP client whose only file lies in memory; counts what it is asked for."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.ranges: list[tuple[int, int]] = []
-
-    def request(self, method, url, *, headers=None, **_) -> Response:
-        start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
-        body = self.content[start : stop + 1]
-        said = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
-        return Response(url, 206, {"etag": '"1"', "content-range": said}, body)
-
-    def read_range(self, url, start, stop, expected, room=0) -> mmap:
-        self.ranges.append((start, stop))
-        part = mmap(-1, room + stop - start)
-        part[room:] = self.content[start:stop]
-        return part
-
-
-def terrain(dtype: str) -> np.ndarray:
-    rows, columns = np.indices((HEIGHT, WIDTH))
-    pixels = 400 + 90 * np.sin(columns / 37) * np.cos(rows / 23) + (columns * 7 + rows) % 5 / 8
-    pixels = (pixels / 3).astype(dtype) if dtype == "uint8" else pixels.astype(dtype)
-    pixels[100:180, 300:420] = 255 if dtype == "uint8" else -32767
-    return pixels
-
-
-def written(path: Path, dtype: str = "float32", empty: bool = False, **options) -> np.ndarray:
-    pixels = terrain(dtype)
-    if empty:
-        pixels[:256] = -32767
-    driver = options.pop("driver", "GTiff")
-    profile = {
-        "driver": "GTiff", "dtype": dtype, "count": 1, "width": WIDTH, "height": HEIGHT,
-        "crs": "EPSG:3979", "transform": TRANSFORM,
-        "nodata": 255 if dtype == "uint8" else -32767,
-    }  # fmt: skip
-    if driver == "COG":
-        plain = path.with_suffix(".plain.tif")
-        with rasterio.open(plain, "w", **profile) as dataset:
-            dataset.write(pixels, 1)
-        rasterio.shutil.copy(plain, path, driver="COG", **options)
-    else:
-        blocks = {"tiled": True, "blockxsize": 128, "blockysize": 256}
-        with rasterio.open(path, "w", **{**profile, **blocks, **options}) as dataset:
-            dataset.write(pixels, 1)
-    return pixels
-
-
-KINDS = {
-    "LZW": {"compress": "lzw"},
-    "LZW 2": {"compress": "lzw", "predictor": 2, "dtype": "uint8"},
-    "LZW 3": {"compress": "lzw", "predictor": 3},
-    "DEFLATE": {"compress": "deflate"},
-    "DEFLATE 3": {"compress": "deflate", "predictor": 3},
-    "ZSTD 3": {"compress": "zstd", "predictor": 3},
-    "LERC": {"compress": "lerc"},
-    "LERC DEFLATE": {"compress": "lerc_deflate"},
-    "LERC ZSTD": {"compress": "lerc_zstd"},
-    "none": {},
-    "float64": {"compress": "deflate", "dtype": "float64"},
-    "int16": {"compress": "deflate", "dtype": "int16"},
-    "BigTIFF": {"compress": "lzw", "BIGTIFF": "YES"},
-    "big-endian": {"compress": "deflate", "predictor": 3, "ENDIANNESS": "BIG"},
-    "big-endian BigTIFF": {"compress": "lzw", "ENDIANNESS": "BIG", "BIGTIFF": "YES"},
-    "sparse": {"compress": "lzw", "SPARSE_OK": True, "empty": True},
-    "COG": {"driver": "COG", "COMPRESS": "LZW", "BLOCKSIZE": 128},
-    "COG BigTIFF": {"driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": 128, "BIGTIFF": "YES"},
-}
+from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,7 +42,7 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
             Window(width // 3, height // 5, max(1, width // 2), max(1, height // 3)),
             Window(width - 1, height - 1, 1, 1),
         ):
-            np.testing.assert_array_equal(source.fetch(window)(), expected[window.slices])
+            np.testing.assert_array_equal(source.fetch(window).decoded(), expected[window.slices])
 
 
 def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) -> None:
@@ -128,7 +51,7 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     content = Bytes(path.read_bytes())
     source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
     assert content.ranges == []  # one request brought the header
-    source.fetch(Window(200, 200, 20, 20))()
+    source.fetch(Window(200, 200, 20, 20)).decoded()
     offsets, counts, tile = content.ranges
     tiles, size = source.stored(Window(200, 200, 20, 20))
     assert tiles == 1
@@ -141,7 +64,7 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     written(path, compress="lzw", SPARSE_OK=True, empty=True)
     content = Bytes(path.read_bytes())
     source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
-    assert (source.fetch(Window(0, 0, 128, 256))() == -32767).all()
+    assert (source.fetch(Window(0, 0, 128, 256)).decoded() == -32767).all()
     assert len(content.ranges) == 2  # both parts of the index
 
 
@@ -158,7 +81,7 @@ def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
     content[start:stop] = value.to_bytes(stop - start, "little", signed=True)
     source = CogSource(file, Bytes(bytes(content)))
     with pytest.raises(SourceError, match="tile index"):
-        source.fetch(Window(0, 0, 10, 10))()
+        source.fetch(Window(0, 0, 10, 10)).decoded()
 
 
 @pytest.mark.parametrize(

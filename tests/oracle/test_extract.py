@@ -15,6 +15,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import tiles
 from hrdem.http.client import HttpClient
+from hrdem.progress import Progress
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 GUIDE = (1_774_874, -89_162, 1_818_832, -52_305)  # the agency's own example, EPSG:3979
@@ -222,17 +223,24 @@ def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) 
 
 
 def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[Progress] = []
     result = hrdem.extract(
         bbox=(-75.72, 45.40, -75.70, 45.41),
         product="dtm",
         output=tmp_path / "a.tif",
         stac_url=demo.stac,
-        on_progress=lambda done, total: seen.append((done, total)),
+        on_progress=seen.append,
     )
     pixels = result.plan.grid.width * result.plan.grid.height
-    assert seen == sorted(seen)
-    assert seen[-1] == (pixels, pixels)
+    assert seen == sorted(seen, key=lambda each: (each.pixels, each.received))
+    assert seen[-1] == Progress(pixels, pixels, result.received)
+    assert result.received == hrdem.estimate(result.plan).transfer_bytes
+
+
+def test_bytes_are_not_told_where_gdal_reads(demo: Addresses, tmp_path: Path) -> None:
+    request = {"bbox": (-75.72, 45.40, -75.71, 45.41), "product": "dtm", "stac_url": demo.stac}
+    result = hrdem.extract(**request, output=tmp_path / "a.tif", engine="gdal")
+    assert result.received is None
 
 
 def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
@@ -314,7 +322,7 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
         for window in (OurWindow(0, 0, 3, 3), OurWindow(249_990, 5, 10, 700)):
             theirs = Window(window.column, window.row, window.width, window.height)
             expected = dataset.read(1, window=theirs)
-            np.testing.assert_array_equal(source.fetch(window)(), expected)
+            np.testing.assert_array_equal(source.fetch(window).decoded(), expected)
     handles.close()
 
 

@@ -1,0 +1,125 @@
+"""The tile index of a level: read by rows as far as it is needed, remembered by version."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrdem.cog.header import IndexArray, Level
+from hrdem.errors import SourceError
+from hrdem.grid import Window
+
+_ROWS_AT_ONCE = 64  # of tiles, looked up in one go: 750 kB of a 1 m mosaic file
+_REMEMBERED = 8 << 20  # bytes, of all files together
+
+Read = Callable[[int, int], bytes | mmap.mmap]
+Row = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+class _Memory:
+    """Rows of indexes that were read, those that were used last."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._rows: OrderedDict[Hashable, Row] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Row | None:
+        with self._lock:
+            if key in self._rows:
+                self._rows.move_to_end(key)
+            return self._rows.get(key)
+
+    def put(self, key: Hashable, row: Row) -> None:
+        with self._lock:
+            if key not in self._rows:
+                self._rows[key] = row
+                self._bytes += sum(part.nbytes for part in row)
+            while self._bytes > self._most and len(self._rows) > 1:
+                _, oldest = self._rows.popitem(last=False)
+                self._bytes -= sum(part.nbytes for part in oldest)
+
+
+_memory = _Memory(_REMEMBERED)
+
+
+class TileIndex:
+    """Where the tiles of a level lie, for several threads at a time.
+
+    Args:
+        read: Returns the bytes of the file from a position up to another.
+        version: What tells this edition of the file from all others; rows that another reader of
+            the same version has read are not read again. None if nothing does.
+        level: The level.
+        below: The row of tiles after the last that will be asked for.
+        name: Of the file, for messages.
+    """
+
+    def __init__(
+        self, read: Read, version: Hashable | None, level: Level, below: int, name: str
+    ) -> None:
+        self._read = read
+        self._version = object() if version is None else version
+        self._level = level
+        self._below = below
+        self._name = name
+        self._lock = threading.Lock()
+
+    def look_up(self, tiles: Window) -> Row:
+        """Return position and length of each tile of a rectangle, shape (rows, columns).
+
+        Raises:
+            SourceError: If the index contradicts itself.
+            NetworkError: If it cannot be had.
+        """
+        columns = slice(tiles.column, tiles.right)
+        rows = [self._row(row) for row in range(tiles.row, tiles.bottom)]
+        offsets, counts = (
+            np.stack([part[columns] for part in parts]) for parts in zip(*rows, strict=True)
+        )
+        return offsets, counts
+
+    def _row(self, number: int) -> Row:
+        found = _memory.get(self._key(number))
+        if found is None:
+            with self._lock:  # one thread reads, the others find what it has read
+                found = _memory.get(self._key(number)) or self._load(number)
+        return found
+
+    def _key(self, number: int) -> Hashable:
+        return self._version, self._level.offsets.at, number
+
+    def _load(self, first: int) -> Row:
+        """Read and remember rows from a row on, and return that row."""
+        columns = self._level.columns
+        below = min(first + _ROWS_AT_ONCE, max(first + 1, self._below))
+        span = first * columns, below * columns
+        arrays = self._level.offsets, self._level.counts
+        with ThreadPoolExecutor(len(arrays)) as both:
+            offsets, counts = both.map(lambda array: self._values(array, *span), arrays)
+        # both 0 says that a tile is absent; one alone, or a negative, says nothing
+        if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
+            raise damaged_index(self._name)
+        rows = list(zip(offsets, counts, strict=True))
+        for number, row in enumerate(rows, first):
+            _memory.put(self._key(number), row)
+        return rows[0]
+
+    def _values(self, array: IndexArray, first: int, last: int) -> NDArray[np.int64]:
+        read = np.frombuffer(self._read(*array.span(first, last)), array.dtype)
+        return read.astype(np.int64).reshape(-1, self._level.columns)
+
+
+def damaged_index(name: str) -> SourceError:
+    """Return the error of an index that cannot be right."""
+    return SourceError(
+        f"The tile index of {name} contradicts itself, or points beyond the file or to tiles that "
+        "are too large. The file is damaged, or is being published again: try again later."
+    )

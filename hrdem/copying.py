@@ -1,0 +1,76 @@
+"""Copying: the compressed tiles of one COG become those of the output, as they are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+
+import numpy as np
+
+from hrdem.budget import Budget
+from hrdem.grid import Window
+from hrdem.http.client import Http
+from hrdem.planning import Plan
+from hrdem.progress import Step, Tally
+from hrdem.sources import CONNECTIONS, PIECE_PIXELS
+from hrdem.sources.cog import CogFile, CogSource
+from hrdem.threads import in_order, workers
+
+
+def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
+    """Fetch the tiles of a plan's only source and yield them as they are, each once.
+
+    Args:
+        plan: Of one COG, whose blocks are those of the output.
+        http: Client to read with.
+        max_memory: Bytes that the process may take at its peak.
+
+    Raises:
+        NetworkError: If the source cannot be read.
+        SourceChangedError: If it changed while it was read.
+    """
+    (planned,) = plan.sources
+    assert isinstance(planned.file, CogFile)
+    source = CogSource(planned.file, http, within=planned.window)
+    width, height = source.block
+    across = max(1, PIECE_PIXELS // (width * height))
+    itemsize = source.storage.raw_bytes // (width * height)
+    budget = Budget.of(max_memory, plan.grid.width, itemsize, across * width * height)
+    left, top = planned.window.column // width, planned.window.row // height
+
+    def fetched(piece: Window) -> list[Step]:
+        tiles = source.fetch_tiles(piece)
+        source.check(tiles)
+        view = memoryview(tiles.buffer)
+        steps = []
+        for (row, column), count in np.ndenumerate(tiles.counts):
+            begin = tiles.offsets[row, column]
+            place = Window(
+                column=(tiles.rectangle.column + column - left) * width,
+                row=(tiles.rectangle.row + row - top) * height,
+                width=width,
+                height=height,
+            )
+            covered = place.intersection(plan.grid.window)
+            assert covered is not None
+            steps.append(
+                Step(
+                    column=place.column // width,
+                    row=place.row // height,
+                    tile=view[begin : begin + count] if count else None,
+                    tally=Tally(
+                        pixels=covered.pixels,
+                        received=int(count),
+                        present=covered.pixels if count else 0,
+                        statistics=None,
+                        owned=(),
+                    ),
+                )
+            )
+        return steps
+
+    with workers(CONNECTIONS, "fetch") as fetchers:
+        pieces = planned.window.pieces(across * width, height)
+        with contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
+            for steps in coming:
+                yield from steps

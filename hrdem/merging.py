@@ -1,0 +1,115 @@
+"""Merging: the sources of a plan become the compressed tiles of one output, without a seam."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import rasterio
+
+from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
+from hrdem.budget import Budget
+from hrdem.encode import BLOCK, encode, storage_of
+from hrdem.grid import Pixels, Window
+from hrdem.http.client import Http
+from hrdem.planning import Plan, open_source
+from hrdem.progress import Step, Tally
+from hrdem.sources import CONNECTIONS, PIECE_PIXELS, Source
+from hrdem.sources.gdal import GdalFile, Handles
+from hrdem.statistics import Statistics
+from hrdem.threads import in_order, workers
+from hrdem.tiff import Storage
+
+_GDAL_CONNECTIONS = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
+_CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
+_CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
+
+
+def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
+    """Read all sources of a plan and yield the tiles of the output, each once.
+
+    Fetching, decoding and encoding overlap, each in threads of its own.
+
+    Args:
+        plan: What to read.
+        http: Client to read with.
+        max_memory: Bytes that the process may take at its peak.
+
+    Raises:
+        NetworkError: If a source cannot be read.
+        SourceChangedError: If a source changed while it was read.
+    """
+    itemsize = np.dtype(plan.dtype).itemsize
+    budget = Budget.of(max_memory, plan.grid.width, itemsize, PIECE_PIXELS)
+    parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
+    by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
+    connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
+    ahead = connections + _CODERS if by_gdal else budget.pieces
+    storage = storage_of(plan.dtype)
+    empty = encode(np.empty((0, 0), plan.dtype), storage, plan.nodata)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
+        handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
+        fetchers = stack.enter_context(workers(connections, "fetch"))
+        coders = stack.enter_context(workers(_CODERS, "code"))
+        for stripe in stripes(plan.grid.window, BLOCK, budget.blocks):
+            sources = [open_source(source, handles, http) for source in plan.ranked]
+            blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, ahead)
+
+            def finished(read: tuple[Block, int | None]) -> Step:
+                return _finished(*read, storage, plan.nodata, empty, len(parts))
+
+            with contextlib.closing(blocks):
+                yield from in_order(coders, finished, blocks, 2 * _CODERS)
+
+
+def _blocks(
+    stripe: Window,
+    plan: Plan,
+    parts: Sequence[Part],
+    sources: Sequence[Source],
+    fetchers: ThreadPoolExecutor,
+    coders: ThreadPoolExecutor,
+    ahead: int,
+) -> Generator[tuple[Block, int | None]]:
+    """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
+    received: int | None = 0
+
+    def fetched(piece: Piece) -> tuple[Future[Pixels], int | None]:
+        stored = sources[piece.part].fetch(piece.window)
+        return coders.submit(stored.decoded), stored.size  # so that no coder waits for a server
+
+    def decoded() -> Iterator[Pixels]:
+        nonlocal received
+        for decoding, size in coming:
+            received = None if received is None or size is None else received + size
+            yield decoding.result()
+
+    pieces = pieces_of(stripe, parts, PIECE_PIXELS)
+    with contextlib.closing(in_order(fetchers, fetched, pieces, ahead)) as coming:
+        for block in assemble(stripe, BLOCK, pieces, decoded(), parts, plan.dtype, plan.nodata):
+            yield block, received
+            received = None if received is None else 0
+
+
+def _finished(
+    block: Block, received: int | None, storage: Storage, nodata: float, empty: bytes, parts: int
+) -> Step:
+    """Look at the pixels of a block, and compress it."""
+    valid = block.owner != NOBODY
+    values = block.pixels.ravel() if valid.all() else block.pixels[valid]
+    return Step(
+        column=block.place.column // BLOCK,
+        row=block.place.row // BLOCK,
+        tile=encode(block.pixels, storage, nodata) if values.size else empty,
+        tally=Tally(
+            pixels=block.place.pixels,
+            received=received,
+            present=block.place.pixels,
+            statistics=Statistics.of(values, block.place.pixels),
+            owned=tuple(int(np.count_nonzero(block.owner == rank)) for rank in range(parts)),
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Names of outputs: checked before any work, taken in one step when a file is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from hrdem.errors import OutputError, OutputExistsError
+
+_PARTIAL = ".partial"
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Make sure, before any work, that a file can be written.
+
+    Raises:
+        OutputExistsError: If it exists and may not be replaced.
+        OutputError: If its folder is missing or not writable.
+    """
+    folder = output.parent
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            output.lstat()
+        if not folder.is_dir():
+            missing = "is not a folder" if folder.exists() else "does not exist; create it"
+            raise OutputError(f"The folder {folder} {missing}, or choose another -o.")
+        if output.is_dir():
+            raise OutputError(f"{output} is a folder; give a file name, like {output}/dtm.tif.")
+        if output.exists() and not output.is_file():
+            raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
+        if output.exists() and not overwrite:
+            raise _exists(output)
+    except (OSError, ValueError) as exc:
+        if isinstance(exc, OutputError):
+            raise
+        raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {folder} is not writable; choose another -o.")
+
+
+def write_text(path: Path, text: str, overwrite: bool) -> None:
+    """Write a small text file that appears under its name only when it is whole.
+
+    Raises:
+        OutputExistsError: If it exists and may not be replaced.
+        OutputError: If it cannot be written.
+    """
+    try:
+        with staged(path, text) as partial:
+            publish(partial, path, overwrite)
+    except OutputError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{path} cannot be written: {exc}.") from exc
+
+
+@contextlib.contextmanager
+def staged(path: Path, text: str) -> Iterator[Path]:
+    """Hold a text ready in a hidden file beside a path, and take it away at the end."""
+    partial = hidden(path)
+    try:
+        partial.write_text(text, "utf-8")
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(finished: Path, output: Path, overwrite: bool) -> None:
+    """Bring a finished file onto the disk for good, then give it its name in one step.
+
+    Raises:
+        OutputExistsError: If the name was taken meanwhile and may not be replaced.
+        OSError: If the file system refuses.
+    """
+    with finished.open("rb+") as file:
+        os.fsync(file.fileno())
+    if overwrite:
+        finished.replace(output)
+    else:
+        try:
+            os.link(finished, output)  # unlike a rename, never replaces
+        except FileExistsError as exc:
+            raise _exists(output) from exc
+        except OSError:  # a file system without hard links
+            if output.exists():
+                raise _exists(output) from None
+            finished.replace(output)
+        else:
+            finished.unlink()
+    if os.name == "posix":
+        folder = os.open(output.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some network file systems cannot
+                os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def hidden(output: Path) -> Path:
+    """Return a name of its own beside an output, short enough wherever the output's is."""
+    return output.with_name(f".hrdem-{secrets.token_hex(6)}{_PARTIAL}")
+
+
+def _exists(output: Path) -> OutputExistsError:
+    return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")

@@ -1,0 +1,133 @@
+"""TIFF directories: entries and their bytes, classic (TIFF 6.0, section 2) and BigTIFF."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
+ORDER_MARKS = {"<": b"II", ">": b"MM"}
+
+_CODES = {SHORT: "H", LONG: "I", DOUBLE: "d", LONG8: "Q"}
+_SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tag and its values.
+
+    Attributes:
+        tag: Number of the tag.
+        kind: Number of the values' type.
+        count: Number of values.
+        data: The values, in the byte order of the file.
+    """
+
+    tag: int
+    kind: int
+    count: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How pixels of one band are stored in tiles.
+
+    Attributes:
+        tile: Width and height of a tile, pixels.
+        dtype: Type of the pixels, as numpy names it, whatever their byte order.
+        byte_order: ``"<"`` or ``">"``: that of the file, and so of the pixels.
+        compression: TIFF compression number.
+        predictor: TIFF predictor number, 1 for none.
+        lerc: LERC's version and further compression (tag 50674), None for other codecs.
+    """
+
+    tile: tuple[int, int]
+    dtype: str
+    byte_order: str
+    compression: int
+    predictor: int
+    lerc: tuple[int, ...] | None = None
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of a tile's pixels in bytes."""
+        return self.tile[0] * self.tile[1] * np.dtype(self.dtype).itemsize
+
+    def entries(self, width: int, height: int) -> list[Entry]:
+        """Return the tags of a raster of this storage, all but the places of its tiles."""
+        dtype, order = np.dtype(self.dtype), self.byte_order
+        found = [
+            entry(order, 256, LONG, width),
+            entry(order, 257, LONG, height),
+            entry(order, 258, SHORT, 8 * dtype.itemsize),
+            entry(order, 259, SHORT, self.compression),
+            entry(order, 262, SHORT, 1),  # black is zero
+            entry(order, 277, SHORT, 1),  # one band
+            entry(order, 284, SHORT, 1),  # not in planes
+            entry(order, 317, SHORT, self.predictor),
+            entry(order, 322, LONG, self.tile[0]),
+            entry(order, 323, LONG, self.tile[1]),
+            entry(order, 339, SHORT, _SAMPLE_FORMATS[dtype.kind]),
+        ]
+        if self.lerc is not None:
+            found.append(entry(order, 50674, LONG, *self.lerc))
+        return found
+
+
+def entry(order: str, tag: int, kind: int, *values: float) -> Entry:
+    """Return a tag with numbers as its values."""
+    return Entry(
+        tag, kind, len(values), struct.pack(f"{order}{len(values)}{_CODES[kind]}", *values)
+    )
+
+
+def head(order: str, big: bool, directory_at: int) -> bytes:
+    """Return the first bytes of a file: 16 of a BigTIFF, 8 of a classic one."""
+    if big:
+        return ORDER_MARKS[order] + struct.pack(f"{order}HHHQ", 43, 8, 0, directory_at)
+    return ORDER_MARKS[order] + struct.pack(f"{order}HI", 42, directory_at)
+
+
+def directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes:
+    """Return a file's only directory, followed by the values that do not fit into it.
+
+    Args:
+        entries: In any order.
+        order: ``"<"`` or ``">"``.
+        big: Whether the file is a BigTIFF.
+        at: Where in the file it will lie, a multiple of 8.
+    """
+    entries = sorted(entries, key=lambda each: each.tag)
+    count, form, place = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+    inline = struct.calcsize(place)
+    size = struct.calcsize(f"<{count}") + len(entries) * (4 + 2 * inline) + inline
+    table, spill = bytearray(struct.pack(order + count, len(entries))), bytearray(-size % 8)
+    for each in entries:
+        value = each.data
+        if len(value) > inline:
+            value = struct.pack(order + place, at + size + len(spill))
+            spill += each.data + bytes(-len(each.data) % 8)
+        table += struct.pack(order + form, each.tag, each.kind, each.count)
+        table += value.ljust(inline, b"\0")
+    return bytes(table + bytes(inline) + spill)  # no further directory
+
+
+def first_directory(content: bytes) -> list[Entry]:
+    """Return the tags of the first directory of a BigTIFF that is known to be good."""
+    order = {mark: order for order, mark in ORDER_MARKS.items()}[content[:2]]
+    (at,) = struct.unpack_from(f"{order}Q", content, 8)
+    (count,) = struct.unpack_from(f"{order}Q", content, at)
+    found = []
+    for index in range(count):
+        begin = at + 8 + 20 * index
+        tag, kind, values = struct.unpack_from(f"{order}HHQ", content, begin)
+        size = values * (struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1)
+        place = begin + 12
+        if size > 8:
+            (place,) = struct.unpack_from(f"{order}Q", content, place)
+        found.append(Entry(tag, kind, values, content[place : place + size]))
+    return found

@@ -1,0 +1,90 @@
+"""Files of every kind that our reader reads, made by GDAL, and a client that serves them."""
+
+from __future__ import annotations
+
+import hashlib
+from mmap import mmap
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from affine import Affine
+
+from hrdem.http.client import Response
+
+WIDTH, HEIGHT = 700, 530
+TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
+
+
+class Bytes:
+    """An HTTP client whose only file lies in memory; counts what it is asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.ranges: list[tuple[int, int]] = []
+
+    def request(self, method, url, *, headers=None, **_) -> Response:
+        start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
+        body = self.content[start : stop + 1]
+        said = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
+        etag = f'"{hashlib.sha256(self.content).hexdigest()}"'
+        return Response(url, 206, {"etag": etag, "content-range": said}, body)
+
+    def read_range(self, url, start, stop, expected, room=0) -> mmap:
+        self.ranges.append((start, stop))
+        part = mmap(-1, room + stop - start)
+        part[room:] = self.content[start:stop]
+        return part
+
+
+def terrain(dtype: str) -> np.ndarray:
+    rows, columns = np.indices((HEIGHT, WIDTH))
+    pixels = 400 + 90 * np.sin(columns / 37) * np.cos(rows / 23) + (columns * 7 + rows) % 5 / 8
+    pixels = (pixels / 3).astype(dtype) if dtype == "uint8" else pixels.astype(dtype)
+    pixels[100:180, 300:420] = 255 if dtype == "uint8" else -32767
+    return pixels
+
+
+def written(path: Path, dtype: str = "float32", empty: bool = False, **options) -> np.ndarray:
+    pixels = terrain(dtype)
+    if empty:
+        pixels[:256] = -32767
+    driver = options.pop("driver", "GTiff")
+    profile = {
+        "driver": "GTiff", "dtype": dtype, "count": 1, "width": WIDTH, "height": HEIGHT,
+        "crs": "EPSG:3979", "transform": TRANSFORM,
+        "nodata": 255 if dtype == "uint8" else -32767,
+    }  # fmt: skip
+    if driver == "COG":
+        plain = path.with_suffix(".plain.tif")
+        with rasterio.open(plain, "w", **profile) as dataset:
+            dataset.write(pixels, 1)
+        rasterio.shutil.copy(plain, path, driver="COG", **options)
+    else:
+        blocks = {"tiled": True, "blockxsize": 128, "blockysize": 256}
+        with rasterio.open(path, "w", **{**profile, **blocks, **options}) as dataset:
+            dataset.write(pixels, 1)
+    return pixels
+
+
+KINDS = {
+    "LZW": {"compress": "lzw"},
+    "LZW 2": {"compress": "lzw", "predictor": 2, "dtype": "uint8"},
+    "LZW 3": {"compress": "lzw", "predictor": 3},
+    "DEFLATE": {"compress": "deflate"},
+    "DEFLATE 3": {"compress": "deflate", "predictor": 3},
+    "ZSTD 3": {"compress": "zstd", "predictor": 3},
+    "LERC": {"compress": "lerc"},
+    "LERC DEFLATE": {"compress": "lerc_deflate"},
+    "LERC ZSTD": {"compress": "lerc_zstd"},
+    "none": {},
+    "float64": {"compress": "deflate", "dtype": "float64"},
+    "int16": {"compress": "deflate", "dtype": "int16"},
+    "BigTIFF": {"compress": "lzw", "BIGTIFF": "YES"},
+    "big-endian": {"compress": "deflate", "predictor": 3, "ENDIANNESS": "BIG"},
+    "big-endian BigTIFF": {"compress": "lzw", "ENDIANNESS": "BIG", "BIGTIFF": "YES"},
+    "sparse": {"compress": "lzw", "SPARSE_OK": True, "empty": True},
+    "COG": {"driver": "COG", "COMPRESS": "LZW", "BLOCKSIZE": 128},
+    "COG BigTIFF": {"driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": 128, "BIGTIFF": "YES"},
+}

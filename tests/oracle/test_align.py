@@ -1,0 +1,142 @@
+"""Blocks that are copied as they are: rasterio reads the source's pixels from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.windows import from_bounds
+
+import hrdem
+from hrdem.catalog import Asset, Item
+from hrdem.demo import Addresses
+from hrdem.extraction import run
+from hrdem.grid import Window
+from hrdem.planning import Plan, PlannedSource
+from hrdem.request import Request
+from hrdem.sources.cog import meet_cog
+from tests.cogs import HEIGHT, KINDS, WIDTH, Bytes, written
+
+URL = "http://store.invalid/file.tif"
+PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
+
+
+def plan_of(content: Bytes, window: Window) -> Plan:
+    """A plan for blocks of the one file that a client has."""
+    file = meet_cog(URL, content)
+    item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, ())
+    asset = Asset("dtm", URL, "", "")
+    place = Window(0, 0, window.width, window.height)
+    request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
+    grid = file.grid.crop(window)
+    source = PlannedSource(item, asset, file, window, place)
+    return Plan(request, grid, file.dtype, file.nodata, (source,), (), ())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "file.tif"
+    written(path, **KINDS[kind])
+    content = Bytes(path.read_bytes())
+    width, height = meet_cog(URL, content).block
+    for number, window in enumerate(
+        [
+            Window(0, 0, WIDTH, HEIGHT),
+            Window(width, height, width, height),
+            Window(2 * width, 0, WIDTH - 2 * width, height),
+        ]
+    ):
+        output = tmp_path / f"{number}.tif"
+        if kind == "sparse" and window.row == 0 and window.height == height:
+            with pytest.raises(hrdem.NoDataError):
+                run(plan_of(content, window), output, content)
+            continue
+        run(plan_of(content, window), output, content)
+        with rasterio.open(path) as source, rasterio.open(output) as copy:
+            expected = source.read(1)[window.slices]
+            np.testing.assert_array_equal(copy.read(1), expected)
+            left, top = source.bounds.left + 2 * window.column, source.bounds.top - 2 * window.row
+            assert copy.transform == Affine(2, 0, left, 0, -2, top)
+            names = "COMPRESSION", "PREDICTOR"
+            ours, theirs = (each.tags(ns="IMAGE_STRUCTURE") for each in (copy, source))
+            assert [ours.get(name) for name in names] == [theirs.get(name) for name in names]
+            assert (copy.nodata, copy.dtypes) == (source.nodata, source.dtypes)
+            assert copy.block_shapes == source.block_shapes
+
+
+def test_the_area_grows_to_blocks_and_carries_the_same_tags(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    request = {**PLACE, "stac_url": demo.stac}
+    hrdem.extract(**request, output=tmp_path / "usual.tif")
+    result = hrdem.extract(**request, align="blocks", output=tmp_path / "blocks.tif")
+    assert (result.statistics, result.pixels_by_item) == (None, None)
+    (source,) = result.plan.sources
+    assert (source.window.column % 512, source.window.row % 512) == (0, 0)
+    assert (source.window.width % 512, source.window.height % 512) == (0, 0)
+    assert result.received == hrdem.estimate(result.plan).transfer_bytes
+    with (
+        rasterio.open(tmp_path / "usual.tif") as clip,
+        rasterio.open(tmp_path / "blocks.tif") as copy,
+    ):
+        inside = from_bounds(*clip.bounds, copy.transform)
+        np.testing.assert_array_equal(copy.read(1, window=inside), clip.read(1))
+        assert copy.tags().keys() == clip.tags().keys()
+        assert (copy.descriptions, copy.units) == (clip.descriptions, clip.units)
+        assert json.loads(copy.tags()["HRDEM_REQUEST"])["align"] == "blocks"
+    item = json.loads((tmp_path / "blocks.stac.json").read_text())
+    assert "statistics" not in item["assets"]["dtm"]["bands"][0]
+
+
+def test_blocks_at_the_edge_of_a_file_end_with_it(demo: Addresses, tmp_path: Path) -> None:
+    """500,000 is no multiple of 512: the last column of blocks is 288 pixels wide."""
+    result = hrdem.extract(
+        bbox=(1_999_900, -60_100, 1_999_990, -60_000),
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        align="blocks",
+        output=tmp_path / "edge.tif",
+        stac_url=demo.stac,
+    )
+    assert result.plan.grid.bounds[2] == 2_000_000
+    assert result.plan.grid.width == 500_000 % 512
+
+
+def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) -> None:
+    across = {
+        "bbox": (1_999_000, -61_000, 2_001_000, -60_000),
+        "bbox_crs": "EPSG:3979",
+        "product": "dtm",
+        "stac_url": demo.stac,
+        "align": "blocks",
+    }
+    with pytest.raises(hrdem.RequestError, match="lies across 2 files") as caught:
+        hrdem.extract(**across, output=tmp_path / "a.tif")
+    assert "--bbox 1999000,-61000,2000000,-60000 (9_2-mosaic-1m)" in str(caught.value)
+    across["bbox"] = (1_999_000, -61_000, 2_000_000, -60_000)  # as the message says
+    assert hrdem.extract(**across, output=tmp_path / "a.tif").plan.grid.bounds[2] == 2_000_000
+
+
+@pytest.mark.parametrize("other", [{"format": "cog"}, {"engine": "gdal"}, {"via": "vrt"}])
+def test_what_cannot_be_copied_is_a_wrong_request(tmp_path: Path, other: dict[str, str]) -> None:
+    with pytest.raises(hrdem.RequestError, match="--align blocks copies blocks"):
+        hrdem.extract(**PLACE, **other, align="blocks", output=tmp_path / "a.tif")
+
+
+def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, **KINDS["COG"])
+    content = bytearray(path.read_bytes())
+    plan = plan_of(Bytes(bytes(content)), Window(0, 0, 128, 128))
+    with rasterio.open(path) as dataset:
+        offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
+    content[offset - 4] ^= 1  # of its leader
+    with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
+        run(plan, tmp_path / "out.tif", Bytes(bytes(content)))
+    assert not (tmp_path / "out.tif").exists()

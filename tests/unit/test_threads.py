@@ -1,0 +1,62 @@
+"""Work under way: results in order, never too much at a time, the first error ends it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrdem.threads import in_order, workers
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pauses=st.lists(st.floats(0, 0.002), max_size=30),
+    most=st.integers(1, 9),
+    threads=st.integers(1, 5),
+)
+def test_results_come_in_the_order_of_the_items(
+    pauses: list[float], most: int, threads: int
+) -> None:
+    def work(item: tuple[int, float]) -> int:
+        time.sleep(item[1])
+        return item[0]
+
+    with workers(threads, "test") as pool:
+        assert list(in_order(pool, work, enumerate(pauses), most)) == list(range(len(pauses)))
+
+
+def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        while taken < 100:
+            taken += 1
+            yield taken
+
+    with workers(2, "test") as pool:
+        results = in_order(pool, lambda item: item, items(), most=5)
+        for consumed in range(1, 40):
+            next(results)
+            assert taken <= consumed + 4
+        results.close()
+
+
+def test_an_error_comes_in_its_turn_and_the_rest_is_given_up() -> None:
+    begun, go = [], threading.Event()
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 1:
+            raise OSError("broken")
+        go.wait(0.2)
+        return item
+
+    with pytest.raises(OSError, match="broken"), workers(1, "test") as pool:
+        list(in_order(pool, work, range(1_000), most=50))
+    assert len(begun) < 60
