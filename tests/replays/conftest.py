@@ -26,6 +26,7 @@ _CLOSE = 1.5e-4  # degrees; asked for in ten-thousandths, of which versions of P
 def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
     vcr.register_matcher("close_query", _same_query)
     vcr.register_matcher("close_body", _same_body)
+    vcr.register_matcher("range", _same_range)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,16 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def vcr_config() -> dict[str, Any]:
     return {
-        "match_on": ("method", "scheme", "host", "port", "path", "close_query", "close_body"),
+        "match_on": (
+            "method",
+            "scheme",
+            "host",
+            "port",
+            "path",
+            "range",
+            "close_query",
+            "close_body",
+        ),
         "decode_compressed_response": True,  # readable cassettes
     }
 
@@ -73,6 +83,11 @@ def _same_query(one: Any, other: Any) -> None:
     for (name, value), (other_name, other_value) in zip(one.query, other.query, strict=True):
         assert name == other_name
         assert _alike(_parsed(value), _parsed(other_value)), f"{name}: {value} != {other_value}"
+
+
+def _same_range(one: Any, other: Any) -> None:
+    for name in ("Range", "If-Match"):
+        assert one.headers.get(name) == other.headers.get(name)
 
 
 def _same_body(one: Any, other: Any) -> None:

@@ -25,14 +25,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import rasterio.shutil
+from affine import Affine
+from rasterio.io import MemoryFile
+
 from hrdem.demo import catalog
 from hrdem.demo.cog import Box, DemoCog
+from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import Tile, tiles
 
 HERE = Path(__file__).parent
 # where four tiles meet; small, and enough for the recordings in cassettes/
 CORNER_TILES = ("9_2-mosaic-2m", "10_2-mosaic-2m", "9_3-mosaic-2m", "10_3-mosaic-2m")
 CORNER = (1_999_000, -1_000, 2_001_000, 1_000)
+# small files on both sides of a border between tiles
+BORDER = {
+    "8_2-mosaic-1m": (1_499_000, -171_000, 1_500_000, -170_000),
+    "9_2-mosaic-1m": (1_500_000, -171_000, 1_501_000, -170_000),
+}
+_SMALL_COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": 128, "BIGTIFF": "YES"}
 _PATIENCE = 60.0  # seconds for a server to start or to end
 
 
@@ -113,6 +124,22 @@ class Stack:
         path.parent.mkdir(parents=True, exist_ok=True)
         cog.write(path)
         path.with_suffix(".vrt").write_text(_vrt(cog.tile, path.name), "utf-8")
+
+    def publish_small(self, item_id: str, product: str, area: Box) -> None:
+        """Put a COG of only this area into the store, as GDAL makes it, small enough to record."""
+        left, bottom, right, top = area
+        size = _tile(item_id).resolution
+        width, height = (right - left) // size, (top - bottom) // size
+        path = self.file_of(item_id, f"{product}.tif")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with MemoryFile() as memory:
+            with memory.open(
+                driver="GTiff", dtype="float32", count=1, width=width, height=height,
+                crs="EPSG:3979", transform=Affine(size, 0, left, 0, -size, top), nodata=NODATA,
+            ) as dataset:  # fmt: skip
+                dataset.write(heights(left, top, size, width, height, product=product), 1)
+            with memory.open() as dataset:
+                rasterio.shutil.copy(dataset, path, driver="COG", **_SMALL_COG)
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what nginx was asked so far: method, uri, range, if_match, status, bytes."""
@@ -329,7 +356,7 @@ def _vrt(tile: Tile, cog: str) -> str:
 
 
 def main() -> None:
-    """Keep the service up, with a little data where four tiles meet, until Ctrl-C."""
+    """Keep the service up, with a little data where tiles meet, until Ctrl-C."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a new or empty folder")
     parser.add_argument("--port", type=int, default=18080, help="of nginx (default 18080)")
@@ -339,6 +366,8 @@ def main() -> None:
         with running(chosen.folder, chosen.port) as up:
             for item in CORNER_TILES:
                 up.publish(item, "dtm", CORNER)
+            for item, area in BORDER.items():
+                up.publish_small(item, "dtm", area)
             sys.stdout.write(f"store  {up.url}{catalog.STORE_PREFIX}/\nSTAC   {up.stac}\n")
             sys.stdout.flush()
             signal.pause()
