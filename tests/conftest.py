@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hrdem.cog.index import _Memory
+from hrdem.cog.index import rows_read
 from hrdem.demo import Addresses, running
 from hrdem.http.client import HttpClient, Timeouts
 from hrdem.http.retry import Retries
+from hrdem.sources.cog import headers_read
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,7 @@ def http() -> Iterator[HttpClient]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test reads its tile indexes itself."""
-    monkeypatch.setattr("hrdem.cog.index._memory", _Memory(8 << 20))
+def nothing_remembered() -> None:
+    """Each test reads headers and tile indexes itself."""
+    headers_read.clear()
+    rows_read.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,42 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.cog.header import IndexArray, Level
+from hrdem.cog.memory import Memory
 from hrdem.errors import SourceError
 from hrdem.grid import Window
 
-_ROWS_AT_ONCE = 64  # of tiles, looked up in one go: 750 kB of a 1 m mosaic file
-_REMEMBERED = 8 << 20  # bytes, of all files together
+_TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
 
 Read = Callable[[int, int], bytes | mmap.mmap]
 Row = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-class _Memory:
-    """Rows of indexes that were read, those that were used last."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._bytes = 0
-        self._rows: OrderedDict[Hashable, Row] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> Row | None:
-        with self._lock:
-            if key in self._rows:
-                self._rows.move_to_end(key)
-            return self._rows.get(key)
-
-    def put(self, key: Hashable, row: Row) -> None:
-        with self._lock:
-            if key not in self._rows:
-                self._rows[key] = row
-                self._bytes += sum(part.nbytes for part in row)
-            while self._bytes > self._most and len(self._rows) > 1:
-                _, oldest = self._rows.popitem(last=False)
-                self._bytes -= sum(part.nbytes for part in oldest)
-
-
-_memory = _Memory(_REMEMBERED)
+rows_read: Memory[Row] = Memory(8 << 20)  # bytes, of all files together
 
 
 class TileIndex:
@@ -87,10 +61,10 @@ class TileIndex:
         return offsets, counts
 
     def _row(self, number: int) -> Row:
-        found = _memory.get(self._key(number))
+        found = rows_read.get(self._key(number))
         if found is None:
             with self._lock:  # one thread reads, the others find what it has read
-                found = _memory.get(self._key(number)) or self._load(number)
+                found = rows_read.get(self._key(number)) or self._load(number)
         return found
 
     def _key(self, number: int) -> Hashable:
@@ -99,7 +73,8 @@ class TileIndex:
     def _load(self, first: int) -> Row:
         """Read and remember rows from a row on, and return that row."""
         columns = self._level.columns
-        below = min(first + _ROWS_AT_ONCE, max(first + 1, self._below))
+        at_once = max(1, _TILES_AT_ONCE // columns)
+        below = max(first + 1, min(first + at_once, self._below))
         span = first * columns, below * columns
         arrays = self._level.offsets, self._level.counts
         with ThreadPoolExecutor(len(arrays)) as both:
@@ -109,7 +84,7 @@ class TileIndex:
             raise damaged_index(self._name)
         rows = list(zip(offsets, counts, strict=True))
         for number, row in enumerate(rows, first):
-            _memory.put(self._key(number), row)
+            rows_read.put(self._key(number), row, sum(part.nbytes for part in row))
         return rows[0]
 
     def _values(self, array: IndexArray, first: int, last: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hrdem.cog.header import FIRST_BYTES, Header, read_header
 from hrdem.cog.index import TileIndex, damaged_index
+from hrdem.cog.memory import Memory
 from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.client import Http
@@ -19,6 +20,8 @@ from hrdem.sources import Fetched
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
 _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
+
+headers_read: Memory[Header] = Memory(64)  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ def meet_cog(url: str, http: Http) -> CogFile:
             return beginning[start:stop]
         return bytes(file.read(start, stop))
 
-    return CogFile(url, version, read_header(fetch, version.size, version.url))
+    header = headers_read.get(version) if version.pinned else None
+    if header is None:
+        header = read_header(fetch, version.size, version.url)
+        headers_read.put(version, header, 1)
+    return CogFile(url, version, header)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,33 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
 
 
+def test_another_reader_of_the_same_version_reads_no_index_again(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    content = Bytes(path.read_bytes())
+    for again in (False, True):
+        content.ranges.clear()
+        source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+        source.fetch(Window(200, 200, 20, 20))
+        assert len(content.ranges) == (1 if again else 3)
+    altered = Bytes(content.content[:-1] + b"!")  # another version
+    CogSource(meet_cog("http://store.invalid/file.tif", altered), altered).fetch(
+        Window(200, 200, 20, 20)
+    )
+    assert len(altered.ranges) == 3
+
+
+def test_without_a_strong_etag_nothing_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    content = Bytes(path.read_bytes(), etag="")
+    for _ in range(2):
+        content.ranges.clear()
+        source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+        source.fetch(Window(200, 200, 20, 20))
+        assert len(content.ranges) == 3
+
+
 def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
     written(path, compress="lzw", SPARSE_OK=True, empty=True)
