@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -33,6 +34,7 @@ _HELP_READERS = f"of {', '.join(NAMES)}; hrdem takes arguments, as in hrdem:name
 
 def main() -> None:
     """Measure what the command line asks for."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # cleaning up
     arguments = _parser().parse_args()
     entrants = [each for each in arguments.readers if _is_here(each)]
     data = arguments.data.resolve()
@@ -59,13 +61,13 @@ def main() -> None:
     finally:
         if done:
             text = document(done, probes, command)
-            print(text)
             arguments.output.parent.mkdir(parents=True, exist_ok=True)
             arguments.output.write_text(text, "utf-8")
             raw = {"command": command, "machine": machine(), "versions": versions(),
                    "lines": [asdict(each) for each in probes],
                    "runs": [asdict(run) for run in done]}  # fmt: skip
             arguments.output.with_suffix(".json").write_text(json.dumps(raw, indent=1), "utf-8")
+            print(text)
 
 
 def _parser() -> argparse.ArgumentParser:

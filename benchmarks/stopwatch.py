@@ -45,7 +45,12 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
 
         clock = threading.Timer(timeout, kill)
         clock.start()
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            clock.cancel()
+            kill()
+            raise
         wall = time.perf_counter() - started
         clock.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
