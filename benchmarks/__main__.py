@@ -117,8 +117,8 @@ def _told(run: Run) -> str:
     words = "" if run.outcome == FINE else f"  {run.words.rpartition(chr(10))[2]}"
     return (
         f"{run.line}  {run.codec}  {run.size}  {run.turn + 1}  {run.reader:18} {run.wall:7.2f} s"
-        f"  {run.cpu:6.2f} CPU  {run.peak / 1e6:5.0f} MB  {run.requests:4} requests on"
-        f" {run.connections:2}, {run.size_received / 1e6:7.1f} MB  {run.outcome}{words}"
+        f"  {run.cpu:6.2f} CPU ({run.others:.2f} other)  {run.peak / 1e6:5.0f} MB"
+        f"  {run.requests:4} requests on {run.connections:2}, {run.size_received / 1e6:7.1f} MB  {run.outcome}{words}"
     )
 
 

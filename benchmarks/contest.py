@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ class Run:
         outcome: ``"equal"`` if the pixels are right, else what was wrong.
         wall: Seconds from start to end of the process.
         cpu: Seconds, user and system, of the process and those it started.
+        others: Seconds that the machine worked meanwhile for anything else.
         peak: Bytes of memory at the peak, of the largest process.
         requests: To the store.
         connections: On which they came.
@@ -61,6 +62,7 @@ class Run:
     outcome: str
     wall: float
     cpu: float
+    others: float
     peak: int
     requests: int
     connections: int
@@ -96,10 +98,8 @@ class Contest:
 
 def runs(contest: Contest) -> Iterator[Run | Probe]:
     """Measure, and give each run when it is done; each line is probed before its runs."""
-    scratch = contest.folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
+    with tempfile.TemporaryDirectory(dir=contest.folder, prefix="run-") as folder:
+        scratch = Path(folder)
         for name in contest.lines:
             with line(name) as up, server(up, contest.folder, scratch / "nginx") as store:
                 for number, file in enumerate(contest.files):
@@ -114,8 +114,6 @@ def runs(contest: Contest) -> Iterator[Run | Probe]:
                             track.warm_up(scratch)
                         for size in contest.sizes:
                             yield from dataclasses.replace(track, size=size).runs(scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +184,7 @@ class _Track:
             outcome=outcome,
             wall=took["wall"],
             cpu=took["cpu"],
+            others=took["others"],
             peak=took["peak"],
             requests=len(answers),
             connections=len({answer.connection for answer in answers}),

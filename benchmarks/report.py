@@ -20,6 +20,8 @@ window is not aligned to tiles. Every output is compared with the pixels of the 
 
 - **wall**: seconds from start to end of the process, with the start of the interpreter.
 - **CPU**: user and system seconds of the process and all that it started.
+- **other**: seconds that the machine worked meanwhile for anything else: the server, the emulated
+  line, and strangers. Where it is large, wall is not to be trusted.
 - **peak**: resident memory of its largest process.
 - **requests, connections, MB**: as the store's log has them; MB of 10^6 bytes of bodies.
 - **x floor**: wall over that of the floor. The floor is an interpreter that becomes curl: the exact
@@ -131,8 +133,8 @@ def _standing(runs: Sequence[Run]) -> Iterator[str]:
         for reader in dict.fromkeys(run.reader for run in runs)
     }
     floor, own = walls.get("floor"), walls.get("hrdem")
-    head = ("reader", "wall s", "(range)", "CPU s", "peak MB", "requests", "connections", "MB",
-            "x floor", "x hrdem", "round trips", "pixels")  # fmt: skip
+    head = ("reader", "wall s", "(range)", "CPU s", "other", "peak MB", "requests", "connections",
+            "MB", "x floor", "x hrdem", "round trips", "pixels")  # fmt: skip
     rows = []
     for reader, wall in sorted(walls.items(), key=lambda pair: pair[1] or float("inf")):
         fine = _fine(runs, reader)
@@ -145,6 +147,7 @@ def _standing(runs: Sequence[Run]) -> Iterator[str]:
                 _number(wall, 2),
                 f"{min(seconds):.2f}-{max(seconds):.2f}" if seconds else "",
                 _number(_median(run.cpu for run in fine), 2),
+                _number(_median(run.others for run in fine), 2),
                 "" if reader == "floor" else _number(_median(run.peak / 1e6 for run in fine), 0),
                 _number(_median(run.requests for run in fine), 0),
                 _number(_median(run.connections for run in fine), 0),

@@ -29,11 +29,13 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
 
     Returns:
         ``began`` (seconds since 1970), ``wall``, ``cpu`` (seconds, user and system, of it and of
-        what it started), ``peak`` (bytes, of the largest process), ``status``, ``timed_out``,
-        ``words`` (the end of what it said on standard error).
+        what it started), ``others`` (seconds that the machine worked meanwhile for anything else:
+        the server, the emulated line, strangers), ``peak`` (bytes, of the largest process),
+        ``status``, ``timed_out``, ``words`` (the end of what it said on standard error).
     """
     timed_out = threading.Event()
     with tempfile.TemporaryFile() as errors:
+        busy = _busy()
         began, started = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
@@ -52,6 +54,7 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
             kill()
             raise
         wall = time.perf_counter() - started
+        busy = _busy() - busy
         clock.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
@@ -60,11 +63,23 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
         "began": began,
         "wall": wall,
         "cpu": used.ru_utime + used.ru_stime,
+        "others": max(0.0, busy - used.ru_utime - used.ru_stime),
         "peak": used.ru_maxrss * 1024,
         "status": process.returncode,
         "timed_out": timed_out.is_set(),
         "words": words[-_LAST_WORDS:],
     }
+
+
+def _busy() -> float:
+    """Seconds that all cores together have worked since the machine started; 0 if unknown."""
+    try:
+        with open("/proc/stat", encoding="utf-8") as file:  # noqa: PTH123 (pathlib costs memory)
+            ticks = [int(field) for field in file.readline().split()[1:9]]
+    except OSError:
+        return 0.0
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -93,8 +93,10 @@ def stored_file(folder: Path, codec: str) -> StoredFile:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         levels = list(_encoded(Path(scratch), CODECS[codec]))
-        data_start = write_cog(path, EDGE, CORNER, CODECS[codec], levels)
-        _check(path, levels)
+        whole = Path(scratch) / path.name
+        data_start = write_cog(whole, EDGE, CORNER, CODECS[codec], levels)
+        _check(whole, levels)
+        whole.replace(path)
     made = StoredFile(codec, str(path), data_start, path.stat().st_size)
     note.write_text(json.dumps(asdict(made)), "utf-8")
     counts = levels[0].counts
