@@ -48,7 +48,7 @@ def main() -> None:
         timeout=arguments.timeout,
         folder=data,
     )
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    command = _shown(sys.argv[1:])
     done: list[Run] = []
     probes: list[Probe] = []
     try:
@@ -113,13 +113,24 @@ def _is_here(each: Entrant) -> bool:
     return not lacking
 
 
+def _shown(words: list[str]) -> str:
+    """The command line without the place of the store, which is nobody else's."""
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before != "--data" and not word.startswith("--data")
+    ]
+    return shlex.join(["python", "-m", "benchmarks", *kept])
+
+
 def _told(run: Run) -> str:
     words = "" if run.outcome == FINE else f"  {run.words.rpartition(chr(10))[2]}"
-    return (
-        f"{run.line}  {run.codec}  {run.size}  {run.turn + 1}  {run.reader:18} {run.wall:7.2f} s"
-        f"  {run.cpu:6.2f} CPU ({run.others:.2f} other)  {run.peak / 1e6:5.0f} MB"
-        f"  {run.requests:4} requests on {run.connections:2}, {run.size_received / 1e6:7.1f} MB  {run.outcome}{words}"
+    taken = (
+        f"{run.wall:7.2f} s  {run.cpu:6.2f} CPU, {run.others:.2f} other  {run.peak / 1e6:5.0f} MB"
     )
+    moved = f"{run.requests} requests on {run.connections}, {run.size_received / 1e6:.1f} MB"
+    track = f"{run.line}  {run.codec}  {run.size}  {run.turn + 1}"
+    return f"{track}  {run.reader:18} {taken}  {moved}  {run.outcome}{words}"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,9 @@ but guide, which writes what the steps of the agency's example give: no compress
 
 
 _LINE_NOTES = """\
+Two network namespaces, joined by a program that delays the packets and limits their rate
+(`benchmarks/link.py`): Linux's TCP with cubic, segments of 1,500 bytes, a queue of 300 ms.
+
 As measured with curl before the readers ran: the time to connect, MB/s of one connection (24 MB)
 and of eight (64 MB in all), both with their slow start, and the share of a core that the emulator
 took meanwhile; it takes it from the readers, which run on the same machine.
