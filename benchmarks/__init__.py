@@ -1,0 +1,1 @@
+"""What hrdem costs, measured beside other readers: ``python -m benchmarks``."""

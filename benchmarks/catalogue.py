@@ -1,0 +1,95 @@
+"""A catalogue that knows one item and answers at once: what it costs is not what is measured.
+
+python -m benchmarks.catalogue HREF     prints the root of the STAC API; ends with its parent
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from benchmarks.network import Line
+from benchmarks.store import ITEM
+from hrdem.demo.catalog import collections, items, landing
+
+_PREFIX = "/stac/api"
+_PATIENCE = 10  # seconds
+
+
+def documents(base: str, href: str) -> dict[str, Any]:
+    """Every answer, by path."""
+    item = next(each for each in items(base) if each["id"] == ITEM)
+    item["assets"] = {"dtm": {**item["assets"]["dtm"], "href": href}}
+    found = {"type": "FeatureCollection", "links": [], "features": [item], "numberMatched": 1}
+    return {
+        "/": landing(base),
+        "/search": found,
+        **{f"/collections/{each['id']}": each for each in collections(base)},
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    documents: dict[str, bytes]
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = "/" + self.path.partition("?")[0].removeprefix(_PREFIX).strip("/")
+        body = self.documents.get(path, b"{}")
+        self.send_response(200 if path in self.documents else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _answer  # noqa: N815 (the names are http.server's)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+@contextlib.contextmanager
+def catalogue(line: Line, href: str) -> Iterator[str]:
+    """Serve a catalogue on loopback at the user's side of a line, and give its root."""
+    command = [*line.on_user, sys.executable, "-m", "benchmarks.catalogue", href]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            root = process.stdout.readline().strip()
+            if not root:
+                raise RuntimeError("the catalogue did not start")
+            yield root
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def _end_with_parent() -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    base = f"http://127.0.0.1:{server.server_port}"
+    _Handler.documents = {
+        path: json.dumps(document).encode()
+        for path, document in documents(base, sys.argv[1]).items()
+    }
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    print(f"{base}{_PREFIX}/", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

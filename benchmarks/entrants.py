@@ -1,0 +1,112 @@
+"""Who takes part, what each needs, and which version of it is here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from benchmarks.readers import gdal_translate
+from benchmarks.readers.task import Task
+
+# name -> module, distributions it is made of, and whether it asks the catalogue
+_READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
+    "floor": ("floor", (), {}),
+    "hrdem": ("hrdem", ("hrdem",), {}),
+    "hrdem-gdal": ("hrdem", ("hrdem",), {"engine": "gdal"}),
+    "guide": ("guide", ("rasterio",), {}),
+    "rasterio-tuned": ("rasterio_tuned", ("rasterio",), {}),
+    "rasterio-threads": ("rasterio_threads", ("rasterio",), {}),
+    "gdal_translate": ("gdal_translate", (), {}),
+    "rio-tiler": ("rio_tiler", ("rio-tiler",), {}),
+    "odc-stac": ("odc_stac", ("odc-stac", "dask", "pystac"), {}),
+    "rioxarray": ("rioxarray", ("rioxarray",), {}),
+    "async-geotiff": ("async_geotiff", ("async-geotiff", "obstore"), {}),
+}
+NAMES = tuple(_READERS)
+_PROGRAMS = {"floor": "curl", "gdal_translate": "gdal_translate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A reader with its arguments.
+
+    Attributes:
+        label: How it is named in the results; ``hrdem:max_memory=100`` for one with arguments.
+        module: Its module in `benchmarks.readers`.
+        extra: Its arguments.
+    """
+
+    label: str
+    module: str
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its name without the arguments."""
+        return self.label.partition(":")[0]
+
+    @property
+    def asks_catalogue(self) -> bool:
+        """Whether it finds the file through the catalogue."""
+        return self.module == "hrdem"
+
+    def command(self, task: Task) -> list[str]:
+        """The command line for a task."""
+        if self.module == "gdal_translate":
+            return gdal_translate.command(task)
+        return [sys.executable, "-m", f"benchmarks.readers.{self.module}", *task.words]
+
+
+def entrant(spec: str) -> Entrant:
+    """Find a reader by its name, which may be followed by arguments: ``name:a=1:b=2``.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    name, *arguments = spec.split(":")
+    if name not in _READERS:
+        raise ValueError(f"no reader {name!r}; there are {', '.join(NAMES)}")
+    module, _, fixed = _READERS[name]
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    return Entrant(spec, module, {**fixed, **given})
+
+
+def missing(name: str) -> list[str]:
+    """What a reader needs and is not here."""
+    program = _PROGRAMS.get(name)
+    lacking = [program] if program and shutil.which(program) is None else []
+    return lacking + [each for each in _READERS[name][1] if _version(each) is None]
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that takes part, by name."""
+    found = {"Python": sys.version.partition(" ")[0]}
+    names = {name for _, distributions, _ in _READERS.values() for name in distributions}
+    for name in sorted(names | {"httpx", "numpy", "pystac-client"}):
+        if version := _version(name):
+            found[name] = version
+    if importlib.util.find_spec("rasterio"):
+        program = "import rasterio; print(rasterio.__gdal_version__)"
+        found["GDAL in rasterio"] = _first_line([sys.executable, "-c", program])
+    for program in ("gdal_translate", "curl"):
+        if shutil.which(program):
+            found[program] = _first_line([program, "--version"]).split(",")[0].split(" (")[0]
+    if nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin"):
+        found["nginx"] = _first_line([nginx, "-v"]).rpartition("/")[2]
+    return found
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).partition("\n")[0].strip()
