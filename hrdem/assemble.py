@@ -92,12 +92,23 @@ def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[P
         columns = part.window.column - part.place.column
         rows = part.window.row - part.place.row
         width, height = part.block
-        across = max(1, most_pixels // (width * max(height, 1)))
-        tall = max(1, math.isqrt(across // 4))
-        windows = place.shifted(columns, rows).pieces(width * (across // tall), height * tall)
+        window = place.shifted(columns, rows)
+        across, tall = _blocks_of_a_piece(window, part.block, most_pixels)
+        first = window.column // width * width
+        windows = window.pieces(width * across, height * tall, column=first)
         found += [Piece(index, window, window.shifted(-columns, -rows)) for window in windows]
     found.sort(key=lambda piece: (piece.place.row, piece.place.column, piece.part))
     return found
+
+
+def _blocks_of_a_piece(window: Window, block: tuple[int, int], most_pixels: int) -> tuple[int, int]:
+    """How many blocks side by side and one above the other make pieces of about the same size."""
+    width, height = block
+    most = max(1, most_pixels // (width * height))
+    tall = max(1, math.isqrt(most // 4))
+    blocks = -(-window.right // width) - window.column // width
+    pieces = -(-blocks // (most // tall))
+    return -(-blocks // pieces), tall
 
 
 def assemble(

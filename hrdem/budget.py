@@ -7,17 +7,20 @@ from typing import Self
 
 from hrdem.encode import BLOCK
 from hrdem.errors import RequestError
+from hrdem.grid import Window
 
 USUAL_MEMORY = 300_000_000
 
-_LEAST = 220_000_000
+_LEAST = 230_000_000
 # The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what threads hold for a
 # moment while they decode and encode, and what the allocator keeps of what they gave back.
-_BASE = 175_000_000
-_MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
-_MOST_PIECES = 64
+_BASE = 185_000_000
 _BLOCKS_SHARE = 0.65
+_MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
 _STORED = 1.15  # bytes of a compressed tile over those of its pixels; LZW makes noise larger
+_PIECE_BLOCKS = (4, 3, 2, 1)  # of 512: requests of some 4 to 1 MB
+_ENOUGH_PIECES = 20  # that all connections share even a small area
+_MOST_PIECES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +29,33 @@ class Budget:
 
     Attributes:
         blocks: Width of a stripe in blocks of the output: so many are unfinished at a time.
+        piece_pixels: Most pixels that are fetched in one go, as far as whole blocks allow.
         pieces: How many pieces may be under way, from the request up to their place in a block.
     """
 
     blocks: int
+    piece_pixels: int
     pieces: int
 
     @classmethod
-    def of(cls, max_memory: int, width: int, itemsize: int, piece_pixels: int) -> Self:
+    def of(cls, max_memory: int, output: Window, itemsize: int) -> Self:
         """Share out memory.
 
         Args:
             max_memory: Bytes that the process may take at its peak.
-            width: Of the output, pixels.
+            output: All of the output.
             itemsize: Bytes of a pixel.
-            piece_pixels: Pixels that are fetched in one go.
         """
         room = max_memory - _BASE
         block = BLOCK * BLOCK * (itemsize + 1)  # pixels, and whose they are
-        blocks = min(_MOST_BLOCKS, -(-width // BLOCK), int(room * _BLOCKS_SHARE) // block)
-        pieces = int((room - blocks * block) / (piece_pixels * itemsize * _STORED))
-        return cls(blocks=max(1, blocks), pieces=max(1, min(_MOST_PIECES, pieces)))
+        blocks = min(_MOST_BLOCKS, -(-output.width // BLOCK), int(room * _BLOCKS_SHARE) // block)
+        room -= blocks * block
+        for piece in _PIECE_BLOCKS:
+            pixels = BLOCK * BLOCK * piece
+            pieces = int(room / (pixels * itemsize * _STORED))
+            if pieces >= _ENOUGH_PIECES and output.pixels >= _ENOUGH_PIECES * pixels:
+                break
+        return cls(max(1, blocks), pixels, max(1, min(_MOST_PIECES, pieces)))
 
 
 def check_limit(max_memory: int) -> None:

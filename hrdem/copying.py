@@ -12,7 +12,7 @@ from hrdem.grid import Window
 from hrdem.http.client import Http
 from hrdem.planning import Plan
 from hrdem.progress import Step, Tally
-from hrdem.sources import CONNECTIONS, PIECE_PIXELS
+from hrdem.sources import CONNECTIONS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import in_order, workers
 
@@ -33,9 +33,9 @@ def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
     assert isinstance(planned.file, CogFile)
     source = CogSource(planned.file, http, within=planned.window)
     width, height = source.block
-    across = max(1, PIECE_PIXELS // (width * height))
     itemsize = source.storage.raw_bytes // (width * height)
-    budget = Budget.of(max_memory, plan.grid.width, itemsize, across * width * height)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize)
+    across = max(1, budget.piece_pixels // (width * height))
     left, top = planned.window.column // width, planned.window.row // height
 
     def fetched(piece: Window) -> list[Step]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import rasterio
@@ -17,7 +18,7 @@ from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http
 from hrdem.planning import Plan, open_source
 from hrdem.progress import Step, Tally
-from hrdem.sources import CONNECTIONS, PIECE_PIXELS, Source
+from hrdem.sources import CONNECTIONS, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
@@ -43,11 +44,12 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         SourceChangedError: If a source changed while it was read.
     """
     itemsize = np.dtype(plan.dtype).itemsize
-    budget = Budget.of(max_memory, plan.grid.width, itemsize, PIECE_PIXELS)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize)
     parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
     by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
     connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
-    ahead = connections + _CODERS if by_gdal else budget.pieces
+    if by_gdal:
+        budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
     storage = storage_of(plan.dtype)
     empty = encode(np.empty((0, 0), plan.dtype), storage, plan.nodata)
     with contextlib.ExitStack() as stack:
@@ -57,7 +59,7 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         coders = stack.enter_context(workers(_CODERS, "code"))
         for stripe in stripes(plan.grid.window, BLOCK, budget.blocks):
             sources = [open_source(source, handles, http) for source in plan.ranked]
-            blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, ahead)
+            blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, budget)
 
             def finished(read: tuple[Block, int | None]) -> Step:
                 return _finished(*read, storage, plan.nodata, empty, len(parts))
@@ -73,7 +75,7 @@ def _blocks(
     sources: Sequence[Source],
     fetchers: ThreadPoolExecutor,
     coders: ThreadPoolExecutor,
-    ahead: int,
+    budget: Budget,
 ) -> Generator[tuple[Block, int | None]]:
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
     received: int | None = 0
@@ -88,8 +90,8 @@ def _blocks(
             received = None if received is None or size is None else received + size
             yield decoding.result()
 
-    pieces = pieces_of(stripe, parts, PIECE_PIXELS)
-    with contextlib.closing(in_order(fetchers, fetched, pieces, ahead)) as coming:
+    pieces = pieces_of(stripe, parts, budget.piece_pixels)
+    with contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
         for block in assemble(stripe, BLOCK, pieces, decoded(), parts, plan.dtype, plan.nodata):
             yield block, received
             received = None if received is None else 0

@@ -21,7 +21,8 @@ from hrdem.tiff import Storage
 
 Fetch = Callable[[int, int], bytes]
 
-FIRST_BYTES = 16_384  # holds all directories of a mosaic file; more is fetched if not
+# holds all directories of a mosaic file, more is fetched if not; comes in one round trip
+FIRST_BYTES = 12_288
 _MOST_BYTES = 4 << 20  # of directories and their values
 _MOST_DIRECTORIES = 64
 _MOST_ENTRIES = 1_000

@@ -10,12 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.cog.header import IndexArray, Level
+from hrdem.cog.header import Level
 from hrdem.cog.memory import Memory
 from hrdem.errors import SourceError
 from hrdem.grid import Window
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
+
+# Side by side, so that it takes no more round trips than one part, and that the connections are
+# open when the tiles are fetched.
+_PARTS = 16
+_LEAST_PART = 7_000  # bytes
 
 Read = Callable[[int, int], bytes | mmap.mmap]
 Row = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -76,9 +81,7 @@ class TileIndex:
         at_once = max(1, _TILES_AT_ONCE // columns)
         below = max(first + 1, min(first + at_once, self._below))
         span = first * columns, below * columns
-        arrays = self._level.offsets, self._level.counts
-        with ThreadPoolExecutor(len(arrays)) as both:
-            offsets, counts = both.map(lambda array: self._values(array, *span), arrays)
+        offsets, counts = self._values(*span)
         # both 0 says that a tile is absent; one alone, or a negative, says nothing
         if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
             raise damaged_index(self._name)
@@ -87,9 +90,24 @@ class TileIndex:
             rows_read.put(self._key(number), row, sum(part.nbytes for part in row))
         return rows[0]
 
-    def _values(self, array: IndexArray, first: int, last: int) -> NDArray[np.int64]:
-        read = np.frombuffer(self._read(*array.span(first, last)), array.dtype)
-        return read.astype(np.int64).reshape(-1, self._level.columns)
+    def _values(self, first: int, last: int) -> list[NDArray[np.int64]]:
+        """Read a run of both arrays in parts, all at the same time."""
+        arrays = self._level.offsets, self._level.counts
+        spans = [array.span(first, last) for array in arrays]
+        size = max(_LEAST_PART, -(-sum(stop - start for start, stop in spans) // (_PARTS - 1)))
+        with ThreadPoolExecutor(_PARTS) as pool:
+            coming = [
+                [
+                    pool.submit(self._read, at, min(at + size, stop))
+                    for at in range(start, stop, size)
+                ]
+                for start, stop in spans
+            ]
+            whole = [b"".join(part.result() for part in parts) for parts in coming]
+        return [
+            np.frombuffer(content, array.dtype).astype(np.int64).reshape(-1, self._level.columns)
+            for content, array in zip(whole, arrays, strict=True)
+        ]
 
 
 def damaged_index(name: str) -> SourceError:

@@ -9,7 +9,6 @@ from typing import Protocol
 from hrdem.grid import Grid, Pixels, Window
 
 CONNECTIONS = 16  # to the store, one piece each
-PIECE_PIXELS = 1 << 19  # two blocks of 512: one request of some 2 MB
 
 
 @dataclass(frozen=True, slots=True)

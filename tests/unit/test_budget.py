@@ -8,35 +8,44 @@ from hypothesis import strategies as st
 
 from hrdem.budget import Budget, check_limit
 from hrdem.errors import RequestError
-
-PIECE = 1 << 19
+from hrdem.grid import Window
 
 
 @given(
-    limit=st.integers(220_000_000, 8_000_000_000),
+    limit=st.integers(230_000_000, 8_000_000_000),
     width=st.integers(1, 500_000),
+    height=st.integers(1, 500_000),
     itemsize=st.sampled_from([1, 4, 8]),
 )
-def test_what_is_held_at_a_time_fits_below_the_limit(limit: int, width: int, itemsize: int) -> None:
-    budget = Budget.of(limit, width, itemsize, PIECE)
+def test_what_is_held_at_a_time_fits_below_the_limit(
+    limit: int, width: int, height: int, itemsize: int
+) -> None:
+    budget = Budget.of(limit, Window(0, 0, width, height), itemsize)
     assert budget.blocks >= 1
     assert budget.pieces >= 1
-    held = budget.blocks * 512 * 512 * (itemsize + 1) + budget.pieces * PIECE * itemsize
-    assert held < limit - 90_000_000 or (budget.blocks, budget.pieces) == (1, 1)
+    held = budget.blocks * 512 * 512 * (itemsize + 1)
+    held += budget.pieces * budget.piece_pixels * itemsize
+    assert held < limit - 90_000_000
 
 
 def test_the_usual_limit_keeps_all_connections_busy_on_a_wide_area() -> None:
-    budget = Budget.of(300_000_000, 65_536, 4, PIECE)
+    budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4)
     assert budget.blocks >= 60  # a border between stripes is read twice
     assert budget.pieces >= 16
 
 
 def test_more_memory_reads_further_ahead() -> None:
-    small, large = (Budget.of(limit, 16_384, 4, PIECE) for limit in (300_000_000, 600_000_000))
-    assert large.pieces > small.pieces
+    area = Window(0, 0, 16_384, 16_384)
+    small, large = (Budget.of(limit, area, 4) for limit in (300_000_000, 600_000_000))
+    assert large.pieces * large.piece_pixels > small.pieces * small.piece_pixels
+
+
+def test_a_small_area_is_cut_fine_enough_for_all_connections() -> None:
+    budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4)
+    assert budget.piece_pixels == 512 * 512
 
 
 def test_too_little_memory_is_a_wrong_request() -> None:
-    check_limit(220_000_000)
-    with pytest.raises(RequestError, match="at least 220 MB"):
-        check_limit(219_999_999)
+    check_limit(230_000_000)
+    with pytest.raises(RequestError, match="at least 230 MB"):
+        check_limit(229_999_999)
