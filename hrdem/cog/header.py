@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -22,18 +23,30 @@ Fetch = Callable[[int, int], bytes]
 
 FIRST_BYTES = 16_384  # holds all directories of a mosaic file; more is fetched if not
 _MOST_BYTES = 4 << 20  # of directories and their values
+_MOST_PARTS = 64  # that they are fetched in
 _MOST_DIRECTORIES = 64
 _MOST_ENTRIES = 1_000
 _MOST_VALUES = 65_536
+_MOST_TEXT = 256
+_LARGEST_FILE = 1 << 60  # bytes: positions and their sums stay far from the end of 64 bits
+_LERC = 34887
 # none, LZW, DEFLATE in both numbers, LERC, ZSTD
-_COMPRESSIONS = (1, 5, 8, 32946, 34887, 50000)
-_TILE_EDGES = range(16, 8_193)
+_COMPRESSIONS = (1, 5, 8, 32946, _LERC, 50000)
+_PREDICTORS = (1, 2, 3)  # none, differences of whole numbers, of floating point ones
+_TILE_EDGES = range(16, 4_097)
+_MOST_ACROSS = 32_768  # tiles side by side, or one above the other
+_FINEST, _FARTHEST = 1e-9, 1e9  # of pixels and places on Earth, in metres, feet or degrees
 
-# TIFF type -> struct code; TIFF 6.0, section 2, and the BigTIFF types 16 to 18
-_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I",
-          16: "Q", 17: "q", 18: "Q"}  # fmt: skip
-_ASCII = 2
-_KINDS = {1: "u", 2: "i", 3: "f"}  # SampleFormat
+# TIFF type -> struct code; TIFF 6.0, section 2, and BigTIFF's type 16
+_WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_REAL = {11: "f", 12: "d"}
+_TEXT = {2: "s"}
+_CODES = _WHOLE | _REAL | _TEXT
+# SampleFormat and BitsPerSample -> type
+_DTYPES = {(kind, bits): f"{name}{bits}"
+           for kind, name, sizes in ((1, "uint", (8, 16, 32, 64)), (2, "int", (8, 16, 32, 64)),
+                                     (3, "float", (32, 64)))
+           for bits in sizes}  # fmt: skip
 _USER_DEFINED = 32_767
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 
@@ -108,7 +121,8 @@ class Header:
         grid: Pixel grid of full resolution.
         dtype: Type of the pixels in this machine's byte order, as numpy names it.
         byte_order: ``"<"`` or ``">"``: that of the file, and so of its pixels.
-        nodata: Declared nodata value, None if there is none.
+        nodata: Declared nodata value as the pixels hold it, None if there is none that they can
+            hold.
         levels: Full resolution, then the overviews from fine to coarse.
         guarded: Whether each tile lies between a leader and a trailer (GDAL's BLOCK_LEADER and
             BLOCK_TRAILER).
@@ -171,8 +185,10 @@ class _Bytes:
     def _load(self, start: int, length: int) -> None:
         stop = min(start + length, self._size)
         self._left -= stop - start
-        if self._left < 0:
-            raise _DamagedError(f"its directories take more than {_MOST_BYTES} bytes")
+        if self._left < 0 or len(self._parts) == _MOST_PARTS:
+            raise _DamagedError(
+                f"its directories take more than {_MOST_BYTES} bytes or {_MOST_PARTS} requests"
+            )
         self._parts.insert(0, (start, self._fetch(start, stop)))
 
 
@@ -194,28 +210,33 @@ class _Directory:
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
 
-    def numbers(self, tag: int) -> tuple[float, ...]:
-        entry = self._entries.get(tag)
-        if entry is None:
-            return ()
-        if entry.kind not in _CODES or entry.count > _MOST_VALUES:
-            raise _DamagedError(f"tag {tag} has {entry.count} values of type {entry.kind}")
-        form = f"{self._order}{entry.count}{_CODES[entry.kind]}"
-        return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))
-
     def number(self, tag: int, default: int | None = None) -> int:
-        values = self.numbers(tag)
+        values = self._values(tag, _WHOLE, 1)
         if not values:
             if default is None:
                 raise _DamagedError(f"tag {tag} is missing")
             return default
         return int(values[0])
 
+    def whole(self, tag: int) -> tuple[int, ...]:
+        return self._values(tag, _WHOLE, _MOST_VALUES)
+
+    def real(self, tag: int) -> tuple[float, ...]:
+        return self._values(tag, _REAL, _MOST_VALUES)
+
     def text(self, tag: int) -> str:
+        values = self._values(tag, _TEXT, _MOST_TEXT)
+        return str(b"".join(values).partition(b"\0")[0], "latin-1").strip()
+
+    def _values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
+        """The values of a tag, which has to be of one of the types; none if it is not there."""
         entry = self._entries.get(tag)
-        if entry is None or entry.kind != _ASCII or entry.count > _MOST_VALUES:
-            return ""
-        return self._data(entry.at, entry.count).decode("latin-1").rstrip("\0 ")
+        if entry is None:
+            return ()
+        if entry.kind not in codes or entry.count > most:
+            raise _DamagedError(f"tag {tag} has {entry.count} values of type {entry.kind}")
+        form = f"{self._order}{entry.count}{codes[entry.kind]}"
+        return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))
 
     def array(self, tag: int, count: int, size: int) -> IndexArray:
         """The place of an index, which has to have as many values as there are tiles."""
@@ -232,6 +253,8 @@ def _parse(data: _Bytes, size: int) -> Header:
     order = {b"II": "<", b"MM": ">"}.get(data(0, min(size, 2)))
     if order is None or size < 16:
         raise _DamagedError("it does not begin as a TIFF does")
+    if size > _LARGEST_FILE:
+        raise _DamagedError(f"the server says that it has {size} bytes")
     images: list[_Directory] = []
     for directory in _directories(data, order, size):
         kind = directory.number(254, 0)
@@ -245,11 +268,13 @@ def _parse(data: _Bytes, size: int) -> Header:
     dtype = _dtype(first)
     if any(_dtype(directory) != dtype for directory in images):
         raise _DamagedError("its overviews have another type of pixels")
+    if any(level.width > full.width or level.height > full.height for level in overviews):
+        raise _DamagedError("it has an overview that is larger than the image")
     return Header(
-        grid=Grid(_crs(first), _transform(first), levels[0].width, levels[0].height),
+        grid=_grid(first, full),
         dtype=dtype,
         byte_order=order,
-        nodata=_nodata(first),
+        nodata=_nodata(first, dtype),
         levels=levels,
         guarded=_guarded(data, order, size),
     )
@@ -291,7 +316,8 @@ def _directories(data: _Bytes, order: str, size: int) -> Iterator[_Directory]:
 
 
 def _size(kind: int) -> int:
-    return struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 8 if kind in (5, 10) else 1
+    """Bytes of a value; what is not read here may count as one."""
+    return struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1
 
 
 def _level(directory: _Directory, size: int) -> Level:
@@ -306,32 +332,46 @@ def _level(directory: _Directory, size: int) -> Level:
         raise _DamagedError(f"it has {width} x {height} pixels in tiles of {tile[0]} x {tile[1]}")
     if directory.number(277, 1) != 1:
         raise _DamagedError(f"it has {directory.number(277)} bands instead of one")
-    count = -(-width // tile[0]) * -(-height // tile[1])
+    predictor = directory.number(317, 1)
+    if predictor not in _PREDICTORS:
+        raise _DamagedError(f"its predictor is number {predictor}")
+    if directory.number(266, 1) != 1:
+        raise _DamagedError("the bits of its bytes run backwards")
+    lerc = directory.whole(50674) if compression == _LERC else ()
+    if len(lerc) > 2 or any(value > 255 for value in lerc):
+        raise _DamagedError("its parameters of LERC are not two small numbers")
+    columns, rows = -(-width // tile[0]), -(-height // tile[1])
+    if max(columns, rows) > _MOST_ACROSS:
+        raise _DamagedError(f"it has {columns} x {rows} tiles")
     return Level(
         width=width,
         height=height,
         tile=tile,
         compression=compression,
-        predictor=directory.number(317, 1),
-        offsets=directory.array(324, count, size),
-        counts=directory.array(325, count, size),
-        lerc=tuple(map(int, directory.numbers(50674))) or None,
+        predictor=predictor,
+        offsets=directory.array(324, columns * rows, size),
+        counts=directory.array(325, columns * rows, size),
+        lerc=lerc or None,
     )
 
 
 def _dtype(directory: _Directory) -> str:
-    bits, kind = directory.number(258, 1), _KINDS.get(directory.number(339, 1))
-    if kind is None or bits not in (8, 16, 32, 64):
-        raise _DamagedError(f"its pixels have {bits} bits of an unknown kind")
-    try:
-        return np.dtype(f"{kind}{bits // 8}").name
-    except TypeError as exc:
-        raise _DamagedError(f"its pixels have {bits} bits of kind {kind}") from exc
+    bits, kind = directory.number(258, 1), directory.number(339, 1)
+    if (kind, bits) not in _DTYPES:
+        raise _DamagedError(f"its pixels have {bits} bits of kind {kind}")
+    return _DTYPES[kind, bits]
+
+
+def _grid(directory: _Directory, full: Level) -> Grid:
+    grid = Grid(_crs(directory), _transform(directory), full.width, full.height)
+    if not all(abs(edge) < _FARTHEST for edge in grid.bounds):
+        raise _DamagedError(f"its edges, {grid.bounds}, lie nowhere on Earth")
+    return grid
 
 
 def _transform(directory: _Directory) -> Affine:
     """GeoTIFF 1.1, annex B.6: a tie point and a scale, or a matrix."""
-    scale, tie, matrix = (directory.numbers(tag) for tag in (33550, 33922, 34264))
+    scale, tie, matrix = (directory.real(tag) for tag in (33550, 33922, 34264))
     if len(scale) >= 2 and len(tie) == 6:
         dx, dy = scale[0], scale[1]
         left, top = tie[3] - tie[0] * dx, tie[4] + tie[1] * dy
@@ -339,8 +379,8 @@ def _transform(directory: _Directory) -> Affine:
         dx, dy, left, top = matrix[0], -matrix[5], matrix[3], matrix[7]
     else:
         raise _DamagedError("it has no georeferencing, or a rotated one")
-    if not (dx > 0 and dy > 0 and all(map(np.isfinite, (dx, dy, left, top)))):
-        raise _DamagedError("its pixels do not run east and south")
+    if not (dx >= _FINEST and dy >= _FINEST):
+        raise _DamagedError(f"its pixels of {dx:g} x {dy:g} do not run east and south")
     if _geokey(directory, 1025) == 2:  # PixelIsPoint: the tie point is a pixel's centre
         left, top = left - dx / 2, top + dy / 2
     return Affine(dx, 0, left, 0, -dy, top)
@@ -357,20 +397,28 @@ def _crs(directory: _Directory) -> str:
 
 def _geokey(directory: _Directory, wanted: int) -> int:
     """The value of a key that is held in the directory itself; 0 if it is not there."""
-    keys = directory.numbers(34735)
+    keys = directory.whole(34735)
     for index in range(4, len(keys) - 3, 4):
         key, place, _, value = keys[index : index + 4]
         if key == wanted and place == 0:
-            return int(value)
+            return value
     return 0
 
 
-def _nodata(directory: _Directory) -> float | None:
+def _nodata(directory: _Directory, dtype: str) -> float | None:
+    """GDAL_NODATA; a number that is none of the pixels' is as good as none."""
     text = directory.text(42113)
+    if not text:
+        return None
     try:
-        return float(text) if text else None
+        value = float(text)
     except ValueError as exc:
         raise _DamagedError(f"its nodata value is {text!r}") from exc
+    if np.dtype(dtype).kind == "f":
+        with np.errstate(over="ignore"):
+            return float(np.dtype(dtype).type(value))
+    held = np.iinfo(dtype)
+    return int(value) if value.is_integer() and held.min <= value <= held.max else None
 
 
 def _guarded(data: _Bytes, order: str, size: int) -> bool:

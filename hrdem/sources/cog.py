@@ -131,8 +131,9 @@ class CogSource:
 
     def _check(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         raw = self.block[0] * self.block[1] * np.dtype(self.dtype).itemsize
-        end = int((offsets + counts).max()) + (GUARD if self._header.guarded else 0)
-        if counts.max() > _LARGEST_TILE * raw or end > self._file.version.size:
+        guard = GUARD if self._header.guarded else 0
+        behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
+        if counts.max() > _LARGEST_TILE * raw or behind.any() or (offsets[counts > 0] < 8).any():
             raise _damaged_index(self._name)
 
     def _fetch(
