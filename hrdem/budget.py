@@ -15,7 +15,7 @@ _LEAST = 230_000_000
 # The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what threads hold for a
 # moment while they decode and encode, and what the allocator keeps of what they gave back.
 _BASE = 185_000_000
-_BLOCKS_SHARE = 0.65
+_BLOCKS_SHARE = 0.7
 _MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
 _STORED = 1.15  # bytes of a compressed tile over those of its pixels; LZW makes noise larger
 _PIECE_BLOCKS = (4, 3, 2, 1)  # of 512: requests of some 4 to 1 MB

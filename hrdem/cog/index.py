@@ -73,7 +73,7 @@ class TileIndex:
         return found
 
     def _key(self, number: int) -> Hashable:
-        return self._version, self._level.offsets.at, number
+        return self._version, self._level, number
 
     def _load(self, first: int) -> Row:
         """Read and remember rows from a row on, and return that row."""

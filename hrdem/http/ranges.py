@@ -10,7 +10,7 @@ from typing import Any
 from hrdem.errors import ServerError, SourceChangedError, TransferError
 from hrdem.http.client import Http, Response, without_credentials
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,9 +184,10 @@ class CogSource:
         return int((counts > 0).sum()), int(counts.sum())
 
     def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        end = int((offsets + counts).max()) + (GUARD if self._guarded else 0)
         largest = _LARGEST_TILE * self.storage.raw_bytes
-        if counts.max() > largest or end > self._file.version.size:
+        guard = GUARD if self._guarded else 0
+        behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
+        if counts.max() > largest or behind.any() or (offsets[counts > 0] < 8).any():
             raise damaged_index(self._name)
 
     def _fetch(

@@ -1,0 +1,188 @@
+"""The directories of a TIFF: what its tags hold, read on demand and within bounds.
+
+Classic TIFF (TIFF 6.0, section 2) and BigTIFF, both byte orders. Nothing that a file says about
+itself is believed further than these bounds: bytes, requests, directories, entries, values.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Fetch = Callable[[int, int], bytes]
+
+_MOST_BYTES = 4 << 20  # of directories and their values
+_MOST_PARTS = 64  # that they are fetched in
+_MOST_DIRECTORIES = 64
+_MOST_ENTRIES = 1_000
+_MOST_VALUES = 65_536
+_MOST_TEXT = 256
+
+# TIFF type -> struct code; TIFF 6.0, section 2, and BigTIFF's type 16
+_WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_REAL = {11: "f", 12: "d"}
+_TEXT = {2: "s"}
+_INDEX = {3: "u2", 4: "u4", 16: "u8"}  # as numpy names them
+_CODES = _WHOLE | _REAL | _TEXT
+
+
+class DamagedError(Exception):
+    """A file contradicts itself, or is of a kind that is not read; says how."""
+
+
+class Parts:
+    """The beginning of a file, and further parts on demand, at most so much in all.
+
+    Args:
+        fetch: Returns the bytes of the file from a position up to another.
+        size: Size of the file.
+        first: Bytes to fetch at once.
+    """
+
+    def __init__(self, fetch: Fetch, size: int, first: int) -> None:
+        self._fetch = fetch
+        self._least = first
+        self.size = size
+        self._left = _MOST_BYTES
+        self._parts: list[tuple[int, bytes]] = []
+        self._load(0, first)
+
+    def __call__(self, start: int, length: int) -> bytes:
+        if start < 0 or start + length > self.size:
+            raise DamagedError(f"it points to byte {start + length}, beyond its {self.size} bytes")
+        for _ in range(2):
+            for at, part in self._parts:
+                if at <= start and start + length <= at + len(part):
+                    return part[start - at : start - at + length]
+            self._load(start, max(length, self._least))
+        raise DamagedError(f"bytes {start} to {start + length} cannot be had")
+
+    def _load(self, start: int, length: int) -> None:
+        stop = min(start + length, self.size)
+        self._left -= stop - start
+        if self._left < 0 or len(self._parts) == _MOST_PARTS:
+            raise DamagedError(
+                f"its directories take more than {_MOST_BYTES} bytes or {_MOST_PARTS} requests"
+            )
+        self._parts.insert(0, (start, self._fetch(start, stop)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    kind: int
+    count: int
+    at: int  # position of the values
+
+
+class Directory:
+    """The entries of one image file directory, their values read when asked for."""
+
+    def __init__(self, data: Parts, order: str, entries: dict[int, _Entry]) -> None:
+        self._data = data
+        self._order = order
+        self._entries = entries
+
+    def __contains__(self, tag: int) -> bool:
+        """Whether there is a tag."""
+        return tag in self._entries
+
+    def number(self, tag: int, default: int | None = None) -> int:
+        """Return the only value of a tag."""
+        values = self._values(tag, _WHOLE, 1)
+        if not values:
+            if default is None:
+                raise DamagedError(f"tag {tag} is missing")
+            return default
+        return int(values[0])
+
+    def whole(self, tag: int) -> tuple[int, ...]:
+        """Return whole numbers, none if the tag is not there."""
+        return self._values(tag, _WHOLE, _MOST_VALUES)
+
+    def real(self, tag: int) -> tuple[float, ...]:
+        """Return floating point numbers, none if the tag is not there."""
+        return self._values(tag, _REAL, _MOST_VALUES)
+
+    def text(self, tag: int) -> str:
+        """Return a text, empty if the tag is not there."""
+        values = self._values(tag, _TEXT, _MOST_TEXT)
+        return str(b"".join(values).partition(b"\0")[0], "latin-1").strip()
+
+    def place(self, tag: int, count: int) -> tuple[int, str]:
+        """Return where the values of a tag begin, and their type as numpy names it."""
+        entry = self._entries.get(tag)
+        if entry is None or entry.kind not in _INDEX or entry.count != count:
+            raise DamagedError(f"tag {tag} is no index of its {count} tiles")
+        if entry.at + count * _size(entry.kind) > self._data.size:
+            raise DamagedError(f"tag {tag} lies beyond the end of the file")
+        return entry.at, self._order + _INDEX[entry.kind]
+
+    def _values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
+        """The values of a tag, which has to be of one of the types; none if it is not there."""
+        entry = self._entries.get(tag)
+        if entry is None:
+            return ()
+        if entry.kind not in codes or entry.count > most:
+            raise DamagedError(f"tag {tag} has {entry.count} values of type {entry.kind}")
+        form = f"{self._order}{entry.count}{codes[entry.kind]}"
+        return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))
+
+
+def byte_order(data: Parts) -> str:
+    """Return the byte order of a file, as `struct` names it.
+
+    Raises:
+        DamagedError: If the file does not begin as a TIFF does.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(data(0, min(data.size, 2)))
+    if order is None or data.size < 16:
+        raise DamagedError("it does not begin as a TIFF does")
+    return order
+
+
+def read_directories(data: Parts) -> Iterator[Directory]:
+    """Read the directories of a file, one by one.
+
+    Raises:
+        DamagedError: If a directory contradicts itself, or takes more than it may.
+    """
+    order = byte_order(data)
+    version = struct.unpack(f"{order}H", data(2, 2))[0]
+    if version == 42:
+        count_form, entry_form, inline, next_form = "H", "HHI", 4, "I"
+        at = struct.unpack(f"{order}I", data(4, 4))[0]
+    elif version == 43:
+        if struct.unpack(f"{order}HH", data(4, 4)) != (8, 0):
+            raise DamagedError("its BigTIFF header is not one")
+        count_form, entry_form, inline, next_form = "Q", "HHQ", 8, "Q"
+        at = struct.unpack(f"{order}Q", data(8, 8))[0]
+    else:
+        raise DamagedError("it does not begin as a TIFF does")
+    count_size, next_size = struct.calcsize(count_form), struct.calcsize(next_form)
+    head = struct.calcsize(f"<{entry_form}")
+    seen: set[int] = set()
+    while at:
+        if at in seen or len(seen) == _MOST_DIRECTORIES:
+            raise DamagedError("its directories form a loop, or are too many")
+        seen.add(at)
+        (count,) = struct.unpack(order + count_form, data(at, count_size))
+        if not 0 < count <= _MOST_ENTRIES:
+            raise DamagedError(f"its directory at byte {at} has {count} entries")
+        table = data(at + count_size, count * (head + inline) + next_size)
+        entries = {}
+        for index in range(count):
+            begin = index * (head + inline)
+            tag, kind, values = struct.unpack_from(order + entry_form, table, begin)
+            place = at + count_size + begin + head
+            if values * _size(kind) > inline:
+                (place,) = struct.unpack_from(order + next_form, table, begin + head)
+            entries[tag] = _Entry(kind, values, place)
+        yield Directory(data, order, entries)
+        (at,) = struct.unpack_from(order + next_form, table, count * (head + inline))
+
+
+def _size(kind: int) -> int:
+    """Bytes of a value; what is not read here may count as one."""
+    return struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1
