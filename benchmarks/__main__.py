@@ -35,6 +35,7 @@ _HELP_READERS = f"of {', '.join(NAMES)}; hrdem takes arguments, as in hrdem:name
 def main() -> None:
     """Measure what the command line asks for."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # cleaning up
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compiled while warming up is kept
     arguments = _parser().parse_args()
     entrants = [each for each in arguments.readers if _is_here(each)]
     data = arguments.data.resolve()

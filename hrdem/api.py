@@ -61,7 +61,7 @@ def extract(
         stac_url: Root of the STAC API.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
-        max_memory: Bytes that the process may take at its peak, at least 230 million.
+        max_memory: Bytes that the process may take at its peak, at least 240 million.
         http: Client to use; one is made for the call otherwise.
         on_progress: Called with a `Progress` whenever a block of the output is written.
 

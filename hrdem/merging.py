@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http
 from hrdem.planning import Plan, open_source
 from hrdem.progress import Step, Tally
-from hrdem.sources import CONNECTIONS, Source
+from hrdem.sources import CONNECTIONS, Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
@@ -44,7 +44,7 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         SourceChangedError: If a source changed while it was read.
     """
     itemsize = np.dtype(plan.dtype).itemsize
-    budget = Budget.of(max_memory, plan.grid.window, itemsize)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize, merge=True)
     parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
     by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
     connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
@@ -80,19 +80,24 @@ def _blocks(
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
     received: int | None = 0
 
-    def fetched(piece: Piece) -> tuple[Future[Pixels], int | None]:
-        stored = sources[piece.part].fetch(piece.window)
-        return coders.submit(stored.decoded), stored.size  # so that no coder waits for a server
+    def fetched(piece: Piece) -> Fetched:
+        return sources[piece.part].fetch(piece.window)
 
-    def decoded() -> Iterator[Pixels]:
+    def decoded(stored: Fetched) -> tuple[Pixels, int | None]:
+        return stored.decoded(), stored.size
+
+    def arrays() -> Iterator[Pixels]:
         nonlocal received
-        for decoding, size in coming:
+        for pixels, size in decoding:
             received = None if received is None or size is None else received + size
-            yield decoding.result()
+            yield pixels
 
     pieces = pieces_of(stripe, parts, budget.piece_pixels)
-    with contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
-        for block in assemble(stripe, BLOCK, pieces, decoded(), parts, plan.dtype, plan.nodata):
+    with (
+        contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
+        contextlib.closing(in_order(coders, decoded, fetching, 2 * _CODERS)) as decoding,
+    ):
+        for block in assemble(stripe, BLOCK, pieces, arrays(), parts, plan.dtype, plan.nodata):
             yield block, received
             received = None if received is None else 0
 

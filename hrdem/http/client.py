@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
+_LARGE_READ = 64 << 10  # bytes; httpx reads no more at once
 _EXCERPT = 200  # characters of an answer that a message quotes
 
 log = logging.getLogger(__name__)
@@ -223,7 +225,7 @@ class HttpClient:
                 _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
                 if answer.headers.get("etag", "") != expected.etag:
                     raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
-                for chunk in self._chunks(answer):
+                for chunk in self._in_time(answer, _in_large_reads(answer)):
                     if done + len(chunk) > len(part):
                         raise TransferError(f"{shown} sends more bytes than asked for.")
                     part[done : done + len(chunk)] = chunk
@@ -250,7 +252,7 @@ class HttpClient:
             if announced > max_bytes:
                 raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
             body = bytearray()
-            for chunk in self._chunks(answer):
+            for chunk in self._in_time(answer, answer.iter_bytes()):
                 body += chunk
                 if len(body) > max_bytes:
                     raise ServerError(too_long, answer.status_code)
@@ -306,10 +308,10 @@ class HttpClient:
                 method, json = "GET", None
         raise TransferError(f"{without_credentials(url)} redirects in a circle.")
 
-    def _chunks(self, answer: httpx.Response) -> Iterator[bytes]:
+    def _in_time(self, answer: httpx.Response, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The body as it comes, within the total time."""
         deadline = time.monotonic() + self._timeouts.total
-        for chunk in answer.iter_bytes():
+        for chunk in chunks:
             yield chunk
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(
@@ -319,11 +321,33 @@ class HttpClient:
     def _excerpt(self, answer: httpx.Response) -> str:
         """The beginning of a refusal's text."""
         said = bytearray()
-        for chunk in self._chunks(answer):
+        for chunk in self._in_time(answer, answer.iter_bytes()):
             said += chunk
             if len(said) > 4 * _EXCERPT:
                 break
         return " ".join(said.decode("utf-8", "replace").split())[:_EXCERPT]
+
+
+def _in_large_reads(answer: httpx.Response) -> Iterator[bytes]:
+    """The body, undecoded; the system hands it on in large parts.
+
+    On a slow line data trickle in by the packet, and httpx takes some 0.1 ms of computing for each
+    time that it is handed any. So the thread sleeps until a large part is there, or all that is
+    still to come.
+    """
+    stream = answer.extensions.get("network_stream")
+    connection: Any = stream and stream.get_extra_info("socket")
+    left = int(answer.headers.get("content-length") or 0)
+
+    def wait_for(least: int) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # not every system has it
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
+
+    wait_for(min(left, _LARGE_READ))
+    for chunk in answer.iter_raw():
+        left -= len(chunk)
+        wait_for(min(left, _LARGE_READ))  # 1 again before the connection is given to another
+        yield chunk
 
 
 def without_credentials(url: str) -> str:

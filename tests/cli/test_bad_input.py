@@ -201,7 +201,7 @@ def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None
 @pytest.mark.parametrize(
     ("limit", "hint"),
     [
-        ("100MB", "need at least 230 MB"),
+        ("100MB", "need at least 240 MB"),
         ("much", "Give it like 500MB, 2GB or 1GiB"),
         ("-5", "Give it like 500MB"),
         ("", "Give it like 500MB"),
