@@ -5,6 +5,7 @@ write the same windows, and saves the results as Markdown, and each run as JSON 
 
     python -m benchmarks --output docs/benchmarks.md
     python -m benchmarks --links loopback --windows 512,4096 --readers floor,hrdem --rounds 1
+    python -m benchmarks --results a.json b.json --remarks remarks.md --output both.md
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # cleaning up
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compiled while warming up is kept
     arguments = _parser().parse_args()
+    if arguments.results:
+        _write_up(arguments.results, arguments.remarks, arguments.output)
+        return
     entrants = [each for each in arguments.readers if _is_here(each)]
     data = arguments.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
@@ -61,7 +65,7 @@ def main() -> None:
             print(_told(run), flush=True)
     finally:
         if done:
-            text = document(done, probes, command)
+            text = document(done, probes, [command], "")
             arguments.output.parent.mkdir(parents=True, exist_ok=True)
             arguments.output.write_text(text, "utf-8")
             raw = {"command": command, "machine": machine(), "versions": versions(),
@@ -69,6 +73,18 @@ def main() -> None:
                    "runs": [asdict(run) for run in done]}  # fmt: skip
             arguments.output.with_suffix(".json").write_text(json.dumps(raw, indent=1), "utf-8")
             print(text)
+
+
+def _write_up(results: list[Path], remarks: Path | None, output: Path) -> None:
+    """Join earlier results into one document."""
+    raw = [json.loads(path.read_text("utf-8")) for path in results]
+    runs = [Run(**run) for each in raw for run in each["runs"]]
+    probes = {probe["line"]: Probe(**probe) for each in raw for probe in each["lines"]}
+    commands = [each["command"] for each in raw]
+    text = document(
+        runs, list(probes.values()), commands, remarks.read_text("utf-8").strip() if remarks else ""
+    )
+    output.write_text(text, "utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3)
     add("--timeout", type=float, default=300, help="seconds for a run")
     add("--data", type=Path, default=cache / "hrdem-benchmarks", help="folder of the store, 3 GB")
+    add("--results", type=Path, nargs="+", help="measure nothing: join the JSON of earlier runs")
+    add("--remarks", type=Path, help="Markdown to put before joined results")
     add("--output", type=Path, default=Path("benchmarks.md"))
     return parser
 

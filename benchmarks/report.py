@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.aims import aims_table
 from benchmarks.contest import FINE, LARGEST, Run
 from benchmarks.entrants import versions
 from benchmarks.network import LINES
@@ -49,13 +50,25 @@ took meanwhile; it takes it from the readers, which run on the same machine.
 """
 
 
-def document(runs: Sequence[Run], probes: Sequence[Probe], command: str) -> str:
-    """Write the results as Markdown."""
+def document(
+    runs: Sequence[Run], probes: Sequence[Probe], commands: Sequence[str], remarks: str
+) -> str:
+    """Write the results as Markdown.
+
+    Args:
+        runs: Every run.
+        probes: What was measured of the lines.
+        commands: The command lines that gave them.
+        remarks: Text to put before everything measured.
+    """
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Written by `{command}`.",
+            *([remarks, ""] if remarks else []),
+            "Measured by",
+            "",
+            *(f"    {command}" for command in commands),
             "",
             _NOTES,
             "## Machine",
@@ -70,6 +83,10 @@ def document(runs: Sequence[Run], probes: Sequence[Probe], command: str) -> str:
             "",
             _LINE_NOTES,
             *_lines(probes),
+            "",
+            "## Aims",
+            "",
+            *aims_table(runs),
             "",
             *_results(runs),
         ]
