@@ -65,7 +65,8 @@ def _bytes_apart(values: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
     apart = np.empty((height, size, width), np.uint8)
     for rank in range(size):
         shift = values.dtype.type(8 * (size - 1 - rank))
-        apart[:, rank] = (values >> shift).astype(np.uint8)  # keeps the lowest byte
+        # unsafe as it should be: only the lowest byte is kept
+        np.right_shift(values, shift, out=apart[:, rank], dtype=values.dtype, casting="unsafe")
     return _differences(apart.reshape(height, size * width))
 
 

@@ -25,7 +25,8 @@ PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
-_LARGE_READ = 64 << 10  # bytes; httpx reads no more at once
+_SMALL_READ = 8 << 10  # bytes
+_LARGE_READ = 64 << 10  # httpx reads no more at once
 _EXCERPT = 200  # characters of an answer that a message quotes
 
 log = logging.getLogger(__name__)
@@ -333,20 +334,22 @@ def _in_large_reads(answer: httpx.Response) -> Iterator[bytes]:
 
     On a slow line data trickle in by the packet, and httpx takes some 0.1 ms of computing for each
     time that it is handed any. So the thread sleeps until a large part is there, or all that is
-    still to come.
+    still to come. Parts are small at first: TCP opens its window by what was taken.
     """
     stream = answer.extensions.get("network_stream")
     connection: Any = stream and stream.get_extra_info("socket")
-    left = int(answer.headers.get("content-length") or 0)
+    whole = int(answer.headers.get("content-length") or 0)
+    came = 0
 
-    def wait_for(least: int) -> None:
+    def wait() -> None:
+        least = min(whole - came, max(came // 8, _SMALL_READ), _LARGE_READ)
         with contextlib.suppress(OSError, AttributeError):  # not every system has it
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
 
-    wait_for(min(left, _LARGE_READ))
+    wait()
     for chunk in answer.iter_raw():
-        left -= len(chunk)
-        wait_for(min(left, _LARGE_READ))  # 1 again before the connection is given to another
+        came += len(chunk)
+        wait()  # for 1 again, before the connection is given to another
         yield chunk
 
 
