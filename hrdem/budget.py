@@ -39,13 +39,16 @@ class Budget:
     pieces: int
 
     @classmethod
-    def of(cls, max_memory: int, output: Window, itemsize: int, *, merge: bool) -> Self:
+    def of(
+        cls, max_memory: int, output: Window, itemsize: int, source_block: int, *, merge: bool
+    ) -> Self:
         """Share out memory.
 
         Args:
             max_memory: Bytes that the process may take at its peak.
             output: All of the output.
             itemsize: Bytes of a pixel.
+            source_block: Pixels of the largest block of a source: no piece is smaller.
             merge: Whether blocks of the output are put together from pieces, and so have to wait
                 for them.
         """
@@ -55,7 +58,7 @@ class Budget:
         room -= blocks * block if merge else 0
         for piece in _PIECE_BLOCKS:
             pixels = BLOCK * BLOCK * piece
-            pieces = int(room / (pixels * itemsize * _STORED))
+            pieces = int(room / (max(pixels, source_block) * itemsize * _STORED))
             if pieces > CONNECTIONS and output.pixels >= _ENOUGH_PIECES * pixels:
                 break
         return cls(max(1, blocks), pixels, max(1, min(_MOST_PIECES, pieces)))

@@ -34,7 +34,7 @@ def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
     source = CogSource(planned.file, http, within=planned.window)
     width, height = source.block
     itemsize = source.storage.raw_bytes // (width * height)
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, merge=False)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize, width * height, merge=False)
     across = max(1, budget.piece_pixels // (width * height))
     left, top = planned.window.column // width, planned.window.row // height
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,8 +45,9 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         SourceChangedError: If a source changed while it was read.
     """
     itemsize = np.dtype(plan.dtype).itemsize
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, merge=True)
     parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
+    block = max(math.prod(part.block) for part in parts)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize, block, merge=True)
     by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
     connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
     if by_gdal:

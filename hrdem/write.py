@@ -58,7 +58,7 @@ class GeoTiffWriter:
 
     Raises:
         OutputExistsError: If the output exists and may not be replaced.
-        OutputError: If it cannot be written there.
+        OutputError: If it cannot be written there; entering the context raises it too.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class GeoTiffWriter:
         tiles = -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
-        with self._errors():
-            self._file = self._partial.open("xb")
-            self._file.write(bytes(_HEAD_BYTES))
         self._end = _HEAD_BYTES
 
     def __enter__(self) -> Self:
+        with self._errors():
+            self._file = self._partial.open("xb")
+            self._file.write(bytes(_HEAD_BYTES))
         return self
 
     def __exit__(

@@ -11,6 +11,9 @@ from hrdem.errors import RequestError
 from hrdem.grid import Window
 
 
+BLOCK = 512 * 512
+
+
 @given(
     limit=st.integers(240_000_000, 8_000_000_000),
     width=st.integers(1, 500_000),
@@ -20,7 +23,7 @@ from hrdem.grid import Window
 def test_what_is_held_at_a_time_fits_below_the_limit(
     limit: int, width: int, height: int, itemsize: int
 ) -> None:
-    budget = Budget.of(limit, Window(0, 0, width, height), itemsize, merge=True)
+    budget = Budget.of(limit, Window(0, 0, width, height), itemsize, BLOCK, merge=True)
     assert budget.blocks >= 1
     assert budget.pieces >= 1
     held = budget.blocks * 512 * 512 * (itemsize + 1)
@@ -29,20 +32,26 @@ def test_what_is_held_at_a_time_fits_below_the_limit(
 
 
 def test_the_usual_limit_keeps_all_connections_busy_on_a_wide_area() -> None:
-    budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, merge=True)
+    budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, BLOCK, merge=True)
     assert budget.blocks >= 50  # a border between stripes is read twice
     assert budget.pieces >= 16
 
 
 def test_more_memory_reads_further_ahead() -> None:
     area = Window(0, 0, 16_384, 16_384)
-    small, large = (Budget.of(limit, area, 4, merge=True) for limit in (300_000_000, 600_000_000))
+    small, large = (Budget.of(limit, area, 4, BLOCK, merge=True) for limit in (300_000_000, 600_000_000))
     assert large.pieces * large.piece_pixels > small.pieces * small.piece_pixels
 
 
 def test_a_small_area_is_cut_fine_enough_for_all_connections() -> None:
-    budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, merge=True)
+    budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, BLOCK, merge=True)
     assert budget.piece_pixels == 512 * 512
+
+
+def test_files_with_large_blocks_are_read_fewer_at_a_time() -> None:
+    area = Window(0, 0, 16_384, 16_384)
+    budget = Budget.of(300_000_000, area, 4, 4_096 * 4_096, merge=True)
+    assert budget.pieces == 1
 
 
 def test_too_little_memory_is_a_wrong_request() -> None:
