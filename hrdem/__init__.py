@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.forecast import Forecast as Forecast
     from hrdem.planning import Plan as Plan
+    from hrdem.progress import Progress as Progress
     from hrdem.report import Result as Result
 
 _HOMES = {
@@ -56,6 +57,7 @@ _HOMES = {
     ),
     "hrdem.forecast": ("Forecast",),
     "hrdem.planning": ("Plan",),
+    "hrdem.progress": ("Progress",),
     "hrdem.report": ("Result",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,15 +14,17 @@ from hrdem.sources import CONNECTIONS
 USUAL_MEMORY = 300_000_000
 
 _LEAST = 240_000_000
-# The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what threads hold for a
-# moment while they decode and encode, and what the allocator keeps of what they gave back.
+# The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what is held for a
+# moment while it is decoded and encoded, and what the allocator keeps of what was given back.
 _BASE = 200_000_000
+_CODER = 14_000_000  # for each thread that decodes and encodes, beyond two
 _BLOCKS_SHARE = 0.7
 _MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
 _STORED = 1.1  # bytes of a compressed tile over those of its pixels; LZW makes noise larger
 _PIECE_BLOCKS = (4, 3, 2, 1)  # of 512: requests of some 4 to 1 MB
 _ENOUGH_PIECES = CONNECTIONS + 4  # that all connections share even a small area
 _MOST_PIECES = 64
+_USUAL_PIECE = 3 << 20  # bytes, of which several are decoded at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,23 @@ class Budget:
     Attributes:
         blocks: Width of a stripe in blocks of the output: so many are unfinished at a time.
         piece_pixels: Most pixels that are fetched in one go, as far as whole blocks allow.
-        pieces: How many pieces may be under way, from the request up to their place in a block.
+        pieces: How many pieces may be under way or wait, still compressed, for being decoded.
+        coding: How many pieces may be decoded, and blocks encoded, ahead of their turn.
     """
 
     blocks: int
     piece_pixels: int
     pieces: int
+    coding: int
 
     @classmethod
     def of(
-        cls, max_memory: int, output: Window, itemsize: int, source_block: int, *, merge: bool
+        cls,
+        max_memory: int,
+        output: Window,
+        itemsize: int,
+        source_block: tuple[int, int],
+        coders: int,
     ) -> Self:
         """Share out memory.
 
@@ -48,20 +58,28 @@ class Budget:
             max_memory: Bytes that the process may take at its peak.
             output: All of the output.
             itemsize: Bytes of a pixel.
-            source_block: Pixels of the largest block of a source: no piece is smaller.
-            merge: Whether blocks of the output are put together from pieces, and so have to wait
-                for them.
+            source_block: Width and height of the largest block of a source: no piece is smaller,
+                and as many rows of the output's blocks wait for one.
+            coders: Threads that decode and encode; 0 if pieces are only copied, so that no block
+                of the output has to wait for them.
         """
-        room = max_memory - _BASE
-        block = BLOCK * BLOCK * (itemsize + 1)  # pixels, and whose they are
+        room = max_memory - _BASE - _CODER * max(0, coders - 2)
+        rows = -(-source_block[1] // BLOCK)
+        block = BLOCK * BLOCK * (itemsize + 1) * rows  # pixels, and whose they are
         blocks = min(_MOST_BLOCKS, -(-output.width // BLOCK), int(room * _BLOCKS_SHARE) // block)
-        room -= blocks * block if merge else 0
-        for piece in _PIECE_BLOCKS:
-            pixels = BLOCK * BLOCK * piece
-            pieces = int(room / (max(pixels, source_block) * itemsize * _STORED))
+        room -= blocks * block if coders else 0
+        for each in _PIECE_BLOCKS:
+            pixels = BLOCK * BLOCK * each
+            piece = max(pixels, math.prod(source_block)) * itemsize
+            pieces = int(room / (piece * _STORED))
             if pieces > CONNECTIONS and output.pixels >= _ENOUGH_PIECES * pixels:
                 break
-        return cls(max(1, blocks), pixels, max(1, min(_MOST_PIECES, pieces)))
+        return cls(
+            blocks=max(1, blocks),
+            piece_pixels=pixels,
+            pieces=max(1, min(_MOST_PIECES, pieces)),
+            coding=1 + (coders + 1) * _USUAL_PIECE // max(piece, _USUAL_PIECE),
+        )
 
 
 def check_limit(max_memory: int) -> None:

@@ -33,8 +33,8 @@ def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
     assert isinstance(planned.file, CogFile)
     source = CogSource(planned.file, http, within=planned.window)
     width, height = source.block
-    itemsize = source.storage.raw_bytes // (width * height)
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, width * height, merge=False)
+    itemsize = np.dtype(plan.dtype).itemsize
+    budget = Budget.of(max_memory, plan.grid.window, itemsize, source.block, coders=0)
     across = max(1, budget.piece_pixels // (width * height))
     left, top = planned.window.column // width, planned.window.row // height
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,8 +45,8 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
     """
     itemsize = np.dtype(plan.dtype).itemsize
     parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
-    block = max(math.prod(part.block) for part in parts)
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, block, merge=True)
+    block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
+    budget = Budget.of(max_memory, plan.grid.window, itemsize, block, _CODERS)
     by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
     connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
     if by_gdal:
@@ -67,7 +66,7 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
                 return _finished(*read, storage, plan.nodata, empty, len(parts))
 
             with contextlib.closing(blocks):
-                yield from in_order(coders, finished, blocks, 2 * _CODERS)
+                yield from in_order(coders, finished, blocks, budget.coding)
 
 
 def _blocks(
@@ -97,7 +96,7 @@ def _blocks(
     pieces = pieces_of(stripe, parts, budget.piece_pixels)
     with (
         contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
-        contextlib.closing(in_order(coders, decoded, fetching, 2 * _CODERS)) as decoding,
+        contextlib.closing(in_order(coders, decoded, fetching, budget.coding)) as decoding,
     ):
         for block in assemble(stripe, BLOCK, pieces, arrays(), parts, plan.dtype, plan.nodata):
             yield block, received

@@ -7,6 +7,8 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hrdem.aoi import NATIVE_CRS
 from hrdem.catalog import Asset, Item, items_near
 from hrdem.errors import NoDataError, RequestError, ServerError, SourceError
@@ -17,6 +19,7 @@ from hrdem.request import Align, Engine, Request
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource, meet_cog
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles, meet_gdal_cog, meet_vrt
+from hrdem.statistics import json_number
 from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,8 @@ class Plan:
         request: What was asked for.
         grid: Grid of the output.
         dtype: Pixel type of the output.
-        nodata: Nodata value of the output.
+        nodata: Nodata value of the output; None only where blocks are copied from a file that
+            declares none.
         sources: Files to read, sorted by sub-tile.
         lacking: Ids of items under the area that do not have the product.
         left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
@@ -67,7 +71,7 @@ class Plan:
     request: Request
     grid: Grid
     dtype: str
-    nodata: float
+    nodata: float | None
     sources: tuple[PlannedSource, ...]
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -83,7 +87,7 @@ class Plan:
             "request": self.request.as_dict(),
             "grid": grid_as_dict(self.grid),
             "dtype": self.dtype,
-            "nodata": self.nodata,
+            "nodata": json_number(self.nodata),
             "items_lacking_the_product": list(self.lacking),
             "neighbours_left_out": list(self.left_out),
             "sources": [source_as_dict(source) for source in self.sources],
@@ -121,13 +125,12 @@ def make_plan(request: Request, http: Http) -> Plan:
             "m, more than a whole 500 km tile and more than one file should hold. Split it, or "
             "take a coarser --collection."
         )
+    dtype = _only_dtype(under, request)
     return Plan(
         request=request,
         grid=grid,
-        dtype=_only_dtype(under, request),
-        nodata=next(
-            (each.file.nodata for each in under if each.file.nodata is not None), _USUAL_NODATA
-        ),
+        dtype=dtype,
+        nodata=_output_nodata(under, dtype, request),
         sources=tuple(_planned(each, grid, request) for each in under),
         lacking=tuple(item.id for item in lacking_here),
         left_out=left_out,
@@ -248,6 +251,13 @@ def _output_grid(under: list[_Met], request: Request) -> Grid:
         raise _across_files(under, window, request)
     within = window.intersection(lattice.window)
     assert within is not None
+    if within != window:
+        log.warning(
+            "%s of %s pixels of the box lie beyond the only file under it; blocks are copied up "
+            "to its edge.",
+            f"{window.pixels - within.pixels:,}",
+            f"{window.pixels:,}",
+        )
     width, height = under[0].file.block
     left, top = within.column // width * width, within.row // height * height
     right, bottom = -(-within.right // width) * width, -(-within.bottom // height) * height
@@ -300,7 +310,24 @@ def _only_dtype(under: list[_Met], request: Request) -> str:
             f"The files of {request.collection.id} hold different types of pixels "
             f"({', '.join(dtypes)}), which one output cannot. Extract the tiles one by one."
         )
+    if np.dtype(dtypes[0]).kind not in "fiu":
+        raise SourceError(f"The files of {request.collection.id} hold {dtypes[0]}, not heights.")
     return dtypes[0]
+
+
+def _output_nodata(under: list[_Met], dtype: str, request: Request) -> float | None:
+    """The value that the files declare; one of our own only where they declare none."""
+    declared = [each.file.nodata for each in under if each.file.nodata is not None]
+    if declared:
+        return declared[0]
+    if request.align is Align.BLOCKS:
+        return None
+    if np.dtype(dtype).kind == "u":
+        raise SourceError(
+            f"The files of {request.collection.id} declare no nodata value, and {dtype} leaves "
+            "none for pixels that no file holds. Try --align blocks, which copies one file."
+        )
+    return _USUAL_NODATA
 
 
 def _is_under(item: Item, request: Request) -> bool:

@@ -16,7 +16,7 @@ from hrdem._version import __version__
 from hrdem.aoi import LONLAT, NATIVE_CRS, project
 from hrdem.planning import Plan, grid_as_dict, source_as_dict
 from hrdem.products import VERTICAL_DATUM
-from hrdem.statistics import Statistics
+from hrdem.statistics import Statistics, json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
@@ -104,15 +104,17 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
         "name": request.product.name,
         "description": request.product.title,
         "data_type": plan.dtype,
-        "nodata": plan.nodata,
+        "nodata": json_number(plan.nodata),
         "unit": request.product.unit,
     }
+    if plan.nodata is None:
+        del band["nodata"]
     if statistics is not None:
         band["statistics"] = {
-            "minimum": statistics.minimum,
-            "maximum": statistics.maximum,
-            "mean": statistics.mean,
-            "stddev": statistics.deviation,
+            "minimum": json_number(statistics.minimum),
+            "maximum": json_number(statistics.maximum),
+            "mean": json_number(statistics.mean),
+            "stddev": json_number(statistics.deviation),
             "valid_percent": statistics.valid_percent,
         }
     return {

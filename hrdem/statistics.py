@@ -78,11 +78,16 @@ class Statistics:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-            "mean": self.mean,
-            "standard_deviation": self.deviation,
+            "minimum": json_number(self.minimum),
+            "maximum": json_number(self.maximum),
+            "mean": json_number(self.mean),
+            "standard_deviation": json_number(self.deviation),
             "valid_percent": self.valid_percent,
             "pixels": self.pixels,
             "valid_pixels": self.valid,
         }
+
+
+def json_number(value: float | None) -> float | str | None:
+    """Return a number as JSON can hold it; NaN and infinities become words, as in STAC 1.1."""
+    return value if value is None or math.isfinite(value) else str(value)

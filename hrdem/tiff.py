@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
+HEAD_BYTES = 16  # enough for the head of either kind of file
 ORDER_MARKS = {"<": b"II", ">": b"MM"}
 
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
+          17: 8, 18: 8}  # fmt: skip
 _CODES = {SHORT: "H", LONG: "I", DOUBLE: "d", LONG8: "Q"}
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 
@@ -68,11 +71,12 @@ class Storage:
             entry(order, 262, SHORT, 1),  # black is zero
             entry(order, 277, SHORT, 1),  # one band
             entry(order, 284, SHORT, 1),  # not in planes
-            entry(order, 317, SHORT, self.predictor),
             entry(order, 322, LONG, self.tile[0]),
             entry(order, 323, LONG, self.tile[1]),
             entry(order, 339, SHORT, _SAMPLE_FORMATS[dtype.kind]),
         ]
+        if self.predictor != 1:
+            found.append(entry(order, 317, SHORT, self.predictor))
         if self.lerc is not None:
             found.append(entry(order, 50674, LONG, *self.lerc))
         return found
@@ -125,7 +129,7 @@ def first_directory(content: bytes) -> list[Entry]:
     for index in range(count):
         begin = at + 8 + 20 * index
         tag, kind, values = struct.unpack_from(f"{order}HHQ", content, begin)
-        size = values * (struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1)
+        size = values * _SIZES[kind]
         place = begin + 12
         if size > 8:
             (place,) = struct.unpack_from(f"{order}Q", content, place)

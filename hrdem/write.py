@@ -23,11 +23,10 @@ from hrdem.grid import Grid
 from hrdem.output import check_output, hidden, publish, staged
 from hrdem.products import Product
 from hrdem.statistics import Statistics
-from hrdem.tiff import LONG, LONG8, Entry, Storage, directory, first_directory, head
+from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
-_HEAD_BYTES = 16  # of either kind of TIFF; which it will be is known at the end
-_MOST_CLASSIC = 2**32 - 2**20  # bytes of tiles; a classic TIFF counts in 32 bits
+_MOST_CLASSIC = 2**32 - 2**20  # bytes without the directory; a classic TIFF counts in 32 bits
 _PLACES = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
 _TINY = 16  # edge of the raster that GDAL describes for us, pixels
@@ -85,12 +84,12 @@ class GeoTiffWriter:
         tiles = -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
-        self._end = _HEAD_BYTES
+        self._end = HEAD_BYTES
 
     def __enter__(self) -> Self:
         with self._errors():
             self._file = self._partial.open("xb")
-            self._file.write(bytes(_HEAD_BYTES))
+            self._file.write(bytes(HEAD_BYTES))
         return self
 
     def __exit__(
@@ -154,8 +153,8 @@ class GeoTiffWriter:
         order, grid = self._storage.byte_order, self._grid
         entries = {each.tag: each for each in self._described(statistics, tags)}
         entries |= {each.tag: each for each in self._storage.entries(grid.width, grid.height)}
-        big = self._end > _MOST_CLASSIC
         offsets, counts = self._offsets.ravel(), self._counts.ravel()
+        big = self._end + 8 * offsets.size > _MOST_CLASSIC
         places = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
         for tag, kind, values in zip(_PLACES, (LONG8 if big else LONG, LONG), places, strict=True):
             entries[tag] = Entry(tag, kind, values.size, values.tobytes())

@@ -7,11 +7,17 @@ from mmap import mmap
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
 
+from hrdem.catalog import Asset, Item
 from hrdem.http.client import Response
+from hrdem.planning import Plan, make_plan
+from hrdem.request import Request
+
+URL = "http://store.invalid/file.tif"
 
 WIDTH, HEIGHT = 700, 530
 TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
@@ -88,3 +94,22 @@ KINDS = {
     "COG": {"driver": "COG", "COMPRESS": "LZW", "BLOCKSIZE": 128},
     "COG BigTIFF": {"driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": 128, "BIGTIFF": "YES"},
 }
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch, content: Bytes, *, shifted: int = 0, **request
+) -> Plan:
+    """Plan 200 x 120 pixels of the one file that a client has, as if a catalogue had named it.
+
+    Args:
+        monkeypatch: Puts the catalogue aside.
+        content: The client.
+        shifted: Pixels by which the box lies east of the file's corner.
+        request: Further arguments of `Request.of`.
+    """
+    item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, (Asset("dtm", URL, "", ""),))
+    monkeypatch.setattr("hrdem.planning.items_near", lambda *_: [item])
+    left, top = TRANSFORM.c + 2 * shifted, TRANSFORM.f
+    box = left, top - 240, left + 400, top
+    asked = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}
+    return make_plan(Request.of(**asked, **request), content)

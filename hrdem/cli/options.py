@@ -24,7 +24,7 @@ def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple
 
 
 def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)(I?)B?", value.strip().upper())
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?) ?([KMGT]?)(I?)B?", value.strip().upper())
     if not found:
         raise click.BadParameter(f"{value!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
     number, unit, binary = found.groups()

@@ -118,9 +118,11 @@ def progress(label: str) -> Iterator[OnProgress]:
         transient=True,
     ) as bars:
         task = bars.add_task(label, total=None, received="")
-        started = time.monotonic()
+        started = None
 
         def update(progress: Progress) -> None:
+            nonlocal started
+            started = started or time.monotonic()
             received = ""
             if progress.received:
                 rate = progress.received / max(time.monotonic() - started, 0.1)

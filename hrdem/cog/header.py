@@ -32,7 +32,7 @@ _LERC = 34887
 # none, LZW, DEFLATE in both numbers, LERC, ZSTD
 _COMPRESSIONS = (1, 5, 8, 32946, _LERC, 50000)
 _PREDICTORS = (1, 2, 3)  # none, differences of whole numbers, of floating point ones
-_TILE_EDGES = range(16, 4_097)
+_TILE_EDGES = range(16, 2_049)  # pixels; a few of the largest fit into the memory of a run
 _MOST_ACROSS = 32_768  # tiles side by side, or one above the other
 _FINEST, _FARTHEST = 1e-9, 1e9  # of pixels and places on Earth, in metres, feet or degrees
 

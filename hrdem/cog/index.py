@@ -5,15 +5,15 @@ from __future__ import annotations
 import mmap
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.cog.header import Level
 from hrdem.cog.memory import Memory
-from hrdem.errors import SourceError
+from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
+from hrdem.threads import workers
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
 
@@ -50,6 +50,7 @@ class TileIndex:
         self._below = below
         self._name = name
         self._lock = threading.Lock()
+        self._failure: HrdemError | None = None
 
     def look_up(self, tiles: Window) -> Row:
         """Return position and length of each tile of a rectangle, shape (rows, columns).
@@ -69,8 +70,17 @@ class TileIndex:
         found = rows_read.get(self._key(number))
         if found is None:
             with self._lock:  # one thread reads, the others find what it has read
-                found = rows_read.get(self._key(number)) or self._load(number)
+                found = rows_read.get(self._key(number)) or self._loaded(number)
         return found
+
+    def _loaded(self, number: int) -> Row:
+        """Load a row, unless that has failed before: then it is too late for the others too."""
+        if self._failure is None:
+            try:
+                return self._load(number)
+            except HrdemError as exc:
+                self._failure = exc
+        raise self._failure
 
     def _key(self, number: int) -> Hashable:
         return self._version, self._level, number
@@ -85,7 +95,7 @@ class TileIndex:
         # both 0 says that a tile is absent; one alone, or a negative, says nothing
         if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
             raise damaged_index(self._name)
-        rows = list(zip(offsets, counts, strict=True))
+        rows = [(one.copy(), other.copy()) for one, other in zip(offsets, counts, strict=True)]
         for number, row in enumerate(rows, first):
             rows_read.put(self._key(number), row, sum(part.nbytes for part in row))
         return rows[0]
@@ -95,7 +105,7 @@ class TileIndex:
         arrays = self._level.offsets, self._level.counts
         spans = [array.span(first, last) for array in arrays]
         size = max(_LEAST_PART, -(-sum(stop - start for start, stop in spans) // (_PARTS - 1)))
-        with ThreadPoolExecutor(_PARTS) as pool:
+        with workers(_PARTS, "index") as pool:
             coming = [
                 [
                     pool.submit(self._read, at, min(at + size, stop))

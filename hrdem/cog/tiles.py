@@ -18,9 +18,8 @@ from rasterio.io import MemoryFile
 from hrdem.errors import SourceError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels
-from hrdem.tiff import ASCII, DOUBLE, LONG8, Entry, Storage, directory, entry, head
+from hrdem.tiff import ASCII, DOUBLE, HEAD_BYTES, LONG8, Entry, Storage, directory, entry, head
 
-_HEAD_BYTES = 16
 GUARD = 4  # bytes of a tile's length before it, and of its end repeated after it
 
 
@@ -116,7 +115,7 @@ def _write_directory(
     if nodata is not None:
         text = f"{nodata!r}\0".encode()
         entries.append(Entry(42113, ASCII, len(text), text))
-    start = head(order, True, _HEAD_BYTES)
-    whole = start + directory(entries, order, True, _HEAD_BYTES)
+    start = head(order, True, HEAD_BYTES)
+    whole = start + directory(entries, order, True, HEAD_BYTES)
     assert len(whole) <= directory_size(offsets.size)
     buffer[: len(whole)] = whole

@@ -27,6 +27,8 @@ _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
 _SMALL_READ = 8 << 10  # bytes
 _LARGE_READ = 64 << 10  # httpx reads no more at once
+_TLS_HOLDS = 40 << 10  # more than TLS, and TLS to a proxy around it, hold of unfinished records
+_MOST_CONNECTIONS = 16  # to all servers together
 _EXCERPT = 200  # characters of an answer that a message quotes
 
 log = logging.getLogger(__name__)
@@ -137,8 +139,11 @@ class HttpClient:
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": USER_AGENT},
-                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
                 verify=trusted,
+                limits=httpx.Limits(
+                    max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS
+                ),
                 transport=transport,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
@@ -220,6 +225,8 @@ class HttpClient:
 
         def once() -> mmap:
             nonlocal done
+            if done == len(part):  # what broke off came after the last byte
+                return part
             begin = start + done - room
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
             with self._answer("GET", url, {**expected.condition, **asked}) as answer:
@@ -338,11 +345,12 @@ def _in_large_reads(answer: httpx.Response) -> Iterator[bytes]:
     """
     stream = answer.extensions.get("network_stream")
     connection: Any = stream and stream.get_extra_info("socket")
-    whole = int(answer.headers.get("content-length") or 0)
+    encrypted = stream and stream.get_extra_info("ssl_object") is not None
+    to_come = int(answer.headers.get("content-length") or 0) - (_TLS_HOLDS if encrypted else 0)
     came = 0
 
     def wait() -> None:
-        least = min(whole - came, max(came // 8, _SMALL_READ), _LARGE_READ)
+        least = min(to_come - came, max(came // 8, _SMALL_READ), _LARGE_READ)
         with contextlib.suppress(OSError, AttributeError):  # not every system has it
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.cog.header import FIRST_BYTES, Header, read_header
-from hrdem.cog.index import TileIndex, damaged_index
+from hrdem.cog.index import TileIndex, damaged_index, rows_read
 from hrdem.cog.memory import Memory
 from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
+from hrdem.errors import SourceError
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.client import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
@@ -77,7 +79,8 @@ def meet_cog(url: str, http: Http) -> CogFile:
     header = headers_read.get(version) if version.pinned else None
     if header is None:
         header = read_header(fetch, version.size, version.url)
-        headers_read.put(version, header, 1)
+        if version.pinned:
+            headers_read.put(version, header, 1)
     return CogFile(url, version, header)
 
 
@@ -150,9 +153,10 @@ class CogSource:
 
         def decoded() -> Pixels:
             self.check(tiles)
-            return decode(
-                tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
-            )[inside]
+            with _forgetting():
+                return decode(
+                    tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
+                )[inside]
 
         return Fetched(int(tiles.counts.sum()), decoded)
 
@@ -176,7 +180,8 @@ class CogSource:
             SourceError: If they are not.
         """
         if self._guarded:
-            check_guards(tiles.buffer, tiles.offsets, tiles.counts, self._name)
+            with _forgetting():
+                check_guards(tiles.buffer, tiles.offsets, tiles.counts, self._name)
 
     def stored(self, window: Window) -> tuple[int, int]:
         """Return how many tiles a window needs, and their bytes."""
@@ -188,7 +193,8 @@ class CogSource:
         guard = GUARD if self._guarded else 0
         behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
         if counts.max() > largest or behind.any() or (offsets[counts > 0] < 8).any():
-            raise damaged_index(self._name)
+            with _forgetting():
+                raise damaged_index(self._name)
 
     def _fetch(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64]
@@ -197,7 +203,7 @@ class CogSource:
         room = directory_size(offsets.size)
         guard = GUARD if self._guarded else 0
         present = counts > 0
-        spans = merged(
+        spans = coalesced(
             (int(begin) - guard, int(begin + count) + guard)
             for begin, count in zip(offsets[present], counts[present], strict=True)
         )
@@ -210,12 +216,22 @@ class CogSource:
         for start, stop in spans:
             here = present & (offsets >= start) & (offsets < stop)
             places[here] = offsets[here] - start + end
-            buffer[end : end + stop - start] = self._file.read(start, stop)[:]
+            buffer[end : end + stop - start] = self._file.read(start, stop)
             end += stop - start
         return buffer, places
 
 
-def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+@contextlib.contextmanager
+def _forgetting() -> Iterator[None]:
+    """If index and tiles do not fit, forget the index: the next time it may come unaltered."""
+    try:
+        yield
+    except SourceError:
+        rows_read.clear()
+        raise
+
+
+def coalesced(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join spans of bytes whose gaps are cheaper to read than to ask around."""
     joined: list[tuple[int, int]] = []
     for start, stop in sorted(spans):

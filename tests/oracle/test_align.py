@@ -14,14 +14,14 @@ from rasterio.windows import from_bounds
 import hrdem
 from hrdem.catalog import Asset, Item
 from hrdem.demo import Addresses
+from hrdem.demo.terrain import heights
 from hrdem.extraction import run
 from hrdem.grid import Window
 from hrdem.planning import Plan, PlannedSource
 from hrdem.request import Request
 from hrdem.sources.cog import meet_cog
-from tests.cogs import HEIGHT, KINDS, WIDTH, Bytes, written
+from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
 
-URL = "http://store.invalid/file.tif"
 PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
 
 
@@ -87,7 +87,14 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     ):
         inside = from_bounds(*clip.bounds, copy.transform)
         np.testing.assert_array_equal(copy.read(1, window=inside), clip.read(1))
-        assert copy.tags().keys() == clip.tags().keys()
+        own = {"HRDEM_REQUEST", "HRDEM_SOURCES"}  # windows differ
+        ours, usual = copy.tags(), clip.tags()
+        assert ours.keys() == usual.keys()
+        assert {k: v for k, v in ours.items() if k not in own} == {
+            k: v for k, v in usual.items() if k not in own
+        }
+        (ours, usual) = (json.loads(each["HRDEM_SOURCES"])[0] for each in (ours, usual))
+        assert (ours["item"], ours["etag"]) == (usual["item"], usual["etag"])
         assert (copy.descriptions, copy.units) == (clip.descriptions, clip.units)
         assert json.loads(copy.tags()["HRDEM_REQUEST"])["align"] == "blocks"
     item = json.loads((tmp_path / "blocks.stac.json").read_text())
@@ -106,6 +113,20 @@ def test_blocks_at_the_edge_of_a_file_end_with_it(demo: Addresses, tmp_path: Pat
     )
     assert result.plan.grid.bounds[2] == 2_000_000
     assert result.plan.grid.width == 500_000 % 512
+    with rasterio.open(tmp_path / "edge.tif") as dataset:
+        left, _, _, top = dataset.bounds
+        expected = heights(left, top, 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+def test_a_box_beyond_the_only_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "file.tif"
+    written(path, **KINDS["COG"])
+    plan = planned(monkeypatch, Bytes(path.read_bytes()), shifted=-100, align="blocks")
+    assert plan.grid.bounds[0] == TRANSFORM.c
+    assert "12,000 of 24,000 pixels of the box lie beyond the only file" in caplog.text
 
 
 def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) -> None:
@@ -139,4 +160,4 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
     content[offset - 4] ^= 1  # of its leader
     with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
         run(plan, tmp_path / "out.tif", Bytes(bytes(content)))
-    assert not (tmp_path / "out.tif").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["file.tif"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hrdem.cog.header import read_header
 from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
-from hrdem.sources.cog import CogSource, meet_cog, merged
+from hrdem.sources.cog import CogSource, coalesced, meet_cog
 from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
 
@@ -84,6 +84,20 @@ def test_without_a_strong_etag_nothing_is_remembered(tmp_path: Path) -> None:
         source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
         source.fetch(Window(200, 200, 20, 20))
         assert len(content.ranges) == 3
+
+
+def test_an_index_that_came_altered_is_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "file.tif"
+    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    good = Bytes(path.read_bytes())
+    file = meet_cog("http://store.invalid/file.tif", good)
+    content = bytearray(good.content)
+    start, _ = file.header.levels[0].offsets.span(0, 1)
+    content[start] ^= 1
+    altered = Bytes(bytes(content), etag=good.etag)
+    with pytest.raises(SourceError, match="does not lie where the file's index says"):
+        CogSource(file, altered).fetch(Window(0, 0, 10, 10)).decoded()
+    CogSource(file, good).fetch(Window(0, 0, 10, 10)).decoded()
 
 
 def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
@@ -180,7 +194,7 @@ def test_directories_that_form_a_loop_end(sample: bytes) -> None:
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**6)), min_size=1))
 def test_merged_spans_cover_all_and_leave_only_wide_gaps(spans) -> None:
     asked = [(start, start + length) for start, length in spans]
-    joined = merged(asked)
+    joined = coalesced(asked)
     for start, stop in asked:
         assert any(a <= start and stop <= b for a, b in joined)
     for (_, stop), (start, _) in itertools.pairwise(joined):

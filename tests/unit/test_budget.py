@@ -10,8 +10,8 @@ from hrdem.budget import Budget, check_limit
 from hrdem.errors import RequestError
 from hrdem.grid import Window
 
-
-BLOCK = 512 * 512
+BLOCK = (512, 512)
+LARGE = Window(0, 0, 16_384, 16_384)
 
 
 @given(
@@ -19,39 +19,49 @@ BLOCK = 512 * 512
     width=st.integers(1, 500_000),
     height=st.integers(1, 500_000),
     itemsize=st.sampled_from([1, 4, 8]),
+    coders=st.integers(1, 4),
+    edge=st.sampled_from([128, 512, 1024]),
 )
-def test_what_is_held_at_a_time_fits_below_the_limit(
-    limit: int, width: int, height: int, itemsize: int
+def test_all_that_is_held_at_a_time_fits_below_the_limit(
+    limit: int, width: int, height: int, itemsize: int, coders: int, edge: int
 ) -> None:
-    budget = Budget.of(limit, Window(0, 0, width, height), itemsize, BLOCK, merge=True)
-    assert budget.blocks >= 1
-    assert budget.pieces >= 1
-    held = budget.blocks * 512 * 512 * (itemsize + 1)
-    held += budget.pieces * budget.piece_pixels * itemsize
-    assert held < limit - 90_000_000
+    budget = Budget.of(limit, Window(0, 0, width, height), itemsize, (edge, edge), coders)
+    assert min(budget.blocks, budget.pieces, budget.coding) >= 1
+    piece = max(budget.piece_pixels, edge * edge) * itemsize
+    block = 512 * 512 * (itemsize + 1)
+    held = budget.blocks * block * max(1, edge // 512)
+    held += budget.pieces * piece
+    held += budget.coding * (3 * piece + block)  # stored, a copy of that, pixels; a block
+    slight = (budget.blocks, budget.pieces) == (1, 1)
+    assert held < limit - 90_000_000 or slight
 
 
 def test_the_usual_limit_keeps_all_connections_busy_on_a_wide_area() -> None:
-    budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, BLOCK, merge=True)
+    budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, BLOCK, 2)
     assert budget.blocks >= 50  # a border between stripes is read twice
     assert budget.pieces >= 16
 
 
 def test_more_memory_reads_further_ahead() -> None:
-    area = Window(0, 0, 16_384, 16_384)
-    small, large = (Budget.of(limit, area, 4, BLOCK, merge=True) for limit in (300_000_000, 600_000_000))
+    small, large = (Budget.of(limit, LARGE, 4, BLOCK, 2) for limit in (300_000_000, 600_000_000))
     assert large.pieces * large.piece_pixels > small.pieces * small.piece_pixels
 
 
 def test_a_small_area_is_cut_fine_enough_for_all_connections() -> None:
-    budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, BLOCK, merge=True)
+    budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, BLOCK, 2)
     assert budget.piece_pixels == 512 * 512
 
 
-def test_files_with_large_blocks_are_read_fewer_at_a_time() -> None:
-    area = Window(0, 0, 16_384, 16_384)
-    budget = Budget.of(300_000_000, area, 4, 4_096 * 4_096, merge=True)
-    assert budget.pieces == 1
+def test_files_with_large_blocks_are_read_and_decoded_fewer_at_a_time() -> None:
+    usual = Budget.of(300_000_000, LARGE, 4, BLOCK, 2)
+    large = Budget.of(300_000_000, LARGE, 4, (2_048, 2_048), 2)
+    assert large.pieces < usual.pieces / 8
+    assert (large.coding, usual.coding) == (1, 4)
+
+
+def test_more_threads_leave_less_room_for_reading_ahead() -> None:
+    two, four = (Budget.of(300_000_000, LARGE, 4, BLOCK, coders) for coders in (2, 4))
+    assert four.pieces * four.piece_pixels < two.pieces * two.piece_pixels
 
 
 def test_too_little_memory_is_a_wrong_request() -> None:

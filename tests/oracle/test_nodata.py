@@ -1,0 +1,61 @@
+"""Whatever a file declares as nodata, or does not: the output says the same of the same pixels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import hrdem
+from hrdem.extraction import run
+from tests.cogs import Bytes, planned, written
+
+
+@pytest.mark.parametrize("align", ["pixels", "blocks"])
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [
+        ("float32", float("nan")),
+        ("float32", float("-inf")),
+        ("float32", None),
+        ("float32", 0),
+        ("uint8", 255),
+        ("int16", -32767),
+        ("int16", None),
+    ],
+)
+def test_what_a_file_declares_the_output_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, nodata: float | None, align: str
+) -> None:
+    path, output = tmp_path / "file.tif", tmp_path / "out.tif"
+    written(path, dtype=dtype, nodata=nodata, compress="deflate")
+    content = Bytes(path.read_bytes())
+    result = run(planned(monkeypatch, content, align=align), output, content)
+    with rasterio.open(path) as source, rasterio.open(output) as copy:
+        np.testing.assert_array_equal(copy.read(1)[:120, :200], source.read(1)[:120, :200])
+        if nodata is not None or align == "blocks":
+            np.testing.assert_equal(copy.nodata, source.nodata)
+    item = json.loads((tmp_path / "out.stac.json").read_text())
+    band = item["assets"]["dtm"]["bands"][0]
+    if nodata is None and align == "blocks":
+        assert "nodata" not in band
+    else:
+        assert float(band["nodata"]) == result.plan.nodata or np.isnan(float(band["nodata"]))
+    for document in (result.as_dict(), result.plan.as_dict()):
+        json.dumps(document, allow_nan=False)
+
+
+def test_unsigned_pixels_without_nodata_cannot_be_merged_but_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, output = tmp_path / "file.tif", tmp_path / "out.tif"
+    written(path, dtype="uint8", nodata=None, compress="deflate")
+    content = Bytes(path.read_bytes())
+    with pytest.raises(hrdem.SourceError, match="uint8 leaves none for pixels.*--align blocks"):
+        planned(monkeypatch, content)
+    run(planned(monkeypatch, content, align="blocks"), output, content)
+    with rasterio.open(output) as copy:
+        assert copy.nodata is None
