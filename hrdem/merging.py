@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         NetworkError: If a source cannot be read.
         SourceChangedError: If a source changed while it was read.
     """
+    assert plan.nodata is not None
     itemsize = np.dtype(plan.dtype).itemsize
     parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
@@ -53,6 +55,9 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
     storage = storage_of(plan.dtype)
     empty = encode(np.empty((0, 0), plan.dtype), storage, plan.nodata)
+    finished = functools.partial(
+        _finished, storage=storage, nodata=plan.nodata, empty=empty, parts=len(parts)
+    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
         handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
@@ -61,10 +66,6 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         for stripe in stripes(plan.grid.window, BLOCK, budget.blocks):
             sources = [open_source(source, handles, http) for source in plan.ranked]
             blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, budget)
-
-            def finished(read: tuple[Block, int | None]) -> Step:
-                return _finished(*read, storage, plan.nodata, empty, len(parts))
-
             with contextlib.closing(blocks):
                 yield from in_order(coders, finished, blocks, budget.coding)
 
@@ -79,6 +80,7 @@ def _blocks(
     budget: Budget,
 ) -> Generator[tuple[Block, int | None]]:
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
+    assert plan.nodata is not None
     received: int | None = 0
 
     def fetched(piece: Piece) -> Fetched:
@@ -104,9 +106,10 @@ def _blocks(
 
 
 def _finished(
-    block: Block, received: int | None, storage: Storage, nodata: float, empty: bytes, parts: int
+    read: tuple[Block, int | None], storage: Storage, nodata: float, empty: bytes, parts: int
 ) -> Step:
     """Look at the pixels of a block, and compress it."""
+    block, received = read
     valid = block.owner != NOBODY
     values = block.pixels.ravel() if valid.all() else block.pixels[valid]
     return Step(
