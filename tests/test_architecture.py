@@ -16,7 +16,14 @@ PACKAGE = Path(hrdem.__file__).parent
 
 # From the ground up. A module may import from lower layers, and from its own package.
 LAYERS = (
-    ("hrdem.errors", "hrdem._version", "hrdem.gdal", "hrdem.threads", "hrdem.demo"),
+    (
+        "hrdem.errors",
+        "hrdem._version",
+        "hrdem.buffers",
+        "hrdem.gdal",
+        "hrdem.threads",
+        "hrdem.demo",
+    ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
     ("hrdem.http", "hrdem.cog", "hrdem.encode"),
     ("hrdem.aoi", "hrdem.sources"),

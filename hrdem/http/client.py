@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 
 from hrdem._version import __version__
+from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.certificates import trusted_certificates
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
@@ -220,7 +221,7 @@ class HttpClient:
             ServerError: If the answer is not a success, or not a part.
         """
         shown = without_credentials(url)
-        part = mmap(-1, room + stop - start)  # given back to the system at once when it is free
+        part = buffer(room + stop - start)
         done = room
 
         def once() -> mmap:

@@ -10,6 +10,7 @@ from mmap import mmap
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.buffers import buffer
 from hrdem.cog.header import FIRST_BYTES, Header, read_header
 from hrdem.cog.index import TileIndex, damaged_index, rows_read
 from hrdem.cog.memory import Memory
@@ -170,8 +171,7 @@ class CogSource:
         rectangle = self._level.tiles_under(window)
         offsets, counts = self._index.look_up(rectangle)
         self._check_places(offsets, counts)
-        buffer, places = self._fetch(offsets, counts)
-        return StoredTiles(rectangle, buffer, places, counts)
+        return StoredTiles(rectangle, *self._fetch(offsets, counts), counts)
 
     def check(self, tiles: StoredTiles) -> None:
         """Make sure that tiles are what the index says, if the file tells.
@@ -210,15 +210,15 @@ class CogSource:
         if len(spans) == 1:
             ((start, stop),) = spans
             return self._file.read(start, stop, room), np.where(present, offsets - start + room, 0)
-        buffer = mmap(-1, room + sum(stop - start for start, stop in spans))
+        whole = buffer(room + sum(stop - start for start, stop in spans))
         places = np.zeros_like(offsets)
         end = room
         for start, stop in spans:
             here = present & (offsets >= start) & (offsets < stop)
             places[here] = offsets[here] - start + end
-            buffer[end : end + stop - start] = self._file.read(start, stop)
+            whole[end : end + stop - start] = self._file.read(start, stop)
             end += stop - start
-        return buffer, places
+        return whole, places
 
 
 @contextlib.contextmanager
