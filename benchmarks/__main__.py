@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -80,7 +81,7 @@ def _write_up(results: list[Path], remarks: Path | None, output: Path) -> None:
     raw = [json.loads(path.read_text("utf-8")) for path in results]
     runs = [Run(**run) for each in raw for run in each["runs"]]
     probes = {probe["line"]: Probe(**probe) for each in raw for probe in each["lines"]}
-    commands = [each["command"] for each in raw]
+    commands = [re.sub(r" --output \S+", "", each["command"]) for each in raw]
     text = document(
         runs, list(probes.values()), commands, remarks.read_text("utf-8").strip() if remarks else ""
     )
