@@ -9,7 +9,7 @@ from typing import Self
 from hrdem.encode import BLOCK
 from hrdem.errors import RequestError
 from hrdem.grid import Window
-from hrdem.sources import CONNECTIONS
+from hrdem.http.client import CONNECTIONS
 
 USUAL_MEMORY = 300_000_000
 

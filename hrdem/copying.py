@@ -9,10 +9,9 @@ import numpy as np
 
 from hrdem.budget import Budget
 from hrdem.grid import Window
-from hrdem.http.client import Http
+from hrdem.http.client import CONNECTIONS, Http
 from hrdem.planning import Plan
 from hrdem.progress import Step, Tally
-from hrdem.sources import CONNECTIONS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import in_order, workers
 

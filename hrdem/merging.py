@@ -16,10 +16,10 @@ from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stri
 from hrdem.budget import Budget
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import Http
+from hrdem.http.client import CONNECTIONS, Http
 from hrdem.planning import Plan, open_source
 from hrdem.progress import Step, Tally
-from hrdem.sources import CONNECTIONS, Fetched, Source
+from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers

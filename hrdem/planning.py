@@ -322,7 +322,7 @@ def _output_nodata(under: list[_Met], dtype: str, request: Request) -> float | N
         return declared[0]
     if request.align is Align.BLOCKS:
         return None
-    if np.dtype(dtype).kind == "u":
+    if np.dtype(dtype).kind != "f" and np.iinfo(dtype).min > _USUAL_NODATA:
         raise SourceError(
             f"The files of {request.collection.id} declare no nodata value, and {dtype} leaves "
             "none for pixels that no file holds. Try --align blocks, which copies one file."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import httpx
 from hrdem._version import __version__
 from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.http.bodies import in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
 
@@ -26,10 +26,7 @@ PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
-_SMALL_READ = 8 << 10  # bytes
-_LARGE_READ = 64 << 10  # httpx reads no more at once
-_TLS_HOLDS = 40 << 10  # more than TLS, and TLS to a proxy around it, hold of unfinished records
-_MOST_CONNECTIONS = 16  # to all servers together
+CONNECTIONS = 16  # at most, to all servers together
 _EXCERPT = 200  # characters of an answer that a message quotes
 
 log = logging.getLogger(__name__)
@@ -143,7 +140,7 @@ class HttpClient:
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
                 verify=trusted,
                 limits=httpx.Limits(
-                    max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS
+                    max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
                 ),
                 transport=transport,
             )
@@ -234,7 +231,7 @@ class HttpClient:
                 _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
                 if answer.headers.get("etag", "") != expected.etag:
                     raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
-                for chunk in self._in_time(answer, _in_large_reads(answer)):
+                for chunk in in_time(answer, in_large_reads(answer), self._timeouts.total):
                     if done + len(chunk) > len(part):
                         raise TransferError(f"{shown} sends more bytes than asked for.")
                     part[done : done + len(chunk)] = chunk
@@ -261,7 +258,7 @@ class HttpClient:
             if announced > max_bytes:
                 raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
             body = bytearray()
-            for chunk in self._in_time(answer, answer.iter_bytes()):
+            for chunk in in_time(answer, answer.iter_bytes(), self._timeouts.total):
                 body += chunk
                 if len(body) > max_bytes:
                     raise ServerError(too_long, answer.status_code)
@@ -317,49 +314,14 @@ class HttpClient:
                 method, json = "GET", None
         raise TransferError(f"{without_credentials(url)} redirects in a circle.")
 
-    def _in_time(self, answer: httpx.Response, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The body as it comes, within the total time."""
-        deadline = time.monotonic() + self._timeouts.total
-        for chunk in chunks:
-            yield chunk
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(
-                    f"no whole answer within {self._timeouts.total:.0f} s", request=answer.request
-                )
-
     def _excerpt(self, answer: httpx.Response) -> str:
         """The beginning of a refusal's text."""
         said = bytearray()
-        for chunk in self._in_time(answer, answer.iter_bytes()):
+        for chunk in in_time(answer, answer.iter_bytes(), self._timeouts.total):
             said += chunk
             if len(said) > 4 * _EXCERPT:
                 break
         return " ".join(said.decode("utf-8", "replace").split())[:_EXCERPT]
-
-
-def _in_large_reads(answer: httpx.Response) -> Iterator[bytes]:
-    """The body, undecoded; the system hands it on in large parts.
-
-    On a slow line data trickle in by the packet, and httpx takes some 0.1 ms of computing for each
-    time that it is handed any. So the thread sleeps until a large part is there, or all that is
-    still to come. Parts are small at first: TCP opens its window by what was taken.
-    """
-    stream = answer.extensions.get("network_stream")
-    connection: Any = stream and stream.get_extra_info("socket")
-    encrypted = stream and stream.get_extra_info("ssl_object") is not None
-    to_come = int(answer.headers.get("content-length") or 0) - (_TLS_HOLDS if encrypted else 0)
-    came = 0
-
-    def wait() -> None:
-        least = min(to_come - came, max(came // 8, _SMALL_READ), _LARGE_READ)
-        with contextlib.suppress(OSError, AttributeError):  # not every system has it
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
-
-    wait()
-    for chunk in answer.iter_raw():
-        came += len(chunk)
-        wait()  # for 1 again, before the connection is given to another
-        yield chunk
 
 
 def without_credentials(url: str) -> str:

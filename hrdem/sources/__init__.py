@@ -8,8 +8,6 @@ from typing import Protocol
 
 from hrdem.grid import Grid, Pixels, Window
 
-CONNECTIONS = 16  # to the store, one piece each
-
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

@@ -11,7 +11,7 @@ import rasterio
 
 import hrdem
 from hrdem.extraction import run
-from tests.cogs import Bytes, planned, written
+from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
 
 
 @pytest.mark.parametrize("align", ["pixels", "blocks"])
@@ -48,13 +48,18 @@ def test_what_a_file_declares_the_output_declares(
         json.dumps(document, allow_nan=False)
 
 
-def test_unsigned_pixels_without_nodata_cannot_be_merged_but_copied(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8"])
+def test_pixels_that_hold_no_nodata_of_ours_cannot_be_merged_but_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
 ) -> None:
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
-    written(path, dtype="uint8", nodata=None, compress="deflate")
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype=dtype, count=1, width=WIDTH, height=HEIGHT, tiled=True,
+        crs="EPSG:3979", transform=TRANSFORM, blockxsize=128, blockysize=128, compress="deflate",
+    ) as dataset:  # fmt: skip
+        dataset.write(np.full((HEIGHT, WIDTH), 7, dtype), 1)
     content = Bytes(path.read_bytes())
-    with pytest.raises(hrdem.SourceError, match="uint8 leaves none for pixels.*--align blocks"):
+    with pytest.raises(hrdem.SourceError, match=f"{dtype} leaves none for pixels.*--align blocks"):
         planned(monkeypatch, content)
     run(planned(monkeypatch, content, align="blocks"), output, content)
     with rasterio.open(output) as copy:
