@@ -25,7 +25,7 @@ LAYERS = (
         "hrdem.demo",
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
-    ("hrdem.http", "hrdem.cog", "hrdem.encode"),
+    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes"),
     ("hrdem.aoi", "hrdem.sources"),
     ("hrdem.catalog", "hrdem.request", "hrdem.statistics", "hrdem.assemble", "hrdem.budget"),
     ("hrdem.planning", "hrdem.write", "hrdem.progress"),

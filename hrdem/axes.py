@@ -1,0 +1,47 @@
+"""How services of the OGC write coordinates: the names of CRSs, and which axis comes first."""
+
+from __future__ import annotations
+
+import rasterio
+from rasterio.crs import CRS, epsg_treats_as_latlong, epsg_treats_as_northingeasting
+
+from hrdem.grid import Bounds
+
+
+def crs_urn(crs: str) -> str:
+    """Return the URN of a CRS, the one spelling that all servers of WCS 1.1 know (OGC 07-092r1).
+
+    Args:
+        crs: As ``EPSG:n``.
+    """
+    authority, _, code = crs.partition(":")
+    return f"urn:ogc:def:crs:{authority}::{code}"
+
+
+def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:
+    """Return two coordinates in the order in which their CRS has its axes.
+
+    WCS 1.1 (06-121r3, 10.2.1, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
+    order of the EPSG register: latitude before longitude, and in a few projections northing before
+    easting.
+
+    Args:
+        crs: As ``EPSG:n``.
+        x: Longitude or easting.
+        y: Latitude or northing.
+    """
+    with rasterio.Env():
+        system = CRS.from_user_input(crs)
+        swapped = epsg_treats_as_latlong(system) or epsg_treats_as_northingeasting(system)
+    return (y, x) if swapped else (x, y)
+
+
+def box_in_axis_order(crs: str, bounds: Bounds) -> Bounds:
+    """Return the lower and the upper corner of a box, each in the order of its CRS.
+
+    Args:
+        crs: As ``EPSG:n``.
+        bounds: Left, bottom, right, top.
+    """
+    left, bottom, right, top = bounds
+    return *in_axis_order(crs, left, bottom), *in_axis_order(crs, right, top)
