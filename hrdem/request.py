@@ -16,6 +16,8 @@ from hrdem.products import AssetKind, Collection, Product, collection_named, pro
 E = TypeVar("E", bound=StrEnum)
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
+LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
+LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL}
 DEFAULT_COLLECTION = "1m"
 
 

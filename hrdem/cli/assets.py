@@ -46,8 +46,8 @@ def command(
         raise click.UsageError("A COG has up to 950 GB: use hrdem extract, or --kind vrt.")
     import hrdem
 
-    with service.chosen(stac_url, demo) as url:
-        found = hrdem.assets(item, product=product, kind=kind, stac_url=url)
+    with service.chosen(demo, stac_url=stac_url) as urls:
+        found = hrdem.assets(item, product=product, kind=kind, **urls)
         saved = _save([a for a in found if a.key.endswith("-vrt")], overwrite) if download else []
     if not found:
         raise NoDataError(f"{item} has no such file; hrdem assets {item} lists those it has.")

@@ -41,9 +41,9 @@ def command(
         raise click.UsageError("Missing option '-o' / '--output': the GeoTIFF to write.")
     import hrdem
 
-    with service.chosen(stac_url, demo) as url:
+    with service.chosen(demo, stac_url=stac_url) as urls:
         if output is None or dry_run:
-            planned = hrdem.plan(**request, stac_url=url)
+            planned = hrdem.plan(**request, **urls)
             show.planned(planned, hrdem.estimate(planned), as_json)
             return
         with show.progress(f"{request['product']} {output.name}") as on_progress:
@@ -53,7 +53,7 @@ def command(
                 format=format,
                 overwrite=overwrite,
                 max_memory=max_memory,
-                stac_url=url,
+                **urls,
                 on_progress=on_progress,
             )
     if as_json:

@@ -25,6 +25,6 @@ def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> 
     """
     import hrdem
 
-    with service.chosen(stac_url, demo) as url:
-        planned = hrdem.plan(**request, stac_url=url)
+    with service.chosen(demo, stac_url=stac_url) as urls:
+        planned = hrdem.plan(**request, **urls)
         show.planned(planned, hrdem.estimate(planned), as_json)

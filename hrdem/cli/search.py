@@ -27,8 +27,8 @@ def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> 
     """
     import hrdem
 
-    with service.chosen(stac_url, demo) as url:
-        items = hrdem.search(**request, stac_url=url)
+    with service.chosen(demo, stac_url=stac_url) as urls:
+        items = hrdem.search(**request, **urls)
     if not items:
         raise NoDataError(
             "The catalogue has no item there. Check the order west,south,east,north, or try "

@@ -9,17 +9,28 @@ import click
 
 
 @contextmanager
-def chosen(stac_url: str | None, demo: bool) -> Iterator[str]:
-    """Yield the root of the STAC API to use; the demonstration runs as long as the context."""
-    from hrdem.request import LIVE_STAC_URL
+def chosen(demo: bool, **given: str | None) -> Iterator[dict[str, str]]:
+    """Yield the addresses to use; the demonstration runs as long as the context.
+
+    Args:
+        demo: Use the demonstration.
+        given: What the user gave for each address that the command needs, such as ``stac_url``;
+            None takes the live one.
+
+    Raises:
+        click.UsageError: If both were given.
+    """
+    from hrdem.request import LIVE
 
     if not demo:
-        yield stac_url or LIVE_STAC_URL
+        yield {name: url or LIVE[name] for name, url in given.items()}
         return
-    source = click.get_current_context().get_parameter_source("stac_url")
-    if source is click.core.ParameterSource.COMMANDLINE:  # a variable gives way to the flag
-        raise click.UsageError("Give either --demo or --stac-url, not both.")
+    for name in given:
+        source = click.get_current_context().get_parameter_source(name)
+        if source is click.core.ParameterSource.COMMANDLINE:  # a variable gives way to the flag
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"Give either --demo or {option}, not both.")
     from hrdem.demo import running
 
     with running() as addresses:
-        yield addresses.stac
+        yield {name: addresses.by_option[name] for name in given}

@@ -30,6 +30,11 @@ class Addresses:
         """Documented address of the WCS, which redirects as the live one does."""
         return f"{self.url}/ows/elevation"
 
+    @property
+    def by_option(self) -> dict[str, str]:
+        """The addresses by the names of the options that take them."""
+        return {"stac_url": self.stac, "wcs_url": self.wcs}
+
 
 @contextmanager
 def running(port: int = 0) -> Iterator[Addresses]:
