@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
 
 @contextmanager
-def chosen(demo: bool, **given: str | None) -> Iterator[dict[str, str]]:
+def chosen(demo: bool, **given: str | None) -> Iterator[dict[str, Any]]:
     """Yield the addresses to use; the demonstration runs as long as the context.
 
     Args:
