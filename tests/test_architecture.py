@@ -26,7 +26,7 @@ LAYERS = (
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
     ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes"),
-    ("hrdem.aoi", "hrdem.sources"),
+    ("hrdem.aoi", "hrdem.sources", "hrdem.wcs"),
     ("hrdem.catalog", "hrdem.request", "hrdem.statistics", "hrdem.assemble", "hrdem.budget"),
     ("hrdem.planning", "hrdem.write", "hrdem.progress"),
     ("hrdem.forecast", "hrdem.report", "hrdem.vrt", "hrdem.merging", "hrdem.copying"),
