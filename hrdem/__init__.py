@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hrdem.errors import SourceChangedError as SourceChangedError
     from hrdem.errors import SourceError as SourceError
     from hrdem.errors import TransferError as TransferError
+    from hrdem.errors import WcsError as WcsError
     from hrdem.forecast import Forecast as Forecast
     from hrdem.planning import Plan as Plan
     from hrdem.progress import Progress as Progress
@@ -54,6 +55,7 @@ _HOMES = {
         "SourceChangedError",
         "SourceError",
         "TransferError",
+        "WcsError",
     ),
     "hrdem.forecast": ("Forecast",),
     "hrdem.planning": ("Plan",),

@@ -21,7 +21,7 @@ def crs_urn(crs: str) -> str:
 def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:
     """Return two coordinates in the order in which their CRS has its axes.
 
-    WCS 1.1 (06-121r3, 10.2.1, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
+    WCS 1.1 (06-121r3, 10.2, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
     order of the EPSG register: latitude before longitude, and in a few projections northing before
     easting.
 

@@ -7,6 +7,7 @@
     │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
     │   ├── ServerError            an answer that says no; has ``status``
     │   ├── CatalogError           an answer that is not what a STAC API gives
+    │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
     ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
     └── OutputError         (7)    the output cannot be written; also an OSError
@@ -33,6 +34,7 @@ __all__ = [
     "SourceChangedError",
     "SourceError",
     "TransferError",
+    "WcsError",
 ]
 
 
@@ -91,6 +93,10 @@ class ServerError(NetworkError):
 
 class CatalogError(NetworkError):
     """An answer is not what a STAC API gives."""
+
+
+class WcsError(NetworkError):
+    """An answer is not what a WCS gives."""
 
 
 class SourceError(NetworkError):

@@ -43,12 +43,21 @@ class Retries:
 
 
 class Again(Exception):  # noqa: N818 (not an error yet)
-    """The request failed in a way that another try may mend."""
+    """The request failed in a way that another try may mend.
 
-    def __init__(self, said: str, status: int | None = None, after: float | None = None) -> None:
+    Attributes:
+        status: HTTP status of the answer; None if there was none, or not a whole one.
+        after: Seconds that the server asks to wait.
+        met: Whether a connection was made.
+    """
+
+    def __init__(
+        self, said: str, status: int | None = None, after: float | None = None, *, met: bool = True
+    ) -> None:
         super().__init__(said)
         self.status = status
         self.after = after
+        self.met = met
 
     def given_up(self, why: str) -> TransferError | ServerError:
         """Return the error to raise when there is no other try."""
