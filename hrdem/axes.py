@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import rasterio
 from rasterio.crs import CRS, epsg_treats_as_latlong, epsg_treats_as_northingeasting
 
 from hrdem.grid import Bounds
+
+_EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE)
 
 
 def crs_urn(crs: str) -> str:
@@ -16,6 +20,15 @@ def crs_urn(crs: str) -> str:
     """
     authority, _, code = crs.partition(":")
     return f"urn:ogc:def:crs:{authority}::{code}"
+
+
+def crs_named(name: str) -> str:
+    """Return a CRS that a service names as ``EPSG:n``; the name as it is if it has no number.
+
+    Known are URNs with and without a version, ``EPSG:n``, and http addresses (OGC 09-048r5).
+    """
+    found = _EPSG.search(name)
+    return f"EPSG:{found[1]}" if found else name
 
 
 def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:

@@ -66,6 +66,7 @@ COLLECTIONS = {
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
     )
 }
+NATIVE_CRS = "EPSG:3979"  # of all of them
 VERTICAL_DATUM = "CGVD2013"
 
 T = TypeVar("T")
