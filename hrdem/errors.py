@@ -70,9 +70,14 @@ class NoDataError(HrdemError, LookupError):
 
 
 class NetworkError(HrdemError, OSError):
-    """A network or a server did not give what was needed."""
+    """A network or a server did not give what was needed.
+
+    Attributes:
+        source: Name of the planned source that could not be read, if it was one.
+    """
 
     exit_code = ExitCode.NETWORK
+    source: str | None = None
 
 
 class TransferError(NetworkError):

@@ -38,8 +38,12 @@ class Retries:
     def waits(self) -> Iterator[float]:
         """Yield the wait before each further try: exponential, with jitter."""
         for attempt in range(self.attempts - 1):
-            most = min(self.longest_wait, self.first_wait * 2**attempt)
-            yield random.uniform(most / 2, most)  # noqa: S311 (jitter)
+            yield self.wait_after(attempt + 1)
+
+    def wait_after(self, failures: int) -> float:
+        """Return the wait after so many failures in a row, seconds."""
+        most = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
+        return random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
 
 class Again(Exception):  # noqa: N818 (not an error yet)

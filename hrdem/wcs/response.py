@@ -27,6 +27,8 @@ _EXCERPT = 16 << 10  # bytes that are looked at for words
 _LARGEST_BLOCK = 1 << 24  # pixels; GDAL allocates a block before it looks at its data
 _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_SAID_OK = 200  # the status under which servers send exceptions
+_OUR_FAULT = ("ParameterValue", "NotDefined", "NotSupported")  # ends of codes of exceptions
 _ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, besides nodata
 
 
@@ -54,7 +56,8 @@ def take_coverage(answer: Path, coverage: Path) -> None:
 
     Raises:
         TrySmaller: If the answer is empty, ``null``, cut off, or refused for its size.
-        WcsError: If the server says something else.
+        WcsError: If the server says that the request is wrong.
+        Again: If it says something else.
         OSError: If a file cannot be written.
     """
     size = answer.stat().st_size
@@ -138,12 +141,14 @@ def _no_coverage(body: bytes | mmap.mmap) -> Exception:
     """What is wrong with an answer that holds no TIFF."""
     refusal = read_refusal(body[:_EXCERPT])
     if refusal is None:
-        return WcsError(f"an answer that is no coverage, beginning with {body[:16]!r}")
+        return Again(f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK)
     if refusal.text in ("", "null") and not refusal.code:
         return TrySmaller(f"the answer is {refusal.text or 'empty'}")
     if is_too_large(refusal):
         return TrySmaller(str(refusal), size_limit(refusal))
-    return WcsError(str(refusal))
+    if refusal.code.endswith(_OUR_FAULT):
+        return WcsError(str(refusal))
+    return Again(str(refusal), _SAID_OK)
 
 
 def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
