@@ -33,7 +33,7 @@ def main(demo: bool) -> None:
             sys.exit(f"nothing there: {error}")
 
     print(f"{result.output}: mean height {result.statistics.mean:.2f} m above CGVD2013")
-    for item, pixels in result.pixels_by_item.items():
+    for item, pixels in result.pixels_by_source.items():
         print(f"{pixels} pixels from {item}")
 
 

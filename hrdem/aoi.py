@@ -45,6 +45,19 @@ class Aoi:
         left, bottom, right, top = self.geometry.bounds
         return left, bottom, right, top
 
+    def bounds_in(self, crs: str) -> Bounds:
+        """Return left, bottom, right, top in another CRS, in its units.
+
+        Args:
+            crs: Anything PROJ knows; EPSG:4326 is taken as EPSG:4617.
+
+        Raises:
+            NoDataError: If the area has no place in it.
+        """
+        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, _source_crs(crs))
+        (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
+        return float(left), float(bottom), float(right), float(top)
+
     @classmethod
     def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326") -> Aoi:
         """Make an area of interest from a box.
@@ -130,6 +143,25 @@ def _unprojectable(source: str, target: str) -> NoDataError:
         f"The area cannot be brought from {source} to {target}: it reaches far outside Canada. "
         "Give a smaller area, in the order west, south, east, north."
     )
+
+
+def projected_or_geographic(text: str) -> str:
+    """Return the name of a CRS that has a number, or its WKT.
+
+    Raises:
+        RequestError: If PROJ does not know it, or it is no CRS for a map.
+    """
+    with rasterio.Env():
+        system = _parse_crs(text)
+        epsg = system.to_epsg()
+        name: str = f"EPSG:{epsg}" if epsg else system.to_wkt()
+        return name
+
+
+def is_geographic(crs: str) -> bool:
+    """Whether a CRS counts in degrees."""
+    with rasterio.Env():
+        return bool(CRS.from_user_input(crs).is_geographic)
 
 
 def _parse_crs(text: str) -> CRS:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hrdem import extraction
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
 from hrdem.errors import RequestError
-from hrdem.extraction import OnProgress, run
+from hrdem.extraction import OnProgress, Writing
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.http.client import Http, HttpClient
 from hrdem.output import check_output
@@ -20,10 +21,11 @@ from hrdem.report import Result, stac_path
 from hrdem.request import (
     DEFAULT_COLLECTION,
     LIVE_STAC_URL,
+    LIVE_WCS_URL,
     Align,
     Request,
-    checked_url,
     choice,
+    stac_root,
 )
 from hrdem.write import Format
 
@@ -38,10 +40,15 @@ def extract(
     via: str = "auto",
     engine: str = "auto",
     align: str = "pixels",
+    crs: str | None = None,
+    resolution: float | None = None,
+    resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
+    wcs_url: str = LIVE_WCS_URL,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
     max_memory: int = USUAL_MEMORY,
+    cache_dir: str | os.PathLike[str] | None = None,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Result:
@@ -54,19 +61,29 @@ def extract(
         output: Path of the GeoTIFF. A STAC item is written beside it, as ``.stac.json``.
         bbox_crs: CRS of the box. EPSG:4326 is taken as NAD83(CSRS), the datum of the data.
         collection: ``"1m"``, ``"2m"`` or ``"30m"``.
-        via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
+        via: ``"cog"``, ``"vrt"`` or ``"wcs"``; ``"auto"`` takes COGs, and the WCS where they cannot
+            be had.
         engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by hrdem's own reader.
         align: ``"blocks"`` grows the area to the blocks of the one COG that it lies in, and copies
             them as they are, compressed: the same pixels at the speed of a download.
+        crs: CRS of the output; None for EPSG:3979, that of the source.
+        resolution: Pixel size of the output in units of its CRS; None for the source's own. The
+            output's origin lies on a multiple of it.
+        resampling: How pixels are computed that are not the source's own: ``"nearest"``,
+            ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has.
         stac_url: Root of the STAC API.
+        wcs_url: Address of the WCS.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
         max_memory: Bytes that the process may take at its peak, at least 240 million.
+        cache_dir: Folder in which pieces of a WCS coverage are kept until all have come; None for
+            the system's folder for such files.
         http: Client to use; one is made for the call otherwise.
         on_progress: Called with a `Progress` whenever a block of the output is written.
 
     Returns:
-        What was written and from what. The raster is in EPSG:3979, metres above CGVD2013.
+        What was written and from what. The raster is in metres above CGVD2013, and in EPSG:3979
+        unless ``crs`` says otherwise.
 
     Raises:
         RequestError: If the request makes no sense.
@@ -83,7 +100,11 @@ def extract(
         via=via,
         engine=engine,
         align=align,
+        crs=crs,
+        resolution=resolution,
+        resampling=resampling,
         stac_url=stac_url,
+        wcs_url=wcs_url,
     )
     layout = choice(Format, format, "format")
     if layout is Format.COG and request.align is Align.BLOCKS:
@@ -94,16 +115,16 @@ def extract(
     path = Path(output)
     check_output(path, overwrite)
     check_output(stac_path(path), overwrite)
+    writing = Writing(
+        path,
+        layout=layout,
+        overwrite=overwrite,
+        max_memory=max_memory,
+        cache=None if cache_dir is None else Path(cache_dir),
+        on_progress=on_progress,
+    )
     with _client(http) as client:
-        return run(
-            make_plan(request, client),
-            path,
-            client,
-            layout=layout,
-            overwrite=overwrite,
-            max_memory=max_memory,
-            on_progress=on_progress,
-        )
+        return extraction.extract(request, client, writing)
 
 
 def plan(
@@ -115,7 +136,11 @@ def plan(
     via: str = "auto",
     engine: str = "auto",
     align: str = "pixels",
+    crs: str | None = None,
+    resolution: float | None = None,
+    resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
+    wcs_url: str = LIVE_WCS_URL,
     http: Http | None = None,
 ) -> Plan:
     """Tell what `extract` would read and write; arguments and errors are the same."""
@@ -127,7 +152,11 @@ def plan(
         via=via,
         engine=engine,
         align=align,
+        crs=crs,
+        resolution=resolution,
+        resampling=resampling,
         stac_url=stac_url,
+        wcs_url=wcs_url,
     )
     with _client(http) as client:
         return make_plan(request, client)
@@ -193,7 +222,7 @@ def assets(
     products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
     kinds = list(AssetKind) if kind is None else [choice(AssetKind, kind, "kind of asset")]
     with _client(http) as client:
-        found = item_with_id(item, checked_url(stac_url), client)
+        found = item_with_id(item, stac_root(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)
     wanted = {asset_key(each, way) for each in products for way in kinds}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http
+from hrdem.levels import at_factor
 from hrdem.planning import Plan, PlannedSource
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
+from hrdem.sources.wcs import WcsCoverage, WcsSource
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 
@@ -22,8 +26,8 @@ class Forecast:
     """What is known before any pixel of full resolution is fetched.
 
     Attributes:
-        tiles: How many tiles of the files will be read; None for what GDAL reads, as it does not
-            tell.
+        tiles: How many tiles of the files will be read; None for what GDAL or a WCS reads, as they
+            do not tell.
         transfer_bytes: Their size in the files; None likewise.
         output_bytes: Size of the output before compression.
         coverage_percent: About which share of the area has data.
@@ -58,13 +62,16 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     for planned in plan.sources:
         match planned.file:
             case CogFile() as file:
-                needed.append(CogSource(file, http, within=planned.window).stored(planned.window))
-                pixels = _from_overview(file, planned.window, http)
+                level, window = planned.level, planned.window
+                needed.append(CogSource(file, http, level, window).stored(window))
+                pixels = _from_overview(file, level, window, http)
             case GdalFile() as file:
                 with contextlib.closing(Handles(most=1)) as handles:
                     source = GdalSource(file, handles, http)
                     pixels = source.thinned(planned.window, _OVERVIEW_EDGE)
-        shares[planned.item.id] = _share(pixels, planned, plan)
+            case WcsCoverage() as file:
+                pixels = _from_wcs(file, planned.window, http)
+        shares[planned.name] = _share(pixels, planned, plan)
     told = len(needed) == len(plan.sources)
     return Forecast(
         tiles=sum(tiles for tiles, _ in needed) if told else None,
@@ -75,19 +82,36 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     )
 
 
-def _from_overview(file: CogFile, window: Window, http: Http) -> Pixels:
-    """The window in the finest level that shows it in few pixels."""
+def _from_overview(file: CogFile, first: int, window: Window, http: Http) -> Pixels:
+    """The window of a level in the finest level that shows it in few pixels."""
     levels = file.header.levels
+    whole = levels[first]
     for number, level in enumerate(levels):
-        across, down = level.width / levels[0].width, level.height / levels[0].height
+        across, down = level.width / whole.width, level.height / whole.height
         last = number == len(levels) - 1
-        if last or max(window.width * across, window.height * down) <= _OVERVIEW_EDGE:
+        fits = max(window.width * across, window.height * down) <= _OVERVIEW_EDGE
+        if number >= first and (last or fits):
             break
     column, row = int(window.column * across), int(window.row * down)
     width = min(max(1, round(window.width * across)), level.width - column)
     height = min(max(1, round(window.height * down)), level.height - row)
     part = Window(column, row, width, height)
     return CogSource(file, http, number, part).fetch(part).decoded()
+
+
+def _from_wcs(coverage: WcsCoverage, window: Window, http: Http) -> Pixels:
+    """The window with pixels so large that it has few."""
+    factor = 1
+    while max(window.width, window.height) > _OVERVIEW_EDGE * factor:
+        factor *= 2
+    coarser, _, grid = at_factor(coverage, factor)
+    assert isinstance(coarser, WcsCoverage)
+    part = grid.touched_by(coverage.grid.crop(window).bounds)
+    with (
+        tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
+        contextlib.closing(WcsSource(coarser, http, part, Path(folder))) as source,
+    ):
+        return source.fetch(part).decoded()
 
 
 def _share(pixels: Pixels, planned: PlannedSource, plan: Plan) -> float:
@@ -99,4 +123,4 @@ def _share(pixels: Pixels, planned: PlannedSource, plan: Plan) -> float:
         valid = float((~np.isnan(pixels)).mean())
     else:
         valid = float((pixels != pixels.dtype.type(nodata)).mean())
-    return 100 * valid * planned.place.pixels / plan.grid.window.pixels
+    return 100 * valid * planned.place.pixels / plan.native.window.pixels

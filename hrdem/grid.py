@@ -168,3 +168,10 @@ class Grid:
         if abs(column - round(column)) > _SAME or abs(row - round(row)) > _SAME:
             return None
         return Window(round(column), round(row), other.width, other.height)
+
+
+def snapped(crs: str, resolution: float, bounds: Bounds) -> Grid:
+    """..."""
+    left, bottom, right, top = bounds
+    lattice = Grid(crs, Affine(resolution, 0, 0, 0, -resolution, 0), 1, 1)
+    return lattice.crop(lattice.touched_by(bounds))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -15,12 +16,14 @@ import rasterio
 from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
 from hrdem.budget import Budget
 from hrdem.encode import BLOCK, encode, storage_of
+from hrdem.errors import NetworkError
 from hrdem.grid import Pixels, Window
 from hrdem.http.client import CONNECTIONS, Http
-from hrdem.planning import Plan, open_source
+from hrdem.planning import Plan
 from hrdem.progress import Step, Tally
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
+from hrdem.sources.opening import Means, opened
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
 from hrdem.tiff import Storage
@@ -30,8 +33,8 @@ _CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
 _CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 
 
-def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
-    """Read all sources of a plan and yield the tiles of the output, each once.
+def merged(plan: Plan, http: Http, max_memory: int, cache: Path) -> Generator[Step]:
+    """Read all sources of a plan and yield the tiles of what they hold together, each once.
 
     Fetching, decoding and encoding overlap, each in threads of its own.
 
@@ -39,16 +42,17 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         plan: What to read.
         http: Client to read with.
         max_memory: Bytes that the process may take at its peak.
+        cache: Folder of what is kept for another run.
 
     Raises:
-        NetworkError: If a source cannot be read.
+        NetworkError: If a source cannot be read; its ``source`` says which.
         SourceChangedError: If a source changed while it was read.
     """
     assert plan.nodata is not None
     itemsize = np.dtype(plan.dtype).itemsize
-    parts = [Part(s.window, s.place, s.file.block, s.file.nodata) for s in plan.ranked]
+    parts = [Part(s.window, s.place, s.block, s.file.nodata) for s in plan.ranked]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, block, _CODERS)
+    budget = Budget.of(max_memory, plan.native.window, itemsize, block, _CODERS)
     by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
     connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
     if by_gdal:
@@ -63,18 +67,46 @@ def merged(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
         fetchers = stack.enter_context(workers(connections, "fetch"))
         coders = stack.enter_context(workers(_CODERS, "code"))
-        for stripe in stripes(plan.grid.window, BLOCK, budget.blocks):
-            sources = [open_source(source, handles, http) for source in plan.ranked]
-            blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, budget)
-            with contextlib.closing(blocks):
-                yield from in_order(coders, finished, blocks, budget.coding)
+        means = Means(http, handles, cache)
+        for stripe in stripes(plan.native.window, BLOCK, budget.blocks):
+            with _sources(plan, stripe, means) as sources:
+                blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, budget)
+                with contextlib.closing(blocks):
+                    yield from in_order(coders, finished, blocks, budget.coding)
+
+
+@contextlib.contextmanager
+def _sources(plan: Plan, stripe: Window, means: Means) -> Iterator[list[Source | None]]:
+    """Open the sources that have a share in a stripe, in the order of their rank."""
+    with contextlib.ExitStack() as stack:
+        found: list[Source | None] = []
+        for planned in plan.ranked:
+            share = planned.place.intersection(stripe)
+            source = None
+            if share is not None:
+                columns = planned.window.column - planned.place.column
+                rows = planned.window.row - planned.place.row
+                within = share.shifted(columns, rows)
+                source = stack.enter_context(opened(planned.file, planned.level, within, means))
+            found.append(source)
+        yield found
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Let an error say which source it is of."""
+    try:
+        yield
+    except NetworkError as exc:
+        exc.source = name
+        raise
 
 
 def _blocks(
     stripe: Window,
     plan: Plan,
     parts: Sequence[Part],
-    sources: Sequence[Source],
+    sources: Sequence[Source | None],
     fetchers: ThreadPoolExecutor,
     coders: ThreadPoolExecutor,
     budget: Budget,
@@ -82,12 +114,18 @@ def _blocks(
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
     assert plan.nodata is not None
     received: int | None = 0
+    names = [source.name for source in plan.ranked]
 
-    def fetched(piece: Piece) -> Fetched:
-        return sources[piece.part].fetch(piece.window)
+    def fetched(piece: Piece) -> tuple[str, Fetched]:
+        source = sources[piece.part]
+        assert source is not None
+        with _told(names[piece.part]):
+            return names[piece.part], source.fetch(piece.window)
 
-    def decoded(stored: Fetched) -> tuple[Pixels, int | None]:
-        return stored.decoded(), stored.size
+    def decoded(stored: tuple[str, Fetched]) -> tuple[Pixels, int | None]:
+        name, came = stored
+        with _told(name):
+            return came.decoded(), came.size
 
     def arrays() -> Iterator[Pixels]:
         nonlocal received

@@ -3,52 +3,93 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import as_completed
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from hrdem.catalog import Asset, Item, items_near
-from hrdem.errors import NoDataError, RequestError, ServerError, SourceError
-from hrdem.grid import Grid, Window
+from hrdem.catalog import Item, items_near
+from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
+from hrdem.grid import Bounds, Grid, Window, snapped
 from hrdem.http.client import Http
-from hrdem.products import NATIVE_CRS, AssetKind
-from hrdem.request import Align, Engine, Request
-from hrdem.sources import Source
-from hrdem.sources.cog import CogFile, CogSource, meet_cog
-from hrdem.sources.gdal import GdalFile, GdalSource, Handles, meet_gdal_cog, meet_vrt
+from hrdem.levels import at_factor, coarsest_factor
+from hrdem.meeting import Met, is_under, meet
+from hrdem.products import NATIVE_CRS
+from hrdem.request import Align, Request, Via
+from hrdem.resampling import bounds_needed, spacing
+from hrdem.sources.cog import CogFile
+from hrdem.sources.opening import RasterFile
+from hrdem.sources.wcs import WcsCoverage
 from hrdem.statistics import json_number
-from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 
-_HEADERS_AT_ONCE = 8
-_MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
 _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
 _USUAL_NODATA = -32767.0
-
-RasterFile = CogFile | GdalFile
+_NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSource:
-    """One file to read from.
+    """One file, or one coverage of a WCS, to read from.
 
     Attributes:
-        item: The catalogue's item.
-        asset: The item's asset.
+        name: What it is called: the id of its item, as a rule.
+        items: The catalogue's items that it holds.
+        asset: Key of the asset, or identifier of the coverage.
         file: The file, as its own header describes it, and its version.
-        window: Pixels to read, counted on its own grid.
-        place: Where they go, counted on the output grid.
+        level: Which of a COG's levels is read; 0 is full resolution.
+        window: Pixels of that level to read, counted on its own grid.
+        place: Where they go, counted on the grid that sources are merged on.
+        instead_of: What is wrong with the COG in whose place it is read, or empty.
     """
 
-    item: Item
-    asset: Asset
+    name: str
+    items: tuple[Item, ...]
+    asset: str
     file: RasterFile
+    level: int
     window: Window
     place: Window
+    instead_of: str = ""
+
+    @property
+    def url(self) -> str:
+        """Address of the file, or of the WCS, without credentials."""
+        return self.file.url if isinstance(self.file, WcsCoverage) else self.file.version.url
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Width and height of the blocks that it is stored in, pixels."""
+        if isinstance(self.file, CogFile):
+            return self.file.header.levels[self.level].tile
+        return self.file.block
+
+    @property
+    def newest(self) -> str:
+        """Date of the newest survey that its items hold, or empty."""
+        return max((item.datetime for item in self.items), default="")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        told: dict[str, Any] = {
+            "name": self.name,
+            "items": [{"id": item.id, "updated": item.updated} for item in self.items],
+        }
+        if isinstance(self.file, WcsCoverage):
+            told |= {"via": "wcs", "coverage": self.asset, "href": self.url}
+        else:
+            told |= {"via": "files", "asset": self.asset, "href": self.url}
+            told |= self.file.version.as_dict()
+        told |= {
+            "level": self.level,
+            "window": _window_as_list(self.window),
+            "place": _window_as_list(self.place),
+        }
+        return told | ({"instead_of": self.instead_of} if self.instead_of else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +99,8 @@ class Plan:
     Attributes:
         request: What was asked for.
         grid: Grid of the output.
+        native: Grid in EPSG:3979 that sources are merged on; the output's own, unless that is
+            resampled from it.
         dtype: Pixel type of the output.
         nodata: Nodata value of the output; None only where blocks are copied from a file that
             declares none.
@@ -69,6 +112,7 @@ class Plan:
 
     request: Request
     grid: Grid
+    native: Grid
     dtype: str
     nodata: float | None
     sources: tuple[PlannedSource, ...]
@@ -76,79 +120,77 @@ class Plan:
     left_out: tuple[str, ...]
 
     @property
+    def resampled(self) -> bool:
+        """Whether the output's pixels are computed from the source's."""
+        return self.grid != self.native
+
+    @property
     def ranked(self) -> list[PlannedSource]:
-        """The sources from the one that wins where they overlap, the newest, to the last."""
-        return sorted(self.sources, key=lambda source: source.item.datetime, reverse=True)
+        """The sources from the one that wins where they overlap, the newest COG, to the last."""
+        newest_first = sorted(self.sources, key=lambda source: source.newest, reverse=True)
+        return sorted(newest_first, key=lambda source: isinstance(source.file, WcsCoverage))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
             "request": self.request.as_dict(),
             "grid": grid_as_dict(self.grid),
+            "resampled_from": grid_as_dict(self.native) if self.resampled else None,
             "dtype": self.dtype,
             "nodata": json_number(self.nodata),
             "items_lacking_the_product": list(self.lacking),
             "neighbours_left_out": list(self.left_out),
-            "sources": [source_as_dict(source) for source in self.sources],
+            "sources": [source.as_dict() for source in self.sources],
         }
 
 
-def make_plan(request: Request, http: Http) -> Plan:
+def make_plan(
+    request: Request, http: Http, broken: Mapping[str, NetworkError] = _NOTHING_BROKEN
+) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
     Every file that the catalogue names near the area is opened, for only its own header tells
     where it lies; those that share no area with the area of interest are left out.
+
+    Args:
+        request: What was asked for.
+        http: Client to ask with.
+        broken: What went wrong with files that are not to be read, by the ids of their items; the
+            WCS takes their place.
 
     Raises:
         NoDataError: If nothing lies under the area.
         RequestError: If the area is too large for one file.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    items = items_near(request.aoi, request.collection, request.stac_url, http)
-    if not items:
-        raise _nothing_there(request)
-    assets = [(item, item.asset(request.product, request.kind)) for item in items]
-    published = [(item, asset) for item, asset in assets if asset is not None]
-    lacking = [item for item, asset in assets if asset is None]
-    met, left_out = _met(published, request, http)
-    under = [each for each in met if _share_area(each.file.grid, request)]
-    lacking_here = [item for item in lacking if _is_under(item, request)]
+    meeting = meet(_items(request, http), request, http, broken)
+    asked = _asked_grid(request)
+    finest = float(request.collection.resolution) if asked is None else spacing(asked, NATIVE_CRS)
+    area = _area(request, asked, finest)
+    under = [each for each in meeting.met if _share_area(each, area, request)]
+    lacking_here = [item for item in meeting.lacking if is_under(item, request)]
     if not under:
         raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
-    grid = _output_grid(under, request)
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
-    if grid.window.pixels > _MOST_PIXELS:
-        raise RequestError(
-            f"The area is {grid.width} x {grid.height} pixels at {request.collection.resolution} "
-            "m, more than a whole 500 km tile and more than one file should hold. Split it, or "
-            "take a coarser --collection."
-        )
+    factor = coarsest_factor([each.file for each in under], finest)
+    lattice = at_factor(under[0].file, factor)[2]
+    native = _native_grid(under, lattice, _area(request, asked, lattice.resolution[0]), request)
+    grid = native if asked is None else asked
+    for each in (grid, native):
+        _check_size(each)
     dtype = _only_dtype(under, request)
+    planned = (_planned(each, factor, native, request) for each in under)
     return Plan(
         request=request,
         grid=grid,
+        native=native,
         dtype=dtype,
         nodata=_output_nodata(under, dtype, request),
-        sources=tuple(_planned(each, grid, request) for each in under),
+        sources=tuple(source for source in planned if source is not None),
         lacking=tuple(item.id for item in lacking_here),
-        left_out=left_out,
+        left_out=meeting.left_out,
     )
-
-
-def open_source(planned: PlannedSource, handles: Handles, http: Http) -> Source:
-    """Open a planned file for reading.
-
-    Args:
-        planned: The file, and which of its pixels will be read.
-        handles: Where GDAL's open datasets are kept; the caller closes it.
-        http: Client to read with.
-    """
-    match planned.file:
-        case CogFile() as file:
-            return CogSource(file, http, within=planned.window)
-        case GdalFile() as file:
-            return GdalSource(file, handles, http)
 
 
 def grid_as_dict(grid: Grid) -> dict[str, Any]:
@@ -162,88 +204,49 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
     }
 
 
-def source_as_dict(source: PlannedSource) -> dict[str, Any]:
-    """Return a planned source as JSON-ready values."""
-    return {
-        "item": source.item.id,
-        "asset": source.asset.key,
-        "href": source.file.version.url,
-        "updated": source.item.updated,
-        **source.file.version.as_dict(),
-        "window": _window_as_list(source.window),
-        "place": _window_as_list(source.place),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Met:
-    item: Item
-    asset: Asset
-    file: RasterFile
-
-
-def _met(
-    published: list[tuple[Item, Asset]], request: Request, http: Http
-) -> tuple[list[_Met], tuple[str, ...]]:
-    """Read the headers of all files, several at a time; the first error ends it.
-
-    A file that is missing is no error if the catalogue says that it is a neighbour's: the second
-    result has the ids of those items.
-    """
-    met, left_out = [], []
-    with workers(_HEADERS_AT_ONCE, "header") as pool:
-        reading = {pool.submit(_meet, *each, request, http): each for each in published}
-        for done in as_completed(reading):
-            item, asset = reading[done]
-            try:
-                met.append(_Met(item, asset, done.result()))
-            except ServerError as exc:
-                if exc.status not in _MISSING or item.footprint is None or _is_under(item, request):
-                    raise
-                log.warning("%s It is left out: its outline does not reach the area.", exc)
-                left_out.append(item.id)
-    order = {item.id: number for number, (item, _) in enumerate(published)}
-    for each in met:
-        log.info("%s: %s", each.item.id, each.file.version)
-        if not each.file.version.condition:
-            log.warning(
-                "%s has neither ETag nor Last-Modified: only its size tells whether it changes.",
-                each.file.version.url,
-            )
-    return sorted(met, key=lambda each: order[each.item.id]), tuple(sorted(left_out))
-
-
-def _meet(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
+def _items(request: Request, http: Http) -> Sequence[Item]:
+    """Items near the area; the WCS can be read without knowing them."""
     try:
-        if request.kind is AssetKind.COG and request.engine is Engine.AUTO:
-            return meet_cog(asset.href, http)
-        if request.kind is AssetKind.COG:
-            return meet_gdal_cog(asset.href, http)
-        return meet_vrt(asset.href, http)
-    except ServerError as exc:
-        raise ServerError(
-            f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may have "
-            "been moved or withdrawn: try later, another --collection, or --via vrt.",
-            exc.status,
-        ) from exc
+        items = items_near(request.aoi, request.collection, request.stac_url, http)
+    except NetworkError as exc:
+        if request.via is not Via.WCS:
+            raise
+        log.warning("Which items the WCS serves here is not known, and will not be told: %s", exc)
+        return ()
+    if not items:
+        raise _nothing_there(request)
+    return items
 
 
-def _share_area(grid: Grid, request: Request) -> bool:
-    """Whether a raster holds pixels of the area of interest's bounding box."""
-    if grid.crs != NATIVE_CRS:
+def _asked_grid(request: Request) -> Grid | None:
+    """The output's grid, where it is not the source's own."""
+    if request.resolution is None:
+        return None
+    return snapped(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
+
+
+def _area(request: Request, asked: Grid | None, resolution: float) -> Bounds:
+    """Bounds in EPSG:3979 of all that the output is made of, from pixels of so many metres."""
+    if asked is None:
+        return request.aoi.bounds
+    return bounds_needed(asked, NATIVE_CRS, resolution, request.resampling)
+
+
+def _share_area(met: Met, area: Bounds, request: Request) -> bool:
+    """Whether a raster holds pixels of an area."""
+    if met.file.grid.crs != NATIVE_CRS:
         raise SourceError(
-            f"The files of {request.collection.id} are in {grid.crs}, not in {NATIVE_CRS} as they "
-            "should be. Check --stac-url."
+            f"The files of {request.collection.id} are in {met.file.grid.crs}, not in {NATIVE_CRS} "
+            "as they should be. Check --stac-url."
         )
-    left, bottom, right, top = grid.bounds
-    west, south, east, north = request.aoi.bounds
+    left, bottom, right, top = met.bounds
+    west, south, east, north = area
     return left < east and west < right and bottom < north and south < top
 
 
-def _output_grid(under: list[_Met], request: Request) -> Grid:
-    """The window that was asked for, on the lattice of the files."""
-    lattice = under[0].file.grid
-    window = lattice.touched_by(request.aoi.bounds)
+def _native_grid(under: Sequence[Met], lattice: Grid, area: Bounds, request: Request) -> Grid:
+    """The pixels that the output is made of, on the lattice of the files."""
+    window = lattice.touched_by(area)
     if request.align is Align.PIXELS:
         return lattice.crop(window)
     if len(under) > 1:
@@ -265,7 +268,7 @@ def _output_grid(under: list[_Met], request: Request) -> Grid:
     return lattice.crop(blocks)
 
 
-def _across_files(under: list[_Met], window: Window, request: Request) -> RequestError:
+def _across_files(under: Sequence[Met], window: Window, request: Request) -> RequestError:
     """Blocks of several files do not line up; tell the box of each one's share."""
     lattice = under[0].file.grid
     boxes = []
@@ -274,7 +277,7 @@ def _across_files(under: list[_Met], window: Window, request: Request) -> Reques
         share = whole and window.intersection(whole)
         if share is not None:
             box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
-            boxes.append(f"--bbox {box} ({met.item.id})")
+            boxes.append(f"--bbox {box} ({met.name})")
     return RequestError(
         f"The box {request.aoi.text} lies across {len(under)} files, whose blocks do not line up, "
         "so --align blocks cannot copy them into one. Leave it out to have them merged, or take "
@@ -282,27 +285,44 @@ def _across_files(under: list[_Met], window: Window, request: Request) -> Reques
     )
 
 
-def _planned(met: _Met, grid: Grid, request: Request) -> PlannedSource:
-    """Place a file on the output grid."""
-    whole = grid.place_of(met.file.grid)
-    place = whole and whole.intersection(grid.window)
-    if whole is None or place is None:
-        raise SourceError(
-            f"{met.file.version.url} is not on the pixel lattice of the other files of "
-            f"{request.collection.id} (pixels of {met.file.grid.resolution[0]:g} m from "
-            f"{met.file.grid.bounds[0]:.3f}, {met.file.grid.bounds[3]:.3f}), so it cannot be "
-            "merged without resampling. Extract the two sides of the border one by one."
+def _check_size(grid: Grid) -> None:
+    if grid.window.pixels > _MOST_PIXELS:
+        raise RequestError(
+            f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
+            "1 m and more than one file should hold. Split it, or take a coarser --resolution or "
+            "--collection."
         )
+
+
+def _planned(met: Met, factor: int, native: Grid, request: Request) -> PlannedSource | None:
+    """Place a file on the grid that sources are merged on; None if it has nothing there."""
+    file, level, grid = at_factor(met.file, factor)
+    whole = native.place_of(grid)
+    if whole is None:
+        raise SourceError(
+            f"{met.name} is not on the pixel lattice of the other files of "
+            f"{request.collection.id} (pixels of {grid.resolution[0]:g} m from "
+            f"{grid.bounds[0]:.3f}, {grid.bounds[3]:.3f}), so it cannot be merged without "
+            "resampling. Extract the two sides of the border one by one."
+        )
+    place = whole.intersection(native.window)
+    if place is not None and met.share is not None:
+        place = place.intersection(native.touched_by(met.share))
+    if place is None:
+        return None
     return PlannedSource(
-        item=met.item,
+        name=met.name,
+        items=met.items,
         asset=met.asset,
-        file=met.file,
+        file=file,
+        level=level,
         window=place.shifted(-whole.column, -whole.row),
         place=place,
+        instead_of=met.instead_of,
     )
 
 
-def _only_dtype(under: list[_Met], request: Request) -> str:
+def _only_dtype(under: Sequence[Met], request: Request) -> str:
     dtypes = sorted({each.file.dtype for each in under})
     if len(dtypes) > 1:
         raise SourceError(
@@ -314,7 +334,7 @@ def _only_dtype(under: list[_Met], request: Request) -> str:
     return dtypes[0]
 
 
-def _output_nodata(under: list[_Met], dtype: str, request: Request) -> float | None:
+def _output_nodata(under: Sequence[Met], dtype: str, request: Request) -> float | None:
     """The value that the files declare; one of our own only where they declare none."""
     declared = [each.file.nodata for each in under if each.file.nodata is not None]
     if declared:
@@ -327,11 +347,6 @@ def _output_nodata(under: list[_Met], dtype: str, request: Request) -> float | N
             "none for pixels that no file holds. Try --align blocks, which copies one file."
         )
     return _USUAL_NODATA
-
-
-def _is_under(item: Item, request: Request) -> bool:
-    outline = item.footprint
-    return outline is None or outline.intersection(request.aoi.geometry).area > 0
 
 
 def _nothing_there(request: Request) -> NoDataError:

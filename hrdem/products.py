@@ -36,12 +36,14 @@ class Collection:
         id: Its id in the STAC catalogue.
         resolution: Pixel size in metres.
         title: In words.
+        in_wcs: Whether the WCS serves it.
     """
 
     name: str
     id: str
     resolution: int
     title: str
+    in_wcs: bool = False
 
 
 class AssetKind(StrEnum):
@@ -61,7 +63,7 @@ PRODUCTS = {
 COLLECTIONS = {
     collection.name: collection
     for collection in (
-        Collection("1m", "hrdem-mosaic-1m", 1, "HRDEM Mosaic, 1 m, from lidar"),
+        Collection("1m", "hrdem-mosaic-1m", 1, "HRDEM Mosaic, 1 m, from lidar", in_wcs=True),
         Collection("2m", "hrdem-mosaic-2m", 2, "HRDEM Mosaic, 2 m, from lidar and satellites"),
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
     )

@@ -14,7 +14,7 @@ import shapely
 
 from hrdem._version import __version__
 from hrdem.aoi import LONLAT, project
-from hrdem.planning import Plan, grid_as_dict, source_as_dict
+from hrdem.planning import Plan, grid_as_dict
 from hrdem.products import NATIVE_CRS, VERTICAL_DATUM
 from hrdem.statistics import Statistics, json_number
 
@@ -31,8 +31,8 @@ class Result:
         plan: What was read and why.
         statistics: Of the output's pixels; None if blocks were copied, whose pixels were not
             looked at.
-        pixels_by_item: How many valid pixels came from each item, in the plan's order; None
-            likewise.
+        pixels_by_source: How many valid pixels came from each source, by its name, in the plan's
+            order, before they were resampled; None likewise.
         received: Bytes of tiles that came; None if GDAL fetched them, which does not tell.
         seconds: How long it took.
     """
@@ -40,27 +40,28 @@ class Result:
     output: Path
     plan: Plan
     statistics: Statistics | None
-    pixels_by_item: dict[str, int] | None
+    pixels_by_source: dict[str, int] | None
     received: int | None
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
-        pixels = self.pixels_by_item or {}
+        pixels = self.pixels_by_source or {}
         return {
             "output": str(self.output),
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),
             "grid": grid_as_dict(self.plan.grid),
+            "resampled_from": grid_as_dict(self.plan.native) if self.plan.resampled else None,
             "received_bytes": self.received,
             "statistics": self.statistics and self.statistics.as_dict(),
             "items_lacking_the_product": list(self.plan.lacking),
             "neighbours_left_out": list(self.plan.left_out),
             "sources": [
                 {
-                    **source_as_dict(source),
-                    "pixels": pixels.get(source.item.id),
+                    **source.as_dict(),
+                    "pixels": pixels.get(source.name),
                 }
                 for source in self.plan.sources
             ],
@@ -82,7 +83,7 @@ def tags(plan: Plan) -> dict[str, str]:
         "HRDEM_COLLECTION": request.collection.id,
         "HRDEM_VERTICAL_DATUM": VERTICAL_DATUM,
         "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
-        "HRDEM_SOURCES": json.dumps([source_as_dict(source) for source in plan.sources]),
+        "HRDEM_SOURCES": json.dumps([source.as_dict() for source in plan.sources]),
         "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
     }
 
@@ -99,7 +100,7 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project(shapely.get_coordinates(outline), NATIVE_CRS, LONLAT).round(7)
-    newest = max((source.item.datetime for source in plan.sources), default="")
+    newest = max(source.newest for source in plan.sources)
     band: dict[str, Any] = {
         "name": request.product.name,
         "description": request.product.title,
@@ -140,12 +141,12 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
             "processing:software": {"hrdem": __version__},
             "hrdem:request": request.as_dict(),
             "hrdem:vertical_datum": VERTICAL_DATUM,
-            "hrdem:sources": [source_as_dict(source) for source in plan.sources],
+            "hrdem:sources": [source.as_dict() for source in plan.sources],
         },
         "links": [
             {"rel": "license", "href": LICENCE_URL, "title": "Open Government Licence – Canada"},
             *(
-                {"rel": "derived_from", "href": source.file.version.url, "title": source.item.id}
+                {"rel": "derived_from", "href": source.url, "title": source.name}
                 for source in plan.sources
             ),
         ],

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hrdem.aoi import Aoi
+from hrdem.aoi import Aoi, is_geographic, projected_or_geographic
 from hrdem.errors import RequestError
 from hrdem.http.client import without_credentials
-from hrdem.products import AssetKind, Collection, Product, collection_named, product_named
+from hrdem.products import (
+    NATIVE_CRS,
+    AssetKind,
+    Collection,
+    Product,
+    collection_named,
+    product_named,
+)
+from hrdem.resampling import Resampling
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -19,6 +28,16 @@ LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
 LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL}
 DEFAULT_COLLECTION = "1m"
+_COARSEST_DEGREES = 1.0
+
+
+class Via(StrEnum):
+    """The way in which pixels come."""
+
+    AUTO = "auto"
+    COG = "cog"
+    VRT = "vrt"
+    WCS = "wcs"
 
 
 class Engine(StrEnum):
@@ -43,20 +62,28 @@ class Request:
         aoi: The area of interest.
         product: What to extract.
         collection: The tier to take it from.
-        kind: The form of the assets to read.
-        engine: What reads them: GDAL for everything, or our own reader for COGs.
+        via: The way in which pixels come; AUTO takes COGs, and the WCS where they cannot be had.
+        engine: What reads COGs: GDAL, or our own reader.
         align: What the output's edges keep to: the source's pixels, or its blocks, which are then
             copied without being decoded.
+        crs: CRS of the output.
+        resolution: Pixel size of the output in units of its CRS; None for the source's own pixels.
+        resampling: How pixels are computed that are not the source's own.
         stac_url: Root of the STAC API.
+        wcs_url: Address of the WCS.
     """
 
     aoi: Aoi
     product: Product
     collection: Collection
-    kind: AssetKind
+    via: Via
     engine: Engine
     align: Align
+    crs: str
+    resolution: float | None
+    resampling: Resampling
     stac_url: str
+    wcs_url: str
 
     @classmethod
     def of(
@@ -69,7 +96,11 @@ class Request:
         via: str = "auto",
         engine: str = "auto",
         align: str = "pixels",
+        crs: str | None = None,
+        resolution: float | None = None,
+        resampling: str = "bilinear",
         stac_url: str = LIVE_STAC_URL,
+        wcs_url: str = LIVE_WCS_URL,
     ) -> Request:
         """Validate the user's words.
 
@@ -78,32 +109,44 @@ class Request:
             bbox_crs: CRS of the box.
             product: ``"dtm"`` or ``"dsm"``.
             collection: ``"1m"``, ``"2m"`` or ``"30m"``, or a collection's id in the catalogue.
-            via: ``"cog"`` or ``"vrt"``; ``"auto"`` takes COGs.
+            via: ``"cog"``, ``"vrt"`` or ``"wcs"``; ``"auto"`` takes COGs, and the WCS where they
+                cannot be had.
             engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by our own reader.
             align: ``"blocks"`` grows the area to the blocks of the source; ``"pixels"`` to its
                 pixels.
+            crs: CRS of the output; None for EPSG:3979, that of the source.
+            resolution: Pixel size of the output in units of its CRS; None for the source's own.
+            resampling: Name of a `hrdem.resampling.Resampling`.
             stac_url: Root of the STAC API.
+            wcs_url: Address of the WCS.
 
         Raises:
             RequestError: If one of them makes no sense.
             NoDataError: If the box lies where there can be no data.
         """
+        tier = collection_named(collection)
+        target = NATIVE_CRS if crs is None else projected_or_geographic(crs)
         chosen = cls(
             aoi=Aoi.from_bbox(bbox, bbox_crs),
             product=product_named(product),
-            collection=collection_named(collection),
-            kind=AssetKind.COG if via == "auto" else choice(AssetKind, via, "way to read"),
+            collection=tier,
+            via=choice(Via, via, "way to read"),
             engine=choice(Engine, engine, "engine"),
             align=choice(Align, align, "alignment"),
-            stac_url=checked_url(stac_url),
+            crs=target,
+            resolution=_checked_resolution(resolution, target, tier),
+            resampling=choice(Resampling, resampling, "resampling"),
+            stac_url=stac_root(stac_url),
+            wcs_url=checked_url(wcs_url, "WCS"),
         )
-        by_gdal = chosen.engine is Engine.GDAL or chosen.kind is AssetKind.VRT
-        if chosen.align is Align.BLOCKS and by_gdal:
-            raise RequestError(
-                "--align blocks copies blocks out of COGs as they are, which GDAL cannot: leave "
-                "out --engine gdal and --via vrt."
-            )
+        chosen._check_blocks()
+        chosen._check_wcs()
         return chosen
+
+    @property
+    def kind(self) -> AssetKind:
+        """The form of the files to read."""
+        return AssetKind.VRT if self.via is Via.VRT else AssetKind.COG
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -111,15 +154,74 @@ class Request:
             "aoi": self.aoi.text,
             "product": self.product.name,
             "collection": self.collection.id,
-            "via": self.kind.value,
+            "via": self.via.value,
             "engine": self.engine.value,
             "align": self.align.value,
+            "crs": self.crs,
+            "resolution": self.resolution,
+            "resampling": None if self.resolution is None else self.resampling.value,
             "stac_url": self.stac_url,
+            "wcs_url": self.wcs_url,
         }
 
+    def _check_blocks(self) -> None:
+        if self.align is Align.PIXELS:
+            return
+        if self.engine is Engine.GDAL or self.via in (Via.VRT, Via.WCS):
+            raise RequestError(
+                "--align blocks copies blocks out of COGs as they are, which needs hrdem's own "
+                "reader: leave out --engine gdal and --via vrt or wcs."
+            )
+        if self.resolution is not None:
+            raise RequestError(
+                "--align blocks copies blocks as they are, --crs and --resolution make new "
+                "pixels: choose one."
+            )
 
-def checked_url(url: str) -> str:
-    """Return the root of an API with one slash at its end.
+    def _check_wcs(self) -> None:
+        if self.via is Via.WCS and not self.collection.in_wcs:
+            raise RequestError(
+                f"The WCS has no {self.collection.name} tier: give --collection 1m, or --via cog."
+            )
+
+
+def _checked_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
+    """The pixel size of the output; None if its pixels are the source's own."""
+    native = float(collection.resolution)
+    if resolution is None and crs == NATIVE_CRS:
+        return None
+    if resolution is None:
+        if is_geographic(crs):
+            raise RequestError(
+                f"{crs} counts in degrees: give the pixel size in degrees too, for example "
+                "--resolution 0.00001 for about a metre."
+            )
+        return native
+    if not (math.isfinite(resolution) and resolution > 0):
+        raise RequestError(f"A resolution of {resolution} makes no pixels; give a positive number.")
+    if is_geographic(crs) and resolution > _COARSEST_DEGREES:
+        raise RequestError(
+            f"{crs} counts in degrees, in which {resolution:g} is far too coarse: a metre is about "
+            "0.00001."
+        )
+    return None if (crs, resolution) == (NATIVE_CRS, native) else float(resolution)
+
+
+def stac_root(url: str) -> str:
+    """Return the root of a STAC API with one slash at its end.
+
+    Raises:
+        RequestError: If it is not an http or https address, or holds credentials.
+    """
+    return checked_url(url, "STAC API").rstrip("/") + "/"
+
+
+def checked_url(url: str, of: str) -> str:
+    """Return the address of a service, as it is.
+
+    Args:
+        url: As the user gave it.
+        of: Which service, for the message.
 
     Raises:
         RequestError: If it is not an http or https address, or holds credentials.
@@ -131,15 +233,15 @@ def checked_url(url: str) -> str:
         is_address = False
     if not is_address:
         raise RequestError(
-            f"{url!r} is not an http or https address; give the root of a STAC API, "
-            f"for example {LIVE_STAC_URL}."
+            f"{url!r} is not an http or https address; give that of a {of}, for example "
+            f"{LIVE_STAC_URL if of == 'STAC API' else LIVE_WCS_URL}."
         )
     if without_credentials(url) != url:
         raise RequestError(
             f"The address {without_credentials(url)} was given with a user name or password, which "
             "would be written into outputs as provenance; give it without."
         )
-    return url.rstrip("/") + "/"
+    return url
 
 
 def choice(kind: type[E], name: str, what: str) -> E:

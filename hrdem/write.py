@@ -148,6 +148,19 @@ class GeoTiffWriter:
                     self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
                 publish(companion, path, self._overwrite)
 
+    def finished(self) -> Path:
+        """Finish the file without giving it a name.
+
+        Returns:
+            Where it is until the context ends.
+
+        Raises:
+            OutputError: If it cannot be finished.
+        """
+        with self._errors():
+            self._finish(None, {})
+        return self._partial
+
     def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
         """Write index, directory and head behind and before the tiles."""
         order, grid = self._storage.byte_order, self._grid

@@ -13,11 +13,13 @@ from hrdem.cli import options, service, show
 @click.command("extract")
 @options.area
 @options.product
+@options.grid
 @options.service
 @options.output
 @options.layout
 @options.overwrite
 @options.max_memory
+@options.cache_dir
 @options.dry_run
 @options.as_json
 @options.reporting
@@ -28,7 +30,9 @@ def command(
     max_memory: int,
     dry_run: bool,
     as_json: bool,
+    cache_dir: Path | None,
     stac_url: str | None,
+    wcs_url: str | None,
     demo: bool,
     **request: Any,
 ) -> None:
@@ -41,7 +45,7 @@ def command(
         raise click.UsageError("Missing option '-o' / '--output': the GeoTIFF to write.")
     import hrdem
 
-    with service.chosen(demo, stac_url=stac_url) as urls:
+    with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
         if output is None or dry_run:
             planned = hrdem.plan(**request, **urls)
             show.planned(planned, hrdem.estimate(planned), as_json)
@@ -53,6 +57,7 @@ def command(
                 format=format,
                 overwrite=overwrite,
                 max_memory=max_memory,
+                cache_dir=cache_dir,
                 **urls,
                 on_progress=on_progress,
             )

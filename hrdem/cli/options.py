@@ -53,7 +53,7 @@ collection = _option(
     "--collection", default="1m", show_default=True, metavar="1m|2m|30m", help="Tier to read."
 )
 via = _option(
-    "--via", default="auto", show_default=True, metavar="auto|cog|vrt", help="Files to read."
+    "--via", default="auto", show_default=True, metavar="auto|cog|vrt|wcs", help="Way to read."
 )
 engine = _option(
     "--engine", default="auto", show_default=True, metavar="auto|gdal", help="What reads COGs."
@@ -65,7 +65,22 @@ align = _option(
     metavar="pixels|blocks",
     help="blocks grows the area to whole blocks of its file and copies them undecoded.",
 )
+crs = _option("--crs", metavar="CRS", help="CRS of the output, if not EPSG:3979.")
+resolution = _option(
+    "--resolution",
+    type=float,
+    metavar="R",
+    help="Pixel size of the output in units of its CRS, if not the source's own.",
+)
+resampling = _option(
+    "--resampling",
+    default="bilinear",
+    show_default=True,
+    metavar="KERNEL",
+    help="nearest, bilinear, cubic, average, … where pixels are not the source's own.",
+)
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
+wcs_url = _option("--wcs-url", metavar="URL", help="Address of another WCS.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
 )
@@ -92,6 +107,12 @@ max_memory = _option(
     callback=_bytes,
     metavar="SIZE",
     help="Most memory to take.",
+)
+cache_dir = _option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where pieces that came through a WCS are kept until all have come.",
 )
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 only_product = _option("--product", metavar="dtm|dsm", help="Only files of this product.")
@@ -134,4 +155,5 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 area = together(bbox, bbox_crs)
-service = together(collection, via, engine, align, stac_url, demo)
+grid = together(crs, resolution, resampling)
+service = together(collection, via, engine, align, stac_url, wcs_url, demo)

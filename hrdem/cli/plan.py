@@ -12,10 +12,13 @@ from hrdem.cli import options, service, show
 @click.command("plan")
 @options.area
 @options.product
+@options.grid
 @options.service
 @options.as_json
 @options.reporting
-def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> None:
+def command(
+    as_json: bool, stac_url: str | None, wcs_url: str | None, demo: bool, **request: Any
+) -> None:
     """Tell what extract would read and write, without reading the pixels.
 
     Coverage and transfer are estimates, from overviews and a few blocks.
@@ -25,6 +28,6 @@ def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> 
     """
     import hrdem
 
-    with service.chosen(demo, stac_url=stac_url) as urls:
+    with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
         planned = hrdem.plan(**request, **urls)
         show.planned(planned, hrdem.estimate(planned), as_json)

@@ -71,7 +71,7 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
             ("from", f"{item}  about {share:.0f} %")
             for item, share in told.coverage_by_item.items()
         ),
-        *(("file", source.file.version.url) for source in planned.sources),
+        *(("file", source.url) for source in planned.sources),
         *_lacking(planned),
     )
 
@@ -156,12 +156,12 @@ def _found(statistics: Statistics | None) -> list[tuple[str, str]]:
 
 
 def _origins(done: Result) -> list[tuple[str, str]]:
-    if done.pixels_by_item is None:
-        return [("from", source.item.id) for source in done.plan.sources]
+    if done.pixels_by_source is None:
+        return [("from", source.name) for source in done.plan.sources]
     pixels = done.plan.grid.window.pixels
     return [
         ("from", f"{item}  {_percent(owned, pixels)}")
-        for item, owned in done.pixels_by_item.items()
+        for item, owned in done.pixels_by_source.items()
     ]
 
 

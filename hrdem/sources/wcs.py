@@ -16,10 +16,12 @@ import rasterio.windows
 
 from hrdem.errors import HrdemError, NetworkError, OutputError, ServerError, SourceError, WcsError
 from hrdem.gdal import GDAL_ERRORS, cause
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.grid import Grid, Pixels, Window, snapped
 from hrdem.http.client import Http, Timeouts, without_credentials
 from hrdem.http.retry import Again, Retries
+from hrdem.products import NATIVE_CRS, Collection, Product
 from hrdem.sources import Fetched
+from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.chunks import Chunks, Pace, without
 from hrdem.wcs.pieces import KeptPieces
 from hrdem.wcs.request import get_coverage
@@ -30,6 +32,8 @@ _TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
 _WIDEST = 4  # times the bytes of the pixels that an answer may have
+_CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
+_DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
 _MARGIN = 10.0  # seconds after which the server's own words about its limit should have come
 
 log = logging.getLogger(__name__)
@@ -68,6 +72,46 @@ class WcsCoverage:
         """
         lattice = [*self.grid.transform[:6], self.grid.crs]
         return KeptPieces(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
+
+
+def meet_wcs(
+    url: str, product: Product, collection: Collection, edition: str, http: Http
+) -> WcsCoverage:
+    """Ask a WCS for what it says of a product.
+
+    Args:
+        url: Address of the WCS.
+        product: What to read.
+        collection: The tier that the WCS serves, on whose lattice it is asked.
+        edition: What tells this edition of the data from others.
+        http: Client to ask with.
+
+    Raises:
+        WcsError: If the WCS does not have the product, or not in the collection's pixels.
+        NetworkError: If it cannot be asked.
+    """
+    offered = read_capabilities(url, http).identifiers
+    if product.name not in offered:
+        raise WcsError(
+            f"The WCS {without_credentials(url)} has no {product.name}; it lists "
+            f"{', '.join(offered)}. The COGs may have it: --via cog."
+        )
+    told = describe_coverage(url, product.name, http)
+    native = float(collection.resolution)
+    if told.resolution not in (None, (native, native)):
+        raise WcsError(
+            f"The WCS {without_credentials(url)} has pixels of {told.resolution[0]:g} m of "
+            f"{product.name}, not of {native:g} m. Check the address given as --wcs-url, or read "
+            "the COGs: --via cog."
+        )
+    return WcsCoverage(
+        url=url,
+        identifier=product.name,
+        grid=snapped(NATIVE_CRS, native, told.bounds or _CANADA),
+        dtype=_DTYPE,
+        nodata=_NODATA if told.nodata is None else told.nodata,
+        edition=edition,
+    )
 
 
 class WcsSource:

@@ -62,7 +62,7 @@ def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) ->
     [
         (["--product", "dmt"], "Did you mean dtm?"),
         (["--collection", "1"], "Did you mean 1m?"),
-        (["--via", "ftp"], "choose cog or vrt"),
+        (["--via", "ftp"], "choose auto or cog or vrt or wcs"),
         (["--format", "png"], "choose gtiff or cog"),
         (["--engine", "fast"], "choose auto or gdal"),
         (["--stac-url", "https://me:secret@x.example/"], "give it without"),

@@ -14,7 +14,7 @@ import rasterio
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import run
+from hrdem.extraction import Writing, run
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
 from hrdem.planning import make_plan
@@ -85,7 +85,7 @@ def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
             http=http,
         )
         assert any("8_2-mosaic-1m-dtm.tif" in asked.path for asked in server.asked)
-    assert [source.item.id for source in result.plan.sources] == ["9_2-mosaic-1m"]
+    assert [source.name for source in result.plan.sources] == ["9_2-mosaic-1m"]
     assert "8_2-mosaic-1m" in caplog.text
     assert "left out" in caplog.text
 
@@ -293,7 +293,7 @@ def test_a_file_published_again_between_plan_and_run_is_noticed(
         plan = make_plan(request, http)
         planned = True
         with pytest.raises(hrdem.SourceChangedError):
-            run(plan, tmp_path / "out.tif", http)
+            run(plan, http, Writing(tmp_path / "out.tif"))
     assert not list(tmp_path.iterdir())
 
 
@@ -337,7 +337,7 @@ def test_every_range_is_asked_for_under_the_planned_version(
 ) -> None:
     with store(demo, lambda asked: None) as server:
         result = extract(server, tmp_path / "out.tif", http)
-        etags = {s.asset.href.rsplit("/", 1)[1]: s.file.version.etag for s in result.plan.sources}
+        etags = {s.url.rsplit("/", 1)[1]: s.file.version.etag for s in result.plan.sources}
         reads = [each for each in server.asked if starts_at(each) > 20_000_000]
     assert reads
     for each in reads:

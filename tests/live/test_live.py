@@ -35,8 +35,8 @@ def test_the_main_job_on_a_few_hundred_metres(tmp_path: Path) -> None:
             result = hrdem.extract(
                 bbox=bbox, bbox_crs=crs, product="dtm", via=via, output=output, overwrite=True
             )
-            assert list(result.pixels_by_item) == items
-            assert all(result.pixels_by_item.values())
+            assert list(result.pixels_by_source) == items
+            assert all(result.pixels_by_source.values())
             assert 30 < result.statistics.mean < 300
             with rasterio.open(output) as dataset:
                 outputs.append(dataset.read(1))

@@ -12,10 +12,10 @@ from affine import Affine
 from rasterio.windows import from_bounds
 
 import hrdem
-from hrdem.catalog import Asset, Item
+from hrdem.catalog import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import run
+from hrdem.extraction import Writing, run
 from hrdem.grid import Window
 from hrdem.planning import Plan, PlannedSource
 from hrdem.request import Request
@@ -29,12 +29,11 @@ def plan_of(content: Bytes, window: Window) -> Plan:
     """A plan for blocks of the one file that a client has."""
     file = meet_cog(URL, content)
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, ())
-    asset = Asset("dtm", URL, "", "")
     place = Window(0, 0, window.width, window.height)
     request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
     grid = file.grid.crop(window)
-    source = PlannedSource(item, asset, file, window, place)
-    return Plan(request, grid, file.dtype, file.nodata, (source,), (), ())
+    source = PlannedSource(item.id, (item,), "dtm", file, 0, window, place)
+    return Plan(request, grid, grid, file.dtype, file.nodata, (source,), (), ())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,9 +54,9 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
         output = tmp_path / f"{number}.tif"
         if kind == "sparse" and window.row == 0 and window.height == height:
             with pytest.raises(hrdem.NoDataError):
-                run(plan_of(content, window), output, content)
+                run(plan_of(content, window), content, Writing(output))
             continue
-        run(plan_of(content, window), output, content)
+        run(plan_of(content, window), content, Writing(output))
         with rasterio.open(path) as source, rasterio.open(output) as copy:
             expected = source.read(1)[window.slices]
             np.testing.assert_array_equal(copy.read(1), expected)
@@ -76,7 +75,7 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     request = {**PLACE, "stac_url": demo.stac}
     hrdem.extract(**request, output=tmp_path / "usual.tif")
     result = hrdem.extract(**request, align="blocks", output=tmp_path / "blocks.tif")
-    assert (result.statistics, result.pixels_by_item) == (None, None)
+    assert (result.statistics, result.pixels_by_source) == (None, None)
     (source,) = result.plan.sources
     assert (source.window.column % 512, source.window.row % 512) == (0, 0)
     assert (source.window.width % 512, source.window.height % 512) == (0, 0)
@@ -94,7 +93,7 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
             k: v for k, v in usual.items() if k not in own
         }
         (ours, usual) = (json.loads(each["HRDEM_SOURCES"])[0] for each in (ours, usual))
-        assert (ours["item"], ours["etag"]) == (usual["item"], usual["etag"])
+        assert (ours["name"], ours["etag"]) == (usual["name"], usual["etag"])
         assert (copy.descriptions, copy.units) == (clip.descriptions, clip.units)
         assert json.loads(copy.tags()["HRDEM_REQUEST"])["align"] == "blocks"
     item = json.loads((tmp_path / "blocks.stac.json").read_text())
@@ -159,5 +158,5 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
     content[offset - 4] ^= 1  # of its leader
     with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
-        run(plan, tmp_path / "out.tif", Bytes(bytes(content)))
+        run(plan, Bytes(bytes(content)), Writing(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

@@ -48,14 +48,14 @@ def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
         bbox=OTTAWA, product="dtm", collection="2m", output=output, stac_url=demo.stac
     )
     assert result.plan.grid.bounds == (1_498_068, -186_526, 1_522_104, -164_428)
-    assert list(result.pixels_by_item) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
-    strip = next(s for s in result.plan.sources if s.item.id == "8_2-mosaic-2m")
+    assert list(result.pixels_by_source) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
+    strip = next(s for s in result.plan.sources if s.name == "8_2-mosaic-2m")
     assert (strip.place.column, strip.place.width) == (0, 966)
     assert different_pixels(output, collection="2m") == 0
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
-    assert sum(result.pixels_by_item.values()) == (pixels != NODATA).sum()
-    assert result.pixels_by_item["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()
+    assert sum(result.pixels_by_source.values()) == (pixels != NODATA).sum()
+    assert result.pixels_by_source["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()
 
 
 def test_a_tile_border_is_seamless_at_one_metre(demo: Addresses, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_four_tiles_meet_in_a_corner(
         output=output,
         stac_url=demo.stac,
     )
-    assert [source.item.id.split("-")[0] for source in result.plan.sources] == [
+    assert [source.name.split("-")[0] for source in result.plan.sources] == [
         "9_2",
         "9_3",
         "10_2",
@@ -101,7 +101,7 @@ def test_the_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> N
     result = hrdem.extract(
         bbox=OTTAWA, product="dtm", collection="30m", output=output, stac_url=demo.stac
     )
-    assert [source.item.id for source in result.plan.sources] == ["mrdem"]
+    assert [source.name for source in result.plan.sources] == ["mrdem"]
     assert result.plan.grid.bounds[0] % 30 == 0
     assert different_pixels(output, collection="30m") == 0
 
@@ -109,7 +109,7 @@ def test_the_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> N
 def test_the_guides_example_is_the_window_that_rasterio_reads(demo: Addresses) -> None:
     plan = hrdem.plan(bbox=GUIDE, bbox_crs="EPSG:3979", product="dtm", stac_url=demo.stac)
     (source,) = plan.sources
-    with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{source.asset.href}") as dataset:
+    with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{source.url}") as dataset:
         window = from_bounds(*GUIDE, dataset.transform)
     ours = source.window
     assert (ours.column, ours.row, ours.width, ours.height) == window.flatten()
@@ -129,7 +129,7 @@ def test_the_guides_example_has_rasterios_pixels(
     result = hrdem.extract(
         bbox=area, bbox_crs="EPSG:3979", product="dtm", output=output, stac_url=demo.stac
     )
-    href = result.plan.sources[0].asset.href
+    href = result.plan.sources[0].url
     with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{href}") as dataset:
         expected = dataset.read(1, window=from_bounds(*area, dataset.transform))
     with rasterio.open(output) as dataset:
@@ -160,11 +160,12 @@ def test_the_file_says_what_it_is_and_where_it_comes_from(demo: Addresses, tmp_p
     assert json.loads(tags["HRDEM_REQUEST"])["aoi"].endswith("(EPSG:3979)")
     (source,) = json.loads(tags["HRDEM_SOURCES"])
     planned = result.plan.sources[0]
-    assert source["item"] == "9_2-mosaic-1m"
-    assert source["href"] == planned.asset.href
+    assert source["name"] == "9_2-mosaic-1m"
+    assert source["href"] == planned.url
     assert source["etag"] == planned.file.version.etag
     assert source["size"] == planned.file.version.size
-    assert source["updated"] == "2026-03-24T18:03:29.704737Z"
+    (item,) = source["items"]
+    assert item["updated"] == "2026-03-24T18:03:29.704737Z"
     assert float(band["STATISTICS_MINIMUM"]) == pixels.min()
     assert float(band["STATISTICS_MAXIMUM"]) == pixels.max()
     assert float(band["STATISTICS_MEAN"]) == pytest.approx(pixels.mean(dtype="f8"), abs=1e-9)
@@ -254,7 +255,7 @@ def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
         output=tmp_path / "edge.tif",
         stac_url=demo.stac,
     )
-    assert [source.item.id for source in result.plan.sources] == ["3_8-mosaic-1m"]
+    assert [source.name for source in result.plan.sources] == ["3_8-mosaic-1m"]
     assert result.plan.lacking == ("4_8-mosaic-1m",)
     with rasterio.open(tmp_path / "edge.tif") as dataset:
         pixels = dataset.read(1)
@@ -300,7 +301,7 @@ def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addres
             collection="2m",
             stac_url=demo.stac,
         )
-        assert [source.item.id for source in plan.sources] == [tile.item_id]
+        assert [source.name for source in plan.sources] == [tile.item_id]
         assert plan.sources[0].file.grid.bounds == tile.bounds
         assert plan.sources[0].window == plan.sources[0].place.shifted(500, 500)
 
@@ -327,7 +328,7 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
 
 
 def test_an_area_of_many_tiles_at_full_resolution_is_refused(demo: Addresses) -> None:
-    with pytest.raises(hrdem.RequestError, match=r"pixels at 1 m.*coarser --collection"):
+    with pytest.raises(hrdem.RequestError, match=r"pixels, more than.*coarser --resolution"):
         hrdem.plan(bbox=(-96, 49, -84, 55), product="dsm", stac_url=demo.stac)
     national = hrdem.plan(
         bbox=(-96, 49, -84, 55), product="dsm", collection="30m", stac_url=demo.stac

@@ -29,7 +29,7 @@ def test_a_box_over_a_border_is_extracted_from_two_files(
         stac_url=stac,
         http=http,
     )
-    assert list(result.pixels_by_item) == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+    assert list(result.pixels_by_source) == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     assert all(source.file.version.pinned for source in result.plan.sources)
     with rasterio.open(tmp_path / "out.tif") as dataset:
         assert dataset.bounds == AREA

@@ -21,7 +21,7 @@ from stack import CORNER_TILES, Stack
 import hrdem
 from hrdem.aoi import Aoi
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.extraction import run
+from hrdem.extraction import Writing, run
 from hrdem.http.client import HttpClient
 from hrdem.planning import make_plan
 from hrdem.request import Request
@@ -111,7 +111,7 @@ def different_pixels(path: Path, collection: str) -> int:
 
 
 def test_a_box_on_a_tile_border_comes_whole_and_exact(ottawa: Run) -> None:
-    assert [source["item"] for source in ottawa.document["sources"]] == list(OTTAWA_TILES)
+    assert [source["name"] for source in ottawa.document["sources"]] == list(OTTAWA_TILES)
     with rasterio.open(ottawa.output) as dataset:
         assert dataset.crs.to_epsg() == 3979
         assert dataset.bounds == (1_498_068, -186_525, 1_522_104, -164_429)
@@ -166,8 +166,8 @@ def test_four_tiles_meet_without_a_seam(corner: Stack, tmp_path: Path, via: str)
         output=output,
         stac_url=corner.stac,
     )
-    assert set(result.pixels_by_item) == set(CORNER_TILES)
-    assert min(result.pixels_by_item.values()) > 0
+    assert set(result.pixels_by_source) == set(CORNER_TILES)
+    assert min(result.pixels_by_source.values()) > 0
     assert different_pixels(output, "2m") == 0
 
 
@@ -241,6 +241,6 @@ def test_a_file_published_again_meanwhile_is_never_mixed(corner: Stack, tmp_path
         later = cog.stat().st_mtime + 60
         os.utime(cog, (later, later))  # nginx makes its ETag of time and size
         with pytest.raises(hrdem.SourceChangedError, match="10_3-mosaic-2m-dtm.tif was published"):
-            run(plan, tmp_path / "mixed.tif", http)
+            run(plan, http, Writing(tmp_path / "mixed.tif"))
     assert any(each["status"] == 412 for each in corner.requests())
     assert list(tmp_path.iterdir()) == []

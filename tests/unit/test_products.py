@@ -6,7 +6,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.products import AssetKind, asset_key, collection_named, product_named
-from hrdem.request import Request, checked_url
+from hrdem.request import Request, stac_root
 
 
 @pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
@@ -35,9 +35,11 @@ def test_assets_go_by_key() -> None:
 @pytest.mark.parametrize("url", ["", "example.org", "file:///etc", "s3://bucket", "/vsicurl/x"])
 def test_only_http_addresses_are_catalogues(url: str) -> None:
     with pytest.raises(RequestError, match="not an http or https address"):
-        checked_url(url)
+        stac_root(url)
 
 
 def test_a_way_to_read_that_is_unknown_is_refused() -> None:
-    with pytest.raises(RequestError, match="no way to read 'ftp'; choose cog or vrt"):
+    with pytest.raises(
+        RequestError, match="no way to read 'ftp'; choose auto or cog or vrt or wcs"
+    ):
         Request.of(bbox=(-76, 45, -75, 46), product="dtm", via="ftp")

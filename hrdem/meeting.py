@@ -1,0 +1,217 @@
+"""From items of the catalogue to the files behind them: opened, pinned, or replaced by the WCS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+
+import shapely
+
+from hrdem.catalog import Asset, Item
+from hrdem.errors import NetworkError, ServerError
+from hrdem.grid import Bounds
+from hrdem.http.client import Http
+from hrdem.products import AssetKind
+from hrdem.request import Align, Engine, Request, Via
+from hrdem.sources.cog import meet_cog
+from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
+from hrdem.sources.opening import RasterFile
+from hrdem.sources.wcs import WcsCoverage, meet_wcs
+from hrdem.threads import workers
+
+_HEADERS_AT_ONCE = 8
+_MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Something to read from, as it describes itself.
+
+    Attributes:
+        name: What it is called in messages and results: the item's id, as a rule.
+        items: The items that it holds.
+        asset: Key of the asset, or identifier of the coverage.
+        file: The file or the coverage.
+        share: The only part of it to read, left, bottom, right, top in EPSG:3979; None for all.
+        instead_of: What is wrong with the COG in whose place it is read, or empty.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    asset: str
+    file: RasterFile
+    share: Bounds | None = None
+    instead_of: str = ""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Left, bottom, right, top of what is read of it."""
+        return self.share or self.file.grid.bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What was met.
+
+    Attributes:
+        met: What can be read, in the order of the catalogue.
+        lacking: Items that do not have the product.
+        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
+            not reach the area.
+    """
+
+    met: tuple[Met, ...]
+    lacking: tuple[Item, ...]
+    left_out: tuple[str, ...]
+
+
+def meet(
+    items: Sequence[Item], request: Request, http: Http, broken: Mapping[str, NetworkError]
+) -> Meeting:
+    """Read the headers of the files that items have of a product, several at a time.
+
+    Args:
+        items: Items near the area.
+        request: What was asked for.
+        http: Client to ask with.
+        broken: Files that turned out to be unreadable, by the ids of their items.
+
+    Raises:
+        NetworkError: If a file cannot be had, and the WCS cannot take its place.
+    """
+    if request.via is Via.WCS:
+        return Meeting((_whole(_coverage(items, request, http), items, request, ""),), (), ())
+    assets = [(item, item.asset(request.product, request.kind)) for item in items]
+    published = [(item, asset) for item, asset in assets if asset is not None]
+    lacking = tuple(item for item, asset in assets if asset is None)
+    met, failed, left_out = _headers(published, request, http)
+    failed = {**failed, **{name: broken[name] for name in broken if name not in failed}}
+    if failed:
+        met = _with_wcs([item for item, _ in published], met, failed, request, http)
+    order = {item.id: number for number, item in enumerate(items)}
+    met.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
+    return Meeting(tuple(met), lacking, tuple(sorted(left_out)))
+
+
+def may_fall_back(request: Request) -> bool:
+    """Whether the WCS may take the place of COGs that cannot be had."""
+    return request.via is Via.AUTO and request.align is Align.PIXELS and request.collection.in_wcs
+
+
+def is_under(item: Item, request: Request) -> bool:
+    """Whether the catalogue's outline of an item reaches the area; True if it gives none."""
+    outline = item.footprint
+    return outline is None or outline.intersection(request.aoi.geometry).area > 0
+
+
+def _headers(
+    published: list[tuple[Item, Asset]], request: Request, http: Http
+) -> tuple[list[Met], dict[str, NetworkError], list[str]]:
+    """Read headers: what was met, what failed and may come through the WCS, and what is left out.
+
+    A file that is missing is no error if the catalogue says that it is a neighbour's.
+    """
+    met: list[Met] = []
+    failed: dict[str, NetworkError] = {}
+    left_out = []
+    with workers(_HEADERS_AT_ONCE, "header") as pool:
+        reading = {pool.submit(_header, *each, request, http): each for each in published}
+        for done in as_completed(reading):
+            item, asset = reading[done]
+            try:
+                met.append(Met(item.id, (item,), asset.key, done.result()))
+            except NetworkError as exc:
+                missing = isinstance(exc, ServerError) and exc.status in _MISSING
+                if missing and item.footprint is not None and not is_under(item, request):
+                    log.warning("%s It is left out: its outline does not reach the area.", exc)
+                    left_out.append(item.id)
+                elif may_fall_back(request):
+                    failed[item.id] = exc
+                else:
+                    raise
+    return met, failed, left_out
+
+
+def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
+    try:
+        file: RasterFile
+        if request.kind is AssetKind.VRT:
+            file = meet_vrt(asset.href, http)
+        elif request.engine is Engine.GDAL:
+            file = meet_gdal_cog(asset.href, http)
+        else:
+            file = meet_cog(asset.href, http)
+    except ServerError as exc:
+        raise ServerError(
+            f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may have "
+            "been moved or withdrawn: try later, another --collection, or --via vrt.",
+            exc.status,
+        ) from exc
+    log.info("%s: %s", item.id, file.version)
+    if not file.version.condition:
+        log.warning(
+            "%s has neither ETag nor Last-Modified: only its size tells whether it changes.",
+            file.version.url,
+        )
+    return file
+
+
+def _with_wcs(
+    items: Sequence[Item],
+    met: list[Met],
+    failed: dict[str, NetworkError],
+    request: Request,
+    http: Http,
+) -> list[Met]:
+    """Put the WCS in the place of the COGs that failed.
+
+    It takes over whole sub-tiles, so that none is made of both; where the bounds of one are not
+    known, it takes over all of them.
+    """
+    first = next(iter(failed.values()))
+    try:
+        coverage = _coverage(items, request, http)
+    except NetworkError as exc:
+        raise _neither(first, exc) from exc
+    bounds = {each.name: each.file.grid.bounds for each in met}
+    outlines = {item.id: item.footprint for item in items}
+    bounds |= {name: _bounds(outlines[name]) for name in failed if outlines[name] is not None}
+    for name, error in failed.items():
+        log.warning("%s cannot be read from its COG, so it comes through the WCS: %s", name, error)
+    if failed.keys() >= outlines.keys() or not failed.keys() <= bounds.keys():
+        return [_whole(coverage, items, request, str(first))]
+    kept = [each for each in met if each.name not in failed]
+    by_id = {item.id: item for item in items}
+    return kept + [
+        Met(
+            f"{name} (WCS)", (by_id[name],), coverage.identifier, coverage, bounds[name], str(error)
+        )
+        for name, error in failed.items()
+    ]
+
+
+def _bounds(outline: shapely.Geometry) -> Bounds:
+    left, bottom, right, top = outline.bounds
+    return left, bottom, right, top
+
+
+def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverage:
+    edition = "; ".join(f"{item.id} {item.updated}" for item in items)
+    return meet_wcs(request.wcs_url, request.product, request.collection, edition, http)
+
+
+def _whole(coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str) -> Met:
+    under = tuple(item for item in items if is_under(item, request))
+    name = f"WCS {coverage.identifier}"
+    return Met(name, under, coverage.identifier, coverage, None, instead_of)
+
+
+def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
+    text = f"{first} The WCS cannot take its place either: {then}"
+    if isinstance(first, ServerError):
+        return ServerError(text, first.status)
+    return type(first)(text)

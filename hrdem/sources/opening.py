@@ -1,0 +1,52 @@
+"""From a file that was met to a source to read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hrdem.grid import Window
+from hrdem.http.client import Http
+from hrdem.sources import Source
+from hrdem.sources.cog import CogFile, CogSource
+from hrdem.sources.gdal import GdalFile, GdalSource, Handles
+from hrdem.sources.wcs import WcsCoverage, WcsSource
+
+RasterFile = CogFile | GdalFile | WcsCoverage
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What files are read with.
+
+    Attributes:
+        http: Client to ask with.
+        handles: Where GDAL's open datasets are borrowed.
+        cache: Folder of what is kept.
+    """
+
+    http: Http
+    handles: Handles
+    cache: Path
+
+
+@contextlib.contextmanager
+def opened(file: RasterFile, level: int, within: Window, means: Means) -> Iterator[Source]:
+    """Open a file for reading, for as long as the context lasts.
+
+    Args:
+        file: The file.
+        level: Which of a COG's levels to read; 0 is full resolution.
+        within: Window of that level that all reading will stay in.
+        means: What to read with.
+    """
+    match file:
+        case CogFile():
+            yield CogSource(file, means.http, level, within)
+        case GdalFile():
+            yield GdalSource(file, means.handles, means.http)
+        case WcsCoverage():
+            with contextlib.closing(WcsSource(file, means.http, within, means.cache)) as source:
+                yield source
