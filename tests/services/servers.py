@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hrdem.demo import catalog
 
-HERE = Path(__file__).parent
+_HERE = Path(__file__).parent
+_MAPSERVERS = 4  # two at work, and two that a gateway gave up on and that compute to the end
 _PATIENCE = 60.0  # seconds for a server to start or to end
 
 
@@ -30,11 +32,15 @@ class Programs:
 
     Attributes:
         nginx: nginx.
+        mapserv: MapServer.
+        spawn_fcgi: What starts MapServer's processes on one socket.
         postgres: Folder of PostgreSQL's programs.
         stac: Folder of the STAC API's programs.
     """
 
     nginx: Path
+    mapserv: Path
+    spawn_fcgi: Path
     postgres: Path
     stac: Path
 
@@ -46,9 +52,14 @@ class Programs:
             MissingServerError: If one is missing; the message names it.
         """
         how = "tests/services/README.md tells how to install it"
-        nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        if nginx is None:
-            raise MissingServerError(f"nginx is missing; {how}")
+        # Debian has servers and CGI programs where users have no commands
+        places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/cgi-bin"
+        commands = []
+        for name in ("nginx", "mapserv", "spawn-fcgi"):
+            command = shutil.which(name, path=places)
+            if command is None:
+                raise MissingServerError(f"{name} is missing; {how}")
+            commands.append(Path(command))
         # by version, so that the newest comes last
         extensions = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
         versions = sorted((path.parts[-3] for path in extensions), key=int)
@@ -60,26 +71,40 @@ class Programs:
         if not Path(venv, "bin", "pypgstac").exists():
             raise MissingServerError(f"stac-fastapi.pgstac is missing in {venv}; {how}")
         postgres = Path("/usr/lib/postgresql", versions[-1], "bin")
-        return cls(Path(nginx), postgres, Path(venv, "bin").absolute())
+        return cls(*commands, postgres, Path(venv, "bin").absolute())
 
 
 @contextmanager
 def nginx(programs: Programs, folder: Path, port: int, stac_port: int) -> Iterator[None]:
-    settings = {
-        "USER": "user root;" if os.geteuid() == 0 else "",
-        "RUN": str(folder),
-        "PORT": str(port),
-        "STAC_PORT": str(stac_port),
-    }
-    text = (HERE / "nginx.conf.in").read_text("utf-8")
-    for name, value in settings.items():
-        text = text.replace(f"@{name}@", value)
-    conf = folder / "nginx.conf"
-    conf.write_text(text, "utf-8")
+    user = "user root;" if os.geteuid() == 0 else ""
+    conf = _configuration("nginx.conf", folder, USER=user, PORT=port, STAC_PORT=stac_port)
     log = folder / "logs" / "nginx.log"
     command = [programs.nginx, "-p", folder, "-c", conf, "-e", log]
     with _server(command, log, lambda: accepts(port)):
         yield
+
+
+@contextmanager
+def mapserver(programs: Programs, folder: Path) -> Iterator[None]:
+    """Run MapServer's processes, which share one socket in the folder."""
+    _configuration("elevation.map", folder)
+    conf = _configuration("mapserver.conf", folder)
+    pids = folder / "mapserver.pids"
+    command = [programs.spawn_fcgi, "-s", folder / "mapserver.sock", "-M", "0600", "-P", pids]
+    command += ["-F", str(_MAPSERVERS), "--", programs.mapserv]
+    env = {**os.environ, "MAPSERVER_CONFIG_FILE": str(conf)}
+    done(command, folder / "logs" / "mapserver.log", env=env)
+    # no children of ours, and a number alone may be another's by the time it is used
+    processes = [os.pidfd_open(int(pid)) for pid in pids.read_text("utf-8").split()]
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                # MapServer waits for a last request before it heeds anything milder
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [], _PATIENCE)
+            os.close(process)
 
 
 @contextmanager
@@ -167,6 +192,16 @@ def _server(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _configuration(name: str, folder: Path, **settings: object) -> Path:
+    """Write a server's configuration into the folder, its @NAMES@ filled in."""
+    text = (_HERE / f"{name}.in").read_text("utf-8")
+    for key, value in {"RUN": folder, **settings}.items():
+        text = text.replace(f"@{key}@", str(value))
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
 
 
 def done(command: Sequence[Any], log: Path, **settings: Any) -> None:

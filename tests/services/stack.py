@@ -1,4 +1,4 @@
-"""The service on real servers: nginx, PostgreSQL with PostGIS, and stac-fastapi.pgstac.
+"""The service on real servers: nginx, MapServer, and stac-fastapi.pgstac on PostgreSQL.
 
 Everything listens on 127.0.0.1, writes below one folder, and ends with the context or the process:
 
@@ -15,16 +15,17 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import rasterio
 import rasterio.shutil
 from affine import Affine
 from rasterio.io import MemoryFile
-from servers import Programs, accepts, done, free_ports, nginx, postgres, stac_api
+from servers import Programs, accepts, done, free_ports, mapserver, nginx, postgres, stac_api
 
 from hrdem.demo import catalog
 from hrdem.demo.cog import Box, DemoCog
@@ -64,6 +65,26 @@ class Stack:
         """Root of the same API for clients that search by GET."""
         return f"{self.url}/get-only/stac/api/"
 
+    @property
+    def wcs(self) -> str:
+        """The WCS, over the 1 m items in the store."""
+        return f"{self.url}/ows/elevation"
+
+    @property
+    def wcs_moved(self) -> str:
+        """An address that redirects to the WCS by 308."""
+        return f"{self.url}/redir/ows/elevation"
+
+    @property
+    def wcs_impatient(self) -> str:
+        """The same WCS behind a gateway that answers 504 if it takes longer than a second."""
+        return f"{self.url}/timeout1s/ows/elevation"
+
+    @property
+    def wcs_limited(self) -> str:
+        """The same WCS behind a gateway that answers 429 to more than two requests a second."""
+        return f"{self.url}/limit/ows/elevation"
+
     def file_of(self, item_id: str, name: str) -> Path:
         """Return where the store keeps a file of an item, for example ``dtm.tif``."""
         folder = self.folder / "store" / catalog.STORE_PREFIX.strip("/")
@@ -75,7 +96,8 @@ class Stack:
         path = self.file_of(item_id, f"{product}.tif")
         path.parent.mkdir(parents=True, exist_ok=True)
         cog.write(path)
-        path.with_suffix(".vrt").write_text(_vrt(cog.tile, path.name), "utf-8")
+        _write_vrt(path.with_suffix(".vrt"), cog.tile.bounds, cog.tile.resolution, [path])
+        self.serve_coverage(product)
 
     def publish_small(self, item_id: str, product: str, area: Box) -> None:
         """Put a COG of only this area into the store, as GDAL makes it, small enough to record."""
@@ -92,9 +114,21 @@ class Stack:
                 dataset.write(heights(left, top, size, width, height, product=product), 1)
             with memory.open() as dataset:
                 rasterio.shutil.copy(dataset, path, driver="COG", **_SMALL_COG)
+        self.serve_coverage(product)
+
+    def serve_coverage(self, product: str) -> None:
+        """Have the WCS serve what the store has of a product at 1 m, and nodata elsewhere."""
+        mosaic = [tile for tile in tiles() if tile.collection == "1m"]
+        lefts, bottoms, rights, tops = zip(*(tile.bounds for tile in mosaic), strict=True)
+        bounds = min(lefts), min(bottoms), max(rights), max(tops)
+        cogs = self.file_of(mosaic[0].item_id, "").parent.glob(f"*-{product}.tif")
+        _write_vrt(self.folder / "wcs" / f"{product}.vrt", bounds, 1, sorted(cogs))
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what nginx was asked so far: method, uri, range, if_match, status, bytes."""
+        """Return what nginx was asked so far.
+
+        Each request has its method, uri, args, range, if_match, status and bytes.
+        """
         log = self.folder / "logs" / "access.jsonl"
         return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
@@ -121,13 +155,16 @@ def running(folder: Path, port: int | None = None) -> Iterator[Stack]:
             raise RuntimeError(f"port {each} of 127.0.0.1 is taken; choose another --port")
     if folder.exists() and any(folder.iterdir()):
         raise RuntimeError(f"{folder} is not empty; choose a new folder")
-    for name in ("logs", "nginx", "store", "stac"):
+    for name in ("logs", "nginx", "store", "stac", "wcs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     up = Stack(folder, f"http://127.0.0.1:{web}")
     with ExitStack() as servers:
         login = servers.enter_context(postgres(programs, folder, database))
         _load_catalogue(programs, up, login)
         servers.enter_context(stac_api(programs, folder, stac, login))
+        for product in ("dtm", "dsm"):
+            up.serve_coverage(product)
+        servers.enter_context(mapserver(programs, folder))
         servers.enter_context(nginx(programs, folder, web, stac))
         yield up
 
@@ -154,21 +191,32 @@ def _tile(item_id: str) -> Tile:
     return next(tile for tile in tiles() if tile.item_id == item_id)
 
 
-def _vrt(tile: Tile, cog: str) -> str:
-    """A VRT over a COG beside it, whose name it gives relative to its own place."""
-    size = f'xSize="{tile.width}" ySize="{tile.height}"'
-    return (
-        f'<VRTDataset rasterXSize="{tile.width}" rasterYSize="{tile.height}">'
+def _write_vrt(path: Path, bounds: Box, resolution: int, cogs: Sequence[Path]) -> None:
+    """Write a VRT over COGs, whose names it gives relative to its own place."""
+    left, bottom, right, top = bounds
+    sources = ""
+    for cog in cogs:
+        with rasterio.open(cog) as dataset:
+            (rows, columns), width, height = dataset.block_shapes[0], dataset.width, dataset.height
+            x = round((dataset.bounds.left - left) / resolution)
+            y = round((top - dataset.bounds.top) / resolution)
+        sources += (
+            "<SimpleSource>"
+            f'<SourceFilename relativeToVRT="1">{os.path.relpath(cog, path.parent)}'
+            "</SourceFilename><SourceBand>1</SourceBand>"
+            f'<SourceProperties RasterXSize="{width}" RasterYSize="{height}" '
+            f'DataType="Float32" BlockXSize="{columns}" BlockYSize="{rows}"/>'
+            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+            f'<DstRect xOff="{x}" yOff="{y}" xSize="{width}" ySize="{height}"/></SimpleSource>'
+        )
+    width, height = (right - left) // resolution, (top - bottom) // resolution
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">'
         "<SRS>EPSG:3979</SRS>"
-        f"<GeoTransform>{tile.left}, {tile.resolution}, 0, {tile.top}, 0, -{tile.resolution}"
-        '</GeoTransform><VRTRasterBand dataType="Float32" band="1">'
-        "<NoDataValue>-32767</NoDataValue><SimpleSource>"
-        f'<SourceFilename relativeToVRT="1">{cog}</SourceFilename>'
-        "<SourceBand>1</SourceBand>"
-        f'<SourceProperties RasterXSize="{tile.width}" RasterYSize="{tile.height}" '
-        'DataType="Float32" BlockXSize="512" BlockYSize="512"/>'
-        f'<SrcRect xOff="0" yOff="0" {size}/><DstRect xOff="0" yOff="0" {size}/>'
-        "</SimpleSource></VRTRasterBand></VRTDataset>"
+        f"<GeoTransform>{left}, {resolution}, 0, {top}, 0, -{resolution}</GeoTransform>"
+        '<VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue>'
+        f"{sources}</VRTRasterBand></VRTDataset>",
+        "utf-8",
     )
 
 
@@ -186,6 +234,7 @@ def main() -> None:
             for item, area in BORDER.items():
                 up.publish_small(item, "dtm", area)
             sys.stdout.write(f"store  {up.url}{catalog.STORE_PREFIX}/\nSTAC   {up.stac}\n")
+            sys.stdout.write(f"WCS    {up.wcs}\n")
             sys.stdout.flush()
             signal.pause()
     except KeyboardInterrupt:
