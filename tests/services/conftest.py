@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack import CORNER, CORNER_TILES, MissingServerError, Programs, Stack, running
+from servers import MissingServerError, Programs
+from stack import CORNER, CORNER_TILES, Stack, running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what tests/services needs on Debian or Ubuntu: nginx, PostgreSQL with PostGIS, and a
-# virtual environment with stac-fastapi.pgstac.
+# Installs what tests/services needs on Debian or Ubuntu: nginx, MapServer with spawn-fcgi,
+# PostgreSQL with PostGIS, and a virtual environment with stac-fastapi.pgstac.
 #
 #   tests/services/install-debian.sh VENV        or with HRDEM_STAC_VENV=VENV
 #
@@ -16,6 +16,8 @@ pins='stac-fastapi.pgstac==7.2.0 pypgstac[psycopg]==0.10.0 uvicorn==0.54.0'
 PATH="$PATH:/usr/sbin:/sbin"
 missing=''
 command -v nginx >/dev/null || missing="$missing nginx-light"
+command -v spawn-fcgi >/dev/null || missing="$missing spawn-fcgi"
+[ -x /usr/lib/cgi-bin/mapserv ] || missing="$missing cgi-mapserver"
 ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 \
     || missing="$missing postgresql postgresql-postgis"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"

@@ -1,4 +1,4 @@
-"""The service on real servers: nginx, PostgreSQL with PostGIS, and stac-fastapi.pgstac.
+"""The service on real servers: nginx, MapServer, and stac-fastapi.pgstac on PostgreSQL.
 
 Everything listens on 127.0.0.1, writes below one folder, and ends with the context or the process:
 
@@ -13,28 +13,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import rasterio
 import rasterio.shutil
 from affine import Affine
 from rasterio.io import MemoryFile
+from servers import Programs, accepts, done, free_ports, mapserver, nginx, postgres, stac_api
 
 from hrdem.demo import catalog
 from hrdem.demo.cog import Box, DemoCog
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import Tile, tiles
 
-HERE = Path(__file__).parent
 # where four tiles meet; small, and enough for the recordings in cassettes/
 CORNER_TILES = ("9_2-mosaic-2m", "10_2-mosaic-2m", "9_3-mosaic-2m", "10_3-mosaic-2m")
 CORNER = (1_999_000, -1_000, 2_001_000, 1_000)
@@ -44,50 +41,6 @@ BORDER = {
     "9_2-mosaic-1m": (1_500_000, -171_000, 1_501_000, -170_000),
 }
 _SMALL_COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": 128, "BIGTIFF": "YES"}
-_PATIENCE = 60.0  # seconds for a server to start or to end
-
-
-class MissingServerError(RuntimeError):
-    """A server is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """The programs that the stack is made of.
-
-    Attributes:
-        nginx: nginx.
-        postgres: Folder of PostgreSQL's programs.
-        stac: Folder of the STAC API's programs.
-    """
-
-    nginx: Path
-    postgres: Path
-    stac: Path
-
-    @classmethod
-    def found(cls) -> Programs:
-        """Find them.
-
-        Raises:
-            MissingServerError: If one is missing; the message names it.
-        """
-        how = "tests/services/README.md tells how to install it"
-        nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        if nginx is None:
-            raise MissingServerError(f"nginx is missing; {how}")
-        # by version, so that the newest comes last
-        extensions = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
-        versions = sorted((path.parts[-3] for path in extensions), key=int)
-        if not versions:
-            raise MissingServerError(f"PostgreSQL with PostGIS is missing; {how}")
-        venv = os.environ.get("HRDEM_STAC_VENV")
-        if not venv:
-            raise MissingServerError(f"HRDEM_STAC_VENV is not set; {how}")
-        if not Path(venv, "bin", "pypgstac").exists():
-            raise MissingServerError(f"stac-fastapi.pgstac is missing in {venv}; {how}")
-        postgres = Path("/usr/lib/postgresql", versions[-1], "bin")
-        return cls(Path(nginx), postgres, Path(venv, "bin").absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +65,26 @@ class Stack:
         """Root of the same API for clients that search by GET."""
         return f"{self.url}/get-only/stac/api/"
 
+    @property
+    def wcs(self) -> str:
+        """The WCS, over the 1 m items in the store."""
+        return f"{self.url}/ows/elevation"
+
+    @property
+    def wcs_moved(self) -> str:
+        """An address that redirects to the WCS by 308."""
+        return f"{self.url}/redir/ows/elevation"
+
+    @property
+    def wcs_impatient(self) -> str:
+        """The same WCS behind a gateway that answers 504 if it takes longer than a second."""
+        return f"{self.url}/timeout1s/ows/elevation"
+
+    @property
+    def wcs_limited(self) -> str:
+        """The same WCS behind a gateway that answers 429 to more than two requests a second."""
+        return f"{self.url}/limit/ows/elevation"
+
     def file_of(self, item_id: str, name: str) -> Path:
         """Return where the store keeps a file of an item, for example ``dtm.tif``."""
         folder = self.folder / "store" / catalog.STORE_PREFIX.strip("/")
@@ -123,7 +96,8 @@ class Stack:
         path = self.file_of(item_id, f"{product}.tif")
         path.parent.mkdir(parents=True, exist_ok=True)
         cog.write(path)
-        path.with_suffix(".vrt").write_text(_vrt(cog.tile, path.name), "utf-8")
+        _write_vrt(path.with_suffix(".vrt"), cog.tile.bounds, cog.tile.resolution, [path])
+        self.serve_coverage(product)
 
     def publish_small(self, item_id: str, product: str, area: Box) -> None:
         """Put a COG of only this area into the store, as GDAL makes it, small enough to record."""
@@ -140,9 +114,21 @@ class Stack:
                 dataset.write(heights(left, top, size, width, height, product=product), 1)
             with memory.open() as dataset:
                 rasterio.shutil.copy(dataset, path, driver="COG", **_SMALL_COG)
+        self.serve_coverage(product)
+
+    def serve_coverage(self, product: str) -> None:
+        """Have the WCS serve what the store has of a product at 1 m, and nodata elsewhere."""
+        mosaic = [tile for tile in tiles() if tile.collection == "1m"]
+        lefts, bottoms, rights, tops = zip(*(tile.bounds for tile in mosaic), strict=True)
+        bounds = min(lefts), min(bottoms), max(rights), max(tops)
+        cogs = self.file_of(mosaic[0].item_id, "").parent.glob(f"*-{product}.tif")
+        _write_vrt(self.folder / "wcs" / f"{product}.vrt", bounds, 1, sorted(cogs))
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what nginx was asked so far: method, uri, range, if_match, status, bytes."""
+        """Return what nginx was asked so far.
+
+        Each request has its method, uri, args, range, if_match, status and bytes.
+        """
         log = self.folder / "logs" / "access.jsonl"
         return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
@@ -163,83 +149,24 @@ def running(folder: Path, port: int | None = None) -> Iterator[Stack]:
     """
     programs = Programs.found()
     folder = folder.absolute()
-    web, stac, database = ports = range(port, port + 3) if port else _free_ports(3)
+    web, stac, database = ports = range(port, port + 3) if port else free_ports(3)
     for each in ports:
-        if _accepts(each):
+        if accepts(each):
             raise RuntimeError(f"port {each} of 127.0.0.1 is taken; choose another --port")
     if folder.exists() and any(folder.iterdir()):
         raise RuntimeError(f"{folder} is not empty; choose a new folder")
-    for name in ("logs", "nginx", "store", "stac"):
+    for name in ("logs", "nginx", "store", "stac", "wcs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     up = Stack(folder, f"http://127.0.0.1:{web}")
     with ExitStack() as servers:
-        login = servers.enter_context(_postgres(programs, folder, database))
+        login = servers.enter_context(postgres(programs, folder, database))
         _load_catalogue(programs, up, login)
-        servers.enter_context(_stac_api(programs, folder, stac, login))
-        servers.enter_context(_nginx(programs, folder, web, stac))
+        servers.enter_context(stac_api(programs, folder, stac, login))
+        for product in ("dtm", "dsm"):
+            up.serve_coverage(product)
+        servers.enter_context(mapserver(programs, folder))
+        servers.enter_context(nginx(programs, folder, web, stac))
         yield up
-
-
-@contextmanager
-def _nginx(programs: Programs, folder: Path, port: int, stac_port: int) -> Iterator[None]:
-    settings = {
-        "USER": "user root;" if os.geteuid() == 0 else "",
-        "RUN": str(folder),
-        "PORT": str(port),
-        "STAC_PORT": str(stac_port),
-    }
-    text = (HERE / "nginx.conf.in").read_text("utf-8")
-    for name, value in settings.items():
-        text = text.replace(f"@{name}@", value)
-    conf = folder / "nginx.conf"
-    conf.write_text(text, "utf-8")
-    log = folder / "logs" / "nginx.log"
-    command = [programs.nginx, "-p", folder, "-c", conf, "-e", log]
-    with _server(command, log, lambda: _accepts(port)):
-        yield
-
-
-@contextmanager
-def _postgres(programs: Programs, folder: Path, port: int) -> Iterator[dict[str, str]]:
-    """Run a cluster of its own with an empty database; yields how to reach it."""
-    home = folder / "postgres"
-    home.mkdir()
-    who: dict[str, Any] = {"cwd": home}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(home, "postgres", "postgres")
-        who |= {"user": "postgres", "group": "postgres", "extra_groups": []}
-    log = folder / "logs" / "postgres.log"
-    data = home / "data"
-    initdb = [programs.postgres / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"]
-    _done([*initdb, "-E", "UTF8", "--locale=C"], log, **who)
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": "",
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-    }
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    reach = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
-    asked: list[Any] = [programs.postgres / "pg_isready", "-q", *reach]
-    command = [programs.postgres / "postgres", "-D", data, *options]
-    # SIGINT is its fast shutdown, which does not wait for clients
-    with _server(
-        command,
-        log,
-        lambda: subprocess.run(asked, check=False).returncode == 0,
-        signal.SIGINT,
-        **who,
-    ):
-        _done([programs.postgres / "createdb", *reach, "stac"], log)
-        yield {
-            "PGHOST": "127.0.0.1",
-            "PGPORT": str(port),
-            "PGUSER": "postgres",
-            "PGPASSWORD": "none",
-            "PGDATABASE": "stac",
-        }
 
 
 def _load_catalogue(programs: Programs, up: Stack, login: dict[str, str]) -> None:
@@ -247,111 +174,49 @@ def _load_catalogue(programs: Programs, up: Stack, login: dict[str, str]) -> Non
     log = up.folder / "logs" / "pypgstac.log"
     env = {**os.environ, **login}
     pypgstac = programs.stac / "pypgstac"
-    _done([pypgstac, "migrate"], log, env=env)
+    done([pypgstac, "migrate"], log, env=env)
     # the live API tells numberMatched
     counted = "ALTER DATABASE stac SET pgstac.context = 'on'"
-    _done([programs.postgres / "psql", "-qc", counted], log, env=env)
+    done([programs.postgres / "psql", "-qc", counted], log, env=env)
     tables = {"collections": catalog.collections(up.url), "items": catalog.items(up.url)}
     for table, documents in tables.items():
         path = up.folder / "stac" / f"{table}.ndjson"
         # without links: the API writes its own
         lines = [json.dumps({**document, "links": []}) + "\n" for document in documents]
         path.write_text("".join(lines), "utf-8")
-        _done([pypgstac, "load", table, path, "--method", "insert"], log, env=env)
-
-
-@contextmanager
-def _stac_api(programs: Programs, folder: Path, port: int, login: dict[str, str]) -> Iterator[None]:
-    command = [programs.stac / "uvicorn", "stac_fastapi.pgstac.app:create_app", "--factory"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    env = {**os.environ, **login, "ROOT_PATH": catalog.LINKS_PREFIX + "/"}
-    log = folder / "logs" / "stac.log"
-    with _server(command, log, lambda: _accepts(port), cwd=folder / "stac", env=env):
-        yield
-
-
-@contextmanager
-def _server(
-    command: Sequence[Any],
-    log: Path,
-    ready: Callable[[], bool],
-    stop: signal.Signals = signal.SIGTERM,
-    **settings: Any,
-) -> Iterator[None]:
-    """Run a server in a session of its own, so that Ctrl-C reaches it through us only."""
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-            **settings,
-        )
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise _failed(command, log)
-            time.sleep(0.05)
-        yield
-    finally:
-        process.send_signal(stop)
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _done(command: Sequence[Any], log: Path, **settings: Any) -> None:
-    """Run a program that ends by itself."""
-    with log.open("ab") as file:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False, **settings
-        )
-    if done.returncode:
-        raise _failed(command, log)
-
-
-def _failed(command: Sequence[Any], log: Path) -> RuntimeError:
-    tail = log.read_text("utf-8", "replace")[-2_000:]
-    return RuntimeError(f"{command[0]} failed; {log} ends with\n{tail}")
-
-
-def _accepts(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(closing(socket.socket())) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        done([pypgstac, "load", table, path, "--method", "insert"], log, env=env)
 
 
 def _tile(item_id: str) -> Tile:
     return next(tile for tile in tiles() if tile.item_id == item_id)
 
 
-def _vrt(tile: Tile, cog: str) -> str:
-    """A VRT over a COG beside it, whose name it gives relative to its own place."""
-    size = f'xSize="{tile.width}" ySize="{tile.height}"'
-    return (
-        f'<VRTDataset rasterXSize="{tile.width}" rasterYSize="{tile.height}">'
+def _write_vrt(path: Path, bounds: Box, resolution: int, cogs: Sequence[Path]) -> None:
+    """Write a VRT over COGs, whose names it gives relative to its own place."""
+    left, bottom, right, top = bounds
+    sources = ""
+    for cog in cogs:
+        with rasterio.open(cog) as dataset:
+            (rows, columns), width, height = dataset.block_shapes[0], dataset.width, dataset.height
+            x = round((dataset.bounds.left - left) / resolution)
+            y = round((top - dataset.bounds.top) / resolution)
+        sources += (
+            "<SimpleSource>"
+            f'<SourceFilename relativeToVRT="1">{os.path.relpath(cog, path.parent)}'
+            "</SourceFilename><SourceBand>1</SourceBand>"
+            f'<SourceProperties RasterXSize="{width}" RasterYSize="{height}" '
+            f'DataType="Float32" BlockXSize="{columns}" BlockYSize="{rows}"/>'
+            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+            f'<DstRect xOff="{x}" yOff="{y}" xSize="{width}" ySize="{height}"/></SimpleSource>'
+        )
+    width, height = (right - left) // resolution, (top - bottom) // resolution
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">'
         "<SRS>EPSG:3979</SRS>"
-        f"<GeoTransform>{tile.left}, {tile.resolution}, 0, {tile.top}, 0, -{tile.resolution}"
-        '</GeoTransform><VRTRasterBand dataType="Float32" band="1">'
-        "<NoDataValue>-32767</NoDataValue><SimpleSource>"
-        f'<SourceFilename relativeToVRT="1">{cog}</SourceFilename>'
-        "<SourceBand>1</SourceBand>"
-        f'<SourceProperties RasterXSize="{tile.width}" RasterYSize="{tile.height}" '
-        'DataType="Float32" BlockXSize="512" BlockYSize="512"/>'
-        f'<SrcRect xOff="0" yOff="0" {size}/><DstRect xOff="0" yOff="0" {size}/>'
-        "</SimpleSource></VRTRasterBand></VRTDataset>"
+        f"<GeoTransform>{left}, {resolution}, 0, {top}, 0, -{resolution}</GeoTransform>"
+        '<VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue>'
+        f"{sources}</VRTRasterBand></VRTDataset>",
+        "utf-8",
     )
 
 
@@ -369,6 +234,7 @@ def main() -> None:
             for item, area in BORDER.items():
                 up.publish_small(item, "dtm", area)
             sys.stdout.write(f"store  {up.url}{catalog.STORE_PREFIX}/\nSTAC   {up.stac}\n")
+            sys.stdout.write(f"WCS    {up.wcs}\n")
             sys.stdout.flush()
             signal.pause()
     except KeyboardInterrupt:
