@@ -1,0 +1,348 @@
+"""Warping: a merged raster becomes the compressed tiles of any grid, without a seam.
+
+GDAL's warper does it, through a warped VRT that this module writes, because rasterio's own ways to
+it leave no choice where choice matters. The transformation is exact, for every pixel. The kernels
+have one width over the whole grid, where GDAL would choose one for each block by the block's shape.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Generator
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.windows
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.dtypes import dtype_rev, typename_fwd
+
+from hrdem.aoi import computed_in, project
+from hrdem.encode import BLOCK, encode
+from hrdem.errors import OutputError
+from hrdem.gdal import GDAL_ERRORS, cause
+from hrdem.grid import Bounds, Grid, Pixels, Window
+from hrdem.progress import Step, Tally
+from hrdem.statistics import Statistics
+from hrdem.threads import in_order, workers
+from hrdem.tiff import Storage
+
+_WARPERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of
+_SOURCE_BYTES = 16 << 20  # that one block may be made of
+_CACHE_BYTES = 32 << 20  # of GDAL's
+_SEGMENTS = 10_000  # of each edge of a grid, at most: one of 5000 km then bulges by a centimetre
+
+
+class Resampling(StrEnum):
+    """How the pixels of the output come from those of the source.
+
+    Bilinear, cubic, cubicspline and lanczos interpolate at the centre of the output pixel. Where
+    that is larger than the source's, the first three smooth as wide as it is; lanczos does not, as
+    GDAL's is wrong when it does (3.9: shifted; 3.10 to 3.12: noise where centres coincide).
+    Average to rms look at the source pixels in the upright box between the upper left and the
+    lower right corner of the output pixel, which is not all of a pixel that lies askew.
+    """
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    CUBIC = "cubic"
+    CUBICSPLINE = "cubicspline"
+    LANCZOS = "lanczos"
+    AVERAGE = "average"
+    MODE = "mode"
+    MIN = "min"
+    MAX = "max"
+    MED = "med"
+    Q1 = "q1"
+    Q3 = "q3"
+    RMS = "rms"
+
+
+_GDAL_NAMES = {
+    Resampling.NEAREST: "NearestNeighbour",
+    Resampling.BILINEAR: "Bilinear",
+    Resampling.CUBIC: "Cubic",
+    Resampling.CUBICSPLINE: "CubicSpline",
+    Resampling.LANCZOS: "Lanczos",
+    Resampling.AVERAGE: "Average",
+    Resampling.MODE: "Mode",
+    Resampling.MIN: "Minimum",
+    Resampling.MAX: "Maximum",
+    Resampling.MED: "Median",
+    Resampling.Q1: "Quartile1",
+    Resampling.Q3: "Quartile3",
+    Resampling.RMS: "RootMeanSquare",
+}
+_RADII = {  # of the kernels, in pixels
+    Resampling.BILINEAR: 1,
+    Resampling.CUBIC: 2,
+    Resampling.CUBICSPLINE: 2,
+    Resampling.LANCZOS: 3,
+}
+_WIDENED = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
+
+
+def spacing(grid: Grid, source_crs: str) -> float:
+    """Return the smallest distance between the centres of neighbouring pixels of a grid.
+
+    Args:
+        grid: The grid.
+        source_crs: CRS to measure in.
+
+    Returns:
+        Distance in units of `source_crs`, the smallest of nine places over the grid.
+
+    Raises:
+        NoDataError: If the grid reaches where that CRS has no coordinates.
+    """
+    return float(np.linalg.norm(_steps(grid, source_crs), axis=2).min())
+
+
+def bounds_needed(
+    grid: Grid, source_crs: str, source_resolution: float, resampling: Resampling
+) -> Bounds:
+    """Return the bounds of everything that the pixels of a grid depend on.
+
+    Args:
+        grid: The grid to warp onto.
+        source_crs: CRS of what is warped.
+        source_resolution: Edge of its pixels in units of its CRS.
+        resampling: How it is resampled.
+
+    Returns:
+        Left, bottom, right, top in `source_crs`.
+
+    Raises:
+        NoDataError: If the grid reaches where that CRS has no coordinates.
+    """
+    columns = np.linspace(0, grid.width, min(grid.width, _SEGMENTS) + 1)
+    rows = np.linspace(0, grid.height, min(grid.height, _SEGMENTS) + 1)
+    outline = np.concatenate(
+        [
+            _places(grid, columns, 0 * columns),
+            _places(grid, columns, 0 * columns + grid.height),
+            _places(grid, 0 * rows, rows),
+            _places(grid, 0 * rows + grid.width, rows),
+        ]
+    )
+    x, y = project(outline, computed_in(grid.crs), source_crs).T
+    reach = source_resolution * _reach(
+        resampling, _widening(grid, source_crs, source_resolution, resampling)
+    )
+    return (
+        float(x.min() - reach),
+        float(y.min() - reach),
+        float(x.max() + reach),
+        float(y.max() + reach),
+    )
+
+
+def warped(
+    source: Path, grid: Grid, resampling: Resampling, storage: Storage, nodata: float
+) -> Generator[Step]:
+    """Warp a local raster onto a grid and yield the tiles of the output, each once.
+
+    Memory does not depend on the size of either, unless one output pixel is made of millions of
+    pixels.
+
+    Args:
+        source: A raster of one band, which reaches as far as `bounds_needed` says.
+        grid: The output grid.
+        resampling: How to resample.
+        storage: How the tiles are stored, from `hrdem.encode.storage_of`; also the type of the
+            source's pixels.
+        nodata: Value that says that there is no data, in the source and in the output.
+
+    Raises:
+        OutputError: If the source cannot be read.
+        NoDataError: If the grid reaches where the source's CRS has no coordinates.
+    """
+    with _errors(source), rasterio.open(source) as dataset:
+        crs, transform = dataset.crs.to_string(), dataset.transform
+    widening = _widening(grid, crs, transform.a, resampling)
+    reach = _reach(resampling, widening)
+    edge = _block_edge(grid, crs, transform.a, reach, storage)
+    options = {
+        "INIT_DEST": "NO_DATA",
+        "XSCALE": repr(1 / widening[0]),
+        "YSCALE": repr(1 / widening[1]),
+        "SOURCE_EXTRA": str(reach),  # GDAL's own guess goes by the shape of the block
+    }
+    described = _warped_vrt(
+        source, crs, transform, grid, edge, resampling, options, storage, nodata
+    )
+    empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
+
+    def tile(place: Window) -> Step:
+        window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
+        with _errors(source), rasterio.open(described) as dataset:
+            pixels, found = _told_apart(dataset.read(1, window=window), nodata)
+        valid = pixels[found]
+        return Step(
+            column=place.column // BLOCK,
+            row=place.row // BLOCK,
+            tile=encode(pixels, storage, nodata) if valid.size else empty,
+            tally=Tally(
+                pixels=place.pixels,
+                received=0,
+                present=place.pixels,
+                statistics=Statistics.of(valid, place.pixels),
+                owned=(),
+            ),
+        )
+
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), workers(_WARPERS, "warp") as pool:
+        places = grid.window.pieces(BLOCK, BLOCK)
+        with contextlib.closing(in_order(pool, tile, places, 2 * _WARPERS)) as steps:
+            yield from steps
+
+
+def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Return GDAL's pixels as the output has them, and which are heights.
+
+    Where pixels can be NaN, GDAL was told to leave that where there is no data: a height that comes
+    out as the nodata value by chance is then known, and moved one step out of its way. Of whole
+    numbers GDAL does so itself.
+    """
+    if pixels.dtype.kind != "f":
+        return pixels, pixels != nodata
+    found = ~np.isnan(pixels)
+    chance = pixels == pixels.dtype.type(nodata)
+    if chance.any():
+        pixels[chance] = np.nextafter(pixels.dtype.type(nodata), -np.inf if nodata > 0 else np.inf)
+    pixels[~found] = nodata
+    return pixels, found
+
+
+def _places(
+    grid: Grid, columns: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Coordinates of places on a grid, counted in pixels from its corner; shape (n, 2)."""
+    dx, dy = grid.resolution
+    return np.column_stack([grid.transform.c + columns * dx, grid.transform.f - rows * dy])
+
+
+def _steps(grid: Grid, source_crs: str) -> NDArray[np.float64]:
+    """Where a step to the right and a step down lead from nine pixels; shape (9, 2, 2)."""
+    middles = [
+        axis.ravel()
+        for axis in np.meshgrid(
+            np.array([0.5, grid.width / 2, grid.width - 0.5]),
+            np.array([0.5, grid.height / 2, grid.height - 0.5]),
+        )
+    ]
+    stops = [(0, 0), (1, 0), (0, 1)]
+    points = [_places(grid, middles[0] + right, middles[1] + down) for right, down in stops]
+    projected = project(np.concatenate(points), computed_in(grid.crs), source_crs)
+    here, right, below = projected.reshape(3, -1, 2)
+    return np.stack([right - here, below - here], axis=1)
+
+
+def _widening(
+    grid: Grid, source_crs: str, source_resolution: float, resampling: Resampling
+) -> tuple[float, float]:
+    """How many times wider than its radius a kernel is, along x and y of the source.
+
+    As wide as an output pixel in the middle of the grid, in two figures so that neighbouring
+    grids agree.
+    """
+    if resampling not in _WIDENED:
+        return 1.0, 1.0
+    middle = _steps(grid, source_crs)[4]
+    across, down = np.linalg.norm(middle, axis=0) / source_resolution
+    return max(1.0, float(f"{across:.2g}")), max(1.0, float(f"{down:.2g}"))
+
+
+def _reach(resampling: Resampling, widening: tuple[float, float]) -> int:
+    """How many source pixels beyond the output's outline are looked at, and one to be sure."""
+    return math.ceil(_RADII.get(resampling, 0) * max(widening)) + 1
+
+
+def _block_edge(
+    grid: Grid, source_crs: str, source_resolution: float, reach: int, storage: Storage
+) -> int:
+    """How many pixels of the output to compute at once, each way: they must cut no tile.
+
+    GDAL holds the upright box around a block, however many pixels that is.
+    """
+    extent = np.abs(_steps(grid, source_crs)).sum(axis=1).max(axis=0) / source_resolution
+    itemsize = np.dtype(storage.dtype).itemsize
+    edge = BLOCK
+    while edge > 1 and np.prod(edge * extent + 4 * reach) * itemsize > _SOURCE_BYTES:
+        edge //= 2
+    return edge
+
+
+def _warped_vrt(
+    source: Path,
+    source_crs: str,
+    transform: Affine,
+    grid: Grid,
+    edge: int,
+    resampling: Resampling,
+    options: dict[str, str],
+    storage: Storage,
+    nodata: float,
+) -> str:
+    """Describe a warp to GDAL: https://gdal.org/en/stable/drivers/raster/vrt.html.
+
+    The transformer stands there without an approximating one around it, which rasterio 1.4 always
+    has (an eighth of a pixel off) and no rasterio's WarpedVRT can be without.
+    """
+    dtype = typename_fwd[dtype_rev[storage.dtype]]
+    left_out = math.nan if np.dtype(storage.dtype).kind == "f" else nodata
+    root = ET.Element(
+        "VRTDataset",
+        subClass="VRTWarpedDataset",
+        rasterXSize=str(grid.width),
+        rasterYSize=str(grid.height),
+    )
+    _add(root, "GeoTransform", _numbers(grid.transform))
+    band = _add(root, "VRTRasterBand", dataType=dtype, band="1", subClass="VRTWarpedRasterBand")
+    _add(band, "NoDataValue", repr(float(left_out)))
+    _add(root, "BlockXSize", str(edge))
+    _add(root, "BlockYSize", str(edge))
+    warp = _add(root, "GDALWarpOptions")
+    _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
+    _add(warp, "WorkingDataType", dtype)
+    for name, value in options.items():
+        _add(warp, "Option", value, name=name)
+    _add(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
+    transformer = _add(_add(warp, "Transformer"), "GenImgProjTransformer")
+    _add(transformer, "SrcGeoTransform", _numbers(transform))
+    _add(transformer, "SrcInvGeoTransform", _numbers(~transform))
+    _add(transformer, "DstGeoTransform", _numbers(grid.transform))
+    _add(transformer, "DstInvGeoTransform", _numbers(~grid.transform))
+    projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
+    _add(projection, "SourceSRS", source_crs)
+    _add(projection, "TargetSRS", computed_in(grid.crs))
+    mapping = _add(_add(warp, "BandList"), "BandMapping", src="1", dst="1")
+    _add(mapping, "SrcNoDataReal", repr(float(nodata)))
+    _add(mapping, "DstNoDataReal", repr(float(left_out)))
+    return ET.tostring(root, "unicode")
+
+
+def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, tag, attributes)
+    element.text = text
+    return element
+
+
+def _numbers(transform: Affine) -> str:
+    return ",".join(repr(float(number)) for number in transform.to_gdal())
+
+
+@contextlib.contextmanager
+def _errors(source: Path) -> Generator[None]:
+    try:
+        yield
+    except GDAL_ERRORS as exc:
+        raise OutputError(
+            f"{source}, the merged raster that is to be warped, cannot be read: {cause(exc)} Check "
+            "the disk and run it again."
+        ) from exc
