@@ -54,7 +54,7 @@ class Aoi:
         Raises:
             NoDataError: If the area has no place in it.
         """
-        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, _source_crs(crs))
+        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, computed_in(crs))
         (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
 
@@ -77,7 +77,7 @@ class Aoi:
         west, south, east, north = box
         longest = max(east - west, north - south)
         outline = shapely.segmentize(shapely.box(*box), longest / _SEGMENTS)
-        x, y = project(shapely.get_coordinates(outline), _source_crs(crs), NATIVE_CRS).T
+        x, y = project(shapely.get_coordinates(outline), computed_in(crs), NATIVE_CRS).T
         return cls(shapely.Polygon(np.column_stack([x, y])), text)
 
 
@@ -104,6 +104,11 @@ def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
     if not np.isfinite(projected).all():
         raise _unprojectable(source, target)
     return projected
+
+
+def computed_in(crs: str) -> str:
+    """Return the CRS that stands for another where coordinates are transformed: no datum shift."""
+    return LONLAT if crs.upper() in _TAKEN_AS_NAD83 else crs
 
 
 def search_area(aoi: Aoi) -> shapely.Polygon | None:
@@ -176,10 +181,6 @@ def _parse_crs(text: str) -> CRS:
     if not (system.is_geographic or system.is_projected):
         raise RequestError(f"{text!r} is neither a geographic nor a projected system; give one.")
     return system
-
-
-def _source_crs(text: str) -> str:
-    return LONLAT if text.upper() in _TAKEN_AS_NAD83 else text
 
 
 def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:

@@ -172,7 +172,7 @@ def _resampled(plan: Plan, http: Http, writing: Writing) -> Generator[Step]:
                 yield replace(step, tile=None, tally=read)
         nobody = (0,) * len(plan.sources)
         steps = warped(
-            writer.finished(), plan.grid, plan.request.resampling, plan.dtype, plan.nodata
+            writer.finished(), plan.grid, plan.request.resampling, _storage(plan), plan.nodata
         )
         with contextlib.closing(steps):
             for step in steps:

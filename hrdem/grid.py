@@ -171,7 +171,15 @@ class Grid:
 
 
 def snapped(crs: str, resolution: float, bounds: Bounds) -> Grid:
-    """..."""
-    left, bottom, right, top = bounds
+    """Return the grid of square pixels that covers a box, its origin on multiples of their size.
+
+    Grids of one CRS and resolution share one lattice, whatever their areas.
+
+    Args:
+        crs: Coordinate reference system.
+        resolution: Edge of a pixel in units of the CRS.
+        bounds: Left, bottom, right, top in units of the CRS; every pixel that it touches is in
+            the grid, by the rule of `Grid.touched_by`.
+    """
     lattice = Grid(crs, Affine(resolution, 0, 0, 0, -resolution, 0), 1, 1)
     return lattice.crop(lattice.touched_by(bounds))

@@ -7,7 +7,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.grid import Grid, Window
+from hrdem.grid import Bounds, Grid, Window, snapped
 
 TILE = Grid("EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, 0), 500_000, 500_000)
 NEIGHBOUR = Grid("EPSG:3979", Affine(1, 0, 1_000_000, 0, -1, 0), 500_000, 500_000)
@@ -117,3 +117,60 @@ def test_pieces_fill_a_window_without_gap_or_overlap(
 def test_a_window_without_pixels_cannot_be_made(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one pixel"):
         Window(0, 0, *size)
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> tuple[str, float, Bounds]:
+    """A CRS, a resolution, and a box of up to some thousand pixels somewhere in Canada."""
+    crs = draw(st.sampled_from(["EPSG:4326", "EPSG:2961"]))
+    if crs == "EPSG:4326":
+        resolution = draw(st.sampled_from([0.0001, 0.00001, 1 / 3600, 1 / 7200, 0.003]))
+        left, bottom = draw(st.floats(-141, -52)), draw(st.floats(41, 83))
+    else:
+        resolution = draw(st.sampled_from([0.1, 0.3, 0.5, 1, 2.5, 7, 30, 1000 / 3]))
+        left, bottom = draw(st.floats(-3e6, 3e6)), draw(st.floats(4e6, 9e6))
+    width, height = draw(st.floats(0, 4_000)), draw(st.floats(0, 4_000))
+    return crs, resolution, (left, bottom, left + width * resolution, bottom + height * resolution)
+
+
+def test_a_snapped_grid_lies_on_multiples_of_its_pixel() -> None:
+    grid = snapped("EPSG:2961", 5, (441_203, 4_957_991, 441_216, 4_958_010))
+    assert grid == Grid("EPSG:2961", Affine(5, 0, 441_200, 0, -5, 4_958_010), 4, 4)
+    degrees = snapped("EPSG:4326", 0.0001, (-75.7, 45.4, -75.6, 45.5))
+    assert (degrees.width, degrees.height) == (1_000, 1_000)
+    assert degrees.bounds == pytest.approx((-75.7, 45.4, -75.6, 45.5), abs=1e-12)
+
+
+@given(boxes())
+def test_snapping_covers_the_box_and_no_pixel_more(box: tuple[str, float, Bounds]) -> None:
+    crs, resolution, (left, bottom, right, top) = box
+    grid = snapped(crs, resolution, (left, bottom, right, top))
+    near = 2e-6 * resolution  # 1e-6 for the rule, as much for the floats
+    assert grid.bounds[0] - near <= left < grid.bounds[0] + resolution + near
+    assert grid.bounds[1] - near <= bottom < grid.bounds[1] + resolution + near
+    assert grid.bounds[2] - resolution - near < right <= grid.bounds[2] + near
+    assert grid.bounds[3] - resolution - near < top <= grid.bounds[3] + near
+    assert grid.resolution == (resolution, resolution)
+
+
+@given(boxes())
+def test_snapping_twice_changes_nothing(box: tuple[str, float, Bounds]) -> None:
+    crs, resolution, bounds = box
+    grid = snapped(crs, resolution, bounds)
+    assert snapped(crs, resolution, grid.bounds) == grid
+
+
+@given(boxes(), st.integers(-5_000, 5_000), st.integers(-5_000, 5_000))
+def test_snapped_neighbours_line_up_to_the_last_bit(
+    box: tuple[str, float, Bounds], columns: int, rows: int
+) -> None:
+    crs, resolution, (left, bottom, right, top) = box
+    grid = snapped(crs, resolution, (left, bottom, right, top))
+    dx, dy = columns * resolution / 3, rows * resolution / 3
+    other = snapped(crs, resolution, (left + dx, bottom + dy, right + dx, top + dy))
+    place = grid.place_of(other)
+    assert place is not None
+    for edge in (grid, other):
+        column, row = edge.transform.c / resolution, edge.transform.f / resolution
+        assert edge.transform.c == round(column) * resolution
+        assert edge.transform.f == round(row) * resolution
