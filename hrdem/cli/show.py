@@ -158,7 +158,7 @@ def _found(statistics: Statistics | None) -> list[tuple[str, str]]:
 def _origins(done: Result) -> list[tuple[str, str]]:
     if done.pixels_by_source is None:
         return [("from", source.name) for source in done.plan.sources]
-    pixels = done.plan.grid.window.pixels
+    pixels = done.plan.native.window.pixels
     return [
         ("from", f"{item}  {_percent(owned, pixels)}")
         for item, owned in done.pixels_by_source.items()

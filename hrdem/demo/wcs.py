@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import numpy as np
+import rasterio
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
@@ -271,7 +272,7 @@ def _pixels(grid: _Grid, product: str) -> Float32:
 
 def _tiff(grid: _Grid, pixels: Float32) -> bytes:
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": float(NODATA),
+        "driver": "GTiff", "dtype": "float32", "count": 1,
         "width": grid.columns, "height": grid.rows, "crs": CRS.from_epsg(grid.epsg),
         "transform": Affine(grid.dx, 0, grid.left, 0, -grid.dy, grid.top), "tiled": True,
         "blockxsize": _BLOCK, "blockysize": _BLOCK, "ENDIANNESS": "BIG",
@@ -279,4 +280,7 @@ def _tiff(grid: _Grid, pixels: Float32) -> bytes:
     with MemoryFile() as memory:
         with memory.open(**profile) as dataset:
             dataset.write(pixels, 1)
+        # only now: GDAL forgets to swap the bytes of blocks that it knows to be empty (to 3.12)
+        with rasterio.open(memory.name, "r+") as dataset:
+            dataset.nodata = float(NODATA)
         return bytes(memory.getbuffer())

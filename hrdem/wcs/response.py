@@ -94,7 +94,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
                 _check_placeholder(dataset, nodata)
                 return
             _check_raster(dataset, grid, dtype, nodata)
-            _check_blocks(dataset, path.stat().st_size)
+            _check_blocks(dataset, path.stat().st_size, nodata)
     except GDAL_ERRORS as exc:
         raise TrySmaller(f"the raster is damaged or cut off: {cause(exc)}") from exc
 
@@ -176,8 +176,12 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
         raise TrySmaller(f"nodata is {dataset.nodata:g} instead of {nodata:g}")
 
 
-def _check_blocks(dataset: DatasetReader, size: int) -> None:
-    """Decode every block: one that is absent or cut off must not pass as nodata."""
+def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
+    """Decode every block: one that is absent or cut off must not pass as nodata.
+
+    Nor must nodata pass as heights: GDAL (3.9 to 3.12, at least) leaves the bytes of empty blocks
+    as they are when it writes big-endian files, where -32767 then reads as 2.3e-38.
+    """
     height, width = dataset.block_shapes[0]
     if width * height > _LARGEST_BLOCK:
         raise TrySmaller(f"blocks of {width} x {height} pixels, which are too large to decode")
@@ -189,5 +193,7 @@ def _check_blocks(dataset: DatasetReader, size: int) -> None:
         )
         if place <= 0 or length <= 0 or place + length > size:
             raise TrySmaller("a block is missing or cut off")
+    swapped = np.array(nodata, dataset.dtypes[0]).byteswap()
     for _, window in dataset.block_windows(1):
-        dataset.read(1, window=window)
+        if (dataset.read(1, window=window) == swapped).any():
+            raise TrySmaller(f"heights of {swapped:g}, which are nodata with swapped bytes")
