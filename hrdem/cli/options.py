@@ -66,6 +66,7 @@ align = _option(
     help="blocks grows the area to whole blocks of its file and copies them undecoded.",
 )
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
+wcs_url = _option("--wcs-url", metavar="URL", help="Address of another WCS.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
 )
