@@ -17,12 +17,14 @@ from hrdem._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from hrdem.api import assets as assets
+    from hrdem.api import doctor as doctor
     from hrdem.api import estimate as estimate
     from hrdem.api import extract as extract
     from hrdem.api import plan as plan
     from hrdem.api import search as search
     from hrdem.catalog import Asset as Asset
     from hrdem.catalog import Item as Item
+    from hrdem.diagnosis import Check as Check
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
     from hrdem.errors import NetworkError as NetworkError
@@ -41,8 +43,9 @@ if TYPE_CHECKING:
     from hrdem.report import Result as Result
 
 _HOMES = {
-    "hrdem.api": ("assets", "estimate", "extract", "plan", "search"),
+    "hrdem.api": ("assets", "doctor", "estimate", "extract", "plan", "search"),
     "hrdem.catalog": ("Asset", "Item"),
+    "hrdem.diagnosis": ("Check",),
     "hrdem.errors": (
         "CatalogError",
         "HrdemError",

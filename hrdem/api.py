@@ -10,6 +10,7 @@ from pathlib import Path
 from hrdem import extraction
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
+from hrdem.diagnosis import Check, examine
 from hrdem.errors import RequestError
 from hrdem.extraction import OnProgress, Writing
 from hrdem.forecast import Forecast, make_forecast
@@ -24,6 +25,7 @@ from hrdem.request import (
     LIVE_WCS_URL,
     Align,
     Request,
+    checked_url,
     choice,
     stac_root,
 )
@@ -227,6 +229,27 @@ def assets(
         return list(found.assets)
     wanted = {asset_key(each, way) for each in products for way in kinds}
     return [asset for asset in found.assets if asset.key in wanted]
+
+
+def doctor(
+    *,
+    stac_url: str = LIVE_STAC_URL,
+    wcs_url: str = LIVE_WCS_URL,
+    http: Http | None = None,
+) -> Iterator[Check]:
+    """Look at whether hrdem can work here: versions, PROJ, network, STAC API, files, WCS.
+
+    Each `Check` comes as it is done, with the fix for what is wrong; errors are among the checks.
+
+    Args:
+        stac_url: Root of the STAC API.
+        wcs_url: Address of the WCS.
+        http: Client to use; one that is less patient than usual is made otherwise.
+
+    Raises:
+        RequestError: If an address makes no sense.
+    """
+    return examine(stac_root(stac_url), checked_url(wcs_url, "WCS"), http)
 
 
 @contextlib.contextmanager

@@ -106,6 +106,11 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
     return _search(stac_url, http, collections=[collection.id], intersects=polygon)
 
 
+def items_of(collection: Collection, stac_url: str, http: Http) -> list[Item]:
+    """List all items of a collection; arguments and errors are those of `items_near`."""
+    return _search(stac_url, http, collections=[collection.id])
+
+
 def items_touching(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
     """Find the items whose catalogued outline shares an area with the area of interest.
 

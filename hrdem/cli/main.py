@@ -21,6 +21,7 @@ _COMMANDS = {
     "plan": "Tell what extract would read, without reading it.",
     "search": "List the catalogue's items under an area.",
     "assets": "List the addresses of an item's files, for QGIS, ArcGIS or GDAL.",
+    "doctor": "Tell whether hrdem can work here, and how to mend what is wrong.",
     "demo": "Serve a local demonstration over synthetic terrain.",
 }
 

@@ -15,6 +15,7 @@ import click
 from hrdem.products import VERTICAL_DATUM
 
 if TYPE_CHECKING:
+    from hrdem.diagnosis import Check
     from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
     from hrdem.planning import Plan
@@ -74,6 +75,14 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         *(("file", source.url) for source in planned.sources),
         *_lacking(planned),
     )
+
+
+def check(done: Check) -> None:
+    """Print what was found, how it is, and what to do about it."""
+    mark = "FAIL" if done.state == "fail" else done.state
+    click.echo(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)")
+    if done.fix:
+        click.echo(f"{'':<15} Fix: {done.fix}")
 
 
 def table(rows: Iterable[Sequence[str]]) -> None:

@@ -29,7 +29,7 @@ def parse_vrt(document: bytes, href: str) -> Element:
     """
     try:
         root: Element = fromstring(document, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as exc:
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         raise SourceError(f"{href} is not a VRT: {exc}.") from exc
     if root.tag != "VRTDataset":
         raise SourceError(f"{href} is not a VRT: its root element is {root.tag!r}.")

@@ -167,7 +167,7 @@ def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) ->
         if _local(root.tag) == kind:
             return root
         other = f"a document of another kind, {one_line(_local(root.tag), _MOST_NAME)!r}"
-    except (ParseError, DefusedXmlException, ValueError) as exc:
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         other, cause = f"a document that cannot be read ({exc})", exc
     said = str(read_refusal(body) or other).rstrip(".")
     raise WcsError(

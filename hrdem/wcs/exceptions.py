@@ -130,7 +130,7 @@ class _Reading:
 def _marked_up(head: bytes) -> Refusal | None:
     reading = _Reading()
     # the end may be missing, a second document may follow, HTML need not be XML
-    with contextlib.suppress(ParseError, DefusedXmlException, ValueError):
+    with contextlib.suppress(ParseError, DefusedXmlException, LookupError, ValueError):
         XMLParser(target=reading).feed(head)
     root = reading.root or ""
     if _local(root) in _REPORTS:
@@ -140,7 +140,8 @@ def _marked_up(head: bytes) -> Refusal | None:
     text = _decoded(head)
     title = _TITLE.search(text)
     shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
-    return Refusal("", "", one_line(html.unescape(shown), _MOST_TEXT))
+    words = one_line(html.unescape(shown), _MOST_TEXT)
+    return Refusal("", "", words or one_line(text, _MOST_TEXT))
 
 
 def _reported(reading: _Reading) -> Refusal:

@@ -255,6 +255,7 @@ def test_a_crs_is_known_by_its_number(name: str, crs: str) -> None:
         (offered(summary("a"))[:-9], "a document that cannot be read"),
         (f"<!DOCTYPE Capabilities>{offered(summary('a'))}", "a document that cannot be read"),
         ("\x00\x01", "a document that cannot be read"),
+        ('<?xml version="1.0" encoding="UTF-9"?><Capabilities/>', 'UTF-9"?><Capabilities/>'),
         (offered(), "lists no coverage"),
         (offered("<CoverageSummary><Identifier> </Identifier></CoverageSummary>"), "no coverage"),
         (offered("<CoverageSummary><CoverageId>a</CoverageId></CoverageSummary>"), "no coverage"),

@@ -137,6 +137,10 @@ def test_a_page_is_told_by_its_title_or_its_text(body: str) -> None:
     assert read_refusal(body.encode()) == Refusal("", "", "504 Gateway Time-out")
 
 
+def test_a_page_without_words_is_shown_as_it_is() -> None:
+    assert str(read_refusal(b"<html><body/></html>\n")) == "<html><body/></html>"
+
+
 @pytest.mark.parametrize("body", [b"", b"\r\n \n", b"\xef\xbb\xbf"])
 def test_an_empty_answer_is_a_refusal_without_words(body: bytes) -> None:
     refusal = read_refusal(body)
@@ -169,6 +173,13 @@ def test_entities_are_neither_expanded_nor_loaded() -> None:
         assert refusal is not None
         assert "said &x; said" in refusal.text
         assert refusal.code == ""
+
+
+def test_an_encoding_that_nobody_knows_is_no_reason_to_stop() -> None:
+    body = report(NO_COVERAGE).replace("UTF-8", "UTF-9")
+    refusal = read_refusal(body.encode())
+    assert refusal is not None
+    assert "There is no coverage 'dtn'." in refusal.text
 
 
 def test_a_message_is_one_short_printable_line() -> None:

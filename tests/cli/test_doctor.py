@@ -1,0 +1,100 @@
+"""``hrdem doctor`` as a person or a script uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hrdem.demo import Addresses
+from tests.misbehaving import Reply, misbehaving
+
+DOCTOR = [sys.executable, "-m", "hrdem", "doctor"]
+
+
+def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DOCTOR, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def there(demo: Addresses) -> list[str]:
+    return ["--stac-url", demo.stac, "--wcs-url", demo.wcs]
+
+
+def test_the_demonstration_is_well() -> None:
+    done = doctor("--demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 10
+    assert all(re.fullmatch(r"ok    [\w ]{9} \S.* \(\d+\.\d s\)", line) for line in lines)
+
+
+def test_json_has_a_state_for_each_check(there: list[str]) -> None:
+    done = doctor("--json", *there)
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    assert {check["state"] for check in document["checks"]} == {"ok"}
+    assert document["checks"][0].keys() == {"name", "state", "found", "fix", "seconds"}
+
+
+def test_a_service_that_fails_is_told_without_colour_and_by_the_exit_code(
+    demo: Addresses,
+) -> None:
+    with misbehaving(lambda _: Reply(500, b"pool timeout")) as server:
+        done = doctor("--stac-url", server.url, "--wcs-url", f"{demo.url}/gone", "-q")
+    assert done.returncode == 5
+    failed, fix = re.findall(r"(FAIL  STAC 1m .*)\n +Fix: (.*)", done.stdout)[0]
+    assert "500: pool timeout" in failed
+    assert "--stac-url" in fix
+    assert re.search(r"^warn  WCS  .*404", done.stdout, re.MULTILINE)
+    assert "store" not in done.stdout
+
+
+def test_data_of_another_proj_are_found_out(there: list[str], tmp_path: Path) -> None:
+    done = doctor(*there, PROJ_DATA=str(tmp_path))
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"^FAIL  PROJ .*EPSG:3979 cannot|^FAIL  PROJ ", done.stdout, re.MULTILINE)
+    assert f"Fix: Unset PROJ_DATA ({tmp_path})" in done.stdout
+    assert re.search(r"^ok    store", done.stdout, re.MULTILINE)
+
+
+def test_certificates_that_cannot_be_read_end_the_questions(
+    there: list[str], tmp_path: Path
+) -> None:
+    done = doctor(*there, SSL_CERT_FILE=str(tmp_path / "none.pem"))
+    assert done.returncode == 2
+    assert re.search(r"^FAIL  network .*none\.pem", done.stdout, re.MULTILINE)
+    assert "STAC" not in done.stdout
+
+
+def test_proxies_are_listed_without_their_passwords(there: list[str]) -> None:
+    done = doctor(*there, HTTPS_PROXY="http://me:secret@proxy.invalid:80", NO_PROXY="127.0.0.1")
+    assert done.returncode == 0, done.stdout
+    assert "https through http://proxy.invalid:80; not for 127.0.0.1" in done.stdout
+    assert "secret" not in done.stdout
+
+
+def test_a_library_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rasterio.py").write_text("raise ImportError('DLL load failed')")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = doctor("--demo", PYTHONPATH=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("hrdem: A library that hrdem needs cannot be imported: DLL load")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_is_none_is_a_wrong_request() -> None:
+    done = doctor("--stac-url", "nowhere")
+    assert (done.returncode, done.stdout.count("STAC")) == (2, 0)
+    assert "'nowhere' is not an http or https address" in done.stderr

@@ -1,0 +1,47 @@
+"""The figures that a diagnosis goes by."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hrdem import diagnosis
+from hrdem.diagnosis import State, examine
+from hrdem.errors import ExitCode
+
+
+def lambert(longitude: float, latitude: float) -> tuple[float, float]:
+    """EPSG:3979 by the formulas: Lambert conic conformal (2SP) on GRS 1980, EPSG guidance 7-2."""
+    axis, flattening = 6_378_137.0, 1 / 298.257222101
+    e = math.sqrt(2 * flattening - flattening**2)
+
+    def m(phi: float) -> float:
+        return math.cos(phi) / math.sqrt(1 - (e * math.sin(phi)) ** 2)
+
+    def t(phi: float) -> float:
+        turned = e * math.sin(phi)
+        return math.tan(math.pi / 4 - phi / 2) / ((1 - turned) / (1 + turned)) ** (e / 2)
+
+    first, second, origin, phi = map(math.radians, (49, 77, 49, latitude))
+    n = math.log(m(first) / m(second)) / math.log(t(first) / t(second))
+    scale = axis * m(first) / (n * t(first) ** n)
+    radius, angle = scale * t(phi) ** n, n * math.radians(longitude + 95)
+    return radius * math.sin(angle), scale * t(origin) ** n - radius * math.cos(angle)
+
+
+def test_the_known_place_is_where_the_formulas_of_the_projection_put_it() -> None:
+    assert lambert(-95, 49) == pytest.approx((0, 0), abs=1e-6)
+    assert lambert(*diagnosis._POINT) == pytest.approx(diagnosis._PLACE, abs=0.001)
+
+
+def test_a_transform_that_is_off_by_a_hair_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = diagnosis._PLACE
+    monkeypatch.setattr(diagnosis, "_PLACE", (x + 0.02, y))
+    for name in diagnosis._PROJ_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    checks = examine("http://catalogue.invalid/", "http://service.invalid/")
+    proj = next(check for check in checks if check.name == "PROJ")
+    assert (proj.state, proj.exit_code) == (State.FAIL, ExitCode.DEFECT)
+    assert "instead of 1511127.656, -172193.060" in proj.found
+    assert proj.fix.startswith("Install rasterio again")
