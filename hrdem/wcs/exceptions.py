@@ -127,9 +127,9 @@ def _marked_up(head: bytes) -> Refusal | None:
     with contextlib.suppress(ParseError, DefusedXmlException, ValueError):
         XMLParser(target=reading).feed(head)
     root = reading.root or ""
-    if _local(root) in _REPORTS:
+    if _local(root) in _REPORTS and reading.found:
         return _reported(reading)
-    if root.startswith("{") and _local(root).lower() != "html":
+    if root.startswith("{") and _local(root).lower() != "html" and _local(root) not in _REPORTS:
         return None
     text = _decoded(head)
     title = _TITLE.search(text)
