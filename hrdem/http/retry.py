@@ -45,16 +45,23 @@ class Retries:
 class Again(Exception):  # noqa: N818 (not an error yet)
     """The request failed in a way that another try may mend."""
 
-    def __init__(self, said: str, status: int | None = None, after: float | None = None) -> None:
+    def __init__(
+        self,
+        said: str,
+        status: int | None = None,
+        after: float | None = None,
+        body: bytes = b"",
+    ) -> None:
         super().__init__(said)
         self.status = status
         self.after = after
+        self.body = body
 
     def given_up(self, why: str) -> TransferError | ServerError:
         """Return the error to raise when there is no other try."""
         if self.status is None:
             return TransferError(f"{self} {why}")
-        return ServerError(f"{self} {why}", self.status)
+        return ServerError(f"{self} {why}", self.status, self.body)
 
 
 def retried(once: Callable[[], T], retries: Retries, sleep: Callable[[float], None]) -> T:
