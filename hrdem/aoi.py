@@ -64,7 +64,7 @@ class Aoi:
         west, south, east, north = box
         longest = max(east - west, north - south)
         outline = shapely.segmentize(shapely.box(*box), longest / _SEGMENTS)
-        x, y = project(shapely.get_coordinates(outline), _source_crs(crs), NATIVE_CRS).T
+        x, y = project(shapely.get_coordinates(outline), in_nad83(crs), NATIVE_CRS).T
         return cls(shapely.Polygon(np.column_stack([x, y])), text)
 
 
@@ -91,6 +91,11 @@ def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
     if not np.isfinite(projected).all():
         raise _unprojectable(source, target)
     return projected
+
+
+def in_nad83(crs: str) -> str:
+    """Return the CRS that coordinates in another are taken to be in: EPSG:4617 for EPSG:4326."""
+    return LONLAT if crs.upper() in _TAKEN_AS_NAD83 else crs
 
 
 def search_area(aoi: Aoi) -> shapely.Polygon | None:
@@ -144,10 +149,6 @@ def _parse_crs(text: str) -> CRS:
     if not (system.is_geographic or system.is_projected):
         raise RequestError(f"{text!r} is neither a geographic nor a projected system; give one.")
     return system
-
-
-def _source_crs(text: str) -> str:
-    return LONLAT if text.upper() in _TAKEN_AS_NAD83 else text
 
 
 def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,37 @@ _MOST_PIXELS = 2**38
 _USUAL_NODATA = -32767.0
 
 RasterFile = CogFile | GdalFile
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A file whose header was read.
+
+    Attributes:
+        item: The catalogue's item.
+        asset: The item's asset.
+        file: The file, as its own header describes it, and its version.
+    """
+
+    item: Item
+    asset: Asset
+    file: RasterFile
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """The files that share an area with a request's.
+
+    Attributes:
+        files: The files, sorted by sub-tile; at least one.
+        lacking: Ids of items under the area that do not have the product.
+        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
+            not reach the area.
+    """
+
+    files: tuple[Met, ...]
+    lacking: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +126,14 @@ class Plan:
         }
 
 
-def make_plan(request: Request, http: Http) -> Plan:
-    """Look up the catalogue and the headers of the files, and decide everything.
+def files_under(request: Request, http: Http) -> Under:
+    """Look up the catalogue and the headers of the files.
 
     Every file that the catalogue names near the area is opened, for only its own header tells
     where it lies; those that share no area with the area of interest are left out.
 
     Raises:
         NoDataError: If nothing lies under the area.
-        RequestError: If the area is too large for one file.
         NetworkError: If the catalogue or a header cannot be read.
     """
     items = items_near(request.aoi, request.collection, request.stac_url, http)
@@ -112,10 +143,23 @@ def make_plan(request: Request, http: Http) -> Plan:
     published = [(item, asset) for item, asset in assets if asset is not None]
     lacking = [item for item, asset in assets if asset is None]
     met, left_out = _met(published, request, http)
-    under = [each for each in met if _share_area(each.file.grid, request)]
+    files = tuple(each for each in met if _share_area(each.file.grid, request))
     lacking_here = [item for item in lacking if _is_under(item, request)]
-    if not under:
+    if not files:
         raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
+    return Under(files, tuple(item.id for item in lacking_here), left_out)
+
+
+def make_plan(request: Request, http: Http) -> Plan:
+    """Find the files under the area, and decide everything.
+
+    Raises:
+        NoDataError: If nothing lies under the area.
+        RequestError: If the area is too large for one file.
+        NetworkError: If the catalogue or a header cannot be read.
+    """
+    found = files_under(request, http)
+    under = found.files
     grid = _output_grid(under, request)
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
@@ -132,8 +176,8 @@ def make_plan(request: Request, http: Http) -> Plan:
         dtype=dtype,
         nodata=_output_nodata(under, dtype, request),
         sources=tuple(_planned(each, grid, request) for each in under),
-        lacking=tuple(item.id for item in lacking_here),
-        left_out=left_out,
+        lacking=found.lacking,
+        left_out=found.left_out,
     )
 
 
@@ -176,16 +220,9 @@ def source_as_dict(source: PlannedSource) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
-    item: Item
-    asset: Asset
-    file: RasterFile
-
-
 def _met(
     published: list[tuple[Item, Asset]], request: Request, http: Http
-) -> tuple[list[_Met], tuple[str, ...]]:
+) -> tuple[list[Met], tuple[str, ...]]:
     """Read the headers of all files, several at a time; the first error ends it.
 
     A file that is missing is no error if the catalogue says that it is a neighbour's: the second
@@ -197,7 +234,7 @@ def _met(
         for done in as_completed(reading):
             item, asset = reading[done]
             try:
-                met.append(_Met(item, asset, done.result()))
+                met.append(Met(item, asset, done.result()))
             except ServerError as exc:
                 if exc.status not in _MISSING or item.footprint is None or _is_under(item, request):
                     raise
@@ -241,7 +278,7 @@ def _share_area(grid: Grid, request: Request) -> bool:
     return left < east and west < right and bottom < north and south < top
 
 
-def _output_grid(under: list[_Met], request: Request) -> Grid:
+def _output_grid(under: Sequence[Met], request: Request) -> Grid:
     """The window that was asked for, on the lattice of the files."""
     lattice = under[0].file.grid
     window = lattice.touched_by(request.aoi.bounds)
@@ -266,7 +303,7 @@ def _output_grid(under: list[_Met], request: Request) -> Grid:
     return lattice.crop(blocks)
 
 
-def _across_files(under: list[_Met], window: Window, request: Request) -> RequestError:
+def _across_files(under: Sequence[Met], window: Window, request: Request) -> RequestError:
     """Blocks of several files do not line up; tell the box of each one's share."""
     lattice = under[0].file.grid
     boxes = []
@@ -283,7 +320,7 @@ def _across_files(under: list[_Met], window: Window, request: Request) -> Reques
     )
 
 
-def _planned(met: _Met, grid: Grid, request: Request) -> PlannedSource:
+def _planned(met: Met, grid: Grid, request: Request) -> PlannedSource:
     """Place a file on the output grid."""
     whole = grid.place_of(met.file.grid)
     place = whole and whole.intersection(grid.window)
@@ -303,7 +340,7 @@ def _planned(met: _Met, grid: Grid, request: Request) -> PlannedSource:
     )
 
 
-def _only_dtype(under: list[_Met], request: Request) -> str:
+def _only_dtype(under: Sequence[Met], request: Request) -> str:
     dtypes = sorted({each.file.dtype for each in under})
     if len(dtypes) > 1:
         raise SourceError(
@@ -315,7 +352,7 @@ def _only_dtype(under: list[_Met], request: Request) -> str:
     return dtypes[0]
 
 
-def _output_nodata(under: list[_Met], dtype: str, request: Request) -> float | None:
+def _output_nodata(under: Sequence[Met], dtype: str, request: Request) -> float | None:
     """The value that the files declare; one of our own only where they declare none."""
     declared = [each.file.nodata for each in under if each.file.nodata is not None]
     if declared:

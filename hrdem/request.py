@@ -17,7 +17,8 @@ E = TypeVar("E", bound=StrEnum)
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
-LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL}
+LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
+LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL, "wms_url": LIVE_WMS_URL}
 DEFAULT_COLLECTION = "1m"
 
 
@@ -119,7 +120,16 @@ class Request:
 
 
 def checked_url(url: str) -> str:
-    """Return the root of an API with one slash at its end.
+    """Return the root of a STAC API with one slash at its end.
+
+    Raises:
+        RequestError: If it is not an http or https address, or holds credentials.
+    """
+    return checked_address(url, "the root of a STAC API", LIVE_STAC_URL).rstrip("/") + "/"
+
+
+def checked_address(url: str, what: str, example: str) -> str:
+    """Return an address, unchanged.
 
     Raises:
         RequestError: If it is not an http or https address, or holds credentials.
@@ -131,15 +141,14 @@ def checked_url(url: str) -> str:
         is_address = False
     if not is_address:
         raise RequestError(
-            f"{url!r} is not an http or https address; give the root of a STAC API, "
-            f"for example {LIVE_STAC_URL}."
+            f"{url!r} is not an http or https address; give {what}, for example {example}."
         )
     if without_credentials(url) != url:
         raise RequestError(
             f"The address {without_credentials(url)} was given with a user name or password, which "
             "would be written into outputs as provenance; give it without."
         )
-    return url.rstrip("/") + "/"
+    return url
 
 
 def choice(kind: type[E], name: str, what: str) -> E:
