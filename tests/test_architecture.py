@@ -25,12 +25,21 @@ LAYERS = (
         "hrdem.demo",
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
-    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes"),
+    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes", "hrdem.terrain"),
     ("hrdem.aoi", "hrdem.sources", "hrdem.wcs"),
+    ("hrdem.ground", "hrdem.wms"),
     ("hrdem.catalog", "hrdem.request", "hrdem.statistics", "hrdem.assemble", "hrdem.budget"),
     ("hrdem.planning", "hrdem.write", "hrdem.progress"),
-    ("hrdem.forecast", "hrdem.report", "hrdem.vrt", "hrdem.merging", "hrdem.copying"),
-    ("hrdem.extraction",),
+    (
+        "hrdem.forecast",
+        "hrdem.report",
+        "hrdem.vrt",
+        "hrdem.merging",
+        "hrdem.copying",
+        "hrdem.overviews",
+        "hrdem.drawing",
+    ),
+    ("hrdem.extraction", "hrdem.picture"),
     ("hrdem.api",),
     ("hrdem",),
     ("hrdem.cli",),
@@ -108,7 +117,9 @@ def test_an_upward_import_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_pat
         test_no_module_imports_upward_or_sideways("hrdem.grid")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["extract", "--help"], ["preview", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys; from hrdem.cli.main import run; "

@@ -17,6 +17,7 @@ from hrdem.products import VERTICAL_DATUM
 if TYPE_CHECKING:
     from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
+    from hrdem.picture import Picture
     from hrdem.planning import Plan
     from hrdem.progress import Progress
     from hrdem.report import Result
@@ -73,6 +74,18 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         ),
         *(("file", source.file.version.url) for source in planned.sources),
         *_lacking(planned),
+    )
+
+
+def pictured(done: Picture) -> None:
+    """Print a finished picture."""
+    drawn = "drawn by the WMS"
+    if done.reason:
+        drawn = "drawn from overviews of the files"
+    _lines(
+        ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
+        ("picture", f"{done.layer.name}, {done.width} x {done.height} pixels, {done.crs}"),
+        ("source", drawn),
     )
 
 
