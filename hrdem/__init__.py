@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hrdem.errors import SourceChangedError as SourceChangedError
     from hrdem.errors import SourceError as SourceError
     from hrdem.errors import TransferError as TransferError
+    from hrdem.errors import WcsError as WcsError
     from hrdem.forecast import Forecast as Forecast
     from hrdem.picture import Picture as Picture
     from hrdem.planning import Plan as Plan
@@ -56,6 +57,7 @@ _HOMES = {
         "SourceChangedError",
         "SourceError",
         "TransferError",
+        "WcsError",
     ),
     "hrdem.forecast": ("Forecast",),
     "hrdem.picture": ("Picture",),

@@ -16,8 +16,8 @@ from rasterio.warp import transform as transform_points
 
 from hrdem.errors import NoDataError, RequestError
 from hrdem.grid import Bounds
+from hrdem.products import NATIVE_CRS
 
-NATIVE_CRS = "EPSG:3979"
 # NAD83(CSRS), the datum of the data. WGS 84 as an ensemble is no more exact than the 1 to 2 m
 # between the two, and which shift PROJ applies depends on its version: none is applied here.
 LONLAT = "EPSG:4617"

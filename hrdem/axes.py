@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import rasterio
 from rasterio.crs import CRS, epsg_treats_as_latlong, epsg_treats_as_northingeasting
 
 from hrdem.grid import Bounds
+
+_EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE)
 
 
 def crs_urn(crs: str) -> str:
@@ -18,10 +22,19 @@ def crs_urn(crs: str) -> str:
     return f"urn:ogc:def:crs:{authority}::{code}"
 
 
+def crs_named(name: str) -> str:
+    """Return a CRS that a service names as ``EPSG:n``; the name as it is if it has no number.
+
+    Known are URNs with and without a version, ``EPSG:n``, and http addresses (OGC 09-048r5).
+    """
+    found = _EPSG.search(name)
+    return f"EPSG:{found[1]}" if found else name
+
+
 def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:
     """Return two coordinates in the order in which their CRS has its axes.
 
-    WCS 1.1 (06-121r3, 10.2.1, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
+    WCS 1.1 (06-121r3, 10.2, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
     order of the EPSG register: latitude before longitude, and in a few projections northing before
     easting.
 

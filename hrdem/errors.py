@@ -7,6 +7,7 @@
     │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
     │   ├── ServerError            an answer that says no; has ``status`` and ``body``
     │   ├── CatalogError           an answer that is not what a STAC API gives
+    │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
     ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
     └── OutputError         (7)    the output cannot be written; also an OSError
@@ -33,6 +34,7 @@ __all__ = [
     "SourceChangedError",
     "SourceError",
     "TransferError",
+    "WcsError",
 ]
 
 
@@ -68,9 +70,14 @@ class NoDataError(HrdemError, LookupError):
 
 
 class NetworkError(HrdemError, OSError):
-    """A network or a server did not give what was needed."""
+    """A network or a server did not give what was needed.
+
+    Attributes:
+        source: Name of the planned source that could not be read, if it was one.
+    """
 
     exit_code = ExitCode.NETWORK
+    source: str | None = None
 
 
 class TransferError(NetworkError):
@@ -93,6 +100,10 @@ class ServerError(NetworkError):
 
 class CatalogError(NetworkError):
     """An answer is not what a STAC API gives."""
+
+
+class WcsError(NetworkError):
+    """An answer is not what a WCS gives."""
 
 
 class SourceError(NetworkError):

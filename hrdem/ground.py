@@ -11,8 +11,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from hrdem.aoi import NATIVE_CRS, in_nad83, project
+from hrdem.aoi import in_nad83, project
 from hrdem.grid import Bounds, Grid
+from hrdem.products import NATIVE_CRS
 
 _SEGMENTS = 100  # of a line through a box
 

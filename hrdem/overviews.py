@@ -9,12 +9,13 @@ import numpy as np
 import rasterio
 from rasterio.warp import Resampling, reproject
 
-from hrdem.aoi import NATIVE_CRS, in_nad83
+from hrdem.aoi import in_nad83
 from hrdem.errors import SourceError
 from hrdem.grid import Bounds, Grid, Pixels, Window
 from hrdem.ground import pixel_sizes
 from hrdem.http.client import CONNECTIONS, Http
 from hrdem.planning import Met, files_under
+from hrdem.products import NATIVE_CRS
 from hrdem.request import Request
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import in_order, workers

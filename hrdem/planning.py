@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.aoi import NATIVE_CRS
 from hrdem.catalog import Asset, Item, items_near
 from hrdem.errors import NoDataError, RequestError, ServerError, SourceError
 from hrdem.grid import Grid, Window
 from hrdem.http.client import Http
-from hrdem.products import AssetKind
+from hrdem.products import NATIVE_CRS, AssetKind
 from hrdem.request import Align, Engine, Request
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource, meet_cog

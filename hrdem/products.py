@@ -98,6 +98,7 @@ LAYERS = {
         for theme in Theme
     )
 }
+NATIVE_CRS = "EPSG:3979"  # of all of them
 VERTICAL_DATUM = "CGVD2013"
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ import numpy as np
 import shapely
 
 from hrdem._version import __version__
-from hrdem.aoi import LONLAT, NATIVE_CRS, project
+from hrdem.aoi import LONLAT, project
 from hrdem.planning import Plan, grid_as_dict, source_as_dict
-from hrdem.products import VERTICAL_DATUM
+from hrdem.products import NATIVE_CRS, VERTICAL_DATUM
 from hrdem.statistics import Statistics, json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."

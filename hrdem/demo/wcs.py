@@ -16,6 +16,7 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import transform as transform_points
+from rasterio.warp import transform_bounds
 
 from hrdem.demo.terrain import NODATA, Float32, heights_at
 
@@ -24,6 +25,8 @@ _SUPPORTED = (3979, 4326, 3857, 3978, 4617)
 _GEOGRAPHIC = (4326, 4617)
 _URN = "urn:ogc:def:crs:EPSG::"
 _FORMATS = ("image/geotiff", "geotiff", "geotif")
+_BOUNDS = (-2_500_000.0, -1_000_000.0, 3_000_000.0, 4_000_000.0)  # of all sub-tiles
+_METHODS = ("nearest neighbor", "bilinear", "bicubic")  # listed, never used
 _MOST_PIXELS = 100_000_000
 _BLOCK = 256
 
@@ -77,15 +80,20 @@ def _refused(text: str) -> Answer:
 
 def _capabilities(base: str) -> Answer:
     address = escape(f"{base}/wrapper/ogc/elevation-hrdem-mosaic", {'"': "&quot;"})
+    known = _parameter("service", "WCS") + _parameter("AcceptVersions", "1.1.1")
+    parameters = {
+        "GetCapabilities": known,
+        "DescribeCoverage": known,
+        "GetCoverage": known + _parameter("InterpolationType", *_METHODS),
+    }
     operations = "".join(
         f'<ows:Operation name="{name}"><ows:DCP><ows:HTTP><ows:Get xlink:href="{address}"/>'
-        "</ows:HTTP></ows:DCP></ows:Operation>"
-        for name in ("GetCapabilities", "DescribeCoverage", "GetCoverage")
+        f"</ows:HTTP></ows:DCP>{described}</ows:Operation>"
+        for name, described in parameters.items()
     )
     summaries = "".join(
-        f"<CoverageSummary><ows:Title>{name}</ows:Title>{_crs_list()}"
-        f"<SupportedFormat>image/geotiff</SupportedFormat><Identifier>{name}</Identifier>"
-        "</CoverageSummary>"
+        f"<CoverageSummary><ows:Title>{name}</ows:Title>{_degrees('WGS84BoundingBox')}"
+        f"{_offered()}<Identifier>{name}</Identifier></CoverageSummary>"
         for name in COVERAGES
     )
     return _xml(
@@ -93,9 +101,12 @@ def _capabilities(base: str) -> Answer:
         'xmlns:ows="http://www.opengis.net/ows/1.1" '
         'xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1.1">'
         "<ows:ServiceIdentification><ows:Title>hrdem demonstration WCS</ows:Title>"
+        "<ows:Abstract>Synthetic terrain</ows:Abstract><ows:Keywords/>"
         "<ows:ServiceType>OGC WCS</ows:ServiceType>"
-        "<ows:ServiceTypeVersion>1.1.1</ows:ServiceTypeVersion></ows:ServiceIdentification>"
-        f"<ows:OperationsMetadata>{operations}</ows:OperationsMetadata>"
+        "<ows:ServiceTypeVersion>1.1.1</ows:ServiceTypeVersion><ows:Fees>NONE</ows:Fees>"
+        "<ows:AccessConstraints>NONE</ows:AccessConstraints></ows:ServiceIdentification>"
+        "<ows:ServiceProvider><ows:ProviderName>hrdem</ows:ProviderName><ows:ServiceContact/>"
+        f"</ows:ServiceProvider><ows:OperationsMetadata>{operations}</ows:OperationsMetadata>"
         f"<Contents>{summaries}</Contents></Capabilities>"
     )
 
@@ -104,17 +115,23 @@ def _description(kvp: Mapping[str, str]) -> Answer:
     names = kvp.get("identifiers", kvp.get("identifier", "")).split(",")
     if not set(names) <= set(COVERAGES):
         return _refused("layer does not exist")
+    left, bottom, right, top = _BOUNDS
+    boxes = (
+        _box("BoundingBox", (0.0, 0.0, right - left, top - bottom), "urn:ogc:def:crs:OGC::imageCRS")
+        + _box("BoundingBox", _BOUNDS, f"{_URN}3979")
+        + _degrees("BoundingBox", f"{_URN}4326")
+        + _degrees("WGS84BoundingBox")
+    )
+    methods = "".join(f"<InterpolationMethod>{name}</InterpolationMethod>" for name in _METHODS)
     described = "".join(
         f"<CoverageDescription><ows:Title>{name}</ows:Title><Identifier>{name}</Identifier>"
-        "<Domain><SpatialDomain>"
-        f'<ows:BoundingBox crs="{_URN}3979" dimensions="2">'
-        "<ows:LowerCorner>-2500000.0 -1000000.0</ows:LowerCorner>"
-        "<ows:UpperCorner>3000000.0 4000000.0</ows:UpperCorner></ows:BoundingBox>"
-        f"<GridCRS><GridBaseCRS>{_URN}3979</GridBaseCRS>"
-        "<GridOrigin>-2500000.0 4000000.0</GridOrigin><GridOffsets>1.0 -1.0</GridOffsets>"
-        "</GridCRS></SpatialDomain></Domain><Range><Field><Identifier>contents</Identifier>"
-        f"</Field></Range>{_crs_list()}<SupportedFormat>image/geotiff</SupportedFormat>"
-        "</CoverageDescription>"
+        f"<Domain><SpatialDomain>{boxes}<GridCRS><GridBaseCRS>{_URN}3979</GridBaseCRS>"
+        "<GridType>urn:ogc:def:method:WCS:1.1:2dSimpleGrid</GridType>"
+        f"<GridOrigin>{left} {top}</GridOrigin><GridOffsets>1.0 -1.0</GridOffsets>"
+        "<GridCS>urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS</GridCS></GridCRS></SpatialDomain></Domain>"
+        "<Range><Field><Identifier>contents</Identifier><Definition><ows:AnyValue/></Definition>"
+        f"<InterpolationMethods>{methods}<Default>{_METHODS[0]}</Default></InterpolationMethods>"
+        f"</Field></Range>{_offered()}</CoverageDescription>"
         for name in names
     )
     return _xml(
@@ -123,8 +140,36 @@ def _description(kvp: Mapping[str, str]) -> Answer:
     )
 
 
-def _crs_list() -> str:
-    return "".join(f"<SupportedCRS>{_URN}{epsg}</SupportedCRS>" for epsg in _SUPPORTED)
+def _parameter(name: str, *values: str) -> str:
+    allowed = "".join(f"<ows:Value>{value}</ows:Value>" for value in values)
+    return (
+        f'<ows:Parameter name="{name}"><ows:AllowedValues>{allowed}</ows:AllowedValues>'
+        "</ows:Parameter>"
+    )
+
+
+def _offered() -> str:
+    """CRSs and formats, pictures too."""
+    crss = "".join(f"<SupportedCRS>{_URN}{epsg}</SupportedCRS>" for epsg in _SUPPORTED)
+    formats = ("image/geotiff", "image/jpeg", "image/png")
+    return f"<SupportedCRS>urn:ogc:def:crs:OGC::imageCRS</SupportedCRS>{crss}" + "".join(
+        f"<SupportedFormat>{name}</SupportedFormat>" for name in formats
+    )
+
+
+def _degrees(element: str, crs: str = "") -> str:
+    """A box in degrees, whose corners are latitude and longitude even where that is wrong."""
+    west, south, east, north = transform_bounds("EPSG:3979", "EPSG:4617", *_BOUNDS)
+    return _box(element, (south, west, north, east), crs)
+
+
+def _box(element: str, corners: tuple[float, float, float, float], crs: str = "") -> str:
+    first, second, third, fourth = corners
+    named = f' crs="{crs}"' if crs else ""
+    return (
+        f'<ows:{element}{named} dimensions="2"><ows:LowerCorner>{first} {second}</ows:LowerCorner>'
+        f"<ows:UpperCorner>{third} {fourth}</ows:UpperCorner></ows:{element}>"
+    )
 
 
 def _xml(document: str) -> Answer:

@@ -7,8 +7,9 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mmap import mmap
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -65,6 +66,19 @@ class Response:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A whole answer with a status of 200 to 299, whose body went into a file.
+
+    Attributes:
+        media_type: As the server says, or empty.
+        size: Bytes of the body.
+    """
+
+    media_type: str
+    size: int
+
+
 class Expected(Protocol):
     """The version of a file that a part has to be of."""
 
@@ -106,6 +120,24 @@ class Http(Protocol):
         """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
         ...
 
+    def save(
+        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
+    ) -> Saved:
+        """Ask once, and write the body of the answer into a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is sent, once or several times."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Mapping[str, Any] | None = None
+    json: object = None
+    timeouts: Timeouts | None = None
+
 
 class HttpClient:
     """The HTTP client of a run, to be used as a context manager.
@@ -138,7 +170,7 @@ class HttpClient:
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": USER_AGENT},
-                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
+                timeout=_waits(timeouts),
                 verify=trusted,
                 limits=httpx.Limits(
                     max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
@@ -193,11 +225,41 @@ class HttpClient:
             TransferError: If no usable answer came.
             ServerError: If the answer is not a success.
         """
+        question = _Question(method, url, headers or {}, params, json)
 
         def once() -> Response:
-            return self._once(method, url, headers, params, json, max_bytes)
+            body = bytearray()
+            with self._answer(question) as answer:
+                for chunk in self._body(answer, question, max_bytes):
+                    body += chunk
+                return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
 
         return retried(once, self._retries, self._sleep)
+
+    def save(
+        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
+    ) -> Saved:
+        """Ask once, and write the body of the answer into a file.
+
+        Args:
+            url: Absolute http or https address.
+            path: File to write; what it held is lost, also if the answer fails.
+            params: Query parameters, added to those that the address has.
+            timeouts: How long to wait, in the place of the client's own.
+            max_bytes: Most bytes of body to accept.
+
+        Raises:
+            Again: If no usable answer came, and another try may mend it.
+            TransferError: If no usable answer came, and none will.
+            ServerError: If the answer is not a success.
+            OSError: If the file cannot be written.
+        """
+        query = {**dict(httpx.URL(url).params.multi_items()), **params}
+        question = _Question("GET", url, {}, query, timeouts=timeouts)
+        with path.open("wb") as file, self._answer(question) as answer:
+            for chunk in self._body(answer, question, max_bytes):
+                file.write(chunk)
+            return Saved(answer.headers.get("content-type", ""), file.tell())
 
     def read_range(
         self, url: str, start: int, stop: int, expected: Expected, room: int = 0
@@ -228,7 +290,7 @@ class HttpClient:
                 return part
             begin = start + done - room
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
-            with self._answer("GET", url, {**expected.condition, **asked}) as answer:
+            with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
                 _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
                 if answer.headers.get("etag", "") != expected.etag:
                     raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
@@ -243,42 +305,27 @@ class HttpClient:
 
         return retried(once, self._retries, self._sleep)
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        params: Mapping[str, Any] | None,
-        json: object,
-        max_bytes: int,
-    ) -> Response:
-        with self._answer(method, url, headers, params, json) as answer:
-            shown = without_credentials(url)
-            too_long = f"{shown} answers {answer.status_code} with more than {max_bytes} bytes."
-            announced = int(answer.headers.get("content-length") or 0)
-            if announced > max_bytes:
-                raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
-            body = bytearray()
-            for chunk in in_time(answer, answer.iter_bytes(), self._timeouts.total):
-                body += chunk
-                if len(body) > max_bytes:
-                    raise ServerError(too_long, answer.status_code)
-            return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
+    def _body(self, answer: httpx.Response, asked: _Question, max_bytes: int) -> Iterator[bytes]:
+        """Pass on a body of bounded length, in bounded time."""
+        said = f"{without_credentials(asked.url)} answers {answer.status_code}"
+        too_long = f"{said} with more than {max_bytes} bytes."
+        announced = int(answer.headers.get("content-length") or 0)
+        if announced > max_bytes:
+            raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
+        came = 0
+        for chunk in in_time(answer, answer.iter_bytes(), (asked.timeouts or self._timeouts).total):
+            came += len(chunk)
+            if came > max_bytes:
+                raise ServerError(too_long, answer.status_code)
+            yield chunk
 
     @contextlib.contextmanager
-    def _answer(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        params: Mapping[str, Any] | None = None,
-        json: object = None,
-    ) -> Iterator[httpx.Response]:
+    def _answer(self, asked: _Question) -> Iterator[httpx.Response]:
         """Send a request once; yields a successful answer whose body is still to be read."""
-        shown = without_credentials(url)
-        log.debug("%s %s %s", method, shown, (headers or {}).get("Range", ""))
+        shown = without_credentials(asked.url)
+        log.debug("%s %s %s", asked.method, shown, asked.headers.get("Range", ""))
         try:
-            answer = self._sent(method, url, headers, params, json)
+            answer = self._sent(asked)
             try:
                 if not answer.is_success:
                     raise _refusal(answer, shown, self._beginning(answer))
@@ -289,31 +336,32 @@ class HttpClient:
             said = f"{shown} {_reason(exc)}"
             if isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc):
                 raise TransferError(said) from exc
-            raise Again(said) from exc
+            met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
+            raise Again(said, met=met) from exc
         except (httpx.InvalidURL, httpx.DecodingError) as exc:
             raise TransferError(f"{shown} cannot be used: {exc}") from exc
 
-    def _sent(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        params: Mapping[str, Any] | None,
-        json: object,
-    ) -> httpx.Response:
+    def _sent(self, asked: _Question) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
+        first = asked
         for _ in range(_MOST_REDIRECTS + 1):
             request = self._client.build_request(
-                method, url, headers=dict(headers or {}), params=params, json=json
+                asked.method,
+                asked.url,
+                headers=dict(asked.headers),
+                params=asked.params,
+                json=asked.json,
+                timeout=_waits(asked.timeouts or self._timeouts),
             )
             answer = self._client.send(request, stream=True)
             if not answer.has_redirect_location:
                 return answer
             answer.close()
-            url, params = urljoin(str(answer.url), answer.headers["location"]), None
+            target = urljoin(str(answer.url), answer.headers["location"])
+            asked = replace(asked, url=target, params=None)
             if answer.status_code == httpx.codes.SEE_OTHER:
-                method, json = "GET", None
-        raise TransferError(f"{without_credentials(url)} redirects in a circle.")
+                asked = replace(asked, method="GET", json=None)
+        raise TransferError(f"{without_credentials(first.url)} redirects in a circle.")
 
     def _beginning(self, answer: httpx.Response) -> bytes:
         """The beginning of a refusal's text."""
@@ -323,6 +371,10 @@ class HttpClient:
             if len(said) > _BEGINNING:
                 break
         return bytes(said[:_BEGINNING])
+
+
+def _waits(timeouts: Timeouts) -> httpx.Timeout:
+    return httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)
 
 
 def without_credentials(url: str) -> str:

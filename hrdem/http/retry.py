@@ -38,12 +38,23 @@ class Retries:
     def waits(self) -> Iterator[float]:
         """Yield the wait before each further try: exponential, with jitter."""
         for attempt in range(self.attempts - 1):
-            most = min(self.longest_wait, self.first_wait * 2**attempt)
-            yield random.uniform(most / 2, most)  # noqa: S311 (jitter)
+            yield self.wait_after(attempt + 1)
+
+    def wait_after(self, failures: int) -> float:
+        """Return the wait after so many failures in a row, seconds."""
+        most = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
+        return random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
 
 class Again(Exception):  # noqa: N818 (not an error yet)
-    """The request failed in a way that another try may mend."""
+    """The request failed in a way that another try may mend.
+
+    Attributes:
+        status: HTTP status of the answer; None if there was none, or not a whole one.
+        after: Seconds that the server asks to wait.
+        body: The beginning of what it said.
+        met: Whether a connection was made.
+    """
 
     def __init__(
         self,
@@ -51,11 +62,14 @@ class Again(Exception):  # noqa: N818 (not an error yet)
         status: int | None = None,
         after: float | None = None,
         body: bytes = b"",
+        *,
+        met: bool = True,
     ) -> None:
         super().__init__(said)
         self.status = status
         self.after = after
         self.body = body
+        self.met = met
 
     def given_up(self, why: str) -> TransferError | ServerError:
         """Return the error to raise when there is no other try."""

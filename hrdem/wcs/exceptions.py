@@ -59,7 +59,7 @@ class Refusal:
     def __str__(self) -> str:
         about = f"{self.code} ({self.locator})" if self.locator else self.code
         said = ": ".join(part for part in (about.strip(), self.text) if part)
-        return _shortened(said or "an empty answer", _MOST_SHOWN)
+        return one_line(said or "an empty answer", _MOST_SHOWN)
 
 
 def read_refusal(body: bytes) -> Refusal | None:
@@ -86,7 +86,7 @@ def read_refusal(body: bytes) -> Refusal | None:
         text = _detail(text)
     elif _STACK.search(text):
         text = text.splitlines()[0]
-    return Refusal("", "", _shortened(text, _MOST_TEXT))
+    return Refusal("", "", one_line(text, _MOST_TEXT))
 
 
 def is_too_large(refusal: Refusal) -> bool:
@@ -101,6 +101,12 @@ def size_limit(refusal: Refusal) -> int | None:
     """
     found = _LIMIT.search(refusal.text)
     return int(found[1]) if found else None
+
+
+def one_line(text: str, most: int) -> str:
+    """Return the words of a text as one line of printable characters, at most so many."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 class _Reading:
@@ -134,7 +140,7 @@ def _marked_up(head: bytes) -> Refusal | None:
     text = _decoded(head)
     title = _TITLE.search(text)
     shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
-    return Refusal("", "", _shortened(html.unescape(shown), _MOST_TEXT))
+    return Refusal("", "", one_line(html.unescape(shown), _MOST_TEXT))
 
 
 def _reported(reading: _Reading) -> Refusal:
@@ -143,9 +149,9 @@ def _reported(reading: _Reading) -> Refusal:
     texts = (" ".join("".join(said).split()) for _, _, said in reading.found)
     joined = "; ".join(text for text in texts if text)
     return Refusal(
-        _shortened(code, _MOST_SHOWN),
-        _shortened(locator, _MOST_SHOWN),
-        _shortened(joined, _MOST_TEXT),
+        one_line(code, _MOST_SHOWN),
+        one_line(locator, _MOST_SHOWN),
+        one_line(joined, _MOST_TEXT),
     )
 
 
@@ -170,9 +176,3 @@ def _decoded(head: bytes) -> str:
 
 def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
-
-
-def _shortened(text: str, most: int) -> str:
-    """Make one line of printable characters, and no more of them than that."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"

@@ -9,8 +9,9 @@ import pytest
 import shapely
 from rasterio.warp import transform
 
-from hrdem.aoi import LONLAT, NATIVE_CRS, Aoi, project, search_area
+from hrdem.aoi import LONLAT, Aoi, project, search_area
 from hrdem.errors import NoDataError, RequestError
+from hrdem.products import NATIVE_CRS
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 

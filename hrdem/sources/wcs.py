@@ -1,0 +1,293 @@
+"""A coverage of a WCS, fetched in pieces that are kept on the local disk."""
+
+from __future__ import annotations
+
+import collections
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.windows
+
+from hrdem.errors import HrdemError, NetworkError, OutputError, ServerError, SourceError, WcsError
+from hrdem.gdal import GDAL_ERRORS, cause
+from hrdem.grid import Grid, Pixels, Window
+from hrdem.http.client import Http, Timeouts, without_credentials
+from hrdem.http.retry import Again, Retries
+from hrdem.sources import Fetched
+from hrdem.wcs.chunks import Chunks, Pace, without
+from hrdem.wcs.pieces import KeptPieces
+from hrdem.wcs.request import get_coverage
+from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+
+_AT_ONCE = 2  # requests
+_TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
+_BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
+_OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
+_WIDEST = 4  # times the bytes of the pixels that an answer may have
+_MARGIN = 10.0  # seconds after which the server's own words about its limit should have come
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WcsCoverage:
+    """A coverage of a WCS, on a grid to ask for.
+
+    Attributes:
+        url: Address of the service.
+        identifier: Name of the coverage.
+        grid: Pixels that can be asked for; not more than the coverage holds.
+        dtype: Type of its pixels.
+        nodata: Its nodata value.
+        edition: What tells this edition of the data from others, as far as that is known.
+    """
+
+    url: str
+    identifier: str
+    grid: Grid
+    dtype: str
+    nodata: float
+    edition: str
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Width and height of what is best read in one go, pixels."""
+        return _BLOCK
+
+    def kept(self, cache: Path) -> KeptPieces:
+        """Return the pieces of it that are on the local disk.
+
+        Args:
+            cache: Folder of everything that is kept.
+        """
+        lattice = [*self.grid.transform[:6], self.grid.crs]
+        return KeptPieces(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
+
+
+class WcsSource:
+    """Pixels of a coverage, for several threads at a time.
+
+    Threads that come for pixels fetch what is missing, two at a time and from the top to the
+    bottom, whoever needs it; the others wait until theirs has come.
+
+    Args:
+        coverage: The coverage.
+        http: Client to ask with.
+        within: Window that all reading will stay in.
+        cache: Folder in which pieces are kept.
+        pace: How long a piece should take.
+        retries: How often and patiently to ask again.
+    """
+
+    def __init__(
+        self,
+        coverage: WcsCoverage,
+        http: Http,
+        within: Window,
+        cache: Path,
+        pace: Pace = Pace(),  # noqa: B008 (frozen)
+        retries: Retries = Retries(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.grid = coverage.grid
+        self.dtype = coverage.dtype
+        self.nodata = coverage.nodata
+        self.block = coverage.block
+        self._coverage = coverage
+        self._http = http
+        self._pace = pace
+        self._retries = retries
+        self._kept = coverage.kept(cache)
+        self._pieces = [each for each in self._kept.windows() if each.intersection(within)]
+        missing = [within]
+        for piece in self._pieces:
+            missing = [rest for whole in missing for rest in without(whole, piece)]
+        if self._pieces:
+            log.info("%d pieces of an earlier run are there.", len(self._pieces))
+        self._chunks = Chunks(missing, pace)
+        self._changed = threading.Condition()
+        self._active = 0
+        self._failures = 0  # in a row
+        self._resume = 0.0  # when to ask again, by the monotonic clock
+        self._tries: collections.Counter[Window] = collections.Counter()
+        self._error: HrdemError | None = None
+
+    def close(self) -> None:
+        """Ask for nothing more: threads that wait are sent away."""
+        self._stop(SourceError("The WCS is not read any more."))
+
+    def fetch(self, window: Window) -> Fetched:
+        """Wait until all pieces under a window are there, and fetch what is missing meanwhile."""
+        received = 0
+        while (piece := self._next(window)) is not None:
+            try:
+                received += self._bring(piece)
+            except HrdemError as exc:
+                self._stop(exc)
+            finally:
+                with self._changed:
+                    self._active -= 1
+                    self._changed.notify_all()
+        return Fetched(received, lambda: self._read(window))
+
+    def _next(self, window: Window) -> Window | None:
+        """A piece to fetch; None when a window is there."""
+        with self._changed:
+            while True:
+                if self._error is not None:
+                    raise self._error
+                if self._has(window):
+                    return None
+                pause = self._resume - time.monotonic()
+                if pause > 0:
+                    self._changed.wait(pause)
+                elif self._active < _AT_ONCE and (piece := self._chunks.take()) is not None:
+                    self._active += 1
+                    return piece
+                else:
+                    self._changed.wait()
+
+    def _has(self, window: Window) -> bool:
+        shared = (window.intersection(piece) for piece in self._pieces)
+        return sum(each.pixels for each in shared if each) == window.pixels
+
+    def _stop(self, error: HrdemError) -> None:
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def _bring(self, piece: Window) -> int:
+        """Ask for a piece once and keep it; what fails in a way that can be mended comes back.
+
+        Returns:
+            Bytes that came.
+        """
+        started = time.monotonic()
+        try:
+            size = self._asked(piece)
+        except Again as again:
+            self._put_back(piece, again, time.monotonic() - started)
+            return 0
+        except WcsError as exc:
+            raise self._given_up(piece, str(exc)) from exc
+        except ServerError as exc:
+            raise self._given_up(piece, str(exc), exc.status) from exc
+        except OSError as exc:
+            if isinstance(exc, HrdemError):
+                raise
+            raise OutputError(
+                f"A piece of the coverage cannot be kept in {self._kept.path_of(piece).parent}: "
+                f"{exc}. Give another --cache-dir, or make room on the disk."
+            ) from exc
+        seconds = time.monotonic() - started
+        with self._changed:
+            self._failures = 0
+            self._chunks.came(piece, seconds)
+            self._pieces.append(piece)
+        log.info("%s came in %.1f s.", _described(piece), seconds)
+        return size
+
+    def _asked(self, piece: Window) -> int:
+        coverage = self._coverage
+        grid = self.grid.crop(piece)
+        room = self._kept.room_for(piece)
+        finished = room.with_suffix(".tif.partial")
+        limit = self._pace.limit
+        try:
+            answer = self._http.save(
+                coverage.url,
+                room,
+                params=get_coverage(coverage.identifier, grid),
+                timeouts=Timeouts(read=limit + _MARGIN, total=limit),
+                max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
+            )
+            take_coverage(room, finished)
+            check_coverage(finished, grid, coverage.dtype, coverage.nodata)
+            self._kept.keep(piece, finished)
+            return answer.size
+        finally:
+            for left in (room, finished):
+                left.unlink(missing_ok=True)
+
+    def _put_back(self, piece: Window, again: Again, seconds: float) -> None:
+        """Arrange that a piece is asked for again after a wait, in halves or as it is.
+
+        Raises:
+            NetworkError: If that was tried often enough.
+        """
+        retries = self._retries
+        edge = again.edge if isinstance(again, TrySmaller) else None
+        smaller = edge is not None or isinstance(again, TrySmaller) or _is_overtaxed(again)
+        with self._changed:
+            self._failures += 1
+            wait = retries.wait_after(self._failures) - seconds
+            halved = smaller and self._chunks.failed(piece, edge)
+            if not halved:
+                self._tries[piece] += 1
+                if self._tries[piece] >= retries.attempts:
+                    said = f"{_sentence(str(again))} Tried {retries.attempts} times."
+                    raise self._given_up(piece, said, again.status) from again
+                self._chunks.back(piece)
+            if again.after is not None:
+                if again.after > retries.longest_retry_after:
+                    said = f"{_sentence(str(again))} It asks to wait {again.after:.0f} s."
+                    raise self._given_up(piece, said, again.status) from again
+                wait = again.after
+            if edge is None:  # nothing is gained by waiting where a limit was told
+                self._resume = max(self._resume, time.monotonic() + wait)
+        how = "in halves" if halved else "again"
+        log.warning("%s: %s Asking for it %s.", _described(piece), _sentence(str(again)), how)
+
+    def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
+        box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
+        text = (
+            f"{without_credentials(self._coverage.url)} does not give {self._coverage.identifier} "
+            f"in the box {box} ({self.grid.crs}, {piece.width} x {piece.height} pixels): "
+            f"{_sentence(said)} The pieces that came are kept: the same command goes on from "
+            "there. COGs hold the same data: --via cog."
+        )
+        return WcsError(text) if status in (None, 200) else ServerError(text, status or 0)
+
+    def _read(self, window: Window) -> Pixels:
+        """Read a window of pieces that are all there."""
+        pixels = np.full((window.height, window.width), self.nodata, self.dtype)
+        for piece in self._pieces.copy():
+            shared = window.intersection(piece)
+            if shared is not None:
+                into = shared.shifted(-window.column, -window.row).slices
+                inside = shared.shifted(-piece.column, -piece.row)
+                pixels[into] = self._part(piece, inside)
+        return pixels
+
+    def _part(self, piece: Window, inside: Window) -> Pixels | float:
+        path = self._kept.path_of(piece)
+        where = rasterio.windows.Window(inside.column, inside.row, inside.width, inside.height)
+        try:
+            with rasterio.open(path, driver="GTiff") as dataset:
+                if is_placeholder(dataset, self.grid.crop(piece)):
+                    return self.nodata
+                pixels: Pixels = dataset.read(1, window=where)
+                return pixels
+        except GDAL_ERRORS as exc:
+            raise SourceError(
+                f"A piece that was fetched cannot be read from {path.parent}: {cause(exc)} "
+                "Run the same command again."
+            ) from exc
+
+
+def _is_overtaxed(again: Again) -> bool:
+    """Whether an answer did not come, or not whole, because it takes too long to make."""
+    return again.met and again.status in (None, *_TOO_SLOW)
+
+
+def _described(piece: Window) -> str:
+    return f"Piece {piece.width} x {piece.height} at column {piece.column}, row {piece.row}"
+
+
+def _sentence(said: str) -> str:
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."

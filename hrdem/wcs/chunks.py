@@ -1,0 +1,158 @@
+"""In which pieces a window is asked for: small at first, then as large as the server bears.
+
+A server gives up after some minutes, and tells nobody beforehand how much it can do until then. So
+the time of each piece decides over the size of the next.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hrdem.grid import Window
+
+SMALLEST = 64  # pixels along an edge: below, the size of a request is not what is wrong with it
+_FIRST = 512**2  # pixels; the live server was seen to give 441 x 441
+_LARGEST = 4096**2  # pixels; more would gain nothing, lose more with each failure, and fill memory
+_GROWTH = 4  # times the pixels of the piece before, at most: time may grow faster than they do
+_RECOVERY = 1.1  # times the size that failed once, with each larger piece that does not
+_MEMORY = 0.5  # weight of the last piece in the measure of speed
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a piece should take.
+
+    Attributes:
+        aim: Seconds that a piece is expected to take at most.
+        limit: Seconds after which the server gives up.
+    """
+
+    aim: float = 30.0
+    limit: float = 300.0
+
+
+class Chunks:
+    """What is still to be asked for, and in which size.
+
+    Args:
+        missing: Windows that do not overlap.
+        pace: How long a piece should take.
+        most_edge: Most pixels in a row or column that the server gives; None if it does not say.
+    """
+
+    def __init__(
+        self, missing: Iterable[Window], pace: Pace = Pace(), most_edge: int | None = None
+    ) -> None:
+        self._missing = sorted(missing, key=_order)
+        self._pace = pace
+        self._edge = most_edge or math.isqrt(_LARGEST)
+        self._ceiling = float(_LARGEST)
+        self._target = _FIRST
+        self._slowness = 0.0  # seconds a pixel
+
+    def take(self) -> Window | None:
+        """Return the next piece, topmost and leftmost first; None if nothing is left."""
+        if not self._missing:
+            return None
+        whole = self._missing.pop(0)
+        width, height = _shape(whole, min(self._target, int(self._ceiling)), self._edge)
+        piece = Window(whole.column, whole.row, width, height)
+        for rest in without(whole, piece):
+            bisect.insort(self._missing, rest, key=_order)
+        return piece
+
+    def came(self, piece: Window, seconds: float) -> None:
+        """Learn from a piece that came, unless it was a small rest: each costs a little time."""
+        usual = min(self._target, self._ceiling)
+        if piece.pixels < usual / 2:
+            return
+        slowness = max(seconds, 1e-3) / piece.pixels
+        weight = _MEMORY if self._slowness else 1.0
+        self._slowness += weight * (slowness - self._slowness)
+        slow = max(slowness, self._slowness)  # what was slow just now may be slow again
+        target = min(self._pace.aim / slow, _GROWTH * usual, _LARGEST)
+        self._target = max(int(target), SMALLEST**2)
+        if piece.pixels > self._ceiling / 2:
+            self._ceiling = min(self._ceiling * _RECOVERY, _LARGEST)
+
+    def failed(self, piece: Window, most_edge: int | None = None) -> bool:
+        """Learn from a piece that was too much, and ask for its halves instead.
+
+        Args:
+            piece: The piece.
+            most_edge: Most pixels in a row or column that the server says to give, if it does.
+
+        Returns:
+            False if it is as small as pieces get, and so is left out.
+        """
+        if most_edge is not None:
+            self._edge = max(SMALLEST, min(self._edge, most_edge))
+        else:
+            self._ceiling = max(min(self._ceiling, piece.pixels / 2), SMALLEST**2)
+        if max(piece.width, piece.height) <= SMALLEST:
+            return False
+        for half in _halves(piece):
+            bisect.insort(self._missing, half, key=_order)
+        return True
+
+    def back(self, piece: Window) -> None:
+        """Ask for a piece once more, as it is."""
+        bisect.insort(self._missing, piece, key=_order)
+
+
+def without(whole: Window, hole: Window) -> list[Window]:
+    """Return what is left of a window when another is taken out, as windows that do not overlap.
+
+    What lies beside the hole comes as tall as the hole, so that rows are finished first.
+    """
+    hole_here = whole.intersection(hole)
+    if hole_here is None:
+        return [whole]
+    hole = hole_here
+    edges = (
+        (whole.column, whole.row, whole.right, hole.row),
+        (whole.column, hole.row, hole.column, hole.bottom),
+        (hole.right, hole.row, whole.right, hole.bottom),
+        (whole.column, hole.bottom, whole.right, whole.bottom),
+    )
+    return [
+        Window(left, top, right - left, bottom - top)
+        for left, top, right, bottom in edges
+        if right > left and bottom > top
+    ]
+
+
+def _order(window: Window) -> tuple[int, int]:
+    return window.row, window.column
+
+
+def _shape(whole: Window, pixels: int, most_edge: int) -> tuple[int, int]:
+    """Width and height of a piece of at most so many pixels: squarish, and leaving no thin rest."""
+    if whole.pixels <= pixels and max(whole.width, whole.height) <= most_edge:
+        return whole.width, whole.height
+    height = _even(whole.height, min(max(SMALLEST, math.isqrt(pixels)), most_edge))
+    width = _even(whole.width, min(max(SMALLEST, pixels // height), most_edge))
+    return width, height
+
+
+def _even(length: int, most: int) -> int:
+    """Length of the parts, none longer than that, into which a length is cut evenly."""
+    return math.ceil(length / math.ceil(length / most))
+
+
+def _halves(piece: Window) -> tuple[Window, Window]:
+    """Cut across the longer edge."""
+    if piece.width >= piece.height:
+        half = -(-piece.width // 2)
+        return (
+            Window(piece.column, piece.row, half, piece.height),
+            Window(piece.column + half, piece.row, piece.width - half, piece.height),
+        )
+    half = -(-piece.height // 2)
+    return (
+        Window(piece.column, piece.row, piece.width, half),
+        Window(piece.column, piece.row + half, piece.width, piece.height - half),
+    )

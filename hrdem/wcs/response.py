@@ -1,0 +1,193 @@
+"""The coverage in an answer: found by its bytes, taken out, and held against what was asked.
+
+Servers answer with status 200 and a raster of one pixel, half a pixel off, or cut off. So neither
+status nor media type is believed, and of the raster nothing that was not compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import re
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+
+from hrdem.errors import WcsError
+from hrdem.gdal import GDAL_ERRORS, cause
+from hrdem.grid import Grid
+from hrdem.http.retry import Again
+from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
+
+_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
+_EXCERPT = 16 << 10  # bytes that are looked at for words
+_LARGEST_BLOCK = 1 << 24  # pixels; GDAL allocates a block before it looks at its data
+_OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_SAID_OK = 200  # the status under which servers send exceptions
+_OUR_FAULT = ("ParameterValue", "NotDefined", "NotSupported")  # ends of codes of exceptions
+_ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, besides nodata
+
+
+class TrySmaller(Again):
+    """An answer that a smaller request may mend: nothing, part of a raster, another raster.
+
+    Attributes:
+        edge: Most pixels in a row or column that the server says to give, if it does.
+    """
+
+    def __init__(self, said: str, edge: int | None = None) -> None:
+        super().__init__(said)
+        self.edge = edge
+
+
+def take_coverage(answer: Path, coverage: Path) -> None:
+    """Leave only the TIFF of an answer, under another name.
+
+    Bare TIFFs and those in the parts of multipart/mixed or multipart/related (RFC 2046, 5.1) are
+    found by their first bytes.
+
+    Args:
+        answer: Body of the answer; it is gone afterwards.
+        coverage: Where the TIFF goes.
+
+    Raises:
+        TrySmaller: If the answer is empty, ``null``, cut off, or refused for its size.
+        WcsError: If the server says that the request is wrong.
+        Again: If it says something else.
+        OSError: If a file cannot be written.
+    """
+    size = answer.stat().st_size
+    if size == 0:
+        raise TrySmaller("the answer is empty")
+    with answer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
+        start, stop = _tiff_in(body)
+        if (start, stop) != (0, size):
+            with coverage.open("wb") as taken:
+                taken.write(memoryview(body)[start:stop])
+    if (start, stop) == (0, size):
+        answer.replace(coverage)
+    else:
+        answer.unlink()
+
+
+def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
+    """Make sure that a TIFF holds exactly the pixels of a grid, each of them.
+
+    A raster of one pixel that spans the grid says that there is no data (see `is_placeholder`).
+
+    Args:
+        path: The TIFF.
+        grid: What was asked for.
+        dtype: Type of the pixels that the coverage has.
+        nodata: Nodata value that the coverage has.
+
+    Raises:
+        TrySmaller: If it holds anything else, or is damaged.
+    """
+    try:
+        with rasterio.Env(), rasterio.open(path, driver="GTiff") as dataset:
+            if is_placeholder(dataset, grid):
+                _check_placeholder(dataset, nodata)
+                return
+            _check_raster(dataset, grid, dtype, nodata)
+            _check_blocks(dataset, path.stat().st_size)
+    except GDAL_ERRORS as exc:
+        raise TrySmaller(f"the raster is damaged or cut off: {cause(exc)}") from exc
+
+
+def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
+    """Whether a raster is the single pixel that GeoTrellis gives where there is no data.
+
+    The request has to have been larger, and the pixel has to span it: other servers give a single
+    pixel of any height for requests that they misunderstood.
+    """
+    if (dataset.width, dataset.height) != (1, 1) or grid.window.pixels == 1:
+        return False
+    dx, dy = grid.resolution
+    apart = np.abs(np.subtract(dataset.bounds, grid.bounds)) / (dx, dy, dx, dy)
+    return bool((apart < 1).all())
+
+
+def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
+    """First byte of the TIFF in a body, and the byte after its last."""
+    if body[:4] in _TIFF:
+        return 0, len(body)
+    opening = _OPENING.match(body)
+    if opening is None:
+        raise _no_coverage(body)
+    boundary = opening[1].rstrip()
+    closed = body.rfind(b"\n" + boundary + b"--")
+    at = opening.start(1)
+    while at >= 0:
+        header_end = _HEADER_END.search(body, at)
+        if header_end is None:
+            break
+        start = header_end.end()
+        if body[start : start + 4] in _TIFF:
+            if closed < start:
+                raise TrySmaller("the multipart answer is cut off")
+            return start, closed - (body[closed - 1 : closed] == b"\r")
+        at = body.find(b"\n" + boundary, start - 1)
+    if closed < 0:
+        raise TrySmaller("the multipart answer is cut off")
+    raise _no_coverage(body[opening.end() :])
+
+
+def _no_coverage(body: bytes | mmap.mmap) -> Exception:
+    """What is wrong with an answer that holds no TIFF."""
+    refusal = read_refusal(body[:_EXCERPT])
+    if refusal is None:
+        return Again(f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK)
+    if refusal.text in ("", "null") and not refusal.code:
+        return TrySmaller(f"the answer is {refusal.text or 'empty'}")
+    if is_too_large(refusal):
+        return TrySmaller(str(refusal), size_limit(refusal))
+    if refusal.code.endswith(_OUR_FAULT):
+        return WcsError(str(refusal))
+    return Again(str(refusal), _SAID_OK)
+
+
+def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
+    if np.dtype(dataset.dtypes[0]).kind == "f":
+        value = float(dataset.read(1)[0, 0])
+        if not (np.isnan(value) or value in (nodata, dataset.nodata, *_ABSENT)):
+            raise TrySmaller(f"one pixel of {value:g} in the place of the raster")
+
+
+def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
+    here = dataset.transform
+    if dataset.count != 1 or dataset.dtypes[0] != dtype:
+        raise TrySmaller(
+            f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
+        )
+    if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
+        raise TrySmaller(f"a raster in {dataset.crs or 'no CRS'} instead of {grid.crs}")
+    same = grid.place_of(Grid(grid.crs, here, dataset.width, dataset.height)) == grid.window
+    if not same or here.b or here.d:
+        raise TrySmaller(
+            f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "
+            f"{here.c:.10g}, {here.f:.10g}"
+        )
+    if dataset.nodata is not None and dataset.nodata != nodata:
+        raise TrySmaller(f"nodata is {dataset.nodata:g} instead of {nodata:g}")
+
+
+def _check_blocks(dataset: DatasetReader, size: int) -> None:
+    """Decode every block: one that is absent or cut off must not pass as nodata."""
+    height, width = dataset.block_shapes[0]
+    if width * height > _LARGEST_BLOCK:
+        raise TrySmaller(f"blocks of {width} x {height} pixels, which are too large to decode")
+    rows, columns = range(-(-dataset.height // height)), range(-(-dataset.width // width))
+    for row, column in itertools.product(rows, columns):
+        place, length = (
+            int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", 1) or 0)
+            for what in ("OFFSET", "SIZE")
+        )
+        if place <= 0 or length <= 0 or place + length > size:
+            raise TrySmaller("a block is missing or cut off")
+    for _, window in dataset.block_windows(1):
+        dataset.read(1, window=window)

@@ -1,0 +1,167 @@
+"""Pieces of a window: each pixel once, small at first, and as large as the server bears."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrdem.grid import Window
+from hrdem.wcs.chunks import SMALLEST, Chunks, Pace, without
+
+windows = st.builds(
+    Window, st.integers(-300, 300), st.integers(-300, 300), st.integers(1, 900), st.integers(1, 900)
+)
+
+
+def taken(chunks: Chunks, seconds: Callable[[Window], float] = lambda piece: 0.1) -> list[Window]:
+    """Every piece, of a server that takes so many seconds for one."""
+    pieces = []
+    while (piece := chunks.take()) is not None:
+        chunks.came(piece, seconds(piece))
+        pieces.append(piece)
+    return pieces
+
+
+def painted(pieces: list[Window], canvas: Window) -> np.ndarray:
+    """How many pieces lie on each pixel of a canvas."""
+    count = np.zeros((canvas.height, canvas.width), int)
+    for piece in pieces:
+        count[piece.shifted(-canvas.column, -canvas.row).slices] += 1
+    return count
+
+
+@given(windows, windows)
+def test_a_window_without_a_hole_is_all_the_rest(whole: Window, hole: Window) -> None:
+    shared = whole.intersection(hole)
+    rest = without(whole, hole)
+    count = painted([*rest, *([shared] if shared else [])], whole)
+    assert (count == 1).all()
+
+
+@settings(deadline=None)
+@given(
+    windows,
+    st.lists(windows, max_size=3),
+    st.lists(st.sampled_from(["came", "slow", "too much", "edge", "again"]), max_size=40),
+)
+def test_each_pixel_is_asked_for_until_it_came_once(
+    whole: Window, kept: list[Window], fates: list[str]
+) -> None:
+    missing = [whole]
+    for hole in kept:
+        missing = [rest for part in missing for rest in without(part, hole)]
+    there = np.ones((whole.height, whole.width), int) - painted(missing, whole)
+    chunks = Chunks(missing, Pace())
+    came = []
+    while (piece := chunks.take()) is not None:
+        match fates.pop() if fates else "came":
+            case "too much" if chunks.failed(piece):
+                continue
+            case "edge" if chunks.failed(piece, 100):
+                continue
+            case "again":
+                chunks.back(piece)
+                continue
+            case "slow":
+                chunks.came(piece, 299.0)
+            case _:
+                chunks.came(piece, 0.5)
+        came.append(piece)
+    assert (painted(came, whole) + there == 1).all()
+
+
+def test_pieces_come_from_the_top_to_the_bottom() -> None:
+    pieces = taken(Chunks([Window(0, 0, 5_000, 5_000)]))
+    rows = [piece.row for piece in pieces]
+    assert rows == sorted(rows)
+
+
+def test_the_first_piece_is_one_that_a_weak_server_gives() -> None:
+    piece = Chunks([Window(0, 0, 50_000, 50_000)]).take()
+    assert piece is not None
+    assert 441 <= piece.height == piece.width <= 512
+
+
+def test_a_fast_server_is_asked_for_more_step_by_step() -> None:
+    pieces = taken(Chunks([Window(0, 0, 50_000, 50_000)]), lambda piece: piece.pixels / 1e6)
+    sizes = [piece.pixels for piece in pieces]
+    assert all(later <= 4.2 * earlier for earlier, later in itertools.pairwise(sizes))
+    assert max(sizes) > 15_000_000
+
+
+def test_pieces_settle_at_the_seconds_that_are_aimed_at() -> None:
+    """Here of a server of 10 s a megapixel, and a second for each request."""
+
+    def seconds(piece: Window) -> float:
+        return 1 + 10e-6 * piece.pixels
+
+    pieces = taken(Chunks([Window(0, 0, 20_000, 20_000)]), seconds)
+    settled = [seconds(piece) for piece in pieces[10:-10]]
+    assert 20 < np.median(settled) <= 31
+    assert max(settled) < 40
+
+
+def test_a_server_whose_time_grows_with_the_square_is_not_pressed_beyond_its_limit() -> None:
+    def seconds(piece: Window) -> float:
+        return 20 * (piece.pixels / 1e6) ** 2
+
+    pieces = taken(Chunks([Window(0, 0, 20_000, 20_000)]), seconds)
+    assert max(map(seconds, pieces)) < 240
+
+
+def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smaller() -> None:
+    chunks = Chunks([Window(0, 0, 4_096, 4_096)])
+    first = chunks.take()
+    assert first is not None
+    assert chunks.failed(first)
+    second, third, fourth = chunks.take(), chunks.take(), chunks.take()
+    assert (second, third) == (Window(0, 0, 256, 512), Window(256, 0, 256, 512))
+    assert fourth is not None
+    assert fourth.pixels <= first.pixels / 2
+
+
+def test_what_failed_once_is_tried_again_after_a_while() -> None:
+    chunks = Chunks([Window(0, 0, 20_000, 20_000)])
+    first = chunks.take()
+    assert first is not None
+    chunks.failed(first)
+    assert max(piece.pixels for piece in taken(chunks)) > 4 * first.pixels
+
+
+def test_halving_ends_at_64_pixels() -> None:
+    chunks = Chunks([Window(0, 0, 1_000, 1_000)])
+    piece, halvings = chunks.take(), 0
+    while piece is not None and chunks.failed(piece):
+        halvings += 1
+        piece = chunks.take()
+    assert piece is not None
+    assert SMALLEST / 2 < max(piece.width, piece.height) <= SMALLEST
+    assert halvings <= 8
+
+
+def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
+    chunks = Chunks([Window(0, 0, 30_000, 300)])
+    first = chunks.take()
+    assert first is not None
+    assert chunks.failed(first, most_edge=200)
+    pieces = taken(chunks)
+    assert max(max(piece.width, piece.height) for piece in pieces) <= 200
+    assert np.median([piece.pixels for piece in pieces]) > 15_000
+
+
+def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
+    chunks = Chunks([Window(0, 0, 512, 512), Window(0, 600, 7, 100), Window(0, 800, 9_000, 9_000)])
+    sizes = [piece.pixels for piece in taken(chunks, lambda piece: 0.5)]
+    assert sizes[:2] == [512 * 512, 700]
+    assert sizes[2] > 900_000
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 511, 513, 1_000])
+def test_no_thin_strip_is_left_over(size: int) -> None:
+    pieces = taken(Chunks([Window(0, 0, size, 512)]), lambda piece: 1e9)
+    assert len(pieces) <= -(-size // 512) or min(piece.width for piece in pieces) >= SMALLEST / 2
