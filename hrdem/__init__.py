@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hrdem.api import estimate as estimate
     from hrdem.api import extract as extract
     from hrdem.api import plan as plan
+    from hrdem.api import preview as preview
     from hrdem.api import search as search
     from hrdem.catalog import Asset as Asset
     from hrdem.catalog import Item as Item
@@ -38,12 +39,13 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.forecast import Forecast as Forecast
+    from hrdem.picture import Picture as Picture
     from hrdem.planning import Plan as Plan
     from hrdem.progress import Progress as Progress
     from hrdem.report import Result as Result
 
 _HOMES = {
-    "hrdem.api": ("assets", "doctor", "estimate", "extract", "plan", "search"),
+    "hrdem.api": ("assets", "doctor", "estimate", "extract", "plan", "preview", "search"),
     "hrdem.catalog": ("Asset", "Item"),
     "hrdem.diagnosis": ("Check",),
     "hrdem.errors": (
@@ -61,6 +63,7 @@ _HOMES = {
         "WcsError",
     ),
     "hrdem.forecast": ("Forecast",),
+    "hrdem.picture": ("Picture",),
     "hrdem.planning": ("Plan",),
     "hrdem.progress": ("Progress",),
     "hrdem.report": ("Result",),

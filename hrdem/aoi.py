@@ -54,7 +54,7 @@ class Aoi:
         Raises:
             NoDataError: If the area has no place in it.
         """
-        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, computed_in(crs))
+        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, in_nad83(crs))
         (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
 
@@ -77,7 +77,7 @@ class Aoi:
         west, south, east, north = box
         longest = max(east - west, north - south)
         outline = shapely.segmentize(shapely.box(*box), longest / _SEGMENTS)
-        x, y = project(shapely.get_coordinates(outline), computed_in(crs), NATIVE_CRS).T
+        x, y = project(shapely.get_coordinates(outline), in_nad83(crs), NATIVE_CRS).T
         return cls(shapely.Polygon(np.column_stack([x, y])), text)
 
 
@@ -106,8 +106,8 @@ def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
     return projected
 
 
-def computed_in(crs: str) -> str:
-    """Return the CRS that stands for another where coordinates are transformed: no datum shift."""
+def in_nad83(crs: str) -> str:
+    """Return the CRS that coordinates in another are taken to be in: EPSG:4617 for EPSG:4326."""
     return LONLAT if crs.upper() in _TAKEN_AS_NAD83 else crs
 
 

@@ -14,15 +14,18 @@ from hrdem.diagnosis import Check, examine
 from hrdem.errors import RequestError
 from hrdem.extraction import OnProgress, Writing
 from hrdem.forecast import Forecast, make_forecast
+from hrdem.ground import grid_of_box
 from hrdem.http.client import Http, HttpClient
 from hrdem.output import check_output
+from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
-from hrdem.products import AssetKind, asset_key, product_named
+from hrdem.products import AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, stac_path
 from hrdem.request import (
     DEFAULT_COLLECTION,
     LIVE_STAC_URL,
     LIVE_WCS_URL,
+    LIVE_WMS_URL,
     Align,
     Request,
     checked_url,
@@ -30,6 +33,8 @@ from hrdem.request import (
     stac_root,
 )
 from hrdem.write import Format
+
+_LEAST_SIZE, _LARGEST_SIZE = 16, 4096  # pixels of a picture's longer edge
 
 
 def extract(
@@ -173,6 +178,71 @@ def estimate(plan: Plan, *, http: Http | None = None) -> Forecast:
     """
     with _client(http) as client:
         return make_forecast(plan, client)
+
+
+def preview(
+    *,
+    bbox: Sequence[float],
+    product: str,
+    output: str | os.PathLike[str],
+    bbox_crs: str = "EPSG:4326",
+    collection: str = DEFAULT_COLLECTION,
+    size: int = 1024,
+    wms_url: str = LIVE_WMS_URL,
+    stac_url: str = LIVE_STAC_URL,
+    overwrite: bool = False,
+    http: Http | None = None,
+) -> Picture:
+    """Make a picture of a box, to look at it before anything is extracted.
+
+    The WMS draws it. If it does not, a warning says why, and the picture is drawn here from the
+    overviews of the COGs.
+
+    Args:
+        bbox: West, south, east, north in ``bbox_crs``. The picture is exactly that box.
+        product: ``"dtm"`` or ``"dsm"``, alone for heights, or with ``-hillshade``, ``-slope`` or
+            ``-aspect``.
+        output: Path of the PNG. A world file is written beside it, as ``.pgw``.
+        bbox_crs: CRS of the box, and so of the picture.
+        collection: Where the overviews are taken from; a WMS decides for itself.
+        size: Pixels of the longer edge, 16 to 4096; pixels are about as wide as high on the
+            ground. To draw 4096 x 4096 pixels here takes about 1 GB of memory.
+        wms_url: Address of the WMS.
+        stac_url: Root of the STAC API.
+        overwrite: Whether an existing output may be replaced.
+        http: Client to use; one is made for the call otherwise.
+
+    Returns:
+        What was written and what made it.
+
+    Raises:
+        RequestError: If the request makes no sense.
+        NoDataError: If there is no data in the area.
+        NetworkError: If neither the WMS nor the files can be had.
+        SourceChangedError: If a file was published again meanwhile.
+        OutputError: If the picture cannot be written, or exists.
+    """
+    layer = layer_named(product)
+    request = Request.of(
+        bbox=bbox,
+        bbox_crs=bbox_crs,
+        product=layer.product.name,
+        collection=collection,
+        via="cog",
+        stac_url=stac_url,
+    )
+    if not _LEAST_SIZE <= size <= _LARGEST_SIZE:
+        raise RequestError(
+            f"A picture of {size} pixels was asked for; --size is {_LEAST_SIZE} to {_LARGEST_SIZE}."
+        )
+    path = Path(output)
+    if path.suffix.lower() != ".png":
+        raise RequestError(f"The picture is a PNG: give {path} a name that ends in .png.")
+    west, south, east, north = map(float, bbox)
+    grid = grid_of_box((west, south, east, north), bbox_crs, size)
+    address = checked_url(wms_url, "WMS")
+    with _client(http) as client:
+        return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
 
 
 def search(

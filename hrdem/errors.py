@@ -5,7 +5,7 @@
     ├── NoDataError         (4)    no item, or not one valid pixel; also a LookupError
     ├── NetworkError        (5)    also an OSError
     │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
-    │   ├── ServerError            an answer that says no; has ``status``
+    │   ├── ServerError            an answer that says no; has ``status`` and ``body``
     │   ├── CatalogError           an answer that is not what a STAC API gives
     │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
@@ -89,11 +89,13 @@ class ServerError(NetworkError):
 
     Attributes:
         status: HTTP status of the answer.
+        body: The beginning of what it said, as far as that was read.
     """
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class CatalogError(NetworkError):

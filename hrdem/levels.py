@@ -48,7 +48,8 @@ def at_factor(file: RasterFile, factor: int) -> tuple[RasterFile, int, Grid]:
             return replace(file, grid=grid), 0, grid
         case CogFile():
             widths = [level.width for level in file.header.levels]
-            return file, widths.index(file.grid.width // factor), _coarser(file.grid, factor)
+            level = widths.index(file.grid.width // factor)
+            return file, level, file.grid_of(level)
         case GdalFile():
             return file, 0, file.grid
 
@@ -67,10 +68,3 @@ def _factors(file: RasterFile, most: int) -> set[int]:
             }
         case GdalFile():
             return {1}
-
-
-def _coarser(grid: Grid, factor: int) -> Grid:
-    dx, dy = grid.resolution
-    left, _, _, top = grid.bounds
-    transform = type(grid.transform)(dx * factor, 0, left, 0, -dy * factor, top)
-    return Grid(grid.crs, transform, grid.width // factor, grid.height // factor)

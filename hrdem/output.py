@@ -58,11 +58,11 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def staged(path: Path, text: str) -> Iterator[Path]:
-    """Hold a text ready in a hidden file beside a path, and take it away at the end."""
+def staged(path: Path, content: str | bytes) -> Iterator[Path]:
+    """Hold a content ready in a hidden file beside a path, and take it away at the end."""
     partial = hidden(path)
     try:
-        partial.write_text(text, "utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         yield partial
     finally:
         partial.unlink(missing_ok=True)

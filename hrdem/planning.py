@@ -33,6 +33,22 @@ _NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class Under:
+    """What shares an area with a request's.
+
+    Attributes:
+        files: The files, sorted by sub-tile; at least one.
+        lacking: Ids of items under the area that do not have the product.
+        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
+            not reach the area.
+    """
+
+    files: tuple[Met, ...]
+    lacking: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedSource:
     """One file, or one coverage of a WCS, to read from.
 
@@ -144,13 +160,40 @@ class Plan:
         }
 
 
+def files_under(
+    request: Request,
+    area: Bounds,
+    http: Http,
+    broken: Mapping[str, NetworkError] = _NOTHING_BROKEN,
+) -> Under:
+    """Look up the catalogue and the headers of the files, and keep the files that share an area.
+
+    Every file that the catalogue names near the area of interest is opened, for only its own
+    header tells where it lies.
+
+    Args:
+        request: What was asked for.
+        area: Left, bottom, right, top in EPSG:3979 of what will be looked at.
+        http: Client to ask with.
+        broken: What went wrong with files that are not to be read, by the ids of their items; the
+            WCS takes their place.
+
+    Raises:
+        NoDataError: If nothing lies under the area.
+        NetworkError: If the catalogue or a header cannot be read.
+    """
+    meeting = meet(_items(request, http), request, http, broken)
+    under = tuple(each for each in meeting.met if _share_area(each, area, request))
+    lacking = [item for item in meeting.lacking if is_under(item, request)]
+    if not under:
+        raise _lacking(request, lacking) if lacking else _nothing_there(request)
+    return Under(under, tuple(item.id for item in lacking), meeting.left_out)
+
+
 def make_plan(
     request: Request, http: Http, broken: Mapping[str, NetworkError] = _NOTHING_BROKEN
 ) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
-
-    Every file that the catalogue names near the area is opened, for only its own header tells
-    where it lies; those that share no area with the area of interest are left out.
 
     Args:
         request: What was asked for.
@@ -163,14 +206,10 @@ def make_plan(
         RequestError: If the area is too large for one file.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    meeting = meet(_items(request, http), request, http, broken)
     asked = _asked_grid(request)
     finest = float(request.collection.resolution) if asked is None else spacing(asked, NATIVE_CRS)
-    area = _area(request, asked, finest)
-    under = [each for each in meeting.met if _share_area(each, area, request)]
-    lacking_here = [item for item in meeting.lacking if is_under(item, request)]
-    if not under:
-        raise _lacking(request, lacking_here) if lacking_here else _nothing_there(request)
+    found = files_under(request, _area(request, asked, finest), http, broken)
+    under = found.files
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
     factor = coarsest_factor([each.file for each in under], finest)
@@ -188,8 +227,8 @@ def make_plan(
         dtype=dtype,
         nodata=_output_nodata(under, dtype, request),
         sources=tuple(source for source in planned if source is not None),
-        lacking=tuple(item.id for item in lacking_here),
-        left_out=meeting.left_out,
+        lacking=found.lacking,
+        left_out=found.left_out,
     )
 
 

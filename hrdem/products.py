@@ -1,4 +1,4 @@
-"""What can be asked for: products, the collections that hold them, the assets that serve them."""
+"""What can be asked for: products, pictures of them, the collections and assets that hold them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,30 @@ class Collection:
     in_wcs: bool = False
 
 
+class Theme(StrEnum):
+    """What a picture shows of a surface."""
+
+    HEIGHT = ""
+    HILLSHADE = "hillshade"
+    SLOPE = "slope"
+    ASPECT = "aspect"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A picture that the WMS gives.
+
+    Attributes:
+        name: As the WMS and the user say it, for example ``dtm-hillshade``.
+        product: The surface.
+        theme: What is shown of it.
+    """
+
+    name: str
+    product: Product
+    theme: Theme
+
+
 class AssetKind(StrEnum):
     """The form in which a raster is published."""
 
@@ -68,6 +92,14 @@ COLLECTIONS = {
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
     )
 }
+LAYERS = {
+    layer.name: layer
+    for layer in (
+        Layer("-".join(filter(None, (product.name, theme.value))), product, theme)
+        for product in PRODUCTS.values()
+        for theme in Theme
+    )
+}
 NATIVE_CRS = "EPSG:3979"  # of all of them
 VERTICAL_DATUM = "CGVD2013"
 
@@ -81,6 +113,15 @@ def product_named(name: str) -> Product:
         RequestError: If there is none; the message suggests the nearest.
     """
     return _named(name, PRODUCTS, "product")
+
+
+def layer_named(name: str) -> Layer:
+    """Return the layer of that name.
+
+    Raises:
+        RequestError: If there is none; the message suggests the nearest.
+    """
+    return _named(name, LAYERS, "product")
 
 
 def collection_named(name: str) -> Collection:

@@ -26,7 +26,8 @@ E = TypeVar("E", bound=StrEnum)
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
-LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL}
+LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
+LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL, "wms_url": LIVE_WMS_URL}
 DEFAULT_COLLECTION = "1m"
 _COARSEST_DEGREES = 1.0
 

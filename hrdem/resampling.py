@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.aoi import computed_in, project
+from hrdem.aoi import in_nad83, project
 from hrdem.grid import Bounds, Grid
 
 _SEGMENTS = 10_000  # of each edge of a grid, at most: one of 5000 km then bulges by a centimetre
@@ -91,7 +91,7 @@ def bounds_needed(
             _places(grid, 0 * rows + grid.width, rows),
         ]
     )
-    x, y = project(outline, computed_in(grid.crs), source_crs).T
+    x, y = project(outline, in_nad83(grid.crs), source_crs).T
     reach = source_resolution * reach_of(
         resampling, widening(grid, source_crs, source_resolution, resampling)
     )
@@ -122,7 +122,7 @@ def steps(grid: Grid, source_crs: str) -> NDArray[np.float64]:
     ]
     stops = [(0, 0), (1, 0), (0, 1)]
     points = [_places(grid, middles[0] + right, middles[1] + down) for right, down in stops]
-    projected = project(np.concatenate(points), computed_in(grid.crs), source_crs)
+    projected = project(np.concatenate(points), in_nad83(grid.crs), source_crs)
     here, right, below = projected.reshape(3, -1, 2)
     return np.stack([right - here, below - here], axis=1)
 

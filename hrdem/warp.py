@@ -21,7 +21,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
-from hrdem.aoi import computed_in
+from hrdem.aoi import in_nad83
 from hrdem.encode import BLOCK, encode
 from hrdem.errors import OutputError
 from hrdem.gdal import GDAL_ERRORS, cause
@@ -188,7 +188,7 @@ def _warped_vrt(
     _add(transformer, "DstInvGeoTransform", _numbers(~grid.transform))
     projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
     _add(projection, "SourceSRS", source_crs)
-    _add(projection, "TargetSRS", computed_in(grid.crs))
+    _add(projection, "TargetSRS", in_nad83(grid.crs))
     mapping = _add(_add(warp, "BandList"), "BandMapping", src="1", dst="1")
     _add(mapping, "SrcNoDataReal", repr(float(nodata)))
     _add(mapping, "DstNoDataReal", repr(float(left_out)))

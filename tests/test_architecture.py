@@ -25,9 +25,17 @@ LAYERS = (
         "hrdem.demo",
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
-    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes"),
+    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes", "hrdem.terrain"),
     ("hrdem.aoi", "hrdem.wcs"),
-    ("hrdem.sources", "hrdem.resampling", "hrdem.statistics", "hrdem.assemble", "hrdem.budget"),
+    (
+        "hrdem.sources",
+        "hrdem.resampling",
+        "hrdem.statistics",
+        "hrdem.assemble",
+        "hrdem.budget",
+        "hrdem.ground",
+        "hrdem.wms",
+    ),
     ("hrdem.catalog", "hrdem.request", "hrdem.levels", "hrdem.progress", "hrdem.write"),
     ("hrdem.meeting", "hrdem.warp"),
     ("hrdem.planning",),
@@ -38,8 +46,10 @@ LAYERS = (
         "hrdem.merging",
         "hrdem.copying",
         "hrdem.diagnosis",
+        "hrdem.overviews",
+        "hrdem.drawing",
     ),
-    ("hrdem.extraction",),
+    ("hrdem.extraction", "hrdem.picture"),
     ("hrdem.api",),
     ("hrdem",),
     ("hrdem.cli",),
@@ -117,7 +127,9 @@ def test_an_upward_import_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_pat
         test_no_module_imports_upward_or_sideways("hrdem.grid")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["extract", "--help"], ["preview", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys; from hrdem.cli.main import run; "

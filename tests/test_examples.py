@@ -47,7 +47,7 @@ def test_the_readme_begins_with_the_main_job_and_the_tests() -> None:
     assert "pytest" in blocks[1]
 
 
-@pytest.mark.parametrize("name", ["extract", "plan", "search", "assets", "demo"])
+@pytest.mark.parametrize("name", ["extract", "plan", "preview", "search", "assets", "demo"])
 def test_the_readme_names_every_option(name: str) -> None:
     """Whoever adds an option documents it."""
     readme = (ROOT / "README.md").read_text("utf-8")

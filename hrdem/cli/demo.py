@@ -20,7 +20,7 @@ def command() -> None:
 @options.as_json
 @options.reporting
 def serve(port: int, as_json: bool) -> None:
-    """Keep the demonstration service up until Ctrl-C: STAC, COG ranges and WCS."""
+    """Keep the demonstration service up until Ctrl-C: STAC, COG ranges, WCS and WMS."""
     from hrdem.demo import Addresses
     from hrdem.demo.server import DemoServer
 
@@ -32,9 +32,9 @@ def serve(port: int, as_json: bool) -> None:
         ) from exc
     addresses = Addresses(server.url)
     if as_json:
-        show.document({"stac_url": addresses.stac, "wcs_url": addresses.wcs})
+        show.document(addresses.by_option)
     else:
-        show.table((("STAC", addresses.stac), ("WCS", addresses.wcs)))
+        show.table((("STAC", addresses.stac), ("WCS and WMS", addresses.wcs)))
         click.echo(f"hrdem: use it with --stac-url {addresses.stac}; Ctrl-C ends it.", err=True)
     with server:
         try:

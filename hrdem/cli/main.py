@@ -19,6 +19,7 @@ from hrdem.errors import ExitCode, HrdemError
 _COMMANDS = {
     "extract": "Extract an area as one local GeoTIFF.",
     "plan": "Tell what extract would read, without reading it.",
+    "preview": "Make a picture of an area.",
     "search": "List the catalogue's items under an area.",
     "assets": "List the addresses of an item's files, for QGIS, ArcGIS or GDAL.",
     "doctor": "Tell whether hrdem can work here, and how to mend what is wrong.",

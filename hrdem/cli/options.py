@@ -81,6 +81,7 @@ resampling = _option(
 )
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
 wcs_url = _option("--wcs-url", metavar="URL", help="Address of another WCS.")
+wms_url = _option("--wms-url", metavar="URL", help="Address of another WMS 1.3.0.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
 )
@@ -90,6 +91,28 @@ output = _option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="GeoTIFF to write.",
+)
+picture = _option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="PNG to write; a world file comes beside it.",
+)
+layer = _option(
+    "--product",
+    required=True,
+    metavar="dtm|dsm[-hillshade|-slope|-aspect]",
+    help="Heights, or what to show of them.",
+)
+size = _option(
+    "--size",
+    type=int,
+    default=1024,
+    show_default=True,
+    metavar="PIXELS",
+    help="Longer edge of the picture, 16 to 4096.",
 )
 layout = _option(
     "--format",

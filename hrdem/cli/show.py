@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hrdem.diagnosis import Check
     from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
+    from hrdem.picture import Picture
     from hrdem.planning import Plan
     from hrdem.progress import Progress
     from hrdem.report import Result
@@ -83,6 +84,18 @@ def check(done: Check) -> None:
     click.echo(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)")
     if done.fix:
         click.echo(f"{'':<15} Fix: {done.fix}")
+
+
+def pictured(done: Picture) -> None:
+    """Print a finished picture."""
+    drawn = "drawn by the WMS"
+    if done.reason:
+        drawn = "drawn from overviews of the files"
+    _lines(
+        ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
+        ("picture", f"{done.layer.name}, {done.width} x {done.height} pixels, {done.crs}"),
+        ("source", drawn),
+    )
 
 
 def table(rows: Iterable[Sequence[str]]) -> None:

@@ -31,9 +31,14 @@ class Addresses:
         return f"{self.url}/ows/elevation"
 
     @property
+    def wms(self) -> str:
+        """Documented address of the WMS: that of the WCS."""
+        return self.wcs
+
+    @property
     def by_option(self) -> dict[str, str]:
         """The addresses by the names of the options that take them."""
-        return {"stac_url": self.stac, "wcs_url": self.wcs}
+        return {"stac_url": self.stac, "wcs_url": self.wcs, "wms_url": self.wms}
 
 
 @contextmanager

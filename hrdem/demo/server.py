@@ -1,4 +1,4 @@
-"""The demonstration service: STAC, COG ranges and WCS on one local port."""
+"""The demonstration service: STAC, COG ranges, WCS and WMS on one local port."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
-from hrdem.demo import catalog, wcs
+from hrdem.demo import catalog, wcs, wms
 from hrdem.demo.cog import DemoCog
 from hrdem.demo.tiles import Tile, tiles
 
 _STAC_PREFIXES = ("/stac/api", catalog.LINKS_PREFIX)
-_WCS_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
+_OGC_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
 _LAST_MODIFIED = "Tue, 24 Mar 2026 18:03:29 GMT"
 _COG_NAME = re.compile(r"(?P<stem>[\w-]+)-(?P<product>dtm|dsm)\.(?P<kind>tif|vrt)")
 
@@ -57,10 +57,10 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith(f"{catalog.STORE_PREFIX}/"):
             return self._store(path.removeprefix(f"{catalog.STORE_PREFIX}/"))
         if path == "/ows/elevation":
-            target = f"{self._base}{_WCS_PATH}?{parts.query}"
+            target = f"{self._base}{_OGC_PATH}?{parts.query}"
             return self._send(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", Location=target)
-        if path == _WCS_PATH:
-            reply = wcs.answer(self._base, dict(parse_qsl(parts.query)))
+        if path == _OGC_PATH:
+            reply = _ogc(self._base, dict(parse_qsl(parts.query)))
             return self._send(reply.status, reply.media_type, reply.body)
         return self._json(HTTPStatus.NOT_FOUND, {"detail": "Not Found"})
 
@@ -179,6 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _ogc(base: str, query: dict[str, str]) -> wcs.Answer:
+    """Answer as the service that is asked for: both have one address."""
+    asked = {name.lower(): value.lower() for name, value in query.items()}.get("service")
+    return wms.answer(base, query) if asked == "wms" else wcs.answer(base, query)
 
 
 def _typed(query: dict[str, str]) -> dict[str, Any]:

@@ -86,6 +86,32 @@ def heights(
     return z
 
 
+def heights_at(x: Float64, y: Float64, resolution: float, *, product: str = "dtm") -> Float32:
+    """Return the nearest pixels of a lattice that begins at the origin of EPSG:3979.
+
+    Args:
+        x: Easting of points, metres, EPSG:3979; any shape.
+        y: Northing, of the same shape.
+        resolution: Pixel size of the lattice, metres. All of it under the points is computed.
+        product: As for `heights`.
+
+    Returns:
+        float32 array of the same shape, metres, -32767 where there is no data.
+    """
+    column, row = np.floor(x / resolution).astype(int), np.floor(-y / resolution).astype(int)
+    first_column, first_row = column.min(), row.min()
+    lattice = heights(
+        first_column * resolution,
+        -first_row * resolution,
+        resolution,
+        int(column.max() - first_column) + 1,
+        int(row.max() - first_row) + 1,
+        product=product,
+    )
+    nearest: Float32 = lattice[row - first_row, column - first_column]
+    return nearest
+
+
 def surveyed(x: Float64, y: Float64, size: float, collection: str) -> NDArray[np.bool_]:
     """Tell which squares may hold data, erring on the side of yes.
 

@@ -19,7 +19,7 @@ from rasterio.transform import Affine
 from rasterio.warp import transform as transform_points
 from rasterio.warp import transform_bounds
 
-from hrdem.demo.terrain import NODATA, Float32, heights
+from hrdem.demo.terrain import NODATA, Float32, heights_at
 
 COVERAGES = ("dsm", "dtm")
 _SUPPORTED = (3979, 4326, 3857, 3978, 4617)
@@ -256,17 +256,7 @@ def _pixels(grid: _Grid, product: str) -> Float32:
             if grid.epsg != 3979:
                 here = 4617 if grid.epsg in _GEOGRAPHIC else grid.epsg
                 x, y = map(np.asarray, transform_points(f"EPSG:{here}", "EPSG:3979", x, y))
-            column, row = np.floor(x / size).astype(int), np.floor(-y / size).astype(int)
-            first_column, first_row = column.min(), row.min()
-            source = heights(
-                first_column * size,
-                -first_row * size,
-                size,
-                int(column.max() - first_column) + 1,
-                int(row.max() - first_row) + 1,
-                product=product,
-            )
-            block[:] = source[row - first_row, column - first_column].reshape(block.shape)
+            block[:] = heights_at(x, y, size, product=product).reshape(block.shape)
     return out
 
 

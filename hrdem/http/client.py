@@ -28,7 +28,8 @@ USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
-_EXCERPT = 200  # characters of an answer that a message quotes
+_BEGINNING = 4096  # bytes of a refusal that are read
+_EXCERPT = 200  # characters of it that a message quotes
 
 log = logging.getLogger(__name__)
 
@@ -327,7 +328,7 @@ class HttpClient:
             answer = self._sent(asked)
             try:
                 if not answer.is_success:
-                    raise _refusal(answer, shown, self._excerpt(answer))
+                    raise _refusal(answer, shown, self._beginning(answer))
                 yield answer
             finally:
                 answer.close()
@@ -362,14 +363,14 @@ class HttpClient:
                 asked = replace(asked, method="GET", json=None)
         raise TransferError(f"{without_credentials(first.url)} redirects in a circle.")
 
-    def _excerpt(self, answer: httpx.Response) -> str:
+    def _beginning(self, answer: httpx.Response) -> bytes:
         """The beginning of a refusal's text."""
         said = bytearray()
         for chunk in in_time(answer, answer.iter_bytes(), self._timeouts.total):
             said += chunk
-            if len(said) > 4 * _EXCERPT:
+            if len(said) > _BEGINNING:
                 break
-        return " ".join(said.decode("utf-8", "replace").split())[:_EXCERPT]
+        return bytes(said[:_BEGINNING])
 
 
 def _waits(timeouts: Timeouts) -> httpx.Timeout:
@@ -410,11 +411,12 @@ def _reason(exc: httpx.TransportError) -> str:
     return f"broke off its answer ({exc})."
 
 
-def _refusal(answer: httpx.Response, shown: str, said: str) -> ServerError | Again:
+def _refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Again:
+    said = " ".join(body.decode("utf-8", "replace").split())[:_EXCERPT]
     text = f"{shown} answers {answer.status_code}" + (f": {said}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
-        return Again(text, answer.status_code, retry_after(answer.headers))
-    return ServerError(text, answer.status_code)
+        return Again(text, answer.status_code, retry_after(answer.headers), body)
+    return ServerError(text, answer.status_code, body)
 
 
 def _check_part(answer: httpx.Response, shown: str, expected: str) -> None:

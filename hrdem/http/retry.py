@@ -52,22 +52,30 @@ class Again(Exception):  # noqa: N818 (not an error yet)
     Attributes:
         status: HTTP status of the answer; None if there was none, or not a whole one.
         after: Seconds that the server asks to wait.
+        body: The beginning of what it said.
         met: Whether a connection was made.
     """
 
     def __init__(
-        self, said: str, status: int | None = None, after: float | None = None, *, met: bool = True
+        self,
+        said: str,
+        status: int | None = None,
+        after: float | None = None,
+        body: bytes = b"",
+        *,
+        met: bool = True,
     ) -> None:
         super().__init__(said)
         self.status = status
         self.after = after
+        self.body = body
         self.met = met
 
     def given_up(self, why: str) -> TransferError | ServerError:
         """Return the error to raise when there is no other try."""
         if self.status is None:
             return TransferError(f"{self} {why}")
-        return ServerError(f"{self} {why}", self.status)
+        return ServerError(f"{self} {why}", self.status, self.body)
 
 
 def retried(once: Callable[[], T], retries: Retries, sleep: Callable[[float], None]) -> T:

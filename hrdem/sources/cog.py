@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmap import mmap
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 from hrdem.buffers import buffer
@@ -60,6 +61,19 @@ class CogFile:
     def block(self) -> tuple[int, int]:
         """Width and height of its tiles, pixels."""
         return self.header.levels[0].tile
+
+    def grid_of(self, level: int) -> Grid:
+        """Return the pixel grid of a level; 0 is full resolution.
+
+        The pixels of an overview fill the image, so that they may be a little off the power of
+        two.
+        """
+        reduced = self.header.levels[level]
+        dx = self.grid.resolution[0] * self.grid.width / reduced.width
+        dy = self.grid.resolution[1] * self.grid.height / reduced.height
+        left, _, _, top = self.grid.bounds
+        pixel = Affine(dx, 0, left, 0, -dy, top)
+        return Grid(self.grid.crs, pixel, reduced.width, reduced.height)
 
 
 def meet_cog(url: str, http: Http) -> CogFile:
@@ -131,15 +145,7 @@ class CogSource:
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = self._level.tile
-        dx = file.grid.resolution[0] * file.grid.width / self._level.width
-        dy = file.grid.resolution[1] * file.grid.height / self._level.height
-        left, _, _, top = file.grid.bounds
-        self.grid = Grid(
-            file.grid.crs,
-            type(file.grid.transform)(dx, 0, left, 0, -dy, top),
-            self._level.width,
-            self._level.height,
-        )
+        self.grid = file.grid_of(level)
 
     def fetch(self, window: Window) -> Fetched:
         """Fetch the tiles under a window, in as few requests as is sensible."""

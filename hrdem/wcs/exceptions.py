@@ -133,15 +133,17 @@ def _marked_up(head: bytes) -> Refusal | None:
     with contextlib.suppress(ParseError, DefusedXmlException, LookupError, ValueError):
         XMLParser(target=reading).feed(head)
     root = reading.root or ""
-    if _local(root) in _REPORTS:
+    if _local(root) in _REPORTS and reading.found:
         return _reported(reading)
-    if root.startswith("{") and _local(root).lower() != "html":
+    if root.startswith("{") and _local(root).lower() != "html" and _local(root) not in _REPORTS:
         return None
     text = _decoded(head)
     title = _TITLE.search(text)
     shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
     words = one_line(html.unescape(shown), _MOST_TEXT)
-    return Refusal("", "", words or one_line(text, _MOST_TEXT))
+    if not words and _local(root) not in _REPORTS:
+        words = one_line(text, _MOST_TEXT)
+    return Refusal("", "", words)
 
 
 def _reported(reading: _Reading) -> Refusal:

@@ -76,6 +76,24 @@ def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) 
     assert hint in said(capsys)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--product", "dtm-hilshade"], "Did you mean dtm-hillshade?"),
+        (["--size", "15"], "--size is 16 to 4096"),
+        (["--size", "4097"], "--size is 16 to 4096"),
+        (["-o", "view.jpg"], "a name that ends in .png"),
+        (["--wms-url", "datacube.example"], "give that of a WMS"),
+        (["--wms-url", "https://me:secret@x.example/"], "give it without"),
+        (["--wms-url", "https://x.example/", "--demo"], "not both"),
+    ],
+)
+def test_a_picture_that_makes_no_sense_is_a_usage_error(capsys, arguments, hint: str) -> None:
+    request = ["preview", "--bbox", PLACE, "--product", "dtm", "-o", "view.png"]
+    assert run([*request, *arguments]) == 2
+    assert hint in said(capsys)
+
+
 def test_a_missing_output_or_product_is_a_usage_error(capsys) -> None:
     assert run(["extract", "--bbox", PLACE, "--product", "dtm"]) == 2
     assert "'-o'" in said(capsys)

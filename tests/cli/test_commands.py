@@ -68,19 +68,37 @@ def test_the_demonstration_is_ready_at_once() -> None:
         ),
         (["extract", *PLACE, "--product", "dtm", "--dry-run"], {"grid", "sources", "forecast"}),
         (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "forecast"}),
+        (
+            ["preview", *PLACE, "--product", "dtm-slope", "-o", "a.png"],
+            {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
+        ),
         (["search", *PLACE], {"items"}),
         (["assets", "9_2-mosaic-1m"], {"item", "assets"}),
     ],
-    ids=["extract", "dry run", "plan", "search", "assets"],
+    ids=["extract", "dry run", "plan", "preview", "search", "assets"],
 )
 def test_json_is_one_document_with_a_schema_version(
     demo: Addresses, tmp_path: Path, arguments: list[str], keys: set[str]
 ) -> None:
-    done = hrdem(*arguments, "--json", "--stac-url", demo.stac, cwd=tmp_path)
+    done = hrdem(
+        *arguments, "--json", "--stac-url", demo.stac, cwd=tmp_path, HRDEM_WMS_URL=demo.wms
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
     assert keys <= document.keys()
+
+
+def test_preview_with_demo_makes_a_picture(tmp_path: Path) -> None:
+    picture = ["--product", "dtm-hillshade", "-o", "view.png", "--size", "300"]
+    done = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "picture   dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
+    assert "drawn by the WMS" in done.stdout
+    with rasterio.open(tmp_path / "view.png") as dataset:
+        assert dataset.bounds == pytest.approx((-75.72, 45.40, -75.71, 45.41))
+    again = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
+    assert (again.returncode, "--overwrite" in again.stderr) == (7, True)
 
 
 def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_an_exception_report_is_read_whatever_its_prefix(namespace: str, prefix:
     assert str(refusal) == "InvalidParameterValue (identifier): There is no coverage 'dtn'."
 
 
+def test_a_prefix_that_was_never_declared_costs_no_words() -> None:
+    """As the live WMS's exceptions were quoted; a parser that knows namespaces stops there."""
+    body = (
+        '<ServiceExceptionReport version="1.3.0"><ogc:ServiceException code="LayerNotDefined">'
+        "Layers List(dtn) not found</ogc:ServiceException></ServiceExceptionReport>"
+    )
+    assert str(read_refusal(body.encode())) == "Layers List(dtn) not found"
+
+
 def test_several_exceptions_are_told_in_one_line() -> None:
     body = report(NO_COVERAGE, exception("MissingParameterValue", "", "No\n  format."))
     refusal = read_refusal(body.encode())

@@ -1,0 +1,137 @@
+"""The heights of an area at the detail of a picture, from the overviews of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio
+from rasterio.warp import Resampling, reproject
+
+from hrdem.aoi import in_nad83
+from hrdem.errors import SourceError
+from hrdem.grid import Bounds, Grid, Pixels, Window
+from hrdem.ground import pixel_sizes
+from hrdem.http.client import CONNECTIONS, Http
+from hrdem.meeting import Met
+from hrdem.planning import files_under
+from hrdem.products import NATIVE_CRS
+from hrdem.request import Request
+from hrdem.sources.cog import CogFile, CogSource
+from hrdem.threads import in_order, workers
+
+_BORDER = 3  # pixels of the grid around it, that smoothing looks at
+_PIECE_BLOCKS = 2  # along the edge of what is fetched in one go
+_MOST_PIXELS = 1 << 28
+_SAME = 1e-3  # of a pixel: as fine as
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    source: CogSource
+    window: Window
+
+
+def heights_on(grid: Grid, request: Request, http: Http) -> Pixels:
+    """Read the heights of an area onto a grid.
+
+    The files' pixels are merged first, the newest item's on top, then smoothed onto the grid
+    (bilinear), so that no seam shows. Each file is read at the coarsest level that is as fine as
+    the grid.
+
+    Args:
+        grid: Where to; in any CRS.
+        request: The same area, product and collection. Its files are COGs.
+        http: Client to read with.
+
+    Returns:
+        float32 array of shape (grid.height, grid.width), metres; NaN where there is no data.
+
+    Raises:
+        NoDataError: If nothing lies under the area.
+        NetworkError: If a file cannot be read.
+        SourceChangedError: If a file changed while it was read.
+    """
+    detail = float(min(size.min() for size in pixel_sizes(grid)))
+    area = _widened(request.aoi.bounds, _BORDER * detail)
+    merged, lattice = _merged(files_under(request, area, http).files, area, detail, http)
+    heights = np.empty((grid.height, grid.width), np.float32)
+    _warp(merged, lattice, heights, grid, Resampling.bilinear)
+    return heights
+
+
+def _merged(under: Sequence[Met], bounds: Bounds, detail: float, http: Http) -> tuple[Pixels, Grid]:
+    """Lay a level of each file onto the lattice of the newest."""
+    pieces: list[_Piece] = []
+    for met in sorted(under, key=lambda met: met.items[0].datetime):  # the last one is on top
+        assert isinstance(met.file, CogFile)
+        level = _level_for(met.file, detail)
+        whole = met.file.grid_of(level)
+        lattice = whole.crop(whole.touched_by(bounds))
+        window = whole.touched_by(bounds).intersection(whole.window)
+        if window is not None:
+            source = CogSource(met.file, http, level, window)
+            across, down = (edge * _PIECE_BLOCKS for edge in source.block)
+            pieces += [_Piece(source, each) for each in window.pieces(across, down)]
+    if max(lattice.window.pixels, sum(piece.window.pixels for piece in pieces)) > _MOST_PIXELS:
+        raise SourceError(
+            f"The files of {under[0].items[0].collection} have no overviews coarse enough for a "
+            f"picture of this area: it would take {lattice.width} x {lattice.height} pixels of "
+            "them. Ask for a smaller area."
+        )
+    merged = np.full((lattice.height, lattice.width), np.nan, np.float32)
+    with workers(CONNECTIONS, "overview") as pool:
+        read = in_order(pool, _read, pieces, CONNECTIONS + 4)
+        for piece, pixels in zip(pieces, read, strict=True):
+            _lay(pixels, piece.source.grid.crop(piece.window), merged, lattice)
+    return merged, lattice
+
+
+def _lay(pixels: Pixels, grid: Grid, merged: Pixels, lattice: Grid) -> None:
+    """Lay pixels onto those of the lattice; nearest, as overviews of odd sizes are a little off."""
+    place = lattice.touched_by(grid.bounds).intersection(lattice.window)
+    if place is None:
+        return
+    part = np.empty((place.height, place.width), np.float32)
+    _warp(pixels, grid, part, lattice.crop(place), Resampling.nearest)
+    known = ~np.isnan(part)
+    merged[place.slices][known] = part[known]
+
+
+def _level_for(file: CogFile, detail: float) -> int:
+    """The coarsest level whose pixels are no larger than that, else the finest."""
+    levels = range(len(file.header.levels))
+    enough = [n for n in levels if max(file.grid_of(n).resolution) <= detail * (1 + _SAME)]
+    return max(enough, default=0)
+
+
+def _read(piece: _Piece) -> Pixels:
+    """Fetch and decode; NaN where there is no data."""
+    pixels = piece.source.fetch(piece.window).decoded()
+    heights = pixels.astype(np.float32, copy=False)
+    nodata = piece.source.nodata
+    if nodata is not None:
+        heights[pixels == pixels.dtype.type(nodata)] = np.nan
+    return heights
+
+
+def _warp(pixels: Pixels, grid: Grid, onto: Pixels, target: Grid, resampling: Resampling) -> None:
+    """Bring pixels onto another grid, NaN wherever they are or end."""
+    with rasterio.Env():
+        reproject(
+            pixels,
+            onto,
+            src_transform=grid.transform,
+            src_crs=NATIVE_CRS,
+            src_nodata=np.nan,
+            dst_transform=target.transform,
+            dst_crs=in_nad83(target.crs),
+            dst_nodata=np.nan,
+            resampling=resampling,
+        )
+
+
+def _widened(bounds: Bounds, margin: float) -> Bounds:
+    left, bottom, right, top = bounds
+    return left - margin, bottom - margin, right + margin, top + margin

@@ -1,0 +1,143 @@
+"""A picture of an area: from the WMS, or drawn from the overviews of the files if that fails."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hrdem.drawing import brightness, png, with_border, world_file
+from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
+from hrdem.grid import Bounds, Grid
+from hrdem.http.client import Http
+from hrdem.output import check_output, publish, staged
+from hrdem.overviews import heights_on
+from hrdem.products import Layer
+from hrdem.request import Request
+from hrdem.wms import get_map
+
+log = logging.getLogger(__name__)
+
+
+class Origin(StrEnum):
+    """What a picture was made by."""
+
+    WMS = "wms"
+    OVERVIEWS = "overviews"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture.
+
+    Attributes:
+        output: Path of the PNG; a world file lies beside it.
+        layer: What it shows.
+        width: Columns.
+        height: Rows.
+        crs: Its coordinate reference system, that of the box.
+        bounds: Left, bottom, right, top: the box.
+        source: What it was made by.
+        reason: Why not by the WMS; empty if it was.
+    """
+
+    output: Path
+    layer: Layer
+    width: int
+    height: int
+    crs: str
+    bounds: Bounds
+    source: Origin
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "output": str(self.output),
+            "world_file": str(world_path(self.output)),
+            "product": self.layer.name,
+            "width": self.width,
+            "height": self.height,
+            "crs": self.crs,
+            "bounds": list(self.bounds),
+            "source": self.source.value,
+            "reason": self.reason or None,
+        }
+
+
+def make_picture(
+    request: Request,
+    layer: Layer,
+    grid: Grid,
+    wms_url: str,
+    output: Path,
+    http: Http,
+    *,
+    overwrite: bool = False,
+) -> Picture:
+    """Get or draw a picture, and write it.
+
+    Args:
+        request: The area, and which files to draw from if it comes to that.
+        layer: What to show.
+        grid: The picture's: box, CRS and size.
+        wms_url: Address of the WMS.
+        output: Path of the PNG.
+        http: Client to use.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        NoDataError: If there is no data in the area.
+        NetworkError: If neither the WMS nor the files give a picture.
+        SourceChangedError: If a file changed while it was read.
+        OutputError: If the picture cannot be written.
+    """
+    for path in (output, world_path(output)):
+        check_output(path, overwrite)
+    source, reason = Origin.WMS, ""
+    try:
+        content = get_map(wms_url, layer.name, grid, http)
+    except (NetworkError, NoDataError) as exc:
+        log.warning("The WMS gives no picture, overviews of the files do instead. %s", exc)
+        source, reason = Origin.OVERVIEWS, str(exc)
+        content = _drawn(request, layer, grid, http, exc)
+    _write(content, grid, output, overwrite)
+    return Picture(output, layer, grid.width, grid.height, grid.crs, grid.bounds, source, reason)
+
+
+def world_path(output: Path) -> Path:
+    """Return the path of the world file beside a PNG."""
+    return output.with_suffix(".pgw")
+
+
+def _drawn(request: Request, layer: Layer, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
+    try:
+        heights = heights_on(with_border(grid), request, http)
+    except NetworkError as exc:
+        raise NetworkError(
+            f"Neither way gives a picture. The WMS: {refusal} The overviews of the files: {exc}"
+        ) from exc
+    light = brightness(heights, grid, layer.theme)
+    if np.isnan(light).all():
+        raise NoDataError(
+            f"The collection {request.collection.id} has nothing to draw in the box "
+            f"{request.aoi.text}: its files hold nodata there, as over water or where no survey "
+            "was flown. Try another --collection: 30m covers all of Canada."
+        )
+    return png(light, grid)
+
+
+def _write(content: bytes, grid: Grid, output: Path, overwrite: bool) -> None:
+    beside = world_path(output)
+    try:
+        with staged(output, content) as picture, staged(beside, world_file(grid)) as world:
+            publish(picture, output, overwrite)
+            publish(world, beside, overwrite)
+    except OutputError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{output} cannot be written: {exc}.") from exc

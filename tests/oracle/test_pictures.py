@@ -1,0 +1,104 @@
+"""Pictures of the demonstration, by the WMS and from overviews: the same place both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import NODATA, heights
+from hrdem.grid import Grid
+from hrdem.http.client import HttpClient
+from hrdem.overviews import heights_on
+from hrdem.picture import Origin
+from hrdem.request import Request
+
+BOXES = {
+    "degrees over a tile border": ((-75.85, 45.30, -75.60, 45.45), "EPSG:4326"),
+    "degrees where the grid is turned": ((-123.3, 49.2, -122.9, 49.4), "EPSG:4617"),
+    "metres": ((1_495_000, -186_000, 1_522_000, -164_000), "EPSG:3979"),
+    "web mercator": ((-8_440_000, 5_660_000, -8_420_000, 5_680_000), "EPSG:3857"),
+}
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Grey, and whether there is any."""
+    with rasterio.open(path) as dataset:
+        grey, opacity = dataset.read()
+    return grey.astype(float), opacity > 0
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_both_ways_show_the_same_place(demo: Addresses, tmp_path: Path, name: str) -> None:
+    """A swapped axis, or a row or column lost, would tear them apart."""
+    box, crs = BOXES[name]
+    seen = []
+    for origin, wms_url in ((Origin.WMS, demo.wms), (Origin.OVERVIEWS, f"{demo.url}/nothing")):
+        done = hrdem.preview(
+            bbox=box, bbox_crs=crs, product="dtm-hillshade", output=tmp_path / f"{origin}.png",
+            size=400, wms_url=wms_url, stac_url=demo.stac,
+        )  # fmt: skip
+        assert (done.source, bool(done.reason)) == (origin, origin is Origin.OVERVIEWS)
+        assert max(done.width, done.height) == 400
+        assert done.bounds == pytest.approx(box)
+        seen.append(read(done.output))
+    (one, here), (other, there) = seen
+    assert one.shape == (done.height, done.width)
+    assert (here != there).mean() < 0.01
+    both = here & there
+    assert both.mean() > 0.9
+    assert np.corrcoef(one[both], other[both])[0, 1] > 0.9
+    shifted = np.roll(other, 2, axis=1)
+    assert np.corrcoef(one[both], shifted[both])[0, 1] < 0.9, "the test could not see a shift"
+
+
+def test_overviews_are_merged_across_files_pixel_by_pixel(
+    demo: Addresses, http: HttpClient
+) -> None:
+    """On the lattice of an overview nothing is smoothed: it is the overview."""
+    left, top, width, height = 1_499_008, -170_000, 300, 200  # over the border of 8_2 and 9_2
+    grid = Grid("EPSG:3979", Affine(8, 0, left, 0, -8, top), width, height)
+    request = Request.of(bbox=grid.bounds, bbox_crs="EPSG:3979", product="dsm", stac_url=demo.stac)
+    expected = heights(left, top, 8, width, height, product="dsm")
+    found = np.nan_to_num(heights_on(grid, request, http), nan=NODATA)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_picture_finer_than_the_data_is_smooth(demo: Addresses, http: HttpClient) -> None:
+    left, top = 1_550_000, -150_000
+    grid = Grid("EPSG:3979", Affine(0.25, 0, left, 0, -0.25, top), 80, 80)
+    request = Request.of(bbox=grid.bounds, bbox_crs="EPSG:3979", product="dtm", stac_url=demo.stac)
+    found = heights_on(grid, request, http).reshape(20, 4, 20, 4).mean(axis=(1, 3))
+    expected = heights(left, top, 1, 20, 20)
+    assert np.abs(found - expected).max() < 0.1
+
+
+def test_all_of_canada_fits_in_a_picture(demo: Addresses, tmp_path: Path) -> None:
+    """From 66 files, whose coarsest overviews are still finer than the picture."""
+    done = hrdem.preview(
+        bbox=(-140, 42, -55, 75), product="dsm", collection="2m", output=tmp_path / "a.png",
+        size=200, wms_url=f"{demo.url}/nothing", stac_url=demo.stac,
+    )  # fmt: skip
+    _, seen = read(done.output)
+    assert (done.width, done.height) == (200, seen.shape[0])
+    assert 0.5 < seen.mean() < 0.95
+
+
+@pytest.mark.parametrize("product", ["dtm", "dtm-slope", "dsm-aspect", "dsm-hillshade"])
+def test_the_world_file_places_the_picture(demo: Addresses, tmp_path: Path, product: str) -> None:
+    box = (1_505_000, -176_000, 1_506_000, -175_500)
+    done = hrdem.preview(
+        bbox=box, bbox_crs="EPSG:3979", product=product, output=tmp_path / "a.png", size=100,
+        wms_url=demo.wms, stac_url=demo.stac,
+    )  # fmt: skip
+    with rasterio.open(done.output) as dataset:
+        assert dataset.bounds == box
+        assert dataset.shape == (50, 100)
+    lines = (tmp_path / "a.pgw").read_text().split()
+    assert list(map(float, lines)) == [10, 0, 0, -10, 1_505_005, -175_505]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pgw", "a.png"]
