@@ -26,6 +26,7 @@ from hrdem.request import (
     LIVE_STAC_URL,
     LIVE_WCS_URL,
     LIVE_WMS_URL,
+    WCS_LIMIT,
     Align,
     Request,
     checked_url,
@@ -52,6 +53,7 @@ def extract(
     resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
     wcs_url: str = LIVE_WCS_URL,
+    wcs_limit: float = WCS_LIMIT,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
     max_memory: int = USUAL_MEMORY,
@@ -80,6 +82,8 @@ def extract(
             ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has.
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS.
+        wcs_limit: Seconds after which the WCS gives up on a request; pieces are made to take a
+            tenth of it.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
         max_memory: Bytes that the process may take at its peak, at least 240 million.
@@ -112,6 +116,7 @@ def extract(
         resampling=resampling,
         stac_url=stac_url,
         wcs_url=wcs_url,
+        wcs_limit=wcs_limit,
     )
     layout = choice(Format, format, "format")
     if layout is Format.COG and request.align is Align.BLOCKS:
@@ -148,6 +153,7 @@ def plan(
     resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
     wcs_url: str = LIVE_WCS_URL,
+    wcs_limit: float = WCS_LIMIT,
     http: Http | None = None,
 ) -> Plan:
     """Tell what `extract` would read and write; arguments and errors are the same."""
@@ -164,6 +170,7 @@ def plan(
         resampling=resampling,
         stac_url=stac_url,
         wcs_url=wcs_url,
+        wcs_limit=wcs_limit,
     )
     with _client(http) as client:
         return make_plan(request, client)

@@ -37,7 +37,7 @@ from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, NATIVE_CRS, PRODUCTS, AssetKind, Collection
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.wcs.request import FORMAT
+from hrdem.wcs.request import GEOTIFF
 
 _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
 _PROJ_SETTINGS = ("PROJ_DATA", "PROJ_LIB")
@@ -272,6 +272,6 @@ def _described(product: str, url: str, http: Http) -> _Finding:
         size = "{:g} x {:g} m".format(*described.resolution)
     crss = [crs for crs in described.crss if crs.startswith("EPSG:")]
     found = f"pixels {size}; {', '.join(crss) or 'no CRS'}; {', '.join(described.formats)}"
-    if NATIVE_CRS not in crss or FORMAT not in described.formats:
-        return _Finding(f"{found}; not {FORMAT} in {NATIVE_CRS}", _WCS_FIX)
+    if NATIVE_CRS not in crss or GEOTIFF not in described.formats:
+        return _Finding(f"{found}; not {GEOTIFF} in {NATIVE_CRS}", _WCS_FIX)
     return _Finding(found)

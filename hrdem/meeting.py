@@ -201,7 +201,9 @@ def _bounds(outline: shapely.Geometry) -> Bounds:
 
 def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverage:
     edition = "; ".join(f"{item.id} {item.updated}" for item in items)
-    return meet_wcs(request.wcs_url, request.product, request.collection, edition, http)
+    return meet_wcs(
+        request.wcs_url, request.product, request.collection, edition, request.wcs_limit, http
+    )
 
 
 def _whole(coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str) -> Met:

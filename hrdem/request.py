@@ -29,6 +29,7 @@ LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
 LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
 LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL, "wms_url": LIVE_WMS_URL}
 DEFAULT_COLLECTION = "1m"
+WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
 _COARSEST_DEGREES = 1.0
 
 
@@ -72,6 +73,7 @@ class Request:
         resampling: How pixels are computed that are not the source's own.
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS.
+        wcs_limit: Seconds after which the WCS gives up on a request.
     """
 
     aoi: Aoi
@@ -85,6 +87,7 @@ class Request:
     resampling: Resampling
     stac_url: str
     wcs_url: str
+    wcs_limit: float
 
     @classmethod
     def of(
@@ -102,6 +105,7 @@ class Request:
         resampling: str = "bilinear",
         stac_url: str = LIVE_STAC_URL,
         wcs_url: str = LIVE_WCS_URL,
+        wcs_limit: float = WCS_LIMIT,
     ) -> Request:
         """Validate the user's words.
 
@@ -120,6 +124,7 @@ class Request:
             resampling: Name of a `hrdem.resampling.Resampling`.
             stac_url: Root of the STAC API.
             wcs_url: Address of the WCS.
+            wcs_limit: Seconds after which the WCS gives up on a request.
 
         Raises:
             RequestError: If one of them makes no sense.
@@ -139,6 +144,7 @@ class Request:
             resampling=choice(Resampling, resampling, "resampling"),
             stac_url=stac_root(stac_url),
             wcs_url=checked_url(wcs_url, "WCS"),
+            wcs_limit=wcs_limit,
         )
         chosen._check_blocks()
         chosen._check_wcs()
@@ -180,6 +186,10 @@ class Request:
             )
 
     def _check_wcs(self) -> None:
+        if not (math.isfinite(self.wcs_limit) and self.wcs_limit > 0):
+            raise RequestError(
+                f"--wcs-limit is the seconds that a WCS takes at most, not {self.wcs_limit:g}."
+            )
         if self.via is Via.WCS and not self.collection.in_wcs:
             raise RequestError(
                 f"The WCS has no {self.collection.name} tier: give --collection 1m, or --via cog."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from urllib.parse import urlencode
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -21,16 +21,15 @@ from hrdem.wcs.exceptions import Refusal, read_refusal
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def map_request(url: str, layer: str, grid: Grid) -> str:
-    """Return the address of a picture (06-042, 7.3.2).
+def map_request(layer: str, grid: Grid) -> dict[str, Any]:
+    """Return the key-value pairs that ask for a picture (06-042, 7.3.2).
 
     Args:
-        url: Address of the service; a query in it is kept.
         layer: Name of the layer.
         grid: The picture's box, CRS and size. Its CRS has to be one of the EPSG register.
     """
     box = box_in_axis_order(grid.crs, grid.bounds)
-    parameters = {
+    return {
         "SERVICE": "WMS",
         "VERSION": "1.3.0",
         "REQUEST": "GetMap",
@@ -43,8 +42,6 @@ def map_request(url: str, layer: str, grid: Grid) -> str:
         "FORMAT": "image/png",
         "TRANSPARENT": "TRUE",
     }
-    between = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
-    return f"{url}{between}{urlencode(parameters, safe=',:/')}"
 
 
 def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
@@ -61,7 +58,7 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
     if not grid.crs.startswith("EPSG:"):
         raise SourceError(f"A WMS takes CRSs by their EPSG number, and {grid.crs} has none.")
     try:
-        answer = http.request("GET", map_request(url, layer, grid))
+        answer = http.request("GET", url, params=map_request(layer, grid))
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:

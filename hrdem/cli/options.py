@@ -81,6 +81,14 @@ resampling = _option(
 )
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
 wcs_url = _option("--wcs-url", metavar="URL", help="Address of another WCS.")
+wcs_limit = _option(
+    "--wcs-limit",
+    type=float,
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="After which the WCS gives up on a request.",
+)
 wms_url = _option("--wms-url", metavar="URL", help="Address of another WMS 1.3.0.")
 demo = _option(
     "--demo", is_flag=True, help="Use a local demonstration service instead of the network."
@@ -179,4 +187,4 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 area = together(bbox, bbox_crs)
 grid = together(crs, resolution, resampling)
-service = together(collection, via, engine, align, stac_url, wcs_url, demo)
+service = together(collection, via, engine, align, stac_url, wcs_url, wcs_limit, demo)

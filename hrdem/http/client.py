@@ -217,7 +217,8 @@ class HttpClient:
             method: HTTP method.
             url: Absolute http or https address.
             headers: Further headers.
-            params: Query parameters; they replace a query in the address.
+            params: Query parameters; they replace those of the address that have the same names,
+                in any case.
             json: Body, sent as JSON.
             max_bytes: Most bytes of body to accept.
 
@@ -244,7 +245,7 @@ class HttpClient:
         Args:
             url: Absolute http or https address.
             path: File to write; what it held is lost, also if the answer fails.
-            params: Query parameters, added to those that the address has.
+            params: Query parameters, likewise.
             timeouts: How long to wait, in the place of the client's own.
             max_bytes: Most bytes of body to accept.
 
@@ -254,8 +255,7 @@ class HttpClient:
             ServerError: If the answer is not a success.
             OSError: If the file cannot be written.
         """
-        query = {**dict(httpx.URL(url).params.multi_items()), **params}
-        question = _Question("GET", url, {}, query, timeouts=timeouts)
+        question = _Question("GET", url, {}, params, timeouts=timeouts)
         with path.open("wb") as file, self._answer(question) as answer:
             for chunk in self._body(answer, question, max_bytes):
                 file.write(chunk)
@@ -347,9 +347,8 @@ class HttpClient:
         for _ in range(_MOST_REDIRECTS + 1):
             request = self._client.build_request(
                 asked.method,
-                asked.url,
+                _with_query(asked.url, asked.params),
                 headers=dict(asked.headers),
-                params=asked.params,
                 json=asked.json,
                 timeout=_waits(asked.timeouts or self._timeouts),
             )
@@ -371,6 +370,16 @@ class HttpClient:
             if len(said) > _BEGINNING:
                 break
         return bytes(said[:_BEGINNING])
+
+
+def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
+    """Put parameters into an address, in the place of any that have their names."""
+    address = httpx.URL(url)
+    if not params:
+        return address
+    names = {name.lower() for name in params}
+    kept = [(n, v) for n, v in address.params.multi_items() if n.lower() not in names]
+    return address.copy_with(params=[*kept, *params.items()])
 
 
 def _waits(timeouts: Timeouts) -> httpx.Timeout:

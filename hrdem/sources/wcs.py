@@ -14,7 +14,15 @@ import numpy as np
 import rasterio
 import rasterio.windows
 
-from hrdem.errors import HrdemError, NetworkError, OutputError, ServerError, SourceError, WcsError
+from hrdem.errors import (
+    HrdemError,
+    NetworkError,
+    OutputError,
+    ServerError,
+    SourceError,
+    TransferError,
+    WcsError,
+)
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window, snapped
 from hrdem.http.client import Http, Timeouts, without_credentials
@@ -23,11 +31,14 @@ from hrdem.products import NATIVE_CRS, Collection, Product
 from hrdem.sources import Fetched
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.chunks import Chunks, Pace, without
+from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 from hrdem.wcs.pieces import KeptPieces
-from hrdem.wcs.request import get_coverage
+from hrdem.wcs.request import GEOTIFF, get_coverage
 from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
 
 _AT_ONCE = 2  # requests
+_PATIENCE = 2  # times that a server may break down over a piece before it is asked for in halves
+_TOO_LARGE = 413  # RFC 9110, 15.5.14
 _TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
@@ -46,18 +57,22 @@ class WcsCoverage:
     Attributes:
         url: Address of the service.
         identifier: Name of the coverage.
+        media_type: What the service calls a GeoTIFF.
         grid: Pixels that can be asked for; not more than the coverage holds.
         dtype: Type of its pixels.
         nodata: Its nodata value.
         edition: What tells this edition of the data from others, as far as that is known.
+        limit: Seconds after which the service gives up on a request.
     """
 
     url: str
     identifier: str
+    media_type: str
     grid: Grid
     dtype: str
     nodata: float
     edition: str
+    limit: float
 
     @property
     def block(self) -> tuple[int, int]:
@@ -75,7 +90,7 @@ class WcsCoverage:
 
 
 def meet_wcs(
-    url: str, product: Product, collection: Collection, edition: str, http: Http
+    url: str, product: Product, collection: Collection, edition: str, limit: float, http: Http
 ) -> WcsCoverage:
     """Ask a WCS for what it says of a product.
 
@@ -84,6 +99,7 @@ def meet_wcs(
         product: What to read.
         collection: The tier that the WCS serves, on whose lattice it is asked.
         edition: What tells this edition of the data from others.
+        limit: Seconds after which the WCS gives up on a request.
         http: Client to ask with.
 
     Raises:
@@ -92,25 +108,33 @@ def meet_wcs(
     """
     offered = read_capabilities(url, http).identifiers
     if product.name not in offered:
-        raise WcsError(
-            f"The WCS {without_credentials(url)} has no {product.name}; it lists "
-            f"{', '.join(offered)}. The COGs may have it: --via cog."
-        )
+        raise _lacking(url, f"no {product.name}; it lists {', '.join(offered)}")
     told = describe_coverage(url, product.name, http)
     native = float(collection.resolution)
     if told.resolution not in (None, (native, native)):
-        raise WcsError(
-            f"The WCS {without_credentials(url)} has pixels of {told.resolution[0]:g} m of "
-            f"{product.name}, not of {native:g} m. Check the address given as --wcs-url, or read "
-            "the COGs: --via cog."
-        )
+        pixels = " x ".join(f"{size:g}" for size in told.resolution)
+        raise _lacking(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
+    if told.crss and NATIVE_CRS not in told.crss:
+        raise _lacking(url, f"{product.name} in {', '.join(told.crss)}, not in {NATIVE_CRS}")
+    tiffs = [each for each in told.formats if "tif" in each.lower()]
+    if told.formats and not tiffs:
+        raise _lacking(url, f"{product.name} as {', '.join(told.formats)}, not as a GeoTIFF")
     return WcsCoverage(
         url=url,
         identifier=product.name,
+        media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
         grid=snapped(NATIVE_CRS, native, told.bounds or _CANADA),
         dtype=_DTYPE,
         nodata=_NODATA if told.nodata is None else told.nodata,
         edition=edition,
+        limit=limit,
+    )
+
+
+def _lacking(url: str, what: str) -> WcsError:
+    return WcsError(
+        f"The WCS {without_credentials(url)} has {what}. Check the address given as --wcs-url, or "
+        "read the COGs: --via cog."
     )
 
 
@@ -125,7 +149,6 @@ class WcsSource:
         http: Client to ask with.
         within: Window that all reading will stay in.
         cache: Folder in which pieces are kept.
-        pace: How long a piece should take.
         retries: How often and patiently to ask again.
     """
 
@@ -135,7 +158,6 @@ class WcsSource:
         http: Http,
         within: Window,
         cache: Path,
-        pace: Pace = Pace(),  # noqa: B008 (frozen)
         retries: Retries = Retries(),  # noqa: B008 (frozen)
     ) -> None:
         self.grid = coverage.grid
@@ -144,7 +166,6 @@ class WcsSource:
         self.block = coverage.block
         self._coverage = coverage
         self._http = http
-        self._pace = pace
         self._retries = retries
         self._kept = coverage.kept(cache)
         self._pieces = [each for each in self._kept.windows() if each.intersection(within)]
@@ -153,7 +174,7 @@ class WcsSource:
             missing = [rest for whole in missing for rest in without(whole, piece)]
         if self._pieces:
             log.info("%d pieces of an earlier run are there.", len(self._pieces))
-        self._chunks = Chunks(missing, pace)
+        self._chunks = Chunks(missing, Pace.within(coverage.limit))
         self._changed = threading.Condition()
         self._active = 0
         self._failures = 0  # in a row
@@ -217,10 +238,8 @@ class WcsSource:
         except Again as again:
             self._put_back(piece, again, time.monotonic() - started)
             return 0
-        except WcsError as exc:
-            raise self._given_up(piece, str(exc)) from exc
-        except ServerError as exc:
-            raise self._given_up(piece, str(exc), exc.status) from exc
+        except (WcsError, ServerError, TransferError) as exc:
+            raise self._given_up(piece, str(exc), getattr(exc, "status", None)) from exc
         except OSError as exc:
             if isinstance(exc, HrdemError):
                 raise
@@ -241,12 +260,12 @@ class WcsSource:
         grid = self.grid.crop(piece)
         room = self._kept.room_for(piece)
         finished = room.with_suffix(".tif.partial")
-        limit = self._pace.limit
+        limit = coverage.limit
         try:
             answer = self._http.save(
                 coverage.url,
                 room,
-                params=get_coverage(coverage.identifier, grid),
+                params=get_coverage(coverage.identifier, coverage.media_type, grid),
                 timeouts=Timeouts(read=limit + _MARGIN, total=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
             )
@@ -254,6 +273,8 @@ class WcsSource:
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
             self._kept.keep(piece, finished)
             return answer.size
+        except (Again, ServerError) as exc:
+            raise _in_words(exc) from exc
         finally:
             for left in (room, finished):
                 left.unlink(missing_ok=True)
@@ -266,8 +287,12 @@ class WcsSource:
         """
         retries = self._retries
         edge = again.edge if isinstance(again, TrySmaller) else None
-        smaller = edge is not None or isinstance(again, TrySmaller) or _is_overtaxed(again)
         with self._changed:
+            smaller = (
+                isinstance(again, TrySmaller)
+                or _is_overtaxed(again)
+                or (_is_defect(again) and self._tries[piece] >= _PATIENCE)
+            )
             self._failures += 1
             wait = retries.wait_after(self._failures) - seconds
             halved = smaller and self._chunks.failed(piece, edge)
@@ -327,6 +352,24 @@ class WcsSource:
 def _is_overtaxed(again: Again) -> bool:
     """Whether an answer did not come, or not whole, because it takes too long to make."""
     return again.met and again.status in (None, *_TOO_SLOW)
+
+
+def _is_defect(again: Again) -> bool:
+    """Whether a server broke down over a request; that it has too little memory is one reason."""
+    return again.status is not None and again.status >= 500
+
+
+def _in_words(exc: Again | ServerError) -> Exception:
+    """Put a refusal into the server's own words, and see whether it is for its size."""
+    refusal = read_refusal(exc.body) if exc.body else None
+    if exc.status == _TOO_LARGE or (refusal and is_too_large(refusal)):
+        return TrySmaller(str(refusal or exc), size_limit(refusal) if refusal else None)
+    if refusal is None:
+        return exc
+    said = f"It answers {exc.status}: {_sentence(str(refusal))}"
+    if isinstance(exc, Again):
+        return Again(said, exc.status, exc.after, exc.body, met=exc.met)
+    return ServerError(said, exc.status, exc.body)
 
 
 def _described(piece: Window) -> str:

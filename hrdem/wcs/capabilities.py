@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -151,11 +150,8 @@ def gone(url: str, exc: NetworkError) -> WcsError | None:
 
 def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) -> Element:
     """Ask for a document; whatever else comes is told in its own words."""
-    mine = {name.lower() for name in parameters}
-    others = {n: v for n, v in parse_qsl(urlsplit(url).query) if n.lower() not in mine}
     try:
-        params = {**others, **parameters}
-        body = http.request("GET", url, params=params, max_bytes=_MOST_BYTES).content
+        body = http.request("GET", url, params=parameters, max_bytes=_MOST_BYTES).content
     except NetworkError as exc:
         error = gone(url, exc)
         if error is None:

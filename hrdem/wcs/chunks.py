@@ -10,12 +10,14 @@ import bisect
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from hrdem.grid import Window
 
 SMALLEST = 64  # pixels along an edge: below, the size of a request is not what is wrong with it
 _FIRST = 512**2  # pixels; the live server was seen to give 441 x 441
 _LARGEST = 4096**2  # pixels; more would gain nothing, lose more with each failure, and fill memory
+_SHARE = 0.1  # of the server's limit is aimed at
 _GROWTH = 4  # times the pixels of the piece before, at most: time may grow faster than they do
 _RECOVERY = 1.1  # times the size that failed once, with each larger piece that does not
 _MEMORY = 0.5  # weight of the last piece in the measure of speed
@@ -30,8 +32,13 @@ class Pace:
         limit: Seconds after which the server gives up.
     """
 
-    aim: float = 30.0
-    limit: float = 300.0
+    aim: float
+    limit: float
+
+    @classmethod
+    def within(cls, limit: float) -> Self:
+        """Return the pace for a server that gives up after so many seconds."""
+        return cls(aim=_SHARE * limit, limit=limit)
 
 
 class Chunks:
@@ -40,15 +47,12 @@ class Chunks:
     Args:
         missing: Windows that do not overlap.
         pace: How long a piece should take.
-        most_edge: Most pixels in a row or column that the server gives; None if it does not say.
     """
 
-    def __init__(
-        self, missing: Iterable[Window], pace: Pace = Pace(), most_edge: int | None = None
-    ) -> None:
+    def __init__(self, missing: Iterable[Window], pace: Pace) -> None:
         self._missing = sorted(missing, key=_order)
         self._pace = pace
-        self._edge = most_edge or math.isqrt(_LARGEST)
+        self._edge = math.isqrt(_LARGEST)
         self._ceiling = float(_LARGEST)
         self._target = _FIRST
         self._slowness = 0.0  # seconds a pixel

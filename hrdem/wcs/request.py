@@ -5,10 +5,10 @@ from __future__ import annotations
 from hrdem.axes import box_in_axis_order, crs_urn, in_axis_order
 from hrdem.grid import Grid
 
-FORMAT = "image/geotiff"  # servers refuse image/tiff
+GEOTIFF = "image/geotiff"  # as the standard's servers and the live one call it
 
 
-def get_coverage(identifier: str, grid: Grid) -> dict[str, str]:
+def get_coverage(identifier: str, media_type: str, grid: Grid) -> dict[str, str]:
     """Return the key-value pairs that ask for the pixels of a grid.
 
     All that is said about places are centres of pixels: servers take the corners of BOUNDINGBOX
@@ -17,6 +17,7 @@ def get_coverage(identifier: str, grid: Grid) -> dict[str, str]:
 
     Args:
         identifier: Name of the coverage.
+        media_type: What the service calls a GeoTIFF.
         grid: The pixels; its CRS has to be ``EPSG:n``.
     """
     left, bottom, right, top = grid.bounds
@@ -28,7 +29,7 @@ def get_coverage(identifier: str, grid: Grid) -> dict[str, str]:
         "VERSION": "1.1.1",
         "REQUEST": "GetCoverage",
         "IDENTIFIER": identifier,
-        "FORMAT": FORMAT,
+        "FORMAT": media_type,
         "BOUNDINGBOX": f"{_numbers(*box_in_axis_order(grid.crs, centres))},{urn}",
         "GRIDBASECRS": urn,
         "GRIDTYPE": "urn:ogc:def:method:WCS:1.1:2dSimpleGrid",

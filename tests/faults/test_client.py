@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from hrdem.http.client import (
     Timeouts,
     without_credentials,
 )
-from hrdem.http.retry import Retries
+from hrdem.http.retry import Again, Retries
 from tests.misbehaving import Reply, misbehaving
 
 GOOD = Reply(body=b"good")
@@ -225,3 +226,38 @@ def test_credentials_never_reach_a_message() -> None:
     ):
         client.request("GET", server.url.replace("//", "//me:secret@"))
     assert "secret" not in str(caught.value)
+
+
+def test_parameters_join_those_of_the_address_and_replace_their_namesakes(
+    http: HttpClient,
+) -> None:
+    """MapServer is told its map file in the address; a copied one may hold a whole request."""
+    with misbehaving(lambda _: Reply(body=b"{}")) as server:
+        address = f"{server.url}/?map=a%2Fb&request=GetCapabilities"
+        http.request("GET", address, params={"REQUEST": "GetMap", "STYLES": ""})
+        assert server.asked[0].path == "/?map=a%2Fb&REQUEST=GetMap&STYLES="
+
+
+def test_a_body_goes_into_a_file_and_is_asked_for_once(http: HttpClient, tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    wait = Timeouts(connect=1, read=1, total=1)
+    with misbehaving(
+        lambda asked: Reply(status=503 if asked.number > 1 else 200, body=b"abc")
+    ) as server:
+        http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
+        assert path.read_bytes() == b"abc"
+        with pytest.raises(Again) as told:
+            http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
+        assert (told.value.status, told.value.body, len(server.asked)) == (503, b"abc", 2)
+
+
+def test_a_body_that_is_longer_than_it_may_be_does_not_fill_the_disk(
+    http: HttpClient, tmp_path: Path
+) -> None:
+    wait = Timeouts(connect=1, read=1, total=1)
+    with (
+        misbehaving(lambda _: Reply(body=b"a" * 1_000_000)) as server,
+        pytest.raises(ServerError, match="more than 1000 bytes"),
+    ):
+        http.save(server.url, tmp_path / "body", params={}, timeouts=wait, max_bytes=1_000)
+    assert (tmp_path / "body").stat().st_size <= 1_000
