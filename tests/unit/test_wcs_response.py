@@ -1,0 +1,251 @@
+"""Answers of a WCS: what is a coverage is taken out and held against what was asked for."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.io import MemoryFile
+
+from hrdem.errors import WcsError
+from hrdem.grid import Grid
+from hrdem.http.retry import Again
+from hrdem.wcs.response import TrySmaller, check_coverage, take_coverage
+
+GRID = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 90, 70)
+NODATA = -32767.0
+HEIGHTS = np.arange(70 * 90, dtype=np.float32).reshape(70, 90)
+TOO_LARGE = (
+    b'<ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows/1.1"><ows:Exception '
+    b'exceptionCode="InvalidParameterValue" locator="width/height"><ows:ExceptionText>'
+    b"Raster size out of range, no more than MAXSIZE=2048.</ows:ExceptionText>"
+    b"</ows:Exception></ows:ExceptionReport>"
+)
+
+
+def tiff(pixels: np.ndarray = HEIGHTS, grid: Grid = GRID, **options: Any) -> bytes:
+    settings = {
+        "driver": "GTiff", "width": pixels.shape[-1], "height": pixels.shape[-2], "count": 1,
+        "dtype": pixels.dtype.name, "nodata": NODATA, "crs": grid.crs, "transform": grid.transform,
+        "tiled": True, "blockxsize": 32, "blockysize": 32,
+    }  # fmt: skip
+    with MemoryFile() as memory:
+        with memory.open(**{**settings, **options}) as dataset:
+            dataset.write(np.atleast_3d(pixels.T).T)
+        return bytes(memory.read())
+
+
+def multipart(
+    coverage: bytes, *, boundary: str = "wcs", end: str = "\r\n", closing: bool = True
+) -> bytes:
+    """A description, then the coverage, as MapServer writes them."""
+    opening = f"{end}--{boundary}{end}"
+    xml = f"Content-Type: text/xml{end}{end}<?xml version='1.0'?>\n<Coverages/>\n"
+    head = f"Content-Type: image/geotiff{end}Content-ID: coverage/a.tif{end}{end}"
+    body = f"{opening}{xml}{opening}{head}".encode() + coverage
+    return body + (f"{end}--{boundary}--{end}".encode() if closing else b"")
+
+
+def taken(body: bytes, folder: Path) -> bytes:
+    answer, coverage = folder / "answer", folder / "coverage"
+    answer.write_bytes(body)
+    take_coverage(answer, coverage)
+    assert not answer.exists()
+    return coverage.read_bytes()
+
+
+def checked(body: bytes, folder: Path, grid: Grid = GRID) -> None:
+    path = folder / "coverage.tif"
+    path.write_bytes(body)
+    check_coverage(path, grid, "float32", NODATA)
+
+
+@pytest.mark.parametrize("options", [{}, {"ENDIANNESS": "BIG"}, {"BIGTIFF": "YES"},
+                                     {"BIGTIFF": "YES", "ENDIANNESS": "BIG"}])  # fmt: skip
+def test_a_bare_tiff_is_taken_as_it_is(tmp_path: Path, options: dict[str, str]) -> None:
+    body = tiff(**options)
+    assert taken(body, tmp_path) == body
+    checked(body, tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+@pytest.mark.parametrize("boundary", ["wcs", "----=_Part_7.1", "a" * 70])
+def test_the_tiff_of_a_multipart_answer_is_taken_to_the_last_byte(
+    tmp_path: Path, boundary: str, end: str
+) -> None:
+    assert taken(multipart(tiff(), boundary=boundary, end=end), tmp_path) == tiff()
+
+
+def test_a_boundary_that_occurs_within_the_pixels_does_not_cut_them(tmp_path: Path) -> None:
+    """The boundary of MapServer is the short word wcs."""
+    body = tiff()[:-20] + b"\r\n--wcs\r\n 8 bytes." + b"\0" * 3
+    assert taken(multipart(body), tmp_path) == body
+
+
+def test_a_tiff_before_the_description_is_found(tmp_path: Path) -> None:
+    body = tiff()
+    answer = b"--b\r\nContent-Type: image/tiff\r\n\r\n" + body + b"\r\n--b\r\n\r\n<a/>\r\n--b--"
+    assert taken(answer, tmp_path).startswith(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b" null\n",
+        multipart(tiff(), closing=False),
+        multipart(tiff(), closing=False)[:300],
+        multipart(b"")[:40],
+        TOO_LARGE,
+    ],
+)
+def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, body: bytes) -> None:
+    with pytest.raises(TrySmaller) as told:
+        taken(body, tmp_path)
+    assert told.value.edge == (2048 if b"MAXSIZE" in body else None)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("InvalidParameterValue", WcsError), ("MissingParameterValue", WcsError),
+     ("CoverageNotDefined", WcsError), ("NoApplicableCode", Again), ("", Again)],
+)  # fmt: skip
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is_wrong(
+    tmp_path: Path, code: str, kind: type[Exception], wrapped: bool
+) -> None:
+    report = (
+        f'<ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows"><ows:Exception '
+        f'exceptionCode="{code}"><ows:ExceptionText>COVERAGE=dtn not found</ows:ExceptionText>'
+        "</ows:Exception></ows:ExceptionReport>"
+    ).encode()
+    body = b"--wcs\r\n\r\n" + report + b"\r\n--wcs--\r\n" if wrapped else report
+    with pytest.raises(kind, match="COVERAGE=dtn not found"):
+        taken(body, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"layer does not exist", "layer does not exist"),
+        (b"<html><head><title>Sign in</title></head></html>", "Sign in"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no coverage, beginning with"),
+        (b"<Coverages xmlns='http://www.opengis.net/wcs/1.1'/>", "no coverage, beginning with"),
+    ],
+)
+def test_anything_else_is_told_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:
+    with pytest.raises(Again, match=said):
+        taken(body, tmp_path)
+
+
+def moved(columns: float, rows: float, size: float = 1.0) -> Grid:
+    left, _, _, top = GRID.bounds
+    transform = Affine(size, 0, left + columns, 0, -size, top - rows)
+    return Grid(GRID.crs, transform, GRID.width, GRID.height)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (tiff(grid=moved(0.5, 0.5)), "from 1780500.5, -66500.5"),
+        (tiff(grid=moved(0, 1e-4)), "90 x 70 pixels"),
+        (tiff(grid=moved(0, 0, 1.0001)), "pixels of 1.0001 x 1.0001"),
+        (tiff(HEIGHTS[:, :89]), "89 x 70 pixels"),
+        (tiff(np.float32([[5]])), "1 x 1 pixels"),
+        (tiff(grid=Grid("EPSG:3978", GRID.transform, 90, 70)), "EPSG:3978 instead of EPSG:3979"),
+        (tiff(HEIGHTS.astype("f8")), "1 bands of float64"),
+        (tiff(HEIGHTS.astype("i2")), "1 bands of int16"),
+        (tiff(np.stack([HEIGHTS, HEIGHTS]), count=2), "2 bands of float32"),
+        (tiff(nodata=-9999), "nodata is -9999 instead of -32767"),
+        (tiff()[:-1], "cut off"),
+        (tiff(COMPRESS="LZW")[:-40], "cut off"),
+        (tiff()[:9_000], "cut off"),
+        (tiff()[:100], "cut off"),
+        (b"II*\0" + b"\0" * 40, "cut off"),
+        (tiff(np.full((70, 90), NODATA, "f4"), ENDIANNESS="BIG"), "swapped bytes"),
+        (tiff(np.full((70, 90), NODATA, "f4"), SPARSE_OK="TRUE"), "a block is missing"),
+        (tiff(crs=None), "no CRS"),
+    ],
+)
+def test_a_raster_that_is_not_what_was_asked_for_is_refused(
+    tmp_path: Path, body: bytes, said: str
+) -> None:
+    with pytest.raises(TrySmaller, match=said):
+        checked(body, tmp_path)
+
+
+def test_rows_that_run_upward_are_refused(tmp_path: Path) -> None:
+    upward = Affine(1, 0, 1_780_500, 0, 1, -66_570)
+    with pytest.raises(TrySmaller):
+        checked(tiff(transform=upward), tmp_path)
+
+
+def test_a_raster_without_a_nodata_tag_is_accepted(tmp_path: Path) -> None:
+    checked(tiff(nodata=None), tmp_path)
+
+
+def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "float32") -> bytes:
+    """One pixel over all of a grid."""
+    left, bottom, right, top = grid.bounds
+    pixel = Affine(right - left, 0, left, 0, bottom - top, top)
+    return tiff(
+        np.full((bands, 1, 1), value, dtype), Grid(grid.crs, pixel, 1, 1), count=bands, nodata=None
+    )
+
+
+@pytest.mark.parametrize("value", [NODATA, 0, float("nan")])
+def test_one_pixel_over_all_that_was_asked_for_says_that_there_is_nothing(
+    tmp_path: Path, value: float
+) -> None:
+    checked(placeholder(value), tmp_path)
+
+
+def test_the_placeholder_may_have_three_bands_of_whole_numbers(tmp_path: Path) -> None:
+    checked(placeholder(0, bands=3, dtype="int32"), tmp_path)
+
+
+def test_one_pixel_of_a_height_is_no_placeholder(tmp_path: Path) -> None:
+    with pytest.raises(TrySmaller, match="one pixel of 124.5"):
+        checked(placeholder(124.5), tmp_path)
+
+
+def test_one_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
+    """So a server answers that took swapped corners for a box, and with a plausible height."""
+    elsewhere = Grid(GRID.crs, Affine(3_759.4, 0, 1_498_120, 0, -2_506.3, 501_253), 1, 1)
+    with pytest.raises(TrySmaller, match="1 x 1 pixels"):
+        checked(tiff(np.float32([[NODATA]]), elsewhere), tmp_path)
+
+
+def test_one_pixel_is_a_raster_where_one_was_asked_for(tmp_path: Path) -> None:
+    one = Grid(GRID.crs, GRID.transform, 1, 1)
+    checked(tiff(np.float32([[124.5]]), one), tmp_path, one)
+
+
+def test_a_header_that_announces_a_gigantic_block_is_refused_before_it_is_allocated(
+    tmp_path: Path,
+) -> None:
+    body = bytearray(tiff())
+    at = struct.unpack("<I", body[4:8])[0]
+    for entry in range(struct.unpack("<H", body[at : at + 2])[0]):
+        place = at + 2 + 12 * entry
+        if struct.unpack("<H", body[place : place + 2])[0] in (322, 323):  # width, height of tiles
+            body[place + 2 : place + 12] = struct.pack("<HII", 4, 1, 60_000)
+    with pytest.raises(TrySmaller, match="too large to decode"):
+        checked(bytes(body), tmp_path)
+
+
+def test_no_other_format_is_opened(tmp_path: Path) -> None:
+    """A VRT would read other files, or other servers."""
+    other = tmp_path / "other.tif"
+    other.write_bytes(tiff())
+    with rasterio.open(other):
+        pass
+    vrt = f'<VRTDataset rasterXSize="90" rasterYSize="70"><!-- {other} --></VRTDataset>'
+    with pytest.raises(TrySmaller):
+        checked(vrt.encode(), tmp_path)
