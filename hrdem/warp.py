@@ -212,10 +212,10 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     if pixels.dtype.kind != "f":
         return pixels, pixels != nodata
     found = ~np.isnan(pixels)
-    chance = pixels == pixels.dtype.type(nodata)
-    if chance.any():
-        pixels[chance] = np.nextafter(pixels.dtype.type(nodata), -np.inf if nodata > 0 else np.inf)
-    pixels[~found] = nodata
+    value = np.array(nodata, pixels.dtype)
+    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
+    pixels[pixels == value] = np.nextafter(value, away)
+    pixels[~found] = value
     return pixels, found
 
 
