@@ -167,14 +167,8 @@ def warped(
     widening = _widening(grid, crs, transform.a, resampling)
     reach = _reach(resampling, widening)
     edge = _block_edge(grid, crs, transform.a, reach, storage)
-    options = {
-        "INIT_DEST": "NO_DATA",
-        "XSCALE": repr(1 / widening[0]),
-        "YSCALE": repr(1 / widening[1]),
-        "SOURCE_EXTRA": str(reach),  # GDAL's own guess goes by the shape of the block
-    }
     described = _warped_vrt(
-        source, crs, transform, grid, edge, resampling, options, storage, nodata
+        source, crs, transform, grid, edge, resampling, widening, storage, nodata
     )
     empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
 
@@ -285,7 +279,7 @@ def _warped_vrt(
     grid: Grid,
     edge: int,
     resampling: Resampling,
-    options: dict[str, str],
+    widening: tuple[float, float],
     storage: Storage,
     nodata: float,
 ) -> str:
@@ -310,8 +304,9 @@ def _warped_vrt(
     warp = _add(root, "GDALWarpOptions")
     _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
     _add(warp, "WorkingDataType", dtype)
-    for name, value in options.items():
-        _add(warp, "Option", value, name=name)
+    _add(warp, "Option", "NO_DATA", name="INIT_DEST")
+    _add(warp, "Option", repr(1 / widening[0]), name="XSCALE")
+    _add(warp, "Option", repr(1 / widening[1]), name="YSCALE")
     _add(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
     transformer = _add(_add(warp, "Transformer"), "GenImgProjTransformer")
     _add(transformer, "SrcGeoTransform", _numbers(transform))
