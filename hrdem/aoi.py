@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +20,12 @@ from hrdem.errors import NoDataError, RequestError
 from hrdem.grid import Bounds
 from hrdem.products import NATIVE_CRS
 
-# NAD83(CSRS), the datum of the data. WGS 84 as an ensemble is no more exact than the 1 to 2 m
-# between the two, and which shift PROJ applies depends on its version: none is applied here.
-LONLAT = "EPSG:4617"
-_TAKEN_AS_NAD83 = ("EPSG:4326", "OGC:CRS84")
+LONLAT = "EPSG:4617"  # NAD83(CSRS), the datum of the data
+_TAKEN_AS_NAD83 = (
+    "North American Datum 1983",
+    "World Geodetic System 1984",
+    "World Geodetic System 1984 ensemble",
+)
 _SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
@@ -64,8 +68,8 @@ class Aoi:
 
         Args:
             bbox: West, south, east, north: degrees for a geographic CRS, else its units.
-            crs: Anything PROJ knows, such as ``EPSG:3979``. Longitude and latitude in EPSG:4326
-                are taken as NAD83(CSRS), EPSG:4617, the datum of the data.
+            crs: Anything PROJ knows, such as ``EPSG:3979``. WGS 84 and NAD83 are taken as
+                NAD83(CSRS), the datum of the data: EPSG:4326 as EPSG:4617.
 
         Raises:
             RequestError: If the box or the CRS makes no sense.
@@ -106,9 +110,29 @@ def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
     return projected
 
 
+@functools.cache
 def in_nad83(crs: str) -> str:
-    """Return the CRS that coordinates in another are taken to be in: EPSG:4617 for EPSG:4326."""
-    return LONLAT if crs.upper() in _TAKEN_AS_NAD83 else crs
+    """Return the CRS that stands for another where coordinates are transformed.
+
+    WGS 84 as an ensemble, and NAD83 where its realisation is not told, are no more exact than the
+    1 to 2 m between them and NAD83(CSRS), and which shift PROJ applies depends on its version: none
+    is applied here. Systems on these datums are taken as the same ones on NAD83(CSRS).
+
+    Args:
+        crs: Anything PROJ knows.
+
+    Raises:
+        RequestError: If PROJ does not know it.
+    """
+    described = _parse_crs(crs).to_dict(projjson=True)
+    base = described.get("base_crs", described)
+    datum = base.get("datum") or base.get("datum_ensemble") or {}
+    if datum.get("name") not in _TAKEN_AS_NAD83:
+        return crs
+    if base is described:
+        return LONLAT
+    described.pop("id", None)
+    return json.dumps(described | {"base_crs": CRS.from_user_input(LONLAT).to_dict(projjson=True)})
 
 
 def search_area(aoi: Aoi) -> shapely.Polygon | None:

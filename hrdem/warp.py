@@ -79,15 +79,7 @@ def warped(
     wider = widening(grid, crs, transform.a, resampling)
     reach = reach_of(resampling, wider)
     edge = _block_edge(grid, crs, transform.a, reach, storage)
-    options = {
-        "INIT_DEST": "NO_DATA",
-        "XSCALE": repr(1 / wider[0]),
-        "YSCALE": repr(1 / wider[1]),
-        "SOURCE_EXTRA": str(reach),  # GDAL's own guess goes by the shape of the block
-    }
-    described = _warped_vrt(
-        source, crs, transform, grid, edge, resampling, options, storage, nodata
-    )
+    described = _warped_vrt(source, crs, transform, grid, edge, resampling, wider, storage, nodata)
     empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
 
     def tile(place: Window) -> Step:
@@ -124,10 +116,10 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     if pixels.dtype.kind != "f":
         return pixels, pixels != nodata
     found = ~np.isnan(pixels)
-    chance = pixels == pixels.dtype.type(nodata)
-    if chance.any():
-        pixels[chance] = np.nextafter(pixels.dtype.type(nodata), -np.inf if nodata > 0 else np.inf)
-    pixels[~found] = nodata
+    value = np.array(nodata, pixels.dtype)
+    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
+    pixels[pixels == value] = np.nextafter(value, away)
+    pixels[~found] = value
     return pixels, found
 
 
@@ -153,7 +145,7 @@ def _warped_vrt(
     grid: Grid,
     edge: int,
     resampling: Resampling,
-    options: dict[str, str],
+    widening: tuple[float, float],
     storage: Storage,
     nodata: float,
 ) -> str:
@@ -178,8 +170,9 @@ def _warped_vrt(
     warp = _add(root, "GDALWarpOptions")
     _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
     _add(warp, "WorkingDataType", dtype)
-    for name, value in options.items():
-        _add(warp, "Option", value, name=name)
+    _add(warp, "Option", "NO_DATA", name="INIT_DEST")
+    _add(warp, "Option", repr(1 / widening[0]), name="XSCALE")
+    _add(warp, "Option", repr(1 / widening[1]), name="YSCALE")
     _add(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
     transformer = _add(_add(warp, "Transformer"), "GenImgProjTransformer")
     _add(transformer, "SrcGeoTransform", _numbers(transform))

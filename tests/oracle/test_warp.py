@@ -33,16 +33,20 @@ from hrdem.write import GeoTiffWriter
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 NODATA = -32767.0
-# where each stands askew to EPSG:3979: by 26, 15 and 23 degrees; two that count in degrees
+# where each is used, and there askew to EPSG:3979
 PLACES = {
     "EPSG:2961": (-63.6, 44.6),
     "EPSG:2959": (-81.0, 46.5),
     "EPSG:26910": (-123.1, 49.3),
     "EPSG:4326": (-63.6, 44.6),
     "EPSG:4617": (-75.7, 45.4),
-    "EPSG:3347": (-106.7, 52.1),
+    "EPSG:3005": (-131.9, 53.3),
+    "EPSG:3153": (-131.9, 53.3),
+    "EPSG:3157": (-123.1, 49.3),
     "EPSG:3979": (-75.7, 45.4),
 }
+# the same on NAD83(CSRS), as which WGS 84 and NAD83 are taken
+TWINS = {"EPSG:4326": "EPSG:4617", "EPSG:26910": "EPSG:3157", "EPSG:3005": "EPSG:3153"}
 ANY_CRS = st.sampled_from(sorted(PLACES))
 ANY_KERNEL = st.sampled_from(sorted(Resampling))
 RELAXED = settings(
@@ -53,7 +57,7 @@ RELAXED = settings(
 def around(crs: str, resolution: float, pixels: int) -> Grid:
     """Return a grid of about so many pixels each way near a place where the CRS is used."""
     resolution = resolution / 100_000 if crs in {"EPSG:4326", "EPSG:4617"} else resolution
-    x, y = transform(LONLAT, crs.replace("4326", "4617"), *([each] for each in PLACES[crs]))
+    x, y = transform(LONLAT, TWINS.get(crs, crs), *([each] for each in PLACES[crs]))
     half = pixels / 2 * resolution
     return snapped(crs, resolution, (x[0] - half, y[0] - half, x[0] + half, y[0] + half))
 
@@ -118,7 +122,7 @@ def positions(grid: Grid, source: Grid) -> NDArray[np.float64]:
     dx, dy = grid.resolution
     x = grid.transform.c + (np.arange(grid.width) + 0.5) * dx
     y = grid.transform.f - (np.arange(grid.height) + 0.5) * dy
-    crs = grid.crs.replace("4326", "4617")
+    crs = TWINS.get(grid.crs, grid.crs)
     across, down = np.meshgrid(x, y)
     found = np.array(transform(crs, source.crs, across.ravel(), down.ravel()))
     left, _, _, top = source.bounds
@@ -242,7 +246,7 @@ def by_gdal(path: Path, grid: Grid, resampling: Resampling, width: float) -> Pix
         rasterio.open(path) as dataset,
         WarpedVRT(
             dataset,
-            crs=grid.crs.replace("4326", "4617"),
+            crs=TWINS.get(grid.crs, grid.crs),
             transform=grid.transform,
             width=grid.width,
             height=grid.height,
@@ -410,17 +414,17 @@ def test_a_height_that_comes_out_as_nodata_by_chance_stays_a_height(
     np.testing.assert_allclose(found, 5, atol=1.01 if dtype != "float32" else 1e-5)
 
 
-def test_degrees_of_wgs_84_are_taken_as_nad83(made: Made) -> None:
-    lonlat = around("EPSG:4617", 1, 300)
-    path, _, _ = made(lonlat, Resampling.CUBIC)
-    labelled = Grid("EPSG:4326", lonlat.transform, lonlat.width, lonlat.height)
+@pytest.mark.parametrize("crs", [*TWINS, "EPSG:32610"])
+def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: str) -> None:
+    twin = around({**TWINS, "EPSG:32610": "EPSG:3157"}[crs], 1, 200)
+    path, _, _ = made(twin, Resampling.CUBIC)
+    grid = Grid(crs, twin.transform, twin.width, twin.height)
     np.testing.assert_array_equal(
-        result(path, labelled, Resampling.CUBIC), result(path, lonlat, Resampling.CUBIC)
+        result(path, grid, Resampling.CUBIC), result(path, twin, Resampling.CUBIC)
     )
-    assert bounds_needed(labelled, NATIVE_CRS, 1, Resampling.CUBIC) == bounds_needed(
-        lonlat, NATIVE_CRS, 1, Resampling.CUBIC
-    )
-    assert spacing(labelled, NATIVE_CRS) == spacing(lonlat, NATIVE_CRS)
+    needed = [bounds_needed(each, NATIVE_CRS, 1, Resampling.CUBIC) for each in (grid, twin)]
+    assert needed[0] == pytest.approx(needed[1], abs=1e-6)
+    assert spacing(grid, NATIVE_CRS) == pytest.approx(spacing(twin, NATIVE_CRS))
 
 
 def test_each_tile_comes_once_with_what_is_known_of_it(made: Made) -> None:

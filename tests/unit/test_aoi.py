@@ -52,6 +52,34 @@ def test_other_projections_are_understood(crs: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("crs", "twin"),
+    [
+        ("EPSG:26910", "EPSG:3157"),  # NAD83: PROJ 9.8 would shift it by 1.3 m, 9.7 not at all
+        ("EPSG:32610", "EPSG:3157"),  # WGS 84
+        ("+proj=utm +zone=10 +datum=NAD83", "EPSG:3157"),
+        ("EPSG:3005", "EPSG:3153"),
+        ("EPSG:3978", "EPSG:3979"),
+        ("EPSG:4269", "EPSG:4617"),
+        ("OGC:CRS84", "EPSG:4617"),
+    ],
+)
+def test_a_box_is_where_it_is_whatever_the_version_of_proj(crs: str, twin: str) -> None:
+    x, y = project(np.array([[-123.1, 49.3]]), LONLAT, twin)[0]
+    size = 0.01 if twin == LONLAT else 1_000
+    box = (x - size, y - size, x + size, y + size)
+    here, there = Aoi.from_bbox(box, crs).bounds, Aoi.from_bbox(box, twin).bounds
+    assert here == pytest.approx(there, abs=1e-6)
+
+
+def test_another_datum_is_shifted() -> None:
+    """NAD27 lies tens of metres away."""
+    x, y = project(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]
+    box = (x - 1_000, y - 1_000, x + 1_000, y + 1_000)
+    here, there = Aoi.from_bbox(box, "EPSG:26710").bounds, Aoi.from_bbox(box, "EPSG:3157").bounds
+    assert math.dist(here[:2], there[:2]) > 10
+
+
+@pytest.mark.parametrize(
     ("box", "crs", "said"),
     [
         ((-75, 45, -76, 46), "EPSG:4326", r"west is greater than east.*mean -76,45,-75,46\?"),
