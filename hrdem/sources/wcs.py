@@ -295,7 +295,7 @@ class WcsSource:
             )
             self._failures += 1
             wait = retries.wait_after(self._failures) - seconds
-            halved = smaller and self._chunks.failed(piece, edge)
+            halved = smaller and self._chunks.failed(piece, seconds, edge)
             if not halved:
                 self._tries[piece] += 1
                 if self._tries[piece] >= retries.attempts:
