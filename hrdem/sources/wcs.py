@@ -202,11 +202,15 @@ class WcsSource:
 
     def _next(self, window: Window) -> Window | None:
         """A piece to fetch; None when a window is there."""
+        there = looked_at = 0
         with self._changed:
             while True:
                 if self._error is not None:
                     raise self._error
-                if self._has(window):
+                came = (window.intersection(piece) for piece in self._pieces[looked_at:])
+                there += sum(shared.pixels for shared in came if shared)
+                looked_at = len(self._pieces)
+                if there == window.pixels:
                     return None
                 pause = self._resume - time.monotonic()
                 if pause > 0:
@@ -216,10 +220,6 @@ class WcsSource:
                     return piece
                 else:
                     self._changed.wait()
-
-    def _has(self, window: Window) -> bool:
-        shared = (window.intersection(piece) for piece in self._pieces)
-        return sum(each.pixels for each in shared if each) == window.pixels
 
     def _stop(self, error: HrdemError) -> None:
         with self._changed:

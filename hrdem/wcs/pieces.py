@@ -38,12 +38,15 @@ class KeptPieces:
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
         self._sweep()
+        names = (_NAME.fullmatch(path.name) for path in self._folder.glob("*.tif"))
+        windows = [Window(*map(int, name.groups())) for name in names if name]
         found: list[Window] = []
-        for path in sorted(self._folder.glob("*.tif")):
-            if name := _NAME.fullmatch(path.name):
-                window = Window(*map(int, name.groups()))
-                if not any(window.intersection(other) for other in found):
-                    found.append(window)
+        near: list[Window] = []  # of those found, the ones that reach this row
+        for window in sorted(windows, key=lambda window: window.row):
+            near = [other for other in near if other.bottom > window.row]
+            if not any(window.intersection(other) for other in near):
+                found.append(window)
+                near.append(window)
         return found
 
     def _sweep(self) -> None:
