@@ -100,19 +100,6 @@ def test_coverages_inside_others_are_listed_each_by_its_own_name() -> None:
     assert read_capabilities(URL, Service(offered(outer))).identifiers == ("inner",)
 
 
-def test_what_the_address_asks_already_is_asked_along_but_never_twice() -> None:
-    service = Service(offered(summary("a")))
-    read_capabilities(f"{URL}?map=hrdem&Request=GetMap&service=WMS&token=a%26b", service)
-    (_, params), *_ = service.asked
-    assert params == {
-        "map": "hrdem",
-        "token": "a&b",
-        "SERVICE": "WCS",
-        "VERSION": "1.1.1",
-        "REQUEST": "GetCapabilities",
-    }
-
-
 def test_the_demonstration_is_described_as_it_answers() -> None:
     asked = {"REQUEST": "GetCapabilities"}
     offers = Service(wcs.answer("http://demo.invalid", asked).body.decode())
