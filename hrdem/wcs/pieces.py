@@ -37,9 +37,12 @@ class KeptPieces:
 
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
-        self._sweep()
         found: list[Window] = []
-        for path in sorted(self._folder.glob("*.tif")):
+        paths: list[Path] = []
+        with contextlib.suppress(OSError):  # whoever writes a piece there will be told
+            self._sweep()
+            paths = sorted(self._folder.glob("*.tif"))
+        for path in paths:
             if name := _NAME.fullmatch(path.name):
                 window = Window(*map(int, name.groups()))
                 if not any(window.intersection(other) for other in found):
