@@ -232,6 +232,8 @@ def make_plan(
     under = found.files
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
+    if not request.resampling.takes_overviews:
+        detail = 0.0
     factor = coarsest_factor([each.file for each in under], detail)
     lattice = at_factor(under[0].file, factor)[2]
     if asked is not None:
@@ -367,7 +369,8 @@ def _check_detail(grid: Grid, lattice: Grid) -> None:
         raise RequestError(
             f"Pixels of {size:,.0f} m would be made of pixels of {lattice.resolution[0]:g} m, more "
             f"than {_MOST_ACROSS} x {_MOST_ACROSS} of them. Ask for a finer --resolution; or read "
-            "overviews, which needs --via cog without --engine gdal."
+            "overviews, which needs --via cog without --engine gdal, and --resampling "
+            "bilinear, cubic or average."
         )
 
 

@@ -59,6 +59,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
         (["--resolution", "5", "--align", "blocks"], "choose one"),
         (["--resolution", "10000", "--via", "vrt"], "Ask for a finer --resolution"),
         (["--resolution", "10000", "--engine", "gdal"], "needs --via cog without --engine gdal"),
+        (["--resolution", "10000", "--resampling", "max"], "bilinear, cubic or average"),
         (["--wcs-limit", "1e300", "--via", "wcs"], "up to a day of them"),
         (["--wcs-limit", "-1"], "up to a day of them"),
     ],
@@ -121,8 +122,8 @@ def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
             "163 x 180 pixels of 8 m, EPSG:3979, overview 3; bilinear",
         ),
         (
-            ["--crs", "EPSG:2225", "--resolution", "5", "--resampling", "max"],
-            "pixels of 5 US survey foot, EPSG:2225",
+            ["--crs", "EPSG:2225", "--resolution", "30", "--resampling", "max"],
+            "pixels of 30 US survey foot, EPSG:2225",
             "pixels of 1 m, EPSG:3979, full resolution; max",
         ),
         (

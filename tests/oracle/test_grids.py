@@ -176,6 +176,43 @@ def test_pixels_of_200_m_are_made_of_an_overview_and_not_of_everything(
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("resampling", ["max", "min", "med", "mode", "q1", "q3", "rms"])
+def test_extremes_are_those_of_the_pixels_and_not_of_their_means(
+    demo: Addresses, tmp_path: Path, resampling: str
+) -> None:
+    """An overview's highest pixel of 8 m lies lower than the highest of its 64 pixels."""
+    bbox = (1_702_400, -200_000, 1_702_560, -199_840)
+    result = extracted(
+        demo,
+        tmp_path / "a.tif",
+        bbox=bbox,
+        bbox_crs="EPSG:3979",
+        resolution=10,
+        resampling=resampling,
+    )
+    assert result.plan.sources[0].level == 0
+    cells = heights(1_702_400, -199_840, 1, 160, 160).reshape(16, 10, 16, 10).swapaxes(1, 2)
+    assert (cells != NODATA).all()
+    cells = cells.reshape(16, 16, 100)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        pixels = dataset.read(1)
+    if resampling == "mode":
+        assert (pixels[:, :, None] == cells).any(axis=2).all()
+        return
+    ranked = np.sort(cells, axis=2)
+    of = {
+        "max": ranked[..., -1],
+        "min": ranked[..., 0],
+        "rms": np.sqrt((cells.astype(float) ** 2).mean(axis=2)),
+    }
+    if resampling in of:
+        np.testing.assert_allclose(pixels, of[resampling], rtol=1e-6)
+    else:  # GDAL takes one of the two pixels at the rank
+        rank = {"q1": 25, "med": 50, "q3": 75}[resampling]
+        assert (pixels >= ranked[..., rank - 1]).all()
+        assert (pixels <= ranked[..., rank]).all()
+
+
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize(
     ("crs", "resolution", "size"),
