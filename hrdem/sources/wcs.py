@@ -45,7 +45,7 @@ _OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
 _WIDEST = 4  # times the bytes of the pixels that an answer may have
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
 _DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
-_MARGIN = 10.0  # seconds after which the server's own words about its limit should have come
+_MARGIN = 1.1  # times the limit, until which the server's own words about it should have come
 
 log = logging.getLogger(__name__)
 
@@ -202,11 +202,15 @@ class WcsSource:
 
     def _next(self, window: Window) -> Window | None:
         """A piece to fetch; None when a window is there."""
+        there = looked_at = 0
         with self._changed:
             while True:
                 if self._error is not None:
                     raise self._error
-                if self._has(window):
+                came = (window.intersection(piece) for piece in self._pieces[looked_at:])
+                there += sum(shared.pixels for shared in came if shared)
+                looked_at = len(self._pieces)
+                if there == window.pixels:
                     return None
                 pause = self._resume - time.monotonic()
                 if pause > 0:
@@ -216,10 +220,6 @@ class WcsSource:
                     return piece
                 else:
                     self._changed.wait()
-
-    def _has(self, window: Window) -> bool:
-        shared = (window.intersection(piece) for piece in self._pieces)
-        return sum(each.pixels for each in shared if each) == window.pixels
 
     def _stop(self, error: HrdemError) -> None:
         with self._changed:
@@ -266,7 +266,7 @@ class WcsSource:
                 coverage.url,
                 room,
                 params=get_coverage(coverage.identifier, coverage.media_type, grid),
-                timeouts=Timeouts(read=limit + _MARGIN, total=limit),
+                timeouts=Timeouts(read=_MARGIN * limit, total=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
             )
             take_coverage(room, finished)
@@ -295,7 +295,7 @@ class WcsSource:
             )
             self._failures += 1
             wait = retries.wait_after(self._failures) - seconds
-            halved = smaller and self._chunks.failed(piece, edge)
+            halved = smaller and self._chunks.failed(piece, seconds, edge)
             if not halved:
                 self._tries[piece] += 1
                 if self._tries[piece] >= retries.attempts:
@@ -314,8 +314,10 @@ class WcsSource:
 
     def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
         box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
+        shown = without_credentials(self._coverage.url)
+        said = said.replace(f"{shown} ", "it ")
         text = (
-            f"{without_credentials(self._coverage.url)} does not give {self._coverage.identifier} "
+            f"{shown} does not give {self._coverage.identifier} "
             f"in the box {box} ({self.grid.crs}, {piece.width} x {piece.height} pixels): "
             f"{_sentence(said)} The pieces that came are kept: the same command goes on from "
             "there. COGs hold the same data: --via cog."

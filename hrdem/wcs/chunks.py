@@ -18,8 +18,9 @@ SMALLEST = 64  # pixels along an edge: below, the size of a request is not what 
 _FIRST = 512**2  # pixels; the live server was seen to give 441 x 441
 _LARGEST = 4096**2  # pixels; more would gain nothing, lose more with each failure, and fill memory
 _SHARE = 0.1  # of the server's limit is aimed at
-_GROWTH = 4  # times the pixels of the piece before, at most: time may grow faster than they do
-_RECOVERY = 1.1  # times the size that failed once, with each larger piece that does not
+_GROWTH = 2  # times the pixels of the piece before, at most: time may grow faster than they do
+_RECOVERY = 1.1  # times the size that failed once, with each piece near it that does not
+_WASTE = 0.1  # of all time may be spent on finding out again what is too much
 _MEMORY = 0.5  # weight of the last piece in the measure of speed
 
 
@@ -56,20 +57,32 @@ class Chunks:
         self._ceiling = float(_LARGEST)
         self._target = _FIRST
         self._slowness = 0.0  # seconds a pixel
+        self._largest = 0  # pixels of a piece that came
+        self._probe: Window | None = None  # a larger one on its way, of which it is not known
+        self._used = self._wasted = 0.0  # seconds
+        self._failures = 0
 
     def take(self) -> Window | None:
         """Return the next piece, topmost and leftmost first; None if nothing is left."""
         if not self._missing:
             return None
         whole = self._missing.pop(0)
-        width, height = _shape(whole, min(self._target, int(self._ceiling)), self._edge)
+        pixels = min(self._target, int(self._ceiling))
+        if self._probe is not None:
+            pixels = min(pixels, self._largest)
+        width, height = _shape(whole, pixels, self._edge)
         piece = Window(whole.column, whole.row, width, height)
+        if 0 < self._largest < piece.pixels:
+            self._probe = piece
         for rest in without(whole, piece):
             bisect.insort(self._missing, rest, key=_order)
         return piece
 
     def came(self, piece: Window, seconds: float) -> None:
-        """Learn from a piece that came, unless it was a small rest: each costs a little time."""
+        """Learn from a piece that came; of small rests only that: each costs a little time."""
+        self._ended(piece)
+        self._used += seconds
+        self._largest = max(self._largest, piece.pixels)
         usual = min(self._target, self._ceiling)
         if piece.pixels < usual / 2:
             return
@@ -79,22 +92,26 @@ class Chunks:
         slow = max(slowness, self._slowness)  # what was slow just now may be slow again
         target = min(self._pace.aim / slow, _GROWTH * usual, _LARGEST)
         self._target = max(int(target), SMALLEST**2)
-        if piece.pixels > self._ceiling / 2:
+        if self._failures and piece.pixels > self._ceiling / 2 and self._may_waste():
             self._ceiling = min(self._ceiling * _RECOVERY, _LARGEST)
 
-    def failed(self, piece: Window, most_edge: int | None = None) -> bool:
+    def failed(self, piece: Window, seconds: float, most_edge: int | None = None) -> bool:
         """Learn from a piece that was too much, and ask for its halves instead.
 
         Args:
             piece: The piece.
+            seconds: How long it took to fail.
             most_edge: Most pixels in a row or column that the server says to give, if it does.
 
         Returns:
             False if it is as small as pieces get, and so is left out.
         """
+        self._ended(piece)
+        self._wasted += seconds
         if most_edge is not None:
             self._edge = max(SMALLEST, min(self._edge, most_edge))
         else:
+            self._failures += 1
             self._ceiling = max(min(self._ceiling, piece.pixels / 2), SMALLEST**2)
         if max(piece.width, piece.height) <= SMALLEST:
             return False
@@ -104,7 +121,17 @@ class Chunks:
 
     def back(self, piece: Window) -> None:
         """Ask for a piece once more, as it is."""
+        self._ended(piece)
         bisect.insort(self._missing, piece, key=_order)
+
+    def _ended(self, piece: Window) -> None:
+        if piece == self._probe:
+            self._probe = None
+
+    def _may_waste(self) -> bool:
+        """Whether another failure like those before would cost but a small share of the time."""
+        another = self._wasted / self._failures
+        return self._wasted + another <= _WASTE * (self._used + self._wasted + another)
 
 
 def without(whole: Window, hole: Window) -> list[Window]:

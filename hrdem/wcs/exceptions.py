@@ -34,7 +34,7 @@ _TOO_LARGE = re.compile(
     r"|\bsize out of range\b"
     r"|\btoo much data\b"
     r"|\b(request|coverage|raster|image|output|result|area)( size| entity)? (is )?too (large|big)\b"
-    r"|\b(size|width|height|pixels|cells|bytes|data|memory)\b[^.;]*\bexceed\w*"
+    r"|\b(request|size|width|height|pixels|cells|bytes|data|memory)\b[^.;]*\bexceed\w*"
     r" [^.;]*\b(maximum|limit|allowed)\b",
     re.IGNORECASE,
 )

@@ -37,16 +37,19 @@ class KeptPieces:
 
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
-        found: list[Window] = []
         paths: list[Path] = []
         with contextlib.suppress(OSError):  # whoever writes a piece there will be told
             self._sweep()
-            paths = sorted(self._folder.glob("*.tif"))
-        for path in paths:
-            if name := _NAME.fullmatch(path.name):
-                window = Window(*map(int, name.groups()))
-                if not any(window.intersection(other) for other in found):
-                    found.append(window)
+            paths = list(self._folder.glob("*.tif"))
+        names = (_NAME.fullmatch(path.name) for path in paths)
+        windows = [Window(*map(int, name.groups())) for name in names if name]
+        found: list[Window] = []
+        near: list[Window] = []  # of those found, the ones that reach this row
+        for window in sorted(windows, key=lambda window: window.row):
+            near = [other for other in near if other.bottom > window.row]
+            if not any(window.intersection(other) for other in near):
+                found.append(window)
+                near.append(window)
         return found
 
     def _sweep(self) -> None:

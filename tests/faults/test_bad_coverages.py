@@ -1,0 +1,537 @@
+"""A WCS that fails in every way that was seen, or read of: the right pixels, or a clean failure."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.io import MemoryFile
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import heights
+from hrdem.grid import Grid, Window
+from hrdem.http.client import HttpClient
+from hrdem.http.retry import Retries
+from hrdem.sources.wcs import WcsCoverage, WcsSource
+from hrdem.wcs import chunks
+from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
+
+WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
+LEFT, TOP = 1_499_800, -170_500  # on both sides of the border between 8_2 and 9_2
+WIDTH, HEIGHT = 400, 300
+BOX = (LEFT, TOP - HEIGHT, LEFT + WIDTH, TOP)
+EDGE = 100  # of the pieces: 4 x 3 of them
+GATEWAY = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
+
+Fault = Callable[[Asked, Reply], Reply]
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "_FIRST", EDGE**2)
+    monkeypatch.setattr(chunks, "_LARGEST", EDGE**2)
+    monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
+
+
+def is_coverage(asked: Asked) -> bool:
+    return asked.path.startswith(WCS) and "GetCoverage" in asked.path
+
+
+def box_of(asked: Asked) -> tuple[float, ...]:
+    """Left, bottom, right, top of the pixels that a GetCoverage asks for."""
+    query = parse_qs(urlsplit(asked.path).query)
+    x0, y0, x1, y1 = map(float, query["BOUNDINGBOX"][0].split(",")[:4])
+    return x0 - 0.5, y0 - 0.5, x1 + 0.5, y1 + 0.5
+
+
+def service(
+    demo: Addresses,
+    coverage: Fault = lambda asked, right: right,
+    other: Callable[[Asked], Reply | None] = lambda asked: None,
+) -> Script:
+    """The demonstration, whose coverages and other answers pass through hands."""
+
+    def script(asked: Asked) -> Reply:
+        base = f"http://{asked.headers['host']}"
+        if is_coverage(asked):
+            return coverage(asked, passed_on(asked, demo.url, base))
+        return other(asked) or passed_on(asked, demo.url, base)
+
+    return script
+
+
+def extract(server: Misbehaving, folder: Path, http: HttpClient, **more: Any) -> hrdem.Result:
+    settings = {"via": "wcs", "product": "dtm", "cache_dir": folder / "cache", **more}
+    return hrdem.extract(
+        bbox=BOX,
+        bbox_crs="EPSG:3979",
+        output=folder / "out.tif",
+        stac_url=f"{server.url}/stac/api/",
+        wcs_url=f"{server.url}{WCS}",
+        http=http,
+        **settings,
+    )
+
+
+def assert_right(path: Path) -> None:
+    with rasterio.open(path) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), heights(LEFT, TOP, 1, WIDTH, HEIGHT))
+
+
+def assert_nothing_left(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} <= {"cache"}
+    assert not list(folder.rglob("*.partial"))
+
+
+def tiff(pixels: np.ndarray, left: float, top: float, size: float = 1, **options: Any) -> Reply:
+    settings = {
+        "driver": "GTiff", "width": pixels.shape[1], "height": pixels.shape[0], "count": 1,
+        "dtype": pixels.dtype.name, "crs": "EPSG:3979", "nodata": -32767,
+        "transform": Affine(size, 0, left, 0, -size, top), **options,
+    }  # fmt: skip
+    with MemoryFile() as memory:
+        with memory.open(**settings) as dataset:
+            dataset.write(pixels, 1)
+        return Reply(body=bytes(memory.read()), headers={"Content-Type": "image/tiff"})
+
+
+def made(make: Callable[[np.ndarray, float, float], Reply]) -> Fault:
+    """A fault that makes a raster of the right pixels and their corner."""
+
+    def fault(asked: Asked, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(asked)
+        shape = int(right_edge - left), int(top - bottom)
+        return make(heights(left, top, 1, *shape), left, top)
+
+    return fault
+
+
+def answer(body: bytes, status: int = 200, **headers: str) -> Fault:
+    return lambda asked, right: Reply(status, body, dict(headers))
+
+
+def report(code: str, text: str) -> bytes:
+    return (
+        '<?xml version="1.0"?><ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows/1.1">'
+        f'<ows:Exception exceptionCode="{code}"><ows:ExceptionText>{text}</ows:ExceptionText>'
+        "</ows:Exception></ows:ExceptionReport>"
+    ).encode()
+
+
+MENDABLE: dict[str, Fault] = {
+    "null": answer(b"null", **{"Content-Type": "application/json"}),
+    "empty": answer(b""),
+    "502": answer(b"<html><title>502 Bad Gateway</title></html>", 502),
+    "503": answer(b"", 503, **{"Retry-After": "0"}),
+    "504": answer(GATEWAY, 504),
+    "429": answer(b"slow down", 429, **{"Retry-After": "0"}),
+    "500": answer(b"java.lang.OutOfMemoryError: Java heap space\n\tat geotrellis.A.b(A)", 500),
+    "413": answer(b"", 413),
+    "reset": lambda asked, right: Reply(200, right.body, cut=5_000, reset=True),
+    "broken off": lambda asked, right: Reply(200, right.body, cut=20_000),
+    "cut off": lambda asked, right: Reply(200, right.body[: len(right.body) // 2]),
+    "cut in the header": lambda asked, right: Reply(200, right.body[:100]),
+    "too large": answer(report("InvalidParameterValue", "size out of range, MAXSIZE=64")),
+    "too large under 400": answer(report("x", "request exceeds the maximum size allowed"), 400),
+    "exception": answer(report("NoApplicableCode", "unable to open file")),
+    "page": answer(b"<html><head><title>Sign in</title></head></html>"),
+    "half a pixel off": made(lambda pixels, x, y: tiff(pixels, x - 0.5, y + 0.5)),
+    "another size": made(lambda pixels, x, y: tiff(pixels[:, :-1].copy(), x, y)),
+    "stretched": made(lambda pixels, x, y: tiff(pixels[:, :-1].copy(), x, y, EDGE / (EDGE - 1))),
+    "another place": lambda asked, right: tiff(heights(0, 0, 1, EDGE, EDGE), 0, 0),
+    "another CRS": made(lambda pixels, x, y: tiff(pixels, x, y, crs="EPSG:3978")),
+    "another type": made(lambda pixels, x, y: tiff(pixels.astype("f8"), x, y)),
+    "another nodata": made(lambda pixels, x, y: tiff(pixels, x, y, nodata=0)),
+    "one pixel": lambda asked, right: tiff(np.float32([[124.48]]), 1_498_120, 501_253, 3_759),
+    "one pixel of a height": made(lambda pixels, x, y: tiff(np.float32([[124.48]]), x, y, EDGE)),
+    "no blocks": made(
+        lambda pixels, x, y: tiff(np.full_like(pixels, -32767), x, y, SPARSE_OK="TRUE")
+    ),
+    "a picture": answer(b"\x89PNG\r\n\x1a\n" + b"\0" * 100),
+}
+HOPELESS: dict[str, tuple[Fault, str]] = {
+    "400": (answer(b"Missing parameter 'format'; Missing parameter 'identifier'", 400),
+            "answers 400: Missing parameter 'format'; Missing parameter 'identifier'"),
+    "unknown name": (answer(b"layer does not exist", 400), "layer does not exist"),
+    "404": (answer(b"<html><title>Not Found</title></html>", 404), "answers 404: Not Found"),
+    "wrong": (answer(report("InvalidParameterValue", "COVERAGE=dtm not found")),
+              "COVERAGE=dtm not found"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MENDABLE)
+def test_a_bad_answer_now_and_then_leaves_the_pixels_right(
+    demo: Addresses, http: HttpClient, tmp_path: Path, name: str
+) -> None:
+    chance = random.Random(name)
+    failed: set[tuple[float, ...]] = set()
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        if box_of(asked) in failed or chance.random() > 0.4:
+            return right
+        failed.add(box_of(asked))
+        return MENDABLE[name](asked, right)
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http)
+        assert sum(map(is_coverage, server.asked)) > 12
+    assert_right(tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("name", [*MENDABLE, *HOPELESS])
+def test_a_piece_that_is_never_given_ends_the_run_with_its_box_and_the_servers_words(
+    demo: Addresses, http: HttpClient, tmp_path: Path, name: str
+) -> None:
+    """Never with nodata in its place."""
+    bad = MENDABLE[name] if name in MENDABLE else HOPELESS[name][0]
+
+    def is_bad(asked: Asked) -> bool:
+        left, bottom, right, top = box_of(asked)
+        return left <= LEFT + 250.5 < right and bottom < TOP - 120.5 <= top
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        return bad(asked, right) if is_bad(asked) else right
+
+    with misbehaving(service(demo, coverage)) as server:
+        with pytest.raises(hrdem.NetworkError) as told:
+            extract(server, tmp_path, http)
+        failed = [asked for asked in server.asked if is_coverage(asked) and is_bad(asked)]
+    said = str(told.value)
+    place = re.search(r"does not give dtm in the box ([-\d,]+) \(EPSG:3979, \d+ x \d+ pix", said)
+    assert place
+    assert tuple(map(float, place[1].split(","))) in map(box_of, failed)
+    assert "--via cog" in said
+    assert len(failed) <= 60
+    if name in HOPELESS:
+        assert HOPELESS[name][1] in said
+    assert_nothing_left(tmp_path)
+
+
+def test_a_second_run_goes_on_where_the_first_stopped(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    with misbehaving(service(demo)) as server:
+        normal = server.script
+        seen = []
+
+        def dead_after_seven(asked: Asked) -> Reply:
+            if is_coverage(asked):
+                seen.append(asked)
+                if len(seen) > 7:
+                    return Reply(400, b"gone for lunch")
+            return normal(asked)
+
+        server.script = dead_after_seven
+        with pytest.raises(hrdem.ServerError, match="gone for lunch.*goes on from there"):
+            extract(server, tmp_path, http)
+        first = sum(1 for path in (tmp_path / "cache").rglob("*.tif"))
+        assert first >= 6
+        server.script, server.asked = normal, []
+        extract(server, tmp_path, http)
+        second = sum(map(is_coverage, server.asked))
+    assert second == 12 - first
+    assert_right(tmp_path / "out.tif")
+    assert not list((tmp_path / "cache").rglob("*.tif"))
+
+
+def updated(asked: Asked, demo: Addresses, date: str) -> Reply | None:
+    """The catalogue's answer, with another date."""
+    if "/search" not in asked.path:
+        return None
+    reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+    reply.body = re.sub(rb'"updated": "[^"]*"', f'"updated": "{date}"'.encode(), reply.body)
+    return reply
+
+
+def test_pieces_of_an_earlier_edition_are_not_used(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def dead(asked: Asked, right: Reply) -> Reply:
+        return Reply(400, b"no more") if box_of(asked)[3] < TOP - 150 else right
+
+    before = service(demo, dead, lambda asked: updated(asked, demo, "2026-01-01"))
+    with misbehaving(before) as old, pytest.raises(hrdem.ServerError):
+        extract(old, tmp_path, http)
+    assert list((tmp_path / "cache").rglob("*.tif"))
+    with misbehaving(service(demo, other=lambda asked: updated(asked, demo, "2026-02-02"))) as new:
+        extract(new, tmp_path, http)
+        assert sum(map(is_coverage, new.asked)) == 12
+
+
+def test_data_published_again_meanwhile_are_noticed(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """A WCS has no version; the catalogue tells."""
+    searches: list[Asked] = []
+
+    def catalogue(asked: Asked) -> Reply | None:
+        if "/search" in asked.path:
+            searches.append(asked)
+        return updated(asked, demo, f"2026-01-0{len(searches)}")
+
+    with (
+        misbehaving(service(demo, other=catalogue)) as server,
+        pytest.raises(hrdem.SourceChangedError, match="8_2-mosaic-1m was published again"),
+    ):
+        extract(server, tmp_path, http)
+    assert_nothing_left(tmp_path)
+
+
+def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    counts: list[int] = []
+    active = [0]
+    lock = threading.Lock()
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        with lock:
+            active[0] += 1
+            counts.append(active[0])
+        time.sleep(0.05)
+        with lock:
+            active[0] -= 1
+        return right
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http)
+    assert max(counts) == 2
+    assert sum(count == 2 for count in counts) >= 4
+
+
+def test_a_server_that_asks_for_a_pause_gets_it(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    times: list[float] = []
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        times.append(time.monotonic())
+        return Reply(429, b"", {"Retry-After": "1"}) if len(times) == 5 else right
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http)
+    refused = times[4]
+    assert not [t for t in times if refused + 0.2 < t < refused + 0.9]
+    assert_right(tmp_path / "out.tif")
+
+
+def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    fault = answer(b"", 503, **{"Retry-After": "3600"})
+    with misbehaving(service(demo, fault)) as server:
+        with pytest.raises(hrdem.ServerError, match="asks to wait 3600 s"):
+            extract(server, tmp_path, http)
+        assert sum(map(is_coverage, server.asked)) <= 2
+
+
+def test_a_silent_server_is_given_up_after_its_limit_and_asked_for_less(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(asked)
+        return Reply(silent=True) if (right_edge - left) * (top - bottom) > 6_000 else right
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http, wcs_limit=0.5)
+    assert_right(tmp_path / "out.tif")
+
+
+def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The live one's 5 minutes as 1.5 s; what is cut there is wasted, and has to stay a little."""
+    monkeypatch.setattr(chunks, "_FIRST", 64**2)
+    monkeypatch.setattr(chunks, "_LARGEST", 4096**2)
+    limit, spent = 1.5, {"in vain": 0.0, "well": 0.0}
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(asked)
+        needs = 0.02 + 40e-6 * (right_edge - left) * (top - bottom)
+        time.sleep(min(needs, limit))
+        spent["well" if needs <= limit else "in vain"] += min(needs, limit)
+        return right if needs <= limit else Reply(504, GATEWAY)
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http, wcs_limit=limit)
+        pieces = sum(map(is_coverage, server.asked))
+    assert spent["in vain"] < 0.2 * sum(spent.values())
+    assert 10 < pieces < 60
+    assert_right(tmp_path / "out.tif")
+
+
+def test_a_full_disk_is_told_as_that(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with (
+        misbehaving(service(demo)) as server,
+        pytest.raises(hrdem.OutputError, match="cannot be kept in .*--cache-dir"),
+    ):
+        extract(server, tmp_path, http)
+
+
+def test_an_unknown_product_is_refused_with_the_list(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        if "GetCapabilities" in asked.path:
+            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+            reply.body = reply.body.replace(b">dtm<", b">dtm-slope<")
+            return reply
+        return None
+
+    with (
+        misbehaving(service(demo, other=other)) as server,
+        pytest.raises(hrdem.WcsError, match="has no dtm; it lists dsm, dtm-slope"),
+    ):
+        extract(server, tmp_path, http)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_wcs_that_is_gone_is_told_with_the_way_that_is_left(
+    demo: Addresses, http: HttpClient, tmp_path: Path, status: int
+) -> None:
+    """It is to be phased out."""
+
+    def other(asked: Asked) -> Reply | None:
+        return Reply(status) if asked.path.startswith(WCS) else None
+
+    with (
+        misbehaving(service(demo, other=other)) as server,
+        pytest.raises(hrdem.WcsError, match="COGs hold the same data: --via cog"),
+    ):
+        extract(server, tmp_path, http)
+
+
+def test_the_wcs_is_read_without_a_catalogue(
+    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        return Reply(404) if "/stac/" in asked.path else None
+
+    with misbehaving(service(demo, other=other)) as server:
+        result = extract(server, tmp_path, http)
+    assert "Which items the WCS serves here is not known" in caplog.text
+    assert result.plan.sources[0].items == ()
+    assert_right(tmp_path / "out.tif")
+
+
+def sources(path: Path) -> list[dict[str, Any]]:
+    with rasterio.open(path) as dataset:
+        told: list[dict[str, Any]] = json.loads(dataset.tags()["HRDEM_SOURCES"])
+        return told
+
+
+def test_a_store_that_is_blocked_is_replaced_by_the_wcs(
+    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+
+    with misbehaving(service(demo, other=other)) as server:
+        extract(server, tmp_path, http, via="auto")
+    (source,) = sources(tmp_path / "out.tif")
+    assert source["via"] == "wcs"
+    assert "403" in source["instead_of"]
+    assert "cannot be read from its COG, so it comes through the WCS" in caplog.text
+    assert_right(tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("broken", ["header", "tiles"])
+def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_does_not(
+    demo: Addresses, http: HttpClient, tmp_path: Path, broken: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """All of a sub-tile comes in one way: never half of it in each."""
+
+    def other(asked: Asked) -> Reply | None:
+        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
+            return None
+        first = asked.headers.get("range", "").startswith("bytes=0-")
+        if broken == "header":
+            return Reply(500, b"")
+        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        far = int(asked.headers["range"].removeprefix("bytes=").split("-")[0]) > 100_000_000
+        if not first and far:
+            reply.body = bytes(len(reply.body))
+        return reply
+
+    with misbehaving(service(demo, other=other)) as server:
+        result = extract(server, tmp_path, http, via="auto")
+    west, east = sources(tmp_path / "out.tif")
+    assert (west["name"], west["via"]) == ("8_2-mosaic-1m", "files")
+    assert (east["name"], east["via"]) == ("9_2-mosaic-1m (WCS)", "wcs")
+    assert east["place"] == [200, 0, 200, 300]
+    assert east["instead_of"]
+    assert "9_2-mosaic-1m cannot be read from its COG" in caplog.text
+    assert sum(result.pixels_by_source.values()) == result.statistics.valid
+    assert_right(tmp_path / "out.tif")
+
+
+def test_without_either_way_both_are_told(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        if asked.path.startswith("/canelevation-dem"):
+            return Reply(403, b"<Error/>")
+        return Reply(404) if asked.path.startswith(WCS) else None
+
+    with (
+        misbehaving(service(demo, other=other)) as server,
+        pytest.raises(hrdem.ServerError, match="403.*The WCS cannot take its place either"),
+    ):
+        extract(server, tmp_path, http, via="auto")
+    assert_nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("way", [{"via": "cog"}, {"align": "blocks"}, {"collection": "2m"}])
+def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
+    demo: Addresses, http: HttpClient, tmp_path: Path, way: dict[str, str]
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+
+    with misbehaving(service(demo, other=other)) as server:
+        with pytest.raises(hrdem.ServerError, match="403"):
+            extract(server, tmp_path, http, **{"via": "auto", **way})
+        assert not [asked for asked in server.asked if asked.path.startswith(WCS)]
+
+
+@pytest.fixture
+def coverage() -> WcsCoverage:
+    grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 1_000, 1_000)
+    return WcsCoverage("http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", 300)
+
+
+def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
+    http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 60.0)
+    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path)
+    ended: list[BaseException] = []
+
+    def fetch() -> None:
+        try:
+            source.fetch(Window(0, 0, 10, 10))
+        except hrdem.HrdemError as exc:
+            ended.append(exc)
+
+    threads = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    source.close()
+    for thread in threads:
+        thread.join(5)
+    assert len(ended) == 4

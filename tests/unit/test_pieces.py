@@ -1,0 +1,72 @@
+"""Pieces on the local disk: found again, told apart, forgotten."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from hrdem.grid import Window
+from hrdem.wcs.pieces import KeptPieces
+
+FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
+
+
+def keep(pieces: KeptPieces, window: Window) -> None:
+    room = pieces.room_for(window)
+    room.write_bytes(b"II*\0")
+    pieces.keep(window, room)
+
+
+def test_what_was_kept_is_found_by_the_next_run(tmp_path: Path) -> None:
+    pieces = KeptPieces(tmp_path, "a coverage")
+    assert pieces.windows() == []
+    keep(pieces, SECOND)
+    keep(pieces, FIRST)
+    again = KeptPieces(tmp_path, "a coverage")
+    assert sorted(again.windows(), key=lambda window: window.column) == [FIRST, SECOND]
+    assert again.path_of(FIRST).read_bytes() == b"II*\0"
+
+
+def test_another_coverage_grid_or_edition_has_its_own(tmp_path: Path) -> None:
+    keep(KeptPieces(tmp_path, "a coverage"), FIRST)
+    assert KeptPieces(tmp_path, "another").windows() == []
+
+
+def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
+    """As two runs at a time leave them."""
+    pieces = KeptPieces(tmp_path, "a coverage")
+    keep(pieces, Window(0, 0, 100, 100))
+    keep(pieces, Window(50, 50, 100, 100))
+    keep(pieces, Window(0, 100, 50, 50))
+    assert set(pieces.windows()) == {Window(0, 0, 100, 100), Window(0, 100, 50, 50)}
+
+
+def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
+    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces.room_for(FIRST).write_bytes(b"II")
+    pieces.path_of(FIRST).with_name("notes.tif").write_bytes(b"")
+    pieces.path_of(FIRST).with_name("0_0_0.tif").write_bytes(b"")
+    assert pieces.windows() == []
+
+
+def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
+    old, new = KeptPieces(tmp_path, "an area"), KeptPieces(tmp_path, "another")
+    keep(old, FIRST)
+    keep(old, SECOND)
+    yesterday = time.time() - 25 * 3600
+    os.utime(old.path_of(FIRST), (yesterday, yesterday))
+    assert new.windows() == []
+    assert old.windows() == [SECOND]
+    os.utime(old.path_of(SECOND), (yesterday, yesterday))
+    assert new.windows() == []
+    assert list((tmp_path / "wcs").iterdir()) == []
+
+
+def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
+    pieces = KeptPieces(tmp_path, "a coverage")
+    keep(pieces, FIRST)
+    pieces.forget()
+    pieces.forget()
+    assert pieces.windows() == []
+    assert not list(tmp_path.rglob("*.tif"))
