@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
-_MOST_ACROSS = 1_000  # pixels of the source in one of the output: more take more than the memory
+_MOST_ACROSS = 500  # pixels of the source in one of the output: more take more than the memory
 _USUAL_NODATA = -32767.0
 _NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 
