@@ -180,7 +180,7 @@ class WcsSource:
         self._failures = 0  # in a row
         self._resume = 0.0  # when to ask again, by the monotonic clock
         self._tries: collections.Counter[Window] = collections.Counter()
-        self._error: HrdemError | None = None
+        self._error: BaseException | None = None
 
     def close(self) -> None:
         """Ask for nothing more: threads that wait are sent away."""
@@ -192,7 +192,7 @@ class WcsSource:
         while (piece := self._next(window)) is not None:
             try:
                 received += self._bring(piece)
-            except HrdemError as exc:
+            except BaseException as exc:  # noqa: BLE001 (others wait for this piece: all have to end)
                 self._stop(exc)
             finally:
                 with self._changed:
@@ -221,7 +221,7 @@ class WcsSource:
                 else:
                     self._changed.wait()
 
-    def _stop(self, error: HrdemError) -> None:
+    def _stop(self, error: BaseException) -> None:
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()

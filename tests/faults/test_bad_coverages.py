@@ -535,3 +535,28 @@ def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
     for thread in threads:
         thread.join(5)
     assert len(ended) == 4
+
+
+def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
+    tmp_path: Path, coverage: WcsCoverage
+) -> None:
+    class Defective:
+        def save(self, *words: Any, **settings: Any) -> None:
+            time.sleep(0.1)
+            raise ZeroDivisionError
+
+    source = WcsSource(coverage, Defective(), Window(0, 0, 500, 500), tmp_path)  # type: ignore[arg-type]
+    ended: list[type[BaseException]] = []
+
+    def fetch(column: int) -> None:
+        try:
+            source.fetch(Window(column, 0, 10, 10))
+        except ZeroDivisionError as exc:
+            ended.append(type(exc))
+
+    threads = [threading.Thread(target=fetch, args=(100 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(ended) == 4

@@ -19,6 +19,7 @@ from hrdem.http.client import HttpClient
 
 _CASSETTES = Path(__file__).parents[2] / "cassettes"
 _STAND_IN = "http://127.0.0.1:18080"
+_DEMONSTRATION = "http://127.0.0.1:18090"
 _OTHER = os.environ.get("HRDEM_RECORD_STAC_URL")
 _CLOSE = 1.5e-4  # degrees; asked for in ten-thousandths, of which versions of PROJ may round one
 
@@ -70,6 +71,14 @@ def stand_in() -> str:
     if _OTHER:
         pytest.skip("asks for what only the servers of tests/services have")
     return _STAND_IN
+
+
+@pytest.fixture
+def demonstration() -> str:
+    """Scheme and host of the recorded `hrdem demo serve`."""
+    if _OTHER:
+        pytest.skip("asks for what only the demonstration has")
+    return _DEMONSTRATION
 
 
 @pytest.fixture

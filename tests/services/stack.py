@@ -127,7 +127,8 @@ class Stack:
     def requests(self) -> list[dict[str, Any]]:
         """Return what nginx was asked so far.
 
-        Each request has its method, uri, args, range, if_match, status and bytes.
+        Each request has its method, uri, args, range, if_match, status and bytes, when its answer
+        ended (`at`, seconds) and how long it took (`took`, seconds).
         """
         log = self.folder / "logs" / "access.jsonl"
         return [json.loads(line) for line in log.read_text("utf-8").splitlines()]

@@ -1,0 +1,230 @@
+"""What two kinds of WCS were recorded to answer, and what we make of it.
+
+MapServer keeps to the standard; the demonstration answers as GeoTrellis Server does, which the live
+service runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import hrdem
+from hrdem.demo.terrain import NODATA, heights
+from hrdem.errors import ServerError, WcsError
+from hrdem.grid import Grid, snapped
+from hrdem.http.client import HttpClient, Timeouts
+from hrdem.http.retry import Again
+from hrdem.wcs.capabilities import describe_coverage, read_capabilities
+from hrdem.wcs.exceptions import read_refusal
+from hrdem.wcs.request import GEOTIFF, get_coverage
+from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+
+pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
+
+MOSAIC = (-2_500_000, -1_000_000, 3_000_000, 4_000_000)
+# over the border of 8_2 and 9_2, where tests/services/stack.py has small files
+SMALL = snapped("EPSG:3979", 1, (1_499_985, -170_430, 1_500_025, -170_400))
+EMPTY = snapped("EPSG:3979", 1, (2_999_960, 1_499_970, 3_000_000, 1_500_000))
+
+
+@pytest.fixture
+def mapserver(stand_in: str) -> str:
+    """Address of MapServer, among the servers of tests/services."""
+    return f"{stand_in}/ows/elevation"
+
+
+@pytest.fixture
+def geotrellis(demonstration: str) -> str:
+    """Address of the demonstration's WCS, which redirects."""
+    return f"{demonstration}/ows/elevation"
+
+
+@pytest.fixture(params=["mapserver", "geotrellis"])
+def wcs(request: pytest.FixtureRequest) -> str:
+    """Address of each of the two."""
+    return str(request.getfixturevalue(request.param))
+
+
+def saved(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) -> Path:
+    """The whole answer to a GetCoverage, or to one with other parameters."""
+    answer = folder / "answer"
+    http.save(
+        url,
+        answer,
+        params={**get_coverage("dtm", GEOTIFF, grid), **changes},
+        timeouts=Timeouts(),
+        max_bytes=1 << 20,
+    )
+    return answer
+
+
+def taken(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) -> Path:
+    """The TIFF in that answer."""
+    tiff = folder / "coverage.tif"
+    take_coverage(saved(url, grid, http, folder, **changes), tiff)
+    return tiff
+
+
+def test_a_service_that_moved_is_followed(
+    demonstration: str, geotrellis: str, http: HttpClient
+) -> None:
+    """With the whole query."""
+    asked = {"SERVICE": "WCS", "VERSION": "1.1.1", "REQUEST": "GetCapabilities"}
+    answer = http.request("GET", geotrellis, params=asked)
+    query = "SERVICE=WCS&VERSION=1.1.1&REQUEST=GetCapabilities"
+    assert answer.url == f"{demonstration}/wrapper/ogc/elevation-hrdem-mosaic?{query}"
+    assert b"<Capabilities " in answer.content
+
+
+def test_each_service_lists_two_products(wcs: str, http: HttpClient) -> None:
+    offered = read_capabilities(wcs, http)
+    assert sorted(offered.identifiers) == ["dsm", "dtm"]
+    assert "1.1.1" in offered.versions
+    assert offered.title
+
+
+def test_each_service_describes_the_mosaic(wcs: str, http: HttpClient) -> None:
+    told = describe_coverage(wcs, "dtm", http)
+    assert told.identifier == "dtm"
+    assert told.bounds == MOSAIC
+    assert told.resolution == (1, 1)
+    assert {"EPSG:3979", "EPSG:4326", "EPSG:3857"} <= set(told.crss)
+    assert GEOTIFF in told.formats
+    assert told.interpolations
+
+
+def test_only_mapserver_tells_what_stands_for_no_data(
+    mapserver: str, geotrellis: str, http: HttpClient
+) -> None:
+    assert describe_coverage(mapserver, "dtm", http).nodata == NODATA
+    assert describe_coverage(geotrellis, "dtm", http).nodata is None
+
+
+@pytest.mark.parametrize(
+    ("wcs", "beginning"),
+    [("mapserver", b"\r\n--wcs\r\n"), ("geotrellis", b"MM\0*")],
+    indirect=["wcs"],
+    ids=["mapserver", "geotrellis"],
+)
+def test_a_coverage_is_the_terrain(
+    wcs: str, beginning: bytes, http: HttpClient, tmp_path: Path
+) -> None:
+    """In one part of a multipart answer, and bare and big-endian."""
+    answer, tiff = saved(wcs, SMALL, http, tmp_path), tmp_path / "coverage.tif"
+    assert answer.read_bytes().startswith(beginning)
+    take_coverage(answer, tiff)
+    check_coverage(tiff, SMALL, "float32", NODATA)
+    with rasterio.open(tiff) as dataset:
+        assert (dataset.width, dataset.height) == (40, 30)
+        assert dataset.transform == SMALL.transform
+        left, _, _, top = SMALL.bounds
+        np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 40, 30))
+
+
+def test_one_pixel_stands_for_no_data_in_all_of_the_box(
+    geotrellis: str, http: HttpClient, tmp_path: Path
+) -> None:
+    tiff = taken(geotrellis, EMPTY, http, tmp_path)
+    check_coverage(tiff, EMPTY, "float32", NODATA)
+    with rasterio.open(tiff) as dataset:
+        assert (dataset.width, dataset.height) == (1, 1)
+        assert is_placeholder(dataset, EMPTY)
+
+
+def test_too_large_a_request_is_told_with_the_limit(
+    mapserver: str, http: HttpClient, tmp_path: Path
+) -> None:
+    """Under status 200."""
+    left, _, _, top = SMALL.bounds
+    wide = snapped("EPSG:3979", 1, (left, top - 10, left + 9_000, top))
+    with pytest.raises(TrySmaller, match=r"^InvalidParameterValue \(width/height\): ") as caught:
+        taken(mapserver, wide, http, tmp_path)
+    assert caught.value.edge == 8_192
+
+
+def test_an_unknown_coverage_is_told_in_the_server_s_words(
+    mapserver: str, geotrellis: str, http: HttpClient, tmp_path: Path
+) -> None:
+    with pytest.raises(WcsError, match="COVERAGE=dtm-slope not found"):
+        taken(mapserver, SMALL, http, tmp_path, IDENTIFIER="dtm-slope")
+    with pytest.raises(WcsError, match="answers: CoverageNotDefined .* dtm-slope .*--via cog"):
+        describe_coverage(mapserver, "dtm-slope", http)
+    with pytest.raises(ServerError, match="400: layer does not exist") as caught:
+        taken(geotrellis, SMALL, http, tmp_path, IDENTIFIER="dtm-slope")
+    assert str(read_refusal(caught.value.body)) == "layer does not exist"
+    with pytest.raises(ServerError, match="400: layer does not exist"):
+        describe_coverage(geotrellis, "dtm-slope", http)
+
+
+def test_an_exception_that_is_printed_twice_is_told_once(
+    mapserver: str, http: HttpClient, tmp_path: Path
+) -> None:
+    answer = saved(mapserver, SMALL, http, tmp_path, BOUNDINGBOX="1,2,3")
+    body = answer.read_bytes()
+    assert body.count(b"<?xml ") == 2
+    refusal = read_refusal(body)
+    assert refusal is not None
+    assert (refusal.code, refusal.locator) == ("InvalidParameterValue", "boundingbox")
+    with pytest.raises(WcsError) as caught:
+        take_coverage(answer, tmp_path / "coverage.tif")
+    assert str(caught.value) == str(refusal)
+    assert "boundingbox" not in refusal.text
+    assert "<" not in refusal.text
+
+
+def test_a_format_by_another_name_is_refused_in_plain_text(
+    geotrellis: str, http: HttpClient, tmp_path: Path
+) -> None:
+    """A GeoTIFF is image/tiff to most of the world."""
+    with pytest.raises(ServerError) as caught:
+        taken(geotrellis, SMALL, http, tmp_path, FORMAT="image/tiff")
+    assert caught.value.status == 400
+    assert str(read_refusal(caught.value.body)) == "Unsupported format: 'image/tiff'"
+
+
+def test_of_a_stack_trace_only_its_first_line_is_told(
+    geotrellis: str, http: HttpClient, tmp_path: Path
+) -> None:
+    """Which is what came for corners in the wrong order."""
+    with pytest.raises(Again) as caught:
+        taken(
+            geotrellis,
+            SMALL,
+            http,
+            tmp_path,
+            BOUNDINGBOX="1500024.5,-170400.5,1499985.5,-170429.5,urn:ogc:def:crs:EPSG::3979",
+        )
+    assert caught.value.status == 500
+    assert b"\tat geotrellis." in caught.value.body
+    assert str(read_refusal(caught.value.body)) == (
+        "geotrellis.vector.ExtentRangeError: Invalid Extent: xmin must be less than xmax"
+    )
+
+
+def test_a_box_over_a_border_is_extracted_through_the_wcs(
+    stac: str, mapserver: str, http: HttpClient, tmp_path: Path
+) -> None:
+    """A catalogue, capabilities, a description, a coverage, and the catalogue once more."""
+    result = hrdem.extract(
+        bbox=SMALL.bounds,
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        via="wcs",
+        output=tmp_path / "out.tif",
+        stac_url=stac,
+        wcs_url=mapserver,
+        cache_dir=tmp_path / "cache",
+        http=http,
+    )
+    assert result.pixels_by_source == {"WCS dtm": 1_200}
+    (source,) = result.plan.sources
+    assert [item.id for item in source.items] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+    assert source.url == mapserver
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        assert dataset.bounds == SMALL.bounds
+        left, _, _, top = SMALL.bounds
+        np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 40, 30))
