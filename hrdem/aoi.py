@@ -6,7 +6,8 @@ import functools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -26,6 +27,9 @@ _TAKEN_AS_NAD83 = (
     "World Geodetic System 1984",
     "World Geodetic System 1984 ensemble",
 )
+_DEGREE = 111_000.0  # metres of latitude, about
+_LONGITUDE_FIRST = {"CRS83": 4269, "CRS84": 4326}  # of the OGC; rasters have it so anyway
+_LONGEST_SHOWN = 80  # characters of a CRS in a message
 _SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
@@ -61,6 +65,10 @@ class Aoi:
         points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, in_nad83(crs))
         (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
+
+    def widened(self, bounds: Bounds) -> Aoi:
+        """Return it with all of a box in EPSG:3979 around it, which has to be looked at for it."""
+        return self if bounds == self.bounds else replace(self, geometry=shapely.box(*bounds))
 
     @classmethod
     def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326") -> Aoi:
@@ -174,37 +182,87 @@ def _unprojectable(source: str, target: str) -> NoDataError:
     )
 
 
-def projected_or_geographic(text: str) -> str:
-    """Return the name of a CRS that has a number, or its WKT.
+def output_crs(text: str) -> str:
+    """Return the name of a CRS that an output can be in: ``EPSG:n`` if it has a number, else WKT.
+
+    It is named by a number only if it is exactly the system of that number: a system without a
+    datum resembles many.
 
     Raises:
-        RequestError: If PROJ does not know it, or it is no CRS for a map.
+        RequestError: If PROJ does not know it, or it is no CRS for a map: heights are those of
+            the data, so that it has no vertical axis.
     """
     with rasterio.Env():
         system = _parse_crs(text)
-        epsg = system.to_epsg()
+        if len(_axes(system)) != 2:
+            raise RequestError(
+                f"{_shown(text)} is no plain system of two axes, longitude and latitude or easting "
+                "and northing. Give a horizontal system alone: heights stay those of the data."
+            )
+        code = system.to_dict(projjson=True).get("id", {}).get("code")
+        epsg = _LONGITUDE_FIRST.get(code) or system.to_epsg(confidence_threshold=100)
         name: str = f"EPSG:{epsg}" if epsg else system.to_wkt()
         return name
 
 
-def is_geographic(crs: str) -> bool:
-    """Whether a CRS counts in degrees."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the axes of a CRS count in.
+
+    Attributes:
+        name: ``metre``, ``degree``, ``US survey foot``, …
+        metres: Its length; of angles about that on the ground.
+    """
+
+    name: str
+    metres: float
+
+
+@functools.cache
+def unit_of(crs: str) -> Unit:
+    """Return the unit of a CRS of two axes.
+
+    Args:
+        crs: As `output_crs` names it.
+    """
     with rasterio.Env():
-        return bool(CRS.from_user_input(crs).is_geographic)
+        unit = _axes(CRS.from_user_input(crs))[0]["unit"]
+    if isinstance(unit, str):  # of metre and degree PROJJSON gives the name alone
+        return Unit(unit, 1.0 if unit == "metre" else _DEGREE)
+    factor = float(unit["conversion_factor"])
+    angle = unit["type"] == "AngularUnit"
+    return Unit(unit["name"], math.degrees(factor) * _DEGREE if angle else factor)
+
+
+def _axes(system: CRS) -> list[dict[str, Any]]:
+    """The axes of a geographic or projected system in PROJJSON; none of one that is neither."""
+    told = system.to_dict(projjson=True)
+    told = told.get("source_crs", told)  # of one that is bound to a shift of its datum
+    if told["type"] not in ("GeographicCRS", "ProjectedCRS"):
+        return []
+    axes: list[dict[str, Any]] = told["coordinate_system"]["axis"]
+    return axes
 
 
 def _parse_crs(text: str) -> CRS:
     try:
         with rasterio.Env():
             system = CRS.from_user_input(text)
-    except CRSError as exc:
+            system.to_wkt()  # of which PROJ is incapable for some that it takes
+    except (CRSError, ValueError) as exc:  # the second of "EPSG:" without a number
         raise RequestError(
-            f"{text!r} is not a coordinate reference system that PROJ knows. Give it as EPSG:n, "
-            "for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
+            f"{_shown(text)} is not a coordinate reference system that PROJ knows. Give it as "
+            "EPSG:n, for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
         ) from exc
     if not (system.is_geographic or system.is_projected):
-        raise RequestError(f"{text!r} is neither a geographic nor a projected system; give one.")
+        raise RequestError(
+            f"{_shown(text)} is neither a geographic nor a projected system; give one."
+        )
     return system
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
 
 
 def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:

@@ -61,11 +61,11 @@ def extract(
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Result:
-    """Extract an area as one local GeoTIFF, with the source's own pixels.
+    """Extract an area as one local GeoTIFF, with the source's own pixels or on another grid.
 
     Args:
-        bbox: West, south, east, north in ``bbox_crs``. The output is the window of all source
-            pixels that the box touches in EPSG:3979.
+        bbox: West, south, east, north in ``bbox_crs``. The output is the window of all pixels of
+            its grid that the box touches.
         product: ``"dtm"`` or ``"dsm"``.
         output: Path of the GeoTIFF. A STAC item is written beside it, as ``.stac.json``.
         bbox_crs: CRS of the box. EPSG:4326 is taken as NAD83(CSRS), the datum of the data.
@@ -76,10 +76,12 @@ def extract(
         align: ``"blocks"`` grows the area to the blocks of the one COG that it lies in, and copies
             them as they are, compressed: the same pixels at the speed of a download.
         crs: CRS of the output; None for EPSG:3979, that of the source.
-        resolution: Pixel size of the output in units of its CRS; None for the source's own. The
-            output's origin lies on a multiple of it.
+        resolution: Pixel size of the output in units of its CRS, a millimetre to 10 km; None for
+            the source's own, where that CRS counts in metres. The output's origin lies on a
+            multiple of it.
         resampling: How pixels are computed that are not the source's own: ``"nearest"``,
-            ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has.
+            ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has. These four begin
+            from the overview that still has the detail, ``"max"`` and its like from all pixels.
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS.
         wcs_limit: Seconds after which the WCS gives up on a request; pieces are made to take a

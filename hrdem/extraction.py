@@ -196,12 +196,14 @@ def _check_unchanged(plan: Plan, http: Http) -> None:
             case CogFile() as file if not file.version.pinned:
                 check_unchanged(file.url, file.version, http)
             case WcsCoverage() if source.items:
-                _check_items(source, plan.request, http)
+                _check_items(source, plan, http)
 
 
-def _check_items(source: PlannedSource, request: Request, http: Http) -> None:
+def _check_items(source: PlannedSource, plan: Plan, http: Http) -> None:
     """Compare what the catalogue says of items: a WCS tells no version."""
-    now = items_near(request.aoi, request.collection, request.stac_url, http)
+    request = plan.request
+    area = request.aoi.widened(plan.area)
+    now = items_near(area, request.collection, request.stac_url, http)
     updated = {item.id: item.updated for item in now}
     for item in source.items:
         if updated.get(item.id) != item.updated:

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hrdem.aoi import in_nad83, project
 from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http
 from hrdem.levels import at_factor
 from hrdem.planning import Plan, PlannedSource
+from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
 from hrdem.sources.wcs import WcsCoverage, WcsSource
@@ -58,7 +61,7 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    needed, shares = [], {}
+    needed, shares, sample = [], {}, _sampled(plan)
     for planned in plan.sources:
         match planned.file:
             case CogFile() as file:
@@ -71,7 +74,7 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
                     pixels = source.thinned(planned.window, _OVERVIEW_EDGE)
             case WcsCoverage() as file:
                 pixels = _from_wcs(file, planned.window, http)
-        shares[planned.name] = _share(pixels, planned, plan)
+        shares[planned.name] = _share(pixels, planned, sample)
     told = len(needed) == len(plan.sources)
     return Forecast(
         tiles=sum(tiles for tiles, _ in needed) if told else None,
@@ -114,13 +117,40 @@ def _from_wcs(coverage: WcsCoverage, window: Window, http: Http) -> Pixels:
         return source.fetch(part).decoded()
 
 
-def _share(pixels: Pixels, planned: PlannedSource, plan: Plan) -> float:
-    """Percent of the plan's area that a source covers, seen from a sample of its pixels."""
+def _sampled(plan: Plan) -> NDArray[np.float64]:
+    """Where a sample of the output's pixels lies on the grid of merging.
+
+    Returns:
+        Array of shape (n, 2): column and row of each.
+    """
+    left, _, _, top = plan.grid.bounds
+    dx, dy = plan.grid.resolution
+    x = left + dx * _spread(plan.grid.width)
+    y = top - dy * _spread(plan.grid.height)
+    points = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
+    found = project(points, in_nad83(plan.grid.crs), NATIVE_CRS)
+    left, _, _, top = plan.native.bounds
+    across, down = plan.native.resolution
+    return np.column_stack([(found[:, 0] - left) / across, (top - found[:, 1]) / down])
+
+
+def _spread(count: int) -> NDArray[np.float64]:
+    """Middles of some of so many pixels, all of them if they are few."""
+    some = min(count, _OVERVIEW_EDGE)
+    return np.floor((np.arange(some) + 0.5) * count / some) + 0.5
+
+
+def _share(pixels: Pixels, planned: PlannedSource, sample: NDArray[np.float64]) -> float:
+    """Percent of a sample that a source covers, seen from some of its pixels."""
     nodata = planned.file.nodata
     if nodata is None:
-        valid = 1.0
+        valid = np.ones(pixels.shape, bool)
     elif np.isnan(nodata):
-        valid = float((~np.isnan(pixels)).mean())
+        valid = ~np.isnan(pixels)
     else:
-        valid = float((pixels != pixels.dtype.type(nodata)).mean())
-    return 100 * valid * planned.place.pixels / plan.native.window.pixels
+        valid = pixels != pixels.dtype.type(nodata)
+    place, (height, width) = planned.place, pixels.shape
+    columns = np.floor((sample[:, 0] - place.column) * width / place.width).astype(int)
+    rows = np.floor((sample[:, 1] - place.row) * height / place.height).astype(int)
+    within = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    return 100 * float(valid[rows[within], columns[within]].sum()) / len(sample)

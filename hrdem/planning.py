@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from hrdem.aoi import unit_of
 from hrdem.catalog import Item, items_near
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.grid import Bounds, Grid, Window, snapped
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
+_MOST_ACROSS = 500  # pixels of the source in one of the output: more take more than the memory
 _USUAL_NODATA = -32767.0
 _NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 
@@ -85,6 +87,18 @@ class PlannedSource:
         return self.file.block
 
     @property
+    def grid(self) -> Grid:
+        """The pixels that its window is counted in."""
+        return self.file.grid_of(self.level) if isinstance(self.file, CogFile) else self.file.grid
+
+    @property
+    def detail(self) -> str:
+        """Which of its pixels are read, in words."""
+        if isinstance(self.file, WcsCoverage):
+            return "through the WCS"
+        return f"overview {self.level}" if self.level else "full resolution"
+
+    @property
     def newest(self) -> str:
         """Date of the newest survey that its items hold, or empty."""
         return max((item.datetime for item in self.items), default="")
@@ -102,6 +116,7 @@ class PlannedSource:
             told |= self.file.version.as_dict()
         told |= {
             "level": self.level,
+            "resolution": self.grid.resolution[0],
             "window": _window_as_list(self.window),
             "place": _window_as_list(self.place),
         }
@@ -124,6 +139,7 @@ class Plan:
         lacking: Ids of items under the area that do not have the product.
         left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
             not reach the area.
+        area: Left, bottom, right, top in EPSG:3979 of all that was looked for.
     """
 
     request: Request
@@ -134,6 +150,7 @@ class Plan:
     sources: tuple[PlannedSource, ...]
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
+    area: Bounds
 
     @property
     def resampled(self) -> bool:
@@ -203,32 +220,43 @@ def make_plan(
 
     Raises:
         NoDataError: If nothing lies under the area.
-        RequestError: If the area is too large for one file.
+        RequestError: If the area is too large for one file, or the pixels of the output for the
+            memory.
         NetworkError: If the catalogue or a header cannot be read.
     """
     asked = _asked_grid(request)
-    finest = float(request.collection.resolution) if asked is None else spacing(asked, NATIVE_CRS)
-    found = files_under(request, _area(request, asked, finest), http, broken)
+    detail = 0.0 if asked is None else spacing(asked, NATIVE_CRS)
+    # no level that has the detail needs more around the output than pixels of twice the size
+    area = _area(request, asked, 2 * max(detail, request.collection.resolution))
+    found = files_under(replace(request, aoi=request.aoi.widened(area)), area, http, broken)
     under = found.files
     if len(under) > _MOST_SOURCES:
         raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
-    factor = coarsest_factor([each.file for each in under], finest)
+    if not request.resampling.takes_overviews:
+        detail = 0.0
+    factor = coarsest_factor([each.file for each in under], detail)
     lattice = at_factor(under[0].file, factor)[2]
+    if asked is not None:
+        _check_detail(asked, lattice)
     native = _native_grid(under, lattice, _area(request, asked, lattice.resolution[0]), request)
     grid = native if asked is None else asked
     for each in (grid, native):
         _check_size(each)
     dtype = _only_dtype(under, request)
     planned = (_planned(each, factor, native, request) for each in under)
+    sources = tuple(source for source in planned if source is not None)
+    if not sources:
+        raise _nothing_there(request)
     return Plan(
         request=request,
         grid=grid,
         native=native,
         dtype=dtype,
         nodata=_output_nodata(under, dtype, request),
-        sources=tuple(source for source in planned if source is not None),
+        sources=sources,
         lacking=found.lacking,
         left_out=found.left_out,
+        area=area,
     )
 
 
@@ -236,6 +264,7 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
     """Return a grid as JSON-ready values."""
     return {
         "crs": grid.crs,
+        "unit": unit_of(grid.crs).name,
         "width": grid.width,
         "height": grid.height,
         "resolution": list(grid.resolution),
@@ -330,6 +359,18 @@ def _check_size(grid: Grid) -> None:
             f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
             "1 m and more than one file should hold. Split it, or take a coarser --resolution or "
             "--collection."
+        )
+
+
+def _check_detail(grid: Grid, lattice: Grid) -> None:
+    """Make sure that a pixel is not made of more than the memory holds."""
+    size = spacing(grid, NATIVE_CRS)
+    if size > _MOST_ACROSS * lattice.resolution[0]:
+        raise RequestError(
+            f"Pixels of {size:,.0f} m would be made of pixels of {lattice.resolution[0]:g} m, more "
+            f"than {_MOST_ACROSS} x {_MOST_ACROSS} of them. Ask for a finer --resolution; or read "
+            "overviews, which needs --via cog without --engine gdal, and --resampling "
+            "bilinear, cubic or average."
         )
 
 

@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import rasterio
 import shapely
+from rasterio.crs import CRS
+from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.aoi import LONLAT, project
+from hrdem.aoi import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
-from hrdem.products import NATIVE_CRS, VERTICAL_DATUM
+from hrdem.products import VERTICAL_DATUM
 from hrdem.statistics import Statistics, json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
@@ -99,7 +102,7 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
     request, grid = plan.request, plan.grid
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
-    ring = project(shapely.get_coordinates(outline), NATIVE_CRS, LONLAT).round(7)
+    ring = project(shapely.get_coordinates(outline), in_nad83(grid.crs), LONLAT).round(7)
     newest = max(source.newest for source in plan.sources)
     band: dict[str, Any] = {
         "name": request.product.name,
@@ -134,7 +137,7 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
             "created": _now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,
-            "proj:code": grid.crs,
+            **_projection(grid.crs),
             "proj:shape": [grid.height, grid.width],
             "proj:transform": list(grid.transform)[:6],
             "proj:bbox": list(grid.bounds),
@@ -159,6 +162,15 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
             }
         },
     }
+
+
+def _projection(crs: str) -> dict[str, str | None]:
+    """Name a CRS (STAC projection extension 2.0.0): a code if it has one, else null and WKT2."""
+    if crs.startswith("EPSG:"):
+        return {"proj:code": crs}
+    with rasterio.Env():
+        wkt = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
+    return {"proj:code": None, "proj:wkt2": wkt}
 
 
 def _now() -> str:

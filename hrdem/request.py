@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hrdem.aoi import Aoi, is_geographic, projected_or_geographic
+from hrdem.aoi import Aoi, output_crs, unit_of
 from hrdem.errors import RequestError
 from hrdem.http.client import without_credentials
 from hrdem.products import (
@@ -30,7 +31,8 @@ LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells
 LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL, "wms_url": LIVE_WMS_URL}
 DEFAULT_COLLECTION = "1m"
 WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
-_COARSEST_DEGREES = 1.0
+_LONGEST_WCS_LIMIT = 86_400.0
+_FINEST, _COARSEST = 0.001, 10_000.0  # metres of a pixel
 
 
 class Via(StrEnum):
@@ -131,7 +133,7 @@ class Request:
             NoDataError: If the box lies where there can be no data.
         """
         tier = collection_named(collection)
-        target = NATIVE_CRS if crs is None else projected_or_geographic(crs)
+        target = NATIVE_CRS if crs is None else output_crs(crs)
         chosen = cls(
             aoi=Aoi.from_bbox(bbox, bbox_crs),
             product=product_named(product),
@@ -186,9 +188,10 @@ class Request:
             )
 
     def _check_wcs(self) -> None:
-        if not (math.isfinite(self.wcs_limit) and self.wcs_limit > 0):
+        if not 0 < self.wcs_limit <= _LONGEST_WCS_LIMIT:
             raise RequestError(
-                f"--wcs-limit is the seconds that a WCS takes at most, not {self.wcs_limit:g}."
+                "--wcs-limit is the seconds that a WCS takes at most, up to a day of them, not "
+                f"{self.wcs_limit:g}."
             )
         if self.via is Via.WCS and not self.collection.in_wcs:
             raise RequestError(
@@ -198,24 +201,31 @@ class Request:
 
 def _checked_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
     """The pixel size of the output; None if its pixels are the source's own."""
-    native = float(collection.resolution)
-    if resolution is None and crs == NATIVE_CRS:
-        return None
+    native, unit = float(collection.resolution), unit_of(crs)
     if resolution is None:
-        if is_geographic(crs):
+        if crs == NATIVE_CRS:
+            return None
+        if unit.metres != 1:
             raise RequestError(
-                f"{crs} counts in degrees: give the pixel size in degrees too, for example "
-                "--resolution 0.00001 for about a metre."
+                f"The unit of the output's CRS is the {unit.name}: give the pixel size in it too, "
+                f"for example --resolution {_plain(1 / unit.metres)} for about a metre."
             )
         return native
     if not (math.isfinite(resolution) and resolution > 0):
         raise RequestError(f"A resolution of {resolution} makes no pixels; give a positive number.")
-    if is_geographic(crs) and resolution > _COARSEST_DEGREES:
+    if not _FINEST <= resolution * unit.metres <= _COARSEST:
         raise RequestError(
-            f"{crs} counts in degrees, in which {resolution:g} is far too coarse: a metre is about "
-            "0.00001."
+            f"A resolution of {resolution:g} makes pixels of {resolution * unit.metres:.3g} metres,"
+            f" as the unit of the output's CRS is the {unit.name}. Give --resolution from "
+            f"{_plain(_FINEST / unit.metres)} to {_plain(_COARSEST / unit.metres)}; "
+            f"{_plain(1 / unit.metres)} is about a metre."
         )
     return None if (crs, resolution) == (NATIVE_CRS, native) else float(resolution)
+
+
+def _plain(number: float) -> str:
+    """One digit that counts, and no exponent."""
+    return f"{Decimal(f'{number:.1g}'):f}"
 
 
 def stac_root(url: str) -> str:

@@ -21,7 +21,8 @@ class Resampling(StrEnum):
     that is larger than the source's, the first three smooth as wide as it is; lanczos does not, as
     GDAL's is wrong when it does (3.9: shifted; 3.10 to 3.12: noise where centres coincide).
     Average to rms look at the source pixels in the upright box between the upper left and the
-    lower right corner of the output pixel, which is not all of a pixel that lies askew.
+    lower right corner of the output pixel, which is not all of a pixel that lies askew. Mode to
+    rms do so at full resolution: the largest of means is not the largest height.
     """
 
     NEAREST = "nearest"
@@ -38,6 +39,11 @@ class Resampling(StrEnum):
     Q3 = "q3"
     RMS = "rms"
 
+    @property
+    def takes_overviews(self) -> bool:
+        """Whether it may begin from pixels that were made coarser already."""
+        return self not in _OF_ALL_PIXELS
+
 
 _RADII = {  # of the kernels, in pixels
     Resampling.BILINEAR: 1,
@@ -45,6 +51,15 @@ _RADII = {  # of the kernels, in pixels
     Resampling.CUBICSPLINE: 2,
     Resampling.LANCZOS: 3,
 }
+_OF_ALL_PIXELS = (
+    Resampling.MODE,
+    Resampling.MIN,
+    Resampling.MAX,
+    Resampling.MED,
+    Resampling.Q1,
+    Resampling.Q3,
+    Resampling.RMS,
+)
 _WIDENED = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Self
 import numpy as np
 import rasterio
 import rasterio.shutil
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from hrdem.encode import BLOCK
-from hrdem.errors import OutputError
+from hrdem.errors import OutputError, RequestError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
 from hrdem.output import check_output, hidden, publish, staged
@@ -30,6 +34,7 @@ _MOST_CLASSIC = 2**32 - 2**20  # bytes without the directory; a classic TIFF cou
 _PLACES = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
 _TINY = 16  # edge of the raster that GDAL describes for us, pixels
+_TINY_PIXELS = Affine(2, 0, 0, 0, -2, 0)
 
 
 class Format(StrEnum):
@@ -58,6 +63,7 @@ class GeoTiffWriter:
     Raises:
         OutputExistsError: If the output exists and may not be replaced.
         OutputError: If it cannot be written there; entering the context raises it too.
+        RequestError: On entering the context, if a GeoTIFF cannot hold the grid's CRS.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class GeoTiffWriter:
 
     def __enter__(self) -> Self:
         with self._errors():
+            self._check_crs()
             self._file = self._partial.open("xb")
             self._file.write(bytes(HEAD_BYTES))
         return self
@@ -178,9 +185,28 @@ class GeoTiffWriter:
         self._file.write(head(order, big, at))
         self._file.close()
 
+    def _check_crs(self) -> None:
+        """Make sure that a GeoTIFF can hold the CRS; GDAL leaves out of it what it has no keys for.
+
+        Raises:
+            RequestError: If it cannot.
+        """
+        tiny = {"width": _TINY, "height": _TINY, "count": 1, "dtype": "uint8"}
+        with rasterio.Env(), MemoryFile() as memory:
+            memory.open(driver="GTiff", **tiny, crs=self._grid.crs, transform=_TINY_PIXELS).close()
+            with memory.open() as dataset:
+                kept = dataset.crs == CRS.from_user_input(self._grid.crs)
+        if not kept:
+            raise RequestError(
+                f"A GeoTIFF cannot hold the CRS that {self._output} was asked for in, and would "
+                "lie elsewhere. Give --crs one that has a number, like EPSG:2961."
+            )
+
     def _described(self, statistics: Statistics | None, tags: Mapping[str, str]) -> list[Entry]:
         """Let GDAL write everything that is not about tiles, into an empty file in memory."""
-        with MemoryFile() as memory:
+        with MemoryFile() as memory, warnings.catch_warnings():
+            # where pixels of one unit begin at 0, 0, as at the origin of EPSG:3979
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with memory.open(
                 driver="GTiff", width=_TINY, height=_TINY, count=1, dtype=self._storage.dtype,
                 nodata=self._nodata, crs=self._grid.crs, transform=self._grid.transform,

@@ -36,7 +36,7 @@ def command(
     demo: bool,
     **request: Any,
 ) -> None:
-    """Extract an area as one local GeoTIFF, with the source's own pixels.
+    """Extract an area as one local GeoTIFF, with the source's own pixels or on another grid.
 
     \b
       hrdem extract --bbox -75.72,45.40,-75.66,45.44 --product dtm -o ottawa.tif

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hrdem.diagnosis import Check
     from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
+    from hrdem.grid import Grid
     from hrdem.picture import Picture
     from hrdem.planning import Plan
     from hrdem.progress import Progress
@@ -40,6 +41,7 @@ def result(done: Result) -> None:
     _lines(
         ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
         ("grid", _grid(done.plan)),
+        *_made_of(done.plan),
         *_found(statistics),
         *_origins(done),
         *_lacking(done.plan),
@@ -66,6 +68,7 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         ("product", f"{planned.request.product.title}; {planned.request.collection.title}"),
         ("area", planned.request.aoi.text),
         ("grid", _grid(planned)),
+        *_made_of(planned),
         ("data", f"about {told.coverage_percent:.0f} % of the area"),
         ("transfer", transfer),
         ("output", f"at most about {size(told.output_bytes)}"),
@@ -163,8 +166,28 @@ def _lines(*lines: tuple[str, str]) -> None:
 
 def _grid(planned: Plan) -> str:
     grid = planned.grid
-    dx, _ = grid.resolution
-    return f"{grid.width} x {grid.height} pixels of {dx:g} m, {grid.crs}"
+    return f"{grid.width} x {grid.height} pixels of {_length(grid)}, {_crs(grid)}"
+
+
+def _made_of(planned: Plan) -> list[tuple[str, str]]:
+    """What is read for pixels that are not the source's own."""
+    if not planned.resampled:
+        return []
+    native = planned.native
+    details = " and ".join(sorted({source.detail for source in planned.sources}))
+    pixels = f"{native.width} x {native.height} pixels of {_length(native)}, {_crs(native)}"
+    return [("made of", f"{pixels}, {details}; {planned.request.resampling.value}")]
+
+
+def _length(grid: Grid) -> str:
+    from hrdem.aoi import unit_of
+
+    size, unit = grid.resolution[0], unit_of(grid.crs).name
+    return f"{size:g} {'m' if unit == 'metre' else unit}"
+
+
+def _crs(grid: Grid) -> str:
+    return grid.crs if grid.crs.startswith("EPSG:") else grid.crs.split('"')[1]
 
 
 def _found(statistics: Statistics | None) -> list[tuple[str, str]]:

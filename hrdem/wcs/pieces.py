@@ -37,8 +37,11 @@ class KeptPieces:
 
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
-        self._sweep()
-        names = (_NAME.fullmatch(path.name) for path in self._folder.glob("*.tif"))
+        paths: list[Path] = []
+        with contextlib.suppress(OSError):  # whoever writes a piece there will be told
+            self._sweep()
+            paths = list(self._folder.glob("*.tif"))
+        names = (_NAME.fullmatch(path.name) for path in paths)
         windows = [Window(*map(int, name.groups())) for name in names if name]
         found: list[Window] = []
         near: list[Window] = []  # of those found, the ones that reach this row

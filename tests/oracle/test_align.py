@@ -33,7 +33,7 @@ def plan_of(content: Bytes, window: Window) -> Plan:
     request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
     grid = file.grid.crop(window)
     source = PlannedSource(item.id, (item,), "dtm", file, 0, window, place)
-    return Plan(request, grid, grid, file.dtype, file.nodata, (source,), (), ())
+    return Plan(request, grid, grid, file.dtype, file.nodata, (source,), (), (), grid.bounds)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,8 +11,10 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
+from rasterio.crs import CRS
 
 from hrdem.encode import BLOCK, encode, storage_of
+from hrdem.errors import RequestError
 from hrdem.grid import Grid, Pixels
 from hrdem.products import product_named
 from hrdem.write import GeoTiffWriter
@@ -128,3 +130,17 @@ def test_what_is_beyond_the_raster_is_filled(tmp_path: Path) -> None:
     whole = np.full((512, 512), 7, "float32")
     whole[:88, :88] = 5
     assert corner == encode(whole, storage, 0)
+
+
+def test_a_crs_that_a_geotiff_cannot_hold_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    """GDAL would leave its origin out, and say nothing."""
+    crs = CRS.from_user_input("+proj=mill +lat_0=60").to_wkt()
+    grid = Grid(crs, Affine(0.1, 0, 10, 0, -0.1, 50), 20, 20)
+    writer = GeoTiffWriter(
+        tmp_path / "a.tif", grid, -32767, storage_of("float32"), product_named("dtm")
+    )
+    with pytest.raises(RequestError, match="cannot hold the CRS"), writer:
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,179 @@
+"""What can be asked for: grids of the output that make sense, and why others do not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import rasterio
+
+from hrdem.errors import RequestError
+from hrdem.request import Request
+from hrdem.resampling import Resampling
+
+OTTAWA = (-75.72, 45.40, -75.71, 45.41)
+
+
+def asked(**request) -> Request:
+    return Request.of(**{"bbox": OTTAWA, "product": "dtm", **request})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"crs": "EPSG:3979"},
+        {"crs": "epsg:3979"},
+        {"crs": "urn:ogc:def:crs:EPSG::3979"},
+        {"resolution": 1},
+        {"resolution": 1.0, "crs": "epsg:3979"},
+        {"resolution": 2, "collection": "2m"},
+        {"resolution": 30, "collection": "30m", "crs": "EPSG:3979"},
+    ],
+)
+def test_the_sources_own_grid_can_be_asked_for_by_name(request_) -> None:
+    request = asked(**request_)
+    assert (request.crs, request.resolution) == ("EPSG:3979", None)
+    assert request.as_dict()["resampling"] is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "crs", "resolution"),
+    [
+        ({"resolution": 2}, "EPSG:3979", 2),
+        ({"resolution": 1, "collection": "2m"}, "EPSG:3979", 1),
+        ({"crs": "EPSG:2959"}, "EPSG:2959", 1),
+        ({"crs": "epsg:2959", "collection": "30m"}, "EPSG:2959", 30),
+        ({"crs": "WGS84", "resolution": 0.0001}, "EPSG:4326", 0.0001),
+        ({"crs": "OGC:CRS84", "resolution": 0.0001}, "EPSG:4326", 0.0001),
+        ({"crs": "EPSG:2225", "resolution": 10}, "EPSG:2225", 10),
+    ],
+)
+def test_another_grid_has_pixels_of_the_sources_size_where_none_is_given(
+    request_, crs: str, resolution: float
+) -> None:
+    request = asked(**request_)
+    assert (request.crs, request.resolution) == (crs, resolution)
+    assert request.resampling is Resampling.BILINEAR
+    assert request.as_dict()["resampling"] == "bilinear"
+
+
+@pytest.mark.parametrize(
+    ("crs", "unit", "metre"),
+    [
+        ("EPSG:4326", "degree", "0.000009 for about a metre"),
+        ("EPSG:4617", "degree", "0.000009 for about a metre"),
+        ("OGC:CRS84", "degree", "0.000009 for about a metre"),
+        ("EPSG:2225", "US survey foot", "3 for about a metre"),
+        ("+proj=utm +zone=18 +datum=NAD83 +units=km", "kilometre", "0.001 for about a metre"),
+        ("EPSG:4807", "grad", "0.00001 for about a metre"),
+    ],
+)
+def test_where_the_unit_is_no_metre_a_resolution_is_needed(crs, unit: str, metre: str) -> None:
+    with pytest.raises(RequestError, match=f"is the {unit}: .*--resolution {metre}"):
+        asked(crs=crs)
+
+
+@pytest.mark.parametrize("resolution", [0, -0.0, -1, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("crs", [None, "EPSG:2959", "EPSG:4326"])
+def test_pixels_of_no_size_are_refused(crs, resolution: float) -> None:
+    with pytest.raises(RequestError, match="makes no pixels; give a positive number"):
+        asked(crs=crs, resolution=resolution)
+
+
+@pytest.mark.parametrize(
+    ("crs", "resolution", "said"),
+    [
+        (None, 5e-324, "from 0.001 to 10000; 1 is about a metre"),
+        (None, 1e308, "from 0.001 to 10000; 1 is about a metre"),
+        ("EPSG:2959", 0.0009, "pixels of 0.0009 metres"),
+        ("EPSG:2959", 10_001, "unit of the output's CRS is the metre"),
+        ("EPSG:4326", 1, r"pixels of 1.11e\+05 metres.*the degree.* 0.000009 is about a metre"),
+        ("EPSG:4326", 1e308, "the degree"),
+        ("EPSG:4326", 1e-9, "the degree"),
+        ("EPSG:2225", 40_000, "the US survey foot"),
+    ],
+)
+def test_pixels_that_nobody_means_are_refused(crs, resolution: float, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        asked(crs=crs, resolution=resolution)
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "",
+        " ",
+        "3979",
+        "EPSG:",
+        "EPSG:x",
+        "EPSG:4326; rm",
+        "EPSG:-1",
+        "EPSG:99999999999999999999",
+        "{}",
+        "[]",
+        "/etc/passwd",
+        "http://127.0.0.1:9/crs",
+        "GEOGCS[",
+        "+proj=webmerc +lat_0=60 +lon_0=-100",
+        "nonsense",
+        "a\0b",
+        "\udcff",
+    ],
+)
+def test_what_is_no_crs_is_refused(crs: str) -> None:
+    with pytest.raises(RequestError, match="Give it as EPSG:n"):
+        asked(crs=crs, resolution=5)
+
+
+def test_a_crs_of_a_thousand_words_is_not_repeated() -> None:
+    with pytest.raises(RequestError) as caught:
+        asked(crs="word " * 1_000, resolution=5)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("crs", "said"),
+    [
+        ("EPSG:5713", "neither a geographic nor a projected"),
+        ("EPSG:4978", "neither a geographic nor a projected"),
+        ('LOCAL_CS["mine"]', "neither a geographic nor a projected"),
+        ("EPSG:9518", "horizontal system alone"),
+        ("EPSG:6649", "horizontal system alone"),
+        ("EPSG:2959+5713", "horizontal system alone"),
+        ("EPSG:4979", "horizontal system alone"),
+        ("EPSG:4955", "horizontal system alone"),
+        ("+proj=ob_tran +o_proj=longlat +o_lat_p=30", "no plain system of two axes"),
+    ],
+)
+def test_an_output_claims_no_heights_but_those_of_the_data(crs: str, said: str) -> None:
+    """A vertical axis would say that they are above another surface."""
+    with pytest.raises(RequestError, match=said):
+        asked(crs=crs, resolution=5)
+
+
+def test_a_crs_is_named_by_a_number_only_if_it_is_that_one() -> None:
+    """PROJ takes UTM 20 on an unknown datum for Greenland's EPSG:3180, with 70 percent."""
+    crs = asked(crs="+proj=utm +zone=20 +ellps=GRS80", resolution=5).crs
+    assert crs.startswith('PROJCS["unknown"')
+    esri = rasterio.CRS.from_epsg(2961).to_wkt(version="WKT1_ESRI")
+    assert asked(crs=esri, resolution=5).crs == "EPSG:2961"
+
+
+@pytest.mark.parametrize("grid", [{"crs": "EPSG:2959"}, {"resolution": 5}])
+def test_copied_blocks_are_on_no_grid_but_their_own(grid) -> None:
+    with pytest.raises(RequestError, match="copies blocks as they are.*choose one"):
+        asked(align="blocks", **grid)
+    assert asked(align="blocks", crs="EPSG:3979", resolution=1).resolution is None
+
+
+@pytest.mark.parametrize("resampling", ["Bilinear", "", "near", "gauss"])
+def test_an_unknown_kernel_is_refused_with_those_there_are(resampling: str) -> None:
+    with pytest.raises(RequestError, match="choose nearest or bilinear or"):
+        asked(crs="EPSG:2959", resampling=resampling)
+
+
+@pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf, 86_401, 1e300])
+def test_a_wcs_takes_no_longer_than_a_day(limit: float) -> None:
+    with pytest.raises(RequestError, match="--wcs-limit is the seconds"):
+        asked(wcs_limit=limit)
