@@ -95,7 +95,8 @@ class PlannedSource:
     def detail(self) -> str:
         """Which of its pixels are read, in words."""
         if isinstance(self.file, WcsCoverage):
-            return "through the WCS"
+            coarser = self.file.grid.resolution[0] > self.file.native
+            return "made by the WCS" if coarser else "full resolution, through the WCS"
         return f"overview {self.level}" if self.level else "full resolution"
 
     @property
@@ -111,12 +112,14 @@ class PlannedSource:
         }
         if isinstance(self.file, WcsCoverage):
             told |= {"via": "wcs", "coverage": self.asset, "href": self.url}
+            told |= {"offered": list(self.file.offered)}
         else:
             told |= {"via": "files", "asset": self.asset, "href": self.url}
             told |= self.file.version.as_dict()
         told |= {
             "level": self.level,
             "resolution": self.grid.resolution[0],
+            "detail": self.detail,
             "window": _window_as_list(self.window),
             "place": _window_as_list(self.place),
         }
@@ -247,6 +250,12 @@ def make_plan(
     sources = tuple(source for source in planned if source is not None)
     if not sources:
         raise _nothing_there(request)
+    if factor > 1 and any(isinstance(source.file, WcsCoverage) for source in sources):
+        log.warning(
+            "The WCS makes the pixels of %g m that this is made of, and does not say how; servers "
+            "take single pixels, up to half of that away. --via cog takes the files' overviews.",
+            native.resolution[0],
+        )
     return Plan(
         request=request,
         grid=grid,

@@ -77,6 +77,7 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
             for item, share in told.coverage_by_item.items()
         ),
         *(("file", source.url) for source in planned.sources),
+        *_offered(planned),
         *_lacking(planned),
     )
 
@@ -208,6 +209,15 @@ def _origins(done: Result) -> list[tuple[str, str]]:
         ("from", f"{item}  {_percent(owned, pixels)}")
         for item, owned in done.pixels_by_source.items()
     ]
+
+
+def _offered(planned: Plan) -> list[tuple[str, str]]:
+    """What a WCS lists that is read from."""
+    from hrdem.sources.wcs import WcsCoverage
+
+    files = (source.file for source in planned.sources)
+    lists = {file.offered for file in files if isinstance(file, WcsCoverage)}
+    return [("offered", f"{', '.join(names)} by the WCS") for names in lists]
 
 
 def _lacking(planned: Plan) -> list[tuple[str, str]]:

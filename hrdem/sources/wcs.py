@@ -62,6 +62,8 @@ class WcsCoverage:
         dtype: Type of its pixels.
         nodata: Its nodata value.
         edition: What tells this edition of the data from others, as far as that is known.
+        offered: Names of all coverages that the service lists.
+        native: Edge of the coverage's own pixels, metres; those of the grid may be larger.
         limit: Seconds after which the service gives up on a request.
     """
 
@@ -72,6 +74,8 @@ class WcsCoverage:
     dtype: str
     nodata: float
     edition: str
+    offered: tuple[str, ...]
+    native: float
     limit: float
 
     @property
@@ -127,6 +131,8 @@ def meet_wcs(
         dtype=_DTYPE,
         nodata=_NODATA if told.nodata is None else told.nodata,
         edition=edition,
+        offered=offered,
+        native=native,
         limit=limit,
     )
 

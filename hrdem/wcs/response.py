@@ -86,7 +86,8 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
         nodata: Nodata value that the coverage has.
 
     Raises:
-        TrySmaller: If it holds anything else, or is damaged.
+        TrySmaller: If it has another size, or is damaged.
+        Again: If it is anything else.
     """
     try:
         with rasterio.Env(), rasterio.open(path, driver="GTiff") as dataset:
@@ -158,22 +159,30 @@ def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
             raise TrySmaller(f"one pixel of {value:g} in the place of the raster")
 
 
+def _other(said: str) -> Again:
+    """An answer of the right size, but not what was asked for: less of it would not be either."""
+    return Again(said, _SAID_OK)
+
+
 def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
     here = dataset.transform
     if dataset.count != 1 or dataset.dtypes[0] != dtype:
-        raise TrySmaller(
+        raise _other(
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        raise TrySmaller(f"a raster in {dataset.crs or 'no CRS'} instead of {grid.crs}")
+        raise _other(f"a raster in {dataset.crs or 'no CRS'} instead of {grid.crs}")
     same = grid.place_of(Grid(grid.crs, here, dataset.width, dataset.height)) == grid.window
     if not same or here.b or here.d:
-        raise TrySmaller(
+        told = (
             f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "
             f"{here.c:.10g}, {here.f:.10g}"
         )
+        if dataset.shape == (grid.height, grid.width):
+            raise _other(told)
+        raise TrySmaller(told)  # GeoTrellis sometimes loses a row or a column to rounding
     if dataset.nodata is not None and dataset.nodata != nodata:
-        raise TrySmaller(f"nodata is {dataset.nodata:g} instead of {nodata:g}")
+        raise _other(f"nodata is {dataset.nodata:g} instead of {nodata:g}")
 
 
 def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:

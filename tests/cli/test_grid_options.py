@@ -129,7 +129,7 @@ def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
         (
             ["--crs", "ESRI:102001", "--resolution", "200", "--via", "wcs"],
             "pixels of 200 m, Canada_Albers_Equal_Area_Conic",
-            "pixels of 128 m, EPSG:3979, through the WCS; bilinear",
+            "pixels of 128 m, EPSG:3979, made by the WCS; bilinear",
         ),
         (
             ["--crs", "EPSG:2961", "--engine", "gdal", "--resolution", "200"],

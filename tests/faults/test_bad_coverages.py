@@ -511,7 +511,9 @@ def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
 @pytest.fixture
 def coverage() -> WcsCoverage:
     grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 1_000, 1_000)
-    return WcsCoverage("http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", 300)
+    return WcsCoverage(
+        "http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", ("dtm",), 1, 300
+    )
 
 
 def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(

@@ -53,7 +53,9 @@ def by_gdal(left: float = LEFT) -> RasterFile:
 
 
 def coverage(left: float = LEFT) -> WcsCoverage:
-    return WcsCoverage("http://wcs.invalid/", "dtm", "", grid(left), "float32", -32767, "", 300)
+    return WcsCoverage(
+        "http://wcs.invalid/", "dtm", "", grid(left), "float32", -32767, "", ("dtm",), 1, 300
+    )
 
 
 @pytest.mark.parametrize(
