@@ -113,7 +113,7 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
         writer.commit(tally.statistics, tags(plan), (stac_path(output), f"{item}\n"))
     for source in plan.sources:
         if isinstance(source.file, WcsCoverage):
-            source.file.kept(_cache(writing)).forget()
+            source.file.kept(_cache(writing)).forget(source.window)
     by_source = None
     if tally.statistics:
         owned = dict(zip((source.name for source in plan.ranked), tally.owned, strict=True))

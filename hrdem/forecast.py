@@ -19,7 +19,7 @@ from hrdem.planning import Plan, PlannedSource
 from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
-from hrdem.sources.wcs import WcsCoverage, WcsSource
+from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 
@@ -112,7 +112,7 @@ def _from_wcs(coverage: WcsCoverage, window: Window, http: Http) -> Pixels:
     part = grid.touched_by(coverage.grid.crop(window).bounds)
     with (
         tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
-        contextlib.closing(WcsSource(coarser, http, part, Path(folder))) as source,
+        contextlib.closing(WcsSource(coarser, http, part, Path(folder), wcs_turns())) as source,
     ):
         return source.fetch(part).decoded()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import shapely
 
 from hrdem.catalog import Asset, Item
-from hrdem.errors import NetworkError, ServerError
+from hrdem.errors import NetworkError, ServerError, WcsError
 from hrdem.grid import Bounds
 from hrdem.http.client import Http
 from hrdem.products import AssetKind
@@ -89,7 +90,8 @@ def meet(
     published = [(item, asset) for item, asset in assets if asset is not None]
     lacking = tuple(item for item, asset in assets if asset is None)
     met, failed, left_out = _headers(published, request, http)
-    failed = {**failed, **{name: broken[name] for name in broken if name not in failed}}
+    known = {item.id for item, _ in published}
+    failed = {name: broken[name] for name in broken if name in known} | failed
     if failed:
         met = _with_wcs([item for item, _ in published], met, failed, request, http)
     order = {item.id: number for number, item in enumerate(items)}
@@ -200,7 +202,8 @@ def _bounds(outline: shapely.Geometry) -> Bounds:
 
 
 def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverage:
-    edition = "; ".join(f"{item.id} {item.updated}" for item in items)
+    # without a catalogue nothing tells editions apart, and what is kept is of this run only
+    edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
     return meet_wcs(
         request.wcs_url, request.product, request.collection, edition, request.wcs_limit, http
     )
@@ -208,8 +211,24 @@ def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverag
 
 def _whole(coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str) -> Met:
     under = tuple(item for item in items if is_under(item, request))
+    _check_reach(coverage, under, request)
     name = f"WCS {coverage.identifier}"
     return Met(name, under, coverage.identifier, coverage, None, instead_of)
+
+
+def _check_reach(coverage: WcsCoverage, items: Sequence[Item], request: Request) -> None:
+    """Make sure that a WCS reaches as far as the items in the area: beyond it there is nodata."""
+    reach = shapely.box(*coverage.grid.bounds)
+    for item in items:
+        if item.footprint is not None and item.asset(request.product, AssetKind.COG):
+            beyond = item.footprint.intersection(request.aoi.geometry).difference(reach)
+            if beyond.area > 0:
+                bounds = ",".join(f"{edge:.10g}" for edge in coverage.grid.bounds)
+                raise WcsError(
+                    f"The WCS {coverage.url} says that its {coverage.identifier} reaches as far as "
+                    f"{bounds} ({coverage.grid.crs}), but {item.id} has more of it in the area. "
+                    "Read the files: --via cog."
+                )
 
 
 def _neither(first: NetworkError, then: NetworkError) -> NetworkError:

@@ -24,11 +24,14 @@ from hrdem.progress import Step, Tally
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.sources.opening import Means, opened
+from hrdem.sources.wcs import AT_ONCE, WcsCoverage
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
 from hrdem.tiff import Storage
 
-_GDAL_CONNECTIONS = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
+# Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece
+# takes to be held against what was asked for.
+_FETCHERS = {GdalFile: 2, WcsCoverage: AT_ONCE}
 _CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
 _CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 
@@ -53,9 +56,9 @@ def merged(plan: Plan, http: Http, max_memory: int, cache: Path) -> Generator[St
     parts = [Part(s.window, s.place, s.block, s.file.nodata) for s in plan.ranked]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
     budget = Budget.of(max_memory, plan.native.window, itemsize, block, _CODERS)
-    by_gdal = any(isinstance(source.file, GdalFile) for source in plan.sources)
-    connections = _GDAL_CONNECTIONS if by_gdal else CONNECTIONS
-    if by_gdal:
+    kinds = {type(source.file) for source in plan.sources}
+    connections = min([CONNECTIONS, *(_FETCHERS[kind] for kind in kinds if kind in _FETCHERS)])
+    if GdalFile in kinds:
         budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
     storage = storage_of(plan.dtype)
     empty = encode(np.empty((0, 0), plan.dtype), storage, plan.nodata)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
 
-_PARTIAL = ".partial"
+_HIDDEN, _PARTIAL = ".hrdem-", ".partial"
 
 
 def check_output(output: Path, overwrite: bool) -> None:
@@ -101,7 +101,12 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
 
 def hidden(output: Path) -> Path:
     """Return a name of its own beside an output, short enough wherever the output's is."""
-    return output.with_name(f".hrdem-{secrets.token_hex(6)}{_PARTIAL}")
+    return output.with_name(f"{_HIDDEN}{secrets.token_hex(6)}{_PARTIAL}")
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a path is one that `hidden` gives."""
+    return path.name.startswith(_HIDDEN) and path.name.endswith(_PARTIAL)
 
 
 def _exists(output: Path) -> OutputExistsError:

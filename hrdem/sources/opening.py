@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrdem.grid import Window
@@ -12,7 +13,7 @@ from hrdem.http.client import Http
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
-from hrdem.sources.wcs import WcsCoverage, WcsSource
+from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
 
 RasterFile = CogFile | GdalFile | WcsCoverage
 
@@ -25,11 +26,13 @@ class Means:
         http: Client to ask with.
         handles: Where GDAL's open datasets are borrowed.
         cache: Folder of what is kept.
+        turns: What each request to a WCS waits for, so that not too many are under way.
     """
 
     http: Http
     handles: Handles
     cache: Path
+    turns: threading.Semaphore = field(default_factory=wcs_turns)
 
 
 @contextlib.contextmanager
@@ -48,5 +51,7 @@ def opened(file: RasterFile, level: int, within: Window, means: Means) -> Iterat
         case GdalFile():
             yield GdalSource(file, means.handles, means.http)
         case WcsCoverage():
-            with contextlib.closing(WcsSource(file, means.http, within, means.cache)) as source:
+            with contextlib.closing(
+                WcsSource(file, means.http, within, means.cache, means.turns)
+            ) as source:
                 yield source

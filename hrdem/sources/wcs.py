@@ -23,8 +23,8 @@ from hrdem.errors import (
     TransferError,
     WcsError,
 )
-from hrdem.gdal import GDAL_ERRORS, cause
-from hrdem.grid import Grid, Pixels, Window, snapped
+from hrdem.gdal import GDAL_ERRORS
+from hrdem.grid import Bounds, Grid, Pixels, Window, snapped
 from hrdem.http.client import Http, Timeouts, without_credentials
 from hrdem.http.retry import Again, Retries
 from hrdem.products import NATIVE_CRS, Collection, Product
@@ -36,8 +36,10 @@ from hrdem.wcs.pieces import KeptPieces
 from hrdem.wcs.request import GEOTIFF, get_coverage
 from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
 
-_AT_ONCE = 2  # requests
+AT_ONCE = 2  # requests
+_ENOUGH = 3  # times its limit, that a server may use up before anything has come
 _PATIENCE = 2  # times that a server may break down over a piece before it is asked for in halves
+_MOST_LOST = 100  # pieces that were kept and cannot be read
 _TOO_LARGE = 413  # RFC 9110, 15.5.14
 _TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
@@ -127,7 +129,7 @@ def meet_wcs(
         url=url,
         identifier=product.name,
         media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
-        grid=snapped(NATIVE_CRS, native, told.bounds or _CANADA),
+        grid=snapped(NATIVE_CRS, native, _within_canada(told.bounds)),
         dtype=_DTYPE,
         nodata=_NODATA if told.nodata is None else told.nodata,
         edition=edition,
@@ -137,11 +139,31 @@ def meet_wcs(
     )
 
 
+def _within_canada(bounds: Bounds | None) -> Bounds:
+    """Bounds that can be believed: what is written for the unknown is larger than the Earth."""
+    if bounds is None:
+        return _CANADA
+    left, bottom, right, top = _CANADA
+    west, south, east, north = bounds
+    west, south, east, north = (
+        max(west, left),
+        max(south, bottom),
+        min(east, right),
+        min(north, top),
+    )
+    return (west, south, east, north) if west < east and south < north else _CANADA
+
+
 def _lacking(url: str, what: str) -> WcsError:
     return WcsError(
         f"The WCS {without_credentials(url)} has {what}. Check the address given as --wcs-url, or "
         "read the COGs: --via cog."
     )
+
+
+def wcs_turns() -> threading.Semaphore:
+    """Return what lets as many requests be under way as is polite."""
+    return threading.BoundedSemaphore(AT_ONCE)
 
 
 class WcsSource:
@@ -155,6 +177,7 @@ class WcsSource:
         http: Client to ask with.
         within: Window that all reading will stay in.
         cache: Folder in which pieces are kept.
+        turns: What a request has to wait for; sources of one server share it.
         retries: How often and patiently to ask again.
     """
 
@@ -164,6 +187,7 @@ class WcsSource:
         http: Http,
         within: Window,
         cache: Path,
+        turns: threading.Semaphore,
         retries: Retries = Retries(),  # noqa: B008 (frozen)
     ) -> None:
         self.grid = coverage.grid
@@ -178,12 +202,19 @@ class WcsSource:
         missing = [within]
         for piece in self._pieces:
             missing = [rest for whole in missing for rest in without(whole, piece)]
+        for piece in self._pieces:
+            self._kept.use(piece)
         if self._pieces:
             log.info("%d pieces of an earlier run are there.", len(self._pieces))
+        self._unchecked = set(self._pieces)
+        self._lost = 0
         self._chunks = Chunks(missing, Pace.within(coverage.limit))
         self._changed = threading.Condition()
+        self._turns = turns
         self._active = 0
         self._failures = 0  # in a row
+        self._vain = 0.0  # seconds of them, as long as nothing has come at all
+        self._any_came = False
         self._resume = 0.0  # when to ask again, by the monotonic clock
         self._tries: collections.Counter[Window] = collections.Counter()
         self._error: BaseException | None = None
@@ -221,7 +252,7 @@ class WcsSource:
                 pause = self._resume - time.monotonic()
                 if pause > 0:
                     self._changed.wait(pause)
-                elif self._active < _AT_ONCE and (piece := self._chunks.take()) is not None:
+                elif self._active < AT_ONCE and (piece := self._chunks.take()) is not None:
                     self._active += 1
                     return piece
                 else:
@@ -238,6 +269,10 @@ class WcsSource:
         Returns:
             Bytes that came.
         """
+        with self._turns:
+            return 0 if self._error else self._brought(piece)
+
+    def _brought(self, piece: Window) -> int:
         started = time.monotonic()
         try:
             size = self._asked(piece)
@@ -255,7 +290,7 @@ class WcsSource:
             ) from exc
         seconds = time.monotonic() - started
         with self._changed:
-            self._failures = 0
+            self._failures, self._any_came = 0, True
             self._chunks.came(piece, seconds)
             self._pieces.append(piece)
         log.info("%s came in %.1f s.", _described(piece), seconds)
@@ -280,7 +315,10 @@ class WcsSource:
             self._kept.keep(piece, finished)
             return answer.size
         except (Again, ServerError) as exc:
-            raise _in_words(exc) from exc
+            told = _in_words(exc)
+            if told is exc:
+                raise
+            raise told from exc
         finally:
             for left in (room, finished):
                 left.unlink(missing_ok=True)
@@ -300,6 +338,10 @@ class WcsSource:
                 or (_is_defect(again) and self._tries[piece] >= _PATIENCE)
             )
             self._failures += 1
+            self._vain += seconds
+            if not self._any_came and self._vain > _ENOUGH * self._coverage.limit:
+                said = f"{_sentence(str(again))} Nothing has come in {self._vain:.0f} s."
+                raise self._given_up(piece, said, again.status) from again
             wait = retries.wait_after(self._failures) - seconds
             halved = smaller and self._chunks.failed(piece, seconds, edge)
             if not halved:
@@ -331,30 +373,51 @@ class WcsSource:
         return WcsError(text) if status in (None, 200) else ServerError(text, status or 0)
 
     def _read(self, window: Window) -> Pixels:
-        """Read a window of pieces that are all there."""
+        """Read a window of pieces; one that is gone or damaged by now is fetched once more."""
         pixels = np.full((window.height, window.width), self.nodata, self.dtype)
+        there = 0
         for piece in self._pieces.copy():
             shared = window.intersection(piece)
             if shared is not None:
                 into = shared.shifted(-window.column, -window.row).slices
-                inside = shared.shifted(-piece.column, -piece.row)
-                pixels[into] = self._part(piece, inside)
-        return pixels
+                try:
+                    pixels[into] = self._part(piece, shared.shifted(-piece.column, -piece.row))
+                except (*GDAL_ERRORS, Again) as exc:
+                    self._lose(piece, exc)
+                else:
+                    there += shared.pixels
+        if there == window.pixels:
+            return pixels
+        return self.fetch(window).decoded()
 
     def _part(self, piece: Window, inside: Window) -> Pixels | float:
-        path = self._kept.path_of(piece)
+        path, grid = self._kept.path_of(piece), self.grid.crop(piece)
+        if piece in self._unchecked:  # of an earlier run, whose machine may have crashed
+            check_coverage(path, grid, self.dtype, self.nodata)
+            self._unchecked.discard(piece)
         where = rasterio.windows.Window(inside.column, inside.row, inside.width, inside.height)
-        try:
-            with rasterio.open(path, driver="GTiff") as dataset:
-                if is_placeholder(dataset, self.grid.crop(piece)):
-                    return self.nodata
-                pixels: Pixels = dataset.read(1, window=where)
-                return pixels
-        except GDAL_ERRORS as exc:
-            raise SourceError(
-                f"A piece that was fetched cannot be read from {path.parent}: {cause(exc)} "
-                "Run the same command again."
-            ) from exc
+        with rasterio.open(path, driver="GTiff") as dataset:
+            if is_placeholder(dataset, grid):
+                return self.nodata
+            pixels: Pixels = dataset.read(1, window=where)
+            return pixels
+
+    def _lose(self, piece: Window, exc: Exception) -> None:
+        """Ask for a piece again that was there."""
+        with self._changed:
+            if piece not in self._pieces:
+                return  # another thread has seen it too
+            self._lost += 1
+            if self._lost > _MOST_LOST:
+                raise SourceError(
+                    f"Pieces that came cannot be read from {self._kept.path_of(piece).parent}: "
+                    f"{exc} Check the disk, or give another --cache-dir."
+                ) from exc
+            log.warning("%s is lost (%s) and asked for again.", _described(piece), exc)
+            self._pieces.remove(piece)
+            self._unchecked.discard(piece)
+            self._kept.drop(piece)
+            self._chunks.back(piece)
 
 
 def _is_overtaxed(again: Again) -> bool:

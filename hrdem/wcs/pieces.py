@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
-import shutil
 import time
 from pathlib import Path
 
 import platformdirs
 
 from hrdem.grid import Window
-from hrdem.output import hidden, publish
+from hrdem.output import hidden, is_hidden, publish
 
 _KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
+_FOLDER = re.compile(r"[0-9a-f]{24}")
 _NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,9})_(\d{1,9})\.tif")
 
 
@@ -37,15 +38,10 @@ class KeptPieces:
 
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
-        paths: list[Path] = []
-        with contextlib.suppress(OSError):  # whoever writes a piece there will be told
-            self._sweep()
-            paths = list(self._folder.glob("*.tif"))
-        names = (_NAME.fullmatch(path.name) for path in paths)
-        windows = [Window(*map(int, name.groups())) for name in names if name]
+        self._sweep()
         found: list[Window] = []
         near: list[Window] = []  # of those found, the ones that reach this row
-        for window in sorted(windows, key=lambda window: window.row):
+        for window in sorted(_windows_in(self._folder), key=lambda window: window.row):
             near = [other for other in near if other.bottom > window.row]
             if not any(window.intersection(other) for other in near):
                 found.append(window)
@@ -53,12 +49,14 @@ class KeptPieces:
         return found
 
     def _sweep(self) -> None:
-        """Remove what is old, of any coverage."""
-        for path in self._cache.glob("*/*"):
+        """Remove what is old, of any coverage; what is not ours stays."""
+        ours = [each for each in self._cache.glob("*") if _FOLDER.fullmatch(each.name)]
+        for path in (path for folder in ours for path in folder.glob("*")):
             with contextlib.suppress(OSError):  # another run may be at it too
-                if time.time() - path.stat().st_mtime > _KEPT_FOR:
+                old = time.time() - path.stat().st_mtime > _KEPT_FOR
+                if old and (_NAME.fullmatch(path.name) or is_hidden(path)):
                     path.unlink()
-        for folder in self._cache.glob("*"):
+        for folder in ours:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # if it is empty
 
@@ -66,6 +64,11 @@ class KeptPieces:
         """Return the path of a piece."""
         name = f"{window.column}_{window.row}_{window.width}_{window.height}.tif"
         return self._folder / name
+
+    def use(self, window: Window) -> None:
+        """Make a piece young again, as a run counts on it."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path_of(window))
 
     def room_for(self, window: Window) -> Path:
         """Return a hidden path for a piece that is on its way.
@@ -80,10 +83,23 @@ class KeptPieces:
         """Give a finished piece its name.
 
         Raises:
-            OSError: If the disk refuses.
+            OSError: If the disk refuses, or another run has just taken the folder away.
         """
         publish(finished, self.path_of(window), overwrite=True)
 
-    def forget(self) -> None:
-        """Remove all of them."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def drop(self, window: Window) -> None:
+        """Remove a piece that is damaged."""
+        self.path_of(window).unlink(missing_ok=True)
+
+    def forget(self, within: Window) -> None:
+        """Remove the pieces that lie wholly within a window; others may be of other runs."""
+        for window in _windows_in(self._folder):
+            if window.intersection(within) == window:
+                self.drop(window)
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()  # if it is empty
+
+
+def _windows_in(folder: Path) -> list[Window]:
+    names = (_NAME.fullmatch(path.name) for path in folder.glob("*.tif"))
+    return [Window(*map(int, name.groups())) for name in names if name]

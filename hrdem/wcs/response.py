@@ -7,6 +7,7 @@ status nor media type is believed, and of the raster nothing that was not compar
 from __future__ import annotations
 
 import itertools
+import math
 import mmap
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
+from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
@@ -24,11 +26,14 @@ from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _EXCERPT = 16 << 10  # bytes that are looked at for words
-_LARGEST_BLOCK = 1 << 24  # pixels; GDAL allocates a block before it looks at its data
+_LARGEST_BLOCK = 1 << 20  # pixels; GDAL holds a whole block, however little of it is read
 _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_COPIED = 1 << 20  # bytes at a time
+_MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
 _SAID_OK = 200  # the status under which servers send exceptions
 _OUR_FAULT = ("ParameterValue", "NotDefined", "NotSupported")  # ends of codes of exceptions
+_SPANS = 0.4  # pixels that the place of one pixel over all may be off; half is another request
 _ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, besides nodata
 
 
@@ -65,13 +70,14 @@ def take_coverage(answer: Path, coverage: Path) -> None:
         raise TrySmaller("the answer is empty")
     with answer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
         start, stop = _tiff_in(body)
-        if (start, stop) != (0, size):
-            with coverage.open("wb") as taken:
-                taken.write(memoryview(body)[start:stop])
     if (start, stop) == (0, size):
         answer.replace(coverage)
-    else:
-        answer.unlink()
+        return
+    with answer.open("rb") as file, coverage.open("wb") as taken:
+        file.seek(start)
+        for at in range(start, stop, _COPIED):  # mapped, the body would count as memory
+            taken.write(file.read(min(_COPIED, stop - at)))
+    answer.unlink()
 
 
 def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
@@ -108,9 +114,11 @@ def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
     """
     if (dataset.width, dataset.height) != (1, 1) or grid.window.pixels == 1:
         return False
+    if dataset.crs is not None and dataset.crs != CRS.from_user_input(grid.crs):
+        return False
     dx, dy = grid.resolution
     apart = np.abs(np.subtract(dataset.bounds, grid.bounds)) / (dx, dy, dx, dy)
-    return bool((apart < 1).all())
+    return bool((apart < _SPANS).all())
 
 
 def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
@@ -119,7 +127,7 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         return 0, len(body)
     opening = _OPENING.match(body)
     if opening is None:
-        raise _no_coverage(body)
+        raise _no_coverage(body[:_EXCERPT])
     boundary = opening[1].rstrip()
     closed = body.rfind(b"\n" + boundary + b"--")
     at = opening.start(1)
@@ -135,12 +143,12 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         at = body.find(b"\n" + boundary, start - 1)
     if closed < 0:
         raise TrySmaller("the multipart answer is cut off")
-    raise _no_coverage(body[opening.end() :])
+    raise _no_coverage(body[opening.end() : opening.end() + _EXCERPT])
 
 
-def _no_coverage(body: bytes | mmap.mmap) -> Exception:
-    """What is wrong with an answer that holds no TIFF."""
-    refusal = read_refusal(body[:_EXCERPT])
+def _no_coverage(body: bytes) -> Exception:
+    """What is wrong with an answer that begins so and holds no TIFF."""
+    refusal = read_refusal(body)
     if refusal is None:
         return Again(f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK)
     if refusal.text in ("", "null") and not refusal.code:
@@ -155,8 +163,15 @@ def _no_coverage(body: bytes | mmap.mmap) -> Exception:
 def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
     if np.dtype(dataset.dtypes[0]).kind == "f":
         value = float(dataset.read(1)[0, 0])
-        if not (np.isnan(value) or value in (nodata, dataset.nodata, *_ABSENT)):
+        if not any(_same(value, each) for each in (math.nan, nodata, dataset.nodata, *_ABSENT)):
             raise TrySmaller(f"one pixel of {value:g} in the place of the raster")
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    """Whether two nodata values are the same, NaN included."""
+    if one is None or other is None:
+        return False
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _other(said: str) -> Again:
@@ -181,8 +196,13 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
         if dataset.shape == (grid.height, grid.width):
             raise _other(told)
         raise TrySmaller(told)  # GeoTrellis sometimes loses a row or a column to rounding
-    if dataset.nodata is not None and dataset.nodata != nodata:
-        raise _other(f"nodata is {dataset.nodata:g} instead of {nodata:g}")
+    if not _same(dataset.nodata, nodata):
+        told = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
+        raise _other(f"{told} instead of {nodata:g}")
+    if (dataset.scales, dataset.offsets) != ((1.0,), (0.0,)):
+        raise _other("heights that are scaled")
+    if any(flag in _MASKS for flag in dataset.mask_flag_enums[0]):
+        raise _other("a mask beside its pixels")
 
 
 def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
@@ -204,5 +224,6 @@ def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
             raise TrySmaller("a block is missing or cut off")
     swapped = np.array(nodata, dataset.dtypes[0]).byteswap()
     for _, window in dataset.block_windows(1):
-        if (dataset.read(1, window=window) == swapped).any():
+        pixels = dataset.read(1, window=window)
+        if not _same(float(swapped), nodata) and (pixels == swapped).any():
             raise TrySmaller(f"heights of {swapped:g}, which are nodata with swapped bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from hrdem.demo.terrain import heights
 from hrdem.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
-from hrdem.sources.wcs import WcsCoverage, WcsSource
+from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
 from hrdem.wcs import chunks
 from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
 
@@ -258,16 +259,14 @@ def updated(asked: Asked, demo: Addresses, date: str) -> Reply | None:
 def test_pieces_of_an_earlier_edition_are_not_used(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def dead(asked: Asked, right: Reply) -> Reply:
-        return Reply(400, b"no more") if box_of(asked)[3] < TOP - 150 else right
+    def of(date: str) -> Callable[[Asked], Reply | None]:
+        return lambda asked: updated(asked, demo, date)
 
-    before = service(demo, dead, lambda asked: updated(asked, demo, "2026-01-01"))
-    with misbehaving(before) as old, pytest.raises(hrdem.ServerError):
-        extract(old, tmp_path, http)
-    assert list((tmp_path / "cache").rglob("*.tif"))
-    with misbehaving(service(demo, other=lambda asked: updated(asked, demo, "2026-02-02"))) as new:
-        extract(new, tmp_path, http)
-        assert sum(map(is_coverage, new.asked)) == 12
+    with misbehaving(service(demo, lower_rows_fail, of("2026-01-01"))) as server:
+        interrupted(server, http, tmp_path)
+        server.script = service(demo, other=of("2026-02-02"))
+        extract(server, tmp_path, http)
+        assert sum(map(is_coverage, server.asked)) == 12
 
 
 def test_data_published_again_meanwhile_are_noticed(
@@ -508,6 +507,170 @@ def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
         assert not [asked for asked in server.asked if asked.path.startswith(WCS)]
 
 
+def lower_rows_fail(asked: Asked, right: Reply) -> Reply:
+    return Reply(400, b"no more") if box_of(asked)[1] < TOP - 250 else right
+
+
+def interrupted(server: Misbehaving, http: HttpClient, folder: Path) -> list[Path]:
+    """Pieces that a run leaves behind which does not get all of them."""
+    with pytest.raises(hrdem.ServerError, match="no more"):
+        extract(server, folder, http)
+    kept = sorted((folder / "cache").rglob("*.tif"))
+    assert len(kept) >= 7
+    server.asked = []
+    return kept
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50_000])
+
+
+def zeroed(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def without_blocks(path: Path) -> None:
+    """Where blocks lie and how long they are: without that, GDAL reads nodata."""
+    content = bytearray(path.read_bytes())
+    order = "<" if content[:2] == b"II" else ">"
+    (at,) = struct.unpack(f"{order}I", content[4:8])
+    (count,) = struct.unpack(f"{order}H", content[at : at + 2])
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag, _, values = struct.unpack(f"{order}HHI", content[entry : entry + 8])
+        if tag in (324, 325) and values == 1:
+            content[entry + 8 : entry + 12] = bytes(4)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [emptied, cut, zeroed, without_blocks, Path.unlink])
+def test_a_kept_piece_that_was_damaged_is_fetched_again(
+    demo: Addresses, http: HttpClient, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """As by a machine that crashed: it must neither end the run nor read as nodata."""
+    with misbehaving(service(demo, lower_rows_fail)) as server:
+        kept = interrupted(server, http, tmp_path)
+        for path in kept[:3]:
+            damage(path)
+        server.script = service(demo)
+        extract(server, tmp_path, http)
+        assert sum(map(is_coverage, server.asked)) == 12 - len(kept) + 3
+    assert_right(tmp_path / "out.tif")
+
+
+def test_pieces_that_another_run_takes_away_are_fetched_again(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Of two runs with one folder, the first to end tidies up."""
+    tidied: list[Asked] = []
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        if box_of(asked)[1] < TOP - 250 and not tidied:
+            tidied.append(asked)
+            for path in (tmp_path / "cache").rglob("*.tif"):
+                path.unlink()
+        return right
+
+    with misbehaving(service(demo, coverage)) as server:
+        extract(server, tmp_path, http)
+    assert_right(tmp_path / "out.tif")
+
+
+def test_without_a_catalogue_nothing_of_an_earlier_run_is_used(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Nothing would tell its edition from today's."""
+
+    def other(asked: Asked) -> Reply | None:
+        return Reply(404) if "/stac/" in asked.path else None
+
+    with misbehaving(service(demo, lower_rows_fail, other)) as server:
+        interrupted(server, http, tmp_path)
+        server.script = service(demo, other=other)
+        extract(server, tmp_path, http)
+        assert sum(map(is_coverage, server.asked)) == 12
+
+
+def test_two_broken_files_do_not_make_four_requests_at_a_time(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    counts: list[int] = []
+    active = [0]
+    lock = threading.Lock()
+
+    def coverage(asked: Asked, right: Reply) -> Reply:
+        with lock:
+            active[0] += 1
+            counts.append(active[0])
+        time.sleep(0.05)
+        with lock:
+            active[0] -= 1
+        return right
+
+    def other(asked: Asked) -> Reply | None:
+        head = asked.headers.get("range", "").startswith("bytes=0-")
+        return Reply(404) if asked.path.startswith("/canelevation-dem") and not head else None
+
+    with misbehaving(service(demo, coverage, other)) as server:
+        extract(server, tmp_path, http, via="auto")
+    assert max(counts) == 2
+    assert_right(tmp_path / "out.tif")
+
+
+def test_a_server_that_never_answers_is_given_up_before_long(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    fault = lambda asked, right: Reply(silent=True)  # noqa: E731
+    with misbehaving(service(demo, fault)) as server:
+        with pytest.raises(hrdem.WcsError, match="Nothing has come in"):
+            extract(server, tmp_path, http, wcs_limit=0.3)
+        assert sum(map(is_coverage, server.asked)) <= 6
+
+
+@pytest.mark.parametrize("corner", ["1e17", "1.797e308", "nan"])
+def test_bounds_that_make_no_sense_are_not_believed(
+    demo: Addresses, http: HttpClient, tmp_path: Path, corner: str
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        if "DescribeCoverage" not in asked.path:
+            return None
+        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        corners = re.compile(
+            rb"(<ows:BoundingBox crs=[^>]*3979.*?)<ows:LowerCorner>.*?</ows:Upper", re.DOTALL
+        )
+        text = f"<ows:LowerCorner>-{corner} -{corner}</ows:LowerCorner><ows:UpperCorner>{corner} "
+        text += f"{corner}</ows:Upper"
+        reply.body, changed = corners.subn(rb"\1" + text.encode(), reply.body)
+        assert changed
+        return reply
+
+    with misbehaving(service(demo, other=other)) as server:
+        extract(server, tmp_path, http)
+    assert_right(tmp_path / "out.tif")
+
+
+def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    def other(asked: Asked) -> Reply | None:
+        if "DescribeCoverage" not in asked.path:
+            return None
+        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        upper = re.compile(rb"(BoundingBox crs=[^>]*3979.*?<ows:UpperCorner>)[-\d.]+", re.DOTALL)
+        reply.body, changed = upper.subn(rb"\g<1>1499900", reply.body)
+        assert changed
+        return reply
+
+    with (
+        misbehaving(service(demo, other=other)) as server,
+        pytest.raises(hrdem.WcsError, match="reaches as far as .*-mosaic-1m has more of it"),
+    ):
+        extract(server, tmp_path, http)
+
+
 @pytest.fixture
 def coverage() -> WcsCoverage:
     grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 1_000, 1_000)
@@ -520,7 +683,7 @@ def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
     http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 60.0)
-    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path)
+    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path, wcs_turns())
     ended: list[BaseException] = []
 
     def fetch() -> None:
@@ -547,7 +710,7 @@ def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
             time.sleep(0.1)
             raise ZeroDivisionError
 
-    source = WcsSource(coverage, Defective(), Window(0, 0, 500, 500), tmp_path)  # type: ignore[arg-type]
+    source = WcsSource(coverage, Defective(), Window(0, 0, 500, 500), tmp_path, wcs_turns())  # type: ignore[arg-type]
     ended: list[type[BaseException]] = []
 
     def fetch(column: int) -> None:

@@ -20,7 +20,7 @@ from hrdem.http.client import (
     Timeouts,
     without_credentials,
 )
-from hrdem.http.retry import Again, Retries
+from hrdem.http.retry import Again, Retries, retry_after
 from tests.misbehaving import Reply, misbehaving
 
 GOOD = Reply(body=b"good")
@@ -261,3 +261,16 @@ def test_a_body_that_is_longer_than_it_may_be_does_not_fill_the_disk(
     ):
         http.save(server.url, tmp_path / "body", params={}, timeouts=wait, max_bytes=1_000)
     assert (tmp_path / "body").stat().st_size <= 1_000
+
+
+@pytest.mark.parametrize("value", ["²", "Fri, 20 Nov 2026 10:00:00 +99999999", "soon", "-1", ""])
+def test_a_wait_that_makes_no_sense_is_not_waited_for(value: str) -> None:
+    assert retry_after({"retry-after": value}) is None
+
+
+def test_a_redirect_to_no_address_is_an_error(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: Reply(302, headers={"Location": "//[abc]/x"})) as server,
+        pytest.raises(TransferError, match="Invalid URL in location header"),
+    ):
+        http.request("GET", server.url)

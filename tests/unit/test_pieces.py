@@ -66,7 +66,39 @@ def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     pieces = KeptPieces(tmp_path, "a coverage")
     keep(pieces, FIRST)
-    pieces.forget()
-    pieces.forget()
+    pieces.forget(FIRST)
+    pieces.forget(FIRST)
     assert pieces.windows() == []
     assert not list(tmp_path.rglob("*.tif"))
+
+
+def test_only_pieces_of_the_area_are_forgotten(tmp_path: Path) -> None:
+    """Another run of the same edition may be under way, or have been interrupted."""
+    pieces = KeptPieces(tmp_path, "a coverage")
+    for window in (FIRST, SECOND):
+        keep(pieces, window)
+    pieces.forget(Window(0, 0, 150, 50))
+    assert pieces.windows() == [SECOND]
+
+
+def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
+    theirs = tmp_path / "wcs" / "my-project" / "thesis.tif"
+    ours = KeptPieces(tmp_path, "a coverage")
+    keep(ours, FIRST)
+    beside = ours.path_of(FIRST).with_name("notes.txt")
+    theirs.parent.mkdir(parents=True)
+    for path in (theirs, beside):
+        path.write_text("of years")
+        os.utime(path, (0, 0))
+    ours.windows()
+    assert theirs.exists()
+    assert beside.exists()
+
+
+def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) -> None:
+    pieces = KeptPieces(tmp_path, "a coverage")
+    keep(pieces, FIRST)
+    nearly = time.time() - 23.9 * 3600
+    os.utime(pieces.path_of(FIRST), (nearly, nearly))
+    pieces.use(FIRST)
+    assert time.time() - pieces.path_of(FIRST).stat().st_mtime < 60

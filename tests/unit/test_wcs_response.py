@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.io import MemoryFile
+from rasterio.io import DatasetWriter, MemoryFile
 
 from hrdem.errors import WcsError
 from hrdem.grid import Grid
@@ -162,7 +164,7 @@ def moved(columns: float, rows: float, size: float = 1.0) -> Grid:
         (tiff(HEIGHTS.astype("f8")), "1 bands of float64"),
         (tiff(HEIGHTS.astype("i2")), "1 bands of int16"),
         (tiff(np.stack([HEIGHTS, HEIGHTS]), count=2), "2 bands of float32"),
-        (tiff(nodata=-9999), "nodata is -9999 instead of -32767"),
+        (tiff(nodata=-9999), "nodata -9999 instead of -32767"),
         (tiff()[:-1], "cut off"),
         (tiff(COMPRESS="LZW")[:-40], "cut off"),
         (tiff()[:9_000], "cut off"),
@@ -189,8 +191,39 @@ def test_rows_that_run_upward_are_refused(tmp_path: Path) -> None:
         checked(tiff(transform=upward), tmp_path)
 
 
-def test_a_raster_without_a_nodata_tag_is_accepted(tmp_path: Path) -> None:
-    checked(tiff(nodata=None), tmp_path)
+def test_a_raster_without_a_nodata_value_is_refused(tmp_path: Path) -> None:
+    """Whatever stands for no data in it would pass as heights."""
+    with pytest.raises(Again, match="no nodata value"):
+        checked(tiff(nodata=None), tmp_path)
+
+
+def test_a_nodata_value_of_nan_is_one_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "coverage.tif"
+    path.write_bytes(tiff(nodata=math.nan))
+    check_coverage(path, GRID, "float32", math.nan)
+
+
+def altered(folder: Path, change: Callable[[DatasetWriter], object]) -> bytes:
+    path = folder / "altered.tif"
+    path.write_bytes(tiff())
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as dataset:
+        change(dataset)
+    return path.read_bytes()
+
+
+def test_heights_that_are_scaled_are_refused(tmp_path: Path) -> None:
+    def scale(dataset: DatasetWriter) -> None:
+        dataset.scales = (0.1,)
+
+    with pytest.raises(Again, match="scaled"):
+        checked(altered(tmp_path, scale), tmp_path)
+
+
+def test_a_mask_beside_the_pixels_is_refused(tmp_path: Path) -> None:
+    """What lies under it would pass as heights."""
+    body = altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100))
+    with pytest.raises(Again, match="a mask"):
+        checked(body, tmp_path)
 
 
 def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "float32") -> bytes:
@@ -216,6 +249,20 @@ def test_the_placeholder_may_have_three_bands_of_whole_numbers(tmp_path: Path) -
 def test_one_pixel_of_a_height_is_no_placeholder(tmp_path: Path) -> None:
     with pytest.raises(TrySmaller, match="one pixel of 124.5"):
         checked(placeholder(124.5), tmp_path)
+
+
+def test_one_pixel_of_another_crs_is_no_placeholder(tmp_path: Path) -> None:
+    """So a server answers that took the box for degrees."""
+    degrees = Grid("EPSG:4326", GRID.transform, GRID.width, GRID.height)
+    with pytest.raises(Again, match="EPSG:4326 instead of EPSG:3979"):
+        checked(placeholder(NODATA, degrees), tmp_path)
+
+
+def test_one_pixel_inside_what_was_asked_for_is_no_placeholder(tmp_path: Path) -> None:
+    four = Grid(GRID.crs, GRID.transform, 2, 2)
+    inside = Grid(GRID.crs, Affine(1, 0, 1_780_500.5, 0, -1, -66_500.5), 1, 1)
+    with pytest.raises(TrySmaller, match="1 x 1 pixels"):
+        checked(tiff(np.float32([[NODATA]]), inside), tmp_path, four)
 
 
 def test_one_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
