@@ -26,10 +26,10 @@ from hrdem.report import Result, stac_item, stac_path, tags
 from hrdem.request import Align, Request
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file
-from hrdem.sources.wcs import WcsCoverage
 from hrdem.statistics import Statistics
 from hrdem.tiff import Storage
 from hrdem.warp import warped
+from hrdem.wcs.coverage import WcsCoverage
 from hrdem.wcs.pieces import usual_cache
 from hrdem.write import Format, GeoTiffWriter
 

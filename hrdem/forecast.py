@@ -19,7 +19,8 @@ from hrdem.planning import Plan, PlannedSource
 from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
-from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
+from hrdem.sources.wcs import WcsSource, wcs_turns
+from hrdem.wcs.coverage import WcsCoverage
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 

@@ -9,7 +9,7 @@ from hrdem.grid import Grid, snapped
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.opening import RasterFile
-from hrdem.sources.wcs import WcsCoverage
+from hrdem.wcs.coverage import WcsCoverage
 
 _COARSEST = 2**20  # times the pixels of the source
 

@@ -7,21 +7,23 @@ import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import shapely
 
-from hrdem.catalog import Asset, Item
-from hrdem.errors import NetworkError, ServerError, WcsError
+from hrdem.catalog import Asset, Item, items_near
+from hrdem.errors import NetworkError, NoDataError, ServerError, SourceError, WcsError
 from hrdem.grid import Bounds
 from hrdem.http.client import Http
-from hrdem.products import AssetKind
+from hrdem.products import NATIVE_CRS, AssetKind
 from hrdem.request import Align, Engine, Request, Via
 from hrdem.sources.cog import meet_cog
 from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
 from hrdem.sources.opening import RasterFile
-from hrdem.sources.wcs import WcsCoverage, meet_wcs
 from hrdem.threads import workers
+from hrdem.wcs.coverage import WcsCoverage, meet_wcs
 
+NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 _HEADERS_AT_ONCE = 8
 _MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
 
@@ -68,6 +70,52 @@ class Meeting:
     met: tuple[Met, ...]
     lacking: tuple[Item, ...]
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """What shares an area with a request's.
+
+    Attributes:
+        files: The files, sorted by sub-tile; at least one.
+        lacking: Ids of items under the area that do not have the product.
+        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
+            not reach the area.
+    """
+
+    files: tuple[Met, ...]
+    lacking: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def files_under(
+    request: Request,
+    area: Bounds,
+    http: Http,
+    broken: Mapping[str, NetworkError] = NOTHING_BROKEN,
+) -> Under:
+    """Look up the catalogue and the headers of the files, and keep the files that share an area.
+
+    Every file that the catalogue names near the area of interest is opened, for only its own
+    header tells where it lies.
+
+    Args:
+        request: What was asked for.
+        area: Left, bottom, right, top in EPSG:3979 of what will be looked at.
+        http: Client to ask with.
+        broken: What went wrong with files that are not to be read, by the ids of their items; the
+            WCS takes their place.
+
+    Raises:
+        NoDataError: If nothing lies under the area.
+        NetworkError: If the catalogue or a header cannot be read.
+    """
+    meeting = meet(_items(request, http), request, http, broken)
+    under = tuple(each for each in meeting.met if _share_area(each, area, request))
+    lacking = [item for item in meeting.lacking if is_under(item, request)]
+    if not under:
+        raise _lacking(request, lacking) if lacking else nothing_there(request)
+    return Under(under, tuple(item.id for item in lacking), meeting.left_out)
 
 
 def meet(
@@ -136,6 +184,32 @@ def _headers(
                 else:
                     raise
     return met, failed, left_out
+
+
+def _items(request: Request, http: Http) -> Sequence[Item]:
+    """Items near the area; the WCS can be read without knowing them."""
+    try:
+        items = items_near(request.aoi, request.collection, request.stac_url, http)
+    except NetworkError as exc:
+        if request.via is not Via.WCS:
+            raise
+        log.warning("Which items the WCS serves here is not known, and will not be told: %s", exc)
+        return ()
+    if not items:
+        raise nothing_there(request)
+    return items
+
+
+def _share_area(met: Met, area: Bounds, request: Request) -> bool:
+    """Whether a raster holds pixels of an area."""
+    if met.file.grid.crs != NATIVE_CRS:
+        raise SourceError(
+            f"The files of {request.collection.id} are in {met.file.grid.crs}, not in {NATIVE_CRS} "
+            "as they should be. Check --stac-url."
+        )
+    left, bottom, right, top = met.bounds
+    west, south, east, north = area
+    return left < east and west < right and bottom < north and south < top
 
 
 def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
@@ -236,3 +310,19 @@ def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
     if isinstance(first, ServerError):
         return ServerError(text, first.status)
     return type(first)(text)
+
+
+def nothing_there(request: Request) -> NoDataError:
+    return NoDataError(
+        f"The collection {request.collection.id} has no item under the box {request.aoi.text}: "
+        "it lies outside the coverage. Check the order west,south,east,north, or try another "
+        "--collection; 30m covers all of Canada, and none covers more."
+    )
+
+
+def _lacking(request: Request, items: list[Item]) -> NoDataError:
+    names = ", ".join(item.id for item in items)
+    return NoDataError(
+        f"{names} has no {request.product.name}. In the north there may be a dsm only: try "
+        "--product dsm, or --collection 30m."
+    )

@@ -24,10 +24,11 @@ from hrdem.progress import Step, Tally
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.sources.opening import Means, opened
-from hrdem.sources.wcs import AT_ONCE, WcsCoverage
+from hrdem.sources.wcs import AT_ONCE
 from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
 from hrdem.tiff import Storage
+from hrdem.wcs.coverage import WcsCoverage
 
 # Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece
 # takes to be held against what was asked for.

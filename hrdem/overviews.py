@@ -14,8 +14,7 @@ from hrdem.errors import SourceError
 from hrdem.grid import Bounds, Grid, Pixels, Window
 from hrdem.ground import pixel_sizes
 from hrdem.http.client import CONNECTIONS, Http
-from hrdem.meeting import Met
-from hrdem.planning import files_under
+from hrdem.meeting import Met, files_under
 from hrdem.products import NATIVE_CRS
 from hrdem.request import Request
 from hrdem.sources.cog import CogFile, CogSource

@@ -5,25 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from hrdem.aoi import unit_of
-from hrdem.catalog import Item, items_near
-from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
+from hrdem.catalog import Item
+from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.grid import Bounds, Grid, Window, snapped
 from hrdem.http.client import Http
 from hrdem.levels import at_factor, coarsest_factor
-from hrdem.meeting import Met, is_under, meet
+from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
 from hrdem.products import NATIVE_CRS
-from hrdem.request import Align, Request, Via
+from hrdem.request import Align, Request
 from hrdem.resampling import bounds_needed, spacing
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile
-from hrdem.sources.wcs import WcsCoverage
 from hrdem.statistics import json_number
+from hrdem.wcs.coverage import WcsCoverage
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +30,6 @@ _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
 _MOST_ACROSS = 500  # pixels of the source in one of the output: more take more than the memory
 _USUAL_NODATA = -32767.0
-_NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Under:
-    """What shares an area with a request's.
-
-    Attributes:
-        files: The files, sorted by sub-tile; at least one.
-        lacking: Ids of items under the area that do not have the product.
-        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
-            not reach the area.
-    """
-
-    files: tuple[Met, ...]
-    lacking: tuple[str, ...]
-    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,38 +162,8 @@ class Plan:
         }
 
 
-def files_under(
-    request: Request,
-    area: Bounds,
-    http: Http,
-    broken: Mapping[str, NetworkError] = _NOTHING_BROKEN,
-) -> Under:
-    """Look up the catalogue and the headers of the files, and keep the files that share an area.
-
-    Every file that the catalogue names near the area of interest is opened, for only its own
-    header tells where it lies.
-
-    Args:
-        request: What was asked for.
-        area: Left, bottom, right, top in EPSG:3979 of what will be looked at.
-        http: Client to ask with.
-        broken: What went wrong with files that are not to be read, by the ids of their items; the
-            WCS takes their place.
-
-    Raises:
-        NoDataError: If nothing lies under the area.
-        NetworkError: If the catalogue or a header cannot be read.
-    """
-    meeting = meet(_items(request, http), request, http, broken)
-    under = tuple(each for each in meeting.met if _share_area(each, area, request))
-    lacking = [item for item in meeting.lacking if is_under(item, request)]
-    if not under:
-        raise _lacking(request, lacking) if lacking else _nothing_there(request)
-    return Under(under, tuple(item.id for item in lacking), meeting.left_out)
-
-
 def make_plan(
-    request: Request, http: Http, broken: Mapping[str, NetworkError] = _NOTHING_BROKEN
+    request: Request, http: Http, broken: Mapping[str, NetworkError] = NOTHING_BROKEN
 ) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
@@ -249,7 +201,7 @@ def make_plan(
     planned = (_planned(each, factor, native, request) for each in under)
     sources = tuple(source for source in planned if source is not None)
     if not sources:
-        raise _nothing_there(request)
+        raise nothing_there(request)
     if factor > 1 and any(isinstance(source.file, WcsCoverage) for source in sources):
         log.warning(
             "The WCS makes the pixels of %g m that this is made of, and does not say how; servers "
@@ -281,20 +233,6 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _items(request: Request, http: Http) -> Sequence[Item]:
-    """Items near the area; the WCS can be read without knowing them."""
-    try:
-        items = items_near(request.aoi, request.collection, request.stac_url, http)
-    except NetworkError as exc:
-        if request.via is not Via.WCS:
-            raise
-        log.warning("Which items the WCS serves here is not known, and will not be told: %s", exc)
-        return ()
-    if not items:
-        raise _nothing_there(request)
-    return items
-
-
 def _asked_grid(request: Request) -> Grid | None:
     """The output's grid, where it is not the source's own."""
     if request.resolution is None:
@@ -307,18 +245,6 @@ def _area(request: Request, asked: Grid | None, resolution: float) -> Bounds:
     if asked is None:
         return request.aoi.bounds
     return bounds_needed(asked, NATIVE_CRS, resolution, request.resampling)
-
-
-def _share_area(met: Met, area: Bounds, request: Request) -> bool:
-    """Whether a raster holds pixels of an area."""
-    if met.file.grid.crs != NATIVE_CRS:
-        raise SourceError(
-            f"The files of {request.collection.id} are in {met.file.grid.crs}, not in {NATIVE_CRS} "
-            "as they should be. Check --stac-url."
-        )
-    left, bottom, right, top = met.bounds
-    west, south, east, north = area
-    return left < east and west < right and bottom < north and south < top
 
 
 def _native_grid(under: Sequence[Met], lattice: Grid, area: Bounds, request: Request) -> Grid:
@@ -436,22 +362,6 @@ def _output_nodata(under: Sequence[Met], dtype: str, request: Request) -> float 
             "none for pixels that no file holds. Try --align blocks, which copies one file."
         )
     return _USUAL_NODATA
-
-
-def _nothing_there(request: Request) -> NoDataError:
-    return NoDataError(
-        f"The collection {request.collection.id} has no item under the box {request.aoi.text}: "
-        "it lies outside the coverage. Check the order west,south,east,north, or try another "
-        "--collection; 30m covers all of Canada, and none covers more."
-    )
-
-
-def _lacking(request: Request, items: list[Item]) -> NoDataError:
-    names = ", ".join(item.id for item in items)
-    return NoDataError(
-        f"{names} has no {request.product.name}. In the north there may be a dsm only: try "
-        "--product dsm, or --collection 30m."
-    )
 
 
 def _window_as_list(window: Window) -> list[int]:

@@ -213,7 +213,7 @@ def _origins(done: Result) -> list[tuple[str, str]]:
 
 def _offered(planned: Plan) -> list[tuple[str, str]]:
     """What a WCS lists that is read from."""
-    from hrdem.sources.wcs import WcsCoverage
+    from hrdem.wcs.coverage import WcsCoverage
 
     files = (source.file for source in planned.sources)
     lists = {file.offered for file in files if isinstance(file, WcsCoverage)}

@@ -13,7 +13,8 @@ from hrdem.http.client import Http
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
-from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
+from hrdem.sources.wcs import WcsSource, wcs_turns
+from hrdem.wcs.coverage import WcsCoverage
 
 RasterFile = CogFile | GdalFile | WcsCoverage
 

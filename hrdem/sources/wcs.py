@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import collections
-import json
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,141 +22,28 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.gdal import GDAL_ERRORS
-from hrdem.grid import Bounds, Grid, Pixels, Window, snapped
+from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http, Timeouts, without_credentials
 from hrdem.http.retry import Again, Retries
-from hrdem.products import NATIVE_CRS, Collection, Product
 from hrdem.sources import Fetched
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.chunks import Chunks, Pace, without
+from hrdem.wcs.coverage import WcsCoverage
 from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
-from hrdem.wcs.pieces import KeptPieces
-from hrdem.wcs.request import GEOTIFF, get_coverage
+from hrdem.wcs.request import get_coverage
 from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
 
 AT_ONCE = 2  # requests
 _ENOUGH = 3  # times its limit, that a server may use up before anything has come
 _PATIENCE = 2  # times that a server may break down over a piece before it is asked for in halves
 _MOST_LOST = 100  # pieces that were kept and cannot be read
+_SAID_OK = 200
 _TOO_LARGE = 413  # RFC 9110, 15.5.14
 _TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
-_BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
 _WIDEST = 4  # times the bytes of the pixels that an answer may have
-_CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
-_DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
 _MARGIN = 1.1  # times the limit, until which the server's own words about it should have come
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WcsCoverage:
-    """A coverage of a WCS, on a grid to ask for.
-
-    Attributes:
-        url: Address of the service.
-        identifier: Name of the coverage.
-        media_type: What the service calls a GeoTIFF.
-        grid: Pixels that can be asked for; not more than the coverage holds.
-        dtype: Type of its pixels.
-        nodata: Its nodata value.
-        edition: What tells this edition of the data from others, as far as that is known.
-        offered: Names of all coverages that the service lists.
-        native: Edge of the coverage's own pixels, metres; those of the grid may be larger.
-        limit: Seconds after which the service gives up on a request.
-    """
-
-    url: str
-    identifier: str
-    media_type: str
-    grid: Grid
-    dtype: str
-    nodata: float
-    edition: str
-    offered: tuple[str, ...]
-    native: float
-    limit: float
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Width and height of what is best read in one go, pixels."""
-        return _BLOCK
-
-    def kept(self, cache: Path) -> KeptPieces:
-        """Return the pieces of it that are on the local disk.
-
-        Args:
-            cache: Folder of everything that is kept.
-        """
-        lattice = [*self.grid.transform[:6], self.grid.crs]
-        return KeptPieces(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
-
-
-def meet_wcs(
-    url: str, product: Product, collection: Collection, edition: str, limit: float, http: Http
-) -> WcsCoverage:
-    """Ask a WCS for what it says of a product.
-
-    Args:
-        url: Address of the WCS.
-        product: What to read.
-        collection: The tier that the WCS serves, on whose lattice it is asked.
-        edition: What tells this edition of the data from others.
-        limit: Seconds after which the WCS gives up on a request.
-        http: Client to ask with.
-
-    Raises:
-        WcsError: If the WCS does not have the product, or not in the collection's pixels.
-        NetworkError: If it cannot be asked.
-    """
-    offered = read_capabilities(url, http).identifiers
-    if product.name not in offered:
-        raise _lacking(url, f"no {product.name}; it lists {', '.join(offered)}")
-    told = describe_coverage(url, product.name, http)
-    native = float(collection.resolution)
-    if told.resolution not in (None, (native, native)):
-        pixels = " x ".join(f"{size:g}" for size in told.resolution)
-        raise _lacking(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
-    if told.crss and NATIVE_CRS not in told.crss:
-        raise _lacking(url, f"{product.name} in {', '.join(told.crss)}, not in {NATIVE_CRS}")
-    tiffs = [each for each in told.formats if "tif" in each.lower()]
-    if told.formats and not tiffs:
-        raise _lacking(url, f"{product.name} as {', '.join(told.formats)}, not as a GeoTIFF")
-    return WcsCoverage(
-        url=url,
-        identifier=product.name,
-        media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
-        grid=snapped(NATIVE_CRS, native, _within_canada(told.bounds)),
-        dtype=_DTYPE,
-        nodata=_NODATA if told.nodata is None else told.nodata,
-        edition=edition,
-        offered=offered,
-        native=native,
-        limit=limit,
-    )
-
-
-def _within_canada(bounds: Bounds | None) -> Bounds:
-    """Bounds that can be believed: what is written for the unknown is larger than the Earth."""
-    if bounds is None:
-        return _CANADA
-    left, bottom, right, top = _CANADA
-    west, south, east, north = bounds
-    west, south, east, north = (
-        max(west, left),
-        max(south, bottom),
-        min(east, right),
-        min(north, top),
-    )
-    return (west, south, east, north) if west < east and south < north else _CANADA
-
-
-def _lacking(url: str, what: str) -> WcsError:
-    return WcsError(
-        f"The WCS {without_credentials(url)} has {what}. Check the address given as --wcs-url, or "
-        "read the COGs: --via cog."
-    )
 
 
 def wcs_turns() -> threading.Semaphore:
@@ -281,6 +166,10 @@ class WcsSource:
             return 0
         except (WcsError, ServerError, TransferError) as exc:
             raise self._given_up(piece, str(exc), getattr(exc, "status", None)) from exc
+        except FileNotFoundError:
+            gone = Again("Another run has taken the folder of its pieces away.", _SAID_OK)
+            self._put_back(piece, gone, time.monotonic() - started)
+            return 0
         except OSError as exc:
             if isinstance(exc, HrdemError):
                 raise

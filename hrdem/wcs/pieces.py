@@ -50,8 +50,8 @@ class KeptPieces:
 
     def _sweep(self) -> None:
         """Remove what is old, of any coverage; what is not ours stays."""
-        ours = [each for each in self._cache.glob("*") if _FOLDER.fullmatch(each.name)]
-        for path in (path for folder in ours for path in folder.glob("*")):
+        ours = [each for each in _listed(self._cache) if _FOLDER.fullmatch(each.name)]
+        for path in (path for folder in ours for path in _listed(folder)):
             with contextlib.suppress(OSError):  # another run may be at it too
                 old = time.time() - path.stat().st_mtime > _KEPT_FOR
                 if old and (_NAME.fullmatch(path.name) or is_hidden(path)):
@@ -101,5 +101,13 @@ class KeptPieces:
 
 
 def _windows_in(folder: Path) -> list[Window]:
-    names = (_NAME.fullmatch(path.name) for path in folder.glob("*.tif"))
+    names = (_NAME.fullmatch(path.name) for path in _listed(folder))
     return [Window(*map(int, name.groups())) for name in names if name]
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it is missing or cannot be read, which writing will tell."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

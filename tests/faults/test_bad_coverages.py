@@ -25,8 +25,9 @@ from hrdem.demo.terrain import heights
 from hrdem.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
-from hrdem.sources.wcs import WcsCoverage, WcsSource, wcs_turns
+from hrdem.sources.wcs import WcsSource, wcs_turns
 from hrdem.wcs import chunks
+from hrdem.wcs.coverage import WcsCoverage
 from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
 
 WCS = "/wrapper/ogc/elevation-hrdem-mosaic"

@@ -16,7 +16,7 @@ from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, meet_cog
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.opening import RasterFile
-from hrdem.sources.wcs import WcsCoverage
+from hrdem.wcs.coverage import WcsCoverage
 from tests.cogs import URL, Bytes
 
 LEFT, TOP = 1_500_000, -160_000
