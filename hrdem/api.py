@@ -52,7 +52,7 @@ def extract(
     resolution: float | None = None,
     resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
-    wcs_url: str = LIVE_WCS_URL,
+    wcs_url: str | None = None,
     wcs_limit: float = WCS_LIMIT,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
@@ -83,7 +83,8 @@ def extract(
             ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has. These four begin
             from the overview that still has the detail, ``"max"`` and its like from all pixels.
         stac_url: Root of the STAC API.
-        wcs_url: Address of the WCS.
+        wcs_url: Address of the WCS that serves the same data; None for the live one, if the
+            catalogue is the live one.
         wcs_limit: Seconds after which the WCS gives up on a request; pieces are made to take a
             tenth of it.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
@@ -154,7 +155,7 @@ def plan(
     resolution: float | None = None,
     resampling: str = "bilinear",
     stac_url: str = LIVE_STAC_URL,
-    wcs_url: str = LIVE_WCS_URL,
+    wcs_url: str | None = None,
     wcs_limit: float = WCS_LIMIT,
     http: Http | None = None,
 ) -> Plan:

@@ -149,7 +149,12 @@ def meet(
 
 def may_fall_back(request: Request) -> bool:
     """Whether the WCS may take the place of COGs that cannot be had."""
-    return request.via is Via.AUTO and request.align is Align.PIXELS and request.collection.in_wcs
+    return (
+        request.via is Via.AUTO
+        and request.wcs_url is not None
+        and request.align is Align.PIXELS
+        and request.collection.in_wcs
+    )
 
 
 def is_under(item: Item, request: Request) -> bool:
@@ -276,6 +281,7 @@ def _bounds(outline: shapely.Geometry) -> Bounds:
 
 
 def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverage:
+    assert request.wcs_url is not None
     # without a catalogue nothing tells editions apart, and what is kept is of this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
     return meet_wcs(

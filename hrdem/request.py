@@ -28,7 +28,6 @@ E = TypeVar("E", bound=StrEnum)
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
 LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
-LIVE = {"stac_url": LIVE_STAC_URL, "wcs_url": LIVE_WCS_URL, "wms_url": LIVE_WMS_URL}
 DEFAULT_COLLECTION = "1m"
 WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
 _LONGEST_WCS_LIMIT = 86_400.0
@@ -74,7 +73,7 @@ class Request:
         resolution: Pixel size of the output in units of its CRS; None for the source's own pixels.
         resampling: How pixels are computed that are not the source's own.
         stac_url: Root of the STAC API.
-        wcs_url: Address of the WCS.
+        wcs_url: Address of the WCS that serves the same data; None if none is known to.
         wcs_limit: Seconds after which the WCS gives up on a request.
     """
 
@@ -88,7 +87,7 @@ class Request:
     resolution: float | None
     resampling: Resampling
     stac_url: str
-    wcs_url: str
+    wcs_url: str | None
     wcs_limit: float
 
     @classmethod
@@ -106,7 +105,7 @@ class Request:
         resolution: float | None = None,
         resampling: str = "bilinear",
         stac_url: str = LIVE_STAC_URL,
-        wcs_url: str = LIVE_WCS_URL,
+        wcs_url: str | None = None,
         wcs_limit: float = WCS_LIMIT,
     ) -> Request:
         """Validate the user's words.
@@ -125,7 +124,8 @@ class Request:
             resolution: Pixel size of the output in units of its CRS; None for the source's own.
             resampling: Name of a `hrdem.resampling.Resampling`.
             stac_url: Root of the STAC API.
-            wcs_url: Address of the WCS.
+            wcs_url: Address of the WCS that serves the same data; None for the live one, if the
+                catalogue is the live one.
             wcs_limit: Seconds after which the WCS gives up on a request.
 
         Raises:
@@ -145,7 +145,7 @@ class Request:
             resolution=_checked_resolution(resolution, target, tier),
             resampling=choice(Resampling, resampling, "resampling"),
             stac_url=stac_root(stac_url),
-            wcs_url=checked_url(wcs_url, "WCS"),
+            wcs_url=_wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS"),
             wcs_limit=wcs_limit,
         )
         chosen._check_blocks()
@@ -188,6 +188,11 @@ class Request:
             )
 
     def _check_wcs(self) -> None:
+        if self.via is Via.WCS and self.wcs_url is None:
+            raise RequestError(
+                f"{self.stac_url} is another catalogue than the live one: give the address of the "
+                "WCS that serves the same data, as --wcs-url."
+            )
         if not 0 < self.wcs_limit <= _LONGEST_WCS_LIMIT:
             raise RequestError(
                 "--wcs-limit is the seconds that a WCS takes at most, up to a day of them, not "
@@ -226,6 +231,11 @@ def _checked_resolution(resolution: float | None, crs: str, collection: Collecti
 def _plain(number: float) -> str:
     """One digit that counts, and no exponent."""
     return f"{Decimal(f'{number:.1g}'):f}"
+
+
+def _wcs_beside(stac_url: str) -> str | None:
+    """The live WCS beside the live catalogue; its pixels are not those of another one."""
+    return LIVE_WCS_URL if urlsplit(stac_url).hostname == urlsplit(LIVE_STAC_URL).hostname else None
 
 
 def stac_root(url: str) -> str:

@@ -11,20 +11,18 @@ import click
 
 @contextmanager
 def chosen(demo: bool, **given: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the addresses to use; the demonstration runs as long as the context.
+    """Yield the addresses to use, as arguments; the demonstration runs as long as the context.
 
     Args:
         demo: Use the demonstration.
         given: What the user gave for each address that the command needs, such as ``stac_url``;
-            None takes the live one.
+            None leaves it to the function that is called, which takes the live one.
 
     Raises:
         click.UsageError: If both were given.
     """
-    from hrdem.request import LIVE
-
     if not demo:
-        yield {name: url or LIVE[name] for name, url in given.items()}
+        yield {name: url for name, url in given.items() if url is not None}
         return
     for name in given:
         source = click.get_current_context().get_parameter_source(name)

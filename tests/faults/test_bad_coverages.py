@@ -25,6 +25,7 @@ from hrdem.demo.terrain import heights
 from hrdem.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
+from hrdem.request import LIVE_WCS_URL, Request
 from hrdem.sources.wcs import WcsSource, wcs_turns
 from hrdem.wcs import chunks
 from hrdem.wcs.coverage import WcsCoverage
@@ -506,6 +507,29 @@ def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
         with pytest.raises(hrdem.ServerError, match="403"):
             extract(server, tmp_path, http, **{"via": "auto", **way})
         assert not [asked for asked in server.asked if asked.path.startswith(WCS)]
+
+
+def test_the_live_wcs_is_no_substitute_for_the_files_of_another_catalogue(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Its pixels are others."""
+
+    def other(asked: Asked) -> Reply | None:
+        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+
+    with misbehaving(service(demo, other=other)) as server:
+        for via, error in (("auto", hrdem.ServerError), ("wcs", hrdem.RequestError)):
+            with pytest.raises(error, match="403|give the address of the WCS") as told:
+                hrdem.extract(
+                    bbox=BOX, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+                    via=via, stac_url=f"{server.url}/stac/api/", http=http,
+                )  # fmt: skip
+            assert "WCS cannot take its place" not in str(told.value)
+
+
+def test_the_live_wcs_goes_with_the_live_catalogue() -> None:
+    request = Request.of(bbox=BOX, bbox_crs="EPSG:3979", product="dtm")
+    assert request.wcs_url == LIVE_WCS_URL
 
 
 def lower_rows_fail(asked: Asked, right: Reply) -> Reply:
