@@ -124,11 +124,13 @@ class WcsSource:
 
     def _next(self, window: Window) -> Window | None:
         """A piece to fetch; None when a window is there."""
-        there = looked_at = 0
+        there = looked_at = lost = 0
         with self._changed:
             while True:
                 if self._error is not None:
                     raise self._error
+                if lost != self._lost:  # what was counted may be gone
+                    there, looked_at, lost = 0, 0, self._lost
                 came = (window.intersection(piece) for piece in self._pieces[looked_at:])
                 there += sum(shared.pixels for shared in came if shared)
                 looked_at = len(self._pieces)

@@ -23,7 +23,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.grid import Grid, Window
-from hrdem.http.client import HttpClient
+from hrdem.http.client import HttpClient, Saved
 from hrdem.http.retry import Retries
 from hrdem.request import LIVE_WCS_URL, Request
 from hrdem.sources.wcs import WcsSource, wcs_turns
@@ -698,7 +698,7 @@ def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
 
 @pytest.fixture
 def coverage() -> WcsCoverage:
-    grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 1_000, 1_000)
+    grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), 1_000, 1_000)
     return WcsCoverage(
         "http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", ("dtm",), 1, 300
     )
@@ -725,6 +725,48 @@ def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
     for thread in threads:
         thread.join(5)
     assert len(ended) == 4
+
+
+def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
+    tmp_path: Path, coverage: WcsCoverage
+) -> None:
+    """Counted twice, the thread would wait for ever."""
+    whole, left, right = (Window(0, 0, 150, 100), Window(0, 0, 100, 100), Window(100, 0, 50, 100))
+    ready = {left: threading.Event(), right: threading.Event()}
+
+    class Slow:
+        def save(self, url: str, path: Path, *, params: Any, **settings: Any) -> Saved:
+            x0, y0, x1, y1 = map(float, params["BOUNDINGBOX"].split(",")[:4])
+            piece = Window(int(x0) - LEFT, int(TOP - y1), int(x1 - x0) + 1, int(y1 - y0) + 1)
+            ready[piece].wait(5)
+            path.write_bytes(
+                tiff(np.ones((100, piece.width), "f4"), x0 - 0.5, y1 + 0.5, nodata=-1).body
+            )
+            return Saved("image/tiff", 1)
+
+    slow: Any = Slow()
+    source = WcsSource(coverage, slow, whole, tmp_path, wcs_turns())
+    source._chunks = chunks.Chunks([left, right], chunks.Pace.within(300))
+    done: list[bool] = []
+
+    def fetch() -> None:
+        source.fetch(whole)
+        done.append(True)
+
+    threads = [threading.Thread(target=fetch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    ready[left].set()
+    time.sleep(0.3)
+    ready[left].clear()
+    source._lose(left, OSError("gone"))
+    ready[right].set()
+    time.sleep(0.3)
+    ready[left].set()
+    for thread in threads:
+        thread.join(5)
+    assert done == [True] * 3
+    assert (source.fetch(whole).decoded() == 1).all()
 
 
 def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
