@@ -290,10 +290,8 @@ def test_data_published_again_meanwhile_are_noticed(
     assert_nothing_left(tmp_path)
 
 
-def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    counts: list[int] = []
+def counting(counts: list[int]) -> Fault:
+    """No fault: notes with each request how many are under way."""
     active = [0]
     lock = threading.Lock()
 
@@ -306,7 +304,14 @@ def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
             active[0] -= 1
         return right
 
-    with misbehaving(service(demo, coverage)) as server:
+    return coverage
+
+
+def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    counts: list[int] = []
+    with misbehaving(service(demo, counting(counts))) as server:
         extract(server, tmp_path, http)
     assert max(counts) == 2
     assert sum(count == 2 for count in counts) >= 4
@@ -623,23 +628,12 @@ def test_two_broken_files_do_not_make_four_requests_at_a_time(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     counts: list[int] = []
-    active = [0]
-    lock = threading.Lock()
-
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        with lock:
-            active[0] += 1
-            counts.append(active[0])
-        time.sleep(0.05)
-        with lock:
-            active[0] -= 1
-        return right
 
     def other(asked: Asked) -> Reply | None:
         head = asked.headers.get("range", "").startswith("bytes=0-")
         return Reply(404) if asked.path.startswith("/canelevation-dem") and not head else None
 
-    with misbehaving(service(demo, coverage, other)) as server:
+    with misbehaving(service(demo, counting(counts), other)) as server:
         extract(server, tmp_path, http, via="auto")
     assert max(counts) == 2
     assert_right(tmp_path / "out.tif")
