@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,8 @@ _TAKEN_AS_NAD83 = (
 _DEGREE = 111_000.0  # metres of latitude, about
 _LONGITUDE_FIRST = {"CRS83": 4269, "CRS84": 4326}  # of the OGC; rasters have it so anyway
 _LONGEST_SHOWN = 80  # characters of a CRS in a message
+_BEGINS_AS_CODE = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
+_CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
 _SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
@@ -244,11 +247,18 @@ def _axes(system: CRS) -> list[dict[str, Any]]:
     return axes
 
 
+def _system_of(text: str) -> CRS:
+    if _BEGINS_AS_CODE.match(text) and not _CODE.fullmatch(text):
+        raise ValueError("no number of the EPSG register")  # rasterio 1.4.0 takes what it finds
+    with rasterio.Env():
+        system = CRS.from_user_input(text)
+        system.to_wkt()  # of which PROJ is incapable for some that it takes
+    return system
+
+
 def _parse_crs(text: str) -> CRS:
     try:
-        with rasterio.Env():
-            system = CRS.from_user_input(text)
-            system.to_wkt()  # of which PROJ is incapable for some that it takes
+        system = _system_of(text)
     except (CRSError, ValueError) as exc:  # the second of "EPSG:" without a number
         raise RequestError(
             f"{_shown(text)} is not a coordinate reference system that PROJ knows. Give it as "
