@@ -57,22 +57,6 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """What was met.
-
-    Attributes:
-        met: What can be read, in the order of the catalogue.
-        lacking: Items that do not have the product.
-        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
-            not reach the area.
-    """
-
-    met: tuple[Met, ...]
-    lacking: tuple[Item, ...]
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Under:
     """What shares an area with a request's.
 
@@ -110,41 +94,27 @@ def files_under(
         NoDataError: If nothing lies under the area.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    meeting = meet(_items(request, http), request, http, broken)
-    under = tuple(each for each in meeting.met if _share_area(each, area, request))
-    lacking = [item for item in meeting.lacking if is_under(item, request)]
+    items = _items(request, http)
+    met: list[Met]
+    lacking: list[Item] = []
+    left_out: list[str] = []
+    if request.via is Via.WCS:
+        met = [_whole(_coverage(items, items, request, http), items, request, "")]
+    else:
+        assets = [(item, item.asset(request.product, request.kind)) for item in items]
+        published = [(item, asset) for item, asset in assets if asset is not None]
+        lacking = [item for item, asset in assets if asset is None and is_under(item, request)]
+        met, failed, left_out = _headers(published, request, http)
+        known = {item.id for item, _ in published}
+        failed = {name: broken[name] for name in broken if name in known} | failed
+        if failed:
+            met = _with_wcs([item for item, _ in published], met, failed, request, http)
+    under = [each for each in met if _share_area(each, area, request)]
     if not under:
         raise _lacking(request, lacking) if lacking else nothing_there(request)
-    return Under(under, tuple(item.id for item in lacking), meeting.left_out)
-
-
-def meet(
-    items: Sequence[Item], request: Request, http: Http, broken: Mapping[str, NetworkError]
-) -> Meeting:
-    """Read the headers of the files that items have of a product, several at a time.
-
-    Args:
-        items: Items near the area.
-        request: What was asked for.
-        http: Client to ask with.
-        broken: Files that turned out to be unreadable, by the ids of their items.
-
-    Raises:
-        NetworkError: If a file cannot be had, and the WCS cannot take its place.
-    """
-    if request.via is Via.WCS:
-        return Meeting((_whole(_coverage(items, request, http), items, request, ""),), (), ())
-    assets = [(item, item.asset(request.product, request.kind)) for item in items]
-    published = [(item, asset) for item, asset in assets if asset is not None]
-    lacking = tuple(item for item, asset in assets if asset is None)
-    met, failed, left_out = _headers(published, request, http)
-    known = {item.id for item, _ in published}
-    failed = {name: broken[name] for name in broken if name in known} | failed
-    if failed:
-        met = _with_wcs([item for item, _ in published], met, failed, request, http)
     order = {item.id: number for number, item in enumerate(items)}
-    met.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
-    return Meeting(tuple(met), lacking, tuple(sorted(left_out)))
+    under.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
+    return Under(tuple(under), tuple(item.id for item in lacking), tuple(sorted(left_out)))
 
 
 def may_fall_back(request: Request) -> bool:
@@ -254,20 +224,21 @@ def _with_wcs(
     known, it takes over all of them.
     """
     first = next(iter(failed.values()))
+    by_id = {item.id: item for item in items}
+    outlines = {name: by_id[name].footprint for name in failed}
+    bounds = {name: _bounds(outline) for name, outline in outlines.items() if outline is not None}
+    bounds |= {each.name: each.file.grid.bounds for each in met}  # headers know better
+    whole = failed.keys() >= by_id.keys() or not failed.keys() <= bounds.keys()
+    served = items if whole else [by_id[name] for name in failed]
     try:
-        coverage = _coverage(items, request, http)
+        coverage = _coverage(items, served, request, http)
     except NetworkError as exc:
         raise _neither(first, exc) from exc
-    bounds = {each.name: each.file.grid.bounds for each in met}
-    outlines = {item.id: item.footprint for item in items}
-    bounds |= {name: _bounds(outlines[name]) for name in failed if outlines[name] is not None}
     for name, error in failed.items():
         log.warning("%s cannot be read from its COG, so it comes through the WCS: %s", name, error)
-    if failed.keys() >= outlines.keys() or not failed.keys() <= bounds.keys():
+    if whole:
         return [_whole(coverage, items, request, str(first))]
-    kept = [each for each in met if each.name not in failed]
-    by_id = {item.id: item for item in items}
-    return kept + [
+    return [each for each in met if each.name not in failed] + [
         Met(
             f"{name} (WCS)", (by_id[name],), coverage.identifier, coverage, bounds[name], str(error)
         )
@@ -280,26 +251,21 @@ def _bounds(outline: shapely.Geometry) -> Bounds:
     return left, bottom, right, top
 
 
-def _coverage(items: Sequence[Item], request: Request, http: Http) -> WcsCoverage:
+def _coverage(
+    items: Sequence[Item], served: Sequence[Item], request: Request, http: Http
+) -> WcsCoverage:
+    """Ask the WCS what it has, and make sure that it reaches as far as the items it is to serve.
+
+    Beyond what it says to have there is nodata.
+    """
     assert request.wcs_url is not None
     # without a catalogue nothing tells editions apart, and what is kept is of this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
-    return meet_wcs(
+    coverage = meet_wcs(
         request.wcs_url, request.product, request.collection, edition, request.wcs_limit, http
     )
-
-
-def _whole(coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str) -> Met:
-    under = tuple(item for item in items if is_under(item, request))
-    _check_reach(coverage, under, request)
-    name = f"WCS {coverage.identifier}"
-    return Met(name, under, coverage.identifier, coverage, None, instead_of)
-
-
-def _check_reach(coverage: WcsCoverage, items: Sequence[Item], request: Request) -> None:
-    """Make sure that a WCS reaches as far as the items in the area: beyond it there is nodata."""
     reach = shapely.box(*coverage.grid.bounds)
-    for item in items:
+    for item in served:
         if item.footprint is not None and item.asset(request.product, AssetKind.COG):
             beyond = item.footprint.intersection(request.aoi.geometry).difference(reach)
             if beyond.area > 0:
@@ -309,6 +275,13 @@ def _check_reach(coverage: WcsCoverage, items: Sequence[Item], request: Request)
                     f"{bounds} ({coverage.grid.crs}), but {item.id} has more of it in the area. "
                     "Read the files: --via cog."
                 )
+    return coverage
+
+
+def _whole(coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str) -> Met:
+    under = tuple(item for item in items if is_under(item, request))
+    name = f"WCS {coverage.identifier}"
+    return Met(name, under, coverage.identifier, coverage, None, instead_of)
 
 
 def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
@@ -319,6 +292,7 @@ def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
 
 
 def nothing_there(request: Request) -> NoDataError:
+    """Return the error to raise where a collection has nothing."""
     return NoDataError(
         f"The collection {request.collection.id} has no item under the box {request.aoi.text}: "
         "it lies outside the coverage. Check the order west,south,east,north, or try another "

@@ -26,7 +26,7 @@ from hrdem.grid import Pixels, Window
 from hrdem.http.client import Http, Timeouts, without_credentials
 from hrdem.http.retry import Again, Retries
 from hrdem.sources import Fetched
-from hrdem.wcs.chunks import Chunks, Pace, without
+from hrdem.wcs.chunks import Chunks, without
 from hrdem.wcs.coverage import WcsCoverage
 from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 from hrdem.wcs.request import get_coverage
@@ -93,7 +93,7 @@ class WcsSource:
             log.info("%d pieces of an earlier run are there.", len(self._pieces))
         self._unchecked = set(self._pieces)
         self._lost = 0
-        self._chunks = Chunks(missing, Pace.within(coverage.limit))
+        self._chunks = Chunks(missing, coverage.limit)
         self._changed = threading.Condition()
         self._turns = turns
         self._active = 0

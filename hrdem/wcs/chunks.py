@@ -9,8 +9,6 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
 
 from hrdem.grid import Window
 
@@ -24,35 +22,17 @@ _WASTE = 0.1  # of all time may be spent on finding out again what is too much
 _MEMORY = 0.5  # weight of the last piece in the measure of speed
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a piece should take.
-
-    Attributes:
-        aim: Seconds that a piece is expected to take at most.
-        limit: Seconds after which the server gives up.
-    """
-
-    aim: float
-    limit: float
-
-    @classmethod
-    def within(cls, limit: float) -> Self:
-        """Return the pace for a server that gives up after so many seconds."""
-        return cls(aim=_SHARE * limit, limit=limit)
-
-
 class Chunks:
     """What is still to be asked for, and in which size.
 
     Args:
         missing: Windows that do not overlap.
-        pace: How long a piece should take.
+        limit: Seconds after which the server gives up.
     """
 
-    def __init__(self, missing: Iterable[Window], pace: Pace) -> None:
+    def __init__(self, missing: Iterable[Window], limit: float) -> None:
         self._missing = sorted(missing, key=_order)
-        self._pace = pace
+        self._aim = _SHARE * limit  # seconds that a piece is expected to take at most
         self._edge = math.isqrt(_LARGEST)
         self._ceiling = float(_LARGEST)
         self._target = _FIRST
@@ -90,7 +70,7 @@ class Chunks:
         weight = _MEMORY if self._slowness else 1.0
         self._slowness += weight * (slowness - self._slowness)
         slow = max(slowness, self._slowness)  # what was slow just now may be slow again
-        target = min(self._pace.aim / slow, _GROWTH * usual, _LARGEST)
+        target = min(self._aim / slow, _GROWTH * usual, _LARGEST)
         self._target = max(int(target), SMALLEST**2)
         if self._failures and piece.pixels > self._ceiling / 2 and self._may_waste():
             self._ceiling = min(self._ceiling * _RECOVERY, _LARGEST)

@@ -38,7 +38,7 @@ _ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, be
 
 
 class TrySmaller(Again):
-    """An answer that a smaller request may mend: nothing, part of a raster, another raster.
+    """An answer that a smaller request may mend: nothing, part of a raster, one of another size.
 
     Attributes:
         edge: Most pixels in a row or column that the server says to give, if it does.

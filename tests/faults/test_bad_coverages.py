@@ -690,6 +690,59 @@ def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
         extract(server, tmp_path, http)
 
 
+def test_a_wcs_that_ends_early_does_not_stand_in_for_a_broken_file(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Of a neighbour whose file is well it need not have anything."""
+
+    def ends_at(x: int, broken: str) -> Callable[[Asked], Reply | None]:
+        def other(asked: Asked) -> Reply | None:
+            if broken in asked.path:
+                return Reply(404)
+            if "DescribeCoverage" not in asked.path:
+                return None
+            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+            upper = re.compile(
+                rb"(BoundingBox crs=[^>]*3979.*?<ows:UpperCorner>)[-\d.]+", re.DOTALL
+            )
+            reply.body, changed = upper.subn(rb"\g<1>%d" % x, reply.body)
+            assert changed
+            return reply
+
+        return other
+
+    with misbehaving(service(demo)) as server:
+        server.script = service(demo, other=ends_at(1_500_100, "9_2-mosaic-1m-dtm.tif"))
+        with pytest.raises(hrdem.ServerError, match="404.*9_2-mosaic-1m has more of it"):
+            extract(server, tmp_path, http, via="auto")
+        server.script = service(demo, other=ends_at(1_500_000, "8_2-mosaic-1m-dtm.tif"))
+        extract(server, tmp_path, http, via="auto")
+    assert_right(tmp_path / "out.tif")
+
+
+def test_of_a_broken_file_the_header_tells_what_the_wcs_has_to_serve(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """The catalogue's outline only hints; a strip may lie beyond it."""
+
+    def other(asked: Asked) -> Reply | None:
+        if "/search" in asked.path:
+            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+            page = json.loads(reply.body)
+            for item in page["features"]:
+                if item["id"] == "9_2-mosaic-1m":
+                    (ring,) = item["properties"]["proj:geometry"]["coordinates"]
+                    ring[:] = [[max(x, 1_500_050), y] for x, y in ring]
+            reply.body = json.dumps(page).encode()
+            return reply
+        head = asked.headers.get("range", "").startswith("bytes=0-")
+        return Reply(404) if "9_2-mosaic-1m-dtm.tif" in asked.path and not head else None
+
+    with misbehaving(service(demo, other=other)) as server:
+        extract(server, tmp_path, http, via="auto")
+    assert_right(tmp_path / "out.tif")
+
+
 @pytest.fixture
 def coverage() -> WcsCoverage:
     grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), 1_000, 1_000)
@@ -740,7 +793,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
 
     slow: Any = Slow()
     source = WcsSource(coverage, slow, whole, tmp_path, wcs_turns())
-    source._chunks = chunks.Chunks([left, right], chunks.Pace.within(300))
+    source._chunks = chunks.Chunks([left, right], 300)
     done: list[bool] = []
 
     def fetch() -> None:
