@@ -15,7 +15,8 @@ from hrdem.errors import RequestError
 from hrdem.extraction import OnProgress, Writing
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.ground import grid_of_box
-from hrdem.http.client import Http, HttpClient
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Http
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan

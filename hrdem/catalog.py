@@ -17,7 +17,7 @@ from pystac_client import ItemSearch
 
 from hrdem.aoi import Aoi, search_area
 from hrdem.errors import CatalogError, NoDataError, ServerError
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from hrdem.budget import Budget
 from hrdem.grid import Window
-from hrdem.http.client import CONNECTIONS, Http
+from hrdem.http.client import CONNECTIONS
+from hrdem.http.protocol import Http
 from hrdem.planning import Plan
 from hrdem.progress import Step, Tally
 from hrdem.sources.cog import CogFile, CogSource

@@ -32,7 +32,8 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import Http, HttpClient, Timeouts, without_credentials
+from hrdem.http.client import HttpClient, without_credentials
+from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, NATIVE_CRS, PRODUCTS, AssetKind, Collection
 from hrdem.sources.cog import meet_cog

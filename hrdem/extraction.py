@@ -15,7 +15,7 @@ from hrdem.copying import copied
 from hrdem.encode import storage_of
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.grid import Grid
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
 from hrdem.meeting import may_fall_back
 from hrdem.merging import merged

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hrdem.aoi import in_nad83, project
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.levels import at_factor
 from hrdem.planning import Plan, PlannedSource
 from hrdem.products import NATIVE_CRS

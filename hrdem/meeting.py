@@ -14,7 +14,7 @@ import shapely
 from hrdem.catalog import Asset, Item, items_near
 from hrdem.errors import NetworkError, NoDataError, ServerError, SourceError, WcsError
 from hrdem.grid import Bounds
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.products import NATIVE_CRS, AssetKind
 from hrdem.request import Align, Engine, Request, Via
 from hrdem.sources.cog import meet_cog

@@ -18,7 +18,8 @@ from hrdem.budget import Budget
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import NetworkError
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import CONNECTIONS, Http
+from hrdem.http.client import CONNECTIONS
+from hrdem.http.protocol import Http
 from hrdem.planning import Plan
 from hrdem.progress import Step, Tally
 from hrdem.sources import Fetched, Source

@@ -13,7 +13,8 @@ from hrdem.aoi import in_nad83
 from hrdem.errors import SourceError
 from hrdem.grid import Bounds, Grid, Pixels, Window
 from hrdem.ground import pixel_sizes
-from hrdem.http.client import CONNECTIONS, Http
+from hrdem.http.client import CONNECTIONS
+from hrdem.http.protocol import Http
 from hrdem.meeting import Met, files_under
 from hrdem.products import NATIVE_CRS
 from hrdem.request import Request

@@ -13,7 +13,7 @@ from hrdem.aoi import unit_of
 from hrdem.catalog import Item
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.grid import Bounds, Grid, Window, snapped
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.levels import at_factor, coarsest_factor
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
 from hrdem.products import NATIVE_CRS

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import tostring
 
 from hrdem.catalog import Asset
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.output import check_output, write_text
 from hrdem.sources.vrt import VSICURL, parse_vrt
 

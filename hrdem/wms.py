@@ -15,7 +15,8 @@ from hrdem.axes import box_in_axis_order
 from hrdem.errors import NoDataError, ServerError, SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels
-from hrdem.http.client import Http, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http
 from hrdem.wcs.exceptions import Refusal, read_refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -13,7 +13,7 @@ import rasterio.shutil
 from affine import Affine
 
 from hrdem.catalog import Asset, Item
-from hrdem.http.client import Response
+from hrdem.http.protocol import Response
 from hrdem.planning import Plan, make_plan
 from hrdem.request import Request
 

@@ -8,7 +8,8 @@ import pytest
 
 from hrdem.cog.index import rows_read
 from hrdem.demo import Addresses, running
-from hrdem.http.client import HttpClient, Timeouts
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Retries
 from hrdem.sources.cog import headers_read
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
@@ -21,6 +21,7 @@ from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.bodies import in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
+from hrdem.http.protocol import Expected, Response, Saved, Timeouts
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
@@ -32,99 +33,6 @@ _BEGINNING = 4096  # bytes of a refusal that are read
 _EXCERPT = 200  # characters of it that a message quotes
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long to wait, in seconds.
-
-    Attributes:
-        connect: For a connection.
-        read: For the next bytes of an answer.
-        total: For the body of one answer.
-    """
-
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A whole answer with a status of 200 to 299.
-
-    Attributes:
-        url: Address that answered, after redirects.
-        status: HTTP status.
-        headers: By lower-case name.
-        content: Body.
-    """
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A whole answer with a status of 200 to 299, whose body went into a file.
-
-    Attributes:
-        media_type: As the server says, or empty.
-        size: Bytes of the body.
-    """
-
-    media_type: str
-    size: int
-
-
-class Expected(Protocol):
-    """The version of a file that a part has to be of."""
-
-    @property
-    def size(self) -> int:
-        """Size of the whole file in bytes."""
-        ...
-
-    @property
-    def etag(self) -> str:
-        """Entity tag, or empty."""
-        ...
-
-    @property
-    def condition(self) -> Mapping[str, str]:
-        """Headers that hold a server to the version."""
-        ...
-
-
-class Http(Protocol):
-    """What the rest of the package needs of an HTTP client."""
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | None = None,
-        json: object = None,
-        max_bytes: int = ...,
-    ) -> Response:
-        """Send a request and return the whole answer; raise for anything but success."""
-        ...
-
-    def read_range(
-        self, url: str, start: int, stop: int, expected: Expected, room: int = 0
-    ) -> mmap:
-        """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
-        ...
-
-    def save(
-        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
-    ) -> Saved:
-        """Ask once, and write the body of the answer into a file."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +66,7 @@ class HttpClient:
     def __init__(
         self,
         *,
-        timeouts: Timeouts = Timeouts(),
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 (frozen)
         retries: Retries = Retries(),  # noqa: B008 (frozen)
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,

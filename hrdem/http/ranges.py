@@ -8,7 +8,8 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.http.client import Http, Response, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http, Response
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 

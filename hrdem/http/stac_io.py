@@ -10,11 +10,12 @@ from urllib.parse import urljoin
 from pystac_client.stac_api_io import StacApiIO
 
 from hrdem.errors import CatalogError
-from hrdem.http.client import Http, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http
 
 
 class HttpStacIO(StacApiIO):
-    """Read the pages of an item search through an `hrdem.http.client.Http`.
+    """Read the pages of an item search through an `hrdem.http.protocol.Http`.
 
     Unlike its base it refuses whatever is not a page of items from an http address, instead of
     taking a strange answer for an empty one.

@@ -21,7 +21,8 @@ from hrdem.errors import SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import USER_AGENT, Http, without_credentials
+from hrdem.http.client import USER_AGENT, without_credentials
+from hrdem.http.protocol import Http
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
 from hrdem.http.retry import Retries
 from hrdem.sources import Fetched

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrdem.grid import Window
-from hrdem.http.client import Http
+from hrdem.http.protocol import Http
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles

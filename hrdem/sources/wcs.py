@@ -23,7 +23,8 @@ from hrdem.errors import (
 )
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import Http, Timeouts, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries
 from hrdem.sources import Fetched
 from hrdem.wcs.chunks import Chunks, without

@@ -17,7 +17,8 @@ from defusedxml.ElementTree import fromstring
 from hrdem.axes import crs_named
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
 from hrdem.grid import Bounds
-from hrdem.http.client import Http, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
 from hrdem.products import NATIVE_CRS
 from hrdem.wcs.exceptions import one_line, read_refusal

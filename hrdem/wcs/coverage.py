@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hrdem.errors import WcsError
 from hrdem.grid import Bounds, Grid, snapped
-from hrdem.http.client import Http, without_credentials
+from hrdem.http.client import without_credentials
+from hrdem.http.protocol import Http
 from hrdem.products import NATIVE_CRS, Collection, Product
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.pieces import KeptPieces

@@ -23,7 +23,8 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.grid import Grid, Window
-from hrdem.http.client import HttpClient, Saved
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries
 from hrdem.request import LIVE_WCS_URL, Request
 from hrdem.sources.wcs import WcsSource, wcs_turns

@@ -14,12 +14,8 @@ import pytest
 
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import (
-    USER_AGENT,
-    HttpClient,
-    Timeouts,
-    without_credentials,
-)
+from hrdem.http.client import USER_AGENT, HttpClient, without_credentials
+from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Again, Retries, retry_after
 from tests.misbehaving import Reply, misbehaving
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from hrdem.http.client import HttpClient, Timeouts
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 

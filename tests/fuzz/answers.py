@@ -6,7 +6,7 @@ import random
 
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
-from hrdem.http.client import Response
+from hrdem.http.protocol import Response
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 from tests.fuzz.attempt import FindingError

@@ -17,7 +17,7 @@ import numpy as np
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
-from hrdem.http.client import Response
+from hrdem.http.protocol import Response
 from hrdem.sources.cog import CogFile, CogSource, meet_cog
 
 URL = "http://store.invalid/file.tif"

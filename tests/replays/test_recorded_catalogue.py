@@ -11,7 +11,8 @@ from hrdem.aoi import Aoi
 from hrdem.catalog import item_with_id, items_near, items_touching
 from hrdem.demo.tiles import tiles
 from hrdem.errors import CatalogError, NoDataError
-from hrdem.http.client import HttpClient, Response
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Response
 from hrdem.products import COLLECTIONS, PRODUCTS, AssetKind
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]

@@ -16,7 +16,8 @@ import hrdem
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.errors import ServerError, WcsError
 from hrdem.grid import Grid, snapped
-from hrdem.http.client import HttpClient, Timeouts
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Again
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.exceptions import read_refusal

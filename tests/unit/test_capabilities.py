@@ -10,7 +10,7 @@ import pytest
 from hrdem.axes import crs_named
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
-from hrdem.http.client import Response
+from hrdem.http.protocol import Response
 from hrdem.wcs.capabilities import (
     Capabilities,
     CoverageDescription,
