@@ -21,8 +21,8 @@ import rasterio
 from rasterio.errors import CRSError
 
 from hrdem._version import __version__
-from hrdem.aoi import LONLAT, project
 from hrdem.catalog import Item, items_of
+from hrdem.crs import LONLAT, project
 from hrdem.errors import (
     ExitCode,
     HrdemError,

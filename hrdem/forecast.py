@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.aoi import in_nad83, project
+from hrdem.crs import in_nad83, project
 from hrdem.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.levels import at_factor

@@ -11,7 +11,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from hrdem.aoi import in_nad83, project
+from hrdem.crs import in_nad83, project
 from hrdem.grid import Bounds, Grid
 from hrdem.products import NATIVE_CRS
 

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from rasterio.warp import Resampling, reproject
 
-from hrdem.aoi import in_nad83
+from hrdem.crs import in_nad83
 from hrdem.errors import SourceError
 from hrdem.grid import Bounds, Grid, Pixels, Window
 from hrdem.ground import pixel_sizes

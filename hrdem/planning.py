@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.aoi import unit_of
 from hrdem.catalog import Item
+from hrdem.crs import unit_of
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.grid import Bounds, Grid, Window, snapped
 from hrdem.http.protocol import Http

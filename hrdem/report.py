@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.aoi import LONLAT, in_nad83, project
+from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
 from hrdem.products import VERTICAL_DATUM
 from hrdem.statistics import Statistics, json_number

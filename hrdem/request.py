@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hrdem.aoi import Aoi, output_crs, unit_of
+from hrdem.aoi import Aoi
+from hrdem.crs import output_crs, unit_of
 from hrdem.errors import RequestError
 from hrdem.http.client import without_credentials
 from hrdem.products import (

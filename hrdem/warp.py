@@ -21,7 +21,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
-from hrdem.aoi import in_nad83
+from hrdem.crs import in_nad83
 from hrdem.encode import BLOCK, encode
 from hrdem.errors import OutputError
 from hrdem.gdal import GDAL_ERRORS, cause

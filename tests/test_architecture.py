@@ -25,7 +25,7 @@ LAYERS = (
         "hrdem.demo",
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
-    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes", "hrdem.terrain"),
+    ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes", "hrdem.terrain", "hrdem.crs"),
     ("hrdem.aoi", "hrdem.wcs"),
     (
         "hrdem.sources",

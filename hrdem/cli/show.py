@@ -181,7 +181,7 @@ def _made_of(planned: Plan) -> list[tuple[str, str]]:
 
 
 def _length(grid: Grid) -> str:
-    from hrdem.aoi import unit_of
+    from hrdem.crs import unit_of
 
     size, unit = grid.resolution[0], unit_of(grid.crs).name
     return f"{size:g} {'m' if unit == 'metre' else unit}"

@@ -19,7 +19,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from hrdem import warp
-from hrdem.aoi import LONLAT, project
+from hrdem.crs import LONLAT, project
 from hrdem.demo.terrain import heights
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import NoDataError, OutputError
