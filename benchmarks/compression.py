@@ -24,9 +24,8 @@ from affine import Affine
 from hrdem import encode
 from hrdem.demo.terrain import heights
 from hrdem.grid import Grid
-from hrdem.products import product_named
 from hrdem.threads import in_order, workers
-from hrdem.write import GeoTiffWriter
+from hrdem.write import Band, GeoTiffWriter
 
 OURS = "DEFLATE, predictor 3, ISA-L {}"
 CANDIDATES: dict[str, dict[str, object]] = {
@@ -50,7 +49,7 @@ def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
     windows = list(grid.window.pieces(encode.BLOCK, encode.BLOCK))
     with (
         mock.patch.object(encode, "_LEVEL", level),
-        GeoTiffWriter(path, grid, -32767, storage, product_named("dtm")) as writer,
+        GeoTiffWriter(path, grid, grid.crs, -32767, storage, [Band("dtm", "metre")]) as writer,
         workers(os.cpu_count() or 1, "encode") as pool,
     ):
         tiles = in_order(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hrdem.api import doctor as doctor
     from hrdem.api import estimate as estimate
     from hrdem.api import extract as extract
+    from hrdem.api import load as load
     from hrdem.api import plan as plan
     from hrdem.api import preview as preview
     from hrdem.api import search as search
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hrdem.diagnosis import Check as Check
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
+    from hrdem.errors import MissingLibraryError as MissingLibraryError
     from hrdem.errors import NetworkError as NetworkError
     from hrdem.errors import NoDataError as NoDataError
     from hrdem.errors import OutputError as OutputError
@@ -45,12 +47,13 @@ if TYPE_CHECKING:
     from hrdem.report import Result as Result
 
 _HOMES = {
-    "hrdem.api": ("assets", "doctor", "estimate", "extract", "plan", "preview", "search"),
+    "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog": ("Asset", "Item"),
     "hrdem.diagnosis": ("Check",),
     "hrdem.errors": (
         "CatalogError",
         "HrdemError",
+        "MissingLibraryError",
         "NetworkError",
         "NoDataError",
         "OutputError",

@@ -3,102 +3,105 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from hrdem import extraction
+from hrdem.addresses import LIVE_STAC_URL, LIVE_WCS_URL, LIVE_WMS_URL, checked_url, stac_root
+from hrdem.area.words import AreaWords
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
 from hrdem.diagnosis import Check, examine
-from hrdem.errors import RequestError
-from hrdem.extraction import OnProgress, Writing
+from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.ground import grid_of_box
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
+from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
-from hrdem.products import AssetKind, asset_key, layer_named, product_named
+from hrdem.products import NATIVE_CRS, AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, stac_path
-from hrdem.request import (
-    DEFAULT_COLLECTION,
-    LIVE_STAC_URL,
-    LIVE_WCS_URL,
-    LIVE_WMS_URL,
-    WCS_LIMIT,
-    Align,
-    Request,
-    checked_url,
-    choice,
-    stac_root,
-)
+from hrdem.request import DEFAULT_COLLECTION, Align, Request, RequestWords, choice
 from hrdem.write import Format
+
+if TYPE_CHECKING:
+    import xarray
 
 _LEAST_SIZE, _LARGEST_SIZE = 16, 4096  # pixels of a picture's longer edge
 
 
 def extract(
     *,
-    bbox: Sequence[float],
-    product: str,
     output: str | os.PathLike[str],
-    bbox_crs: str = "EPSG:4326",
-    collection: str = DEFAULT_COLLECTION,
-    via: str = "auto",
-    engine: str = "auto",
-    align: str = "pixels",
-    crs: str | None = None,
-    resolution: float | None = None,
-    resampling: str = "bilinear",
-    stac_url: str = LIVE_STAC_URL,
-    wcs_url: str | None = None,
-    wcs_limit: float = WCS_LIMIT,
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
     max_memory: int = USUAL_MEMORY,
     cache_dir: str | os.PathLike[str] | None = None,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
+    **words: Unpack[RequestWords],
 ) -> Result:
     """Extract an area as one local GeoTIFF, with the source's own pixels or on another grid.
 
     Args:
-        bbox: West, south, east, north in ``bbox_crs``. The output is the window of all pixels of
-            its grid that the box touches.
-        product: ``"dtm"`` or ``"dsm"``.
         output: Path of the GeoTIFF. A STAC item is written beside it, as ``.stac.json``.
-        bbox_crs: CRS of the box. EPSG:4326 is taken as NAD83(CSRS), the datum of the data.
-        collection: ``"1m"``, ``"2m"`` or ``"30m"``.
-        via: ``"cog"``, ``"vrt"`` or ``"wcs"``; ``"auto"`` takes COGs, and the WCS where they cannot
-            be had.
-        engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by hrdem's own reader.
-        align: ``"blocks"`` grows the area to the blocks of the one COG that it lies in, and copies
-            them as they are, compressed: the same pixels at the speed of a download.
-        crs: CRS of the output; None for EPSG:3979, that of the source.
-        resolution: Pixel size of the output in units of its CRS, a millimetre to 10 km; None for
-            the source's own, where that CRS counts in metres. The output's origin lies on a
-            multiple of it.
-        resampling: How pixels are computed that are not the source's own: ``"nearest"``,
-            ``"bilinear"``, ``"cubic"``, ``"average"``, and others that GDAL has. These four begin
-            from the overview that still has the detail, ``"max"`` and its like from all pixels.
-        stac_url: Root of the STAC API.
-        wcs_url: Address of the WCS that serves the same data; None for the live one, if the
-            catalogue is the live one.
-        wcs_limit: Seconds after which the WCS gives up on a request; pieces are made to take a
-            tenth of it.
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
         max_memory: Bytes that the process may take at its peak, at least 240 million.
-        cache_dir: Folder in which pieces of a WCS coverage are kept until all have come; None for
-            the system's folder for such files.
+        cache_dir: Folder of what is kept for another run, such as pieces of a WCS coverage until
+            all have come; None for the system's folder for such files.
         http: Client to use; one is made for the call otherwise.
-        on_progress: Called with a `Progress` whenever a block of the output is written.
+        on_progress: Called with a `Progress` whenever a block is read or written.
+        **words: The request:
+
+            * one of ``bbox``, ``aoi``, ``like``, ``nts``, ``point``: the area, as
+              `hrdem.area.words.AreaWords` tells. The output is the window of all pixels of its grid
+              that the area touches;
+            * ``crop``: whether pixels whose centre lies outside the area are left without data;
+              None for yes where the area is a shape, no where it is a box;
+            * ``product``: ``"dtm"`` or ``"dsm"``, alone or with ``-slope``, ``-aspect`` or
+              ``-hillshade``; ``"chm"`` for the difference of the two;
+            * ``collection``: ``"1m"`` (the default), ``"2m"`` or ``"30m"``;
+            * ``fill``: further collections, as ``"2m,30m"`` or a list, for the pixels that the one
+              before leaves empty;
+            * ``feather``: metres over which a collection is blended into the next at its edge. It
+              changes heights; 0, the default, does not;
+            * ``source_band``: whether a second band tells the number of the source that each pixel
+              came from, as the STAC item and the tag ``HRDEM_SOURCES`` number them;
+            * ``crs``: of the output; None for EPSG:3979, that of the source;
+            * ``resolution``: pixel size of the output in units of its CRS, a millimetre to 10 km;
+              None for the source's own, where that CRS counts in metres. The output's origin lies
+              on a multiple of it;
+            * ``resampling``: how pixels are computed that are not the source's own: ``"nearest"``,
+              ``"bilinear"`` (the default), ``"cubic"``, ``"average"``, and others that GDAL has.
+              These four begin from the overview that still has the detail, ``"max"`` and its like
+              from all pixels;
+            * ``vertical_datum``: ``"CGVD2013"``, that of the data, or ``"CGVD28"``; of
+              ``vertical_grid``, the file of their difference, which is looked for or fetched if
+              None;
+            * ``algorithm``: ``"horn"`` or ``"zevenbergen-thorne"``, for slopes, aspects, shades;
+            * ``slope_unit``: ``"degrees"`` or ``"percent"``;
+            * ``aspect_north``: ``"true"``, or ``"grid"`` for the upper edge of the raster;
+            * ``surveys``: whether the lidar surveys under the area are looked up and told;
+            * ``via``: ``"cog"``, ``"vrt"`` or ``"wcs"``; ``"auto"`` takes COGs, and the WCS where
+              they cannot be had;
+            * ``engine``: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by hrdem's own reader;
+            * ``align``: ``"blocks"`` grows the area to the blocks of the one COG that it lies in,
+              and copies them as they are, compressed: the same pixels at the speed of a download;
+            * ``stac_url``: root of the STAC API;
+            * ``wcs_url``: address of the WCS that serves the same data; None for the live one, if
+              the catalogue is the live one;
+            * ``wcs_limit``: seconds after which the WCS gives up on a request; pieces are made to
+              take a tenth of it.
 
     Returns:
-        What was written and from what. The raster is in metres above CGVD2013, and in EPSG:3979
-        unless ``crs`` says otherwise.
+        What was written and from what. Heights are metres above the vertical datum; the raster is
+        in EPSG:3979 unless ``crs`` or ``like`` says otherwise.
 
     Raises:
         RequestError: If the request makes no sense.
@@ -107,21 +110,7 @@ def extract(
         SourceChangedError: If a source was published again meanwhile.
         OutputError: If the output cannot be written, or exists.
     """
-    request = Request.of(
-        bbox=bbox,
-        bbox_crs=bbox_crs,
-        product=product,
-        collection=collection,
-        via=via,
-        engine=engine,
-        align=align,
-        crs=crs,
-        resolution=resolution,
-        resampling=resampling,
-        stac_url=stac_url,
-        wcs_url=wcs_url,
-        wcs_limit=wcs_limit,
-    )
+    request = Request.of(**words)
     layout = choice(Format, format, "format")
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
@@ -143,39 +132,79 @@ def extract(
         return extraction.extract(request, client, writing)
 
 
-def plan(
+def load(
     *,
-    bbox: Sequence[float],
-    product: str,
-    bbox_crs: str = "EPSG:4326",
-    collection: str = DEFAULT_COLLECTION,
-    via: str = "auto",
-    engine: str = "auto",
-    align: str = "pixels",
-    crs: str | None = None,
-    resolution: float | None = None,
-    resampling: str = "bilinear",
-    stac_url: str = LIVE_STAC_URL,
-    wcs_url: str | None = None,
-    wcs_limit: float = WCS_LIMIT,
+    chunks: int | str | Mapping[str, int | str] | None = None,
+    masked: bool = False,
+    max_memory: int = USUAL_MEMORY,
+    cache_dir: str | os.PathLike[str] | None = None,
     http: Http | None = None,
-) -> Plan:
-    """Tell what `extract` would read and write; arguments and errors are the same."""
-    request = Request.of(
-        bbox=bbox,
-        bbox_crs=bbox_crs,
-        product=product,
-        collection=collection,
-        via=via,
-        engine=engine,
-        align=align,
-        crs=crs,
-        resolution=resolution,
-        resampling=resampling,
-        stac_url=stac_url,
-        wcs_url=wcs_url,
-        wcs_limit=wcs_limit,
+    on_progress: OnProgress = lambda progress: None,
+    **words: Unpack[RequestWords],
+) -> xarray.DataArray:
+    """Load an area as an `xarray.DataArray`: the pixels that `extract` would write, bit for bit.
+
+    It needs xarray, and dask for chunks: ``pip install 'hrdem[xarray]'``.
+
+    Args:
+        chunks: None to read now. Else the array is one of dask, cut into chunks of so many pixels
+            each way, or ``"auto"``, or -1 for all in one; or such a size for each dimension, as
+            ``{"y": 2048, "x": 2048}``, where one that is left out is not cut. What is read of which
+            files, in which version, is decided now. Each chunk is read when it is computed, and
+            reads only what bears on it, one chunk at a time in a process. Chunks of 512 pixels or a
+            multiple take the least work.
+        masked: Whether pixels without data are NaN, and whole numbers become floating point. They
+            have the nodata value otherwise.
+        max_memory: Bytes that the process may take at its peak beside arrays, at least 240 million.
+            Pixels pass through a compressed file in the system's folder for such files.
+        cache_dir: As for `extract`.
+        http: Client to use, to be left open for as long as chunks are read; one is made for the
+            call, and for each chunk, otherwise.
+        on_progress: Called with a `Progress` whenever a block is read, of each chunk by itself.
+        **words: The request, as for `extract`, but for ``source_band`` and ``align="blocks"``,
+            which are of files.
+
+    Returns:
+        An array of dimensions ``("y", "x")``, north first, named by the product. The coordinates
+        ``x`` and ``y`` are centres of pixels in units of the CRS, which ``spatial_ref`` holds, with
+        the vertical datum of heights. ``_FillValue`` is the nodata value: in ``attrs``, or, if
+        masked, in ``encoding``. Further attributes are the tags of `extract`'s files.
+
+    Raises:
+        MissingLibraryError: If xarray is not installed, or dask for chunks.
+        RequestError: If the request makes no sense.
+        NoDataError: If there is no data in the area. A chunk without any is no error.
+        NetworkError: If a server cannot be reached, refuses, or gives what it should not; for
+            chunks also when they are computed, as all that follow.
+        SourceChangedError: If a source was published again meanwhile.
+        OutputError: If the disk does not take the file that pixels pass through.
+    """
+    request = Request.of(**words)
+    check_limit(max_memory)
+    try:
+        if chunks is not None:
+            import dask.array  # noqa: F401, PLC0415 (looked for before any work)
+
+        from hrdem import loading  # noqa: PLC0415 (xarray is optional)
+    except ModuleNotFoundError as exc:
+        missing = str(exc.name).partition(".")[0]
+        raise MissingLibraryError(
+            f"hrdem.load makes arrays of xarray, with chunks those of dask, and {missing} is not "
+            "installed: pip install 'hrdem[xarray]'. hrdem.extract writes files without it.",
+            name=missing,
+        ) from exc
+    reading = loading.Reading(
+        connect=functools.partial(_client, http),
+        max_memory=max_memory,
+        cache=None if cache_dir is None else Path(cache_dir),
+        on_progress=on_progress,
     )
+    return loading.load(request, reading, chunks, masked=masked)
+
+
+def plan(*, http: Http | None = None, **words: Unpack[RequestWords]) -> Plan:
+    """Tell what `extract` would read and write; words and errors are the same."""
+    request = Request.of(**words)
     with _client(http) as client:
         return make_plan(request, client)
 
@@ -193,28 +222,25 @@ def estimate(plan: Plan, *, http: Http | None = None) -> Forecast:
 
 def preview(
     *,
-    bbox: Sequence[float],
     product: str,
     output: str | os.PathLike[str],
-    bbox_crs: str = "EPSG:4326",
     collection: str = DEFAULT_COLLECTION,
     size: int = 1024,
     wms_url: str = LIVE_WMS_URL,
     stac_url: str = LIVE_STAC_URL,
     overwrite: bool = False,
     http: Http | None = None,
+    **area: Unpack[AreaWords],
 ) -> Picture:
-    """Make a picture of a box, to look at it before anything is extracted.
+    """Make a picture of an area, to look at it before anything is extracted.
 
     The WMS draws it. If it does not, a warning says why, and the picture is drawn here from the
     overviews of the COGs.
 
     Args:
-        bbox: West, south, east, north in ``bbox_crs``. The picture is exactly that box.
         product: ``"dtm"`` or ``"dsm"``, alone for heights, or with ``-hillshade``, ``-slope`` or
             ``-aspect``.
         output: Path of the PNG. A world file is written beside it, as ``.pgw``.
-        bbox_crs: CRS of the box, and so of the picture.
         collection: Where the overviews are taken from; a WMS decides for itself.
         size: Pixels of the longer edge, 16 to 4096; pixels are about as wide as high on the
             ground. To draw 4096 x 4096 pixels here takes about 1 GB of memory.
@@ -222,6 +248,8 @@ def preview(
         stac_url: Root of the STAC API.
         overwrite: Whether an existing output may be replaced.
         http: Client to use; one is made for the call otherwise.
+        **area: The area, as for `extract`. The picture is exactly a ``bbox``, in ``bbox_crs``, or
+            the box in EPSG:3979 around another area.
 
     Returns:
         What was written and what made it.
@@ -234,13 +262,9 @@ def preview(
         OutputError: If the picture cannot be written, or exists.
     """
     layer = layer_named(product)
+    (surface,) = layer.surfaces
     request = Request.of(
-        bbox=bbox,
-        bbox_crs=bbox_crs,
-        product=layer.product.name,
-        collection=collection,
-        via="cog",
-        stac_url=stac_url,
+        **area, product=surface, collection=collection, via="cog", stac_url=stac_url
     )
     if not _LEAST_SIZE <= size <= _LARGEST_SIZE:
         raise RequestError(
@@ -249,8 +273,11 @@ def preview(
     path = Path(output)
     if path.suffix.lower() != ".png":
         raise RequestError(f"The picture is a PNG: give {path} a name that ends in .png.")
-    west, south, east, north = map(float, bbox)
-    grid = grid_of_box((west, south, east, north), bbox_crs, size)
+    box, crs = request.aoi.bounds, NATIVE_CRS
+    if (bbox := area.get("bbox")) is not None and not area.get("buffer"):
+        west, south, east, north = map(float, bbox)
+        box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
+    grid = grid_of_box(box, crs, size)
     address = checked_url(wms_url, "WMS")
     with _client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
@@ -258,13 +285,12 @@ def preview(
 
 def search(
     *,
-    bbox: Sequence[float],
-    bbox_crs: str = "EPSG:4326",
     collection: str = DEFAULT_COLLECTION,
     stac_url: str = LIVE_STAC_URL,
     http: Http | None = None,
+    **area: Unpack[AreaWords],
 ) -> list[Item]:
-    """Find the catalogue's items that share an area with a box, sorted by sub-tile.
+    """Find the catalogue's items that share an area with another, sorted by sub-tile.
 
     That an item is there does not mean that there are pixels: its outline is that of a whole
     500 km tile. Arguments are those of `extract`.
@@ -273,9 +299,7 @@ def search(
         RequestError: If the request makes no sense.
         NetworkError: If the catalogue cannot be searched.
     """
-    request = Request.of(
-        bbox=bbox, bbox_crs=bbox_crs, product="dsm", collection=collection, stac_url=stac_url
-    )
+    request = Request.of(**area, product="dsm", collection=collection, stac_url=stac_url)
     with _client(http) as client:
         return items_touching(request.aoi, request.collection, request.stac_url, client)
 

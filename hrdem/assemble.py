@@ -66,11 +66,11 @@ def stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
     """Cut an output into vertical stripes, so that its width does not decide over memory.
 
     Args:
-        output: All of the output.
+        output: All of the output, or a part that begins at a block.
         block: Side of an output block, pixels; stripes begin at blocks.
         most_blocks: Most blocks side by side.
     """
-    return output.pieces(block * most_blocks, output.height)
+    return output.pieces(block * most_blocks, output.height, output.column, output.row)
 
 
 def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[Piece]:

@@ -17,6 +17,8 @@ _LEAST = 240_000_000
 # The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what is held for a
 # moment while it is decoded and encoded, and what the allocator keeps of what was given back.
 _BASE = 200_000_000
+_USUALLY_HELD = 105_000_000  # when a run begins: part of the base
+_MOST_HELD = 0.8  # of the room
 _CODER = 14_000_000  # for each thread that decodes and encodes, beyond two
 _BLOCKS_SHARE = 0.7
 _MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
@@ -51,6 +53,7 @@ class Budget:
         itemsize: int,
         source_block: tuple[int, int],
         coders: int,
+        held: int = 0,
     ) -> Self:
         """Share out memory.
 
@@ -62,8 +65,11 @@ class Budget:
                 and as many rows of the output's blocks wait for one.
             coders: Threads that decode and encode; 0 if pieces are only copied, so that no block
                 of the output has to wait for them.
+            held: Bytes that the process holds already; 0 if that is not known.
         """
         room = max_memory - _BASE - _CODER * max(0, coders - 2)
+        # a second GDAL that read a shape, or phases before; not all, as callers hold things too
+        room -= min(int(room * _MOST_HELD), max(0, held - _USUALLY_HELD))
         rows = -(-source_block[1] // BLOCK)
         block = BLOCK * BLOCK * (itemsize + 1) * rows  # pixels, and whose they are
         blocks = min(_MOST_BLOCKS, -(-output.width // BLOCK), int(room * _BLOCKS_SHARE) // block)

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import shapely
 from pystac_client import ItemSearch
 
-from hrdem.aoi import Aoi, search_area
+from hrdem.area.aoi import Aoi, search_area
 from hrdem.errors import CatalogError, NoDataError, ServerError
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO

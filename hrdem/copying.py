@@ -11,17 +11,17 @@ from hrdem.budget import Budget
 from hrdem.grid import Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.planning import Plan
+from hrdem.mosaic import Mosaic
 from hrdem.progress import Step, Tally
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import in_order, workers
 
 
-def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
-    """Fetch the tiles of a plan's only source and yield them as they are, each once.
+def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:
+    """Fetch the tiles of a mosaic's only source and yield them as they are, each once.
 
     Args:
-        plan: Of one COG, whose blocks are those of the output.
+        mosaic: Of one COG, whose blocks are those of the output.
         http: Client to read with.
         max_memory: Bytes that the process may take at its peak.
 
@@ -29,12 +29,12 @@ def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
         NetworkError: If the source cannot be read.
         SourceChangedError: If it changed while it was read.
     """
-    (planned,) = plan.sources
+    (planned,) = mosaic.sources
     assert isinstance(planned.file, CogFile)
     source = CogSource(planned.file, http, within=planned.window)
     width, height = source.block
-    itemsize = np.dtype(plan.dtype).itemsize
-    budget = Budget.of(max_memory, plan.grid.window, itemsize, source.block, coders=0)
+    itemsize = np.dtype(mosaic.dtype).itemsize
+    budget = Budget.of(max_memory, mosaic.grid.window, itemsize, source.block, coders=0)
     across = max(1, budget.piece_pixels // (width * height))
     left, top = planned.window.column // width, planned.window.row // height
 
@@ -51,13 +51,13 @@ def copied(plan: Plan, http: Http, max_memory: int) -> Generator[Step]:
                 width=width,
                 height=height,
             )
-            covered = place.intersection(plan.grid.window)
+            covered = place.intersection(mosaic.grid.window)
             assert covered is not None
             steps.append(
                 Step(
                     column=place.column // width,
                     row=place.row // height,
-                    tile=view[begin : begin + count] if count else None,
+                    tiles=(view[begin : begin + count],) if count else (),
                     tally=Tally(
                         pixels=covered.pixels,
                         received=int(count),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+import shapely
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -26,6 +27,8 @@ _TAKEN_AS_NAD83 = (
 )
 _DEGREE = 111_000.0  # metres of latitude, about
 _LONGITUDE_FIRST = {"CRS83": 4269, "CRS84": 4326}  # of the OGC; rasters have it so anyway
+_PIECES = 1_000  # of the width or height of a shape
+_MOST_PIECES = 1_000_000  # of all its edges
 _LONGEST_SHOWN = 80  # characters of a CRS in a message
 _BEGINS_AS_CODE = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
 _CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
@@ -54,6 +57,29 @@ def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
     if not np.isfinite(projected).all():
         raise _unprojectable(source, target)
     return projected
+
+
+def project_shape(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:
+    """Transform a geometry, whose edges are straight in the CRS that it comes from.
+
+    Edges are divided to a thousandth of its width or height, but into a million pieces at most.
+
+    Args:
+        shape: Geometry in the source CRS, x (or longitude) first; further axes are dropped.
+        source: CRS of the geometry.
+        target: CRS of the result.
+
+    Raises:
+        NoDataError: If a point has no place in the target.
+    """
+    if shape.is_empty:
+        return shape
+    points = shapely.get_coordinates(shape)
+    if not np.isfinite(points).all():
+        raise _unprojectable(source, target)
+    step = max(np.ptp(points, axis=0).max() / _PIECES, shapely.length(shape) / _MOST_PIECES)
+    dense = shapely.segmentize(shape, step) if step > 0 else shape
+    return shapely.transform(dense, lambda xy: project(xy, source, target))
 
 
 @functools.cache
@@ -152,7 +178,43 @@ def _system_of(text: str) -> CRS:
     return system
 
 
+def horizontal(text: str) -> str:
+    """Return a CRS without its vertical part; as it is, if it has none.
+
+    Args:
+        text: Anything PROJ knows.
+
+    Raises:
+        RequestError: If PROJ does not know it, or it is no CRS for a map.
+    """
+    described = parse_crs(text).to_dict(projjson=True)
+    if described["type"] != "CompoundCRS":
+        return text
+    part = described["components"][0]
+    return f"{part['id']['authority']}:{part['id']['code']}" if "id" in part else json.dumps(part)
+
+
+def short_name(crs: str) -> str:
+    """Return a CRS as it was given if that is short, else what it calls itself, for messages.
+
+    Raises:
+        RequestError: If PROJ does not know it.
+    """
+    if len(crs) <= _LONGEST_SHOWN:
+        return crs
+    name: str = parse_crs(crs).to_dict(projjson=True)["name"]
+    return name
+
+
 def parse_crs(text: str) -> CRS:
+    """Return the CRS that a text names.
+
+    Args:
+        text: ``EPSG:n``, WKT, a PROJ string, PROJJSON or whatever else PROJ reads.
+
+    Raises:
+        RequestError: If PROJ does not know it, or it is neither geographic nor projected.
+    """
     try:
         system = _system_of(text)
     except (CRSError, ValueError) as exc:  # the second of "EPSG:" without a number

@@ -35,7 +35,7 @@ from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient, without_credentials
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
-from hrdem.products import COLLECTIONS, NATIVE_CRS, PRODUCTS, AssetKind, Collection
+from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.request import GEOTIFF
@@ -139,7 +139,7 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
         yield check
         if check.state is State.FAIL:  # so would the others
             break
-    assets = [item.asset(product, AssetKind.COG) for item in items for product in PRODUCTS.values()]
+    assets = [item.asset(product, AssetKind.COG) for item in items for product in HEIGHTS.values()]
     hrefs = [asset.href for asset in assets if asset]
     if hrefs or check.state is not State.FAIL:
         yield _check("store", _STORE_FIX, _stored, hrefs[:_MOST_FILES], http)
@@ -214,7 +214,7 @@ def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]
         return _Finding(f"{collection.id} has no items", fix)
     counts = [
         f"{name} in {sum(item.asset(product, AssetKind.COG) is not None for item in found)}"
-        for name, product in PRODUCTS.items()
+        for name, product in HEIGHTS.items()
     ]
     newest = max(item.updated for item in found)[:10]
     since = f", the newest of {newest}" if newest else ""
@@ -256,7 +256,7 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
         offers = read_capabilities(url, http)
     except WcsError as exc:  # gone, or no WCS: COGs do without it
         return _Finding(str(exc), _WCS_FIX)
-    served += [name for name in PRODUCTS if name in offers.identifiers]
+    served += [name for name in HEIGHTS if name in offers.identifiers]
     versions = ", ".join(offers.versions) or "not said"
     found = (
         f"{without_credentials(url)} offers {', '.join(offers.identifiers)} in versions {versions}"

@@ -6,10 +6,10 @@ import numpy as np
 import rasterio
 from rasterio.io import MemoryFile
 
-from hrdem.grid import Grid, Pixels, Window
-from hrdem.ground import pixel_sizes
+from hrdem.grid import Grid, Pixels
+from hrdem.ground import Ground
 from hrdem.products import Theme
-from hrdem.terrain import Gradient, aspect, gradient, hillshade, slope
+from hrdem.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
 
 _STEEP = 60.0  # degrees, drawn black
 _DARKEST = 0.35  # share of the light that the lowest heights give back
@@ -20,7 +20,7 @@ _RANGE = (1, 99)  # percentiles of the heights that the greys run between
 
 def with_border(grid: Grid) -> Grid:
     """Return a grid with one more pixel on each side, the neighbours that a gradient needs."""
-    return grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
+    return grid.crop(grid.window.grown(1))
 
 
 def brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
@@ -28,7 +28,7 @@ def brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
 
     Heights are drawn as shaded relief: the higher the lighter, between the 1st and the 99th
     percentile, lit from the upper left. Slopes are white where flat and black from 60 degrees;
-    aspects run from black to white clockwise from the upper edge.
+    aspects run from black to white clockwise from the upper edge, and level ground is not drawn.
 
     Args:
         heights: Floating-point array, metres, NaN where there is no data, on the grid with a border
@@ -39,16 +39,17 @@ def brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
     Returns:
         Array of the grid's shape, 0 for black to 1 for white; NaN where there is nothing to draw.
     """
-    surface = gradient(heights, *pixel_sizes(grid))
+    surface = gradient(heights, Ground.of(grid).steps(grid.window))
     match theme:
         case Theme.HEIGHT:
             return _relief(heights[1:-1, 1:-1], surface)
         case Theme.HILLSHADE:
-            return hillshade(surface)
+            return illumination(surface)
         case Theme.SLOPE:
             return np.clip(1 - slope(surface) / _STEEP, 0, 1)
         case Theme.ASPECT:
-            return aspect(surface) / 360
+            towards = aspect(surface)
+            return np.where(towards == FALLS_NOWHERE, np.nan, towards / 360)
 
 
 def png(light: Pixels, grid: Grid) -> bytes:
@@ -81,7 +82,7 @@ def _relief(heights: Pixels, surface: Gradient) -> Pixels:
     known = heights[~np.isnan(heights)]
     low, high = np.percentile(known, _RANGE) if known.size else (0.0, 1.0)
     share = np.clip((heights - low) / max(high - low, _FLAT), 0, 1)
-    shade = hillshade(surface)
+    shade = illumination(surface)
     shade[np.isnan(shade)] = _LEVEL  # at the edge of the data
     light: Pixels = (_DARKEST + (1 - _DARKEST) * share) * (0.5 + 0.5 * shade)
     return light

@@ -10,8 +10,9 @@
     │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
     ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
-    └── OutputError         (7)    the output cannot be written; also an OSError
-        └── OutputExistsError      also a FileExistsError
+    ├── OutputError         (7)    the output cannot be written; also an OSError
+    │   └── OutputExistsError      also a FileExistsError
+    └── MissingLibraryError (1)    an optional library is not installed; also an ImportError
 
 Each class also inherits the standard one that a caller would catch. A message says what was asked,
 what was found and what to do next; the cause is chained.
@@ -25,6 +26,7 @@ __all__ = [
     "CatalogError",
     "ExitCode",
     "HrdemError",
+    "MissingLibraryError",
     "NetworkError",
     "NoDataError",
     "OutputError",
@@ -124,3 +126,7 @@ class OutputError(HrdemError, OSError):
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output exists already."""
+
+
+class MissingLibraryError(HrdemError, ImportError):
+    """A library that is needed only for some things is not installed."""

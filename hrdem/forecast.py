@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from hrdem.crs import in_nad83, project
 from hrdem.grid import Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.levels import at_factor
-from hrdem.planning import Plan, PlannedSource
+from hrdem.levels import coarser
+from hrdem.mosaic import Mosaic, PlannedSource
+from hrdem.planning import Plan
 from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource, Handles
@@ -35,7 +37,7 @@ class Forecast:
         transfer_bytes: Their size in the files; None likewise.
         output_bytes: Size of the output before compression.
         coverage_percent: About which share of the area has data.
-        coverage_by_item: The same for each item, as a share of the whole area.
+        coverage_by_item: The same for each source, as far as no tier before it has data.
     """
 
     tiles: int | None
@@ -62,28 +64,50 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    needed, shares, sample = [], {}, _sampled(plan)
-    for planned in plan.sources:
-        match planned.file:
-            case CogFile() as file:
-                level, window = planned.level, planned.window
-                needed.append(CogSource(file, http, level, window).stored(window))
-                pixels = _from_overview(file, level, window, http)
-            case GdalFile() as file:
-                with contextlib.closing(Handles(most=1)) as handles:
-                    source = GdalSource(file, handles, http)
-                    pixels = source.thinned(planned.window, _OVERVIEW_EDGE)
-            case WcsCoverage() as file:
-                pixels = _from_wcs(file, planned.window, http)
-        shares[planned.name] = _share(pixels, planned, sample)
-    told = len(needed) == len(plan.sources)
+    sample = _sampled(plan)
+    covered = np.zeros(len(sample), np.bool_)
+    needed: list[tuple[int, int] | None] = []
+    shares = {}
+    for tier in plan.tiers:
+        given = ~covered
+        for mosaic in tier.mosaics:
+            held = np.zeros_like(covered)
+            for planned in mosaic.sources:
+                needed.append(_needed(planned, mosaic, http))
+                valid = _valid_at(_thinned(planned, http), planned, mosaic, sample)
+                shares[planned.name] = 100 * float((valid & ~covered).sum()) / len(sample)
+                held |= valid
+            given &= held
+        covered |= given
+    told = [each for each in needed if each is not None]
+    whole = len(told) == len(needed)
     return Forecast(
-        tiles=sum(tiles for tiles, _ in needed) if told else None,
-        transfer_bytes=sum(size for _, size in needed) if told else None,
+        tiles=sum(tiles for tiles, _ in told) if whole else None,
+        transfer_bytes=sum(size for _, size in told) if whole else None,
         output_bytes=plan.grid.window.pixels * np.dtype(plan.dtype).itemsize,
-        coverage_percent=min(100.0, sum(shares.values())),
+        coverage_percent=100 * float(covered.sum()) / len(sample),
         coverage_by_item=shares,
     )
+
+
+def _needed(planned: PlannedSource, mosaic: Mosaic, http: Http) -> tuple[int, int] | None:
+    """How many tiles will be read, and their bytes; None if that is not told."""
+    if not isinstance(planned.file, CogFile):
+        return None
+    source = CogSource(planned.file, http, planned.level, planned.window)
+    return source.stored(planned.window, mosaic.region)
+
+
+def _thinned(planned: PlannedSource, http: Http) -> Pixels:
+    """Some pixels of what will be read, evenly spread over it."""
+    match planned.file:
+        case CogFile() as file:
+            return _from_overview(file, planned.level, planned.window, http)
+        case GdalFile() as file:
+            with contextlib.closing(Handles(most=1)) as handles:
+                return GdalSource(file, handles, http).thinned(planned.window, _OVERVIEW_EDGE)
+        case WcsCoverage() as file:
+            return _from_wcs(file, planned.window, http)
 
 
 def _from_overview(file: CogFile, first: int, window: Window, http: Http) -> Pixels:
@@ -108,21 +132,20 @@ def _from_wcs(coverage: WcsCoverage, window: Window, http: Http) -> Pixels:
     factor = 1
     while max(window.width, window.height) > _OVERVIEW_EDGE * factor:
         factor *= 2
-    coarser, _, grid = at_factor(coverage, factor)
-    assert isinstance(coarser, WcsCoverage)
-    part = grid.touched_by(coverage.grid.crop(window).bounds)
+    coarse = coarser(coverage, factor)
+    part = coarse.grid.touched_by(coverage.grid.crop(window).bounds)
     with (
         tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
-        contextlib.closing(WcsSource(coarser, http, part, Path(folder), wcs_turns())) as source,
+        contextlib.closing(WcsSource(coarse, http, part, Path(folder), wcs_turns())) as source,
     ):
         return source.fetch(part).decoded()
 
 
 def _sampled(plan: Plan) -> NDArray[np.float64]:
-    """Where a sample of the output's pixels lies on the grid of merging.
+    """Where a sample of the output's pixels lies.
 
     Returns:
-        Array of shape (n, 2): column and row of each.
+        Coordinates in EPSG:3979, array of shape (n, 2), n at least 1.
     """
     left, _, _, top = plan.grid.bounds
     dx, dy = plan.grid.resolution
@@ -130,9 +153,12 @@ def _sampled(plan: Plan) -> NDArray[np.float64]:
     y = top - dy * _spread(plan.grid.height)
     points = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
     found = project(points, in_nad83(plan.grid.crs), NATIVE_CRS)
-    left, _, _, top = plan.native.bounds
-    across, down = plan.native.resolution
-    return np.column_stack([(found[:, 0] - left) / across, (top - found[:, 1]) / down])
+    if not plan.request.crop:
+        return found
+    area = plan.request.aoi.geometry
+    shapely.prepare(area)
+    inside = found[shapely.contains_xy(area, found)]
+    return inside if len(inside) else np.array([area.representative_point().coords[0]])
 
 
 def _spread(count: int) -> NDArray[np.float64]:
@@ -141,17 +167,22 @@ def _spread(count: int) -> NDArray[np.float64]:
     return np.floor((np.arange(some) + 0.5) * count / some) + 0.5
 
 
-def _share(pixels: Pixels, planned: PlannedSource, sample: NDArray[np.float64]) -> float:
-    """Percent of a sample that a source covers, seen from some of its pixels."""
+def _valid_at(
+    pixels: Pixels, planned: PlannedSource, mosaic: Mosaic, sample: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether a source has data at places, seen from some of its pixels."""
     nodata = planned.file.nodata
     if nodata is None:
-        valid = np.ones(pixels.shape, bool)
+        valid = np.ones(pixels.shape, np.bool_)
     elif np.isnan(nodata):
         valid = ~np.isnan(pixels)
     else:
         valid = pixels != pixels.dtype.type(nodata)
-    place, (height, width) = planned.place, pixels.shape
-    columns = np.floor((sample[:, 0] - place.column) * width / place.width).astype(int)
-    rows = np.floor((sample[:, 1] - place.row) * height / place.height).astype(int)
+    left, bottom, right, top = mosaic.grid.crop(planned.place).bounds
+    height, width = pixels.shape
+    columns = np.floor((sample[:, 0] - left) * width / (right - left)).astype(int)
+    rows = np.floor((top - sample[:, 1]) * height / (top - bottom)).astype(int)
     within = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    return 100 * float(valid[rows[within], columns[within]].sum()) / len(sample)
+    found = np.zeros(len(sample), np.bool_)
+    found[within] = valid[rows[within], columns[within]]
+    return found

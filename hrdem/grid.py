@@ -60,12 +60,32 @@ class Window:
         """Return the same rectangle, moved."""
         return Window(self.column + columns, self.row + rows, self.width, self.height)
 
+    def grown(self, border: int) -> Window:
+        """Return the same rectangle with so many pixels more on each side; fewer if negative."""
+        return Window(
+            self.column - border,
+            self.row - border,
+            self.width + 2 * border,
+            self.height + 2 * border,
+        )
+
     def intersection(self, other: Window) -> Window | None:
         """Return the pixels that both hold; None if they share no area."""
         column, row = max(self.column, other.column), max(self.row, other.row)
         width = min(self.right, other.right) - column
         height = min(self.bottom, other.bottom) - row
         return Window(column, row, width, height) if width > 0 and height > 0 else None
+
+    def of_blocks(self, width: int, height: int) -> Window:
+        """Return the window of all blocks that it touches, of a lattice that begins at 0, 0.
+
+        Args:
+            width: Of a block, pixels.
+            height: Likewise.
+        """
+        left, top = self.column // width * width, self.row // height * height
+        right, bottom = -(-self.right // width) * width, -(-self.bottom // height) * height
+        return Window(left, top, right - left, bottom - top)
 
     def pieces(self, width: int, height: int, column: int = 0, row: int = 0) -> Iterator[Window]:
         """Cut into rectangles at the lines of a lattice, row by row.
@@ -120,6 +140,11 @@ class Grid:
         left, top = self.transform.c, self.transform.f
         dx, dy = self.resolution
         return left, top - self.height * dy, left + self.width * dx, top
+
+    def centre(self, column: int, row: int) -> tuple[float, float]:
+        """Return the coordinates of the centre of a pixel."""
+        dx, dy = self.resolution
+        return self.transform.c + (column + 0.5) * dx, self.transform.f - (row + 0.5) * dy
 
     def touched_by(self, bounds: Bounds) -> Window:
         """Return the window of every pixel that a box touches, on this lattice but unclipped.

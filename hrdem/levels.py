@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from hrdem.grid import Grid, snapped
 from hrdem.sources.cog import CogFile
@@ -11,60 +11,79 @@ from hrdem.sources.gdal import GdalFile
 from hrdem.sources.opening import RasterFile
 from hrdem.wcs.coverage import WcsCoverage
 
+_EQUAL = 1 + 1e-9
 _COARSEST = 2**20  # times the pixels of the source
 
 
-def coarsest_factor(files: Sequence[RasterFile], finest: float) -> int:
-    """Return by how much the pixels of the coarsest level that all files share are larger.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A file at one of its levels.
 
-    Overviews whose pixels are no whole number of the source's, or that do not lie on one lattice
-    from file to file, cannot be merged by copying, and so do not count.
+    Attributes:
+        file: The file; of a WCS, the coverage with pixels of that size.
+        number: Which of a COG's levels; 0 is full resolution.
+        grid: Its pixels.
+    """
+
+    file: RasterFile
+    number: int
+    grid: Grid
+
+
+def coarsest_levels(files: Sequence[RasterFile], largest: float) -> list[Level]:
+    """Return the coarsest level of each file such that all lie on one lattice.
+
+    An overview fills its image, so that its pixels may be a little off a power of two: 7,813 of
+    63.996 m for 500,000 of 1 m. Files of one size, side by side, share such a lattice too.
 
     Args:
         files: What is read.
-        finest: Largest size of a pixel that still has the detail, in units of the files' CRS.
+        largest: Largest edge of a pixel that still has the detail, in units of the files' CRS.
+
+    Returns:
+        One for each file, in the same order: full resolution if nothing coarser fits together,
+        whether that does or not.
     """
-    native = files[0].grid.resolution[0]
-    most = min(_COARSEST, max(1, int(finest / native * (1 + 1e-9))))
-    shared = set.intersection(*(_factors(file, most) for file in files))
-    for factor in sorted(shared, reverse=True):
-        grids = [at_factor(file, factor)[2] for file in files]
-        if all(grids[0].place_of(grid) for grid in grids):
-            return factor
-    return 1
+    first = next((file for file in files if not isinstance(file, WcsCoverage)), files[0])
+    for lattice in _grids(first, largest):
+        found = [_on(lattice, file) for file in files]
+        levels = [level for level in found if level is not None]
+        if len(levels) == len(files):
+            return levels
+    return [Level(file, 0, file.grid) for file in files]
 
 
-def at_factor(file: RasterFile, factor: int) -> tuple[RasterFile, int, Grid]:
-    """Return a file, the number of its level and that level's grid, for a size of pixels.
+def coarser(coverage: WcsCoverage, factor: int) -> WcsCoverage:
+    """Return a coverage with pixels that are so many times as large."""
+    size = coverage.grid.resolution[0] * factor
+    return replace(coverage, grid=snapped(coverage.grid.crs, size, coverage.grid.bounds))
 
-    Args:
-        file: What is read.
-        factor: By how much pixels are larger than the source's own: one that it has.
-    """
+
+def _grids(file: RasterFile, largest: float) -> Iterator[Grid]:
+    """The grids of a file's levels, from the coarsest that has the detail to the finest."""
     match file:
-        case WcsCoverage():
-            resolution = file.grid.resolution[0] * factor
-            grid = snapped(file.grid.crs, resolution, file.grid.bounds)
-            return replace(file, grid=grid), 0, grid
         case CogFile():
-            widths = [level.width for level in file.header.levels]
-            level = widths.index(file.grid.width // factor)
-            return file, level, file.grid_of(level)
-        case GdalFile():
-            return file, 0, file.grid
+            for number in reversed(range(1, len(file.header.levels))):
+                grid = file.grid_of(number)
+                if max(grid.resolution) <= largest * _EQUAL:
+                    yield grid
+        case WcsCoverage():
+            factor = _COARSEST
+            while factor > 1:
+                if factor * file.grid.resolution[0] <= largest * _EQUAL:
+                    yield coarser(file, factor).grid
+                factor //= 2
+    yield file.grid
 
 
-def _factors(file: RasterFile, most: int) -> set[int]:
+def _on(lattice: Grid, file: RasterFile) -> Level | None:
+    """The level of a file that lies on a lattice, if it has one."""
     match file:
-        case WcsCoverage():
-            return {2**power for power in range(most.bit_length())}
         case CogFile():
-            whole = file.header.levels[0]
-            return {
-                whole.width // level.width
-                for level in file.header.levels
-                if whole.width % level.width == whole.height % level.height == 0
-                and whole.width // level.width == whole.height // level.height <= most
-            }
+            levels = [Level(file, n, file.grid_of(n)) for n in range(len(file.header.levels))]
+        case WcsCoverage():
+            grid = snapped(file.grid.crs, lattice.resolution[0], file.grid.bounds)
+            levels = [Level(replace(file, grid=grid), 0, grid)]
         case GdalFile():
-            return {1}
+            levels = [Level(file, 0, file.grid)]
+    return next((level for level in levels if lattice.place_of(level.grid) is not None), None)

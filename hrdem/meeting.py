@@ -294,7 +294,7 @@ def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
 def nothing_there(request: Request) -> NoDataError:
     """Return the error to raise where a collection has nothing."""
     return NoDataError(
-        f"The collection {request.collection.id} has no item under the box {request.aoi.text}: "
+        f"The collection {request.collection.id} has no item under the area {request.aoi.text}: "
         "it lies outside the coverage. Check the order west,south,east,north, or try another "
         "--collection; 30m covers all of Canada, and none covers more."
     )

@@ -1,4 +1,4 @@
-"""Merging: the sources of a plan become the compressed tiles of one output, without a seam."""
+"""Merging: the sources of a mosaic become compressed tiles, without a seam."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import functools
 import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import rasterio
+import shapely
 
 from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
 from hrdem.budget import Budget
-from hrdem.encode import BLOCK, encode, storage_of
+from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError
+from hrdem.finishing import Finish, Origin
 from hrdem.grid import Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.planning import Plan
-from hrdem.progress import Step, Tally
+from hrdem.mosaic import Mosaic, PlannedSource
+from hrdem.progress import Step
+from hrdem.resident import resident
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.sources.opening import Means, opened
 from hrdem.sources.wcs import AT_ONCE
-from hrdem.statistics import Statistics
 from hrdem.threads import in_order, workers
-from hrdem.tiff import Storage
 from hrdem.wcs.coverage import WcsCoverage
 
 # Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece
@@ -38,13 +39,24 @@ _CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
 _CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 
 
-def merged(plan: Plan, http: Http, max_memory: int, cache: Path) -> Generator[Step]:
-    """Read all sources of a plan and yield the tiles of what they hold together, each once.
+def merged(
+    mosaic: Mosaic,
+    window: Window,
+    numbers: Sequence[int],
+    finish: Finish,
+    http: Http,
+    max_memory: int,
+    cache: Path,
+) -> Generator[Step]:
+    """Read all sources of a mosaic and yield the tiles of what they hold together, each once.
 
     Fetching, decoding and encoding overlap, each in threads of its own.
 
     Args:
-        plan: What to read.
+        mosaic: What to read.
+        window: Blocks of its grid, of which the tiles are wanted.
+        numbers: By which number each of its sources is told, in its order, from 1.
+        finish: How blocks become tiles.
         http: Client to read with.
         max_memory: Bytes that the process may take at its peak.
         cache: Folder of what is kept for another run.
@@ -53,39 +65,55 @@ def merged(plan: Plan, http: Http, max_memory: int, cache: Path) -> Generator[St
         NetworkError: If a source cannot be read; its ``source`` says which.
         SourceChangedError: If a source changed while it was read.
     """
-    assert plan.nodata is not None
-    itemsize = np.dtype(plan.dtype).itemsize
-    parts = [Part(s.window, s.place, s.block, s.file.nodata) for s in plan.ranked]
+    itemsize = np.dtype(mosaic.dtype).itemsize
+    ranked = mosaic.ranked
+    # what no file declares is still what no output can tell from nothing
+    parts = [
+        Part(s.window, s.place, s.block, mosaic.nodata if s.file.nodata is None else s.file.nodata)
+        for s in ranked
+    ]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
-    budget = Budget.of(max_memory, plan.native.window, itemsize, block, _CODERS)
-    kinds = {type(source.file) for source in plan.sources}
+    budget = Budget.of(max_memory, window, itemsize, block, _CODERS, resident())
+    kinds = {type(source.file) for source in mosaic.sources}
     connections = min([CONNECTIONS, *(_FETCHERS[kind] for kind in kinds if kind in _FETCHERS)])
     if GdalFile in kinds:
         budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
-    storage = storage_of(plan.dtype)
-    empty = encode(np.empty((0, 0), plan.dtype), storage, plan.nodata)
-    finished = functools.partial(
-        _finished, storage=storage, nodata=plan.nodata, empty=empty, parts=len(parts)
-    )
+    number_of = dict(zip((source.name for source in mosaic.sources), numbers, strict=True))
+    origin_of = np.zeros(NOBODY + 1, np.uint8)  # by rank
+    origin_of[: len(ranked)] = [number_of[source.name] for source in ranked]
+    finished = functools.partial(_finished, finish=finish, origin_of=origin_of)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
         handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
         fetchers = stack.enter_context(workers(connections, "fetch"))
         coders = stack.enter_context(workers(_CODERS, "code"))
         means = Means(http, handles, cache)
-        for stripe in stripes(plan.native.window, BLOCK, budget.blocks):
-            with _sources(plan, stripe, means) as sources:
-                blocks = _blocks(stripe, plan, parts, sources, fetchers, coders, budget)
+        for stripe in stripes(window, BLOCK, budget.blocks):
+            with _sources(ranked, stripe, means) as sources:
+                reading = _Reading(mosaic, finish.nodata, ranked, parts, sources, budget)
+                blocks = _blocks(stripe, reading, fetchers, coders)
                 with contextlib.closing(blocks):
                     yield from in_order(coders, finished, blocks, budget.coding)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    mosaic: Mosaic
+    nodata: float
+    ranked: Sequence[PlannedSource]
+    parts: Sequence[Part]
+    sources: Sequence[Source | None]
+    budget: Budget
+
+
 @contextlib.contextmanager
-def _sources(plan: Plan, stripe: Window, means: Means) -> Iterator[list[Source | None]]:
+def _sources(
+    ranked: Sequence[PlannedSource], stripe: Window, means: Means
+) -> Iterator[list[Source | None]]:
     """Open the sources that have a share in a stripe, in the order of their rank."""
     with contextlib.ExitStack() as stack:
         found: list[Source | None] = []
-        for planned in plan.ranked:
+        for planned in ranked:
             share = planned.place.intersection(stripe)
             source = None
             if share is not None:
@@ -108,21 +136,15 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _blocks(
-    stripe: Window,
-    plan: Plan,
-    parts: Sequence[Part],
-    sources: Sequence[Source | None],
-    fetchers: ThreadPoolExecutor,
-    coders: ThreadPoolExecutor,
-    budget: Budget,
+    stripe: Window, reading: _Reading, fetchers: ThreadPoolExecutor, coders: ThreadPoolExecutor
 ) -> Generator[tuple[Block, int | None]]:
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
-    assert plan.nodata is not None
     received: int | None = 0
-    names = [source.name for source in plan.ranked]
+    names = [source.name for source in reading.ranked]
+    parts, budget, mosaic = reading.parts, reading.budget, reading.mosaic
 
     def fetched(piece: Piece) -> tuple[str, Fetched]:
-        source = sources[piece.part]
+        source = reading.sources[piece.part]
         assert source is not None
         with _told(names[piece.part]):
             return names[piece.part], source.fetch(piece.window)
@@ -138,32 +160,52 @@ def _blocks(
             received = None if received is None or size is None else received + size
             yield pixels
 
-    pieces = pieces_of(stripe, parts, budget.piece_pixels)
+    pieces = _within(mosaic, pieces_of(stripe, parts, budget.piece_pixels), parts)
     with (
         contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
         contextlib.closing(in_order(coders, decoded, fetching, budget.coding)) as decoding,
     ):
-        for block in assemble(stripe, BLOCK, pieces, arrays(), parts, plan.dtype, plan.nodata):
+        blocks = assemble(stripe, BLOCK, pieces, arrays(), parts, mosaic.dtype, reading.nodata)
+        for block in blocks:
             yield block, received
             received = None if received is None else 0
 
 
-def _finished(
-    read: tuple[Block, int | None], storage: Storage, nodata: float, empty: bytes, parts: int
-) -> Step:
+def _within(mosaic: Mosaic, pieces: list[Piece], parts: Sequence[Part]) -> list[Piece]:
+    """Trim pieces to the blocks that bear on a pixel that is asked for."""
+    if mosaic.region is None or not pieces:
+        return pieces
+    blocks = [
+        (number, block)
+        for number, piece in enumerate(pieces)
+        for block in piece.window.pieces(*parts[piece.part].block)
+    ]
+    boxes = []
+    for number, block in blocks:
+        piece = pieces[number]
+        place = block.shifted(
+            piece.place.column - piece.window.column, piece.place.row - piece.window.row
+        )
+        boxes.append(mosaic.grid.crop(place).bounds)
+    needed: dict[int, list[Window]] = {}
+    for (number, block), touched in zip(
+        blocks, shapely.intersects(mosaic.region, shapely.box(*np.array(boxes).T)), strict=True
+    ):
+        if touched:
+            needed.setdefault(number, []).append(block)
+    return [_trimmed(pieces[number], windows) for number, windows in needed.items()]
+
+
+def _trimmed(piece: Piece, blocks: Sequence[Window]) -> Piece:
+    """The part of a piece around some of its blocks."""
+    column, row = min(each.column for each in blocks), min(each.row for each in blocks)
+    right, bottom = max(each.right for each in blocks), max(each.bottom for each in blocks)
+    window = Window(column, row, right - column, bottom - row)
+    columns = piece.place.column - piece.window.column
+    return Piece(piece.part, window, window.shifted(columns, piece.place.row - piece.window.row))
+
+
+def _finished(read: tuple[Block, int | None], finish: Finish, origin_of: Origin) -> Step:
     """Look at the pixels of a block, and compress it."""
     block, received = read
-    valid = block.owner != NOBODY
-    values = block.pixels.ravel() if valid.all() else block.pixels[valid]
-    return Step(
-        column=block.place.column // BLOCK,
-        row=block.place.row // BLOCK,
-        tile=encode(block.pixels, storage, nodata) if values.size else empty,
-        tally=Tally(
-            pixels=block.place.pixels,
-            received=received,
-            present=block.place.pixels,
-            statistics=Statistics.of(values, block.place.pixels),
-            owned=tuple(int(np.count_nonzero(block.owner == rank)) for rank in range(parts)),
-        ),
-    )
+    return finish.step(block.place, block.pixels, [origin_of[block.owner]], received)

@@ -12,12 +12,12 @@ from rasterio.warp import Resampling, reproject
 from hrdem.crs import in_nad83
 from hrdem.errors import SourceError
 from hrdem.grid import Bounds, Grid, Pixels, Window
-from hrdem.ground import pixel_sizes
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.meeting import Met, files_under
 from hrdem.products import NATIVE_CRS
 from hrdem.request import Request
+from hrdem.resampling import spacing
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import in_order, workers
 
@@ -53,7 +53,7 @@ def heights_on(grid: Grid, request: Request, http: Http) -> Pixels:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed while it was read.
     """
-    detail = float(min(size.min() for size in pixel_sizes(grid)))
+    detail = spacing(grid, NATIVE_CRS)
     area = _widened(request.aoi.bounds, _BORDER * detail)
     merged, lattice = _merged(files_under(request, area, http).files, area, detail, http)
     heights = np.empty((grid.height, grid.width), np.float32)

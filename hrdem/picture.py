@@ -16,7 +16,7 @@ from hrdem.grid import Bounds, Grid
 from hrdem.http.protocol import Http
 from hrdem.output import check_output, publish, staged
 from hrdem.overviews import heights_on
-from hrdem.products import Layer
+from hrdem.products import Product
 from hrdem.request import Request
 from hrdem.wms import get_map
 
@@ -39,14 +39,14 @@ class Picture:
         layer: What it shows.
         width: Columns.
         height: Rows.
-        crs: Its coordinate reference system, that of the box.
-        bounds: Left, bottom, right, top: the box.
+        crs: Its coordinate reference system: that of a box, else EPSG:3979.
+        bounds: Left, bottom, right, top: the box, or the one around another area.
         source: What it was made by.
         reason: Why not by the WMS; empty if it was.
     """
 
     output: Path
-    layer: Layer
+    layer: Product
     width: int
     height: int
     crs: str
@@ -71,7 +71,7 @@ class Picture:
 
 def make_picture(
     request: Request,
-    layer: Layer,
+    layer: Product,
     grid: Grid,
     wms_url: str,
     output: Path,
@@ -114,7 +114,7 @@ def world_path(output: Path) -> Path:
     return output.with_suffix(".pgw")
 
 
-def _drawn(request: Request, layer: Layer, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
+def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
     try:
         heights = heights_on(with_border(grid), request, http)
     except NetworkError as exc:
@@ -124,7 +124,7 @@ def _drawn(request: Request, layer: Layer, grid: Grid, http: Http, refusal: Hrde
     light = brightness(heights, grid, layer.theme)
     if np.isnan(light).all():
         raise NoDataError(
-            f"The collection {request.collection.id} has nothing to draw in the box "
+            f"The collection {request.collection.id} has nothing to draw in the area "
             f"{request.aoi.text}: its files hold nodata there, as over water or where no survey "
             "was flown. Try another --collection: 30m covers all of Canada."
         )

@@ -2,110 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import shapely
 
-from hrdem.catalog import Item
-from hrdem.crs import unit_of
-from hrdem.errors import NetworkError, RequestError, SourceError
-from hrdem.grid import Bounds, Grid, Window, snapped
+from hrdem.area.outlines import projected
+from hrdem.crs import in_nad83, unit_of
+from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
+from hrdem.feathering import Feather
+from hrdem.grid import Grid, Window, snapped
 from hrdem.http.protocol import Http
-from hrdem.levels import at_factor, coarsest_factor
-from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
-from hrdem.products import NATIVE_CRS
-from hrdem.request import Align, Request
-from hrdem.resampling import bounds_needed, spacing
-from hrdem.sources.cog import CogFile
-from hrdem.sources.opening import RasterFile
+from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
+from hrdem.products import NATIVE_CRS, PRODUCTS, Collection, Product, Theme
+from hrdem.request import Request, Via
+from hrdem.resampling import steps
 from hrdem.statistics import json_number
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.surveys.lookup import Surveys, surveys_under
+from hrdem.terrain import Algorithm
+from hrdem.vertical.datum import VerticalDatum
 
 log = logging.getLogger(__name__)
 
 _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
-_MOST_ACROSS = 500  # pixels of the source in one of the output: more take more than the memory
-_USUAL_NODATA = -32767.0
+_MOST_FEATHERED = 128  # pixels: each is looked at around each block
+_COMPUTED = "float32", -32767.0  # what no slope, aspect or canopy can be
+_SHADES = "uint8", 0.0  # of computed hillshades, as GDAL has them
+
+Broken = Mapping[tuple[str, str], NetworkError]
+NOTHING_BROKEN: Broken = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSource:
-    """One file, or one coverage of a WCS, to read from.
+class Tier:
+    """What one collection gives.
 
     Attributes:
-        name: What it is called: the id of its item, as a rule.
-        items: The catalogue's items that it holds.
-        asset: Key of the asset, or identifier of the coverage.
-        file: The file, as its own header describes it, and its version.
-        level: Which of a COG's levels is read; 0 is full resolution.
-        window: Pixels of that level to read, counted on its own grid.
-        place: Where they go, counted on the grid that sources are merged on.
-        instead_of: What is wrong with the COG in whose place it is read, or empty.
+        collection: The collection.
+        mosaics: One for each surface that the product is made of.
     """
 
-    name: str
-    items: tuple[Item, ...]
-    asset: str
-    file: RasterFile
-    level: int
-    window: Window
-    place: Window
-    instead_of: str = ""
-
-    @property
-    def url(self) -> str:
-        """Address of the file, or of the WCS, without credentials."""
-        return self.file.url if isinstance(self.file, WcsCoverage) else self.file.version.url
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Width and height of the blocks that it is stored in, pixels."""
-        if isinstance(self.file, CogFile):
-            return self.file.header.levels[self.level].tile
-        return self.file.block
-
-    @property
-    def grid(self) -> Grid:
-        """The pixels that its window is counted in."""
-        return self.file.grid_of(self.level) if isinstance(self.file, CogFile) else self.file.grid
-
-    @property
-    def detail(self) -> str:
-        """Which of its pixels are read, in words."""
-        if isinstance(self.file, WcsCoverage):
-            coarser = self.file.grid.resolution[0] > self.file.native
-            return "made by the WCS" if coarser else "full resolution, through the WCS"
-        return f"overview {self.level}" if self.level else "full resolution"
-
-    @property
-    def newest(self) -> str:
-        """Date of the newest survey that its items hold, or empty."""
-        return max((item.datetime for item in self.items), default="")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values."""
-        told: dict[str, Any] = {
-            "name": self.name,
-            "items": [{"id": item.id, "updated": item.updated} for item in self.items],
-        }
-        if isinstance(self.file, WcsCoverage):
-            told |= {"via": "wcs", "coverage": self.asset, "href": self.url}
-            told |= {"offered": list(self.file.offered)}
-        else:
-            told |= {"via": "files", "asset": self.asset, "href": self.url}
-            told |= self.file.version.as_dict()
-        told |= {
-            "level": self.level,
-            "resolution": self.grid.resolution[0],
-            "detail": self.detail,
-            "window": _window_as_list(self.window),
-            "place": _window_as_list(self.place),
-        }
-        return told | ({"instead_of": self.instead_of} if self.instead_of else {})
+    collection: Collection
+    mosaics: tuple[Mosaic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,63 +60,124 @@ class Plan:
     Attributes:
         request: What was asked for.
         grid: Grid of the output.
-        native: Grid in EPSG:3979 that sources are merged on; the output's own, unless that is
-            resampled from it.
+        tiers: What is read, from the tier that comes first to the one that comes last; at least
+            one.
+        absent: Why tiers that were asked for are not among them, by the name of the collection.
+        computed: Whether the product is computed from its surfaces, not read as it is.
+        feather: How far a tier is blended into the next.
+        border: Pixels around the output that bear on it.
         dtype: Pixel type of the output.
         nodata: Nodata value of the output; None only where blocks are copied from a file that
             declares none.
-        sources: Files to read, sorted by sub-tile.
-        lacking: Ids of items under the area that do not have the product.
-        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
-            not reach the area.
-        area: Left, bottom, right, top in EPSG:3979 of all that was looked for.
+        surveys: Which surveys lie under the area; None if that was not asked.
     """
 
     request: Request
     grid: Grid
-    native: Grid
+    tiers: tuple[Tier, ...]
+    absent: Mapping[str, str]
+    computed: bool
+    feather: Feather
+    border: int
     dtype: str
     nodata: float | None
-    sources: tuple[PlannedSource, ...]
-    lacking: tuple[str, ...]
-    left_out: tuple[str, ...]
-    area: Bounds
+    surveys: Surveys | None = None
+
+    @property
+    def mosaics(self) -> list[Mosaic]:
+        """Of all tiers."""
+        return [mosaic for tier in self.tiers for mosaic in tier.mosaics]
+
+    @property
+    def sources(self) -> tuple[PlannedSource, ...]:
+        """Of all mosaics; the source band counts them from 1."""
+        return tuple(source for mosaic in self.mosaics for source in mosaic.sources)
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Ids of items under the area that do not have a surface that is needed."""
+        return tuple(dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.lacking))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Ids of neighbours whose file is missing, and whose outline does not reach the area."""
+        return tuple(dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.left_out))
 
     @property
     def resampled(self) -> bool:
-        """Whether the output's pixels are computed from the source's."""
-        return self.grid != self.native
+        """Whether pixels of the output come from pixels of another lattice."""
+        return any(self.is_resampled(mosaic) for mosaic in self.mosaics)
 
     @property
-    def ranked(self) -> list[PlannedSource]:
-        """The sources from the one that wins where they overlap, the newest COG, to the last."""
-        newest_first = sorted(self.sources, key=lambda source: source.newest, reverse=True)
-        return sorted(newest_first, key=lambda source: isinstance(source.file, WcsCoverage))
+    def staged(self) -> bool:
+        """Whether mosaics are merged into files before the output is made of them.
+
+        Otherwise the pixels of the only one are those of the output.
+        """
+        moved = self.request.vertical_datum is not VerticalDatum.CGVD2013
+        return self.computed or moved or len(self.mosaics) > 1 or self.resampled
+
+    def near(self, window: Window) -> Plan:
+        """Return it with only what bears on a window of the output.
+
+        Everything else stays that of the whole, so that pixels are the same to the last bit.
+        """
+        if window == self.grid.window:
+            return self
+        outline = shapely.box(*self.grid.crop(window).bounds)
+        places = projected(outline, in_nad83(self.grid.crs), NATIVE_CRS)
+        tiers = (
+            replace(tier, mosaics=tuple(mosaic.near(places) for mosaic in tier.mosaics))
+            for tier in self.tiers
+        )
+        return replace(self, tiers=tuple(tiers))
+
+    def is_resampled(self, mosaic: Mosaic) -> bool:
+        """Whether the pixels of a mosaic are not those of the output's lattice."""
+        return mosaic.grid.place_of(self.grid) is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
             "request": self.request.as_dict(),
             "grid": grid_as_dict(self.grid),
-            "resampled_from": grid_as_dict(self.native) if self.resampled else None,
             "dtype": self.dtype,
             "nodata": json_number(self.nodata),
+            **self.reading_as_dict(),
+            "sources": self.sources_as_dict(),
+        }
+
+    def sources_as_dict(self) -> list[dict[str, Any]]:
+        """Return the sources as JSON-ready values, numbered as in the source band."""
+        numbered = enumerate(self.sources, start=1)
+        return [{"number": number, **source.as_dict()} for number, source in numbered]
+
+    def reading_as_dict(self) -> dict[str, Any]:
+        """Return what is read and what is not as JSON-ready values, but for the sources."""
+        return {
+            "tiers": [
+                {
+                    "collection": tier.collection.id,
+                    "merged_on": grid_as_dict(tier.mosaics[0].grid),
+                    "resampled": self.is_resampled(tier.mosaics[0]),
+                }
+                for tier in self.tiers
+            ],
+            "tiers_without_data": dict(self.absent),
+            "surveys": self.surveys and self.surveys.as_dict(),
             "items_lacking_the_product": list(self.lacking),
             "neighbours_left_out": list(self.left_out),
-            "sources": [source.as_dict() for source in self.sources],
         }
 
 
-def make_plan(
-    request: Request, http: Http, broken: Mapping[str, NetworkError] = NOTHING_BROKEN
-) -> Plan:
+def make_plan(request: Request, http: Http, broken: Broken = NOTHING_BROKEN) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
     Args:
         request: What was asked for.
         http: Client to ask with.
-        broken: What went wrong with files that are not to be read, by the ids of their items; the
-            WCS takes their place.
+        broken: What went wrong with COGs that are not to be read, by surface and id of their item;
+            the WCS takes their place.
 
     Raises:
         NoDataError: If nothing lies under the area.
@@ -179,46 +185,31 @@ def make_plan(
             memory.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    asked = _asked_grid(request)
-    detail = 0.0 if asked is None else spacing(asked, NATIVE_CRS)
-    # no level that has the detail needs more around the output than pixels of twice the size
-    area = _area(request, asked, 2 * max(detail, request.collection.resolution))
-    found = files_under(replace(request, aoi=request.aoi.widened(area)), area, http, broken)
-    under = found.files
-    if len(under) > _MOST_SOURCES:
-        raise SourceError(f"{len(under)} files lie under the area; ask for a smaller one.")
-    if not request.resampling.takes_overviews:
-        detail = 0.0
-    factor = coarsest_factor([each.file for each in under], detail)
-    lattice = at_factor(under[0].file, factor)[2]
-    if asked is not None:
-        _check_detail(asked, lattice)
-    native = _native_grid(under, lattice, _area(request, asked, lattice.resolution[0]), request)
-    grid = native if asked is None else asked
-    for each in (grid, native):
-        _check_size(each)
-    dtype = _only_dtype(under, request)
-    planned = (_planned(each, factor, native, request) for each in under)
-    sources = tuple(source for source in planned if source is not None)
-    if not sources:
-        raise nothing_there(request)
-    if factor > 1 and any(isinstance(source.file, WcsCoverage) for source in sources):
+    plan = _made_of(request, http, broken)
+    if not request.surveys:
+        return plan
+    items = {item.id: item for source in plan.sources for item in source.items}
+    surface = PRODUCTS[request.product.surfaces[0]]
+    return replace(plan, surveys=surveys_under([*items.values()], request.aoi, surface, http))
+
+
+def _made_of(request: Request, http: Http, broken: Broken) -> Plan:
+    """Plan with what is published, or else with what it can be computed of."""
+    product = request.product
+    surfaces = [PRODUCTS[name] for name in product.surfaces]
+    if product in surfaces:
+        return _plan(request, surfaces, http, broken)
+    if product.asset is not None and _takes_published(request):
+        with contextlib.suppress(NoDataError, SourceError):
+            plan = _plan(request, [product], http, broken)
+            if not plan.lacking:
+                return plan
+        plan = _plan(request, surfaces, http, broken)
         log.warning(
-            "The WCS makes the pixels of %g m that this is made of, and does not say how; servers "
-            "take single pixels, up to half of that away. --via cog takes the files' overviews.",
-            native.resolution[0],
+            "No usable %s is published for all of the area; it is computed here.", product.name
         )
-    return Plan(
-        request=request,
-        grid=grid,
-        native=native,
-        dtype=dtype,
-        nodata=_output_nodata(under, dtype, request),
-        sources=sources,
-        lacking=found.lacking,
-        left_out=found.left_out,
-        area=area,
-    )
+        return plan
+    return _plan(request, surfaces, http, broken)
 
 
 def grid_as_dict(grid: Grid) -> dict[str, Any]:
@@ -233,59 +224,122 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
     }
 
 
+def _takes_published(request: Request) -> bool:
+    """Whether a product that can be computed is rather read as it is published."""
+    plain = request.native and not request.fill and request.algorithm is Algorithm.HORN
+    return plain and request.via in (Via.AUTO, Via.COG)
+
+
+def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Broken) -> Plan:
+    """Plan to make the product of published ones."""
+    computed = list(surfaces) != [request.product]
+    grid = _asked_grid(request)
+    feather = _feather(request, grid)
+    border = _border(request, computed, feather.pixels)
+    tiers: list[Tier] = []
+    absent: dict[str, NoDataError] = {}
+    for collection in request.tiers:
+        try:
+            tier = _tier(request, collection, surfaces, grid, border, http, broken)
+        except NoDataError as exc:
+            absent[collection.name] = exc
+            if grid is None:
+                grid = snapped(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
+        else:
+            tiers.append(tier)
+            if grid is None:
+                grid = _without(border, tier.mosaics[0].grid)
+        _check_size(grid)
+        for mosaic in tiers[-1].mosaics if tiers else ():
+            _check_size(mosaic.grid)
+    if not tiers:
+        raise _nothing(list(absent.values()))
+    for name, reason in absent.items():
+        log.warning("The tier %s gives nothing here. %s", name, reason)
+    assert grid is not None
+    dtype, nodata = _pixels(request, tiers, computed)
+    plan = Plan(
+        request=request,
+        grid=grid,
+        tiers=tuple(tiers),
+        absent={name: str(reason) for name, reason in absent.items()},
+        computed=computed,
+        feather=feather,
+        border=border,
+        dtype=dtype,
+        nodata=nodata,
+    )
+    _check_lattices(plan)
+    if len(plan.sources) > _MOST_SOURCES:
+        raise SourceError(f"{len(plan.sources)} files lie under the area; ask for a smaller one.")
+    return plan
+
+
+def _check_lattices(plan: Plan) -> None:
+    """Say so where two surfaces of one collection have to be brought onto one lattice."""
+    first = plan.tiers[0]
+    if plan.request.native and any(map(plan.is_resampled, first.mosaics)):
+        log.warning(
+            "The surfaces of %s do not lie on one lattice, so that one of them is resampled.",
+            first.collection.id,
+        )
+
+
+def _tier(
+    request: Request,
+    collection: Collection,
+    surfaces: Sequence[Product],
+    grid: Grid | None,
+    border: int,
+    http: Http,
+    broken: Broken,
+) -> Tier:
+    """Plan what one collection gives; all surfaces on one grid."""
+    mosaics: list[Mosaic] = []
+    for surface in surfaces:
+        alone = replace(request, collection=collection, fill=(), product=surface)
+        of_surface = {item: broken[name, item] for name, item in broken if name == surface.name}
+        if grid is None and mosaics:
+            grid = _without(border, mosaics[0].grid)
+        mosaic = make_mosaic(alone, grid, border, http, of_surface)
+        if len(surfaces) > 1:
+            named = [replace(each, name=f"{each.name} {each.asset}") for each in mosaic.sources]
+            mosaic = replace(mosaic, sources=tuple(named))
+        mosaics.append(mosaic)
+    return Tier(collection, tuple(mosaics))
+
+
 def _asked_grid(request: Request) -> Grid | None:
     """The output's grid, where it is not the source's own."""
-    if request.resolution is None:
-        return None
+    if request.like is not None or request.resolution is None:
+        return request.like
     return snapped(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
 
 
-def _area(request: Request, asked: Grid | None, resolution: float) -> Bounds:
-    """Bounds in EPSG:3979 of all that the output is made of, from pixels of so many metres."""
-    if asked is None:
-        return request.aoi.bounds
-    return bounds_needed(asked, NATIVE_CRS, resolution, request.resampling)
-
-
-def _native_grid(under: Sequence[Met], lattice: Grid, area: Bounds, request: Request) -> Grid:
-    """The pixels that the output is made of, on the lattice of the files."""
-    window = lattice.touched_by(area)
-    if request.align is Align.PIXELS:
-        return lattice.crop(window)
-    if len(under) > 1:
-        raise _across_files(under, window, request)
-    within = window.intersection(lattice.window)
-    assert within is not None
-    if within != window:
-        log.warning(
-            "%s of %s pixels of the box lie beyond the only file under it; blocks are copied up "
-            "to its edge.",
-            f"{window.pixels - within.pixels:,}",
-            f"{window.pixels:,}",
+def _feather(request: Request, grid: Grid | None) -> Feather:
+    """How far a tier is blended into the next, in pixels as large as those in the middle."""
+    width = height = float(request.collection.resolution)
+    if grid is not None:
+        width, height = np.linalg.norm(steps(grid, NATIVE_CRS)[4], axis=1).tolist()
+    feather = Feather(request.feather, width, height)
+    if feather.pixels > _MOST_FEATHERED:
+        size = min(width, height)
+        raise RequestError(
+            f"--feather {request.feather:g} is {feather.pixels} pixels of {size:.3g} m, and "
+            f"{_MOST_FEATHERED} is the most: give up to {math.floor(_MOST_FEATHERED * size)}, or a "
+            "coarser --resolution."
         )
-    width, height = under[0].file.block
-    left, top = within.column // width * width, within.row // height * height
-    right, bottom = -(-within.right // width) * width, -(-within.bottom // height) * height
-    blocks = Window(left, top, right - left, bottom - top).intersection(lattice.window)
-    assert blocks is not None
-    return lattice.crop(blocks)
+    return feather
 
 
-def _across_files(under: Sequence[Met], window: Window, request: Request) -> RequestError:
-    """Blocks of several files do not line up; tell the box of each one's share."""
-    lattice = under[0].file.grid
-    boxes = []
-    for met in under:
-        whole = lattice.place_of(met.file.grid)
-        share = whole and window.intersection(whole)
-        if share is not None:
-            box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
-            boxes.append(f"--bbox {box} ({met.name})")
-    return RequestError(
-        f"The box {request.aoi.text} lies across {len(under)} files, whose blocks do not line up, "
-        "so --align blocks cannot copy them into one. Leave it out to have them merged, or take "
-        f"them one by one with --bbox-crs {NATIVE_CRS}: {'; '.join(boxes)}."
-    )
+def _border(request: Request, computed: bool, feather: int) -> int:
+    """How many pixels around the output bear on it: neighbours of slopes, and of tiers' edges."""
+    neighbours = 1 if computed and request.product.theme is not Theme.HEIGHT else 0
+    return neighbours + (max(feather, 1) if request.fill else 0)
+
+
+def _without(border: int, grid: Grid) -> Grid:
+    return grid.crop(grid.window.grown(-border))
 
 
 def _check_size(grid: Grid) -> None:
@@ -297,73 +351,20 @@ def _check_size(grid: Grid) -> None:
         )
 
 
-def _check_detail(grid: Grid, lattice: Grid) -> None:
-    """Make sure that a pixel is not made of more than the memory holds."""
-    size = spacing(grid, NATIVE_CRS)
-    if size > _MOST_ACROSS * lattice.resolution[0]:
-        raise RequestError(
-            f"Pixels of {size:,.0f} m would be made of pixels of {lattice.resolution[0]:g} m, more "
-            f"than {_MOST_ACROSS} x {_MOST_ACROSS} of them. Ask for a finer --resolution; or read "
-            "overviews, which needs --via cog without --engine gdal, and --resampling "
-            "bilinear, cubic or average."
-        )
+def _pixels(request: Request, tiers: Sequence[Tier], computed: bool) -> tuple[str, float | None]:
+    """Type of the output's pixels, and their nodata value."""
+    if computed:
+        return _SHADES if request.product.theme is Theme.HILLSHADE else _COMPUTED
+    mosaics = [mosaic for tier in tiers for mosaic in tier.mosaics]
+    kinds = [np.dtype(mosaic.dtype) for mosaic in mosaics]
+    if request.vertical_datum is not VerticalDatum.CGVD2013:
+        kinds.append(np.dtype(np.float32))
+    return np.result_type(*kinds).name, mosaics[0].nodata
 
 
-def _planned(met: Met, factor: int, native: Grid, request: Request) -> PlannedSource | None:
-    """Place a file on the grid that sources are merged on; None if it has nothing there."""
-    file, level, grid = at_factor(met.file, factor)
-    whole = native.place_of(grid)
-    if whole is None:
-        raise SourceError(
-            f"{met.name} is not on the pixel lattice of the other files of "
-            f"{request.collection.id} (pixels of {grid.resolution[0]:g} m from "
-            f"{grid.bounds[0]:.3f}, {grid.bounds[3]:.3f}), so it cannot be merged without "
-            "resampling. Extract the two sides of the border one by one."
-        )
-    place = whole.intersection(native.window)
-    if place is not None and met.share is not None:
-        place = place.intersection(native.touched_by(met.share))
-    if place is None:
-        return None
-    return PlannedSource(
-        name=met.name,
-        items=met.items,
-        asset=met.asset,
-        file=file,
-        level=level,
-        window=place.shifted(-whole.column, -whole.row),
-        place=place,
-        instead_of=met.instead_of,
-    )
-
-
-def _only_dtype(under: Sequence[Met], request: Request) -> str:
-    dtypes = sorted({each.file.dtype for each in under})
-    if len(dtypes) > 1:
-        raise SourceError(
-            f"The files of {request.collection.id} hold different types of pixels "
-            f"({', '.join(dtypes)}), which one output cannot. Extract the tiles one by one."
-        )
-    if np.dtype(dtypes[0]).kind not in "fiu":
-        raise SourceError(f"The files of {request.collection.id} hold {dtypes[0]}, not heights.")
-    return dtypes[0]
-
-
-def _output_nodata(under: Sequence[Met], dtype: str, request: Request) -> float | None:
-    """The value that the files declare; one of our own only where they declare none."""
-    declared = [each.file.nodata for each in under if each.file.nodata is not None]
-    if declared:
-        return declared[0]
-    if request.align is Align.BLOCKS:
-        return None
-    if np.dtype(dtype).kind != "f" and np.iinfo(dtype).min > _USUAL_NODATA:
-        raise SourceError(
-            f"The files of {request.collection.id} declare no nodata value, and {dtype} leaves "
-            "none for pixels that no file holds. Try --align blocks, which copies one file."
-        )
-    return _USUAL_NODATA
-
-
-def _window_as_list(window: Window) -> list[int]:
-    """Column, row, width, height."""
-    return [window.column, window.row, window.width, window.height]
+def _nothing(reasons: Sequence[NoDataError]) -> NoDataError:
+    if len(reasons) == 1:
+        return reasons[0]
+    error = NoDataError(" ".join(map(str, reasons)))
+    error.__cause__ = reasons[-1]
+    return error

@@ -10,21 +10,46 @@ from typing import TypeVar
 from hrdem.errors import RequestError
 
 
+class Theme(StrEnum):
+    """What a product shows of a surface."""
+
+    HEIGHT = ""
+    HILLSHADE = "hillshade"
+    SLOPE = "slope"
+    ASPECT = "aspect"
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A kind of raster.
 
     Attributes:
-        name: As the user says it.
+        name: As the user and the WMS say it, for example ``dtm-slope``.
         title: In words.
-        unit: Unit of the pixel values.
-        asset: Key of the COG asset that serves it.
+        unit: Unit of the pixel values; empty for what has none.
+        surfaces: The published surfaces that it is made of, ``dtm`` and ``dsm``; of two, the
+            difference.
+        theme: What is shown of them.
     """
 
     name: str
     title: str
     unit: str
-    asset: str
+    surfaces: tuple[str, ...]
+    theme: Theme
+
+    @property
+    def asset(self) -> str | None:
+        """Key of the COG asset that holds it as it is; None if it is always computed."""
+        if len(self.surfaces) > 1:
+            return None
+        (surface,) = self.surfaces
+        return {Theme.HEIGHT: surface, Theme.HILLSHADE: f"hillshade-{surface}"}.get(self.theme)
+
+    @property
+    def is_height(self) -> bool:
+        """Whether its pixels are heights above the vertical datum."""
+        return self.theme is Theme.HEIGHT and len(self.surfaces) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +71,6 @@ class Collection:
     in_wcs: bool = False
 
 
-class Theme(StrEnum):
-    """What a picture shows of a surface."""
-
-    HEIGHT = ""
-    HILLSHADE = "hillshade"
-    SLOPE = "slope"
-    ASPECT = "aspect"
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A picture that the WMS gives.
-
-    Attributes:
-        name: As the WMS and the user say it, for example ``dtm-hillshade``.
-        product: The surface.
-        theme: What is shown of it.
-    """
-
-    name: str
-    product: Product
-    theme: Theme
-
-
 class AssetKind(StrEnum):
     """The form in which a raster is published."""
 
@@ -77,13 +78,35 @@ class AssetKind(StrEnum):
     VRT = "vrt"
 
 
-PRODUCTS = {
-    product.name: product
-    for product in (
-        Product("dtm", "Digital terrain model: bare ground", "metre", "dtm"),
-        Product("dsm", "Digital surface model: with trees and buildings", "metre", "dsm"),
-    )
+_SURFACES = {
+    "dtm": "Digital terrain model: bare ground",
+    "dsm": "Digital surface model: with trees and buildings",
 }
+_MEASURES = {
+    Theme.HEIGHT: ("", "metre"),
+    Theme.HILLSHADE: ("Hillshade of the ", ""),
+    Theme.SLOPE: ("Slope of the ", "degree"),
+    Theme.ASPECT: ("Aspect of the ", "degree"),
+}
+_OF_ONE_SURFACE = [
+    Product(
+        name=f"{surface}-{theme}" if theme else surface,
+        title=f"{of}{title[0].lower()}{title[1:]}" if of else title,
+        unit=unit,
+        surfaces=(surface,),
+        theme=theme,
+    )
+    for surface, title in _SURFACES.items()
+    for theme, (of, unit) in _MEASURES.items()
+]
+_CANOPY = Product(
+    "chm",
+    "Canopy height model: surface above bare ground",
+    "metre",
+    ("dsm", "dtm"),
+    Theme.HEIGHT,
+)
+PRODUCTS = {product.name: product for product in (*_OF_ONE_SURFACE, _CANOPY)}
 COLLECTIONS = {
     collection.name: collection
     for collection in (
@@ -92,16 +115,9 @@ COLLECTIONS = {
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
     )
 }
-LAYERS = {
-    layer.name: layer
-    for layer in (
-        Layer("-".join(filter(None, (product.name, theme.value))), product, theme)
-        for product in PRODUCTS.values()
-        for theme in Theme
-    )
-}
+HEIGHTS = {name: product for name, product in PRODUCTS.items() if product.is_height}
+LAYERS = {product.name: product for product in _OF_ONE_SURFACE}  # of the WMS
 NATIVE_CRS = "EPSG:3979"  # of all of them
-VERTICAL_DATUM = "CGVD2013"
 
 T = TypeVar("T")
 
@@ -115,8 +131,8 @@ def product_named(name: str) -> Product:
     return _named(name, PRODUCTS, "product")
 
 
-def layer_named(name: str) -> Layer:
-    """Return the layer of that name.
+def layer_named(name: str) -> Product:
+    """Return the product of that name that a WMS gives pictures of.
 
     Raises:
         RequestError: If there is none; the message suggests the nearest.
@@ -135,7 +151,13 @@ def collection_named(name: str) -> Collection:
 
 
 def asset_key(product: Product, kind: AssetKind) -> str:
-    """Return the key under which an item lists a product; never a media type or a role."""
+    """Return the key under which an item lists a product; never a media type or a role.
+
+    Args:
+        product: One that is published.
+        kind: The form; only heights are published as VRTs.
+    """
+    assert product.asset is not None
     return product.asset if kind is AssetKind.COG else f"{product.asset}-vrt"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hrdem.statistics import Statistics
 
@@ -27,6 +27,33 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """The vertical steps where a tier ends and the next goes on.
+
+    Attributes:
+        pixels: Pixels of the tier that lie at its edge and that the next tier has too.
+        total: Sum of how much they differ, up or down, metres.
+        largest: Most that one differs, metres.
+        where: Column and row of that one on the output's grid.
+    """
+
+    pixels: int = 0
+    total: float = 0.0
+    largest: float = 0.0
+    where: tuple[int, int] = (0, 0)
+
+    @property
+    def mean(self) -> float:
+        """How much they differ on average, metres."""
+        return self.total / self.pixels if self.pixels else 0.0
+
+    def __add__(self, other: Edge) -> Edge:
+        """Return the steps of both; the place of the larger."""
+        more = max(self, other, key=lambda edge: edge.largest)
+        return Edge(self.pixels + other.pixels, self.total + other.total, more.largest, more.where)
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What is known of some finished tiles; the sum of two is known of both together.
 
@@ -35,8 +62,9 @@ class Tally:
         received: Bytes that came for them; None if that is not told.
         present: Pixels of those tiles that are not absent.
         statistics: Of their pixels; None if they were not looked at.
-        owned: How many valid pixels came from each source, by rank; empty if they were not looked
-            at.
+        owned: How many valid pixels came from each source of the plan, in its order; empty if they
+            were not looked at.
+        edges: What was seen where one tier ends and the next goes on, in the order of the tiers.
     """
 
     pixels: int
@@ -44,6 +72,7 @@ class Tally:
     present: int
     statistics: Statistics | None
     owned: tuple[int, ...]
+    edges: tuple[Edge, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
         """Return what is known of both."""
@@ -52,8 +81,14 @@ class Tally:
             received=_sum(self.received, other.received),
             present=self.present + other.present,
             statistics=_sum(self.statistics, other.statistics),
-            owned=tuple(map(sum, zip(self.owned, other.owned, strict=True))),
+            owned=_sums(self.owned, other.owned),
+            edges=_sums(self.edges, other.edges),
         )
+
+
+def _sums(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Add item by item; nothing adds nothing."""
+    return tuple(a + b for a, b in zip(one, other, strict=True)) if one and other else one or other
 
 
 def _sum(one: T | None, other: T | None) -> T | None:
@@ -67,11 +102,12 @@ class Step:
     Attributes:
         column: Of the tile, counted in tiles.
         row: Likewise.
-        tile: Its compressed bytes; None if it is absent from the source, and so from the output.
+        tiles: Its compressed bytes, of one band after the other; none if it is absent from the
+            source, and so from the output.
         tally: What is known of it.
     """
 
     column: int
     row: int
-    tile: bytes | memoryview | None
+    tiles: tuple[bytes | memoryview, ...]
     tally: Tally

@@ -18,8 +18,11 @@ from rasterio.enums import WktVersion
 from hrdem._version import __version__
 from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
-from hrdem.products import VERTICAL_DATUM
+from hrdem.products import COLLECTIONS
+from hrdem.progress import Edge
+from hrdem.request import Request, Via
 from hrdem.statistics import Statistics, json_number
+from hrdem.vertical.shifts import ShiftGrid
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
@@ -34,8 +37,10 @@ class Result:
         plan: What was read and why.
         statistics: Of the output's pixels; None if blocks were copied, whose pixels were not
             looked at.
-        pixels_by_source: How many valid pixels came from each source, by its name, in the plan's
-            order, before they were resampled; None likewise.
+        pixels_by_source: How many valid pixels of the output came from each source, by its name,
+            in the plan's order; None likewise. Of a resampled pixel that is the nearest one's.
+        shifts: What was added to heights; None for nothing.
+        edges: For each tier but the last, the vertical steps along its edge.
         received: Bytes of tiles that came; None if GDAL fetched them, which does not tell.
         seconds: How long it took.
     """
@@ -44,8 +49,21 @@ class Result:
     plan: Plan
     statistics: Statistics | None
     pixels_by_source: dict[str, int] | None
+    edges: tuple[Edge, ...]
+    shifts: ShiftGrid | None
     received: int | None
     seconds: float
+
+    @property
+    def percent_by_tier(self) -> dict[str, float] | None:
+        """How many percent of the area came from each tier, by the name of the collection."""
+        if self.pixels_by_source is None or self.statistics is None:
+            return None
+        shares = {}
+        for tier in self.plan.tiers:
+            pixels = sum(self.pixels_by_source[source.name] for source in tier.mosaics[0].sources)
+            shares[tier.collection.name] = 100 * pixels / max(self.statistics.pixels, 1)
+        return shares
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -56,19 +74,57 @@ class Result:
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),
             "grid": grid_as_dict(self.plan.grid),
-            "resampled_from": grid_as_dict(self.plan.native) if self.plan.resampled else None,
             "received_bytes": self.received,
             "statistics": self.statistics and self.statistics.as_dict(),
-            "items_lacking_the_product": list(self.plan.lacking),
-            "neighbours_left_out": list(self.plan.left_out),
+            "vertical": self.datum_as_dict(),
+            **self.plan.reading_as_dict(),
+            **self.blending_as_dict(),
             "sources": [
-                {
-                    **source.as_dict(),
-                    "pixels": pixels.get(source.name),
-                }
-                for source in self.plan.sources
+                {**source, "pixels": pixels.get(source["name"])}
+                for source in self.plan.sources_as_dict()
             ],
         }
+
+    def datum_as_dict(self) -> dict[str, str]:
+        """Return what heights are counted from as JSON-ready values; nothing if there are none."""
+        return _datum_as_dict(self.plan.request, self.shifts)
+
+    def blending_as_dict(self) -> dict[str, Any]:
+        """Return what each tier gave and how they fit together as JSON-ready values."""
+        names = [tier.collection.name for tier in self.plan.tiers]
+        return {
+            "percent_by_tier": self.percent_by_tier,
+            "tier_edges": [
+                {
+                    "tier": name,
+                    "pixels": edge.pixels,
+                    "mean_step": edge.mean,
+                    "largest_step": edge.largest,
+                    "largest_at": list(self.plan.grid.centre(*edge.where)),
+                }
+                for name, edge in zip(names, self.edges, strict=False)
+                if edge.pixels
+            ],
+        }
+
+
+def _datum_as_dict(request: Request, shifts: ShiftGrid | None) -> dict[str, str]:
+    if not request.product.is_height:
+        return {}
+    told = {"datum": request.vertical_datum.value}
+    if shifts is not None:
+        told |= {"grid": shifts.path.name, "grid_sha256": shifts.sha256}
+    return told
+
+
+def advice(request: Request) -> str:
+    """Tell what would fill what a request leaves empty."""
+    names = list(COLLECTIONS)
+    last = max(names.index(tier.name) for tier in request.tiers)
+    more = [tier.name for tier in request.fill] + names[last + 1 :]
+    if last + 1 == len(names) or request.via is Via.WCS:
+        return ""
+    return f"--fill {','.join(more)} takes it from there; 30m covers all of Canada."
 
 
 def stac_path(output: Path) -> Path:
@@ -76,51 +132,38 @@ def stac_path(output: Path) -> Path:
     return output.with_suffix(".stac.json")
 
 
-def tags(plan: Plan) -> dict[str, str]:
-    """Return the metadata that goes into the file: what it is and where it comes from."""
+def tags(plan: Plan, shifts: ShiftGrid | None) -> dict[str, str]:
+    """Return the metadata that goes with pixels: what they are and where they come from.
+
+    Args:
+        plan: What was read.
+        shifts: What was added to heights; None for nothing.
+    """
     request = plan.request
+    datum = _datum_as_dict(request, shifts)
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
         "TIFFTAG_IMAGEDESCRIPTION": f"{request.product.title}. {request.collection.title}.",
         "HRDEM_PRODUCT": request.product.name,
         "HRDEM_COLLECTION": request.collection.id,
-        "HRDEM_VERTICAL_DATUM": VERTICAL_DATUM,
+        **{f"HRDEM_VERTICAL_{key.upper()}": value for key, value in datum.items()},
         "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
-        "HRDEM_SOURCES": json.dumps([source.as_dict() for source in plan.sources]),
+        "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
         "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
     }
 
 
-def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[str, Any]:
-    """Describe an output as a STAC 1.1 item.
-
-    Args:
-        plan: What was read.
-        statistics: Of the output's pixels, if they are known.
-        output: Path of the output; the item refers to it as lying beside.
-    """
+def stac_item(done: Result) -> dict[str, Any]:
+    """Describe an output as a STAC 1.1 item, which refers to it as lying beside."""
+    plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project(shapely.get_coordinates(outline), in_nad83(grid.crs), LONLAT).round(7)
     newest = max(source.newest for source in plan.sources)
-    band: dict[str, Any] = {
-        "name": request.product.name,
-        "description": request.product.title,
-        "data_type": plan.dtype,
-        "nodata": json_number(plan.nodata),
-        "unit": request.product.unit,
-    }
-    if plan.nodata is None:
-        del band["nodata"]
-    if statistics is not None:
-        band["statistics"] = {
-            "minimum": json_number(statistics.minimum),
-            "maximum": json_number(statistics.maximum),
-            "mean": json_number(statistics.mean),
-            "stddev": json_number(statistics.deviation),
-            "valid_percent": statistics.valid_percent,
-        }
+    bands: list[dict[str, Any]] = [_band(done)]
+    if request.source_band:
+        bands.append({"name": "source", "description": "number of the source of each pixel"})
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -143,8 +186,10 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
             "proj:bbox": list(grid.bounds),
             "processing:software": {"hrdem": __version__},
             "hrdem:request": request.as_dict(),
-            "hrdem:vertical_datum": VERTICAL_DATUM,
-            "hrdem:sources": [source.as_dict() for source in plan.sources],
+            **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
+            "hrdem:sources": plan.sources_as_dict(),
+            **{f"hrdem:{name}": value for name, value in done.blending_as_dict().items()},
+            **({"hrdem:surveys": plan.surveys.as_dict()} if plan.surveys else {}),
         },
         "links": [
             {"rel": "license", "href": LICENCE_URL, "title": "Open Government Licence – Canada"},
@@ -158,10 +203,35 @@ def stac_item(plan: Plan, statistics: Statistics | None, output: Path) -> dict[s
                 "href": f"./{quote(output.name)}",
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
-                "bands": [band],
+                "bands": bands,
             }
         },
     }
+
+
+def _band(done: Result) -> dict[str, Any]:
+    """Describe the band of the product."""
+    plan, request, statistics = done.plan, done.plan.request, done.statistics
+    band: dict[str, Any] = {
+        "name": request.product.name,
+        "description": request.product.title,
+        "data_type": plan.dtype,
+        "nodata": json_number(plan.nodata),
+        "unit": request.unit,
+    }
+    if plan.nodata is None:
+        del band["nodata"]
+    if not request.unit:
+        del band["unit"]
+    if statistics is not None:
+        band["statistics"] = {
+            "minimum": json_number(statistics.minimum),
+            "maximum": json_number(statistics.maximum),
+            "mean": json_number(statistics.mean),
+            "stddev": json_number(statistics.deviation),
+            "valid_percent": statistics.valid_percent,
+        }
+    return band
 
 
 def _projection(crs: str) -> dict[str, str | None]:

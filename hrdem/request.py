@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Any, Required, TypeVar, Unpack
 
-from hrdem.aoi import Aoi
+from hrdem.addresses import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
+from hrdem.area.aoi import Aoi
+from hrdem.area.words import AreaWords, area_of
 from hrdem.crs import output_crs, unit_of
 from hrdem.errors import RequestError
-from hrdem.http.client import without_credentials
+from hrdem.grid import Grid
 from hrdem.products import (
     NATIVE_CRS,
     AssetKind,
     Collection,
     Product,
+    Theme,
     collection_named,
     product_named,
 )
 from hrdem.resampling import Resampling
+from hrdem.terrain import Algorithm
+from hrdem.vertical.datum import VerticalDatum
 
 E = TypeVar("E", bound=StrEnum)
 
-LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
-LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
-LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
 DEFAULT_COLLECTION = "1m"
 WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
 _LONGEST_WCS_LIMIT = 86_400.0
@@ -58,14 +61,59 @@ class Align(StrEnum):
     BLOCKS = "blocks"
 
 
+class SlopeUnit(StrEnum):
+    """What slopes are counted in."""
+
+    DEGREES = "degrees"
+    PERCENT = "percent"
+
+
+class North(StrEnum):
+    """Where aspects are counted from."""
+
+    TRUE = "true"
+    GRID = "grid"
+
+
+class RequestWords(AreaWords, total=False):
+    """The words of a request, as `Request.of` takes them and `hrdem.extract` explains them."""
+
+    product: Required[str]
+    collection: str
+    fill: str | Sequence[str]
+    feather: float
+    source_band: bool
+    crop: bool | None
+    via: str
+    engine: str
+    align: str
+    crs: str | None
+    resolution: float | None
+    resampling: str
+    vertical_datum: str
+    vertical_grid: str | os.PathLike[str] | None
+    algorithm: str
+    slope_unit: str
+    aspect_north: str
+    surveys: bool
+    stac_url: str
+    wcs_url: str | None
+    wcs_limit: float
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One extraction, as asked for.
 
     Attributes:
         aoi: The area of interest.
+        like: The very grid of the output; None if the others say it.
+        crop: Whether pixels whose centre lies outside the area are left without data.
         product: What to extract.
         collection: The tier to take it from.
+        fill: Further tiers, for what the one before leaves empty.
+        feather: Metres over which a tier is blended into the next at its edge.
+        source_band: Whether a second band says what each pixel came from.
         via: The way in which pixels come; AUTO takes COGs, and the WCS where they cannot be had.
         engine: What reads COGs: GDAL, or our own reader.
         align: What the output's edges keep to: the source's pixels, or its blocks, which are then
@@ -73,20 +121,37 @@ class Request:
         crs: CRS of the output.
         resolution: Pixel size of the output in units of its CRS; None for the source's own pixels.
         resampling: How pixels are computed that are not the source's own.
+        vertical_datum: What heights are counted from.
+        vertical_grid: File of the differences between vertical datums; None to look for it.
+        algorithm: How slopes, aspects and hillshades come from heights.
+        slope_unit: What slopes are counted in.
+        aspect_north: Where aspects are counted from.
+        surveys: Whether the surveys under the area are looked up.
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS that serves the same data; None if none is known to.
         wcs_limit: Seconds after which the WCS gives up on a request.
     """
 
     aoi: Aoi
+    like: Grid | None
+    crop: bool
     product: Product
     collection: Collection
+    fill: tuple[Collection, ...]
+    feather: float
+    source_band: bool
     via: Via
     engine: Engine
     align: Align
     crs: str
     resolution: float | None
     resampling: Resampling
+    vertical_datum: VerticalDatum
+    vertical_grid: Path | None
+    algorithm: Algorithm
+    slope_unit: SlopeUnit
+    aspect_north: North
+    surveys: bool
     stac_url: str
     wcs_url: str | None
     wcs_limit: float
@@ -95,84 +160,135 @@ class Request:
     def of(
         cls,
         *,
-        bbox: Sequence[float],
-        bbox_crs: str = "EPSG:4326",
         product: str,
         collection: str = DEFAULT_COLLECTION,
+        fill: str | Sequence[str] = (),
+        feather: float = 0.0,
+        source_band: bool = False,
+        crop: bool | None = None,
         via: str = "auto",
         engine: str = "auto",
         align: str = "pixels",
         crs: str | None = None,
         resolution: float | None = None,
         resampling: str = "bilinear",
+        vertical_datum: str = "CGVD2013",
+        vertical_grid: str | os.PathLike[str] | None = None,
+        algorithm: str = "horn",
+        slope_unit: str = "degrees",
+        aspect_north: str = "true",
+        surveys: bool = False,
         stac_url: str = LIVE_STAC_URL,
         wcs_url: str | None = None,
         wcs_limit: float = WCS_LIMIT,
+        **area: Unpack[AreaWords],
     ) -> Request:
-        """Validate the user's words.
-
-        Args:
-            bbox: West, south, east, north in ``bbox_crs``.
-            bbox_crs: CRS of the box.
-            product: ``"dtm"`` or ``"dsm"``.
-            collection: ``"1m"``, ``"2m"`` or ``"30m"``, or a collection's id in the catalogue.
-            via: ``"cog"``, ``"vrt"`` or ``"wcs"``; ``"auto"`` takes COGs, and the WCS where they
-                cannot be had.
-            engine: ``"gdal"`` reads COGs by GDAL too; ``"auto"`` by our own reader.
-            align: ``"blocks"`` grows the area to the blocks of the source; ``"pixels"`` to its
-                pixels.
-            crs: CRS of the output; None for EPSG:3979, that of the source.
-            resolution: Pixel size of the output in units of its CRS; None for the source's own.
-            resampling: Name of a `hrdem.resampling.Resampling`.
-            stac_url: Root of the STAC API.
-            wcs_url: Address of the WCS that serves the same data; None for the live one, if the
-                catalogue is the live one.
-            wcs_limit: Seconds after which the WCS gives up on a request.
+        """Validate the user's words, which `hrdem.extract` explains.
 
         Raises:
-            RequestError: If one of them makes no sense.
-            NoDataError: If the box lies where there can be no data.
+            RequestError: If one of them makes no sense, or two contradict each other.
+            NoDataError: If the area lies where there can be no data.
         """
+        where = area_of(**area)
         tier = collection_named(collection)
+        if where.grid is not None and (crs is not None or resolution is not None):
+            raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")
         target = NATIVE_CRS if crs is None else output_crs(crs)
+        if where.grid is not None:
+            target, resolution = where.grid.crs, None
         chosen = cls(
-            aoi=Aoi.from_bbox(bbox, bbox_crs),
+            aoi=where.aoi,
+            like=where.grid,
+            crop=where.shaped if crop is None else crop,
             product=product_named(product),
             collection=tier,
+            fill=_tiers(fill, tier),
+            feather=feather,
+            source_band=source_band,
             via=choice(Via, via, "way to read"),
             engine=choice(Engine, engine, "engine"),
             align=choice(Align, align, "alignment"),
             crs=target,
-            resolution=_checked_resolution(resolution, target, tier),
+            resolution=None if where.grid else _checked_resolution(resolution, target, tier),
             resampling=choice(Resampling, resampling, "resampling"),
+            vertical_datum=choice(VerticalDatum, vertical_datum, "vertical datum"),
+            vertical_grid=None if vertical_grid is None else Path(vertical_grid),
+            algorithm=choice(Algorithm, algorithm, "algorithm"),
+            slope_unit=choice(SlopeUnit, slope_unit, "unit of slopes"),
+            aspect_north=choice(North, aspect_north, "north"),
+            surveys=surveys,
             stac_url=stac_root(stac_url),
-            wcs_url=_wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS"),
+            wcs_url=wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS"),
             wcs_limit=wcs_limit,
         )
+        chosen._check_tiers()
+        chosen._check_heights()
         chosen._check_blocks()
         chosen._check_wcs()
         return chosen
+
+    @property
+    def tiers(self) -> tuple[Collection, ...]:
+        """The collections to take pixels from, the first where it has them."""
+        return self.collection, *self.fill
 
     @property
     def kind(self) -> AssetKind:
         """The form of the files to read."""
         return AssetKind.VRT if self.via is Via.VRT else AssetKind.COG
 
+    @property
+    def native(self) -> bool:
+        """Whether the output has the source's own pixels."""
+        return self.resolution is None and self.like is None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the pixel values; empty if they have none."""
+        if self.product.theme is Theme.SLOPE and self.slope_unit is SlopeUnit.PERCENT:
+            return "percent"
+        return self.product.unit
+
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values."""
-        return {
+        """Return it as JSON-ready values; without what does not bear on the pixels."""
+        told: dict[str, Any] = {
             "aoi": self.aoi.text,
+            "crop": self.crop,
             "product": self.product.name,
             "collection": self.collection.id,
+            "fill": [tier.id for tier in self.fill],
+            "feather": self.feather,
             "via": self.via.value,
             "engine": self.engine.value,
             "align": self.align.value,
             "crs": self.crs,
             "resolution": self.resolution,
-            "resampling": None if self.resolution is None else self.resampling.value,
-            "stac_url": self.stac_url,
-            "wcs_url": self.wcs_url,
+            "resampling": None if self.native and not self.fill else self.resampling.value,
+            "vertical_datum": self.vertical_datum.value if self.product.is_height else None,
         }
+        if self.product.theme is not Theme.HEIGHT:
+            told["algorithm"] = self.algorithm.value
+        if self.product.theme is Theme.SLOPE:
+            told["slope_unit"] = self.slope_unit.value
+        if self.product.theme is Theme.ASPECT:
+            told["aspect_north"] = self.aspect_north.value
+        return told | {"stac_url": self.stac_url, "wcs_url": self.wcs_url}
+
+    def _check_tiers(self) -> None:
+        if not (math.isfinite(self.feather) and self.feather >= 0):
+            raise RequestError(f"--feather is a number of metres, not {self.feather}.")
+        if self.feather and not self.fill:
+            raise RequestError(
+                "--feather blends a tier into the next at its edge: give --fill too, or leave it "
+                "out."
+            )
+
+    def _check_heights(self) -> None:
+        if self.vertical_datum is VerticalDatum.CGVD28 and not self.product.is_height:
+            raise RequestError(
+                f"--vertical-datum is of heights, and {self.product.name} does not depend on it: "
+                "leave it out."
+            )
 
     def _check_blocks(self) -> None:
         if self.align is Align.PIXELS:
@@ -182,11 +298,19 @@ class Request:
                 "--align blocks copies blocks out of COGs as they are, which needs hrdem's own "
                 "reader: leave out --engine gdal and --via vrt or wcs."
             )
-        if self.resolution is not None:
-            raise RequestError(
-                "--align blocks copies blocks as they are, --crs and --resolution make new "
-                "pixels: choose one."
-            )
+        making = {
+            "--crs, --resolution and --like make": not self.native,
+            "--crop makes (give --no-crop)": self.crop,
+            "--fill makes": bool(self.fill),
+            "--source-band makes": self.source_band,
+            "--vertical-datum makes": self.vertical_datum is VerticalDatum.CGVD28,
+            f"--product {self.product.name} makes": self.product.asset is None,
+        }
+        for option, asked in making.items():
+            if asked:
+                raise RequestError(
+                    f"--align blocks copies blocks as they are, {option} new pixels: choose one."
+                )
 
     def _check_wcs(self) -> None:
         if self.via is Via.WCS and self.wcs_url is None:
@@ -199,10 +323,24 @@ class Request:
                 "--wcs-limit is the seconds that a WCS takes at most, up to a day of them, not "
                 f"{self.wcs_limit:g}."
             )
-        if self.via is Via.WCS and not self.collection.in_wcs:
+        for tier in self.tiers:
+            if self.via is Via.WCS and not tier.in_wcs:
+                raise RequestError(
+                    f"The WCS has no {tier.name} tier: give --collection 1m alone, or --via cog."
+                )
+
+
+def _tiers(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ...]:
+    """The further tiers, each once."""
+    names = fill.replace(",", " ").split() if isinstance(fill, str) else fill
+    found = tuple(collection_named(name) for name in names)
+    for number, tier in enumerate(found):
+        if tier in (first, *found[:number]):
             raise RequestError(
-                f"The WCS has no {self.collection.name} tier: give --collection 1m, or --via cog."
+                f"--fill {','.join(names)} names the tier {tier.name} twice, counting --collection "
+                f"{first.name}. Give those that come after it, for example --fill 2m,30m."
             )
+    return found
 
 
 def _checked_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
@@ -232,48 +370,6 @@ def _checked_resolution(resolution: float | None, crs: str, collection: Collecti
 def _plain(number: float) -> str:
     """One digit that counts, and no exponent."""
     return f"{Decimal(f'{number:.1g}'):f}"
-
-
-def _wcs_beside(stac_url: str) -> str | None:
-    """The live WCS beside the live catalogue; its pixels are not those of another one."""
-    return LIVE_WCS_URL if urlsplit(stac_url).hostname == urlsplit(LIVE_STAC_URL).hostname else None
-
-
-def stac_root(url: str) -> str:
-    """Return the root of a STAC API with one slash at its end.
-
-    Raises:
-        RequestError: If it is not an http or https address, or holds credentials.
-    """
-    return checked_url(url, "STAC API").rstrip("/") + "/"
-
-
-def checked_url(url: str, of: str) -> str:
-    """Return the address of a service, as it is.
-
-    Args:
-        url: As the user gave it.
-        of: Which service, for the message.
-
-    Raises:
-        RequestError: If it is not an http or https address, or holds credentials.
-    """
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise RequestError(
-            f"{url!r} is not an http or https address; give that of a {of}, for example "
-            f"{LIVE_STAC_URL if of == 'STAC API' else LIVE_WCS_URL}."
-        )
-    if without_credentials(url) != url:
-        raise RequestError(
-            f"The address {without_credentials(url)} was given with a user name or password, which "
-            "would be written into outputs as provenance; give it without."
-        )
-    return url
 
 
 def choice(kind: type[E], name: str, what: str) -> E:

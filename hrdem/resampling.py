@@ -107,9 +107,8 @@ def bounds_needed(
         ]
     )
     x, y = project(outline, in_nad83(grid.crs), source_crs).T
-    reach = source_resolution * reach_of(
-        resampling, widening(grid, source_crs, source_resolution, resampling)
-    )
+    square = source_resolution, source_resolution
+    reach = source_resolution * reach_of(resampling, widening(grid, source_crs, square, resampling))
     return (
         float(x.min() - reach),
         float(y.min() - reach),
@@ -143,12 +142,18 @@ def steps(grid: Grid, source_crs: str) -> NDArray[np.float64]:
 
 
 def widening(
-    grid: Grid, source_crs: str, source_resolution: float, resampling: Resampling
+    grid: Grid, source_crs: str, source_resolution: tuple[float, float], resampling: Resampling
 ) -> tuple[float, float]:
     """How many times wider than its radius a kernel is, along x and y of the source.
 
     As wide as an output pixel in the middle of the grid, in two figures so that neighbouring
     grids agree.
+
+    Args:
+        grid: The grid to warp onto.
+        source_crs: CRS of what is warped.
+        source_resolution: Width and height of its pixels in units of its CRS.
+        resampling: How it is resampled.
     """
     if resampling not in _WIDENED:
         return 1.0, 1.0

@@ -1,28 +1,45 @@
-"""Slope, aspect and shade of a surface of heights, by Horn's gradient.
+"""Slope, aspect and shade of a surface of heights.
 
-B. K. P. Horn, "Hill shading and the reflectance map", Proceedings of the IEEE 69 (1981), 14-47.
-``gdaldem`` computes the same from the same formulas.
+``gdaldem`` computes the same from the same formulas, for square pixels on a plane.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.grid import Pixels
+from hrdem.ground import Steps
 
+FALLS_NOWHERE = -1.0  # aspect of level ground
 _SUN_AZIMUTH = 315.0  # degrees clockwise from the upper edge: upper left, as maps have it
 _SUN_ALTITUDE = 45.0  # degrees above the horizon
 
 
+class Algorithm(StrEnum):
+    """How a gradient comes from a pixel's neighbours.
+
+    Horn's weighs all eight, and so smooths a little: B. K. P. Horn, "Hill shading and the
+    reflectance map", Proceedings of the IEEE 69 (1981), 29. Zevenbergen and Thorne's takes the
+    four beside it, and so keeps more detail: L. W. Zevenbergen and C. R. Thorne, "Quantitative
+    analysis of land surface topography", Earth Surface Processes and Landforms 12 (1987), 47-56,
+    parameters G and H.
+    """
+
+    HORN = "horn"
+    ZEVENBERGEN_THORNE = "zevenbergen-thorne"
+
+
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """How heights rise, in metres a metre.
+    """How heights rise, in metres a metre of ground.
 
     Attributes:
-        right: Towards the right, shape (rows, columns); NaN where it is not known.
+        right: Towards the right, at right angles to the way down; shape (rows, columns); NaN where
+            it is not known.
         down: Towards the bottom, likewise.
     """
 
@@ -30,60 +47,100 @@ class Gradient:
     down: Pixels
 
 
-def gradient(
-    heights: Pixels, width: float | NDArray[np.floating], height: float | NDArray[np.floating]
-) -> Gradient:
-    """Compute the gradient of heights from the eight neighbours of each pixel (Horn 1981, 29).
+def gradient(heights: Pixels, steps: Steps, algorithm: Algorithm = Algorithm.HORN) -> Gradient:
+    """Compute the gradient of heights from the neighbours of each pixel.
+
+    A pixel has none if it has no height itself, or one of the neighbours that the algorithm looks
+    at has none: eight, or four. What is not looked at makes nothing unknown, though ``gdaldem``
+    asks for eight in either case.
+
+    Differences of heights come first, so that float32 is enough: the error of their sum is that of
+    steps of some ten metres, not of heights of thousands.
 
     Args:
-        heights: Floating-point array of shape (rows, columns), metres; NaN where there is no data.
-        width: Width of a pixel on the ground, metres; a number, or an array of shape
-            (rows - 2, 1) where it changes from row to row.
-        height: Height of a pixel, likewise.
+        heights: float32 array of shape (rows, columns), metres; NaN where there is no data.
+        steps: From the pixels that have neighbours, of shape (rows - 2, columns - 2).
+        algorithm: How.
 
     Returns:
-        A gradient of shape (rows - 2, columns - 2): pixels at the edge have no eight neighbours.
-        It is NaN where one of the nine pixels has no data.
+        A gradient of shape (rows - 2, columns - 2): pixels at the edge lack neighbours.
     """
     a, b, c = heights[:-2, :-2], heights[:-2, 1:-1], heights[:-2, 2:]
     d, e, f = heights[1:-1, :-2], heights[1:-1, 1:-1], heights[1:-1, 2:]
     g, h, i = heights[2:, :-2], heights[2:, 1:-1], heights[2:, 2:]
-    # differences first: heights far above zero keep their digits in float32
-    right = ((c - a) + 2 * (f - d) + (i - g)) / (8 * width)
-    down = ((g - a) + 2 * (h - b) + (i - c)) / (8 * height)
+    match algorithm:
+        case Algorithm.HORN:
+            across = ((c - a) + 2 * (f - d) + (i - g)) / 8
+            along = ((g - a) + 2 * (h - b) + (i - c)) / 8
+        case Algorithm.ZEVENBERGEN_THORNE:
+            across, along = (f - d) / 2, (h - b) / 2
+    down = along / steps.height
+    right = (across - steps.skew * down) / steps.width
     unknown = np.isnan(e) | np.isnan(right) | np.isnan(down)
     right[unknown] = down[unknown] = np.nan
     return Gradient(right, down)
 
 
 def slope(surface: Gradient) -> Pixels:
-    """Return the angle between the surface and the horizontal, degrees, 0 to 90."""
-    steepest: Pixels = np.degrees(np.arctan(np.hypot(surface.right, surface.down)))
-    return steepest
+    """Return the angle between the surface and the horizontal: float32, degrees, 0 to 90."""
+    degrees: Pixels = np.degrees(np.arctan(_steepness(surface)))
+    return degrees
 
 
-def aspect(surface: Gradient) -> Pixels:
-    """Return where the surface falls to: degrees clockwise from the upper edge, 0 to 360.
+def percent(surface: Gradient) -> Pixels:
+    """Return how much the surface rises in 100 of ground: float32, 0 and more."""
+    rise: Pixels = 100 * _steepness(surface)
+    return rise
 
-    Flat ground falls nowhere: NaN.
+
+def aspect(surface: Gradient, bearing: float | Pixels = 0.0) -> Pixels:
+    """Return where the surface falls to.
+
+    Args:
+        surface: Its gradient.
+        bearing: Where the upper edge is, degrees clockwise from true north. With 0, aspects are
+            counted from the upper edge.
+
+    Returns:
+        float32, degrees clockwise from true north, 0 to below 360; -1 where the ground is level
+        and falls nowhere; NaN where nothing is known.
     """
-    towards: Pixels = np.degrees(np.arctan2(-surface.right, surface.down)) % 360
-    towards[(surface.right == 0) & (surface.down == 0)] = np.nan
+    towards: Pixels = (np.degrees(np.arctan2(-surface.right, surface.down)) + bearing) % 360
+    towards[towards == 360] = 0  # of what is less than 0 by next to nothing
+    towards[(surface.right == 0) & (surface.down == 0)] = FALLS_NOWHERE
     return towards
+
+
+def illumination(
+    surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
+) -> Pixels:
+    """Return how bright a matt surface is under the sun (Horn 1981, 26).
+
+    Args:
+        surface: Its gradient.
+        azimuth: Where the sun stands, degrees clockwise from the upper edge wherever true north
+            is, since relief that is lit from below looks inverted.
+        altitude: Its height above the horizon, degrees.
+
+    Returns:
+        float32, 0 in the shade to 1; NaN where nothing is known.
+    """
+    towards, up = np.radians(azimuth), np.radians(altitude)
+    right, down = float(-np.sin(towards) * np.cos(up)), float(np.cos(towards) * np.cos(up))
+    normal = np.sqrt(1 + surface.right**2 + surface.down**2)
+    shine = (float(np.sin(up)) + right * surface.right + down * surface.down) / normal
+    lit: Pixels = np.clip(shine, 0, 1)
+    return lit
 
 
 def hillshade(
     surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
-) -> Pixels:
-    """Return how bright a matt surface is under the sun, 0 to 1 (Horn 1981, 26).
+) -> NDArray[np.uint8]:
+    """Return `illumination` as bytes, 1 to 255 as ``gdaldem`` has them; 0 where it is not known."""
+    shine = illumination(surface, azimuth, altitude)
+    return np.where(np.isnan(shine), 0, np.floor(1.5 + 254 * shine)).astype(np.uint8)
 
-    Args:
-        surface: Its gradient.
-        azimuth: Where the sun stands, degrees clockwise from the upper edge.
-        altitude: Its height above the horizon, degrees.
-    """
-    towards, up = np.radians(azimuth), np.radians(altitude)
-    right, down = -np.sin(towards) * np.cos(up), np.cos(towards) * np.cos(up)
-    normal = np.sqrt(1 + surface.right**2 + surface.down**2)
-    light: Pixels = (np.sin(up) + right * surface.right + down * surface.down) / normal
-    return np.clip(light, 0, 1)
+
+def _steepness(surface: Gradient) -> Pixels:
+    rise: Pixels = np.sqrt(surface.right**2 + surface.down**2)
+    return rise

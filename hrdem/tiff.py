@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How pixels of one band are stored in tiles.
+    """How pixels are stored in tiles.
 
     Attributes:
         tile: Width and height of a tile, pixels.
@@ -60,20 +60,26 @@ class Storage:
         """Size of a tile's pixels in bytes."""
         return self.tile[0] * self.tile[1] * np.dtype(self.dtype).itemsize
 
-    def entries(self, width: int, height: int) -> list[Entry]:
-        """Return the tags of a raster of this storage, all but the places of its tiles."""
+    def entries(self, width: int, height: int, bands: int) -> list[Entry]:
+        """Return the tags of a raster of this storage, all but the places of its tiles.
+
+        Args:
+            width: Columns.
+            height: Rows.
+            bands: How many bands; the tiles of one come before those of the next.
+        """
         dtype, order = np.dtype(self.dtype), self.byte_order
         found = [
             entry(order, 256, LONG, width),
             entry(order, 257, LONG, height),
-            entry(order, 258, SHORT, 8 * dtype.itemsize),
+            entry(order, 258, SHORT, *[8 * dtype.itemsize] * bands),
             entry(order, 259, SHORT, self.compression),
             entry(order, 262, SHORT, 1),  # black is zero
-            entry(order, 277, SHORT, 1),  # one band
-            entry(order, 284, SHORT, 1),  # not in planes
+            entry(order, 277, SHORT, bands),
+            entry(order, 284, SHORT, 1 if bands == 1 else 2),  # a plane for each band
             entry(order, 322, LONG, self.tile[0]),
             entry(order, 323, LONG, self.tile[1]),
-            entry(order, 339, SHORT, _SAMPLE_FORMATS[dtype.kind]),
+            entry(order, 339, SHORT, *[_SAMPLE_FORMATS[dtype.kind]] * bands),
         ]
         if self.predictor != 1:
             found.append(entry(order, 317, SHORT, self.predictor))

@@ -1,4 +1,4 @@
-"""Warping: a merged raster becomes the compressed tiles of any grid, without a seam.
+"""Warping: a merged raster as if it lay on any other grid, without a seam.
 
 GDAL's warper does it, through a warped VRT that this module writes, because rasterio's own ways to
 it leave no choice where choice matters. The transformation is exact, for every pixel. The kernels
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import xml.etree.ElementTree as ET
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +22,14 @@ from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
 from hrdem.crs import in_nad83
-from hrdem.encode import BLOCK, encode
+from hrdem.encode import BLOCK
 from hrdem.errors import OutputError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
-from hrdem.progress import Step, Tally
-from hrdem.resampling import Resampling, reach_of, steps, widening
-from hrdem.statistics import Statistics
-from hrdem.threads import in_order, workers
-from hrdem.tiff import Storage
+from hrdem.resampling import Resampling, reach_of, steps
 
-_WARPERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
-_CACHE_BYTES = 32 << 20  # of GDAL's
+_BORDERED_EDGE = 64  # blocks at the edge of a window with a border are computed twice: small ones
 
 
 _GDAL_NAMES = {
@@ -54,56 +49,85 @@ _GDAL_NAMES = {
 }
 
 
-def warped(
-    source: Path, grid: Grid, resampling: Resampling, storage: Storage, nodata: float
-) -> Generator[Step]:
-    """Warp a local raster onto a grid and yield the tiles of the output, each once.
+@dataclass(frozen=True, slots=True)
+class Warped:
+    """A local raster as if it lay on another grid, for several threads at a time.
 
     Memory does not depend on the size of either, unless one output pixel is made of millions of
     pixels.
 
-    Args:
-        source: A raster of one band, which reaches as far as `bounds_needed` says.
-        grid: The output grid.
-        resampling: How to resample.
-        storage: How the tiles are stored, from `hrdem.encode.storage_of`; also the type of the
-            source's pixels.
-        nodata: Value that says that there is no data, in the source and in the output.
-
-    Raises:
-        OutputError: If the source cannot be read.
-        NoDataError: If the grid reaches where the source's CRS has no coordinates.
+    Attributes:
+        path: The raster.
+        nodata: Value that says that there is no data.
+        dtype: Type of its pixels.
+        bands: A description of the warp for GDAL, for each band that can be read.
+        border: How far the described grid reaches beyond the one that windows are counted on,
+            pixels.
     """
-    with _errors(source), rasterio.open(source) as dataset:
-        crs, transform = dataset.crs.to_string(), dataset.transform
-    wider = widening(grid, crs, transform.a, resampling)
-    reach = reach_of(resampling, wider)
-    edge = _block_edge(grid, crs, transform.a, reach, storage)
-    described = _warped_vrt(source, crs, transform, grid, edge, resampling, wider, storage, nodata)
-    empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
 
-    def tile(place: Window) -> Step:
-        window = rasterio.windows.Window(place.column, place.row, place.width, place.height)
-        with _errors(source), rasterio.open(described) as dataset:
-            pixels, found = _told_apart(dataset.read(1, window=window), nodata)
-        valid = pixels[found]
-        return Step(
-            column=place.column // BLOCK,
-            row=place.row // BLOCK,
-            tile=encode(pixels, storage, nodata) if valid.size else empty,
-            tally=Tally(
-                pixels=place.pixels,
-                received=0,
-                present=place.pixels,
-                statistics=Statistics.of(valid, place.pixels),
-                owned=(),
-            ),
-        )
+    path: Path
+    nodata: float
+    dtype: str
+    bands: tuple[str, ...]
+    border: int
 
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), workers(_WARPERS, "warp") as pool:
-        places = grid.window.pieces(BLOCK, BLOCK)
-        with contextlib.closing(in_order(pool, tile, places, 2 * _WARPERS)) as tiles:
-            yield from tiles
+    @classmethod
+    def onto(
+        cls,
+        path: Path,
+        grid: Grid,
+        resampling: Resampling,
+        widening: tuple[float, float],
+        nodata: float,
+        border: int = 0,
+    ) -> Warped:
+        """Lay a raster onto a grid.
+
+        Args:
+            path: A raster which reaches as far as `bounds_needed` says. Of a second band, which
+                names things, the nearest pixel is taken.
+            grid: The grid.
+            resampling: How to resample.
+            widening: How wide the kernel is: `hrdem.resampling.widening`.
+            nodata: Value that says that there is no data.
+            border: How far beyond the grid windows will reach, pixels.
+
+        Raises:
+            OutputError: If the raster cannot be read.
+            NoDataError: If the grid reaches where the raster's CRS has no coordinates.
+        """
+        with _errors(path), rasterio.open(path) as dataset:
+            crs, transform = dataset.crs.to_string(), dataset.transform
+            dtype, count = dataset.dtypes[0], dataset.count
+        grown = grid.crop(grid.window.grown(border))
+        kernels = [(resampling, widening), (Resampling.NEAREST, (1.0, 1.0))][:count]
+        described = []
+        for number, (kernel, wide) in enumerate(kernels, start=1):
+            edge = _block_edge(grown, crs, transform.a, reach_of(kernel, wide), dtype)
+            if border:
+                edge = min(edge, _BORDERED_EDGE)
+            described.append(
+                _warped_vrt(path, crs, transform, grown, edge, kernel, wide, dtype, nodata, number)
+            )
+        return cls(path, nodata, dtype, tuple(described), border)
+
+    def read(self, window: Window, band: int = 0) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Warp a window.
+
+        Args:
+            window: Counted on the grid; it may reach beyond it by the border.
+            band: Counted from 0.
+
+        Returns:
+            Pixels of shape (window.height, window.width), and which of them have data.
+
+        Raises:
+            OutputError: If the raster cannot be read.
+        """
+        place = window.shifted(self.border, self.border)
+        where = rasterio.windows.Window(place.column, place.row, place.width, place.height)
+        with _errors(self.path), rasterio.open(self.bands[band]) as dataset:
+            return _told_apart(dataset.read(1, window=where), self.nodata)
 
 
 def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_]]:
@@ -116,22 +140,34 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     if pixels.dtype.kind != "f":
         return pixels, pixels != nodata
     found = ~np.isnan(pixels)
-    value = np.array(nodata, pixels.dtype)
-    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
-    pixels[pixels == value] = np.nextafter(value, away)
-    pixels[~found] = value
+    pixels = told_from(pixels, nodata)
+    pixels[~found] = nodata
     return pixels, found
 
 
+def told_from(pixels: Pixels, nodata: float) -> Pixels:
+    """Move values that are the nodata value by chance one step out of its way.
+
+    Args:
+        pixels: Values that were computed; whole numbers are returned as they are.
+        nodata: The value to keep free.
+    """
+    value = np.array(nodata, pixels.dtype)
+    if pixels.dtype.kind != "f" or not (pixels == value).any():
+        return pixels
+    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
+    return np.where(pixels == value, np.nextafter(value, away), pixels)
+
+
 def _block_edge(
-    grid: Grid, source_crs: str, source_resolution: float, reach: int, storage: Storage
+    grid: Grid, source_crs: str, source_resolution: float, reach: int, dtype: str
 ) -> int:
     """How many pixels of the output to compute at once, each way: they must cut no tile.
 
     GDAL holds the upright box around a block, however many pixels that is.
     """
     extent = np.abs(steps(grid, source_crs)).sum(axis=1).max(axis=0) / source_resolution
-    itemsize = np.dtype(storage.dtype).itemsize
+    itemsize = np.dtype(dtype).itemsize
     edge = BLOCK
     while edge > 1 and np.prod(edge * extent + 4 * reach) * itemsize > _SOURCE_BYTES:
         edge //= 2
@@ -146,16 +182,17 @@ def _warped_vrt(
     edge: int,
     resampling: Resampling,
     widening: tuple[float, float],
-    storage: Storage,
+    dtype: str,
     nodata: float,
+    number: int,
 ) -> str:
     """Describe a warp to GDAL: https://gdal.org/en/stable/drivers/raster/vrt.html.
 
     The transformer stands there without an approximating one around it, which rasterio 1.4 always
     has (an eighth of a pixel off) and no rasterio's WarpedVRT can be without.
     """
-    dtype = typename_fwd[dtype_rev[storage.dtype]]
-    left_out = math.nan if np.dtype(storage.dtype).kind == "f" else nodata
+    kind = typename_fwd[dtype_rev[dtype]]
+    left_out = math.nan if np.dtype(dtype).kind == "f" else nodata
     root = ET.Element(
         "VRTDataset",
         subClass="VRTWarpedDataset",
@@ -163,13 +200,13 @@ def _warped_vrt(
         rasterYSize=str(grid.height),
     )
     _add(root, "GeoTransform", _numbers(grid.transform))
-    band = _add(root, "VRTRasterBand", dataType=dtype, band="1", subClass="VRTWarpedRasterBand")
+    band = _add(root, "VRTRasterBand", dataType=kind, band="1", subClass="VRTWarpedRasterBand")
     _add(band, "NoDataValue", repr(float(left_out)))
     _add(root, "BlockXSize", str(edge))
     _add(root, "BlockYSize", str(edge))
     warp = _add(root, "GDALWarpOptions")
     _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
-    _add(warp, "WorkingDataType", dtype)
+    _add(warp, "WorkingDataType", kind)
     _add(warp, "Option", "NO_DATA", name="INIT_DEST")
     _add(warp, "Option", repr(1 / widening[0]), name="XSCALE")
     _add(warp, "Option", repr(1 / widening[1]), name="YSCALE")
@@ -182,7 +219,7 @@ def _warped_vrt(
     projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
     _add(projection, "SourceSRS", source_crs)
     _add(projection, "TargetSRS", in_nad83(grid.crs))
-    mapping = _add(_add(warp, "BandList"), "BandMapping", src="1", dst="1")
+    mapping = _add(_add(warp, "BandList"), "BandMapping", src=str(number), dst="1")
     _add(mapping, "SrcNoDataReal", repr(float(nodata)))
     _add(mapping, "DstNoDataReal", repr(float(left_out)))
     return ET.tostring(root, "unicode")

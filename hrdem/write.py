@@ -6,7 +6,8 @@ import contextlib
 import itertools
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,6 @@ from hrdem.errors import OutputError, RequestError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
 from hrdem.output import check_output, hidden, publish, staged
-from hrdem.products import Product
 from hrdem.statistics import Statistics
 from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 
@@ -44,6 +44,19 @@ class Format(StrEnum):
     COG = "cog"
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What a band says of itself.
+
+    Attributes:
+        name: What its pixels are.
+        unit: Their unit; empty if they have none.
+    """
+
+    name: str
+    unit: str
+
+
 class GeoTiffWriter:
     """Write a raster tile by tile, to be used as a context manager.
 
@@ -54,9 +67,11 @@ class GeoTiffWriter:
     Args:
         output: Path of the output.
         grid: Its grid.
+        crs: Its CRS, which may say more than the grid's what heights are counted from.
         nodata: Value that says there is no data; None if none does.
         storage: How its tiles are stored.
-        product: What the pixels are.
+        bands: What its bands are.
+        smooth: Whether its pixels may be averaged in overviews.
         layout: A plain tiled GeoTIFF, or one with overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
 
@@ -70,24 +85,28 @@ class GeoTiffWriter:
         self,
         output: Path,
         grid: Grid,
+        crs: CRS | str,
         nodata: float | None,
         storage: Storage,
-        product: Product,
+        bands: Sequence[Band],
+        smooth: bool = True,
         layout: Format = Format.GTIFF,
         overwrite: bool = False,
     ) -> None:
         check_output(output, overwrite)
         self._output = output
         self._grid = grid
+        self._crs = crs
         self._nodata = nodata
         self._storage = storage
-        self._product = product
+        self._bands = tuple(bands)
+        self._smooth = smooth
         self._layout = layout
         self._overwrite = overwrite
         self._partial = hidden(output)
         self._arranged = hidden(output)
         width, height = storage.tile
-        tiles = -(-grid.height // height), -(-grid.width // width)
+        tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
         self._end = HEAD_BYTES
@@ -110,21 +129,22 @@ class GeoTiffWriter:
         for left in (self._partial, self._arranged):
             left.unlink(missing_ok=True)
 
-    def write(self, column: int, row: int, tile: bytes | memoryview) -> None:
+    def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
         """Write a tile; one that is never written is nodata to every reader.
 
         Args:
             column: Of the tile, counted in tiles.
             row: Likewise.
             tile: As compressed by the storage's codec.
+            band: Which band it is of, counted from 0.
 
         Raises:
             OutputError: If it cannot be written.
         """
         with self._errors():
             self._file.write(tile)
-        self._offsets[row, column] = self._end
-        self._counts[row, column] = len(tile)
+        self._offsets[band, row, column] = self._end
+        self._counts[band, row, column] = len(tile)
         self._end += len(tile)
 
     def commit(
@@ -133,8 +153,8 @@ class GeoTiffWriter:
         """Finish the file and give it its name, and a text file beside it.
 
         Args:
-            statistics: Of all its pixels, so that no reader has to compute them; None if they are
-                not known.
+            statistics: Of all pixels of the first band, so that no reader has to compute them;
+                None if they are not known.
             tags: Metadata of the dataset.
             beside: Path and content of the text file.
 
@@ -147,7 +167,14 @@ class GeoTiffWriter:
             finished = self._partial
             if self._layout is Format.COG:
                 finished = self._arranged
-                rasterio.shutil.copy(self._partial, finished, driver="COG", **_COG_OPTIONS)
+                overviews = "AVERAGE" if self._smooth and len(self._bands) == 1 else "NEAREST"
+                rasterio.shutil.copy(
+                    self._partial,
+                    finished,
+                    driver="COG",
+                    OVERVIEW_RESAMPLING=overviews,
+                    **_COG_OPTIONS,
+                )
                 _check_whole(finished)
             with staged(path, text) as companion:
                 publish(finished, self._output, self._overwrite)
@@ -172,7 +199,10 @@ class GeoTiffWriter:
         """Write index, directory and head behind and before the tiles."""
         order, grid = self._storage.byte_order, self._grid
         entries = {each.tag: each for each in self._described(statistics, tags)}
-        entries |= {each.tag: each for each in self._storage.entries(grid.width, grid.height)}
+        entries |= {
+            each.tag: each
+            for each in self._storage.entries(grid.width, grid.height, len(self._bands))
+        }
         offsets, counts = self._offsets.ravel(), self._counts.ravel()
         big = self._end + 8 * offsets.size > _MOST_CLASSIC
         places = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
@@ -193,9 +223,9 @@ class GeoTiffWriter:
         """
         tiny = {"width": _TINY, "height": _TINY, "count": 1, "dtype": "uint8"}
         with rasterio.Env(), MemoryFile() as memory:
-            memory.open(driver="GTiff", **tiny, crs=self._grid.crs, transform=_TINY_PIXELS).close()
+            memory.open(driver="GTiff", **tiny, crs=self._crs, transform=_TINY_PIXELS).close()
             with memory.open() as dataset:
-                kept = dataset.crs == CRS.from_user_input(self._grid.crs)
+                kept = dataset.crs == CRS.from_user_input(self._crs)
         if not kept:
             raise RequestError(
                 f"A GeoTIFF cannot hold the CRS that {self._output} was asked for in, and would "
@@ -208,14 +238,17 @@ class GeoTiffWriter:
             # where pixels of one unit begin at 0, 0, as at the origin of EPSG:3979
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with memory.open(
-                driver="GTiff", width=_TINY, height=_TINY, count=1, dtype=self._storage.dtype,
-                nodata=self._nodata, crs=self._grid.crs, transform=self._grid.transform,
+                driver="GTiff", width=_TINY, height=_TINY, count=len(self._bands),
+                dtype=self._storage.dtype, nodata=self._nodata,
+                crs=self._crs, transform=self._grid.transform,
                 tiled=True, blockxsize=_TINY, blockysize=_TINY, SPARSE_OK=True, BIGTIFF="YES",
+                INTERLEAVE="BAND",
                 ENDIANNESS="BIG" if self._storage.byte_order == ">" else "LITTLE",
             ) as dataset:  # fmt: skip
                 dataset.update_tags(AREA_OR_POINT="Area", **tags)
-                dataset.set_band_description(1, self._product.name)
-                dataset.units = (self._product.unit,)
+                dataset.descriptions = tuple(band.name for band in self._bands)
+                if any(band.unit for band in self._bands):
+                    dataset.units = tuple(band.unit for band in self._bands)
                 if statistics is not None:
                     dataset.update_tags(1, **_statistics_tags(statistics))
             return first_directory(memory.read())
@@ -267,7 +300,7 @@ def _check_whole(path: Path) -> None:
 # A COG is made to be kept and sent: level 6, of whose codec every GDAL, QGIS and ArcGIS knows.
 _COG_OPTIONS = {
     "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
-    "OVERVIEW_RESAMPLING": "AVERAGE", "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
+    "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
 }  # fmt: skip
 
 

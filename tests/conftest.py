@@ -12,6 +12,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Retries
 from hrdem.sources.cog import headers_read
+from tests.stores import Store
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,12 @@ def http() -> Iterator[HttpClient]:
     timeouts = Timeouts(connect=2, read=2, total=5)
     with HttpClient(timeouts=timeouts, retries=Retries(attempts=3), sleep=lambda _: None) as client:
         yield client
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A service in memory, to which a test adds its rasters."""
+    return Store(tmp_path_factory.mktemp("store"), monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,9 @@ from hrdem.cli import options, service, show
 @click.command("extract")
 @options.area
 @options.product
+@options.tiers
 @options.grid
+@options.terrain
 @options.service
 @options.output
 @options.layout

@@ -13,13 +13,36 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+AREA_WORDS = (
+    "bbox",
+    "bbox_crs",
+    "aoi",
+    "aoi_crs",
+    "layer",
+    "like",
+    "nts",
+    "point",
+    "radius",
+    "buffer",
+)
+
 
 def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    return _numbers(value, "a box", "west,south,east,north")
+
+
+def _point(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    return _numbers(value, "a point", "longitude,latitude")
+
+
+def _numbers(value: str | None, what: str, order: str) -> tuple[float, ...] | None:
     try:
         return None if value is None else tuple(map(float, value.replace(",", " ").split()))
     except ValueError as exc:
         raise click.BadParameter(
-            f"{value!r} is not a box. Give numbers with commas between: west,south,east,north."
+            f"{value!r} is not {what}. Give numbers with commas between: {order}."
         ) from exc
 
 
@@ -38,20 +61,54 @@ def _option(*names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, envvar=variable, show_envvar=False, **settings)
 
 
-bbox = _option(
-    "--bbox",
-    callback=_box,
+bbox = _option("--bbox", callback=_box, metavar="W,S,E,N", help="Area: west,south,east,north.")
+bbox_crs = _option("--bbox-crs", metavar="CRS", help="CRS of the box.  [default: EPSG:4326]")
+aoi = _option(
+    "--aoi",
+    metavar="FILE|-|WKT",
+    help="Area: a vector file, GeoJSON on standard input, or WKT.",
+)
+aoi_crs = _option(
+    "--aoi-crs", metavar="CRS", help="CRS of --aoi, if it says none.  [default for WKT: EPSG:4326]"
+)
+aoi_layer = _option("--layer", metavar="NAME", help="Layer of the file, if it has several.")
+like = _option("--like", metavar="RASTER", help="Area and grid: those of a raster.")
+nts = _option("--nts", metavar="SHEET", help="Area: an NTS sheet, like 031G05 or 31G.")
+point = _option("--point", callback=_point, metavar="LON,LAT", help="Area: a circle around it.")
+radius = _option("--radius", type=float, metavar="METRES", help="Radius of the circle.")
+buffer = _option("--buffer", type=float, metavar="METRES", help="Widen the area by so much.")
+crop = _option(
+    "--crop/--no-crop",
+    default=None,
+    help="Leave pixels whose centre is outside the area without data; so by default if the area "
+    "is a shape, not if it is a box.",
+)
+product = _option(
+    "--product",
     required=True,
-    metavar="W,S,E,N",
-    help="Area: west,south,east,north.",
+    metavar="dtm|dsm[-slope|-aspect|-hillshade]|chm",
+    help="Terrain, surface, what follows of them; or chm, their difference.",
 )
-bbox_crs = _option(
-    "--bbox-crs", default="EPSG:4326", show_default=True, metavar="CRS", help="CRS of the box."
-)
-product = _option("--product", required=True, metavar="dtm|dsm", help="Terrain or surface.")
 collection = _option(
     "--collection", default="1m", show_default=True, metavar="1m|2m|30m", help="Tier to read."
 )
+fill = _option(
+    "--fill",
+    default="",
+    metavar="TIERS",
+    help="Further tiers, like 2m,30m, for pixels that the one before leaves empty.",
+)
+feather = _option(
+    "--feather",
+    type=float,
+    default=0,
+    metavar="METRES",
+    help="Blend a tier into the next over so far from its edge; changes heights.",
+)
+source_band = _option(
+    "--source-band", is_flag=True, help="Add a band with the number of each pixel's source."
+)
+surveys = _option("--surveys", is_flag=True, help="Look up which surveys lie under the area.")
 via = _option(
     "--via", default="auto", show_default=True, metavar="auto|cog|vrt|wcs", help="Way to read."
 )
@@ -78,6 +135,40 @@ resampling = _option(
     show_default=True,
     metavar="KERNEL",
     help="nearest, bilinear, cubic, average, … where pixels are not the source's own.",
+)
+vertical_datum = _option(
+    "--vertical-datum",
+    default="CGVD2013",
+    show_default=True,
+    metavar="CGVD2013|CGVD28",
+    help="What heights are counted from.",
+)
+vertical_grid = _option(
+    "--vertical-grid",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Grid of the differences between the datums, if not found or fetched by itself.",
+)
+algorithm = _option(
+    "--algorithm",
+    default="horn",
+    show_default=True,
+    metavar="horn|zevenbergen-thorne",
+    help="For slope, aspect and hillshade.",
+)
+slope_unit = _option(
+    "--slope-unit",
+    default="degrees",
+    show_default=True,
+    metavar="degrees|percent",
+    help="Of slopes.",
+)
+aspect_north = _option(
+    "--aspect-north",
+    default="true",
+    show_default=True,
+    metavar="true|grid",
+    help="Where aspects are counted from: the pole, or the upper edge of the raster.",
 )
 stac_url = _option("--stac-url", metavar="URL", help="Root of another STAC API.")
 wcs_url = _option("--wcs-url", metavar="URL", help="Address of another WCS.")
@@ -185,6 +276,19 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-area = together(bbox, bbox_crs)
-grid = together(crs, resolution, resampling)
-service = together(collection, via, engine, align, stac_url, wcs_url, wcs_limit, demo)
+def area(command: F) -> F:
+    """Add all that can be said of an area; the command is given what was said of it, no more."""
+
+    @together(bbox, bbox_crs, aoi, aoi_crs, aoi_layer, like, nts, point, radius, buffer)
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        said = {k: v for k, v in kwargs.items() if v is not None or k not in AREA_WORDS}
+        return command(*args, **said)
+
+    return wrapped  # type: ignore[return-value]
+
+
+grid = together(crop, crs, resolution, resampling, vertical_datum, vertical_grid)
+terrain = together(algorithm, slope_unit, aspect_north)
+tiers = together(collection, fill, feather, source_band, surveys)
+service = together(via, engine, align, stac_url, wcs_url, wcs_limit, demo)

@@ -12,7 +12,9 @@ from hrdem.cli import options, service, show
 @click.command("plan")
 @options.area
 @options.product
+@options.tiers
 @options.grid
+@options.terrain
 @options.service
 @options.as_json
 @options.reporting

@@ -26,7 +26,8 @@ def command(
 ) -> None:
     """Make a picture of an area, to look at it before anything is extracted.
 
-    The WMS draws it, in the CRS of the box; if it does not, overviews of the COGs do.
+    The WMS draws it, a box in its own CRS, another area in EPSG:3979; if it does not, overviews of
+    the COGs do.
 
     \b
       hrdem preview --bbox -75.72,45.40,-75.66,45.44 --product dtm-hillshade -o view.png

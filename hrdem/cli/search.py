@@ -18,7 +18,7 @@ from hrdem.errors import NoDataError
 @options.as_json
 @options.reporting
 def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> None:
-    """List the catalogue's items that share an area with a box, and their assets.
+    """List the catalogue's items that share an area with another, and their assets.
 
     An item is a whole 500 km tile: that it is listed does not mean that there are pixels.
 

@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrdem.products import VERTICAL_DATUM
-
 if TYPE_CHECKING:
     from hrdem.diagnosis import Check
-    from hrdem.extraction import OnProgress
     from hrdem.forecast import Forecast
     from hrdem.grid import Grid
+    from hrdem.making import OnProgress
     from hrdem.picture import Picture
     from hrdem.planning import Plan
     from hrdem.progress import Progress
     from hrdem.report import Result
-    from hrdem.statistics import Statistics
 
 SCHEMA_VERSION = 1
+_LARGE_STEP = 1.0  # metres
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +40,30 @@ def result(done: Result) -> None:
         ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
         ("grid", _grid(done.plan)),
         *_made_of(done.plan),
-        *_found(statistics),
+        *_found(done),
         *_origins(done),
         *_lacking(done.plan),
+        *_surveys(done.plan),
         ("received", "unknown" if done.received is None else size(done.received)),
         ("took", f"{done.seconds:.1f} s"),
     )
+    for tier, edge in zip(done.plan.tiers, done.edges, strict=False):
+        if edge.largest >= _LARGE_STEP:
+            x, y = done.plan.grid.centre(*edge.where)
+            log.warning(
+                "At the edge of the tier %s heights step by %.2f m on average, by %.2f m at most, "
+                "at %.10g,%.10g (%s).%s",
+                tier.collection.name, edge.mean, edge.largest, x, y, _crs(done.plan.grid),
+                "" if done.plan.request.feather else " --feather METRES blends them.",
+            )  # fmt: skip
     if statistics and statistics.valid < statistics.pixels:
+        from hrdem.report import advice
+
         log.warning(
-            "%s of the area has no data in %s; it is nodata in the output.",
+            "%s of the area has no data in %s; it is nodata in the output.%s",
             _percent(statistics.pixels - statistics.valid, statistics.pixels),
-            done.plan.request.collection.id,
+            " nor ".join(tier.id for tier in done.plan.request.tiers),
+            f" {told}" if (told := advice(done.plan.request)) else "",
         )
 
 
@@ -63,9 +74,11 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         return
     transfer = "unknown"
     if told.transfer_bytes is not None:
-        transfer = f"{size(told.transfer_bytes)} in {told.tiles} tiles"
+        most = "at most " if planned.request.fill else ""  # less if a tier leaves nothing empty
+        transfer = f"{most}{size(told.transfer_bytes)} in {told.tiles} tiles"
     _lines(
-        ("product", f"{planned.request.product.title}; {planned.request.collection.title}"),
+        ("product", planned.request.product.title),
+        ("tiers", "; ".join(tier.title for tier in planned.request.tiers)),
         ("area", planned.request.aoi.text),
         ("grid", _grid(planned)),
         *_made_of(planned),
@@ -79,6 +92,7 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         *(("file", source.url) for source in planned.sources),
         *_offered(planned),
         *_lacking(planned),
+        *_surveys(planned),
     )
 
 
@@ -172,12 +186,19 @@ def _grid(planned: Plan) -> str:
 
 def _made_of(planned: Plan) -> list[tuple[str, str]]:
     """What is read for pixels that are not the source's own."""
-    if not planned.resampled:
-        return []
-    native = planned.native
-    details = " and ".join(sorted({source.detail for source in planned.sources}))
-    pixels = f"{native.width} x {native.height} pixels of {_length(native)}, {_crs(native)}"
-    return [("made of", f"{pixels}, {details}; {planned.request.resampling.value}")]
+    lines = []
+    for mosaic in planned.mosaics if planned.staged else ():
+        details = " and ".join(sorted({source.detail for source in mosaic.sources}))
+        name = f"{mosaic.request.collection.name} {mosaic.request.product.name}: "
+        if len(planned.mosaics) == 1:
+            name = ""
+        how = "as they are"
+        if planned.is_resampled(mosaic):
+            how = planned.request.resampling.value
+        grid = mosaic.grid
+        pixels = f"{grid.width} x {grid.height} pixels of {_length(grid)}, {_crs(grid)}"
+        lines.append(("made of", f"{name}{pixels}, {details}; {how}"))
+    return lines
 
 
 def _length(grid: Grid) -> str:
@@ -191,22 +212,24 @@ def _crs(grid: Grid) -> str:
     return grid.crs if grid.crs.startswith("EPSG:") else grid.crs.split('"')[1]
 
 
-def _found(statistics: Statistics | None) -> list[tuple[str, str]]:
+def _found(done: Result) -> list[tuple[str, str]]:
+    request, statistics = done.plan.request, done.statistics
+    datum = f", {request.vertical_datum.value}" if request.product.is_height else ""
     if statistics is None:
-        return [("values", f"blocks as they are in the source, {VERTICAL_DATUM}")]
-    low, high, mean = statistics.minimum, statistics.maximum, statistics.mean
+        return [("values", f"blocks as they are in the source{datum}")]
+    unit = {"metre": " m", "degree": "°", "percent": " %", "": ""}[request.unit]
+    low, high = f"{statistics.minimum:.2f}", f"{statistics.maximum:.2f}"
     return [
-        ("values", f"{low:.2f} to {high:.2f} m, mean {mean:.2f} m, {VERTICAL_DATUM}"),
+        ("values", f"{low} to {high}{unit}, mean {statistics.mean:.2f}{unit}{datum}"),
         ("data", f"{_percent(statistics.valid, statistics.pixels)} of the area"),
     ]
 
 
 def _origins(done: Result) -> list[tuple[str, str]]:
-    if done.pixels_by_source is None:
+    if done.pixels_by_source is None or done.statistics is None:
         return [("from", source.name) for source in done.plan.sources]
-    pixels = done.plan.native.window.pixels
     return [
-        ("from", f"{item}  {_percent(owned, pixels)}")
+        ("from", f"{item}  {_percent(owned, done.statistics.pixels)}")
         for item, owned in done.pixels_by_source.items()
     ]
 
@@ -223,6 +246,18 @@ def _offered(planned: Plan) -> list[tuple[str, str]]:
 def _lacking(planned: Plan) -> list[tuple[str, str]]:
     product = planned.request.product.name
     return [("lacking", f"{item} has no {product}") for item in planned.lacking]
+
+
+def _surveys(planned: Plan) -> list[tuple[str, str]]:
+    if planned.surveys is None:
+        return []
+    lines = []
+    for survey in planned.surveys.found:
+        project = survey.project
+        dates = " to ".join(dict.fromkeys(filter(None, (project.first, project.last))))
+        name = ", ".join(filter(None, (project.name or "without a name", dates)))
+        lines.append(("survey", f"{name}: {100 * project.share:.3g} % of the area, {survey.item}"))
+    return lines + [("survey", f"{each.item}: {each.reason}") for each in planned.surveys.untold]
 
 
 def _percent(part: int, whole: int) -> str:

@@ -107,7 +107,7 @@ def _write_directory(
     """Write a BigTIFF's head and directory for the tiles at the beginning of a buffer."""
     order = storage.byte_order
     rows, columns = offsets.shape
-    entries = storage.entries(columns * storage.tile[0], rows * storage.tile[1])
+    entries = storage.entries(columns * storage.tile[0], rows * storage.tile[1], bands=1)
     for tag, places in ((324, offsets), (325, counts)):
         entries.append(Entry(tag, LONG8, places.size, places.astype(f"{order}u8").tobytes()))
     entries.append(entry(order, 33550, DOUBLE, 1, 1, 0))  # a georeferencing: none is missed

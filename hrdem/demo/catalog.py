@@ -212,18 +212,29 @@ def _item(tile: Tile, base: str) -> Json:
     }  # fmt: skip
 
 
-def _assets(tile: Tile, base: str) -> dict[str, Json]:
+def files(tile: Tile) -> dict[str, str]:
+    """List the paths of a tile's files in the store, by asset key."""
     stem = "mrdem-30" if tile.collection == "30m" else tile.item_id
+    joined = "-" if tile.collection == "30m" else "_"  # MRDEM's names differ in this
+    return {
+        key: f"{tile.collection_id}/{stem}-{ending.replace('_', joined)}"
+        for key, ending, *_ in _ASSETS
+        if "dtm" not in key or "dtm" in tile.products
+    }
+
+
+def _assets(tile: Tile, base: str) -> dict[str, Json]:
+    paths = files(tile)
     return {
         key: {
-            "href": f"{base}{STORE_PREFIX}/{tile.collection_id}/{stem}-{ending}",
+            "href": f"{base}{STORE_PREFIX}/{paths[key]}",
             "type": media_type,
             "roles": [role],
             "title": title,
             "description": title,
         }
-        for key, ending, media_type, role, title in _ASSETS
-        if "dtm" not in key or "dtm" in tile.products
+        for key, _, media_type, role, title in _ASSETS
+        if key in paths
     }
 
 

@@ -18,14 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.demo.shade import UInt8, hillshade
 from hrdem.demo.terrain import Float32, heights, surveyed
 from hrdem.demo.tiles import Tile
 
 BLOCK = 512
 _LITERALS = 128  # codes between two clear codes: the code width stays at 9 bits
-_RAW = BLOCK * BLOCK * 4
-TILE_BYTES = -(-(_RAW // _LITERALS * (_LITERALS + 1) + 1) * 9 // 8)
-_SLOT = TILE_BYTES + 8  # with leader and trailer
 _GHOST = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
     b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n "
@@ -64,6 +62,7 @@ class DemoCog:
     Attributes:
         tile: Its grid.
         product: ``"dtm"`` or ``"dsm"``.
+        shaded: Whether it is the hillshade of the product, uint8, instead of its heights.
         areas: Boxes (left, bottom, right, top in EPSG:3979) to which the data is confined, widened
             to whole blocks of each level; everything else is sparse. None for no limit.
         edition: Goes into the ETag only, as if the same pixels had been published again.
@@ -71,14 +70,32 @@ class DemoCog:
 
     tile: Tile
     product: str
+    shaded: bool = False
     areas: tuple[Box, ...] | None = None
     edition: int = 1
 
     @property
+    def media_type(self) -> str:
+        """As the store says."""
+        return "image/tiff"
+
+    @property
     def etag(self) -> str:
         """Strong, in the form of an object that was uploaded in parts."""
-        name = f"{self.tile.item_id}-{self.product}-{self.edition}"
+        kind = "hillshade-" if self.shaded else ""
+        name = f"{self.tile.item_id}-{self.product}-{kind}{self.edition}"
         return f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}-9997"'
+
+    @property
+    def tile_bytes(self) -> int:
+        """Compressed size of each of its tiles."""
+        raw = BLOCK * BLOCK * (1 if self.shaded else 4)
+        return -(-(raw // _LITERALS * (_LITERALS + 1) + 1) * 9 // 8)
+
+    @property
+    def _slot(self) -> int:
+        """Size of a tile with leader and trailer."""
+        return self.tile_bytes + 8
 
     @cached_property
     def levels(self) -> tuple[_Level, ...]:
@@ -95,7 +112,7 @@ class DemoCog:
     @cached_property
     def size(self) -> int:
         """Size of the file in bytes."""
-        return self._data_start(0) + self._present(0)[1] * _SLOT
+        return self._data_start(0) + self._present(0)[1] * self._slot
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes of the file from ``start`` up to, not including, ``stop``."""
@@ -110,12 +127,13 @@ class DemoCog:
             for piece in self.read(0, self.size):
                 file.write(piece)
 
-    def tile_pixels(self, level: int, index: int) -> Float32:
+    def tile_pixels(self, level: int, index: int) -> Float32 | UInt8:
         """Compute the pixels of one tile of one level, shape (512, 512)."""
         this = self.levels[level]
         row, column = divmod(index, this.columns)
         step = BLOCK * this.resolution
-        return heights(
+        pixels = hillshade if self.shaded else heights
+        return pixels(
             self.tile.left + column * step,
             self.tile.top - row * step,
             this.resolution,
@@ -139,8 +157,8 @@ class DemoCog:
         for level in reversed(range(len(self.levels))):
             rank, held = self._present(level)
             begin = self._data_start(level)
-            if begin <= start < begin + held * _SLOT:
-                number, within = divmod(start - begin, _SLOT)
+            if begin <= start < begin + held * self._slot:
+                number, within = divmod(start - begin, self._slot)
                 index = int(np.searchsorted(rank, number + 1))
                 return _slot(self, level, index)[within : within + stop - start]
         raise ValueError(f"byte {start} lies beyond the end of the file ({self.size} bytes)")
@@ -151,9 +169,11 @@ class DemoCog:
         rank, _ = self._present(level)
         there = np.diff(rank[first:last], prepend=rank[first - 1] if first else 0)
         if dtype.itemsize == 4:
-            values = np.where(there, TILE_BYTES, 0)
+            values = np.where(there, self.tile_bytes, 0)
         else:
-            places = self._data_start(level) + 4 + (rank[first:last].astype(np.int64) - 1) * _SLOT
+            places = (
+                self._data_start(level) + 4 + (rank[first:last].astype(np.int64) - 1) * self._slot
+            )
             values = np.where(there, places, 0)
         begin = start - at - first * dtype.itemsize
         return values.astype(dtype).tobytes()[begin : begin + stop - start]
@@ -178,7 +198,7 @@ class DemoCog:
         last = len(self.levels) - 1
         offsets_at, _ = self._index_places[last]
         at = offsets_at + (12 * self.levels[last].count if self.levels[last].count > 1 else 0)
-        return at + sum(self._present(k)[1] for k in range(level + 1, last + 1)) * _SLOT
+        return at + sum(self._present(k)[1] for k in range(level + 1, last + 1)) * self._slot
 
     def _entries(self, level: int) -> list[tuple[int, int, Sequence[float] | bytes]]:
         """Tags of a directory without the tile index: (tag, type, values)."""
@@ -187,15 +207,15 @@ class DemoCog:
             (254, _LONG, (1 if level else 0,)),
             (256, _LONG, (this.width,)),
             (257, _LONG, (this.height,)),
-            (258, _SHORT, (32,)),
+            (258, _SHORT, (8 if self.shaded else 32,)),
             (259, _SHORT, (5,)),
             (262, _SHORT, (1,)),
             (277, _SHORT, (1,)),
             (284, _SHORT, (1,)),
             (322, _SHORT, (BLOCK,)),
             (323, _SHORT, (BLOCK,)),
-            (339, _SHORT, (3,)),
-            (42113, _ASCII, b"-32767\0"),
+            (339, _SHORT, (1 if self.shaded else 3,)),
+            (42113, _ASCII, b"0\0" if self.shaded else b"-32767\0"),
         ]
         if level == 0:
             scale = float(self.tile.resolution)
@@ -228,7 +248,7 @@ class DemoCog:
                             (325, _LONG, this.count, struct.pack("<Q", counts_at))]  # fmt: skip
             else:
                 there = self._present(level)[1] > 0
-                place, length = (self._data_start(level) + 4, TILE_BYTES) if there else (0, 0)
+                place, length = (self._data_start(level) + 4, self.tile_bytes) if there else (0, 0)
                 entries += [(324, _LONG8, 1, struct.pack("<Q", place)),
                             (325, _LONG, 1, struct.pack("<I", length))]  # fmt: skip
             entries.sort()
@@ -274,7 +294,8 @@ def _running_count(cog: DemoCog, level: int) -> tuple[NDArray[np.int32], int]:
 @lru_cache(maxsize=16)
 def _slot(cog: DemoCog, level: int, index: int) -> bytes:
     """One tile as it lies in the file: leader, LZW stream, trailer."""
-    stream = _lzw_literals(cog.tile_pixels(level, index).astype("<f4").tobytes())
+    pixels = cog.tile_pixels(level, index)
+    stream = _lzw_literals(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     return struct.pack("<I", len(stream)) + stream + stream[-4:]
 
 

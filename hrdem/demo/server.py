@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
-from hrdem.demo import catalog, wcs, wms
+from hrdem.demo import catalog, projects, wcs, wms
 from hrdem.demo.cog import DemoCog
+from hrdem.demo.projects import StoredFile
 from hrdem.demo.tiles import Tile, tiles
 
 _STAC_PREFIXES = ("/stac/api", catalog.LINKS_PREFIX)
 _OGC_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
 _LAST_MODIFIED = "Tue, 24 Mar 2026 18:03:29 GMT"
-_COG_NAME = re.compile(r"(?P<stem>[\w-]+)-(?P<product>dtm|dsm)\.(?P<kind>tif|vrt)")
 
 
 class DemoServer(ThreadingHTTPServer):
@@ -114,33 +114,39 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(HTTPStatus.OK, page, "application/geo+json")
 
     def _store(self, path: str) -> None:
-        folder, _, name = path.partition("/")
-        found = _COG_NAME.fullmatch(name)
-        tile = _tiles_by_path().get((folder, found["stem"])) if found else None
-        if found is None or tile is None or found["product"] not in tile.products:
-            error = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
-            return self._send(HTTPStatus.NOT_FOUND, "application/xml", error.encode())
-        cog = DemoCog(tile, found["product"])
-        if found["kind"] == "vrt":
-            href = f"{self._base}{catalog.STORE_PREFIX}/{path.removesuffix('vrt')}tif"
-            return self._send(HTTPStatus.OK, "application/xml", _vrt(cog, href).encode())
-        return self._range(cog)
+        tile, key = _assets_by_path().get(path, (None, ""))
+        product = key.removeprefix("hillshade-").removesuffix("-vrt")
+        match tile, key:
+            case Tile(), "dtm" | "dsm":
+                return self._range(DemoCog(tile, product))
+            case Tile(), "hillshade-dtm" | "hillshade-dsm":
+                return self._range(DemoCog(tile, product, shaded=True))
+            case Tile(), "dtm-vrt" | "dsm-vrt":
+                href = f"{self._base}{catalog.STORE_PREFIX}/{catalog.files(tile)[product]}"
+                document = _vrt(DemoCog(tile, product), href)
+                return self._send(HTTPStatus.OK, "application/xml", document.encode())
+            case Tile(), "coverage":
+                return self._range(projects.coverage(tile))
+            case Tile(), "extent":
+                return self._range(projects.extent(tile))
+        error = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
+        return self._send(HTTPStatus.NOT_FOUND, "application/xml", error.encode())
 
-    def _range(self, cog: DemoCog) -> None:
+    def _range(self, file: DemoCog | StoredFile) -> None:
         """Answer as S3 does: one range gives 206, several or none the whole object."""
-        if self.headers.get("If-Match") not in (None, "*", cog.etag):
+        if self.headers.get("If-Match") not in (None, "*", file.etag):
             return self._send(HTTPStatus.PRECONDITION_FAILED, "application/xml", b"")
-        start, stop, status = 0, cog.size, HTTPStatus.OK
+        start, stop, status = 0, file.size, HTTPStatus.OK
         asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
         if asked and (asked[1] or asked[2]):
             status = HTTPStatus.PARTIAL_CONTENT
             if asked[1]:
                 start = int(asked[1])
-                stop = min(int(asked[2] or cog.size) + 1, cog.size)
+                stop = min(int(asked[2] or file.size) + 1, file.size)
             else:
-                start = max(cog.size - int(asked[2]), 0)
+                start = max(file.size - int(asked[2]), 0)
             if start >= stop:
-                unsatisfied = {"Content-Range": f"bytes */{cog.size}"}
+                unsatisfied = {"Content-Range": f"bytes */{file.size}"}
                 return self._send(
                     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
                     "application/xml",
@@ -148,16 +154,16 @@ class _Handler(BaseHTTPRequestHandler):
                     **unsatisfied,
                 )
         self.send_response(status)
-        self.send_header("Content-Type", "image/tiff")
+        self.send_header("Content-Type", file.media_type)
         self.send_header("Content-Length", str(stop - start))
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", cog.etag)
+        self.send_header("ETag", file.etag)
         self.send_header("Last-Modified", _LAST_MODIFIED)
         if status is HTTPStatus.PARTIAL_CONTENT:
-            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{cog.size}")
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{file.size}")
         self.end_headers()
         if self.command == "GET":
-            self._stream(cog.read(start, stop))
+            self._stream(file.read(start, stop))
         return None
 
     def _stream(self, pieces: Iterator[bytes]) -> None:
@@ -204,12 +210,9 @@ def _typed(query: dict[str, str]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _tiles_by_path() -> dict[tuple[str, str], Tile]:
-    """Tiles by folder and file stem, as the items' hrefs have them."""
-    return {
-        (tile.collection_id, "mrdem-30" if tile.collection == "30m" else tile.item_id): tile
-        for tile in tiles()
-    }
+def _assets_by_path() -> dict[str, tuple[Tile, str]]:
+    """Tile and asset key of each file that the catalogue names, by its path in the store."""
+    return {path: (tile, key) for tile in tiles() for key, path in catalog.files(tile).items()}
 
 
 def _vrt(cog: DemoCog, href: str) -> str:

@@ -135,7 +135,7 @@ def _canopy(x: Float64, y: Float64, resolution: float) -> Float32:
     np.clip(woods, 0, 0.25, out=woods)
     crowns = _noise(x, y, 6.0, 102) if resolution < 3 else np.float32(0.5)
     trees: Float32 = woods * crowns * np.float32(90)
-    blocks = _lattice(np.floor(x / 37).astype(np.int64), np.floor(y / 29).astype(np.int64), 103)
+    blocks = lattice(np.floor(x / 37).astype(np.int64), np.floor(y / 29).astype(np.int64), 103)
     town = _noise(x, y, 2_900.0, 104) > 0.72
     roofs = np.where(town & (blocks > 0.62), np.float32(4) + blocks * np.float32(9), np.float32(0))
     return np.maximum(trees, roofs)
@@ -149,7 +149,7 @@ def _noise(x: Float64, y: Float64, wavelength: float, seed: int) -> Float32:
     tx, ty = tx * tx * (3 - 2 * tx), (ty * ty * (3 - 2 * ty))[:, None]
     columns = np.arange(column.min(), column.max() + 2)
     rows = np.arange(row.min(), row.max() + 2)
-    values = _lattice(columns, rows, seed)
+    values = lattice(columns, rows, seed)
     here = column - columns[0]
     along = values[:, here] + tx * (values[:, here + 1] - values[:, here])
     there = row - rows[0]
@@ -161,8 +161,8 @@ def _noise(x: Float64, y: Float64, wavelength: float, seed: int) -> Float32:
     return noise
 
 
-def _lattice(column: NDArray[np.int64], row: NDArray[np.int64], seed: int) -> Float32:
-    """A random value in [0, 1) for each pair of lattice column and row."""
+def lattice(column: NDArray[np.int64], row: NDArray[np.int64], seed: int) -> Float32:
+    """Return a random value in [0, 1) for each pair of lattice column and row."""
     with np.errstate(over="ignore"):
         h = (column.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))[None, :] ^ (
             row.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)

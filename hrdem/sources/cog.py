@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmap import mmap
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
@@ -189,9 +190,23 @@ class CogSource:
             with _forgetting():
                 check_guards(tiles.buffer, tiles.offsets, tiles.counts, self._name)
 
-    def stored(self, window: Window) -> tuple[int, int]:
-        """Return how many tiles a window needs, and their bytes."""
-        _, counts = self._index.look_up(self._level.tiles_under(window))
+    def stored(self, window: Window, region: shapely.Geometry | None = None) -> tuple[int, int]:
+        """Return how many tiles a window needs, and their bytes.
+
+        Args:
+            window: Lies within the grid.
+            region: Polygon in the file's CRS; only tiles that it touches are needed. None for all.
+        """
+        tiles = self._level.tiles_under(window)
+        _, counts = self._index.look_up(tiles)
+        if region is not None:
+            width, height = self.block
+            dx, dy = self.grid.resolution
+            west, _, _, north = self.grid.bounds
+            left = west + dx * width * np.arange(tiles.column, tiles.right)
+            top = north - dy * height * np.arange(tiles.row, tiles.bottom)[:, None]
+            boxes = shapely.box(left, top - dy * height, left + dx * width, top)
+            counts = np.where(shapely.intersects(region, boxes), counts, 0)
         return int((counts > 0).sum()), int(counts.sum())
 
     def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:

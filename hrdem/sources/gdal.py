@@ -279,8 +279,13 @@ def _opened(
         ) from exc
 
 
-def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
-    options: dict[str, object] = {**_OPTIONS, "CPL_VSIL_CURL_NON_CACHED": f"/vsicurl/{url}"}
+def curl_options(version: SourceVersion | None) -> dict[str, object]:
+    """Return GDAL's settings for reading over http: patience, certificates, the version to hold to.
+
+    Args:
+        version: The version that requests are to be held to; None for no condition.
+    """
+    options: dict[str, object] = dict(_OPTIONS)
     if bundle := certificate_bundle():
         options["GDAL_CURL_CA_BUNDLE"] = bundle
     if version is not None and version.condition:
@@ -288,3 +293,7 @@ def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         options["GDAL_HTTP_HEADERS"] = f'"{name}: {escaped}"'
     return options
+
+
+def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
+    return {**curl_options(version), "CPL_VSIL_CURL_NON_CACHED": f"/vsicurl/{url}"}

@@ -118,7 +118,7 @@ def test_a_box_over_water_has_no_data(demo: Addresses, capsys) -> None:
     message = said(capsys)
     assert "not one valid pixel" in message
     assert "9_2-mosaic-1m" in message
-    assert "--collection: 30m" in message
+    assert "--fill 2m,30m takes it from there" in message
 
 
 def test_a_missing_folder_is_told_before_any_request(capsys) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hrdem import catalog
-from hrdem.aoi import Aoi
+from hrdem.area.aoi import Aoi
 from hrdem.catalog import item_with_id, items_near
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError, NoDataError, ServerError

@@ -14,9 +14,10 @@ import rasterio
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import Writing, run
+from hrdem.extraction import run
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.making import Writing
 from hrdem.planning import make_plan
 from hrdem.request import Request
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
@@ -295,6 +296,51 @@ def test_a_file_published_again_between_plan_and_run_is_noticed(
         with pytest.raises(hrdem.SourceChangedError):
             run(plan, http, Writing(tmp_path / "out.tif"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_published_again_before_a_chunk_is_computed_is_noticed(
+    demo: Addresses, http: HttpClient
+) -> None:
+    """A chunk that was computed before is of the version that was planned; none is of another."""
+    changed = False
+
+    def swap(asked: Asked) -> Reply | None:
+        if not changed or not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+            return None
+        if "if-match" in asked.headers:
+            return Reply(412)
+        return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
+
+    with store(demo, swap) as server:
+        array = hrdem.load(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm",
+            stac_url=f"{server.url}/stac/api/", http=http, chunks={"x": 500},
+        )  # fmt: skip
+        before = array[:, 1000:].compute()
+        changed = True
+        with pytest.raises(hrdem.SourceChangedError, match="published again"):
+            array[:, 1000:].compute()
+        assert array[:, :500].compute().shape == (600, 500)  # of the other file
+    assert (before != -32767).any()
+
+
+def test_a_chunk_that_cannot_be_read_is_an_error_and_can_be_computed_later(
+    demo: Addresses, http: HttpClient
+) -> None:
+    down = False
+
+    def fault(asked: Asked) -> Reply | None:
+        return Reply(503) if down and asked.path.endswith(".tif") else None
+
+    with store(demo, fault) as server:
+        words = {"bbox": AREA, "bbox_crs": "EPSG:3979", "product": "dtm", "http": http}
+        array = hrdem.load(**words, stac_url=f"{server.url}/stac/api/", chunks=512)
+        down = True
+        with pytest.raises(hrdem.NetworkError, match="503"):
+            array.compute()
+        down = False
+        there = array.compute()
+        np.testing.assert_array_equal(there, hrdem.load(**words, stac_url=demo.stac))
 
 
 def test_a_vrt_published_again_is_noticed_at_the_end(

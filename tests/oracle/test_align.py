@@ -15,9 +15,12 @@ import hrdem
 from hrdem.catalog import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import Writing, run
+from hrdem.extraction import run
+from hrdem.feathering import Feather
 from hrdem.grid import Window
-from hrdem.planning import Plan, PlannedSource
+from hrdem.making import Writing
+from hrdem.mosaic import Mosaic, PlannedSource
+from hrdem.planning import Plan, Tier
 from hrdem.request import Request
 from hrdem.sources.cog import meet_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
@@ -32,8 +35,31 @@ def plan_of(content: Bytes, window: Window) -> Plan:
     place = Window(0, 0, window.width, window.height)
     request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
     grid = file.grid.crop(window)
-    source = PlannedSource(item.id, (item,), "dtm", file, 0, window, place)
-    return Plan(request, grid, grid, file.dtype, file.nodata, (source,), (), (), grid.bounds)
+    source = PlannedSource(item.id, request.collection, (item,), "dtm", file, 0, window, place)
+    mosaic = Mosaic(
+        request=request,
+        grid=grid,
+        dtype=file.dtype,
+        nodata=file.nodata,
+        sources=(source,),
+        lacking=(),
+        left_out=(),
+        area=grid.bounds,
+        region=None,
+        reach=0,
+        widening=(1, 1),
+    )
+    return Plan(
+        request=request,
+        grid=grid,
+        tiers=(Tier(request.collection, (mosaic,)),),
+        absent={},
+        computed=False,
+        feather=Feather(0, 1, 1),
+        border=0,
+        dtype=file.dtype,
+        nodata=file.nodata,
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -125,7 +151,7 @@ def test_a_box_beyond_the_only_file_is_told(
     written(path, **KINDS["COG"])
     plan = planned(monkeypatch, Bytes(path.read_bytes()), shifted=-100, align="blocks")
     assert plan.grid.bounds[0] == TRANSFORM.c
-    assert "12,000 of 24,000 pixels of the box lie beyond the only file" in caplog.text
+    assert "12,000 of 24,000 pixels of the area lie beyond the only file" in caplog.text
 
 
 def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import httpx
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
+import shapely
 from rasterio.io import MemoryFile
+from rasterio.warp import transform_geom
 from rasterio.windows import Window
 
-from hrdem.demo import Addresses
+from hrdem.demo import Addresses, projects
 from hrdem.demo.cog import BLOCK, DemoCog
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import Tile, tiles
 
 TILES = {(tile.name, tile.collection): tile for tile in tiles()}
 AREA = (1_779_552, -66_560, 1_780_576, -65_536)  # four blocks of 9_2
+LAKE = (1_760_608, -114_688, 1_761_632, -113_664)  # four more, with a lake where they meet
+NEEDS_GDALDEM = pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +107,128 @@ def test_terrain_depends_on_the_point_only() -> None:
     whole = heights(1_500_000, -180_000, 1, 700, 600, product="dsm")
     part = heights(1_500_123, -180_077, 1, 300, 200, product="dsm")
     np.testing.assert_array_equal(whole[77:277, 123:423], part)
+
+
+def test_gdal_sees_a_cog_in_the_shade_too(tmp_path: Path, written: Path) -> None:
+    DemoCog(TILES["9_2", "1m"], "dtm", shaded=True, areas=(AREA,)).write(tmp_path / "shade.tif")
+    with rasterio.open(tmp_path / "shade.tif") as shade, rasterio.open(written) as z:
+        assert shade.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert (shade.dtypes, shade.nodata, shade.compression.name) == (("uint8",), 0, "lzw")
+        assert (shade.shape, shade.bounds, shade.crs) == (z.shape, z.bounds, z.crs)
+        assert (shade.overviews(1), shade.block_shapes) == (z.overviews(1), z.block_shapes)
+
+
+@NEEDS_GDALDEM
+@pytest.mark.parametrize(
+    ("collection", "product", "level"), [("1m", "dtm", 0), ("1m", "dsm", 0), ("1m", "dtm", 3)]
+)
+def test_gdaldem_shades_the_same_across_the_borders_of_tiles(
+    tmp_path: Path, collection: str, product: str, level: int
+) -> None:
+    tile = TILES["9_2", collection]
+    for shaded in (False, True):
+        DemoCog(tile, product, shaded, (LAKE,)).write(tmp_path / f"{shaded}.tif")
+    of_level = {"overview_level": level - 1} if level else {}
+    with rasterio.open(tmp_path / "True.tif", **of_level) as dataset:
+        assert dataset.dtypes == ("uint8",)
+        assert dataset.nodata == 0
+        row, column = dataset.index(LAKE[0] + 0.5, LAKE[3] - 0.5)
+        window = Window(column, row, 1024 >> level, 1024 >> level)
+        shade = dataset.read(1, window=window)
+    with rasterio.open(tmp_path / "False.tif", **of_level) as dataset:
+        z = dataset.read(1, window=window)
+        profile = {**dataset.profile, "width": z.shape[1], "height": z.shape[0], "tiled": False}
+    with rasterio.open(tmp_path / "z.tif", "w", **profile) as dataset:
+        dataset.write(z, 1)
+    expected = gdaldem_hillshade(tmp_path / "z.tif")
+    inner = (slice(1, -1), slice(1, -1))  # gdaldem leaves the edge of what it sees
+    off = np.abs(shade[inner].astype(int) - expected[inner])
+    assert off.max() <= 1  # where rounding decides
+    assert np.mean(off != 0) < 1e-4
+    assert 0.01 < np.mean(expected[inner] == 0) < 0.9
+    np.testing.assert_array_equal(shade[inner] == 0, expected[inner] == 0)
+
+
+@NEEDS_GDALDEM
+def test_shade_has_no_seam_between_sub_tiles(tmp_path: Path) -> None:
+    top = -180_000
+    area = (1_499_990, top - 40, 1_500_010, top)
+    halves = []
+    for name, left in (("8_2", 1_499_990), ("9_2", 1_500_000)):
+        DemoCog(TILES[name, "1m"], "dtm", shaded=True, areas=(area,)).write(tmp_path / "half.tif")
+        with rasterio.open(tmp_path / "half.tif") as dataset:
+            row, column = dataset.index(left + 0.5, top - 0.5)
+            halves.append(dataset.read(1, window=Window(column, row, 10, 40)))
+    size = {"width": 22, "height": 42, "transform": rasterio.Affine(1, 0, area[0] - 1, 0, -1, top)}
+    with rasterio.open(
+        tmp_path / "z.tif", "w", driver="GTiff", count=1, dtype="float32", nodata=-32767, **size
+    ) as dataset:
+        dataset.write(heights(area[0] - 1, top + 1, 1, 22, 42), 1)
+    expected = gdaldem_hillshade(tmp_path / "z.tif")[1:-1, 1:-1]
+    off = np.abs(np.hstack(halves).astype(int) - expected)
+    assert off.max() <= 1
+    assert np.mean(off != 0) < 1e-2
+
+
+def gdaldem_hillshade(path: Path) -> np.ndarray:
+    shaded = path.with_suffix(".shaded.tif")
+    subprocess.run(["gdaldem", "hillshade", path, shaded, "-q"], check=True)
+    with rasterio.open(shaded) as dataset:
+        return dataset.read(1)
+
+
+def test_every_asset_but_the_thumbnail_is_there(demo: Addresses) -> None:
+    query = {"ids": ["9_2-mosaic-1m", "4_8-mosaic-2m", "mrdem"]}
+    for item in httpx.post(f"{demo.stac}search", json=query).json()["features"]:
+        for key, asset in item["assets"].items():
+            answer = httpx.head(asset["href"])
+            assert answer.status_code == (404 if key == "thumbnail" else 200), asset["href"]
+            if key != "thumbnail" and "vrt" not in key:
+                assert answer.headers["etag"]
+                assert answer.headers["accept-ranges"] == "bytes"
+                assert answer.headers["content-type"] == asset["type"].partition(";")[0]
+        shades = [
+            a["href"].rpartition("-dsm")[2]
+            for k, a in item["assets"].items()
+            if k == "hillshade-dsm"
+        ]
+        assert shades == ["-hillshade.tif" if item["id"] == "mrdem" else "_hillshade.tif"]
+
+
+@pytest.mark.parametrize(
+    ("item", "fields"),
+    [
+        ("8_2-mosaic-1m", ["NAME", "Year"]),
+        ("9_2-mosaic-1m", ["Nom_du_projet", "Date_début", "Date_fin", "Densité_pts_m2"]),
+        ("7_2-mosaic-1m", None),
+    ],
+)
+def test_a_coverage_file_tells_which_projects_were_flown(
+    demo: Addresses, tmp_path: Path, item: str, fields: list[str] | None
+) -> None:
+    href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/{item}"
+    content = httpx.get(f"{href}-coverage.gpkg").content
+    tile = TILES[item.partition("-")[0], "1m"]
+    assert content == projects.coverage(tile).content  # in whatever process it is made
+    path = tmp_path / "coverage.gpkg"
+    path.write_bytes(content)
+    assert [name for name, _ in pyogrio.list_layers(path)] == ["dsm", "dtm"]
+    meta, _, shapes, columns = pyogrio.raw.read(path, layer="dtm")
+    assert meta["crs"] == "EPSG:3979"
+    assert fields is None or list(meta["fields"]) == fields
+    names = {project.name for project in projects.projects(tile)}
+    assert set(columns[0]) == names
+    assert len(names) > 30
+    outlines = shapely.from_wkb(shapes)
+    assert shapely.is_valid(outlines).all()
+    union = shapely.union_all(outlines)
+    assert shapely.box(*tile.bounds).covers(union)
+    assert shapely.area(outlines).sum() > 1.1 * union.area  # older ones lie under newer ones
+    document = httpx.get(f"{href}-extent.geojson").json()
+    there = transform_geom("EPSG:4617", "EPSG:3979", document["geometry"])
+    apart = shapely.geometry.shape(there).symmetric_difference(union)
+    assert (document["type"], document["geometry"]["type"]) == ("Feature", "MultiPolygon")
+    assert apart.area < 1e-4 * union.area
 
 
 def test_the_store_answers_ranges_as_s3_does(demo: Addresses) -> None:

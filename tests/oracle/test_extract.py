@@ -16,6 +16,7 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import tiles
 from hrdem.http.client import HttpClient
 from hrdem.progress import Progress
+from tests.rasters import horizontal
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 GUIDE = (1_774_874, -89_162, 1_818_832, -52_305)  # the agency's own example, EPSG:3979
@@ -147,7 +148,8 @@ def test_the_file_says_what_it_is_and_where_it_comes_from(demo: Addresses, tmp_p
     )
     with rasterio.open(output) as dataset:
         tags, band, pixels = dataset.tags(), dataset.tags(1), dataset.read(1, masked=True)
-        assert dataset.crs.to_epsg() == 3979
+        assert horizontal(dataset.crs) == "EPSG:3979"
+        assert "CGVD2013" in dataset.crs.to_wkt()
         assert dataset.nodata == -32767
         assert dataset.units == ("metre",)
         assert dataset.descriptions == ("dtm",)

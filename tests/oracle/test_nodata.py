@@ -10,7 +10,8 @@ import pytest
 import rasterio
 
 import hrdem
-from hrdem.extraction import Writing, run
+from hrdem.extraction import run
+from hrdem.making import Writing
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
 
 

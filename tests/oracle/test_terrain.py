@@ -1,7 +1,8 @@
-"""Slope, aspect and hillshade: planes, whose angles are known, and gdaldem, if it is here."""
+"""Slope, aspect and hillshade: planes on the ground, whose angles are known, and gdaldem."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,75 +11,285 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.warp import transform as transform_points
 
+from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.terrain import aspect, gradient, hillshade, slope
+from hrdem.grid import Grid, Window
+from hrdem.ground import Ground, Steps
+from hrdem.terrain import (
+    FALLS_NOWHERE,
+    Algorithm,
+    aspect,
+    gradient,
+    hillshade,
+    illumination,
+    percent,
+    slope,
+)
 
 NORTH_WEST_SUN = np.array([-0.5, 0.5, np.sqrt(0.5)])  # east, north, up
+OBLONG = Steps(2.0, 0.0, 3.0)
+UNIT = Steps(1.0, 0.0, 1.0)
+NEIGHBOURS = {
+    Algorithm.HORN: np.ones((3, 3), bool),
+    Algorithm.ZEVENBERGEN_THORNE: np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool),
+}
+needs_gdaldem = pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
+both_algorithms = pytest.mark.parametrize("algorithm", Algorithm)
 
 
-def plane(east: float, north: float, dx: float = 2.0, dy: float = 3.0) -> np.ndarray:
-    """Heights that rise by so many metres a metre."""
+def plane(east: float, north: float) -> np.ndarray:
+    """Heights that rise by so many metres a metre, on oblong pixels."""
     rows, columns = np.indices((6, 7))
-    return (2000 + east * columns * dx - north * rows * dy).astype("float32")
+    return (2000 + east * columns * 2 - north * rows * 3).astype("float32")
 
 
+def turn(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
+    """Degrees between two directions."""
+    return np.abs((one.astype(float) - other + 180) % 360 - 180)
+
+
+@both_algorithms
 @pytest.mark.parametrize(
     ("east", "north", "towards"),
     [(0, -1, 0), (-1, -1, 45), (-1, 0, 90), (0, 1, 180), (1, 0, 270), (0.3, -0.3, 315)],
 )
-def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards) -> None:
-    surface = gradient(plane(east, north), 2.0, 3.0)
+def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards, algorithm) -> None:
+    surface = gradient(plane(east, north), OBLONG, algorithm)
     assert surface.right.shape == (4, 5)
-    np.testing.assert_allclose(slope(surface), np.degrees(np.arctan(np.hypot(east, north))), 1e-4)
-    turned = (aspect(surface) - towards + 180) % 360 - 180
-    np.testing.assert_allclose(turned, 0, atol=1e-2)
+    assert {slope(surface).dtype, percent(surface).dtype, aspect(surface).dtype} == {
+        np.float32().dtype
+    }
+    rise = np.hypot(east, north)
+    np.testing.assert_allclose(slope(surface), np.degrees(np.arctan(rise)), 1e-4)
+    np.testing.assert_allclose(percent(surface), 100 * rise, 1e-4)
+    assert turn(aspect(surface), towards).max() < 1e-2
+    assert turn(aspect(surface, bearing=-25), towards - 25).max() < 1e-2
     normal = np.array([-east, -north, 1]) / np.sqrt(1 + east**2 + north**2)
-    np.testing.assert_allclose(hillshade(surface), max(0, normal @ NORTH_WEST_SUN), atol=1e-5)
+    lit = max(0, normal @ NORTH_WEST_SUN)
+    np.testing.assert_allclose(illumination(surface), lit, atol=1e-5)
+    assert (np.abs(hillshade(surface) - (1 + 254 * lit)) <= 0.501).all()
 
 
-def test_flat_ground_is_grey_and_falls_nowhere() -> None:
-    surface = gradient(plane(0, 0), 2.0, 3.0)
+@both_algorithms
+def test_level_ground_is_grey_and_falls_nowhere(algorithm: Algorithm) -> None:
+    surface = gradient(plane(0, 0), OBLONG, algorithm)
     assert (slope(surface) == 0).all()
-    assert np.isnan(aspect(surface)).all()
-    np.testing.assert_allclose(hillshade(surface), np.sin(np.radians(45)), 1e-6)
+    assert (aspect(surface, bearing=30) == FALLS_NOWHERE).all()
+    assert (hillshade(surface) == round(1 + 254 * math.sqrt(0.5))).all()
 
 
-def test_what_touches_nodata_is_not_known() -> None:
-    surface = plane(1, 1)
-    surface[2, 2] = np.nan
-    unknown = np.isnan(slope(gradient(surface, 2.0, 3.0)))
-    assert unknown[:3, :3].all()
-    assert unknown.sum() == 9
+def test_an_aspect_stays_below_360() -> None:
+    """In float32 the remainder of a little less than nothing is 360."""
+    level = np.zeros((3, 3), "float32")
+    level[2, :] = 1e4
+    level[1, 2] = 1e-6
+    surface = gradient(level, UNIT)
+    assert surface.right[0, 0] > 0
+    assert aspect(surface)[0, 0] == 0
+
+
+@both_algorithms
+def test_what_looks_at_nodata_is_not_known_and_nothing_else(algorithm: Algorithm) -> None:
+    pixels = plane(1, 1)
+    pixels[2, 2] = np.nan
+    surface = gradient(pixels, OBLONG, algorithm)
+    expected = np.zeros((4, 5), bool)
+    expected[:3, :3] = NEIGHBOURS[algorithm]
+    for measure in (slope, percent, aspect, illumination):
+        np.testing.assert_array_equal(np.isnan(measure(surface)), expected)
+    np.testing.assert_array_equal(hillshade(surface) == 0, expected)
 
 
 def test_heights_far_above_zero_keep_their_digits() -> None:
-    surface = gradient(plane(0.01, 0) + np.float32(4000), 2.0, 3.0)
+    surface = gradient(plane(0.01, 0) + np.float32(4000), OBLONG)
     np.testing.assert_allclose(surface.right, 0.01, atol=2e-4)
     assert surface.right.dtype == np.float32
 
 
-@pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
-@pytest.mark.parametrize("what", ["slope", "aspect", "hillshade"])
-def test_gdaldem_finds_the_same(tmp_path: Path, what: str) -> None:
-    z = heights(1_550_000, -150_000, 1, 300, 200)
-    z[50:60, 70:80] = NODATA
-    high = 1.0 if what == "aspect" else 1.5  # gdaldem takes all pixels for square in its aspect
-    size = {"width": 300, "height": 200, "transform": Affine(1, 0, 9, 0, -high, 0)}
+def test_float32_is_enough_for_the_highest_mountain() -> None:
+    rough = heights(1_550_000, -150_000, 1, 300, 300)
+    rough += 5900 + np.random.default_rng(1).normal(0, 3, rough.shape).astype("float32")
+    exact = gradient(rough.astype(float), UNIT)
+    surface = gradient(rough, UNIT)
+    assert np.abs(slope(surface) - slope(exact)).max() < 1e-4
+    steep = slope(surface) > 0.1
+    assert turn(aspect(surface), aspect(exact))[steep].max() < 1e-3
+
+
+def geocentric(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Metres from the middle of the Earth, shape (3, n)."""
+    crs = "+proj=longlat +ellps=GRS80", "+proj=geocent +ellps=GRS80"
+    return np.array(transform_points(*crs, lon, lat, 0 * lon))
+
+
+PLACES = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
+    ("EPSG:3979", -123.1, 49.25, 1),  # Vancouver: north is 25 degrees to the right
+    ("EPSG:3979", -52.7, 47.56, 1),  # St. John's
+    ("EPSG:3979", -95.0, 75.0, 30),
+    ("EPSG:3979", -62.3, 82.5, 2),  # Alert, the last data before the pole
+    ("EPSG:2955", -114.0, 51.0, 5),  # UTM zone 11
+    ("EPSG:2959", -82.9, 70.0, 1),  # UTM zone 17
+    ("EPSG:4617", -75.7, 45.4, 1e-5),
+    ("EPSG:4326", -80.0, 80.0, 1e-4),
+    ("EPSG:3857", -75.7, 45.4, 1),
+    ("EPSG:3857", -80.0, 75.0, 20),
+    ("EPSG:3573", -64.0, 47.0, 10),  # equal area: askew
+    ("ESRI:102001", -123.1, 49.25, 10),  # equal area
+    ("EPSG:3347", -64.0, 60.0, 10),
+    ("EPSG:3413", -100.0, 70.0, 10),  # north is on the left
+]
+
+
+@both_algorithms
+@pytest.mark.parametrize(("crs", "lon", "lat", "pixel"), PLACES)
+def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algorithm) -> None:
+    """PROJ places the pixels in space; the plane touches nothing of ours."""
+    east, north = 0.5, -0.2  # it rises to the east and falls to the north
+    ((x, y),) = project(np.array([[lon, lat]]), LONLAT, in_nad83(crs))
+    window = Window(4301, 977, 5, 4)  # far from the middle of a grid, where the place is
+    corner = (x - (window.column + 2.5) * pixel, y + (window.row + 2) * pixel)
+    grid = Grid(crs, Affine(pixel, 0, corner[0], 0, -pixel, corner[1]), 5000, 4000)
+
+    columns, rows = np.meshgrid(np.arange(4300, 4307) + 0.5, np.arange(976, 982) + 0.5)
+    places = np.column_stack(
+        [(corner[0] + columns * pixel).ravel(), (corner[1] - rows * pixel).ravel()]
+    )
+    space = geocentric(*project(places, in_nad83(crs), LONLAT).T)
+    lam, phi = math.radians(lon), math.radians(lat)
+    east_axis = np.array([-math.sin(lam), math.cos(lam), 0])
+    up_axis = np.array(
+        [math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)]
+    )
+    from_here = space - geocentric(np.array([lon]), np.array([lat]))
+    rises = east * east_axis + north * np.cross(up_axis, east_axis)
+    sampled = (rises @ from_here).reshape(6, 7).astype("float32")
+
+    ground = Ground.of(grid)
+    surface = gradient(sampled, ground.steps(window), algorithm)
+    np.testing.assert_allclose(percent(surface), 100 * math.hypot(east, north), rtol=2e-5)
+    falls = math.degrees(math.atan2(-east, -north))
+    # meridians come together: 150 m from the place, at 82.5 degrees, north is 0.01 degrees off
+    assert turn(aspect(surface, ground.bearing(window)), falls).max() < 0.02
+
+
+@both_algorithms
+@settings(max_examples=40, deadline=None)
+@given(
+    crs=st.sampled_from(["EPSG:3979", "EPSG:4617", "EPSG:3573"]),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    seed=st.integers(0, 1000),
+    data=st.data(),
+)
+def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data) -> None:
+    pixel = 1e-5 if crs == "EPSG:4617" else 1.0
+    ((x, y),) = project(np.array([[-75.7, 45.4]]), LONLAT, in_nad83(crs))
+    grid = Grid(crs, Affine(pixel, 0, x, 0, -pixel, y), *size)
+    pixels = (
+        np.random.default_rng(seed).normal(100, 1, (size[1] + 2, size[0] + 2)).astype("float32")
+    )
+    pixels[pixels > 101.8] = np.nan
+    ground = Ground.of(grid)
+
+    def derived(window: Window) -> list[np.ndarray]:
+        halo = Window(window.column, window.row, window.width + 2, window.height + 2)
+        surface = gradient(pixels[halo.slices], ground.steps(window), algorithm)
+        bearing = ground.bearing(window)
+        return [slope(surface), percent(surface), aspect(surface, bearing), hillshade(surface)]
+
+    whole = derived(grid.window)
+    width, height = data.draw(st.integers(1, size[0])), data.draw(st.integers(1, size[1]))
+    for window in grid.window.pieces(width, height):
+        for everywhere, here in zip(whole, derived(window), strict=True):
+            np.testing.assert_array_equal(here, everywhere[window.slices])
+
+
+def by_gdaldem(folder: Path, pixels: np.ndarray, *command: str, high: float = 1.0) -> np.ndarray:
+    """What gdaldem makes of heights on pixels a metre wide, without its edge; NaN for nodata."""
+    size = {"width": pixels.shape[1], "height": pixels.shape[0]}
     with rasterio.open(
-        tmp_path / "z.tif", "w", driver="GTiff", count=1, dtype="float32", nodata=NODATA,
-        crs="EPSG:3979", **size,
+        folder / "z.tif", "w", driver="GTiff", count=1, dtype="float32", nodata=NODATA,
+        crs="EPSG:3979", transform=Affine(1, 0, 9, 0, -high, 0), **size,
     ) as dataset:  # fmt: skip
-        dataset.write(z, 1)
-    subprocess.run(["gdaldem", what, "z.tif", "out.tif", "-q"], cwd=tmp_path, check=True)
-    with rasterio.open(tmp_path / "out.tif") as dataset:
-        expected = dataset.read(1, masked=True).astype(float).filled(np.nan)[1:-1, 1:-1]
-    surface = gradient(np.where(z == NODATA, np.float32(np.nan), z), 1.0, high)
-    ours = {"slope": slope, "aspect": aspect, "hillshade": hillshade}[what](surface)
-    if what == "hillshade":
-        ours = 1 + 254 * ours  # gdaldem keeps 0 for nodata
-    off = np.abs(ours - expected)
-    np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
-    if what == "aspect":  # of level ground it is a matter of rounding, and gdaldem adds in float32
-        off = np.minimum(off, 360 - off)[slope(surface) > 1]
-    assert np.nanmax(off) < {"slope": 0.01, "aspect": 0.1, "hillshade": 0.51}[what]
+        dataset.write(pixels, 1)
+    what, *options = command
+    subprocess.run(["gdaldem", what, "z.tif", "out.tif", "-q", *options], cwd=folder, check=True)
+    with rasterio.open(folder / "out.tif") as dataset:
+        return dataset.read(1, masked=True).astype(float).filled(np.nan)[1:-1, 1:-1]
+
+
+def short_heights(left: float = 1_550_000, top: float = -150_000) -> np.ndarray:
+    """Heights of so few digits that gdaldem's sums, which are float32, lose none of them."""
+    z = heights(left, top, 1, 300, 200)
+    z = (np.round((z - z.mean()) * 64) / 64).astype("float32")
+    z[100:120, 100:130] = 7  # a lake
+    z[50:60, 70:80] = NODATA
+    return z
+
+
+ALG = {Algorithm.HORN: (), Algorithm.ZEVENBERGEN_THORNE: ("-alg", "ZevenbergenThorne")}
+MEASURES = {
+    "slope": (("slope",), slope, 1.5),
+    "percent": (("slope", "-p"), percent, 1.5),
+    "aspect": (("aspect",), aspect, 1.0),  # gdaldem takes all pixels for square in its aspect
+}
+
+
+@needs_gdaldem
+@both_algorithms
+@pytest.mark.parametrize("what", MEASURES)
+def test_gdaldem_finds_the_same(tmp_path: Path, what: str, algorithm: Algorithm) -> None:
+    command, measure, high = MEASURES[what]
+    z = short_heights()
+    expected = by_gdaldem(tmp_path, z, *command, *ALG[algorithm], high=high)
+    known = np.where(z == NODATA, np.float32(np.nan), z)
+    ours = measure(gradient(known, Steps(1.0, 0.0, high), algorithm)).astype(float)
+    ours[ours == FALLS_NOWHERE] = np.nan  # nodata to gdaldem
+    if algorithm is Algorithm.HORN:
+        np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
+    both = ~np.isnan(expected)
+    assert not np.isnan(ours[both]).any()
+    assert np.abs(ours - expected)[both].max() < 1e-4
+
+
+@needs_gdaldem
+@both_algorithms
+@pytest.mark.parametrize(("azimuth", "altitude"), [(315.0, 45.0), (225.0, 30.0), (10.0, 80.0)])
+def test_hillshades_are_gdaldem_s_bytes_but_for_ties(
+    tmp_path: Path, azimuth: float, altitude: float, algorithm: Algorithm
+) -> None:
+    z = short_heights()
+    sun = ("-az", str(azimuth), "-alt", str(altitude))
+    expected = np.nan_to_num(by_gdaldem(tmp_path, z, "hillshade", *sun, *ALG[algorithm]))
+    known = np.where(z == NODATA, np.nan, z.astype(float))
+    ours = hillshade(gradient(known.astype("float32"), UNIT, algorithm), azimuth, altitude)
+    exact = 1 + 254 * illumination(gradient(known, UNIT, algorithm), azimuth, altitude)
+    both = expected > 0
+    assert (ours[both] > 0).all()
+    if algorithm is Algorithm.HORN:
+        np.testing.assert_array_equal(ours > 0, both)
+    differ = both & (ours != expected)
+    assert differ.sum() < 1e-4 * both.sum()
+    np.testing.assert_allclose(exact[differ] % 1, 0.5, atol=1e-4)
+
+
+@needs_gdaldem
+@pytest.mark.parametrize("place", [(1_550_000, -150_000), (-2_000_000, 500_000)])
+def test_slopes_of_the_mosaic_are_gdaldem_s_at_the_scale_of_the_place(tmp_path, place) -> None:
+    left, top = place
+    z = 10 * short_heights(left, top)
+    z[z == 10 * NODATA] = NODATA
+    grid = Grid("EPSG:3979", Affine(1, 0, left + 1, 0, -1, top - 1), 298, 198)
+    (x0, x1), (y0, y1) = (left + 140, left + 160), (top - 100, top - 100)
+    ends = project(np.array([[x0, y0], [x1, y1]]), "EPSG:3979", LONLAT)
+    one, other = geocentric(*ends.T).T
+    scale = 20 / float(np.linalg.norm(one - other))
+    assert abs(scale - 1) > 1e-3
+    expected = by_gdaldem(tmp_path, z, "slope", "-s", repr(1 / scale))
+    known = np.where(z == NODATA, np.float32(np.nan), z)
+    ours = slope(gradient(known, Ground.of(grid).steps(grid.window)))
+    assert np.nanmax(np.abs(ours - expected)) < 3e-4  # over 300 m the scale changes by 5e-6
+    assert np.nanmax(np.abs(slope(gradient(known, UNIT)) - expected)) > 1e-2

@@ -24,15 +24,15 @@ from hrdem.demo.terrain import heights
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import NoDataError, OutputError
 from hrdem.grid import Grid, Pixels, Window, snapped
-from hrdem.products import NATIVE_CRS, product_named
-from hrdem.resampling import Resampling, bounds_needed, spacing
-from hrdem.statistics import Statistics
-from hrdem.warp import warped
-from hrdem.write import GeoTiffWriter
+from hrdem.products import NATIVE_CRS
+from hrdem.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.warp import Warped
+from hrdem.write import Band, GeoTiffWriter
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 NODATA = -32767.0
+BANDS = [Band("dtm", "metre")]
 # where each is used, and there askew to EPSG:3979
 PLACES = {
     "EPSG:2961": (-63.6, 44.6),
@@ -84,8 +84,7 @@ def with_lakes(grid: Grid) -> Pixels:
 
 def store(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA) -> Path:
     storage = storage_of(pixels.dtype.name)
-    product = product_named("dtm")
-    with GeoTiffWriter(path, grid, nodata, storage, product, overwrite=True) as writer:
+    with GeoTiffWriter(path, grid, grid.crs, nodata, storage, BANDS, overwrite=True) as writer:
         for place in grid.window.pieces(BLOCK, BLOCK):
             tile = encode(pixels[place.slices], storage, nodata)
             writer.write(place.column // BLOCK, place.row // BLOCK, tile)
@@ -97,23 +96,27 @@ def result(
     source: Path,
     grid: Grid,
     resampling: Resampling,
-    dtype: str = "float32",
     nodata: float = NODATA,
+    border: int = 0,
 ) -> Pixels:
-    """Warp, write, and read what was written."""
-    storage = storage_of(dtype)
-    output = source.with_name("warped.tif")
-    with GeoTiffWriter(
-        output, grid, nodata, storage, product_named("dtm"), overwrite=True
-    ) as writer:
-        for step in warped(source, grid, resampling, storage, nodata):
-            assert step.tile is not None
-            writer.write(step.column, step.row, step.tile)
-        writer.commit(None, {}, (output.with_suffix(".json"), "{}"))
-    with rasterio.open(output) as dataset:
-        assert dataset.crs == rasterio.CRS.from_user_input(grid.crs)
-        assert dataset.transform == grid.transform
-        pixels: Pixels = dataset.read(1)
+    """Warp block by block, each with a border around it."""
+    with rasterio.open(source) as dataset:
+        resolution, dtype = dataset.res, dataset.dtypes[0]
+    wider = widening(grid, NATIVE_CRS, resolution, resampling)
+    raster = Warped.onto(source, grid, resampling, wider, nodata, border)
+    pixels = np.empty((grid.height, grid.width), dtype)
+    for place in grid.window.pieces(BLOCK, BLOCK):
+        around = Window(
+            place.column - border,
+            place.row - border,
+            place.width + 2 * border,
+            place.height + 2 * border,
+        )
+        found, valid = raster.read(around)
+        there = ~np.isnan(found) if np.isnan(nodata) else found != np.float32(nodata)
+        np.testing.assert_array_equal(valid, there)
+        inner = slice(border, border + place.height), slice(border, border + place.width)
+        pixels[place.slices] = found[inner]
     return pixels
 
 
@@ -409,7 +412,7 @@ def test_a_height_that_comes_out_as_nodata_by_chance_stays_a_height(
     source = native((0, 0, 80, 80))
     pixels = np.where(np.arange(80) % 2, 4, 6).astype(dtype)[None].repeat(80, axis=0)
     path = store(tmp_path / "source.tif", source, pixels, 5)
-    found = result(path, native((20, 20, 60, 60), 2), resampling, dtype, 5)
+    found = result(path, native((20, 20, 60, 60), 2), resampling, 5)
     assert (found != 5).all()
     np.testing.assert_allclose(found, 5, atol=1.01 if dtype != "float32" else 1e-5)
 
@@ -427,22 +430,13 @@ def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: 
     assert spacing(grid, NATIVE_CRS) == pytest.approx(spacing(twin, NATIVE_CRS))
 
 
-def test_each_tile_comes_once_with_what_is_known_of_it(made: Made) -> None:
+@pytest.mark.parametrize("resampling", [Resampling.NEAREST, Resampling.CUBIC])
+def test_a_border_around_blocks_changes_no_pixel(made: Made, resampling: Resampling) -> None:
     grid = around("EPSG:2961", 1, 1_100)
-    path, _, _ = made(grid, Resampling.BILINEAR)
-    steps = list(warped(path, grid, Resampling.BILINEAR, storage_of("float32"), NODATA))
-    across, down = -(-grid.width // BLOCK), -(-grid.height // BLOCK)
-    places = [(step.column, step.row) for step in steps]
-    assert places == [(column, row) for row in range(down) for column in range(across)]
-    total = steps[0].tally
-    for step in steps[1:]:
-        total += step.tally
-    assert (total.pixels, total.present) == (grid.window.pixels, grid.window.pixels)
-    assert (total.received, total.owned) == (0, ())
-    pixels = result(path, grid, Resampling.BILINEAR)
-    expected = Statistics.of(pixels[pixels != NODATA], pixels.size)
-    assert total.statistics is not None
-    assert total.statistics.as_dict() == pytest.approx(expected.as_dict())
+    path, _, _ = made(grid, resampling)
+    plain = result(path, grid, resampling)
+    np.testing.assert_array_equal(result(path, grid, resampling, border=1), plain)
+    np.testing.assert_array_equal(result(path, grid, resampling, border=37), plain)
 
 
 def test_beyond_the_source_there_is_no_data(made: Made) -> None:
@@ -483,13 +477,12 @@ def test_a_broken_source_is_told(made: Made) -> None:
     path, _, _ = made(grid, Resampling.NEAREST)
     content = path.read_bytes()
     path.write_bytes(content[:16] + bytes(len(content) // 2) + content[16 + len(content) // 2 :])
-    steps = warped(path, grid, Resampling.NEAREST, storage_of("float32"), NODATA)
     with pytest.raises(OutputError, match=r"source\.tif, the merged raster .* cannot be read: "):
-        list(steps)
+        result(path, grid, Resampling.NEAREST)
+    raster = Warped.onto(path, grid, Resampling.NEAREST, (1, 1), NODATA)
     path.unlink()
-    steps = warped(path, grid, Resampling.NEAREST, storage_of("float32"), NODATA)
-    with pytest.raises(OutputError, match="No such file"):
-        list(steps)
+    with pytest.raises(OutputError, match="Check the disk and run it again"):
+        raster.read(grid.window)
 
 
 def test_a_grid_without_a_place_in_canada_is_told() -> None:
@@ -501,18 +494,21 @@ def test_a_grid_without_a_place_in_canada_is_told() -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from hrdem.encode import storage_of
 from hrdem.grid import snapped
-from hrdem.resampling import Resampling
-from hrdem.warp import warped
-import hrdem.warp
-hrdem.warp._WARPERS = 4
+from hrdem.resampling import Resampling, widening
+from hrdem.threads import in_order, workers
+from hrdem.warp import Warped
+import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snapped("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
-for step in warped(Path(sys.argv[1]), grid, Resampling(sys.argv[2]), storage_of("float32"), -32767):
-    pass
+resampling = Resampling(sys.argv[2])
+wider = widening(grid, "EPSG:3979", (1, 1), resampling)
+raster = Warped.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
+with rasterio.Env(GDAL_CACHEMAX=32 << 20), workers(4, "warp") as pool:
+    for pixels, valid in in_order(pool, raster.read, grid.window.pieces(512, 512), 8):
+        highest = pixels.max()
 status = Path("/proc/self/status").read_text().split()  # ru_maxrss would count the parent's too
-print(step.tally.statistics.maximum, status[status.index("VmHWM:") + 1])
+print(highest, status[status.index("VmHWM:") + 1])
 """
 
 
@@ -527,7 +523,7 @@ def test_pixels_made_of_many_take_no_more_memory(tmp_path: Path, resampling: str
     storage = storage_of("float32")
     path = tmp_path / "source.tif"
     tile = encode(np.full((BLOCK, BLOCK), 42, np.float32), storage, NODATA)
-    with GeoTiffWriter(path, source, NODATA, storage, product_named("dtm")) as writer:
+    with GeoTiffWriter(path, source, source.crs, NODATA, storage, BANDS) as writer:
         for place in source.window.pieces(BLOCK, BLOCK):
             writer.write(place.column // BLOCK, place.row // BLOCK, tile)
         writer.commit(None, {}, (path.with_suffix(".json"), "{}"))

@@ -16,17 +16,17 @@ from rasterio.crs import CRS
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import RequestError
 from hrdem.grid import Grid, Pixels
-from hrdem.products import product_named
-from hrdem.write import GeoTiffWriter
+from hrdem.write import Band, GeoTiffWriter
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")
+BANDS = [Band("dsm", "metre")]
 
 
 def write(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = None) -> None:
     height, width = pixels.shape
     grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), width, height)
     storage = storage_of(pixels.dtype.name)
-    with GeoTiffWriter(path, grid, 7, storage, product_named("dsm"), overwrite=True) as writer:
+    with GeoTiffWriter(path, grid, grid.crs, 7, storage, BANDS, overwrite=True) as writer:
         for window in grid.window.pieces(BLOCK, BLOCK):
             place = window.column // BLOCK, window.row // BLOCK
             if place != leave_out:
@@ -111,7 +111,7 @@ def test_an_unfinished_file_is_no_tiff(tmp_path: Path) -> None:
     """Whatever happens to a process, nothing that could be taken for a result is left."""
     grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 600, 600)
     storage = storage_of("float32")
-    with GeoTiffWriter(tmp_path / "a.tif", grid, 7, storage, product_named("dtm")) as writer:
+    with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, storage, BANDS) as writer:
         writer.write(0, 0, encode(noise("float32", (512, 512)), storage, 7))
         (partial,) = tmp_path.iterdir()
         assert partial.name.startswith(".")
@@ -138,9 +138,7 @@ def test_a_crs_that_a_geotiff_cannot_hold_is_refused_before_anything_is_written(
     """GDAL would leave its origin out, and say nothing."""
     crs = CRS.from_user_input("+proj=mill +lat_0=60").to_wkt()
     grid = Grid(crs, Affine(0.1, 0, 10, 0, -0.1, 50), 20, 20)
-    writer = GeoTiffWriter(
-        tmp_path / "a.tif", grid, -32767, storage_of("float32"), product_named("dtm")
-    )
+    writer = GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, -32767, storage_of("float32"), BANDS)
     with pytest.raises(RequestError, match="cannot hold the CRS"), writer:
         pass
     assert not list(tmp_path.iterdir())

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hrdem.aoi import Aoi
+from hrdem.area.aoi import Aoi
 from hrdem.catalog import item_with_id, items_near, items_touching
 from hrdem.demo.tiles import tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Response
-from hrdem.products import COLLECTIONS, PRODUCTS, AssetKind
+from hrdem.products import COLLECTIONS, HEIGHTS, PRODUCTS, AssetKind
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
@@ -106,7 +106,7 @@ def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> No
     item = item_with_id("4_8-mosaic-2m", stac, http)
     held = {
         (name, kind)
-        for name, product in PRODUCTS.items()
+        for name, product in HEIGHTS.items()
         for kind in AssetKind
         if item.asset(product, kind)
     }

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from rasterio.warp import transform
 
-from hrdem.aoi import Aoi, search_area
+from hrdem.area.aoi import Aoi, search_area
 from hrdem.crs import LONLAT, project
 from hrdem.errors import NoDataError, RequestError
 from hrdem.products import NATIVE_CRS

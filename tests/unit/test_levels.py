@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from affine import Affine
 
 from hrdem.grid import Grid, Window
 from hrdem.http.ranges import SourceVersion
-from hrdem.levels import at_factor, coarsest_factor
+from hrdem.levels import coarser, coarsest_levels
 from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, meet_cog
 from hrdem.sources.gdal import GdalFile
@@ -58,78 +59,95 @@ def coverage(left: float = LEFT) -> WcsCoverage:
     )
 
 
+def sizes(files: Sequence[RasterFile], largest: float) -> list[float]:
+    return [level.grid.resolution[0] for level in coarsest_levels(files, largest)]
+
+
 @pytest.mark.parametrize(
-    ("finest", "factor"),
+    ("largest", "size"),
     [(0, 1), (0.3, 1), (1, 1), (1.99, 1), (2, 2), (3.999, 2), (4 - 1e-10, 4), (7, 4), (1e9, 8)],
 )
-def test_the_coarsest_level_that_still_has_the_detail_is_read(cog, finest, factor) -> None:
-    assert coarsest_factor([cog(512, 512, [2, 4, 8])], finest) == factor
+def test_the_coarsest_level_that_still_has_the_detail_is_read(cog, largest, size) -> None:
+    assert sizes([cog(512, 512, [2, 4, 8])], largest) == [size]
 
 
 def test_levels_that_are_left_out_are_not_missed(cog) -> None:
     file = cog(512, 512, [4, 16])
-    assert [coarsest_factor([file], size) for size in (2, 3, 4, 15, 16, 99)] == [1, 1, 4, 4, 16, 16]
-    assert at_factor(file, 16)[1] == 2
+    assert [sizes([file], size)[0] for size in (2, 3, 4, 15, 16, 99)] == [1, 1, 4, 4, 16, 16]
+    assert coarsest_levels([file], 16)[0].number == 2
 
 
-def test_an_overview_of_an_odd_size_is_no_lattice(cog) -> None:
-    """125 pixels make 63 of 1.98: only what divides evenly counts."""
+def test_an_overview_of_an_odd_size_fills_its_image(cog) -> None:
+    """125 pixels make 63 of 1.98."""
     file = cog(500, 500, [2, 4, 8])
     assert [level.width for level in file.header.levels] == [500, 250, 125, 63]
-    assert coarsest_factor([file], 8) == 4
+    (level,) = coarsest_levels([file], 8)
+    assert (level.number, level.grid.width) == (3, 63)
+    assert level.grid.resolution == (500 / 63, 500 / 63)
+    assert level.grid.bounds == pytest.approx(file.grid.bounds, abs=1e-9)
 
 
-def test_both_edges_must_divide_evenly_and_by_the_same(cog) -> None:
-    assert coarsest_factor([cog(512, 501, [2, 4])], 4) == 1
-    assert coarsest_factor([cog(512, 510, [2, 4])], 4) == 2
+def test_odd_overviews_of_files_of_one_size_side_by_side_share_a_lattice(cog) -> None:
+    files = [cog(500, 500, [2, 4, 8]), cog(500, 500, [2, 4, 8], left=LEFT - 500)]
+    levels = coarsest_levels(files, 8)
+    assert [level.number for level in levels] == [3, 3]
+    assert levels[0].grid.place_of(levels[1].grid) == Window(-63, 0, 63, 63)
 
 
-def test_a_level_knows_its_grid(cog) -> None:
-    file, level, coarse = at_factor(cog(512, 256, [2, 4]), 4)
-    assert (file.grid.width, level) == (512, 2)
-    assert (coarse.width, coarse.height, coarse.resolution) == (128, 64, (4, 4))
-    assert coarse.bounds == file.grid.bounds
+def test_odd_overviews_of_files_of_other_sizes_do_not(cog) -> None:
+    """A file of 510 pixels has 64 of 7.97 where its neighbour has 63 of 7.94."""
+    files = [cog(500, 500, [2, 4, 8]), cog(510, 510, [2, 4, 8], left=LEFT + 500)]
+    assert sizes(files, 8) == [2, 2]
+
+
+def test_pixels_of_an_overview_may_be_oblong_if_the_file_is_alone(cog) -> None:
+    (level,) = coarsest_levels([cog(512, 501, [2, 4])], 4.01)
+    assert (level.number, level.grid.resolution) == (2, (4, 501 / 126))
 
 
 def test_files_whose_origins_are_off_the_coarser_lattice_are_read_finer(cog) -> None:
     """Two pixels apart: levels of 2 m line up, those of 4 and 8 m do not."""
     files = [cog(512, 512, [2, 4, 8]), cog(512, 512, [2, 4, 8], left=LEFT + 514)]
-    assert coarsest_factor(files, 8) == 2
+    assert sizes(files, 8) == [2, 2]
     files[1] = cog(512, 512, [2, 4, 8], top=TOP - 511)
-    assert coarsest_factor(files, 8) == 1
+    assert sizes(files, 8) == [1, 1]
     files[1] = cog(512, 512, [2, 4, 8], left=LEFT + 512)
-    assert coarsest_factor(files, 8) == 8
+    assert sizes(files, 8) == [8, 8]
 
 
 def test_only_levels_that_all_files_have_count(cog) -> None:
     files = [cog(512, 512, [2, 4, 8]), cog(512, 512, [4], left=LEFT + 512)]
-    assert coarsest_factor(files, 8) == 4
-    assert [at_factor(file, 4)[1] for file in files] == [2, 1]
-    assert coarsest_factor(files, 3) == 1
+    assert sizes(files, 8) == [4, 4]
+    assert [level.number for level in coarsest_levels(files, 8)] == [2, 1]
+    assert sizes(files, 3) == [1, 1]
+
+
+def test_files_that_never_line_up_are_left_as_they_are(cog) -> None:
+    """To be refused by name where they are merged."""
+    files = [cog(512, 512, [2]), cog(512, 512, [2], left=LEFT + 512.5)]
+    assert [level.grid for level in coarsest_levels(files, 8)] == [file.grid for file in files]
 
 
 def test_what_gdal_reads_is_read_at_full_resolution(cog) -> None:
-    assert coarsest_factor([by_gdal()], 100) == 1
-    assert coarsest_factor([cog(512, 512, [2, 4]), by_gdal()], 100) == 1
-    file = by_gdal()
-    assert at_factor(file, 1) == (file, 0, file.grid)
+    assert sizes([by_gdal()], 100) == [1]
+    assert sizes([cog(512, 512, [2, 4]), by_gdal()], 100) == [1, 1]
 
 
 def test_a_coverage_can_be_asked_for_any_power_of_two() -> None:
-    factors = [coarsest_factor([coverage()], size) for size in (0.5, 1, 3, 200, 1_023, 1_024)]
-    assert factors == [1, 1, 2, 128, 512, 1_024]
+    found = [sizes([coverage()], size)[0] for size in (0.5, 1, 3, 200, 1_023, 1_024)]
+    assert found == [1, 1, 2, 128, 512, 1_024]
 
 
 def test_a_coverage_beside_a_file_is_asked_for_the_files_pixels(cog) -> None:
-    files = [cog(512, 512, [2, 4]), coverage(LEFT + 512)]
-    assert coarsest_factor(files, 100) == 4
-    file, level, coarse = at_factor(files[1], 4)
-    assert (file.grid, level, coarse.resolution) == (coarse, 0, (4, 4))
-    assert at_factor(files[0], 4)[2].place_of(coarse) == Window(128, 0, 128, 128)
+    files = [coverage(LEFT + 512), cog(512, 512, [2, 4])]
+    one, other = coarsest_levels(files, 100)
+    assert (one.number, one.grid.resolution) == (0, (4, 4))
+    assert one.file.grid == one.grid
+    assert other.grid.place_of(one.grid) == Window(128, 0, 128, 128)
 
 
 def test_a_coverage_at_an_odd_origin_is_asked_for_all_of_it() -> None:
     """Its coarser pixels lie on multiples of their size and reach beyond it."""
-    _, _, coarse = at_factor(coverage(LEFT + 3), 8)
-    assert coarse.bounds[0] == LEFT
-    assert coarse.bounds[2] == LEFT + 520
+    grid = coarser(coverage(LEFT + 3), 8).grid
+    assert grid.bounds[0] == LEFT
+    assert grid.bounds[2] == LEFT + 520

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hrdem.addresses import stac_root
 from hrdem.errors import RequestError
-from hrdem.products import AssetKind, asset_key, collection_named, product_named
-from hrdem.request import Request, stac_root
+from hrdem.products import PRODUCTS, AssetKind, asset_key, collection_named, product_named
+from hrdem.request import Request
 
 
 @pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
@@ -16,7 +17,7 @@ def test_an_unknown_product_suggests_the_nearest(said: str, near: str) -> None:
 
 
 def test_a_product_like_nothing_lists_what_there_is() -> None:
-    with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, dsm\."):
+    with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, .*, chm\."):
         product_named("xyz")
 
 
@@ -25,6 +26,23 @@ def test_a_collection_goes_by_its_short_name_or_its_id() -> None:
     assert collection_named("hrdem-mosaic-2m").name == "2m"
     with pytest.raises(RequestError, match="no collection '3m'"):
         collection_named("3m")
+
+
+def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
+    held = {name: product.asset for name, product in PRODUCTS.items()}
+    assert held == {
+        "dtm": "dtm",
+        "dtm-hillshade": "hillshade-dtm",
+        "dtm-slope": None,
+        "dtm-aspect": None,
+        "dsm": "dsm",
+        "dsm-hillshade": "hillshade-dsm",
+        "dsm-slope": None,
+        "dsm-aspect": None,
+        "chm": None,
+    }
+    assert product_named("chm").surfaces == ("dsm", "dtm")
+    assert [name for name, product in PRODUCTS.items() if product.is_height] == ["dtm", "dsm"]
 
 
 def test_assets_go_by_key() -> None:

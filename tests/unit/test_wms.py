@@ -45,7 +45,9 @@ def test_there_are_eight_layers() -> None:
         "dtm", "dtm-hillshade", "dtm-slope", "dtm-aspect",
         "dsm", "dsm-hillshade", "dsm-slope", "dsm-aspect",
     ]  # fmt: skip
-    assert layer_named("dsm-slope").product.name == "dsm"
+    assert layer_named("dsm-slope").surfaces == ("dsm",)
     assert layer_named("dsm-slope").theme is Theme.SLOPE
     with pytest.raises(RequestError, match="Did you mean dtm-hillshade"):
         layer_named("dtm-hilshade")
+    with pytest.raises(RequestError, match="no product 'chm'"):
+        layer_named("chm")

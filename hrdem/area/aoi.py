@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
-from rasterio.crs import CRS
+from shapely.geometry.base import BaseGeometry
 
-from hrdem.crs import LONLAT, in_nad83, parse_crs, project
+from hrdem.area.outlines import areal, check_coordinates, projected, widened
+from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.errors import RequestError
 from hrdem.grid import Bounds
 from hrdem.products import NATIVE_CRS
 
-_SEGMENTS = 1_000  # of each edge of a box: 4 degrees of longitude then bulge by under 3 mm
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
 
@@ -25,11 +25,11 @@ class Aoi:
     """An area of interest.
 
     Attributes:
-        geometry: Polygon in EPSG:3979, metres.
+        geometry: Polygon or several, valid, in EPSG:3979, metres.
         text: What the user gave, for messages and provenance.
     """
 
-    geometry: shapely.Polygon
+    geometry: shapely.Polygon | shapely.MultiPolygon
     text: str
 
     @property
@@ -47,35 +47,55 @@ class Aoi:
         Raises:
             NoDataError: If the area has no place in it.
         """
-        points = project(shapely.get_coordinates(self.geometry), NATIVE_CRS, in_nad83(crs))
-        (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
-        return float(left), float(bottom), float(right), float(top)
+        left, bottom, right, top = projected(self.geometry, NATIVE_CRS, in_nad83(crs)).bounds
+        return left, bottom, right, top
 
     def widened(self, bounds: Bounds) -> Aoi:
         """Return it with all of a box in EPSG:3979 around it, which has to be looked at for it."""
         return self if bounds == self.bounds else replace(self, geometry=shapely.box(*bounds))
 
     @classmethod
-    def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326") -> Aoi:
+    def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326", buffer: float = 0.0) -> Aoi:
         """Make an area of interest from a box.
 
         Args:
             bbox: West, south, east, north: degrees for a geographic CRS, else its units.
             crs: Anything PROJ knows, such as ``EPSG:3979``. WGS 84 and NAD83 are taken as
                 NAD83(CSRS), the datum of the data: EPSG:4326 as EPSG:4617.
+            buffer: Metres on the ground by which it is widened.
 
         Raises:
             RequestError: If the box or the CRS makes no sense.
             NoDataError: If the box reaches where EPSG:3979 has no coordinates.
         """
-        system = parse_crs(crs)
-        box = _checked_box(bbox, system, crs)
+        box = _checked_box(bbox, crs)
         text = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
-        west, south, east, north = box
-        longest = max(east - west, north - south)
-        outline = shapely.segmentize(shapely.box(*box), longest / _SEGMENTS)
-        x, y = project(shapely.get_coordinates(outline), in_nad83(crs), NATIVE_CRS).T
-        return cls(shapely.Polygon(np.column_stack([x, y])), text)
+        return cls.from_shape(shapely.box(*box), crs, text, buffer)
+
+    @classmethod
+    def from_shape(cls, geometry: BaseGeometry, crs: str, text: str, buffer: float = 0.0) -> Aoi:
+        """Make an area of interest from a geometry.
+
+        Args:
+            geometry: Of two dimensions, not empty, valid. Points and lines are an area only if
+                they are widened; what there is of them beside polygons is otherwise left out.
+            crs: Anything PROJ knows, for a box.
+            text: What the user gave, short.
+            buffer: Metres on the ground by which it is widened.
+
+        Raises:
+            RequestError: If it is no area.
+            NoDataError: If it reaches where EPSG:3979 has no coordinates.
+        """
+        if not buffer and areal(geometry).is_empty:
+            raise RequestError(
+                f"The shape {text} has no area: it is of the type {geometry.geom_type}. Give "
+                "polygons, or --buffer METRES to take what is around it."
+            )
+        native = projected(geometry, in_nad83(crs), NATIVE_CRS)
+        if buffer:
+            native, text = widened(native, buffer), f"{text} and {buffer:g} m around it"
+        return cls(areal(native), text)
 
 
 def search_area(aoi: Aoi) -> shapely.Polygon | None:
@@ -110,7 +130,7 @@ def _footprint_error(x: float, y: float) -> float:
     return float(np.hypot(*(middles - [x, y]).T).max())
 
 
-def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:
+def _checked_box(bbox: Sequence[float], crs: str) -> Bounds:
     try:
         numbers = tuple(float(number) for number in bbox)
     except (TypeError, ValueError) as exc:
@@ -125,26 +145,11 @@ def _checked_box(bbox: Sequence[float], system: CRS, crs: str) -> Bounds:
     if not all(map(math.isfinite, numbers)):
         raise RequestError(f"The box {shown} holds a value that is not a finite number.")
     west, south, east, north = numbers
-    looks_like_degrees = max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 90
-    if system.is_geographic and not looks_like_degrees:
-        if max(map(abs, numbers)) > 360:
-            raise RequestError(
-                f"The box {shown} looks like metres, but {crs} counts in degrees. Say which "
-                "projection it is in, for example --bbox-crs EPSG:3979."
-            )
-        raise RequestError(
-            f"The box {shown} leaves the range of degrees: longitude is within -180 and 180, "
-            "latitude within -90 and 90, in the order west,south,east,north."
-        )
-    in_canada = west >= -142 and east <= -40 and south >= 38 and north <= 84
-    if system.is_projected and in_canada:
-        raise RequestError(
-            f"The box {shown} looks like degrees, but {crs} counts in metres. Say "
-            "--bbox-crs EPSG:4326 if these are longitudes and latitudes."
-        )
-    if west > east or south > north:
+    mended = (min(west, east), min(south, north), max(west, east), max(south, north))
+    remedy = "Say --bbox-crs {} if that is what it is in."
+    check_coordinates(mended, crs, f"The box {shown}", remedy)
+    if mended != numbers:
         problem = "west is greater than east" if west > east else "south is greater than north"
-        mended = (min(west, east), min(south, north), max(west, east), max(south, north))
         fixed = ",".join(f"{number:.12g}" for number in mended)
         raise RequestError(
             f"In the box {shown} {problem}. The order is west,south,east,north: "

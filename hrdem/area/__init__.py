@@ -1,0 +1,1 @@
+"""Areas of interest: what a user may give, and what it comes to."""

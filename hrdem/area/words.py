@@ -1,0 +1,164 @@
+"""The area that is asked for: from a user's words to an area of interest, and how it is cut."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+import shapely
+
+from hrdem.area.aoi import Aoi
+from hrdem.area.inputs import local_input
+from hrdem.area.nts import sheet_named
+from hrdem.area.outlines import check_coordinates, circle
+from hrdem.area.shapes import DEFAULT_CRS, HasGeoInterface, shape_of
+from hrdem.area.template import grid_of_raster
+from hrdem.crs import LONLAT
+from hrdem.errors import RequestError
+from hrdem.grid import Grid
+from hrdem.products import NATIVE_CRS
+
+_FARTHEST = 1_000_000.0  # metres of a radius or a buffer
+_GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
+
+
+class AreaWords(TypedDict, total=False):
+    """What a user may say of an area; exactly one of the first five. None is as if not said.
+
+    Attributes:
+        bbox: West, south, east, north in ``bbox_crs``.
+        aoi: Path of a vector file, ``"-"`` for GeoJSON on standard input, WKT or EWKT, a GeoJSON
+            mapping, or a geometry that has ``__geo_interface__``, such as one of shapely.
+        like: Path of a raster whose footprint and grid are taken.
+        nts: Name of a sheet of the National Topographic System, such as ``"031G05"`` or ``"31G"``.
+        point: Longitude and latitude in degrees on NAD83; needs ``radius``.
+        bbox_crs: CRS of the box, EPSG:4326 unless said. WGS 84 and NAD83 are taken as NAD83(CSRS),
+            the datum of the data, here and elsewhere.
+        aoi_crs: CRS of ``aoi`` where it does not say one itself: EPSG:4326 for geometries.
+        layer: Which layer of the file, if it has several.
+        radius: Metres on the ground from the point to the edge of a circle.
+        buffer: Metres on the ground by which the area is widened; not with ``like``.
+    """
+
+    bbox: Sequence[float] | None
+    aoi: str | os.PathLike[str] | Mapping[str, Any] | HasGeoInterface | None
+    like: str | os.PathLike[str] | None
+    nts: str | None
+    point: Sequence[float] | None
+    bbox_crs: str | None
+    aoi_crs: str | None
+    layer: str | None
+    radius: float | None
+    buffer: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """An area as asked for.
+
+    Attributes:
+        aoi: The area of interest.
+        shaped: Whether it was given as a shape, whose outline matters, or as a box.
+        grid: The pixels that are asked for; None if they follow from the area.
+    """
+
+    aoi: Aoi
+    shaped: bool
+    grid: Grid | None = None
+
+
+def area_of(**words: Unpack[AreaWords]) -> Area:
+    """Return the area that the words of a user describe.
+
+    Args:
+        **words: Those of `AreaWords`.
+
+    Raises:
+        RequestError: If there is not exactly one area, or the words make no sense.
+        NoDataError: If it reaches where EPSG:3979 has no coordinates.
+    """
+    _check_together({word for word, value in words.items() if value is not None})
+    buffer = words.get("buffer")
+    wider = 0.0 if buffer is None else _length(buffer, "--buffer")
+    if (bbox := words.get("bbox")) is not None:
+        crs = words.get("bbox_crs")
+        return Area(Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, wider), shaped=False)
+    if (nts := words.get("nts")) is not None:
+        sheet = sheet_named(nts)
+        box = shapely.box(*sheet.bounds)
+        return Area(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", wider), shaped=False)
+    if (like := words.get("like")) is not None:
+        return _like(like)
+    if (point := words.get("point")) is not None:
+        return Area(_around(point, words.get("radius"), wider), shaped=True)
+    given = words.get("aoi")
+    assert given is not None
+    shape = shape_of(given, words.get("aoi_crs"), words.get("layer"))
+    return Area(Aoi.from_shape(shape.geometry, shape.crs, shape.text, wider), shaped=True)
+
+
+def _check_together(given: set[str]) -> None:
+    kinds = [kind for kind in ("bbox", "aoi", "like", "nts", "point") if kind in given]
+    if not kinds:
+        raise RequestError(
+            "No area was given. Give one of --bbox, --aoi, --like, --nts, or --point with --radius."
+        )
+    if len(kinds) > 1:
+        raise RequestError(
+            f"{' and '.join(f'--{kind}' for kind in kinds)} each give an area. Give one of them."
+        )
+    for word, kind in _GOES_WITH.items():
+        if word in given and kind not in kinds:
+            raise RequestError(
+                f"--{word.replace('_', '-')} goes with --{kind}, but the area was given as "
+                f"--{kinds[0]}. Leave it out."
+            )
+    if kinds == ["like"] and "buffer" in given:
+        raise RequestError(
+            "--like takes the grid of a raster as it is, --buffer would widen it: choose one."
+        )
+
+
+def _like(name: str | os.PathLike[str]) -> Area:
+    path = local_input(name, "--like")
+    grid = grid_of_raster(path)
+    what = f"The raster {path.name}"
+    check_coordinates(grid.bounds, grid.crs, what, "Give it the right CRS, for example {}.")
+    aoi = Aoi.from_shape(shapely.box(*grid.bounds), grid.crs, path.name)
+    return Area(aoi, shaped=False, grid=grid)
+
+
+def _around(point: Sequence[float], radius: float | None, wider: float) -> Aoi:
+    """Return a circle about a point."""
+    try:
+        longitude, latitude = map(float, point)
+    except (TypeError, ValueError) as exc:
+        raise RequestError(
+            f"A point needs two numbers, longitude,latitude; {point!r} is something else."
+        ) from exc
+    shown = f"{longitude:.12g},{latitude:.12g}"
+    if not (math.isfinite(longitude) and math.isfinite(latitude)):
+        raise RequestError(f"The point {shown} holds a value that is not a finite number.")
+    if radius is None:
+        raise RequestError(f"The point {shown} has no area. Give --radius METRES with it.")
+    bounds = (longitude, latitude, longitude, latitude)
+    remedy = "--point takes degrees; for metres give --bbox with --bbox-crs {}."
+    check_coordinates(bounds, LONLAT, f"The point {shown}", remedy)
+    metres = _length(radius, "--radius")
+    text = f"{metres:g} m around {shown}"
+    return Aoi.from_shape(circle(longitude, latitude, metres), NATIVE_CRS, text, wider)
+
+
+def _length(metres: float, option: str) -> float:
+    try:
+        length = float(metres)
+    except (TypeError, ValueError) as exc:
+        raise RequestError(f"{option} takes metres; {metres!r} is no number.") from exc
+    if not 0 < length <= _FARTHEST:
+        raise RequestError(
+            f"{option} takes metres, more than 0 and up to {_FARTHEST:,.0f}, not {length:g}."
+        )
+    return length

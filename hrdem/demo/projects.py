@@ -1,0 +1,185 @@
+"""The lidar projects of the demonstration: a patchwork of outlines, older ones under newer ones.
+
+What the live service calls the fields of its coverage files is not known, so they are called by
+one of several plausible sets of names here, which depends on the item.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import shapely
+from rasterio.warp import transform as transform_points
+
+from hrdem.demo.terrain import Float64, lattice, surveyed
+from hrdem.demo.tiles import Tile
+
+_PUBLISHED = "2026-03-24T18:03:29.000Z"
+# seed, size of an outline (m), share that was flown, first year, number of years
+_CAMPAIGNS = ((401, 90_000.0, 0.4, 2009, 7), (411, 40_000.0, 1.0, 2016, 8))
+_NAMES = ("Lac", "Fork", "Pointe", "Creek", "Mont", "Bay", "Vallon", "Ridge")
+
+
+@dataclass(frozen=True, slots=True)
+class LidarProject:
+    """An area that was flown at one time.
+
+    Attributes:
+        name: Its name.
+        first: First day of the flights.
+        last: Last day of the flights.
+        outline: Polygon in EPSG:3979.
+    """
+
+    name: str
+    first: datetime.date
+    last: datetime.date
+    outline: shapely.Polygon
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A small file of the store.
+
+    Attributes:
+        content: All of it.
+        media_type: As the store says.
+    """
+
+    content: bytes
+    media_type: str
+
+    @property
+    def etag(self) -> str:
+        """Strong, in the form of an object that was uploaded whole."""
+        return f'"{hashlib.md5(self.content, usedforsecurity=False).hexdigest()}"'
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return len(self.content)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to, not including, ``stop``."""
+        yield self.content[start:stop]
+
+
+@cache
+def projects(tile: Tile) -> tuple[LidarProject, ...]:
+    """List the projects that reach into a tile, cut off at its edges, oldest campaign first."""
+    found = []
+    left, bottom, right, top = tile.bounds
+    for number, (seed, side, flown, year, years) in enumerate(_CAMPAIGNS):
+        columns = np.arange(left // side - 1, right // side + 2).astype(np.int64)
+        rows = np.arange(bottom // side - 1, top // side + 2).astype(np.int64)
+        corners_x, corners_y = _corners(columns, rows, side, seed)
+        chance = lattice(columns, rows, seed + 2)
+        there = surveyed((columns + 0.5) * side, (rows + 0.5) * side, 0, tile.collection)
+        for row, column in zip(*np.nonzero(there & (chance < flown)), strict=True):
+            if row == len(rows) - 1 or column == len(columns) - 1:
+                continue
+            around = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)]
+            corners = [(corners_x[corner], corners_y[corner]) for corner in around]
+            outline = shapely.clip_by_rect(shapely.Polygon(corners), left, bottom, right, top)
+            if outline.area > 0:
+                share = float(chance[row, column]) / flown
+                when = year + int(share * years)
+                first = datetime.date(when, 5, 1) + datetime.timedelta(days=int(share * 3_000) % 90)
+                place = f"{_NAMES[int(share * 800) % 8]}_{int(columns[column])}_{int(rows[row])}"
+                last = first + datetime.timedelta(days=12 + 9 * number)
+                found.append(LidarProject(f"{place}_{when}", first, last, outline))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def coverage(tile: Tile) -> StoredFile:
+    """Make the GeoPackage that tells which projects lie under a tile, a layer for each product."""
+    import pyogrio  # noqa: PLC0415 (the service starts without it)
+    import pyogrio.raw  # noqa: PLC0415
+
+    found = projects(tile)
+    outlines = np.array([shapely.to_wkb(shapely.multipolygons([p.outline])) for p in found], object)
+    fields = _fields(tile, found)
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _PUBLISHED})  # the same bytes every time
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "coverage.gpkg"
+        for layer in tile.products:
+            pyogrio.raw.write(
+                path,
+                outlines,
+                [np.array(values) for values in fields.values()],
+                list(fields),
+                layer=layer,
+                driver="GPKG",
+                geometry_type="MultiPolygon",
+                crs="EPSG:3979",
+                append=path.exists(),
+            )
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        return StoredFile(path.read_bytes(), "application/geopackage+sqlite3")
+
+
+@lru_cache(maxsize=16)
+def extent(tile: Tile) -> StoredFile:
+    """Make the GeoJSON Feature that tells where anything was flown, longitude first."""
+    union = shapely.union_all([project.outline for project in projects(tile)])
+    parts = [part for part in shapely.get_parts(shapely.segmentize(union, 5_000)) if part.area > 0]
+    feature = {
+        "type": "Feature",
+        "properties": {},
+        "geometry": {
+            "type": "MultiPolygon",
+            "coordinates": [[_lonlat(ring) for ring in _rings(part)] for part in parts],
+        },
+    }
+    return StoredFile(json.dumps(feature).encode(), "application/geo+json")
+
+
+def _corners(
+    columns: np.ndarray, rows: np.ndarray, side: float, seed: int
+) -> tuple[Float64, Float64]:
+    """Corners of the outlines: a lattice that is shaken, so that outlines still tile the plane."""
+    x = (columns[None, :] + 0.7 * lattice(columns, rows, seed).astype(float)) * side
+    y = (rows[:, None] + 0.7 * lattice(columns, rows, seed + 1).astype(float)) * side
+    return x, y
+
+
+def _fields(tile: Tile, found: tuple[LidarProject, ...]) -> dict[str, list[object]]:
+    names: list[object] = [project.name for project in found]
+    match zlib.crc32(tile.item_id.encode()) % 3:
+        case 0:
+            return {
+                "Project": names,
+                "Provider": ["hrdem demonstration"] * len(found),
+                "Acquisition_Date_Start": [np.datetime64(p.first) for p in found],
+                "Acquisition_Date_End": [np.datetime64(p.last) for p in found],
+            }
+        case 1:
+            return {
+                "Nom_du_projet": names,
+                "Date_début": [f"{p.first:%Y/%m/%d}" for p in found],
+                "Date_fin": [f"{p.last:%Y/%m/%d}" for p in found],
+                "Densité_pts_m2": [2.0 + p.first.day for p in found],
+            }
+        case _:
+            return {"NAME": names, "Year": [p.last.year for p in found]}
+
+
+def _rings(polygon: shapely.Polygon) -> Iterator[shapely.LinearRing]:
+    yield polygon.exterior
+    yield from polygon.interiors
+
+
+def _lonlat(ring: shapely.LinearRing) -> list[tuple[float, float]]:
+    x, y = shapely.get_coordinates(ring).T
+    lon, lat = transform_points("EPSG:3979", "EPSG:4617", x, y)
+    return [(round(a, 6), round(b, 6)) for a, b in zip(lon, lat, strict=True)]

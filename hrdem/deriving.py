@@ -1,0 +1,87 @@
+"""From heights to products: what is computed of a window, and heights above another datum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrdem.feathering import Layer
+from hrdem.grid import Pixels, Window
+from hrdem.ground import Ground
+from hrdem.planning import Plan
+from hrdem.products import Theme
+from hrdem.request import North, Request, SlopeUnit
+from hrdem.terrain import aspect, gradient, hillshade, percent, slope
+from hrdem.vertical.shifts import ShiftGrid, no_shift
+
+Derive = Callable[[Layer, Window], Layer]
+"""From heights in a window, and a pixel around it, to the product in the window."""
+
+
+def derivation(plan: Plan, shifts: ShiftGrid | None) -> Derive:
+    """Return what makes the product of a plan.
+
+    Args:
+        plan: What is made.
+        shifts: The differences to add to heights; None for none.
+
+    Raises:
+        NoDataError: If the output reaches where its CRS has no coordinates.
+    """
+    ground = Ground.of(plan.grid)
+    if shifts is not None:
+        return lambda layer, window: _shifted(layer, window, ground, shifts)
+    if not plan.computed or plan.request.product.theme is Theme.HEIGHT:
+        return lambda layer, window: _cut(layer, layer.pixels, layer.valid, window)
+    return lambda layer, window: _shown(layer, window, ground, plan.request)
+
+
+def _shown(layer: Layer, window: Window, ground: Ground, request: Request) -> Layer:
+    """What a product shows of heights."""
+    beyond = (layer.valid.shape[0] - window.height) // 2 - 1
+    near = Window(beyond, beyond, window.width + 2, window.height + 2).slices
+    heights = np.where(layer.valid[near], layer.pixels[near], np.nan).astype(np.float32, copy=False)
+    surface = gradient(heights, ground.steps(window), request.algorithm)
+    pixels: Pixels
+    match request.product.theme:
+        case Theme.SLOPE if request.slope_unit is SlopeUnit.PERCENT:
+            pixels = percent(surface)
+        case Theme.SLOPE:
+            pixels = slope(surface)
+        case Theme.ASPECT if request.aspect_north is North.TRUE:
+            pixels = aspect(surface, ground.bearing(window))
+        case Theme.ASPECT:
+            pixels = aspect(surface)
+        case _:
+            pixels = hillshade(surface)
+    return _cut(layer, pixels, ~np.isnan(surface.right), window)
+
+
+def _shifted(layer: Layer, window: Window, ground: Ground, shifts: ShiftGrid) -> Layer:
+    """Heights above the older datum.
+
+    Raises:
+        RequestError: If the difference is not known where there is a height.
+    """
+    heights = _cut(layer, layer.pixels, layer.valid, window)
+    lon, lat = ground.lonlat(window)
+    shift = shifts.shift(lon, lat)
+    unknown = heights.valid & np.isnan(shift)
+    if unknown.any():
+        row, column = np.argwhere(unknown)[0]
+        raise no_shift(shifts, float(lon[row, column]), float(lat[row, column]))
+    moved = np.where(heights.valid, heights.pixels + shift, heights.pixels)
+    return Layer(moved, heights.valid, heights.origins)
+
+
+def _cut(layer: Layer, pixels: Pixels, valid: NDArray[np.bool_], window: Window) -> Layer:
+    """Keep the window alone, of arrays that reach beyond it evenly."""
+    origins = [_middle(origin, window) for origin in layer.origins]
+    return Layer(_middle(pixels, window), _middle(valid, window), origins)
+
+
+def _middle(array: Pixels, window: Window) -> Pixels:
+    beyond = (array.shape[0] - window.height) // 2
+    return array[Window(beyond, beyond, window.width, window.height).slices]

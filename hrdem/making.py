@@ -1,0 +1,310 @@
+"""From a plan to the pixels of its output, in a file that has no name yet."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import rasterio.features
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+
+from hrdem.budget import USUAL_MEMORY
+from hrdem.catalog import items_near
+from hrdem.composing import Stage, composed
+from hrdem.copying import copied
+from hrdem.cropping import Crop
+from hrdem.deriving import derivation
+from hrdem.encode import BLOCK, storage_of
+from hrdem.errors import SourceChangedError
+from hrdem.finishing import Finish
+from hrdem.grid import Window
+from hrdem.http.protocol import Http
+from hrdem.http.ranges import check_unchanged
+from hrdem.merging import merged
+from hrdem.mosaic import Mosaic, PlannedSource
+from hrdem.planning import Plan
+from hrdem.products import Theme
+from hrdem.progress import Progress, Step, Tally
+from hrdem.request import Align, Request
+from hrdem.resident import give_back
+from hrdem.sources.cog import CogFile
+from hrdem.sources.gdal import GdalFile, check_gdal_file
+from hrdem.statistics import Statistics
+from hrdem.tiff import Storage
+from hrdem.vertical.datum import VerticalDatum, with_heights
+from hrdem.vertical.published import find_grid
+from hrdem.vertical.shifts import ShiftGrid
+from hrdem.wcs.coverage import WcsCoverage
+from hrdem.wcs.pieces import usual_cache
+from hrdem.write import Band, Format, GeoTiffWriter
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How an output is written.
+
+    Attributes:
+        output: Path of the file.
+        layout: Layout of the file.
+        overwrite: Whether an existing file may be replaced.
+        max_memory: Bytes that the process may take at its peak.
+        cache: Folder of what is kept for another run; None for the usual one.
+        on_progress: Called whenever a tile of the output is written.
+    """
+
+    output: Path
+    layout: Format = Format.GTIFF
+    overwrite: bool = False
+    max_memory: int = USUAL_MEMORY
+    cache: Path | None = None
+    on_progress: OnProgress = lambda progress: None
+
+
+def shifts_for(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
+    """Find what has to be added to heights; None for nothing. Errors are those of `find_grid`."""
+    if request.vertical_datum is VerticalDatum.CGVD2013:
+        return None
+    return find_grid(request.vertical_grid, cache, http)
+
+
+@contextlib.contextmanager
+def made(
+    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: Writing
+) -> Iterator[tuple[GeoTiffWriter, Tally]]:
+    """Make a window of a plan's output, in a file that has its grid and no name yet.
+
+    Tiles at the window's edge are made whole, but only of what bears on the window: of a part of
+    the output, nothing beyond the window may be used.
+
+    Args:
+        plan: What to read.
+        window: Pixels of the output that are wanted.
+        shifts: From `shifts_for`.
+        http: Client to read with.
+        writing: How the output is written.
+
+    Yields:
+        The file, and what is known of its tiles. What was kept for another run goes when the
+        context ends well.
+
+    Raises:
+        NetworkError: If a source cannot be read.
+        SourceChangedError: If a source changed while it was read.
+        OutputError: If the output cannot be written.
+    """
+    steps = _steps(plan.near(window), window, shifts, http, writing)
+    tally = None
+    with _writer(plan, writing) as writer:
+        with contextlib.closing(steps):
+            for step in steps:
+                for band, tile in enumerate(step.tiles):
+                    writer.write(step.column, step.row, tile, band)
+                tally = step.tally if tally is None else tally + step.tally
+                done, every = tally.pixels, _all_pixels(plan, window)
+                writing.on_progress(Progress(done, every, tally.received))
+        assert tally is not None
+        _check_unchanged(plan, http)
+        yield writer, tally
+    for source in plan.sources:
+        if isinstance(source.file, WcsCoverage):
+            source.file.kept(cache_of(writing)).forget(source.window)
+
+
+def cache_of(writing: Writing) -> Path:
+    return writing.cache or usual_cache()
+
+
+def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:
+    request = plan.request
+    bands = [Band(request.product.name, request.unit)]
+    if request.source_band:
+        bands.append(Band("source", ""))
+    return GeoTiffWriter(
+        writing.output,
+        plan.grid,
+        crs_of(plan),
+        plan.nodata,
+        _storage(plan),
+        bands,
+        smooth=request.product.theme is not Theme.ASPECT,
+        layout=writing.layout,
+        overwrite=writing.overwrite,
+    )
+
+
+def crs_of(plan: Plan) -> CRS | str:
+    """Return the CRS of the output, which says what heights are counted from."""
+    if not plan.request.product.is_height:
+        return plan.grid.crs
+    return with_heights(plan.grid.crs, plan.request.vertical_datum)
+
+
+def _blocks(plan: Plan, window: Window) -> Window:
+    """The blocks of the output that have a share in a window."""
+    blocks = window.of_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
+    assert blocks is not None
+    return blocks
+
+
+def _all_pixels(plan: Plan, window: Window) -> int:
+    """Pixels that a run works on: those that are merged, and those that are made of them."""
+    merged_first = plan.mosaics if plan.staged else []
+    return _blocks(plan, window).pixels + sum(mosaic.grid.window.pixels for mosaic in merged_first)
+
+
+def _steps(
+    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: Writing
+) -> Generator[Step]:
+    request = plan.request
+    if request.align is Align.BLOCKS:
+        (mosaic,) = plan.mosaics
+        return copied(mosaic, http, writing.max_memory)
+    assert plan.nodata is not None
+    finish = Finish.of(
+        _storage(plan),
+        plan.nodata,
+        len(plan.sources),
+        Crop.of(request.aoi.geometry, plan.grid) if request.crop else None,
+        source_band=request.source_band,
+    )
+    if plan.staged:
+        return _composed(plan, window, shifts, finish, http, writing)
+    (mosaic,) = plan.mosaics
+    numbers = range(1, len(plan.sources) + 1)
+    blocks = _blocks(plan, window)
+    return merged(mosaic, blocks, numbers, finish, http, writing.max_memory, cache_of(writing))
+
+
+def _composed(
+    plan: Plan,
+    window: Window,
+    shifts: ShiftGrid | None,
+    finish: Finish,
+    http: Http,
+    writing: Writing,
+) -> Generator[Step]:
+    """Merge mosaics into hidden files beside the output, then make that of them.
+
+    The first steps have no tiles: they tell only what was read. A tier is read only around what
+    those before it leave empty.
+    """
+    derive = derivation(plan, shifts)
+    stages: list[list[Stage]] = []
+    number = 1
+    empty: shapely.Geometry | None = None  # by the tiers so far; None if there were none yet
+    with contextlib.ExitStack() as stack:
+        for tier in plan.tiers:
+            if empty is not None and empty.is_empty:
+                pixels = sum(mosaic.grid.window.pixels for mosaic in tier.mosaics)
+                yield Step(0, 0, (), Tally(pixels, 0, 0, Statistics(), ()))
+                continue
+            stages.append([])
+            left = []
+            for mosaic in tier.mosaics:
+                needed = mosaic if empty is None else mosaic.near(empty)
+                numbers = range(number, number + len(mosaic.sources))
+                number = numbers.stop
+                writer = stack.enter_context(_stage_writer(mosaic, writing))
+                left.append((yield from _staged(needed, numbers, writer, plan, http, writing)))
+                stages[-1].append(Stage(mosaic, writer.finished(), numbers))
+                give_back()
+            empty = shapely.union_all(left)
+        blocks = _blocks(plan, window)
+        with contextlib.closing(composed(plan, blocks, stages, derive, finish)) as steps:
+            yield from steps
+
+
+def _staged(
+    mosaic: Mosaic,
+    numbers: Sequence[int],
+    writer: GeoTiffWriter,
+    plan: Plan,
+    http: Http,
+    writing: Writing,
+) -> Generator[Step, None, shapely.Geometry]:
+    """Merge a mosaic into a file; return the blocks that it leaves something of empty."""
+    assert mosaic.nodata is not None
+    finish = Finish.of(
+        storage_of(mosaic.dtype),
+        mosaic.nodata,
+        len(plan.sources),
+        Crop.of(mosaic.region, mosaic.grid) if mosaic.region else None,
+        source_band=len(numbers) > 1,
+    )
+    rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
+    lacking = np.zeros((rows, columns), np.uint8)
+    blocks = mosaic.blocks
+    passed_over = mosaic.grid.window.pixels - (blocks.pixels if blocks else 0)
+    yield Step(0, 0, (), Tally(passed_over, 0, 0, Statistics(), ()))
+    if blocks is None:
+        return shapely.MultiPolygon()
+    steps = merged(mosaic, blocks, numbers, finish, http, writing.max_memory, cache_of(writing))
+    with contextlib.closing(steps):
+        for step in steps:
+            for band, tile in enumerate(step.tiles):
+                writer.write(step.column, step.row, tile, band)
+            found = step.tally.statistics
+            assert found is not None
+            lacking[step.row, step.column] = found.valid < found.pixels
+            read = replace(step.tally, present=0, statistics=Statistics(), owned=())
+            yield replace(step, tiles=(), tally=read)
+    (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds
+    lattice = Affine(BLOCK * dx, 0, left, 0, -BLOCK * dy, top)
+    outlines = rasterio.features.shapes(lacking, lacking > 0, transform=lattice)
+    return shapely.coverage_union_all([shapely.geometry.shape(each) for each, _ in outlines])
+
+
+def _stage_writer(mosaic: Mosaic, writing: Writing) -> GeoTiffWriter:
+    bands = [Band("heights", ""), Band("source", "")]
+    return GeoTiffWriter(
+        writing.output,
+        mosaic.grid,
+        mosaic.grid.crs,
+        mosaic.nodata,
+        storage_of(mosaic.dtype),
+        bands[: 1 if len(mosaic.sources) == 1 else 2],
+        overwrite=writing.overwrite,
+    )
+
+
+def _storage(plan: Plan) -> Storage:
+    if plan.request.align is Align.BLOCKS:
+        (source,) = plan.sources
+        assert isinstance(source.file, CogFile)
+        return source.file.header.storage(source.file.header.levels[0])
+    return storage_of(plan.dtype)
+
+
+def _check_unchanged(plan: Plan, http: Http) -> None:
+    """Compare versions at the end, unless each part that came was compared."""
+    for mosaic in plan.mosaics:
+        for source in mosaic.sources:
+            match source.file:
+                case GdalFile() as file:
+                    check_gdal_file(file, http)
+                case CogFile() as file if not file.version.pinned:
+                    check_unchanged(file.url, file.version, http)
+                case WcsCoverage() if source.items:
+                    _check_items(source, mosaic, http)
+
+
+def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
+    """Compare what the catalogue says of items: a WCS tells no version."""
+    request = mosaic.request
+    area = request.aoi.widened(mosaic.area)
+    now = items_near(area, request.collection, request.stac_url, http)
+    updated = {item.id: item.updated for item in now}
+    for item in source.items:
+        if updated.get(item.id) != item.updated:
+            raise SourceChangedError(
+                f"{item.id} was published again while it was being read through the WCS: it was "
+                f"of {item.updated or 'no date'}, now it is of {updated.get(item.id) or 'no date'}."
+                " Nothing was written; run the same command again to read the new version."
+            )

@@ -1,0 +1,150 @@
+"""Projects in a GeoPackage (OGC 12-128), read by GDAL in a process of its own.
+
+A GeoPackage from the network is a stranger's database, whose views may compute for ever; and
+GDAL's vector reader holds Python's lock and keeps its settings for all threads while it waits for
+a server. A process of its own can be ended, and has settings of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from multiprocessing import spawn
+from typing import Any
+
+import numpy as np
+import shapely
+
+from hrdem.crs import in_nad83, project, project_shape
+from hrdem.errors import HrdemError, SourceError, TransferError
+from hrdem.products import NATIVE_CRS
+from hrdem.surveys.projects import Outline, Project, projects_within
+
+SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
+_MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
+_LONGEST_WORDS = 500  # characters of a failure that are told
+
+
+def projects_in_geopackage(
+    path: str,
+    name: str,
+    area: shapely.Polygon,
+    prefer: str,
+    settings: Mapping[str, object],
+    seconds: float,
+) -> list[Project]:
+    """Tell which projects in a GeoPackage share some of an area, the newest first.
+
+    Layers whose name has the preferred word are read, or else all of them. Of a layer only the
+    outlines are looked at that its spatial index finds in the box around the area.
+
+    Args:
+        path: Its path, as GDAL has it.
+        name: What messages call it.
+        area: Polygon in EPSG:3979.
+        prefer: Word in the names of layers.
+        settings: GDAL's configuration options.
+        seconds: Longest time to take.
+
+    Raises:
+        SourceError: If GDAL cannot read it, or it is something else than outlines.
+        TransferError: If the process that reads does not end in that time, or ends otherwise.
+    """
+    asked = {"path": path, "area": shapely.to_wkb(area, hex=True), "prefer": prefer}
+    environment = os.environ | {name: str(value) for name, value in settings.items()}
+    environment |= {
+        "OGR_SKIP": "SQLite",  # of the drivers that read SQLite only the one for GeoPackages
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    executable = os.fsdecode(spawn.get_executable() or sys.executable)
+    try:
+        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
+            [executable, "-P", "-W", "ignore", "-m", "hrdem.surveys.geopackage"],
+            input=json.dumps(asked),
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            timeout=seconds,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as exc:
+        raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
+    except subprocess.CalledProcessError as exc:
+        last = exc.stderr.strip().rpartition("\n")[2][:_LONGEST_WORDS]
+        raise TransferError(
+            f"{name} was not read: the process that reads it ended with {exc.returncode} {last!r}."
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise TransferError(
+            f"{name} was not read: the process that reads it failed ({exc})."
+        ) from exc
+    if "refused" in answer:
+        said = answer["refused"].replace(path, name)[:_LONGEST_WORDS]
+        raise SourceError(f"{name} cannot be read: {said}.")
+    return [Project(**each) for each in answer["projects"]]
+
+
+def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
+    import pyogrio  # noqa: PLC0415 (only in the process that reads)
+
+    area = shapely.from_wkb(asked["area"])
+    try:
+        outlines = _outlines(asked["path"], area, asked["prefer"])
+        return {"projects": [dataclasses.asdict(each) for each in projects_within(area, outlines)]}
+    except (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError) as exc:
+        return {"refused": str(exc).rstrip(".")}
+
+
+def _outlines(path: str, area: shapely.Polygon, prefer: str) -> Iterator[Outline]:
+    import pyogrio  # noqa: PLC0415
+
+    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    if not layers:
+        raise ValueError("it has no layer with outlines")
+    preferred = [name for name in layers if prefer in name.lower()]
+    for layer in preferred or layers:
+        yield from _outlines_of(path, layer, area)
+
+
+def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outline]:
+    """Read the outlines of a layer in the box around an area, in EPSG:3979."""
+    from pyogrio import raw, read_info  # noqa: PLC0415
+
+    about = read_info(path, layer=layer)
+    crs = about["crs"]
+    if crs is None:
+        raise ValueError(f"its layer {layer} has no coordinate reference system")
+    native = crs == NATIVE_CRS
+    source = NATIVE_CRS if native else in_nad83(crs)
+    corners = shapely.get_coordinates(area)
+    around = corners if native else project(corners, NATIVE_CRS, source)
+    meta, _, shapes, columns = raw.read(
+        path,
+        layer=layer,
+        bbox=(*around.min(axis=0), *around.max(axis=0)),
+        max_features=_MOST_OUTLINES + 1,
+        force_2d=True,
+    )
+    if len(shapes) > _MOST_OUTLINES:
+        raise ValueError(f"its layer {layer} has more than {_MOST_OUTLINES} outlines there")
+    whole = [np.dtype(dtype).kind in "iu" for dtype in meta["dtypes"]]
+    for number, shape in enumerate(shapes):
+        geometry = shapely.from_wkb(shape)
+        if geometry is None or geometry.is_empty:
+            continue
+        if not native:
+            geometry = project_shape(geometry, source, NATIVE_CRS)
+        row = [column[number] for column in columns]
+        # columns of whole numbers come as floats where some are missing
+        values = [int(v) if i and v == v else v for v, i in zip(row, whole, strict=True)]  # noqa: PLR0124
+        yield Outline(geometry, dict(zip(map(str, meta["fields"]), values, strict=True)))
+
+
+if __name__ == "__main__":
+    json.dump(_answer(json.load(sys.stdin)), sys.stdout)

@@ -1,0 +1,1 @@
+"""Vertical datums: what heights are counted from, and the way from one to another."""

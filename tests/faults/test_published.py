@@ -1,0 +1,191 @@
+"""The published grid: where it is looked for, in which order, and what is not taken for it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rasterio
+from rasterio.crs import CRS
+
+from hrdem.errors import OutputError, RequestError, TransferError
+from hrdem.http.client import HttpClient
+from hrdem.vertical.published import PublishedGrid, find_grid
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
+from tests.shift_grids import millimetres, write_grid
+
+NAME = "difference.tif"
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    return write_grid(tmp_path / "made.tif", millimetres()).read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _no_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rasterio.Env():
+        CRS.from_epsg(4617)  # so that rasterio has found its own PROJ before the names are taken
+    monkeypatch.setenv("PROJ_DATA", "")
+    monkeypatch.setenv("PROJ_LIB", "")
+    monkeypatch.setenv("PROJ_USER_WRITABLE_DIRECTORY", str(tmp_path / "user"))
+
+
+class Served:
+    """A server that gives a grid as a test tells it to, and what is known of the grid."""
+
+    def __init__(self, server: Misbehaving, content: bytes) -> None:
+        self.server = server
+        self.reply = Reply(body=content)
+        checksum = hashlib.sha256(content).hexdigest()
+        self.grid = PublishedGrid(f"{server.url}/{NAME}", len(content), checksum)
+
+
+@pytest.fixture
+def served(content: bytes) -> Iterator[Served]:
+    def script(asked: Asked) -> Reply:
+        return service.reply
+
+    with misbehaving(script) as server:
+        service = Served(server, content)
+        yield service
+
+
+def put(content: bytes, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    path.write_bytes(content)
+    return path
+
+
+def test_it_is_fetched_once_and_kept(tmp_path: Path, served: Served, http: HttpClient) -> None:
+    cache = tmp_path / "cache"
+    first = find_grid(None, cache, http, served.grid)
+    again = find_grid(None, cache, http, served.grid)
+    assert len(served.server.asked) == 1
+    assert first.path == again.path == cache / "proj" / NAME
+    assert first.sha256 == again.sha256 == served.grid.sha256
+    assert [each.name for each in first.path.parent.iterdir()] == [NAME]
+
+
+def test_projs_folders_come_before_the_cache_and_that_before_the_network(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    data, lib, cache = tmp_path / "data", tmp_path / "lib", tmp_path / "cache"
+    monkeypatch.setenv("PROJ_DATA", os.pathsep.join([str(tmp_path / "none"), str(data)]))
+    monkeypatch.setenv("PROJ_LIB", str(lib))
+    for folder in (data, lib, tmp_path / "user", cache / "proj"):
+        put(content, folder)
+    for folder in (data, lib, tmp_path / "user", cache / "proj"):
+        found = find_grid(None, cache, http, served.grid)
+        assert found.path == folder / NAME
+        found.path.unlink()
+    assert not served.server.asked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no variable for it")
+def test_projs_usual_folder_of_the_user_is_looked_at(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("PROJ_USER_WRITABLE_DIRECTORY")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    path = put(content, tmp_path / "share" / "proj")
+    assert find_grid(None, tmp_path / "cache", http, served.grid).path == path
+
+
+@pytest.mark.parametrize("kept", ["longer", "as long"])
+def test_another_file_of_its_name_is_passed_over_with_a_warning(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient,
+    caplog: pytest.LogCaptureFixture, kept: str,
+) -> None:  # fmt: skip
+    other = bytearray(content)
+    other[-1] ^= 1
+    path = put(bytes(other) + b"\0" * (kept == "longer"), tmp_path / "user")
+    with caplog.at_level(logging.WARNING, "hrdem"):
+        found = find_grid(None, tmp_path / "cache", http, served.grid)
+    assert found.sha256 == served.grid.sha256
+    assert found.path != path
+    assert f"{path} is not the file" in caplog.text
+
+
+def test_a_kept_file_that_was_damaged_is_fetched_again(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient
+) -> None:
+    put(content[:-10], tmp_path / "cache" / "proj")
+    found = find_grid(None, tmp_path / "cache", http, served.grid)
+    assert found.path.read_bytes() == content
+
+
+def test_what_is_given_is_used_whatever_else_there_is(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient
+) -> None:
+    put(content, tmp_path / "user")
+    own = write_grid(tmp_path / "own.tif", millimetres() // 2)
+    found = find_grid(own, tmp_path / "cache", http, served.grid)
+    assert found.path == own
+    assert found.sha256 == hashlib.sha256(own.read_bytes()).hexdigest()
+
+
+def test_what_is_given_in_vain_is_not_replaced_by_another(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient
+) -> None:
+    put(content, tmp_path / "user")
+    with pytest.raises(RequestError, match="cannot be read"):
+        find_grid(tmp_path / "missing.tif", tmp_path / "cache", http, served.grid)
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient
+) -> None:
+    whole = Reply(body=content)
+
+    def script(asked: Asked) -> Reply:
+        return Reply(body=content, cut=len(content) // 2) if asked.number < 3 else whole
+
+    served.server.script = script
+    found = find_grid(None, tmp_path / "cache", http, served.grid)
+    assert found.path.read_bytes() == content
+    assert len(served.server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("cut", "Tried 3 times"),
+        ("gone", "404"),
+        ("another", "is another file by now"),
+        ("shorter", "is another file by now"),
+        ("longer", "with more than"),
+    ],
+)
+def test_without_it_nothing_is_shifted_and_nothing_kept(
+    tmp_path: Path, served: Served, content: bytes, http: HttpClient, fault: str, said: str
+) -> None:
+    served.reply = {
+        "cut": Reply(body=content, cut=100),
+        "gone": Reply(404),
+        "another": Reply(body=bytes(len(content))),
+        "shorter": Reply(body=content[:-1]),
+        "longer": Reply(body=content + b"\0"),
+    }[fault]
+    with pytest.raises(TransferError, match=said) as failed:
+        find_grid(None, tmp_path / "cache", http, served.grid)
+    for told in (str(tmp_path / "user"), str(tmp_path / "cache"), served.grid.url, "--vertical-gr"):
+        assert told in str(failed.value)
+    assert failed.value.__cause__ is not None
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    tmp_path: Path, served: Served, http: HttpClient
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(OutputError, match="cannot be kept in .*--cache-dir"):
+        find_grid(None, tmp_path / "cache", http, served.grid)

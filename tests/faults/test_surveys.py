@@ -1,0 +1,279 @@
+"""Coverage files that are missing, damaged or change: said, and never taken for no survey."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from hrdem.area.aoi import Aoi
+from hrdem.catalog import Asset, Item
+from hrdem.crs import project_shape
+from hrdem.http.client import HttpClient
+from hrdem.products import product_named
+from hrdem.sources import gdal
+from hrdem.surveys import lookup as surveys
+from hrdem.surveys.lookup import Surveys, surveys_under
+from tests.geopackages import write_layer
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
+
+AREA = Aoi.from_bbox((1_500_000, -200_000, 1_500_100, -199_900), "EPSG:3979")
+COVERAGE, EXTENT = "/9_2-coverage.gpkg", "/9_2-extent.geojson"
+Fault = Callable[[Asked], Reply | None]
+
+
+@pytest.fixture(scope="module")
+def coverage(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Two projects over the area among many others; 1.1 MB."""
+    path = tmp_path_factory.mktemp("coverage") / "coverage.gpkg"
+    corners = np.random.default_rng(3979).uniform(1_600_000, 2_000_000, (2_000, 2))
+    others = [shapely.Point(corner).buffer(900, 8) for corner in corners.tolist()]
+    old, new = shapely.box(1_400_000, -300_000, 1_500_050, 0), shapely.box(*AREA.bounds)
+    names = ["old", *[f"other {number}" for number in range(len(others))], "new"]
+    years = [2012, *[2015] * len(others), 2020]
+    write_layer(path, [old, *others, new], {"Project": names, "Year": years})
+    return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveys.time, "sleep", lambda _: None)
+    monkeypatch.setitem(gdal._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+
+
+@contextmanager
+def store(coverage: bytes, fault: Fault = lambda _: None) -> Iterator[Misbehaving]:
+    """Ranges as S3 gives them, unless a fault comes first."""
+    around = project_shape(AREA.geometry.buffer(1_000), "EPSG:3979", "EPSG:4617")
+    outline = shapely.geometry.mapping(shapely.multipolygons([around]))
+    extent = json.dumps({"type": "Feature", "properties": None, "geometry": outline}).encode()
+
+    def script(asked: Asked) -> Reply:
+        return fault(asked) or served(asked, coverage if asked.path == COVERAGE else extent)
+
+    with misbehaving(script) as server:
+        yield server
+
+
+def served(asked: Asked, content: bytes, etag: str = '"one"') -> Reply:
+    if asked.headers.get("if-match", etag) != etag:
+        return Reply(412)
+    headers = {"ETag": etag, "Accept-Ranges": "bytes"}
+    if "range" not in asked.headers:
+        return Reply(200, content, headers)
+    first, _, last = asked.headers["range"].removeprefix("bytes=").partition("-")
+    part = content[int(first) : int(last) + 1]
+    end = int(first) + len(part) - 1
+    return Reply(206, part, {**headers, "Content-Range": f"bytes {first}-{end}/{len(content)}"})
+
+
+def read(server: Misbehaving, http: HttpClient, *paths: str) -> Surveys:
+    assets = tuple(
+        Asset(path.rpartition("-")[2].partition(".")[0], f"{server.url}{path}", "", "")
+        for path in paths or (COVERAGE, EXTENT)
+    )
+    item = Item("9_2-mosaic-1m", "hrdem-mosaic-1m", "", "", None, assets)
+    return surveys_under([item], AREA, product_named("dtm"), http)
+
+
+def told(found: Surveys) -> list[tuple]:
+    return [(s.asset, s.project.name, s.project.first, s.project.share) for s in found.found]
+
+
+BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in parts"])
+def test_projects_are_read_whole_or_in_parts(
+    coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr(surveys, "_WHOLE", len(coverage) if whole else 0)
+    with store(coverage) as server:
+        found = read(server, http)
+        sent = [asked for asked in server.asked if asked.method == "GET"]
+    assert told(found) == BOTH
+    assert found.untold == ()
+    assert [version.size for version in found.versions] == [len(coverage)]
+    assert {asked.path for asked in server.asked} == {COVERAGE}
+    assert len(sent) == 2 if whole else len(sent) < 12
+    assert all(asked.headers.get("if-match") == '"one"' for asked in sent[1:-1])
+
+
+def test_a_missing_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
+    gone = Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    with store(coverage, lambda asked: gone if asked.path == COVERAGE else None) as server:
+        found = read(server, http)
+    assert told(found) == [("extent", None, None, pytest.approx(1.0))]
+    (untold,) = found.untold
+    assert "404" in untold.reason
+    assert not untold.failed
+
+
+def test_a_catalogue_without_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
+    with store(coverage) as server:
+        found = read(server, http, EXTENT)
+    assert [survey.asset for survey in found.found] == ["extent"]
+    assert found.untold[0].reason.startswith("The catalogue lists no coverage.")
+
+
+def test_where_both_are_missing_nothing_is_known(coverage: bytes, http: HttpClient) -> None:
+    with store(coverage, lambda _: Reply(403)) as server:
+        found = read(server, http, COVERAGE)
+    assert found.found == ()
+    (untold,) = found.untold
+    assert "403" in untold.reason
+    assert "The catalogue lists no extent." in untold.reason
+    assert not untold.failed
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Reply(500, b"later"), "500"),
+        (Reply(200, b"<html>Sign in</html>"), "ignores the Range header"),
+        (Reply(206, b"<html>Sign in</h", {"Content-Range": "bytes 0-15/900"}), "is no GeoPackage"),
+        (Reply(206, bytes(16), {"Content-Range": "bytes 0-15/900"}, cut=3), "Tried 3 times"),
+    ],
+    ids=["500", "HTML", "HTML in parts", "cut off"],
+)
+def test_a_failed_transfer_is_no_lack_of_surveys(
+    coverage: bytes, http: HttpClient, fault: Reply, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store(coverage, lambda asked: fault if asked.path == COVERAGE else None) as server:
+        found = read(server, http)
+    assert found.found == ()
+    (untold,) = found.untold
+    assert untold.failed
+    assert said in untold.reason
+    assert "surveys of 9_2-mosaic-1m are not known" in caplog.text
+
+
+def test_a_file_that_was_cut_off_before_it_came_here(coverage: bytes, http: HttpClient) -> None:
+    with store(coverage[:-200_000]) as server:
+        found = read(server, http)
+    assert found.found == ()
+    assert found.untold[0].failed
+    assert f"{server.url}{COVERAGE} cannot be read" in found.untold[0].reason
+
+
+@pytest.mark.parametrize("kind", ["refused", "cut off"])
+@pytest.mark.parametrize("lost", range(1, 7))
+def test_no_part_that_is_lost_on_the_way_loses_a_project(
+    coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, lost: int, kind: str
+) -> None:
+    """SQLite meets what is missing anywhere: in the index, or in the middle of an outline."""
+    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    ranges: list[str] = []
+
+    def fault(asked: Asked) -> Reply | None:
+        part = asked.headers.get("range")
+        if asked.method != "GET" or part == "bytes=0-15":
+            return None
+        if part not in ranges:
+            ranges.append(str(part))
+        if part not in ranges[lost - 1 : lost]:
+            return None
+        return Reply(403) if kind == "refused" else Reply(206, bytes(9_999), cut=5_000)
+
+    with store(coverage, fault) as server:
+        found = read(server, http)
+    if len(ranges) < lost:
+        assert told(found) == BOTH
+        assert lost > 4
+    else:
+        assert told(found) == []
+        assert found.untold[0].failed
+
+
+def test_a_part_that_is_lost_once_is_asked_for_again(
+    coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    lost: list[Asked] = []
+
+    def fault(asked: Asked) -> Reply | None:
+        if asked.headers.get("range", "bytes=0-").startswith("bytes=0-") or lost:
+            return None
+        lost.append(asked)
+        return Reply(206, bytes(99), cut=5)
+
+    with store(coverage, fault) as server:
+        found = read(server, http)
+    assert lost
+    assert told(found) == BOTH
+
+
+def test_a_file_that_is_published_again_meanwhile_is_not_believed(
+    coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    with store(
+        coverage, lambda asked: served(asked, coverage, '"two"') if asked.number > 4 else None
+    ) as server:
+        found = read(server, http)
+    assert found.found == ()
+    assert "published again" in found.untold[0].reason
+
+
+def test_passwords_in_addresses_are_not_told(
+    coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    damaged = coverage[:16] + b"\xff" * (len(coverage) - 16)
+    with store(damaged) as server:
+        href = f"{server.url}{COVERAGE}".replace("//", "//user:secret@")
+        item = Item("9_2", "hrdem-mosaic-1m", "", "", None, (Asset("coverage", href, "", ""),))
+        found = surveys_under([item], AREA, product_named("dtm"), http)
+    assert found.untold[0].failed
+    assert "secret" not in json.dumps(found.as_dict())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b"\xff\xfe\x00",
+        b'{"type": "FeatureCollection", "features": 5}',
+        b'{"type": "Feature", "geometry": {"type": "Circle"}}',
+        b'{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1e99, 1]}}',
+    ],
+)
+def test_an_extent_that_is_none_is_an_error(http: HttpClient, document: bytes) -> None:
+    with misbehaving(lambda _: Reply(body=document)) as server:
+        found = read(server, http, EXTENT)
+    assert found.found == ()
+    assert found.untold[0].failed
+    assert "no GeoJSON of outlines" in found.untold[0].reason
+
+
+def test_an_extent_of_nothing_tells_of_nothing(http: HttpClient) -> None:
+    nothing = {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": []}}
+    with misbehaving(lambda _: Reply.json(nothing)) as server:
+        found = read(server, http, EXTENT)
+    assert (found.found, [untold.failed for untold in found.untold]) == ((), [False])
+
+
+def test_one_item_that_fails_leaves_the_others(
+    coverage: bytes, http: HttpClient, tmp_path: Path
+) -> None:
+    with store(coverage, lambda asked: Reply(500) if "8_2" in asked.path else None) as server:
+        items = [
+            Item(name, "hrdem-mosaic-1m", "", "", None,
+                 (Asset("coverage", f"{server.url}/{name}-coverage.gpkg", "", ""),))
+            for name in ("8_2", "9_2")
+        ]  # fmt: skip
+        found = surveys_under(items, AREA, product_named("dtm"), http)
+    assert {survey.item for survey in found.found} == {"9_2"}
+    assert [untold.item for untold in found.untold] == ["8_2"]
+    assert json.loads(json.dumps(found.as_dict()))["surveys"][0] == {
+        "project": "new", "from": "2020", "to": "2020", "share": 1.0, "item": "9_2",
+        "asset": "coverage", "attributes": {"Project": "new", "Year": 2020},
+    }  # fmt: skip

@@ -1,0 +1,321 @@
+"""Products that are computed: whole rasters in one go and GDAL's own tools judge the blocks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import hrdem
+from hrdem.demo import Addresses
+from hrdem.grid import Grid, Window
+from hrdem.ground import Ground
+from hrdem.terrain import Algorithm, aspect, gradient, hillshade, slope
+from tests.oracle.test_terrain import needs_gdaldem
+from tests.oracle.test_tiers import holed, relief
+from tests.rasters import horizontal
+from tests.shift_grids import millimetres, write_grid
+from tests.stores import NODATA, Store
+
+LEFT, TOP = 1_700_010, -200_010
+BOX = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
+RELAXED = settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+BORDER = (1_499_600, -170_700, 1_500_400, -170_000)  # 8_2 ends in its middle, and 9_2 begins
+
+Array = NDArray[np.float32]
+
+
+def extracted(store: Store, output: Path, product: str, **words: Any) -> hrdem.Result:
+    return hrdem.extract(
+        **{**BOX, **words}, product=product, output=output, http=store, overwrite=True
+    )
+
+
+def read(path: Path) -> tuple[Array, Grid]:
+    with rasterio.open(path) as dataset:
+        crs = dataset.crs.to_string()
+        if dataset.tags()["HRDEM_PRODUCT"] in ("dtm", "dsm"):
+            crs = horizontal(dataset.crs)
+        grid = Grid(crs, dataset.transform, dataset.width, dataset.height)
+        return dataset.read(1), grid
+
+
+def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN) -> Any:
+    """The gradient of the inner pixels, of heights with a border of one pixel."""
+    inner = grid.crop(Window(1, 1, grid.width - 2, grid.height - 2))
+    known = np.where(heights == NODATA, np.nan, heights)
+    return gradient(known, Ground.of(inner).steps(inner.window), algorithm)
+
+
+@RELAXED
+@given(seed=st.integers(0, 999), share=st.floats(0.01, 0.3), algorithm=st.sampled_from(Algorithm))
+def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
+    tmp_path: Path, store: Store, seed: int, share: float, algorithm: Algorithm
+) -> None:
+    whole = holed(relief("1m", 900, 900), seed, share)
+    store.add("hrdem-mosaic-1m", whole[:, :431], LEFT, TOP, item="west")
+    store.add("hrdem-mosaic-1m", whole[:, 431:], LEFT + 431, TOP, item="east")
+    extracted(store, tmp_path / "a.tif", "dtm-slope", algorithm=algorithm.value)
+    pixels, grid = read(tmp_path / "a.tif")
+    around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
+    expected = slope(in_one_go(whole[59:841, 59:841], around, algorithm))
+    np.testing.assert_array_equal(pixels, np.where(np.isnan(expected), NODATA, expected))
+
+
+def test_a_slope_on_another_grid_is_that_of_the_heights_there(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    """Across the border of two sub-tiles; heights and slope by two extractions."""
+    words: dict[str, Any] = {"crs": "EPSG:2959", "resolution": 2, "stac_url": demo.stac}
+    box = {"bbox": BORDER, "bbox_crs": "EPSG:3979"}
+    hrdem.extract(**box, **words, product="dtm", output=tmp_path / "z.tif")
+    done = hrdem.extract(**box, **words, product="dtm-slope", output=tmp_path / "slope.tif")
+    assert len(done.plan.sources) == 2
+    heights, grid = read(tmp_path / "z.tif")
+    pixels, _ = read(tmp_path / "slope.tif")
+    expected = slope(in_one_go(heights, grid))
+    inner = pixels[1:-1, 1:-1]
+    there = ~np.isnan(expected)
+    np.testing.assert_array_equal(inner != NODATA, there)
+    np.testing.assert_allclose(inner[there], expected[there], rtol=0, atol=2e-5)
+    assert (pixels[0] != NODATA).mean() > 0.9, "the edge has neighbours too"
+
+
+@needs_gdaldem
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_gdaldem_finds_the_same_slope_at_the_scale_of_the_projection(
+    demo: Addresses, tmp_path: Path, algorithm: Algorithm
+) -> None:
+    box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "stac_url": demo.stac}
+    hrdem.extract(**box, product="dtm", output=tmp_path / "z.tif")
+    hrdem.extract(
+        **box, product="dtm-slope", algorithm=algorithm.value, output=tmp_path / "slope.tif"
+    )
+    pixels, grid = read(tmp_path / "slope.tif")
+    steps = Ground.of(grid).steps(Window(grid.width // 2, grid.height // 2, 1, 1))
+    scale = float(np.sqrt(steps.width * steps.height).item())
+    assert abs(scale - 1) > 0.005, "or the scale would not be seen"
+    kind = {"horn": "Horn", "zevenbergen-thorne": "ZevenbergenThorne"}[algorithm.value]
+    subprocess.run(
+        [
+            *("gdaldem", "slope", "-q", "-s", repr(scale), "-alg", kind),
+            *(tmp_path / "z.tif", tmp_path / "theirs.tif"),
+        ],
+        check=True,
+    )
+    with rasterio.open(tmp_path / "theirs.tif") as dataset:
+        theirs = dataset.read(1, masked=True)
+    both = ~theirs.mask & (pixels != NODATA)
+    assert both.mean() > 0.9
+    np.testing.assert_allclose(
+        pixels[both], theirs.data[both], rtol=0, atol=5e-3
+    )  # theirs sums in float32
+    assert not (~theirs.mask & (pixels == NODATA)).any()
+
+
+def test_aspects_are_counted_from_the_pole_or_from_the_edge(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "product": "dtm-aspect"}
+    found = {}
+    for north in ("true", "grid"):
+        output = tmp_path / f"{north}.tif"
+        hrdem.extract(**box, aspect_north=north, stac_url=demo.stac, output=output)
+        found[north], grid = read(output)
+    heights = tmp_path / "z.tif"
+    hrdem.extract(
+        bbox=(BORDER[0] - 1, BORDER[1] - 1, BORDER[2] + 1, BORDER[3] + 1), bbox_crs="EPSG:3979",
+        product="dtm", stac_url=demo.stac, output=heights,
+    )  # fmt: skip
+    expected = aspect(in_one_go(*read(heights)))
+    np.testing.assert_array_equal(
+        found["grid"], np.where(np.isnan(expected), NODATA, expected).astype(np.float32)
+    )
+    falls = found["grid"] >= 0
+    turned = (found["true"] - found["grid"])[falls] % 360
+    bearing = Ground.of(grid).bearing(grid.window)[falls] % 360
+    np.testing.assert_allclose(turned, bearing, rtol=0, atol=1e-3)
+    assert 10 < np.median(bearing) < 25, "in Ottawa, where the map is turned by so much"
+
+
+@pytest.mark.parametrize("unit", ["degrees", "percent"])
+def test_slopes_come_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str) -> None:
+    store.add("hrdem-mosaic-1m", relief("1m", 900, 900), LEFT, TOP)
+    done = extracted(store, tmp_path / "a.tif", "dtm-slope", slope_unit=unit)
+    extracted(store, tmp_path / "b.tif", "dtm-slope")
+    pixels, degrees = read(tmp_path / "a.tif")[0], read(tmp_path / "b.tif")[0]
+    expected = degrees if unit == "degrees" else 100 * np.tan(np.radians(degrees))
+    np.testing.assert_allclose(pixels, expected, rtol=1e-5)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert dataset.units == ("degree" if unit == "degrees" else "percent",)
+        assert dataset.crs.to_epsg() == 3979, "slopes have no vertical datum"
+    assert done.as_dict()["vertical"] == {}
+
+
+def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, store: Store) -> None:
+    """A tier that lacks one of the two has none, and the next is taken, never half of each."""
+    ground, surface = holed(relief("1m", 900, 900), 1, 0.3), relief("1m", 900, 900, step=11)
+    surface = holed(surface, 2, 0.3)
+    store.add("hrdem-mosaic-1m", ground, LEFT, TOP)
+    store.add("hrdem-mosaic-1m", surface, LEFT, TOP, asset="dsm")
+    store.add("hrdem-mosaic-2m", relief("2m", 900, 900), LEFT, TOP, asset="dsm")
+    store.add("mrdem-30", relief("30m", 900, 900), LEFT, TOP)
+    store.add("mrdem-30", relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
+    result = extracted(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        pixels, band = dataset.read()
+    inner = slice(60, 840), slice(60, 840)
+    both = ((ground != NODATA) & (surface != NODATA))[inner]
+    np.testing.assert_array_equal(pixels[both], (surface - ground)[inner][both])
+    np.testing.assert_allclose(pixels[~both], 3, rtol=0, atol=1e-3)
+    np.testing.assert_array_equal(band, np.where(both, 1, 3))
+    assert list(result.plan.absent) == ["2m"]
+    assert result.pixels_by_source == {
+        "tile-hrdem-mosaic-1m dsm": both.sum(),
+        "tile-hrdem-mosaic-1m dtm": both.sum(),
+        "tile-mrdem-30 dsm": (~both).sum(),
+        "tile-mrdem-30 dtm": (~both).sum(),
+    }
+
+
+class TestHillshades:
+    """They are published at full resolution, and computed wherever that is not enough."""
+
+    @pytest.fixture
+    def stored(self, store: Store) -> Store:
+        store.add("hrdem-mosaic-1m", relief("1m", 450, 900), LEFT, TOP, item="west")
+        store.add("hrdem-mosaic-1m", relief("1m", 450, 900), LEFT + 450, TOP, item="east")
+        return store
+
+    def shades(self) -> NDArray[np.uint8]:
+        rows, columns = np.indices((900, 450))
+        return (1 + (rows * 7 + columns * 3) % 255).astype(np.uint8)
+
+    def test_a_published_one_is_read_as_it_is(self, tmp_path: Path, stored: Store) -> None:
+        for item, left in (("west", LEFT), ("east", LEFT + 450)):
+            stored.add(
+                "hrdem-mosaic-1m", self.shades(), left, TOP, asset="hillshade-dtm", item=item,
+                nodata=0,
+            )  # fmt: skip
+        done = extracted(stored, tmp_path / "a.tif", "dtm-hillshade")
+        pixels, _ = read(tmp_path / "a.tif")
+        whole = np.concatenate([self.shades()] * 2, axis=1)
+        np.testing.assert_array_equal(pixels, whole[60:840, 60:840])
+        assert pixels.dtype == np.uint8
+        assert not done.plan.computed
+        assert all(source.asset == "hillshade-dtm" for source in done.plan.sources)
+
+    @pytest.mark.parametrize(
+        "words",
+        [{"resolution": 3}, {"algorithm": "zevenbergen-thorne"}, {"fill": "2m"}],
+        ids=lambda words: next(iter(words)),
+    )
+    def test_on_other_terms_it_is_computed(
+        self, tmp_path: Path, stored: Store, words: dict[str, Any]
+    ) -> None:
+        for item, left in (("west", LEFT), ("east", LEFT + 450)):
+            stored.add(
+                "hrdem-mosaic-1m", self.shades(), left, TOP, asset="hillshade-dtm", item=item,
+                nodata=0,
+            )  # fmt: skip
+        done = extracted(stored, tmp_path / "a.tif", "dtm-hillshade", **words)
+        assert done.plan.computed
+        assert {source.asset for source in done.plan.sources} == {"dtm"}
+
+    @pytest.mark.parametrize("published", [[], ["west"]])
+    def test_where_none_is_published_it_is_computed_for_all_of_the_area(
+        self,
+        tmp_path: Path,
+        stored: Store,
+        published: list[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """No seam between the agency's and ours."""
+        for item in published:
+            stored.add(
+                "hrdem-mosaic-1m", self.shades(), LEFT, TOP, asset="hillshade-dtm", item=item,
+                nodata=0,
+            )  # fmt: skip
+        extracted(stored, tmp_path / "a.tif", "dtm-hillshade")
+        pixels, grid = read(tmp_path / "a.tif")
+        whole = np.concatenate([relief("1m", 450, 900)] * 2, axis=1)
+        around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
+        np.testing.assert_array_equal(pixels, hillshade(in_one_go(whole[59:841, 59:841], around)))
+        assert "it is computed here" in caplog.text
+
+    def test_the_demonstrations_own_and_ours_agree(self, demo: Addresses, tmp_path: Path) -> None:
+        """At a scale of 1.006 by one grey in places."""
+        box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "product": "dtm-hillshade"}
+        hrdem.extract(**box, stac_url=demo.stac, output=tmp_path / "a.tif")
+        hrdem.extract(**box, via="vrt", stac_url=demo.stac, output=tmp_path / "b.tif")
+        theirs, ours = read(tmp_path / "a.tif")[0], read(tmp_path / "b.tif")[0]
+        np.testing.assert_array_equal(theirs == 0, ours == 0)
+        assert np.abs(theirs.astype(int) - ours).max() <= 1
+
+
+class TestHeights:
+    """In the older datum, by a grid that the test makes."""
+
+    @pytest.fixture
+    def grid(self, tmp_path: Path) -> Path:
+        return write_grid(tmp_path / "proj" / "shifts.tif", millimetres(40, 20))
+
+    def test_the_difference_is_added_to_each_height(
+        self, demo: Addresses, tmp_path: Path, grid: Path
+    ) -> None:
+        box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "product": "dtm"}
+        hrdem.extract(**box, output=tmp_path / "new.tif")
+        done = hrdem.extract(
+            **box, vertical_datum="CGVD28", vertical_grid=grid, output=tmp_path / "old.tif"
+        )
+        new, on = read(tmp_path / "new.tif")
+        old, _ = read(tmp_path / "old.tif")
+        lon, lat = Ground.of(on).lonlat(on.window)
+        with rasterio.open(grid) as dataset:
+            values = dataset.read(1) * dataset.scales[0]
+            columns = (lon - dataset.transform.c) / dataset.transform.a - 0.5
+            rows = (lat - dataset.transform.f) / dataset.transform.e - 0.5
+        expected = new + bilinear(values, rows, columns)
+        there = new != NODATA
+        np.testing.assert_array_equal(old != NODATA, there)
+        np.testing.assert_allclose(old[there], expected[there], rtol=0, atol=5e-5)
+        assert np.abs((old - new)[there]).max() > 0.05
+        with rasterio.open(tmp_path / "old.tif") as dataset:
+            assert "CGVD28" in dataset.crs.to_wkt()
+            assert horizontal(dataset.crs) == "EPSG:3979"
+            tags = dataset.tags()
+        assert tags["HRDEM_VERTICAL_DATUM"] == "CGVD28"
+        assert tags["HRDEM_VERTICAL_GRID_SHA256"] == done.shifts.sha256
+
+    def test_a_height_without_a_known_difference_is_an_error(
+        self, tmp_path: Path, store: Store, grid: Path
+    ) -> None:
+        """The grid of the test ends before the far north."""
+        store.add("hrdem-mosaic-1m", relief("1m", 900, 900), 600_000, 3_000_000)
+        with pytest.raises(hrdem.RequestError, match="difference"):
+            extracted(
+                store, tmp_path / "a.tif", "dtm", vertical_datum="CGVD28", vertical_grid=grid,
+                bbox=(600_100, 2_999_300, 600_700, 2_999_900),
+            )  # fmt: skip
+        assert not list(tmp_path.glob("*.tif"))
+
+    def test_what_depends_on_no_datum_has_none(self, tmp_path: Path, store: Store) -> None:
+        with pytest.raises(hrdem.RequestError, match="dtm-slope does not depend on it"):
+            extracted(store, tmp_path / "a.tif", "dtm-slope", vertical_datum="CGVD28")
+
+
+def bilinear(values: Array, rows: Any, columns: Any) -> Any:
+    row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, right = rows - row, columns - column
+    upper = values[row, column] * (1 - right) + values[row, column + 1] * right
+    lower = values[row + 1, column] * (1 - right) + values[row + 1, column + 1] * right
+    return upper * (1 - down) + lower * down

@@ -1,0 +1,61 @@
+"""Surveys under an area, against the projects that the demonstration made."""
+
+from __future__ import annotations
+
+import pytest
+import shapely
+
+from hrdem.area.aoi import Aoi
+from hrdem.catalog import items_touching
+from hrdem.demo import Addresses
+from hrdem.demo.projects import projects
+from hrdem.demo.tiles import tiles
+from hrdem.http.client import HttpClient
+from hrdem.products import collection_named, product_named
+from hrdem.surveys import lookup as surveys
+from hrdem.surveys.lookup import surveys_under
+
+
+@pytest.mark.parametrize(
+    ("collection", "product", "box"),
+    [
+        ("1m", "dtm", (1_440_000, -210_000, 1_560_000, -120_000)),
+        ("2m", "dsm", (1_440_000, -210_000, 1_560_000, -120_000)),
+        ("1m", "dsm", (-1_010_000, 490_000, -990_000, 510_000)),
+        ("30m", "dtm", (1_499_400, -170_600, 1_540_600, -140_000)),
+    ],
+)
+def test_the_projects_under_an_area_are_those_of_the_demonstration(
+    demo: Addresses, http: HttpClient, collection: str, product: str, box: tuple
+) -> None:
+    aoi = Aoi.from_bbox(box, "EPSG:3979")
+    items = items_touching(aoi, collection_named(collection), demo.stac, http)
+    found = surveys_under(items, aoi, product_named(product), http)
+    by_item = {tile.item_id: tile for tile in tiles()}
+    expected = {
+        (item.id, project.name): (
+            str(project.last.year),
+            shapely.area(project.outline.intersection(aoi.geometry)) / aoi.geometry.area,
+        )
+        for item in items
+        for project in projects(by_item[item.id])
+        if project.outline.intersection(aoi.geometry).area > 0
+    }
+    told = {
+        (survey.item, survey.project.name): (survey.project.last[:4], survey.project.share)
+        for survey in found.found
+    }
+    assert found.untold == ()
+    assert len(found.versions) == len(items)
+    assert told.keys() == expected.keys()
+    for key, (year, share) in expected.items():
+        assert told[key] == (year, pytest.approx(share, abs=1e-9))
+
+
+def test_a_small_area_needs_little_of_a_large_file(demo: Addresses, http: HttpClient) -> None:
+    aoi = Aoi.from_bbox((-75.72, 45.40, -75.66, 45.44))
+    items = items_touching(aoi, collection_named("30m"), demo.stac, http)
+    found = surveys_under(items, aoi, product_named("dtm"), http)
+    assert found.versions[0].size > surveys._WHOLE
+    assert [survey.asset for survey in found.found] == ["coverage"] * len(found.found)
+    assert sum(survey.project.share for survey in found.found) >= 1

@@ -1,0 +1,89 @@
+"""A service in memory: rasters that a test makes up, behind a catalogue that lists them."""
+
+from __future__ import annotations
+
+import hashlib
+from mmap import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from hrdem.catalog import Asset, Item
+from hrdem.http.protocol import Response
+
+NODATA = np.float32(-32767)
+RESOLUTIONS = {"hrdem-mosaic-1m": 1, "hrdem-mosaic-2m": 2, "mrdem-30": 30}
+HOST = "http://store.invalid"
+
+
+class Store:
+    """Files and the items that list them; an HTTP client for the files.
+
+    Attributes:
+        received: Bytes that were read of each file.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._files: dict[str, bytes] = {}
+        self._items: dict[str, dict[str, dict[str, Asset]]] = {}
+        self.received: dict[str, int] = {}
+        monkeypatch.setattr("hrdem.meeting.items_near", self._items_near)
+
+    def add(
+        self,
+        collection: str,
+        pixels: np.ndarray,
+        left: float,
+        top: float,
+        *,
+        asset: str = "dtm",
+        item: str = "tile",
+        overviews: tuple[int, ...] = (),
+        nodata: float | None = -32767,
+    ) -> None:
+        """Publish a raster of a collection, by its upper left corner in EPSG:3979."""
+        name = f"{item}-{collection}-{asset}.tif"
+        path, size = self._folder / name, RESOLUTIONS[collection]
+        height, width = pixels.shape
+        with rasterio.open(
+            path, "w", "GTiff", width=width, height=height, count=1, dtype=pixels.dtype,
+            crs="EPSG:3979", transform=Affine(size, 0, left, 0, -size, top), nodata=nodata,
+            tiled=True, blockxsize=128, blockysize=128, compress="lzw",
+        ) as dataset:  # fmt: skip
+            dataset.write(pixels, 1)
+        if overviews:
+            with rasterio.open(path, "r+") as dataset:
+                dataset.build_overviews(overviews, rasterio.enums.Resampling.average)
+        self._files[f"{HOST}/{name}"] = path.read_bytes()
+        self.received[name] = 0
+        path.unlink()
+        assets = self._items.setdefault(collection, {}).setdefault(f"{item}-{collection}", {})
+        assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")
+
+    def add_item(self, collection: str, item: str) -> None:
+        """List an item without any file."""
+        self._items.setdefault(collection, {})[f"{item}-{collection}"] = {}
+
+    def request(self, method, url, *, headers=None, **_) -> Response:
+        start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
+        content = self._files[url]
+        body = content[start : stop + 1]
+        said = f"bytes {start}-{start + len(body) - 1}/{len(content)}"
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        return Response(url, 206, {"etag": etag, "content-range": said}, body)
+
+    def read_range(self, url, start, stop, expected, room=0) -> mmap:
+        self.received[url.rsplit("/", 1)[1]] += stop - start
+        part = mmap(-1, room + stop - start)
+        part[room:] = self._files[url][start:stop]
+        return part
+
+    def _items_near(self, aoi, collection, *_) -> list[Item]:
+        return [
+            Item(name, collection.id, "2026", "2024", None, tuple(assets.values()))
+            for name, assets in self._items.get(collection.id, {}).items()
+        ]

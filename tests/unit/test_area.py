@@ -1,0 +1,248 @@
+"""The words for an area: exactly one of them, and what each comes to."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from click.testing import CliRunner
+
+from hrdem.area.aoi import Aoi
+from hrdem.area.words import AreaWords, area_of
+from hrdem.cli import options
+from hrdem.crs import LONLAT, in_nad83, project
+from hrdem.errors import NoDataError, RequestError
+from hrdem.products import NATIVE_CRS
+
+OTTAWA = (-75.85, 45.30, -75.60, 45.45)
+TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def raster(path: str, crs: str = "EPSG:2959") -> str:
+    with rasterio.open(
+        path, "w", driver="GTiff", width=40, height=20, count=1, dtype="uint8",
+        transform=Affine(2.5, 0, 450_000, 0, -5, 5_030_000), crs=crs,
+    ):  # fmt: skip
+        return path
+
+
+def test_a_box_is_a_box() -> None:
+    area = area_of(bbox=OTTAWA)
+    assert area.aoi == Aoi.from_bbox(OTTAWA)
+    assert (area.shaped, area.grid) == (False, None)
+    assert area.aoi.text == "-75.85,45.3,-75.6,45.45 (EPSG:4326)"
+
+
+def test_a_box_may_be_in_any_crs() -> None:
+    guide = (1774874, -89162, 1818832, -52305)
+    assert area_of(bbox=guide, bbox_crs="EPSG:3979").aoi.bounds == guide
+
+
+def test_a_word_that_is_none_was_not_said() -> None:
+    words: AreaWords = dict.fromkeys(AreaWords.__annotations__)  # type: ignore[assignment]
+    assert area_of(**{**words, "bbox": OTTAWA}) == area_of(bbox=OTTAWA)
+
+
+def test_a_shape_is_shaped() -> None:
+    area = area_of(aoi=TRIANGLE)
+    assert (area.shaped, area.grid) == (True, None)
+    box = Aoi.from_bbox((-76, 45, -75, 46)).geometry
+    assert area.aoi.geometry.area == pytest.approx(box.area / 2, rel=0.02)
+    assert area.aoi.text == "POLYGON ((-76 45, -75 45, -75 46, -76 45)) (EPSG:4326)"
+
+
+def test_a_box_given_as_a_shape_has_the_same_outline() -> None:
+    shape = area_of(aoi=shapely.box(*OTTAWA))
+    assert shape.aoi.geometry.equals(Aoi.from_bbox(OTTAWA).geometry)
+
+
+def test_a_file_is_named_without_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "basin.geojson"
+    path.write_text(json.dumps(shapely.geometry.mapping(shapely.box(*OTTAWA))))
+    assert area_of(aoi=path).aoi.text == "basin.geojson"
+    assert area_of(aoi=path, buffer=50).aoi.text == "basin.geojson and 50 m around it"
+
+
+def test_several_polygons_stay_apart() -> None:
+    area = area_of(
+        aoi="MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 45)),((-74 45,-73 45,-73 46,-74 45)))"
+    )
+    assert area.aoi.geometry.geom_type == "MultiPolygon"
+    assert area.aoi.bounds_in("EPSG:4617") == pytest.approx((-76, 45, -73, 46), abs=1e-7)
+
+
+def test_the_areal_parts_of_a_collection_count() -> None:
+    point = f"GEOMETRYCOLLECTION(POINT(-70 45),GEOMETRYCOLLECTION({TRIANGLE}))"
+    assert area_of(aoi=point).aoi.geometry.equals(area_of(aoi=TRIANGLE).aoi.geometry)
+
+
+@pytest.mark.parametrize(
+    "shape", ["POINT(-75 45)", "LINESTRING(-75 45,-74 45)", "POLYGON((-76 45,-75 45,-76 45))"]
+)
+def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
+    with pytest.raises(RequestError, match=r"has no area.*or --buffer METRES"):
+        area_of(aoi=shape)
+    wide = area_of(aoi=shape, buffer=100).aoi
+    assert wide.geometry.geom_type == "Polygon"
+    assert wide.geometry.area > 0.9 * math.pi * 100**2
+
+
+@pytest.mark.parametrize("name", ["31G/5", "031g05"])
+def test_a_sheet_is_a_box_in_degrees(name: str) -> None:
+    area = area_of(nts=name)
+    assert area.aoi.geometry.equals(Aoi.from_bbox((-76, 45.25, -75.5, 45.5)).geometry)
+    assert (area.aoi.text, area.shaped, area.grid) == ("NTS 031G05", False, None)
+
+
+def test_a_raster_gives_its_footprint_and_its_grid() -> None:
+    area = area_of(like=raster("a.tif"))
+    assert area.grid is not None
+    assert (area.grid.crs, area.grid.width, area.grid.height) == ("EPSG:2959", 40, 20)
+    bounds = (450_000, 5_029_900, 450_100, 5_030_000)
+    assert area.grid.bounds == bounds
+    assert area.aoi.geometry.equals(Aoi.from_bbox(bounds, "EPSG:2959").geometry)
+    assert (area.aoi.text, area.shaped) == ("a.tif", False)
+
+
+@pytest.mark.parametrize(
+    ("like", "said"),
+    [
+        ("https://example.com/a.tif", "--like was given https.* local files only"),
+        ("/vsicurl/https://example.com/a.tif", "local files only"),
+        ("b.tif", "no such file"),
+    ],
+)
+def test_only_a_local_raster_is_a_template(like: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        area_of(like=like)
+
+
+def test_a_raster_vrt_of_remote_files_is_refused() -> None:
+    Path("a.vrt").write_text(
+        '<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">'
+        "<SimpleSource><SourceFilename>/vsicurl/http://x.invalid/a.tif</SourceFilename>"
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    with pytest.raises(RequestError, match="refers to files or services on the network"):
+        area_of(like="a.vrt")
+
+
+def test_a_raster_whose_coordinates_are_no_degrees_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"raster a\.tif looks like metres, but EPSG:4326"):
+        area_of(like=raster("a.tif", crs="EPSG:4326"))
+
+
+def test_a_point_with_a_radius_is_a_circle() -> None:
+    area = area_of(point=(-75.7, 45.4), radius=500)
+    assert area.shaped
+    assert area.aoi.text == "500 m around -75.7,45.4"
+    centre = shapely.Point(project(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
+    assert area.aoi.geometry.centroid.distance(centre) < 0.2
+    scale = area.aoi.geometry.area / (math.pi * 500**2)  # of areas in EPSG:3979
+    about = in_nad83("+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83")
+    unit = project(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, NATIVE_CRS)
+    true = project(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, about)
+    lengths = [np.hypot(*np.diff(each, axis=0)[0]) for each in (unit, true)]
+    assert scale == pytest.approx((lengths[0] / lengths[1]) ** 2, rel=1e-3)
+    assert abs(scale - 1) > 0.01
+
+
+@pytest.mark.parametrize("kind", [{"bbox": OTTAWA}, {"nts": "31G5"}, {"aoi": TRIANGLE}])
+def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
+    area, wide = area_of(**kind), area_of(**kind, buffer=1_000)
+    assert wide.shaped is area.shaped
+    assert wide.aoi.geometry.contains(area.aoi.geometry)
+    assert wide.aoi.text == f"{area.aoi.text} and 1000 m around it"
+    grown = np.abs(np.subtract(wide.aoi.bounds, area.aoi.bounds))
+    assert grown == pytest.approx([1_000] * 4, rel=0.05)
+
+
+def test_a_circle_may_be_widened() -> None:
+    wide = area_of(point=(-75.7, 45.4), radius=500, buffer=500).aoi
+    assert wide.geometry.contains(area_of(point=(-75.7, 45.4), radius=999.9).aoi.geometry)
+    assert area_of(point=(-75.7, 45.4), radius=1_020).aoi.geometry.contains(wide.geometry)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({}, "No area was given. Give one of --bbox, --aoi, --like, --nts, or --point"),
+        ({"bbox": None}, "No area was given"),
+        ({"buffer": 10}, "No area was given"),
+        ({"bbox": OTTAWA, "nts": "31G"}, "--bbox and --nts each give an area"),
+        ({"aoi": TRIANGLE, "like": "a", "point": (0, 0)}, "--aoi and --like and --point each"),
+        ({"aoi": TRIANGLE, "bbox_crs": "EPSG:4326"}, "--bbox-crs goes with --bbox, but .* --aoi"),
+        ({"bbox": OTTAWA, "aoi_crs": "EPSG:4326"}, "--aoi-crs goes with --aoi"),
+        ({"nts": "31G", "layer": "a"}, "--layer goes with --aoi"),
+        ({"bbox": OTTAWA, "radius": 5}, "--radius goes with --point"),
+        ({"like": "a.tif", "buffer": 5}, "--like takes the grid of a raster as it is, --buffer"),
+        ({"point": (-75, 45)}, "The point -75,45 has no area. Give --radius METRES"),
+        ({"point": (-75, 45), "radius": 0}, "--radius takes metres, more than 0"),
+        ({"point": (-75, 45), "radius": math.nan}, "--radius takes metres"),
+        ({"point": (-75, 45), "radius": "wide"}, "'wide' is no number"),
+        ({"point": (-75, 45), "radius": 2e6}, "up to 1,000,000, not 2e"),
+        ({"point": (-75,), "radius": 5}, "A point needs two numbers"),
+        ({"point": ("west", "south"), "radius": 5}, "A point needs two numbers"),
+        ({"point": (-75, math.inf), "radius": 5}, "not a finite number"),
+        ({"point": (45, -75), "radius": 5}, "latitude before longitude"),
+        ({"point": (450_000, 5e6), "radius": 5}, "looks like metres.*--bbox-crs EPSG:3979"),
+        ({"point": (-75, 95), "radius": 5}, "range of degrees"),
+        ({"bbox": OTTAWA, "buffer": -5}, "--buffer takes metres, more than 0.* not -5"),
+        ({"bbox": OTTAWA, "buffer": math.inf}, "--buffer takes metres"),
+        ({"bbox": (45.3, -75.85, 45.45, -75.6)}, "latitude before longitude"),
+        ({"nts": "Ottawa"}, "no name of an NTS sheet"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        area_of(**words)
+
+
+def test_a_shape_that_the_projection_cannot_hold_has_no_data() -> None:
+    with pytest.raises(NoDataError, match="outside Canada"):
+        area_of(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")
+
+
+def said_on_the_command_line(*arguments: str) -> dict:
+    @click.command()
+    @options.area
+    @options.crs
+    def command(**words) -> None:
+        click.echo(repr(words))
+
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    return eval(done.stdout) if done.exit_code == 0 else {"error": done.output}
+
+
+def test_the_command_line_hands_on_what_was_said_and_no_more() -> None:
+    assert said_on_the_command_line() == {"crs": None}
+    assert said_on_the_command_line("--point", "-75.7,45.4", "--radius", "500") == {
+        "point": (-75.7, 45.4), "radius": 500.0, "crs": None,
+    }  # fmt: skip
+    assert said_on_the_command_line("--bbox=-75,45 -74 46", "--bbox-crs", "EPSG:4617") == {
+        "bbox": (-75, 45, -74, 46), "bbox_crs": "EPSG:4617", "crs": None,
+    }  # fmt: skip
+    words = ("--aoi", "-", "--aoi-crs", "EPSG:2959", "--layer", "a", "--buffer", "5")
+    assert said_on_the_command_line(*words) == {
+        "aoi": "-", "aoi_crs": "EPSG:2959", "layer": "a", "buffer": 5.0, "crs": None,
+    }  # fmt: skip
+    assert said_on_the_command_line("--nts", "31G", "--like", "a.tif") == {
+        "nts": "31G", "like": "a.tif", "crs": None,
+    }  # fmt: skip
+    assert "longitude,latitude" in said_on_the_command_line("--point", "here")["error"]
+
+
+def test_the_command_line_has_every_word_for_an_area() -> None:
+    assert set(options.AREA_WORDS) == AreaWords.__annotations__.keys()

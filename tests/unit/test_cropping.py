@@ -1,0 +1,34 @@
+"""Areas laid over grids."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import shapely
+from affine import Affine
+
+from hrdem.cropping import Crop
+from hrdem.grid import Grid
+
+GRID = Grid("EPSG:3979", Affine(1, 0, 1_499_400, 0, -1, -199_400), 1_200, 1_200)
+
+
+def ragged(seed: int) -> shapely.Polygon:
+    rng = np.random.default_rng(seed)
+    angle = np.sort(rng.random(400)) * 2 * np.pi
+    radius = 400 + 200 * rng.random(400)
+    around = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    return shapely.Polygon(np.array([1_500_000, -200_000]) + around)
+
+
+def test_threads_may_look_at_one_area_at_once() -> None:
+    """GEOS 3.11 ended the process here, within ten areas as a rule."""
+    windows = list(GRID.window.pieces(128, 128))
+    with ThreadPoolExecutor(8) as pool:
+        for seed in range(10):
+            area = ragged(seed)
+            found = list(pool.map(Crop.of(area, GRID).inside, windows))
+            alone = Crop.of(area, GRID)
+            for window, inside in zip(windows, found, strict=True):
+                np.testing.assert_array_equal(inside, alone.inside(window))

@@ -1,0 +1,167 @@
+"""GeoPackages of any kind, and what only looks like one."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from hrdem.crs import project
+from hrdem.errors import SourceError, TransferError
+from hrdem.surveys import geopackage
+from hrdem.surveys.geopackage import projects_in_geopackage
+from hrdem.surveys.projects import Project
+from tests.geopackages import write_layer
+
+AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
+LEFT_HALF = shapely.box(1_490_000, -300_000, 1_500_050, -100_000)
+FAR = shapely.box(0, 0, 10, 10)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "coverage.gpkg"
+
+
+def read(path: Path, prefer: str = "dtm", seconds: float = 60) -> list[Project]:
+    return projects_in_geopackage(str(path), "The file", AREA, prefer, {}, seconds)
+
+
+def told(path: Path, prefer: str = "dtm") -> list[tuple]:
+    return [(each.name, each.first, round(each.share, 6)) for each in read(path, prefer)]
+
+
+def test_french_fields_with_dates_as_text(path: Path) -> None:
+    fields = {"Nom_du_projet": ["Île d'Orléans", "x"], "Année": ["2019", "2020"]}
+    write_layer(path, [LEFT_HALF, FAR], fields)
+    assert told(path) == [("Île d'Orléans", "2019", 0.5)]
+
+
+def test_no_fields_at_all(path: Path) -> None:
+    write_layer(path, [LEFT_HALF])
+    assert told(path) == [(None, None, 0.5)]
+
+
+def test_no_spatial_index(path: Path) -> None:
+    write_layer(path, [LEFT_HALF, FAR], {"Name": ["A", "B"]}, SPATIAL_INDEX="NO")
+    assert told(path) == [("A", None, 0.5)]
+
+
+def test_whole_numbers_stay_whole_beside_missing_ones(path: Path) -> None:
+    write_layer(path, [LEFT_HALF, AREA], {"Name": ["A", "B"], "Year": [2019, None]})
+    assert json.dumps([each.attributes for each in read(path)]) == json.dumps(
+        [{"Name": "A", "Year": 2019}, {"Name": "B"}]
+    )
+
+
+def test_an_empty_layer_tells_of_nothing(path: Path) -> None:
+    write_layer(path, [], {"Name": []})
+    assert read(path) == []
+
+
+def test_the_layer_of_the_product_is_read(path: Path) -> None:
+    for layer in ("9_2_dsm", "9_2_DTM", "overview"):
+        write_layer(path, [LEFT_HALF], {"Name": [layer]}, layer=layer)
+    assert told(path) == [("9_2_DTM", None, 0.5)]
+    assert told(path, "dsm") == [("9_2_dsm", None, 0.5)]
+
+
+def test_without_such_a_layer_all_are_read(path: Path) -> None:
+    write_layer(path, None, {"Name": ["no outlines"]}, layer="notes")
+    for layer in ("north", "south"):
+        write_layer(path, [LEFT_HALF], {"Name": [layer]}, layer=layer)
+    assert [name for name, _, _ in told(path)] == ["south", "north"]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4617", "EPSG:4326", "EPSG:2959"])
+def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) -> None:
+    dense = shapely.segmentize(LEFT_HALF.intersection(AREA.buffer(50)), 1)
+    there = shapely.transform(
+        dense, lambda xy: project(xy, "EPSG:3979", crs.replace("4326", "4617"))
+    )
+    write_layer(path, [there, FAR], {"Name": ["A", "B"]}, crs=crs)
+    assert told(path) == [("A", None, 0.5)]
+
+
+def test_long_edges_bend_as_they_do_in_their_own_crs(path: Path) -> None:
+    """Between corners 10 degrees apart a parallel runs 40 km beside the straight line."""
+    ((_, middle),) = project(np.array([[1_500_050, -199_950]]), "EPSG:3979", "EPSG:4617")
+    write_layer(path, [shapely.box(-80, 40, -70, middle)], {"Name": ["south"]}, crs="EPSG:4617")
+    ((_, _, share),) = told(path)
+    assert share == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_layer_that_does_not_say_where_it_lies_is_refused(path: Path) -> None:
+    write_layer(path, [LEFT_HALF], crs=None)
+    with pytest.raises(SourceError, match="The file cannot be read: .*coordinate"):
+        read(path)
+
+
+def test_no_layer_of_outlines_is_an_error_and_never_no_project(path: Path) -> None:
+    write_layer(path, None, {"Name": ["no outlines"]})
+    with pytest.raises(SourceError, match="no layer with outlines"):
+        read(path)
+
+
+def test_too_many_outlines_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_layer(path, [LEFT_HALF] * 4, {"Name": ["A"] * 4})
+    monkeypatch.setattr(geopackage, "_MOST_OUTLINES", 3)
+    with pytest.raises(ValueError, match="more than 3 outlines"):
+        list(geopackage._outlines(str(path), AREA, "dtm"))
+
+
+def test_a_cut_off_file_is_an_error(path: Path) -> None:
+    write_layer(path, [LEFT_HALF] * 500, {"Name": ["A"] * 500})
+    whole = path.read_bytes()
+    for length in (100, 40_000, len(whole) - 5_000):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SourceError, match="The file cannot be read"):
+            read(path)
+
+
+def test_another_sqlite_database_is_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE dtm (name TEXT, geom BLOB)")
+        database.commit()
+    with pytest.raises(SourceError, match="The file cannot be read"):
+        read(path)
+
+
+def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
+    write_layer(path, [LEFT_HALF], {"Name": ["A"]}, layer="table")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE VIEW dtm AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+            "SELECT fid, geom FROM 'table', n WHERE x < 0;"
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) "
+            "SELECT 'dtm', data_type, 'dtm', srs_id FROM gpkg_contents;"
+            "INSERT INTO gpkg_geometry_columns SELECT 'dtm', column_name, geometry_type_name, "
+            "srs_id, z, m FROM gpkg_geometry_columns;"
+        )
+    with pytest.raises(TransferError, match="The file could not be read within 2 s"):
+        read(path, seconds=2)
+
+
+def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_layer(path, [LEFT_HALF])
+    fatal = {"PYTHONHASHSEED": "no number"}
+    with pytest.raises(TransferError, match="The file was not read: .*ended with 1"):
+        projects_in_geopackage(str(path), "The file", AREA, "dtm", fatal, 60)
+    monkeypatch.setattr(geopackage.spawn, "get_executable", lambda: str(path))
+    with pytest.raises(TransferError, match="The file was not read: .*failed"):
+        read(path)
+
+
+def test_the_settings_of_this_process_stay_its_own(path: Path) -> None:
+    """They would hold every other file that is read by pyogrio to this one's version."""
+    import pyogrio
+
+    write_layer(path, [LEFT_HALF])
+    settings = {"GDAL_HTTP_HEADERS": "If-Match: 1"}
+    projects_in_geopackage(str(path), "The file", AREA, "dtm", settings, 60)
+    assert pyogrio.get_gdal_config_option("GDAL_HTTP_HEADERS") is None

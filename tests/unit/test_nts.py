@@ -1,0 +1,76 @@
+"""Names of NTS sheets and what they cover."""
+
+from __future__ import annotations
+
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hrdem.area.nts import sheet_named
+from hrdem.errors import RequestError
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("031K01", (-76.5, 46, -76, 46.25)),
+        ("022G", (-68, 49, -66, 50)),
+        ("114P01", (-136.5, 59, -136, 59.25)),
+        ("104P", (-130, 59, -128, 60)),
+        ("092B", (-124, 48, -122, 49)),
+        ("001K13", (-54, 46.75, -53.5, 47)),
+        # from 68 degrees: half as many letters, twice as wide
+        ("087G01", (-117, 71, -116, 71.25)),
+        ("058F01", (-93, 74, -92, 74.25)),
+        ("037B", (-80, 68, -76, 69)),
+        # from 80 degrees: series of 16 degrees
+        ("120E04", (-64, 82, -62, 82.25)),
+        ("340D", (-80, 81, -72, 82)),
+        ("121A01", (-58, 84, -56, 84.25)),
+        ("910H16", (-122, 83.75, -120, 84)),
+    ],
+)
+def test_a_sheet_covers_what_the_numbering_says(name: str, bounds) -> None:
+    assert sheet_named(name).bounds == bounds
+    assert sheet_named(name).name == name
+
+
+@pytest.mark.parametrize("text", ["031G05", "31G5", "31G/5", "31g/05", " 031g-05 ", "31 G 5"])
+def test_a_name_may_be_written_in_any_usual_way(text: str) -> None:
+    assert sheet_named(text).name == "031G05"
+
+
+@pytest.mark.parametrize("text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "Ottawa", "31G٥"])
+def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
+    with pytest.raises(RequestError, match=r"look like 031G05 or 31G/5"):
+        sheet_named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("31Q", "letters of series 31 are A to P"),
+        ("87J", "letters of series 87 are A to H"),
+        ("340I", "letters of series 340 are A to H"),
+        ("31G00", "numbers 1 to 16"),
+        ("31G17", "numbers 1 to 16"),
+        ("122A", "outside the numbering.*120 and 121"),
+        ("500A", "outside the numbering"),
+        ("342B", "outside the numbering"),
+    ],
+)
+def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        sheet_named(text)
+
+
+@given(
+    st.sampled_from([*range(120), 120, 121, 340, 341, 560, 561, 780, 781, 910, 911]),
+    st.sampled_from("ABCDEFGH"),
+)
+def test_the_small_sheets_fill_the_large_one_once(number: int, letter: str) -> None:
+    large = sheet_named(f"{number}{letter}")
+    small = [shapely.box(*sheet_named(f"{large.name}{n:02}").bounds) for n in range(1, 17)]
+    assert shapely.union_all(small).equals(shapely.box(*large.bounds))
+    assert sum(sheet.area for sheet in small) == shapely.box(*large.bounds).area

@@ -1,0 +1,157 @@
+"""Outlines between CRSs: nothing of an edge is lost, distances are those of the ground."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrdem.area.outlines import areal, circle, projected, widened
+from hrdem.crs import LONLAT, in_nad83, project
+from hrdem.errors import RequestError
+from hrdem.products import NATIVE_CRS
+
+LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
+
+
+def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
+    """Geodesic distances of points in EPSG:3979 from a place, metres."""
+    about = f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
+    return np.hypot(*project(points, NATIVE_CRS, in_nad83(about)).T)
+
+
+def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
+    """How far points on straight edges lie from an outline in EPSG:3979."""
+    points = shapely.points(project(edges, crs, NATIVE_CRS))
+    return float(shapely.distance(points, outline).max())
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.tuples(LONGITUDES, LATITUDES), min_size=3, max_size=3, unique=True))
+def test_an_edge_stays_within_millimetres_of_where_it_was(corners) -> None:
+    line = shapely.LineString(corners)
+    places = shapely.line_interpolate_point(line, np.linspace(0, 1, 31), normalized=True)
+    there = projected(line, LONLAT, NATIVE_CRS)
+    assert farthest_from(there, shapely.get_coordinates(places), LONLAT) < 0.003
+
+
+def test_an_edge_that_bends_to_both_sides_is_cut_too() -> None:
+    """Its middle lies on its chord: -5 to 5 degrees about the meridian that is a straight line."""
+    line = shapely.LineString([(-100, 45), (-90, 55)])
+    assert shapely.get_num_coordinates(projected(line, LONLAT, NATIVE_CRS)) > 100
+
+
+def test_short_edges_are_left_as_they_are() -> None:
+    """A detailed outline does not grow by a fixed factor."""
+    angle = np.linspace(0, 2 * math.pi, 20_001)[:-1]
+    points = np.column_stack([-75 + 0.1 * np.cos(angle), 45 + 0.1 * np.sin(angle)])
+    there = projected(shapely.Polygon(points), LONLAT, NATIVE_CRS)
+    assert shapely.get_num_coordinates(there) == 20_001
+
+
+def test_nothing_is_cut_where_nothing_is_projected() -> None:
+    box = shapely.box(1_000, 2_000, 900_000, 800_000)
+    assert projected(box, NATIVE_CRS, NATIVE_CRS).equals_exact(box, tolerance=0)
+
+
+def test_holes_and_parts_stay_what_they_are() -> None:
+    hole = shapely.box(-75.9, 45.1, -75.6, 45.8).exterior.coords
+    parts = [
+        shapely.Polygon(shapely.box(-76, 45, -75.5, 46).exterior.coords, [hole]),
+        shapely.box(-75, 45, -74, 46),
+    ]
+    there = projected(shapely.MultiPolygon(parts), LONLAT, NATIVE_CRS)
+    assert there.is_valid
+    assert [len(part.interiors) for part in there.geoms] == [1, 0]
+    for whole, part in zip(parts, there.geoms, strict=True):
+        assert projected(whole, LONLAT, NATIVE_CRS).equals(part)
+
+
+def test_a_collection_of_everything_is_projected_part_by_part() -> None:
+    parts = [
+        shapely.Point(-75, 45),
+        shapely.MultiPoint([(-75, 45), (-74, 46)]),
+        shapely.LineString([(-75, 45), (-70, 45)]),
+        shapely.box(-75, 45, -74, 46),
+    ]
+    there = projected(shapely.GeometryCollection(parts), LONLAT, NATIVE_CRS)
+    assert [part.geom_type for part in there.geoms] == [part.geom_type for part in parts]
+    assert len(there.geoms[2].coords) > 100
+
+
+@settings(deadline=None, max_examples=50)
+@given(LONGITUDES, LATITUDES, st.floats(0.5, 300_000))
+def test_a_circle_is_round_on_the_ground(longitude: float, latitude: float, radius: float) -> None:
+    """EPSG:3979 would have it wrong by up to several percent."""
+    ring = circle(longitude, latitude, radius)
+    rim = shapely.get_coordinates(shapely.segmentize(ring, radius / 100))
+    distances = on_the_ground(rim, longitude, latitude)
+    assert distances.max() < radius * (1 + 1e-8) + 1e-4
+    assert distances.min() > radius * (1 - 1e-5) - 0.003
+
+
+@settings(deadline=None, max_examples=40)
+@given(LONGITUDES, LATITUDES, st.floats(0.01, 8), st.floats(1, 50_000), st.floats(0, 360))
+def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
+    longitude: float, latitude: float, size: float, metres: float, turn: float
+) -> None:
+    corners = [(longitude, latitude), (longitude + size, latitude), (longitude, latitude - size)]
+    area = projected(shapely.Polygon(corners), LONLAT, NATIVE_CRS)
+    wide = widened(area, metres)
+    assert wide.contains(area)
+    for corner in corners:  # corners stick out: what lies beyond them is near to nothing else
+        about = f"+proj=aeqd +lon_0={corner[0]:.12f} +lat_0={corner[1]:.12f} +datum=NAD83"
+        away = np.array([[math.cos(turn), math.sin(turn)]])
+        inside, outside = (
+            shapely.Point(project(away * distance, in_nad83(about), NATIVE_CRS)[0])
+            for distance in (metres * (1 - 1e-6) - 0.005, metres * 1.02 + 0.005)
+        )
+        assert wide.contains(inside)
+        if outside.distance(area) > 0.999 * outside.distance(
+            shapely.Point(project(np.array([corner]), LONLAT, NATIVE_CRS)[0])
+        ):
+            assert not wide.contains(outside)
+
+
+def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
+    corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
+    wide = widened(projected(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)
+    for longitude, latitude in corners.tolist():
+        about = in_nad83(f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83")
+        outward = np.array([[longitude + 90, 5 if latitude > 60 else -40]])
+        outward /= np.hypot(*outward.T)
+        inside, outside = project(outward * [[9_999.9], [10_800]], about, NATIVE_CRS)
+        assert wide.contains(shapely.Point(inside))
+        assert not wide.contains(shapely.Point(outside))
+
+
+def test_a_widened_hole_gets_smaller() -> None:
+    hole = shapely.box(-75.8, 45.2, -75.2, 45.8).exterior.coords
+    ring = shapely.Polygon(shapely.box(-76, 45, -75, 46).exterior.coords, [hole])
+    area = projected(ring, LONLAT, NATIVE_CRS)
+    assert (
+        shapely.Polygon(widened(area, 1_000).interiors[0]).area
+        < shapely.Polygon(area.interiors[0]).area
+    )
+
+
+def test_an_area_around_the_earth_is_not_widened() -> None:
+    poles = projected(shapely.MultiPoint([(-95, 85), (-95, -60)]), LONLAT, NATIVE_CRS)
+    with pytest.raises(RequestError, match="within Canada"):
+        widened(poles, 10)
+
+
+def test_only_polygons_are_areal() -> None:
+    box, point = shapely.box(0, 0, 1, 1), shapely.Point(5, 5)
+    line = shapely.LineString([(0, 0), (9, 9)])
+    mixed = shapely.GeometryCollection([point, shapely.GeometryCollection([box, line])])
+    assert areal(mixed).equals(box)
+    assert areal(box) is box
+    assert areal(line).is_empty
+    bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    assert areal(bow_tie).is_valid
+    assert areal(bow_tie).area == pytest.approx(0.5)

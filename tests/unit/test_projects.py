@@ -1,0 +1,132 @@
+"""What outlines with attributes tell, whatever their fields are called."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import shapely
+
+from hrdem.surveys.projects import Outline, dates_of, name_of, projects_within
+
+AREA = shapely.box(0, 0, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"Project": "A"}, "A"),
+        ({"OBJECTID": 3, "Name": "B", "Project_Name": "A"}, "A"),
+        ({"Nom_du_projet": "A", "Nom": "B"}, "A"),
+        ({"PROJET": "A", "projectId": 7}, "A"),
+        ({"projectName": "A"}, "A"),
+        ({"titre": "A"}, "A"),
+        ({"Project_ID": 12}, "12"),
+        ({"Project": "  ", "Title": "A"}, "A"),
+        ({"Project_Year": 2019, "Date_projet": "2019"}, None),
+        ({"nominal_density": 8}, None),
+        ({}, None),
+    ],
+)
+def test_a_project_is_known_by_the_words_of_its_fields(attributes, name) -> None:
+    assert name_of(attributes) == name
+
+
+@pytest.mark.parametrize(
+    ("attributes", "dates"),
+    [
+        ({"Year": 2019}, ("2019", "2019")),
+        ({"Year": 2019.0}, ("2019", "2019")),
+        ({"ANNÉE": "2019"}, ("2019", "2019")),
+        ({"Date_début": "2019/05/03", "Date_fin": "2019/06/30"}, ("2019-05-03", "2019-06-30")),
+        ({"START": 20190503, "END": 201906}, ("2019-05-03", "2019-06")),
+        ({"acquisition": "May 2018 - June 2019"}, ("2018", "2019")),
+        ({"Years": "2018-2019"}, ("2018", "2019")),
+        ({"Flight_Date": "2019-05-03T12:00:00Z"}, ("2019-05-03", "2019-05-03")),
+        ({"Acquisition_Date": "2018-09", "Date": "2020-01-01"}, ("2018-09", "2018-09")),
+        ({"Acquisition_Date": "unknown", "Date": "2020"}, ("2020", "2020")),
+        ({"Publication_Date": "2021-01-01", "date_updated": "2022-01-01"}, (None, None)),
+        ({"Year": "n/a", "Density": 2019, "Collection": "2005"}, (None, None)),
+        ({"date": "03/05/2019"}, ("2019", "2019")),
+        ({"date": 1234567890123}, (None, None)),
+    ],
+)
+def test_dates_are_known_whatever_their_form(attributes, dates) -> None:
+    assert dates_of(attributes) == dates
+
+
+def test_shares_are_of_the_area_and_overlaps_count_for_both() -> None:
+    old = Outline(shapely.box(-50, -50, 150, 150), {"Project": "old", "Year": 2012})
+    new = Outline(shapely.box(50, 0, 900, 100), {"Project": "new", "Year": 2020})
+    beside = Outline(shapely.box(100, 0, 200, 100), {"Project": "beside", "Year": 2021})
+    found = projects_within(AREA, [old, new, beside])
+    assert [(each.name, each.first, each.share) for each in found] == [
+        ("new", "2020", 0.5),
+        ("old", "2012", 1.0),
+    ]
+
+
+def test_what_the_outlines_of_one_project_share_counts_once() -> None:
+    parts = [
+        Outline(shapely.box(0, 0, 60, 100), {"Project": "A", "Year": 2020, "Part": 1}),
+        Outline(shapely.box(40, 0, 80, 100), {"Project": "A", "Year": 2020, "Part": 2}),
+        Outline(shapely.box(0, 0, 10, 100), {"Project": "A", "Year": 2014, "Part": 3}),
+    ]
+    twenty, fourteen = projects_within(AREA, parts)
+    assert twenty.share == pytest.approx(0.8)
+    assert twenty.attributes == {"Project": "A", "Year": 2020, "Part": [1, 2]}
+    assert (fourteen.first, fourteen.share) == ("2014", 0.1)
+
+
+def test_an_outline_without_attributes_still_has_its_share() -> None:
+    (found,) = projects_within(AREA, [Outline(shapely.box(0, 0, 100, 25), {})])
+    assert (found.name, found.first, found.last, found.share) == (None, None, None, 0.25)
+
+
+def test_an_outline_that_crosses_itself_is_mended() -> None:
+    bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
+    (found,) = projects_within(AREA, [Outline(bow, {})])
+    assert found.share == pytest.approx(0.5)
+
+
+def test_an_outline_without_a_place_is_refused() -> None:
+    with np.errstate(invalid="ignore"):
+        nowhere = shapely.Polygon([(0, 0), (np.nan, 10), (10, 10)])
+    with pytest.raises(ValueError, match="not finite"):
+        projects_within(AREA, [Outline(nowhere, {})])
+
+
+def test_attributes_are_told_as_json_has_them() -> None:
+    attributes = {
+        "text": "x" * 600,
+        "count": np.int32(7),
+        "density": np.float32(2.5),
+        "when": np.datetime64("2019-05-03"),
+        "at": np.datetime64("2019-05-03T10:11:12.000"),
+        "never": np.datetime64("NaT"),
+        "unknown": np.nan,
+        "nothing": None,
+        "picture": b"\x89PNG",
+        "flag": np.True_,
+    }
+    (found,) = projects_within(AREA, [Outline(AREA, attributes)])
+    told = json.loads(json.dumps(found.attributes))
+    assert told.pop("text") == "x" * 500 + "…"
+    assert told == {
+        "count": 7,
+        "density": 2.5,
+        "when": "2019-05-03",
+        "at": "2019-05-03T10:11:12.000",
+        "flag": True,
+    }
+
+
+def test_what_is_kept_of_attributes_is_bounded() -> None:
+    wide = Outline(AREA, {f"field {number}": number for number in range(5_000)})
+    many = [Outline(AREA, {"Name": "A", "Part": number}) for number in range(50)]
+    assert len(projects_within(AREA, [wide])[0].attributes) == 100
+    assert len(projects_within(AREA, many)[0].attributes["Part"]) == 10
+    endless = {f"field {number}": "x" * 10_000 for number in range(200)}
+    with pytest.raises(ValueError, match="more than 16777216 characters"):
+        projects_within(AREA, [Outline(AREA, endless)] * 400)

@@ -1,0 +1,370 @@
+"""Shapes that users give: every kind of file and text, and what is wrong with them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sqlite3
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyogrio.raw
+import pytest
+import shapely
+
+from hrdem.area.shapes import shape_of
+from hrdem.errors import RequestError
+
+SQUARE = shapely.box(-76, 45, -75, 46)
+NEXT = shapely.box(-75, 45, -74, 46)
+IN_UTM = shapely.box(450_000, 5_000_000, 460_000, 5_010_000)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(path: str, *shapes, crs: str | None = "EPSG:4326", layer: str | None = None) -> str:
+    """Write a vector file by GDAL; a file that is there gets another layer."""
+    drivers = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON"}
+    blobs = np.array([shapely.to_wkb(shape) for shape in shapes], dtype=object)
+    with pytest.warns(UserWarning, match="crs") if crs is None else _nothing():
+        pyogrio.raw.write(
+            path, blobs, [np.arange(len(blobs))], ["id"], layer=layer, crs=crs,
+            geometry_type=shapes[0].geom_type, driver=drivers[Path(path).suffix],
+        )  # fmt: skip
+    return path
+
+
+def _nothing():
+    return io.BytesIO()  # a context that does nothing
+
+
+def zipped(path: str, *files: str, folder: str = "") -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            archive.write(file, folder + file)
+    return path
+
+
+def shapefile(name: str, shape, crs: str | None = "EPSG:4326") -> list[str]:
+    write(f"{name}.shp", shape, crs=crs)
+    return [str(each) for each in Path().glob(f"{name}.*")]
+
+
+@pytest.mark.parametrize("suffix", ["geojson", "gpkg", "shp"])
+def test_a_file_is_read_with_its_crs(suffix: str) -> None:
+    for shape, crs in ((SQUARE, "EPSG:4326"), (IN_UTM, "EPSG:2959"), (IN_UTM, "EPSG:26918")):
+        name = write(f"a{crs[5:]}.{suffix}", shape, crs=crs)
+        read = shape_of(name)
+        assert (read.crs, read.text) == (crs, name)
+        assert read.geometry.equals(shape)
+
+
+def test_a_path_may_be_a_path() -> None:
+    assert shape_of(Path(write("a.geojson", SQUARE))).geometry.equals(SQUARE)
+
+
+def test_features_are_united() -> None:
+    assert shape_of(write("a.gpkg", SQUARE, NEXT)).geometry.equals(shapely.box(-76, 45, -74, 46))
+
+
+def test_kml_is_read() -> None:
+    Path("a.kml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+        "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+        "-76,45,9 -75,45,9 -75,46,9 -76,46,9 -76,45,9"
+        "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Document></kml>"
+    )
+    read = shape_of("a.kml")
+    assert read.crs == "EPSG:4326"
+    assert read.geometry.equals(SQUARE)
+    assert not read.geometry.has_z
+
+
+@pytest.mark.parametrize("folder", ["", "data/shapes/"])
+def test_a_zipped_shapefile_is_read_wherever_it_lies_in_the_archive(folder: str) -> None:
+    name = zipped("a.zip", *shapefile("roads", IN_UTM, "EPSG:2959"), folder=folder)
+    read = shape_of(name)
+    assert (read.crs, read.text) == ("EPSG:2959", "a.zip")
+    assert read.geometry.equals(IN_UTM)
+
+
+def test_zipped_geojson_beside_other_files_is_read() -> None:
+    Path("readme.txt").write_text("hello")
+    name = zipped("a.zip", write("b.geojson", SQUARE), "readme.txt", folder="in/")
+    assert shape_of(name).geometry.equals(SQUARE)
+
+
+def test_two_zipped_shapefiles_are_two_layers() -> None:
+    name = zipped("a.zip", *shapefile("roads", SQUARE), *shapefile("lakes", NEXT))
+    with pytest.raises(RequestError, match=r"2 layers: (roads, lakes|lakes, roads)\. Choose one"):
+        shape_of(name)
+    assert shape_of(name, layer="lakes").geometry.equals(NEXT)
+
+
+def test_a_layer_is_chosen_by_its_name() -> None:
+    for layer, shape in (("one", SQUARE), ("two", NEXT)):
+        write("a.gpkg", shape, layer=layer)
+    with pytest.raises(RequestError, match=r"a\.gpkg has 2 layers: one, two\. Choose one by --la"):
+        shape_of("a.gpkg")
+    with pytest.raises(RequestError, match=r"no layer 'three'\. Choose from its layers: one, two"):
+        shape_of("a.gpkg", layer="three")
+    read = shape_of("a.gpkg", layer="two")
+    assert read.text == "a.gpkg, layer two"
+    assert read.geometry.equals(NEXT)
+
+
+def test_a_table_without_geometries_is_no_layer_to_choose() -> None:
+    """QGIS keeps its styles in one."""
+    write("a.gpkg", SQUARE, layer="one")
+    with sqlite3.connect("a.gpkg") as table:
+        table.executescript(
+            "CREATE TABLE styles (id INTEGER PRIMARY KEY);"
+            "INSERT INTO gpkg_contents (table_name, data_type) VALUES ('styles', 'attributes')"
+        )
+    table.close()
+    assert len(pyogrio.list_layers("a.gpkg")) == 2
+    assert shape_of("a.gpkg").geometry.equals(SQUARE)
+
+
+def test_geojson_is_taken_from_standard_input(monkeypatch) -> None:
+    text = json.dumps(shapely.geometry.mapping(SQUARE)).encode()
+    for data in (text, b"\xef\xbb\xbf \n" + text):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        read = shape_of("-")
+        assert (read.crs, read.text) == ("EPSG:4326", "standard input")
+        assert read.geometry.equals(SQUARE)
+
+
+@pytest.mark.parametrize("data", [b"", b"POLYGON((0 0", b"<OGRVRTDataSource/>", b"{nonsense"])
+def test_standard_input_without_geojson_is_refused(monkeypatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(RequestError, match=r"(?i)standard input (gave .* no GeoJSON|cannot be)"):
+        shape_of("-")
+
+
+def old_geojson(name: str, shape, path: str) -> str:
+    feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(shape)}
+    crs = {"type": "name", "properties": {"name": name}}
+    Path(path).write_text(
+        json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]})
+    )
+    return path
+
+
+def test_the_old_crs_member_of_geojson_is_honoured() -> None:
+    name = old_geojson("urn:ogc:def:crs:EPSG::2959", IN_UTM, "a.geojson")
+    assert shape_of(name).crs == "EPSG:2959"
+    told = shape_of(json.loads(Path(name).read_text()))
+    assert told.crs == "urn:ogc:def:crs:EPSG::2959"
+    with pytest.raises(RequestError, match=r"in EPSG:2959, but --aoi-crs says EPSG:3979"):
+        shape_of(name, "EPSG:3979")
+    with pytest.raises(RequestError, match="but --aoi-crs says EPSG:4326"):
+        shape_of(json.loads(Path(name).read_text()), "EPSG:4326")
+
+
+def test_a_file_without_a_crs_has_to_be_told_one() -> None:
+    name = write("a.shp", IN_UTM, crs=None)
+    with pytest.raises(RequestError, match=r"does not say what its coordinates are in.*--aoi-crs"):
+        shape_of(name)
+    assert shape_of(name, "EPSG:2959").crs == "EPSG:2959"
+
+
+@pytest.mark.parametrize("undefined", [-1, 0])
+def test_an_undefined_crs_of_a_geopackage_is_none(undefined: int) -> None:
+    write("a.gpkg", IN_UTM, crs="EPSG:2959")
+    with sqlite3.connect("a.gpkg") as table:
+        table.execute("DROP TRIGGER IF EXISTS trigger_insert_feature_count_a")
+        table.execute("UPDATE gpkg_contents SET srs_id = ?", [undefined])
+        table.execute("UPDATE gpkg_geometry_columns SET srs_id = ?", [undefined])
+    table.close()
+    with pytest.raises(RequestError, match="does not say"):
+        shape_of("a.gpkg")
+    assert shape_of("a.gpkg", "EPSG:2959").crs == "EPSG:2959"
+
+
+def test_what_a_file_says_of_its_crs_may_be_repeated_but_not_contradicted() -> None:
+    name = write("a.geojson", SQUARE)
+    for same in ("EPSG:4326", "EPSG:4617", "EPSG:4269", "OGC:CRS84"):
+        assert shape_of(name, same).crs == "EPSG:4326"
+    with pytest.raises(RequestError, match=r"a\.geojson says that it is in EPSG:4326, but --aoi-"):
+        shape_of(name, "EPSG:4267")
+
+
+def test_of_a_compound_crs_the_horizontal_part_is_taken() -> None:
+    assert shape_of(write("a.gpkg", IN_UTM, crs="EPSG:2959+5713")).crs == "EPSG:2959"
+
+
+def test_heights_in_geojson_do_no_harm() -> None:
+    Path("a.geojson").write_text(shapely.to_geojson(shapely.force_3d(SQUARE, 7)))
+    read = shape_of("a.geojson")
+    assert read.geometry.equals(SQUARE)
+    assert not read.geometry.has_z
+
+
+@pytest.mark.parametrize(
+    ("text", "crs"),
+    [
+        ("POLYGON((-76 45,-75 45,-75 46,-76 46,-76 45))", "EPSG:4326"),
+        ("  polygon z ((-76 45 1,-75 45 1,-75 46 1,-76 46 1,-76 45 1))\n", "EPSG:4326"),
+        ("SRID=4617;POLYGON((-76 45,-75 45,-75 46,-76 46,-76 45))", "EPSG:4617"),
+        ("srid = 4269 ; MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 46,-76 45)))", "EPSG:4269"),
+    ],
+)
+def test_wkt_and_ewkt_are_understood(text: str, crs: str) -> None:
+    read = shape_of(text)
+    assert read.crs == crs
+    assert read.geometry.equals(SQUARE)
+
+
+def test_wkt_may_be_in_any_crs() -> None:
+    assert shape_of(IN_UTM.wkt, "EPSG:2959").crs == "EPSG:2959"
+    with pytest.raises(RequestError, match="in EPSG:2959, but --aoi-crs says EPSG:3979"):
+        shape_of(f"SRID=2959;{IN_UTM.wkt}", "EPSG:3979")
+
+
+def test_a_file_whose_name_looks_like_wkt_is_a_file() -> None:
+    assert shape_of(write("polygon (1).geojson", SQUARE)).text == "polygon (1).geojson"
+
+
+def test_a_long_shape_has_a_short_text() -> None:
+    text = shape_of(SQUARE.buffer(0.1)).text
+    assert text.startswith("POLYGON ((-7")
+    assert text.endswith("… (EPSG:4326)")
+    assert len(text) < 80
+
+
+class Feature:
+    """As libraries have them."""
+
+    def __init__(self, *shapes) -> None:
+        features = [
+            {"type": "Feature", "properties": {}, "geometry": shape and shape.__geo_interface__}
+            for shape in shapes
+        ]
+        self.__geo_interface__ = {"type": "FeatureCollection", "features": features}
+
+
+def test_geometries_of_any_library_are_understood() -> None:
+    both = shapely.box(-76, 45, -74, 46)
+    assert shape_of(SQUARE).geometry.equals(SQUARE)
+    assert shape_of(SQUARE.__geo_interface__).geometry.equals(SQUARE)
+    assert shape_of(Feature(SQUARE, None, NEXT)).geometry.equals(both)
+    assert shape_of(Feature(SQUARE, NEXT).__geo_interface__).geometry.equals(both)
+    assert shape_of(IN_UTM, "EPSG:2959").crs == "EPSG:2959"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "Polygon"},
+        {"type": "Polygon", "coordinates": [[["a", "b"]]]},
+        {"type": "FeatureCollection"},
+        {"type": "Sphere", "coordinates": []},
+        {},
+    ],
+)
+def test_a_mapping_that_is_no_geojson_is_refused(given) -> None:
+    with pytest.raises(RequestError, match="is not GeoJSON"):
+        shape_of(given)
+
+
+def test_what_has_no_geometry_is_refused() -> None:
+    with pytest.raises(RequestError, match="cannot be made of int"):
+        shape_of(5)
+
+
+def test_a_broken_polygon_is_mended_and_told(caplog) -> None:
+    bow_tie = "POLYGON((-76 45,-75 46,-75 45,-76 46,-76 45))"
+    with caplog.at_level(logging.WARNING):
+        assert shape_of(bow_tie).geometry.area == pytest.approx(0.5)
+    (record,) = caplog.records
+    assert "not valid (Self-intersection[-75.5 45.5]) and was mended" in record.message
+
+
+def test_a_sound_polygon_is_not_warned_of(caplog) -> None:
+    shape_of(SQUARE)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("given", "crs", "said"),
+    [
+        ("POLYGON EMPTY", None, "is empty"),
+        ({"type": "FeatureCollection", "features": []}, None, "is empty"),
+        ({"type": "Feature", "geometry": None}, None, "is empty"),
+        ("POLYGON((1 1", None, "is not the WKT of a geometry"),
+        ("POLYGON((-76 45,-75 nan,-75 46,-76 45))", None, "not a finite number"),
+        ({"type": "Point", "coordinates": [float("nan"), 45]}, None, "not a finite number"),
+        ("POLYGON((45 -76,45 -75,46 -75,45 -76))", None, "latitude before longitude"),
+        ("POLYGON((49 -123,49 -122,50 -122,49 -123))", None, "latitude before longitude"),
+        (IN_UTM, None, r"looks like metres.*Say --aoi-crs EPSG:3979"),
+        (SQUARE, "EPSG:2959", r"looks like degrees, but EPSG:2959.*Say --aoi-crs EPSG:4326"),
+        ("SRID=2959;POLYGON((-76 45,-75 45,-75 46,-76 45))", None, "says so itself: correct"),
+        ("POLYGON((-190 45,-75 45,-75 46,-190 45))", None, "range of degrees"),
+        ("POLYGON((179 70,-179 70,-179 71,179 70))", None, "antimeridian"),
+        (SQUARE, "EPSG:99999", "not a coordinate reference system"),
+        ("no.geojson", None, r"no\.geojson, but there is no such file"),
+        ("x" * 9_999, None, "there is no such file"),
+        ("", None, "there is no such file"),
+        ("https://example.com/a.geojson", None, "local files only"),
+        ("/vsicurl/https://example.com/a.geojson", None, "local files only"),
+        ("s3://bucket/a.gpkg", None, "local files only"),
+    ],
+)
+def test_a_shape_that_makes_no_sense_is_refused_with_what_to_do(given, crs, said) -> None:
+    with pytest.raises(RequestError, match=said) as refused:
+        shape_of(given, crs)
+    assert len(str(refused.value)) < 500
+
+
+def test_a_layer_of_what_has_none_is_refused() -> None:
+    with pytest.raises(RequestError, match="--layer one chooses from the layers of a file"):
+        shape_of(SQUARE, layer="one")
+
+
+@pytest.mark.parametrize("data", [b"{nonsense", b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
+@pytest.mark.parametrize("name", ["a.geojson", "a.shp", "a.gpkg", "a.zip", "a.kml"])
+def test_a_damaged_file_is_refused_by_its_name(name: str, data: bytes) -> None:
+    Path(name).write_bytes(data)
+    with pytest.raises(
+        RequestError, match=rf"^{name} (cannot be read as a vector file|has no)"
+    ) as no:
+        shape_of(name)
+    assert str(Path.cwd()) not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>/vsicurl/http://x.invalid/a</SrcDat',
+        "<OGRWFSDataSource><URL>http://x.invalid/</URL></OGRWFSDataSource>",
+    ],
+)
+def test_a_file_that_refers_to_the_network_is_refused(data: str) -> None:
+    Path("a.vrt").write_text(data)
+    with pytest.raises(RequestError, match=r"a\.vrt, which refers to files or services on the net"):
+        shape_of("a.vrt")
+
+
+def test_a_vrt_of_local_files_is_read() -> None:
+    write("b.geojson", SQUARE)
+    Path("a.vrt").write_text(
+        '<OGRVRTDataSource><OGRVRTLayer name="b"><SrcDataSource relativeToVRT="1">b.geojson'
+        "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
+    )
+    assert shape_of("a.vrt").geometry.equals(SQUARE)
+
+
+def test_gdal_says_nothing_to_standard_error(capfd) -> None:
+    Path("a.geojson").write_text(
+        '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}'
+    )
+    with pytest.raises(RequestError, match="closed"):
+        shape_of("a.geojson")
+    assert capfd.readouterr().err == ""

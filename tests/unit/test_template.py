@@ -1,0 +1,87 @@
+"""Rasters whose grid is taken over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+
+from hrdem.area.template import grid_of_raster
+from hrdem.errors import RequestError
+
+UTM = Affine(2.5, 0, 450_000, 0, -5, 5_030_000)
+
+
+def raster(path, transform=UTM, crs="EPSG:2959", **more):
+    with rasterio.open(
+        path, "w", driver="GTiff", width=40, height=20, count=1, dtype="uint8",
+        transform=transform, crs=crs, **more,
+    ) as made:  # fmt: skip
+        made.write(np.zeros((1, 20, 40), "uint8"))
+    return path
+
+
+def test_the_grid_is_that_of_the_raster(tmp_path) -> None:
+    grid = grid_of_raster(raster(tmp_path / "a.tif"))
+    assert (grid.crs, grid.transform, grid.width, grid.height) == ("EPSG:2959", UTM, 40, 20)
+    assert grid.bounds == (450_000, 5_029_900, 450_100, 5_030_000)
+
+
+def test_a_compound_crs_gives_its_horizontal_part(tmp_path) -> None:
+    assert grid_of_raster(raster(tmp_path / "a.tif", crs="EPSG:2959+5713")).crs == "EPSG:2959"
+
+
+def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> None:
+    flat = "+proj=tmerc +lon_0=-75 +k=0.9999 +x_0=1000 +ellps=GRS80 +units=m"
+    wkt = CRS.from_string(flat).to_wkt(version="WKT2_2019")
+    height = CRS.from_epsg(5713).to_wkt(version="WKT2_2019")
+    compound = f'COMPOUNDCRS["both",{wkt},{height}]'
+    found = CRS.from_user_input(grid_of_raster(raster(tmp_path / "a.tif", crs=compound)).crs)
+    assert found.is_projected
+    assert "CGVD28" not in found.to_wkt()
+
+
+@pytest.mark.parametrize(
+    ("transform", "said"),
+    [
+        (Affine(5, 1, 450_000, 1, -5, 5_030_000), "rotated or sheared"),
+        (Affine(5, 0.01, 450_000, 0, -5, 5_030_000), "rotated or sheared"),
+        (Affine(5, 0, 450_000, 0, 5, 5_030_000), "mirrored"),
+        (Affine(-5, 0, 450_000, 0, -5, 5_030_000), "mirrored"),
+        (Affine.identity(), "no place on the earth"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The given matrix is equal")
+def test_a_grid_that_no_output_can_have_is_refused(tmp_path, transform, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        grid_of_raster(raster(tmp_path / "a.tif", transform))
+
+
+def test_a_raster_without_a_crs_has_no_place(tmp_path) -> None:
+    with pytest.raises(RequestError, match="no place on the earth"):
+        grid_of_raster(raster(tmp_path / "a.tif", crs=None))
+
+
+def test_control_points_are_no_grid(tmp_path) -> None:
+    points = [GroundControlPoint(row, row, row, row, 0) for row in range(4)]
+    path = raster(tmp_path / "a.tif")
+    with rasterio.open(path, "r+") as made:
+        made.gcps = points, CRS.from_epsg(4326)
+    with pytest.raises(RequestError, match="ground control points"):
+        grid_of_raster(path)
+
+
+def test_what_is_no_raster_is_told(tmp_path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_text("no raster")
+    with pytest.raises(RequestError, match=r"a\.tif, which GDAL cannot open"):
+        grid_of_raster(path)
+
+
+def test_a_crs_that_is_no_map_is_refused(tmp_path) -> None:
+    local = 'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'  # noqa: E501
+    with pytest.raises(RequestError, match="neither a geographic nor a projected"):
+        grid_of_raster(raster(tmp_path / "a.tif", crs=local))
