@@ -125,7 +125,7 @@ def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:
     request = plan.request
     bands = [Band(request.product.name, request.unit)]
     if request.source_band:
-        bands.append(Band("source", ""))
+        bands.append(Band("source", "1"))  # with none, readers take that of the CRS
     return GeoTiffWriter(
         writing.output,
         plan.grid,
@@ -262,7 +262,7 @@ def _staged(
 
 
 def _stage_writer(mosaic: Mosaic, writing: Writing) -> GeoTiffWriter:
-    bands = [Band("heights", ""), Band("source", "")]
+    bands = [Band("heights", ""), Band("source", "1")]
     return GeoTiffWriter(
         writing.output,
         mosaic.grid,

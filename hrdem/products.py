@@ -137,6 +137,10 @@ def layer_named(name: str) -> Product:
     Raises:
         RequestError: If there is none; the message suggests the nearest.
     """
+    if name in PRODUCTS and name not in LAYERS:
+        raise RequestError(
+            f"There are no pictures of {name}: extract it. Pictures are of {', '.join(LAYERS)}."
+        )
     return _named(name, LAYERS, "product")
 
 

@@ -124,7 +124,7 @@ def advice(request: Request) -> str:
     more = [tier.name for tier in request.fill] + names[last + 1 :]
     if last + 1 == len(names) or request.via is Via.WCS:
         return ""
-    return f"--fill {','.join(more)} takes it from there; 30m covers all of Canada."
+    return f"--fill {','.join(more)} takes it from there; 30m reaches over all of Canada."
 
 
 def stac_path(output: Path) -> Path:
@@ -141,11 +141,12 @@ def tags(plan: Plan, shifts: ShiftGrid | None) -> dict[str, str]:
     """
     request = plan.request
     datum = _datum_as_dict(request, shifts)
+    titles = [tier.collection.title for tier in plan.tiers]
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
-        "TIFFTAG_IMAGEDESCRIPTION": f"{request.product.title}. {request.collection.title}.",
+        "TIFFTAG_IMAGEDESCRIPTION": f"{request.product.title}. {'; '.join(titles)}.",
         "HRDEM_PRODUCT": request.product.name,
-        "HRDEM_COLLECTION": request.collection.id,
+        "HRDEM_COLLECTION": ",".join(tier.collection.id for tier in plan.tiers),
         **{f"HRDEM_VERTICAL_{key.upper()}": value for key, value in datum.items()},
         "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
         "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
@@ -163,7 +164,14 @@ def stac_item(done: Result) -> dict[str, Any]:
     newest = max(source.newest for source in plan.sources)
     bands: list[dict[str, Any]] = [_band(done)]
     if request.source_band:
-        bands.append({"name": "source", "description": "number of the source of each pixel"})
+        bands.append(
+            {
+                "name": "source",
+                "description": "number of the source of each pixel",
+                "data_type": plan.dtype,
+                "nodata": json_number(plan.nodata),
+            }
+        )
     return {
         "type": "Feature",
         "stac_version": "1.1.0",

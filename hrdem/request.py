@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 from collections.abc import Sequence
@@ -187,8 +188,13 @@ class Request:
 
         Raises:
             RequestError: If one of them makes no sense, or two contradict each other.
+            TypeError: If a word is unknown.
             NoDataError: If the area lies where there can be no data.
         """
+        for word in area.keys() - RequestWords.__annotations__.keys():
+            near = difflib.get_close_matches(word, RequestWords.__annotations__, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{word!r} is no word of a request.{hint}")
         where = area_of(**area)
         tier = collection_named(collection)
         if where.grid is not None and (crs is not None or resolution is not None):
@@ -258,6 +264,7 @@ class Request:
             "collection": self.collection.id,
             "fill": [tier.id for tier in self.fill],
             "feather": self.feather,
+            "source_band": self.source_band,
             "via": self.via.value,
             "engine": self.engine.value,
             "align": self.align.value,
@@ -299,17 +306,17 @@ class Request:
                 "reader: leave out --engine gdal and --via vrt or wcs."
             )
         making = {
-            "--crs, --resolution and --like make": not self.native,
-            "--crop makes (give --no-crop)": self.crop,
-            "--fill makes": bool(self.fill),
-            "--source-band makes": self.source_band,
-            "--vertical-datum makes": self.vertical_datum is VerticalDatum.CGVD28,
-            f"--product {self.product.name} makes": self.product.asset is None,
+            "--crs, --resolution and --like make new pixels": not self.native,
+            "shapes are cut out of them unless --no-crop is given": self.crop,
+            "--fill makes new pixels": bool(self.fill),
+            "--source-band makes new pixels": self.source_band,
+            "--vertical-datum makes new pixels": self.vertical_datum is VerticalDatum.CGVD28,
+            f"{self.product.name} is computed": self.product.asset is None,
         }
         for option, asked in making.items():
             if asked:
                 raise RequestError(
-                    f"--align blocks copies blocks as they are, {option} new pixels: choose one."
+                    f"--align blocks copies blocks as they are, {option}: choose one."
                 )
 
     def _check_wcs(self) -> None:

@@ -42,6 +42,7 @@ def result(done: Result) -> None:
         *_made_of(done.plan),
         *_found(done),
         *_origins(done),
+        *_steps(done),
         *_lacking(done.plan),
         *_surveys(done.plan),
         ("received", "unknown" if done.received is None else size(done.received)),
@@ -234,6 +235,16 @@ def _origins(done: Result) -> list[tuple[str, str]]:
     ]
 
 
+def _steps(done: Result) -> list[tuple[str, str]]:
+    """How far heights step where one tier ends and the next goes on."""
+    lines = []
+    for tier, edge in zip(done.plan.tiers, done.edges, strict=False):
+        if edge.pixels:
+            steps = f"steps of {edge.mean:.2f} on average, {edge.largest:.2f} at most"
+            lines.append(("edge", f"{tier.collection.name}: {steps}"))
+    return lines
+
+
 def _offered(planned: Plan) -> list[tuple[str, str]]:
     """What a WCS lists that is read from."""
     from hrdem.wcs.coverage import WcsCoverage
@@ -257,6 +268,12 @@ def _surveys(planned: Plan) -> list[tuple[str, str]]:
         dates = " to ".join(dict.fromkeys(filter(None, (project.first, project.last))))
         name = ", ".join(filter(None, (project.name or "without a name", dates)))
         lines.append(("survey", f"{name}: {100 * project.share:.3g} % of the area, {survey.item}"))
+    told = {survey.item for survey in planned.surveys.found}
+    told |= {each.item for each in planned.surveys.untold}
+    items = dict.fromkeys(item.id for source in planned.sources for item in source.items)
+    lines += [
+        ("survey", f"{item}: none is told under the area") for item in items if item not in told
+    ]
     return lines + [("survey", f"{each.item}: {each.reason}") for each in planned.surveys.untold]
 
 

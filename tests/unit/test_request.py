@@ -177,3 +177,11 @@ def test_an_unknown_kernel_is_refused_with_those_there_are(resampling: str) -> N
 def test_a_wcs_takes_no_longer_than_a_day(limit: float) -> None:
     with pytest.raises(RequestError, match="--wcs-limit is the seconds"):
         asked(wcs_limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("resolutoin", "resolution"), ("vertical_datun", "vertical_datum")]
+)
+def test_a_word_that_is_misspelt_is_not_passed_over(word: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=f"'{word}' is no word of .* Did you mean '{meant}'"):
+        asked(**{word: 5})

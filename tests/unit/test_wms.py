@@ -49,5 +49,5 @@ def test_there_are_eight_layers() -> None:
     assert layer_named("dsm-slope").theme is Theme.SLOPE
     with pytest.raises(RequestError, match="Did you mean dtm-hillshade"):
         layer_named("dtm-hilshade")
-    with pytest.raises(RequestError, match="no product 'chm'"):
+    with pytest.raises(RequestError, match="no pictures of chm"):
         layer_named("chm")
