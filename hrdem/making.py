@@ -255,6 +255,8 @@ def _staged(
             lacking[step.row, step.column] = found.valid < found.pixels
             read = replace(step.tally, present=0, statistics=Statistics(), owned=())
             yield replace(step, tiles=(), tally=read)
+    if not lacking.any():
+        return shapely.MultiPolygon()
     (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds
     lattice = Affine(BLOCK * dx, 0, left, 0, -BLOCK * dy, top)
     outlines = rasterio.features.shapes(lacking, lacking > 0, transform=lattice)

@@ -278,7 +278,7 @@ def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Bro
 def _check_lattices(plan: Plan) -> None:
     """Say so where two surfaces of one collection have to be brought onto one lattice."""
     first = plan.tiers[0]
-    if plan.request.native and any(map(plan.is_resampled, first.mosaics)):
+    if plan.request.native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
         log.warning(
             "The surfaces of %s do not lie on one lattice, so that one of them is resampled.",
             first.collection.id,
