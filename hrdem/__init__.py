@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hrdem.errors import MissingLibraryError as MissingLibraryError
     from hrdem.errors import NetworkError as NetworkError
     from hrdem.errors import NoDataError as NoDataError
+    from hrdem.errors import NotKeptError as NotKeptError
     from hrdem.errors import OutputError as OutputError
     from hrdem.errors import OutputExistsError as OutputExistsError
     from hrdem.errors import RequestError as RequestError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.forecast import Forecast as Forecast
+    from hrdem.http.cache import Cache as Cache
     from hrdem.picture import Picture as Picture
     from hrdem.planning import Plan as Plan
     from hrdem.progress import Progress as Progress
@@ -56,6 +58,7 @@ _HOMES = {
         "MissingLibraryError",
         "NetworkError",
         "NoDataError",
+        "NotKeptError",
         "OutputError",
         "OutputExistsError",
         "RequestError",
@@ -66,6 +69,7 @@ _HOMES = {
         "WcsError",
     ),
     "hrdem.forecast": ("Forecast",),
+    "hrdem.http.cache": ("Cache",),
     "hrdem.picture": ("Picture",),
     "hrdem.planning": ("Plan",),
     "hrdem.progress": ("Progress",),

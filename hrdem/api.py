@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -18,7 +18,9 @@ from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.ground import grid_of_box
-from hrdem.http.client import HttpClient
+from hrdem.http.cache import USUAL_LIMIT, Cache
+from hrdem.http.caching import CachingHttp
+from hrdem.http.keeping import Keeping
 from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
@@ -26,11 +28,21 @@ from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
 from hrdem.products import NATIVE_CRS, AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, stac_path
-from hrdem.request import DEFAULT_COLLECTION, Align, Request, RequestWords, choice
+from hrdem.request import (
+    DEFAULT_COLLECTION,
+    Align,
+    Engine,
+    Request,
+    RequestWords,
+    Via,
+    choice,
+)
 from hrdem.write import Format
 
 if TYPE_CHECKING:
     import xarray
+
+USUAL_DOWNLOAD = 50_000_000_000  # bytes
 
 _LEAST_SIZE, _LARGEST_SIZE = 16, 4096  # pixels of a picture's longer edge
 
@@ -41,7 +53,11 @@ def extract(
     format: str = "gtiff",  # noqa: A002 (the name of the option)
     overwrite: bool = False,
     max_memory: int = USUAL_MEMORY,
+    max_download: int | None = USUAL_DOWNLOAD,
     cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
     **words: Unpack[RequestWords],
@@ -53,8 +69,14 @@ def extract(
         format: ``"gtiff"``, or ``"cog"`` for overviews in cloud-optimised order.
         overwrite: Whether an existing output may be replaced.
         max_memory: Bytes that the process may take at its peak, at least 240 million.
-        cache_dir: Folder of what is kept for another run, such as pieces of a WCS coverage until
-            all have come; None for the system's folder for such files.
+        max_download: Most bytes to fetch; an area that needs more is refused before any pixel is
+            read. None for any number.
+        cache_dir: Folder in which everything that is fetched is kept, for a run that goes on where
+            this one was interrupted, and for areas beside this one; None for the system's folder
+            for such files.
+        no_cache: Whether nothing is kept, and nothing that was kept is used.
+        max_cache: Bytes that the cache may take; what was not used for longest goes first.
+        offline: Whether all has to come from the cache, and no server is asked.
         http: Client to use; one is made for the call otherwise.
         on_progress: Called with a `Progress` whenever a block is read or written.
         **words: The request:
@@ -97,7 +119,9 @@ def extract(
             * ``wcs_url``: address of the WCS that serves the same data; None for the live one, if
               the catalogue is the live one;
             * ``wcs_limit``: seconds after which the WCS gives up on a request; pieces are made to
-              take a tenth of it.
+              take a tenth of it;
+            * ``on_change``: ``"restart"`` begins again, once, with a source that is published again
+              while it is read; ``"stop"``, the default, raises `hrdem.SourceChangedError`.
 
     Returns:
         What was written and from what. Heights are metres above the vertical datum; the raster is
@@ -107,8 +131,9 @@ def extract(
         RequestError: If the request makes no sense.
         NoDataError: If there is no data in the area.
         NetworkError: If a server cannot be reached, refuses, or gives what it should not.
+        NotKeptError: If something is not in the cache, offline.
         SourceChangedError: If a source was published again meanwhile.
-        OutputError: If the output cannot be written, or exists.
+        OutputError: If the output cannot be written, or exists, or the disk has no room for it.
     """
     request = Request.of(**words)
     layout = choice(Format, format, "format")
@@ -120,16 +145,20 @@ def extract(
     path = Path(output)
     check_output(path, overwrite)
     check_output(stac_path(path), overwrite)
-    writing = Writing(
-        path,
-        layout=layout,
-        overwrite=overwrite,
-        max_memory=max_memory,
-        cache=None if cache_dir is None else Path(cache_dir),
-        on_progress=on_progress,
-    )
-    with _client(http) as client:
-        return extraction.extract(request, client, writing)
+    _check_offline(request, offline)
+    kept = Keeping(cache_dir, no_cache, max_cache, offline)
+    with kept.client(http) as client, kept.folder() as folder:
+        writing = Writing(
+            path,
+            layout=layout,
+            overwrite=overwrite,
+            max_memory=max_memory,
+            cache=folder,
+            max_download=max_download,
+            on_progress=on_progress,
+        )
+        done = extraction.extract(request, client, writing)
+        return replace(done, reused=client.reused if isinstance(client, CachingHttp) else 0)
 
 
 def load(
@@ -137,7 +166,11 @@ def load(
     chunks: int | str | Mapping[str, int | str] | None = None,
     masked: bool = False,
     max_memory: int = USUAL_MEMORY,
+    max_download: int | None = USUAL_DOWNLOAD,
     cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
     **words: Unpack[RequestWords],
@@ -157,7 +190,11 @@ def load(
             have the nodata value otherwise.
         max_memory: Bytes that the process may take at its peak beside arrays, at least 240 million.
             Pixels pass through a compressed file in the system's folder for such files.
-        cache_dir: As for `extract`.
+        max_download: As for `extract`; of chunks no sum is made.
+        cache_dir: As for `extract`, like the three that follow.
+        no_cache: Likewise.
+        max_cache: Likewise.
+        offline: Likewise.
         http: Client to use, to be left open for as long as chunks are read; one is made for the
             call, and for each chunk, otherwise.
         on_progress: Called with a `Progress` whenever a block is read, of each chunk by itself.
@@ -176,11 +213,13 @@ def load(
         NoDataError: If there is no data in the area. A chunk without any is no error.
         NetworkError: If a server cannot be reached, refuses, or gives what it should not; for
             chunks also when they are computed, as all that follow.
+        NotKeptError: If something is not in the cache, offline.
         SourceChangedError: If a source was published again meanwhile.
         OutputError: If the disk does not take the file that pixels pass through.
     """
     request = Request.of(**words)
     check_limit(max_memory)
+    _check_offline(request, offline)
     try:
         if chunks is not None:
             import dask.array  # noqa: F401, PLC0415 (looked for before any work)
@@ -193,30 +232,58 @@ def load(
             "installed: pip install 'hrdem[xarray]'. hrdem.extract writes files without it.",
             name=missing,
         ) from exc
+    kept = Keeping(cache_dir, no_cache, max_cache, offline)
     reading = loading.Reading(
-        connect=functools.partial(_client, http),
+        connect=functools.partial(kept.client, http),
+        folder=kept.folder,
         max_memory=max_memory,
-        cache=None if cache_dir is None else Path(cache_dir),
+        max_download=max_download,
         on_progress=on_progress,
     )
     return loading.load(request, reading, chunks, masked=masked)
 
 
-def plan(*, http: Http | None = None, **words: Unpack[RequestWords]) -> Plan:
+def plan(
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
+    http: Http | None = None,
+    **words: Unpack[RequestWords],
+) -> Plan:
     """Tell what `extract` would read and write; words and errors are the same."""
     request = Request.of(**words)
-    with _client(http) as client:
+    _check_offline(request, offline)
+    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_plan(request, client)
 
 
-def estimate(plan: Plan, *, http: Http | None = None) -> Forecast:
+def estimate(
+    plan: Plan,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
+    http: Http | None = None,
+) -> Forecast:
     """Estimate what running a plan would transfer and how much of the area has data.
+
+    Args:
+        plan: From `hrdem.plan`.
+        cache_dir: As for `extract`, like the four that follow.
+        no_cache: Likewise.
+        max_cache: Likewise.
+        offline: Likewise.
+        http: Likewise.
 
     Raises:
         NetworkError: If a file cannot be read.
+        NotKeptError: If something is not in the cache, offline.
         SourceChangedError: If a file changed since the plan was made.
     """
-    with _client(http) as client:
+    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_forecast(plan, client)
 
 
@@ -279,7 +346,7 @@ def preview(
         box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
     grid = grid_of_box(box, crs, size)
     address = checked_url(wms_url, "WMS")
-    with _client(http) as client:
+    with Keeping(no_cache=True).client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
 
 
@@ -287,6 +354,10 @@ def search(
     *,
     collection: str = DEFAULT_COLLECTION,
     stac_url: str = LIVE_STAC_URL,
+    cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
     http: Http | None = None,
     **area: Unpack[AreaWords],
 ) -> list[Item]:
@@ -298,9 +369,10 @@ def search(
     Raises:
         RequestError: If the request makes no sense.
         NetworkError: If the catalogue cannot be searched.
+        NotKeptError: If its answer is not in the cache, offline.
     """
     request = Request.of(**area, product="dsm", collection=collection, stac_url=stac_url)
-    with _client(http) as client:
+    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return items_touching(request.aoi, request.collection, request.stac_url, client)
 
 
@@ -310,6 +382,10 @@ def assets(
     product: str | None = None,
     kind: str | None = None,
     stac_url: str = LIVE_STAC_URL,
+    cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
     http: Http | None = None,
 ) -> list[Asset]:
     """List the files of an item, by key.
@@ -319,16 +395,21 @@ def assets(
         product: Only those of this product.
         kind: Only ``"cog"`` or only ``"vrt"``.
         stac_url: Root of the STAC API.
-        http: Client to use; one is made for the call otherwise.
+        cache_dir: As for `extract`, like the four that follow.
+        no_cache: Likewise.
+        max_cache: Likewise.
+        offline: Likewise.
+        http: Likewise.
 
     Raises:
         RequestError: If the product or the kind is unknown.
         NoDataError: If there is no such item.
         NetworkError: If the catalogue cannot be asked.
+        NotKeptError: If its answer is not in the cache, offline.
     """
     products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
     kinds = list(AssetKind) if kind is None else [choice(AssetKind, kind, "kind of asset")]
-    with _client(http) as client:
+    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
         found = item_with_id(item, stac_root(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)
@@ -340,27 +421,37 @@ def doctor(
     *,
     stac_url: str = LIVE_STAC_URL,
     wcs_url: str = LIVE_WCS_URL,
+    cache_dir: str | os.PathLike[str] | None = None,
     http: Http | None = None,
 ) -> Iterator[Check]:
-    """Look at whether hrdem can work here: versions, PROJ, network, STAC API, files, WCS.
+    """Look at whether hrdem can work here: versions, PROJ, cache, network, STAC API, files, WCS.
 
     Each `Check` comes as it is done, with the fix for what is wrong; errors are among the checks.
 
     Args:
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS.
+        cache_dir: Folder of the cache; None for the system's folder for such files.
         http: Client to use; one that is less patient than usual is made otherwise.
 
     Raises:
         RequestError: If an address makes no sense.
     """
-    return examine(stac_root(stac_url), checked_url(wcs_url, "WCS"), http)
+    return examine(stac_root(stac_url), checked_url(wcs_url, "WCS"), http, Cache(cache_dir))
 
 
-@contextlib.contextmanager
-def _client(http: Http | None) -> Iterator[Http]:
-    if http is not None:
-        yield http
-    else:
-        with HttpClient() as client:
-            yield client
+def _check_offline(request: Request, offline: bool) -> None:
+    """Make sure that what is asked for can come from the cache."""
+    if not offline:
+        return
+    asking = {
+        "--via vrt is read by GDAL": request.via is Via.VRT,
+        "--engine gdal is GDAL": request.engine is Engine.GDAL,
+        "--surveys reads coverage files by GDAL": request.surveys,
+    }
+    for what, asked in asking.items():
+        if asked:
+            raise RequestError(
+                f"--offline takes everything from the cache, but {what}, which does not know it: "
+                "leave one of them out."
+            )

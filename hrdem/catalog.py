@@ -5,6 +5,7 @@ What a catalogue says decides only which files may matter. Georeferencing never 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -15,8 +16,9 @@ from urllib.parse import urljoin
 import shapely
 from pystac_client import ItemSearch
 
-from hrdem.area.aoi import Aoi, search_area
-from hrdem.errors import CatalogError, NoDataError, ServerError
+from hrdem.area.aoi import Aoi, search_area, search_margin
+from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
+from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 _PAGE = 100  # items; a mosaic has 66
 _MOST_ITEMS = 10_000
 _MOST_PAGES = 1_000
+_SLACK = 0.002  # degrees: what rounding does to an outline, and much less than its margin
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
 
 
@@ -95,15 +98,49 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
         http: Client to ask with.
 
     Returns:
-        Items sorted by sub-tile, each once.
+        Items sorted by sub-tile, each once. Offline, those of an answer that is kept, to the same
+        question or to that for a wider area.
 
     Raises:
         CatalogError: If the answers are not those of a STAC API.
         NetworkError: If no answer can be had.
+        NotKeptError: If no such answer is kept, offline.
     """
     area = search_area(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
-    return _search(stac_url, http, collections=[collection.id], intersects=polygon)
+    query = {"collections": [collection.id], "intersects": polygon}
+    try:
+        return _search(stac_url, http, **query)
+    except NotKeptError:
+        wider = _asked_before(area, query, stac_url, http)
+        if wider is None:
+            raise
+    margin = search_margin(aoi)
+    left, bottom, right, top = aoi.bounds
+    reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
+    found = _search(stac_url, http, **wider)
+    return [each for each in found if each.footprint is None or each.footprint.intersects(reach)]
+
+
+def _asked_before(
+    area: shapely.Geometry | None, query: Mapping[str, Any], stac_url: str, http: Http
+) -> dict[str, Any] | None:
+    """A search of the same collection for a wider area, whose answer is kept; None if none is."""
+    assert isinstance(http, CachingHttp)
+    for answer in http.answered(f"{stac_url}search"):
+        asked = answer.question.json or answer.question.params or {}
+        try:
+            collections = asked["collections"]
+            place = asked.get("intersects")
+            place = json.loads(place) if isinstance(place, str) else place
+            covers = place is None or (
+                area is not None and shapely.geometry.shape(place).buffer(_SLACK).covers(area)
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
+            continue
+        if collections in (query["collections"], ",".join(query["collections"])) and covers:
+            return {**query, "intersects": place}
+    return None
 
 
 def items_of(collection: Collection, stac_url: str, http: Http) -> list[Item]:

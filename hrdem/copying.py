@@ -40,7 +40,6 @@ def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:
 
     def fetched(piece: Window) -> list[Step]:
         tiles = source.fetch_tiles(piece)
-        source.check(tiles)
         view = memoryview(tiles.buffer)
         steps = []
         for (row, column), count in np.ndenumerate(tiles.counts):

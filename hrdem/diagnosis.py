@@ -31,11 +31,13 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
+from hrdem.http.cache import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient, without_credentials
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
+from hrdem.sizes import size_text
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.request import GEOTIFF
@@ -105,7 +107,9 @@ class _Finding:
     fix: str = ""
 
 
-def examine(stac_url: str, wcs_url: str, http: Http | None = None) -> Iterator[Check]:
+def examine(
+    stac_url: str, wcs_url: str, http: Http | None = None, cache: Cache | None = None
+) -> Iterator[Check]:
     """Look at everything, from here outwards; each check comes as it is done.
 
     What cannot be asked because something before it failed is left out.
@@ -114,9 +118,11 @@ def examine(stac_url: str, wcs_url: str, http: Http | None = None) -> Iterator[C
         stac_url: Root of the STAC API, with a slash at its end.
         wcs_url: Address of the WCS.
         http: Client to use; one that is less patient than usual is made otherwise.
+        cache: Where things are kept; None for the usual one.
     """
     yield _check("versions", "", _versions)
     yield _check("PROJ", _proj_fix(), _proj)
+    yield _check("cache", "", _kept, cache or Cache())
     with ExitStack() as stack:
         try:
             client = http or stack.enter_context(HttpClient(timeouts=_TIMEOUTS, retries=_RETRIES))
@@ -192,6 +198,20 @@ def _proj_fix() -> str:
     if named:
         return f"Unset {' and '.join(named)}, which leads to the data of another PROJ."
     return "Install rasterio again, which brings its PROJ: pip install --force-reinstall rasterio"
+
+
+def _kept(cache: Cache) -> _Finding:
+    info = cache.info()
+    found = (
+        f"{info.folder}: {len(info.kept)} things, {size_text(info.bytes)} of at most "
+        f"{size_text(info.limit)}"
+    )
+    try:
+        cache.check()
+    except OSError as exc:
+        fix = "Give another --cache-dir; without one, an interrupted run begins anew."
+        return _Finding(f"{found}; nothing can be kept there ({exc})", fix)
+    return _Finding(found)
 
 
 def _surroundings() -> _Finding:

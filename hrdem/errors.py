@@ -9,6 +9,7 @@
     │   ├── CatalogError           an answer that is not what a STAC API gives
     │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
+    ├── NotKeptError        (5)    offline, and not in the cache; also a LookupError
     ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
     ├── OutputError         (7)    the output cannot be written; also an OSError
     │   └── OutputExistsError      also a FileExistsError
@@ -29,6 +30,7 @@ __all__ = [
     "MissingLibraryError",
     "NetworkError",
     "NoDataError",
+    "NotKeptError",
     "OutputError",
     "OutputExistsError",
     "RequestError",
@@ -112,10 +114,24 @@ class SourceError(NetworkError):
     """A raster cannot be opened or read."""
 
 
+class NotKeptError(HrdemError, LookupError):
+    """Something is not in the cache, and no server may be asked for it."""
+
+    exit_code = ExitCode.NETWORK
+
+
 class SourceChangedError(HrdemError, OSError):
-    """A source was published again while it was being read."""
+    """A source was published again while it was being read.
+
+    Attributes:
+        url: Its address, or that of the WCS it was read through, without credentials.
+    """
 
     exit_code = ExitCode.SOURCE_CHANGED
+
+    def __init__(self, message: str, url: str = "") -> None:
+        super().__init__(message)
+        self.url = url
 
 
 class OutputError(HrdemError, OSError):

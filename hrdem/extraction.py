@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from hrdem.errors import NetworkError, NoDataError
+from hrdem.cost import check_cost
+from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
-from hrdem.making import Writing, cache_of, made, shifts_for
+from hrdem.making import Writing, made, shifts_for
 from hrdem.meeting import may_fall_back
 from hrdem.output import check_output
 from hrdem.planning import Plan, make_plan
 from hrdem.progress import Tally
 from hrdem.report import Result, advice, stac_item, stac_path, tags
-from hrdem.request import Request
+from hrdem.request import OnChange, Request
 from hrdem.wcs.coverage import WcsCoverage
+from hrdem.write import Format
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 def extract(request: Request, http: Http, writing: Writing) -> Result:
@@ -31,18 +36,27 @@ def carried_out(request: Request, http: Http, carry_out: Callable[[Plan], T]) ->
     """Plan a request and carry the plan out.
 
     A COG that turns out to be broken while it is read gives way to the WCS, if the request leaves
-    that open: then all is planned anew, and read from the beginning.
+    that open: then all is planned anew, and read from the beginning, of what the cache has without
+    fetching it again. So is a source that is published again meanwhile, once, if the request says
+    so.
 
     Raises:
         HrdemError: As `make_plan` and what carries it out do.
     """
     broken: dict[tuple[str, str], NetworkError] = {}
+    changed: set[str] = set()
     while True:
-        plan = make_plan(request, http, broken)
+        plan = None
         try:
+            plan = make_plan(request, http, broken)
             return carry_out(plan)
+        except SourceChangedError as exc:
+            if request.on_change is OnChange.STOP or exc.url in changed:
+                raise
+            changed.add(exc.url)
+            log.warning("%s Beginning again with it.", str(exc).partition(" Nothing was")[0])
         except NetworkError as exc:
-            cog = _broken_cog(plan, exc)
+            cog = None if plan is None else _broken_cog(plan, exc)
             if cog is None:
                 raise
             broken[cog] = exc
@@ -71,11 +85,15 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
         NetworkError: If a source cannot be read.
         SourceChangedError: If a source changed while it was read.
         OutputError: If the output cannot be written.
+        RequestError: If more would have to be fetched than may be.
+        NotKeptError: If something is not in the cache, offline.
     """
     started = time.monotonic()
     output = writing.output
     check_output(stac_path(output), writing.overwrite)
-    shifts = shifts_for(plan.request, cache_of(writing), http)
+    copies = 2 if writing.layout is Format.COG else 1
+    check_cost(plan, http, output, writing.cache, writing.max_download, copies)
+    shifts = shifts_for(plan.request, writing.cache, http)
     with made(plan, plan.grid.window, shifts, http, writing) as (writer, tally):
         check_any_valid(plan, tally)
         result = Result(

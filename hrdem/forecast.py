@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from hrdem.cost import needs_of
 from hrdem.crs import in_nad83, project
 from hrdem.grid import Pixels, Window
 from hrdem.http.protocol import Http
@@ -35,6 +36,7 @@ class Forecast:
         tiles: How many tiles of the files will be read; None for what GDAL or a WCS reads, as they
             do not tell.
         transfer_bytes: Their size in the files; None likewise.
+        cached_bytes: How many of those bytes are in the cache already; None likewise.
         output_bytes: Size of the output before compression.
         coverage_percent: About which share of the area has data.
         coverage_by_item: The same for each source, as far as no tier before it has data.
@@ -42,6 +44,7 @@ class Forecast:
 
     tiles: int | None
     transfer_bytes: int | None
+    cached_bytes: int | None
     output_bytes: int
     coverage_percent: float
     coverage_by_item: dict[str, float]
@@ -51,6 +54,7 @@ class Forecast:
         return {
             "tiles": self.tiles,
             "transfer_bytes": self.transfer_bytes,
+            "cached_bytes": self.cached_bytes,
             "output_bytes_uncompressed": self.output_bytes,
             "coverage_percent_estimated": self.coverage_percent,
             "coverage_percent_estimated_by_item": self.coverage_by_item,
@@ -66,36 +70,28 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     """
     sample = _sampled(plan)
     covered = np.zeros(len(sample), np.bool_)
-    needed: list[tuple[int, int] | None] = []
     shares = {}
     for tier in plan.tiers:
         given = ~covered
         for mosaic in tier.mosaics:
             held = np.zeros_like(covered)
             for planned in mosaic.sources:
-                needed.append(_needed(planned, mosaic, http))
                 valid = _valid_at(_thinned(planned, http), planned, mosaic, sample)
                 shares[planned.name] = 100 * float((valid & ~covered).sum()) / len(sample)
                 held |= valid
             given &= held
         covered |= given
-    told = [each for each in needed if each is not None]
-    whole = len(told) == len(needed)
+    needs = needs_of(plan, http)
+    tiles = [need.tiles for need in needs if need.tiles is not None]
+    told = len(tiles) == len(needs)
     return Forecast(
-        tiles=sum(tiles for tiles, _ in told) if whole else None,
-        transfer_bytes=sum(size for _, size in told) if whole else None,
+        tiles=sum(tiles) if told else None,
+        transfer_bytes=sum(need.size for need in needs) if told else None,
+        cached_bytes=sum(need.size - need.lacking for need in needs) if told else None,
         output_bytes=plan.grid.window.pixels * np.dtype(plan.dtype).itemsize,
         coverage_percent=100 * float(covered.sum()) / len(sample),
         coverage_by_item=shares,
     )
-
-
-def _needed(planned: PlannedSource, mosaic: Mosaic, http: Http) -> tuple[int, int] | None:
-    """How many tiles will be read, and their bytes; None if that is not told."""
-    if not isinstance(planned.file, CogFile):
-        return None
-    source = CogSource(planned.file, http, planned.level, planned.window)
-    return source.stored(planned.window, mosaic.region)
 
 
 def _thinned(planned: PlannedSource, http: Http) -> Pixels:

@@ -20,6 +20,7 @@ import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
+from hrdem.cost import check_cost
 from hrdem.crs import parse_crs, unit_of
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
@@ -32,7 +33,6 @@ from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
 from hrdem.request import Align, Request
 from hrdem.vertical.shifts import ShiftGrid
-from hrdem.wcs.pieces import usual_cache
 
 Chunks = int | str | Mapping[str, Any]
 """Pixels along both axes, ``"auto"``, or the like for each of ``"y"`` and ``"x"``."""
@@ -51,13 +51,15 @@ class Reading:
     Attributes:
         connect: Opens a client, or lends one that is open.
         max_memory: Bytes that the process may take at its peak, beside the arrays.
-        cache: Folder of what is kept for another run.
+        folder: Lends a folder for what is kept for another run.
+        max_download: Most bytes to fetch now; None for any number.
         on_progress: Called whenever a tile is made.
     """
 
     connect: Callable[[], AbstractContextManager[Http]]
     max_memory: int
-    cache: Path | None
+    folder: Callable[[], AbstractContextManager[Path]]
+    max_download: int | None
     on_progress: OnProgress
 
 
@@ -110,12 +112,16 @@ def load(
         if asked is None:
             return carried_out(request, http, lambda plan: _whole(plan, http, reading, masked))
         plan = make_plan(request, http)
-        shifts = shifts_for(request, reading.cache or usual_cache(), http)
+        with reading.folder() as cache:
+            shifts = shifts_for(request, cache, http)
     return _described(plan, shifts, _lazy(plan, shifts, reading, asked), masked)
 
 
 def _whole(plan: Plan, http: Http, reading: Reading, masked: bool) -> xr.DataArray:
-    shifts = shifts_for(plan.request, reading.cache or usual_cache(), http)
+    passing = Path(tempfile.gettempdir(), "pixels.tif")
+    with reading.folder() as cache:
+        check_cost(plan, http, passing, cache, reading.max_download, copies=1)
+        shifts = shifts_for(plan.request, cache, http)
     pixels = _read(plan, plan.grid.window, shifts, http, reading)
     return _described(plan, shifts, pixels, masked)
 
@@ -130,11 +136,14 @@ def _read(
     may_be_empty: bool = False,
 ) -> Pixels:
     """Read a window of a plan's output: into a file, as an extraction does, and out of it."""
-    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
+        reading.folder() as cache,
+    ):
         writing = Writing(
             Path(folder, "pixels.tif"),
             max_memory=reading.max_memory,
-            cache=reading.cache,
+            cache=cache,
             on_progress=reading.on_progress,
         )
         with made(plan, window, shifts, http, writing) as (writer, tally):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from hrdem.encode import BLOCK, storage_of
 from hrdem.errors import SourceChangedError
 from hrdem.finishing import Finish
 from hrdem.grid import Window
+from hrdem.http.cache import usual_folder
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
 from hrdem.merging import merged
@@ -40,7 +41,6 @@ from hrdem.vertical.datum import VerticalDatum, with_heights
 from hrdem.vertical.published import find_grid
 from hrdem.vertical.shifts import ShiftGrid
 from hrdem.wcs.coverage import WcsCoverage
-from hrdem.wcs.pieces import usual_cache
 from hrdem.write import Band, Format, GeoTiffWriter
 
 OnProgress = Callable[[Progress], None]
@@ -55,7 +55,8 @@ class Writing:
         layout: Layout of the file.
         overwrite: Whether an existing file may be replaced.
         max_memory: Bytes that the process may take at its peak.
-        cache: Folder of what is kept for another run; None for the usual one.
+        cache: Folder of what is kept for another run.
+        max_download: Most bytes to fetch; None for any number.
         on_progress: Called whenever a tile of the output is written.
     """
 
@@ -63,7 +64,8 @@ class Writing:
     layout: Format = Format.GTIFF
     overwrite: bool = False
     max_memory: int = USUAL_MEMORY
-    cache: Path | None = None
+    cache: Path = field(default_factory=usual_folder)
+    max_download: int | None = None
     on_progress: OnProgress = lambda progress: None
 
 
@@ -91,8 +93,7 @@ def made(
         writing: How the output is written.
 
     Yields:
-        The file, and what is known of its tiles. What was kept for another run goes when the
-        context ends well.
+        The file, and what is known of its tiles.
 
     Raises:
         NetworkError: If a source cannot be read.
@@ -112,13 +113,6 @@ def made(
         assert tally is not None
         _check_unchanged(plan, http)
         yield writer, tally
-    for source in plan.sources:
-        if isinstance(source.file, WcsCoverage):
-            source.file.kept(cache_of(writing)).forget(source.window)
-
-
-def cache_of(writing: Writing) -> Path:
-    return writing.cache or usual_cache()
 
 
 def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:
@@ -179,7 +173,7 @@ def _steps(
     (mosaic,) = plan.mosaics
     numbers = range(1, len(plan.sources) + 1)
     blocks = _blocks(plan, window)
-    return merged(mosaic, blocks, numbers, finish, http, writing.max_memory, cache_of(writing))
+    return merged(mosaic, blocks, numbers, finish, http, writing.max_memory, writing.cache)
 
 
 def _composed(
@@ -245,7 +239,7 @@ def _staged(
     yield Step(0, 0, (), Tally(passed_over, 0, 0, Statistics(), ()))
     if blocks is None:
         return shapely.MultiPolygon()
-    steps = merged(mosaic, blocks, numbers, finish, http, writing.max_memory, cache_of(writing))
+    steps = merged(mosaic, blocks, numbers, finish, http, writing.max_memory, writing.cache)
     with contextlib.closing(steps):
         for step in steps:
             for band, tile in enumerate(step.tiles):
@@ -308,5 +302,7 @@ def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
             raise SourceChangedError(
                 f"{item.id} was published again while it was being read through the WCS: it was "
                 f"of {item.updated or 'no date'}, now it is of {updated.get(item.id) or 'no date'}."
-                " Nothing was written; run the same command again to read the new version."
+                " Nothing was written; run the same command again to read the new version, or give "
+                "--on-change restart.",
+                source.url,
             )

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
+from hrdem.locks import AVAILABLE, lock
 
-_HIDDEN, _PARTIAL = ".hrdem-", ".partial"
+_HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
+_NEW, _OLD = 0.5, 24 * 3600.0  # seconds
+
+log = logging.getLogger(__name__)
 
 
 def check_output(output: Path, overwrite: bool) -> None:
@@ -58,14 +65,49 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
+def workroom(output: Path) -> Iterator[Path]:
+    """Hold a hidden folder beside an output, for what is not finished; it goes at the end.
+
+    Those of runs that were killed are recognised, as nobody holds their lock, and removed.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    _sweep(output.parent)
+    room = hidden(output)
+    room.mkdir()
+    try:
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a file system without locks
+                if held := lock(room / _LOCK):
+                    stack.enter_context(held)
+            yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+        _sweep(output.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the hidden folders of runs that are no more."""
+    for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
+        with contextlib.suppress(OSError):
+            age = time.time() - room.stat().st_mtime
+            if age < (_NEW if AVAILABLE else _OLD):  # its run may not hold the lock yet, or cannot
+                continue
+            held = lock(room / _LOCK)
+            if held is not None:
+                held.close()
+                log.info("%s is left over from a run that was killed, and is removed.", room)
+                shutil.rmtree(room, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def staged(path: Path, content: str | bytes) -> Iterator[Path]:
     """Hold a content ready in a hidden file beside a path, and take it away at the end."""
-    partial = hidden(path)
-    try:
+    with workroom(path) as room:
+        partial = room / "content"
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         yield partial
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def publish(finished: Path, output: Path, overwrite: bool) -> None:

@@ -43,6 +43,7 @@ class Result:
         edges: For each tier but the last, the vertical steps along its edge.
         received: Bytes of tiles that came; None if GDAL fetched them, which does not tell.
         seconds: How long it took.
+        reused: Bytes of files that came from the cache.
     """
 
     output: Path
@@ -53,6 +54,7 @@ class Result:
     shifts: ShiftGrid | None
     received: int | None
     seconds: float
+    reused: int = 0
 
     @property
     def percent_by_tier(self) -> dict[str, float] | None:
@@ -75,6 +77,7 @@ class Result:
             "request": self.plan.request.as_dict(),
             "grid": grid_as_dict(self.plan.grid),
             "received_bytes": self.received,
+            "cached_bytes": self.reused,
             "statistics": self.statistics and self.statistics.as_dict(),
             "vertical": self.datum_as_dict(),
             **self.plan.reading_as_dict(),

@@ -62,6 +62,13 @@ class Align(StrEnum):
     BLOCKS = "blocks"
 
 
+class OnChange(StrEnum):
+    """What to do when a source is published again while it is read."""
+
+    STOP = "stop"
+    RESTART = "restart"
+
+
 class SlopeUnit(StrEnum):
     """What slopes are counted in."""
 
@@ -100,6 +107,7 @@ class RequestWords(AreaWords, total=False):
     stac_url: str
     wcs_url: str | None
     wcs_limit: float
+    on_change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ class Request:
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS that serves the same data; None if none is known to.
         wcs_limit: Seconds after which the WCS gives up on a request.
+        on_change: What to do when a source is published again while it is read.
     """
 
     aoi: Aoi
@@ -156,6 +165,7 @@ class Request:
     stac_url: str
     wcs_url: str | None
     wcs_limit: float
+    on_change: OnChange
 
     @classmethod
     def of(
@@ -182,6 +192,7 @@ class Request:
         stac_url: str = LIVE_STAC_URL,
         wcs_url: str | None = None,
         wcs_limit: float = WCS_LIMIT,
+        on_change: str = "stop",
         **area: Unpack[AreaWords],
     ) -> Request:
         """Validate the user's words, which `hrdem.extract` explains.
@@ -226,6 +237,7 @@ class Request:
             stac_url=stac_root(stac_url),
             wcs_url=wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS"),
             wcs_limit=wcs_limit,
+            on_change=choice(OnChange, on_change, "answer to a change"),
         )
         chosen._check_tiers()
         chosen._check_heights()

@@ -25,7 +25,7 @@ from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
-from hrdem.output import check_output, hidden, publish, staged
+from hrdem.output import check_output, publish, staged, workroom
 from hrdem.statistics import Statistics
 from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 
@@ -60,9 +60,9 @@ class Band:
 class GeoTiffWriter:
     """Write a raster tile by tile, to be used as a context manager.
 
-    Everything goes into a hidden file beside the output: tiles as they come, then their index and
-    the directory, and last the head that makes it a TIFF. `commit` gives it the output's name in
-    one step; leaving the context without it leaves nothing behind.
+    Everything goes into a file in a hidden folder beside the output: tiles as they come, then their
+    index and the directory, and last the head that makes it a TIFF. `commit` gives it the output's
+    name in one step; leaving the context without it leaves nothing behind.
 
     Args:
         output: Path of the output.
@@ -103,8 +103,6 @@ class GeoTiffWriter:
         self._smooth = smooth
         self._layout = layout
         self._overwrite = overwrite
-        self._partial = hidden(output)
-        self._arranged = hidden(output)
         width, height = storage.tile
         tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
@@ -112,10 +110,13 @@ class GeoTiffWriter:
         self._end = HEAD_BYTES
 
     def __enter__(self) -> Self:
-        with self._errors():
+        with self._errors(), contextlib.ExitStack() as stack:
             self._check_crs()
+            room = stack.enter_context(workroom(self._output))
+            self._partial, self._arranged = room / "plain.tif", room / "arranged.tif"
             self._file = self._partial.open("xb")
             self._file.write(bytes(HEAD_BYTES))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -126,8 +127,7 @@ class GeoTiffWriter:
     ) -> None:
         with contextlib.suppress(OSError):  # of a full disk, that was told already
             self._file.close()
-        for left in (self._partial, self._arranged):
-            left.unlink(missing_ok=True)
+        self._stack.close()
 
     def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
         """Write a tile; one that is never written is nodata to every reader.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,15 @@ def http() -> Iterator[HttpClient]:
 def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A service in memory, to which a test adds its rasters."""
     return Store(tmp_path_factory.mktemp("store"), monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has a cache of its own, also in the processes that it starts."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setattr("hrdem.http.cache.usual_folder", lambda: folder / "hrdem")
+    return folder / "hrdem"
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
+from pathlib import Path
 
 from rasterio.crs import CRS
 
@@ -13,3 +15,8 @@ def horizontal(crs: CRS) -> str:
     assert told["type"] == "CompoundCRS"
     name: str = CRS.from_user_input(json.dumps(told["components"][0])).to_string()
     return name
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files are the same to the last bit."""
+    return filecmp.cmp(one, other, shallow=False)

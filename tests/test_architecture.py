@@ -23,6 +23,8 @@ LAYERS = (
         "hrdem.gdal",
         "hrdem.threads",
         "hrdem.resident",
+        "hrdem.locks",
+        "hrdem.sizes",
         "hrdem.demo",
     ),
     ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
@@ -49,6 +51,7 @@ LAYERS = (
     ("hrdem.meeting", "hrdem.surveys", "hrdem.warp", "hrdem.finishing"),
     ("hrdem.mosaic", "hrdem.feathering"),
     ("hrdem.planning", "hrdem.merging", "hrdem.copying"),
+    ("hrdem.cost",),
     (
         "hrdem.forecast",
         "hrdem.report",

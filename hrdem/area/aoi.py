@@ -110,8 +110,7 @@ def search_area(aoi: Aoi) -> shapely.Polygon | None:
         collection has to be asked for.
     """
     left, bottom, right, top = aoi.bounds
-    error = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
-    margin = 1.25 * error + 1_000  # a quarter more for the straight pieces of the area itself
+    margin = search_margin(aoi)
     wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
     step = max(margin, (max(right - left, top - bottom) + 2 * margin) / _SEARCH_SEGMENTS)
     outline = shapely.get_coordinates(shapely.segmentize(wide, step))
@@ -119,6 +118,13 @@ def search_area(aoi: Aoi) -> shapely.Polygon | None:
     if np.abs(np.diff(lonlat[:, 0])).max() > 180:
         return None
     return shapely.Polygon(lonlat)
+
+
+def search_margin(aoi: Aoi) -> float:
+    """Return by how much an area is widened to ask a catalogue for it, metres."""
+    left, bottom, right, top = aoi.bounds
+    error = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
+    return 1.25 * error + 1_000  # a quarter more for the straight pieces of the area itself
 
 
 def _footprint_error(x: float, y: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.overwrite
 @options.stac_url
 @options.demo
+@options.cache
 @options.as_json
 @options.reporting
 def command(
@@ -33,6 +34,7 @@ def command(
     stac_url: str | None,
     demo: bool,
     as_json: bool,
+    kept: dict[str, Any],
 ) -> None:
     """List the addresses of an item's files, for QGIS, ArcGIS or GDAL.
 
@@ -44,10 +46,12 @@ def command(
     """
     if download and kind == "cog":
         raise click.UsageError("A COG has up to 950 GB: use hrdem extract, or --kind vrt.")
+    if download and kept["offline"]:
+        raise click.UsageError("--download fetches VRTs, which --offline forbids.")
     import hrdem
 
     with service.chosen(demo, stac_url=stac_url) as urls:
-        found = hrdem.assets(item, product=product, kind=kind, **urls)
+        found = hrdem.assets(item, product=product, kind=kind, **urls, **kept)
         saved = _save([a for a in found if a.key.endswith("-vrt")], overwrite) if download else []
     if not found:
         raise NoDataError(f"{item} has no such file; hrdem assets {item} lists those it has.")

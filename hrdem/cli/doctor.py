@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from hrdem.cli import options, service, show
@@ -12,12 +14,16 @@ from hrdem.errors import HrdemError
 @options.stac_url
 @options.wcs_url
 @options.demo
+@options.cache_dir
 @options.as_json
 @options.reporting
-def command(stac_url: str | None, wcs_url: str | None, demo: bool, as_json: bool) -> int:
+def command(
+    stac_url: str | None, wcs_url: str | None, demo: bool, cache_dir: Path | None, as_json: bool
+) -> int:
     """Tell whether hrdem can work here, and how to mend what is wrong.
 
-    Looks at versions, PROJ, the network's settings, the STAC API, a file of the store, and the WCS.
+    Looks at versions, PROJ, the cache, the network's settings, the STAC API, a file of the store,
+    and the WCS.
     Ends with the exit code that other commands would end with; a warning alone does not count.
 
     \b
@@ -35,7 +41,7 @@ def command(stac_url: str | None, wcs_url: str | None, demo: bool, as_json: bool
     worst = 0
     told = []
     with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
-        for check in doctor(**urls):
+        for check in doctor(**urls, cache_dir=cache_dir):
             worst = max(worst, check.exit_code)
             told.append(check.as_dict())
             if not as_json:

@@ -21,7 +21,8 @@ from hrdem.cli import options, service, show
 @options.layout
 @options.overwrite
 @options.max_memory
-@options.cache_dir
+@options.max_download
+@options.cache
 @options.dry_run
 @options.as_json
 @options.reporting
@@ -30,9 +31,10 @@ def command(
     format: str,  # noqa: A002 (the name of the option)
     overwrite: bool,
     max_memory: int,
+    max_download: int,
     dry_run: bool,
     as_json: bool,
-    cache_dir: Path | None,
+    kept: dict[str, Any],
     stac_url: str | None,
     wcs_url: str | None,
     demo: bool,
@@ -49,18 +51,22 @@ def command(
 
     with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
         if output is None or dry_run:
-            planned = hrdem.plan(**request, **urls)
-            show.planned(planned, hrdem.estimate(planned), as_json)
+            planned = hrdem.plan(**request, **urls, **kept)
+            show.planned(planned, hrdem.estimate(planned, **kept), as_json)
             return
-        with show.progress(f"{request['product']} {output.name}") as on_progress:
+        with (
+            show.progress(f"{request['product']} {output.name}") as on_progress,
+            show.resumption(possible=not (kept["no_cache"] or kept["offline"])),
+        ):
             done = hrdem.extract(
                 **request,
                 output=output,
                 format=format,
                 overwrite=overwrite,
                 max_memory=max_memory,
-                cache_dir=cache_dir,
+                max_download=max_download,
                 **urls,
+                **kept,
                 on_progress=on_progress,
             )
     if as_json:

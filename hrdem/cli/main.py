@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from types import FrameType
 
 import click
 
@@ -22,9 +23,12 @@ _COMMANDS = {
     "preview": "Make a picture of an area.",
     "search": "List the catalogue's items under an area.",
     "assets": "List the addresses of an item's files, for QGIS, ArcGIS or GDAL.",
+    "cache": "Tell what is kept of what was fetched, or remove it.",
     "doctor": "Tell whether hrdem can work here, and how to mend what is wrong.",
     "demo": "Serve a local demonstration over synthetic terrain.",
 }
+
+_ENDS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 
 class _Commands(click.Group):
@@ -63,8 +67,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    signal.signal(getattr(signal, "SIGHUP", signal.SIGTERM), signal.default_int_handler)
+    for number in _ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
@@ -77,18 +82,26 @@ def main() -> None:
     sys.exit(code)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End cleanly, as Ctrl-C does; or at once, if that takes too long for the user."""
+    for other in _ENDS:
+        signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
+    raise KeyboardInterrupt
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line on arguments and return its exit code."""
     try:
         code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
     except HrdemError as exc:
-        click.echo(f"hrdem: {exc}", err=True)
+        click.echo(f"hrdem: {' '.join([str(exc), *_notes(exc)])}", err=True)
         return exc.exit_code
     except click.ClickException as exc:
         exc.show()
         return exc.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("hrdem: interrupted; no unfinished output is left.", err=True)
+    except (click.Abort, KeyboardInterrupt) as exc:
+        told = " ".join(["interrupted; no unfinished output is left.", *_notes(exc)])
+        click.echo(f"hrdem: {told}", err=True)
         return ExitCode.INTERRUPTED
     except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
@@ -99,3 +112,9 @@ def run(arguments: list[str]) -> int:
         )
         return ExitCode.DEFECT
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _notes(exc: BaseException) -> list[str]:
+    """What was added to an error on its way; click puts one of its own around an interrupt."""
+    told = [*getattr(exc, "__notes__", ())]
+    return told if exc.__context__ is None or told else _notes(exc.__context__)

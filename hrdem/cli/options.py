@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from hrdem.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +26,7 @@ AREA_WORDS = (
     "radius",
     "buffer",
 )
+CACHE_WORDS = ("cache_dir", "no_cache", "max_cache", "offline")
 
 
 def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -47,11 +49,10 @@ def _numbers(value: str | None, what: str, order: str) -> tuple[float, ...] | No
 
 
 def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?) ?([KMGT]?)(I?)B?", value.strip().upper())
-    if not found:
-        raise click.BadParameter(f"{value!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
-    number, unit, binary = found.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
+    try:
+        return parse_size(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 def _option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -234,7 +235,32 @@ cache_dir = _option(
     "--cache-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Where pieces that came through a WCS are kept until all have come.",
+    help="Where everything that is fetched is kept.  [default: the system's]",
+)
+no_cache = _option("--no-cache", is_flag=True, help="Keep nothing, use nothing that was kept.")
+max_cache = _option(
+    "--max-cache",
+    default="20GB",
+    show_default=True,
+    callback=_bytes,
+    metavar="SIZE",
+    help="Most that is kept; what was not used for longest goes first.",
+)
+offline = _option("--offline", is_flag=True, help="Take everything from what is kept.")
+max_download = _option(
+    "--max-download",
+    default="50GB",
+    show_default=True,
+    callback=_bytes,
+    metavar="SIZE",
+    help="Refuse an area for which more would have to be fetched.",
+)
+on_change = _option(
+    "--on-change",
+    default="stop",
+    show_default=True,
+    metavar="stop|restart",
+    help="What to do when a file is published again meanwhile; restart begins again, once.",
 )
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 only_product = _option("--product", metavar="dtm|dsm", help="Only files of this product.")
@@ -288,7 +314,29 @@ def area(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def cache(command: F) -> F:
+    """Add what can be said of the cache; the command is given it as ``kept``.
+
+    The demonstration of --demo is not kept.
+    """
+
+    @together(cache_dir, no_cache, max_cache, offline)
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("demo"):
+            if kwargs["offline"]:
+                raise click.UsageError(
+                    "--demo has another address each time, so nothing of it is kept. Keep it up "
+                    "with hrdem demo serve, and give its --stac-url; then --offline finds it again."
+                )
+            kwargs["no_cache"] = True
+        kept = {name: kwargs.pop(name) for name in CACHE_WORDS}
+        return command(*args, kept=kept, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
 grid = together(crop, crs, resolution, resampling, vertical_datum, vertical_grid)
 terrain = together(algorithm, slope_unit, aspect_north)
 tiers = together(collection, fill, feather, source_band, surveys)
-service = together(via, engine, align, stac_url, wcs_url, wcs_limit, demo)
+service = together(via, engine, align, on_change, stac_url, wcs_url, wcs_limit, demo)

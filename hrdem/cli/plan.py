@@ -16,10 +16,16 @@ from hrdem.cli import options, service, show
 @options.grid
 @options.terrain
 @options.service
+@options.cache
 @options.as_json
 @options.reporting
 def command(
-    as_json: bool, stac_url: str | None, wcs_url: str | None, demo: bool, **request: Any
+    as_json: bool,
+    kept: dict[str, Any],
+    stac_url: str | None,
+    wcs_url: str | None,
+    demo: bool,
+    **request: Any,
 ) -> None:
     """Tell what extract would read and write, without reading the pixels.
 
@@ -31,5 +37,5 @@ def command(
     import hrdem
 
     with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
-        planned = hrdem.plan(**request, **urls)
-        show.planned(planned, hrdem.estimate(planned), as_json)
+        planned = hrdem.plan(**request, **urls, **kept)
+        show.planned(planned, hrdem.estimate(planned, **kept), as_json)

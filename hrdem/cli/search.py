@@ -15,9 +15,12 @@ from hrdem.errors import NoDataError
 @options.collection
 @options.stac_url
 @options.demo
+@options.cache
 @options.as_json
 @options.reporting
-def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> None:
+def command(
+    as_json: bool, stac_url: str | None, demo: bool, kept: dict[str, Any], **request: Any
+) -> None:
     """List the catalogue's items that share an area with another, and their assets.
 
     An item is a whole 500 km tile: that it is listed does not mean that there are pixels.
@@ -28,7 +31,7 @@ def command(as_json: bool, stac_url: str | None, demo: bool, **request: Any) -> 
     import hrdem
 
     with service.chosen(demo, stac_url=stac_url) as urls:
-        items = hrdem.search(**request, **urls)
+        items = hrdem.search(**request, **urls, **kept)
     if not items:
         raise NoDataError(
             "The catalogue has no item there. Check the order west,south,east,north, or try "

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hrdem.sizes import size_text
+
 if TYPE_CHECKING:
     from hrdem.diagnosis import Check
     from hrdem.forecast import Forecast
@@ -37,7 +39,7 @@ def result(done: Result) -> None:
     """Print a finished extraction."""
     statistics = done.statistics
     _lines(
-        ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
+        ("output", f"{done.output}  {size_text(done.output.stat().st_size)}"),
         ("grid", _grid(done.plan)),
         *_made_of(done.plan),
         *_found(done),
@@ -45,7 +47,7 @@ def result(done: Result) -> None:
         *_steps(done),
         *_lacking(done.plan),
         *_surveys(done.plan),
-        ("received", "unknown" if done.received is None else size(done.received)),
+        ("received", _received(done)),
         ("took", f"{done.seconds:.1f} s"),
     )
     for tier, edge in zip(done.plan.tiers, done.edges, strict=False):
@@ -76,7 +78,9 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
     transfer = "unknown"
     if told.transfer_bytes is not None:
         most = "at most " if planned.request.fill else ""  # less if a tier leaves nothing empty
-        transfer = f"{most}{size(told.transfer_bytes)} in {told.tiles} tiles"
+        transfer = f"{most}{size_text(told.transfer_bytes)} in {told.tiles} tiles"
+        if told.cached_bytes:
+            transfer += f"; {size_text(told.cached_bytes)} are in the cache"
     _lines(
         ("product", planned.request.product.title),
         ("tiers", "; ".join(tier.title for tier in planned.request.tiers)),
@@ -85,7 +89,7 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
         *_made_of(planned),
         ("data", f"about {told.coverage_percent:.0f} % of the area"),
         ("transfer", transfer),
-        ("output", f"at most about {size(told.output_bytes)}"),
+        ("output", f"at most about {size_text(told.output_bytes)}"),
         *(
             ("from", f"{item}  about {share:.0f} %")
             for item, share in told.coverage_by_item.items()
@@ -111,7 +115,7 @@ def pictured(done: Picture) -> None:
     if done.reason:
         drawn = "drawn from overviews of the files"
     _lines(
-        ("output", f"{done.output}  {size(done.output.stat().st_size)}"),
+        ("output", f"{done.output}  {size_text(done.output.stat().st_size)}"),
         ("picture", f"{done.layer.name}, {done.width} x {done.height} pixels, {done.crs}"),
         ("source", drawn),
     )
@@ -123,16 +127,6 @@ def table(rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as people read it."""
-    value, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
 
 
 @contextmanager
@@ -167,12 +161,25 @@ def progress(label: str) -> Iterator[OnProgress]:
             received = ""
             if progress.received:
                 rate = progress.received / max(time.monotonic() - started, 0.1)
-                received = f"{size(progress.received)}, {size(round(rate))}/s"
+                received = f"{size_text(progress.received)}, {size_text(round(rate))}/s"
             bars.update(
                 task, completed=progress.pixels, total=progress.all_pixels, received=received
             )
 
         yield update
+
+
+@contextmanager
+def resumption(*, possible: bool) -> Iterator[None]:
+    """Say that a run which ends early can be gone on with, if it can be."""
+    from hrdem.errors import NetworkError
+
+    try:
+        yield
+    except (NetworkError, KeyboardInterrupt) as exc:
+        if possible:
+            exc.add_note("What was fetched is kept: the same command goes on from there.")
+        raise
 
 
 def _lines(*lines: tuple[str, str]) -> None:
@@ -233,6 +240,12 @@ def _origins(done: Result) -> list[tuple[str, str]]:
         ("from", f"{item}  {_percent(owned, done.statistics.pixels)}")
         for item, owned in done.pixels_by_source.items()
     ]
+
+
+def _received(done: Result) -> str:
+    """What came, and how much of it from the cache."""
+    told = "unknown" if done.received is None else size_text(done.received)
+    return f"{told}; {size_text(done.reused)} were in the cache" if done.reused else told
 
 
 def _steps(done: Result) -> list[tuple[str, str]]:

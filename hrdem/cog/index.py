@@ -66,6 +66,17 @@ class TileIndex:
         )
         return offsets, counts
 
+    def spans(self, tiles: Window) -> list[tuple[int, int]]:
+        """Return the bytes of the file that tell of a rectangle of tiles, and of all beside it."""
+        first, last = tiles.row * self._level.columns, tiles.bottom * self._level.columns
+        return [array.span(first, last) for array in (self._level.offsets, self._level.counts)]
+
+    def forget(self) -> None:
+        """Read everything anew: what was read does not fit."""
+        with self._lock:
+            self._failure = None
+            rows_read.clear()
+
     def _row(self, number: int) -> Row:
         found = rows_read.get(self._key(number))
         if found is None:

@@ -10,24 +10,39 @@ from typing import Any
 
 import httpx
 
+from hrdem.http.protocol import Timeouts
+
+_LEAST_SPEED = 2_000  # bytes a second on one of 16 connections
 _SMALL_READ = 8 << 10  # bytes
 _LARGE_READ = 64 << 10  # httpx reads no more at once
 _TLS_HOLDS = 40 << 10  # more than TLS, and TLS to a proxy around it, hold of unfinished records
 
 
-def in_time(answer: httpx.Response, chunks: Iterator[bytes], seconds: float) -> Iterator[bytes]:
-    """Pass on a body, within a time for all of it.
+class TooSlow(httpx.ReadTimeout):
+    """A body comes so slowly that another connection is worth a try."""
+
+
+def in_time(answer: httpx.Response, chunks: Iterator[bytes], limits: Timeouts) -> Iterator[bytes]:
+    """Pass on a body, within a time for all of it, and at a least speed.
 
     Raises:
+        TooSlow: If it comes more slowly.
         httpx.ReadTimeout: If it takes longer.
     """
-    deadline = time.monotonic() + seconds
+    begun = since = time.monotonic()
+    came = 0
     for chunk in chunks:
         yield chunk
-        if time.monotonic() > deadline:
+        came += len(chunk)
+        now = time.monotonic()
+        if now - begun > limits.total:
             raise httpx.ReadTimeout(
-                f"no whole answer within {seconds:.0f} s", request=answer.request
+                f"no whole answer within {limits.total:.0f} s", request=answer.request
             )
+        if now - since > limits.slow:
+            if came < _LEAST_SPEED * (now - since):
+                raise TooSlow(f"{came} bytes in {now - since:.1f} s", request=answer.request)
+            since, came = now, 0
 
 
 def in_large_reads(answer: httpx.Response) -> Iterator[bytes]:

@@ -19,9 +19,10 @@ import httpx
 from hrdem._version import __version__
 from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
-from hrdem.http.bodies import in_large_reads, in_time
+from hrdem.http.bodies import TooSlow, in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
-from hrdem.http.protocol import Expected, Response, Saved, Timeouts
+from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
+from hrdem.http.record import LARGEST_PART
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
@@ -170,9 +171,17 @@ class HttpClient:
             return Saved(answer.headers.get("content-type", ""), file.tell())
 
     def read_range(
-        self, url: str, start: int, stop: int, expected: Expected, room: int = 0
+        self,
+        url: str,
+        start: int,
+        stop: int,
+        expected: Expected,
+        room: int = 0,
+        keep: Keep | None = None,
     ) -> mmap:
         """Read a part of a file; a transfer that breaks off goes on where it stopped.
+
+        As long as it brings something each time, it may break off any number of times.
 
         Args:
             url: Absolute http or https address.
@@ -180,6 +189,7 @@ class HttpClient:
             stop: The byte after the last.
             expected: Which file it has to be a part of.
             room: Bytes to leave free at the beginning of the result.
+            keep: Is told of the bytes as they come.
 
         Returns:
             Anonymous memory: ``room`` zero bytes, then the part.
@@ -190,7 +200,14 @@ class HttpClient:
         """
         shown = without_credentials(url)
         part = buffer(room + stop - start)
-        done = room
+        done = told = room
+
+        def tell() -> None:
+            nonlocal told
+            if keep is not None and done > told:
+                with memoryview(part) as whole, whole[told:done] as came:
+                    keep(start + told - room, came)
+            told = done
 
         def once() -> mmap:
             nonlocal done
@@ -198,20 +215,25 @@ class HttpClient:
                 return part
             begin = start + done - room
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
-            with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
-                _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
-                if answer.headers.get("etag", "") != expected.etag:
-                    raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
-                for chunk in in_time(answer, in_large_reads(answer), self._timeouts.total):
-                    if done + len(chunk) > len(part):
-                        raise TransferError(f"{shown} sends more bytes than asked for.")
-                    part[done : done + len(chunk)] = chunk
-                    done += len(chunk)
+            try:
+                with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
+                    _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
+                    if answer.headers.get("etag", "") != expected.etag:
+                        raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
+                    for chunk in in_time(answer, in_large_reads(answer), self._timeouts):
+                        if done + len(chunk) > len(part):
+                            raise TransferError(f"{shown} sends more bytes than asked for.")
+                        part[done : done + len(chunk)] = chunk
+                        done += len(chunk)
+                        if done - told >= LARGEST_PART:
+                            tell()
+            finally:
+                tell()
             if done < len(part):  # what is missing must not pass as zeros
                 raise Again(f"{shown} sends fewer bytes than it says.")
             return part
 
-        return retried(once, self._retries, self._sleep)
+        return retried(once, self._retries, self._sleep, lambda: done)
 
     def _body(self, answer: httpx.Response, asked: _Question, max_bytes: int) -> Iterator[bytes]:
         """Pass on a body of bounded length, in bounded time."""
@@ -221,7 +243,7 @@ class HttpClient:
         if announced > max_bytes:
             raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
         came = 0
-        for chunk in in_time(answer, answer.iter_bytes(), (asked.timeouts or self._timeouts).total):
+        for chunk in in_time(answer, answer.iter_bytes(), asked.timeouts or self._timeouts):
             came += len(chunk)
             if came > max_bytes:
                 raise ServerError(too_long, answer.status_code)
@@ -273,7 +295,7 @@ class HttpClient:
     def _beginning(self, answer: httpx.Response) -> bytes:
         """The beginning of a refusal's text."""
         said = bytearray()
-        for chunk in in_time(answer, answer.iter_bytes(), self._timeouts.total):
+        for chunk in in_time(answer, answer.iter_bytes(), self._timeouts):
             said += chunk
             if len(said) > _BEGINNING:
                 break
@@ -319,6 +341,8 @@ def _reason(exc: httpx.TransportError) -> str:
             return "did not accept a connection in time. Check the network and the address."
         case httpx.ConnectError():
             return f"cannot be reached ({exc}). Check the network, the proxy and the address."
+        case TooSlow():
+            return f"answers too slowly ({exc})."
         case httpx.TimeoutException():
             return f"stopped answering ({exc or 'timed out'})."
         case httpx.ProxyError():

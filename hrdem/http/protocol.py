@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
@@ -17,11 +17,13 @@ class Timeouts:
         connect: For a connection.
         read: For the next bytes of an answer.
         total: For the body of one answer.
+        slow: For a body that comes at less than 2,000 bytes a second.
     """
 
     connect: float = 10.0
     read: float = 60.0
     total: float = 300.0
+    slow: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Saved:
     size: int
 
 
+Keep = Callable[[int, memoryview], None]
+"""Is told of bytes of a file as they come: the position of the first, and the bytes, which are only
+lent."""
+
+
 class Expected(Protocol):
     """The version of a file that a part has to be of."""
 
@@ -65,6 +72,11 @@ class Expected(Protocol):
     @property
     def etag(self) -> str:
         """Entity tag, or empty."""
+        ...
+
+    @property
+    def last_modified(self) -> str:
+        """Last-Modified, or empty."""
         ...
 
     @property
@@ -90,7 +102,13 @@ class Http(Protocol):
         ...
 
     def read_range(
-        self, url: str, start: int, stop: int, expected: Expected, room: int = 0
+        self,
+        url: str,
+        start: int,
+        stop: int,
+        expected: Expected,
+        room: int = 0,
+        keep: Keep | None = None,
     ) -> mmap:
         """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
         ...

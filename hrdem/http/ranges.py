@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
+from hrdem.http.caching import CachingHttp
 from hrdem.http.client import without_credentials
+from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http, Response
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -83,6 +86,17 @@ class PinnedFile:
                 check_unchanged(self._url, version, self._http)
             raise
 
+    def gaps(self, spans: Iterable[Span]) -> list[Span]:
+        """Return what of some spans would have to be fetched, as no cache has it."""
+        if isinstance(self._http, CachingHttp):
+            return self._http.gaps(self._url, self.version, spans)
+        return list(spans)
+
+    def spoil(self, spans: Iterable[Span]) -> None:
+        """Make sure that spans which proved to be damaged are fetched anew when they are read."""
+        if isinstance(self._http, CachingHttp):
+            self._http.spoil(self._url, self.version, spans)
+
 
 def whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
     """Read a small file, and with it its present version.
@@ -155,7 +169,8 @@ def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: boo
         raise SourceChangedError(
             f"{version.url} was published again while it was being read: it was "
             f"{_described(version)}, now it is {_described(now)}. Nothing was written; run the "
-            "same command again to read the new version."
+            "same command again to read the new version, or give --on-change restart.",
+            version.url,
         )
 
 

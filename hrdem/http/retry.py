@@ -14,6 +14,8 @@ from hrdem.errors import ServerError, TransferError
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
+_WORTH_A_TRY = 64 << 10  # bytes
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -78,23 +80,31 @@ class Again(Exception):  # noqa: N818 (not an error yet)
         return ServerError(f"{self} {why}", self.status, self.body)
 
 
-def retried(once: Callable[[], T], retries: Retries, sleep: Callable[[float], None]) -> T:
+def retried(
+    once: Callable[[], T],
+    retries: Retries,
+    sleep: Callable[[float], None],
+    progress: Callable[[], int] = lambda: 0,
+) -> T:
     """Do something until it works, or there is no other try.
 
     Args:
         once: Does it; raises `Again` if another try may mend what went wrong.
         retries: How often and how patiently to try.
         sleep: Waits that many seconds.
+        progress: How many bytes have come so far. A try that brought some begins the count anew.
 
     Raises:
         TransferError: If the last try failed without an answer.
         ServerError: If the last try was refused, or the server asks to wait for too long.
     """
-    waits = retries.waits()
+    waits, before = retries.waits(), progress()
     while True:
         try:
             return once()
         except Again as again:
+            if (now := progress()) - before >= _WORTH_A_TRY:
+                waits, before = retries.waits(), now
             wait = next(waits, None)
             if wait is None:
                 raise again.given_up(f"Tried {retries.attempts} times.") from again

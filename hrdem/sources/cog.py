@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -14,17 +15,21 @@ from numpy.typing import NDArray
 
 from hrdem.buffers import buffer
 from hrdem.cog.header import FIRST_BYTES, Header, read_header
-from hrdem.cog.index import TileIndex, damaged_index, rows_read
+from hrdem.cog.index import TileIndex, damaged_index
 from hrdem.cog.memory import Memory
 from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
 from hrdem.errors import SourceError
 from hrdem.grid import Grid, Pixels, Window
+from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
 from hrdem.sources import Fetched
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
+_TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
 _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
+
+log = logging.getLogger(__name__)
 
 headers_read: Memory[Header] = Memory(64)  # files
 
@@ -87,17 +92,39 @@ def meet_cog(url: str, http: Http) -> CogFile:
     version, beginning = first_bytes(url, FIRST_BYTES, http)
     file = PinnedFile(url, version, http)
 
+    read = [(0, len(beginning))]
+
     def fetch(start: int, stop: int) -> bytes:
         if stop <= len(beginning):
             return beginning[start:stop]
+        read.append((start, stop))
         return bytes(file.read(start, stop))
 
     header = headers_read.get(version) if version.pinned else None
     if header is None:
-        header = read_header(fetch, version.size, version.url)
+        try:
+            header = read_header(fetch, version.size, version.url)
+        except SourceError:
+            file.spoil(read)
+            raise
         if version.pinned:
             headers_read.put(version, header, 1)
     return CogFile(url, version, header)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What of a file a window needs.
+
+    Attributes:
+        tiles: How many tiles; absent ones do not count.
+        size: Their bytes.
+        lacking: Bytes that would have to be fetched, as no cache has them.
+    """
+
+    tiles: int
+    size: int
+    lacking: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +136,14 @@ class StoredTiles:
         buffer: Free bytes for `hrdem.cog.tiles.decode`, then the tiles and what lay between them.
         offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
         counts: Length of each tile in bytes, same shape; 0 for absent tiles.
+        spans: Which bytes of the file are in the buffer.
     """
 
     rectangle: Window
     buffer: mmap
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
+    spans: tuple[Span, ...]
 
 
 class CogSource:
@@ -160,8 +189,7 @@ class CogSource:
         inside = window.shifted(*corner).slices
 
         def decoded() -> Pixels:
-            self.check(tiles)
-            with _forgetting():
+            with self._distrusting(tiles.spans):
                 return decode(
                     tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
                 )[inside]
@@ -171,63 +199,90 @@ class CogSource:
     def fetch_tiles(self, window: Window) -> StoredTiles:
         """Fetch the tiles under a window, and leave them as they are.
 
+        Tiles that do not fit the index are fetched once more, as is the index: something on the
+        way may have altered either.
+
         Raises:
             NetworkError: If they cannot be had.
             SourceChangedError: If the file is no longer the one that was met.
         """
+        try:
+            return self._checked_tiles(window)
+        except SourceError as exc:
+            log.warning("%s They are read once more.", exc)
+            return self._checked_tiles(window)
+
+    def _checked_tiles(self, window: Window) -> StoredTiles:
+        """Fetch tiles, and make sure that they are what the index says, if the file tells."""
         rectangle = self._level.tiles_under(window)
-        offsets, counts = self._index.look_up(rectangle)
-        self._check_places(offsets, counts)
-        return StoredTiles(rectangle, *self._fetch(offsets, counts), counts)
-
-    def check(self, tiles: StoredTiles) -> None:
-        """Make sure that tiles are what the index says, if the file tells.
-
-        Raises:
-            SourceError: If they are not.
-        """
+        index = self._index.spans(rectangle)
+        with self._distrusting(index):
+            offsets, counts = self._index.look_up(rectangle)
+            self._check_places(offsets, counts)
+        spans = self._spans(offsets, counts)
+        held, places = self._fetch(offsets, counts, spans)
         if self._guarded:
-            with _forgetting():
-                check_guards(tiles.buffer, tiles.offsets, tiles.counts, self._name)
+            with self._distrusting([*spans, *index]):
+                check_guards(held, places, counts, self._name)
+        return StoredTiles(rectangle, held, places, counts, tuple(spans))
 
-    def stored(self, window: Window, region: shapely.Geometry | None = None) -> tuple[int, int]:
-        """Return how many tiles a window needs, and their bytes.
+    def stored(self, window: Window, region: shapely.Geometry | None = None) -> Stored:
+        """Tell what of the file a window needs.
 
         Args:
             window: Lies within the grid.
             region: Polygon in the file's CRS; only tiles that it touches are needed. None for all.
+
+        Raises:
+            NetworkError: If the index cannot be had.
+            SourceChangedError: If the file is no longer the one that was met.
         """
         tiles = self._level.tiles_under(window)
-        _, counts = self._index.look_up(tiles)
-        if region is not None:
-            width, height = self.block
-            dx, dy = self.grid.resolution
-            west, _, _, north = self.grid.bounds
-            left = west + dx * width * np.arange(tiles.column, tiles.right)
-            top = north - dy * height * np.arange(tiles.row, tiles.bottom)[:, None]
-            boxes = shapely.box(left, top - dy * height, left + dx * width, top)
-            counts = np.where(shapely.intersects(region, boxes), counts, 0)
-        return int((counts > 0).sum()), int(counts.sum())
+        count = size = lacking = 0
+        for rows in tiles.pieces(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
+            with self._distrusting(self._index.spans(rows)):
+                offsets, counts = self._index.look_up(rows)
+                self._check_places(offsets, counts)
+            if region is not None:
+                counts = np.where(shapely.intersects(region, self._boxes(rows)), counts, 0)
+            spans = self._spans(offsets, counts)
+            count += int((counts > 0).sum())
+            size += int(counts.sum())
+            lacking += sum(stop - start for start, stop in self._file.gaps(spans))
+        return Stored(count, size, min(size, lacking))  # gaps between tiles are fetched along
+
+    def _boxes(self, tiles: Window) -> NDArray[np.object_]:
+        """Outlines of tiles in the file's CRS, shape (rows, columns)."""
+        width, height = self.block
+        dx, dy = self.grid.resolution
+        west, _, _, north = self.grid.bounds
+        left = west + dx * width * np.arange(tiles.column, tiles.right)
+        top = north - dy * height * np.arange(tiles.row, tiles.bottom)[:, None]
+        boxes: NDArray[np.object_] = shapely.box(left, top - dy * height, left + dx * width, top)
+        return boxes
 
     def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         largest = _LARGEST_TILE * self.storage.raw_bytes
         guard = GUARD if self._guarded else 0
         behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
         if counts.max() > largest or behind.any() or (offsets[counts > 0] < 8).any():
-            with _forgetting():
-                raise damaged_index(self._name)
+            raise damaged_index(self._name)
 
-    def _fetch(
-        self, offsets: NDArray[np.int64], counts: NDArray[np.int64]
-    ) -> tuple[mmap, NDArray[np.int64]]:
-        """Read the bytes of tiles, and tell where each begins in them."""
-        room = directory_size(offsets.size)
+    def _spans(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Span]:
+        """The bytes of the file that hold some tiles."""
         guard = GUARD if self._guarded else 0
         present = counts > 0
-        spans = coalesced(
+        return coalesced(
             (int(begin) - guard, int(begin + count) + guard)
             for begin, count in zip(offsets[present], counts[present], strict=True)
         )
+
+    def _fetch(
+        self, offsets: NDArray[np.int64], counts: NDArray[np.int64], spans: Sequence[Span]
+    ) -> tuple[mmap, NDArray[np.int64]]:
+        """Read the bytes of tiles, and tell where each begins in them."""
+        room = directory_size(offsets.size)
+        present = counts > 0
         if len(spans) == 1:
             ((start, stop),) = spans
             return self._file.read(start, stop, room), np.where(present, offsets - start + room, 0)
@@ -241,20 +296,20 @@ class CogSource:
             end += stop - start
         return whole, places
 
+    @contextlib.contextmanager
+    def _distrusting(self, spans: Sequence[Span]) -> Iterator[None]:
+        """If bytes do not fit, forget what was read: the next time it may come unaltered."""
+        try:
+            yield
+        except SourceError:
+            self._index.forget()
+            self._file.spoil(spans)
+            raise
 
-@contextlib.contextmanager
-def _forgetting() -> Iterator[None]:
-    """If index and tiles do not fit, forget the index: the next time it may come unaltered."""
-    try:
-        yield
-    except SourceError:
-        rows_read.clear()
-        raise
 
-
-def coalesced(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def coalesced(spans: Iterable[Span]) -> list[Span]:
     """Join spans of bytes whose gaps are cheaper to read than to ask around."""
-    joined: list[tuple[int, int]] = []
+    joined: list[Span] = []
     for start, stop in sorted(spans):
         if joined and start - joined[-1][1] <= _LARGEST_GAP:
             joined[-1] = joined[-1][0], max(joined[-1][1], stop)

@@ -84,6 +84,7 @@ class WcsSource:
         self._http = http
         self._retries = retries
         self._kept = coverage.kept(cache)
+        self._held = self._kept.hold()
         self._pieces = [each for each in self._kept.windows() if each.intersection(within)]
         missing = [within]
         for piece in self._pieces:
@@ -108,6 +109,8 @@ class WcsSource:
     def close(self) -> None:
         """Ask for nothing more: threads that wait are sent away."""
         self._stop(SourceError("The WCS is not read any more."))
+        if self._held is not None:
+            self._held.close()
 
     def fetch(self, window: Window) -> Fetched:
         """Wait until all pieces under a window are there, and fetch what is missing meanwhile."""
@@ -199,7 +202,7 @@ class WcsSource:
                 coverage.url,
                 room,
                 params=get_coverage(coverage.identifier, coverage.media_type, grid),
-                timeouts=Timeouts(read=_MARGIN * limit, total=limit),
+                timeouts=Timeouts(read=_MARGIN * limit, total=limit, slow=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
             )
             take_coverage(room, finished)

@@ -9,19 +9,13 @@ import re
 import time
 from pathlib import Path
 
-import platformdirs
-
 from hrdem.grid import Window
+from hrdem.http.cache import COVERAGE, coverage_lock
+from hrdem.locks import FileLock, lock
 from hrdem.output import hidden, is_hidden, publish
 
 _KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
-_FOLDER = re.compile(r"[0-9a-f]{24}")
 _NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,9})_(\d{1,9})\.tif")
-
-
-def usual_cache() -> Path:
-    """Return the folder that the system has for what can be fetched again."""
-    return platformdirs.user_cache_path("hrdem", appauthor=False)
 
 
 class KeptPieces:
@@ -35,6 +29,13 @@ class KeptPieces:
     def __init__(self, cache: Path, identity: str) -> None:
         self._cache = cache / "wcs"
         self._folder = self._cache / hashlib.sha256(identity.encode()).hexdigest()[:24]
+
+    def hold(self) -> FileLock | None:
+        """Keep others from removing the pieces until the lock is closed; None if that fails."""
+        with contextlib.suppress(OSError):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            return lock(coverage_lock(self._folder), shared=True, wait=True)
+        return None
 
     def windows(self) -> list[Window]:
         """Return the windows of the pieces, none of which overlap; those of yesterday go."""
@@ -50,7 +51,7 @@ class KeptPieces:
 
     def _sweep(self) -> None:
         """Remove what is old, of any coverage; what is not ours stays."""
-        ours = [each for each in _listed(self._cache) if _FOLDER.fullmatch(each.name)]
+        ours = [each for each in _listed(self._cache) if COVERAGE.fullmatch(each.name)]
         for path in (path for folder in ours for path in _listed(folder)):
             with contextlib.suppress(OSError):  # another run may be at it too
                 old = time.time() - path.stat().st_mtime > _KEPT_FOR
@@ -90,14 +91,6 @@ class KeptPieces:
     def drop(self, window: Window) -> None:
         """Remove a piece that is damaged."""
         self.path_of(window).unlink(missing_ok=True)
-
-    def forget(self, within: Window) -> None:
-        """Remove the pieces that lie wholly within a window; others may be of other runs."""
-        for window in _windows_in(self._folder):
-            if window.intersection(within) == window:
-                self.drop(window)
-        with contextlib.suppress(OSError):
-            self._folder.rmdir()  # if it is empty
 
 
 def _windows_in(folder: Path) -> list[Window]:

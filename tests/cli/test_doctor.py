@@ -36,7 +36,7 @@ def test_the_demonstration_is_well() -> None:
     done = doctor("--demo")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 11
     assert all(re.fullmatch(r"ok    [\w ]{9} \S.* \(\d+\.\d s\)", line) for line in lines)
 
 

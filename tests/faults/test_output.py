@@ -14,7 +14,7 @@ import pytest
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.errors import OutputError
-from hrdem.output import publish
+from hrdem.output import publish, workroom
 from hrdem.progress import Progress
 from hrdem.write import _check_whole
 
@@ -127,3 +127,27 @@ def test_a_folder_that_is_removed_during_the_run_is_an_error(
             on_progress=lambda progress: shutil.rmtree(folder, ignore_errors=True),
         )
     assert not folder.exists()
+
+
+def test_folders_of_killed_runs_are_removed_and_those_of_others_are_spared(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from hrdem.output import workroom\n"
+        "with workroom(Path(sys.argv[1])) as room:\n"
+        "    (room / 'plain.tif').write_bytes(bytes(1000)); print(1, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.tif")]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as killed,
+        subprocess.Popen(command, stdout=subprocess.PIPE) as other,
+    ):
+        for each in (killed, other):
+            assert each.stdout
+            each.stdout.readline()
+        killed.kill()
+        killed.wait()
+        time.sleep(0.6)
+        assert len(list(tmp_path.iterdir())) == 2
+        with workroom(tmp_path / "b.tif"):
+            assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.iterdir())) == 1
+        other.kill()

@@ -68,7 +68,7 @@ class Store:
         said = f"bytes {start}-{start + len(body) - 1}/{self.size}"
         return Response(url, 206, {"etag": self.etag, "content-range": said}, body)
 
-    def read_range(self, url, start, stop, expected, room=0) -> mmap:
+    def read_range(self, url, start, stop, expected, room=0, keep=None) -> mmap:
         if not 0 <= start < stop <= self.size:
             raise FindingError(f"bytes {start} to {stop} of {self.size} are asked for")
         self.requests += 1

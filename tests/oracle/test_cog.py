@@ -53,9 +53,10 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     assert content.ranges == []  # one request brought the header
     source.fetch(Window(200, 200, 20, 20)).decoded()
     offsets, counts, tile = content.ranges
-    tiles, size = source.stored(Window(200, 200, 20, 20))
-    assert tiles == 1
-    assert tile[1] - tile[0] == size + 8
+    stored = source.stored(Window(200, 200, 20, 20))
+    assert stored.tiles == 1
+    assert tile[1] - tile[0] == stored.size + 8
+    assert stored.lacking == stored.size
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
 
 

@@ -113,9 +113,9 @@ def test_an_unfinished_file_is_no_tiff(tmp_path: Path) -> None:
     storage = storage_of("float32")
     with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, storage, BANDS) as writer:
         writer.write(0, 0, encode(noise("float32", (512, 512)), storage, 7))
-        (partial,) = tmp_path.iterdir()
-        assert partial.name.startswith(".")
-        assert partial.read_bytes()[:16] == bytes(16)
+        (room,) = tmp_path.iterdir()
+        assert room.name.startswith(".")
+        assert (room / "plain.tif").read_bytes()[:16] == bytes(16)
     assert not list(tmp_path.iterdir())
 
 

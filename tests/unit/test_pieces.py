@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from hrdem.grid import Window
+from hrdem.http.cache import Cache
 from hrdem.wcs.pieces import KeptPieces
 
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
@@ -63,24 +64,6 @@ def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
     assert list((tmp_path / "wcs").iterdir()) == []
 
 
-def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
-    pieces = KeptPieces(tmp_path, "a coverage")
-    keep(pieces, FIRST)
-    pieces.forget(FIRST)
-    pieces.forget(FIRST)
-    assert pieces.windows() == []
-    assert not list(tmp_path.rglob("*.tif"))
-
-
-def test_only_pieces_of_the_area_are_forgotten(tmp_path: Path) -> None:
-    """Another run of the same edition may be under way, or have been interrupted."""
-    pieces = KeptPieces(tmp_path, "a coverage")
-    for window in (FIRST, SECOND):
-        keep(pieces, window)
-    pieces.forget(Window(0, 0, 150, 50))
-    assert pieces.windows() == [SECOND]
-
-
 def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
     theirs = tmp_path / "wcs" / "my-project" / "thesis.tif"
     ours = KeptPieces(tmp_path, "a coverage")
@@ -102,3 +85,18 @@ def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) ->
     os.utime(pieces.path_of(FIRST), (nearly, nearly))
     pieces.use(FIRST)
     assert time.time() - pieces.path_of(FIRST).stat().st_mtime < 60
+
+
+def test_pieces_that_a_run_reads_are_spared_when_the_cache_is_cleared(tmp_path: Path) -> None:
+    pieces, cache = KeptPieces(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
+    keep(pieces, FIRST)
+    held = pieces.hold()
+    assert held is not None
+    assert cache.info().kept[0].in_use
+    cache.prune()
+    cache.clear()
+    assert pieces.windows() == [FIRST]
+    held.close()
+    cache.prune()
+    assert pieces.windows() == []
+    assert not list((tmp_path / "wcs").iterdir())

@@ -1,0 +1,21 @@
+"""The command line with a client that waits for nobody, for tests of endurance."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from hrdem.cli import main
+from hrdem.http import keeping
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
+from hrdem.http.retry import Retries
+
+if __name__ == "__main__":
+    keeping.HttpClient = functools.partial(  # type: ignore[misc, assignment]
+        HttpClient,
+        timeouts=Timeouts(connect=2, read=1, total=20, slow=1),
+        retries=Retries(attempts=5, first_wait=0.02, longest_wait=0.1),
+    )
+    sys.argv[0] = "hrdem"
+    main.main()

@@ -1,0 +1,136 @@
+"""Answers of catalogues and services, kept to be given again without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_MOST_BYTES = 16 << 20  # of an answer that is kept
+_HEADERS = ("content-type", "etag", "last-modified", "content-range")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a server was asked.
+
+    Attributes:
+        method: HTTP method.
+        url: Address, without credentials.
+        params: Query parameters that were added to it.
+        json: Body.
+        range: Value of the Range header, or empty.
+    """
+
+    method: str
+    url: str
+    params: Mapping[str, Any] | None = None
+    json: Any = None
+    range: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the file that its answer is kept in."""
+        text = json.dumps(asdict(self), sort_keys=True, default=str)
+        return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        question: What it was asked.
+        status: HTTP status; 200 to 299, or a refusal that is worth to be remembered.
+        url: Address that answered, without credentials.
+        headers: Those that matter, by lower-case name.
+        content: Body, or the beginning of a refusal's.
+        said: Message of a refusal, empty otherwise.
+        time: When it came, or was last found to be still right; seconds since 1970.
+    """
+
+    question: Question
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+    said: str
+    time: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since it came."""
+        return max(0.0, time.time() - self.time)
+
+
+def relevant(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer that are kept."""
+    return {name: headers[name] for name in _HEADERS if name in headers}
+
+
+def keep_answer(folder: Path, answer: Answer) -> None:
+    """Keep an answer in the place of an earlier one, if it is not too large.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    if len(answer.content) > _MOST_BYTES:
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses may hold secrets
+    told = {**asdict(answer), "content": base64.b64encode(answer.content).decode()}
+    partial = folder / f".{secrets.token_hex(6)}"
+    try:
+        partial.write_text(json.dumps(told), "utf-8")
+        partial.replace(folder / answer.question.name)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def kept_answer(folder: Path, question: Question) -> Answer | None:
+    """Return the answer to a question; None if none is kept that can be read."""
+    return _read(folder / question.name)
+
+
+def kept_answers(folder: Path) -> Iterator[Answer]:
+    """Yield all answers, the latest first."""
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix == ".json"]
+    except OSError:
+        return
+    answers = [answer for answer in map(_read, paths) if answer is not None]
+    yield from sorted(answers, key=lambda answer: answer.time, reverse=True)
+
+
+def forget_answer(folder: Path, question: Question) -> None:
+    """Remove the answer to a question, if one is kept.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    (folder / question.name).unlink(missing_ok=True)
+
+
+def use(folder: Path, question: Question) -> None:
+    """Make an answer young again, so that it is not the next to be removed.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    os.utime(folder / question.name)
+
+
+def _read(path: Path) -> Answer | None:
+    try:
+        told = json.loads(path.read_bytes())
+        told["question"] = Question(**told["question"])
+        told["content"] = base64.b64decode(told["content"], validate=True)
+        return Answer(**told)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,411 @@
+"""The folder of what was fetched: mirrors of files, answers of catalogues, within a size.
+
+    files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.mirror`
+    answers/<question>.json      `hrdem.http.answers`
+    wcs/<coverage>/              pieces of a coverage: `hrdem.wcs.pieces`
+    proj/                        grids between vertical datums
+
+Whoever uses a version holds its lock together with others; whoever removes it, alone. What was
+not used for longest is removed first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from hrdem import locks
+from hrdem.errors import OutputError
+from hrdem.http.mirror import Mirror, prepare
+
+USUAL_LIMIT = 20_000_000_000  # bytes
+_LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
+_ABOUT, _LOCK = "about.json", "lock"
+_GONE = ".gone-"  # how the name begins of what is being removed
+_VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
+COVERAGE = re.compile(r"[0-9a-f]{24}")
+_OLD = 3600.0  # seconds: by then a small file is written, or its process was killed
+_PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version of a remote file of which parts are kept.
+
+    Attributes:
+        url: Its address, without credentials.
+        etag: Its entity tag.
+        size: Bytes of the whole file.
+        last_modified: As its server said, or empty.
+    """
+
+    url: str
+    etag: str
+    size: int
+    last_modified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that is kept.
+
+    Attributes:
+        kind: ``"file"``, ``"answer"``, ``"coverage"``, or ``"grid"``.
+        name: Address of the file, or name of what is kept of others.
+        bytes: What it takes on the disk.
+        used: When it was last used, seconds since 1970.
+        in_use: Whether a run is using it.
+        version: Which version of a file; None for others.
+    """
+
+    kind: str
+    name: str
+    bytes: int
+    used: float
+    in_use: bool = False
+    version: KeptVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds.
+
+    Attributes:
+        folder: Where it is.
+        limit: Bytes that it may take.
+        kept: What is kept, from what was used last to what was not used for longest.
+    """
+
+    folder: Path
+    limit: int
+    kept: tuple[Kept, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What it takes on the disk."""
+        return sum(each.bytes for each in self.kept)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "folder": str(self.folder),
+            "bytes": self.bytes,
+            "limit": self.limit,
+            "kept": [
+                {
+                    "kind": each.kind,
+                    "name": each.name,
+                    "bytes": each.bytes,
+                    "used": datetime.datetime.fromtimestamp(each.used, datetime.UTC).isoformat(),
+                    "in_use": each.in_use,
+                    **({"version": asdict(each.version)} if each.version else {}),
+                }
+                for each in self.kept
+            ],
+        }
+
+
+def usual_folder() -> Path:
+    """Return the folder that the system has for what can be fetched again."""
+    return platformdirs.user_cache_path("hrdem", appauthor=False)
+
+
+class Cache:
+    """What earlier runs have fetched, on the local disk.
+
+    Args:
+        folder: Where it is; it is made when it is needed. None for the system's folder for such
+            files.
+        limit: Bytes that it may take. While runs go on it may be more: what they use is spared.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str] | None = None, limit: int = USUAL_LIMIT
+    ) -> None:
+        self.folder = usual_folder() if folder is None else Path(folder)
+        self.limit = limit
+
+    @property
+    def answers(self) -> Path:
+        """Folder of the answers."""
+        return self.folder / "answers"
+
+    def check(self) -> None:
+        """Make sure that something can be kept.
+
+        Raises:
+            OSError: If not.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _check_holes(self.folder)
+
+    def info(self) -> CacheInfo:
+        """Tell what is kept."""
+        found = [kept for kept, _ in self._all()]
+        return CacheInfo(self.folder, self.limit, tuple(found))
+
+    def prune(self) -> int:
+        """Remove what was not used for longest, until the rest is within the limit.
+
+        Returns:
+            Bytes that were freed.
+        """
+        found = list(self._all())
+        total = sum(kept.bytes for kept, _ in found)
+        freed = 0
+        for kept, path in reversed(found):
+            if total - freed <= self.limit:
+                break
+            if _removed(path):
+                freed += kept.bytes
+        self._sweep()
+        return freed
+
+    def clear(self) -> int:
+        """Remove everything that no run is using.
+
+        Returns:
+            Bytes that were freed.
+
+        Raises:
+            OutputError: If something cannot be removed though nobody uses it.
+        """
+        freed = 0
+        for kept, path in list(self._all()):
+            if not kept.in_use and not _removed(path):
+                raise OutputError(
+                    f"{path} cannot be removed. Check the permissions of {self.folder}."
+                )
+            freed += 0 if kept.in_use else kept.bytes
+        self._sweep()
+        return freed
+
+    def open(self, version: KeptVersion) -> Mirror:
+        """Open the mirror of a version, which is spared until it is closed.
+
+        Raises:
+            OSError: If it cannot be made or used, or the file system cannot hold files with holes.
+        """
+        folder = self._folder_of(version)
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                held = _prepared(folder)
+            except FileNotFoundError:
+                if folder.is_dir():
+                    raise
+                continue  # it was removed meanwhile
+            try:
+                _keep_text(folder / _ABOUT, json.dumps(asdict(version)))
+            except BaseException:
+                held.close()
+                raise
+            return Mirror(folder, held)
+
+    def open_to_read(self, version: KeptVersion) -> Mirror | None:
+        """Open the mirror of a version as it is; None if nothing is kept of it.
+
+        Raises:
+            OSError: If it cannot be used.
+        """
+        folder = self._folder_of(version)
+        if not (folder / _ABOUT).exists():
+            return None
+        try:
+            held = _shared(folder / _LOCK)
+        except OSError:  # a folder that can only be read is pruned by nobody
+            held = locks.FileLock(-1)
+        else:
+            with contextlib.suppress(OSError):
+                os.utime(folder / _ABOUT)
+        return Mirror(folder, held)
+
+    def latest(self, url: str) -> KeptVersion | None:
+        """Return the version of a file that was met last."""
+        found = [about for about in self._address(url).glob(f"*/{_ABOUT}") if _read_about(about)]
+        return _read_about(max(found, key=_mtime)) if found else None
+
+    def drop_others(self, version: KeptVersion) -> None:
+        """Remove what is kept of other versions of the same file, if nobody uses it."""
+        ours = self._folder_of(version)
+        for folder in self._address(version.url).glob("*"):
+            if (
+                folder != ours
+                and _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}")
+                and (_removed(folder))
+            ):
+                log.info("%s was published again: what was kept of it is gone.", version.url)
+
+    def has_room(self, size: int) -> bool:
+        """Whether the disk can take so many bytes and leave some to others."""
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self.folder).free - size > _LEAST_FREE
+        return True  # writing will tell
+
+    def _address(self, url: str) -> Path:
+        return self.folder / "files" / _digest(url)[:24]
+
+    def _folder_of(self, version: KeptVersion) -> Path:
+        return self._address(version.url) / _digest(f"{version.etag} {version.size}")[:16]
+
+    def _all(self) -> list[tuple[Kept, Path]]:
+        """Everything that is kept and where, from what was used last."""
+        found: list[tuple[Kept, Path]] = []
+        for folder in self.folder.glob("files/*/*"):
+            if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}"):
+                continue
+            about = _read_about(folder / _ABOUT)
+            name, used = about.url if about else folder.name, _mtime(folder / _ABOUT)
+            size = sum(map(_space, folder.iterdir()))
+            found.append((Kept("file", name, size, used, is_used(folder / _LOCK), about), folder))
+        for folder in self.folder.glob("wcs/*"):
+            if COVERAGE.fullmatch(folder.name):
+                pieces = list(folder.iterdir())
+                size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
+                in_use = is_used(coverage_lock(folder))
+                found.append((Kept("coverage", folder.name, size, used, in_use), folder))
+        for kind, pattern in (("answer", "answers/*.json"), ("grid", "proj/*.tif")):
+            paths = self.folder.glob(pattern)
+            found += [(Kept(kind, each.name, _space(each), _mtime(each)), each) for each in paths]
+        return sorted(found, key=lambda each: each[0].used, reverse=True)
+
+    def _sweep(self) -> None:
+        """Remove what a killed process had begun to remove, and folders that are empty."""
+        for kind in ("files/*", "wcs"):
+            for gone in self.folder.glob(f"{kind}/{_GONE}*"):
+                shutil.rmtree(gone, ignore_errors=True)
+        for folder in self.folder.glob("files/*"):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        for partial in self.folder.glob("answers/.*"):
+            with contextlib.suppress(OSError):
+                if time.time() - _mtime(partial) > _OLD:
+                    partial.unlink()
+
+
+def coverage_lock(folder: Path) -> Path:
+    """Return the path of the lock of a folder of pieces."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def is_used(lock: Path) -> bool:
+    """Whether somebody holds a lock."""
+    with contextlib.suppress(OSError):
+        if not lock.exists():
+            return False
+        alone = locks.lock(lock)
+        if alone is not None:
+            alone.close()
+        return alone is None
+    return False
+
+
+def _shared(path: Path) -> locks.FileLock:
+    held = locks.lock(path, shared=True, wait=True)
+    assert held is not None
+    return held
+
+
+def _prepared(folder: Path) -> locks.FileLock:
+    """Share the lock of a version; whoever comes first makes its files, or mends them."""
+    alone = locks.lock(folder / _LOCK)
+    if alone is None:
+        return _shared(folder / _LOCK)
+    try:
+        _check_holes(folder)
+        prepare(folder)
+        alone.share()
+    except BaseException:
+        alone.close()
+        raise
+    return alone
+
+
+def _check_holes(folder: Path) -> None:
+    """Make sure that the file system does not fill holes.
+
+    Raises:
+        OSError: If it does, or does not tell.
+    """
+    probe = folder / f".probe-{secrets.token_hex(4)}"
+    if not hasattr(os, "pwrite"):
+        raise OSError("this system has no way to write into files with holes")
+    try:
+        with probe.open("wb") as file:
+            file.seek(_PROBE)
+            file.write(b"\0")
+        if _space(probe) > _PROBE // 2:
+            raise OSError(f"the file system of {folder} fills the holes of files")
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _removed(path: Path) -> bool:
+    """Remove what is kept at a path, unless somebody uses it; whether it is gone."""
+    with contextlib.suppress(OSError):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+            return True
+        beside = coverage_lock(path) if COVERAGE.fullmatch(path.name) else None
+        alone = locks.lock(beside or path / _LOCK)
+        if alone is not None:
+            gone = path.with_name(f"{_GONE}{secrets.token_hex(6)}")
+            with alone:
+                path.rename(gone)
+                if beside:
+                    beside.unlink()
+            shutil.rmtree(gone, ignore_errors=True)
+            return True
+    return False
+
+
+def _read_about(path: Path) -> KeptVersion | None:
+    try:
+        return KeptVersion(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep_text(path: Path, text: str) -> None:
+    """Write a small file in one step, so that nobody reads half of it."""
+    partial = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _space(path: Path) -> int:
+    """Bytes that a file takes on the disk, without its holes."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0
+    return getattr(found, "st_blocks", -(-found.st_size // 512)) * 512
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

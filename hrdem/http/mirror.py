@@ -1,0 +1,160 @@
+"""What is kept of one version of a remote file: its bytes at their own places in a sparse file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from isal import isal_zlib
+
+from hrdem.http.record import LARGEST_PART, Part, Record, line_of
+from hrdem.locks import FileLock
+
+_BYTES, _RECORD = "bytes", "record"
+_LARGEST_GAP = 64 << 10  # bytes that are fetched again rather than asked around
+
+Span = tuple[int, int]
+
+
+class Mirror:
+    """A local copy with holes, for several threads and several processes at a time.
+
+    Bytes are written first, and then the record's line that tells of them; both files are opened
+    for each writing, so that nothing is left open when threads outlive a run.
+
+    Args:
+        folder: Where it is kept.
+        held: Lock that keeps the folder from being removed.
+    """
+
+    def __init__(self, folder: Path, held: FileLock) -> None:
+        self._bytes = folder / _BYTES
+        self._lines = folder / _RECORD
+        self._record = Record(self._lines)
+        self._held = held
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let others remove it."""
+        self._held.close()
+
+    def read(self, start: int, into: memoryview) -> list[Span]:
+        """Read what is there of a span, as far as its checksums are right.
+
+        Args:
+            start: Position of the first byte.
+            into: Where the bytes go; its length is that of the span.
+
+        Returns:
+            Spans that are missing, by position.
+
+        Raises:
+            OSError: If the disk does not give what is there.
+        """
+        stop = start + len(into)
+        with self._lock:
+            parts = list(self._record.look_up(start, stop))
+        if not parts or not self._bytes.exists():
+            return [(start, stop)]
+        missing: list[Span] = []
+        descriptor = os.open(self._bytes, os.O_RDONLY)
+        try:
+            begin = start
+            for part in parts:
+                if part.stop <= begin or not (content := _checked(descriptor, part)):
+                    continue
+                if part.start > begin:
+                    missing.append((begin, part.start))
+                first, last = max(part.start, start), min(part.stop, stop)
+                into[first - start : last - start] = content[first - part.start : last - part.start]
+                begin = part.stop
+        finally:
+            os.close(descriptor)
+        if begin < stop:
+            missing.append((begin, stop))
+        return _joined(missing)
+
+    def keep(self, start: int, content: memoryview) -> None:
+        """Keep bytes.
+
+        Args:
+            start: Position of the first.
+            content: The bytes.
+
+        Raises:
+            OSError: If the disk does not take them.
+        """
+        for at in range(0, len(content), LARGEST_PART):
+            piece = content[at : at + LARGEST_PART]
+            part = Part(start + at, len(piece), isal_zlib.crc32(piece))
+            _write(self._bytes, os.O_WRONLY, piece, part.start)
+            _write(self._lines, os.O_WRONLY | os.O_APPEND, memoryview(line_of(part)))
+
+    def spoil(self, start: int, stop: int) -> None:
+        """Make sure that what is kept of a span is not used again.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        with self._lock:
+            parts = list(self._record.look_up(start, stop))
+        descriptor = os.open(self._bytes, os.O_RDWR)
+        try:
+            for part in parts:
+                if content := _checked(descriptor, part):  # else it does not count as it is
+                    os.pwrite(descriptor, bytes([content[0] ^ 0xFF]), part.start)
+        finally:
+            os.close(descriptor)
+
+    def gaps(self, start: int, stop: int) -> list[Span]:
+        """Return what of a span is missing, by the record alone.
+
+        Raises:
+            OSError: If the record cannot be read.
+        """
+        with self._lock:
+            return self._record.gaps(start, stop)
+
+
+def prepare(folder: Path) -> None:
+    """Make the files of a mirror, or mend them; only for a process that is alone with them.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    Record(folder / _RECORD).mend()
+    for name in (_BYTES, _RECORD):
+        (folder / name).touch()
+
+
+def _checked(descriptor: int, part: Part) -> memoryview:
+    """The bytes of a part; none if they are not those that were kept."""
+    content = memoryview(os.pread(descriptor, part.size, part.start))
+    right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum
+    return content if right else content[:0]
+
+
+def _write(path: Path, flags: int, content: memoryview, at: int | None = None) -> None:
+    """Write all of a content, at a position or at the end; the file has to exist."""
+    descriptor = os.open(path, flags)
+    try:
+        while content:
+            written = (
+                os.write(descriptor, content) if at is None else os.pwrite(descriptor, content, at)
+            )
+            content = content[written:]
+            at = None if at is None else at + written
+    finally:
+        os.close(descriptor)
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Join spans whose gaps are cheaper to fetch again than to ask around."""
+    joined: list[Span] = []
+    for start, stop in spans:
+        if joined and start - joined[-1][1] <= _LARGEST_GAP:
+            joined[-1] = joined[-1][0], stop
+        else:
+            joined.append((start, stop))
+    return joined

@@ -1,0 +1,30 @@
+"""Numbers of bytes, as people write and read them."""
+
+from __future__ import annotations
+
+import re
+
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?([KMGT]?)(I?)B?")
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that are meant by ``500MB``, ``2 GB``, ``1GiB`` or ``4096``.
+
+    Raises:
+        ValueError: If nothing is.
+    """
+    found = _SIZE.fullmatch(text.strip().upper())
+    if not found:
+        raise ValueError(f"{text!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in three digits and a unit."""
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"

@@ -1,0 +1,427 @@
+"""Runs that are killed go on where they stopped; without a network, what was fetched is enough."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import hrdem
+from hrdem.cli.main import run as command_line
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import heights
+from hrdem.errors import NotKeptError
+from hrdem.http.client import HttpClient
+from tests.metered import Metered, metered
+from tests.misbehaving import Asked, Reply, misbehaving, passed_on
+from tests.rasters import same_bytes
+
+WIDE = (1_498_000, -172_800, 1_502_000, -170_000)  # 8_2 and 9_2, some 60 MB
+NARROW = (1_499_400, -170_600, 1_500_600, -170_000)
+SLOW, FAST = 4e6, 1e9  # bytes a second on each connection
+WITHIN = (1_499_700, -170_500, 1_500_300, -170_200)
+
+
+def begun(folder: Path, server: Metered, *more: str) -> subprocess.Popen[str]:
+    """The command, under way."""
+    box = ",".join(map(str, WIDE))
+    arguments = [
+        *("extract", f"--bbox={box}", "--bbox-crs", "EPSG:3979", "--product", "dtm"),
+        *("--stac-url", f"{server.url}/stac/api/", "--cache-dir", str(folder / "cache")),
+        *("-o", str(folder / "out" / "a.tif"), *more),
+    ]
+    (folder / "out").mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "hrdem", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str], code: int = 0) -> str:
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    return said
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def check_pixels(path: Path, box: tuple[float, ...] = WIDE) -> None:
+    with rasterio.open(path) as dataset:
+        expected = heights(box[0], box[3], 1, dataset.width, dataset.height)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+@pytest.fixture(scope="module")
+def server(demo: Addresses) -> Iterator[Metered]:
+    """One for all: its address is written into outputs."""
+    with metered(demo.url) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The output of a run that nothing befell, and the bytes that it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    server.begin(FAST)
+    ended(begun(folder, server))
+    return folder / "out" / "a.tif", server.sent
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_that_is_killed_goes_on_where_it_stopped(
+    server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
+) -> None:
+    """At most 5 % is fetched again, whenever it is killed, and the file is the same."""
+    whole, size = undisturbed
+    moment = random.Random(seed).uniform(0.05 + 0.22 * seed, 0.27 + 0.22 * seed)
+    process = begun(tmp_path, server)
+    server.begin(SLOW, round(size * moment), process.kill)
+    ended(process, -signal.SIGKILL)
+    fetched = server.sent
+    (left,) = (tmp_path / "out").iterdir()
+    assert left.name.startswith(".hrdem-")
+    time.sleep(0.6)  # a folder that new may be of a run that is just beginning
+    server.begin(FAST)
+    ended(begun(tmp_path, server))
+    assert fetched + server.sent - size < 0.05 * size
+    assert names(tmp_path / "out") == ["a.stac.json", "a.tif"]
+    assert same_bytes(tmp_path / "out" / "a.tif", whole)
+
+
+def test_an_interrupted_run_says_that_it_can_be_gone_on_with(
+    server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
+) -> None:
+    process = begun(tmp_path, server)
+    server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
+    said = ended(process, 130)
+    assert "the same command goes on from there" in said
+    assert names(tmp_path / "out") == []
+    sent = server.sent
+    server.begin(FAST)
+    ended(begun(tmp_path, server))
+    assert sent + server.sent < 1.05 * undisturbed[1]
+
+
+def test_without_a_cache_nothing_is_kept(server: Metered, tmp_path: Path) -> None:
+    process = begun(tmp_path, server, "--no-cache")
+    server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
+    assert "goes on from there" not in ended(process, 130)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_two_runs_at_once_keep_the_same_bytes(
+    server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
+) -> None:
+    server.begin(FAST)
+    one = begun(tmp_path, server)
+    other = begun(tmp_path, server, "-o", str(tmp_path / "out" / "b.tif"))
+    ended(one)
+    ended(other)
+    for name in ("a.tif", "b.tif"):
+        assert same_bytes(tmp_path / "out" / name, undisturbed[0])
+    server.begin(FAST)
+    ended(begun(tmp_path, server, "--overwrite"))
+    assert server.sent == 2 * 12_288
+    assert same_bytes(tmp_path / "out" / "a.tif", undisturbed[0])
+
+
+def extract(
+    url: str, output: Path, http: HttpClient | None = None, box=NARROW, **more
+) -> hrdem.Result:
+    words = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", **more}
+    return hrdem.extract(**words, output=output, stac_url=f"{url}/stac/api/", http=http)
+
+
+def store(demo: Addresses, fault: Callable[[Asked], Reply | None]):
+    """The demonstration service behind a server that sometimes answers by itself."""
+
+    def script(asked: Asked) -> Reply:
+        return fault(asked) or passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+
+    return misbehaving(script)
+
+
+def test_the_same_area_again_reads_no_tile(server: Metered, tmp_path: Path) -> None:
+    server.begin(FAST)
+    first = extract(server.url, tmp_path / "a.tif")
+    server.begin(FAST)
+    second = extract(server.url, tmp_path / "b.tif")
+    assert server.sent == 2 * 12_288  # the beginnings of two files tell their version
+    assert first.reused < 100_000
+    assert second.reused > 6_000_000
+    assert same_bytes(tmp_path / "a.tif", tmp_path / "b.tif")
+
+
+def test_offline_repeats_an_extraction_and_any_within_it(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    with store(demo, lambda _: None) as server:
+        extract(server.url, tmp_path / "a.tif", http)
+        url, asked = server.url, len(server.asked)
+        extract(url, tmp_path / "b.tif", http, offline=True)
+        assert len(server.asked) == asked
+    extract(url, tmp_path / "c.tif", offline=True, box=WITHIN)
+    extract(url, tmp_path / "d.tif", offline=True, resolution=2, box=WITHIN)
+    found = hrdem.search(
+        bbox=WITHIN, bbox_crs="EPSG:3979", stac_url=f"{url}/stac/api/", offline=True
+    )
+    assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+    assert same_bytes(tmp_path / "a.tif", tmp_path / "b.tif")
+    check_pixels(tmp_path / "c.tif", WITHIN)
+
+
+def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    with store(demo, lambda _: None) as server:
+        url = server.url
+        extract(url, tmp_path / "a.tif", http, box=WITHIN)
+        hrdem.search(bbox=WIDE, bbox_crs="EPSG:3979", stac_url=f"{url}/stac/api/", http=http)
+    told = r"lacks 2\.38 MB of the 4\.76 MB that the area needs of .*9_2-mosaic-1m-dtm.tif\. Run"
+    with pytest.raises(NotKeptError, match=told):
+        extract(url, tmp_path / "b.tif", offline=True)
+    with pytest.raises(NotKeptError, match="bytes of .* are not in the cache"):  # of the index
+        extract(url, tmp_path / "b.tif", offline=True, box=WIDE)
+    with pytest.raises(NotKeptError, match="search answers is not in the cache"):
+        extract(url, tmp_path / "b.tif", offline=True, box=(0, 0, 100, 100))
+    with pytest.raises(NotKeptError, match="is not in the cache"):
+        hrdem.assets("9_2-mosaic-1m", stac_url=f"{url}/stac/api/", offline=True)
+    assert names(tmp_path) == ["a.stac.json", "a.tif"]
+
+
+def test_offline_takes_a_catalogue_by_get_and_a_missing_neighbour_as_they_were(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """What was refused is refused again."""
+
+    def odd(asked: Asked) -> Reply | None:
+        if asked.method == "POST":
+            return Reply(405)
+        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in asked.path else None
+
+    east = (1_500_100, -170_600, 1_500_600, -170_000)
+    with store(demo, odd) as server:
+        extract(server.url, tmp_path / "a.tif", http, box=east)
+        url = server.url
+    done = extract(url, tmp_path / "b.tif", offline=True, box=east)
+    assert done.plan.left_out == ("8_2-mosaic-1m",)
+    extract(url, tmp_path / "c.tif", offline=True, box=(1_500_200, -170_500, 1_500_300, -170_400))
+    assert same_bytes(tmp_path / "a.tif", tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(
+    "words", [{"via": "vrt"}, {"engine": "gdal"}, {"surveys": True}, {"no_cache": True}]
+)
+def test_offline_and_what_goes_past_the_cache_contradict_each_other(
+    tmp_path: Path, words: dict
+) -> None:
+    with pytest.raises(hrdem.RequestError, match="--offline takes everything from the cache"):
+        extract("http://store.invalid", tmp_path / "a.tif", offline=True, **words)
+
+
+def test_offline_finds_the_pieces_of_a_coverage(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    more = {"via": "wcs", "wcs_url": demo.wcs}
+    extract(demo.url, tmp_path / "a.tif", http, **more)
+    extract(demo.url, tmp_path / "b.tif", offline=True, **more)
+    assert same_bytes(tmp_path / "a.tif", tmp_path / "b.tif")
+    with pytest.raises(NotKeptError):
+        extract(demo.url, tmp_path / "c.tif", offline=True, box=WIDE, **more)
+
+
+def test_an_answer_with_an_etag_is_asked_for_only_if_it_changed(
+    demo: Addresses, http: HttpClient
+) -> None:
+    """By GET; the catalogue then need not send it again."""
+
+    def tagged(asked: Asked) -> Reply | None:
+        if asked.method == "POST":
+            return Reply(405)
+        if asked.headers.get("if-none-match") == '"7"':
+            return Reply(304)
+        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        reply.headers["etag"] = '"7"'
+        return reply
+
+    with store(demo, tagged) as server:
+        words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": f"{server.url}/stac/api/"}
+        first = hrdem.search(**words, http=http)
+        assert hrdem.search(**words, http=http) == first
+        asked = [each.headers.get("if-none-match") for each in server.asked]
+    assert asked == [None, None, None, '"7"']
+
+
+@pytest.mark.parametrize("where", ["index", "tile"])
+def test_bytes_that_were_altered_on_the_way_are_not_kept(
+    demo: Addresses, http: HttpClient, tmp_path: Path, where: str
+) -> None:
+    hurt = True
+
+    def altered(asked: Asked) -> Reply | None:
+        start = int(asked.headers.get("range", "bytes=0-")[6:].partition("-")[0])
+        hit = 12_288 <= start < 7_000_000 if where == "index" else start > 20_000_000
+        if not (hit and hurt):
+            return None
+        reply = passed_on(asked, demo.url, "")
+        body = bytearray(reply.body)
+        for at in range(3, len(body), 8) if where == "index" else range(4):
+            body[at] ^= 1
+        reply.body = bytes(body)
+        return reply
+
+    with store(demo, altered) as server:
+        with pytest.raises(hrdem.SourceError):
+            extract(server.url, tmp_path / "a.tif", http)
+        hurt = False
+        extract(server.url, tmp_path / "a.tif", http)
+    check_pixels(tmp_path / "a.tif", NARROW)
+
+
+def test_a_weak_version_is_not_kept(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    def weak(asked: Asked) -> Reply | None:
+        if not asked.path.endswith(".tif"):
+            return None
+        reply = passed_on(asked, demo.url, "")
+        reply.headers["etag"] = f"W/{reply.headers['etag']}"
+        return reply
+
+    with store(demo, weak) as server:
+        assert extract(server.url, tmp_path / "a.tif", http).reused == 0
+        assert extract(server.url, tmp_path / "b.tif", http).reused == 0
+    assert not [kept for kept in hrdem.Cache().info().kept if kept.kind == "file"]
+
+
+@pytest.mark.parametrize("on_change", ["stop", "restart"])
+def test_a_file_published_again_stops_the_run_or_is_begun_with_again(
+    demo: Addresses, http: HttpClient, tmp_path: Path, on_change: str
+) -> None:
+    """Only the changed file is fetched again; of it nothing old is kept."""
+    editions = _Editions(demo)
+    with misbehaving(editions) as server:
+        if on_change == "stop":
+            with pytest.raises(hrdem.SourceChangedError, match=r'ETag "1".* now it is .*ETag "2"'):
+                extract(server.url, tmp_path / "a.tif", http)
+            assert not list(tmp_path.iterdir())
+            return
+        done = extract(server.url, tmp_path / "a.tif", http, on_change="restart")
+    assert done.plan.sources[1].file.version.etag == '"2"'
+    check_pixels(tmp_path / "a.tif", NARROW)
+    west = [asked for asked in server.asked if "8_2" in asked.path and "range" in asked.headers]
+    ranges = [asked.headers["range"] for asked in west]
+    assert len(ranges) == len(set(ranges)) + 1  # but for the beginning, nothing came twice
+    kept = {kept.version.etag for kept in hrdem.Cache().info().kept if kept.version}
+    assert '"2"' in kept
+    assert '"1"' not in kept
+
+
+class _Editions:
+    """The eastern file has another ETag from the third tile read on."""
+
+    def __init__(self, demo: Addresses) -> None:
+        self.demo = demo
+        self.tiles = 0
+
+    def __call__(self, asked: Asked) -> Reply:
+        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
+            return passed_on(asked, self.demo.url, f"http://{asked.headers['host']}")
+        start = int(asked.headers["range"][6:].partition("-")[0])
+        self.tiles += start > 20_000_000
+        etag = '"1"' if self.tiles < 3 else '"2"'
+        if asked.headers.get("if-match", etag) != etag:
+            return Reply(412)
+        asked.headers.pop("if-match", None)
+        reply = passed_on(asked, self.demo.url, "")
+        reply.headers["etag"] = etag
+        return reply
+
+
+def test_a_file_that_changes_twice_stops_the_run(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    number = 0
+
+    def restless(asked: Asked) -> Reply | None:
+        nonlocal number
+        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
+            return None
+        start = int(asked.headers["range"][6:].partition("-")[0])
+        if start > 20_000_000:
+            number += 1
+            return Reply(412)
+        asked.headers.pop("if-match", None)
+        reply = passed_on(asked, demo.url, "")
+        reply.headers["etag"] = f'"{number}"'
+        return reply
+
+    with store(demo, restless) as server, pytest.raises(hrdem.SourceChangedError):
+        extract(server.url, tmp_path / "a.tif", http, on_change="restart")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_stops_nothing(
+    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    extract(demo.url, tmp_path / "a.tif", http, cache_dir=tmp_path / "cache")
+    assert caplog.text.count("cannot be written") == 1
+    check_pixels(tmp_path / "a.tif", NARROW)
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_the_output(
+    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
+) -> None:
+    monkeypatch.setattr(hrdem.Cache, "has_room", lambda *_: False)
+    extract(demo.url, tmp_path / "a.tif", http)
+    assert "the disk is nearly full" in caplog.text
+    check_pixels(tmp_path / "a.tif", NARROW)
+
+
+def test_more_than_may_be_fetched_is_refused_before_anything_is_read(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    told = r"1200 x 600 pixels come from 8 tiles of 2 files, .* MB; .*--max-download allows 5 MB"
+    with pytest.raises(hrdem.RequestError, match=told):
+        extract(demo.url, tmp_path / "a.tif", http, max_download=5_000_000)
+    done = extract(demo.url, tmp_path / "a.tif", http, max_download=20_000_000)
+    assert done.received > 5_000_000
+    extract(demo.url, tmp_path / "b.tif", http, max_download=5_000_000)  # it is in the cache
+
+
+def test_an_output_that_the_disk_cannot_hold_is_refused_before_anything_is_read(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hrdem.cost._free", lambda folder: 1_000_000)
+    with pytest.raises(hrdem.OutputError, match=r"takes about .* MB .* has 1 MB free"):
+        extract(demo.url, tmp_path / "a.tif", http)
+    monkeypatch.setattr("hrdem.cost._free", lambda folder: 10_000_000)
+    told = r"and the cache .* MB on the same disk, .*--no-cache"
+    with pytest.raises(hrdem.OutputError, match=told):
+        extract(demo.url, tmp_path / "a.tif", http)
+    extract(demo.url, tmp_path / "a.tif", http, no_cache=True)
+
+
+def test_the_cache_command_tells_prunes_and_clears(
+    demo: Addresses, http: HttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extract(demo.url, tmp_path / "a.tif", http)
+    assert command_line(["cache", "info"]) == 0
+    told = capsys.readouterr().out
+    assert "9_2-mosaic-1m-dtm.tif" in told
+    assert "1 answers" in told
+    assert command_line(["cache", "info", "--json"]) == 0
+    assert '"schema_version": 1' in capsys.readouterr().out
+    assert command_line(["cache", "prune", "--max-cache", "1kB"]) == 0
+    assert "are free again; 0 B are left" in capsys.readouterr().out
+    assert command_line(["cache", "clear"]) == 0
+    assert "0 B are free again" in capsys.readouterr().out

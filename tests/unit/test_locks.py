@@ -1,0 +1,55 @@
+"""Locks that end with their process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from hrdem.locks import lock
+
+HOLD = "import sys, time; from hrdem.locks import lock; from pathlib import Path; "
+
+
+def holder(path: Path, *, shared: bool = False) -> subprocess.Popen[str]:
+    """Another process that holds a lock until it is killed."""
+    program = f"{HOLD}held = lock(Path({str(path)!r}), shared={shared}); print(1); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-uc", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "1\n"
+    return process
+
+
+def test_a_lock_is_held_alone_until_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path) as process:
+        assert lock(path) is None
+        assert lock(path, shared=True) is None
+        process.kill()
+        process.wait()
+    held = lock(path)
+    assert held is not None
+    held.close()
+    held.close()
+
+
+def test_a_shared_lock_keeps_off_only_who_wants_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path, shared=True) as process:
+        with lock(path, shared=True):  # type: ignore[union-attr]
+            assert lock(path) is None
+        assert lock(path) is None
+        process.kill()
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_taken_on_the_new_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lock"
+    old = lock(path)
+    assert old is not None
+    path.unlink()
+    with lock(path) as new:  # type: ignore[union-attr]
+        assert new is not None
+        assert path.exists()
+    old.close()
