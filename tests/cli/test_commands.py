@@ -164,9 +164,12 @@ def test_verbose_tells_the_requests_on_standard_error(demo: Addresses, tmp_path:
     assert hrdem("search", *PLACE, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
 
 
-def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("edition", "day"), [("1", "24"), ("2", "25")])
+def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
+    tmp_path: Path, edition: str, day: str
+) -> None:
     with subprocess.Popen(
-        [*HRDEM, "demo", "serve", "--port", "0", "--json"],
+        [*HRDEM, "demo", "serve", "--port", "0", "--json", "--edition", edition],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -177,7 +180,8 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(tmp_path: Path) -
         while not lines.endswith("}\n"):
             lines += serving.stdout.readline()
         url = json.loads(lines)["stac_url"]
-        assert hrdem("search", *PLACE, "--stac-url", url, cwd=tmp_path).returncode == 0
+        done = hrdem("search", *PLACE, "--stac-url", url, "--json", cwd=tmp_path)
+        assert f'"updated": "2026-03-{day}T' in done.stdout
         serving.send_signal(signal.SIGINT)
         assert serving.wait(10) == 0
 
