@@ -18,7 +18,6 @@ import rasterio
 
 from hrdem.demo import Addresses, running
 from hrdem.demo.terrain import heights
-from tests.misbehaving import Reply, misbehaving, passed_on
 
 HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
 PLACE = ["--bbox", "-75.72,45.40,-75.71,45.41"]
@@ -204,24 +203,6 @@ def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
         assert running.wait(20) == 130
         assert running.stderr
         assert "interrupted" in running.stderr.read()
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_interrupt_does_not_wait_for_a_silent_store(demo: Addresses, tmp_path: Path) -> None:
-    def script(asked):
-        if re.search(r"bytes=\d{8,}-", asked.headers.get("range", "")):
-            return Reply(silent=True)
-        return passed_on(asked, demo.url, server.url)
-
-    with misbehaving(script) as server:
-        command = ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"]
-        with subprocess.Popen(
-            [*HRDEM, *command, "--stac-url", f"{server.url}/stac/api/"], cwd=tmp_path
-        ) as running:
-            time.sleep(2.5)
-            assert running.poll() is None
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(5) == 130
     assert not list(tmp_path.iterdir())
 
 
