@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.matrix.rows import GROUPS, Row
+from tests.faults.matrix.row import Row
+from tests.faults.matrix.rows import GROUPS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- rows -->\n", "<!-- end of rows -->\n"

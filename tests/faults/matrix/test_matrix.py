@@ -20,7 +20,8 @@ from hrdem.demo.tiles import tiles
 from hrdem.errors import ExitCode
 from hrdem.output import is_hidden
 from tests.faults.matrix.commands import AREA, Outcome, Scene
-from tests.faults.matrix.rows import GROUPS, Row
+from tests.faults.matrix.row import Row
+from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
 from tests.faults.matrix.table import DOCUMENT, written_into
 
