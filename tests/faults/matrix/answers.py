@@ -126,25 +126,21 @@ def without(*keys: str) -> Answer:
 
 
 def many_items(number: int) -> Answer:
-    """One page with so many copies of an item, each with its own id."""
+    """One page with so many items."""
+    return document({"features": [_item(column, 2) for column in range(number)]})
 
-    def answer(asked: Asked, store: Store) -> Reply:
-        found = json.loads(store.right(asked).body)
-        item = {**found["features"][0], "geometry": None}
-        del item["properties"]["proj:geometry"]
-        copies = [{**item, "id": f"{column}_2-mosaic-1m"} for column in range(number)]
-        return Reply.json({"type": "FeatureCollection", "features": copies})
 
-    return answer
+def _item(column: int, row: int) -> dict[str, Any]:
+    """An item with nothing in it."""
+    name = f"{column}_{row}-mosaic-1m"
+    return {"id": name, "collection": "hrdem-mosaic-1m", "properties": {}, "assets": {}}
 
 
 def endless(*, items: bool) -> Answer:
     """Pages that always lead to a next one: with other items each, or empty."""
 
     def answer(asked: Asked, store: Store) -> Reply:
-        item = {"collection": "hrdem-mosaic-1m", "properties": {}, "assets": {}}
-        number = 100 if items else 0
-        features = [{**item, "id": f"{column}_{store.hits}-mosaic-1m"} for column in range(number)]
+        features = [_item(column, store.hits) for column in range(100 if items else 0)]
         following = {"rel": "next", "method": "POST", "href": f"{store.server.url}/search"}
         return Reply.json({"type": "FeatureCollection", "features": features, "links": [following]})
 
