@@ -209,8 +209,12 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         if number and page["features"] and fresh.keys() <= found.keys():
             raise CatalogError(f"{address} leads in a circle: a next page repeats an earlier one.")
         found |= fresh
-        if len(found) > _MOST_ITEMS or number > _MOST_PAGES:
+        if len(found) > _MOST_ITEMS:
             raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
+        if number >= _MOST_PAGES:
+            raise CatalogError(
+                f"{address} gives more than {_MOST_PAGES} pages; a next page may lead in a circle."
+            )
         matched = max(matched, page.get("numberMatched") or 0)
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:

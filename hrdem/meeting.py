@@ -15,6 +15,7 @@ from hrdem.catalog import Asset, Item, items_near
 from hrdem.errors import NetworkError, NoDataError, ServerError, SourceError, WcsError
 from hrdem.grid import Bounds
 from hrdem.http.protocol import Http
+from hrdem.http.retry import RETRIED_STATUSES
 from hrdem.products import NATIVE_CRS, AssetKind
 from hrdem.request import Align, Engine, Request, Via
 from hrdem.sources.cog import meet_cog
@@ -197,10 +198,16 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
         else:
             file = meet_cog(asset.href, http)
     except ServerError as exc:
+        advice = ""
+        if exc.status in _MISSING:
+            advice = (
+                " The file may have been moved or withdrawn: try later, another --collection, or "
+                "--via vrt."
+            )
+        elif exc.status in RETRIED_STATUSES:
+            advice = " Try again later."
         raise ServerError(
-            f"The catalogue lists {asset.key} of item {item.id}, but {exc} The file may have "
-            "been moved or withdrawn: try later, another --collection, or --via vrt.",
-            exc.status,
+            f"The catalogue lists {asset.key} of item {item.id}, but {exc}{advice}", exc.status
         ) from exc
     log.info("%s: %s", item.id, file.version)
     if not file.version.condition:

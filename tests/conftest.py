@@ -23,6 +23,13 @@ def demo() -> Iterator[Addresses]:
         yield addresses
 
 
+@pytest.fixture(scope="session")
+def republished() -> Iterator[Addresses]:
+    """The demonstration service with the second edition of its files."""
+    with running(edition=2) as addresses:
+        yield addresses
+
+
 @pytest.fixture
 def http() -> Iterator[HttpClient]:
     """A client that waits for nobody: short timeouts, no pause between tries."""

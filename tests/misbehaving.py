@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
+import trustme
 
 
 @dataclass
@@ -31,17 +33,21 @@ class Asked:
 class Reply:
     """One answer.
 
-    ``cut`` sends only so many bytes of the body, then closes; ``reset`` closes with RST;
-    ``pause`` waits before each of the body's bytes; ``silent`` never answers; ``length`` is
-    announced instead of the body's own.
+    ``cut`` sends only so many bytes of the body, then closes, or if it ``stalls`` nothing more;
+    ``reset`` closes with RST, ``dropped`` without any answer before; ``pause`` waits before each
+    ``piece`` of so many bytes; ``silent`` never answers; ``length`` is announced instead of the
+    body's own.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    stalls: bool = False
     reset: bool = False
+    dropped: bool = False
     pause: float = 0.0
+    piece: int = 1
     silent: bool = False
     length: int | None = None
 
@@ -60,16 +66,24 @@ Script = Callable[[Asked], Reply]
 class Misbehaving(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, certificate: trustme.LeafCert | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script = script
+        self.scheme = "http"
+        if certificate is not None:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.asked: list[Asked] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address) -> None:
         """A client that goes away is part of the game."""
@@ -77,6 +91,7 @@ class Misbehaving(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Misbehaving
 
     def _answer(self) -> None:
@@ -85,10 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(len(self.server.asked) + 1, self.command, self.path, headers, body)
             self.server.asked.append(asked)
-        reply = self.server.script(asked)
+        self._give(self.server.script(asked))
+
+    def _give(self, reply: Reply) -> None:
         if reply.silent:
             self.server.ended.wait(30)
             self.close_connection = True
+            return
+        if reply.dropped:
+            self._reset()
             return
         self.send_response(reply.status)
         length = len(reply.body) if reply.length is None else reply.length
@@ -96,26 +116,33 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command == "HEAD":
-            return
+        if self.command != "HEAD":
+            self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
         sent = reply.body if reply.cut is None else reply.body[: reply.cut]
         if reply.pause:
-            for byte in sent:
+            for at in range(0, len(sent), reply.piece):
                 if self.server.ended.wait(reply.pause):
                     break
-                self.wfile.write(bytes([byte]))
+                self.wfile.write(sent[at : at + reply.piece])
                 self.wfile.flush()
         else:
             self.wfile.write(sent)
+        if reply.stalls:
+            self.server.ended.wait(30)
         if reply.reset:
             self.wfile.flush()
             time.sleep(0.05)
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.connection.close()
-            self.close_connection = True
+            self._reset()
         elif reply.cut is not None:
             self.close_connection = True
+
+    def _reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connection.close()
+        self.close_connection = True
 
     do_GET = do_HEAD = do_POST = _answer
 
@@ -124,9 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def misbehaving(script: Script) -> Iterator[Misbehaving]:
-    """Serve a script for as long as the context lasts."""
-    with Misbehaving(script) as server:
+def misbehaving(
+    script: Script, certificate: trustme.LeafCert | None = None
+) -> Iterator[Misbehaving]:
+    """Serve a script for as long as the context lasts, over TLS if there is a certificate."""
+    with Misbehaving(script, certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

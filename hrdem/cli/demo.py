@@ -17,15 +17,16 @@ def command() -> None:
 
 @command.command("serve")
 @options.port
+@options.edition
 @options.as_json
 @options.reporting
-def serve(port: int, as_json: bool) -> None:
+def serve(port: int, edition: int, as_json: bool) -> None:
     """Keep the demonstration service up until Ctrl-C: STAC, COG ranges, WCS and WMS."""
     from hrdem.demo import Addresses
     from hrdem.demo.server import DemoServer
 
     try:
-        server = DemoServer(port)
+        server = DemoServer(port, edition)
     except OSError as exc:
         raise click.UsageError(
             f"Port {port} of 127.0.0.1 cannot be listened on ({exc.strerror}); give another --port."

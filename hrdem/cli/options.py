@@ -268,6 +268,13 @@ only_kind = _option("--kind", metavar="cog|vrt", help="Only files of this kind."
 download = _option("--download", is_flag=True, help="Save the VRTs into the current folder.")
 port = _option("--port", type=click.IntRange(0, 65535), default=18790, show_default=True,
                help="Port of 127.0.0.1; 0 takes a free one.")  # fmt: skip
+edition = _option(
+    "--edition",
+    type=click.IntRange(1, 99),
+    default=1,
+    show_default=True,
+    help="Edition of the files: another has other heights, as if they were published again.",
+)
 
 
 def reporting(command: F) -> F:

@@ -42,7 +42,7 @@ class Addresses:
 
 
 @contextmanager
-def running(port: int = 0) -> Iterator[Addresses]:
+def running(port: int = 0, edition: int = 1) -> Iterator[Addresses]:
     """Run the demonstration service in a process of its own for as long as the context lasts.
 
     A process, because GDAL may hold Python's lock while it waits for an answer. The service ends
@@ -50,11 +50,12 @@ def running(port: int = 0) -> Iterator[Addresses]:
 
     Args:
         port: Port of 127.0.0.1 to listen on; 0 takes a free one.
+        edition: Which edition of the files to serve: each has other heights and other versions.
 
     Raises:
         OSError: If the port is taken.
     """
-    command = [sys.executable, "-m", "hrdem.demo", str(port)]
+    command = [sys.executable, "-m", "hrdem.demo", str(port), str(edition)]
     with subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

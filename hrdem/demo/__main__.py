@@ -1,4 +1,4 @@
-"""Serve the demonstration until standard input closes: ``python -m hrdem.demo PORT``."""
+"""Serve the demonstration until standard input closes: ``python -m hrdem.demo PORT EDITION``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hrdem.demo.server import DemoServer
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the parent
-    with DemoServer(int(sys.argv[1])) as server:
+    with DemoServer(*map(int, sys.argv[1:])) as server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

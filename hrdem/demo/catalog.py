@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import shapely
 from rasterio.warp import transform as transform_points
 
+from hrdem.demo.editions import published
 from hrdem.demo.tiles import Tile, tiles
 
 LINKS_PREFIX = "/pgstac/api"
@@ -93,20 +94,21 @@ def collections(base: str, collection_id: str | None = None) -> list[Json]:
     return found
 
 
-def items(base: str) -> list[Json]:
+def items(base: str, edition: int = 1) -> list[Json]:
     """Every item, newest first and by falling id, as the API sorts them."""
-    found = [_item(tile, base) for tile in tiles()]
+    found = [_item(tile, base, edition) for tile in tiles()]
     found.sort(key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
     return found
 
 
-def search(base: str, query: Mapping[str, Any], method: str) -> Json:
+def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -> Json:
     """Answer an item search.
 
     Args:
         base: Scheme and host for links.
         query: ``collections``, ``ids``, ``bbox``, ``intersects``, ``limit``, ``token``.
         method: ``"GET"`` or ``"POST"``; the next link is of the same kind.
+        edition: Decides when items were updated.
 
     Raises:
         BadQueryError: If a value cannot be understood.
@@ -114,7 +116,7 @@ def search(base: str, query: Mapping[str, Any], method: str) -> Json:
     area = _area(query)
     matched = [
         item
-        for item in items(base)
+        for item in items(base, edition)
         if item["collection"] in (query.get("collections") or [item["collection"]])
         and item["id"] in (query.get("ids") or [item["id"]])
         and (area is None or shapely.intersects(_footprint(item), area))
@@ -169,7 +171,7 @@ def _several(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _item(tile: Tile, base: str) -> Json:
+def _item(tile: Tile, base: str, edition: int) -> Json:
     left, bottom, right, top = tile.bounds
     ring = _ring(tile)
     west, south, east, north = shapely.bounds(shapely.Polygon(ring)).tolist()
@@ -192,7 +194,7 @@ def _item(tile: Tile, base: str) -> Json:
         "collection": tile.collection_id,
         "properties": {
             "created": "2024-02-06T19:38:07Z",
-            "updated": "2026-03-24T18:03:29.704737Z",
+            "updated": f"{published(edition):%Y-%m-%dT%H:%M:%S.%fZ}",
             "datetime": f"{made:%Y-%m-%dT%H:%M:%SZ}",
             "proj:epsg": 3979,
             "collection": tile.collection_id,

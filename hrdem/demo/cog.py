@@ -65,7 +65,7 @@ class DemoCog:
         shaded: Whether it is the hillshade of the product, uint8, instead of its heights.
         areas: Boxes (left, bottom, right, top in EPSG:3979) to which the data is confined, widened
             to whole blocks of each level; everything else is sparse. None for no limit.
-        edition: Goes into the ETag only, as if the same pixels had been published again.
+        edition: Of its heights, as `heights` has them; the ETag tells it too.
     """
 
     tile: Tile
@@ -141,6 +141,7 @@ class DemoCog:
             BLOCK,
             product=self.product,
             collection=self.tile.collection,
+            edition=self.edition,
         )
 
     def _piece(self, start: int, stop: int) -> bytes:

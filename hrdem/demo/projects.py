@@ -20,10 +20,10 @@ import numpy as np
 import shapely
 from rasterio.warp import transform as transform_points
 
+from hrdem.demo.editions import published
 from hrdem.demo.terrain import Float64, lattice, surveyed
 from hrdem.demo.tiles import Tile
 
-_PUBLISHED = "2026-03-24T18:03:29.000Z"
 # seed, size of an outline (m), share that was flown, first year, number of years
 _CAMPAIGNS = ((401, 90_000.0, 0.4, 2009, 7), (411, 40_000.0, 1.0, 2016, 8))
 _NAMES = ("Lac", "Fork", "Pointe", "Creek", "Mont", "Bay", "Vallon", "Ridge")
@@ -101,7 +101,7 @@ def projects(tile: Tile) -> tuple[LidarProject, ...]:
 
 
 @lru_cache(maxsize=4)
-def coverage(tile: Tile) -> StoredFile:
+def coverage(tile: Tile, edition: int = 1) -> StoredFile:
     """Make the GeoPackage that tells which projects lie under a tile, a layer for each product."""
     import pyogrio  # noqa: PLC0415 (the service starts without it)
     import pyogrio.raw  # noqa: PLC0415
@@ -109,7 +109,8 @@ def coverage(tile: Tile) -> StoredFile:
     found = projects(tile)
     outlines = np.array([shapely.to_wkb(shapely.multipolygons([p.outline])) for p in found], object)
     fields = _fields(tile, found)
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _PUBLISHED})  # the same bytes every time
+    when = f"{published(edition):%Y-%m-%dT%H:%M:%S}.000Z"  # the same bytes every time
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": when})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "coverage.gpkg"
         for layer in tile.products:
@@ -129,13 +130,13 @@ def coverage(tile: Tile) -> StoredFile:
 
 
 @lru_cache(maxsize=16)
-def extent(tile: Tile) -> StoredFile:
+def extent(tile: Tile, edition: int = 1) -> StoredFile:
     """Make the GeoJSON Feature that tells where anything was flown, longitude first."""
     union = shapely.union_all([project.outline for project in projects(tile)])
     parts = [part for part in shapely.get_parts(shapely.segmentize(union, 5_000)) if part.area > 0]
     feature = {
         "type": "Feature",
-        "properties": {},
+        "properties": {} if edition == 1 else {"updated": f"{published(edition):%Y-%m-%d}"},
         "geometry": {
             "type": "MultiPolygon",
             "coordinates": [[_lonlat(ring) for ring in _rings(part)] for part in parts],

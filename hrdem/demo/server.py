@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import re
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from hrdem.demo import catalog, projects, wcs, wms
 from hrdem.demo.cog import DemoCog
+from hrdem.demo.editions import published
 from hrdem.demo.projects import StoredFile
 from hrdem.demo.tiles import Tile, tiles
 
 _STAC_PREFIXES = ("/stac/api", catalog.LINKS_PREFIX)
 _OGC_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
-_LAST_MODIFIED = "Tue, 24 Mar 2026 18:03:29 GMT"
 
 
 class DemoServer(ThreadingHTTPServer):
@@ -26,6 +27,7 @@ class DemoServer(ThreadingHTTPServer):
 
     Args:
         port: Port to listen on; 0 takes a free one.
+        edition: Which edition of the files to serve, from 1.
 
     Raises:
         OSError: If the port is taken.
@@ -33,8 +35,9 @@ class DemoServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, edition: int = 1) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        self.edition = edition
 
     @property
     def url(self) -> str:
@@ -43,6 +46,7 @@ class DemoServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: DemoServer
     protocol_version = "HTTP/1.1"
     server_version = "hrdem-demo"
     disable_nagle_algorithm = True
@@ -60,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
             target = f"{self._base}{_OGC_PATH}?{parts.query}"
             return self._send(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", Location=target)
         if path == _OGC_PATH:
-            reply = _ogc(self._base, dict(parse_qsl(parts.query)))
+            reply = _ogc(self._base, dict(parse_qsl(parts.query)), self.server.edition)
             return self._send(reply.status, reply.media_type, reply.body)
         return self._json(HTTPStatus.NOT_FOUND, {"detail": "Not Found"})
 
@@ -99,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._search({**query, "collections": [name]}, method)
             case ["collections", name, "items", item_id]:
                 wanted = {"collections": [name], "ids": [item_id]}
-                if features := catalog.search(self._base, wanted, method)["features"]:
+                page = catalog.search(self._base, wanted, method, self.server.edition)
+                if features := page["features"]:
                     return self._json(HTTPStatus.OK, features[0], "application/geo+json")
         return self._json(
             HTTPStatus.NOT_FOUND,
@@ -108,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _search(self, query: dict[str, Any], method: str) -> None:
         try:
-            page = catalog.search(self._base, query, method)
+            page = catalog.search(self._base, query, method, self.server.edition)
         except catalog.BadQueryError as exc:
             return self._json(HTTPStatus.BAD_REQUEST, {"detail": str(exc)})
         return self._json(HTTPStatus.OK, page, "application/geo+json")
@@ -116,19 +121,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _store(self, path: str) -> None:
         tile, key = _assets_by_path().get(path, (None, ""))
         product = key.removeprefix("hillshade-").removesuffix("-vrt")
+        edition = self.server.edition
         match tile, key:
             case Tile(), "dtm" | "dsm":
-                return self._range(DemoCog(tile, product))
+                return self._range(DemoCog(tile, product, edition=edition))
             case Tile(), "hillshade-dtm" | "hillshade-dsm":
-                return self._range(DemoCog(tile, product, shaded=True))
+                return self._range(DemoCog(tile, product, shaded=True, edition=edition))
             case Tile(), "dtm-vrt" | "dsm-vrt":
                 href = f"{self._base}{catalog.STORE_PREFIX}/{catalog.files(tile)[product]}"
                 document = _vrt(DemoCog(tile, product), href)
                 return self._send(HTTPStatus.OK, "application/xml", document.encode())
             case Tile(), "coverage":
-                return self._range(projects.coverage(tile))
+                return self._range(projects.coverage(tile, edition))
             case Tile(), "extent":
-                return self._range(projects.extent(tile))
+                return self._range(projects.extent(tile, edition))
         error = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
         return self._send(HTTPStatus.NOT_FOUND, "application/xml", error.encode())
 
@@ -158,7 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(stop - start))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", file.etag)
-        self.send_header("Last-Modified", _LAST_MODIFIED)
+        when = published(self.server.edition)
+        self.send_header("Last-Modified", email.utils.format_datetime(when, usegmt=True))
         if status is HTTPStatus.PARTIAL_CONTENT:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{file.size}")
         self.end_headers()
@@ -187,10 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _ogc(base: str, query: dict[str, str]) -> wcs.Answer:
+def _ogc(base: str, query: dict[str, str], edition: int) -> wcs.Answer:
     """Answer as the service that is asked for: both have one address."""
     asked = {name.lower(): value.lower() for name, value in query.items()}.get("service")
-    return wms.answer(base, query) if asked == "wms" else wcs.answer(base, query)
+    answer = wms.answer if asked == "wms" else wcs.answer
+    return answer(base, query, edition)
 
 
 def _typed(query: dict[str, str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def hillshade(
         resolution: Pixel size in metres.
         width: Columns.
         height: Rows.
-        surface: ``product`` and ``collection``, as for `heights`.
+        surface: ``product``, ``collection`` and ``edition``, as for `heights`.
 
     Returns:
         uint8 array of shape (height, width), 1 for dark to 255; 0 where one of the nine heights

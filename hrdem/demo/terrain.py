@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.demo.editions import raised
+
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.floating[Any]]
 
@@ -48,6 +50,7 @@ def heights(
     *,
     product: str = "dtm",
     collection: str = "1m",
+    edition: int = 1,
 ) -> Float32:
     """Compute the heights at the pixel centres of a grid.
 
@@ -59,6 +62,7 @@ def heights(
         height: Rows.
         product: ``"dtm"``, or ``"dsm"`` for the ground with trees and buildings.
         collection: ``"1m"``, ``"2m"`` or ``"30m"``; decides where no survey was flown.
+        edition: 1 for heights from 0 to 1,024 m; each other lies 1,024 m above the one before.
 
     Returns:
         float32 array of shape (height, width), metres, -32767 where there is no data.
@@ -79,6 +83,7 @@ def heights(
         z += octave
     if product == "dsm":
         z += _canopy(x, y, resolution)
+    z += raised(edition)
     z[_noise(x, y, _LAKE_WAVELENGTH, _LAKE_SEED) > _LAKE_LEVEL] = NODATA
     limit = _SURVEY_LIMIT[collection]
     if limit < 1:
@@ -86,7 +91,9 @@ def heights(
     return z
 
 
-def heights_at(x: Float64, y: Float64, resolution: float, *, product: str = "dtm") -> Float32:
+def heights_at(
+    x: Float64, y: Float64, resolution: float, *, product: str = "dtm", edition: int = 1
+) -> Float32:
     """Return the nearest pixels of a lattice that begins at the origin of EPSG:3979.
 
     Args:
@@ -94,6 +101,7 @@ def heights_at(x: Float64, y: Float64, resolution: float, *, product: str = "dtm
         y: Northing, of the same shape.
         resolution: Pixel size of the lattice, metres. All of it under the points is computed.
         product: As for `heights`.
+        edition: Likewise.
 
     Returns:
         float32 array of the same shape, metres, -32767 where there is no data.
@@ -107,6 +115,7 @@ def heights_at(x: Float64, y: Float64, resolution: float, *, product: str = "dtm
         int(column.max() - first_column) + 1,
         int(row.max() - first_row) + 1,
         product=product,
+        edition=edition,
     )
     nearest: Float32 = lattice[row - first_row, column - first_column]
     return nearest

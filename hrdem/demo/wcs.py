@@ -52,12 +52,13 @@ class _Grid:
     rows: int
 
 
-def answer(base: str, query: Mapping[str, str]) -> Answer:
+def answer(base: str, query: Mapping[str, str], edition: int = 1) -> Answer:
     """Answer one key-value request.
 
     Args:
         base: Scheme and host, for the addresses in the capabilities.
         query: Parameters, as they came; names count in any case.
+        edition: Of the heights.
     """
     kvp = {name.lower(): value for name, value in query.items()}
     request = kvp.get("request", "").lower()
@@ -71,7 +72,7 @@ def answer(base: str, query: Mapping[str, str]) -> Answer:
     if request == "describecoverage":
         return _description(kvp)
     if request == "getcoverage":
-        return _coverage(kvp)
+        return _coverage(kvp, edition)
     return _refused("Missing parameter 'request'")
 
 
@@ -177,7 +178,7 @@ def _xml(document: str) -> Answer:
     return Answer(200, "text/xml; charset=UTF-8", f'<?xml version="1.0"?>{document}'.encode())
 
 
-def _coverage(kvp: Mapping[str, str]) -> Answer:
+def _coverage(kvp: Mapping[str, str], edition: int) -> Answer:
     missing = [name for name in ("identifier", "boundingbox", "format") if name not in kvp]
     if missing:
         return _refused("; ".join(f"Missing parameter '{name}'" for name in missing))
@@ -200,7 +201,7 @@ def _coverage(kvp: Mapping[str, str]) -> Answer:
         return Answer(502, "text/html", page)
     if grid.epsg == 3857 and grid.columns > _BLOCK:
         return Answer(200, "application/json", b"null")
-    pixels = _pixels(grid, kvp["identifier"])
+    pixels = _pixels(grid, kvp["identifier"], edition)
     if (pixels == NODATA).all():
         spans = _Grid(
             grid.epsg, grid.left, grid.top, grid.dx * grid.columns, grid.dy * grid.rows, 1, 1
@@ -243,7 +244,7 @@ def _numbers(texts: list[str], parameter: str) -> list[float]:
         raise ValueError(f"Cannot parse value '{texts}' for parameter '{parameter}'") from exc
 
 
-def _pixels(grid: _Grid, product: str) -> Float32:
+def _pixels(grid: _Grid, product: str, edition: int) -> Float32:
     """The nearest source pixel of each output pixel's centre, from a level fine enough."""
     size = max(1.0, 2.0 ** math.floor(math.log2(grid.dx)) if grid.epsg not in _GEOGRAPHIC else 1.0)
     out = np.empty((grid.rows, grid.columns), np.float32)
@@ -256,7 +257,8 @@ def _pixels(grid: _Grid, product: str) -> Float32:
             if grid.epsg != 3979:
                 here = 4617 if grid.epsg in _GEOGRAPHIC else grid.epsg
                 x, y = map(np.asarray, transform_points(f"EPSG:{here}", "EPSG:3979", x, y))
-            block[:] = heights_at(x, y, size, product=product).reshape(block.shape)
+            nearest = heights_at(x, y, size, product=product, edition=edition)
+            block[:] = nearest.reshape(block.shape)
     return out
 
 

@@ -25,7 +25,7 @@ _SUPPORTED = (3979, 4326, 3857, 3978, 4617)
 _LATITUDE_FIRST = (4326, 4617)
 _MOST_PIXELS = 4096  # an edge
 _BLOCK = 256
-_HIGHEST = 1000.0  # metres, drawn white
+_HIGHEST = 1000.0  # metres, drawn white in the first edition
 Box = tuple[float, float, float, float]
 
 _NAMES = 'xmlns="http://www.opengis.net/{}" xmlns:ogc="http://www.opengis.net/ogc"'
@@ -46,18 +46,19 @@ class _Map:
     height: int
 
 
-def answer(base: str, query: Mapping[str, str]) -> Answer:
+def answer(base: str, query: Mapping[str, str], edition: int = 1) -> Answer:
     """Answer one key-value request.
 
     Args:
         base: Scheme and host, for the addresses in the capabilities.
         query: Parameters, as they came; names count in any case.
+        edition: Of the heights.
     """
     kvp = {name.lower(): value for name, value in query.items()}
     try:
         if kvp.get("request", "").lower() == "getcapabilities":
             return _xml(200, _capabilities(base))
-        return Answer(200, "image/png", _picture(_asked(kvp)))
+        return Answer(200, "image/png", _picture(_asked(kvp), edition))
     except _RefusedError as exc:
         code, text = exc.args
         return _xml(
@@ -131,10 +132,10 @@ def _place(kvp: Mapping[str, str], epsg: int) -> tuple[Box, int, int]:
     return (first, second, third, fourth), width, height
 
 
-def _picture(asked: _Map) -> bytes:
+def _picture(asked: _Map, edition: int) -> bytes:
     """Draw a layer in grey, transparent where there is no data."""
     surface, _, theme = asked.layer.partition("-")
-    heights, pixel = _heights(asked, surface)
+    heights, pixel = _heights(asked, surface, edition)
     east = (heights[1:-1, 2:] - heights[1:-1, :-2]) / (2 * pixel)
     north = (heights[:-2, 1:-1] - heights[2:, 1:-1]) / (2 * pixel)
     if theme == "slope":
@@ -144,7 +145,7 @@ def _picture(asked: _Map) -> bytes:
     elif theme == "hillshade":  # the sun in the north-west, half way up
         light = (math.sqrt(0.5) + (east - north) / 2) / np.sqrt(1 + east**2 + north**2)
     else:
-        light = np.clip(heights[1:-1, 1:-1] / _HIGHEST, 0, 1)
+        light = np.clip(heights[1:-1, 1:-1] / (_HIGHEST * edition), 0, 1)
     seen = ~np.isnan(light)
     grey = np.where(seen, 255 * np.clip(light, 0, 1), 0).astype(np.uint8)
     bands = np.stack([grey, np.where(seen, 255, 0).astype(np.uint8)])
@@ -155,7 +156,7 @@ def _picture(asked: _Map) -> bytes:
         return bytes(file.getbuffer())
 
 
-def _heights(asked: _Map, surface: str) -> tuple[Float32, float]:
+def _heights(asked: _Map, surface: str, edition: int) -> tuple[Float32, float]:
     """Heights on the picture's pixels and one more on each side, NaN without data; a pixel's size.
 
     The size is that on the ground in the middle of the picture, metres.
@@ -173,7 +174,8 @@ def _heights(asked: _Map, surface: str) -> tuple[Float32, float]:
             block = heights[row : row + _BLOCK, column : column + _BLOCK]
             points = np.meshgrid(x[column : column + _BLOCK], y[row : row + _BLOCK])
             easting, northing = _native(asked.epsg, *(axis.ravel() for axis in points))
-            block[:] = heights_at(easting, northing, level, product=surface).reshape(block.shape)
+            nearest = heights_at(easting, northing, level, product=surface, edition=edition)
+            block[:] = nearest.reshape(block.shape)
     heights[heights == NODATA] = np.nan
     return heights, pixel
 

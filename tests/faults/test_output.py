@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +12,6 @@ import pytest
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.errors import OutputError
 from hrdem.output import publish, workroom
 from hrdem.progress import Progress
 from hrdem.write import _check_whole
@@ -111,22 +109,6 @@ def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     publish(finished, output, overwrite=True)
     assert output.read_text() == "ours"
     assert not finished.exists()
-
-
-def test_a_folder_that_is_removed_during_the_run_is_an_error(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
-        hrdem.extract(
-            bbox=PLACE,
-            product="dtm",
-            output=folder / "a.tif",
-            stac_url=demo.stac,
-            on_progress=lambda progress: shutil.rmtree(folder, ignore_errors=True),
-        )
-    assert not folder.exists()
 
 
 def test_folders_of_killed_runs_are_removed_and_those_of_others_are_spared(tmp_path: Path) -> None:

@@ -109,6 +109,30 @@ def test_terrain_depends_on_the_point_only() -> None:
     np.testing.assert_array_equal(whole[77:277, 123:423], part)
 
 
+def test_each_pixel_tells_its_edition() -> None:
+    first = heights(LAKE[0], LAKE[3], 1, 1024, 1024, product="dsm")
+    assert (first == NODATA).any()
+    for edition in (1, 2, 99):
+        other = heights(LAKE[0], LAKE[3], 1, 1024, 1024, product="dsm", edition=edition)
+        np.testing.assert_array_equal(other == NODATA, first == NODATA)
+        np.testing.assert_array_equal(other[other != NODATA] // 1024 + 1, edition)
+
+
+def test_gdal_reads_another_edition_in_the_same_places(tmp_path: Path, cog: DemoCog) -> None:
+    again = DemoCog(cog.tile, "dtm", areas=(AREA,), edition=2)
+    assert (again.size, again.etag != cog.etag) == (cog.size, True)
+    again.write(tmp_path / "again.tif")
+    for level in (0, 3):
+        of_level = {"overview_level": level - 1} if level else {}
+        with rasterio.open(tmp_path / "again.tif", **of_level) as dataset:
+            row, column = dataset.index(AREA[0] + 0.5, AREA[3] - 0.5)
+            pixels = dataset.read(1, window=Window(column, row, 128, 128))
+        this = again.levels[level].resolution
+        left, top = cog.tile.left + column * this, cog.tile.top - row * this
+        expected = heights(left, top, this, 128, 128, edition=2)
+        np.testing.assert_array_equal(pixels, expected)
+
+
 def test_gdal_sees_a_cog_in_the_shade_too(tmp_path: Path, written: Path) -> None:
     DemoCog(TILES["9_2", "1m"], "dtm", shaded=True, areas=(AREA,)).write(tmp_path / "shade.tif")
     with rasterio.open(tmp_path / "shade.tif") as shade, rasterio.open(written) as z:
@@ -265,6 +289,29 @@ def test_the_catalogue_has_the_live_quirks(demo: Addresses) -> None:
     assert len(ours["geometry"]["coordinates"][0]) == 401
 
 
+def test_what_is_published_again_has_other_versions(
+    demo: Addresses, republished: Addresses
+) -> None:
+    query = {"ids": ["9_2-mosaic-1m"], "collections": ["hrdem-mosaic-1m"]}
+    before, after = (
+        httpx.post(f"{service.stac}search", json=query).json()["features"][0]
+        for service in (demo, republished)
+    )
+    assert before["properties"]["updated"] == "2026-03-24T18:03:29.704737Z"
+    assert after["properties"]["updated"] == "2026-03-25T18:03:29.704737Z"
+    assert after["properties"] == {**before["properties"], "updated": "2026-03-25T18:03:29.704737Z"}
+    for key in ("dsm", "dtm", "extent", "coverage", "hillshade-dsm", "hillshade-dtm"):
+        old = httpx.head(before["assets"][key]["href"]).headers
+        href = after["assets"][key]["href"]
+        new = httpx.head(href).headers
+        assert old["etag"] != new["etag"], key
+        assert old["last-modified"] == "Tue, 24 Mar 2026 18:03:29 GMT"
+        assert new["last-modified"] == "Wed, 25 Mar 2026 18:03:29 GMT"
+        for etag, status in ((old["etag"], 412), (new["etag"], 206)):
+            asked = {"If-Match": etag, "Range": "bytes=0-15"}
+            assert httpx.get(href, headers=asked).status_code == status
+
+
 WCS = (
     "?service=WCS&version=1.1.1&request=GetCoverage&identifier=dtm&format=image/geotiff"
     "&BoundingBox={},{},{},{},urn:ogc:def:crs:EPSG::{}&GridOffsets={},-{}"
@@ -280,6 +327,26 @@ def test_the_wcs_redirects_and_gives_the_cogs_pixels(demo: Addresses) -> None:
         assert dataset.bounds == (left, top - 500, left + 600, top)
         assert dataset.nodata == -32767
         np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 600, 500))
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a PNG
+def test_wcs_and_wms_have_the_edition_of_the_files(demo: Addresses, republished: Addresses) -> None:
+    left, top = 1_499_900, -180_000
+    query = WCS.format(left + 0.5, top - 49.5, left + 59.5, top - 0.5, 3979, 1, 1)
+    answer = httpx.get(republished.wcs + query, follow_redirects=True)
+    with MemoryFile(answer.content) as memory, memory.open() as dataset:
+        expected = heights(left, top, 1, 60, 50, edition=2)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+    view = (
+        "?service=WMS&version=1.3.0&request=GetMap&layers=dtm&crs=EPSG:3979&format=image/png"
+        f"&bbox={left},{top - 50},{left + 60},{top}&width=60&height=50"
+    )
+    lights = []
+    for service in (demo, republished):
+        answer = httpx.get(service.wms + view, follow_redirects=True)
+        with MemoryFile(answer.content) as memory, memory.open() as dataset:
+            lights.append(dataset.read(1))
+    assert (lights[1] > lights[0]).all()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""The command line, run as a row asks for it: in this process, in others, on a disk of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trustme
+
+import hrdem.api
+from hrdem.cli.main import run
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
+from tests.faults.matrix.store import Store
+from tests.misbehaving import misbehaving
+
+AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # a half in 8_2, a half in 9_2
+_MAIN = "from hrdem.cli.main import main; main()"
+_SMALL_DISK = 600_000  # bytes; the output has 1.1 million
+
+
+@dataclass
+class Scene:
+    """What a row is played with.
+
+    Attributes:
+        store: The service, without its fault as yet.
+        url: Where it answers.
+        folder: Of the output.
+        cache: Folder of what is kept for another run.
+        options: Further options of the command.
+        timeouts: How long the command waits; between tries it does not.
+        patch: Undone at the end.
+    """
+
+    store: Store
+    url: str
+    folder: Path
+    cache: Path
+    options: Sequence[str]
+    timeouts: Timeouts
+    patch: pytest.MonkeyPatch
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "out.tif"
+
+    def command(self, *, stac: str = "") -> list[str]:
+        return [
+            "extract", f"--bbox={','.join(map(str, AREA))}", "--bbox-crs=EPSG:3979",
+            "--product=dtm", f"--stac-url={stac or f'{self.url}/stac/api/'}",
+            f"--cache-dir={self.cache}", f"--output={self.output}",
+            *(each.replace("SERVER", self.url) for each in self.options),
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the command ended.
+
+    Attributes:
+        codes: Exit codes; several, sorted, if it was run several times.
+        said: All that came to standard error.
+        hosts: Further addresses in it, by what stands for them in a row.
+    """
+
+    codes: tuple[int, ...]
+    said: str
+    hosts: dict[str, str] = field(default_factory=dict)
+
+
+Way = Callable[[Scene], Outcome]
+
+
+def here(scene: Scene, *, stac: str = "") -> Outcome:
+    """Run the command in this process, with a client that waits for nobody."""
+    client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
+    scene.patch.setattr(hrdem.api, "HttpClient", client)
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()) as said,
+    ):
+        code = run(scene.command(stac=stac))
+    return Outcome((int(code),), said.getvalue())
+
+
+def asking(stac: str) -> Way:
+    """Run the command with another catalogue."""
+    return partial(here, stac=stac)
+
+
+def untrusted_catalogue(scene: Scene) -> Outcome:
+    """Run the command with a catalogue whose certificate nobody vouches for."""
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with misbehaving(scene.store.right, certificate) as server:
+        done = here(scene, stac=f"{server.url}/stac/api/")
+        return Outcome(done.codes, done.said, {"https://SERVER": server.url})
+
+
+def untrusted_files(scene: Scene) -> Outcome:
+    """Run the command with files behind a certificate that nobody vouches for."""
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with misbehaving(scene.store.right, certificate) as server:
+        scene.store.files_at = server.url
+        done = here(scene)
+        return Outcome(done.codes, done.said, {"https://SERVER": server.url})
+
+
+def on_a_full_disk(scene: Scene) -> Outcome:
+    """Run the command where there is less space than it needs."""
+    with _disk(scene.folder, f"size={_SMALL_DISK}") as mounted:
+        if mounted:
+            return here(scene)
+        limit = (
+            "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({_SMALL_DISK}, {_SMALL_DISK})); "
+        )
+        with _started(scene, limit + _MAIN) as process:
+            return _ended(process)
+
+
+def in_a_read_only_folder(scene: Scene) -> Outcome:
+    """Run the command where nothing can be written."""
+    with _disk(scene.folder, "ro") as mounted:
+        if not mounted and os.geteuid() == 0:
+            pytest.skip("root writes wherever no mount forbids it, and cannot mount here")
+        if not mounted:
+            scene.folder.chmod(0o500)
+        try:
+            return here(scene)
+        finally:
+            if not mounted:
+                scene.folder.chmod(0o700)
+
+
+def twice_at_once(scene: Scene) -> Outcome:
+    """Run the command twice; both are at work before either can end."""
+    with _started(scene) as one, _started(scene) as other:
+        ended = _ended(one), _ended(other)
+    return Outcome(
+        tuple(sorted(code for each in ended for code in each.codes)),
+        "".join(each.said for each in ended),
+    )
+
+
+def signalled(number: signal.Signals) -> Way:
+    """Run the command and send it a signal when it waits for its first tile."""
+
+    def way(scene: Scene) -> Outcome:
+        with _started(scene) as process:
+            assert scene.store.reached.wait(30)
+            process.send_signal(number)
+            return _ended(process, within=10)  # without waiting for the store, which is silent
+
+    return way
+
+
+def killed_and_run_again(scene: Scene) -> Outcome:
+    """Kill the command when it waits for its first tile, look, and run it once more."""
+    killed = signalled(signal.SIGKILL)(scene)
+    assert not [path for path in scene.folder.iterdir() if path.name.startswith("out")]
+    scene.store.mended = True
+    again = here(scene)
+    return Outcome((*killed.codes, *again.codes), killed.said + again.said)
+
+
+@contextmanager
+def _disk(folder: Path, options: str) -> Iterator[bool]:
+    """Put a small file system of its own in the place of a folder, where that is allowed."""
+    mount = ["mount", "-t", "tmpfs", "-o", options, "hrdem", str(folder)]
+    allowed = sys.platform == "linux" and os.geteuid() == 0 and not subprocess.run(mount).returncode
+    try:
+        yield allowed
+        if allowed:
+            assert not list(folder.iterdir())
+    finally:
+        if allowed:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextmanager
+def _started(scene: Scene, program: str = _MAIN) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *scene.command()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _ended(process: subprocess.Popen[str], within: float = 60) -> Outcome:
+    _, said = process.communicate(timeout=within)
+    code = process.returncode
+    return Outcome((code if code >= 0 else 128 - code,), said)

@@ -1,0 +1,116 @@
+"""The demonstration behind a server that misbehaves at one place of a run."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from hrdem.demo import Addresses
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+
+_TILES_FROM = 12_000_000  # bytes; what lies before is the header and the tile index
+
+
+class Place(StrEnum):
+    """Where in a run a request belongs, in the order in which a run comes there."""
+
+    CATALOGUE = "catalogue"
+    HEADER = "header"
+    INDEX = "index"
+    TILES = "tiles"
+    WCS = "WCS"
+
+
+def place_of(asked: Asked) -> Place | None:
+    """Tell where in a run a request belongs."""
+    if "/search" in asked.path:
+        return Place.CATALOGUE
+    if "request=getcoverage" in asked.path.lower():
+        return Place.WCS
+    if not asked.path.endswith(".tif"):
+        return None
+    found = re.match(r"bytes=(\d+)-", asked.headers.get("range", ""))
+    start = int(found[1]) if found else 0
+    if start == 0:
+        return Place.HEADER
+    return Place.INDEX if start < _TILES_FROM else Place.TILES
+
+
+@dataclass
+class Store:
+    """The demonstration as a fault finds it.
+
+    Attributes:
+        demo: The service with the first edition of the files.
+        republished: The same with the second.
+        folder: Where the run puts its output.
+        files_at: Scheme and host that the catalogue gives for files; empty for the store's own.
+    """
+
+    demo: Addresses
+    republished: Addresses
+    folder: Path
+    files_at: str = ""
+
+    def __post_init__(self) -> None:
+        self.upstream = self.demo
+        self.seen = 0  # requests at the place of the fault
+        self.hits = 0  # those that it met
+        self.reached = threading.Event()  # by the first of them
+        self.two = threading.Event()  # runs have come to it
+        self.ranges: set[str] = set()  # that were asked for there
+        self.down = False  # all of it, by a fault
+        self.mended = False  # the fault is over
+        self.errors: list[Exception] = []  # of our own
+        self.lock = threading.Lock()
+
+    def right(self, asked: Asked, *, but_for: str = "") -> Reply:
+        """The answer that the service gives, to a request without a header."""
+        headers = {name: value for name, value in asked.headers.items() if name != but_for}
+        reply = passed_on(replace(asked, headers=headers), self.upstream.url, self.server.url)
+        if self.files_at and place_of(asked) is Place.CATALOGUE:
+            ours, theirs = (f"{host}/canelevation" for host in (self.server.url, self.files_at))
+            reply.body = reply.body.replace(ours.encode(), theirs.encode())
+        return reply
+
+    @contextmanager
+    def serving(
+        self, answer: Answer | None, place: Place | None, first: int, last: int
+    ) -> Iterator[Misbehaving]:
+        """Serve, with a fault at a place.
+
+        Args:
+            answer: What is answered there in the place of the right answer.
+            place: Where.
+            first: Which request there is the first that is so answered, counted from 1.
+            last: Which is the last.
+        """
+
+        def script(asked: Asked) -> Reply:
+            if self.down:
+                return Reply(500)
+            if answer is None or self.mended or place_of(asked) is not place:
+                return self.right(asked)
+            with self.lock:
+                self.seen += 1
+                met = first <= self.seen <= last
+                self.hits += met
+            if not met:
+                return self.right(asked)
+            self.reached.set()
+            try:
+                return answer(asked, self)
+            except Exception as exc:
+                self.errors.append(exc)
+                raise
+
+        with misbehaving(script) as self.server:
+            yield self.server
+
+
+Answer = Callable[[Asked, Store], Reply]

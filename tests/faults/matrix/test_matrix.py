@@ -1,0 +1,121 @@
+"""The command line against every row: exit code, words, and never a wrong pixel or a rest."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from hrdem.demo import Addresses
+from hrdem.demo.cog import DemoCog
+from hrdem.demo.terrain import heights
+from hrdem.demo.tiles import tiles
+from hrdem.errors import ExitCode
+from hrdem.output import is_hidden
+from tests.faults.matrix.commands import AREA, Outcome, Scene
+from tests.faults.matrix.row import Row
+from tests.faults.matrix.rows import GROUPS
+from tests.faults.matrix.store import Place, Store
+from tests.faults.matrix.table import DOCUMENT, written_into
+
+_FILES_OF = [tile for tile in tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
+
+
+def _cases() -> Iterator[object]:
+    for _, rows in GROUPS:
+        for row in rows:
+            marks = [pytest.mark.xfail(strict=True, reason=row.not_yet)] if row.not_yet else []
+            for place in row.at or (None,):
+                name = row.wrong if place is None else f"{row.wrong} ({place})"
+                yield pytest.param(row, place, id=name, marks=marks)
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_process_of_its_own() -> Iterator[None]:
+    """The command sets up logging, and its process ends without waiting for threads."""
+    root, ours = logging.getLogger(), logging.getLogger("hrdem")
+    before = root.handlers[:], ours.level
+    threads = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # what they had just connected
+        gc.collect()
+    root.handlers[:], level = before
+    ours.setLevel(level)
+
+
+@pytest.mark.parametrize(("row", "place"), list(_cases()))
+def test_a_row_holds(
+    row: Row,
+    place: Place | None,
+    demo: Addresses,
+    republished: Addresses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+        monkeypatch.delenv(proxy.lower(), raising=False)
+    folder, cache = tmp_path / "out", tmp_path / "cache"
+    folder.mkdir()
+    store = Store(demo, republished, folder, row.files_at)
+    last = row.first + row.times - 1
+    with store.serving(row.answer, place, row.first, last) as server:
+        done = row.way(
+            Scene(store, server.url, folder, cache, row.options, row.timeouts, monkeypatch)
+        )
+        said = _with_placeholders(done, server.url, folder)
+    assert not store.errors
+    assert done.codes == row.codes, said
+    assert "Traceback" not in said
+    assert "defect" not in said
+    _check_words(row.said, said)
+    if row.answer is not None:
+        assert store.hits, "the fault was not met"
+    left = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    shown = [name for name in left if not is_hidden(Path(name))]
+    assert left == shown or row.leaves_hidden
+    if ExitCode.COMPLETE not in row.codes:
+        assert shown == []
+        return
+    assert shown == ["out.stac.json", "out.tif"]
+    with rasterio.open(folder / "out.tif") as dataset:
+        assert dataset.bounds == AREA
+        expected = heights(AREA[0], AREA[3], 1, 1200, 600, edition=row.edition)
+        np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+def _with_placeholders(done: Outcome, server: str, folder: Path) -> str:
+    """What was said, with what differs from run to run as a row has it."""
+    said = done.said
+    names = {**done.hosts, "SERVER": server, "OUTPUT": str(folder / "out.tif")}
+    for edition, version in ((1, "OLD"), (2, "NEW")):
+        for tile in _FILES_OF:
+            etag = DemoCog(tile, "dtm", edition=edition).etag
+            said = said.replace(etag, version)
+    for name, text in names.items():
+        said = said.replace(text, name)
+    return said.replace("SERVER/canelevation-dem/hrdem-mosaic-1m", "FILES")
+
+
+def _check_words(expected: str, said: str) -> None:
+    """Make sure that all parts of a text were said, one after the other."""
+    rest = " ".join(said.split())
+    for part in filter(None, expected.split("…")):
+        assert part in rest, said
+        rest = rest.partition(part)[2]
+
+
+def test_the_document_has_the_rows() -> None:
+    """`python -m tests.faults.matrix` writes them."""
+    text = DOCUMENT.read_text("utf-8")
+    assert written_into(text) == text
