@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -76,7 +77,7 @@ class Mirror:
         return _joined(missing)
 
     def keep(self, start: int, content: memoryview) -> None:
-        """Keep bytes.
+        """Keep bytes, unless all that was kept has been removed since.
 
         Args:
             start: Position of the first.
@@ -88,8 +89,9 @@ class Mirror:
         for at in range(0, len(content), LARGEST_PART):
             piece = content[at : at + LARGEST_PART]
             part = Part(start + at, len(piece), isal_zlib.crc32(piece))
-            _write(self._bytes, os.O_WRONLY, piece, part.start)
-            _write(self._lines, os.O_WRONLY | os.O_APPEND, memoryview(line_of(part)))
+            with contextlib.suppress(FileNotFoundError):
+                _write(self._bytes, os.O_WRONLY, piece, part.start)
+                _write(self._lines, os.O_WRONLY | os.O_APPEND, memoryview(line_of(part)))
 
     def spoil(self, start: int, stop: int) -> None:
         """Make sure that what is kept of a span is not used again.

@@ -103,8 +103,10 @@ def retried(
         try:
             return once()
         except Again as again:
-            if (now := progress()) - before >= _WORTH_A_TRY:
-                waits, before = retries.waits(), now
+            now = progress()
+            if now - before >= _WORTH_A_TRY:
+                waits = retries.waits()
+            before = now
             wait = next(waits, None)
             if wait is None:
                 raise again.given_up(f"Tried {retries.attempts} times.") from again

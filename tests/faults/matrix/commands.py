@@ -8,17 +8,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import trustme
 
-import hrdem.api
+import hrdem.http.keeping
 from hrdem.cli.main import run
+from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from tests.faults.matrix.store import Store
@@ -26,6 +29,7 @@ from tests.misbehaving import misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # a half in 8_2, a half in 9_2
 _MAIN = "from hrdem.cli.main import main; main()"
+_OLD_ENOUGH = 0.6  # seconds, for a folder to be a killed run's
 _SMALL_DISK = 600_000  # bytes; the output has 1.1 million
 
 
@@ -82,15 +86,15 @@ class Outcome:
 Way = Callable[[Scene], Outcome]
 
 
-def here(scene: Scene, *, stac: str = "") -> Outcome:
+def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     """Run the command in this process, with a client that waits for nobody."""
     client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
-    scene.patch.setattr(hrdem.api, "HttpClient", client)
+    scene.patch.setattr(hrdem.http.keeping, "HttpClient", client)
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()) as said,
     ):
-        code = run(scene.command(stac=stac))
+        code = run([*scene.command(stac=stac), *more])
     return Outcome((int(code),), said.getvalue())
 
 
@@ -116,17 +120,22 @@ def untrusted_files(scene: Scene) -> Outcome:
         return Outcome(done.codes, done.said, {"https://SERVER": server.url})
 
 
-def on_a_full_disk(scene: Scene) -> Outcome:
+def without_room(scene: Scene) -> Outcome:
     """Run the command where there is less space than it needs."""
     with _disk(scene.folder, f"size={_SMALL_DISK}") as mounted:
-        if mounted:
-            return here(scene)
-        limit = (
-            "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({_SMALL_DISK}, {_SMALL_DISK})); "
-        )
-        with _started(scene, limit + _MAIN) as process:
-            return _ended(process)
+        if not mounted:
+            pytest.skip("a disk of its own needs root, and leave to mount")
+        return here(scene)
+
+
+def on_a_disk_that_fills(scene: Scene) -> Outcome:
+    """Run the command where files cannot grow as large as they would."""
+    limit = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({_SMALL_DISK}, {_SMALL_DISK})); "
+    )
+    with _started(scene, limit + _MAIN) as process:
+        return _ended(process)
 
 
 def in_a_read_only_folder(scene: Scene) -> Outcome:
@@ -153,12 +162,13 @@ def twice_at_once(scene: Scene) -> Outcome:
     )
 
 
-def signalled(number: signal.Signals) -> Way:
-    """Run the command and send it a signal when it waits for its first tile."""
+def signalled(number: signal.Signals, after: float = 0.0) -> Way:
+    """Run the command and send it a signal some seconds after the fault was met."""
 
     def way(scene: Scene) -> Outcome:
         with _started(scene) as process:
             assert scene.store.reached.wait(30)
+            time.sleep(after)  # that tiles which were under way have come
             process.send_signal(number)
             return _ended(process, within=10)  # without waiting for the store, which is silent
 
@@ -166,22 +176,83 @@ def signalled(number: signal.Signals) -> Way:
 
 
 def killed_and_run_again(scene: Scene) -> Outcome:
-    """Kill the command when it waits for its first tile, look, and run it once more."""
-    killed = signalled(signal.SIGKILL)(scene)
+    """Kill the command when it waits for a tile, look, and run it once more."""
+    killed = signalled(signal.SIGKILL, after=1.0)(scene)
     assert not [path for path in scene.folder.iterdir() if path.name.startswith("out")]
-    scene.store.mended = True
+    return _and_again(scene, killed)
+
+
+def failed_and_run_again(scene: Scene) -> Outcome:
+    """Let the command fail, and run it once more when the server is well again."""
+    return _and_again(scene, here(scene))
+
+
+def _and_again(scene: Scene, first: Outcome) -> Outcome:
+    """Run the command once more: no tile that came is asked for again."""
+    store = scene.store
+    time.sleep(_OLD_ENOUGH)
+    store.mended = True
+    before = dict(store.asked)
     again = here(scene)
-    return Outcome((*killed.codes, *again.codes), killed.said + again.said)
+    assert first.codes == (ExitCode.NETWORK,) or not store.twice(before)
+    return Outcome((*first.codes, *again.codes), first.said + again.said)
+
+
+def again(*more: str, then: Callable[[Scene], None] = lambda scene: None) -> Way:
+    """Run the command, which is well; do something; run it once more with further options."""
+
+    def way(scene: Scene) -> Outcome:
+        assert here(scene).codes == (ExitCode.COMPLETE,)
+        for name in scene.folder.iterdir():
+            name.unlink()
+        then(scene)
+        return here(scene, *more)
+
+    return way
+
+
+def no_network(scene: Scene) -> None:
+    """Let the service answer nothing any more."""
+    scene.store.down = True
+
+
+def publish_again(scene: Scene) -> None:
+    """Put the second edition in the place of the files."""
+    scene.store.upstream = scene.store.republished
+
+
+def damage_cache(scene: Scene) -> None:
+    """Alter a byte in each 10 kB of what is kept, and cut the records."""
+    for path in scene.cache.rglob("bytes"):
+        with path.open("r+b") as file:
+            for line in np.fromfile(path.with_name("record"), "<u8").reshape(-1, 3):
+                file.seek(int(line[0]) + 7)
+                file.write(b"?")
+    for path in scene.cache.rglob("record"):
+        os.truncate(path, path.stat().st_size - 11)
+
+
+def with_cache_on(options: str) -> Way:
+    """Run the command with its cache on a disk of its own."""
+
+    def way(scene: Scene) -> Outcome:
+        scene.cache.mkdir()
+        with _disk(scene.cache, options, emptied=False) as mounted:
+            if not mounted:
+                pytest.skip("a disk of its own needs root, and leave to mount")
+            return here(scene)
+
+    return way
 
 
 @contextmanager
-def _disk(folder: Path, options: str) -> Iterator[bool]:
+def _disk(folder: Path, options: str, *, emptied: bool = True) -> Iterator[bool]:
     """Put a small file system of its own in the place of a folder, where that is allowed."""
     mount = ["mount", "-t", "tmpfs", "-o", options, "hrdem", str(folder)]
     allowed = sys.platform == "linux" and os.geteuid() == 0 and not subprocess.run(mount).returncode
     try:
         yield allowed
-        if allowed:
+        if allowed and emptied:
             assert not list(folder.iterdir())
     finally:
         if allowed:

@@ -12,13 +12,30 @@ from tests.faults.matrix.store import Place
 _KILLED = 128 + signal.SIGKILL
 
 THIS_MACHINE = (
+    Row(
+        wrong="the disk has no room for the output",
+        happens="refused before anything is read",
+        codes=(ExitCode.OUTPUT,),
+        said="The output of 1200 x 600 pixels takes about …MB while it is made, and the disk of … "
+        "has … free. Make room, or give another -o",
+        way=commands.without_room,
+    ),
+    Row(
+        wrong="more would have to be fetched than may be",
+        happens="refused before anything is read",
+        codes=(ExitCode.USAGE,),
+        said="1200 x 600 pixels come from 8 tiles of 2 files, 9.51 MB; 9.51 MB would have to be "
+        "fetched, and --max-download allows 5 MB. Give a larger --max-download, a smaller area, or "
+        "a coarser --resolution, which reads overviews.",
+        options=("--max-download=5MB",),
+    ),
     *(
         Row(
-            wrong=f"the disk is full ({what})",
+            wrong=f"the disk fills up meanwhile ({what})",
             codes=(ExitCode.OUTPUT,),
             said="OUTPUT cannot be written: …. Check the folder's permissions and the space on "
             "the disk.",
-            way=commands.on_a_full_disk,
+            way=commands.on_a_disk_that_fills,
             options=options,
         )
         for what, options in (
@@ -64,7 +81,8 @@ THIS_MACHINE = (
         Row(
             wrong=what,
             codes=(ExitCode.INTERRUPTED,),
-            said="hrdem: interrupted; no unfinished output is left.",
+            said="hrdem: interrupted; no unfinished output is left. What was fetched is kept: the "
+            "same command goes on from there.",
             answer=answers.said(silent=True),
             at=(Place.TILES,),
             way=commands.signalled(number),
@@ -75,14 +93,73 @@ THIS_MACHINE = (
         )
     ),
     Row(
-        wrong="kill -9, and the same command again",
-        happens="nothing has the output's name, hidden files stay; the second run works",
+        wrong="kill -9 in the middle, and the same command again",
+        happens="nothing has the output's name; the second run fetches the rest, and tidies up",
         codes=(_KILLED, ExitCode.COMPLETE),
         answer=answers.said(silent=True),
         at=(Place.TILES,),
+        first=4,
         way=commands.killed_and_run_again,
-        leaves_hidden=True,
     ),
 )
 
-KEPT: tuple[Row, ...] = ()  # kept ranges
+KEPT = (
+    Row(
+        wrong="the network goes in the middle, and comes back before the same command",
+        happens="ends the run; the second fetches the rest",
+        codes=(ExitCode.NETWORK, ExitCode.COMPLETE),
+        said="Tried 5 times. What was fetched is kept: the same command goes on from there.",
+        answer=answers.said(dropped=True),
+        at=(Place.TILES,),
+        first=4,
+        way=commands.failed_and_run_again,
+    ),
+    Row(
+        wrong="there is no network any more, and --offline",
+        happens="everything comes from the cache",
+        codes=(ExitCode.COMPLETE,),
+        way=commands.again("--offline", then=commands.no_network),
+    ),
+    Row(
+        wrong="--offline, and nothing is in the cache",
+        codes=(ExitCode.NETWORK,),
+        said="What SERVER/stac/api/search answers is not in the cache …, at least not to just this "
+        "question. Run the same command once without --offline.",
+        options=("--offline",),
+    ),
+    Row(
+        wrong="the cache is on a read-only disk",
+        happens="told; nothing is kept",
+        codes=(ExitCode.COMPLETE,),
+        said="The cache … cannot be written (…Read-only file system…): what is fetched "
+        "from here on is not kept",
+        way=commands.with_cache_on("ro"),
+    ),
+    Row(
+        wrong="the cache's disk is full",
+        happens="told; nothing more is kept",
+        codes=(ExitCode.COMPLETE,),
+        said="The cache … cannot be written (the disk is nearly full): what is fetched "
+        "from here on is not kept",
+        way=commands.with_cache_on("size=1M"),
+    ),
+    Row(
+        wrong="what is kept was damaged",
+        happens="noticed by its checksums, and fetched again",
+        codes=(ExitCode.COMPLETE,),
+        way=commands.again(then=commands.damage_cache),
+    ),
+    Row(
+        wrong="what is kept was damaged, and --offline",
+        codes=(ExitCode.NETWORK,),
+        said="are not in the cache",
+        way=commands.again("--offline", then=commands.damage_cache),
+    ),
+    Row(
+        wrong="all files were published again since",
+        happens="what was kept of the old edition is dropped; the new one is read",
+        codes=(ExitCode.COMPLETE,),
+        way=commands.again(then=commands.publish_again),
+        edition=2,
+    ),
+)

@@ -196,8 +196,23 @@ REPLIES = (
         answer=answers.zipped,
         at=(Place.INDEX, Place.TILES),
     ),
+    once(
+        "a bit is flipped in the tile index, once",
+        "They are read once more.",
+        answers.flipped(5, every=8),
+        (Place.INDEX,),
+        "ridden out: read once more",
+    ),
+    once(
+        "a bit is flipped before a tile, once",
+        "does not lie where the file's index says. The file may be damaged, or may be being "
+        "published again: try again later. They are read once more.",
+        answers.flipped(0),
+        (Place.TILES,),
+        "ridden out: read once more",
+    ),
     Row(
-        wrong="a bit is flipped in the tile index",
+        wrong="a bit is flipped in the tile index, always",
         said="The tile index of FILES/…dtm.tif contradicts itself, or points beyond the file or "
         "to tiles that are too large. The file is damaged, or is being published again: try again "
         "later.",
@@ -205,7 +220,7 @@ REPLIES = (
         at=(Place.INDEX,),
     ),
     Row(
-        wrong="a bit is flipped before a tile",
+        wrong="a bit is flipped before a tile, always",
         said="A tile of FILES/…dtm.tif does not lie where the file's index says. The file may be "
         "damaged, or may be being published again: try again later.",
         answer=answers.flipped(0),

@@ -38,8 +38,6 @@ class Row:
         options: Further options of the command.
         timeouts: How long the command waits.
         edition: Which edition the pixels are of, if there are any.
-        leaves_hidden: Whether hidden files stay.
-        not_yet: Why the row does not hold yet; empty if it does.
     """
 
     wrong: str
@@ -55,8 +53,6 @@ class Row:
     options: tuple[str, ...] = ()
     timeouts: Timeouts = PATIENT
     edition: int = 1
-    leaves_hidden: bool = False
-    not_yet: str = ""
 
 
 def once(

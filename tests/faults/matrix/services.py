@@ -24,7 +24,7 @@ EDITIONS = (
             codes=(ExitCode.SOURCE_CHANGED,),
             said="FILES/…dtm.tif was published again while it was being read: it was … bytes, "
             "ETag OLD, now it is … bytes, ETag NEW. Nothing was written; run the same command "
-            "again to read the new version.",
+            "again to read the new version, or give --on-change restart.",
             answer=answers.published_again,
             at=(place,),
             first=first,
@@ -37,6 +37,19 @@ EDITIONS = (
             ("between tiles", Place.TILES, 4),
             ("before the last tile", Place.TILES, 8),
         )
+    ),
+    Row(
+        wrong="all files are published again between tiles, and --on-change restart",
+        happens="begins again; the new edition is read, all of it",
+        codes=(ExitCode.COMPLETE,),
+        said="was published again while it was being read: … ETag OLD, now it is … ETag NEW. "
+        "Beginning again with it.",
+        answer=answers.published_again,
+        at=(Place.TILES,),
+        first=4,
+        times=1,
+        options=("--on-change=restart",),
+        edition=2,
     ),
     Row(
         wrong="the files are published again, and the server ignores If-Match",

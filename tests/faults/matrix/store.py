@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ class Store:
         self.reached = threading.Event()  # by the first of them
         self.two = threading.Event()  # runs have come to it
         self.ranges: set[str] = set()  # that were asked for there
+        self.asked: collections.Counter[str] = collections.Counter()  # tiles, and answered
         self.down = False  # all of it, by a fault
         self.mended = False  # the fault is over
         self.errors: list[Exception] = []  # of our own
@@ -77,6 +79,10 @@ class Store:
             ours, theirs = (f"{host}/canelevation" for host in (self.server.url, self.files_at))
             reply.body = reply.body.replace(ours.encode(), theirs.encode())
         return reply
+
+    def twice(self, before: dict[str, int]) -> set[str]:
+        """Tiles that have been asked for since, although they had come before."""
+        return {each for each in before if self.asked[each] > before[each]}
 
     @contextmanager
     def serving(
@@ -94,6 +100,8 @@ class Store:
         def script(asked: Asked) -> Reply:
             if self.down:
                 return Reply(500)
+            if place_of(asked) is Place.TILES and (self.mended or self.seen < first - 1):
+                self.asked[asked.path + asked.headers["range"]] += 1
             if answer is None or self.mended or place_of(asked) is not place:
                 return self.right(asked)
             with self.lock:
