@@ -111,7 +111,10 @@ class Store:
             return self._hurt("catalogue or WCS", Reply(self._chance.choice((500, 502, 503))))
         reply = passed_on(asked, self._upstreams[edition], base)
         if dice < _HURT and reply.status == 206:
-            reply = self._hurt(*kind(reply))
+            what, reply = kind(reply)
+            if what in _SPOILT:
+                return self._hurt(what, reply)
+            self._hurt(what, reply)
         if reply.status == 206:
             start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
             size = len(reply.body) if reply.cut is None else min(reply.cut, len(reply.body))
@@ -172,6 +175,7 @@ def _other_version(reply: Reply) -> tuple[str, Reply]:
     return "another ETag", reply
 
 
+_SPOILT = ("altered bytes", "Content-Range of another part", "another ETag")  # nothing to keep
 _FAULTS = (
     *(_status(500), _status(502), _status(503, Retry_After="0"), _status(429, Retry_After="0")) * 3,
     *(_cut, _reset, _dropped, _short) * 3,
@@ -202,7 +206,7 @@ class Job:
         collection = chance.choice(("1m", "1m", "2m"))
         step = 2 if collection == "2m" else 1
         x, y = chance.choice(_CORNERS)
-        width, height = (step * chance.randint(20, 1_100) for _ in range(2))
+        width, height = (step * chance.randint(20, 1_600) for _ in range(2))
         left = x - step * chance.randint(-2_000, 3_000)
         top = y + step * chance.randint(-2_000, 3_000)
         options: list[str] = []
@@ -273,7 +277,8 @@ def _carry_out(
 
 def _run(command: list[str], chance: random.Random, *, calm: bool) -> tuple[int, str]:
     """Run a command, and kill it at some time or not."""
-    dice, moment = chance.random(), chance.uniform(0.3, 3.0)
+    dice = chance.random()  # before the command has begun, Python itself answers Ctrl-C
+    moment = chance.uniform(0.3 if dice < _KILLED else 1.5, 2.5)
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -75,6 +75,7 @@ class HttpClient:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
+        self._closed = False
         trusted = trusted_certificates()
         try:
             self._client = httpx.Client(
@@ -104,7 +105,8 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what other threads still wait for is given up."""
+        self._closed = True
         self._client.close()
 
     def request(
@@ -264,7 +266,8 @@ class HttpClient:
                 answer.close()
         except httpx.TransportError as exc:
             said = f"{shown} {_reason(exc)}"
-            if isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc):
+            hopeless = isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc)
+            if hopeless or self._closed:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise Again(said, met=met) from exc
