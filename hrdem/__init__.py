@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hrdem.errors import NoDataError as NoDataError
     from hrdem.errors import OutputError as OutputError
     from hrdem.errors import OutputExistsError as OutputExistsError
+    from hrdem.errors import PlaceError as PlaceError
     from hrdem.errors import RequestError as RequestError
     from hrdem.errors import ServerError as ServerError
     from hrdem.errors import SourceChangedError as SourceChangedError
@@ -58,6 +59,7 @@ _HOMES = {
         "NoDataError",
         "OutputError",
         "OutputExistsError",
+        "PlaceError",
         "RequestError",
         "ServerError",
         "SourceChangedError",

@@ -194,7 +194,7 @@ def load(
             name=missing,
         ) from exc
     reading = loading.Reading(
-        connect=functools.partial(_client, http),
+        connect=functools.partial(_client, http, request),
         max_memory=max_memory,
         cache=None if cache_dir is None else Path(cache_dir),
         on_progress=on_progress,
@@ -216,7 +216,7 @@ def estimate(plan: Plan, *, http: Http | None = None) -> Forecast:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    with _client(http) as client:
+    with _client(http, plan.request) as client:
         return make_forecast(plan, client)
 
 
@@ -358,9 +358,11 @@ def doctor(
 
 
 @contextlib.contextmanager
-def _client(http: Http | None) -> Iterator[Http]:
+def _client(http: Http | None, request: Request | None = None) -> Iterator[Http]:
+    """Yield the client to use; one that is made knows the services of an earlier request."""
     if http is not None:
         yield http
-    else:
-        with HttpClient() as client:
-            yield client
+        return
+    services = (request.stac_url, request.wcs_url) if request else ()
+    with HttpClient(given=filter(None, services)) as client:
+        yield client

@@ -32,10 +32,11 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import HttpClient, without_credentials
+from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
+from hrdem.redaction import without_secrets
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.request import GEOTIFF
@@ -197,12 +198,17 @@ def _proj_fix() -> str:
 def _surroundings() -> _Finding:
     proxies = getproxies()
     spared = proxies.pop("no", "")
-    ways = [f"{scheme} through {without_credentials(url)}" for scheme, url in proxies.items()]
+    ways = [f"{scheme} through {_proxy(url)}" for scheme, url in proxies.items()]
     said = [", ".join(ways) or "no proxy"]
     if ways and spared:
         said.append(f"not for {spared}")
     said.append(f"certificates of {certificate_bundle() or 'certifi'}")
     return _Finding("; ".join(said))
+
+
+def _proxy(url: str) -> str:
+    """A proxy's address without credentials, also one that is given without a scheme."""
+    return without_secrets(url if "//" in url else f"//{url}").removeprefix("//")
 
 
 def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:
@@ -258,9 +264,7 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHTS if name in offers.identifiers]
     versions = ", ".join(offers.versions) or "not said"
-    found = (
-        f"{without_credentials(url)} offers {', '.join(offers.identifiers)} in versions {versions}"
-    )
+    found = f"{without_secrets(url)} offers {', '.join(offers.identifiers)} in versions {versions}"
     if not served or _VERSION not in (offers.versions or (_VERSION,)):
         return _Finding(f"{found}; no product of hrdem in version {_VERSION}", _WCS_FIX)
     return _Finding(f"{found}; serves {', '.join(served)}")

@@ -60,8 +60,8 @@ Script = Callable[[Asked], Reply]
 class Misbehaving(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, script: Script) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, script: Script, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Handler)
         self.script = script
         self.asked: list[Asked] = []
         self.lock = threading.Lock()
@@ -69,7 +69,7 @@ class Misbehaving(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]}:{self.server_port}"
 
     def handle_error(self, request, client_address) -> None:
         """A client that goes away is part of the game."""
@@ -124,9 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def misbehaving(script: Script) -> Iterator[Misbehaving]:
+def misbehaving(script: Script, host: str = "127.0.0.1") -> Iterator[Misbehaving]:
     """Serve a script for as long as the context lasts."""
-    with Misbehaving(script) as server:
+    with Misbehaving(script, host) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

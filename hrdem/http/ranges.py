@@ -8,8 +8,8 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http, Response
+from hrdem.redaction import without_secrets
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
@@ -118,7 +118,7 @@ def first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
         raise TransferError(
-            f"{without_credentials(url)} was asked for bytes 0-{count - 1} and answers with "
+            f"{without_secrets(url)} was asked for bytes 0-{count - 1} and answers with "
             f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
             f"{len(answer.content)} bytes. A proxy may be in the way."
         )
@@ -161,7 +161,7 @@ def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: boo
 
 def _version(url: str, answer: Response, size: int) -> SourceVersion:
     return SourceVersion(
-        url=without_credentials(url),
+        url=without_secrets(url),
         etag=answer.headers.get("etag", ""),
         size=size,
         last_modified=answer.headers.get("last-modified", ""),
@@ -174,6 +174,6 @@ def _described(version: SourceVersion) -> str:
 
 def _no_ranges(url: str) -> str:
     return (
-        f"{without_credentials(url)} ignores the Range header and would send the whole file. "
+        f"{without_secrets(url)} ignores the Range header and would send the whole file. "
         "The server or a proxy on the way cannot serve parts of files."
     )

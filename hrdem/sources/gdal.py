@@ -21,10 +21,11 @@ from hrdem.errors import SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import USER_AGENT, without_credentials
+from hrdem.http.client import USER_AGENT
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
 from hrdem.http.retry import Retries
+from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
 from hrdem.sources.vrt import parse_vrt, vrt_files
 
@@ -139,7 +140,7 @@ def meet_vrt(url: str, http: Http) -> GdalFile:
         NetworkError: If it, or a file that it refers to, cannot be had.
     """
     version, document = whole_file(url, http)
-    files = vrt_files(parse_vrt(document, without_credentials(url)))
+    files = vrt_files(parse_vrt(document, without_secrets(url)))
     if not 0 < len(files) <= _MOST_FILES:
         raise SourceError(f"{version.url} refers to {len(files)} files; read the COG instead.")
     file = _met(url, version, tuple(version_of(each, http) for each in files))
@@ -162,7 +163,7 @@ def check_gdal_file(file: GdalFile, http: Http) -> None:
 
 
 def _met(url: str, version: SourceVersion, parts: tuple[SourceVersion, ...]) -> GdalFile:
-    shown = without_credentials(url)
+    shown = without_secrets(url)
 
     def opened() -> GdalFile:
         options = _options(url, None if parts else version)
@@ -274,7 +275,7 @@ def _opened(
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(
-            f"{without_credentials(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
+            f"{without_secrets(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
             "the file may be damaged."
         ) from exc
 

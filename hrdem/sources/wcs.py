@@ -23,9 +23,9 @@ from hrdem.errors import (
 )
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries
+from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
 from hrdem.wcs.chunks import Chunks, without
 from hrdem.wcs.coverage import WcsCoverage
@@ -201,6 +201,7 @@ class WcsSource:
                 params=get_coverage(coverage.identifier, coverage.media_type, grid),
                 timeouts=Timeouts(read=_MARGIN * limit, total=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
+                given=True,
             )
             take_coverage(room, finished)
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
@@ -254,7 +255,7 @@ class WcsSource:
 
     def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
         box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
-        shown = without_credentials(self._coverage.url)
+        shown = without_secrets(self._coverage.url)
         said = said.replace(f"{shown} ", "it ")
         text = (
             f"{shown} does not give {self._coverage.identifier} "

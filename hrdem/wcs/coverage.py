@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hrdem.errors import WcsError
 from hrdem.grid import Bounds, Grid, snapped
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http
 from hrdem.products import NATIVE_CRS, Collection, Product
+from hrdem.redaction import without_secrets
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.pieces import KeptPieces
 from hrdem.wcs.request import GEOTIFF
@@ -124,6 +124,6 @@ def _within_canada(bounds: Bounds | None) -> Bounds:
 
 def _lacking(url: str, what: str) -> WcsError:
     return WcsError(
-        f"The WCS {without_credentials(url)} has {what}. Check the address given as --wcs-url, or "
+        f"The WCS {without_secrets(url)} has {what}. Check the address given as --wcs-url, or "
         "read the COGs: --via cog."
     )
