@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
 
+_NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
+_LONGEST_NAME = 100  # characters, without the ending
+_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
+}  # of Windows, whatever the ending
 _HIDDEN, _PARTIAL = ".hrdem-", ".partial"
 
 
@@ -39,6 +45,20 @@ def check_output(output: Path, overwrite: bool) -> None:
         raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {folder} is not writable; choose another -o.")
+
+
+def file_name(words: str, ending: str) -> str:
+    """Return a name for a file, made of a stranger's words: a plain one, on any system.
+
+    Args:
+        words: What it is to be called after.
+        ending: What it has to end in, such as ``.vrt``.
+    """
+    stem = words[: -len(ending)] if words.lower().endswith(ending) else words
+    stem = _NO_NAME.sub("_", stem)[:_LONGEST_NAME].strip(" ._-") or "file"
+    if stem.partition(".")[0].rstrip().upper() in _DEVICES:
+        stem = f"_{stem}"
+    return f"{stem}{ending}"
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:

@@ -63,8 +63,14 @@ def command(
 
 
 def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
+    from hrdem.errors import CatalogError
     from hrdem.http.client import HttpClient
-    from hrdem.vrt import download
+    from hrdem.vrt import download, local_name
 
+    names = [local_name(asset) for asset in assets]
+    if len({name.lower() for name in names}) < len(names):
+        raise CatalogError(
+            f"Several files would be called {', '.join(sorted(set(names)))}. Save one: --product."
+        )
     with HttpClient(given=[stac_url]) as http:
         return [download(asset, Path(), http, overwrite=overwrite) for asset in assets]

@@ -11,6 +11,7 @@ from hrdem.errors import ServerError, SourceChangedError, TransferError
 from hrdem.http.protocol import Http, Response
 from hrdem.redaction import without_secrets
 
+_SMALL = 16 << 20  # bytes of a file that is read whole
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
@@ -85,12 +86,12 @@ class PinnedFile:
 
 
 def whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read a small file, and with it its present version.
+    """Read a small file, of at most 16 MB, and with it its present version.
 
     Raises:
-        NetworkError: If it cannot be had.
+        NetworkError: If it cannot be had, or is larger.
     """
-    whole = http.request("GET", url)
+    whole = http.request("GET", url, max_bytes=_SMALL)
     return _version(url, whole, len(whole.content)), whole.content
 
 

@@ -235,3 +235,79 @@ def test_an_asset_inside_is_not_asked_and_named(
         )  # fmt: skip
     assert inside.asked == []
     assert list(tmp_path.iterdir()) == []
+
+
+VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</SRS>
+  <GeoTransform>1000000, 1, 0, 0, 0, -1</GeoTransform>{before}
+  <VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue><SimpleSource>
+  <SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>
+  </VRTRasterBand></VRTDataset>"""
+
+
+@pytest.mark.parametrize(
+    ("vrt", "said"),
+    [
+        (VRT.format(source="{inside}/x.tif", before=""), "refers to a file, but .* private net"),
+        (VRT.format(source="/etc/passwd", before=""), "refers to '/etc/passwd'"),
+        (VRT.format(source="{own}/nested.vrt", before=""), "which is no TIFF"),
+        (VRT.format(source="{own}/x.tif", before="<MaskBand/>"), "has 'MaskBand'"),
+    ],
+    ids=["inside", "local", "nested", "mask"],
+)
+def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, vrt: str, said: str
+) -> None:
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("nested.vrt"):
+            return Reply(206, b"<VRTDataset/>   ", {"Content-Range": "bytes 0-15/16"})
+        if asked.path.endswith(".vrt"):
+            return Reply(body=vrt.format(inside=inside.url, own=server.url).encode())
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        with pytest.raises(hrdem.NetworkError, match=said):
+            hrdem.extract(
+                bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+                stac_url=f"{server.url}/stac/api/", http=client, via="vrt",
+            )  # fmt: skip
+        assert not [each for each in server.asked if "GDAL" in each.headers.get("user-agent", "")]
+        assert len([each for each in server.asked if each.path.endswith("-dtm.vrt")]) <= 2
+    assert inside.asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
+) -> None:
+    """GDAL would tell by its bytes what it is, and follow it."""
+    body = VRT.format(source=f"/vsicurl/{inside.url}/x.tif", before="").encode()
+
+    def script(asked: Asked) -> Reply:
+        if not asked.path.endswith("dtm.tif"):
+            return passed_on(asked, demo.url, server.url)
+        if "range" not in asked.headers:
+            return Reply(200, body)
+        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        part = body[start : stop + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+
+    with misbehaving(script) as server, pytest.raises(hrdem.SourceError, match="cannot be opened"):
+        hrdem.extract(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/", http=client, engine="gdal",
+        )  # fmt: skip
+    assert inside.asked == []
+
+
+def test_a_vrt_is_fetched_by_our_own_client_only(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # scopes as they are
+    with misbehaving(lambda asked: passed_on(asked, demo.url, server.url)) as server:
+        hrdem.extract(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/", http=http, via="vrt",
+        )  # fmt: skip
+        vrts = [each.path for each in server.asked if each.path.endswith(".vrt")]
+    assert len(vrts) == 4  # met, and compared at the end
