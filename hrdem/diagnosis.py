@@ -31,6 +31,7 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
+from hrdem.excerpts import one_line
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http, Timeouts
@@ -50,6 +51,7 @@ _TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
 _MISSING = (403, 404)  # as in planning: a file of the catalogue that is not there
 _MOST_FILES = 3  # that are tried
+_MOST_LISTED = 500  # characters
 _VERSION = "1.1.1"  # of WCS
 _NETWORK_FIX = "Mend or unset these variables."
 _STORE_FIX = (
@@ -263,8 +265,9 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
     except WcsError as exc:  # gone, or no WCS: COGs do without it
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHTS if name in offers.identifiers]
-    versions = ", ".join(offers.versions) or "not said"
-    found = f"{without_secrets(url)} offers {', '.join(offers.identifiers)} in versions {versions}"
+    listed = one_line(", ".join(offers.identifiers), _MOST_LISTED)
+    versions = one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
+    found = f"{without_secrets(url)} offers {listed} in versions {versions}"
     if not served or _VERSION not in (offers.versions or (_VERSION,)):
         return _Finding(f"{found}; no product of hrdem in version {_VERSION}", _WCS_FIX)
     return _Finding(f"{found}; serves {', '.join(served)}")

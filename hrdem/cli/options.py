@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from hrdem.excerpts import printable
+from hrdem.redaction import without_secrets
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 AREA_WORDS = (
@@ -244,6 +247,13 @@ port = _option("--port", type=click.IntRange(0, 65535), default=18790, show_defa
                help="Port of 127.0.0.1; 0 takes a free one.")  # fmt: skip
 
 
+class _Fit(logging.Formatter):
+    """Writes what was logged by anyone so that it is fit for a terminal, and for others' eyes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(without_secrets(super().format(record)))
+
+
 def reporting(command: F) -> F:
     """Add -v and -q to a command, and set up logging to standard error before it runs."""
 
@@ -254,7 +264,9 @@ def reporting(command: F) -> F:
         level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[
             min(verbose, 2)
         ]  # fmt: skip
-        logging.basicConfig(format="hrdem: %(message)s", force=True)
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Fit("hrdem: %(message)s"))
+        logging.basicConfig(handlers=[handler], force=True)
         logging.getLogger("hrdem").setLevel(level)
         noise = logging.DEBUG if verbose > 1 else logging.CRITICAL
         for name in ("rasterio", "httpx", "httpcore"):

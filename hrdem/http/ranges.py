@@ -8,10 +8,12 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
+from hrdem.excerpts import one_line
 from hrdem.http.protocol import Http, Response
 from hrdem.redaction import without_secrets
 
 _SMALL = 16 << 20  # bytes of a file that is read whole
+_LONGEST_TAG = 1_000  # characters of an ETag or a date
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
@@ -161,11 +163,15 @@ def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: boo
 
 
 def _version(url: str, answer: Response, size: int) -> SourceVersion:
+    etag, last_modified = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+    for said in (etag, last_modified):
+        if not said.isprintable() or not said.isascii() or len(said) > _LONGEST_TAG:
+            raise TransferError(
+                f"{without_secrets(url)} tells its version as {one_line(repr(said), 60)}, which "
+                "cannot be sent back. A proxy may be in the way."
+            )
     return SourceVersion(
-        url=without_secrets(url),
-        etag=answer.headers.get("etag", ""),
-        size=size,
-        last_modified=answer.headers.get("last-modified", ""),
+        url=without_secrets(url), etag=etag, size=size, last_modified=last_modified
     )
 
 

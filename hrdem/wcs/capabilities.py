@@ -25,6 +25,7 @@ from hrdem.redaction import without_secrets
 from hrdem.wcs.exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements
+_MOST_LISTED = 500  # characters of a list in a message
 _MOST_NAME = 200  # characters that are kept of a name
 _GONE = (404, 410)
 _ADVICE = (
@@ -120,7 +121,7 @@ def describe_coverage(url: str, identifier: str, http: Http) -> CoverageDescript
         name: each for each in _found(root, "CoverageDescription") for name in _names(each)
     }
     if identifier not in described and len(described) != 1:  # a gateway may rename the only one
-        listed = ", ".join(described) or "none"
+        listed = one_line(", ".join(described), _MOST_LISTED) or "none"
         raise WcsError(
             f"{without_secrets(url)} was asked for coverage {identifier!r} and describes "
             f"{listed}. {_ADVICE}"
