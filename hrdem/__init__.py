@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hrdem.errors import NotKeptError as NotKeptError
     from hrdem.errors import OutputError as OutputError
     from hrdem.errors import OutputExistsError as OutputExistsError
+    from hrdem.errors import PlaceError as PlaceError
     from hrdem.errors import RequestError as RequestError
     from hrdem.errors import ServerError as ServerError
     from hrdem.errors import SourceChangedError as SourceChangedError
@@ -61,6 +62,7 @@ _HOMES = {
         "NotKeptError",
         "OutputError",
         "OutputExistsError",
+        "PlaceError",
         "RequestError",
         "ServerError",
         "SourceChangedError",

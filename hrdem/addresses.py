@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from hrdem.errors import RequestError
-from hrdem.http.client import without_credentials
+from hrdem.redaction import has_user, without_secrets
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
@@ -43,12 +43,12 @@ def checked_url(url: str, of: str) -> str:
         is_address = False
     if not is_address:
         raise RequestError(
-            f"{url!r} is not an http or https address; give that of a {of}, for example "
-            f"{LIVE_STAC_URL if of == 'STAC API' else LIVE_WCS_URL}."
+            f"{without_secrets(url)!r} is not an http or https address; give that of a {of}, for "
+            f"example {LIVE_STAC_URL if of == 'STAC API' else LIVE_WCS_URL}."
         )
-    if without_credentials(url) != url:
+    if has_user(url):
         raise RequestError(
-            f"The address {without_credentials(url)} was given with a user name or password, which "
+            f"The address {without_secrets(url)} was given with a user name or password, which "
             "would be written into outputs as provenance; give it without."
         )
     return url

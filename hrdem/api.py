@@ -234,7 +234,7 @@ def load(
         ) from exc
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
     reading = loading.Reading(
-        connect=functools.partial(kept.client, http),
+        connect=functools.partial(kept.client, http, _services_of(request)),
         folder=kept.folder,
         max_memory=max_memory,
         max_download=max_download,
@@ -283,7 +283,8 @@ def estimate(
         NotKeptError: If something is not in the cache, offline.
         SourceChangedError: If a file changed since the plan was made.
     """
-    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
+    kept = Keeping(cache_dir, no_cache, max_cache, offline)
+    with kept.client(http, _services_of(plan.request)) as client:
         return make_forecast(plan, client)
 
 
@@ -455,3 +456,8 @@ def _check_offline(request: Request, offline: bool) -> None:
                 f"--offline takes everything from the cache, but {what}, which does not know it: "
                 "leave one of them out."
             )
+
+
+def _services_of(request: Request) -> list[str]:
+    """Return the addresses of services that a request names, which may lie anywhere."""
+    return [url for url in (request.stac_url, request.wcs_url) if url is not None]

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
+import numpy as np
 import shapely
 from pystac_client import ItemSearch
 
 from hrdem.area.aoi import Aoi, search_area, search_margin
 from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
+from hrdem.excerpts import one_line
 from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
+from hrdem.redaction import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,11 @@ _PAGE = 100  # items; a mosaic has 66
 _MOST_ITEMS = 10_000
 _MOST_PAGES = 1_000
 _SLACK = 0.002  # degrees: what rounding does to an outline, and much less than its margin
+_MOST_ASSETS = 100  # of an item; those of a mosaic have 9
+_MOST_WORDS = 250  # characters of an id, a key, a title
+_LONGEST_HREF = 8_000  # characters; signed addresses have some 1,500
+_MOST_CORNERS = 10_000  # of an outline; those of a mosaic have 401
+_FARTHEST = 1e8  # metres of EPSG:3979
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
 
 
@@ -194,7 +202,7 @@ def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
                 f"{stac_url} is no STAC API with item search: {refusal} "
                 "Check the address given as --stac-url."
             ) from refusal
-    log.info("%s lists %s.", stac_url, ", ".join(found) or "no item")
+    log.info("%s lists %s.", without_secrets(stac_url), ", ".join(found) or "no item")
     return sorted(found.values(), key=lambda item: _natural(item.id))
 
 
@@ -215,12 +223,14 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
             raise CatalogError(
                 f"{address} gives more than {_MOST_PAGES} pages; a next page may lead in a circle."
             )
-        matched = max(matched, page.get("numberMatched") or 0)
+        told = page.get("numberMatched")
+        matched = max(matched, told if isinstance(told, int) else 0)
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:
+        others = one_line(", ".join(sorted(strangers)), _MOST_WORDS)
         raise CatalogError(
             f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
-            f"{', '.join(sorted(strangers))}. A redirect or a proxy may drop the question."
+            f"{others}. A redirect or a proxy may drop the question."
         )
     if len(found) < matched:
         raise CatalogError(
@@ -236,24 +246,32 @@ def _parsed(address: str) -> Any:
         try:
             properties = feature["properties"]
             return Item(
-                id=_text(feature["id"]),
-                collection=_text(feature["collection"]),
-                updated=_text(properties.get("updated") or ""),
-                datetime=_text(properties.get("datetime") or ""),
+                id=_name(feature["id"]),
+                collection=_name(feature["collection"]),
+                updated=_words(properties.get("updated")),
+                datetime=_words(properties.get("datetime")),
                 footprint=_outline(properties),
                 assets=tuple(_assets(feature["assets"], address)),
             )
         except (
             AttributeError,
-            KeyError,
+            LookupError,
+            OverflowError,
+            RecursionError,
             TypeError,
             ValueError,
             shapely.errors.ShapelyError,
         ) as exc:
             name = feature.get("id") if isinstance(feature, Mapping) else None
+            shown = (
+                repr(one_line(name, _MOST_WORDS))
+                if isinstance(name, str)
+                else one_line(str(name), _MOST_WORDS)
+            )
+            said = one_line(without_secrets(str(exc)), _MOST_WORDS).rstrip(".")
             raise CatalogError(
-                f"{address} lists an item {name!r} that is not a STAC item: "
-                f"{type(exc).__name__}: {exc}. Check the address given as --stac-url."
+                f"{address} lists an item {shown} that is not a STAC item: "
+                f"{type(exc).__name__}: {said}. Check the address given as --stac-url."
             ) from exc
 
     return parse
@@ -261,28 +279,60 @@ def _parsed(address: str) -> Any:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{one_line(repr(value), _MOST_WORDS)} is not a text")
     return value
 
 
+def _words(value: object) -> str:
+    """What is said in words; nothing of it can be an order to a terminal."""
+    return one_line(_text(value or ""), _MOST_WORDS)
+
+
+def _name(value: object) -> str:
+    """What something is called; it is shown, sent back, and written into outputs."""
+    name = _text(value)
+    if not name.isprintable() or not 0 < len(name) <= _MOST_WORDS:
+        raise ValueError(f"{one_line(repr(name), _MOST_WORDS)} is not a name")
+    return name
+
+
+def _href(value: object, address: str) -> str:
+    href = _text(value)
+    if not href.isprintable() or len(href) > _LONGEST_HREF:
+        raise ValueError(f"{one_line(repr(href), _MOST_WORDS)} is not an address")
+    return urljoin(address, href)
+
+
 def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
-    """The outline in EPSG:3979, if that is what the projection extension describes."""
+    """The outline in EPSG:3979, if that is what the projection extension describes.
+
+    One that crosses itself, or has more corners than anyone would draw, is as good as none.
+    """
     if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
         return None
     geometry = properties.get("proj:geometry")
-    return shapely.make_valid(shapely.geometry.shape(geometry)) if geometry else None
+    if not geometry:
+        return None
+    outline = shapely.geometry.shape(geometry)
+    corners = shapely.get_coordinates(outline)
+    if not (np.abs(corners) < _FARTHEST).all():  # nor NaN
+        raise ValueError("its outline lies nowhere on Earth")
+    # to mend 200 edges that all cross one another takes a minute
+    return outline if len(corners) <= _MOST_CORNERS and shapely.is_valid(outline) else None
 
 
 def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
+    if len(assets) > _MOST_ASSETS:
+        raise ValueError(f"it has {len(assets)} assets")
     for key, asset in assets.items():
         yield Asset(
-            key=key,
-            href=urljoin(address, _text(asset["href"])),
-            media_type=_text(asset.get("type") or ""),
-            title=_text(asset.get("title") or ""),
+            key=_name(key),
+            href=_href(asset["href"], address),
+            media_type=_words(asset.get("type")),
+            title=_words(asset.get("title")),
         )
 
 
 def _natural(name: str) -> tuple[Any, ...]:
     """Sort 10_2 after 9_2."""
-    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
+    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))

@@ -31,12 +31,14 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
+from hrdem.excerpts import one_line
 from hrdem.http.cache import Cache
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import HttpClient, without_credentials
+from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
+from hrdem.redaction import without_secrets
 from hrdem.sizes import size_text
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
@@ -51,6 +53,7 @@ _TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
 _MISSING = (403, 404)  # as in planning: a file of the catalogue that is not there
 _MOST_FILES = 3  # that are tried
+_MOST_LISTED = 500  # characters
 _VERSION = "1.1.1"  # of WCS
 _NETWORK_FIX = "Mend or unset these variables."
 _STORE_FIX = (
@@ -217,12 +220,17 @@ def _kept(cache: Cache) -> _Finding:
 def _surroundings() -> _Finding:
     proxies = getproxies()
     spared = proxies.pop("no", "")
-    ways = [f"{scheme} through {without_credentials(url)}" for scheme, url in proxies.items()]
+    ways = [f"{scheme} through {_proxy(url)}" for scheme, url in proxies.items()]
     said = [", ".join(ways) or "no proxy"]
     if ways and spared:
         said.append(f"not for {spared}")
     said.append(f"certificates of {certificate_bundle() or 'certifi'}")
     return _Finding("; ".join(said))
+
+
+def _proxy(url: str) -> str:
+    """A proxy's address without credentials, also one that is given without a scheme."""
+    return without_secrets(url if "//" in url else f"//{url}").removeprefix("//")
 
 
 def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:
@@ -277,10 +285,9 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
     except WcsError as exc:  # gone, or no WCS: COGs do without it
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHTS if name in offers.identifiers]
-    versions = ", ".join(offers.versions) or "not said"
-    found = (
-        f"{without_credentials(url)} offers {', '.join(offers.identifiers)} in versions {versions}"
-    )
+    listed = one_line(", ".join(offers.identifiers), _MOST_LISTED)
+    versions = one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
+    found = f"{without_secrets(url)} offers {listed} in versions {versions}"
     if not served or _VERSION not in (offers.versions or (_VERSION,)):
         return _Finding(f"{found}; no product of hrdem in version {_VERSION}", _WCS_FIX)
     return _Finding(f"{found}; serves {', '.join(served)}")

@@ -5,6 +5,7 @@
     ├── NoDataError         (4)    no item, or not one valid pixel; also a LookupError
     ├── NetworkError        (5)    also an OSError
     │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
+    │   │   └── PlaceError         an address that may not be asked; nothing was sent
     │   ├── ServerError            an answer that says no; has ``status`` and ``body``
     │   ├── CatalogError           an answer that is not what a STAC API gives
     │   ├── WcsError               an answer that is not what a WCS gives
@@ -33,6 +34,7 @@ __all__ = [
     "NotKeptError",
     "OutputError",
     "OutputExistsError",
+    "PlaceError",
     "RequestError",
     "ServerError",
     "SourceChangedError",
@@ -86,6 +88,10 @@ class NetworkError(HrdemError, OSError):
 
 class TransferError(NetworkError):
     """No usable answer came: connection refused or reset, timed out, cut off."""
+
+
+class PlaceError(TransferError):
+    """An address from a catalogue, a redirect or a VRT that may not be asked; nothing was sent."""
 
 
 class ServerError(NetworkError):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
+from hrdem.excerpts import one_line
+from hrdem.redaction import without_secrets
+
+_MOST_WORDS = 500  # characters
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
 
 
 def cause(exc: BaseException) -> str:
-    """Return the innermost words of GDAL, as a sentence."""
+    """Return the innermost words of GDAL, as a sentence; they may hold addresses and more."""
     while exc.__cause__ is not None:
         exc = exc.__cause__
-    return str(exc).rstrip(".") + "."
+    return one_line(without_secrets(str(exc)), _MOST_WORDS).rstrip(".") + "."

@@ -12,11 +12,19 @@ from types import MappingProxyType
 import shapely
 
 from hrdem.catalog import Asset, Item, items_near
-from hrdem.errors import NetworkError, NoDataError, ServerError, SourceError, WcsError
+from hrdem.errors import (
+    NetworkError,
+    NoDataError,
+    PlaceError,
+    ServerError,
+    SourceError,
+    WcsError,
+)
 from hrdem.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
 from hrdem.products import NATIVE_CRS, AssetKind
+from hrdem.redaction import without_secrets
 from hrdem.request import Align, Engine, Request, Via
 from hrdem.sources.cog import meet_cog
 from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
@@ -150,6 +158,8 @@ def _headers(
             item, asset = reading[done]
             try:
                 met.append(Met(item.id, (item,), asset.key, done.result()))
+            except PlaceError:  # whoever lists such a file may not be believed about others
+                raise
             except NetworkError as exc:
                 missing = isinstance(exc, ServerError) and exc.status in _MISSING
                 if missing and item.footprint is not None and not is_under(item, request):
@@ -197,6 +207,8 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
             file = meet_gdal_cog(asset.href, http)
         else:
             file = meet_cog(asset.href, http)
+    except PlaceError as exc:
+        raise PlaceError(f"The catalogue lists {asset.key} of item {item.id}, but {exc}") from exc
     except ServerError as exc:
         advice = ""
         if exc.status in _MISSING:
@@ -278,9 +290,9 @@ def _coverage(
             if beyond.area > 0:
                 bounds = ",".join(f"{edge:.10g}" for edge in coverage.grid.bounds)
                 raise WcsError(
-                    f"The WCS {coverage.url} says that its {coverage.identifier} reaches as far as "
-                    f"{bounds} ({coverage.grid.crs}), but {item.id} has more of it in the area. "
-                    "Read the files: --via cog."
+                    f"The WCS {without_secrets(coverage.url)} says that its {coverage.identifier} "
+                    f"reaches as far as {bounds} ({coverage.grid.crs}), but {item.id} has more of "
+                    "it in the area. Read the files: --via cog."
                 )
     return coverage
 

@@ -18,6 +18,7 @@ from hrdem.http.protocol import Http
 from hrdem.levels import Level, coarsest_levels
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
 from hrdem.products import NATIVE_CRS, Collection
+from hrdem.redaction import without_secrets
 from hrdem.request import Align, Request
 from hrdem.resampling import bounds_needed, reach_of, spacing, steps, widening
 from hrdem.sources.cog import CogFile
@@ -60,7 +61,9 @@ class PlannedSource:
     @property
     def url(self) -> str:
         """Address of the file, or of the WCS, without credentials."""
-        return self.file.url if isinstance(self.file, WcsCoverage) else self.file.version.url
+        if isinstance(self.file, WcsCoverage):
+            return without_secrets(self.file.url)
+        return self.file.version.url
 
     @property
     def block(self) -> tuple[int, int]:

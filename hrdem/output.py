@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import shutil
 import time
@@ -14,6 +15,11 @@ from pathlib import Path
 from hrdem.errors import OutputError, OutputExistsError
 from hrdem.locks import AVAILABLE, lock
 
+_NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
+_LONGEST_NAME = 100  # characters, without the ending
+_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
+}  # of Windows, whatever the ending
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
 _NEW, _OLD = 0.5, 24 * 3600.0  # seconds
 
@@ -46,6 +52,20 @@ def check_output(output: Path, overwrite: bool) -> None:
         raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {folder} is not writable; choose another -o.")
+
+
+def file_name(words: str, ending: str) -> str:
+    """Return a name for a file, made of a stranger's words: a plain one, on any system.
+
+    Args:
+        words: What it is to be called after.
+        ending: What it has to end in, such as ``.vrt``.
+    """
+    stem = words[: -len(ending)] if words.lower().endswith(ending) else words
+    stem = _NO_NAME.sub("_", stem)[:_LONGEST_NAME].strip(" ._-") or "file"
+    if stem.partition(".")[0].rstrip().upper() in _DEVICES:
+        stem = f"_{stem}"
+    return f"{stem}{ending}"
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:

@@ -27,6 +27,7 @@ from hrdem.products import (
     collection_named,
     product_named,
 )
+from hrdem.redaction import without_secrets
 from hrdem.resampling import Resampling
 from hrdem.terrain import Algorithm
 from hrdem.vertical.datum import VerticalDatum
@@ -291,7 +292,8 @@ class Request:
             told["slope_unit"] = self.slope_unit.value
         if self.product.theme is Theme.ASPECT:
             told["aspect_north"] = self.aspect_north.value
-        return told | {"stac_url": self.stac_url, "wcs_url": self.wcs_url}
+        wcs_url = self.wcs_url and without_secrets(self.wcs_url)
+        return told | {"stac_url": without_secrets(self.stac_url), "wcs_url": wcs_url}
 
     def _check_tiers(self) -> None:
         if not (math.isfinite(self.feather) and self.feather >= 0):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
-from xml.etree.ElementTree import tostring
 
 from hrdem.catalog import Asset
+from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
-from hrdem.output import check_output, write_text
-from hrdem.sources.vrt import VSICURL, parse_vrt
-
-_MOST_BYTES = 16 << 20
+from hrdem.output import check_output, file_name, write_text
+from hrdem.sources.vrt import MOST_BYTES, cleaned_vrt
 
 
 def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
     """Save a VRT asset as a local file whose sources are absolute addresses.
 
+    Only what makes a plain mosaic is saved of it.
+
     Args:
         asset: A VRT asset.
-        folder: Where to save it, under its own name.
+        folder: Where to save it, under its own name or what is harmless of that.
         http: Client to fetch it with.
         overwrite: Whether an existing file may be replaced.
 
@@ -30,24 +30,16 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
         OutputError: If it cannot be written.
         NetworkError: If it cannot be fetched, or is no VRT of remote files.
     """
-    path = folder / PurePosixPath(unquote(urlsplit(asset.href).path)).name
+    path = folder / local_name(asset)
     check_output(path, overwrite)
-    text = http.request("GET", asset.href, max_bytes=_MOST_BYTES).content
-    write_text(path, localised(text, asset.href), overwrite)
+    try:
+        text = http.request("GET", asset.href, max_bytes=MOST_BYTES).content
+    except PlaceError as exc:
+        raise PlaceError(f"The catalogue lists {asset.key}, but {exc}") from exc
+    write_text(path, cleaned_vrt(text, asset.href).text, overwrite)
     return path
 
 
-def localised(document: bytes, href: str) -> str:
-    """Return a VRT with each source as an absolute /vsicurl/ address.
-
-    Args:
-        document: The VRT as served.
-        href: Address that it was served at.
-
-    Raises:
-        SourceError: If it is no VRT, or refers to anything but http addresses.
-    """
-    root = parse_vrt(document, href)
-    for source in root.iter("SourceFilename"):
-        source.text = f"{VSICURL}{source.text}"
-    return tostring(root, encoding="unicode")
+def local_name(asset: Asset) -> str:
+    """Return the name that a VRT asset has on the local disk."""
+    return file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, ".vrt")

@@ -15,8 +15,8 @@ from hrdem.axes import box_in_axis_order
 from hrdem.errors import NoDataError, ServerError, SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http
+from hrdem.redaction import without_secrets
 from hrdem.wcs.exceptions import Refusal, read_refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,16 +59,16 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
     if not grid.crs.startswith("EPSG:"):
         raise SourceError(f"A WMS takes CRSs by their EPSG number, and {grid.crs} has none.")
     try:
-        answer = http.request("GET", url, params=map_request(layer, grid))
+        answer = http.request("GET", url, params=map_request(layer, grid), given=True)
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:
             raise
-        shown = without_credentials(url)
+        shown = without_secrets(url)
         raise ServerError(
             f"{shown} answers {exc.status}: {_sentence(refusal)}", exc.status, exc.body
         ) from exc
-    _check_picture(answer.content, grid, without_credentials(answer.url).partition("?")[0])
+    _check_picture(answer.content, grid, without_secrets(answer.url).partition("?")[0])
     return answer.content
 
 

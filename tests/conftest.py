@@ -9,6 +9,7 @@ import pytest
 
 from hrdem.cog.index import rows_read
 from hrdem.demo import Addresses, running
+from hrdem.http import places
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Retries
@@ -34,7 +35,12 @@ def republished() -> Iterator[Addresses]:
 def http() -> Iterator[HttpClient]:
     """A client that waits for nobody: short timeouts, no pause between tries."""
     timeouts = Timeouts(connect=2, read=2, total=5)
-    with HttpClient(timeouts=timeouts, retries=Retries(attempts=3), sleep=lambda _: None) as client:
+    with HttpClient(
+        timeouts=timeouts,
+        retries=Retries(attempts=3),
+        sleep=lambda _: None,
+        given=["http://127.0.0.1"],
+    ) as client:
         yield client
 
 
@@ -55,6 +61,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Each test reads headers and tile indexes itself."""
+    """Each test reads headers and tile indexes itself, and meets each host for the first time."""
     headers_read.clear()
     rows_read.clear()
+    places._met_first.clear()

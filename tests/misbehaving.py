@@ -66,8 +66,13 @@ Script = Callable[[Asked], Reply]
 class Misbehaving(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, script: Script, certificate: trustme.LeafCert | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self,
+        script: Script,
+        certificate: trustme.LeafCert | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        super().__init__((host, 0), _Handler)
         self.script = script
         self.scheme = "http"
         if certificate is not None:
@@ -83,7 +88,7 @@ class Misbehaving(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://{self.server_address[0]}:{self.server_port}"
 
     def handle_error(self, request, client_address) -> None:
         """A client that goes away is part of the game."""
@@ -152,10 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def misbehaving(
-    script: Script, certificate: trustme.LeafCert | None = None
+    script: Script, certificate: trustme.LeafCert | None = None, host: str = "127.0.0.1"
 ) -> Iterator[Misbehaving]:
     """Serve a script for as long as the context lasts, over TLS if there is a certificate."""
-    with Misbehaving(script, certificate) as server:
+    with Misbehaving(script, certificate, host) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -49,10 +49,12 @@ def command(
     if download and kept["offline"]:
         raise click.UsageError("--download fetches VRTs, which --offline forbids.")
     import hrdem
+    from hrdem.addresses import LIVE_STAC_URL
 
     with service.chosen(demo, stac_url=stac_url) as urls:
         found = hrdem.assets(item, product=product, kind=kind, **urls, **kept)
-        saved = _save([a for a in found if a.key.endswith("-vrt")], overwrite) if download else []
+        vrts = [asset for asset in found if asset.key.endswith("-vrt")] if download else []
+        saved = _save(vrts, urls.get("stac_url", LIVE_STAC_URL), overwrite)
     if not found:
         raise NoDataError(f"{item} has no such file; hrdem assets {item} lists those it has.")
     if as_json:
@@ -64,9 +66,15 @@ def command(
         show.table((asset.key, asset.href) for asset in found)
 
 
-def _save(assets: list[Asset], overwrite: bool) -> list[Path]:
+def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
+    from hrdem.errors import CatalogError
     from hrdem.http.client import HttpClient
-    from hrdem.vrt import download
+    from hrdem.vrt import download, local_name
 
-    with HttpClient() as http:
+    names = [local_name(asset) for asset in assets]
+    if len({name.lower() for name in names}) < len(names):
+        raise CatalogError(
+            f"Several files would be called {', '.join(sorted(set(names)))}. Save one: --product."
+        )
+    with HttpClient(given=[stac_url]) as http:
         return [download(asset, Path(), http, overwrite=overwrite) for asset in assets]

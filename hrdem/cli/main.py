@@ -15,6 +15,8 @@ import click
 
 from hrdem._version import __version__
 from hrdem.errors import ExitCode, HrdemError
+from hrdem.excerpts import printable
+from hrdem.redaction import without_secrets
 
 # Heavy libraries are imported inside the commands, and a command only when it is called.
 _COMMANDS = {
@@ -89,12 +91,17 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _fit(text: str) -> str:
+    """What others say, fit for a terminal, and for others' eyes."""
+    return printable(without_secrets(text))
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line on arguments and return its exit code."""
     try:
         code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
     except HrdemError as exc:
-        click.echo(f"hrdem: {' '.join([str(exc), *_notes(exc)])}", err=True)
+        click.echo(f"hrdem: {_fit(' '.join([str(exc), *_notes(exc)]))}", err=True)
         return exc.exit_code
     except click.ClickException as exc:
         exc.show()
@@ -106,7 +113,7 @@ def run(arguments: list[str]) -> int:
     except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
     except Exception:  # noqa: BLE001 (whatever is left is our defect, and told as one)
-        traceback.print_exc()
+        click.echo(_fit(traceback.format_exc()), err=True)
         click.echo(
             "hrdem: this is a defect of hrdem. Please report it with the lines above.", err=True
         )

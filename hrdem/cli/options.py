@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from hrdem.excerpts import printable
+from hrdem.redaction import without_secrets
 from hrdem.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -277,6 +279,13 @@ edition = _option(
 )
 
 
+class _Fit(logging.Formatter):
+    """Writes what was logged by anyone so that it is fit for a terminal, and for others' eyes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(without_secrets(super().format(record)))
+
+
 def reporting(command: F) -> F:
     """Add -v and -q to a command, and set up logging to standard error before it runs."""
 
@@ -287,7 +296,9 @@ def reporting(command: F) -> F:
         level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[
             min(verbose, 2)
         ]  # fmt: skip
-        logging.basicConfig(format="hrdem: %(message)s", force=True)
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Fit("hrdem: %(message)s"))
+        logging.basicConfig(handlers=[handler], force=True)
         logging.getLogger("hrdem").setLevel(level)
         noise = logging.DEBUG if verbose > 1 else logging.CRITICAL
         for name in ("rasterio", "httpx", "httpcore"):

@@ -25,9 +25,9 @@ from hrdem.http.answers import (
     use,
 )
 from hrdem.http.cache import Cache, KeptVersion
-from hrdem.http.client import without_credentials
 from hrdem.http.mirror import Mirror, Span
 from hrdem.http.protocol import Expected, Http, Keep, Response, Saved, Timeouts
+from hrdem.redaction import without_secrets
 
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
@@ -95,6 +95,7 @@ class CachingHttp:
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = 64 << 20,
+        given: bool = False,
     ) -> Response:
         """Ask, and keep the answer; offline give the answer that is kept.
 
@@ -103,7 +104,7 @@ class CachingHttp:
             NetworkError: As the client does; refusals that were kept are given again.
         """
         asked = (headers or {}).get("Range", "")
-        question = Question(method, without_credentials(url), params, json, asked)
+        question = Question(method, without_secrets(url), params, json, asked)
         if self._http is None:
             return self._repeated(question)
         known = None if asked else kept_answer(self._cache.answers, question)
@@ -112,7 +113,13 @@ class CachingHttp:
             sent["If-None-Match"] = tag
         try:
             answer = self._http.request(
-                method, url, headers=sent, params=params, json=json, max_bytes=max_bytes
+                method,
+                url,
+                headers=sent,
+                params=params,
+                json=json,
+                max_bytes=max_bytes,
+                given=given,
             )
         except ServerError as exc:
             if exc.status == 304 and known is not None:
@@ -124,7 +131,7 @@ class CachingHttp:
         if asked:
             self._meet(question, answer)
         else:
-            shown = without_credentials(answer.url)
+            shown = without_secrets(answer.url)
             self._note(question, answer.status, shown, answer.headers, answer.content, "")
         return answer
 
@@ -163,7 +170,14 @@ class CachingHttp:
         return part
 
     def save(
-        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
+        self,
+        url: str,
+        path: Path,
+        *,
+        params: Mapping[str, Any],
+        timeouts: Timeouts,
+        max_bytes: int,
+        given: bool = False,
     ) -> Saved:
         """Save an answer, which is not kept here; offline there is none.
 
@@ -173,10 +187,12 @@ class CachingHttp:
         """
         if self._http is None:
             raise NotKeptError(
-                f"{without_credentials(url)} would have to be asked, as the cache does not have "
+                f"{without_secrets(url)} would have to be asked, as the cache does not have "
                 "what it gave. Run the same command once without --offline."
             )
-        return self._http.save(url, path, params=params, timeouts=timeouts, max_bytes=max_bytes)
+        return self._http.save(
+            url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, given=given
+        )
 
     def gaps(self, url: str, expected: Expected, spans: Iterable[Span]) -> list[Span]:
         """Return what of some spans of a file is not in the cache."""
@@ -201,7 +217,7 @@ class CachingHttp:
     def answered(self, url: str) -> Iterator[Answer]:
         """Yield what is kept of all that was asked of an address, the latest first."""
         for answer in kept_answers(self._cache.answers):
-            if answer.question.url == without_credentials(url) and not answer.said:
+            if answer.question.url == without_secrets(url) and not answer.said:
                 yield answer
 
     def _repeated(self, question: Question) -> Response:
@@ -337,7 +353,7 @@ def _response(answer: Answer) -> Response:
 
 
 def _version(url: str, expected: Expected) -> KeptVersion:
-    shown = without_credentials(url)
+    shown = without_secrets(url)
     return KeptVersion(shown, expected.etag, expected.size, expected.last_modified)
 
 

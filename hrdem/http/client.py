@@ -6,24 +6,28 @@ import contextlib
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import httpx
 
 from hrdem._version import __version__
 from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.excerpts import one_line, sentence
 from hrdem.http.bodies import TooSlow, in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
+from hrdem.http.decoding import ACCEPTED, decoded, refused_coding
+from hrdem.http.places import Places
 from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
 from hrdem.http.record import LARGEST_PART
 from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
+from hrdem.redaction import without_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
@@ -46,6 +50,7 @@ class _Question:
     params: Mapping[str, Any] | None = None
     json: object = None
     timeouts: Timeouts | None = None
+    given: bool = False
 
 
 class HttpClient:
@@ -59,6 +64,9 @@ class HttpClient:
         retries: How often to try.
         sleep: Waits that many seconds.
         transport: Takes the place of the network, for tests.
+        given: Addresses of services that may lie anywhere, as on this machine or in a private
+            network; others may then lie in that kind of place too. Those of requests that are
+            ``given`` join them. Whatever else is asked has to lie on the public internet.
 
     Raises:
         RequestError: If the environment names certificates or a proxy that cannot be used.
@@ -71,15 +79,17 @@ class HttpClient:
         retries: Retries = Retries(),  # noqa: B008 (frozen)
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
+        given: Iterable[str] = (),
     ) -> None:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
         self._closed = False
+        self._places = Places(given)
         trusted = trusted_certificates()
         try:
             self._client = httpx.Client(
-                headers={"User-Agent": USER_AGENT},
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED},
                 timeout=_waits(timeouts),
                 verify=trusted,
                 limits=httpx.Limits(
@@ -89,8 +99,8 @@ class HttpClient:
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
             raise RequestError(
-                f"The proxy of the environment cannot be used ({exc}). Mend or unset HTTPS_PROXY, "
-                "HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
+                f"The proxy of the environment cannot be used ({_words(exc)}). Mend or unset "
+                "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
             ) from exc
 
     def __enter__(self) -> Self:
@@ -118,6 +128,7 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = 64 << 20,
+        given: bool = False,
     ) -> Response:
         """Send a request and return the whole answer.
 
@@ -132,12 +143,14 @@ class HttpClient:
                 in any case.
             json: Body, sent as JSON.
             max_bytes: Most bytes of body to accept.
+            given: Whether the user gave the address, so that it may lie anywhere.
 
         Raises:
+            PlaceError: If the address, or one that it redirects to, may not be asked.
             TransferError: If no usable answer came.
             ServerError: If the answer is not a success.
         """
-        question = _Question(method, url, headers or {}, params, json)
+        question = _Question(method, url, headers or {}, params, json, given=given)
 
         def once() -> Response:
             body = bytearray()
@@ -149,7 +162,14 @@ class HttpClient:
         return retried(once, self._retries, self._sleep)
 
     def save(
-        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
+        self,
+        url: str,
+        path: Path,
+        *,
+        params: Mapping[str, Any],
+        timeouts: Timeouts,
+        max_bytes: int,
+        given: bool = False,
     ) -> Saved:
         """Ask once, and write the body of the answer into a file.
 
@@ -159,14 +179,16 @@ class HttpClient:
             params: Query parameters, likewise.
             timeouts: How long to wait, in the place of the client's own.
             max_bytes: Most bytes of body to accept.
+            given: Whether the user gave the address, so that it may lie anywhere.
 
         Raises:
+            PlaceError: If the address, or one that it redirects to, may not be asked.
             Again: If no usable answer came, and another try may mend it.
             TransferError: If no usable answer came, and none will.
             ServerError: If the answer is not a success.
             OSError: If the file cannot be written.
         """
-        question = _Question("GET", url, {}, params, timeouts=timeouts)
+        question = _Question("GET", url, {}, params, timeouts=timeouts, given=given)
         with path.open("wb") as file, self._answer(question) as answer:
             for chunk in self._body(answer, question, max_bytes):
                 file.write(chunk)
@@ -197,10 +219,11 @@ class HttpClient:
             Anonymous memory: ``room`` zero bytes, then the part.
 
         Raises:
+            PlaceError: If the address, or one that it redirects to, may not be asked.
             TransferError: If the part does not come, or another part than was asked for.
             ServerError: If the answer is not a success, or not a part.
         """
-        shown = without_credentials(url)
+        shown = without_secrets(url)
         part = buffer(room + stop - start)
         done = told = room
 
@@ -239,13 +262,13 @@ class HttpClient:
 
     def _body(self, answer: httpx.Response, asked: _Question, max_bytes: int) -> Iterator[bytes]:
         """Pass on a body of bounded length, in bounded time."""
-        said = f"{without_credentials(asked.url)} answers {answer.status_code}"
+        said = f"{without_secrets(asked.url)} answers {answer.status_code}"
         too_long = f"{said} with more than {max_bytes} bytes."
         announced = int(answer.headers.get("content-length") or 0)
         if announced > max_bytes:
             raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
         came = 0
-        for chunk in in_time(answer, answer.iter_bytes(), asked.timeouts or self._timeouts):
+        for chunk in in_time(answer, decoded(answer), asked.timeouts or self._timeouts):
             came += len(chunk)
             if came > max_bytes:
                 raise ServerError(too_long, answer.status_code)
@@ -254,36 +277,41 @@ class HttpClient:
     @contextlib.contextmanager
     def _answer(self, asked: _Question) -> Iterator[httpx.Response]:
         """Send a request once; yields a successful answer whose body is still to be read."""
-        shown = without_credentials(asked.url)
+        shown = without_secrets(asked.url)
         log.debug("%s %s %s", asked.method, shown, asked.headers.get("Range", ""))
         try:
             answer = self._sent(asked)
             try:
                 if not answer.is_success:
                     raise _refusal(answer, shown, self._beginning(answer))
+                if coding := refused_coding(answer):
+                    raise TransferError(_coded(shown, coding))
                 yield answer
             finally:
                 answer.close()
         except httpx.TransportError as exc:
             said = f"{shown} {_reason(exc)}"
-            hopeless = isinstance(exc, httpx.UnsupportedProtocol | httpx.ProxyError) or _is_tls(exc)
-            if hopeless or self._closed:
+            if isinstance(exc, httpx.ProxyError) or _is_tls(exc) or self._closed:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise Again(said, met=met) from exc
         except (httpx.InvalidURL, httpx.DecodingError) as exc:
-            raise TransferError(f"{shown} cannot be used: {exc}") from exc
+            raise TransferError(f"{shown} cannot be used: {_words(exc)}.") from exc
 
     def _sent(self, asked: _Question) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
-        first = asked
+        first, shown = asked, without_secrets(asked.url)
+        if first.given:
+            self._places.give(httpx.URL(first.url))
         for _ in range(_MOST_REDIRECTS + 1):
+            url = _with_query(asked.url, asked.params)
             request = self._client.build_request(
                 asked.method,
-                _with_query(asked.url, asked.params),
+                url,
                 headers=dict(asked.headers),
                 json=asked.json,
                 timeout=_waits(asked.timeouts or self._timeouts),
+                extensions={"trace": self._places.watched(url, "" if asked is first else shown)},
             )
             answer = self._client.send(request, stream=True)
             if not answer.has_redirect_location:
@@ -293,15 +321,18 @@ class HttpClient:
             asked = replace(asked, url=target, params=None)
             if answer.status_code == httpx.codes.SEE_OTHER:
                 asked = replace(asked, method="GET", json=None)
-        raise TransferError(f"{without_credentials(first.url)} redirects in a circle.")
+        raise TransferError(f"{shown} redirects in a circle.")
 
     def _beginning(self, answer: httpx.Response) -> bytes:
-        """The beginning of a refusal's text."""
+        """The beginning of a refusal's text; nothing if it is packed in some other way."""
+        if refused_coding(answer):
+            return b""
         said = bytearray()
-        for chunk in in_time(answer, answer.iter_bytes(), self._timeouts):
-            said += chunk
-            if len(said) > _BEGINNING:
-                break
+        with contextlib.suppress(httpx.DecodingError):
+            for chunk in in_time(answer, decoded(answer), self._timeouts):
+                said += chunk
+                if len(said) >= _BEGINNING:
+                    break
         return bytes(said[:_BEGINNING])
 
 
@@ -319,12 +350,6 @@ def _waits(timeouts: Timeouts) -> httpx.Timeout:
     return httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)
 
 
-def without_credentials(url: str) -> str:
-    """Return an address without user name and password, for messages, tags and logs."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _is_tls(exc: BaseException | None) -> bool:
     while exc is not None:
         if isinstance(exc, ssl.SSLCertVerificationError):
@@ -336,28 +361,39 @@ def _is_tls(exc: BaseException | None) -> bool:
 def _reason(exc: httpx.TransportError) -> str:
     if _is_tls(exc):
         return (
-            f"has a certificate that is not trusted here ({exc}). Behind a proxy that inspects "
-            "traffic, set SSL_CERT_FILE to its certificate bundle."
+            f"has a certificate that is not trusted here ({_words(exc)}). Behind a proxy that "
+            "inspects traffic, set SSL_CERT_FILE to its certificate bundle."
         )
     match exc:
         case httpx.ConnectTimeout():
             return "did not accept a connection in time. Check the network and the address."
         case httpx.ConnectError():
-            return f"cannot be reached ({exc}). Check the network, the proxy and the address."
+            said = _words(exc)
+            return f"cannot be reached ({said}). Check the network, the proxy and the address."
         case TooSlow():
             return f"answers too slowly ({exc})."
         case httpx.TimeoutException():
-            return f"stopped answering ({exc or 'timed out'})."
+            return f"stopped answering ({_words(exc) or 'timed out'})."
         case httpx.ProxyError():
-            return f"cannot be reached through the proxy ({exc})."
-        case httpx.UnsupportedProtocol():
-            return "is not an http or https address."
-    return f"broke off its answer ({exc})."
+            return f"cannot be reached through the proxy ({_words(exc)})."
+    return f"broke off its answer ({_words(exc)})."
+
+
+def _words(exc: Exception) -> str:
+    """What a library says, which may hold addresses and words of a server."""
+    return one_line(without_secrets(str(exc)), _EXCERPT)
+
+
+def _coded(shown: str, coding: str) -> str:
+    return (
+        f"{shown} sends an answer in the encoding {one_line(coding, _EXCERPT)!r}, which was not "
+        "asked for and is not read. A proxy may be in the way."
+    )
 
 
 def _refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Again:
-    said = " ".join(body.decode("utf-8", "replace").split())[:_EXCERPT]
-    text = f"{shown} answers {answer.status_code}" + (f": {said}" if said else ".")
+    said = one_line(without_secrets(body.decode("utf-8", "replace")), _EXCERPT)
+    text = f"{shown} answers {answer.status_code}" + (f": {sentence(said)}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
         return Again(text, answer.status_code, retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)

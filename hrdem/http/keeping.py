@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,18 +50,19 @@ class Keeping:
         return Cache(self.cache_dir, self.max_cache)
 
     @contextlib.contextmanager
-    def client(self, http: Http | None) -> Iterator[Http]:
+    def client(self, http: Http | None, given: Iterable[str] = ()) -> Iterator[Http]:
         """Yield a client that keeps what it fetches, unless nothing is to be kept.
 
         Args:
             http: What it asks with, left open; one is made for as long as the context lasts
                 otherwise.
+            given: Addresses of services that may lie anywhere, for a client that is made.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
                 yield stack.enter_context(CachingHttp(None, self.cache))
                 return
-            asking = stack.enter_context(HttpClient()) if http is None else http
+            asking = stack.enter_context(HttpClient(given=given)) if http is None else http
             if not self.no_cache:
                 asking = stack.enter_context(CachingHttp(asking, self.cache))
             yield asking

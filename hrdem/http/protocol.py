@@ -97,8 +97,12 @@ class Http(Protocol):
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = ...,
+        given: bool = ...,
     ) -> Response:
-        """Send a request and return the whole answer; raise for anything but success."""
+        """Send a request and return the whole answer; raise for anything but success.
+
+        Only addresses that the user gave are ``given``, and may lie anywhere.
+        """
         ...
 
     def read_range(
@@ -114,7 +118,14 @@ class Http(Protocol):
         ...
 
     def save(
-        self, url: str, path: Path, *, params: Mapping[str, Any], timeouts: Timeouts, max_bytes: int
+        self,
+        url: str,
+        path: Path,
+        *,
+        params: Mapping[str, Any],
+        timeouts: Timeouts,
+        max_bytes: int,
+        given: bool = ...,
     ) -> Saved:
         """Ask once, and write the body of the answer into a file."""
         ...

@@ -9,11 +9,14 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
+from hrdem.excerpts import one_line
 from hrdem.http.caching import CachingHttp
-from hrdem.http.client import without_credentials
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http, Response
+from hrdem.redaction import without_secrets
 
+_SMALL = 16 << 20  # bytes of a file that is read whole
+_LONGEST_TAG = 1_000  # characters of an ETag or a date
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
@@ -99,12 +102,12 @@ class PinnedFile:
 
 
 def whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read a small file, and with it its present version.
+    """Read a small file, of at most 16 MB, and with it its present version.
 
     Raises:
-        NetworkError: If it cannot be had.
+        NetworkError: If it cannot be had, or is larger.
     """
-    whole = http.request("GET", url)
+    whole = http.request("GET", url, max_bytes=_SMALL)
     return _version(url, whole, len(whole.content)), whole.content
 
 
@@ -132,7 +135,7 @@ def first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
         raise TransferError(
-            f"{without_credentials(url)} was asked for bytes 0-{count - 1} and answers with "
+            f"{without_secrets(url)} was asked for bytes 0-{count - 1} and answers with "
             f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
             f"{len(answer.content)} bytes. A proxy may be in the way."
         )
@@ -175,11 +178,15 @@ def check_unchanged(url: str, version: SourceVersion, http: Http, *, ranged: boo
 
 
 def _version(url: str, answer: Response, size: int) -> SourceVersion:
+    etag, last_modified = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+    for said in (etag, last_modified):
+        if not said.isprintable() or not said.isascii() or len(said) > _LONGEST_TAG:
+            raise TransferError(
+                f"{without_secrets(url)} tells its version as {one_line(repr(said), 60)}, which "
+                "cannot be sent back. A proxy may be in the way."
+            )
     return SourceVersion(
-        url=without_credentials(url),
-        etag=answer.headers.get("etag", ""),
-        size=size,
-        last_modified=answer.headers.get("last-modified", ""),
+        url=without_secrets(url), etag=etag, size=size, last_modified=last_modified
     )
 
 
@@ -189,6 +196,6 @@ def _described(version: SourceVersion) -> str:
 
 def _no_ranges(url: str) -> str:
     return (
-        f"{without_credentials(url)} ignores the Range header and would send the whole file. "
+        f"{without_secrets(url)} ignores the Range header and would send the whole file. "
         "The server or a proxy on the way cannot serve parts of files."
     )

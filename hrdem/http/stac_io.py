@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 from pystac_client.stac_api_io import StacApiIO
 
-from hrdem.errors import CatalogError
-from hrdem.http.client import without_credentials
+from hrdem.errors import CatalogError, PlaceError
+from hrdem.excerpts import one_line
 from hrdem.http.protocol import Http
+from hrdem.redaction import without_secrets
+
+_MOST_BYTES = 16 << 20  # of a page; 100 items of a mosaic have 3 MB, and JSON grows tenfold
+_MOST_BYTES_IN_ALL = 128 << 20  # of a search, characters
+_EXCERPT = 200  # characters
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
+# those that say where a request goes, where it ends, or how its answer is packed
+_KEPT_HEADERS = {
+    "accept-encoding", "connection", "content-length", "expect", "host", "keep-alive",
+    "proxy-authorization", "proxy-connection", "range", "te", "trailer", "transfer-encoding",
+    "upgrade",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for a page."""
+
+    url: str
+    method: str
+    headers: dict[str, str] | None
+    parameters: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page, and how many characters it came in."""
+
+    content: dict[str, Any]
+    size: int
 
 
 class HttpStacIO(StacApiIO):
@@ -31,21 +63,32 @@ class HttpStacIO(StacApiIO):
         method: str | None = None,
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
+        *,
+        given: bool = False,
     ) -> str:
-        """Send one request and return the text of its answer."""
-        if not href.lower().startswith(("http://", "https://")):
-            raise CatalogError(f"The catalogue points to {href!r}, which is not an http address.")
-        method = (method or "GET").upper()
-        if method == "POST":
-            response = self._http.request(method, href, headers=headers, json=parameters)
-        else:
-            response = self._http.request(method, href, headers=headers, params=parameters or None)
+        """Send one request and return the text of its answer.
+
+        Args:
+            href: Address.
+            method: GET or POST; None for GET.
+            headers: Further headers.
+            parameters: Of the query, or of the body of a POST.
+            given: Whether the user gave the address.
+        """
+        posted = method == "POST"
+        response = self._http.request(
+            "POST" if posted else "GET",
+            href,
+            headers=headers,
+            params=None if posted else parameters or None,
+            json=parameters if posted else None,
+            max_bytes=_MOST_BYTES,
+            given=given,
+        )
         try:
             return response.content.decode()
         except UnicodeDecodeError as exc:
-            raise CatalogError(
-                f"{without_credentials(href)} answers with bytes, not JSON."
-            ) from exc
+            raise CatalogError(f"{without_secrets(href)} answers with bytes, not JSON.") from exc
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
@@ -55,35 +98,75 @@ class HttpStacIO(StacApiIO):
         Unlike its base it goes on after an empty page.
 
         Raises:
-            CatalogError: If an answer is not a page of items, or a next link leads nowhere.
+            CatalogError: If an answer is not a page of items, a next link leads nowhere or where
+                it may not, or the pages are too much for a list of items.
         """
-        headers: dict[str, str] | None = None
-        while True:
-            page = _page(self.request(url, method, headers, parameters), url)
-            yield page
+        asked = _Asked(url, method or "GET", None, parameters)
+        page = self._page(asked, given=True)
+        came = page.size
+        yield page.content
+        while (following := _next(page.content, asked)) is not None:
             try:
-                link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
-                if link is None:
-                    return
-                method, headers = link.get("method", "GET"), link.get("headers")
-                body = link.get("body") if method == "POST" else None
-                parameters = {**(parameters or {}), **(body or {})} if link.get("merge") else body
-                if not isinstance(link["href"], str):
-                    raise TypeError(f"{link['href']!r} is no address")  # noqa: TRY301
-                url = urljoin(url, link["href"])
-            except (AttributeError, KeyError, TypeError) as exc:
+                page = self._page(following, given=False)
+            except PlaceError as exc:
                 raise CatalogError(
-                    f"{without_credentials(url)} gives a link to a next page that cannot be "
-                    f"followed ({type(exc).__name__}: {exc})."
+                    f"{without_secrets(asked.url)} gives a link to a next page, but {exc}"
                 ) from exc
+            asked = following
+            came += page.size
+            if came > _MOST_BYTES_IN_ALL:
+                raise CatalogError(
+                    f"{without_secrets(url)} answers a search with more than {_MOST_BYTES_IN_ALL} "
+                    "bytes, which is no list of items. Check the address given as --stac-url."
+                )
+            yield page.content
+
+    def _page(self, asked: _Asked, *, given: bool) -> _Page:
+        text = self.request(asked.url, asked.method, asked.headers, asked.parameters, given=given)
+        return _Page(_parsed(text, without_secrets(asked.url)), len(text))
 
 
-def _page(text: str, url: str) -> dict[str, Any]:
-    shown = without_credentials(url)
+def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
+    """What a page says to ask for next; nothing of it is sent that a search does not need."""
+    try:
+        link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
+        if link is None:
+            return None
+        href, method = link["href"], link.get("method") or "GET"
+        headers, body = link.get("headers") or {}, link.get("body")
+        if not isinstance(href, str) or not isinstance(body, dict | None):
+            raise TypeError("it has no address, or a body of another kind")  # noqa: TRY301
+        if method not in ("GET", "POST"):
+            raise ValueError(f"its method is {one_line(repr(method), 30)}")  # noqa: TRY301
+        for name, value in headers.items():
+            if (
+                not isinstance(value, str)
+                or name.lower() in _KEPT_HEADERS
+                or not _HEADER.fullmatch(f"{name}: {value}")
+            ):
+                raise ValueError(f"its header {one_line(name, 30)!r} is not to be set")  # noqa: TRY301
+        parameters = body if method == "POST" else None
+        if link.get("merge"):
+            parameters = {**(asked.parameters or {}), **(parameters or {})}
+        return _Asked(urljoin(asked.url, href), method, headers or None, parameters)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        said = one_line(without_secrets(str(exc)), _EXCERPT)
+        raise CatalogError(
+            f"{without_secrets(asked.url)} gives a link to a next page that cannot be followed "
+            f"({type(exc).__name__}: {said})."
+        ) from exc
+
+
+def _parsed(text: str, shown: str) -> dict[str, Any]:
     try:
         page = json.loads(text)
+    except RecursionError as exc:
+        raise CatalogError(
+            f"{shown} is no STAC API: its answer is nested too deeply. Check the address given as "
+            "--stac-url."
+        ) from exc
     except ValueError as exc:
-        start = " ".join(text[:400].split())[:80]
+        start = one_line(text[:400], 80)
         raise CatalogError(
             f"{shown} is no STAC API: it answers {start!r} where JSON was expected. "
             "Check the address given as --stac-url."

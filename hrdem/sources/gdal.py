@@ -17,23 +17,31 @@ import rasterio.windows
 from affine import Affine
 from rasterio.io import DatasetReader
 
-from hrdem.errors import SourceError
+from hrdem.errors import PlaceError, SourceError
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import USER_AGENT, without_credentials
+from hrdem.http.client import USER_AGENT
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import SourceVersion, check_unchanged, version_of, whole_file
+from hrdem.http.ranges import (
+    SourceVersion,
+    check_unchanged,
+    first_bytes,
+    version_of,
+    whole_file,
+)
 from hrdem.http.retry import Retries
+from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
-from hrdem.sources.vrt import parse_vrt, vrt_files
+from hrdem.sources.vrt import VSICURL, cleaned_vrt
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
-_MOST_FILES = 100
+_LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of it is read
+_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
     "GDAL_HTTP_USERAGENT": USER_AGENT,
@@ -44,6 +52,7 @@ _OPTIONS = {
     "GDAL_HTTP_MAX_RETRY": 5,
     "GDAL_HTTP_RETRY_DELAY": 0.5,
     "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
 
 
@@ -69,7 +78,8 @@ class Handles:
         dataset = self._take(path)
         try:
             if dataset is None:
-                dataset = rasterio.open(path)
+                # a COG that is none could be a VRT: no other driver may have a look
+                dataset = rasterio.open(path, driver="VRT" if path.startswith("<") else "GTiff")
             yield dataset
         except BaseException:
             with self._lock:
@@ -99,13 +109,27 @@ class Handles:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file that a VRT refers to.
+
+    Attributes:
+        url: Its address.
+        version: The version that was met.
+    """
+
+    url: str
+    version: SourceVersion
+
+
+@dataclass(frozen=True, slots=True)
 class GdalFile:
     """A raster that GDAL has opened once.
 
     Attributes:
         url: Its address.
+        path: What GDAL opens: the address, or a VRT of ours in the place of the one that is there.
         version: The version that was met.
-        parts: For a VRT the versions of the files that it refers to, else none.
+        parts: For a VRT the files that it refers to, else none.
         grid: Its pixel grid.
         dtype: Type of its pixels.
         nodata: Its nodata value.
@@ -113,8 +137,9 @@ class GdalFile:
     """
 
     url: str
+    path: str
     version: SourceVersion
-    parts: tuple[SourceVersion, ...]
+    parts: tuple[Part, ...]
     grid: Grid
     dtype: str
     nodata: float | None
@@ -128,22 +153,36 @@ def meet_gdal_cog(url: str, http: Http) -> GdalFile:
         SourceError: If GDAL cannot open it as a raster of one band.
         NetworkError: If it cannot be had.
     """
-    return _met(url, version_of(url, http), ())
+    return _met(url, f"{VSICURL}{url}", version_of(url, http), ())
 
 
 def meet_vrt(url: str, http: Http) -> GdalFile:
     """Fix the version of a VRT and of each file that it refers to, and read its header.
 
+    GDAL opens what `hrdem.sources.vrt` leaves of it.
+
     Raises:
-        SourceError: If it is no VRT of http addresses that GDAL can open as one band.
+        SourceError: If it is no VRT of TIFFs at http addresses that GDAL can open as one band.
         NetworkError: If it, or a file that it refers to, cannot be had.
     """
     version, document = whole_file(url, http)
-    files = vrt_files(parse_vrt(document, without_credentials(url)))
-    if not 0 < len(files) <= _MOST_FILES:
-        raise SourceError(f"{version.url} refers to {len(files)} files; read the COG instead.")
-    file = _met(url, version, tuple(version_of(each, http) for each in files))
+    vrt = cleaned_vrt(document, url)
+    file = _met(url, vrt.text, version, tuple(_part(each, version.url, http) for each in vrt.files))
     return replace(file, block=_VRT_BLOCK)
+
+
+def _part(url: str, vrt: str, http: Http) -> Part:
+    """Meet a file of a VRT, which must not be another VRT: GDAL would open it as such."""
+    try:
+        version, beginning = first_bytes(url, 16, http)
+    except PlaceError as exc:
+        raise PlaceError(f"{vrt} refers to a file, but {exc}") from exc
+    if beginning[:4] not in _TIFF:
+        raise SourceError(
+            f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
+            "Try --via cog."
+        )
+    return Part(url, version)
 
 
 def check_gdal_file(file: GdalFile, http: Http) -> None:
@@ -156,19 +195,19 @@ def check_gdal_file(file: GdalFile, http: Http) -> None:
     if file.parts:
         check_unchanged(file.url, file.version, http, ranged=False)
         for part in file.parts:
-            check_unchanged(part.url, part, http)
+            check_unchanged(part.url, part.version, http)
     else:
         check_unchanged(file.url, file.version, http)
 
 
-def _met(url: str, version: SourceVersion, parts: tuple[SourceVersion, ...]) -> GdalFile:
-    shown = without_credentials(url)
+def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -> GdalFile:
+    shown = without_secrets(url)
 
     def opened() -> GdalFile:
-        options = _options(url, None if parts else version)
+        options = _options(None if parts else version)
         with (
             contextlib.closing(Handles(most=1)) as handles,
-            _opened(url, options, handles, "be opened") as dataset,
+            _opened(url, path, options, handles, "be opened") as dataset,
         ):
             if dataset.count != 1:
                 raise SourceError(f"{shown} has {dataset.count} bands instead of one.")
@@ -178,8 +217,14 @@ def _met(url: str, version: SourceVersion, parts: tuple[SourceVersion, ...]) -> 
             epsg = dataset.crs.to_epsg()
             crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
             height, width = dataset.block_shapes[0]
+            if height * width > _LARGEST_BLOCK:
+                raise SourceError(
+                    f"{shown} is stored in blocks of {width} x {height} pixels, which are too "
+                    "large to be held."
+                )
             return GdalFile(
                 url=url,
+                path=path,
                 version=version,
                 parts=parts,
                 grid=Grid(crs, transform, dataset.width, dataset.height),
@@ -225,7 +270,7 @@ class GdalSource:
         self._file = file
         self._handles = handles
         self._http = http
-        self._options = _options(file.url, None if file.parts else file.version)
+        self._options = _options(None if file.parts else file.version)
         self.grid = file.grid
         self.dtype = file.dtype
         self.nodata = file.nodata
@@ -257,7 +302,8 @@ class GdalSource:
     def _dataset(self) -> Iterator[DatasetReader]:
         """Borrow the dataset; if reading fails, find out whether the file has changed."""
         try:
-            with _opened(self._file.url, self._options, self._handles, "be read") as dataset:
+            url, path = self._file.url, self._file.path
+            with _opened(url, path, self._options, self._handles, "be read") as dataset:
                 yield dataset
         except SourceError:
             check_gdal_file(self._file, self._http)
@@ -266,15 +312,15 @@ class GdalSource:
 
 @contextmanager
 def _opened(
-    url: str, options: dict[str, object], handles: Handles, what: str
+    url: str, path: str, options: dict[str, object], handles: Handles, what: str
 ) -> Iterator[DatasetReader]:
     """Borrow a dataset, with GDAL's settings, and turn GDAL's errors into ours."""
     try:
-        with rasterio.Env(**options), handles.borrowed(f"/vsicurl/{url}") as dataset:
+        with rasterio.Env(**options), handles.borrowed(path) as dataset:
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(
-            f"{without_credentials(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
+            f"{without_secrets(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
             "the file may be damaged."
         ) from exc
 
@@ -295,5 +341,5 @@ def curl_options(version: SourceVersion | None) -> dict[str, object]:
     return options
 
 
-def _options(url: str, version: SourceVersion | None) -> dict[str, object]:
-    return {**curl_options(version), "CPL_VSIL_CURL_NON_CACHED": f"/vsicurl/{url}"}
+def _options(version: SourceVersion | None) -> dict[str, object]:
+    return {**curl_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}

@@ -21,11 +21,12 @@ from hrdem.errors import (
     TransferError,
     WcsError,
 )
+from hrdem.excerpts import sentence
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels, Window
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries
+from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
 from hrdem.wcs.chunks import Chunks, without
 from hrdem.wcs.coverage import WcsCoverage
@@ -204,6 +205,7 @@ class WcsSource:
                 params=get_coverage(coverage.identifier, coverage.media_type, grid),
                 timeouts=Timeouts(read=_MARGIN * limit, total=limit, slow=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
+                given=True,
             )
             take_coverage(room, finished)
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
@@ -235,34 +237,34 @@ class WcsSource:
             self._failures += 1
             self._vain += seconds
             if not self._any_came and self._vain > _ENOUGH * self._coverage.limit:
-                said = f"{_sentence(str(again))} Nothing has come in {self._vain:.0f} s."
+                said = f"{sentence(str(again))} Nothing has come in {self._vain:.0f} s."
                 raise self._given_up(piece, said, again.status) from again
             wait = retries.wait_after(self._failures) - seconds
             halved = smaller and self._chunks.failed(piece, seconds, edge)
             if not halved:
                 self._tries[piece] += 1
                 if self._tries[piece] >= retries.attempts:
-                    said = f"{_sentence(str(again))} Tried {retries.attempts} times."
+                    said = f"{sentence(str(again))} Tried {retries.attempts} times."
                     raise self._given_up(piece, said, again.status) from again
                 self._chunks.back(piece)
             if again.after is not None:
                 if again.after > retries.longest_retry_after:
-                    said = f"{_sentence(str(again))} It asks to wait {again.after:.0f} s."
+                    said = f"{sentence(str(again))} It asks to wait {again.after:.0f} s."
                     raise self._given_up(piece, said, again.status) from again
                 wait = again.after
             if edge is None:  # nothing is gained by waiting where a limit was told
                 self._resume = max(self._resume, time.monotonic() + wait)
         how = "in halves" if halved else "again"
-        log.warning("%s: %s Asking for it %s.", _described(piece), _sentence(str(again)), how)
+        log.warning("%s: %s Asking for it %s.", _described(piece), sentence(str(again)), how)
 
     def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
         box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
-        shown = without_credentials(self._coverage.url)
+        shown = without_secrets(self._coverage.url)
         said = said.replace(f"{shown} ", "it ")
         text = (
             f"{shown} does not give {self._coverage.identifier} "
             f"in the box {box} ({self.grid.crs}, {piece.width} x {piece.height} pixels): "
-            f"{_sentence(said)} The pieces that came are kept: the same command goes on from "
+            f"{sentence(said)} The pieces that came are kept: the same command goes on from "
             "there. COGs hold the same data: --via cog."
         )
         return WcsError(text) if status in (None, 200) else ServerError(text, status or 0)
@@ -332,7 +334,7 @@ def _in_words(exc: Again | ServerError) -> Exception:
         return TrySmaller(str(refusal or exc), size_limit(refusal) if refusal else None)
     if refusal is None:
         return exc
-    said = f"It answers {exc.status}: {_sentence(str(refusal))}"
+    said = f"It answers {exc.status}: {sentence(str(refusal))}"
     if isinstance(exc, Again):
         return Again(said, exc.status, exc.after, exc.body, met=exc.met)
     return ServerError(said, exc.status, exc.body)
@@ -340,7 +342,3 @@ def _in_words(exc: Again | ServerError) -> Exception:
 
 def _described(piece: Window) -> str:
     return f"Piece {piece.width} x {piece.height} at column {piece.column}, row {piece.row}"
-
-
-def _sentence(said: str) -> str:
-    return said if said.endswith((".", "!", "?", "…")) else f"{said}."

@@ -7,26 +7,19 @@ a server. A process of its own can be ended, and has settings of its own.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from multiprocessing import spawn
-from typing import Any
 
 import numpy as np
 import shapely
 
 from hrdem.crs import in_nad83, project, project_shape
-from hrdem.errors import HrdemError, SourceError, TransferError
+from hrdem.errors import HrdemError
 from hrdem.products import NATIVE_CRS
-from hrdem.surveys.projects import Outline, Project, projects_within
+from hrdem.surveys.apart import answer, projects_apart
+from hrdem.surveys.projects import Outline, Project
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
-_LONGEST_WORDS = 500  # characters of a failure that are told
 
 
 def projects_in_geopackage(
@@ -54,51 +47,10 @@ def projects_in_geopackage(
         SourceError: If GDAL cannot read it, or it is something else than outlines.
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
-    asked = {"path": path, "area": shapely.to_wkb(area, hex=True), "prefer": prefer}
-    environment = os.environ | {name: str(value) for name, value in settings.items()}
-    environment |= {
-        "OGR_SKIP": "SQLite",  # of the drivers that read SQLite only the one for GeoPackages
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-    executable = os.fsdecode(spawn.get_executable() or sys.executable)
-    try:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
-            [executable, "-P", "-W", "ignore", "-m", "hrdem.surveys.geopackage"],
-            input=json.dumps(asked),
-            capture_output=True,
-            check=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            timeout=seconds,
-        )
-        answer = json.loads(done.stdout)
-    except subprocess.TimeoutExpired as exc:
-        raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
-    except subprocess.CalledProcessError as exc:
-        last = exc.stderr.strip().rpartition("\n")[2][:_LONGEST_WORDS]
-        raise TransferError(
-            f"{name} was not read: the process that reads it ended with {exc.returncode} {last!r}."
-        ) from exc
-    except (OSError, ValueError) as exc:
-        raise TransferError(
-            f"{name} was not read: the process that reads it failed ({exc})."
-        ) from exc
-    if "refused" in answer:
-        said = answer["refused"].replace(path, name)[:_LONGEST_WORDS]
-        raise SourceError(f"{name} cannot be read: {said}.")
-    return [Project(**each) for each in answer["projects"]]
-
-
-def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
-    import pyogrio  # noqa: PLC0415 (only in the process that reads)
-
-    area = shapely.from_wkb(asked["area"])
-    try:
-        outlines = _outlines(asked["path"], area, asked["prefer"])
-        return {"projects": [dataclasses.asdict(each) for each in projects_within(area, outlines)]}
-    except (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError) as exc:
-        return {"refused": str(exc).rstrip(".")}
+    asked = {"path": path, "prefer": prefer}
+    driver = {"OGR_SKIP": "SQLite"}  # of those that read SQLite only the one for GeoPackages
+    module = "hrdem.surveys.geopackage"
+    return projects_apart(module, asked, name, area, {**settings, **driver}, seconds)
 
 
 def _outlines(path: str, area: shapely.Polygon, prefer: str) -> Iterator[Outline]:
@@ -147,4 +99,9 @@ def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outli
 
 
 if __name__ == "__main__":
-    json.dump(_answer(json.load(sys.stdin)), sys.stdout)
+    import pyogrio
+
+    answer(
+        lambda asked, area: _outlines(asked["path"], area, asked["prefer"]),
+        (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError),
+    )

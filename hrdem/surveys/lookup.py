@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 import time
@@ -11,12 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import shapely
-
 from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
-from hrdem.crs import LONLAT, project_shape
-from hrdem.errors import HrdemError, ServerError, SourceError
+from hrdem.errors import ServerError, SourceError
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import (
     PinnedFile,
@@ -26,17 +22,18 @@ from hrdem.http.ranges import (
     whole_file,
 )
 from hrdem.http.retry import Again, Retries, retried
-from hrdem.products import NATIVE_CRS, Product
+from hrdem.products import Product
 from hrdem.sources.gdal import curl_options
+from hrdem.surveys.extent import projects_in_extent
 from hrdem.surveys.geopackage import SIGNATURE, projects_in_geopackage
-from hrdem.surveys.projects import Outline, Project, projects_within
+from hrdem.surveys.projects import Project
 from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 4  # items
 _WHOLE = 8 << 20  # bytes of a GeoPackage that is fetched whole; parts of it take 20 requests
-_SECONDS = 300.0  # for reading one GeoPackage
+_SECONDS = 300.0  # for reading one file
 _MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
 
 
@@ -200,24 +197,8 @@ def _in_coverage(
 
 
 def _in_extent(asset: Asset, aoi: Aoi, http: Http) -> tuple[SourceVersion, list[Project]]:
-    """Read an extent: GeoJSON (RFC 7946), longitude and latitude."""
     version, document = whole_file(asset.href, http)
-    try:
-        read = json.loads(document)
-        features = read["features"] if read["type"] == "FeatureCollection" else [read]
-        outlines = [
-            Outline(
-                project_shape(shapely.geometry.shape(each["geometry"]), LONLAT, NATIVE_CRS),
-                each.get("properties") or {},
-            )
-            for each in features
-            if each["geometry"] is not None
-        ]
-        return version, projects_within(aoi.geometry, outlines)
-    except (
-        AttributeError, KeyError, TypeError, ValueError, RecursionError, HrdemError,
-        shapely.errors.ShapelyError,
-    ) as exc:  # fmt: skip
-        raise SourceError(
-            f"{version.url} is no GeoJSON of outlines: {type(exc).__name__}: {exc}."
-        ) from exc
+    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        copy = Path(folder) / "extent.geojson"
+        copy.write_bytes(document)
+        return version, projects_in_extent(str(copy), version.url, aoi.geometry, _SECONDS)

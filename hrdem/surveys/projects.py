@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 import shapely
 
+from hrdem.excerpts import one_line
+
 _LONGEST_TEXT = 500  # characters of an attribute
+_LONGEST_FIELD = 100  # characters of its name
 _MOST_FIELDS = 100
 _MOST_TOLD = 16 << 20  # characters of all attributes together
 _MOST_VALUES = 10  # of a field, of all the outlines of a project
@@ -153,7 +156,9 @@ def _laid_onto(area: shapely.Polygon, geometry: shapely.Geometry) -> shapely.Geo
 
 def _told(attributes: Attributes) -> dict[str, Any]:
     """Make attributes JSON-ready; those without a value, and binary ones, are left out."""
-    ready = ((str(field), _plain(value)) for field, value in attributes.items())
+    ready = (
+        (one_line(str(field), _LONGEST_FIELD), _plain(value)) for field, value in attributes.items()
+    )
     told = [(field, value) for field, value in ready if value is not None]
     return dict(told[:_MOST_FIELDS])
 
@@ -165,7 +170,7 @@ def _plain(value: Any) -> str | int | float | bool | None:
         case np.generic():
             return _plain(value.item())
         case str():
-            return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
+            return one_line(value, _LONGEST_TEXT + 1)
         case float():
             return value if math.isfinite(value) else None
         case bool() | int():

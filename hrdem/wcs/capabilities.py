@@ -16,14 +16,16 @@ from defusedxml.ElementTree import fromstring
 
 from hrdem.axes import crs_named
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
+from hrdem.excerpts import one_line
 from hrdem.grid import Bounds
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
 from hrdem.products import NATIVE_CRS
-from hrdem.wcs.exceptions import one_line, read_refusal
+from hrdem.redaction import without_secrets
+from hrdem.wcs.exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements
+_MOST_LISTED = 500  # characters of a list in a message
 _MOST_NAME = 200  # characters that are kept of a name
 _GONE = (404, 410)
 _ADVICE = (
@@ -86,7 +88,7 @@ def read_capabilities(url: str, http: Http) -> Capabilities:
     summaries = _found(root, "CoverageSummary")
     names = [name for summary in summaries for name in _names(summary)]
     if not names:
-        raise WcsError(f"{without_credentials(url)} lists no coverage of WCS 1.1.1. {_ADVICE}")
+        raise WcsError(f"{without_secrets(url)} lists no coverage of WCS 1.1.1. {_ADVICE}")
     services = list(_found(root, "ServiceIdentification"))
     titles = _texts(each for service in services for each in _own(service, "Title"))
     return Capabilities(
@@ -119,9 +121,9 @@ def describe_coverage(url: str, identifier: str, http: Http) -> CoverageDescript
         name: each for each in _found(root, "CoverageDescription") for name in _names(each)
     }
     if identifier not in described and len(described) != 1:  # a gateway may rename the only one
-        listed = ", ".join(described) or "none"
+        listed = one_line(", ".join(described), _MOST_LISTED) or "none"
         raise WcsError(
-            f"{without_credentials(url)} was asked for coverage {identifier!r} and describes "
+            f"{without_secrets(url)} was asked for coverage {identifier!r} and describes "
             f"{listed}. {_ADVICE}"
         )
     name = identifier if identifier in described else next(iter(described))
@@ -142,7 +144,7 @@ def gone(url: str, exc: NetworkError) -> WcsError | None:
         The error, with what to do instead; None if the service is there.
     """
     if isinstance(exc, ServerError) and exc.status in _GONE:
-        return WcsError(f"{without_credentials(url)} answers {exc.status}: no WCS there. {_ADVICE}")
+        return WcsError(f"{without_secrets(url)} answers {exc.status}: no WCS there. {_ADVICE}")
     met = not isinstance(exc.__cause__, Again) or exc.__cause__.met
     if isinstance(exc, TransferError) and not met:
         return WcsError(f"{exc} {_ADVICE}")
@@ -152,7 +154,9 @@ def gone(url: str, exc: NetworkError) -> WcsError | None:
 def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) -> Element:
     """Ask for a document; whatever else comes is told in its own words."""
     try:
-        body = http.request("GET", url, params=parameters, max_bytes=_MOST_BYTES).content
+        body = http.request(
+            "GET", url, params=parameters, max_bytes=_MOST_BYTES, given=True
+        ).content
     except NetworkError as exc:
         error = gone(url, exc)
         if error is None:
@@ -168,7 +172,7 @@ def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) ->
         other, cause = f"a document that cannot be read ({exc})", exc
     said = str(read_refusal(body) or other).rstrip(".")
     raise WcsError(
-        f"{without_credentials(url)} was asked for {parameters['REQUEST']} and answers: {said}. "
+        f"{without_secrets(url)} was asked for {parameters['REQUEST']} and answers: {said}. "
         f"{_ADVICE}"
     ) from cause
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from hrdem.errors import WcsError
+from hrdem.excerpts import one_line
 from hrdem.grid import Bounds, Grid, snapped
-from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http
 from hrdem.products import NATIVE_CRS, Collection, Product
+from hrdem.redaction import without_secrets
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.pieces import KeptPieces
 from hrdem.wcs.request import GEOTIFF
 
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
+_MOST_LISTED = 500  # characters of a list in a message
+_LARGEST = 3.4e38  # of what a pixel can hold
 _DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
 
 
@@ -82,17 +86,22 @@ def meet_wcs(
     """
     offered = read_capabilities(url, http).identifiers
     if product.name not in offered:
-        raise _lacking(url, f"no {product.name}; it lists {', '.join(offered)}")
+        listed = one_line(", ".join(offered), _MOST_LISTED)
+        raise _lacking(url, f"no {product.name}; it lists {listed}")
     told = describe_coverage(url, product.name, http)
     native = float(collection.resolution)
     if told.resolution not in (None, (native, native)):
         pixels = " x ".join(f"{size:g}" for size in told.resolution)
         raise _lacking(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
     if told.crss and NATIVE_CRS not in told.crss:
-        raise _lacking(url, f"{product.name} in {', '.join(told.crss)}, not in {NATIVE_CRS}")
+        listed = one_line(", ".join(told.crss), _MOST_LISTED)
+        raise _lacking(url, f"{product.name} in {listed}, not in {NATIVE_CRS}")
     tiffs = [each for each in told.formats if "tif" in each.lower()]
     if told.formats and not tiffs:
-        raise _lacking(url, f"{product.name} as {', '.join(told.formats)}, not as a GeoTIFF")
+        listed = one_line(", ".join(told.formats), _MOST_LISTED)
+        raise _lacking(url, f"{product.name} as {listed}, not as a GeoTIFF")
+    if told.nodata is not None and abs(told.nodata) > _LARGEST and math.isfinite(told.nodata):
+        raise _lacking(url, f"{product.name} with nodata {told.nodata:g}, which no pixel can have")
     return WcsCoverage(
         url=url,
         identifier=product.name,
@@ -124,6 +133,6 @@ def _within_canada(bounds: Bounds | None) -> Bounds:
 
 def _lacking(url: str, what: str) -> WcsError:
     return WcsError(
-        f"The WCS {without_credentials(url)} has {what}. Check the address given as --wcs-url, or "
+        f"The WCS {without_secrets(url)} has {what}. Check the address given as --wcs-url, or "
         "read the COGs: --via cog."
     )

@@ -191,7 +191,7 @@ def test_a_next_link_to_no_http_address_is_refused(http: HttpClient, href: str) 
     link = {"rel": "next", "href": href}
     with (
         misbehaving(lambda _: page(item(), links=[link])) as server,
-        pytest.raises(CatalogError, match="not an http address"),
+        pytest.raises(CatalogError, match="not an http or https address"),
     ):
         near(server, http)
 

@@ -16,7 +16,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
-NAMES = ["versions", "PROJ", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
+NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
 WCS = ["WCS", "WCS dtm", "WCS dsm"]
 
 
@@ -72,7 +72,7 @@ def test_a_service_that_is_well_is_found_so(demo: Addresses, http: HttpClient) -
 
 def test_a_catalogue_that_is_down_does_not_hide_the_wcs(demo: Addresses, http: HttpClient) -> None:
     checks = looked_at("http://catalogue.invalid/", demo.wcs, http)
-    assert list(checks) == [*NAMES[:4], *WCS]
+    assert list(checks) == [*NAMES[:5], *WCS]
     assert failed(checks) == ["STAC 1m"]
     assert checks["STAC 1m"].exit_code == ExitCode.NETWORK
     assert "cannot be reached" in checks["STAC 1m"].found
@@ -148,7 +148,7 @@ def test_a_catalogue_without_items_is_told(http: HttpClient, demo: Addresses) ->
     empty = Reply.json({"type": "FeatureCollection", "features": [], "links": []})
     with misbehaving(lambda _: empty) as server:
         checks = looked_at(f"{server.url}/", demo.wcs, http)
-    assert [checks[name].state for name in NAMES[3:6]] == [State.WARN] * 3
+    assert [checks[name].state for name in NAMES[4:7]] == [State.WARN] * 3
     assert failed(checks) == ["store"]
     assert checks["store"].exit_code == ExitCode.NO_DATA
 

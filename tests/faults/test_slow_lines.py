@@ -127,7 +127,7 @@ def client_of() -> Iterator:
     with contextlib.ExitStack() as stack:
         timeouts = Timeouts(connect=2, read=1, total=20)
         yield lambda: stack.enter_context(
-            HttpClient(timeouts=timeouts, retries=Retries(attempts=1))
+            HttpClient(timeouts=timeouts, retries=Retries(attempts=1), given=["http://127.0.0.1"])
         )
 
 

@@ -55,7 +55,7 @@ def vcr_config() -> dict[str, Any]:
 
 @pytest.fixture
 def http() -> Iterator[HttpClient]:
-    with HttpClient() as client:
+    with HttpClient(given=[_STAND_IN]) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ import shapely
 
 from hrdem.crs import project
 from hrdem.errors import SourceError, TransferError
-from hrdem.surveys import geopackage
+from hrdem.surveys import apart, geopackage
 from hrdem.surveys.geopackage import projects_in_geopackage
 from hrdem.surveys.projects import Project
 from tests.geopackages import write_layer
@@ -152,7 +152,7 @@ def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.M
     fatal = {"PYTHONHASHSEED": "no number"}
     with pytest.raises(TransferError, match="The file was not read: .*ended with 1"):
         projects_in_geopackage(str(path), "The file", AREA, "dtm", fatal, 60)
-    monkeypatch.setattr(geopackage.spawn, "get_executable", lambda: str(path))
+    monkeypatch.setattr(apart.spawn, "get_executable", lambda: str(path))
     with pytest.raises(TransferError, match="The file was not read: .*failed"):
         read(path)
 

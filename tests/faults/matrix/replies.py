@@ -79,14 +79,14 @@ REPLIES = (
     Row(
         wrong="there is no catalogue (404)",
         said="SERVER/stac/api/ is no STAC API with item search: SERVER/stac/api/search answers "
-        "404: Not Found Check the address given as --stac-url.",
+        "404: Not Found. Check the address given as --stac-url.",
         answer=answers.said(404, b"Not Found"),
         at=(Place.CATALOGUE,),
     ),
     Row(
         wrong="a file of the catalogue is missing (404)",
         said="The catalogue lists dtm of item …-mosaic-1m, but FILES/…dtm.tif answers 404: "
-        "NoSuchKey The file may have been moved or withdrawn: try later, another --collection, or "
+        "NoSuchKey. The file may have been moved or withdrawn: try later, another --collection, or "
         "--via vrt.",
         answer=answers.said(404, b"NoSuchKey"),
         at=(Place.HEADER,),
@@ -116,7 +116,7 @@ REPLIES = (
     ),
     once(
         "429 Too Many Requests, once",
-        "answers 429: slow down Trying again in",
+        "answers 429: slow down. Trying again in",
         answers.said(429, b"slow down"),
     ),
     once(
@@ -126,7 +126,7 @@ REPLIES = (
     ),
     Row(
         wrong="429 Too Many Requests, always",
-        said="answers 429: slow down Tried 5 times.",
+        said="answers 429: slow down. Tried 5 times.",
         answer=answers.said(429, b"slow down"),
         at=EVERYWHERE,
     ),
@@ -142,7 +142,7 @@ REPLIES = (
     ),
     Row(
         wrong="503 with Retry-After: 3600",
-        said="answers 503: maintenance It asks to wait 3600 s: try again after that.",
+        said="answers 503: maintenance. It asks to wait 3600 s: try again after that.",
         answer=answers.said(503, b"maintenance", headers={"Retry-After": "3600"}),
         at=EVERYWHERE,
     ),
@@ -153,20 +153,21 @@ REPLIES = (
     ),
     Row(
         wrong="500 Internal Server Error, always",
-        said="answers 500: InternalError Tried 5 times.",
+        said="answers 500: InternalError. Tried 5 times.",
         answer=answers.said(500, b"InternalError"),
         at=(Place.CATALOGUE, Place.INDEX, Place.TILES),
     ),
     Row(
         wrong="500 Internal Server Error, always",
         said="The catalogue lists dtm of item …-mosaic-1m, but FILES/…dtm.tif answers 500: "
-        "InternalError Tried 5 times. Try again later.",
+        "InternalError. Tried 5 times. Try again later.",
         answer=answers.said(500, b"InternalError"),
         at=(Place.HEADER,),
     ),
     Row(
         wrong="502 and a page of HTML, always",
-        said="answers 502: <html><head><title>502 Bad Gateway</title></head></html> Tried 5 times.",
+        said="answers 502: <html><head><title>502 Bad Gateway</title></head></html>. Tried 5 "
+        "times.",
         answer=answers.said(502, _HTML, headers={"Content-Type": "text/html"}),
         at=EVERYWHERE,
     ),

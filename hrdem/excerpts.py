@@ -1,0 +1,32 @@
+"""Words of others, cut and cleaned so that they can be shown.
+
+A catalogue or a server may say anything, also what a terminal takes for an order.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def one_line(text: str, most: int) -> str:
+    """Return the words of a text as one line of printable characters, at most so many."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def sentence(said: str) -> str:
+    """Return words with a full stop at their end, if they have no such sign."""
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+
+
+def printable(text: str) -> str:
+    """Return a text of several lines with every other unprintable character as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,52 @@
+"""What may be told of an address: everything but what opens doors.
+
+Names and passwords before a host, and values of a query that sign it or stand for a person, are
+sent where they belong and shown nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+_HIDDEN = "REDACTED"
+_SECRET_PARTS = (
+    "accesskey", "apikey", "authoriz", "credential", "jwt", "keypairid", "passphrase", "passwd",
+    "password", "secret", "session", "signature", "token",
+)  # fmt: skip
+_SECRETS = {"auth", "key", "pass", "pwd", "sas", "sig"}
+_NAME_SIGNS = re.compile(r"[^a-z0-9]")
+
+_USER = re.compile(r"(?<=//)[^/?#\s\"<>\\]*@")
+_VALUE = re.compile(r"(?<=[?&;#])([^=?&;#\s\"<>]{1,200})=([^&#\s\"<>]+)")
+# the same in an address that is itself a value of another one's query
+_QUOTED_USER = re.compile(r"(?<=%2f%2f)(?:(?!%2f|%3f|%23)[^&\s\"<>])*(?:%40|@)", re.IGNORECASE)
+_QUOTED_VALUE = re.compile(
+    r"(?<=%3f|%26|%23)((?:(?!%3d|%26)[^=&#\s\"<>]){1,200})%3d((?:(?!%26|%23)[^&#\s\"<>])+)",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return an address, or a text with addresses in it, fit for messages, tags and logs.
+
+    User names and passwords are left out; values that look like a signature, a token, a key or a
+    password by their name become ``REDACTED``.
+    """
+    text = _QUOTED_USER.sub("", _USER.sub("", text))
+    text = _QUOTED_VALUE.sub(lambda found: _told(found, "%3D"), text)
+    return _VALUE.sub(lambda found: _told(found, "="), text)
+
+
+def has_user(url: str) -> bool:
+    """Whether an address holds a user name or a password."""
+    return "@" in urlsplit(url).netloc
+
+
+def _told(found: re.Match[str], sign: str) -> str:
+    return f"{found[1]}{sign}{_HIDDEN}" if _is_secret(found[1]) else found[0]
+
+
+def _is_secret(name: str) -> bool:
+    bare = _NAME_SIGNS.sub("", unquote(name).lower())
+    return bare in _SECRETS or bare.endswith("key") or any(part in bare for part in _SECRET_PARTS)

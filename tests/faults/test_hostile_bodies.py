@@ -1,0 +1,245 @@
+"""Bodies that are small on the way and large when they are there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+
+from hrdem.catalog import items_of
+from hrdem.errors import CatalogError, ServerError, TransferError
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Timeouts
+from hrdem.products import collection_named
+from tests.misbehaving import Reply, misbehaving
+
+MANY = 200_000_000  # bytes of zeros
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    return gzip.compress(bytes(MANY), 9)
+
+
+def packed(body: bytes, coding: str, **more) -> Reply:
+    return Reply(body=body, headers={"Content-Encoding": coding}, **more)
+
+
+def bare(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (b"good", "identity"),
+        (b"good", ""),
+        (gzip.compress(b"good"), "gzip"),
+        (gzip.compress(b"good"), "GZIP, identity"),
+        (zlib.compress(b"good"), "deflate"),
+        (bare(b"good"), "deflate"),
+        (b"", "gzip"),
+    ],
+)
+def test_one_layer_is_taken_off(http: HttpClient, body: bytes, coding: str) -> None:
+    with misbehaving(lambda _: packed(body, coding)) as server:
+        assert http.request("GET", server.url).content == (b"good" if body else b"")
+        assert server.asked[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_a_large_body_comes_out_whole(http: HttpClient) -> None:
+    body = bytes(range(256)) * 20_000
+    with misbehaving(lambda _: packed(gzip.compress(body), "gzip")) as server:
+        assert http.request("GET", server.url).content == body
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip, gzip", "gzip, identity, deflate", "br", "zstd", "compress", "x\x9by"]
+)
+@pytest.mark.parametrize("status", [200, 404])
+def test_any_other_layer_is_refused_unread(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch, coding: str, status: int
+) -> None:
+    monkeypatch.setattr("hrdem.http.decoding.zlib.decompressobj", None)
+    reply = packed(gzip.compress(gzip.compress(b"x")), coding, status=status)
+    error, said = (
+        (TransferError, "which was not asked for") if status == 200 else (ServerError, "404.")
+    )
+    with misbehaving(lambda _: reply) as server, pytest.raises(error, match=said) as told:
+        http.request("GET", server.url)
+    assert str(told.value).isprintable()
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"good" * 1000)[:-9], b"no gzip at all"], ids=["cut off", "other"]
+)
+def test_what_cannot_be_unpacked_is_an_error(http: HttpClient, body: bytes) -> None:
+    with (
+        misbehaving(lambda _: packed(body, "gzip")) as server,
+        pytest.raises(TransferError, match="gzip"),
+    ):
+        http.request("GET", server.url)
+
+
+@pytest.mark.parametrize("way", ["request", "save", "refusal"])
+def test_a_bomb_stays_small_in_memory(
+    http: HttpClient, tmp_path: Path, bomb: bytes, way: str
+) -> None:
+    """Httpx would unpack 64 kB of it into 67 MB before it asks whether that is too much."""
+    wait = Timeouts(connect=2, read=5, total=30)
+    status = 404 if way == "refusal" else 200
+    with misbehaving(lambda _: packed(bomb, "gzip", status=status)) as server:
+        limit = {"max_bytes": 1_000_000}
+        path = tmp_path / "body"
+        ways = {
+            "request": lambda: http.request("GET", server.url, **limit),
+            "refusal": lambda: http.request("GET", server.url, **limit),
+            "save": lambda: http.save(server.url, path, params={}, timeouts=wait, **limit),
+        }
+        tracemalloc.start()
+        try:
+            with pytest.raises(ServerError, match="more than 1000000 bytes|404"):
+                ways[way]()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def page(**item) -> bytes:
+    good = {"id": "9_2", "collection": "hrdem-mosaic-1m", "properties": {}, "assets": {}}
+    return json.dumps({"features": [{**good, **item}]}).encode()
+
+
+def outline(geometry: object) -> dict:
+    return {"properties": {"proj:epsg": 3979, "proj:geometry": geometry}}
+
+
+def ring(count: int, step: int = 1) -> list[list[float]]:
+    """Corners on a circle; with a large step all edges cross one another."""
+    from math import cos, pi, sin
+
+    angles = (2 * pi * step * number / count for number in range(count))
+    corners = [[1e6 * cos(angle), 1e6 * sin(angle)] for angle in angles]
+    return [*corners, corners[0]]
+
+
+def nested(kind: str, depth: int) -> bytes:
+    return {
+        "lists": b"[" * depth + b"]" * depth,
+        "objects": b'{"a":' * depth + b"1" + b"}" * depth,
+        "a feature": b'{"features": [{"id": %b}]}' % (b"[" * depth + b"]" * depth),
+        "an outline": page(**outline("@")).replace(
+            b'"@"',
+            b'{"type": "GeometryCollection", "geometries": [' * depth + b"]}" * depth,
+        ),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["lists", "objects", "a feature", "an outline"])
+@pytest.mark.parametrize("depth", [200, 900, 5_000, 100_000])
+def test_a_page_that_is_nested_deeply_is_an_error(http: HttpClient, kind: str, depth: int) -> None:
+    with misbehaving(lambda _: Reply(body=nested(kind, depth))) as server:
+        said = ""
+        try:
+            items_of(collection_named("1m"), f"{server.url}/", http)
+        except CatalogError as exc:
+            said = str(exc)
+    assert len(said) < 1_000
+    assert said or (kind, depth) == ("an outline", 200)  # which is not so deep
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        outline({"type": "Polygon", "coordinates": [[[float("nan"), 0], [1, 0], [1, 1], [0, 0]]]}),
+        outline({"type": "Polygon", "coordinates": [[[1e308, 0], [1, 0], [1, 1], [1e308, 0]]]}),
+        outline({"type": "Polygon", "coordinates": [[[10**400, 0], [1, 0], [1, 1], [0, 0]]]}),
+        outline({"type": "Polygon", "coordinates": [[["a", {}], [1, 0]]]}),
+        outline({"type": "Polygon", "coordinates": 5}),
+        outline({"type": "Polygon", "coordinates": [[[1], [2], [3], [1]]]}),
+        outline({"type": "Nonsense", "coordinates": []}),
+        outline([1]),
+        {"id": "a\x1b[2Jb"},
+        {"id": "a\u202eb"},
+        {"id": ""},
+        {"id": "x" * 10_000},
+        {"collection": "a\nb"},
+        {"assets": {"d\x07tm": {"href": "http://a.invalid/"}}},
+        {"assets": {"dtm": {"href": "http://a.invalid/\x1b]0;x\x07"}}},
+        {"assets": {"dtm": {"href": "http://["}}},
+        {"assets": {"dtm": {"href": "http://a.invalid/" + "x" * 100_000}}},
+        {"assets": {str(number): {"href": "http://a.invalid/"} for number in range(1000)}},
+        {"properties": {"updated": {"a": 1}}},
+    ],
+    ids=lambda changes: repr(changes)[:60],
+)
+def test_an_item_that_is_none_is_told_in_a_short_printable_sentence(
+    http: HttpClient, changes: dict
+) -> None:
+    with (
+        misbehaving(lambda _: Reply(body=page(**changes))) as server,
+        pytest.raises(CatalogError, match="not a STAC item") as told,
+    ):
+        items_of(collection_named("1m"), f"{server.url}/", http)
+    assert str(told.value).isprintable()
+    assert len(str(told.value)) < 1_000
+
+
+def test_titles_and_dates_are_printable(http: HttpClient) -> None:
+    assets = {"dtm": {"href": "x.tif", "title": "a\x1b[31m\u00a0b", "type": "image\n/tiff"}}
+    body = page(properties={"updated": "2026\x9b\r\n"}, assets=assets)
+    with misbehaving(lambda _: Reply(body=body)) as server:
+        (found,) = items_of(collection_named("1m"), f"{server.url}/", http)
+    assert (found.updated, found.assets[0].title) == ("2026", "a [31m b")
+    assert found.assets[0].media_type == "image /tiff"
+
+
+@pytest.mark.parametrize(
+    ("corners", "step"), [(200_000, 1), (9_000, 1), (8_001, 4_000), (901, 450)]
+)
+def test_an_outline_of_very_many_corners_takes_no_long_time(
+    http: HttpClient, corners: int, step: int
+) -> None:
+    """It is only a hint: where it is too much to look at, the file itself is opened."""
+    body = page(**outline({"type": "Polygon", "coordinates": [ring(corners, step)]}))
+    started = time.monotonic()
+    patient = Timeouts(connect=2, read=10, total=60)
+    with (
+        misbehaving(lambda _: Reply(body=body)) as server,
+        HttpClient(timeouts=patient, given=[server.url]) as client,
+    ):
+        (found,) = items_of(collection_named("1m"), f"{server.url}/", client)
+    assert (found.footprint is None) == (corners != 9_000)
+    assert time.monotonic() - started < 20
+
+
+def test_an_item_whose_name_is_a_strange_digit_is_sorted_too(http: HttpClient) -> None:
+    with misbehaving(lambda _: Reply(body=page(id="²"))) as server:
+        assert items_of(collection_named("1m"), f"{server.url}/", http)[0].id == "²"
+
+
+@pytest.mark.parametrize("told", ["many", [1], 1e400, {}])
+def test_a_strange_count_of_matches_is_passed_over(http: HttpClient, told: object) -> None:
+    body = page().replace(b"{", b'{"numberMatched": %b, ' % json.dumps(told).encode(), 1)
+    with misbehaving(lambda _: Reply(body=body)) as server:
+        assert len(items_of(collection_named("1m"), f"{server.url}/", http)) == 1
+
+
+def test_a_refusal_is_told_in_printable_characters(http: HttpClient) -> None:
+    body = b"\x1b]0;owned\x07 denied\x9b\xe2\x80\xae for http://me:pw@h/?sig=abc"
+    with (
+        misbehaving(lambda _: Reply(403, body)) as server,
+        pytest.raises(ServerError, match="denied") as told,
+    ):
+        http.request("GET", server.url)
+    assert str(told.value).isprintable()
+    assert "pw" not in str(told.value)
+    assert "abc" not in str(told.value)

@@ -1,0 +1,312 @@
+"""Catalogues, redirects and VRTs that want this machine to ask what they cannot reach themselves.
+
+All servers are this machine's own. Which of its addresses passes for a public one, and where names
+lead, the tests say.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hrdem
+from hrdem.catalog import items_of
+from hrdem.demo import Addresses
+from hrdem.http import places
+from hrdem.http.client import HttpClient
+from hrdem.http.places import Scope
+from hrdem.http.protocol import Timeouts
+from hrdem.http.ranges import SourceVersion
+from hrdem.http.retry import Retries
+from hrdem.products import collection_named
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+
+PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+SCOPES = {PUBLIC: Scope.PUBLIC, PRIVATE: Scope.PRIVATE, OTHER: Scope.LINK}
+AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
+WAITS = Timeouts(connect=2, read=2, total=5)
+
+
+@pytest.fixture(autouse=True)
+def scopes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.1 is public here, 127.0.0.2 in a private network, 127.0.0.3 on the local link."""
+    monkeypatch.setattr(places, "scope_of", SCOPES.__getitem__)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Where names lead: each time that one is looked up, to the next place."""
+    known: dict[str, list[str]] = {}
+    look_up = socket.getaddrinfo
+
+    def looked_up(host, port, *more, **options):
+        leads = known.get(host)
+        if leads:
+            host = leads.pop(0) if len(leads) > 1 else leads[0]
+        return look_up(host, port, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    return known
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    """One that knows of no place but public ones."""
+    retries = Retries(attempts=3)
+    with HttpClient(timeouts=WAITS, retries=retries, sleep=lambda _: None) as client:
+        yield client
+
+
+@pytest.fixture
+def inside() -> Iterator[Misbehaving]:
+    """A service in a private network."""
+    with misbehaving(lambda _: Reply(body=b"secret of the house"), host=PRIVATE) as server:
+        yield server
+
+
+def at(server: Misbehaving, name: str) -> str:
+    return f"http://{name}:{server.server_port}"
+
+
+def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving) -> None:
+    with pytest.raises(hrdem.PlaceError, match=r"in a private network \(127.0.0.2\).*Nothing was"):
+        client.request("GET", f"{inside.url}/admin")
+    with pytest.raises(hrdem.PlaceError, match="in a private network"):
+        client.read_range(f"{inside.url}/a", 0, 9, SourceVersion("", '"1"', 9, ""))
+    assert inside.asked == []
+
+
+@pytest.mark.parametrize("name", ["harmless.example", "harmless.example.", "HARMLESS.example"])
+def test_a_name_that_leads_inside_is_found_out_before_anything_is_sent(
+    client: HttpClient, inside: Misbehaving, names: dict[str, list[str]], name: str
+) -> None:
+    for each in (name, name.lower()):
+        names[each] = [PRIVATE]
+    with pytest.raises(hrdem.PlaceError, match=rf"{name.lower()}.* lies in a private network"):
+        client.request("GET", at(inside, name))
+    assert inside.asked == []
+
+
+def test_a_refused_place_leaves_no_connection_open(
+    client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
+) -> None:
+    names["harmless.example"] = [PRIVATE]
+    for _ in range(40):  # more than there may be connections
+        with pytest.raises(hrdem.PlaceError):
+            client.request("GET", at(inside, "harmless.example"))
+    assert client._client._transport._pool.connections == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_inside_is_not_followed(
+    client: HttpClient, inside: Misbehaving, status: int
+) -> None:
+    outside = Reply(status, headers={"Location": f"{inside.url}/admin"})
+    with (
+        misbehaving(lambda _: outside) as server,
+        pytest.raises(hrdem.PlaceError, match="redirects to another place: .*/admin lies in a pri"),
+    ):
+        client.request("GET", server.url, given=True)
+    assert inside.asked == []
+
+
+@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://a.example/x", "gopher://a/"])
+def test_a_redirect_to_another_scheme_is_not_followed(client: HttpClient, where: str) -> None:
+    with (
+        misbehaving(lambda _: Reply(302, headers={"Location": where})) as server,
+        pytest.raises(hrdem.PlaceError, match="redirects to .* is not an http or https address"),
+    ):
+        client.request("GET", server.url)
+
+
+def test_what_was_given_may_lie_inside_and_opens_it(
+    client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
+) -> None:
+    names["intranet.example"] = [PRIVATE]
+    assert client.request("GET", at(inside, "intranet.example"), given=True).status == 200
+    assert client.request("GET", inside.url).status == 200
+    with misbehaving(lambda _: Reply(), host=OTHER) as elsewhere:
+        with pytest.raises(hrdem.PlaceError, match="on the local link"):
+            client.request("GET", elsewhere.url)
+        assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["one client", "a later one"])
+def test_a_name_that_was_public_may_not_lead_inside_later(
+    client: HttpClient, inside: Misbehaving, names: dict[str, list[str]], anew: bool
+) -> None:
+    """DNS rebinding: the owner of the name of a catalogue decides where it leads."""
+    names["catalogue.example"] = [PUBLIC, PRIVATE]
+    with misbehaving(lambda _: Reply(headers={"Connection": "close"})) as server:
+        client.request("GET", at(server, "catalogue.example"), given=True)
+    with HttpClient(given=["http://catalogue.example"]) as later:
+        with pytest.raises(hrdem.PlaceError, match="met on the public internet before"):
+            (later if anew else client).request("GET", at(inside, "catalogue.example"), given=True)
+        with pytest.raises(hrdem.PlaceError):
+            later.request("GET", inside.url)
+    assert inside.asked == []
+
+
+def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy may lie anywhere; what it connects to is not seen."""
+    with misbehaving(lambda asked: Reply(body=asked.path.encode()), host=PRIVATE) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with HttpClient(timeouts=WAITS) as client:
+            assert (
+                client.request("GET", "http://store.invalid/x").content == b"http://store.invalid/x"
+            )
+            for host in (PRIVATE, "127.0.0.3:80", "localhost", "2130706434"):
+                with pytest.raises(hrdem.PlaceError):
+                    client.request("GET", f"http://{host}/")
+            assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("rest", ["", "?next=1"])
+def test_a_next_link_inside_is_not_followed(
+    client: HttpClient, inside: Misbehaving, rest: str
+) -> None:
+    link = {"rel": "next", "href": f"{inside.url}/{rest}"}
+    reply = Reply.json({"features": [], "links": [link]})
+    with (
+        misbehaving(lambda _: reply) as server,
+        pytest.raises(hrdem.CatalogError, match="next page, but .* in a private network"),
+    ):
+        items_of(collection_named("1m"), f"{server.url}/", client)
+    assert inside.asked == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "DELETE"},
+        {"method": 5},
+        {"headers": {"Host": "intranet.example"}},
+        {"headers": {"accept-encoding": "br"}},
+        {"headers": {"x": "a\r\nEvil: 1"}},
+        {"headers": {"x": "1", "": "2"}},
+        {"headers": {"x": 1}},
+        {"headers": ["x"]},
+        {"href": "http://["},
+        {"href": 5},
+        {"method": "POST", "body": [1]},
+    ],
+    ids=str,
+)
+def test_a_next_link_may_not_say_how_requests_are_made(client: HttpClient, changes: dict) -> None:
+    link = {"rel": "next", "href": "/more", **changes}
+    with misbehaving(lambda _: Reply.json({"features": [], "links": [link]})) as server:
+        with pytest.raises(hrdem.CatalogError, match="next page"):
+            items_of(collection_named("1m"), f"{server.url}/", client)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("engine", ["auto", "gdal"])
+@pytest.mark.parametrize("via", ["auto", "vrt"])
+@pytest.mark.parametrize("local", [False, True], ids=["inside", "a local file"])
+def test_an_asset_inside_is_not_asked_and_named(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path,
+    engine: str, via: str, local: bool,
+) -> None:  # fmt: skip
+    """Neither by our own reader nor by GDAL; and the WCS does not take its place."""
+    target = "file:///etc/passwd" if local else f"{inside.url}/x.tif"
+    ending = ".vrt" if via == "vrt" else ".tif"
+
+    def script(asked: Asked) -> Reply:
+        reply = passed_on(asked, demo.url, server.url)
+        for tile in ("8_2", "9_2"):
+            href = f"{server.url}/canelevation-dem/hrdem-mosaic-1m/{tile}-mosaic-1m-dtm{ending}"
+            reply.body = reply.body.replace(href.encode(), target.encode())
+        return reply
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(hrdem.PlaceError, match=r"lists dtm(-vrt)? of item [89]_2-mosaic-1m, but"),
+    ):
+        hrdem.extract(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/", wcs_url=demo.wcs, http=client, engine=engine,
+            via=via,
+        )  # fmt: skip
+    assert inside.asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</SRS>
+  <GeoTransform>1000000, 1, 0, 0, 0, -1</GeoTransform>{before}
+  <VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue><SimpleSource>
+  <SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>
+  </VRTRasterBand></VRTDataset>"""
+
+
+@pytest.mark.parametrize(
+    ("vrt", "said"),
+    [
+        (VRT.format(source="{inside}/x.tif", before=""), "refers to a file, but .* private net"),
+        (VRT.format(source="/etc/passwd", before=""), "refers to '/etc/passwd'"),
+        (VRT.format(source="{own}/nested.vrt", before=""), "which is no TIFF"),
+        (VRT.format(source="{own}/x.tif", before="<MaskBand/>"), "has 'MaskBand'"),
+    ],
+    ids=["inside", "local", "nested", "mask"],
+)
+def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, vrt: str, said: str
+) -> None:
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("nested.vrt"):
+            return Reply(206, b"<VRTDataset/>   ", {"Content-Range": "bytes 0-15/16"})
+        if asked.path.endswith(".vrt"):
+            return Reply(body=vrt.format(inside=inside.url, own=server.url).encode())
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        with pytest.raises(hrdem.NetworkError, match=said):
+            hrdem.extract(
+                bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+                stac_url=f"{server.url}/stac/api/", http=client, via="vrt",
+            )  # fmt: skip
+        assert len([each for each in server.asked if each.path.endswith("-dtm.vrt")]) <= 2
+    assert inside.asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
+) -> None:
+    """GDAL would tell by its bytes what it is, and follow it."""
+    body = VRT.format(source=f"/vsicurl/{inside.url}/x.tif", before="").encode()
+
+    def script(asked: Asked) -> Reply:
+        if not asked.path.endswith("dtm.tif"):
+            return passed_on(asked, demo.url, server.url)
+        if "range" not in asked.headers:
+            return Reply(200, body)
+        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        part = body[start : stop + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+
+    with misbehaving(script) as server, pytest.raises(hrdem.SourceError, match="cannot be opened"):
+        hrdem.extract(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/", http=client, engine="gdal",
+        )  # fmt: skip
+    assert inside.asked == []
+
+
+def test_a_vrt_is_fetched_by_our_own_client_only(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # scopes as they are
+    with misbehaving(lambda asked: passed_on(asked, demo.url, server.url)) as server:
+        hrdem.extract(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
+            stac_url=f"{server.url}/stac/api/", http=http, via="vrt",
+        )  # fmt: skip
+        vrts = [each.path for each in server.asked if each.path.endswith(".vrt")]
+    assert len(vrts) == 4  # met, and compared at the end

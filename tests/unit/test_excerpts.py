@@ -1,0 +1,15 @@
+"""Words of others cannot give orders to a terminal."""
+
+from __future__ import annotations
+
+from hrdem.excerpts import one_line, printable
+
+
+def test_what_is_no_letter_becomes_a_space() -> None:
+    assert one_line("a\x1b[31m b\r\n\tc\x9b\u202ed\ud800", 80) == "a [31m b c d"
+    assert one_line("x" * 90, 80) == "x" * 79 + "…"
+
+
+def test_several_lines_stay_so_and_nothing_else_is_lost() -> None:
+    assert printable("a\n\tb\x1b]0;title\x07\x9b\u202e") == "a\n\tb\\x1b]0;title\\x07\\x9b\\u202e"
+    assert printable("1\u00a0m, dès 2020…") == "1\u00a0m, dès 2020…"

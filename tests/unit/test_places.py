@@ -1,0 +1,110 @@
+"""From where addresses can be reached, however they are written."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from hrdem.errors import PlaceError
+from hrdem.http.places import Places, Scope, scope_of
+
+
+@pytest.mark.parametrize(
+    ("address", "scope"),
+    [
+        ("8.8.8.8", Scope.PUBLIC),
+        ("2001:4860:4860::8888", Scope.PUBLIC),
+        ("127.0.0.1", Scope.MACHINE),
+        ("127.9.9.9", Scope.MACHINE),
+        ("::1", Scope.MACHINE),
+        ("0.0.0.0", Scope.MACHINE),
+        ("::", Scope.MACHINE),
+        ("10.1.2.3", Scope.PRIVATE),
+        ("172.31.0.1", Scope.PRIVATE),
+        ("192.168.0.1", Scope.PRIVATE),
+        ("100.64.0.1", Scope.PRIVATE),
+        ("198.18.0.1", Scope.PRIVATE),
+        ("fd00:ec2::254", Scope.PRIVATE),
+        ("fec0::1", Scope.PRIVATE),
+        ("169.254.169.254", Scope.LINK),
+        ("fe80::1%eth0", Scope.LINK),
+        ("224.0.0.1", Scope.MULTICAST),
+        ("ff02::1", Scope.MULTICAST),
+        ("240.0.0.1", Scope.RESERVED),
+        ("255.255.255.255", Scope.RESERVED),
+        ("no address", Scope.RESERVED),
+        # of IPv4 within IPv6: mapped, compatible, translated, NAT64, 6to4, Teredo
+        ("::ffff:127.0.0.1", Scope.MACHINE),
+        ("::ffff:8.8.8.8", Scope.PUBLIC),
+        ("::127.0.0.1", Scope.MACHINE),
+        ("::ffff:0:10.0.0.1", Scope.PRIVATE),
+        ("64:ff9b::169.254.169.254", Scope.LINK),
+        ("64:ff9b::8.8.8.8", Scope.PUBLIC),
+        ("64:ff9b:1::8.8.8.8", Scope.PRIVATE),
+        ("2002:7f00:1::1", Scope.MACHINE),
+        ("2001:0:808:808::80ff:fffe", Scope.MACHINE),
+    ],
+)
+def test_an_address_has_the_scope_of_what_it_leads_to(address: str, scope: Scope) -> None:
+    assert scope_of(address) is scope
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://017700000001/",
+        "http://127.1/",
+        "http://0/",
+        "http://127.0.0.1./",
+        "http://%6c%6f%63alhost/",
+        "http://localhost/",
+        "http://LOCALHOST./",
+        "http://a.localhost/",
+        "http://[::1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[::ffff:127.0.0.1]:80/",
+        "http://catalogue.example@127.0.0.1/",
+        "https://catalogue.example:443@localhost:8080/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[fe80::1%25eth0]/",
+        "file:///etc/passwd",
+        "file://localhost/etc/passwd",
+        "ftp://catalogue.example/",
+        "s3://bucket/key",
+        "/vsicurl/http://catalogue.example/",
+        "http:///nowhere",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_what_is_no_public_http_address_is_known_without_a_connection(url: str) -> None:
+    """Behind a proxy there is nothing else to go by."""
+    with pytest.raises((PlaceError, httpx.InvalidURL)):
+        Places().watched(httpx.URL(url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://catalogue.example/", "http://8.8.8.8:8080/", "http://face.example./", "http://beef/"],
+)
+def test_names_and_public_numbers_may_be_tried(url: str) -> None:
+    Places().watched(httpx.URL(url))
+
+
+def test_what_was_given_opens_its_own_kind_of_place_only() -> None:
+    places = Places(["http://localhost:8080/stac"])
+    places.watched(httpx.URL("http://127.0.0.1:9090/store"))
+    with pytest.raises(PlaceError, match="in a private network .10.0.0.1."):
+        places.watched(httpx.URL("http://10.0.0.1/"))
+    with pytest.raises(PlaceError, match="on this machine"):
+        Places().watched(httpx.URL("http://127.0.0.1:9090/store"))
+
+
+def test_a_service_that_was_given_but_not_asked_yet_is_looked_up(monkeypatch) -> None:
+    """As an estimate of a plan does, which needs no catalogue."""
+    found = [(2, 1, 6, "", ("192.168.7.7", 0))]
+    monkeypatch.setattr("hrdem.http.places.socket.getaddrinfo", lambda *_, **__: found)
+    Places(["http://intranet.example/stac"]).watched(httpx.URL("http://192.168.1.1/file.tif"))

@@ -1,0 +1,44 @@
+"""What is told of an address is nothing that opens doors."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrdem.redaction import has_user, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("http://me:secret@host:1/a?b=c", "http://host:1/a?b=c"),
+        ("http://me@host/", "http://host/"),
+        ("https://me:se@cret@host/a@b", "https://host/a@b"),
+        ("//me:secret@host/x", "//host/x"),
+        ("/vsicurl/http://me:secret@host/x", "/vsicurl/http://host/x"),
+        ("http://h/t.tif?X-Amz-Signature=0a&X-Amz-Date=2", "http://h/t.tif?X-Amz-Signature=REDACTED&X-Amz-Date=2"),
+        ("http://h/?X-Amz-Credential=a%2Fb&X-Amz-Security-Token=c", "http://h/?X-Amz-Credential=REDACTED&X-Amz-Security-Token=REDACTED"),
+        ("http://h/?sv=1&sig=a%2Bb%3D", "http://h/?sv=1&sig=REDACTED"),
+        ("http://h/?api_key=x#access_token=y", "http://h/?api_key=REDACTED#access_token=REDACTED"),
+        ("http://h/?X%2DAmz%2DSignature=0a", "http://h/?X%2DAmz%2DSignature=REDACTED"),
+        ("http://h/?sig=a%26b'c;d", "http://h/?sig=REDACTED"),
+        ("http://h/?SIG=a&amp;Token=b&amp;size=3", "http://h/?SIG=REDACTED&amp;Token=REDACTED&amp;size=3"),
+        ("http://h/?map=a&subscription-key=b", "http://h/?map=a&subscription-key=REDACTED"),
+        ("http://h/?url=http%3A%2F%2Fme%3Apw%40o%2Fx%3Fsig%3Dabc%26b%3D1", "http://h/?url=http%3A%2F%2Fo%2Fx%3Fsig%3DREDACTED%26b%3D1"),
+        ("GET http://me:pw@h/a?key=b failed: http://h/a?c=d", "GET http://h/a?key=REDACTED failed: http://h/a?c=d"),
+        ("Mail me@example.org about tiles=9_2", "Mail me@example.org about tiles=9_2"),
+        ("http://h/ows?SERVICE=WCS&FORMAT=image/tiff", "http://h/ows?SERVICE=WCS&FORMAT=image/tiff"),
+        ("http://[", "http://["),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_names_passwords_and_signatures_are_left_out(said: str, told: str) -> None:
+    assert without_secrets(said) == told
+
+
+def test_a_long_text_takes_no_long_time() -> None:
+    without_secrets("//" + "?a" * 100_000 + "=" + "%2f%2f" * 100_000 + "&x" * 100_000)
+
+
+def test_an_address_with_a_name_in_it_is_known() -> None:
+    assert has_user("http://me@host/")
+    assert not has_user("http://host/a//b@c")
