@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hrdem.errors import WcsError
 from hrdem.excerpts import one_line
 from hrdem.grid import Bounds, Grid, snapped
@@ -20,7 +22,7 @@ from hrdem.wcs.request import GEOTIFF
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
 _MOST_LISTED = 500  # characters of a list in a message
-_LARGEST = 3.4e38  # of what a pixel can hold
+_LARGEST = float(np.finfo("float32").max)  # that a pixel can hold
 _DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
 
 

@@ -18,6 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from hrdem.excerpts import one_line
+from hrdem.redaction import without_secrets
 
 _MOST_BYTES = 1 << 14  # that are looked at
 _MOST_TEXT = 1000  # characters that are kept
@@ -61,7 +62,7 @@ class Refusal:
     def __str__(self) -> str:
         about = f"{self.code} ({self.locator})" if self.locator else self.code
         said = ": ".join(part for part in (about.strip(), self.text) if part)
-        return one_line(said or "an empty answer", _MOST_SHOWN)
+        return one_line(without_secrets(said) or "an empty answer", _MOST_SHOWN)
 
 
 def read_refusal(body: bytes) -> Refusal | None:

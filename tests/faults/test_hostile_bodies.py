@@ -10,13 +10,17 @@ import zlib
 from pathlib import Path
 
 import pytest
+import rasterio
+from affine import Affine
 
 from hrdem.catalog import items_of
-from hrdem.errors import CatalogError, ServerError, TransferError
+from hrdem.errors import CatalogError, ServerError, SourceError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
+from hrdem.http.ranges import version_of
 from hrdem.products import collection_named
-from tests.misbehaving import Reply, misbehaving
+from hrdem.sources.gdal import meet_gdal_cog
+from tests.misbehaving import Asked, Reply, misbehaving
 
 MANY = 200_000_000  # bytes of zeros
 
@@ -243,3 +247,69 @@ def test_a_refusal_is_told_in_printable_characters(http: HttpClient) -> None:
     assert str(told.value).isprintable()
     assert "pw" not in str(told.value)
     assert "abc" not in str(told.value)
+
+
+@pytest.mark.parametrize("header", ["ETag", "Last-Modified"])
+@pytest.mark.parametrize("value", ['"a\x9b2J"', '"' + "a" * 5_000 + '"'], ids=["control", "long"])
+def test_a_version_that_cannot_be_sent_back_is_an_error(
+    http: HttpClient, header: str, value: str
+) -> None:
+    told = {"Content-Range": "bytes 0-15/16", header: value}
+    with (
+        misbehaving(lambda _: Reply(206, bytes(16), told)) as server,
+        pytest.raises(TransferError, match="tells its version as") as error,
+    ):
+        version_of(server.url, http)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 500
+
+
+def test_a_search_whose_pages_never_end_is_given_up(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hrdem.http.stac_io._MOST_BYTES_IN_ALL", 100_000)
+
+    def script(asked: Asked) -> Reply:
+        link = {"rel": "next", "href": f"/{asked.number}"}
+        return Reply.json({"features": [], "links": [link], "more": "x" * 10_000})
+
+    with misbehaving(script) as server:
+        with pytest.raises(CatalogError, match="more than 100000 bytes"):
+            items_of(collection_named("1m"), f"{server.url}/", http)
+        assert len(server.asked) == 10
+
+
+def test_a_page_that_is_too_large_is_not_read(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: Reply(length=17 << 20)) as server,
+        pytest.raises(ServerError, match="more than 16777216 bytes"),
+    ):
+        items_of(collection_named("1m"), f"{server.url}/", http)
+
+
+def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(
+    http: HttpClient, tmp_path: Path
+) -> None:
+    """A few hundred bytes that say they are 100 MB in one piece."""
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", "GTiff", width=5_000, height=5_000, count=1, dtype="float32", crs="EPSG:3979",
+        transform=Affine(1, 0, 9, 0, -1, 9), tiled=True, blockxsize=5_008,
+        blockysize=5_008, compress="deflate", sparse_ok=True,
+    ):  # fmt: skip
+        pass
+    content = path.read_bytes()
+
+    def script(asked: Asked) -> Reply:
+        if "range" not in asked.headers:
+            return Reply(body=content)
+        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        part = content[start : stop + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(SourceError, match="blocks of 5008 x 5008 pixels"),
+    ):
+        meet_gdal_cog(f"{server.url}/a.tif", http)

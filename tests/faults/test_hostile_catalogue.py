@@ -310,3 +310,31 @@ def test_a_vrt_is_fetched_by_our_own_client_only(
         )  # fmt: skip
         vrts = [each.path for each in server.asked if each.path.endswith(".vrt")]
     assert len(vrts) == 4  # met, and compared at the end
+
+
+def test_files_that_would_have_one_name_are_not_saved_over_one_another(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names end where hrefs do; a catalogue may write what it likes into both."""
+    from click.testing import CliRunner
+
+    from hrdem.cli.main import cli
+
+    def script(asked: Asked) -> Reply:
+        reply = passed_on(asked, demo.url, server.url)
+        reply.body = reply.body.replace(b"-dsm.vrt", b"-dtm.vrt?")
+        return reply
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    with misbehaving(script) as server:
+        arguments = [
+            "assets",
+            "9_2-mosaic-1m",
+            "--download",
+            "--stac-url",
+            f"{server.url}/stac/api",
+        ]
+        done = CliRunner().invoke(cli, arguments)
+    assert "Several files would be called 9_2-mosaic-1m-dtm.vrt" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -249,3 +249,8 @@ def test_a_request_that_was_too_large_is_recognised(text: str, limit: int | None
 def test_other_words_do_not_mean_too_large(text: str) -> None:
     assert not is_too_large(Refusal("NoApplicableCode", "", text))
     assert size_limit(Refusal("NoApplicableCode", "", text)) is None
+
+
+def test_an_address_in_a_refusal_is_told_without_its_secrets() -> None:
+    said = read_refusal(b"No layer at http://me:hush@h/ows?token=hush&map=a here")
+    assert str(said) == "No layer at http://h/ows?token=REDACTED&map=a here"

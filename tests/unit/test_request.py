@@ -185,3 +185,12 @@ def test_a_wcs_takes_no_longer_than_a_day(limit: float) -> None:
 def test_a_word_that_is_misspelt_is_not_passed_over(word: str, meant: str) -> None:
     with pytest.raises(TypeError, match=f"'{word}' is no word of .* Did you mean '{meant}'"):
         asked(**{word: 5})
+
+
+def test_a_token_in_the_address_of_a_service_is_used_and_not_told() -> None:
+    request = Request.of(
+        bbox=(-75.72, 45.40, -75.66, 45.44), product="dtm", via="wcs",
+        wcs_url="http://wcs.invalid/ows?map=a&token=hush",
+    )  # fmt: skip
+    assert request.wcs_url == "http://wcs.invalid/ows?map=a&token=hush"
+    assert request.as_dict()["wcs_url"] == "http://wcs.invalid/ows?map=a&token=REDACTED"

@@ -1,0 +1,78 @@
+"""Extents: GeoJSON of outlines, from strangers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import shapely
+
+from hrdem.crs import LONLAT, project
+from hrdem.errors import SourceError, TransferError
+from hrdem.products import NATIVE_CRS
+from hrdem.surveys.extent import projects_in_extent
+
+AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
+LEFT_HALF = shapely.box(1_499_900, -200_200, 1_500_050, -199_700)
+
+
+def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
+    corners = project(shapely.get_coordinates(shape), NATIVE_CRS, LONLAT)
+    geometry = {"type": "Polygon", "coordinates": [corners.tolist()]}
+    feature = {"type": "Feature", "geometry": geometry, "properties": properties}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    return str(path)
+
+
+def test_an_extent_tells_what_lies_under_the_area(tmp_path: Path) -> None:
+    path = extent(tmp_path / "a.geojson", LEFT_HALF, Project="A\x1b[2J", Year=2019)
+    (found,) = projects_in_extent(path, "The file", AREA, 60)
+    assert (found.name, found.first, round(found.share, 2)) == ("A [2J", "2019", 0.5)
+
+
+def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    path = extent(tmp_path / "a.geojson", LEFT_HALF)
+    with pytest.raises(TransferError, match="The file could not be read within 0 s"):
+        projects_in_extent(path, "The file", AREA, 0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit that is kept")
+def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")  # 15 MB that become 300
+    program = (
+        "from hrdem.surveys import apart, extent; apart._MOST_MEMORY = 400 << 20; "
+        "apart.answer(extent.outlines_in_extent, (ValueError,))"
+    )
+    asked = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=asked, capture_output=True, text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {"refused": "it takes more memory than it should"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"[" * 100_000,
+        b'{"type": "FeatureCollection", "features": 5}',
+        b'{"type": "FeatureCollection", "features": [{"geometry": {"type": "X"}}]}',
+        b'{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1e999, 0]}}',
+        b'{"type": "F", "geometry": {"type": "Point", "coordinates": [1%b, 0]}}' % (b"0" * 400),
+        b'{"type": "F", "properties": [1], "geometry": {"type": "Point", "coordinates": [0, 0]}}',
+        b"\xff\xfe",
+        b"",
+    ],
+    ids=lambda document: repr(document[:60]),
+)  # fmt: skip
+def test_what_is_no_geojson_of_outlines_is_told(tmp_path: Path, document: bytes) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_bytes(document)
+    with pytest.raises(SourceError, match="^The file cannot be read: it ") as told:
+        projects_in_extent(str(path), "The file", AREA, 60)
+    assert len(str(told.value)) < 600

@@ -1,0 +1,41 @@
+"""What a WCS says of a coverage, before it is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrdem.demo import wcs
+from hrdem.errors import WcsError
+from hrdem.http.protocol import Response
+from hrdem.products import collection_named, product_named
+from hrdem.wcs.coverage import WcsCoverage, meet_wcs
+
+URL = "http://service.invalid/wcs"
+
+
+class Service:
+    """The demonstration's WCS, with another nodata value."""
+
+    def __init__(self, nodata: bytes) -> None:
+        self.nodata = nodata
+
+    def request(self, method, url, *, params, **_) -> Response:
+        body = wcs.answer("http://demo.invalid", params).body
+        said = b"<Definition><NullValue>%b</NullValue>" % self.nodata
+        return Response(url, 200, {}, body.replace(b"<Definition>", said))
+
+
+def met(nodata: bytes) -> WcsCoverage:
+    product, collection = product_named("dtm"), collection_named("1m")
+    return meet_wcs(URL, product, collection, "1", 300, Service(nodata))
+
+
+@pytest.mark.parametrize("nodata", [b"1e300", b"-4e38"])
+def test_a_nodata_value_that_no_pixel_can_have_is_refused(nodata: bytes) -> None:
+    with pytest.raises(WcsError, match="which no pixel can have"):
+        met(nodata)
+
+
+@pytest.mark.parametrize("nodata", [b"-9999", b"-3.4028234663852886e38", b"NaN"])
+def test_other_values_are_taken(nodata: bytes) -> None:
+    assert met(nodata).nodata == pytest.approx(float(nodata), nan_ok=True)
