@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
+import numpy as np
 import shapely
 from pystac_client import ItemSearch
 
 from hrdem.area.aoi import Aoi, search_area
 from hrdem.errors import CatalogError, NoDataError, ServerError
+from hrdem.excerpts import one_line
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 _PAGE = 100  # items; a mosaic has 66
 _MOST_ITEMS = 10_000
 _MOST_PAGES = 1_000
+_MOST_SHOWN = 200  # characters of the catalogue's words in a message
+_MOST_NAME = 1_000  # characters of an id and the like
+_LONGEST_ADDRESS = 8_000  # characters
+_FAR = 1e8  # metres: nothing on Earth is as far from the origin of EPSG:3979
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
 
 
@@ -174,16 +180,18 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         found |= fresh
         if len(found) > _MOST_ITEMS or number > _MOST_PAGES:
             raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
-        matched = max(matched, page.get("numberMatched") or 0)
+        matched = max(matched, _count(page.get("numberMatched"), address))
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:
+        shown = one_line(", ".join(sorted(strangers)), _MOST_SHOWN)
         raise CatalogError(
             f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
-            f"{', '.join(sorted(strangers))}. A redirect or a proxy may drop the question."
+            f"{shown}. A redirect or a proxy may drop the question."
         )
     if len(found) < matched:
         raise CatalogError(
-            f"{address} says that {matched} items match but gives {len(found)} and no next page."
+            f"{address} says that {one_line(str(matched), 40)} items match but gives {len(found)} "
+            "and no next page."
         )
     return found
 
@@ -195,27 +203,40 @@ def _parsed(address: str) -> Any:
         try:
             properties = feature["properties"]
             return Item(
-                id=_text(feature["id"]),
-                collection=_text(feature["collection"]),
-                updated=_text(properties.get("updated") or ""),
-                datetime=_text(properties.get("datetime") or ""),
+                id=_name(feature["id"]),
+                collection=_name(feature["collection"]),
+                updated=_name(properties.get("updated") or ""),
+                datetime=_name(properties.get("datetime") or ""),
                 footprint=_outline(properties),
                 assets=tuple(_assets(feature["assets"], address)),
             )
         except (
             AttributeError,
-            KeyError,
+            LookupError,
             TypeError,
             ValueError,
+            RecursionError,
             shapely.errors.ShapelyError,
         ) as exc:
             name = feature.get("id") if isinstance(feature, Mapping) else None
+            shown = one_line(repr(name), _MOST_SHOWN)
+            said = one_line(f"{type(exc).__name__}: {exc}", _MOST_SHOWN)
             raise CatalogError(
-                f"{address} lists an item {name!r} that is not a STAC item: "
-                f"{type(exc).__name__}: {exc}. Check the address given as --stac-url."
+                f"{address} lists an item {shown} that is not a STAC item: {said}. "
+                "Check the address given as --stac-url."
             ) from exc
 
     return parse
+
+
+def _count(said: object, address: str) -> int:
+    """How many items a page says that there are; none if it does not say."""
+    if said is None or (isinstance(said, int) and said >= 0):
+        return said or 0
+    raise CatalogError(
+        f"{address} says that {one_line(repr(said), _MOST_SHOWN)} items match, which is no number "
+        "of them."
+    )
 
 
 def _text(value: object) -> str:
@@ -224,24 +245,43 @@ def _text(value: object) -> str:
     return value
 
 
+def _name(value: object, most: int = _MOST_NAME) -> str:
+    """A text that is shown as it is, so that a terminal must not take it for an order."""
+    name = _text(value)
+    if not name.isprintable() or len(name) > most:
+        raise ValueError(f"{name[:_MOST_SHOWN]!r} of {len(name)} characters is no name")
+    return name
+
+
 def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
-    """The outline in EPSG:3979, if that is what the projection extension describes."""
+    """The outline in EPSG:3979, if that is what the projection extension describes.
+
+    One that crosses itself, lies nowhere or has no area is none: an item must not be left out for
+    it, and to mend it may take hours.
+    """
     if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
         return None
     geometry = properties.get("proj:geometry")
-    return shapely.make_valid(shapely.geometry.shape(geometry)) if geometry else None
+    if not geometry:
+        return None
+    with np.errstate(invalid="ignore"):  # of corners that are no numbers
+        outline = shapely.geometry.shape(geometry)
+    corners = shapely.get_coordinates(outline)
+    if not (np.abs(corners) < _FAR).all() or not shapely.is_valid(outline):
+        return None
+    return outline if outline.area > 0 else None
 
 
 def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
     for key, asset in assets.items():
         yield Asset(
-            key=key,
-            href=urljoin(address, _text(asset["href"])),
-            media_type=_text(asset.get("type") or ""),
-            title=_text(asset.get("title") or ""),
+            key=_name(key),
+            href=urljoin(address, _name(asset["href"], _LONGEST_ADDRESS)),
+            media_type=one_line(_text(asset.get("type") or ""), _MOST_NAME),
+            title=one_line(_text(asset.get("title") or ""), _MOST_NAME),
         )
 
 
 def _natural(name: str) -> tuple[Any, ...]:
     """Sort 10_2 after 9_2."""
-    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
+    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))

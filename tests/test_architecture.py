@@ -16,6 +16,7 @@ PACKAGE = Path(hrdem.__file__).parent
 
 # From the ground up. A module may import from lower layers, and from its own package.
 LAYERS = (
+    ("hrdem.excerpts",),
     (
         "hrdem.errors",
         "hrdem._version",

@@ -16,12 +16,13 @@ from defusedxml.ElementTree import fromstring
 
 from hrdem.axes import crs_named
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
+from hrdem.excerpts import one_line
 from hrdem.grid import Bounds
 from hrdem.http.client import without_credentials
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
 from hrdem.products import NATIVE_CRS
-from hrdem.wcs.exceptions import one_line, read_refusal
+from hrdem.wcs.exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements
 _MOST_NAME = 200  # characters that are kept of a name

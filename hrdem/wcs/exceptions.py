@@ -17,6 +17,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
+from hrdem.excerpts import one_line
+
 _MOST_BYTES = 1 << 14  # that are looked at
 _MOST_TEXT = 1000  # characters that are kept
 _MOST_SHOWN = 200  # characters in a message
@@ -101,12 +103,6 @@ def size_limit(refusal: Refusal) -> int | None:
     """
     found = _LIMIT.search(refusal.text)
     return int(found[1]) if found else None
-
-
-def one_line(text: str, most: int) -> str:
-    """Return the words of a text as one line of printable characters, at most so many."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 class _Reading:
