@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import tostring
 
 from hrdem.catalog import Asset
+from hrdem.errors import SourceError
 from hrdem.http.protocol import Http
 from hrdem.output import check_output, write_text
 from hrdem.sources.vrt import VSICURL, parse_vrt
@@ -50,4 +51,7 @@ def localised(document: bytes, href: str) -> str:
     root = parse_vrt(document, href)
     for source in root.iter("SourceFilename"):
         source.text = f"{VSICURL}{source.text}"
-    return tostring(root, encoding="unicode")
+    try:
+        return tostring(root, encoding="unicode")
+    except RecursionError as exc:
+        raise SourceError(f"{href} is not a VRT: it is nested too deeply.") from exc
