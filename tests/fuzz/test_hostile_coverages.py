@@ -1,0 +1,44 @@
+"""Coverages that were made to hurt: told in a sentence, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import resource
+
+import pytest
+
+from tests.fuzz.coverages import GRID, attempt_coverage
+from tests.fuzz.crafted import DOUBLE, LONG, SHORT, image, tiff
+
+LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
+
+
+def whole(block: int, **tags) -> bytes:
+    """One pixel over all of the grid, in a block of its own size."""
+    size = (LONG, (block,))
+    tags = {"t256": (LONG, (1,)), "t257": (LONG, (1,)), "t322": size, "t323": size} | tags
+    return tiff(
+        image(
+            **tags,
+            t259=(SHORT, (8,)),
+            t33550=(DOUBLE, (RIGHT - LEFT, TOP - BOTTOM, 0.0)),
+            t33922=(DOUBLE, (0.0, 0.0, 0.0, LEFT, TOP, 0.0)),
+        )
+    )
+
+
+def test_a_placeholder_in_a_gigantic_block_is_refused_before_it_is_allocated() -> None:
+    """Its 5 kB took 14 GB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert attempt_coverage(whole(16_384)) == "told TrySmaller"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize("corner", [math.inf, -math.inf, math.nan, 1e308])
+def test_a_raster_that_lies_nowhere_is_told(corner: float) -> None:
+    tags = image(
+        t256=(LONG, (43,)),
+        t257=(LONG, (37,)),
+        t33922=(DOUBLE, (0.0, 0.0, 0.0, corner, TOP, 0.0)),
+    )
+    assert attempt_coverage(tiff(tags)) in {"told Again", "told TrySmaller"}
