@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hrdem.catalog import Item, items_of
-from hrdem.errors import CatalogError
+from hrdem.errors import CatalogError, TransferError
 from tests.fuzz import catalogues
 from tests.fuzz.catalogues import SEPARATOR, URL, attempt_catalogue
 
@@ -161,6 +161,7 @@ def test_a_link_that_cannot_be_followed_is_told(following: dict) -> None:
     assert len(told) < 400
 
 
-@pytest.mark.parametrize("href", ["http://a:99999/", "http://a:b/", "http://\u2488.invalid/"])
+@pytest.mark.parametrize("href", ["http://a:b/", "http://\u2488.invalid/", "http://xn--/"])
 def test_an_address_that_no_client_can_use_is_told(href: str) -> None:
-    attempt_catalogue(page(item(), following={"href": href}))
+    with pytest.raises(TransferError, match="cannot be used"):
+        searched(page(item(), following={"href": href}), page())
