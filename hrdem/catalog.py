@@ -180,7 +180,8 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         found |= fresh
         if len(found) > _MOST_ITEMS or number > _MOST_PAGES:
             raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
-        matched = max(matched, _count(page.get("numberMatched"), address))
+        told = page.get("numberMatched")
+        matched = max(matched, told if isinstance(told, int) else 0)
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:
         shown = one_line(", ".join(sorted(strangers)), _MOST_SHOWN)
@@ -205,8 +206,8 @@ def _parsed(address: str) -> Any:
             return Item(
                 id=_name(feature["id"]),
                 collection=_name(feature["collection"]),
-                updated=_name(properties.get("updated") or ""),
-                datetime=_name(properties.get("datetime") or ""),
+                updated=_words(properties.get("updated")),
+                datetime=_words(properties.get("datetime")),
                 footprint=_outline(properties),
                 assets=tuple(_assets(feature["assets"], address)),
             )
@@ -229,24 +230,19 @@ def _parsed(address: str) -> Any:
     return parse
 
 
-def _count(said: object, address: str) -> int:
-    """How many items a page says that there are; none if it does not say."""
-    if said is None or (isinstance(said, int) and said >= 0):
-        return said or 0
-    raise CatalogError(
-        f"{address} says that {one_line(repr(said), _MOST_SHOWN)} items match, which is no number "
-        "of them."
-    )
-
-
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
 
 
+def _words(value: object) -> str:
+    """What is said in words, or empty; a terminal takes no order from it."""
+    return one_line(_text(value or ""), _MOST_NAME)
+
+
 def _name(value: object, most: int = _MOST_NAME) -> str:
-    """A text that is shown as it is, so that a terminal must not take it for an order."""
+    """What something is called, as it is: it is shown, sent back, and written into outputs."""
     name = _text(value)
     if not name.isprintable() or len(name) > most:
         raise ValueError(f"{name[:_MOST_SHOWN]!r} of {len(name)} characters is no name")
@@ -277,8 +273,8 @@ def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[A
         yield Asset(
             key=_name(key),
             href=urljoin(address, _name(asset["href"], _LONGEST_ADDRESS)),
-            media_type=one_line(_text(asset.get("type") or ""), _MOST_NAME),
-            title=one_line(_text(asset.get("title") or ""), _MOST_NAME),
+            media_type=_words(asset.get("type")),
+            title=_words(asset.get("title")),
         )
 
 

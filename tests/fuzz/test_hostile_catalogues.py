@@ -88,7 +88,7 @@ def test_an_item_is_not_left_out_for_an_outline_without_an_area(outline: dict) -
     assert found.footprint is None
 
 
-@pytest.mark.parametrize("name", ["9\u00b2", "\u0663_2", "9" * 900, ""])
+@pytest.mark.parametrize("name", ["9\u00b2", "\u0663_2", "9" * 200])
 def test_ids_of_strange_digits_are_sorted(name: str) -> None:
     found = searched(page(item(name), item("10_2"), item("9_2")))
     assert [each.id for each in found if each.id != name] == ["9_2", "10_2"]
@@ -103,7 +103,6 @@ def test_ids_of_strange_digits_are_sorted(name: str) -> None:
         {"name": "\u202egnp"},
         {"name": "9" * 20_000},
         {"collection": "\x07"},
-        {"properties": {"updated": "\x1b[2J"}},
         {"assets": {"d\0tm": {"href": "http://store.invalid/a"}}},
         {"assets": {"dtm": {"href": "http://store.invalid/\x1b"}}},
         {"assets": {"dtm": {"href": "http://store.invalid/" + "a" * 9_000}}},
@@ -115,16 +114,18 @@ def test_what_a_terminal_would_obey_is_no_name(change: dict) -> None:
     assert len(refused("not a STAC item", page(item(**change)))) < 700
 
 
-def test_a_title_is_shown_in_one_line() -> None:
+def test_titles_and_dates_are_shown_in_one_line() -> None:
     asset = {"href": "a.tif", "title": "DTM\x1b[2J\n of Ottawa", "type": "image/tiff\0"}
-    (found,) = searched(page(item(assets={"dtm": asset})))
+    said = {"updated": "2026-01-01\x1b[2J"}
+    (found,) = searched(page(item(assets={"dtm": asset}, properties=said)))
+    assert found.updated == "2026-01-01 [2J"
     assert found.assets[0].title == "DTM [2J of Ottawa"
     assert found.assets[0].media_type == "image/tiff"
 
 
 @pytest.mark.parametrize("said", ["2", 1.5, -1, math.inf, math.nan, [], {}, "x" * 5_000])
-def test_a_number_of_items_that_is_none_is_told(said: object) -> None:
-    assert len(refused("is no number|items match but", page(numberMatched=said or [0]))) < 400
+def test_a_number_of_items_that_is_none_is_not_counted(said: object) -> None:
+    assert searched(page(item(), numberMatched=said))
 
 
 def test_a_number_of_items_that_is_huge_is_told_in_short() -> None:
