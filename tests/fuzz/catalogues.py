@@ -83,9 +83,9 @@ class _Service:
         if self._asked > _MOST_REQUESTS:
             raise FindingError(f"{self._asked} requests")
         if number >= len(self._bodies):
-            return httpx.Response(500, content=b"no further page")
+            return httpx.Response(500, stream=httpx.ByteStream(b"no further page"))
         body = self._bodies[number]
-        return httpx.Response(200 if body else 405, content=body)
+        return httpx.Response(200 if body else 405, stream=httpx.ByteStream(body))
 
 
 class _Transport(httpx.BaseTransport):

@@ -28,8 +28,8 @@ _ROOM = "hrdem-fuzz"  # in GDAL's memory
 _SECRET = f"/vsimem/{_ROOM}/secret.tif"  # a file that is there, and that no VRT may reach
 _HTTP = re.compile(r"(/vsicurl/)?https?://", re.IGNORECASE)
 _FILE = re.compile(r"[/\\~]|\.{1,2}[/\\]|.*(:[/\\]|/vsi|\\)|file:|<", re.IGNORECASE | re.DOTALL)
-# elements whose texts GDAL hands on, counts with, or leaves
-_WORDS = ("Description", "UnitType", "MDI", "ColorInterp", "Overview", "OverviewList")
+# elements whose texts GDAL opens, and what sounds like them
+_OPENED = re.compile("name|dataset|srs|argument|input|options|code", re.IGNORECASE)
 _CLOSED = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -69,9 +69,9 @@ def taken(document: bytes) -> str:
 
 
 def _texts(root: Element) -> Iterator[str]:
-    """What GDAL may take for the name of a file: no attribute, and no text between elements."""
+    """What GDAL may take for the name of a file: no attribute, no words, no text in between."""
     for element in root.iter():
-        if not len(element) and element.tag not in _WORDS:
+        if not len(element) and _OPENED.search(element.tag):
             yield (element.text or "").strip()
 
 
