@@ -5,6 +5,9 @@ from __future__ import annotations
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
+from hrdem.excerpts import one_line
+
+_MOST_WORDS = 500  # characters
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
 
 
@@ -12,4 +15,4 @@ def cause(exc: BaseException) -> str:
     """Return the innermost words of GDAL, as a sentence."""
     while exc.__cause__ is not None:
         exc = exc.__cause__
-    return str(exc).rstrip(".") + "."
+    return one_line(str(exc), _MOST_WORDS).rstrip(".") + "."

@@ -19,6 +19,7 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
+from hrdem.excerpts import one_line
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid
 from hrdem.http.retry import Again
@@ -31,6 +32,7 @@ _LARGEST_BLOCK = (
 )  # pixels of all bands; GDAL holds a whole block, however little of it is read
 _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_MOST_SHOWN = 200  # characters of the name of a CRS
 _COPIED = 1 << 20  # bytes at a time
 _MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
 _SAID_OK = 200  # the status under which servers send exceptions
@@ -196,7 +198,8 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        raise _other(f"a raster in {dataset.crs or 'no CRS'} instead of {grid.crs}")
+        said = one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
+        raise _other(f"a raster in {said} instead of {grid.crs}")
     if not _is_same(Grid(grid.crs, here, dataset.width, dataset.height), grid):
         told = (
             f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "

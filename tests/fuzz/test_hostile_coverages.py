@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from tests.fuzz.coverages import GRID, attempt_coverage
-from tests.fuzz.crafted import DOUBLE, LONG, SHORT, image, tiff
+from tests.fuzz.crafted import ASCII, DOUBLE, LONG, SHORT, image, tiff
 
 LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
 
@@ -42,3 +42,12 @@ def test_a_raster_that_lies_nowhere_is_told(corner: float) -> None:
         t33922=(DOUBLE, (0.0, 0.0, 0.0, corner, TOP, 0.0)),
     )
     assert attempt_coverage(tiff(tags)) in {"told Again", "told TrySmaller"}
+
+
+def test_the_name_of_another_crs_is_told_in_one_line() -> None:
+    """An order to a terminal would fit into it."""
+    name = b"NAD83\x1b[2J\r\n|\0"
+    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1026, 34737, len(name) - 1, 0, 3076, 0, 1, 9001)
+    size = {"t256": (LONG, (43,)), "t257": (LONG, (37,))}
+    tags = image(**size, t34735=(SHORT, keys), t34737=(ASCII, name))
+    assert attempt_coverage(tiff(tags)) == "told Again"
