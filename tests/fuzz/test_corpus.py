@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz.attempt import FAR, assert_told, attempt
 from tests.fuzz.kinds import KINDS, corpus
 
-_MOST_SECONDS = 5
+_MOST_SECONDS = 5  # of computing, so that a busy machine counts for nothing
 _MOST_KEPT = 100_000  # bytes of a kind
 _CHANGES = {"tiff": 10, "vrt": 200, "stac": 60, "wcs-words": 10, "wcs-coverages": 20}  # of a seed
 _ENDS = {
@@ -49,9 +49,9 @@ def test_a_file_of_the_corpus_is_read_or_refused(path: Path, size: int | None) -
 
 @pytest.mark.parametrize(("name", "path"), KEPT, ids=[f"{name}-{path.name}" for name, path in KEPT])
 def test_an_answer_of_a_corpus_ends_well_and_soon(name: str, path: Path) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     KINDS[name].attempt(path.read_bytes())
-    assert time.monotonic() - begun < _MOST_SECONDS
+    assert time.process_time() - begun < _MOST_SECONDS
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -59,9 +59,9 @@ def test_changed_answers_end_well_and_soon(name: str) -> None:
     kind = KINDS[name]
     for content in kind.seeds().values():
         for seed in range(_CHANGES[name]):
-            begun = time.monotonic()
+            begun = time.process_time()
             kind.attempt(kind.mutated(content, seed))
-            assert time.monotonic() - begun < _MOST_SECONDS
+            assert time.process_time() - begun < _MOST_SECONDS
 
 
 @pytest.mark.parametrize("name", _ENDS)

@@ -54,9 +54,9 @@ def test_an_answer_that_is_nested_too_deeply_is_told() -> None:
 def test_an_outline_that_crosses_itself_everywhere_is_not_mended() -> None:
     """200 corners took three seconds, 500 a minute and a half."""
     star = {"type": "Polygon", "coordinates": [catalogues._star(500)]}
-    begun = time.monotonic()
+    begun = time.process_time()
     (found,) = searched(page(item(outline=star)))
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
     assert found.footprint is None
 
 
