@@ -234,7 +234,8 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         )
     if len(found) < matched:
         raise CatalogError(
-            f"{address} says that {matched} items match but gives {len(found)} and no next page."
+            f"{address} says that {one_line(str(matched), 40)} items match but gives {len(found)} "
+            "and no next page."
         )
     return found
 
@@ -313,12 +314,13 @@ def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
     geometry = properties.get("proj:geometry")
     if not geometry:
         return None
-    outline = shapely.geometry.shape(geometry)
+    with np.errstate(invalid="ignore"):  # of corners that are no numbers
+        outline = shapely.geometry.shape(geometry)
     corners = shapely.get_coordinates(outline)
-    if not (np.abs(corners) < _FARTHEST).all():  # nor NaN
-        raise ValueError("its outline lies nowhere on Earth")
+    if len(corners) > _MOST_CORNERS or not (np.abs(corners) < _FARTHEST).all():  # nor NaN
+        return None
     # to mend 200 edges that all cross one another takes a minute
-    return outline if len(corners) <= _MOST_CORNERS and shapely.is_valid(outline) else None
+    return outline if shapely.is_valid(outline) and outline.area > 0 else None
 
 
 def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 
 from hrdem.excerpts import one_line
 from hrdem.redaction import without_secrets
 
 _MOST_WORDS = 500  # characters
-GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # rasterio lets some of GDAL's own through
+# rasterio lets some of GDAL's own through, and takes the names in a file for UTF-8
+GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, UnicodeDecodeError)
 
 
 def cause(exc: BaseException) -> str:

@@ -295,7 +295,7 @@ class HttpClient:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise Again(said, met=met) from exc
-        except (httpx.InvalidURL, httpx.DecodingError) as exc:
+        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of names of hosts
             raise TransferError(f"{shown} cannot be used: {_words(exc)}.") from exc
 
     def _sent(self, asked: _Question) -> httpx.Response:

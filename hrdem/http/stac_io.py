@@ -18,6 +18,7 @@ from hrdem.redaction import without_secrets
 
 _MOST_BYTES = 16 << 20  # of a page; 100 items of a mosaic have 3 MB, and JSON grows tenfold
 _MOST_BYTES_IN_ALL = 128 << 20  # of a search, characters
+_LONGEST_ADDRESS = 8_000  # characters
 _EXCERPT = 200  # characters
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
 # those that say where a request goes, where it ends, or how its answer is packed
@@ -44,6 +45,11 @@ class _Page:
 
     content: dict[str, Any]
     size: int
+
+
+_MOST_SHOWN = 200  # characters of the catalogue's words in a message
+_LONGEST_ADDRESS = 8_000  # characters; servers refuse longer ones
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
 
 
 class HttpStacIO(StacApiIO):
@@ -132,10 +138,14 @@ def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
         link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
         if link is None:
             return None
-        href, method = link["href"], link.get("method") or "GET"
+        json.dumps(link, allow_nan=False, ensure_ascii=False).encode()  # or it cannot be sent
+        href, method = link["href"], link.get("method")
+        method = "GET" if method is None else method
         headers, body = link.get("headers") or {}, link.get("body")
         if not isinstance(href, str) or not isinstance(body, dict | None):
             raise TypeError("it has no address, or a body of another kind")  # noqa: TRY301
+        if not href.isprintable() or len(href) > _LONGEST_ADDRESS:
+            raise ValueError(f"{one_line(href, 30)!r} is no address")  # noqa: TRY301
         if method not in ("GET", "POST"):
             raise ValueError(f"its method is {one_line(repr(method), 30)}")  # noqa: TRY301
         for name, value in headers.items():
@@ -149,7 +159,7 @@ def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
         if link.get("merge"):
             parameters = {**(asked.parameters or {}), **(parameters or {})}
         return _Asked(urljoin(asked.url, href), method, headers or None, parameters)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
         said = one_line(without_secrets(str(exc)), _EXCERPT)
         raise CatalogError(
             f"{without_secrets(asked.url)} gives a link to a next page that cannot be followed "

@@ -19,6 +19,7 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
+from hrdem.excerpts import one_line
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid
 from hrdem.http.retry import Again
@@ -26,9 +27,12 @@ from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _EXCERPT = 16 << 10  # bytes that are looked at for words
-_LARGEST_BLOCK = 1 << 20  # pixels; GDAL holds a whole block, however little of it is read
+_LARGEST_BLOCK = (
+    1 << 20
+)  # pixels of all bands; GDAL holds a whole block, however little of it is read
 _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_MOST_SHOWN = 200  # characters of the name of a CRS
 _COPIED = 1 << 20  # bytes at a time
 _MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
 _SAID_OK = 200  # the status under which servers send exceptions
@@ -97,6 +101,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
     """
     try:
         with rasterio.Env(), rasterio.open(path, driver="GTiff") as dataset:
+            _check_block_size(dataset)
             if is_placeholder(dataset, grid):
                 _check_placeholder(dataset, nodata)
                 return
@@ -160,6 +165,13 @@ def _no_coverage(body: bytes) -> Exception:
     return Again(str(refusal), _SAID_OK)
 
 
+def _check_block_size(dataset: DatasetReader) -> None:
+    """A file of 5 kB may announce one pixel in a block of 14 GB."""
+    height, width = dataset.block_shapes[0]
+    if width * height * dataset.count > _LARGEST_BLOCK:
+        raise TrySmaller(f"blocks of {width} x {height} pixels, which are too large to decode")
+
+
 def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
     if np.dtype(dataset.dtypes[0]).kind == "f":
         value = float(dataset.read(1)[0, 0])
@@ -186,9 +198,9 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        raise _other(f"a raster in {dataset.crs or 'no CRS'} instead of {grid.crs}")
-    same = grid.place_of(Grid(grid.crs, here, dataset.width, dataset.height)) == grid.window
-    if not same or here.b or here.d:
+        said = one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
+        raise _other(f"a raster in {said} instead of {grid.crs}")
+    if not _is_same(Grid(grid.crs, here, dataset.width, dataset.height), grid):
         told = (
             f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "
             f"{here.c:.10g}, {here.f:.10g}"
@@ -205,6 +217,14 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
         raise _other("a mask beside its pixels")
 
 
+def _is_same(met: Grid, asked: Grid) -> bool:
+    """Whether a raster has exactly the pixels that were asked for, rows running down."""
+    here = met.transform
+    if here.b or here.d or not all(map(math.isfinite, here)):
+        return False
+    return asked.place_of(met) == asked.window
+
+
 def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
     """Decode every block: one that is absent or cut off must not pass as nodata.
 
@@ -212,8 +232,6 @@ def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
     as they are when it writes big-endian files, where -32767 then reads as 2.3e-38.
     """
     height, width = dataset.block_shapes[0]
-    if width * height > _LARGEST_BLOCK:
-        raise TrySmaller(f"blocks of {width} x {height} pixels, which are too large to decode")
     rows, columns = range(-(-dataset.height // height)), range(-(-dataset.width // width))
     for row, column in itertools.product(rows, columns):
         place, length = (

@@ -163,8 +163,6 @@ def test_a_page_that_is_nested_deeply_is_an_error(http: HttpClient, kind: str, d
 @pytest.mark.parametrize(
     "changes",
     [
-        outline({"type": "Polygon", "coordinates": [[[float("nan"), 0], [1, 0], [1, 1], [0, 0]]]}),
-        outline({"type": "Polygon", "coordinates": [[[1e308, 0], [1, 0], [1, 1], [1e308, 0]]]}),
         outline({"type": "Polygon", "coordinates": [[[10**400, 0], [1, 0], [1, 1], [0, 0]]]}),
         outline({"type": "Polygon", "coordinates": [[["a", {}], [1, 0]]]}),
         outline({"type": "Polygon", "coordinates": 5}),

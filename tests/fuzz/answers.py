@@ -9,7 +9,7 @@ from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
-from tests.fuzz.attempt import FindingError
+from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://service.invalid/wcs"
 _NAME = "dtm"
@@ -60,7 +60,7 @@ def attempt_answer(body: bytes) -> list[str]:
     refusal = read_refusal(body)
     if refusal is not None:
         for text, most in ((str(refusal), 200), (refusal.text, 1000), (refusal.code, 200)):
-            _check_shown(text, most)
+            check_shown(text, most)
         limit = size_limit(refusal)
         if limit is not None and not (is_too_large(refusal) and limit > 0):
             raise FindingError(f"a limit of {limit} in {refusal}")
@@ -72,10 +72,10 @@ def attempt_answer(body: bytes) -> list[str]:
     ):
         try:
             for name in ask():
-                _check_shown(name, 200)
+                check_shown(name, 200)
             ends.append("read")
         except WcsError as exc:
-            _check_shown(str(exc), _MOST_MESSAGE)
+            check_shown(str(exc), _MOST_MESSAGE)
             ends.append("told")
     return ends
 
@@ -103,8 +103,3 @@ def mutated_answer(body: bytes, seed: int) -> bytes:
             stop = min(stop, start + 8)
         body = body[:start] + piece + body[stop:]
     return body
-
-
-def _check_shown(text: str, most: int) -> None:
-    if not text.isprintable() or len(text) > most:
-        raise FindingError(f"{text[:300]!r} of {len(text)} characters is to be shown")

@@ -19,6 +19,7 @@ from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
 from hrdem.http.protocol import Response
 from hrdem.sources.cog import CogFile, CogSource, meet_cog
+from tests.fuzz.findings import FindingError
 
 URL = "http://store.invalid/file.tif"
 FAR = 1 << 40  # a terabyte of zeros after a file's beginning
@@ -29,10 +30,6 @@ MOST_FETCHED = 64 << 20  # by one window of a few tiles
 _LEVELS = 4  # that are read
 _EDGE = 40  # pixels of the windows
 _DECODED = 8 << 20  # bytes of tiles that are worth an attempt's time
-
-
-class FindingError(AssertionError):
-    """The reader did what it must not do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keep what the fuzzer found: ``python -m tests.fuzz.choose found``; see README.md."""
+"""Keep what the fuzzer found: ``python -m tests.fuzz.choose vrt found``; see README.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import re
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Hashable
 from pathlib import Path
@@ -15,21 +14,19 @@ from types import FrameType
 from typing import Any
 
 import hrdem
-from tests.fuzz.attempt import FAR, attempt
-from tests.fuzz.seeds import seeds
+from tests.fuzz.kinds import KINDS, Kind, corpus
 
-_CORPUS = Path(__file__).parent / "corpus"
 _PACKAGE = Path(hrdem.__file__).parent
-_READER = (str(_PACKAGE / "cog"), str(_PACKAGE / "sources" / "cog.py"))
 _NUMBER = re.compile(r"'.*'|-?(\d[\d.e+]*|nan|inf)")
 
 
-def reached(content: bytes) -> set[Hashable]:
+def reached(content: bytes, kind: Kind) -> set[Hashable]:
     """Return the steps from line to line that an attempt takes, and how it ends."""
+    readers = tuple(str(_PACKAGE.joinpath(*reader.split(".")[1:])) for reader in kind.readers)
     steps: set[Hashable] = set()
 
     def called(frame: FrameType, event: str, argument: object) -> Any:
-        if not frame.f_code.co_filename.startswith(_READER):
+        if not frame.f_code.co_filename.startswith(readers):
             return None
         before = 0
 
@@ -42,37 +39,35 @@ def reached(content: bytes) -> set[Hashable]:
 
         return stepped
 
-    for size in (None, FAR):
-        sys.settrace(called)
-        threading.settrace(called)
-        try:
-            outcome = attempt(content, size)
-        finally:
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-        steps.add((size, _NUMBER.sub("N", str(outcome.error))))
-    return steps
+    sys.settrace(called)
+    threading.settrace(called)
+    try:
+        end = kind.attempt(content)
+    finally:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+    return steps | {_NUMBER.sub("N", str(end))}
 
 
 def main() -> None:
     """Copy into the corpus the fewest files that reach what it does not."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS, help="what was fuzzed")
     parser.add_argument("room", type=Path, help="directory that the fuzzer has filled")
-    room = parser.parse_args().room
+    arguments = parser.parse_args()
+    kind, kept = KINDS[arguments.kind], corpus(arguments.kind)
+    kept.mkdir(parents=True, exist_ok=True)
     known: set[Hashable] = set()
-    with tempfile.TemporaryDirectory() as directory:
-        for _, content in seeds(Path(directory)):
-            known |= reached(content)
-    for path in _CORPUS.iterdir():
-        known |= reached(path.read_bytes())
-    new = {path: reached(path.read_bytes()) for path in room.iterdir()}
+    for content in (*kind.seeds().values(), *(path.read_bytes() for path in kept.iterdir())):
+        known |= reached(content, kind)
+    new = {path: reached(path.read_bytes(), kind) for path in arguments.room.iterdir()}
     while new:
         path = max(new, key=lambda path: len(new[path] - known) / (200 + path.stat().st_size))
         if not new[path] - known:
             break
         known |= new.pop(path)
         name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        shutil.copyfile(path, _CORPUS / name)
+        shutil.copyfile(path, kept / name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""What can be fuzzed, each under a name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, …."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fuzz import answers, catalogues, coverages, vrts
+from tests.fuzz.attempt import FAR, attempt
+from tests.fuzz.mutation import mutated
+from tests.fuzz.seeds import seeds
+
+_CORPORA = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of answer, and how it is tried.
+
+    Attributes:
+        attempt: Tries an answer, and tells how it ended; raises at a finding.
+        mutated: Changes an answer in a way that follows from a number.
+        seeds: Makes the answers to begin with, by name.
+        blind: One change in so many is made without regard to what the answer is.
+        readers: Beginnings of the names of the modules that read such answers.
+    """
+
+    attempt: Callable[[bytes], object]
+    mutated: Callable[[bytes, int], bytes]
+    seeds: Callable[[], Mapping[str, bytes]]
+    blind: int
+    readers: tuple[str, ...]
+
+
+def _attempt_file(content: bytes) -> tuple[str, str]:
+    """Try a file as it is, and as the beginning of a large one."""
+    as_it_is, large = attempt(content), attempt(content, FAR)
+    return str(as_it_is.error), str(large.error)
+
+
+def _files() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as room:
+        return dict(seeds(Path(room)))
+
+
+KINDS = {
+    "tiff": Kind(
+        _attempt_file, mutated, _files, 16, ("hrdem.cog", "hrdem.sources.cog", "hrdem.http.ranges")
+    ),
+    "vrt": Kind(
+        vrts.attempt_vrt,
+        vrts.mutated_vrt,
+        lambda: vrts.SEEDS,
+        8,
+        ("hrdem.sources.vrt", "hrdem.vrt"),
+    ),
+    "stac": Kind(
+        catalogues.attempt_catalogue,
+        catalogues.mutated_catalogue,
+        lambda: catalogues.SEEDS,
+        16,
+        ("hrdem.catalog", "hrdem.http"),
+    ),
+    "wcs-words": Kind(
+        answers.attempt_answer, answers.mutated_answer, lambda: answers.SEEDS, 4, ("hrdem.wcs",)
+    ),
+    "wcs-coverages": Kind(
+        coverages.attempt_coverage,
+        coverages.mutated_coverage,
+        coverages.seeds,
+        16,
+        ("hrdem.wcs.response", "hrdem.wcs.exceptions"),
+    ),
+}
+
+
+def corpus(name: str) -> Path:
+    """Return the folder of what is kept of a kind."""
+    return _CORPORA / name
