@@ -12,7 +12,7 @@ from hrdem.cli import options, show
 from hrdem.sizes import size_text
 
 if TYPE_CHECKING:
-    from hrdem.http.cache import CacheInfo
+    from hrdem.http.kept import CacheInfo
 
 
 @click.group("cache")

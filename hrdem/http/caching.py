@@ -24,7 +24,8 @@ from hrdem.http.answers import (
     relevant,
     use,
 )
-from hrdem.http.cache import Cache, KeptVersion
+from hrdem.http.cache import Cache
+from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror, Span
 from hrdem.http.protocol import Expected, Http, Keep, Response, Saved, Timeouts
 from hrdem.redaction import without_secrets

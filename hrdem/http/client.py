@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,14 +18,14 @@ import httpx
 from hrdem._version import __version__
 from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
-from hrdem.excerpts import one_line, sentence
-from hrdem.http.bodies import TooSlow, in_large_reads, in_time
+from hrdem.http.bodies import in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
+from hrdem.http.complaints import check_part, coded, is_tls, reason, refusal, words
 from hrdem.http.decoding import ACCEPTED, decoded, refused_coding
 from hrdem.http.places import Places
 from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
 from hrdem.http.record import LARGEST_PART
-from hrdem.http.retry import RETRIED_STATUSES, Again, Retries, retried, retry_after
+from hrdem.http.retry import Again, Retries, retried
 from hrdem.redaction import without_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
@@ -35,7 +34,6 @@ _CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
 _BEGINNING = 4096  # bytes of a refusal that are read
-_EXCERPT = 200  # characters of it that a message quotes
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +97,7 @@ class HttpClient:
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
             raise RequestError(
-                f"The proxy of the environment cannot be used ({_words(exc)}). Mend or unset "
+                f"The proxy of the environment cannot be used ({words(exc)}). Mend or unset "
                 "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
             ) from exc
 
@@ -242,7 +240,7 @@ class HttpClient:
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
             try:
                 with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
-                    _check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
+                    check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
                     if answer.headers.get("etag", "") != expected.etag:
                         raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
                     for chunk in in_time(answer, in_large_reads(answer), self._timeouts):
@@ -283,20 +281,20 @@ class HttpClient:
             answer = self._sent(asked)
             try:
                 if not answer.is_success:
-                    raise _refusal(answer, shown, self._beginning(answer))
+                    raise refusal(answer, shown, self._beginning(answer))
                 if coding := refused_coding(answer):
-                    raise TransferError(_coded(shown, coding))
+                    raise TransferError(coded(shown, coding))
                 yield answer
             finally:
                 answer.close()
         except httpx.TransportError as exc:
-            said = f"{shown} {_reason(exc)}"
-            if isinstance(exc, httpx.ProxyError) or _is_tls(exc) or self._closed:
+            said = f"{shown} {reason(exc)}"
+            if isinstance(exc, httpx.ProxyError) or is_tls(exc) or self._closed:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise Again(said, met=met) from exc
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of names of hosts
-            raise TransferError(f"{shown} cannot be used: {_words(exc)}.") from exc
+            raise TransferError(f"{shown} cannot be used: {words(exc)}.") from exc
 
     def _sent(self, asked: _Question) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
@@ -348,70 +346,3 @@ def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
 
 def _waits(timeouts: Timeouts) -> httpx.Timeout:
     return httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)
-
-
-def _is_tls(exc: BaseException | None) -> bool:
-    while exc is not None:
-        if isinstance(exc, ssl.SSLCertVerificationError):
-            return True
-        exc = exc.__cause__ or exc.__context__
-    return False
-
-
-def _reason(exc: httpx.TransportError) -> str:
-    if _is_tls(exc):
-        return (
-            f"has a certificate that is not trusted here ({_words(exc)}). Behind a proxy that "
-            "inspects traffic, set SSL_CERT_FILE to its certificate bundle."
-        )
-    match exc:
-        case httpx.ConnectTimeout():
-            return "did not accept a connection in time. Check the network and the address."
-        case httpx.ConnectError():
-            said = _words(exc)
-            return f"cannot be reached ({said}). Check the network, the proxy and the address."
-        case TooSlow():
-            return f"answers too slowly ({exc})."
-        case httpx.TimeoutException():
-            return f"stopped answering ({_words(exc) or 'timed out'})."
-        case httpx.ProxyError():
-            return f"cannot be reached through the proxy ({_words(exc)})."
-    return f"broke off its answer ({_words(exc)})."
-
-
-def _words(exc: Exception) -> str:
-    """What a library says, which may hold addresses and words of a server."""
-    return one_line(without_secrets(str(exc)), _EXCERPT)
-
-
-def _coded(shown: str, coding: str) -> str:
-    return (
-        f"{shown} sends an answer in the encoding {one_line(coding, _EXCERPT)!r}, which was not "
-        "asked for and is not read. A proxy may be in the way."
-    )
-
-
-def _refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Again:
-    said = one_line(without_secrets(body.decode("utf-8", "replace")), _EXCERPT)
-    text = f"{shown} answers {answer.status_code}" + (f": {sentence(said)}" if said else ".")
-    if answer.status_code in RETRIED_STATUSES:
-        return Again(text, answer.status_code, retry_after(answer.headers), body)
-    return ServerError(text, answer.status_code, body)
-
-
-def _check_part(answer: httpx.Response, shown: str, expected: str) -> None:
-    """Make sure that an answer is the part of the file that was asked for (RFC 9110, 14.4)."""
-    if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-        raise ServerError(
-            f"{shown} ignores the Range header and would send the whole file. The server or a "
-            "proxy on the way cannot serve parts of files.",
-            answer.status_code,
-        )
-    said = answer.headers.get("content-range", "no Content-Range")
-    if said != expected:
-        raise TransferError(
-            f"{shown} was asked for {expected!r} and answers with {said!r}. A proxy may be in the "
-            "way, or the file may be being published again: try again later."
-        )
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise TransferError(f"{shown} sends parts of a file compressed, which cannot be used.")

@@ -81,7 +81,7 @@ def test_a_slow_drip_ends_at_the_total_timeout() -> None:
 
 def test_after_the_last_try_the_error_says_how_many_there_were(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(503, b"<h1>busy</h1>")) as server:
-        with pytest.raises(ServerError, match=r"503: <h1>busy</h1> Tried 3 times\.") as caught:
+        with pytest.raises(ServerError, match=r"503: <h1>busy</h1>. Tried 3 times\.") as caught:
             http.request("GET", server.url)
         assert caught.value.status == 503
         assert len(server.asked) == 3

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import hrdem
-from hrdem.http.cache import Cache, KeptVersion
+from hrdem.http.cache import Cache
+from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror
 
 MEGABYTE = os.urandom(1 << 20)

@@ -25,6 +25,7 @@ from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from tests.faults.matrix.store import Store
+from tests.faults.matrix.wire import wire
 from tests.misbehaving import misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # a half in 8_2, a half in 9_2
@@ -118,6 +119,22 @@ def untrusted_files(scene: Scene) -> Outcome:
         scene.store.files_at = server.url
         done = here(scene)
         return Outcome(done.codes, done.said, {"https://SERVER": server.url})
+
+
+def altered_on_the_way(scene: Scene) -> Outcome:
+    """Run the command with files that come over TLS, on a wire that flips a bit of a tile."""
+    authority = trustme.CA()
+    bundle = scene.folder.parent / "authority.pem"
+    authority.cert_pem.write_to_path(bundle)
+    scene.patch.setenv("SSL_CERT_FILE", str(bundle))
+    with (
+        misbehaving(scene.store.right, authority.issue_cert("127.0.0.1")) as server,
+        wire(server.server_port, at=3_000_000) as between,
+    ):
+        scene.store.files_at = f"https://127.0.0.1:{between.port}"
+        done = here(scene)
+        assert between.flipped
+        return Outcome(done.codes, done.said, {"https://SERVER": scene.store.files_at})
 
 
 def without_room(scene: Scene) -> Outcome:

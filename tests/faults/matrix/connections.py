@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hrdem.errors import ExitCode
 from hrdem.http.protocol import Timeouts
 from tests.faults.matrix import answers, commands
 from tests.faults.matrix.row import EVERYWHERE, GOES_ON, Row, once
@@ -94,6 +95,13 @@ CONNECTIONS = (
         "stopped answering (timed out). Trying again in",
         answers.right_but(cut=1000, stalls=True),
         timeouts=_HASTY,
+    ),
+    Row(
+        wrong="a bit is flipped in a tile on the way, over https",
+        happens=GOES_ON,
+        codes=(ExitCode.COMPLETE,),
+        said="https://FILES/…dtm.tif broke off its answer (…). Trying again in",
+        way=commands.altered_on_the_way,
     ),
     Row(
         wrong="an answer trickles, and takes longer than may be",
