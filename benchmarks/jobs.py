@@ -34,7 +34,7 @@ def main() -> None:
             command = [
                 *(sys.executable, "-c", _PEAK, sys.executable, "-m", "hrdem", "extract"),
                 *(*arguments.split(), "--product", "dtm", "--overwrite", "--json", "-q"),
-                *("-o", output, "--stac-url", demo.stac),
+                *("-o", output, "--stac-url", demo.stac, "--cache-dir", Path(folder) / "cache"),
             ]
             began = time.monotonic()
             done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -18,10 +18,12 @@ BBOX = (-75.72, 45.40, -75.66, 45.44)
 
 def main(demo: bool) -> None:
     with contextlib.ExitStack() as stack:
-        service = {"stac_url": stack.enter_context(running()).stac} if demo else {}
+        service = {}
+        if demo:  # which has another address each time, so that nothing of it is worth to be kept
+            service = {"stac_url": stack.enter_context(running()).stac, "no_cache": True}
 
         plan = hrdem.plan(bbox=BBOX, product="dtm", **service)
-        told = hrdem.estimate(plan)
+        told = hrdem.estimate(plan, no_cache=demo)
         print(f"{plan.grid.width} x {plan.grid.height} pixels")
         print(f"about {told.coverage_percent:.0f} % have data")
 

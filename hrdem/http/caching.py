@@ -33,6 +33,7 @@ from hrdem.redaction import without_secrets
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
 _REMEMBERED = (403, 404, 405, 501)  # refusals that decide what is asked next, and last
+_LONG_AGO = 24 * 3600.0  # seconds
 _LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the room on the disk
 
 log = logging.getLogger(__name__)
@@ -236,7 +237,8 @@ class CachingHttp:
         self._tried(use, self._cache.answers, question)
         if refused.said:
             raise ServerError(refused.said, refused.status, refused.content)
-        log.info("%s as of %s.", question.url, _when(refused.time))
+        level = logging.WARNING if refused.age > _LONG_AGO else logging.INFO
+        log.log(level, "What %s answers is of %s.", question.url, _when(refused.time))
         return _response(refused)
 
     def _beginning(self, version: KeptVersion, count: int) -> Response:

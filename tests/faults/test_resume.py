@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -180,6 +181,22 @@ def test_offline_repeats_an_extraction_and_any_within_it(
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     assert same_bytes(tmp_path / "a.tif", tmp_path / "b.tif")
     check_pixels(tmp_path / "c.tif", WITHIN)
+
+
+def test_offline_tells_the_age_of_an_old_answer(
+    demo: Addresses,
+    http: HttpClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": demo.stac}
+    found = hrdem.search(**words, http=http)
+    assert hrdem.search(**words, offline=True) == found
+    assert not caplog.text
+    later = time.time() + 3 * 86_400
+    monkeypatch.setattr("hrdem.http.answers.time.time", lambda: later)
+    assert hrdem.search(**words, offline=True) == found
+    assert re.search(r"search answers is of 20\d\d-\d\d-\d\d \d\d:\d\d\.", caplog.text)
 
 
 def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
