@@ -119,10 +119,13 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
     query = {"collections": [collection.id], "intersects": polygon}
     try:
         return _search(stac_url, http, **query)
-    except NotKeptError:
+    except NotKeptError as exc:
         wider = _asked_before(area, query, stac_url, http)
         if wider is None:
-            raise
+            raise NotKeptError(
+                f"What {stac_url} lists of {collection.id} in the area {aoi.text} is not in the "
+                "cache. Run the same command once without --offline."
+            ) from exc
     margin = search_margin(aoi)
     left, bottom, right, top = aoi.bounds
     reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import unicodedata
 
+_LOOKED_AT = 8  # times the characters that are shown: blanks may be many
+
 
 def one_line(text: str, most: int) -> str:
     """Return the words of a text as one line of printable characters, at most so many."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+    some = text[: _LOOKED_AT * most]  # however long it is
+    shown = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
+    line = " ".join(shown.split())
+    whole = len(line) <= most and len(some) == len(text)
+    return line if whole else f"{line[: most - 1].rstrip()}…"
 
 
 def sentence(said: str) -> str:

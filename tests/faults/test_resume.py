@@ -80,13 +80,13 @@ def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tu
     return folder / "out" / "a.tif", server.sent
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_run_that_is_killed_goes_on_where_it_stopped(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
 ) -> None:
     """At most 5 % is fetched again, whenever it is killed, and the file is the same."""
     whole, size = undisturbed
-    moment = random.Random(seed).uniform(0.05 + 0.22 * seed, 0.27 + 0.22 * seed)
+    moment = random.Random(seed).uniform(0.05 + 0.3 * seed, 0.35 + 0.3 * seed)
     process = begun(tmp_path, server)
     server.begin(SLOW, round(size * moment), process.kill)
     ended(process, -signal.SIGKILL)
@@ -209,7 +209,7 @@ def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_pat
         extract(url, tmp_path / "b.tif", offline=True)
     with pytest.raises(NotKeptError, match="bytes of .* are not in the cache"):  # of the index
         extract(url, tmp_path / "b.tif", offline=True, box=WIDE)
-    with pytest.raises(NotKeptError, match="search answers is not in the cache"):
+    with pytest.raises(NotKeptError, match="lists of .* in the area .* is not in the cache"):
         extract(url, tmp_path / "b.tif", offline=True, box=(0, 0, 100, 100))
     with pytest.raises(NotKeptError, match="is not in the cache"):
         hrdem.assets("9_2-mosaic-1m", stac_url=f"{url}/stac/api/", offline=True)

@@ -9,6 +9,7 @@ from tests.faults.matrix.row import EVERYWHERE, GOES_ON, Row, once
 from tests.faults.matrix.store import Place
 
 _HASTY = Timeouts(connect=5, read=0.5, total=60)  # for what never comes
+_NOT_SLOW = Timeouts(connect=5, read=30, total=60, slow=0.3)
 _NO_WAY = "http://127.0.0.1:1"  # nobody listens there
 _NOWHERE = "http://hrdem.invalid"
 
@@ -111,10 +112,18 @@ CONNECTIONS = (
         timeouts=Timeouts(connect=5, read=30, total=0.3),
     ),
     Row(
-        wrong="answers trickle at 1 kB/s",
+        wrong="answers trickle at 1 kB/s, always",
         said="answers too slowly (… bytes in … s). Tried 5 times.",
         answer=answers.right_but(pause=0.05, piece=50),
-        at=(Place.CATALOGUE, Place.TILES),
-        timeouts=Timeouts(connect=5, read=30, total=60, slow=0.3),
+        at=(Place.CATALOGUE,),
+        timeouts=_NOT_SLOW,
+    ),
+    once(
+        "an answer trickles at 1 kB/s, once",
+        "answers too slowly (… bytes in … s). Trying again in",
+        answers.right_but(pause=0.05, piece=50),
+        (Place.TILES,),
+        GOES_ON,
+        _NOT_SLOW,
     ),
 )

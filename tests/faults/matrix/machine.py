@@ -123,8 +123,8 @@ KEPT = (
     Row(
         wrong="--offline, and nothing is in the cache",
         codes=(ExitCode.NETWORK,),
-        said="What SERVER/stac/api/search answers is not in the cache …, at least not to just this "
-        "question. Run the same command once without --offline.",
+        said="What SERVER/stac/api/ lists of hrdem-mosaic-1m in the area … is not in the cache. "
+        "Run the same command once without --offline.",
         options=("--offline",),
     ),
     Row(

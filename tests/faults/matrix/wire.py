@@ -26,6 +26,7 @@ class Wire:
         self.flipped = False
 
     def close(self) -> None:
+        self._ears.shutdown(socket.SHUT_RDWR)  # or it goes on listening
         self._ears.close()
 
     def serve(self) -> None:
