@@ -43,6 +43,7 @@ _HURT = 0.12  # of the requests for parts of files
 _REPUBLISHED = 0.002
 _KILLED, _STOPPED = 0.4, 0.1  # of the runs
 _CACHE = "60MB"
+_DELAY = 0.08  # seconds before each answer, as on a line
 
 
 @dataclass
@@ -106,6 +107,7 @@ class Store:
                 self._figures.faults["published again"] += 1
             edition = self._editions[asked.path] if asked.path.endswith(".tif") else 1
         base = f"http://{asked.headers['host']}"
+        time.sleep(_DELAY)
         part = "range" in asked.headers
         if dice < _HURT and not part:
             return self._hurt("catalogue or WCS", Reply(self._chance.choice((500, 502, 503))))
@@ -278,7 +280,7 @@ def _carry_out(
 def _run(command: list[str], chance: random.Random, *, calm: bool) -> tuple[int, str]:
     """Run a command, and kill it at some time or not."""
     dice = chance.random()  # before the command has begun, Python itself answers Ctrl-C
-    moment = chance.uniform(0.3 if dice < _KILLED else 1.5, 2.5)
+    moment = chance.uniform(0.3 if dice < _KILLED else 1.0, 2.0)
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
