@@ -46,7 +46,12 @@ def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
     """It spans 8_2 and 9_2; reading 9_2 alone loses the 1,932 m west of x = 1,500,000."""
     output = tmp_path / "ottawa.tif"
     result = hrdem.extract(
-        bbox=OTTAWA, product="dtm", collection="2m", output=output, stac_url=demo.stac
+        bbox=OTTAWA,
+        product="dtm",
+        collection="2m",
+        output=output,
+        stac_url=demo.stac,
+        no_cache=True,
     )
     assert result.plan.grid.bounds == (1_498_068, -186_526, 1_522_104, -164_428)
     assert list(result.pixels_by_source) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]

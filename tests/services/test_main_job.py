@@ -76,7 +76,7 @@ def ottawa(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     arguments = ["--bbox", box, "--product", "dtm", "--collection", "1m", "-o", output]
     document = command(
         *(sys.executable, "-c", MEASURED, peak),
-        *(HRDEM, "extract", *arguments, "--stac-url", stack.stac, "--json"),
+        *(HRDEM, "extract", *arguments, "--stac-url", stack.stac, "--no-cache", "--json"),
     )
     yield Run(output, document, int(peak.read_text()), stack.requests()[before:])
     output.unlink()  # pytest would keep its gigabyte

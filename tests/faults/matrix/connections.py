@@ -5,7 +5,7 @@ from __future__ import annotations
 from hrdem.errors import ExitCode
 from hrdem.http.protocol import Timeouts
 from tests.faults.matrix import answers, commands
-from tests.faults.matrix.row import EVERYWHERE, GOES_ON, Row, once
+from tests.faults.matrix.row import EVERYWHERE, GOES_ON, OUTSIDE, Row, once
 from tests.faults.matrix.store import Place
 
 _HASTY = Timeouts(connect=5, read=0.5, total=60)  # for what never comes
@@ -52,6 +52,7 @@ CONNECTIONS = (
         "a connection is reset before the answer, once",
         "broke off its answer (…). Trying again in",
         answers.said(dropped=True),
+        EVERYWHERE,
     ),
     Row(
         wrong="connections are reset before the answer, always",
@@ -76,7 +77,7 @@ CONNECTIONS = (
         wrong="connections are reset in mid-answer, always",
         said="broke off its answer (…). Tried 5 times.",
         answer=answers.right_but(cut=100, reset=True),
-        at=EVERYWHERE,
+        at=OUTSIDE,
     ),
     once(
         "a server accepts and says nothing, once",
@@ -88,7 +89,7 @@ CONNECTIONS = (
         wrong="a server accepts and says nothing, always",
         said="stopped answering (timed out). Tried 5 times.",
         answer=answers.said(silent=True),
-        at=EVERYWHERE,
+        at=OUTSIDE,
         timeouts=_HASTY,
     ),
     once(

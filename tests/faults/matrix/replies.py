@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hrdem.errors import ExitCode
 from tests.faults.matrix import answers
-from tests.faults.matrix.row import EVERYWHERE, FILES, GOES_ON, Row, once
+from tests.faults.matrix.row import EVERYWHERE, FILES, GOES_ON, INSIDE, OUTSIDE, Row, once
 from tests.faults.matrix.store import Place
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
@@ -19,7 +19,7 @@ REPLIES = (
         wrong="answers are cut off, always",
         said="broke off its answer (…). Tried 5 times.",
         answer=answers.right_but(cut=100),
-        at=EVERYWHERE,
+        at=INSIDE,
     ),
     once(
         "an answer is shorter than its range, once",
@@ -128,12 +128,13 @@ REPLIES = (
         wrong="429 Too Many Requests, always",
         said="answers 429: slow down. Tried 5 times.",
         answer=answers.said(429, b"slow down"),
-        at=EVERYWHERE,
+        at=INSIDE,
     ),
     once(
         "503 Service Unavailable, once",
         "answers 503. Trying again in",
         answers.said(503),
+        EVERYWHERE,
     ),
     once(
         "503 with Retry-After: 30, once",
@@ -144,7 +145,7 @@ REPLIES = (
         wrong="503 with Retry-After: 3600",
         said="answers 503: maintenance. It asks to wait 3600 s: try again after that.",
         answer=answers.said(503, b"maintenance", headers={"Retry-After": "3600"}),
-        at=EVERYWHERE,
+        at=OUTSIDE,
     ),
     once(
         "500 Internal Server Error, once",
@@ -169,13 +170,13 @@ REPLIES = (
         said="answers 502: <html><head><title>502 Bad Gateway</title></head></html>. Tried 5 "
         "times.",
         answer=answers.said(502, _HTML, headers={"Content-Type": "text/html"}),
-        at=EVERYWHERE,
+        at=INSIDE,
     ),
     Row(
         wrong="redirects lead in a circle",
         said="redirects in a circle.",
         answer=answers.in_a_circle,
-        at=EVERYWHERE,
+        at=OUTSIDE,
     ),
     Row(
         wrong="redirects lead to another host that has the same",

@@ -13,6 +13,7 @@ from tests.faults.matrix.store import Answer, Place
 ALWAYS = 1_000_000  # requests: more than any run sends
 PATIENT = Timeouts(connect=5, read=30, total=60)
 EVERYWHERE = (Place.CATALOGUE, Place.HEADER, Place.INDEX, Place.TILES)
+OUTSIDE, INSIDE = (Place.CATALOGUE, Place.TILES), (Place.HEADER, Place.INDEX)
 FILES = (Place.HEADER, Place.INDEX, Place.TILES)
 
 TRIED_AGAIN = "ridden out: tried again"
@@ -56,7 +57,7 @@ class Row:
 
 
 def once(
-    wrong: str, said: str, answer: Answer, at: tuple[Place, ...] = EVERYWHERE,
+    wrong: str, said: str, answer: Answer, at: tuple[Place, ...] = OUTSIDE,
     happens: str = TRIED_AGAIN, timeouts: Timeouts = PATIENT,
 ) -> Row:  # fmt: skip
     """A row of what passes."""
