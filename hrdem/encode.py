@@ -13,6 +13,7 @@ BLOCK = 512
 _DEFLATE = 8
 _NONE, _DIFFERENCE, _FLOATING_POINT = 1, 2, 3
 _LEVEL = 1  # of ISA-L's 0 to 3; the others differ by a few percent: benchmarks/compression.py
+_START = 16  # bytes: the most that ISA-L leaves to its loop for short input
 
 
 def storage_of(dtype: str) -> Storage:
@@ -55,7 +56,25 @@ def encode(pixels: Pixels, storage: Storage, fill: float) -> bytes:
             prepared = _differences(values).astype(little_endian, copy=False)
         case _:
             prepared = values.astype(little_endian, copy=False)
-    return isal_zlib.compress(prepared, _LEVEL)
+    return _deflate(prepared.reshape(-1).view(np.uint8))
+
+
+def _deflate(content: NDArray[np.uint8]) -> bytes:
+    """Compress to a zlib stream, the same bytes for the same content in every process and thread.
+
+    ISA-L (2.32.1, `igzip_icf_body_h1_gr_bt.asm`) takes for the hash of a stream's third byte what a
+    register happens to hold, bits of the stream's address, and that now and then hides a match. It
+    does so in the loop for long input alone; so the first bytes are flushed by themselves.
+    """
+    stream = isal_zlib.compressobj(_LEVEL)
+    return b"".join(
+        (
+            stream.compress(content[:_START]),
+            stream.flush(isal_zlib.Z_SYNC_FLUSH),
+            stream.compress(content[_START:]),
+            stream.flush(),
+        )
+    )
 
 
 def _bytes_apart(values: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:

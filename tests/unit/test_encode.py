@@ -1,0 +1,24 @@
+"""How tiles are packed; tests/oracle/test_write.py reads them back."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from hrdem.encode import encode, storage_of
+
+
+def test_a_tile_is_packed_into_the_same_bytes_by_every_thread() -> None:
+    """ISA-L by itself packs about one of two thousand of these otherwise in another thread."""
+    storage = replace(storage_of("uint8"), tile=(64, 16))
+    rows = np.random.default_rng(2026).integers(0, 256, (20_000, 1, 64), np.uint8)
+    tiles = [np.repeat(row, 16, axis=0) for row in rows]
+
+    def pack_all() -> list[bytes]:
+        return [encode(tile, storage, 0) for tile in tiles]
+
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = [pool.submit(pack_all) for _ in range(3)]
+    assert all(other.result() == first.result() for other in others)
