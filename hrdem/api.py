@@ -14,6 +14,7 @@ from hrdem.addresses import LIVE_STAC_URL, LIVE_WCS_URL, LIVE_WMS_URL, checked_u
 from hrdem.area.words import AreaWords
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
+from hrdem.choices import Align, Engine, Via, choice
 from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
@@ -28,15 +29,7 @@ from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
 from hrdem.products import NATIVE_CRS, AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, stac_path
-from hrdem.request import (
-    DEFAULT_COLLECTION,
-    Align,
-    Engine,
-    Request,
-    RequestWords,
-    Via,
-    choice,
-)
+from hrdem.request import DEFAULT_COLLECTION, Request, RequestWords
 from hrdem.write import Format
 
 if TYPE_CHECKING:

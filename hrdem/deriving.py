@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.choices import North, SlopeUnit
 from hrdem.feathering import Layer
 from hrdem.grid import Pixels, Window
 from hrdem.ground import Ground
 from hrdem.planning import Plan
 from hrdem.products import Theme
-from hrdem.request import North, Request, SlopeUnit
+from hrdem.request import Request
 from hrdem.terrain import aspect, gradient, hillshade, percent, slope
 from hrdem.vertical.shifts import ShiftGrid, no_shift
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from hrdem.choices import OnChange
 from hrdem.cost import check_cost
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
@@ -18,7 +19,7 @@ from hrdem.output import check_output
 from hrdem.planning import Plan, make_plan
 from hrdem.progress import Tally
 from hrdem.report import Result, advice, stac_item, stac_path, tags
-from hrdem.request import OnChange, Request
+from hrdem.request import Request
 from hrdem.wcs.coverage import WcsCoverage
 from hrdem.write import Format
 

@@ -20,6 +20,7 @@ import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
+from hrdem.choices import Align
 from hrdem.cost import check_cost
 from hrdem.crs import parse_crs, unit_of
 from hrdem.encode import BLOCK
@@ -31,7 +32,7 @@ from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, crs_of, made, shifts_for
 from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
-from hrdem.request import Align, Request
+from hrdem.request import Request
 from hrdem.vertical.shifts import ShiftGrid
 
 Chunks = int | str | Mapping[str, Any]

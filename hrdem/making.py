@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 
 from hrdem.budget import USUAL_MEMORY
 from hrdem.catalog import items_near
+from hrdem.choices import Align
 from hrdem.composing import Stage, composed
 from hrdem.copying import copied
 from hrdem.cropping import Crop
@@ -31,7 +32,7 @@ from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
 from hrdem.products import Theme
 from hrdem.progress import Progress, Step, Tally
-from hrdem.request import Align, Request
+from hrdem.request import Request
 from hrdem.resident import give_back
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import shapely
 
 from hrdem.catalog import Asset, Item, items_near
+from hrdem.choices import Align, Engine, Via
 from hrdem.errors import (
     NetworkError,
     NoDataError,
@@ -25,7 +26,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
 from hrdem.products import NATIVE_CRS, AssetKind
 from hrdem.redaction import without_secrets
-from hrdem.request import Align, Engine, Request, Via
+from hrdem.request import Request
 from hrdem.sources.cog import meet_cog
 from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
 from hrdem.sources.opening import RasterFile

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from hrdem.catalog import Item
+from hrdem.choices import Align
 from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.grid import Bounds, Grid, Window
@@ -19,7 +20,7 @@ from hrdem.levels import Level, coarsest_levels
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
 from hrdem.products import NATIVE_CRS, Collection
 from hrdem.redaction import without_secrets
-from hrdem.request import Align, Request
+from hrdem.request import Request
 from hrdem.resampling import bounds_needed, reach_of, spacing, steps, widening
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile

@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 
 from hrdem.area.outlines import projected
+from hrdem.choices import Via
 from hrdem.crs import in_nad83, unit_of
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.feathering import Feather
@@ -21,7 +22,7 @@ from hrdem.grid import Grid, Window, snapped
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
 from hrdem.products import NATIVE_CRS, PRODUCTS, Collection, Product, Theme
-from hrdem.request import Request, Via
+from hrdem.request import Request
 from hrdem.resampling import steps
 from hrdem.statistics import json_number
 from hrdem.surveys.lookup import Surveys, surveys_under

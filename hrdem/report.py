@@ -16,11 +16,12 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
+from hrdem.choices import Via
 from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
 from hrdem.products import COLLECTIONS
 from hrdem.progress import Edge
-from hrdem.request import Request, Via
+from hrdem.request import Request
 from hrdem.statistics import Statistics, json_number
 from hrdem.vertical.shifts import ShiftGrid
 

@@ -8,13 +8,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Required, TypeVar, Unpack
+from typing import Any, Required, Unpack
 
 from hrdem.addresses import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
 from hrdem.area.aoi import Aoi
 from hrdem.area.words import AreaWords, area_of
+from hrdem.choices import Align, Engine, North, OnChange, SlopeUnit, Via, choice
 from hrdem.crs import output_crs, unit_of
 from hrdem.errors import RequestError
 from hrdem.grid import Grid
@@ -32,56 +32,10 @@ from hrdem.resampling import Resampling
 from hrdem.terrain import Algorithm
 from hrdem.vertical.datum import VerticalDatum
 
-E = TypeVar("E", bound=StrEnum)
-
 DEFAULT_COLLECTION = "1m"
 WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
 _LONGEST_WCS_LIMIT = 86_400.0
 _FINEST, _COARSEST = 0.001, 10_000.0  # metres of a pixel
-
-
-class Via(StrEnum):
-    """The way in which pixels come."""
-
-    AUTO = "auto"
-    COG = "cog"
-    VRT = "vrt"
-    WCS = "wcs"
-
-
-class Engine(StrEnum):
-    """What reads the files."""
-
-    AUTO = "auto"
-    GDAL = "gdal"
-
-
-class Align(StrEnum):
-    """What the output's edges keep to."""
-
-    PIXELS = "pixels"
-    BLOCKS = "blocks"
-
-
-class OnChange(StrEnum):
-    """What to do when a source is published again while it is read."""
-
-    STOP = "stop"
-    RESTART = "restart"
-
-
-class SlopeUnit(StrEnum):
-    """What slopes are counted in."""
-
-    DEGREES = "degrees"
-    PERCENT = "percent"
-
-
-class North(StrEnum):
-    """Where aspects are counted from."""
-
-    TRUE = "true"
-    GRID = "grid"
 
 
 class RequestWords(AreaWords, total=False):
@@ -391,16 +345,3 @@ def _checked_resolution(resolution: float | None, crs: str, collection: Collecti
 def _plain(number: float) -> str:
     """One digit that counts, and no exponent."""
     return f"{Decimal(f'{number:.1g}'):f}"
-
-
-def choice(kind: type[E], name: str, what: str) -> E:
-    """Return the member of an enumeration that a user names.
-
-    Raises:
-        RequestError: If there is none; the message lists them.
-    """
-    try:
-        return kind(name)
-    except ValueError:
-        names = " or ".join(member.value for member in kind)
-        raise RequestError(f"There is no {what} {name!r}; choose {names}.") from None

@@ -28,7 +28,7 @@ LAYERS = (
         "hrdem.sizes",
         "hrdem.demo",
     ),
-    ("hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
+    ("hrdem.choices", "hrdem.grid", "hrdem.products", "hrdem.tiff", "hrdem.output"),
     ("hrdem.http", "hrdem.cog", "hrdem.encode", "hrdem.axes", "hrdem.crs"),
     (
         "hrdem.addresses",

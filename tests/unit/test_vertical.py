@@ -11,9 +11,9 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.warp import transform
 
+from hrdem.choices import choice
 from hrdem.crs import output_crs
 from hrdem.errors import RequestError
-from hrdem.request import choice
 from hrdem.vertical.datum import VerticalDatum, with_heights
 
 SYSTEMS = [
