@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -71,6 +71,7 @@ class Handles:
         self._idle: collections.deque[tuple[str, DatasetReader]] = collections.deque()
         self._lent = 0
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
 
     @contextmanager
     def borrowed(self, path: str) -> Iterator[DatasetReader]:
@@ -78,14 +79,13 @@ class Handles:
         dataset = self._take(path)
         try:
             if dataset is None:
-                # a COG that is none could be a VRT: no other driver may have a look
-                dataset = rasterio.open(path, driver="VRT" if path.startswith("<") else "GTiff")
+                dataset = self._opened(path)
             yield dataset
         except BaseException:
             with self._lock:
                 self._lent -= 1
             if dataset is not None:
-                dataset.close()
+                self._shut([dataset])
             raise
         with self._lock:
             self._lent -= 1
@@ -94,9 +94,10 @@ class Handles:
     def close(self) -> None:
         """Close every idle dataset."""
         while self._idle:
-            self._idle.popleft()[1].close()
+            self._shut([self._idle.popleft()[1]])
 
     def _take(self, path: str) -> DatasetReader | None:
+        surplus = []
         with self._lock:
             self._lent += 1
             for entry in self._idle:
@@ -104,8 +105,28 @@ class Handles:
                     self._idle.remove(entry)
                     return entry[1]
             while self._idle and self._lent + len(self._idle) > self._most:
-                self._idle.popleft()[1].close()
+                surplus.append(self._idle.popleft()[1])
+        self._shut(surplus)
         return None
+
+    def _opened(self, path: str) -> DatasetReader:
+        """Open a dataset, and have GDAL walk through its directories.
+
+        GDAL else does that at the first read, in rasterio's look at the flags of masks, which holds
+        Python's lock: no thread of the process moves while GDAL waits for the network. It does not
+        wait if the directories are at hand, as they are just after opening; but to open or close
+        the same file elsewhere makes GDAL forget them. So only one thread does any of it at a time.
+        """
+        with self._opening:
+            # a COG that is none could be a VRT: no other driver may have a look
+            dataset = rasterio.open(path, driver="VRT" if path.startswith("<") else "GTiff")
+            _ = dataset.mask_flag_enums
+        return dataset
+
+    def _shut(self, datasets: Iterable[DatasetReader]) -> None:
+        with self._opening:
+            for dataset in datasets:
+                dataset.close()
 
 
 @dataclass(frozen=True, slots=True)
