@@ -140,7 +140,7 @@ def extract(
     check_output(stac_path(path), overwrite)
     _check_offline(request, offline)
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
-    with kept.client(http) as client, kept.folder() as folder:
+    with kept.client(http, prune=True) as client, kept.folder() as folder:
         writing = Writing(
             path,
             layout=layout,
@@ -227,7 +227,7 @@ def load(
         ) from exc
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
     reading = loading.Reading(
-        connect=functools.partial(kept.client, http, _services_of(request)),
+        connect=functools.partial(kept.client, http, _services_of(request), prune=True),
         folder=kept.folder,
         max_memory=max_memory,
         max_download=max_download,

@@ -36,6 +36,7 @@ _ABOUT, _LOCK = "about.json", "lock"
 _GONE = ".gone-"  # how the name begins of what is being removed
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
 COVERAGE = re.compile(r"[0-9a-f]{24}")
+_SMALL = ("answer", "grid")  # kinds
 _OLD = 3600.0  # seconds: by then a small file is written, or its process was killed
 _PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
 
@@ -84,14 +85,18 @@ class Cache:
     def prune(self) -> int:
         """Remove what was not used for longest, until the rest is within the limit.
 
+        What runs use is spared, and may be more than the limit by itself. Then everything else of
+        size goes, but not the answers and grids, which those runs would ask for again.
+
         Returns:
             Bytes that were freed.
         """
-        found = list(self._all())
-        total = sum(kept.bytes for kept, _ in found)
+        found = self._all()
+        excess = sum(kept.bytes for kept, _ in found) - self.limit
+        in_use = sum(kept.bytes for kept, _ in found if kept.in_use)
         freed = 0
-        for kept, path in reversed(found):
-            if total - freed <= self.limit:
+        for kept, path in sorted(found, key=lambda each: (each[0].kind in _SMALL, each[0].used)):
+            if freed >= excess - (in_use if kept.kind in _SMALL else 0):
                 break
             if _removed(path):
                 freed += kept.bytes
@@ -108,7 +113,7 @@ class Cache:
             OutputError: If something cannot be removed though nobody uses it.
         """
         freed = 0
-        for kept, path in list(self._all()):
+        for kept, path in self._all():
             if not kept.in_use and not _removed(path):
                 raise OutputError(
                     f"{path} cannot be removed. Check the permissions of {self.folder}."

@@ -34,7 +34,7 @@ _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
 _REMEMBERED = (403, 404, 405, 501)  # refusals that decide what is asked next, and last
 _LONG_AGO = 24 * 3600.0  # seconds
-_LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the room on the disk
+_LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's size and the disk
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class CachingHttp:
         self._mirrors: dict[tuple[str, str, int], Mirror | None] = {}
         self._lock = threading.RLock()
         self._keeping = True
-        self._unlooked = _LOOK_AT_DISK
+        self._unlooked: int | None = None  # bytes
         self._reused = 0
 
     def __enter__(self) -> Self:
@@ -75,8 +75,6 @@ class CachingHttp:
         for mirror in mirrors:
             if mirror is not None:
                 mirror.close()
-        if self._http is not None:
-            self._tried(self._cache.prune)
 
     @property
     def offline(self) -> bool:
@@ -309,15 +307,24 @@ class CachingHttp:
         def keep(start: int, content: memoryview) -> None:
             if not self._keeping:
                 return
-            self._unlooked += len(content)
-            if self._unlooked > _LOOK_AT_DISK:
-                self._unlooked = 0
-                if not self._cache.has_room(_LOOK_AT_DISK):
-                    self._stop_keeping(OSError("the disk is nearly full"))
-                    return
-            self._tried(mirror.keep, start, content)
+            if self._has_room(len(content)):
+                self._tried(mirror.keep, start, content)
+            else:
+                self._stop_keeping(OSError("the disk is nearly full"))
 
         return keep
+
+    def _has_room(self, more: int) -> bool:
+        """Whether the disk takes more; what earlier runs left makes room, as far as that may be."""
+        with self._lock:
+            first = self._unlooked is None
+            self._unlooked = more + (self._unlooked or 0)
+            if not first and self._unlooked <= _LOOK_AT_DISK:
+                return True
+            self._unlooked = 0
+        if not first:
+            self._tried(self._cache.prune)
+        return self._cache.has_room(_LOOK_AT_DISK)
 
     def _note(
         self,

@@ -50,13 +50,17 @@ class Keeping:
         return Cache(self.cache_dir, self.max_cache)
 
     @contextlib.contextmanager
-    def client(self, http: Http | None, given: Iterable[str] = ()) -> Iterator[Http]:
+    def client(
+        self, http: Http | None, given: Iterable[str] = (), *, prune: bool = False
+    ) -> Iterator[Http]:
         """Yield a client that keeps what it fetches, unless nothing is to be kept.
 
         Args:
             http: What it asks with, left open; one is made for as long as the context lasts
                 otherwise.
             given: Addresses of services that may lie anywhere, for a client that is made.
+            prune: Whether the cache is brought back within its limit, if all went well: for those
+                who fetch pixels. A run that fails leaves everything to the one that goes on.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
@@ -66,6 +70,9 @@ class Keeping:
             if not self.no_cache:
                 asking = stack.enter_context(CachingHttp(asking, self.cache))
             yield asking
+        if prune and not self.no_cache:
+            with contextlib.suppress(OSError):
+                self.cache.prune()
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:

@@ -115,6 +115,24 @@ def test_an_interrupted_run_says_that_it_can_be_gone_on_with(
     assert sent + server.sent < 1.05 * undisturbed[1]
 
 
+def test_what_is_to_be_gone_on_with_may_be_more_than_the_cache_may_take(
+    server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
+) -> None:
+    """It once went when the run that was interrupted ended, or a plan was asked for between."""
+    whole, size = undisturbed
+    process = begun(tmp_path, server, "--max-cache", "10MB")
+    server.begin(SLOW, 40_000_000, lambda: process.send_signal(signal.SIGINT))
+    ended(process, 130)
+    fetched = server.sent
+    server.begin(FAST)
+    words = {"bbox": WIDE, "bbox_crs": "EPSG:3979", "stac_url": f"{server.url}/stac/api/"}
+    hrdem.plan(**words, product="dtm", cache_dir=tmp_path / "cache", max_cache=10_000_000)
+    ended(begun(tmp_path, server, "--max-cache", "10MB"))
+    assert fetched + server.sent - size < 0.05 * size
+    assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
+    assert hrdem.Cache(tmp_path / "cache").info().bytes <= 10_000_000
+
+
 def test_without_a_cache_nothing_is_kept(server: Metered, tmp_path: Path) -> None:
     process = begun(tmp_path, server, "--no-cache")
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import hrdem
+from hrdem.http.answers import Answer, Question, keep_answer
 from hrdem.http.cache import Cache
 from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror
@@ -75,6 +77,22 @@ def test_what_a_run_uses_is_spared_by_pruning_and_clearing(tmp_path: Path) -> No
     mirror.close()
     assert cache.clear() > 0
     assert cache.info().kept == ()
+
+
+def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given(
+    tmp_path: Path,
+) -> None:
+    cache = Cache(tmp_path, limit=500_000)
+    answer = Answer(Question("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time())
+    keep_answer(cache.answers, answer)
+    with closing(cache.open(version("used"))) as mirror:
+        mirror.keep(0, memoryview(MEGABYTE))
+        other = keep(cache, version("other"))
+        cache.prune()
+        assert not other.exists()
+        assert [kept.kind for kept in cache.info().kept] == ["file", "answer"]
+    cache.prune()
+    assert [kept.kind for kept in cache.info().kept] == ["answer"]
 
 
 def test_a_mirror_may_be_opened_while_another_process_removes_it(tmp_path: Path) -> None:
