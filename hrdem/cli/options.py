@@ -57,6 +57,12 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
         raise click.BadParameter(str(exc)) from exc
 
 
+def _folder(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    if value == "":
+        raise click.BadParameter("the name is empty. Give a folder, or leave the option out.")
+    return None if value is None else Path(value)
+
+
 def _option(*names: str, **settings: Any) -> Callable[[F], F]:
     """An option that can also be set by HRDEM_ and its long name."""
     long = next(name for name in names if name.startswith("--"))
@@ -235,7 +241,8 @@ max_memory = _option(
 )
 cache_dir = _option(
     "--cache-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(file_okay=False),
+    callback=_folder,
     metavar="FOLDER",
     help="Where everything that is fetched is kept.  [default: the system's]",
 )

@@ -3,7 +3,9 @@
     files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.mirror`
     answers/<question>.json      `hrdem.http.answers`
     wcs/<coverage>/              pieces of a coverage: `hrdem.wcs.pieces`
-    proj/                        grids between vertical datums
+    proj/ca_nrc_….tif            grids between vertical datums: `hrdem.vertical.published`
+
+Nothing else in the folder is counted or removed: a user may have given one that holds other files.
 
 Whoever uses a version holds its lock together with others; whoever removes it, alone. What was
 not used for longest is removed first.
@@ -26,7 +28,7 @@ from pathlib import Path
 import platformdirs
 
 from hrdem import locks
-from hrdem.errors import OutputError
+from hrdem.errors import OutputError, RequestError
 from hrdem.http.kept import CacheInfo, Kept, KeptVersion
 from hrdem.http.mirror import Mirror, prepare
 
@@ -34,9 +36,14 @@ USUAL_LIMIT = 20_000_000_000  # bytes
 _LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
 _ABOUT, _LOCK = "about.json", "lock"
 _GONE = ".gone-"  # how the name begins of what is being removed
+_ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
 COVERAGE = re.compile(r"[0-9a-f]{24}")
-_SMALL = ("answer", "grid")  # kinds
+_SINGLE = {
+    "answer": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
+    "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
+}  # kinds that are single files, and small
+_PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # an answer that is being written
 _OLD = 3600.0  # seconds: by then a small file is written, or its process was killed
 _PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
 
@@ -55,12 +62,17 @@ class Cache:
         folder: Where it is; it is made when it is needed. None for the system's folder for such
             files.
         limit: Bytes that it may take. While runs go on it may be more: what they use is spared.
+
+    Raises:
+        RequestError: If the folder has an empty name.
     """
 
     def __init__(
         self, folder: str | os.PathLike[str] | None = None, limit: int = USUAL_LIMIT
     ) -> None:
-        self.folder = usual_folder() if folder is None else Path(folder)
+        if folder == "":
+            raise RequestError("The cache's folder has an empty name; give another --cache-dir.")
+        self.folder = usual_folder() if folder is None else Path(folder).expanduser()
         self.limit = limit
 
     @property
@@ -95,8 +107,8 @@ class Cache:
         excess = sum(kept.bytes for kept, _ in found) - self.limit
         in_use = sum(kept.bytes for kept, _ in found if kept.in_use)
         freed = 0
-        for kept, path in sorted(found, key=lambda each: (each[0].kind in _SMALL, each[0].used)):
-            if freed >= excess - (in_use if kept.kind in _SMALL else 0):
+        for kept, path in sorted(found, key=lambda each: (each[0].kind in _SINGLE, each[0].used)):
+            if freed >= excess - (in_use if kept.kind in _SINGLE else 0):
                 break
             if _removed(path):
                 freed += kept.bytes
@@ -104,7 +116,7 @@ class Cache:
         return freed
 
     def clear(self) -> int:
-        """Remove everything that no run is using.
+        """Remove everything that no run is using; while one goes on, answers and grids stay.
 
         Returns:
             Bytes that were freed.
@@ -112,13 +124,16 @@ class Cache:
         Raises:
             OutputError: If something cannot be removed though nobody uses it.
         """
-        freed = 0
-        for kept, path in self._all():
-            if not kept.in_use and not _removed(path):
+        found, freed = self._all(), 0
+        busy = any(kept.in_use for kept, _ in found)
+        for kept, path in found:
+            if kept.in_use or (busy and kept.kind in _SINGLE):
+                continue
+            if not _removed(path):
                 raise OutputError(
                     f"{path} cannot be removed. Check the permissions of {self.folder}."
                 )
-            freed += 0 if kept.in_use else kept.bytes
+            freed += kept.bytes
         self._sweep()
         return freed
 
@@ -206,9 +221,9 @@ class Cache:
                 size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_used(coverage_lock(folder))
                 found.append((Kept("coverage", folder.name, size, used, in_use), folder))
-        for kind, pattern in (("answer", "answers/*.json"), ("grid", "proj/*.tif")):
-            paths = self.folder.glob(pattern)
-            found += [(Kept(kind, each.name, _space(each), _mtime(each)), each) for each in paths]
+        for kind, (where, name_of) in _SINGLE.items():
+            ours = (p for p in self.folder.glob(f"{where}/*") if name_of.fullmatch(p.name))
+            found += [(Kept(kind, each.name, _space(each), _mtime(each)), each) for each in ours]
         return sorted(found, key=lambda each: each[0].used, reverse=True)
 
     def _sweep(self) -> None:
@@ -218,10 +233,11 @@ class Cache:
                 shutil.rmtree(gone, ignore_errors=True)
         for folder in self.folder.glob("files/*"):
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                if _ADDRESS.fullmatch(folder.name):
+                    folder.rmdir()
         for partial in self.folder.glob("answers/.*"):
             with contextlib.suppress(OSError):
-                if time.time() - _mtime(partial) > _OLD:
+                if _PARTIAL.fullmatch(partial.name) and time.time() - _mtime(partial) > _OLD:
                     partial.unlink()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import hrdem
+from hrdem.cli.main import run as command_line
 from hrdem.http.answers import Answer, Question, keep_answer
 from hrdem.http.cache import Cache
 from hrdem.http.kept import KeptVersion
@@ -91,8 +92,12 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
         cache.prune()
         assert not other.exists()
         assert [kept.kind for kept in cache.info().kept] == ["file", "answer"]
+        cache.clear()
+        assert [kept.kind for kept in cache.info().kept] == ["file", "answer"]
     cache.prune()
     assert [kept.kind for kept in cache.info().kept] == ["answer"]
+    cache.clear()
+    assert cache.info().kept == ()
 
 
 def test_a_mirror_may_be_opened_while_another_process_removes_it(tmp_path: Path) -> None:
@@ -139,15 +144,25 @@ def test_files_of_others_in_the_folder_are_neither_counted_nor_removed(tmp_path:
         tmp_path / "files" / "thesis.docx",
         tmp_path / "files" / "photos" / "cat.png",
         tmp_path / "wcs" / "notes" / "thesis.tif",
-        tmp_path / "answers" / "thesis.txt",
+        tmp_path / "answers" / "thesis.json",
+        tmp_path / "answers" / ".thesis",
+        tmp_path / "proj" / "thesis.tif",
     ]
     for path in theirs:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(MEGABYTE)
+        os.utime(path, (0, 0))
     assert cache.info().bytes < 1_200_000
     cache.clear()
     cache.prune()
     assert all(path.exists() for path in theirs)
+
+
+def test_an_empty_name_is_no_folder() -> None:
+    """As of a variable of a script that is not set: it would be the folder one is in."""
+    with pytest.raises(hrdem.RequestError, match="empty name"):
+        Cache("")
+    assert command_line(["cache", "clear", "--cache-dir", ""]) == 2
 
 
 def test_a_file_system_without_holes_keeps_nothing(
