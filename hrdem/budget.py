@@ -22,6 +22,7 @@ _MOST_HELD = 0.8  # of the room
 _CODER = 14_000_000  # for each thread that decodes and encodes, beyond two
 _BLOCKS_SHARE = 0.7
 _MOST_BLOCKS = 64  # side by side: a border between stripes is read twice, 1.6 % of a stripe
+_EVEN_BLOCKS = 8  # the same command makes the same stripes, though memory differs by some MB
 _STORED = 1.1  # bytes of a compressed tile over those of its pixels; LZW makes noise larger
 _PIECE_BLOCKS = (4, 3, 2, 1)  # of 512: requests of some 4 to 1 MB
 _ENOUGH_PIECES = CONNECTIONS + 4  # that all connections share even a small area
@@ -72,7 +73,10 @@ class Budget:
         room -= min(int(room * _MOST_HELD), max(0, held - _USUALLY_HELD))
         rows = -(-source_block[1] // BLOCK)
         block = BLOCK * BLOCK * (itemsize + 1) * rows  # pixels, and whose they are
-        blocks = min(_MOST_BLOCKS, -(-output.width // BLOCK), int(room * _BLOCKS_SHARE) // block)
+        most = int(room * _BLOCKS_SHARE) // block
+        if most > _EVEN_BLOCKS:
+            most -= most % _EVEN_BLOCKS
+        blocks = min(_MOST_BLOCKS, -(-output.width // BLOCK), most)
         room -= blocks * block if coders else 0
         for each in _PIECE_BLOCKS:
             pixels = BLOCK * BLOCK * each

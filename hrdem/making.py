@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +35,7 @@ from hrdem.planning import Plan
 from hrdem.products import Theme
 from hrdem.progress import Progress, Step, Tally
 from hrdem.request import Request
-from hrdem.resident import give_back
+from hrdem.resident import give_back, resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file
 from hrdem.statistics import Statistics
@@ -59,6 +61,8 @@ class Writing:
         cache: Folder of what is kept for another run.
         max_download: Most bytes to fetch; None for any number.
         on_progress: Called whenever a tile of the output is written.
+        held: Bytes that the process held when it was first asked: a run that begins again shares
+            out memory as before, and writes tiles in the same order.
     """
 
     output: Path
@@ -68,6 +72,7 @@ class Writing:
     cache: Path = field(default_factory=usual_folder)
     max_download: int | None = None
     on_progress: OnProgress = lambda progress: None
+    held: Callable[[], int] = field(default_factory=lambda: functools.cache(resident))
 
 
 def shifts_for(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
@@ -102,18 +107,19 @@ def made(
         OutputError: If the output cannot be written.
     """
     steps = _steps(plan.near(window), window, shifts, http, writing)
-    tally = None
+    progress = Progress(0, _all_pixels(plan, window), 0)
+    rows: dict[int, Tally] = {}  # summed by rows, statistics do not depend on how wide stripes are
     with _writer(plan, writing) as writer:
         with contextlib.closing(steps):
             for step in steps:
                 for band, tile in enumerate(step.tiles):
                     writer.write(step.column, step.row, tile, band)
-                tally = step.tally if tally is None else tally + step.tally
-                done, every = tally.pixels, _all_pixels(plan, window)
-                writing.on_progress(Progress(done, every, tally.received))
-        assert tally is not None
+                row = rows.get(step.row)
+                rows[step.row] = step.tally if row is None else row + step.tally
+                progress = progress.with_more(step.tally)
+                writing.on_progress(progress)
         _check_unchanged(plan, http)
-        yield writer, tally
+        yield writer, functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
 
 
 def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:
@@ -174,7 +180,8 @@ def _steps(
     (mosaic,) = plan.mosaics
     numbers = range(1, len(plan.sources) + 1)
     blocks = _blocks(plan, window)
-    return merged(mosaic, blocks, numbers, finish, http, writing.max_memory, writing.cache)
+    memory = writing.max_memory, writing.held()
+    return merged(mosaic, blocks, numbers, finish, http, memory, writing.cache)
 
 
 def _composed(
@@ -240,7 +247,8 @@ def _staged(
     yield Step(0, 0, (), Tally(passed_over, 0, 0, Statistics(), ()))
     if blocks is None:
         return shapely.MultiPolygon()
-    steps = merged(mosaic, blocks, numbers, finish, http, writing.max_memory, writing.cache)
+    memory = writing.max_memory, resident()
+    steps = merged(mosaic, blocks, numbers, finish, http, memory, writing.cache)
     with contextlib.closing(steps):
         for step in steps:
             for band, tile in enumerate(step.tiles):

@@ -24,7 +24,6 @@ from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.progress import Step
-from hrdem.resident import resident
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile, Handles
 from hrdem.sources.opening import Means, opened
@@ -45,7 +44,7 @@ def merged(
     numbers: Sequence[int],
     finish: Finish,
     http: Http,
-    max_memory: int,
+    memory: tuple[int, int],
     cache: Path,
 ) -> Generator[Step]:
     """Read all sources of a mosaic and yield the tiles of what they hold together, each once.
@@ -58,7 +57,7 @@ def merged(
         numbers: By which number each of its sources is told, in its order, from 1.
         finish: How blocks become tiles.
         http: Client to read with.
-        max_memory: Bytes that the process may take at its peak.
+        memory: Bytes that the process may take at its peak, and bytes that it holds already.
         cache: Folder of what is kept for another run.
 
     Raises:
@@ -73,7 +72,8 @@ def merged(
         for s in ranked
     ]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
-    budget = Budget.of(max_memory, window, itemsize, block, _CODERS, resident())
+    max_memory, held = memory
+    budget = Budget.of(max_memory, window, itemsize, block, _CODERS, held)
     kinds = {type(source.file) for source in mosaic.sources}
     connections = min([CONNECTIONS, *(_FETCHERS[kind] for kind in kinds if kind in _FETCHERS)])
     if GdalFile in kinds:

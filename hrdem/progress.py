@@ -25,6 +25,11 @@ class Progress:
     all_pixels: int
     received: int | None
 
+    def with_more(self, tally: Tally) -> Progress:
+        """Return how far a run has come with some more tiles."""
+        received = _sum(self.received, tally.received)
+        return Progress(self.pixels + tally.pixels, self.all_pixels, received)
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

@@ -230,6 +230,21 @@ def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) 
     assert contents[0] == contents[1]
 
 
+def test_statistics_do_not_depend_on_how_memory_is_shared_out(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They once were sums in the order of stripes, and differed in the last digit."""
+    found = []
+    for blocks in (1, 2, 64):
+        monkeypatch.setattr("hrdem.budget._MOST_BLOCKS", blocks)
+        result = hrdem.extract(
+            bbox=(1_498_600, -171_400, 1_501_400, -170_000), bbox_crs="EPSG:3979", product="dtm",
+            stac_url=demo.stac, output=tmp_path / f"{blocks}.tif",
+        )  # fmt: skip
+        found.append(result.statistics)
+    assert found[0] == found[1] == found[2]
+
+
 def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
     seen: list[Progress] = []
     result = hrdem.extract(
