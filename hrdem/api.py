@@ -140,7 +140,7 @@ def extract(
     check_output(stac_path(path), overwrite)
     _check_offline(request, offline)
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
-    with kept.client(http, prune=True) as client, kept.folder() as folder:
+    with kept.client(http, fetches=True) as client, kept.folder() as folder:
         writing = Writing(
             path,
             layout=layout,
@@ -151,7 +151,9 @@ def extract(
             on_progress=on_progress,
         )
         done = extraction.extract(request, client, writing)
-        return replace(done, reused=client.reused if isinstance(client, CachingHttp) else 0)
+        reused = client.reused if isinstance(client, CachingHttp) else 0
+        received = None if done.received is None else max(0, done.received - reused)
+        return replace(done, received=received, reused=reused)
 
 
 def load(
@@ -227,7 +229,7 @@ def load(
         ) from exc
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
     reading = loading.Reading(
-        connect=functools.partial(kept.client, http, _services_of(request), prune=True),
+        connect=functools.partial(kept.client, http, _services_of(request), fetches=True),
         folder=kept.folder,
         max_memory=max_memory,
         max_download=max_download,

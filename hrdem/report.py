@@ -42,7 +42,8 @@ class Result:
             in the plan's order; None likewise. Of a resampled pixel that is the nearest one's.
         shifts: What was added to heights; None for nothing.
         edges: For each tier but the last, the vertical steps along its edge.
-        received: Bytes of tiles that came; None if GDAL fetched them, which does not tell.
+        received: Bytes of tiles that came over the network; None if GDAL fetched them, which does
+            not tell.
         seconds: How long it took.
         reused: Bytes of files that came from the cache.
     """

@@ -54,10 +54,7 @@ def command(
             planned = hrdem.plan(**request, **urls, **kept)
             show.planned(planned, hrdem.estimate(planned, **kept), as_json)
             return
-        with (
-            show.progress(f"{request['product']} {output.name}") as on_progress,
-            show.resumption(possible=not (kept["no_cache"] or kept["offline"])),
-        ):
+        with show.progress(f"{request['product']} {output.name}") as on_progress:
             done = hrdem.extract(
                 **request,
                 output=output,

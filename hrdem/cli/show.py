@@ -169,19 +169,6 @@ def progress(label: str) -> Iterator[OnProgress]:
         yield update
 
 
-@contextmanager
-def resumption(*, possible: bool) -> Iterator[None]:
-    """Say that a run which ends early can be gone on with, if it can be."""
-    from hrdem.errors import NetworkError
-
-    try:
-        yield
-    except (NetworkError, KeyboardInterrupt) as exc:
-        if possible:
-            exc.add_note("What was fetched is kept: the same command goes on from there.")
-        raise
-
-
 def _lines(*lines: tuple[str, str]) -> None:
     for name, text in lines:
         click.echo(f"{name:<9} {text}")
@@ -243,9 +230,9 @@ def _origins(done: Result) -> list[tuple[str, str]]:
 
 
 def _received(done: Result) -> str:
-    """What came, and how much of it from the cache."""
+    """What came, and from where."""
     told = "unknown" if done.received is None else size_text(done.received)
-    return f"{told}; {size_text(done.reused)} were in the cache" if done.reused else told
+    return f"{told}, and {size_text(done.reused)} from the cache" if done.reused else told
 
 
 def _steps(done: Result) -> list[tuple[str, str]]:

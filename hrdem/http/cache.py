@@ -182,6 +182,10 @@ class Cache:
         found = [about for about in self._address(url).glob(f"*/{_ABOUT}") if _read_about(about)]
         return _read_about(max(found, key=_mtime)) if found else None
 
+    def holds(self, version: KeptVersion) -> bool:
+        """Whether anything is kept of a version."""
+        return (self._folder_of(version) / _ABOUT).exists()
+
     def drop_others(self, version: KeptVersion) -> None:
         """Remove what is kept of other versions of the same file, if nobody uses it."""
         ours = self._folder_of(version)

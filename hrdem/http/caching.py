@@ -59,6 +59,7 @@ class CachingHttp:
         self._keeping = True
         self._unlooked: int | None = None  # bytes
         self._reused = 0
+        self._came = False
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +81,17 @@ class CachingHttp:
     def offline(self) -> bool:
         """Whether nobody is asked."""
         return self._http is None
+
+    @property
+    def versions(self) -> list[KeptVersion]:
+        """The versions of files that were met so far and can be kept."""
+        with self._lock:
+            return [KeptVersion(*key, "") for key, mirror in self._mirrors.items() if mirror]
+
+    @property
+    def resumable(self) -> bool:
+        """Whether something of files came and is kept, for a run that goes on from there."""
+        return self._came and self._keeping
 
     @property
     def reused(self) -> int:
@@ -179,7 +191,7 @@ class CachingHttp:
         max_bytes: int,
         given: bool = False,
     ) -> Saved:
-        """Save an answer, which is not kept here; offline there is none.
+        """Save an answer, which is kept where the caller says; offline there is none.
 
         Raises:
             NotKeptError: Offline.
@@ -190,9 +202,11 @@ class CachingHttp:
                 f"{without_secrets(url)} would have to be asked, as the cache does not have "
                 "what it gave. Run the same command once without --offline."
             )
-        return self._http.save(
+        saved = self._http.save(
             url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, given=given
         )
+        self._came = True
+        return saved
 
     def gaps(self, url: str, expected: Expected, spans: Iterable[Span]) -> list[Span]:
         """Return what of some spans of a file is not in the cache."""
@@ -309,6 +323,7 @@ class CachingHttp:
                 return
             if self._has_room(len(content)):
                 self._tried(mirror.keep, start, content)
+                self._came = True
             else:
                 self._stop_keeping(OSError("the disk is nearly full"))
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrdem.errors import RequestError
+from hrdem.errors import NetworkError, RequestError
 from hrdem.http.cache import USUAL_LIMIT, Cache
 from hrdem.http.caching import CachingHttp
 from hrdem.http.client import HttpClient
+from hrdem.http.kept import KeptVersion
 from hrdem.http.protocol import Http
+from hrdem.sizes import size_text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Keeping:
 
     @contextlib.contextmanager
     def client(
-        self, http: Http | None, given: Iterable[str] = (), *, prune: bool = False
+        self, http: Http | None, given: Iterable[str] = (), *, fetches: bool = False
     ) -> Iterator[Http]:
         """Yield a client that keeps what it fetches, unless nothing is to be kept.
 
@@ -59,8 +64,9 @@ class Keeping:
             http: What it asks with, left open; one is made for as long as the context lasts
                 otherwise.
             given: Addresses of services that may lie anywhere, for a client that is made.
-            prune: Whether the cache is brought back within its limit, if all went well: for those
-                who fetch pixels. A run that fails leaves everything to the one that goes on.
+            fetches: Whether pixels are fetched. Then the cache is brought back within its limit if
+                all goes well; if not, everything is left to a run that goes on, and the error says
+                so.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
@@ -69,10 +75,27 @@ class Keeping:
             asking = stack.enter_context(HttpClient(given=given)) if http is None else http
             if not self.no_cache:
                 asking = stack.enter_context(CachingHttp(asking, self.cache))
-            yield asking
-        if prune and not self.no_cache:
-            with contextlib.suppress(OSError):
-                self.cache.prune()
+            used: list[KeptVersion] = []
+            try:
+                yield asking
+                if isinstance(asking, CachingHttp):
+                    used = asking.versions
+            except (NetworkError, KeyboardInterrupt) as exc:
+                if fetches and isinstance(asking, CachingHttp) and asking.resumable:
+                    exc.add_note("What was fetched is kept: the same command goes on from there.")
+                raise
+        if fetches and not self.no_cache:
+            self._prune(used)
+
+    def _prune(self, used: Iterable[KeptVersion]) -> None:
+        """Bring the cache back within its limit, and say so if that takes what was just used."""
+        with contextlib.suppress(OSError):
+            self.cache.prune()
+        if self.max_cache and not all(map(self.cache.holds, used)):
+            log.warning(
+                "What was fetched is not kept, as it is more than the %s of --max-cache.",
+                size_text(self.max_cache),
+            )
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:

@@ -155,6 +155,7 @@ def test_a_plan_of_the_sources_own_pixels_is_made_of_nothing_else(capsys) -> Non
 
 def test_the_plan_and_the_result_tell_programs_the_same(capsys) -> None:
     request = ["--crs", "EPSG:4326", "--resolution", "0.001", "--resampling", "average", "--json"]
+    request.append("--no-cache")
     assert hrdem("plan", *request) == 0
     plan = json.loads(capsys.readouterr().out)
     assert extract(*request) == 0

@@ -127,10 +127,11 @@ def test_what_is_to_be_gone_on_with_may_be_more_than_the_cache_may_take(
     server.begin(FAST)
     words = {"bbox": WIDE, "bbox_crs": "EPSG:3979", "stac_url": f"{server.url}/stac/api/"}
     hrdem.plan(**words, product="dtm", cache_dir=tmp_path / "cache", max_cache=10_000_000)
-    ended(begun(tmp_path, server, "--max-cache", "10MB"))
+    said = ended(begun(tmp_path, server, "--max-cache", "10MB"))
     assert fetched + server.sent - size < 0.05 * size
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
     assert hrdem.Cache(tmp_path / "cache").info().bytes <= 10_000_000
+    assert "is not kept, as it is more than the 10 MB of --max-cache" in said
 
 
 def test_without_a_cache_nothing_is_kept(server: Metered, tmp_path: Path) -> None:
@@ -180,6 +181,8 @@ def test_the_same_area_again_reads_no_tile(server: Metered, tmp_path: Path) -> N
     assert server.sent == 2 * 12_288  # the beginnings of two files tell their version
     assert first.reused < 100_000
     assert second.reused > 6_000_000
+    assert first.received > 6_000_000
+    assert second.received == 0
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 

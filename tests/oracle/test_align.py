@@ -98,7 +98,7 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
 def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     demo: Addresses, tmp_path: Path
 ) -> None:
-    request = {**PLACE, "stac_url": demo.stac}
+    request = {**PLACE, "stac_url": demo.stac, "no_cache": True}
     hrdem.extract(**request, output=tmp_path / "usual.tif")
     result = hrdem.extract(**request, align="blocks", output=tmp_path / "blocks.tif")
     assert (result.statistics, result.pixels_by_source) == (None, None)
