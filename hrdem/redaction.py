@@ -6,6 +6,7 @@ sent where they belong and shown nowhere.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,13 @@ _SECRET_PARTS = (
 )  # fmt: skip
 _SECRETS = {"auth", "key", "pass", "pwd", "sas", "sig"}
 _NAME_SIGNS = re.compile(r"[^a-z0-9]")
+
+# signed addresses of Amazon's, Google's and Azure's stores, and of their networks
+_SIGNS = {"signature", "sig", "x-amz-signature", "x-goog-signature"}
+_SIGNING = re.compile(
+    r"signature|expires|policy|key-pair-id|awsaccesskeyid|googleaccessid|x-(?:amz|goog)-.+"
+    r"|sig|s[evprt]|spr|srt|ss|sip|sdd|sk(?:oid|tid|t|e|s|v)"
+)
 
 _USER = re.compile(r"(?<=//)[^/?#\s\"<>\\]*@")
 _VALUE = re.compile(r"(?<=[?&;#])([^=?&;#\s\"<>]{1,200})=([^&#\s\"<>]+)")
@@ -36,6 +44,20 @@ def without_secrets(text: str) -> str:
     text = _QUOTED_USER.sub("", _USER.sub("", text))
     text = _QUOTED_VALUE.sub(lambda found: _told(found, "%3D"), text)
     return _VALUE.sub(lambda found: _told(found, "="), text)
+
+
+def fingerprint(url: str) -> str:
+    """Return what tells an address from all others, also from those that are told alike.
+
+    It gives nothing away. User names, passwords and what signs an address do not count: signatures
+    change each time that the same address is given out.
+    """
+    parts = urlsplit(url)
+    named = [(value.partition("=")[0].lower(), value) for value in parts.query.split("&")]
+    signed = any(name in _SIGNS for name, _ in named)
+    kept = [value for name, value in named if not (signed and _SIGNING.fullmatch(name))]
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept), fragment="")
+    return hashlib.sha256(bare.geturl().encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def has_user(url: str) -> bool:

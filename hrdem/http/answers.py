@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from hrdem.redaction import fingerprint, without_secrets
 
 _MOST_BYTES = 16 << 20  # of an answer that is kept
 _HEADERS = ("content-type", "etag", "last-modified", "content-range")
@@ -23,17 +25,31 @@ class Question:
 
     Attributes:
         method: HTTP method.
-        url: Address, without credentials.
+        address: Fingerprint of the address, by which it is known.
+        url: Address, as it may be told.
         params: Query parameters that were added to it.
         json: Body.
         range: Value of the Range header, or empty.
     """
 
     method: str
+    address: str
     url: str
     params: Mapping[str, Any] | None = None
     json: Any = None
     range: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        range: str = "",  # noqa: A002 (the name of the header)
+    ) -> Self:
+        """Return a question to an address."""
+        return cls(method, fingerprint(url), without_secrets(url), params, json, range)
 
     @property
     def name(self) -> str:

@@ -177,9 +177,9 @@ class Cache:
                 os.utime(folder / _ABOUT)
         return Mirror(folder, held)
 
-    def latest(self, url: str) -> KeptVersion | None:
-        """Return the version of a file that was met last."""
-        found = [about for about in self._address(url).glob(f"*/{_ABOUT}") if _read_about(about)]
+    def latest(self, address: str) -> KeptVersion | None:
+        """Return the version of a file that was met last, by the address's fingerprint."""
+        found = [path for path in self._address(address).glob(f"*/{_ABOUT}") if _read_about(path)]
         return _read_about(max(found, key=_mtime)) if found else None
 
     def holds(self, version: KeptVersion) -> bool:
@@ -189,7 +189,7 @@ class Cache:
     def drop_others(self, version: KeptVersion) -> None:
         """Remove what is kept of other versions of the same file, if nobody uses it."""
         ours = self._folder_of(version)
-        for folder in self._address(version.url).glob("*"):
+        for folder in self._address(version.address).glob("*"):
             if (
                 folder != ours
                 and _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}")
@@ -203,11 +203,12 @@ class Cache:
             return shutil.disk_usage(self.folder).free - size > _LEAST_FREE
         return True  # writing will tell
 
-    def _address(self, url: str) -> Path:
-        return self.folder / "files" / _digest(url)[:24]
+    def _address(self, address: str) -> Path:
+        return self.folder / "files" / address
 
     def _folder_of(self, version: KeptVersion) -> Path:
-        return self._address(version.url) / _digest(f"{version.etag} {version.size}")[:16]
+        named = f"{version.etag} {version.size} {version.last_modified}"
+        return self._address(version.address) / hashlib.sha256(named.encode()).hexdigest()[:16]
 
     def _all(self) -> list[tuple[Kept, Path]]:
         """Everything that is kept and where, from what was used last."""
@@ -336,10 +337,6 @@ def _keep_text(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _space(path: Path) -> int:

@@ -28,7 +28,7 @@ from hrdem.http.cache import Cache
 from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror, Span
 from hrdem.http.protocol import Expected, Http, Keep, Response, Saved, Timeouts
-from hrdem.redaction import without_secrets
+from hrdem.redaction import fingerprint, without_secrets
 
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
@@ -54,7 +54,7 @@ class CachingHttp:
     def __init__(self, http: Http | None, cache: Cache) -> None:
         self._http = http
         self._cache = cache
-        self._mirrors: dict[tuple[str, str, int], Mirror | None] = {}
+        self._mirrors: dict[KeptVersion, Mirror | None] = {}
         self._lock = threading.RLock()
         self._keeping = True
         self._unlooked: int | None = None  # bytes
@@ -86,7 +86,7 @@ class CachingHttp:
     def versions(self) -> list[KeptVersion]:
         """The versions of files that were met so far and can be kept."""
         with self._lock:
-            return [KeptVersion(*key, "") for key, mirror in self._mirrors.items() if mirror]
+            return [version for version, mirror in self._mirrors.items() if mirror]
 
     @property
     def resumable(self) -> bool:
@@ -116,7 +116,7 @@ class CachingHttp:
             NetworkError: As the client does; refusals that were kept are given again.
         """
         asked = (headers or {}).get("Range", "")
-        question = Question(method, without_secrets(url), params, json, asked)
+        question = Question.of(method, url, params, json, asked)
         if self._http is None:
             return self._repeated(question)
         known = None if asked else kept_answer(self._cache.answers, question)
@@ -141,7 +141,7 @@ class CachingHttp:
                     self._note(question, exc.status, question.url, {}, exc.body, str(exc))
                 raise
         if asked:
-            self._meet(question, answer)
+            self._meet(url, question, answer)
         else:
             shown = without_secrets(answer.url)
             self._note(question, answer.status, shown, answer.headers, answer.content, "")
@@ -231,14 +231,14 @@ class CachingHttp:
     def answered(self, url: str) -> Iterator[Answer]:
         """Yield what is kept of all that was asked of an address, the latest first."""
         for answer in kept_answers(self._cache.answers):
-            if answer.question.url == without_secrets(url) and not answer.said:
+            if answer.question.address == fingerprint(url) and not answer.said:
                 yield answer
 
     def _repeated(self, question: Question) -> Response:
         """What was answered before."""
         refused = kept_answer(self._cache.answers, question)
         if found := _RANGE.fullmatch(question.range):
-            version = self._cache.latest(question.url)
+            version = self._cache.latest(question.address)
             if version is not None and (refused is None or not refused.said):
                 return self._beginning(version, int(found[1]) + 1)
         if refused is None:
@@ -266,20 +266,20 @@ class CachingHttp:
         }
         return Response(version.url, 206, headers, part[:])
 
-    def _meet(self, question: Question, answer: Response) -> None:
+    def _meet(self, url: str, question: Question, answer: Response) -> None:
         """Keep the beginning of a file, and drop what is kept of another version of it."""
         size = _SIZE.fullmatch(answer.headers.get("content-range", ""))
         etag = answer.headers.get("etag", "")
         if answer.status != 206 or not size or not _is_strong(etag):
             return
         modified = answer.headers.get("last-modified", "")
-        version = KeptVersion(question.url, etag, int(size[1]), modified)
+        version = KeptVersion.of(url, etag, int(size[1]), modified)
         mirror = self._mirror(version)
         if mirror is not None:
             with self._lock:
-                others = [key for key in self._mirrors if key[0] == version.url]
-                for key in others:
-                    if key[1:] != (version.etag, version.size) and (old := self._mirrors.pop(key)):
+                same = [other for other in self._mirrors if other.address == version.address]
+                for other in same:
+                    if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
             self._tried(forget_answer, self._cache.answers, question)  # that there was no such file
@@ -289,11 +289,10 @@ class CachingHttp:
         """The mirror of a version; None if it has no name, or the disk does not let it be."""
         if not _is_strong(version.etag):
             return None
-        key = version.url, version.etag, version.size
         with self._lock:
-            if key not in self._mirrors:
-                self._mirrors[key] = self._opened(version)
-            return self._mirrors[key]
+            if version not in self._mirrors:
+                self._mirrors[version] = self._opened(version)
+            return self._mirrors[version]
 
     def _opened(self, version: KeptVersion) -> Mirror | None:
         if self._http is not None and self._keeping:
@@ -378,8 +377,7 @@ def _response(answer: Answer) -> Response:
 
 
 def _version(url: str, expected: Expected) -> KeptVersion:
-    shown = without_secrets(url)
-    return KeptVersion(shown, expected.etag, expected.size, expected.last_modified)
+    return KeptVersion.of(url, expected.etag, expected.size, expected.last_modified)
 
 
 def _is_strong(etag: str) -> bool:

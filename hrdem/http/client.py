@@ -20,7 +20,15 @@ from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.bodies import in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
-from hrdem.http.complaints import check_part, coded, is_tls, reason, refusal, words
+from hrdem.http.complaints import (
+    check_part,
+    check_version,
+    coded,
+    is_tls,
+    reason,
+    refusal,
+    words,
+)
 from hrdem.http.decoding import ACCEPTED, decoded, refused_coding
 from hrdem.http.places import Places
 from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
@@ -30,7 +38,6 @@ from hrdem.redaction import without_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
-_CHANGED = 412  # Precondition Failed, said by the server or found out by us
 _MOST_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
 _BEGINNING = 4096  # bytes of a refusal that are read
@@ -241,8 +248,7 @@ class HttpClient:
             try:
                 with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
                     check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
-                    if answer.headers.get("etag", "") != expected.etag:
-                        raise ServerError(f"{shown} has another ETag by now.", _CHANGED)
+                    check_version(answer, shown, expected)
                     for chunk in in_time(answer, in_large_reads(answer), self._timeouts):
                         if done + len(chunk) > len(part):
                             raise TransferError(f"{shown} sends more bytes than asked for.")

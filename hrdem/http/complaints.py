@@ -9,9 +9,11 @@ import httpx
 from hrdem.errors import ServerError, TransferError
 from hrdem.excerpts import one_line, sentence
 from hrdem.http.bodies import TooSlow
+from hrdem.http.protocol import Expected
 from hrdem.http.retry import RETRIED_STATUSES, Again, retry_after
 from hrdem.redaction import without_secrets
 
+_CHANGED = 412  # Precondition Failed
 _EXCERPT = 200  # characters of others' words that a message quotes
 
 
@@ -72,6 +74,19 @@ def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Ag
     if answer.status_code in RETRIED_STATUSES:
         return Again(text, answer.status_code, retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)
+
+
+def check_version(answer: httpx.Response, shown: str, expected: Expected) -> None:
+    """Make sure that an answer is of the version that was expected.
+
+    Dates are compared where both are there: a server whose ETag says little may give another.
+
+    Raises:
+        ServerError: If not, with the status of a server that compares by itself.
+    """
+    etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+    if etag != expected.etag or (date and expected.last_modified not in ("", date)):
+        raise ServerError(f"{shown} is another version by now.", _CHANGED)
 
 
 def check_part(answer: httpx.Response, shown: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from hrdem.excerpts import one_line
 from hrdem.http.caching import CachingHttp
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http, Response
-from hrdem.redaction import without_secrets
+from hrdem.redaction import fingerprint, without_secrets
 
 _SMALL = 16 << 20  # bytes of a file that is read whole
 _LONGEST_TAG = 1_000  # characters of an ETag or a date
@@ -25,16 +25,18 @@ class SourceVersion:
     """Which edition of a file was met; files are published again under the same address.
 
     Attributes:
-        url: Address of the file, without credentials.
+        url: Address of the file, as it may be told.
         etag: Entity tag as sent, with its quotes; empty if there was none.
         size: Size of the whole file in bytes.
         last_modified: Last-Modified as sent, or empty.
+        address: Fingerprint of the address: files that are told alike are not the same.
     """
 
     url: str
     etag: str
     size: int
     last_modified: str
+    address: str
 
     @property
     def condition(self) -> dict[str, str]:
@@ -186,7 +188,11 @@ def _version(url: str, answer: Response, size: int) -> SourceVersion:
                 "cannot be sent back. A proxy may be in the way."
             )
     return SourceVersion(
-        url=without_secrets(url), etag=etag, size=size, last_modified=last_modified
+        url=without_secrets(url),
+        etag=etag,
+        size=size,
+        last_modified=last_modified,
+        address=fingerprint(url),
     )
 
 

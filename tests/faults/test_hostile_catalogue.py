@@ -75,7 +75,7 @@ def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving)
     with pytest.raises(hrdem.PlaceError, match=r"in a private network \(127.0.0.2\).*Nothing was"):
         client.request("GET", f"{inside.url}/admin")
     with pytest.raises(hrdem.PlaceError, match="in a private network"):
-        client.read_range(f"{inside.url}/a", 0, 9, SourceVersion("", '"1"', 9, ""))
+        client.read_range(f"{inside.url}/a", 0, 9, SourceVersion("", '"1"', 9, "", ""))
     assert inside.asked == []
 
 

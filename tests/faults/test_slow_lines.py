@@ -113,7 +113,7 @@ def test_parts_that_trickle_in_are_whole_and_not_waited_for_in_vain(
     with contextlib.closing(Trickling(certificate, piece, pause=0.0005)) as store:
         scheme = "https" if certificate else "http"
         url = f"{scheme}://127.0.0.1:{store.port}/file.tif"
-        version = SourceVersion(url, '"1"', len(CONTENT), "")
+        version = SourceVersion(url, '"1"', len(CONTENT), "", "")
         client = client_of()
         for start, stop in ((0, 1), (5, 30_005), (7, 65_543), (11, 300_011), (1, len(CONTENT))):
             part = client.read_range(url, start, stop, version)
@@ -134,7 +134,7 @@ def client_of() -> Iterator:
 def test_no_more_than_16_connections_are_open_at_a_time(client_of) -> None:
     with contextlib.closing(Trickling(None, 10_000, pause=0.02)) as store:
         url = f"http://127.0.0.1:{store.port}/file.tif"
-        version = SourceVersion(url, '"1"', len(CONTENT), "")
+        version = SourceVersion(url, '"1"', len(CONTENT), "", "")
         client = client_of()
         threads = [
             threading.Thread(target=client.read_range, args=(url, 0, 50_000, version))

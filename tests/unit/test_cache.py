@@ -20,7 +20,7 @@ MEGABYTE = os.urandom(1 << 20)
 
 
 def version(name: str = "a", etag: str = '"1"') -> KeptVersion:
-    return KeptVersion(f"http://store.invalid/{name}.tif", etag, 10**12, "yesterday")
+    return KeptVersion.of(f"http://store.invalid/{name}.tif", etag, 10**12, "yesterday")
 
 
 def keep(cache: Cache, what: KeptVersion, count: int = 1, days_ago: float = 0.0) -> Path:
@@ -84,7 +84,7 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
     tmp_path: Path,
 ) -> None:
     cache = Cache(tmp_path, limit=500_000)
-    answer = Answer(Question("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time())
+    answer = Answer(Question.of("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time())
     keep_answer(cache.answers, answer)
     with closing(cache.open(version("used"))) as mirror:
         mirror.keep(0, memoryview(MEGABYTE))
@@ -115,10 +115,10 @@ def test_a_mirror_may_be_opened_while_another_process_removes_it(tmp_path: Path)
 
 def test_the_version_that_was_met_last_is_the_latest(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    assert cache.latest(version().url) is None
+    assert cache.latest(version().address) is None
     keep(cache, version(etag='"1"'), days_ago=2)
     keep(cache, version(etag='"2"'), days_ago=1)
-    assert cache.latest(version().url) == version(etag='"2"')
+    assert cache.latest(version().address) == version(etag='"2"')
 
 
 def test_another_version_of_the_same_file_goes_unless_a_run_reads_it(tmp_path: Path) -> None:

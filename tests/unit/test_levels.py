@@ -49,7 +49,7 @@ def grid(left: float = LEFT, top: float = TOP, edge: int = 512) -> Grid:
 
 
 def by_gdal(left: float = LEFT) -> RasterFile:
-    version = SourceVersion(URL, '"1"', 1, "")
+    version = SourceVersion(URL, '"1"', 1, "", "")
     return GdalFile(URL, f"/vsicurl/{URL}", version, (), grid(left), "float32", -32767, (512, 512))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.redaction import has_user, without_secrets
+from hrdem.redaction import fingerprint, has_user, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,25 @@ def test_a_long_text_takes_no_long_time() -> None:
 def test_an_address_with_a_name_in_it_is_known() -> None:
     assert has_user("http://me@host/")
     assert not has_user("http://host/a//b@c")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-Signature={}",
+        "x-goog-date=20260101&X-Goog-Signature={}",
+        "Expires=1767225600&Key-Pair-Id=K2&Signature={}",
+        "sv=2024-11-04&se=2026-01-01&sr=b&sp=r&sig={}",
+    ],
+)
+def test_a_file_is_the_same_whatever_signs_its_address(query: str) -> None:
+    signed = [f"https://me:{n}@store.example/a.tif?v=7&{query.format(n)}" for n in ("abc", "def")]
+    assert fingerprint(signed[0]) == fingerprint(signed[1])
+    assert fingerprint(signed[0]) == fingerprint("https://store.example/a.tif?v=7")
+    assert fingerprint(signed[0]) != fingerprint(signed[0].replace("v=7", "v=8"))
+
+
+@pytest.mark.parametrize("name", ["key", "token", "session", "se", "expires"])
+def test_values_that_are_not_told_tell_addresses_apart(name: str) -> None:
+    one, other = (f"https://store.example/get?{name}={value}" for value in ("dtm", "dsm"))
+    assert fingerprint(one) != fingerprint(other)
