@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no locks that end so
     fcntl = None  # type: ignore[assignment]
+
+_PAUSE = 0.01  # seconds between two tries
 
 AVAILABLE = fcntl is not None
 
@@ -48,13 +51,13 @@ class FileLock:
             os.close(descriptor)
 
 
-def lock(path: Path, *, shared: bool = False, wait: bool = False) -> FileLock | None:
+def lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
     """Take a lock on a file, which is made if it is missing.
 
     Args:
         path: The file; its folder has to exist.
         shared: Whether others may hold it too, as long as they share it.
-        wait: Whether to wait for others to give it up.
+        wait: Seconds to wait at most for others to give it up.
 
     Returns:
         The lock; None if others hold it. Where the system has no such locks, nobody ever holds
@@ -63,17 +66,21 @@ def lock(path: Path, *, shared: bool = False, wait: bool = False) -> FileLock | 
     Raises:
         OSError: If the file cannot be made or opened, or the file system has no locks.
     """
+    until = time.monotonic() + wait
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             if fcntl is not None:
                 how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-                fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             if _is_still(path, descriptor):
                 return FileLock(descriptor)
         except BlockingIOError:
             os.close(descriptor)
-            return None
+            if time.monotonic() >= until:
+                return None
+            time.sleep(_PAUSE)
+            continue
         except BaseException:
             os.close(descriptor)
             raise

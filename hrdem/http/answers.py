@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import secrets
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,8 +89,14 @@ class Answer:
 
 
 def relevant(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer that are kept."""
-    return {name: headers[name] for name in _HEADERS if name in headers}
+    """Return the headers of an answer that are kept: those that can be sent back."""
+    named = {name: headers[name] for name in _HEADERS if name in headers}
+    return {name: value for name, value in named.items() if is_plain(value)}
+
+
+def is_plain(text: str) -> bool:
+    """Whether a header can be sent back, and shown."""
+    return text.isascii() and text.isprintable()
 
 
 def keep_answer(folder: Path, answer: Answer) -> None:
@@ -100,9 +108,11 @@ def keep_answer(folder: Path, answer: Answer) -> None:
     if len(answer.content) > _MOST_BYTES:
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses may hold secrets
-    told = {**asdict(answer), "content": base64.b64encode(answer.content).decode()}
+    content = base64.b64encode(answer.content).decode()
+    told = {**asdict(answer), "content": content, "checksum": zlib.crc32(answer.content)}
     partial = folder / f".{secrets.token_hex(6)}"
     try:
+        partial.touch(mode=0o600)
         partial.write_text(json.dumps(told), "utf-8")
         partial.replace(folder / answer.question.name)
     finally:
@@ -147,6 +157,10 @@ def _read(path: Path) -> Answer | None:
         told = json.loads(path.read_bytes())
         told["question"] = Question(**told["question"])
         told["content"] = base64.b64decode(told["content"], validate=True)
-        return Answer(**told)
-    except (OSError, ValueError, TypeError, KeyError):
+        if told.pop("checksum") != zlib.crc32(told["content"]):
+            return None
+        answer = Answer(**told)
+        answer.question.name  # noqa: B018 (what cannot be asked again is no answer)
+        return answer if type(answer.time) is float and math.isfinite(answer.time) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

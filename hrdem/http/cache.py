@@ -30,11 +30,11 @@ import platformdirs
 from hrdem import locks
 from hrdem.errors import OutputError, RequestError
 from hrdem.http.kept import CacheInfo, Kept, KeptVersion
-from hrdem.http.mirror import Mirror, prepare
+from hrdem.http.mirror import ABOUT, Mirror, prepare
 
 USUAL_LIMIT = 20_000_000_000  # bytes
 _LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
-_ABOUT, _LOCK = "about.json", "lock"
+_LOCK = "lock"
 _GONE = ".gone-"  # how the name begins of what is being removed
 _ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
@@ -44,6 +44,8 @@ _SINGLE = {
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
 }  # kinds that are single files, and small
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # an answer that is being written
+_ATTEMPTS = 5
+_PATIENCE = 30.0  # seconds that another process may take to remove something
 _OLD = 3600.0  # seconds: by then a small file is written, or its process was killed
 _PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
 
@@ -51,8 +53,18 @@ log = logging.getLogger(__name__)
 
 
 def usual_folder() -> Path:
-    """Return the folder that the system has for what can be fetched again."""
-    return platformdirs.user_cache_path("hrdem", appauthor=False)
+    """Return the folder that the system has for what can be fetched again.
+
+    Raises:
+        RequestError: If the user has no home.
+    """
+    try:
+        return platformdirs.user_cache_path("hrdem", appauthor=False)
+    except RuntimeError as exc:
+        raise RequestError(
+            f"There is no folder to keep things in: {exc}. Set HOME, or give --cache-dir or "
+            "--no-cache."
+        ) from exc
 
 
 class Cache:
@@ -130,9 +142,12 @@ class Cache:
             if kept.in_use or (busy and kept.kind in _SINGLE):
                 continue
             if not _removed(path):
-                raise OutputError(
-                    f"{path} cannot be removed. Check the permissions of {self.folder}."
-                )
+                if is_used(path / _LOCK) or is_used(coverage_lock(path)):  # by now
+                    continue
+                if path.exists():
+                    raise OutputError(
+                        f"{path} cannot be removed. Check the permissions of {self.folder}."
+                    )
             freed += kept.bytes
         self._sweep()
         return freed
@@ -144,20 +159,21 @@ class Cache:
             OSError: If it cannot be made or used, or the file system cannot hold files with holes.
         """
         folder = self._folder_of(version)
-        while True:
-            folder.mkdir(parents=True, exist_ok=True)
+        for attempt in range(_ATTEMPTS):
             try:
+                folder.mkdir(parents=True, exist_ok=True)
                 held = _prepared(folder)
-            except FileNotFoundError:
-                if folder.is_dir():
+            except FileNotFoundError:  # it was removed meanwhile
+                if attempt == _ATTEMPTS - 1:
                     raise
-                continue  # it was removed meanwhile
+                continue
             try:
-                _keep_text(folder / _ABOUT, json.dumps(asdict(version)))
+                _keep_text(folder / ABOUT, json.dumps(asdict(version)))
             except BaseException:
                 held.close()
                 raise
-            return Mirror(folder, held)
+            break
+        return Mirror(folder, held)
 
     def open_to_read(self, version: KeptVersion) -> Mirror | None:
         """Open the mirror of a version as it is; None if nothing is kept of it.
@@ -166,7 +182,7 @@ class Cache:
             OSError: If it cannot be used.
         """
         folder = self._folder_of(version)
-        if not (folder / _ABOUT).exists():
+        if not (folder / ABOUT).exists():
             return None
         try:
             held = _shared(folder / _LOCK)
@@ -174,17 +190,17 @@ class Cache:
             held = locks.FileLock(-1)
         else:
             with contextlib.suppress(OSError):
-                os.utime(folder / _ABOUT)
+                os.utime(folder / ABOUT)
         return Mirror(folder, held)
 
     def latest(self, address: str) -> KeptVersion | None:
         """Return the version of a file that was met last, by the address's fingerprint."""
-        found = [path for path in self._address(address).glob(f"*/{_ABOUT}") if _read_about(path)]
+        found = [path for path in self._address(address).glob(f"*/{ABOUT}") if _read_about(path)]
         return _read_about(max(found, key=_mtime)) if found else None
 
     def holds(self, version: KeptVersion) -> bool:
         """Whether anything is kept of a version."""
-        return (self._folder_of(version) / _ABOUT).exists()
+        return (self._folder_of(version) / ABOUT).exists()
 
     def drop_others(self, version: KeptVersion) -> None:
         """Remove what is kept of other versions of the same file, if nobody uses it."""
@@ -214,15 +230,15 @@ class Cache:
         """Everything that is kept and where, from what was used last."""
         found: list[tuple[Kept, Path]] = []
         for folder in self.folder.glob("files/*/*"):
-            if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}"):
+            if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}") or not folder.is_dir():
                 continue
-            about = _read_about(folder / _ABOUT)
-            name, used = about.url if about else folder.name, _mtime(folder / _ABOUT)
-            size = sum(map(_space, folder.iterdir()))
+            about = _read_about(folder / ABOUT)
+            name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
+            size = sum(map(_space, _listed(folder)))
             found.append((Kept("file", name, size, used, is_used(folder / _LOCK), about), folder))
         for folder in self.folder.glob("wcs/*"):
-            if COVERAGE.fullmatch(folder.name):
-                pieces = list(folder.iterdir())
+            if COVERAGE.fullmatch(folder.name) and folder.is_dir():
+                pieces = _listed(folder)
                 size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_used(coverage_lock(folder))
                 found.append((Kept("coverage", folder.name, size, used, in_use), folder))
@@ -239,7 +255,7 @@ class Cache:
         for folder in self.folder.glob("files/*"):
             with contextlib.suppress(OSError):
                 if _ADDRESS.fullmatch(folder.name):
-                    folder.rmdir()
+                    folder.rmdir()  # if it is empty
         for partial in self.folder.glob("answers/.*"):
             with contextlib.suppress(OSError):
                 if _PARTIAL.fullmatch(partial.name) and time.time() - _mtime(partial) > _OLD:
@@ -264,18 +280,23 @@ def is_used(lock: Path) -> bool:
 
 
 def _shared(path: Path) -> locks.FileLock:
-    held = locks.lock(path, shared=True, wait=True)
-    assert held is not None
+    held = locks.lock(path, shared=True, wait=_PATIENCE)
+    if held is None:
+        raise OSError(f"another process has held {path} for {_PATIENCE:.0f} s")
     return held
 
 
 def _prepared(folder: Path) -> locks.FileLock:
-    """Share the lock of a version; whoever comes first makes its files, or mends them."""
+    """Share the lock of a version, and make its files; whoever comes first tidies up."""
     alone = locks.lock(folder / _LOCK)
     if alone is None:
-        return _shared(folder / _LOCK)
+        held = _shared(folder / _LOCK)
+        prepare(folder)  # who had the lock may only have looked
+        return held
     try:
         _check_holes(folder)
+        for left in folder.glob(".*"):  # by a process that was killed
+            left.unlink()
         prepare(folder)
         alone.share()
     except BaseException:
@@ -306,7 +327,7 @@ def _check_holes(folder: Path) -> None:
 def _removed(path: Path) -> bool:
     """Remove what is kept at a path, unless somebody uses it; whether it is gone."""
     with contextlib.suppress(OSError):
-        if not path.is_dir():
+        if not path.is_dir() or path.is_symlink():
             path.unlink(missing_ok=True)
             return True
         beside = coverage_lock(path) if COVERAGE.fullmatch(path.name) else None
@@ -324,9 +345,12 @@ def _removed(path: Path) -> bool:
 
 def _read_about(path: Path) -> KeptVersion | None:
     try:
-        return KeptVersion(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        told = KeptVersion(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    texts = (told.address, told.url, told.etag, told.last_modified)
+    right = all(isinstance(text, str) for text in texts) and type(told.size) is int
+    return told if right and told.size >= 0 else None
 
 
 def _keep_text(path: Path, text: str) -> None:
@@ -337,6 +361,14 @@ def _keep_text(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it has just been removed."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _space(path: Path) -> int:

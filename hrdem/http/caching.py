@@ -18,6 +18,7 @@ from hrdem.http.answers import (
     Answer,
     Question,
     forget_answer,
+    is_plain,
     keep_answer,
     kept_answer,
     kept_answers,
@@ -33,6 +34,7 @@ from hrdem.redaction import fingerprint, without_secrets
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
 _REMEMBERED = (403, 404, 405, 501)  # refusals that decide what is asked next, and last
+_FORBIDDEN = 403  # by the server, or by what inspects traffic
 _LONG_AGO = 24 * 3600.0  # seconds
 _LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's size and the disk
 
@@ -137,12 +139,12 @@ class CachingHttp:
             if exc.status == 304 and known is not None:
                 answer = _response(known)
             else:
-                if exc.status in _REMEMBERED:
+                if exc.status in _REMEMBERED and not _is_better(known, exc.status):
                     self._note(question, exc.status, question.url, {}, exc.body, str(exc))
                 raise
         if asked:
             self._meet(url, question, answer)
-        else:
+        elif not (known and _is_json(known.headers) and not _is_json(answer.headers)):
             shown = without_secrets(answer.url)
             self._note(question, answer.status, shown, answer.headers, answer.content, "")
         return answer
@@ -239,7 +241,8 @@ class CachingHttp:
         refused = kept_answer(self._cache.answers, question)
         if found := _RANGE.fullmatch(question.range):
             version = self._cache.latest(question.address)
-            if version is not None and (refused is None or not refused.said):
+            hindered = refused is not None and refused.status == _FORBIDDEN
+            if version is not None and (refused is None or not refused.said or hindered):
                 return self._beginning(version, int(found[1]) + 1)
         if refused is None:
             raise NotKeptError(
@@ -270,9 +273,11 @@ class CachingHttp:
         """Keep the beginning of a file, and drop what is kept of another version of it."""
         size = _SIZE.fullmatch(answer.headers.get("content-range", ""))
         etag = answer.headers.get("etag", "")
+        modified = answer.headers.get("last-modified", "")
         if answer.status != 206 or not size or not _is_strong(etag):
             return
-        modified = answer.headers.get("last-modified", "")
+        if not (is_plain(etag) and is_plain(modified)):  # which will be an error
+            return
         version = KeptVersion.of(url, etag, int(size[1]), modified)
         mirror = self._mirror(version)
         if mirror is not None:
@@ -370,6 +375,16 @@ class CachingHttp:
                 self._cache.folder,
                 why,
             )
+
+
+def _is_better(known: Answer | None, status: int) -> bool:
+    """Whether what is kept says more than a refusal that may be of something on the way."""
+    return known is not None and not known.said and status == _FORBIDDEN
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    """Whether an answer claims to be what catalogues give; a page to sign in does not."""
+    return "json" in headers.get("content-type", "").lower()
 
 
 def _response(answer: Answer) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from isal import isal_zlib
 from hrdem.http.record import LARGEST_PART, Part, Record, line_of
 from hrdem.locks import FileLock
 
+ABOUT = "about.json"
 _BYTES, _RECORD = "bytes", "record"
 _LARGEST_GAP = 64 << 10  # bytes that are fetched again rather than asked around
 
@@ -37,7 +39,9 @@ class Mirror:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Let others remove it."""
+        """Let others remove it, which was used just now."""
+        with contextlib.suppress(OSError):
+            os.utime(self._bytes.with_name(ABOUT))
         self._held.close()
 
     def read(self, start: int, into: memoryview) -> list[Span]:
@@ -90,8 +94,8 @@ class Mirror:
             piece = content[at : at + LARGEST_PART]
             part = Part(start + at, len(piece), isal_zlib.crc32(piece))
             with contextlib.suppress(FileNotFoundError):
-                _write(self._bytes, os.O_WRONLY, piece, part.start)
-                _write(self._lines, os.O_WRONLY | os.O_APPEND, memoryview(line_of(part)))
+                _write(self._bytes, piece, part.start)
+                _append(self._lines, line_of(part))
 
     def spoil(self, start: int, stop: int) -> None:
         """Make sure that what is kept of a span is not used again.
@@ -110,22 +114,22 @@ class Mirror:
             os.close(descriptor)
 
     def gaps(self, start: int, stop: int) -> list[Span]:
-        """Return what of a span is missing, by the record alone.
+        """Return what of a span is missing, by the record and the size of what is kept.
 
         Raises:
             OSError: If the record cannot be read.
         """
         with self._lock:
-            return self._record.gaps(start, stop)
+            there = self._bytes.stat().st_size if self._bytes.exists() else 0
+            return self._record.gaps(start, stop, there)
 
 
 def prepare(folder: Path) -> None:
-    """Make the files of a mirror, or mend them; only for a process that is alone with them.
+    """Make the files of a mirror.
 
     Raises:
         OSError: If the disk refuses.
     """
-    Record(folder / _RECORD).mend()
     for name in (_BYTES, _RECORD):
         (folder / name).touch()
 
@@ -137,16 +141,23 @@ def _checked(descriptor: int, part: Part) -> memoryview:
     return content if right else content[:0]
 
 
-def _write(path: Path, flags: int, content: memoryview, at: int | None = None) -> None:
-    """Write all of a content, at a position or at the end; the file has to exist."""
-    descriptor = os.open(path, flags)
+def _write(path: Path, content: memoryview, at: int) -> None:
+    """Write all of a content at a position; the file has to exist."""
+    descriptor = os.open(path, os.O_WRONLY)
     try:
         while content:
-            written = (
-                os.write(descriptor, content) if at is None else os.pwrite(descriptor, content, at)
-            )
-            content = content[written:]
-            at = None if at is None else at + written
+            written = os.pwrite(descriptor, content, at)
+            content, at = content[written:], at + written
+    finally:
+        os.close(descriptor)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write a line at the end in one step, as others append theirs; the file has to exist."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, f"{path} does not take a whole line")
     finally:
         os.close(descriptor)
 

@@ -15,6 +15,7 @@ from hrdem.locks import FileLock, lock
 from hrdem.output import hidden, is_hidden, publish
 
 _KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
+_PATIENCE = 30.0  # seconds that another process may take to remove them
 _NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,9})_(\d{1,9})\.tif")
 
 
@@ -34,7 +35,7 @@ class KeptPieces:
         """Keep others from removing the pieces until the lock is closed; None if that fails."""
         with contextlib.suppress(OSError):
             self._cache.mkdir(parents=True, exist_ok=True)
-            return lock(coverage_lock(self._folder), shared=True, wait=True)
+            return lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
         return None
 
     def windows(self) -> list[Window]:

@@ -112,7 +112,7 @@ def test_a_byte_that_the_disk_has_altered_is_missing(mirror: Mirror, tmp_path: P
 
 
 @pytest.mark.parametrize("torn", range(1, 24))
-def test_a_line_that_was_not_written_whole_is_cut_off(tmp_path: Path, torn: int) -> None:
+def test_a_line_that_was_not_written_whole_does_not_count(tmp_path: Path, torn: int) -> None:
     folder = tmp_path / "mirror"
     mirror = opened(folder)
     for start in (0, 1_000, 2_000):
@@ -122,6 +122,29 @@ def test_a_line_that_was_not_written_whole_is_cut_off(tmp_path: Path, torn: int)
     assert again.gaps(0, 3_000) == [(2_000, 3_000)]
     keep(again, 2_000, 3_000)
     assert opened(folder).gaps(0, 3_000) == []
+
+
+@pytest.mark.parametrize("torn", [1, 10, 23])
+def test_lines_after_one_that_a_full_disk_tore_count(
+    mirror: Mirror, tmp_path: Path, torn: int
+) -> None:
+    """All that was kept later was once lost, also to runs that were going on."""
+    record = tmp_path / "mirror" / "record"
+    keep(mirror, 0, 1_000)
+    assert mirror.gaps(0, 1_000) == []
+    with record.open("ab") as file:
+        file.write(record.read_bytes()[:torn])
+    for start in range(1_000, 9_000, 1_000):
+        keep(mirror, start, start + 1_000)
+    assert mirror.gaps(0, 9_000) == []
+    assert read(opened(tmp_path / "mirror"), 0, 9_000) == (CONTENT[:9_000], [])
+
+
+def test_a_span_beyond_the_end_of_what_is_kept_is_missing(mirror: Mirror, tmp_path: Path) -> None:
+    """What a plan says is to be fetched must not be less than is fetched."""
+    keep(mirror, 0, 200_000)
+    os.truncate(tmp_path / "mirror" / "bytes", LARGEST_PART + 100)
+    assert mirror.gaps(0, 200_000) == [(LARGEST_PART, 200_000)]
 
 
 def test_a_record_of_garbage_tells_of_nothing(tmp_path: Path) -> None:
