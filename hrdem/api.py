@@ -28,7 +28,7 @@ from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
 from hrdem.products import NATIVE_CRS, AssetKind, asset_key, layer_named, product_named
-from hrdem.report import Result, stac_path
+from hrdem.report import Result, is_left_over, stac_path
 from hrdem.request import DEFAULT_COLLECTION, Request, RequestWords
 from hrdem.write import Format
 
@@ -137,7 +137,7 @@ def extract(
     check_limit(max_memory)
     path = Path(output)
     check_output(path, overwrite)
-    check_output(stac_path(path), overwrite)
+    check_output(stac_path(path), overwrite or is_left_over(path))
     _check_offline(request, offline)
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
     with kept.client(http, fetches=True) as client, kept.folder() as folder:
@@ -230,6 +230,7 @@ def load(
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
     reading = loading.Reading(
         connect=functools.partial(kept.client, http, _services_of(request), fetches=True),
+        hold=kept.hold,
         folder=kept.folder,
         max_memory=max_memory,
         max_download=max_download,

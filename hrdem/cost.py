@@ -18,6 +18,7 @@ from hrdem.planning import Plan
 from hrdem.sizes import size_text
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.threads import workers
+from hrdem.wcs.coverage import WcsCoverage
 
 _INDEXES_AT_ONCE = 8
 _LARGEST_STORED = 1.5  # bytes in a file over those of its pixels; LZW makes noise larger
@@ -44,8 +45,13 @@ class Need:
     lacking: int
 
 
-def needs_of(plan: Plan, http: Http) -> list[Need]:
+def needs_of(plan: Plan, http: Http, cache: Path | None = None) -> list[Need]:
     """Tell what is read of each source of a plan, in its order, from the tile indexes.
+
+    Args:
+        plan: The plan.
+        http: Client to read tile indexes with.
+        cache: Folder of what is kept, to look for pieces of coverages in; None for none.
 
     Raises:
         NotKeptError: If an index is not in the cache, offline.
@@ -54,14 +60,19 @@ def needs_of(plan: Plan, http: Http) -> list[Need]:
     """
     read = [(source, mosaic) for mosaic in plan.mosaics for source in mosaic.sources]
     with workers(_INDEXES_AT_ONCE, "need") as pool:
-        return list(pool.map(lambda each: _need(each[0], each[1], http), read))
+        return list(pool.map(lambda each: _need(each[0], each[1], http, cache), read))
 
 
-def _need(source: PlannedSource, mosaic: Mosaic, http: Http) -> Need:
+def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None) -> Need:
     pixels = source.window.pixels
     if not isinstance(source.file, CogFile):
-        size = pixels * np.dtype(mosaic.dtype).itemsize
-        return Need(source, pixels, None, size, size)
+        itemsize = np.dtype(mosaic.dtype).itemsize
+        kept = 0
+        if isinstance(source.file, WcsCoverage) and cache is not None:
+            pieces = source.file.kept(cache).windows(sweep=False)
+            shared = (piece.intersection(source.window) for piece in pieces)
+            kept = sum(window.pixels for window in shared if window)
+        return Need(source, pixels, None, pixels * itemsize, (pixels - kept) * itemsize)
     cog = CogSource(source.file, http, source.level, source.window)
     stored = cog.stored(source.window, mosaic.region)
     width, height = source.block
@@ -95,7 +106,7 @@ def check_cost(
     small = max_download is None or most <= max_download
     if small and not offline and written + most <= room:
         return
-    needs = needs_of(plan, http)
+    needs = needs_of(plan, http, cache)
     if offline:
         _check_kept(needs)
     lacking = sum(need.lacking for need in needs)

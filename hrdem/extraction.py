@@ -18,7 +18,7 @@ from hrdem.meeting import may_fall_back
 from hrdem.output import check_output
 from hrdem.planning import Plan, make_plan
 from hrdem.progress import Tally
-from hrdem.report import Result, advice, stac_item, stac_path, tags
+from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
 from hrdem.request import Request
 from hrdem.wcs.coverage import WcsCoverage
 from hrdem.write import Format
@@ -91,7 +91,7 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
     """
     started = time.monotonic()
     output = writing.output
-    check_output(stac_path(output), writing.overwrite)
+    check_output(stac_path(output), writing.overwrite or is_left_over(output))
     copies = 2 if writing.layout is Format.COG else 1
     check_cost(plan, http, output, writing.cache, writing.max_download, copies)
     shifts = shifts_for(plan.request, writing.cache, http)
@@ -108,6 +108,8 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
             seconds=time.monotonic() - started,
         )
         item = json.dumps(stac_item(result), indent=2, ensure_ascii=False, allow_nan=False)
+        if is_left_over(output):
+            stac_path(output).unlink(missing_ok=True)
         writer.commit(tally.statistics, tags(plan, shifts), (stac_path(output), f"{item}\n"))
     return replace(result, seconds=time.monotonic() - started)
 

@@ -7,7 +7,7 @@ import math
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from hrdem.extraction import carried_out, check_any_valid
 from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.making import OnProgress, Writing, crs_of, made, shifts_for
+from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
 from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
 from hrdem.request import Request
@@ -51,6 +51,8 @@ class Reading:
 
     Attributes:
         connect: Opens a client, or lends one that is open.
+        hold: Keeps what was kept of the files that a client has met, for as long as what is
+            returned is not forgotten.
         max_memory: Bytes that the process may take at its peak, beside the arrays.
         folder: Lends a folder for what is kept for another run.
         max_download: Most bytes to fetch now; None for any number.
@@ -58,10 +60,21 @@ class Reading:
     """
 
     connect: Callable[[], AbstractContextManager[Http]]
+    hold: Callable[[Http], Sequence[object]]
     max_memory: int
     folder: Callable[[], AbstractContextManager[Path]]
     max_download: int | None
     on_progress: OnProgress
+
+
+class _Held:
+    """What keeps others from removing what is kept of an array's files, in this process."""
+
+    def __init__(self, *held: Sequence[object]) -> None:
+        self._held = held
+
+    def __reduce__(self) -> tuple[type[_Held], tuple[()]]:
+        return _Held, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class _Chunked:
     plan: Plan
     shifts: ShiftGrid | None
     reading: Reading
+    held: _Held
 
     def read(self, block_info: Mapping[Any, Any]) -> Pixels:
         """Read what `dask.array.map_blocks` says of a chunk."""
@@ -115,7 +129,9 @@ def load(
         plan = make_plan(request, http)
         with reading.folder() as cache:
             shifts = shifts_for(request, cache, http)
-    return _described(plan, shifts, _lazy(plan, shifts, reading, asked), masked)
+            held = _Held(reading.hold(http), coverage_locks(plan, cache))
+    pixels = _lazy(_Chunked(plan, shifts, reading, held), asked)
+    return _described(plan, shifts, pixels, masked)
 
 
 def _whole(plan: Plan, http: Http, reading: Reading, masked: bool) -> xr.DataArray:
@@ -182,12 +198,11 @@ def _asked_chunks(chunks: Chunks) -> tuple[int | str, int | str]:
     return asked.get("y", -1), asked.get("x", -1)
 
 
-def _lazy(
-    plan: Plan, shifts: ShiftGrid | None, reading: Reading, chunks: tuple[int | str, int | str]
-) -> Any:
+def _lazy(chunked: _Chunked, chunks: tuple[int | str, int | str]) -> Any:
     """A dask array that reads each chunk by itself."""
     import dask.array as da  # noqa: PLC0415 (only those need it who want chunks)
 
+    plan = chunked.plan
     shape, dtype = (plan.grid.height, plan.grid.width), np.dtype(plan.dtype)
     edges = da.core.normalize_chunks(chunks, shape, dtype=dtype)
     sizes = [
@@ -195,7 +210,7 @@ def _lazy(
         for asked, edge in zip(chunks, edges, strict=True)
     ]
     return da.map_blocks(
-        _Chunked(plan, shifts, reading).read,
+        chunked.read,
         chunks=da.core.normalize_chunks(sizes, shape, dtype=dtype),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),

@@ -29,6 +29,7 @@ from hrdem.grid import Window
 from hrdem.http.cache import usual_folder
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
+from hrdem.locks import FileLock
 from hrdem.merging import merged
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
@@ -109,7 +110,10 @@ def made(
     steps = _steps(plan.near(window), window, shifts, http, writing)
     progress = Progress(0, _all_pixels(plan, window), 0)
     rows: dict[int, Tally] = {}  # summed by rows, statistics do not depend on how wide stripes are
-    with _writer(plan, writing) as writer:
+    with contextlib.ExitStack() as stack:
+        for held in coverage_locks(plan, writing.cache):
+            stack.enter_context(held)
+        writer = stack.enter_context(_writer(plan, writing))
         with contextlib.closing(steps):
             for step in steps:
                 for band, tile in enumerate(step.tiles):
@@ -120,6 +124,21 @@ def made(
                 writing.on_progress(progress)
         _check_unchanged(plan, http)
         yield writer, functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
+
+
+def coverage_locks(plan: Plan, cache: Path) -> list[FileLock]:
+    """Keep others, and this run itself, from removing pieces of coverages that it is to read.
+
+    Args:
+        plan: What is to be read.
+        cache: Folder of what is kept.
+
+    Returns:
+        What keeps them, until it is closed.
+    """
+    files = [source.file for mosaic in plan.mosaics for source in mosaic.sources]
+    locks = [file.kept(cache).hold() for file in files if isinstance(file, WcsCoverage)]
+    return [each for each in locks if each is not None]
 
 
 def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:

@@ -21,7 +21,7 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # of Windows, whatever the ending
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
-_NEW, _OLD = 0.5, 24 * 3600.0  # seconds
+_NEW, _LOCKLESS, _OLD = 0.5, 60.0, 24 * 3600.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def check_output(output: Path, overwrite: bool) -> None:
     """
     folder = output.parent
     try:
+        output.name.encode()  # names of other bytes cannot be told in the STAC item
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             output.lstat()
         if not folder.is_dir():
@@ -112,7 +113,8 @@ def _sweep(folder: Path) -> None:
     for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
             age = time.time() - room.stat().st_mtime
-            if age < (_NEW if AVAILABLE else _OLD):  # its run may not hold the lock yet, or cannot
+            # its run may not have made or taken the lock yet, or cannot
+            if age < (_OLD if not AVAILABLE else _NEW if (room / _LOCK).exists() else _LOCKLESS):
                 continue
             held = lock(room / _LOCK)
             if held is not None:
@@ -130,6 +132,16 @@ def staged(path: Path, content: str | bytes) -> Iterator[Path]:
         yield partial
 
 
+def bring_onto_disk(path: Path) -> None:
+    """Have the system write a file onto the disk now.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def publish(finished: Path, output: Path, overwrite: bool) -> None:
     """Bring a finished file onto the disk for good, then give it its name in one step.
 
@@ -137,8 +149,7 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
         OutputExistsError: If the name was taken meanwhile and may not be replaced.
         OSError: If the file system refuses.
     """
-    with finished.open("rb+") as file:
-        os.fsync(file.fileno())
+    bring_onto_disk(finished)
     if overwrite:
         finished.replace(output)
     else:

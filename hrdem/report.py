@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from hrdem.statistics import Statistics, json_number
 from hrdem.vertical.shifts import ShiftGrid
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
+_BEING_NAMED = 5.0  # seconds between the names of an item and of its raster, at most
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
@@ -132,6 +134,22 @@ def advice(request: Request) -> str:
     return f"--fill {','.join(more)} takes it from there; 30m reaches over all of Canada."
 
 
+def is_left_over(output: Path) -> bool:
+    """Whether a run was killed just before it gave an output its name: its STAC item is there."""
+    path = stac_path(output)
+    try:
+        if output.exists() or time.time() - path.stat().st_mtime < _BEING_NAMED:
+            return False
+        hrefs = [asset["href"] for asset in json.loads(path.read_bytes())["assets"].values()]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False
+    return hrefs == [_href(output)]
+
+
+def _href(output: Path) -> str:
+    return f"./{quote(output.name)}"
+
+
 def stac_path(output: Path) -> Path:
     """Return the path of the STAC item beside an output."""
     return output.with_suffix(".stac.json")
@@ -213,7 +231,7 @@ def stac_item(done: Result) -> dict[str, Any]:
         ],
         "assets": {
             request.product.name: {
-                "href": f"./{quote(output.name)}",
+                "href": _href(output),
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
                 "bands": bands,

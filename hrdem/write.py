@@ -25,7 +25,7 @@ from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
-from hrdem.output import check_output, publish, staged, workroom
+from hrdem.output import bring_onto_disk, check_output, publish, staged, workroom
 from hrdem.statistics import Statistics
 from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 
@@ -176,11 +176,18 @@ class GeoTiffWriter:
                     **_COG_OPTIONS,
                 )
                 _check_whole(finished)
+            bring_onto_disk(finished)  # which takes its time
             with staged(path, text) as companion:
-                publish(finished, self._output, self._overwrite)
+                # first, so that no raster is ever there without it, even if the run is killed
+                publish(companion, path, self._overwrite)
+                try:
+                    publish(finished, self._output, self._overwrite)
+                except BaseException:
+                    if not self._overwrite:
+                        path.unlink(missing_ok=True)
+                    raise
                 for stale in _COMPANIONS:  # GDAL would take them for the new file's
                     self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
-                publish(companion, path, self._overwrite)
 
     def finished(self) -> Path:
         """Finish the file without giving it a name.

@@ -15,6 +15,7 @@ from hrdem.http.cache import USUAL_LIMIT, Cache
 from hrdem.http.caching import CachingHttp
 from hrdem.http.client import HttpClient
 from hrdem.http.kept import KeptVersion
+from hrdem.http.mirror import Mirror
 from hrdem.http.protocol import Http
 from hrdem.sizes import size_text
 
@@ -86,6 +87,15 @@ class Keeping:
                 raise
         if fetches and not self.no_cache:
             self._prune(used)
+
+    def hold(self, http: Http) -> list[Mirror]:
+        """Spare what is kept of the files that a client has met, until that is forgotten."""
+        if self.no_cache or not isinstance(http, CachingHttp):
+            return []
+        with contextlib.suppress(OSError):
+            mirrors = [self.cache.open_to_read(version) for version in http.versions]
+            return [mirror for mirror in mirrors if mirror is not None]
+        return []
 
     def _prune(self, used: Iterable[KeptVersion]) -> None:
         """Bring the cache back within its limit, and say so if that takes what was just used."""

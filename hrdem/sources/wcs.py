@@ -24,6 +24,7 @@ from hrdem.errors import (
 from hrdem.excerpts import sentence
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels, Window
+from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries
 from hrdem.redaction import without_secrets
@@ -86,7 +87,9 @@ class WcsSource:
         self._retries = retries
         self._kept = coverage.kept(cache)
         self._held = self._kept.hold()
-        self._pieces = [each for each in self._kept.windows() if each.intersection(within)]
+        offline = isinstance(http, CachingHttp) and http.offline  # nothing better can be had
+        there = self._kept.windows(sweep=not offline)
+        self._pieces = [each for each in there if each.intersection(within)]
         missing = [within]
         for piece in self._pieces:
             missing = [rest for whole in missing for rest in without(whole, piece)]

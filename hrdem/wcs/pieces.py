@@ -38,9 +38,14 @@ class KeptPieces:
             return lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
         return None
 
-    def windows(self) -> list[Window]:
-        """Return the windows of the pieces, none of which overlap; those of yesterday go."""
-        self._sweep()
+    def windows(self, *, sweep: bool = True) -> list[Window]:
+        """Return the windows of the pieces, none of which overlap.
+
+        Args:
+            sweep: Whether those of yesterday go, of any coverage.
+        """
+        if sweep:
+            self._sweep()
         found: list[Window] = []
         near: list[Window] = []  # of those found, the ones that reach this row
         for window in sorted(_windows_in(self._folder), key=lambda window: window.row):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 import random
 import re
 import signal
@@ -132,6 +133,53 @@ def test_what_is_to_be_gone_on_with_may_be_more_than_the_cache_may_take(
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
     assert hrdem.Cache(tmp_path / "cache").info().bytes <= 10_000_000
     assert "is not kept, as it is more than the 10 MB of --max-cache" in said
+
+
+def test_chunks_spare_what_the_others_of_their_array_need(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Each chunk once pruned what those before it had fetched."""
+    words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "http": http}
+    array = hrdem.load(**words, product="dtm", chunks=512, max_cache=1_000_000)
+    array[:512, :512].compute()
+    held = hrdem.Cache().info().bytes
+    assert held > 1_000_000
+    del array
+    hrdem.extract(
+        **{**words, "bbox": (*NARROW[:2], NARROW[0] + 9, NARROW[1] + 9)},
+        product="dsm", output=tmp_path / "a.tif", max_cache=1_000_000,
+    )  # fmt: skip
+    assert hrdem.Cache().info().bytes <= 1_000_000
+
+
+def test_a_run_killed_between_the_names_of_item_and_raster_is_done_again(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    extract(demo.url, tmp_path / "a.tif", http)
+    (tmp_path / "a.tif").unlink()
+    item = tmp_path / "a.stac.json"
+    os.utime(item, (0, 0))
+    with pytest.raises(hrdem.OutputExistsError):  # of another raster
+        extract(demo.url, tmp_path / "a.tiff", http)
+    extract(demo.url, tmp_path / "a.tif", http)
+    assert item.stat().st_mtime > 0
+    check_pixels(tmp_path / "a.tif", NARROW)
+
+
+def test_a_page_to_sign_in_does_not_take_the_place_of_what_is_kept(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    caught: Reply | None = None
+    page = Reply(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+    with store(demo, lambda _: caught) as server:
+        extract(server.url, tmp_path / "a.tif", http)
+        for hindrance in (page, Reply(403)):
+            caught = hindrance
+            with pytest.raises(hrdem.NetworkError):
+                extract(server.url, tmp_path / "b.tif", http)
+        url = server.url
+    extract(url, tmp_path / "b.tif", offline=True)
+    assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
 def test_without_a_cache_nothing_is_kept(server: Metered, tmp_path: Path) -> None:
