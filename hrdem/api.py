@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from hrdem import extraction
-from hrdem.addresses import LIVE_STAC_URL, LIVE_WCS_URL, LIVE_WMS_URL, checked_url, stac_root
+from hrdem.addresses import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
 from hrdem.area.words import AreaWords
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
@@ -293,6 +293,10 @@ def preview(
     wms_url: str = LIVE_WMS_URL,
     stac_url: str = LIVE_STAC_URL,
     overwrite: bool = False,
+    cache_dir: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
+    max_cache: int = USUAL_LIMIT,
+    offline: bool = False,
     http: Http | None = None,
     **area: Unpack[AreaWords],
 ) -> Picture:
@@ -311,7 +315,11 @@ def preview(
         wms_url: Address of the WMS.
         stac_url: Root of the STAC API.
         overwrite: Whether an existing output may be replaced.
-        http: Client to use; one is made for the call otherwise.
+        cache_dir: As for `extract`, like the four that follow.
+        no_cache: Likewise.
+        max_cache: Likewise.
+        offline: Likewise.
+        http: Likewise.
         **area: The area, as for `extract`. The picture is exactly a ``bbox``, in ``bbox_crs``, or
             the box in EPSG:3979 around another area.
 
@@ -322,6 +330,7 @@ def preview(
         RequestError: If the request makes no sense.
         NoDataError: If there is no data in the area.
         NetworkError: If neither the WMS nor the files can be had.
+        NotKeptError: If neither is in the cache, offline.
         SourceChangedError: If a file was published again meanwhile.
         OutputError: If the picture cannot be written, or exists.
     """
@@ -343,7 +352,7 @@ def preview(
         box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
     grid = grid_of_box(box, crs, size)
     address = checked_url(wms_url, "WMS")
-    with Keeping(no_cache=True).client(http) as client:
+    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
 
 
@@ -417,8 +426,9 @@ def assets(
 def doctor(
     *,
     stac_url: str = LIVE_STAC_URL,
-    wcs_url: str = LIVE_WCS_URL,
+    wcs_url: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    max_cache: int = USUAL_LIMIT,
     http: Http | None = None,
 ) -> Iterator[Check]:
     """Look at whether hrdem can work here: versions, PROJ, cache, network, STAC API, files, WCS.
@@ -427,14 +437,16 @@ def doctor(
 
     Args:
         stac_url: Root of the STAC API.
-        wcs_url: Address of the WCS.
+        wcs_url: Address of the WCS; None for the live one, if the catalogue is the live one.
         cache_dir: Folder of the cache; None for the system's folder for such files.
+        max_cache: Bytes that the cache may take.
         http: Client to use; one that is less patient than usual is made otherwise.
 
     Raises:
         RequestError: If an address makes no sense.
     """
-    return examine(stac_root(stac_url), checked_url(wcs_url, "WCS"), http, Cache(cache_dir))
+    coverages = wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS")
+    return examine(stac_root(stac_url), coverages, http, Cache(cache_dir, max_cache))
 
 
 def _check_offline(request: Request, offline: bool) -> None:

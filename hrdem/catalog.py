@@ -123,8 +123,8 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
         wider = _asked_before(area, query, stac_url, http)
         if wider is None:
             raise NotKeptError(
-                f"What {stac_url} lists of {collection.id} in the area {aoi.text} is not in the "
-                "cache. Run the same command once without --offline."
+                f"What {without_secrets(stac_url)} lists of {collection.id} in the area {aoi.text} "
+                "is not in the cache. Run the same command once without --offline."
             ) from exc
     margin = search_margin(aoi)
     left, bottom, right, top = aoi.bounds
@@ -183,8 +183,8 @@ def item_with_id(item_id: str, stac_url: str, http: Http) -> Item:
     found = _search(stac_url, http, collections=ids, ids=[item_id])
     if not found:
         raise NoDataError(
-            f"There is no item {item_id!r} at {stac_url}. Items are named like 9_2-mosaic-1m; "
-            "hrdem search --bbox … lists those of an area."
+            f"There is no item {item_id!r} at {without_secrets(stac_url)}. Items are named like "
+            "9_2-mosaic-1m; hrdem search --bbox … lists those of an area."
         )
     return found[0]
 
@@ -202,7 +202,7 @@ def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
             if refusal.status not in _POST_UNKNOWN:
                 raise
             raise CatalogError(
-                f"{stac_url} is no STAC API with item search: {refusal} "
+                f"{without_secrets(stac_url)} is no STAC API with item search: {refusal} "
                 "Check the address given as --stac-url."
             ) from refusal
     log.info("%s lists %s.", without_secrets(stac_url), ", ".join(found) or "no item")

@@ -111,7 +111,7 @@ class _Finding:
 
 
 def examine(
-    stac_url: str, wcs_url: str, http: Http | None = None, cache: Cache | None = None
+    stac_url: str, wcs_url: str | None, http: Http | None = None, cache: Cache | None = None
 ) -> Iterator[Check]:
     """Look at everything, from here outwards; each check comes as it is done.
 
@@ -119,7 +119,7 @@ def examine(
 
     Args:
         stac_url: Root of the STAC API, with a slash at its end.
-        wcs_url: Address of the WCS.
+        wcs_url: Address of the WCS; None if none has the same data.
         http: Client to use; one that is less patient than usual is made otherwise.
         cache: Where things are kept; None for the usual one.
     """
@@ -134,13 +134,17 @@ def examine(
             return
         yield _check("network", _NETWORK_FIX, _surroundings)
         yield from _files(stac_url, client)
-        yield from _coverages(wcs_url, client)
+        if wcs_url is None:
+            yield Check("WCS", "none is known to have what this catalogue has; --wcs-url names one")
+        else:
+            yield from _coverages(wcs_url, client)
 
 
 def _files(stac_url: str, http: Http) -> Iterator[Check]:
     fix = (
-        f"If {stac_url} opens in a browser here, a proxy or its certificate is in the way: set "
-        "HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another --stac-url."
+        f"If {without_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
+        "the way: set HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another "
+        "--stac-url."
     )
     items: list[Item] = []
     for collection in COLLECTIONS.values():
@@ -205,10 +209,7 @@ def _proj_fix() -> str:
 
 def _kept(cache: Cache) -> _Finding:
     info = cache.info()
-    found = (
-        f"{info.folder}: {len(info.kept)} things, {size_text(info.bytes)} of at most "
-        f"{size_text(info.limit)}"
-    )
+    found = f"{info.folder}: {size_text(info.bytes)} of at most {size_text(info.limit)} are kept"
     try:
         cache.check()
     except OSError as exc:
@@ -230,7 +231,9 @@ def _surroundings() -> _Finding:
 
 def _proxy(url: str) -> str:
     """A proxy's address without credentials, also one that is given without a scheme."""
-    return without_secrets(url if "//" in url else f"//{url}").removeprefix("//")
+    scheme, between, rest = url.rpartition("//") if "@" not in url else url.partition("//")
+    host = (rest or scheme).rpartition("@")[2]  # a password may have any signs
+    return without_secrets(f"{scheme}{between}{host}" if between else host)
 
 
 def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:

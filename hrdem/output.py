@@ -46,7 +46,7 @@ def check_output(output: Path, overwrite: bool) -> None:
         if output.exists() and not output.is_file():
             raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
         if output.exists() and not overwrite:
-            raise _exists(output)
+            raise exists(output)
     except (OSError, ValueError) as exc:
         if isinstance(exc, OutputError):
             raise
@@ -156,10 +156,10 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
         try:
             os.link(finished, output)  # unlike a rename, never replaces
         except FileExistsError as exc:
-            raise _exists(output) from exc
+            raise exists(output) from exc
         except OSError:  # a file system without hard links
             if output.exists():
-                raise _exists(output) from None
+                raise exists(output) from None
             finished.replace(output)
         else:
             finished.unlink()
@@ -182,5 +182,6 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(_HIDDEN) and path.name.endswith(_PARTIAL)
 
 
-def _exists(output: Path) -> OutputExistsError:
+def exists(output: Path) -> OutputExistsError:
+    """Return the error to raise for a name that is taken."""
     return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")

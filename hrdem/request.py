@@ -290,8 +290,8 @@ class Request:
     def _check_wcs(self) -> None:
         if self.via is Via.WCS and self.wcs_url is None:
             raise RequestError(
-                f"{self.stac_url} is another catalogue than the live one: give the address of the "
-                "WCS that serves the same data, as --wcs-url."
+                f"{without_secrets(self.stac_url)} is another catalogue than the live one: give "
+                "the address of the WCS that serves the same data, as --wcs-url."
             )
         if not 0 < self.wcs_limit <= _LONGEST_WCS_LIMIT:
             raise RequestError(

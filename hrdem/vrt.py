@@ -9,7 +9,12 @@ from hrdem.catalog import Asset
 from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
 from hrdem.output import check_output, file_name, write_text
+from hrdem.redaction import without_secrets
+from hrdem.sources.gdal import part_of_vrt
 from hrdem.sources.vrt import MOST_BYTES, cleaned_vrt
+from hrdem.threads import workers
+
+_PARTS_AT_ONCE = 8
 
 
 def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
@@ -28,7 +33,7 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
 
     Raises:
         OutputError: If it cannot be written.
-        NetworkError: If it cannot be fetched, or is no VRT of remote files.
+        NetworkError: If it cannot be fetched, or is no VRT of remote files that may be read.
     """
     path = folder / local_name(asset)
     check_output(path, overwrite)
@@ -36,7 +41,10 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
         text = http.request("GET", asset.href, max_bytes=MOST_BYTES).content
     except PlaceError as exc:
         raise PlaceError(f"The catalogue lists {asset.key}, but {exc}") from exc
-    write_text(path, cleaned_vrt(text, asset.href).text, overwrite)
+    vrt = cleaned_vrt(text, asset.href)
+    with workers(_PARTS_AT_ONCE, "meet") as pool:
+        list(pool.map(lambda each: part_of_vrt(each, without_secrets(asset.href), http), vrt.files))
+    write_text(path, vrt.text, overwrite)
     return path
 
 

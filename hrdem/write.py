@@ -22,10 +22,10 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from hrdem.encode import BLOCK
-from hrdem.errors import OutputError, RequestError
+from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
-from hrdem.output import bring_onto_disk, check_output, publish, staged, workroom
+from hrdem.output import bring_onto_disk, check_output, exists, publish, staged, workroom
 from hrdem.statistics import Statistics
 from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 
@@ -179,7 +179,10 @@ class GeoTiffWriter:
             bring_onto_disk(finished)  # which takes its time
             with staged(path, text) as companion:
                 # first, so that no raster is ever there without it, even if the run is killed
-                publish(companion, path, self._overwrite)
+                try:
+                    publish(companion, path, self._overwrite)
+                except OutputExistsError as exc:  # by another run, just now
+                    raise exists(self._output) from exc
                 try:
                     publish(finished, self._output, self._overwrite)
                 except BaseException:

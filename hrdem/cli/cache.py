@@ -37,7 +37,8 @@ def info(cache_dir: Path | None, max_cache: int, as_json: bool) -> None:
     if as_json:
         show.document(found.as_dict())
         return
-    click.echo(f"folder    {found.folder}")
+    missing = "" if found.folder.is_dir() else ", which is not there"
+    click.echo(f"folder    {found.folder}{missing}")
     click.echo(f"size      {size_text(found.bytes)} of at most {size_text(found.limit)}")
     show.table(_rows(found))
 
@@ -75,7 +76,7 @@ def _told(freed: int, left: CacheInfo, as_json: bool) -> None:
         show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
     else:
         used = sum(kept.in_use for kept in left.kept)
-        spared = f", of which {used} files are in use" if used else ""
+        spared = f"; a run is using {_counted(used, 'file')}" if used else ""
         click.echo(f"{size_text(freed)} are free again; {size_text(left.bytes)} are left{spared}.")
 
 
@@ -87,12 +88,12 @@ def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.used))
             etag = kept.version.etag if kept.version else ""
             rows.append((size_text(kept.bytes), "in use" if kept.in_use else used, kept.name, etag))
-    for kind, name in (
-        ("answer", "answers"),
-        ("coverage", "coverages in pieces"),
-        ("grid", "grids"),
-    ):
+    for kind in ("answer", "coverage", "grid"):
         sizes = [kept.bytes for kept in found.kept if kept.kind == kind]
         if sizes:
-            rows.append((size_text(sum(sizes)), "", f"{len(sizes)} {name}", ""))
+            rows.append((size_text(sum(sizes)), "", _counted(len(sizes), kind), ""))
     return rows
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

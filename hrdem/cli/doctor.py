@@ -15,10 +15,16 @@ from hrdem.errors import HrdemError
 @options.wcs_url
 @options.demo
 @options.cache_dir
+@options.max_cache
 @options.as_json
 @options.reporting
 def command(
-    stac_url: str | None, wcs_url: str | None, demo: bool, cache_dir: Path | None, as_json: bool
+    stac_url: str | None,
+    wcs_url: str | None,
+    demo: bool,
+    cache_dir: Path | None,
+    max_cache: int,
+    as_json: bool,
 ) -> int:
     """Tell whether hrdem can work here, and how to mend what is wrong.
 
@@ -41,7 +47,7 @@ def command(
     worst = 0
     told = []
     with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
-        for check in doctor(**urls, cache_dir=cache_dir):
+        for check in doctor(**urls, cache_dir=cache_dir, max_cache=max_cache):
             worst = max(worst, check.exit_code)
             told.append(check.as_dict())
             if not as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -30,6 +31,7 @@ _COMMANDS = {
     "demo": "Serve a local demonstration over synthetic terrain.",
 }
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # a disk that stdout leads to
 _ENDS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 
@@ -101,24 +103,36 @@ def run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
     except HrdemError as exc:
-        click.echo(f"hrdem: {_fit(' '.join([str(exc), *_notes(exc)]))}", err=True)
+        _tell(f"hrdem: {_fit(' '.join([str(exc), *_notes(exc)]))}")
         return exc.exit_code
     except click.ClickException as exc:
-        exc.show()
+        with contextlib.suppress(OSError):  # who would read it has gone
+            exc.show()
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
-        told = " ".join(["interrupted; no unfinished output is left.", *_notes(exc)])
-        click.echo(f"hrdem: {told}", err=True)
+        _tell(f"hrdem: {' '.join(['interrupted; no unfinished output is left.', *_notes(exc)])}")
         return ExitCode.INTERRUPTED
+    except OSError as exc:
+        if exc.errno not in _FULL or exc.filename is not None:
+            return _defect()
+        _tell(f"hrdem: the results cannot be written to standard output: {exc}.")
+        return ExitCode.OUTPUT
     except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
     except Exception:  # noqa: BLE001 (whatever is left is our defect, and told as one)
-        click.echo(_fit(traceback.format_exc()), err=True)
-        click.echo(
-            "hrdem: this is a defect of hrdem. Please report it with the lines above.", err=True
-        )
-        return ExitCode.DEFECT
+        return _defect()
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _defect() -> int:
+    _tell(_fit(traceback.format_exc()))
+    _tell("hrdem: this is a defect of hrdem. Please report it with the lines above.")
+    return ExitCode.DEFECT
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # who would read it has gone
+        click.echo(text, err=True)
 
 
 def _notes(exc: BaseException) -> list[str]:

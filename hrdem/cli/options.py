@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ AREA_WORDS = (
     "radius",
     "buffer",
 )
+_SELDOM = 1.0  # seconds
 CACHE_WORDS = ("cache_dir", "no_cache", "max_cache", "offline")
 
 
@@ -293,6 +295,27 @@ class _Fit(logging.Formatter):
         return printable(without_secrets(super().format(record)))
 
 
+class _Seldom(logging.Filter):
+    """Lets through what is tried again once in a while: many connections fail at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+        self._silent = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "hrdem.http.retry" or record.levelno > logging.WARNING:
+            return True
+        if time.monotonic() < self._next:
+            self._silent += 1
+            return False
+        if self._silent:
+            record.msg = f"{record.getMessage()} So do {self._silent} others."
+            record.args = ()
+        self._next, self._silent = time.monotonic() + _SELDOM, 0
+        return True
+
+
 def reporting(command: F) -> F:
     """Add -v and -q to a command, and set up logging to standard error before it runs."""
 
@@ -305,6 +328,8 @@ def reporting(command: F) -> F:
         ]  # fmt: skip
         handler = logging.StreamHandler()
         handler.setFormatter(_Fit("hrdem: %(message)s"))
+        if not verbose:
+            handler.addFilter(_Seldom())
         logging.basicConfig(handlers=[handler], force=True)
         logging.getLogger("hrdem").setLevel(level)
         noise = logging.DEBUG if verbose > 1 else logging.CRITICAL

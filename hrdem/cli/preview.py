@@ -19,10 +19,16 @@ from hrdem.cli import options, service, show
 @options.wms_url
 @options.stac_url
 @options.demo
+@options.cache
 @options.as_json
 @options.reporting
 def command(
-    wms_url: str | None, stac_url: str | None, demo: bool, as_json: bool, **request: Any
+    wms_url: str | None,
+    stac_url: str | None,
+    demo: bool,
+    kept: dict[str, Any],
+    as_json: bool,
+    **request: Any,
 ) -> None:
     """Make a picture of an area, to look at it before anything is extracted.
 
@@ -35,7 +41,7 @@ def command(
     import hrdem
 
     with service.chosen(demo, wms_url=wms_url, stac_url=stac_url) as urls:
-        done = hrdem.preview(**request, **urls)
+        done = hrdem.preview(**request, **urls, **kept)
     if as_json:
         show.document(done.as_dict())
     else:

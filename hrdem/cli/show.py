@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hrdem.excerpts import printable
 from hrdem.sizes import size_text
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
 def check(done: Check) -> None:
     """Print what was found, how it is, and what to do about it."""
     mark = "FAIL" if done.state == "fail" else done.state
-    click.echo(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)")
+    click.echo(printable(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)"))
     if done.fix:
-        click.echo(f"{'':<15} Fix: {done.fix}")
+        click.echo(printable(f"{'':<15} Fix: {done.fix}"))
 
 
 def pictured(done: Picture) -> None:
@@ -126,7 +127,8 @@ def table(rows: Iterable[Sequence[str]]) -> None:
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
+        click.echo(printable(line.rstrip()))
 
 
 @contextmanager
@@ -171,7 +173,7 @@ def progress(label: str) -> Iterator[OnProgress]:
 
 def _lines(*lines: tuple[str, str]) -> None:
     for name, text in lines:
-        click.echo(f"{name:<9} {text}")
+        click.echo(printable(f"{name:<9} {text}"))
 
 
 def _grid(planned: Plan) -> str:

@@ -38,6 +38,9 @@ from hrdem.redaction import without_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
+_HARMLESS = frozenset(
+    {"accept", "accept-encoding", "if-match", "if-none-match", "if-unmodified-since", "range"}
+)  # headers
 _MOST_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
 _BEGINNING = 4096  # bytes of a refusal that are read
@@ -103,8 +106,9 @@ class HttpClient:
                 transport=transport,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
+            why = f" ({words(exc)})" if isinstance(exc, ImportError) else ""  # no password
             raise RequestError(
-                f"The proxy of the environment cannot be used ({words(exc)}). Mend or unset "
+                f"The proxy of the environment cannot be used{why}. Mend or unset "
                 "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
             ) from exc
 
@@ -299,8 +303,11 @@ class HttpClient:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise Again(said, met=met) from exc
+        except RecursionError as exc:  # a next link's body
+            raise TransferError(f"{shown} cannot be asked for what is nested so deeply.") from exc
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of names of hosts
-            raise TransferError(f"{shown} cannot be used: {words(exc)}.") from exc
+            why = "" if "@" in asked.url else f": {words(exc)}"  # which may quote a password
+            raise TransferError(f"{shown} cannot be used{why}.") from exc
 
     def _sent(self, asked: _Question) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
@@ -322,7 +329,7 @@ class HttpClient:
                 return answer
             answer.close()
             target = urljoin(str(answer.url), answer.headers["location"])
-            asked = replace(asked, url=target, params=None)
+            asked = replace(asked, url=target, params=None, headers=_onwards(asked, target))
             if answer.status_code == httpx.codes.SEE_OTHER:
                 asked = replace(asked, method="GET", json=None)
         raise TransferError(f"{shown} redirects in a circle.")
@@ -338,6 +345,14 @@ class HttpClient:
                 if len(said) >= _BEGINNING:
                     break
         return bytes(said[:_BEGINNING])
+
+
+def _onwards(asked: _Question, target: str) -> Mapping[str, str]:
+    """The headers that follow a redirect: to another place, none that may hold a secret."""
+    before, after = httpx.URL(asked.url), httpx.URL(target)
+    if (before.scheme, before.host, before.port) == (after.scheme, after.host, after.port):
+        return asked.headers
+    return {name: value for name, value in asked.headers.items() if name.lower() in _HARMLESS}
 
 
 def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:

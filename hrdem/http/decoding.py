@@ -40,6 +40,10 @@ def decoded(answer: httpx.Response) -> Iterator[bytes]:
             if decoder is None and chunk:
                 bare = coding == "deflate" and not _has_zlib_head(chunk)
                 decoder = zlib.decompressobj(_BARE if bare else _WINDOWS[coding])
+            if decoder is not None and decoder.eof and chunk:
+                raise httpx.DecodingError(
+                    f"its {coding} goes on behind its end", request=answer.request
+                )
             rest = chunk
             while decoder is not None and rest and not decoder.eof:
                 yield decoder.decompress(rest, _PART)

@@ -29,6 +29,11 @@ _NUMBERS = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)  # an IPv4 address in some 
 _HIDES_IPV4 = tuple(
     map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "::/96"))
 )  # in the last 32 bits: RFC 4291, 2765, 6052
+# what `is_global` of some Pythons takes for public, and services of clouds for their own machines
+_NOT_PUBLIC = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "168.63.129.16/32", "3fff::/20", "5f00::/16"))
+)
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214, 6.1: behind them comes an IPv4 address
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 
 Trace = Callable[[str, Mapping[str, Any]], None]
@@ -59,6 +64,8 @@ def scope_of(address: str) -> Scope:
         return Scope.MULTICAST
     if ip.is_reserved:
         return Scope.RESERVED
+    if any(ip in network for network in _NOT_PUBLIC if network.version == ip.version):
+        return Scope.PRIVATE
     site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
     return Scope.PUBLIC if ip.is_global and not site_local else Scope.PRIVATE
 
@@ -67,8 +74,8 @@ class Places:
     """Where a client may send requests, for several threads at a time.
 
     A host that was given may lie anywhere; from then on other hosts may lie in places of that kind
-    too. It stays where it was met first: if its name leads to another place that is not public,
-    nothing is sent there.
+    too. It stays in the kind of place where it was met first: if its name leads elsewhere, nothing
+    is sent there.
 
     Args:
         given: Addresses that the user gave.
@@ -129,7 +136,7 @@ class Places:
         """Make sure that a host may lie where it lies."""
         with _lock:
             first = _met_first.setdefault(host, scope) if host in self._given else None
-            if scope in (Scope.PUBLIC, first) or scope in self._allowed():
+            if scope == first or (first is None and self._may_lie(scope)):
                 return
         where = f"{shown} lies {scope.value} ({address})"
         if first is not None:
@@ -143,6 +150,10 @@ class Places:
             "on the public internet, or in the same kind of place as a service that you give. "
             "Nothing was sent. If it is meant, give the address of a catalogue there: --stac-url."
         )
+
+    def _may_lie(self, scope: Scope) -> bool:
+        """Whether a host that was not given may lie there."""
+        return scope is Scope.PUBLIC or scope in self._allowed()
 
     def _allowed(self) -> set[Scope]:
         """Where hosts lie that were given; one that was not met is looked up."""
@@ -188,6 +199,8 @@ def _unwrapped(
     if not isinstance(ip, ipaddress.IPv6Address) or ip.is_loopback or ip.is_unspecified:
         return ip
     if any(ip in network for network in _HIDES_IPV4):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    if int(ip) >> 32 & 0xFFFF_FFFF in _ISATAP:
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     if ip in _LOCAL_NAT64:
         return ipaddress.IPv4Address("10.0.0.0")

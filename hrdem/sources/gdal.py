@@ -34,6 +34,7 @@ from hrdem.http.retry import Retries
 from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
+from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 _VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
 _LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of it is read
+_PARTS_AT_ONCE = 8
+_ELSEWHERE = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that GDAL follows
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
@@ -188,12 +191,25 @@ def meet_vrt(url: str, http: Http) -> GdalFile:
     """
     version, document = whole_file(url, http)
     vrt = cleaned_vrt(document, url)
-    file = _met(url, vrt.text, version, tuple(_part(each, version.url, http) for each in vrt.files))
+    with workers(_PARTS_AT_ONCE, "meet") as pool:
+        parts = tuple(pool.map(lambda each: _looked_at(each, version.url, http), vrt.files))
+    file = _met(url, vrt.text, version, parts)
     return replace(file, block=_VRT_BLOCK)
 
 
-def _part(url: str, vrt: str, http: Http) -> Part:
-    """Meet a file of a VRT, which must not be another VRT: GDAL would open it as such."""
+def part_of_vrt(url: str, vrt: str, http: Http) -> Part:
+    """Meet a file of a VRT, which must not be another VRT: GDAL would open it as such.
+
+    Args:
+        url: Address of the file.
+        vrt: What to call the VRT.
+        http: Client to ask with.
+
+    Raises:
+        PlaceError: If the file lies where nothing may be asked.
+        SourceError: If it is no TIFF.
+        NetworkError: If it cannot be had.
+    """
     try:
         version, beginning = first_bytes(url, 16, http)
     except PlaceError as exc:
@@ -204,6 +220,39 @@ def _part(url: str, vrt: str, http: Http) -> Part:
             "Try --via cog."
         )
     return Part(url, version)
+
+
+def _looked_at(url: str, vrt: str, http: Http) -> Part:
+    """Meet a file of a VRT, and have GDAL look at it as what it has to be."""
+    part = part_of_vrt(url, vrt, http)
+
+    def look() -> None:
+        with (
+            contextlib.closing(Handles(most=1)) as handles,
+            _opened(url, f"{VSICURL}{url}", _options(part.version), handles, "be opened") as there,
+        ):
+            _check_raster(there, part.version.url)
+
+    _retried(look)
+    return part
+
+
+def _check_raster(dataset: DatasetReader, shown: str) -> None:
+    """Make sure that a raster is of a kind that is read, and leads to no other file.
+
+    Raises:
+        SourceError: If not.
+    """
+    if dataset.count != 1:
+        raise SourceError(f"{shown} has {dataset.count} bands instead of one.")
+    if any(dataset.tags(ns=domain) for domain in _ELSEWHERE):
+        raise SourceError(f"{shown} names another file for its overviews, and is not read.")
+    height, width = dataset.block_shapes[0]
+    if height * width > _LARGEST_BLOCK:
+        raise SourceError(
+            f"{shown} is stored in blocks of {width} x {height} pixels, which are too large to be "
+            "held."
+        )
 
 
 def check_gdal_file(file: GdalFile, http: Http) -> None:
@@ -230,19 +279,13 @@ def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -
             contextlib.closing(Handles(most=1)) as handles,
             _opened(url, path, options, handles, "be opened") as dataset,
         ):
-            if dataset.count != 1:
-                raise SourceError(f"{shown} has {dataset.count} bands instead of one.")
+            _check_raster(dataset, shown)
             transform = dataset.transform
             if dataset.crs is None or not _is_north_up(transform):
                 raise SourceError(f"{shown} has no georeferencing, or is not north-up.")
             epsg = dataset.crs.to_epsg()
             crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
             height, width = dataset.block_shapes[0]
-            if height * width > _LARGEST_BLOCK:
-                raise SourceError(
-                    f"{shown} is stored in blocks of {width} x {height} pixels, which are too "
-                    "large to be held."
-                )
             return GdalFile(
                 url=url,
                 path=path,

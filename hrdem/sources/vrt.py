@@ -32,6 +32,7 @@ _EXCERPT = 80  # characters
 
 _ADDRESS = re.compile(r"https?://[^\s\"<>\\^`{|}]+", re.IGNORECASE)
 # neither a file nor an address, which GDAL would open in search of a CRS
+_OPENS_FILES = re.compile(r"EXTENSION|PARAMETERFILE|BOUNDCRS|ABRIDGED|nadgrids", re.IGNORECASE)
 _CRS = re.compile(
     r"EPSG:\d{4,6}|(PROJCS|GEOGCS|COMPD_CS|PROJCRS|GEOGCRS|COMPOUNDCRS|BOUNDCRS)\[.*",
     re.IGNORECASE | re.DOTALL,
@@ -220,7 +221,7 @@ def _check_text(element: Element) -> None:
     elif tag in ("NoDataValue", "NODATA"):
         proper = _NUMBER.fullmatch(text) is not None
     elif tag == "SRS":
-        proper = _CRS.fullmatch(text) is not None
+        proper = _CRS.fullmatch(text) is not None and not _OPENS_FILES.search(text)
     elif tag == "GeoTransform":
         numbers = [each.strip() for each in text.split(",")]
         proper = len(numbers) == 6 and all(map(_is_finite, numbers))

@@ -7,6 +7,8 @@ a server. A process of its own can be ended, and has settings of its own.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -19,6 +21,7 @@ from hrdem.surveys.apart import answer, projects_apart
 from hrdem.surveys.projects import Outline, Project
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
+_AGAIN = "HRDEM_BEGUN_AGAIN"  # variable of the environment
 _MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
 
 
@@ -48,9 +51,8 @@ def projects_in_geopackage(
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
     asked = {"path": path, "prefer": prefer}
-    driver = {"OGR_SKIP": "SQLite"}  # of those that read SQLite only the one for GeoPackages
     module = "hrdem.surveys.geopackage"
-    return projects_apart(module, asked, name, area, {**settings, **driver}, seconds)
+    return projects_apart(module, asked, name, area, settings, seconds)
 
 
 def _outlines(path: str, area: shapely.Polygon, prefer: str) -> Iterator[Outline]:
@@ -98,9 +100,24 @@ def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outli
         yield Outline(geometry, dict(zip(map(str, meta["fields"]), values, strict=True)))
 
 
+def _begin_with_one_driver() -> None:
+    """Have GDAL read GeoPackages and nothing else: other formats lead to other files and hosts.
+
+    GDAL takes its drivers as it is loaded; so this process begins anew when it knows their names.
+    """
+    others = [name for name in pyogrio.list_drivers() if name != "GPKG"]
+    if not others:
+        return
+    if _AGAIN in os.environ:
+        raise RuntimeError(f"GDAL's drivers {', '.join(others)} cannot be left out")
+    environment = os.environ | {"OGR_SKIP": ",".join(others), _AGAIN: "1"}
+    os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 (our own)
+
+
 if __name__ == "__main__":
     import pyogrio
 
+    _begin_with_one_driver()
     answer(
         lambda asked, area: _outlines(asked["path"], area, asked["prefer"]),
         (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError),

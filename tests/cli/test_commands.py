@@ -233,3 +233,32 @@ def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) ->
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["plan"], 2), (["search", *PLACE], 7)])
+def test_a_disk_that_is_full_where_output_goes_is_told_by_the_exit_code(
+    demo: Addresses, arguments: list[str], code: int
+) -> None:
+    """And is no defect of ours, on whichever of both streams."""
+    stream = "stderr" if code == 2 else "stdout"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hrdem", *arguments, "--stac-url", demo.stac],
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full},
+            text=True,
+        )
+    assert done.returncode == code
+    assert "Traceback" not in (done.stdout or "") + (done.stderr or "")
+
+
+def test_a_name_that_is_no_text_is_refused_before_the_work(demo: Addresses, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "hrdem", "extract", *PLACE, "--product", "dtm"),
+            *("--stac-url", demo.stac, "-o", os.fsencode(tmp_path) + b"/o\xff.tif"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 7
+    assert "cannot be the name of a file" in done.stderr

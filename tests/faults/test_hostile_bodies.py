@@ -82,7 +82,9 @@ def test_any_other_layer_is_refused_unread(
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(b"good" * 1000)[:-9], b"no gzip at all"], ids=["cut off", "other"]
+    "body",
+    [gzip.compress(b"good" * 1000)[:-9], b"no gzip at all", gzip.compress(b"{}") + bytes(200_000)],
+    ids=["cut off", "other", "goes on"],
 )
 def test_what_cannot_be_unpacked_is_an_error(http: HttpClient, body: bytes) -> None:
     with (

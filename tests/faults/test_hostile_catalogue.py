@@ -7,10 +7,14 @@ lead, the tests say.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 import hrdem
 from hrdem.catalog import items_of
@@ -22,6 +26,7 @@ from hrdem.http.protocol import Timeouts
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.products import collection_named
+from hrdem.vrt import download
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
 PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
@@ -148,6 +153,38 @@ def test_a_name_that_was_public_may_not_lead_inside_later(
         with pytest.raises(hrdem.PlaceError):
             later.request("GET", inside.url)
     assert inside.asked == []
+
+
+def test_a_name_that_led_inside_first_may_not_be_public_later(
+    client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
+) -> None:
+    """Else its owner would have opened what lies inside, where something need only have hung up."""
+    names["catalogue.example"] = [PRIVATE, PUBLIC]
+    with socket.create_server((PRIVATE, 0)) as deaf:
+        port = deaf.getsockname()[1]
+        with misbehaving(lambda _: Reply()) as server:
+
+            def hang_up() -> None:
+                deaf.accept()[0].close()
+
+            threading.Thread(target=hang_up, daemon=True).start()
+            with pytest.raises(hrdem.TransferError):
+                HttpClient(retries=Retries(attempts=1)).request(
+                    "GET", f"http://catalogue.example:{port}", given=True
+                )
+            with pytest.raises(hrdem.PlaceError, match="met in a private network before"):
+                client.request("GET", at(server, "catalogue.example"), given=True)
+            assert server.asked == []
+
+
+def test_what_a_next_link_says_of_headers_goes_to_no_other_host(client: HttpClient) -> None:
+    with misbehaving(lambda _: Reply()) as other:
+        there = Reply(302, headers={"Location": other.url})
+        with misbehaving(lambda _: there) as server:
+            secrets = {"Authorization": "Bearer hush", "X-Api-Key": "hush", "Range": "bytes=0-9"}
+            client.request("GET", server.url, headers=secrets)
+    assert other.asked[0].headers["range"] == "bytes=0-9"
+    assert "hush" not in str(other.asked[0].headers)
 
 
 def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,6 +347,62 @@ def test_a_vrt_is_fetched_by_our_own_client_only(
         )  # fmt: skip
         vrts = [each.path for each in server.asked if each.path.endswith(".vrt")]
     assert len(vrts) == 4  # met, and compared at the end
+
+
+def overviews_elsewhere(path: Path, elsewhere: str) -> bytes:
+    """A TIFF that has GDAL look for its overviews in another file."""
+    with rasterio.open(
+        path, "w", "GTiff", width=512, height=512, count=1, dtype="float32", crs="EPSG:3979",
+        transform=Affine(1, 0, 1_499_400, 0, -1, -170_000), tiled=True, nodata=-32767,
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((512, 512), np.float32), 1)
+        dataset.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=elsewhere)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("way", [{"engine": "gdal"}, {"via": "vrt"}], ids=["gdal", "vrt"])
+def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, way: dict
+) -> None:
+    content = overviews_elsewhere(tmp_path / "a.tif", f"/vsicurl/{inside.url}/x.tif")
+
+    def script(asked: Asked) -> Reply:
+        if not asked.path.endswith("dtm.tif"):
+            return passed_on(asked, demo.url, server.url)
+        if "range" not in asked.headers:
+            return Reply(200, content, {"ETag": '"1"'})
+        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        part = content[start : stop + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(hrdem.SourceError, match="names another file for its overviews"),
+    ):
+        hrdem.plan(
+            bbox=AREA, bbox_crs="EPSG:3979", product="dtm", stac_url=f"{server.url}/stac/api/",
+            http=client, **way,
+        )  # fmt: skip
+    assert inside.asked == []
+
+
+def test_a_vrt_is_not_saved_if_its_files_may_not_be_asked(
+    demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
+) -> None:
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith(".vrt"):
+            return Reply(body=VRT.format(source=f"{inside.url}/x.tif", before="").encode())
+        return passed_on(asked, demo.url, server.url)
+
+    with misbehaving(script) as server:
+        (asset,) = hrdem.assets(
+            "9_2-mosaic-1m", product="dtm", kind="vrt", http=client,
+            stac_url=f"{server.url}/stac/api/",
+        )  # fmt: skip
+        with pytest.raises(hrdem.PlaceError, match="refers to a file, but .* private network"):
+            download(asset, tmp_path, client)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_that_would_have_one_name_are_not_saved_over_one_another(

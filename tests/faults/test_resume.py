@@ -504,7 +504,7 @@ def test_the_cache_command_tells_prunes_and_clears(
     assert command_line(["cache", "info"]) == 0
     told = capsys.readouterr().out
     assert "9_2-mosaic-1m-dtm.tif" in told
-    assert "1 answers" in told
+    assert "1 answer" in told
     assert command_line(["cache", "info", "--json"]) == 0
     assert '"schema_version": 1' in capsys.readouterr().out
     assert command_line(["cache", "prune", "--max-cache", "1kB"]) == 0

@@ -138,15 +138,38 @@ def test_orders_to_a_terminal_are_not_passed_on(tmp_path: Path) -> None:
     assert "owned" in done.stderr
 
 
+def test_a_version_of_such_orders_is_not_kept(demo: Addresses, tmp_path: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        reply = passed_on(asked, demo.url, server.url)
+        reply.headers["etag"] = '"\x1b]0;owned\x07"'
+        return reply
+
+    with misbehaving(script) as server:
+        place = ["--bbox", "-75.72,45.40,-75.71,45.41", "--stac-url", f"{server.url}/stac/api/"]
+        cache = ["--cache-dir", str(tmp_path / "cache")]
+        assert run("plan", *place, "--product", "dtm", *cache, cwd=tmp_path).returncode == 5
+        told = run("cache", "info", *cache, cwd=tmp_path)
+    assert told.returncode == 0
+    assert "\x1b" not in told.stdout
+
+
 @pytest.mark.parametrize(
-    "proxy", ["http://me:hush0@127.0.0.1:9", "me:hush0@127.0.0.1:9", "foo://me:hush0@127.0.0.1:9"]
+    "proxy",
+    [
+        "http://me:hush0@127.0.0.1:9",
+        "me:hush0@127.0.0.1:9",
+        "foo://me:hush0@127.0.0.1:9",
+        "http://me:hush0#1@127.0.0.1:9",
+        "http://me:hush0/1@127.0.0.1:9",
+        'http://me:x"hush0@127.0.0.1:9',
+    ],
 )
 def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    for check in examine("http://catalogue.invalid/", "http://wcs.invalid/"):
+    for check in examine("http://catalogue.invalid/?token=hush0", "http://wcs.invalid/"):
         clean(f"{check.found} {check.fix}")
 
 

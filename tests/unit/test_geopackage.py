@@ -132,6 +132,30 @@ def test_another_sqlite_database_is_refused(path: Path) -> None:
         read(path)
 
 
+def test_another_format_is_not_read_for_a_geopackage(path: Path, tmp_path: Path) -> None:
+    """A list of other sources leads to files of this machine and to other hosts."""
+    outlines = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "EPSG:3979"}},
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"Name": "x"},
+                "geometry": shapely.geometry.mapping(AREA),
+            }
+        ],
+    }
+    inside = tmp_path / "inside.geojson"
+    inside.write_text(json.dumps(outlines))
+    path.write_text(
+        f'<OGRVRTDataSource><OGRVRTLayer name="inside"><SrcDataSource>{inside}</SrcDataSource>'
+        "</OGRVRTLayer></OGRVRTDataSource>"
+    )
+    for stranger in (path, inside):
+        with pytest.raises(SourceError, match="The file cannot be read"):
+            read(stranger)
+
+
 def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
     write_layer(path, [LEFT_HALF], {"Name": ["A"]}, layer="table")
     with closing(sqlite3.connect(path)) as database:

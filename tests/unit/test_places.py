@@ -26,6 +26,10 @@ from hrdem.http.places import Places, Scope, scope_of
         ("198.18.0.1", Scope.PRIVATE),
         ("fd00:ec2::254", Scope.PRIVATE),
         ("fec0::1", Scope.PRIVATE),
+        ("192.0.0.192", Scope.PRIVATE),  # metadata of a cloud
+        ("168.63.129.16", Scope.PRIVATE),  # host of another's machines
+        ("3fff::1", Scope.PRIVATE),
+        ("2001:db8::5efe:127.0.0.1", Scope.MACHINE),  # ISATAP
         ("169.254.169.254", Scope.LINK),
         ("fe80::1%eth0", Scope.LINK),
         ("224.0.0.1", Scope.MULTICAST),
