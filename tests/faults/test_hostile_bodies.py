@@ -50,6 +50,7 @@ def bare(body: bytes) -> bytes:
         (bare(b"good"), "deflate"),
         (b"", "gzip"),
     ],
+    ids=["none", "unsaid", "gzip", "gzip and none", "deflate", "bare deflate", "no body"],
 )
 def test_one_layer_is_taken_off(http: HttpClient, body: bytes, coding: str) -> None:
     with misbehaving(lambda _: packed(body, coding)) as server:
