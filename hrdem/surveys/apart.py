@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from multiprocessing import spawn
 from typing import Any
 
@@ -23,6 +23,7 @@ from hrdem.redaction import without_secrets
 from hrdem.surveys.projects import Outline, Project, projects_within
 
 _LONGEST_WORDS = 500  # characters of a failure that are told
+_USUAL_TIME = 60.0  # seconds
 _MOST_MEMORY = 4 << 30  # bytes of addresses
 
 
@@ -48,21 +49,9 @@ def projects_apart(
         SourceError: If the module cannot read it.
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
-    environment = os.environ | {name: str(value) for name, value in settings.items()}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    executable = os.fsdecode(spawn.get_executable() or sys.executable)
+    question = json.dumps({**asked, "area": shapely.to_wkb(area, hex=True)})
     try:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
-            [executable, "-P", "-W", "ignore", "-m", module],
-            input=json.dumps({**asked, "area": shapely.to_wkb(area, hex=True)}),
-            capture_output=True,
-            check=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            timeout=seconds,
-        )
-        told = json.loads(done.stdout)
+        told = json.loads(_run(["-m", module], question, settings, seconds))
     except subprocess.TimeoutExpired as exc:
         raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
     except subprocess.CalledProcessError as exc:
@@ -78,6 +67,37 @@ def projects_apart(
         said = without_secrets(told["refused"].replace(asked["path"], name))
         raise SourceError(f"{name} cannot be read: {one_line(said, _LONGEST_WORDS)}.")
     return [Project(**each) for each in told["projects"]]
+
+
+def output_of(arguments: Sequence[str]) -> str:
+    """Return what Python prints, in a process of its own.
+
+    Raises:
+        TransferError: If it fails.
+    """
+    try:
+        return _run(arguments, "", {}, _USUAL_TIME)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise TransferError(f"A process that reads files failed ({exc}).") from exc
+
+
+def _run(
+    arguments: Sequence[str], question: str, settings: Mapping[str, object], seconds: float
+) -> str:
+    environment = os.environ | {name: str(value) for name, value in settings.items()}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    executable = os.fsdecode(spawn.get_executable() or sys.executable)
+    done = subprocess.run(  # noqa: S603 (our own interpreter and modules)
+        [executable, "-P", "-W", "ignore", *arguments],
+        input=question,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        timeout=seconds,
+    )
+    return done.stdout
 
 
 def answer(

@@ -7,8 +7,8 @@ a server. A process of its own can be ended, and has settings of its own.
 
 from __future__ import annotations
 
-import os
-import sys
+import functools
+import json
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -17,11 +17,11 @@ import shapely
 from hrdem.crs import in_nad83, project, project_shape
 from hrdem.errors import HrdemError
 from hrdem.products import NATIVE_CRS
-from hrdem.surveys.apart import answer, projects_apart
+from hrdem.surveys.apart import answer, output_of, projects_apart
 from hrdem.surveys.projects import Outline, Project
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
-_AGAIN = "HRDEM_BEGUN_AGAIN"  # variable of the environment
+_DRIVER = "GPKG"
 _MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
 
 
@@ -52,6 +52,7 @@ def projects_in_geopackage(
     """
     asked = {"path": path, "prefer": prefer}
     module = "hrdem.surveys.geopackage"
+    settings = {**settings, "OGR_SKIP": _other_drivers()}
     return projects_apart(module, asked, name, area, settings, seconds)
 
 
@@ -100,24 +101,24 @@ def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outli
         yield Outline(geometry, dict(zip(map(str, meta["fields"]), values, strict=True)))
 
 
-def _begin_with_one_driver() -> None:
-    """Have GDAL read GeoPackages and nothing else: other formats lead to other files and hosts.
+@functools.cache
+def _other_drivers() -> str:
+    """The names of all formats but GeoPackage, as GDAL wants to be told of them before it begins.
 
-    GDAL takes its drivers as it is loaded; so this process begins anew when it knows their names.
+    What it does not know it cannot take a file for: other formats lead to other files and hosts.
+
+    Raises:
+        TransferError: If the process that knows them fails.
     """
-    others = [name for name in pyogrio.list_drivers() if name != "GPKG"]
-    if not others:
-        return
-    if _AGAIN in os.environ:
-        raise RuntimeError(f"GDAL's drivers {', '.join(others)} cannot be left out")
-    environment = os.environ | {"OGR_SKIP": ",".join(others), _AGAIN: "1"}
-    os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 (our own)
+    told = output_of(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
+    return ",".join(sorted(json.loads(told).keys() - {_DRIVER}))
 
 
 if __name__ == "__main__":
     import pyogrio
 
-    _begin_with_one_driver()
+    if pyogrio.list_drivers().keys() != {_DRIVER}:
+        raise SystemExit("GDAL's other drivers cannot be left out")
     answer(
         lambda asked, area: _outlines(asked["path"], area, asked["prefer"]),
         (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError),
