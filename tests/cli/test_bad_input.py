@@ -236,3 +236,8 @@ def test_a_wrong_memory_limit_is_a_usage_error(capsys, limit: str, hint: str) ->
 def test_a_wrong_alignment_is_a_usage_error(capsys, other: tuple[str, str]) -> None:
     assert extract("--align", "blocks", *other) == 2
     assert "--align blocks" in (told := said(capsys)) or "pixels or blocks" in told
+
+
+def test_a_box_with_blanks_between_is_told_how_to_give_it(capsys) -> None:
+    assert run(["plan", "--bbox", "-75.72", "45.40", "-75.66", "45.44", "--product", "dtm"]) == 2
+    assert "commas between" in said(capsys)
