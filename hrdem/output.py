@@ -10,6 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
@@ -21,7 +22,7 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # of Windows, whatever the ending
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
-_NEW, _LOCKLESS, _OLD = 0.5, 60.0, 24 * 3600.0  # seconds
+_NEW, _OLD = 0.5, 24 * 3600.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -95,17 +96,28 @@ def workroom(output: Path) -> Iterator[Path]:
         OSError: If it cannot be made.
     """
     _sweep(output.parent)
-    room = hidden(output)
-    room.mkdir()
+    room, held = _locked_room(output)
     try:
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):  # a file system without locks
-                if held := lock(room / _LOCK):
-                    stack.enter_context(held)
+        with held:
             yield room
     finally:
         shutil.rmtree(room, ignore_errors=True)
         _sweep(output.parent)
+
+
+def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
+    """Make a hidden folder and hold its lock."""
+    while True:
+        room = hidden(output)
+        room.mkdir()
+        try:
+            return room, lock(room / _LOCK) or contextlib.nullcontext()
+        except FileNotFoundError:
+            if not output.parent.is_dir():
+                raise
+            # else another run took it for one that was left over, as this one was held up
+        except OSError:  # a file system without locks
+            return room, contextlib.nullcontext()
 
 
 def _sweep(folder: Path) -> None:
@@ -113,8 +125,7 @@ def _sweep(folder: Path) -> None:
     for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
             age = time.time() - room.stat().st_mtime
-            # its run may not have made or taken the lock yet, or cannot
-            if age < (_OLD if not AVAILABLE else _NEW if (room / _LOCK).exists() else _LOCKLESS):
+            if age < (_NEW if AVAILABLE else _OLD):  # its run may not hold the lock yet, or cannot
                 continue
             held = lock(room / _LOCK)
             if held is not None:

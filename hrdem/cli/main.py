@@ -106,10 +106,10 @@ def run(arguments: list[str]) -> int:
         _tell(f"hrdem: {_fit(' '.join([str(exc), *_notes(exc)]))}")
         return exc.exit_code
     except click.ClickException as exc:
-        if isinstance(exc, click.NoSuchOption) and exc.option_name[1:2].isdigit():
-            exc.message += " Give numbers with commas between and no blanks: --bbox W,S,E,N."
         with contextlib.suppress(OSError):  # who would read it has gone
             exc.show()
+        if isinstance(exc, click.NoSuchOption) and exc.option_name[1:2].isdigit():
+            _tell("Give numbers with commas between and no blanks: --bbox W,S,E,N.")
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
         _tell(f"hrdem: {' '.join(['interrupted; no unfinished output is left.', *_notes(exc)])}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from hrdem.locks import lock
+import pytest
+
+from hrdem.locks import FileLock, lock
+from hrdem.output import workroom
 
 HOLD = "import sys, time; from hrdem.locks import lock; from pathlib import Path; "
 
@@ -53,3 +57,22 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_taken_on_the_new_one(
         assert new is not None
         assert path.exists()
     old.close()
+
+
+def test_a_run_that_is_held_up_before_its_lock_makes_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run takes its folder for one that is left over, as it may be."""
+    made: list[Path] = []
+
+    def held_up(path: Path) -> FileLock | None:
+        made.append(path.parent)
+        if len(made) == 1:
+            shutil.rmtree(path.parent)
+        return lock(path)
+
+    monkeypatch.setattr("hrdem.output.lock", held_up)
+    with workroom(tmp_path / "a.tif") as room:
+        assert room == made[1]
+        assert room.is_dir()
+    assert list(tmp_path.iterdir()) == []
