@@ -26,7 +26,7 @@ from tests.stores import NODATA, Store
 
 LEFT, TOP = 1_700_010, -200_010
 RELAXED = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
