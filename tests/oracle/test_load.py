@@ -49,7 +49,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "canopy": {"product": "chm"},
 }
 RELAXED = settings(
-    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
