@@ -21,7 +21,8 @@ from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
 from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.gdal import GdalFile, GdalSource, Handles
+from hrdem.sources.gdal import GdalFile, GdalSource
+from hrdem.sources.handles import Handles
 from hrdem.sources.wcs import WcsSource, wcs_turns
 from hrdem.wcs.coverage import WcsCoverage
 

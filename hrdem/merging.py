@@ -25,7 +25,8 @@ from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.progress import Step
 from hrdem.sources import Fetched, Source
-from hrdem.sources.gdal import GdalFile, Handles
+from hrdem.sources.gdal import GdalFile
+from hrdem.sources.handles import Handles
 from hrdem.sources.opening import Means, opened
 from hrdem.sources.wcs import AT_ONCE
 from hrdem.threads import in_order, workers

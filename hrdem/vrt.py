@@ -10,11 +10,8 @@ from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
 from hrdem.output import check_output, file_name, write_text
 from hrdem.redaction import without_secrets
-from hrdem.sources.gdal import part_of_vrt
+from hrdem.sources.gdal import parts_of_vrt
 from hrdem.sources.vrt import MOST_BYTES, cleaned_vrt
-from hrdem.threads import workers
-
-_PARTS_AT_ONCE = 8
 
 
 def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
@@ -42,8 +39,7 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     except PlaceError as exc:
         raise PlaceError(f"The catalogue lists {asset.key}, but {exc}") from exc
     vrt = cleaned_vrt(text, asset.href)
-    with workers(_PARTS_AT_ONCE, "meet") as pool:
-        list(pool.map(lambda each: part_of_vrt(each, without_secrets(asset.href), http), vrt.files))
+    parts_of_vrt(vrt.files, without_secrets(asset.href), http)
     write_text(path, vrt.text, overwrite)
     return path
 

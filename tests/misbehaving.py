@@ -60,6 +60,16 @@ class Reply:
         )
 
 
+def part_of(content: bytes, asked: Asked) -> Reply:
+    """Answer with the part of a file that is asked for, or all of it."""
+    if "range" not in asked.headers:
+        return Reply(200, content, {"ETag": '"1"'})
+    start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+    part = content[start : stop + 1]
+    told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+    return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+
+
 Script = Callable[[Asked], Reply]
 
 

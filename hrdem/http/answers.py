@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from hrdem.redaction import fingerprint, without_secrets
 
+FORBIDDEN = 403  # by the server, or by what inspects traffic
 _MOST_BYTES = 16 << 20  # of an answer that is kept
 _HEADERS = ("content-type", "etag", "last-modified", "content-range")
 
@@ -92,6 +93,16 @@ def relevant(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of an answer that are kept: those that can be sent back."""
     named = {name: headers[name] for name in _HEADERS if name in headers}
     return {name: value for name, value in named.items() if is_plain(value)}
+
+
+def is_better(known: Answer | None, status: int) -> bool:
+    """Whether what is kept says more than a refusal that may be of something on the way."""
+    return known is not None and not known.said and status == FORBIDDEN
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Whether an answer claims to be what catalogues give; a page to sign in does not."""
+    return "json" in headers.get("content-type", "").lower()
 
 
 def is_plain(text: str) -> bool:

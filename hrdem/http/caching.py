@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -15,9 +16,12 @@ from typing import Any, Self
 from hrdem.buffers import buffer
 from hrdem.errors import NotKeptError, ServerError
 from hrdem.http.answers import (
+    FORBIDDEN,
     Answer,
     Question,
     forget_answer,
+    is_better,
+    is_json,
     is_plain,
     keep_answer,
     kept_answer,
@@ -34,7 +38,6 @@ from hrdem.redaction import fingerprint, without_secrets
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
 _REMEMBERED = (403, 404, 405, 501)  # refusals that decide what is asked next, and last
-_FORBIDDEN = 403  # by the server, or by what inspects traffic
 _LONG_AGO = 24 * 3600.0  # seconds
 _LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's size and the disk
 
@@ -139,12 +142,12 @@ class CachingHttp:
             if exc.status == 304 and known is not None:
                 answer = _response(known)
             else:
-                if exc.status in _REMEMBERED and not _is_better(known, exc.status):
+                if exc.status in _REMEMBERED and not is_better(known, exc.status):
                     self._note(question, exc.status, question.url, {}, exc.body, str(exc))
                 raise
         if asked:
             self._meet(url, question, answer)
-        elif not (known and _is_json(known.headers) and not _is_json(answer.headers)):
+        elif not (known and is_json(known.headers) and not is_json(answer.headers)):
             shown = without_secrets(answer.url)
             self._note(question, answer.status, shown, answer.headers, answer.content, "")
         return answer
@@ -241,7 +244,7 @@ class CachingHttp:
         refused = kept_answer(self._cache.answers, question)
         if found := _RANGE.fullmatch(question.range):
             version = self._cache.latest(question.address)
-            hindered = refused is not None and refused.status == _FORBIDDEN
+            hindered = refused is not None and refused.status == FORBIDDEN
             if version is not None and (refused is None or not refused.said or hindered):
                 return self._beginning(version, int(found[1]) + 1)
         if refused is None:
@@ -342,7 +345,8 @@ class CachingHttp:
                 return True
             self._unlooked = 0
         if not first:
-            self._tried(self._cache.prune)
+            with contextlib.suppress(OSError):  # which is no reason to keep nothing
+                self._cache.prune()
         return self._cache.has_room(_LOOK_AT_DISK)
 
     def _note(
@@ -375,16 +379,6 @@ class CachingHttp:
                 self._cache.folder,
                 why,
             )
-
-
-def _is_better(known: Answer | None, status: int) -> bool:
-    """Whether what is kept says more than a refusal that may be of something on the way."""
-    return known is not None and not known.said and status == _FORBIDDEN
-
-
-def _is_json(headers: Mapping[str, str]) -> bool:
-    """Whether an answer claims to be what catalogues give; a page to sign in does not."""
-    return "json" in headers.get("content-type", "").lower()
 
 
 def _response(answer: Answer) -> Response:

@@ -166,7 +166,9 @@ def _whole_lines(content: bytes) -> tuple[NDArray[np.void], int]:
 def _next_line(content: bytes, after: int) -> int:
     """Position of the first line after a torn one; where the next may begin if there is none."""
     last = len(content) - _LINE.itemsize + 1
-    places = np.lib.stride_tricks.sliding_window_view(np.frombuffer(content, np.uint8), 24)
+    places = np.lib.stride_tricks.sliding_window_view(
+        np.frombuffer(content, np.uint8), _LINE.itemsize
+    )
     for begin in range(after + 1, last, _FEW):
         some = np.ascontiguousarray(places[begin : min(begin + _FEW, last)])
         lines = some.view(_LINE).ravel()

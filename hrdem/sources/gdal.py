@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -33,6 +31,7 @@ from hrdem.http.ranges import (
 from hrdem.http.retry import Retries
 from hrdem.redaction import without_secrets
 from hrdem.sources import Fetched
+from hrdem.sources.handles import Handles
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
 from hrdem.threads import workers
 
@@ -57,79 +56,6 @@ _OPTIONS = {
     "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
-
-
-class Handles:
-    """Open datasets that threads borrow, each lent to one at a time.
-
-    GDAL keeps up to 15 MB of tile index for an open mosaic file, so how many stay open decides
-    over memory; those that were idle longest are closed first.
-
-    Args:
-        most: Most datasets to keep open.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._idle: collections.deque[tuple[str, DatasetReader]] = collections.deque()
-        self._lent = 0
-        self._lock = threading.Lock()
-        self._opening = threading.Lock()
-
-    @contextmanager
-    def borrowed(self, path: str) -> Iterator[DatasetReader]:
-        """Lend a dataset, opened if none is idle; one that failed is not lent again."""
-        dataset = self._take(path)
-        try:
-            if dataset is None:
-                dataset = self._opened(path)
-            yield dataset
-        except BaseException:
-            with self._lock:
-                self._lent -= 1
-            if dataset is not None:
-                self._shut([dataset])
-            raise
-        with self._lock:
-            self._lent -= 1
-            self._idle.append((path, dataset))
-
-    def close(self) -> None:
-        """Close every idle dataset."""
-        while self._idle:
-            self._shut([self._idle.popleft()[1]])
-
-    def _take(self, path: str) -> DatasetReader | None:
-        surplus = []
-        with self._lock:
-            self._lent += 1
-            for entry in self._idle:
-                if entry[0] == path:
-                    self._idle.remove(entry)
-                    return entry[1]
-            while self._idle and self._lent + len(self._idle) > self._most:
-                surplus.append(self._idle.popleft()[1])
-        self._shut(surplus)
-        return None
-
-    def _opened(self, path: str) -> DatasetReader:
-        """Open a dataset, and have GDAL walk through its directories.
-
-        GDAL else does that at the first read, in rasterio's look at the flags of masks, which holds
-        Python's lock: no thread of the process moves while GDAL waits for the network. It does not
-        wait if the directories are at hand, as they are just after opening; but to open or close
-        the same file elsewhere makes GDAL forget them. So only one thread does any of it at a time.
-        """
-        with self._opening:
-            # a COG that is none could be a VRT: no other driver may have a look
-            dataset = rasterio.open(path, driver="VRT" if path.startswith("<") else "GTiff")
-            _ = dataset.mask_flag_enums
-        return dataset
-
-    def _shut(self, datasets: Iterable[DatasetReader]) -> None:
-        with self._opening:
-            for dataset in datasets:
-                dataset.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,25 +117,31 @@ def meet_vrt(url: str, http: Http) -> GdalFile:
     """
     version, document = whole_file(url, http)
     vrt = cleaned_vrt(document, url)
-    with workers(_PARTS_AT_ONCE, "meet") as pool:
-        parts = tuple(pool.map(lambda each: _looked_at(each, version.url, http), vrt.files))
+    parts = parts_of_vrt(vrt.files, version.url, http)
+    with workers(_PARTS_AT_ONCE, "look") as pool:
+        list(pool.map(_look_at, parts))
     file = _met(url, vrt.text, version, parts)
     return replace(file, block=_VRT_BLOCK)
 
 
-def part_of_vrt(url: str, vrt: str, http: Http) -> Part:
-    """Meet a file of a VRT, which must not be another VRT: GDAL would open it as such.
+def parts_of_vrt(files: Sequence[str], vrt: str, http: Http) -> tuple[Part, ...]:
+    """Meet the files of a VRT, none of which may be another VRT: GDAL would open it as such.
 
     Args:
-        url: Address of the file.
+        files: Their addresses.
         vrt: What to call the VRT.
         http: Client to ask with.
 
     Raises:
-        PlaceError: If the file lies where nothing may be asked.
-        SourceError: If it is no TIFF.
-        NetworkError: If it cannot be had.
+        PlaceError: If a file lies where nothing may be asked.
+        SourceError: If one is no TIFF.
+        NetworkError: If one cannot be had.
     """
+    with workers(_PARTS_AT_ONCE, "meet") as pool:
+        return tuple(pool.map(lambda url: _part(url, vrt, http), files))
+
+
+def _part(url: str, vrt: str, http: Http) -> Part:
     try:
         version, beginning = first_bytes(url, 16, http)
     except PlaceError as exc:
@@ -222,19 +154,19 @@ def part_of_vrt(url: str, vrt: str, http: Http) -> Part:
     return Part(url, version)
 
 
-def _looked_at(url: str, vrt: str, http: Http) -> Part:
-    """Meet a file of a VRT, and have GDAL look at it as what it has to be."""
-    part = part_of_vrt(url, vrt, http)
+def _look_at(part: Part) -> None:
+    """Have GDAL look at a file of a VRT as what it has to be."""
 
     def look() -> None:
         with (
             contextlib.closing(Handles(most=1)) as handles,
-            _opened(url, f"{VSICURL}{url}", _options(part.version), handles, "be opened") as there,
+            _opened(
+                part.url, f"{VSICURL}{part.url}", _options(part.version), handles, "be opened"
+            ) as dataset,
         ):
-            _check_raster(there, part.version.url)
+            _check_raster(dataset, part.version.url)
 
     _retried(look)
-    return part
 
 
 def _check_raster(dataset: DatasetReader, shown: str) -> None:

@@ -12,7 +12,8 @@ from hrdem.grid import Window
 from hrdem.http.protocol import Http
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.gdal import GdalFile, GdalSource, Handles
+from hrdem.sources.gdal import GdalFile, GdalSource
+from hrdem.sources.handles import Handles
 from hrdem.sources.wcs import WcsSource, wcs_turns
 from hrdem.wcs.coverage import WcsCoverage
 

@@ -20,7 +20,7 @@ from hrdem.http.protocol import Timeouts
 from hrdem.http.ranges import version_of
 from hrdem.products import collection_named
 from hrdem.sources.gdal import meet_gdal_cog
-from tests.misbehaving import Asked, Reply, misbehaving
+from tests.misbehaving import Asked, Reply, misbehaving, part_of
 
 MANY = 200_000_000  # bytes of zeros
 
@@ -301,16 +301,8 @@ def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(
         pass
     content = path.read_bytes()
 
-    def script(asked: Asked) -> Reply:
-        if "range" not in asked.headers:
-            return Reply(body=content)
-        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
-        part = content[start : stop + 1]
-        told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
-
     with (
-        misbehaving(script) as server,
+        misbehaving(lambda asked: part_of(content, asked)) as server,
         pytest.raises(SourceError, match="blocks of 5008 x 5008 pixels"),
     ):
         meet_gdal_cog(f"{server.url}/a.tif", http)

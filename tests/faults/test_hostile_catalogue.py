@@ -27,7 +27,7 @@ from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.products import collection_named
 from hrdem.vrt import download
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
 
 PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 SCOPES = {PUBLIC: Scope.PUBLIC, PRIVATE: Scope.PRIVATE, OTHER: Scope.LINK}
@@ -321,12 +321,7 @@ def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
     def script(asked: Asked) -> Reply:
         if not asked.path.endswith("dtm.tif"):
             return passed_on(asked, demo.url, server.url)
-        if "range" not in asked.headers:
-            return Reply(200, body)
-        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
-        part = body[start : stop + 1]
-        told = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
-        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+        return part_of(body, asked)
 
     with misbehaving(script) as server, pytest.raises(hrdem.SourceError, match="cannot be opened"):
         hrdem.extract(
@@ -369,12 +364,7 @@ def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
     def script(asked: Asked) -> Reply:
         if not asked.path.endswith("dtm.tif"):
             return passed_on(asked, demo.url, server.url)
-        if "range" not in asked.headers:
-            return Reply(200, content, {"ETag": '"1"'})
-        start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
-        part = content[start : stop + 1]
-        told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-        return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+        return part_of(content, asked)
 
     with (
         misbehaving(script) as server,
