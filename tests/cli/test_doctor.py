@@ -40,6 +40,14 @@ def test_the_demonstration_is_well() -> None:
     assert all(re.fullmatch(r"ok    [\w ]{9} \S.* \(\d+\.\d s\)", line) for line in lines)
 
 
+def test_of_a_catalogue_without_a_wcs_none_is_asked(demo: Addresses) -> None:
+    """Least of all the live one, which has other data."""
+    done = doctor("--stac-url", demo.stac, HRDEM_MAX_CACHE="7MB")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^ok    WCS  .*none is known .*--wcs-url", done.stdout, re.MULTILINE)
+    assert "of at most 7 MB are kept" in done.stdout
+
+
 def test_json_has_a_state_for_each_check(there: list[str]) -> None:
     done = doctor("--json", *there)
     document = json.loads(done.stdout)

@@ -252,6 +252,19 @@ def test_offline_repeats_an_extraction_and_any_within_it(
     check_pixels(tmp_path / "c.tif", WITHIN)
 
 
+@pytest.mark.parametrize("way", ["WMS", "overviews"])
+def test_offline_repeats_a_picture(
+    demo: Addresses, http: HttpClient, tmp_path: Path, way: str
+) -> None:
+    words = {
+        "bbox": NARROW, "bbox_crs": "EPSG:3979", "product": "dtm-hillshade", "size": 64,
+        "stac_url": demo.stac, "wms_url": demo.wms if way == "WMS" else f"{demo.url}/nothing",
+    }  # fmt: skip
+    hrdem.preview(**words, output=tmp_path / "a.png", http=http)
+    hrdem.preview(**words, output=tmp_path / "b.png", offline=True)
+    assert filecmp.cmp(tmp_path / "a.png", tmp_path / "b.png", shallow=False)
+
+
 def test_offline_tells_the_age_of_an_old_answer(
     demo: Addresses,
     http: HttpClient,
@@ -320,6 +333,9 @@ def test_offline_finds_the_pieces_of_a_coverage(
 ) -> None:
     more = {"via": "wcs", "wcs_url": demo.wcs}
     extract(demo.url, tmp_path / "a.tif", http, **more)
+    extract(
+        demo.url, tmp_path / "again.tif", http, max_download=1_000, **more
+    )  # nothing is to come
     extract(demo.url, tmp_path / "b.tif", offline=True, **more)
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
     with pytest.raises(NotKeptError):

@@ -63,6 +63,19 @@ def test_what_was_read_is_young_again(tmp_path: Path) -> None:
     assert not other.exists()
 
 
+def test_what_was_closed_last_was_used_last(tmp_path: Path) -> None:
+    """A long run once lost what it had just read to a short one that began after it."""
+    cache = Cache(tmp_path, limit=1_500_000)
+    read, other = keep(cache, version("long"), days_ago=9), keep(cache, version("short"))
+    long = opened(cache, version("long"))
+    for folder, age in ((read, 60), (other, 30)):
+        os.utime(folder / "about.json", (time.time() - age,) * 2)
+    long.close()
+    cache.prune()
+    assert read.exists()
+    assert not other.exists()
+
+
 def test_what_a_run_uses_is_spared_by_pruning_and_clearing(tmp_path: Path) -> None:
     cache = Cache(tmp_path, limit=0)
     used, other = (

@@ -43,6 +43,14 @@ def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
     assert set(pieces.windows()) == {Window(0, 0, 100, 100), Window(0, 100, 50, 50)}
 
 
+def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
+    pieces = KeptPieces(tmp_path, "a coverage")
+    keep(pieces, FIRST)
+    os.utime(pieces.path_of(FIRST), (0, 0))
+    assert pieces.windows(sweep=False) == [FIRST]
+    assert pieces.windows() == []
+
+
 def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
     pieces = KeptPieces(tmp_path, "a coverage")
     pieces.room_for(FIRST).write_bytes(b"II")
