@@ -162,7 +162,8 @@ def _figures(plan: Plan, needs: Sequence[Need]) -> str:
 def _written(plan: Plan, copies: int) -> int:
     """Bytes of all pixels that are on the disk at a time, before compression."""
     size = plan.grid.window.pixels * _itemsize(plan) * (2 if plan.request.source_band else 1)
-    staged = sum(mosaic.grid.window.pixels for mosaic in plan.mosaics) if plan.staged else 0
+    merged_first = plan.mosaics if plan.unprocessed is None else []
+    staged = sum(mosaic.grid.window.pixels for mosaic in merged_first)
     return size * copies + staged * _itemsize(plan)
 
 

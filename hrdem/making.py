@@ -175,16 +175,16 @@ def _blocks(plan: Plan, window: Window) -> Window:
 
 def _all_pixels(plan: Plan, window: Window) -> int:
     """Pixels that a run works on: those that are merged, and those that are made of them."""
-    merged_first = plan.mosaics if plan.staged else []
+    merged_first = plan.mosaics if plan.unprocessed is None else []
     return _blocks(plan, window).pixels + sum(mosaic.grid.window.pixels for mosaic in merged_first)
 
 
 def _steps(
     plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: Writing
 ) -> Generator[Step]:
-    request = plan.request
+    request, mosaic = plan.request, plan.unprocessed
     if request.align is Align.BLOCKS:
-        (mosaic,) = plan.mosaics
+        assert mosaic is not None
         return copied(mosaic, http, writing.max_memory)
     assert plan.nodata is not None
     finish = Finish.of(
@@ -194,9 +194,8 @@ def _steps(
         Crop.of(request.aoi.geometry, plan.grid) if request.crop else None,
         source_band=request.source_band,
     )
-    if plan.staged:
+    if mosaic is None:
         return _composed(plan, window, shifts, finish, http, writing)
-    (mosaic,) = plan.mosaics
     numbers = range(1, len(plan.sources) + 1)
     blocks = _blocks(plan, window)
     memory = writing.max_memory, writing.held()

@@ -110,13 +110,17 @@ class Plan:
         return any(self.is_resampled(mosaic) for mosaic in self.mosaics)
 
     @property
-    def staged(self) -> bool:
-        """Whether mosaics are merged into files before the output is made of them.
+    def unprocessed(self) -> Mosaic | None:
+        """The only mosaic, if its pixels are those of the output, on exactly its grid.
 
-        Otherwise the pixels of the only one are those of the output.
+        None if the output is computed from mosaics that are merged into files first.
         """
-        moved = self.request.vertical_datum is not VerticalDatum.CGVD2013
-        return self.computed or moved or len(self.mosaics) > 1 or self.resampled
+        shifted = self.request.vertical_datum is not VerticalDatum.CGVD2013
+        if self.computed or shifted or len(self.mosaics) > 1:
+            return None
+        (mosaic,) = self.mosaics
+        same = mosaic.grid.place_of(self.grid) == mosaic.grid.window
+        return mosaic if same else None
 
     def near(self, window: Window) -> Plan:
         """Return it with only what bears on a window of the output.
@@ -234,30 +238,18 @@ def _takes_published(request: Request) -> bool:
 def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Broken) -> Plan:
     """Plan to make the product of published ones."""
     computed = list(surfaces) != [request.product]
-    grid = _asked_grid(request)
-    feather = _feather(request, grid)
-    border = _border(request, computed, feather.pixels)
-    tiers: list[Tier] = []
-    absent: dict[str, NoDataError] = {}
-    for collection in request.tiers:
-        try:
-            tier = _tier(request, collection, surfaces, grid, border, http, broken)
-        except NoDataError as exc:
-            absent[collection.name] = exc
-            if grid is None:
-                grid = snapped(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
-        else:
-            tiers.append(tier)
-            if grid is None:
-                grid = _without(border, tier.mosaics[0].grid)
-        _check_size(grid)
-        for mosaic in tiers[-1].mosaics if tiers else ():
-            _check_size(mosaic.grid)
-    if not tiers:
-        raise _nothing(list(absent.values()))
+    asked = _asked_grid(request)
+    feather = _feather(request, asked)
+    neighbours = 1 if computed and request.product.theme is not Theme.HEIGHT else 0
+    border = neighbours + (max(feather.pixels, 1) if request.fill else 0)
+    tiers, absent, grid = _tiers(request, surfaces, asked, border, http, broken)
+    if len(tiers) == 1 and border > neighbours:
+        # with nothing to fill from, the request is that of its only tier
+        (tier,), border = tiers, neighbours
+        target = asked if tier.collection == request.tiers[0] else grid
+        tiers = [_tier(request, tier.collection, surfaces, target, border, http, broken)]
     for name, reason in absent.items():
         log.warning("The tier %s gives nothing here. %s", name, reason)
-    assert grid is not None
     dtype, nodata = _pixels(request, tiers, computed)
     plan = Plan(
         request=request,
@@ -284,6 +276,37 @@ def _check_lattices(plan: Plan) -> None:
             "The surfaces of %s do not lie on one lattice, so that one of them is resampled.",
             first.collection.id,
         )
+
+
+def _tiers(
+    request: Request,
+    surfaces: Sequence[Product],
+    grid: Grid | None,
+    border: int,
+    http: Http,
+    broken: Broken,
+) -> tuple[list[Tier], dict[str, NoDataError], Grid]:
+    """Plan all tiers; return those with data, why the others have none, and the output's grid."""
+    tiers: list[Tier] = []
+    absent: dict[str, NoDataError] = {}
+    for collection in request.tiers:
+        try:
+            tier = _tier(request, collection, surfaces, grid, border, http, broken)
+        except NoDataError as exc:
+            absent[collection.name] = exc
+            if grid is None:
+                grid = snapped(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
+        else:
+            tiers.append(tier)
+            if grid is None:
+                grid = _without(border, tier.mosaics[0].grid)
+        _check_size(grid)
+        for mosaic in tiers[-1].mosaics if tiers else ():
+            _check_size(mosaic.grid)
+    if not tiers:
+        raise _nothing(list(absent.values()))
+    assert grid is not None
+    return tiers, absent, grid
 
 
 def _tier(
@@ -331,12 +354,6 @@ def _feather(request: Request, grid: Grid | None) -> Feather:
             "coarser --resolution."
         )
     return feather
-
-
-def _border(request: Request, computed: bool, feather: int) -> int:
-    """How many pixels around the output bear on it: neighbours of slopes, and of tiers' edges."""
-    neighbours = 1 if computed and request.product.theme is not Theme.HEIGHT else 0
-    return neighbours + (max(feather, 1) if request.fill else 0)
 
 
 def _without(border: int, grid: Grid) -> Grid:

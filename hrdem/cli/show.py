@@ -184,7 +184,7 @@ def _grid(planned: Plan) -> str:
 def _made_of(planned: Plan) -> list[tuple[str, str]]:
     """What is read for pixels that are not the source's own."""
     lines = []
-    for mosaic in planned.mosaics if planned.staged else ():
+    for mosaic in planned.mosaics if planned.unprocessed is None else ():
         details = " and ".join(sorted({source.detail for source in mosaic.sources}))
         name = f"{mosaic.request.collection.name} {mosaic.request.product.name}: "
         if len(planned.mosaics) == 1:

@@ -337,3 +337,59 @@ def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool)
     first, second = result.edges
     assert first.pixels == 4
     assert second.pixels == 0
+
+
+@pytest.mark.parametrize("tier", ["1m", "2m", "30m"])
+@pytest.mark.parametrize("feather", [0, 60])
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {},
+        {"resolution": 3},
+        {"resolution": 5, "crs": "EPSG:2959"},
+        {"source_band": True},
+        {"format": "cog"},
+    ],
+    ids=["native", "3m", "utm", "source-band", "cog"],
+)
+def test_a_tier_alone_gives_the_same_file_with_fill(
+    tmp_path: Path, store: Store, tier: str, feather: int, grid: dict[str, Any]
+) -> None:
+    """The pixels that blending needs around an area never shift the picture."""
+    pixels = holed(relief(tier, 900, 900), seed=7, share=0.3)
+    store.add(TIERS[tier], pixels, LEFT, TOP)
+    others = ",".join(name for name in TIERS if name != "1m")
+    extracted(store, tmp_path / "filled.tif", collection="1m", fill=others, feather=feather, **grid)
+    plain = grid if tier == "1m" else {"resolution": 1, **grid}
+    extracted(store, tmp_path / "plain.tif", collection=tier, **plain)
+    with (
+        rasterio.open(tmp_path / "filled.tif") as filled,
+        rasterio.open(tmp_path / "plain.tif") as alone,
+    ):
+        assert filled.transform == alone.transform
+        np.testing.assert_array_equal(filled.read(), alone.read())
+        if tier == "1m" and "resolution" not in grid:
+            np.testing.assert_array_equal(filled.read(1), on_grid(pixels, tier, filled))
+
+
+@pytest.mark.parametrize("feather", [0, 60])
+def test_a_slope_of_a_tier_alone_keeps_its_place(
+    tmp_path: Path, store: Store, feather: int
+) -> None:
+    store.add(TIERS["1m"], relief("1m", 900, 900), LEFT, TOP)
+    extracted(store, tmp_path / "filled.tif", product="dtm-slope", fill="2m", feather=feather)
+    extracted(store, tmp_path / "plain.tif", product="dtm-slope")
+    with (
+        rasterio.open(tmp_path / "filled.tif") as filled,
+        rasterio.open(tmp_path / "plain.tif") as alone,
+    ):
+        np.testing.assert_array_equal(filled.read(), alone.read())
+
+
+@pytest.mark.parametrize("chunks", [None, 256])
+def test_an_array_of_a_tier_alone_keeps_its_place(store: Store, chunks: int | None) -> None:
+    pixels = relief("1m", 900, 900)
+    store.add(TIERS["1m"], pixels, LEFT, TOP)
+    box = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
+    array = hrdem.load(**box, product="dtm", fill="2m", feather=60, chunks=chunks, http=store)
+    np.testing.assert_array_equal(array.values, pixels[60:840, 60:840])
