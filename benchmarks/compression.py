@@ -24,7 +24,7 @@ from affine import Affine
 from hrdem import encode
 from hrdem.demo.terrain import heights
 from hrdem.grid import Grid
-from hrdem.threads import in_order, workers
+from hrdem.runtime.threads import in_order, workers
 from hrdem.write import Band, GeoTiffWriter
 
 OURS = "DEFLATE, predictor 3, ISA-L {}"

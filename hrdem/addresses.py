@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from hrdem.errors import RequestError
-from hrdem.redaction import has_user, without_secrets
+from hrdem.runtime.redaction import has_user, without_secrets
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"

@@ -19,12 +19,12 @@ from pystac_client import ItemSearch
 
 from hrdem.area.aoi import Aoi, search_area, search_margin
 from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
-from hrdem.excerpts import one_line
 from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from hrdem.mosaic import Mosaic
 from hrdem.planning import Plan
 from hrdem.products import NATIVE_CRS
 from hrdem.progress import Edge, Step
-from hrdem.threads import in_order, workers
+from hrdem.runtime.threads import in_order, workers
 from hrdem.warp import Warped, told_from
 
 _COMPOSERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of

@@ -13,8 +13,8 @@ from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic
 from hrdem.progress import Step, Tally
+from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.threads import in_order, workers
 
 
 def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:

@@ -15,9 +15,9 @@ from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
-from hrdem.sizes import size_text
+from hrdem.runtime.byte_sizes import size_text
+from hrdem.runtime.threads import workers
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.threads import workers
 from hrdem.wcs.coverage import WcsCoverage
 
 _INDEXES_AT_ONCE = 8

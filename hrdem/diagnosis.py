@@ -31,15 +31,15 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
-from hrdem.excerpts import one_line
 from hrdem.http.cache import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
 from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
-from hrdem.redaction import without_secrets
-from hrdem.sizes import size_text
+from hrdem.runtime.byte_sizes import size_text
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 from hrdem.sources.cog import meet_cog
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.request import GEOTIFF

@@ -11,8 +11,8 @@ import rasterio.windows
 from numpy.typing import NDArray
 
 from hrdem.errors import OutputError
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Pixels, Window
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 
 @dataclass(frozen=True, slots=True)

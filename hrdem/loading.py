@@ -26,13 +26,13 @@ from hrdem.crs import parse_crs, unit_of
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
 from hrdem.extraction import carried_out, check_any_valid
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
 from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
 from hrdem.request import Request
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.vertical.shifts import ShiftGrid
 
 Chunks = int | str | Mapping[str, Any]

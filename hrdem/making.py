@@ -29,14 +29,14 @@ from hrdem.grid import Window
 from hrdem.http.cache import usual_folder
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
-from hrdem.locks import FileLock
 from hrdem.merging import merged
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
 from hrdem.products import Theme
 from hrdem.progress import Progress, Step, Tally
 from hrdem.request import Request
-from hrdem.resident import give_back, resident
+from hrdem.runtime.locks import FileLock
+from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file
 from hrdem.statistics import Statistics

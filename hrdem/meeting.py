@@ -25,12 +25,12 @@ from hrdem.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
 from hrdem.products import NATIVE_CRS, AssetKind
-from hrdem.redaction import without_secrets
 from hrdem.request import Request
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.threads import workers
 from hrdem.sources.cog import meet_cog
 from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
 from hrdem.sources.opening import RasterFile
-from hrdem.threads import workers
 from hrdem.wcs.coverage import WcsCoverage, meet_wcs
 
 NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})

@@ -24,12 +24,12 @@ from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.progress import Step
+from hrdem.runtime.threads import in_order, workers
 from hrdem.sources import Fetched, Source
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.handles import Handles
 from hrdem.sources.opening import Means, opened
 from hrdem.sources.wcs import AT_ONCE
-from hrdem.threads import in_order, workers
 from hrdem.wcs.coverage import WcsCoverage
 
 # Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece

@@ -19,9 +19,9 @@ from hrdem.http.protocol import Http
 from hrdem.levels import Level, coarsest_levels
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
 from hrdem.products import NATIVE_CRS, Collection
-from hrdem.redaction import without_secrets
 from hrdem.request import Request
 from hrdem.resampling import bounds_needed, reach_of, spacing, steps, widening
+from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile
 from hrdem.wcs.coverage import WcsCoverage

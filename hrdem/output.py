@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
-from hrdem.errors import OutputError, OutputExistsError
-from hrdem.locks import AVAILABLE, lock
+from hrdem.errors import OutputError
+from hrdem.runtime.atomic import exists
 
 _NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
 _LONGEST_NAME = 100  # characters, without the ending
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # of Windows, whatever the ending
-_HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
-_NEW, _OLD = 0.5, 24 * 3600.0  # seconds
-
-log = logging.getLogger(__name__)
 
 
 def check_output(output: Path, overwrite: bool) -> None:
@@ -68,131 +58,3 @@ def file_name(words: str, ending: str) -> str:
     if stem.partition(".")[0].rstrip().upper() in _DEVICES:
         stem = f"_{stem}"
     return f"{stem}{ending}"
-
-
-def write_text(path: Path, text: str, overwrite: bool) -> None:
-    """Write a small text file that appears under its name only when it is whole.
-
-    Raises:
-        OutputExistsError: If it exists and may not be replaced.
-        OutputError: If it cannot be written.
-    """
-    try:
-        with staged(path, text) as partial:
-            publish(partial, path, overwrite)
-    except OutputError:
-        raise
-    except OSError as exc:
-        raise OutputError(f"{path} cannot be written: {exc}.") from exc
-
-
-@contextlib.contextmanager
-def workroom(output: Path) -> Iterator[Path]:
-    """Hold a hidden folder beside an output, for what is not finished; it goes at the end.
-
-    Those of runs that were killed are recognised, as nobody holds their lock, and removed.
-
-    Raises:
-        OSError: If it cannot be made.
-    """
-    _sweep(output.parent)
-    room, held = _locked_room(output)
-    try:
-        with held:
-            yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
-        _sweep(output.parent)
-
-
-def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
-    """Make a hidden folder and hold its lock."""
-    while True:
-        room = hidden(output)
-        room.mkdir()
-        try:
-            return room, lock(room / _LOCK) or contextlib.nullcontext()
-        except FileNotFoundError:
-            if not output.parent.is_dir():
-                raise
-            # else another run took it for one that was left over, as this one was held up
-        except OSError:  # a file system without locks
-            return room, contextlib.nullcontext()
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the hidden folders of runs that are no more."""
-    for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
-        with contextlib.suppress(OSError):
-            age = time.time() - room.stat().st_mtime
-            if age < (_NEW if AVAILABLE else _OLD):  # its run may not hold the lock yet, or cannot
-                continue
-            held = lock(room / _LOCK)
-            if held is not None:
-                held.close()
-                log.info("%s is left over from a run that was killed, and is removed.", room)
-                shutil.rmtree(room, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def staged(path: Path, content: str | bytes) -> Iterator[Path]:
-    """Hold a content ready in a hidden file beside a path, and take it away at the end."""
-    with workroom(path) as room:
-        partial = room / "content"
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        yield partial
-
-
-def bring_onto_disk(path: Path) -> None:
-    """Have the system write a file onto the disk now.
-
-    Raises:
-        OSError: If the disk refuses.
-    """
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def publish(finished: Path, output: Path, overwrite: bool) -> None:
-    """Bring a finished file onto the disk for good, then give it its name in one step.
-
-    Raises:
-        OutputExistsError: If the name was taken meanwhile and may not be replaced.
-        OSError: If the file system refuses.
-    """
-    bring_onto_disk(finished)
-    if overwrite:
-        finished.replace(output)
-    else:
-        try:
-            os.link(finished, output)  # unlike a rename, never replaces
-        except FileExistsError as exc:
-            raise exists(output) from exc
-        except OSError:  # a file system without hard links
-            if output.exists():
-                raise exists(output) from None
-            finished.replace(output)
-        else:
-            finished.unlink()
-    if os.name == "posix":
-        folder = os.open(output.parent, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # some network file systems cannot
-                os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def hidden(output: Path) -> Path:
-    """Return a name of its own beside an output, short enough wherever the output's is."""
-    return output.with_name(f"{_HIDDEN}{secrets.token_hex(6)}{_PARTIAL}")
-
-
-def is_hidden(path: Path) -> bool:
-    """Whether a path is one that `hidden` gives."""
-    return path.name.startswith(_HIDDEN) and path.name.endswith(_PARTIAL)
-
-
-def exists(output: Path) -> OutputExistsError:
-    """Return the error to raise for a name that is taken."""
-    return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")

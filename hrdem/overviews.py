@@ -18,8 +18,8 @@ from hrdem.meeting import Met, files_under
 from hrdem.products import NATIVE_CRS
 from hrdem.request import Request
 from hrdem.resampling import spacing
+from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.threads import in_order, workers
 
 _BORDER = 3  # pixels of the grid around it, that smoothing looks at
 _PIECE_BLOCKS = 2  # along the edge of what is fetched in one go

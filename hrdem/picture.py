@@ -14,10 +14,11 @@ from hrdem.drawing import brightness, png, with_border, world_file
 from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
 from hrdem.grid import Bounds, Grid
 from hrdem.http.protocol import Http
-from hrdem.output import check_output, publish, staged
+from hrdem.output import check_output
 from hrdem.overviews import heights_on
 from hrdem.products import Product
 from hrdem.request import Request
+from hrdem.runtime.atomic import publish, staged
 from hrdem.wms import get_map
 
 log = logging.getLogger(__name__)

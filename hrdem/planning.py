@@ -24,7 +24,7 @@ from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
 from hrdem.products import NATIVE_CRS, PRODUCTS, Collection, Product, Theme
 from hrdem.request import Request
 from hrdem.resampling import steps
-from hrdem.statistics import json_number
+from hrdem.runtime.text import json_number
 from hrdem.surveys.lookup import Surveys, surveys_under
 from hrdem.terrain import Algorithm
 from hrdem.vertical.datum import VerticalDatum

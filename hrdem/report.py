@@ -23,7 +23,8 @@ from hrdem.planning import Plan, grid_as_dict
 from hrdem.products import COLLECTIONS
 from hrdem.progress import Edge
 from hrdem.request import Request
-from hrdem.statistics import Statistics, json_number
+from hrdem.runtime.text import json_number
+from hrdem.statistics import Statistics
 from hrdem.vertical.shifts import ShiftGrid
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."

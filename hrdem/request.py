@@ -27,8 +27,8 @@ from hrdem.products import (
     collection_named,
     product_named,
 )
-from hrdem.redaction import without_secrets
 from hrdem.resampling import Resampling
+from hrdem.runtime.redaction import without_secrets
 from hrdem.terrain import Algorithm
 from hrdem.vertical.datum import VerticalDatum
 

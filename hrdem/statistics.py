@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hrdem.grid import Pixels
+from hrdem.runtime.text import json_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,3 @@ class Statistics:
             "pixels": self.pixels,
             "valid_pixels": self.valid,
         }
-
-
-def json_number(value: float | None) -> float | str | None:
-    """Return a number as JSON can hold it; NaN and infinities become words, as in STAC 1.1."""
-    return value if value is None or math.isfinite(value) else str(value)

@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit
 from hrdem.catalog import Asset
 from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
-from hrdem.output import check_output, file_name, write_text
-from hrdem.redaction import without_secrets
+from hrdem.output import check_output, file_name
+from hrdem.runtime.atomic import write_text
+from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.gdal import parts_of_vrt
 from hrdem.sources.vrt import MOST_BYTES, cleaned_vrt
 

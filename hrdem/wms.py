@@ -13,10 +13,10 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.axes import box_in_axis_order
 from hrdem.errors import NoDataError, ServerError, SourceError
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels
 from hrdem.http.protocol import Http
-from hrdem.redaction import without_secrets
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.redaction import without_secrets
 from hrdem.wcs.exceptions import Refusal, read_refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -23,9 +23,10 @@ from rasterio.io import MemoryFile
 
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, OutputExistsError, RequestError
-from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Grid
-from hrdem.output import bring_onto_disk, check_output, exists, publish, staged, workroom
+from hrdem.output import check_output
+from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
+from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.statistics import Statistics
 from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
 

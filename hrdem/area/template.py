@@ -11,8 +11,8 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from hrdem.crs import horizontal, output_crs
 from hrdem.errors import RequestError
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 
 def grid_of_raster(path: Path) -> Grid:

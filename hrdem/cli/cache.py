@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hrdem.cli import options, show
-from hrdem.sizes import size_text
+from hrdem.runtime.byte_sizes import size_text
 
 if TYPE_CHECKING:
     from hrdem.http.kept import CacheInfo

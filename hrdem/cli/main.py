@@ -16,8 +16,8 @@ import click
 
 from hrdem._version import __version__
 from hrdem.errors import ExitCode, HrdemError
-from hrdem.excerpts import printable
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import printable
 
 # Heavy libraries are imported inside the commands, and a command only when it is called.
 _COMMANDS = {

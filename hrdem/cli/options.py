@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from hrdem.excerpts import printable
-from hrdem.redaction import without_secrets
-from hrdem.sizes import parse_size
+from hrdem.runtime.byte_sizes import parse_size
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrdem.excerpts import printable
-from hrdem.sizes import size_text
+from hrdem.runtime.byte_sizes import size_text
+from hrdem.runtime.text import printable
 
 if TYPE_CHECKING:
     from hrdem.diagnosis import Check

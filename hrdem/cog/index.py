@@ -13,7 +13,7 @@ from hrdem.cog.header import Level
 from hrdem.cog.memory import Memory
 from hrdem.errors import HrdemError, SourceError
 from hrdem.grid import Window
-from hrdem.threads import workers
+from hrdem.runtime.threads import workers
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
 

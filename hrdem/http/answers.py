@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from hrdem.redaction import fingerprint, without_secrets
+from hrdem.runtime.redaction import fingerprint, without_secrets
 
 FORBIDDEN = 403  # by the server, or by what inspects traffic
 _MOST_BYTES = 16 << 20  # of an answer that is kept

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import platformdirs
 
-from hrdem import locks
 from hrdem.errors import OutputError, RequestError
 from hrdem.http.kept import CacheInfo, Kept, KeptVersion
 from hrdem.http.mirror import ABOUT, Mirror, prepare
+from hrdem.runtime import locks
 
 USUAL_LIMIT = 20_000_000_000  # bytes
 _LEAST_FREE = 1 << 30  # bytes that are left to others on the disk

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from hrdem.buffers import buffer
 from hrdem.errors import NotKeptError, ServerError
 from hrdem.http.answers import (
     FORBIDDEN,
@@ -33,7 +32,8 @@ from hrdem.http.cache import Cache
 from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror, Span
 from hrdem.http.protocol import Expected, Http, Keep, Response, Saved, Timeouts
-from hrdem.redaction import fingerprint, without_secrets
+from hrdem.runtime.memory import buffer
+from hrdem.runtime.redaction import fingerprint, without_secrets
 
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")

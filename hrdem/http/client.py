@@ -16,7 +16,6 @@ from urllib.parse import urljoin
 import httpx
 
 from hrdem._version import __version__
-from hrdem.buffers import buffer
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.bodies import in_large_reads, in_time
 from hrdem.http.certificates import trusted_certificates
@@ -34,7 +33,8 @@ from hrdem.http.places import Places
 from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
 from hrdem.http.record import LARGEST_PART
 from hrdem.http.retry import Again, Retries, retried
-from hrdem.redaction import without_secrets
+from hrdem.runtime.memory import buffer
+from hrdem.runtime.redaction import without_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"

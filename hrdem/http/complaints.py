@@ -7,11 +7,11 @@ import ssl
 import httpx
 
 from hrdem.errors import ServerError, TransferError
-from hrdem.excerpts import one_line, sentence
 from hrdem.http.bodies import TooSlow
 from hrdem.http.protocol import Expected
 from hrdem.http.retry import RETRIED_STATUSES, Again, retry_after
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line, sentence
 
 _CHANGED = 412  # Precondition Failed
 _EXCERPT = 200  # characters of others' words that a message quotes

@@ -17,7 +17,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.kept import KeptVersion
 from hrdem.http.mirror import Mirror
 from hrdem.http.protocol import Http
-from hrdem.sizes import size_text
+from hrdem.runtime.byte_sizes import size_text
 
 log = logging.getLogger(__name__)
 

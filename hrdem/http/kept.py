@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from hrdem.redaction import fingerprint, without_secrets
+from hrdem.runtime.redaction import fingerprint, without_secrets
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from isal import isal_zlib
 
 from hrdem.http.record import LARGEST_PART, Part, Record, line_of
-from hrdem.locks import FileLock
+from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
 _BYTES, _RECORD = "bytes", "record"

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import httpx
 
 from hrdem.errors import PlaceError
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
 
 _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_tcp.complete"
 _PORTS = {"http": 80, "https": 443}

@@ -9,11 +9,11 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.excerpts import one_line
 from hrdem.http.caching import CachingHttp
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http, Response
-from hrdem.redaction import fingerprint, without_secrets
+from hrdem.runtime.redaction import fingerprint, without_secrets
+from hrdem.runtime.text import one_line
 
 _SMALL = 16 << 20  # bytes of a file that is read whole
 _LONGEST_TAG = 1_000  # characters of an ETag or a date

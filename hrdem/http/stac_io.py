@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 from pystac_client.stac_api_io import StacApiIO
 
 from hrdem.errors import CatalogError, PlaceError
-from hrdem.excerpts import one_line
 from hrdem.http.protocol import Http
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 
 _MOST_BYTES = 16 << 20  # of a page; 100 items of a mosaic have 3 MB, and JSON grows tenfold
 _MOST_BYTES_IN_ALL = 128 << 20  # of a search, characters

@@ -13,7 +13,6 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from hrdem.buffers import buffer
 from hrdem.cog.header import FIRST_BYTES, Header, read_header
 from hrdem.cog.index import TileIndex, damaged_index
 from hrdem.cog.memory import Memory
@@ -23,6 +22,7 @@ from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
+from hrdem.runtime.memory import buffer
 from hrdem.sources import Fetched
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around

@@ -16,7 +16,6 @@ from affine import Affine
 from rasterio.io import DatasetReader
 
 from hrdem.errors import PlaceError, SourceError
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid, Pixels, Window
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT
@@ -29,11 +28,12 @@ from hrdem.http.ranges import (
     whole_file,
 )
 from hrdem.http.retry import Retries
-from hrdem.redaction import without_secrets
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.threads import workers
 from hrdem.sources import Fetched
 from hrdem.sources.handles import Handles
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
-from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 

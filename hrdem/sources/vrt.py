@@ -18,8 +18,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from hrdem.errors import SourceError
-from hrdem.excerpts import one_line
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 
 VSICURL = "/vsicurl/"
 MOST_BYTES = 16 << 20  # of a VRT

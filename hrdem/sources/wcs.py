@@ -21,13 +21,13 @@ from hrdem.errors import (
     TransferError,
     WcsError,
 )
-from hrdem.excerpts import sentence
-from hrdem.gdal import GDAL_ERRORS
 from hrdem.grid import Pixels, Window
 from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries
-from hrdem.redaction import without_secrets
+from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import sentence
 from hrdem.sources import Fetched
 from hrdem.wcs.chunks import Chunks, without
 from hrdem.wcs.coverage import WcsCoverage

@@ -18,8 +18,8 @@ from typing import Any
 import shapely
 
 from hrdem.errors import SourceError, TransferError
-from hrdem.excerpts import one_line
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 from hrdem.surveys.projects import Outline, Project, projects_within
 
 _LONGEST_WORDS = 500  # characters of a failure that are told

@@ -23,11 +23,11 @@ from hrdem.http.ranges import (
 )
 from hrdem.http.retry import Again, Retries, retried
 from hrdem.products import Product
+from hrdem.runtime.threads import workers
 from hrdem.sources.gdal import curl_options
 from hrdem.surveys.extent import projects_in_extent
 from hrdem.surveys.geopackage import SIGNATURE, projects_in_geopackage
 from hrdem.surveys.projects import Project
-from hrdem.threads import workers
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hrdem.excerpts import one_line
+from hrdem.runtime.text import one_line
 
 _LONGEST_TEXT = 500  # characters of an attribute
 _LONGEST_FIELD = 100  # characters of its name

@@ -15,7 +15,7 @@ import platformdirs
 
 from hrdem.errors import NetworkError, OutputError, TransferError
 from hrdem.http.protocol import Http
-from hrdem.output import publish, staged
+from hrdem.runtime.atomic import publish, staged
 from hrdem.vertical.shifts import ShiftGrid, given_grid, read_grid
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.errors import RequestError
-from hrdem.gdal import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 _MOST_BYTES = 256 << 20  # of a file that a user gives
 _MOST_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'

@@ -16,12 +16,12 @@ from defusedxml.ElementTree import fromstring
 
 from hrdem.axes import crs_named
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
-from hrdem.excerpts import one_line
 from hrdem.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
 from hrdem.products import NATIVE_CRS
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 from hrdem.wcs.exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.errors import WcsError
-from hrdem.excerpts import one_line
 from hrdem.grid import Bounds, Grid, snapped
 from hrdem.http.protocol import Http
 from hrdem.products import NATIVE_CRS, Collection, Product
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.pieces import KeptPieces
 from hrdem.wcs.request import GEOTIFF

@@ -17,8 +17,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
-from hrdem.excerpts import one_line
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 
 _MOST_BYTES = 1 << 14  # that are looked at
 _MOST_TEXT = 1000  # characters that are kept

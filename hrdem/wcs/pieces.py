@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hrdem.grid import Window
 from hrdem.http.cache import COVERAGE, coverage_lock
-from hrdem.locks import FileLock, lock
-from hrdem.output import hidden, is_hidden, publish
+from hrdem.runtime.atomic import hidden, is_hidden, publish
+from hrdem.runtime.locks import FileLock, lock
 
 _KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
 _PATIENCE = 30.0  # seconds that another process may take to remove them

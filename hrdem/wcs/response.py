@@ -19,10 +19,10 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
-from hrdem.excerpts import one_line
-from hrdem.gdal import GDAL_ERRORS, cause
 from hrdem.grid import Grid
 from hrdem.http.retry import Again
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.text import one_line
 from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
 
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")

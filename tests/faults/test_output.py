@@ -12,8 +12,8 @@ import pytest
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.output import publish, workroom
 from hrdem.progress import Progress
+from hrdem.runtime.atomic import publish, workroom
 from hrdem.write import _check_whole
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
@@ -113,7 +113,7 @@ def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
 
 def test_folders_of_killed_runs_are_removed_and_those_of_others_are_spared(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from hrdem.output import workroom\n"
+        "import sys, time; from pathlib import Path; from hrdem.runtime.atomic import workroom\n"
         "with workroom(Path(sys.argv[1])) as room:\n"
         "    (room / 'plain.tif').write_bytes(bytes(1000)); print(1, flush=True); time.sleep(60)"
     )

@@ -18,7 +18,7 @@ from defusedxml.ElementTree import fromstring
 from rasterio.io import MemoryFile
 
 from hrdem.errors import SourceError
-from hrdem.gdal import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.sources.vrt import cleaned_vrt
 from tests.fuzz.findings import FindingError, check_shown
 

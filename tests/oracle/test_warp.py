@@ -496,7 +496,7 @@ import sys
 from pathlib import Path
 from hrdem.grid import snapped
 from hrdem.resampling import Resampling, widening
-from hrdem.threads import in_order, workers
+from hrdem.runtime.threads import in_order, workers
 from hrdem.warp import Warped
 import rasterio
 left, bottom = map(float, sys.argv[3:])

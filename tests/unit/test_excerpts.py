@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hrdem.excerpts import one_line, printable
+from hrdem.runtime.text import one_line, printable
 
 
 def test_what_is_no_letter_becomes_a_space() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.locks import FileLock, lock
-from hrdem.output import workroom
+from hrdem.runtime.atomic import workroom
+from hrdem.runtime.locks import FileLock, lock
 
-HOLD = "import sys, time; from hrdem.locks import lock; from pathlib import Path; "
+HOLD = "import sys, time; from hrdem.runtime.locks import lock; from pathlib import Path; "
 
 
 def holder(path: Path, *, shared: bool = False) -> subprocess.Popen[str]:
@@ -71,7 +71,7 @@ def test_a_run_that_is_held_up_before_its_lock_makes_another_folder(
             shutil.rmtree(path.parent)
         return lock(path)
 
-    monkeypatch.setattr("hrdem.output.lock", held_up)
+    monkeypatch.setattr("hrdem.runtime.atomic.lock", held_up)
     with workroom(tmp_path / "a.tif") as room:
         assert room == made[1]
         assert room.is_dir()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hrdem.http.mirror import Mirror, prepare
 from hrdem.http.record import LARGEST_PART
-from hrdem.locks import lock
+from hrdem.runtime.locks import lock
 
 FAR = 900_000_000_000
 CONTENT = random.Random(1).randbytes(1 << 20)

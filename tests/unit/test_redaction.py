@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.redaction import fingerprint, has_user, without_secrets
+from hrdem.runtime.redaction import fingerprint, has_user, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.threads import in_order, workers
+from hrdem.runtime.threads import in_order, workers
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import CRSError, RasterioError
 
-from hrdem.excerpts import one_line
-from hrdem.redaction import without_secrets
+from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.text import one_line
 
 _MOST_WORDS = 500  # characters
 # rasterio lets some of GDAL's own through, and takes the names in a file for UTF-8

@@ -5,6 +5,7 @@ A catalogue or a server may say anything, also what a terminal takes for an orde
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 _LOOKED_AT = 8  # times the characters that are shown: blanks may be many
@@ -35,3 +36,8 @@ def _shown(character: str) -> str:
     if character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def json_number(value: float | None) -> float | str | None:
+    """Return a number as JSON can hold it; NaN and infinities become words, as in STAC 1.1."""
+    return value if value is None or math.isfinite(value) else str(value)

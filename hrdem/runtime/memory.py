@@ -1,14 +1,29 @@
-"""The memory that the process holds: how much it is, and giving back what is free."""
+"""Memory of the process: short-lived buffers, how much is resident, returning what is free."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 import sys
 from pathlib import Path
 
 _STATM = Path("/proc/self/statm")
+
+
+def buffer(size: int) -> mmap.mmap:
+    """Return that many zero bytes, which the system gets back at once when they are free.
+
+    Taken from the allocator instead, they would be kept by the thread that took them. Linux is
+    asked for large pages: to get a tile's worth of small ones takes as long as to fill them.
+    """
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(AttributeError, OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def resident() -> int:
