@@ -23,7 +23,7 @@ from affine import Affine
 
 from hrdem import encode
 from hrdem.demo.terrain import heights
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.runtime.threads import in_order, workers
 from hrdem.write import Band, GeoTiffWriter
 

@@ -18,7 +18,8 @@ from hrdem.choices import Align, Engine, Via, choice
 from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
-from hrdem.ground import grid_of_box
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.ground import grid_of_box
 from hrdem.http.cache import USUAL_LIMIT, Cache
 from hrdem.http.caching import CachingHttp
 from hrdem.http.keeping import Keeping
@@ -27,7 +28,7 @@ from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
-from hrdem.products import NATIVE_CRS, AssetKind, asset_key, layer_named, product_named
+from hrdem.products import AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, is_left_over, stac_path
 from hrdem.request import DEFAULT_COLLECTION, Request, RequestWords
 from hrdem.write import Format

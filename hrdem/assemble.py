@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 
 NOBODY = 255
 

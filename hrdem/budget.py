@@ -8,7 +8,7 @@ from typing import Self
 
 from hrdem.encode import BLOCK
 from hrdem.errors import RequestError
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
 
 USUAL_MEMORY = 300_000_000

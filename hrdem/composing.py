@@ -16,16 +16,15 @@ import rasterio
 import rasterio.windows
 from numpy.typing import NDArray
 
-from hrdem.crs import in_nad83, project
 from hrdem.deriving import Derive
 from hrdem.encode import BLOCK
 from hrdem.feathering import Layer, edge_steps, overlaid
 from hrdem.finishing import Finish, Origin
-from hrdem.grid import Grid, Window
+from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.grid import Grid, Window
 from hrdem.laid import Laid
 from hrdem.mosaic import Mosaic
 from hrdem.planning import Plan
-from hrdem.products import NATIVE_CRS
 from hrdem.progress import Edge, Step
 from hrdem.runtime.threads import in_order, workers
 from hrdem.warp import Warped, told_from

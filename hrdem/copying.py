@@ -8,7 +8,7 @@ from collections.abc import Generator
 import numpy as np
 
 from hrdem.budget import Budget
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic

@@ -9,9 +9,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.crs import in_nad83, project
-from hrdem.grid import Grid, Window
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.grid import Grid, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hrdem.choices import North, SlopeUnit
 from hrdem.feathering import Layer
-from hrdem.grid import Pixels, Window
-from hrdem.ground import Ground
+from hrdem.geo.grid import Pixels, Window
+from hrdem.geo.ground import Ground
 from hrdem.planning import Plan
 from hrdem.products import Theme
 from hrdem.request import Request

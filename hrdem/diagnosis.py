@@ -22,7 +22,6 @@ from rasterio.errors import CRSError
 
 from hrdem._version import __version__
 from hrdem.catalog import Item, items_of
-from hrdem.crs import LONLAT, project
 from hrdem.errors import (
     ExitCode,
     HrdemError,
@@ -31,12 +30,13 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.http.cache import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Retries
-from hrdem.products import COLLECTIONS, HEIGHTS, NATIVE_CRS, AssetKind, Collection
+from hrdem.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line

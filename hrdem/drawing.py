@@ -6,8 +6,8 @@ import numpy as np
 import rasterio
 from rasterio.io import MemoryFile
 
-from hrdem.grid import Grid, Pixels
-from hrdem.ground import Ground
+from hrdem.geo.grid import Grid, Pixels
+from hrdem.geo.ground import Ground
 from hrdem.products import Theme
 from hrdem.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
 

@@ -6,7 +6,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from hrdem.grid import Pixels
+from hrdem.geo.grid import Pixels
 from hrdem.tiff import Storage
 
 BLOCK = 512

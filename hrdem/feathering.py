@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.finishing import Origin
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 from hrdem.progress import Edge
 
 Mask = NDArray[np.bool_]

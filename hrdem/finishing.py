@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hrdem.cropping import Crop
 from hrdem.encode import BLOCK, encode
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 from hrdem.progress import Edge, Step, Tally
 from hrdem.statistics import Statistics
 from hrdem.tiff import Storage

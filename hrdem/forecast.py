@@ -13,13 +13,12 @@ import shapely
 from numpy.typing import NDArray
 
 from hrdem.cost import needs_of
-from hrdem.crs import in_nad83, project
-from hrdem.grid import Pixels, Window
+from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.levels import coarser
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
-from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.gdal import GdalFile, GdalSource
 from hrdem.sources.handles import Handles

@@ -11,7 +11,7 @@ import rasterio.windows
 from numpy.typing import NDArray
 
 from hrdem.errors import OutputError
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hrdem.grid import Grid, snapped
+from hrdem.geo.grid import Grid, snapped
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.opening import RasterFile

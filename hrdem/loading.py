@@ -22,11 +22,11 @@ from rasterio.enums import WktVersion
 
 from hrdem.choices import Align
 from hrdem.cost import check_cost
-from hrdem.crs import parse_crs, unit_of
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
 from hrdem.extraction import carried_out, check_any_valid
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.geo.crs import parse_crs, unit_of
+from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
 from hrdem.planning import Plan, make_plan

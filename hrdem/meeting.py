@@ -21,10 +21,11 @@ from hrdem.errors import (
     SourceError,
     WcsError,
 )
-from hrdem.grid import Bounds
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.products import NATIVE_CRS, AssetKind
+from hrdem.products import AssetKind
 from hrdem.request import Request
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers

@@ -19,7 +19,7 @@ from hrdem.budget import Budget
 from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError
 from hrdem.finishing import Finish, Origin
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource

@@ -14,13 +14,14 @@ from hrdem.catalog import Item
 from hrdem.choices import Align
 from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError, RequestError, SourceError
-from hrdem.grid import Bounds, Grid, Window
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Bounds, Grid, Window
+from hrdem.geo.resampling import bounds_needed, reach_of, spacing, steps, widening
 from hrdem.http.protocol import Http
 from hrdem.levels import Level, coarsest_levels
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
-from hrdem.products import NATIVE_CRS, Collection
+from hrdem.products import Collection
 from hrdem.request import Request
-from hrdem.resampling import bounds_needed, reach_of, spacing, steps, widening
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile

@@ -9,15 +9,14 @@ import numpy as np
 import rasterio
 from rasterio.warp import Resampling, reproject
 
-from hrdem.crs import in_nad83
 from hrdem.errors import SourceError
-from hrdem.grid import Bounds, Grid, Pixels, Window
+from hrdem.geo.crs import NATIVE_CRS, in_nad83
+from hrdem.geo.grid import Bounds, Grid, Pixels, Window
+from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.meeting import Met, files_under
-from hrdem.products import NATIVE_CRS
 from hrdem.request import Request
-from hrdem.resampling import spacing
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
 

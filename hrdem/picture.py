@@ -12,7 +12,7 @@ import numpy as np
 
 from hrdem.drawing import brightness, png, with_border, world_file
 from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
-from hrdem.grid import Bounds, Grid
+from hrdem.geo.grid import Bounds, Grid
 from hrdem.http.protocol import Http
 from hrdem.output import check_output
 from hrdem.overviews import heights_on

@@ -15,15 +15,15 @@ import shapely
 
 from hrdem.area.outlines import projected
 from hrdem.choices import Via
-from hrdem.crs import in_nad83, unit_of
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.feathering import Feather
-from hrdem.grid import Grid, Window, snapped
+from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
+from hrdem.geo.grid import Grid, Window, snapped
+from hrdem.geo.resampling import steps
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
-from hrdem.products import NATIVE_CRS, PRODUCTS, Collection, Product, Theme
+from hrdem.products import PRODUCTS, Collection, Product, Theme
 from hrdem.request import Request
-from hrdem.resampling import steps
 from hrdem.runtime.text import json_number
 from hrdem.surveys.lookup import Surveys, surveys_under
 from hrdem.terrain import Algorithm

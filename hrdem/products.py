@@ -117,7 +117,6 @@ COLLECTIONS = {
 }
 HEIGHTS = {name: product for name, product in PRODUCTS.items() if product.is_height}
 LAYERS = {product.name: product for product in _OF_ONE_SURFACE}  # of the WMS
-NATIVE_CRS = "EPSG:3979"  # of all of them
 
 T = TypeVar("T")
 

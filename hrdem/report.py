@@ -18,7 +18,7 @@ from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
 from hrdem.choices import Via
-from hrdem.crs import LONLAT, in_nad83, project
+from hrdem.geo.crs import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
 from hrdem.products import COLLECTIONS
 from hrdem.progress import Edge

@@ -15,19 +15,11 @@ from hrdem.addresses import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
 from hrdem.area.aoi import Aoi
 from hrdem.area.words import AreaWords, area_of
 from hrdem.choices import Align, Engine, North, OnChange, SlopeUnit, Via, choice
-from hrdem.crs import output_crs, unit_of
 from hrdem.errors import RequestError
-from hrdem.grid import Grid
-from hrdem.products import (
-    NATIVE_CRS,
-    AssetKind,
-    Collection,
-    Product,
-    Theme,
-    collection_named,
-    product_named,
-)
-from hrdem.resampling import Resampling
+from hrdem.geo.crs import NATIVE_CRS, output_crs, unit_of
+from hrdem.geo.grid import Grid
+from hrdem.geo.resampling import Resampling
+from hrdem.products import AssetKind, Collection, Product, Theme, collection_named, product_named
 from hrdem.runtime.redaction import without_secrets
 from hrdem.terrain import Algorithm
 from hrdem.vertical.datum import VerticalDatum

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.grid import Pixels
+from hrdem.geo.grid import Pixels
 from hrdem.runtime.text import json_number
 
 

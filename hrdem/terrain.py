@@ -11,8 +11,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.grid import Pixels
-from hrdem.ground import Steps
+from hrdem.geo.grid import Pixels
+from hrdem.geo.ground import Steps
 
 FALLS_NOWHERE = -1.0  # aspect of level ground
 _SUN_AZIMUTH = 315.0  # degrees clockwise from the upper edge: upper left, as maps have it

@@ -21,11 +21,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
-from hrdem.crs import in_nad83
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError
-from hrdem.grid import Grid, Pixels, Window
-from hrdem.resampling import Resampling, reach_of, steps
+from hrdem.geo.crs import in_nad83
+from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.resampling import Resampling, reach_of, steps
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
@@ -88,7 +88,7 @@ class Warped:
                 names things, the nearest pixel is taken.
             grid: The grid.
             resampling: How to resample.
-            widening: How wide the kernel is: `hrdem.resampling.widening`.
+            widening: How wide the kernel is: `hrdem.geo.resampling.widening`.
             nodata: Value that says that there is no data.
             border: How far beyond the grid windows will reach, pixels.
 

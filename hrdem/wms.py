@@ -11,9 +11,9 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 
-from hrdem.axes import box_in_axis_order
 from hrdem.errors import NoDataError, ServerError, SourceError
-from hrdem.grid import Grid, Pixels
+from hrdem.geo.axis_order import box_in_axis_order
+from hrdem.geo.grid import Grid, Pixels
 from hrdem.http.protocol import Http
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.redaction import without_secrets

@@ -23,7 +23,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, OutputExistsError, RequestError
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.output import check_output
 from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
 from hrdem.runtime.gdal_errors import GDAL_ERRORS

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from hrdem.errors import RequestError
-from hrdem.grid import Bounds
+from hrdem.geo.grid import Bounds
 
 _NAME = re.compile(r"([0-9]{1,3})[ /-]?([A-Z])[ /-]?([0-9]{1,2})?", re.IGNORECASE)
 _COLUMNS = 12  # of series 8 degrees wide, from 48 W to the west

@@ -13,10 +13,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from hrdem.crs import LONLAT, in_nad83, parse_crs, project, short_name, unit_of
 from hrdem.errors import RequestError
-from hrdem.grid import Bounds
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, parse_crs, project, short_name, unit_of
+from hrdem.geo.grid import Bounds
 
 _BULGE = 0.002  # metres that a piece of an edge may lie beside it
 _ROUNDS = 8  # of cutting; where a datum shift has a step, no piece is short enough

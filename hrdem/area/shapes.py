@@ -22,8 +22,8 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.area.inputs import local_input
 from hrdem.area.outlines import check_coordinates
-from hrdem.crs import horizontal, in_nad83, short_name
 from hrdem.errors import RequestError
+from hrdem.geo.crs import horizontal, in_nad83, short_name
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import rasterio
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
-from hrdem.crs import horizontal, output_crs
 from hrdem.errors import RequestError
-from hrdem.grid import Grid
+from hrdem.geo.crs import horizontal, output_crs
+from hrdem.geo.grid import Grid
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 

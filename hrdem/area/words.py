@@ -16,10 +16,9 @@ from hrdem.area.nts import sheet_named
 from hrdem.area.outlines import check_coordinates, circle
 from hrdem.area.shapes import DEFAULT_CRS, HasGeoInterface, shape_of
 from hrdem.area.template import grid_of_raster
-from hrdem.crs import LONLAT
 from hrdem.errors import RequestError
-from hrdem.grid import Grid
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.grid import Grid
 
 _FARTHEST = 1_000_000.0  # metres of a radius or a buffer
 _GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}

@@ -18,7 +18,7 @@ from hrdem.runtime.text import printable
 if TYPE_CHECKING:
     from hrdem.diagnosis import Check
     from hrdem.forecast import Forecast
-    from hrdem.grid import Grid
+    from hrdem.geo.grid import Grid
     from hrdem.making import OnProgress
     from hrdem.picture import Picture
     from hrdem.planning import Plan
@@ -199,7 +199,7 @@ def _made_of(planned: Plan) -> list[tuple[str, str]]:
 
 
 def _length(grid: Grid) -> str:
-    from hrdem.crs import unit_of
+    from hrdem.geo.crs import unit_of
 
     size, unit = grid.resolution[0], unit_of(grid.crs).name
     return f"{size:g} {'m' if unit == 'metre' else unit}"

@@ -22,7 +22,7 @@ from hrdem.cog.directories import (
     read_directories,
 )
 from hrdem.errors import SourceError
-from hrdem.grid import Grid, Window
+from hrdem.geo.grid import Grid, Window
 from hrdem.tiff import Storage
 
 # holds all directories of a mosaic file, more is fetched if not; comes in one round trip

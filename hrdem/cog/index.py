@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hrdem.cog.header import Level
 from hrdem.cog.memory import Memory
 from hrdem.errors import HrdemError, SourceError
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.runtime.threads import workers
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file

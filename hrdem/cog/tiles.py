@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from hrdem.errors import SourceError
-from hrdem.grid import Pixels
+from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff import ASCII, DOUBLE, HEAD_BYTES, LONG8, Entry, Storage, directory, entry, head
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.geo.grid import Grid, Pixels, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hrdem.cog.index import TileIndex, damaged_index
 from hrdem.cog.memory import Memory
 from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
 from hrdem.errors import SourceError
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes

@@ -16,7 +16,7 @@ from affine import Affine
 from rasterio.io import DatasetReader
 
 from hrdem.errors import PlaceError, SourceError
-from hrdem.grid import Grid, Pixels, Window
+from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT
 from hrdem.http.protocol import Http

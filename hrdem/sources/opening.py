@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.protocol import Http
 from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource

@@ -21,7 +21,7 @@ from hrdem.errors import (
     TransferError,
     WcsError,
 )
-from hrdem.grid import Pixels, Window
+from hrdem.geo.grid import Pixels, Window
 from hrdem.http.caching import CachingHttp
 from hrdem.http.protocol import Http, Timeouts
 from hrdem.http.retry import Again, Retries

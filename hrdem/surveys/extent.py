@@ -8,9 +8,8 @@ from pathlib import Path
 
 import shapely
 
-from hrdem.crs import LONLAT, project_shape
 from hrdem.errors import HrdemError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_shape
 from hrdem.surveys.apart import answer, projects_apart
 from hrdem.surveys.projects import Outline, Project
 

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import shapely
 
-from hrdem.crs import in_nad83, project, project_shape
 from hrdem.errors import HrdemError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import NATIVE_CRS, in_nad83, project, project_shape
 from hrdem.surveys.apart import answer, output_of, projects_apart
 from hrdem.surveys.projects import Outline, Project
 

@@ -14,12 +14,12 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from hrdem.axes import crs_named
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
-from hrdem.grid import Bounds
+from hrdem.geo.axis_order import crs_named
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
-from hrdem.products import NATIVE_CRS
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 from hrdem.wcs.exceptions import read_refusal

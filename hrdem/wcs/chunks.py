@@ -10,7 +10,7 @@ import bisect
 import math
 from collections.abc import Iterable
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 
 SMALLEST = 64  # pixels along an edge: below, the size of a request is not what is wrong with it
 _FIRST = 512**2  # pixels; the live server was seen to give 441 x 441

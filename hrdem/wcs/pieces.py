@@ -9,7 +9,7 @@ import re
 import time
 from pathlib import Path
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.cache import COVERAGE, coverage_lock
 from hrdem.runtime.atomic import hidden, is_hidden, publish
 from hrdem.runtime.locks import FileLock, lock

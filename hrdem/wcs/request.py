@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hrdem.axes import box_in_axis_order, crs_urn, in_axis_order
-from hrdem.grid import Grid
+from hrdem.geo.axis_order import box_in_axis_order, crs_urn, in_axis_order
+from hrdem.geo.grid import Grid
 
 GEOTIFF = "image/geotiff"  # as the standard's servers and the live one call it
 

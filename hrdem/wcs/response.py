@@ -19,7 +19,7 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.text import one_line

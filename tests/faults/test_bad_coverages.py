@@ -23,7 +23,7 @@ import hrdem
 from hrdem.addresses import LIVE_WCS_URL
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.grid import Grid, Window
+from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries

@@ -13,7 +13,7 @@ import shapely
 
 from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
-from hrdem.crs import project_shape
+from hrdem.geo.crs import project_shape
 from hrdem.http.client import HttpClient
 from hrdem.products import product_named
 from hrdem.sources import gdal

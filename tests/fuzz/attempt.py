@@ -16,7 +16,7 @@ from mmap import mmap
 import numpy as np
 
 from hrdem.errors import HrdemError, SourceError
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.protocol import Response
 from hrdem.sources.cog import CogFile, CogSource, meet_cog
 from tests.fuzz.findings import FindingError

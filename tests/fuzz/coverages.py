@@ -17,7 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from hrdem.errors import WcsError
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
 from hrdem.wcs.response import check_coverage, is_placeholder, take_coverage
 from tests.fuzz.answers import SEEDS as WORDS

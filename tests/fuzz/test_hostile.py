@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 import pytest
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.sources.cog import CogSource, meet_cog
 from tests.fuzz.attempt import FAR, URL, Outcome, Store, assert_told, attempt
 from tests.fuzz.crafted import (

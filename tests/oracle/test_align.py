@@ -17,7 +17,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.extraction import run
 from hrdem.feathering import Feather
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.making import Writing
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan, Tier

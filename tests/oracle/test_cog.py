@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hrdem.cog.header import read_header
 from hrdem.errors import HrdemError, SourceError
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.sources.cog import CogSource, coalesced, meet_cog
 from tests.cogs import KINDS, TRANSFORM, Bytes, written
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.grid import Grid, Window
-from hrdem.ground import Ground
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.ground import Ground
 from hrdem.terrain import Algorithm, aspect, gradient, hillshade, slope
 from tests.oracle.test_terrain import needs_gdaldem
 from tests.oracle.test_tiers import holed, relief

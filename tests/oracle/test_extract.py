@@ -332,7 +332,7 @@ def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addres
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
 def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: str) -> None:
     """The source that reads for us, against rasterio on the same file."""
-    from hrdem.grid import Window as OurWindow
+    from hrdem.geo.grid import Window as OurWindow
     from hrdem.sources.cog import CogSource, meet_cog
     from hrdem.sources.gdal import GdalSource, meet_gdal_cog
     from hrdem.sources.handles import Handles

@@ -12,7 +12,7 @@ from affine import Affine
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.http.client import HttpClient
 from hrdem.overviews import heights_on
 from hrdem.picture import Origin

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform as transform_points
 
-from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.grid import Grid, Window
-from hrdem.ground import Ground, Steps
+from hrdem.geo.crs import LONLAT, in_nad83, project
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.ground import Ground, Steps
 from hrdem.terrain import (
     FALLS_NOWHERE,
     Algorithm,

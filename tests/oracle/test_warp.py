@@ -19,13 +19,12 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from hrdem import warp
-from hrdem.crs import LONLAT, project
 from hrdem.demo.terrain import heights
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import NoDataError, OutputError
-from hrdem.grid import Grid, Pixels, Window, snapped
-from hrdem.products import NATIVE_CRS
-from hrdem.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
+from hrdem.geo.grid import Grid, Pixels, Window, snapped
+from hrdem.geo.resampling import Resampling, bounds_needed, spacing, widening
 from hrdem.warp import Warped
 from hrdem.write import Band, GeoTiffWriter
 
@@ -494,8 +493,8 @@ def test_a_grid_without_a_place_in_canada_is_told() -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from hrdem.grid import snapped
-from hrdem.resampling import Resampling, widening
+from hrdem.geo.grid import snapped
+from hrdem.geo.resampling import Resampling, widening
 from hrdem.runtime.threads import in_order, workers
 from hrdem.warp import Warped
 import rasterio

@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 
 from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import RequestError
-from hrdem.grid import Grid, Pixels
+from hrdem.geo.grid import Grid, Pixels
 from hrdem.write import Band, GeoTiffWriter
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")

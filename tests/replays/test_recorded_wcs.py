@@ -15,7 +15,7 @@ import rasterio
 import hrdem
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.errors import ServerError, WcsError
-from hrdem.grid import Grid, snapped
+from hrdem.geo.grid import Grid, snapped
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Again

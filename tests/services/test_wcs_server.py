@@ -18,8 +18,8 @@ from rasterio.io import MemoryFile
 from rasterio.warp import transform
 from stack import Stack
 
-from hrdem.axes import crs_urn, in_axis_order
 from hrdem.demo.terrain import NODATA, heights
+from hrdem.geo.axis_order import crs_urn, in_axis_order
 from hrdem.wcs.exceptions import read_refusal
 
 pytestmark = pytest.mark.services

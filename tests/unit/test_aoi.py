@@ -10,9 +10,8 @@ import shapely
 from rasterio.warp import transform
 
 from hrdem.area.aoi import Aoi, search_area
-from hrdem.crs import LONLAT, project
 from hrdem.errors import NoDataError, RequestError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 

@@ -17,9 +17,8 @@ from click.testing import CliRunner
 from hrdem.area.aoi import Aoi
 from hrdem.area.words import AreaWords, area_of
 from hrdem.cli import options
-from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.errors import NoDataError, RequestError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.assemble import NOBODY, Part, assemble, pieces_of, stripes
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 
 NODATA = -32767.0
 

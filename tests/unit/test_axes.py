@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.axes import box_in_axis_order, crs_urn, in_axis_order
+from hrdem.geo.axis_order import box_in_axis_order, crs_urn, in_axis_order
 
 
 @pytest.mark.parametrize("crs", ["EPSG:3979", "EPSG:3978", "EPSG:2961", "EPSG:3857", "EPSG:26918"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hrdem.budget import Budget, check_limit
 from hrdem.errors import RequestError
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 
 BLOCK = (512, 512)
 LARGE = Window(0, 0, 16_384, 16_384)

@@ -7,9 +7,9 @@ import tracemalloc
 
 import pytest
 
-from hrdem.axes import crs_named
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
+from hrdem.geo.axis_order import crs_named
 from hrdem.http.protocol import Response
 from hrdem.wcs.capabilities import (
     Capabilities,

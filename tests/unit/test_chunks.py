@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.wcs.chunks import SMALLEST, Chunks, without
 
 LIMIT = 300.0  # seconds

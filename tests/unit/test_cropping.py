@@ -9,7 +9,7 @@ import shapely
 from affine import Affine
 
 from hrdem.cropping import Crop
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_499_400, 0, -1, -199_400), 1_200, 1_200)
 

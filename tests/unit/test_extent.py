@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import shapely
 
-from hrdem.crs import LONLAT, project
 from hrdem.errors import SourceError, TransferError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.surveys.extent import projects_in_extent
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)

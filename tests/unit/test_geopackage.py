@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import shapely
 
-from hrdem.crs import project
 from hrdem.errors import SourceError, TransferError
+from hrdem.geo.crs import project
 from hrdem.surveys import apart, geopackage
 from hrdem.surveys.geopackage import projects_in_geopackage
 from hrdem.surveys.projects import Project

@@ -7,7 +7,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.grid import Bounds, Grid, Window, snapped
+from hrdem.geo.grid import Bounds, Grid, Window, snapped
 
 TILE = Grid("EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, 0), 500_000, 500_000)
 NEIGHBOUR = Grid("EPSG:3979", Affine(1, 0, 1_000_000, 0, -1, 0), 500_000, 500_000)

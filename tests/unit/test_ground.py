@@ -10,10 +10,10 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.errors import NoDataError
-from hrdem.grid import Grid, Window
-from hrdem.ground import Ground, grid_of_box
+from hrdem.geo.crs import LONLAT, in_nad83, project
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.ground import Ground, grid_of_box
 
 RADIUS = 6_378_137.0  # metres, of the equator
 
@@ -136,7 +136,7 @@ def test_nothing_beyond_a_grid_is_asked_for(monkeypatch, width: int, height: int
         assert ((points >= (left, bottom)) & (points <= (right, top))).all()
         return project(points, source, target)
 
-    monkeypatch.setattr("hrdem.ground.project", inside)
+    monkeypatch.setattr("hrdem.geo.ground.project", inside)
     assert Ground.of(grid).nodes.shape[0] == 8
 
 

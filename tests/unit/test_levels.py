@@ -10,10 +10,10 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.grid import Grid, Window
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Grid, Window
 from hrdem.http.ranges import SourceVersion
 from hrdem.levels import coarser, coarsest_levels
-from hrdem.products import NATIVE_CRS
 from hrdem.sources.cog import CogFile, meet_cog
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.opening import RasterFile

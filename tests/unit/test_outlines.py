@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.area.outlines import areal, circle, projected, widened
-from hrdem.crs import LONLAT, in_nad83, project
 from hrdem.errors import RequestError
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 

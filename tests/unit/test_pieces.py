@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from hrdem.grid import Window
+from hrdem.geo.grid import Window
 from hrdem.http.cache import Cache
 from hrdem.wcs.pieces import KeptPieces
 

@@ -8,8 +8,8 @@ import pytest
 import rasterio
 
 from hrdem.errors import RequestError
+from hrdem.geo.resampling import Resampling
 from hrdem.request import Request
-from hrdem.resampling import Resampling
 
 OTTAWA = (-75.72, 45.40, -75.71, 45.41)
 

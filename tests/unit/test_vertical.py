@@ -12,8 +12,8 @@ from rasterio.io import MemoryFile
 from rasterio.warp import transform
 
 from hrdem.choices import choice
-from hrdem.crs import output_crs
 from hrdem.errors import RequestError
+from hrdem.geo.crs import output_crs
 from hrdem.vertical.datum import VerticalDatum, with_heights
 
 SYSTEMS = [

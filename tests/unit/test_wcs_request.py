@@ -6,7 +6,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.grid import Grid, Window
+from hrdem.geo.grid import Grid, Window
 from hrdem.wcs.request import get_coverage
 
 LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_000, 5_000_000)

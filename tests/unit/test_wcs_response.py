@@ -15,7 +15,7 @@ from affine import Affine
 from rasterio.io import DatasetWriter, MemoryFile
 
 from hrdem.errors import WcsError
-from hrdem.grid import Grid
+from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
 from hrdem.wcs.response import TrySmaller, check_coverage, take_coverage
 

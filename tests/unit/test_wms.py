@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hrdem.errors import RequestError
-from hrdem.ground import grid_of_box
+from hrdem.geo.ground import grid_of_box
 from hrdem.products import LAYERS, Theme, layer_named
 from hrdem.wms import map_request
 

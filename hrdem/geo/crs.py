@@ -19,6 +19,7 @@ from rasterio.warp import transform as transform_points
 
 from hrdem.errors import NoDataError, RequestError
 
+NATIVE_CRS = "EPSG:3979"  # NAD83(CSRS) / Canada Atlas Lambert: of every published file
 LONLAT = "EPSG:4617"  # NAD83(CSRS), the datum of the data
 _TAKEN_AS_NAD83 = (
     "North American Datum 1983",

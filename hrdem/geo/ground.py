@@ -16,9 +16,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from hrdem.crs import LONLAT, in_nad83, project
-from hrdem.grid import Bounds, Grid, Pixels, Window
-from hrdem.products import NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 
 _SEGMENTS = 100  # of a line through a box
 _SEMI_MAJOR = 6_378_137.0  # metres, GRS80

@@ -7,7 +7,7 @@ import re
 import rasterio
 from rasterio.crs import CRS, epsg_treats_as_latlong, epsg_treats_as_northingeasting
 
-from hrdem.grid import Bounds
+from hrdem.geo.grid import Bounds
 
 _EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE)
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.crs import in_nad83, project
-from hrdem.grid import Bounds, Grid
+from hrdem.geo.crs import in_nad83, project
+from hrdem.geo.grid import Bounds, Grid
 
 _SEGMENTS = 10_000  # of each edge of a grid, at most: one of 5000 km then bulges by a centimetre
 

@@ -1,0 +1,1 @@
+"""Grids, coordinate reference systems, resampling kernels and distances on the ground."""
