@@ -21,10 +21,10 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from hrdem import encode
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid
 from hrdem.runtime.threads import in_order, workers
+from hrdem.tiff import encode
 from hrdem.write import Band, GeoTiffWriter
 
 OURS = "DEFLATE, predictor 3, ISA-L {}"

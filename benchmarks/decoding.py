@@ -22,9 +22,9 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from hrdem.cog.header import Header, read_header
-from hrdem.cog.tiles import decode, directory_size
 from hrdem.demo.terrain import heights
+from hrdem.tiff.decode import decode, directory_size
+from hrdem.tiff.header import Header, read_header
 
 CODECS = {
     "LZW": {"compress": "lzw", "predictor": 1},

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.store import Place
-from hrdem.cog.header import read_header
 from hrdem.geo.grid import Window
+from hrdem.tiff.header import read_header
 
 _LARGEST_GAP = 64 << 10  # bytes that are fetched along rather than asked around
 _SPAN = 3 << 20  # bytes; longer stretches are cut into equal parts of about this length

@@ -20,8 +20,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from benchmarks.layout import BLOCK, CODECS, NODATA, Codec, Tiles, sizes, write_cog
-from hrdem.cog.header import read_header
 from hrdem.demo.terrain import heights
+from hrdem.tiff.header import read_header
 
 EDGE = 500_000
 CORNER = (1_500_000.0, 0.0)  # left and top, EPSG:3979

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from hrdem.encode import BLOCK
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
+from hrdem.tiff.encode import BLOCK
 
 USUAL_MEMORY = 300_000_000
 

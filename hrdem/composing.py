@@ -17,7 +17,6 @@ import rasterio.windows
 from numpy.typing import NDArray
 
 from hrdem.deriving import Derive
-from hrdem.encode import BLOCK
 from hrdem.feathering import Layer, edge_steps, overlaid
 from hrdem.finishing import Finish, Origin
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
@@ -27,6 +26,7 @@ from hrdem.mosaic import Mosaic
 from hrdem.planning import Plan
 from hrdem.progress import Edge, Step
 from hrdem.runtime.threads import in_order, workers
+from hrdem.tiff.encode import BLOCK
 from hrdem.warp import Warped, told_from
 
 _COMPOSERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.cropping import Crop
-from hrdem.encode import BLOCK, encode
 from hrdem.geo.grid import Pixels, Window
 from hrdem.progress import Edge, Step, Tally
 from hrdem.statistics import Statistics
-from hrdem.tiff import Storage
+from hrdem.tiff.encode import BLOCK, encode
+from hrdem.tiff.write_ifd import Storage
 
 Origin = NDArray[np.uint8]
 """What each pixel came from: number of a source, counted from 1; 0 where there is no data."""

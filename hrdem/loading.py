@@ -22,7 +22,6 @@ from rasterio.enums import WktVersion
 
 from hrdem.choices import Align
 from hrdem.cost import check_cost
-from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, RequestError
 from hrdem.extraction import carried_out, check_any_valid
 from hrdem.geo.crs import parse_crs, unit_of
@@ -33,6 +32,7 @@ from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
 from hrdem.request import Request
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.tiff.encode import BLOCK
 from hrdem.vertical.shifts import ShiftGrid
 
 Chunks = int | str | Mapping[str, Any]

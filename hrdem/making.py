@@ -22,7 +22,6 @@ from hrdem.composing import Stage, composed
 from hrdem.copying import copied
 from hrdem.cropping import Crop
 from hrdem.deriving import derivation
-from hrdem.encode import BLOCK, storage_of
 from hrdem.errors import SourceChangedError
 from hrdem.finishing import Finish
 from hrdem.geo.grid import Window
@@ -40,7 +39,8 @@ from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file
 from hrdem.statistics import Statistics
-from hrdem.tiff import Storage
+from hrdem.tiff.encode import BLOCK, storage_of
+from hrdem.tiff.write_ifd import Storage
 from hrdem.vertical.datum import VerticalDatum, with_heights
 from hrdem.vertical.published import find_grid
 from hrdem.vertical.shifts import ShiftGrid

@@ -16,7 +16,6 @@ import shapely
 
 from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
 from hrdem.budget import Budget
-from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError
 from hrdem.finishing import Finish, Origin
 from hrdem.geo.grid import Pixels, Window
@@ -30,6 +29,7 @@ from hrdem.sources.gdal import GdalFile
 from hrdem.sources.handles import Handles
 from hrdem.sources.opening import Means, opened
 from hrdem.sources.wcs import AT_ONCE
+from hrdem.tiff.encode import BLOCK
 from hrdem.wcs.coverage import WcsCoverage
 
 # Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece

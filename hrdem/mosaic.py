@@ -12,7 +12,6 @@ import shapely
 
 from hrdem.catalog import Item
 from hrdem.choices import Align
-from hrdem.encode import BLOCK
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
@@ -25,6 +24,7 @@ from hrdem.request import Request
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile
+from hrdem.tiff.encode import BLOCK
 from hrdem.wcs.coverage import WcsCoverage
 
 log = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
-from hrdem.encode import BLOCK
 from hrdem.errors import OutputError
 from hrdem.geo.crs import in_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.resampling import Resampling, reach_of, steps
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.tiff.encode import BLOCK
 
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
 _BORDERED_EDGE = 64  # blocks at the edge of a window with a border are computed twice: small ones

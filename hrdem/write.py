@@ -21,14 +21,23 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from hrdem.encode import BLOCK
 from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.geo.grid import Grid
 from hrdem.output import check_output
 from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.statistics import Statistics
-from hrdem.tiff import HEAD_BYTES, LONG, LONG8, Entry, Storage, directory, first_directory, head
+from hrdem.tiff.encode import BLOCK
+from hrdem.tiff.write_ifd import (
+    HEAD_BYTES,
+    LONG,
+    LONG8,
+    Entry,
+    Storage,
+    directory,
+    first_directory,
+    head,
+)
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
 _MOST_CLASSIC = 2**32 - 2**20  # bytes without the directory; a classic TIFF counts in 32 bits

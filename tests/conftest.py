@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.cog.index import rows_read
 from hrdem.demo import Addresses, running
 from hrdem.http import places
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Retries
 from hrdem.sources.cog import headers_read
+from hrdem.tiff.tile_index import rows_read
 from tests.stores import Store
 
 

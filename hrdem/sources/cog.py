@@ -13,17 +13,17 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from hrdem.cog.header import FIRST_BYTES, Header, read_header
-from hrdem.cog.index import TileIndex, damaged_index
-from hrdem.cog.memory import Memory
-from hrdem.cog.tiles import GUARD, check_guards, decode, directory_size
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
+from hrdem.runtime.lru import Memory
 from hrdem.runtime.memory import buffer
 from hrdem.sources import Fetched
+from hrdem.tiff.decode import GUARD, check_guards, decode, directory_size
+from hrdem.tiff.header import FIRST_BYTES, Header, read_header
+from hrdem.tiff.tile_index import TileIndex, damaged_index
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
 _TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
@@ -133,7 +133,7 @@ class StoredTiles:
 
     Attributes:
         rectangle: Which, counted in tiles.
-        buffer: Free bytes for `hrdem.cog.tiles.decode`, then the tiles and what lay between them.
+        buffer: Free bytes for `hrdem.tiff.decode.decode`, then the tiles and what lay between them.
         offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
         counts: Length of each tile in bytes, same shape; 0 for absent tiles.
         spans: Which bytes of the file are in the buffer.

@@ -12,10 +12,10 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hrdem.cog.header import read_header
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
 from hrdem.sources.cog import CogSource, coalesced, meet_cog
+from hrdem.tiff.header import read_header
 from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
 

@@ -20,11 +20,11 @@ from rasterio.warp import transform
 
 from hrdem import warp
 from hrdem.demo.terrain import heights
-from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import NoDataError, OutputError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.geo.grid import Grid, Pixels, Window, snapped
 from hrdem.geo.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.tiff.encode import BLOCK, encode, storage_of
 from hrdem.warp import Warped
 from hrdem.write import Band, GeoTiffWriter
 

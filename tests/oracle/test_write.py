@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from rasterio.crs import CRS
 
-from hrdem.encode import BLOCK, encode, storage_of
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
+from hrdem.tiff.encode import BLOCK, encode, storage_of
 from hrdem.write import Band, GeoTiffWriter
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hrdem.encode import encode, storage_of
+from hrdem.tiff.encode import encode, storage_of
 
 
 def test_a_tile_is_packed_into_the_same_bytes_by_every_thread() -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.cog.header import Level
-from hrdem.cog.memory import Memory
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
+from hrdem.runtime.lru import Memory
 from hrdem.runtime.threads import workers
+from hrdem.tiff.header import Level
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from affine import Affine
 
-from hrdem.cog.directories import (
+from hrdem.errors import SourceError
+from hrdem.geo.grid import Grid, Window
+from hrdem.tiff.read_ifd import (
     DamagedError,
     Directory,
     Fetch,
@@ -21,9 +23,7 @@ from hrdem.cog.directories import (
     byte_order,
     read_directories,
 )
-from hrdem.errors import SourceError
-from hrdem.geo.grid import Grid, Window
-from hrdem.tiff import Storage
+from hrdem.tiff.write_ifd import Storage
 
 # holds all directories of a mosaic file, more is fetched if not; comes in one round trip
 FIRST_BYTES = 12_288

@@ -18,7 +18,17 @@ from rasterio.io import MemoryFile
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.tiff import ASCII, DOUBLE, HEAD_BYTES, LONG8, Entry, Storage, directory, entry, head
+from hrdem.tiff.write_ifd import (
+    ASCII,
+    DOUBLE,
+    HEAD_BYTES,
+    LONG8,
+    Entry,
+    Storage,
+    directory,
+    entry,
+    head,
+)
 
 GUARD = 4  # bytes of a tile's length before it, and of its end repeated after it
 

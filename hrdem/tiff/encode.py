@@ -7,7 +7,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels
-from hrdem.tiff import Storage
+from hrdem.tiff.write_ifd import Storage
 
 BLOCK = 512
 _DEFLATE = 8

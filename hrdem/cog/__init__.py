@@ -1,1 +1,0 @@
-"""Cloud-optimised GeoTIFFs: their directories, their tile index, their tiles."""
