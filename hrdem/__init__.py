@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.forecast import Forecast as Forecast
-    from hrdem.http.cache import Cache as Cache
+    from hrdem.http.cache.store import Cache as Cache
     from hrdem.picture import Picture as Picture
     from hrdem.planning import Plan as Plan
     from hrdem.progress import Progress as Progress
@@ -71,7 +71,7 @@ _HOMES = {
         "WcsError",
     ),
     "hrdem.forecast": ("Forecast",),
-    "hrdem.http.cache": ("Cache",),
+    "hrdem.http.cache.store": ("Cache",),
     "hrdem.picture": ("Picture",),
     "hrdem.planning": ("Plan",),
     "hrdem.progress": ("Progress",),

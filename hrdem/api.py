@@ -20,10 +20,10 @@ from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import grid_of_box
-from hrdem.http.cache import USUAL_LIMIT, Cache
-from hrdem.http.caching import CachingHttp
-from hrdem.http.keeping import Keeping
+from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.protocol import Http
+from hrdem.http.session import Keeping
 from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture

@@ -19,7 +19,7 @@ from pystac_client import ItemSearch
 
 from hrdem.area.aoi import Aoi, search_area, search_margin
 from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
-from hrdem.http.caching import CachingHttp
+from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
 from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key

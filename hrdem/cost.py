@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.errors import NotKeptError, OutputError, RequestError
-from hrdem.http.caching import CachingHttp
+from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan

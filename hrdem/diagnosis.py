@@ -31,11 +31,12 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
-from hrdem.http.cache import Cache
+from hrdem.http.cache.store import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Http, Timeouts
+from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
+from hrdem.http.timeouts import Timeouts
 from hrdem.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets

@@ -25,7 +25,7 @@ from hrdem.deriving import derivation
 from hrdem.errors import SourceChangedError
 from hrdem.finishing import Finish
 from hrdem.geo.grid import Window
-from hrdem.http.cache import usual_folder
+from hrdem.http.cache.store import usual_folder
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
 from hrdem.merging import merged

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hrdem.demo import Addresses, running
-from hrdem.http import places
+from hrdem.http import allowed_hosts
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Retries
+from hrdem.http.timeouts import Timeouts
 from hrdem.sources.cog import headers_read
 from hrdem.tiff.tile_index import rows_read
 from tests.stores import Store
@@ -63,7 +63,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """Each test has a cache of its own, also in the processes that it starts."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setattr("hrdem.http.cache.usual_folder", lambda: folder / "hrdem")
+    monkeypatch.setattr("hrdem.http.cache.store.usual_folder", lambda: folder / "hrdem")
     return folder / "hrdem"
 
 
@@ -72,4 +72,4 @@ def nothing_remembered() -> None:
     """Each test reads headers and tile indexes itself, and meets each host for the first time."""
     headers_read.clear()
     rows_read.clear()
-    places._met_first.clear()
+    allowed_hosts._met_first.clear()

@@ -12,7 +12,7 @@ from hrdem.cli import options, show
 from hrdem.runtime.byte_sizes import size_text
 
 if TYPE_CHECKING:
-    from hrdem.http.kept import CacheInfo
+    from hrdem.http.cache.entries import CacheInfo
 
 
 @click.group("cache")

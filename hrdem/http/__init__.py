@@ -1,1 +1,1 @@
-"""The one way in which hrdem speaks HTTP."""
+"""The HTTP client: timeouts, retries, allowed hosts, pinned byte ranges, the cache."""

@@ -17,9 +17,12 @@ import httpx
 
 from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
-from hrdem.http.bodies import in_large_reads, in_time
+from hrdem.http.allowed_hosts import Places
+from hrdem.http.body import ACCEPTED, decoded, in_large_reads, in_time, refused_coding
+from hrdem.http.cache.range_log import LARGEST_PART
 from hrdem.http.certificates import trusted_certificates
-from hrdem.http.complaints import (
+from hrdem.http.protocol import Expected, Keep, Response, Saved
+from hrdem.http.response_checks import (
     check_part,
     check_version,
     coded,
@@ -28,11 +31,8 @@ from hrdem.http.complaints import (
     refusal,
     words,
 )
-from hrdem.http.decoding import ACCEPTED, decoded, refused_coding
-from hrdem.http.places import Places
-from hrdem.http.protocol import Expected, Keep, Response, Saved, Timeouts
-from hrdem.http.record import LARGEST_PART
 from hrdem.http.retry import Again, Retries, retried
+from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import buffer
 from hrdem.runtime.redaction import without_secrets
 

@@ -8,22 +8,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long to wait, in seconds.
-
-    Attributes:
-        connect: For a connection.
-        read: For the next bytes of an answer.
-        total: For the body of one answer.
-        slow: For a body that comes at less than 2,000 bytes a second.
-    """
-
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 300.0
-    slow: float = 30.0
+from hrdem.http.timeouts import Timeouts
 
 
 @dataclass(frozen=True, slots=True)

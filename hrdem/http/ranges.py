@@ -9,8 +9,8 @@ from mmap import mmap
 from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.http.caching import CachingHttp
-from hrdem.http.mirror import Span
+from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.mirror import Span
 from hrdem.http.protocol import Http, Response
 from hrdem.runtime.redaction import fingerprint, without_secrets
 from hrdem.runtime.text import one_line

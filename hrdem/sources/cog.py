@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.mirror import Span
+from hrdem.http.cache.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
 from hrdem.runtime.lru import Memory

@@ -17,8 +17,7 @@ from rasterio.io import DatasetReader
 
 from hrdem.errors import PlaceError, SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.certificates import certificate_bundle
-from hrdem.http.client import USER_AGENT
+from hrdem.http.gdal_options import curl_options
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import (
     SourceVersion,
@@ -44,18 +43,6 @@ _LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of
 _PARTS_AT_ONCE = 8
 _ELSEWHERE = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that GDAL follows
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
-_OPTIONS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
-    "GDAL_HTTP_USERAGENT": USER_AGENT,
-    "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_TIMEOUT": 300,
-    "GDAL_HTTP_LOW_SPEED_TIME": 30,
-    "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,
-    "GDAL_HTTP_MAX_RETRY": 5,
-    "GDAL_HTTP_RETRY_DELAY": 0.5,
-    "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,22 +306,6 @@ def _opened(
             f"{without_secrets(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
             "the file may be damaged."
         ) from exc
-
-
-def curl_options(version: SourceVersion | None) -> dict[str, object]:
-    """Return GDAL's settings for reading over http: patience, certificates, the version to hold to.
-
-    Args:
-        version: The version that requests are to be held to; None for no condition.
-    """
-    options: dict[str, object] = dict(_OPTIONS)
-    if bundle := certificate_bundle():
-        options["GDAL_CURL_CA_BUNDLE"] = bundle
-    if version is not None and version.condition:
-        ((name, value),) = version.condition.items()
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        options["GDAL_HTTP_HEADERS"] = f'"{name}: {escaped}"'
-    return options
 
 
 def _options(version: SourceVersion | None) -> dict[str, object]:

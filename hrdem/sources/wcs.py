@@ -22,9 +22,10 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.geo.grid import Pixels, Window
-from hrdem.http.caching import CachingHttp
-from hrdem.http.protocol import Http, Timeouts
+from hrdem.http.cache.client import CachingHttp
+from hrdem.http.protocol import Http
 from hrdem.http.retry import Again, Retries
+from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import sentence

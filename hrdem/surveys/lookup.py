@@ -13,6 +13,7 @@ from typing import Any
 from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
 from hrdem.errors import ServerError, SourceError
+from hrdem.http.gdal_options import curl_options
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import (
     PinnedFile,
@@ -24,7 +25,6 @@ from hrdem.http.ranges import (
 from hrdem.http.retry import Again, Retries, retried
 from hrdem.products import Product
 from hrdem.runtime.threads import workers
-from hrdem.sources.gdal import curl_options
 from hrdem.surveys.extent import projects_in_extent
 from hrdem.surveys.geopackage import SIGNATURE, projects_in_geopackage
 from hrdem.surveys.projects import Project

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from hrdem.geo.grid import Window
-from hrdem.http.cache import COVERAGE, coverage_lock
+from hrdem.http.cache.store import COVERAGE, coverage_lock
 from hrdem.runtime.atomic import hidden, is_hidden, publish
 from hrdem.runtime.locks import FileLock, lock
 

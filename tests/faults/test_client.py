@@ -15,8 +15,8 @@ import pytest
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT, HttpClient
-from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Again, Retries, retry_after
+from hrdem.http.timeouts import Timeouts
 from tests.misbehaving import Reply, misbehaving
 
 GOOD = Reply(body=b"good")

@@ -19,12 +19,12 @@ from affine import Affine
 import hrdem
 from hrdem.catalog import items_of
 from hrdem.demo import Addresses
-from hrdem.http import places
+from hrdem.http import allowed_hosts
+from hrdem.http.allowed_hosts import Scope
 from hrdem.http.client import HttpClient
-from hrdem.http.places import Scope
-from hrdem.http.protocol import Timeouts
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
+from hrdem.http.timeouts import Timeouts
 from hrdem.products import collection_named
 from hrdem.vrt import download
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
@@ -38,7 +38,7 @@ WAITS = Timeouts(connect=2, read=2, total=5)
 @pytest.fixture(autouse=True)
 def scopes(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 is public here, 127.0.0.2 in a private network, 127.0.0.3 on the local link."""
-    monkeypatch.setattr(places, "scope_of", SCOPES.__getitem__)
+    monkeypatch.setattr(allowed_hosts, "scope_of", SCOPES.__getitem__)
 
 
 @pytest.fixture

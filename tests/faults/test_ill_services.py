@@ -13,7 +13,7 @@ from hrdem.demo import Addresses
 from hrdem.diagnosis import Check, State, examine
 from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Timeouts
+from hrdem.http.timeouts import Timeouts
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]

@@ -276,7 +276,7 @@ def test_offline_tells_the_age_of_an_old_answer(
     assert hrdem.search(**words, offline=True) == found
     assert not caplog.text
     later = time.time() + 3 * 86_400
-    monkeypatch.setattr("hrdem.http.answers.time.time", lambda: later)
+    monkeypatch.setattr("hrdem.http.cache.responses.time.time", lambda: later)
     assert hrdem.search(**words, offline=True) == found
     assert re.search(r"search answers is of 20\d\d-\d\d-\d\d \d\d:\d\d\.", caplog.text)
 

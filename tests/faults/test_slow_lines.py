@@ -14,9 +14,9 @@ import pytest
 import trustme
 
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Timeouts
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
+from hrdem.http.timeouts import Timeouts
 
 CONTENT = bytes(range(256)) * 4_000  # 1 MB
 

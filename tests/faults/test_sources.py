@@ -103,7 +103,7 @@ def test_tiles_that_gdal_cannot_have_are_an_error_and_nothing_is_left(
     demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, monkeypatch
 ) -> None:
     monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
-    monkeypatch.setitem(hrdem.sources.gdal._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+    monkeypatch.setitem(hrdem.http.gdal_options._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
 
     def broken(asked: Asked) -> Reply | None:
         return fault if starts_at(asked) > 20_000_000 else None

@@ -14,9 +14,9 @@ import shapely
 from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
 from hrdem.geo.crs import project_shape
+from hrdem.http import gdal_options
 from hrdem.http.client import HttpClient
 from hrdem.products import product_named
-from hrdem.sources import gdal
 from hrdem.surveys import lookup as surveys
 from hrdem.surveys.lookup import Surveys, surveys_under
 from tests.geopackages import write_layer
@@ -43,7 +43,7 @@ def coverage(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surveys.time, "sleep", lambda _: None)
-    monkeypatch.setitem(gdal._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+    monkeypatch.setitem(gdal_options._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.errors import ServerError, WcsError
 from hrdem.geo.grid import Grid, snapped
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Timeouts
 from hrdem.http.retry import Again
+from hrdem.http.timeouts import Timeouts
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.wcs.exceptions import read_refusal
 from hrdem.wcs.request import GEOTIFF, get_coverage

@@ -11,10 +11,10 @@ import pytest
 
 import hrdem
 from hrdem.cli.main import run as command_line
-from hrdem.http.answers import Answer, Question, keep_answer
-from hrdem.http.cache import Cache
-from hrdem.http.kept import KeptVersion
-from hrdem.http.mirror import Mirror
+from hrdem.http.cache.entries import KeptVersion
+from hrdem.http.cache.mirror import Mirror
+from hrdem.http.cache.responses import Answer, Question, keep_answer
+from hrdem.http.cache.store import Cache
 
 MEGABYTE = os.urandom(1 << 20)
 
@@ -181,7 +181,7 @@ def test_an_empty_name_is_no_folder() -> None:
 def test_a_file_system_without_holes_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.http.cache._space", lambda path: path.stat().st_size)
+    monkeypatch.setattr("hrdem.http.cache.store._space", lambda path: path.stat().st_size)
     with pytest.raises(OSError, match="fills the holes"):
         Cache(tmp_path).open(version())
     with pytest.raises(OSError, match="fills the holes"):

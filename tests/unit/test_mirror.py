@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.http.mirror import Mirror, prepare
-from hrdem.http.record import LARGEST_PART
+from hrdem.http.cache.mirror import Mirror, prepare
+from hrdem.http.cache.range_log import LARGEST_PART
 from hrdem.runtime.locks import lock
 
 FAR = 900_000_000_000

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from hrdem.geo.grid import Window
-from hrdem.http.cache import Cache
+from hrdem.http.cache.store import Cache
 from hrdem.wcs.pieces import KeptPieces
 
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)

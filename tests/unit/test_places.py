@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from hrdem.errors import PlaceError
-from hrdem.http.places import Places, Scope, scope_of
+from hrdem.http.allowed_hosts import Places, Scope, scope_of
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_what_was_given_opens_its_own_kind_of_place_only() -> None:
 def test_a_service_that_was_given_but_not_asked_yet_is_looked_up(monkeypatch) -> None:
     """As an estimate of a plan does, which needs no catalogue."""
     found = [(2, 1, 6, "", ("192.168.7.7", 0))]
-    monkeypatch.setattr("hrdem.http.places.socket.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("hrdem.http.allowed_hosts.socket.getaddrinfo", lambda *_, **__: found)
     Places(["http://intranet.example/stac"]).watched(httpx.URL("http://192.168.1.1/file.tif"))

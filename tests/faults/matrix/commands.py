@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 import trustme
 
-import hrdem.http.keeping
+import hrdem.http.session
 from hrdem.cli.main import run
 from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Timeouts
+from hrdem.http.timeouts import Timeouts
 from tests.faults.matrix.store import Store
 from tests.faults.matrix.wire import wire
 from tests.misbehaving import misbehaving
@@ -90,7 +90,7 @@ Way = Callable[[Scene], Outcome]
 def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     """Run the command in this process, with a client that waits for nobody."""
     client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
-    scene.patch.setattr(hrdem.http.keeping, "HttpClient", client)
+    scene.patch.setattr(hrdem.http.session, "HttpClient", client)
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()) as said,

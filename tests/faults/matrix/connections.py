@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrdem.errors import ExitCode
-from hrdem.http.protocol import Timeouts
+from hrdem.http.timeouts import Timeouts
 from tests.faults.matrix import answers, commands
 from tests.faults.matrix.row import EVERYWHERE, GOES_ON, OUTSIDE, Row, once
 from tests.faults.matrix.store import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hrdem.errors import ExitCode
-from hrdem.http.protocol import Timeouts
+from hrdem.http.timeouts import Timeouts
 from tests.faults.matrix import commands
 from tests.faults.matrix.commands import Way
 from tests.faults.matrix.store import Answer, Place

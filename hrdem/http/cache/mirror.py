@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from hrdem.http.record import LARGEST_PART, Part, Record, line_of
+from hrdem.http.cache.range_log import LARGEST_PART, Part, Record, line_of
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"

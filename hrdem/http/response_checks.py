@@ -7,7 +7,7 @@ import ssl
 import httpx
 
 from hrdem.errors import ServerError, TransferError
-from hrdem.http.bodies import TooSlow
+from hrdem.http.body import TooSlow
 from hrdem.http.protocol import Expected
 from hrdem.http.retry import RETRIED_STATUSES, Again, retry_after
 from hrdem.runtime.redaction import without_secrets

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrdem.errors import NetworkError, RequestError
-from hrdem.http.cache import USUAL_LIMIT, Cache
-from hrdem.http.caching import CachingHttp
+from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.entries import KeptVersion
+from hrdem.http.cache.mirror import Mirror
+from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.client import HttpClient
-from hrdem.http.kept import KeptVersion
-from hrdem.http.mirror import Mirror
 from hrdem.http.protocol import Http
 from hrdem.runtime.byte_sizes import size_text
 

@@ -1,7 +1,7 @@
 """The folder of what was fetched: mirrors of files, answers of catalogues, within a size.
 
-    files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.mirror`
-    answers/<question>.json      `hrdem.http.answers`
+    files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.cache.mirror`
+    answers/<question>.json      `hrdem.http.cache.responses`
     wcs/<coverage>/              pieces of a coverage: `hrdem.wcs.pieces`
     proj/ca_nrc_….tif            grids between vertical datums: `hrdem.vertical.published`
 
@@ -28,8 +28,8 @@ from pathlib import Path
 import platformdirs
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.http.kept import CacheInfo, Kept, KeptVersion
-from hrdem.http.mirror import ABOUT, Mirror, prepare
+from hrdem.http.cache.entries import CacheInfo, Kept, KeptVersion
+from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.runtime import locks
 
 USUAL_LIMIT = 20_000_000_000  # bytes

@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from hrdem.errors import NotKeptError, ServerError
-from hrdem.http.answers import (
+from hrdem.http.cache.entries import KeptVersion
+from hrdem.http.cache.mirror import Mirror, Span
+from hrdem.http.cache.responses import (
     FORBIDDEN,
     Answer,
     Question,
@@ -28,10 +30,9 @@ from hrdem.http.answers import (
     relevant,
     use,
 )
-from hrdem.http.cache import Cache
-from hrdem.http.kept import KeptVersion
-from hrdem.http.mirror import Mirror, Span
-from hrdem.http.protocol import Expected, Http, Keep, Response, Saved, Timeouts
+from hrdem.http.cache.store import Cache
+from hrdem.http.protocol import Expected, Http, Keep, Response, Saved
+from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import buffer
 from hrdem.runtime.redaction import fingerprint, without_secrets
 

@@ -1,0 +1,1 @@
+"""The download cache: byte ranges of files by version, and responses to queries."""
