@@ -26,10 +26,10 @@ import numpy as np
 import pyogrio.raw
 import shapely
 
-from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
 from hrdem.http.client import HttpClient
-from hrdem.products import product_named
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.products import product_named
 from hrdem.surveys import lookup as surveys
 
 MIDDLE = (1_750_000, -250_000)

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from hrdem import extraction
-from hrdem.addresses import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
-from hrdem.area.words import AreaWords
 from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog import Asset, Item, item_with_id, items_touching
-from hrdem.choices import Align, Engine, Via, choice
 from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast
@@ -28,10 +25,12 @@ from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning import Plan, make_plan
-from hrdem.products import AssetKind, asset_key, layer_named, product_named
 from hrdem.report import Result, is_left_over, stac_path
-from hrdem.request import DEFAULT_COLLECTION, Request, RequestWords
-from hrdem.write import Format
+from hrdem.request.aoi.parse import AreaWords
+from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
+from hrdem.request.options import Align, Engine, Format, Via, choice
+from hrdem.request.products import AssetKind, asset_key, layer_named, product_named
+from hrdem.request.request import DEFAULT_COLLECTION, Request, RequestWords
 
 if TYPE_CHECKING:
     import xarray
@@ -76,8 +75,8 @@ def extract(
         **words: The request:
 
             * one of ``bbox``, ``aoi``, ``like``, ``nts``, ``point``: the area, as
-              `hrdem.area.words.AreaWords` tells. The output is the window of all pixels of its grid
-              that the area touches;
+              `hrdem.request.aoi.parse.AreaWords` tells. The output is the window of all pixels
+              of its grid that the area touches;
             * ``crop``: whether pixels whose centre lies outside the area are left without data;
               None for yes where the area is a shape, no where it is a box;
             * ``product``: ``"dtm"`` or ``"dsm"``, alone or with ``-slope``, ``-aspect`` or

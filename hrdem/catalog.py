@@ -17,12 +17,12 @@ import numpy as np
 import shapely
 from pystac_client import ItemSearch
 
-from hrdem.area.aoi import Aoi, search_area, search_margin
 from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.stac_io import HttpStacIO
-from hrdem.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
+from hrdem.request.aoi.aoi import Aoi, search_area, search_margin
+from hrdem.request.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.choices import North, SlopeUnit
 from hrdem.feathering import Layer
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.ground import Ground
 from hrdem.planning import Plan
-from hrdem.products import Theme
-from hrdem.request import Request
+from hrdem.request.options import North, SlopeUnit
+from hrdem.request.products import Theme
+from hrdem.request.request import Request
 from hrdem.terrain import aspect, gradient, hillshade, percent, slope
 from hrdem.vertical.shifts import ShiftGrid, no_shift
 

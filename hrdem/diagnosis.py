@@ -37,7 +37,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
-from hrdem.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
+from hrdem.request.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line

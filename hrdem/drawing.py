@@ -8,7 +8,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.ground import Ground
-from hrdem.products import Theme
+from hrdem.request.products import Theme
 from hrdem.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
 
 _STEEP = 60.0  # degrees, drawn black

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from hrdem.choices import OnChange
 from hrdem.cost import check_cost
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
@@ -19,9 +18,9 @@ from hrdem.output import check_output
 from hrdem.planning import Plan, make_plan
 from hrdem.progress import Tally
 from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
-from hrdem.request import Request
+from hrdem.request.options import Format, OnChange
+from hrdem.request.request import Request
 from hrdem.wcs.coverage import WcsCoverage
-from hrdem.write import Format
 
 T = TypeVar("T")
 

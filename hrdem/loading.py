@@ -20,7 +20,6 @@ import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
-from hrdem.choices import Align
 from hrdem.cost import check_cost
 from hrdem.errors import OutputError, RequestError
 from hrdem.extraction import carried_out, check_any_valid
@@ -30,7 +29,8 @@ from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
 from hrdem.planning import Plan, make_plan
 from hrdem.report import tags
-from hrdem.request import Request
+from hrdem.request.options import Align
+from hrdem.request.request import Request
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.tiff.encode import BLOCK
 from hrdem.vertical.shifts import ShiftGrid

@@ -17,7 +17,6 @@ from rasterio.crs import CRS
 
 from hrdem.budget import USUAL_MEMORY
 from hrdem.catalog import items_near
-from hrdem.choices import Align
 from hrdem.composing import Stage, composed
 from hrdem.copying import copied
 from hrdem.cropping import Crop
@@ -31,9 +30,10 @@ from hrdem.http.ranges import check_unchanged
 from hrdem.merging import merged
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
-from hrdem.products import Theme
 from hrdem.progress import Progress, Step, Tally
-from hrdem.request import Request
+from hrdem.request.options import Align, Format, VerticalDatum
+from hrdem.request.products import Theme
+from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
@@ -41,11 +41,11 @@ from hrdem.sources.gdal import GdalFile, check_gdal_file
 from hrdem.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, storage_of
 from hrdem.tiff.write_ifd import Storage
-from hrdem.vertical.datum import VerticalDatum, with_heights
+from hrdem.vertical.datum import with_heights
 from hrdem.vertical.published import find_grid
 from hrdem.vertical.shifts import ShiftGrid
 from hrdem.wcs.coverage import WcsCoverage
-from hrdem.write import Band, Format, GeoTiffWriter
+from hrdem.write import Band, GeoTiffWriter
 
 OnProgress = Callable[[Progress], None]
 

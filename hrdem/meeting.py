@@ -12,7 +12,6 @@ from types import MappingProxyType
 import shapely
 
 from hrdem.catalog import Asset, Item, items_near
-from hrdem.choices import Align, Engine, Via
 from hrdem.errors import (
     NetworkError,
     NoDataError,
@@ -25,8 +24,9 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.products import AssetKind
-from hrdem.request import Request
+from hrdem.request.options import Align, Engine, Via
+from hrdem.request.products import AssetKind
+from hrdem.request.request import Request
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
 from hrdem.sources.cog import meet_cog

@@ -11,7 +11,6 @@ import numpy as np
 import shapely
 
 from hrdem.catalog import Item
-from hrdem.choices import Align
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
@@ -19,8 +18,9 @@ from hrdem.geo.resampling import bounds_needed, reach_of, spacing, steps, wideni
 from hrdem.http.protocol import Http
 from hrdem.levels import Level, coarsest_levels
 from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
-from hrdem.products import Collection
-from hrdem.request import Request
+from hrdem.request.options import Align
+from hrdem.request.products import Collection
+from hrdem.request.request import Request
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.cog import CogFile
 from hrdem.sources.opening import RasterFile

@@ -16,7 +16,7 @@ from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.meeting import Met, files_under
-from hrdem.request import Request
+from hrdem.request.request import Request
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
 

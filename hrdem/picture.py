@@ -16,8 +16,8 @@ from hrdem.geo.grid import Bounds, Grid
 from hrdem.http.protocol import Http
 from hrdem.output import check_output
 from hrdem.overviews import heights_on
-from hrdem.products import Product
-from hrdem.request import Request
+from hrdem.request.products import Product
+from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged
 from hrdem.wms import get_map
 

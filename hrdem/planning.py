@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hrdem.area.outlines import projected
-from hrdem.choices import Via
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.feathering import Feather
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
@@ -22,12 +20,12 @@ from hrdem.geo.grid import Grid, Window, snapped
 from hrdem.geo.resampling import steps
 from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
-from hrdem.products import PRODUCTS, Collection, Product, Theme
-from hrdem.request import Request
+from hrdem.request.aoi.geometry import projected
+from hrdem.request.options import Algorithm, VerticalDatum, Via
+from hrdem.request.products import PRODUCTS, Collection, Product, Theme
+from hrdem.request.request import Request
 from hrdem.runtime.text import json_number
 from hrdem.surveys.lookup import Surveys, surveys_under
-from hrdem.terrain import Algorithm
-from hrdem.vertical.datum import VerticalDatum
 
 log = logging.getLogger(__name__)
 

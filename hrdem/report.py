@@ -17,12 +17,12 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.choices import Via
 from hrdem.geo.crs import LONLAT, in_nad83, project
 from hrdem.planning import Plan, grid_as_dict
-from hrdem.products import COLLECTIONS
 from hrdem.progress import Edge
-from hrdem.request import Request
+from hrdem.request.options import Via
+from hrdem.request.products import COLLECTIONS
+from hrdem.request.request import Request
 from hrdem.runtime.text import json_number
 from hrdem.statistics import Statistics
 from hrdem.vertical.shifts import ShiftGrid

@@ -6,31 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels
 from hrdem.geo.ground import Steps
+from hrdem.request.options import Algorithm
 
 FALLS_NOWHERE = -1.0  # aspect of level ground
 _SUN_AZIMUTH = 315.0  # degrees clockwise from the upper edge: upper left, as maps have it
 _SUN_ALTITUDE = 45.0  # degrees above the horizon
-
-
-class Algorithm(StrEnum):
-    """How a gradient comes from a pixel's neighbours.
-
-    Horn's weighs all eight, and so smooths a little: B. K. P. Horn, "Hill shading and the
-    reflectance map", Proceedings of the IEEE 69 (1981), 29. Zevenbergen and Thorne's takes the
-    four beside it, and so keeps more detail: L. W. Zevenbergen and C. R. Thorne, "Quantitative
-    analysis of land surface topography", Earth Surface Processes and Landforms 12 (1987), 47-56,
-    parameters G and H.
-    """
-
-    HORN = "horn"
-    ZEVENBERGEN_THORNE = "zevenbergen-thorne"
 
 
 @dataclass(frozen=True, slots=True)

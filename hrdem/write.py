@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +23,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.geo.grid import Grid
 from hrdem.output import check_output
+from hrdem.request.options import Format
 from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.statistics import Statistics
@@ -45,13 +45,6 @@ _PLACES = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
 _TINY = 16  # edge of the raster that GDAL describes for us, pixels
 _TINY_PIXELS = Affine(2, 0, 0, 0, -2, 0)
-
-
-class Format(StrEnum):
-    """Layout of the output."""
-
-    GTIFF = "gtiff"
-    COG = "cog"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from affine import Affine
 from hrdem.catalog import Asset, Item
 from hrdem.http.protocol import Response
 from hrdem.planning import Plan, make_plan
-from hrdem.request import Request
+from hrdem.request.request import Request
 
 URL = "http://store.invalid/file.tif"
 

@@ -49,7 +49,7 @@ def command(
     if download and kept["offline"]:
         raise click.UsageError("--download fetches VRTs, which --offline forbids.")
     import hrdem
-    from hrdem.addresses import LIVE_STAC_URL
+    from hrdem.request.endpoints import LIVE_STAC_URL
 
     with service.chosen(demo, stac_url=stac_url) as urls:
         found = hrdem.assets(item, product=product, kind=kind, **urls, **kept)

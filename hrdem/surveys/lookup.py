@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrdem.area.aoi import Aoi
 from hrdem.catalog import Asset, Item
 from hrdem.errors import ServerError, SourceError
 from hrdem.http.gdal_options import curl_options
@@ -23,7 +22,8 @@ from hrdem.http.ranges import (
     whole_file,
 )
 from hrdem.http.retry import Again, Retries, retried
-from hrdem.products import Product
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.products import Product
 from hrdem.runtime.threads import workers
 from hrdem.surveys.extent import projects_in_extent
 from hrdem.surveys.geopackage import SIGNATURE, projects_in_geopackage

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
-from typing import Self
 
 import rasterio
 from rasterio.crs import CRS
 
-
-class VerticalDatum(StrEnum):
-    """What heights are counted from; named in any case."""
-
-    CGVD2013 = "CGVD2013"
-    CGVD28 = "CGVD28"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return next((each for each in cls if each.value == str(value).upper()), None)
-
+from hrdem.request.options import VerticalDatum
 
 # No file tells which realisation of CGVD2013 its heights are in. EPSG:6647 (CGG2013) is the one of
 # EPSG's compound systems for Canada, so that other software knows it. EPSG:9245 (CGG2013a) would

@@ -13,7 +13,7 @@ from hrdem.errors import WcsError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, snapped
 from hrdem.http.protocol import Http
-from hrdem.products import Collection, Product
+from hrdem.request.products import Collection, Product
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 from hrdem.wcs.capabilities import describe_coverage, read_capabilities

@@ -20,14 +20,14 @@ from affine import Affine
 from rasterio.io import MemoryFile
 
 import hrdem
-from hrdem.addresses import LIVE_WCS_URL
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries
-from hrdem.request import Request
+from hrdem.request.endpoints import LIVE_WCS_URL
+from hrdem.request.request import Request
 from hrdem.sources.wcs import WcsSource, wcs_turns
 from hrdem.wcs import chunks
 from hrdem.wcs.coverage import WcsCoverage

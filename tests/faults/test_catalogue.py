@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hrdem import catalog
-from hrdem.area.aoi import Aoi
 from hrdem.catalog import item_with_id, items_near
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
-from hrdem.products import AssetKind, collection_named, product_named
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.products import AssetKind, collection_named, product_named
 from tests.misbehaving import Reply, misbehaving, passed_on
 
 OTTAWA = Aoi.from_bbox((-75.85, 45.30, -75.60, 45.45))

@@ -18,7 +18,7 @@ from hrdem.errors import CatalogError, ServerError, SourceError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
 from hrdem.http.timeouts import Timeouts
-from hrdem.products import collection_named
+from hrdem.request.products import collection_named
 from hrdem.sources.gdal import meet_gdal_cog
 from tests.misbehaving import Asked, Reply, misbehaving, part_of
 

@@ -25,7 +25,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
-from hrdem.products import collection_named
+from hrdem.request.products import collection_named
 from hrdem.vrt import download
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
 

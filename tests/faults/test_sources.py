@@ -19,7 +19,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
 from hrdem.making import Writing
 from hrdem.planning import make_plan
-from hrdem.request import Request
+from hrdem.request.request import Request
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2

@@ -20,7 +20,7 @@ from hrdem.demo import catalog
 from hrdem.errors import HrdemError
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
-from hrdem.products import collection_named
+from hrdem.request.products import collection_named
 from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://127.0.0.1/stac/"  # never connected to; a number, so that no name is looked up

@@ -14,7 +14,7 @@ import pytest
 import rasterio
 
 import hrdem
-from hrdem.addresses import LIVE_STAC_URL
+from hrdem.request.endpoints import LIVE_STAC_URL
 from tests.live.observations import observe
 
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"

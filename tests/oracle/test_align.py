@@ -21,7 +21,7 @@ from hrdem.geo.grid import Window
 from hrdem.making import Writing
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan, Tier
-from hrdem.request import Request
+from hrdem.request.request import Request
 from hrdem.sources.cog import meet_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
 

@@ -16,7 +16,7 @@ from hrdem.geo.grid import Grid
 from hrdem.http.client import HttpClient
 from hrdem.overviews import heights_on
 from hrdem.picture import Origin
-from hrdem.request import Request
+from hrdem.request.request import Request
 
 BOXES = {
     "degrees over a tile border": ((-75.85, 45.30, -75.60, 45.45), "EPSG:4326"),

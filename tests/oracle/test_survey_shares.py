@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import shapely
 
-from hrdem.area.aoi import Aoi
 from hrdem.catalog import items_touching
 from hrdem.demo import Addresses
 from hrdem.demo.projects import projects
 from hrdem.demo.tiles import tiles
 from hrdem.http.client import HttpClient
-from hrdem.products import collection_named, product_named
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.products import collection_named, product_named
 from hrdem.surveys import lookup as surveys
 from hrdem.surveys.lookup import surveys_under
 

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hrdem.area.aoi import Aoi
 from hrdem.catalog import item_with_id, items_near, items_touching
 from hrdem.demo.tiles import tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Response
-from hrdem.products import COLLECTIONS, HEIGHTS, PRODUCTS, AssetKind
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.products import COLLECTIONS, HEIGHTS, PRODUCTS, AssetKind
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 

@@ -19,13 +19,13 @@ from rasterio.windows import Window
 from stack import CORNER_TILES, Stack
 
 import hrdem
-from hrdem.area.aoi import Aoi
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.extraction import run
 from hrdem.http.client import HttpClient
 from hrdem.making import Writing
 from hrdem.planning import make_plan
-from hrdem.request import Request
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.request import Request
 from tests.rasters import horizontal
 
 pytestmark = pytest.mark.services

@@ -9,9 +9,9 @@ import pytest
 import shapely
 from rasterio.warp import transform
 
-from hrdem.area.aoi import Aoi, search_area
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
+from hrdem.request.aoi.aoi import Aoi, search_area
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 

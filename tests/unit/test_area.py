@@ -14,11 +14,11 @@ import shapely
 from affine import Affine
 from click.testing import CliRunner
 
-from hrdem.area.aoi import Aoi
-from hrdem.area.words import AreaWords, area_of
 from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.aoi.parse import AreaWords, area_of
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"

@@ -7,8 +7,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.area.nts import sheet_named
 from hrdem.errors import RequestError
+from hrdem.request.aoi.nts import sheet_named
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.area.outlines import areal, circle, projected, widened
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.request.aoi.geometry import areal, circle, projected, widened
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.addresses import stac_root
 from hrdem.errors import RequestError
-from hrdem.products import PRODUCTS, AssetKind, asset_key, collection_named, product_named
-from hrdem.request import Request
+from hrdem.request.endpoints import stac_root
+from hrdem.request.products import PRODUCTS, AssetKind, asset_key, collection_named, product_named
+from hrdem.request.request import Request
 
 
 @pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])

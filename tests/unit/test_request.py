@@ -9,7 +9,7 @@ import rasterio
 
 from hrdem.errors import RequestError
 from hrdem.geo.resampling import Resampling
-from hrdem.request import Request
+from hrdem.request.request import Request
 
 OTTAWA = (-75.72, 45.40, -75.71, 45.41)
 

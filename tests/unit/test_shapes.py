@@ -15,8 +15,8 @@ import pyogrio.raw
 import pytest
 import shapely
 
-from hrdem.area.shapes import shape_of
 from hrdem.errors import RequestError
+from hrdem.request.aoi.vector import shape_of
 
 SQUARE = shapely.box(-76, 45, -75, 46)
 NEXT = shapely.box(-75, 45, -74, 46)

@@ -9,8 +9,8 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
-from hrdem.area.template import grid_of_raster
 from hrdem.errors import RequestError
+from hrdem.request.aoi.like import grid_of_raster
 
 UTM = Affine(2.5, 0, 450_000, 0, -5, 5_030_000)
 

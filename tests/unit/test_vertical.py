@@ -11,10 +11,10 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.warp import transform
 
-from hrdem.choices import choice
 from hrdem.errors import RequestError
 from hrdem.geo.crs import output_crs
-from hrdem.vertical.datum import VerticalDatum, with_heights
+from hrdem.request.options import VerticalDatum, choice
+from hrdem.vertical.datum import with_heights
 
 SYSTEMS = [
     "EPSG:3979",

@@ -7,7 +7,7 @@ import pytest
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
-from hrdem.products import collection_named, product_named
+from hrdem.request.products import collection_named, product_named
 from hrdem.wcs.coverage import WcsCoverage, meet_wcs
 
 URL = "http://service.invalid/wcs"

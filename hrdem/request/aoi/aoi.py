@@ -10,10 +10,10 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hrdem.area.outlines import areal, check_coordinates, projected, widened
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
 from hrdem.geo.grid import Bounds
+from hrdem.request.aoi.geometry import areal, check_coordinates, projected, widened
 
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint

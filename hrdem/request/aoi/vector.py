@@ -20,10 +20,10 @@ from rasterio.crs import CRS
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from hrdem.area.inputs import local_input
-from hrdem.area.outlines import check_coordinates
 from hrdem.errors import RequestError
 from hrdem.geo.crs import horizontal, in_nad83, short_name
+from hrdem.request.aoi.geometry import check_coordinates
+from hrdem.request.aoi.local_files import local_input
 
 log = logging.getLogger(__name__)
 

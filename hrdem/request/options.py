@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from hrdem.errors import RequestError
 
@@ -52,6 +52,38 @@ class North(StrEnum):
 
     TRUE = "true"
     GRID = "grid"
+
+
+class Algorithm(StrEnum):
+    """How a gradient comes from a pixel's neighbours.
+
+    Horn's weighs all eight, and so smooths a little: B. K. P. Horn, "Hill shading and the
+    reflectance map", Proceedings of the IEEE 69 (1981), 29. Zevenbergen and Thorne's takes the
+    four beside it, and so keeps more detail: L. W. Zevenbergen and C. R. Thorne, "Quantitative
+    analysis of land surface topography", Earth Surface Processes and Landforms 12 (1987), 47-56,
+    parameters G and H.
+    """
+
+    HORN = "horn"
+    ZEVENBERGEN_THORNE = "zevenbergen-thorne"
+
+
+class VerticalDatum(StrEnum):
+    """What heights are counted from; named in any case."""
+
+    CGVD2013 = "CGVD2013"
+    CGVD28 = "CGVD28"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return next((each for each in cls if each.value == str(value).upper()), None)
+
+
+class Format(StrEnum):
+    """Layout of the output."""
+
+    GTIFF = "gtiff"
+    COG = "cog"
 
 
 def choice(kind: type[E], name: str, what: str) -> E:

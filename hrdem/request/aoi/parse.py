@@ -10,15 +10,15 @@ from typing import Any, TypedDict, Unpack
 
 import shapely
 
-from hrdem.area.aoi import Aoi
-from hrdem.area.inputs import local_input
-from hrdem.area.nts import sheet_named
-from hrdem.area.outlines import check_coordinates, circle
-from hrdem.area.shapes import DEFAULT_CRS, HasGeoInterface, shape_of
-from hrdem.area.template import grid_of_raster
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.grid import Grid
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.aoi.geometry import check_coordinates, circle
+from hrdem.request.aoi.like import grid_of_raster
+from hrdem.request.aoi.local_files import local_input
+from hrdem.request.aoi.nts import sheet_named
+from hrdem.request.aoi.vector import DEFAULT_CRS, HasGeoInterface, shape_of
 
 _FARTHEST = 1_000_000.0  # metres of a radius or a buffer
 _GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}

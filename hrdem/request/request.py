@@ -11,18 +11,33 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Required, Unpack
 
-from hrdem.addresses import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
-from hrdem.area.aoi import Aoi
-from hrdem.area.words import AreaWords, area_of
-from hrdem.choices import Align, Engine, North, OnChange, SlopeUnit, Via, choice
 from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS, output_crs, unit_of
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
-from hrdem.products import AssetKind, Collection, Product, Theme, collection_named, product_named
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.aoi.parse import AreaWords, area_of
+from hrdem.request.endpoints import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
+from hrdem.request.options import (
+    Algorithm,
+    Align,
+    Engine,
+    North,
+    OnChange,
+    SlopeUnit,
+    VerticalDatum,
+    Via,
+    choice,
+)
+from hrdem.request.products import (
+    AssetKind,
+    Collection,
+    Product,
+    Theme,
+    collection_named,
+    product_named,
+)
 from hrdem.runtime.redaction import without_secrets
-from hrdem.terrain import Algorithm
-from hrdem.vertical.datum import VerticalDatum
 
 DEFAULT_COLLECTION = "1m"
 WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one

@@ -1,0 +1,1 @@
+"""What was requested: the area, the product, the output grid, the service."""

@@ -1,0 +1,1 @@
+"""Areas of interest: boxes, shapes, map sheets, rasters, circles."""
