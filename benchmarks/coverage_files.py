@@ -26,11 +26,11 @@ import numpy as np
 import pyogrio.raw
 import shapely
 
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.surveys import lookup as surveys
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import product_named
-from hrdem.surveys import lookup as surveys
 
 MIDDLE = (1_750_000, -250_000)
 KINDS = {

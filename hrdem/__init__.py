@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from hrdem.api import plan as plan
     from hrdem.api import preview as preview
     from hrdem.api import search as search
-    from hrdem.catalog import Asset as Asset
-    from hrdem.catalog import Item as Item
+    from hrdem.catalog.items import Asset as Asset
+    from hrdem.catalog.items import Item as Item
     from hrdem.diagnosis import Check as Check
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
-    "hrdem.catalog": ("Asset", "Item"),
+    "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.diagnosis": ("Check",),
     "hrdem.errors": (
         "CatalogError",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from hrdem import extraction
 from hrdem.budget import USUAL_MEMORY, check_limit
-from hrdem.catalog import Asset, Item, item_with_id, items_touching
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.search import item_with_id, items_touching
 from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.forecast import Forecast, make_forecast

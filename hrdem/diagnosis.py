@@ -21,7 +21,8 @@ import rasterio
 from rasterio.errors import CRSError
 
 from hrdem._version import __version__
-from hrdem.catalog import Item, items_of
+from hrdem.catalog.items import Item
+from hrdem.catalog.search import items_of
 from hrdem.errors import (
     ExitCode,
     HrdemError,

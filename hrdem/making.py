@@ -16,7 +16,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from hrdem.budget import USUAL_MEMORY
-from hrdem.catalog import items_near
+from hrdem.catalog.search import items_near
 from hrdem.composing import Stage, composed
 from hrdem.copying import copied
 from hrdem.cropping import Crop

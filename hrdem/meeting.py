@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import shapely
 
-from hrdem.catalog import Asset, Item, items_near
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.search import items_near
 from hrdem.errors import (
     NetworkError,
     NoDataError,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hrdem.catalog import Item
+from hrdem.catalog.items import Item
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window

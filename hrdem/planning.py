@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from hrdem.catalog.surveys.lookup import Surveys, surveys_under
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.feathering import Feather
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
@@ -25,7 +26,6 @@ from hrdem.request.options import Algorithm, VerticalDatum, Via
 from hrdem.request.products import PRODUCTS, Collection, Product, Theme
 from hrdem.request.request import Request
 from hrdem.runtime.text import json_number
-from hrdem.surveys.lookup import Surveys, surveys_under
 
 log = logging.getLogger(__name__)
 

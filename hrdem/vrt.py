@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from hrdem.catalog import Asset
+from hrdem.catalog.items import Asset
 from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
 from hrdem.output import check_output, file_name

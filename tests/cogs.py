@@ -12,7 +12,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
 from hrdem.http.protocol import Response
 from hrdem.planning import Plan, make_plan
 from hrdem.request.request import Request

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
 from hrdem.http.protocol import Response
 
 NODATA = np.float32(-32767)

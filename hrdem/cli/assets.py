@@ -11,7 +11,7 @@ from hrdem.cli import options, service, show
 from hrdem.errors import NoDataError
 
 if TYPE_CHECKING:
-    from hrdem.catalog import Asset
+    from hrdem.catalog.items import Asset
 
 
 @click.command("assets")

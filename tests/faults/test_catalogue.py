@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem import catalog
-from hrdem.catalog import item_with_id, items_near
+from hrdem.catalog import items, search
+from hrdem.catalog.search import item_with_id, items_near
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
@@ -34,7 +34,7 @@ def page(*items: object, **more) -> Reply:
     return Reply.json({"type": "FeatureCollection", "features": list(items), **more})
 
 
-def near(server, http: HttpClient) -> list[catalog.Item]:
+def near(server, http: HttpClient) -> list[items.Item]:
     return items_near(OTTAWA, ONE_METRE, f"{server.url}/", http)
 
 
@@ -150,7 +150,7 @@ def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addres
 def test_pages_are_followed_as_given_under_another_prefix(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(catalog, "_PAGE", 13)
+    monkeypatch.setattr(search, "_PAGE", 13)
     canada = Aoi.from_bbox((-2_450_000, -950_000, 2_950_000, 3_950_000), "EPSG:3979")
 
     def script(asked):

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.catalog import items_of
+from hrdem.catalog.search import items_of
 from hrdem.errors import CatalogError, ServerError, SourceError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
@@ -268,7 +268,7 @@ def test_a_version_that_cannot_be_sent_back_is_an_error(
 def test_a_search_whose_pages_never_end_is_given_up(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.http.stac_io._MOST_BYTES_IN_ALL", 100_000)
+    monkeypatch.setattr("hrdem.catalog.stac_io._MOST_BYTES_IN_ALL", 100_000)
 
     def script(asked: Asked) -> Reply:
         link = {"rel": "next", "href": f"/{asked.number}"}

@@ -17,7 +17,7 @@ import rasterio
 from affine import Affine
 
 import hrdem
-from hrdem.catalog import items_of
+from hrdem.catalog.search import items_of
 from hrdem.demo import Addresses
 from hrdem.http import allowed_hosts
 from hrdem.http.allowed_hosts import Scope

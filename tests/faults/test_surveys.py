@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import shapely
 
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.surveys import lookup as surveys
+from hrdem.catalog.surveys.lookup import Surveys, surveys_under
 from hrdem.geo.crs import project_shape
 from hrdem.http import gdal_options
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import product_named
-from hrdem.surveys import lookup as surveys
-from hrdem.surveys.lookup import Surveys, surveys_under
 from tests.geopackages import write_layer
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
 

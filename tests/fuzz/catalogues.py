@@ -15,7 +15,8 @@ from functools import cache
 import httpx
 import shapely
 
-from hrdem.catalog import Item, items_of
+from hrdem.catalog.items import Item
+from hrdem.catalog.search import items_of
 from hrdem.demo import catalog
 from hrdem.errors import HrdemError
 from hrdem.http.client import HttpClient

@@ -9,7 +9,14 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["hrdem.cog", "hrdem.sources", "hrdem.http", "hrdem.vrt", "hrdem.catalog", "hrdem.wcs"]
+    include=[
+        "hrdem.cog",
+        "hrdem.sources",
+        "hrdem.http",
+        "hrdem.vrt",
+        "hrdem.catalog.items",
+        "hrdem.wcs",
+    ]
 ):
     from tests.fuzz.kinds import KINDS, corpus
 

@@ -61,7 +61,7 @@ KINDS = {
         catalogues.mutated_catalogue,
         lambda: catalogues.SEEDS,
         16,
-        ("hrdem.catalog", "hrdem.http"),
+        ("hrdem.catalog.items", "hrdem.http"),
     ),
     "wcs-words": Kind(
         answers.attempt_answer, answers.mutated_answer, lambda: answers.SEEDS, 4, ("hrdem.wcs",)

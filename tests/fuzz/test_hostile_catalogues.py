@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from hrdem.catalog import Item, items_of
+from hrdem.catalog.items import Item
+from hrdem.catalog.search import items_of
 from hrdem.errors import CatalogError, TransferError
 from tests.fuzz import catalogues
 from tests.fuzz.catalogues import SEPARATOR, URL, attempt_catalogue

@@ -12,7 +12,7 @@ from affine import Affine
 from rasterio.windows import from_bounds
 
 import hrdem
-from hrdem.catalog import Item
+from hrdem.catalog.items import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.extraction import run

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import shapely
 
-from hrdem.catalog import items_touching
+from hrdem.catalog.search import items_touching
+from hrdem.catalog.surveys import lookup as surveys
+from hrdem.catalog.surveys.lookup import surveys_under
 from hrdem.demo import Addresses
 from hrdem.demo.projects import projects
 from hrdem.demo.tiles import tiles
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import collection_named, product_named
-from hrdem.surveys import lookup as surveys
-from hrdem.surveys.lookup import surveys_under
 
 
 @pytest.mark.parametrize(

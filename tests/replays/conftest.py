@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from hrdem.catalog import Item, item_with_id
+from hrdem.catalog.items import Item
+from hrdem.catalog.search import item_with_id
 from hrdem.http.client import HttpClient
 
 _CASSETTES = Path(__file__).parents[2] / "cassettes"

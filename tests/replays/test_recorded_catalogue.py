@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hrdem.catalog import item_with_id, items_near, items_touching
+from hrdem.catalog.search import item_with_id, items_near, items_touching
 from hrdem.demo.tiles import tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
@@ -52,7 +52,7 @@ def test_every_page_of_a_search_by_post_is_read(
     stac: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next links lie under another root than the one that was asked."""
-    monkeypatch.setattr("hrdem.catalog._PAGE", 10)
+    monkeypatch.setattr("hrdem.catalog.search._PAGE", 10)
     noting = Noting(http)
     found = items_near(CANADA, ONE_METRE, stac, noting)
     assert {item.id for item in found} == {t.item_id for t in tiles() if t.collection == "1m"}
@@ -63,7 +63,7 @@ def test_every_page_of_a_search_by_post_is_read(
 def test_every_page_of_a_search_by_get_is_read(
     stand_in: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.catalog._PAGE", 1)
+    monkeypatch.setattr("hrdem.catalog.search._PAGE", 1)
     noting = Noting(http)
     found = items_near(ARCTIC, ONE_METRE, f"{stand_in}/get-only/stac/api/", noting)
     assert [item.id for item in found] == [

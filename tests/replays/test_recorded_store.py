@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import hrdem
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
 from hrdem.demo.cog import DemoCog
 from hrdem.demo.tiles import tiles
 from hrdem.errors import ServerError, SourceChangedError

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import shapely
 
+from hrdem.catalog.surveys.geojson import projects_in_extent
 from hrdem.errors import SourceError, TransferError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
-from hrdem.surveys.extent import projects_in_extent
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
 LEFT_HALF = shapely.box(1_499_900, -200_200, 1_500_050, -199_700)
@@ -44,8 +44,8 @@ def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")  # 15 MB that become 300
     program = (
-        "from hrdem.surveys import apart, extent; apart._MOST_MEMORY = 400 << 20; "
-        "apart.answer(extent.outlines_in_extent, (ValueError,))"
+        "from hrdem.catalog.surveys import geojson, worker; worker._MOST_MEMORY = 400 << 20; "
+        "worker.answer(geojson.outlines_in_extent, (ValueError,))"
     )
     asked = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
     done = subprocess.run(

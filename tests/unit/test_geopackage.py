@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import shapely
 
+from hrdem.catalog.surveys import geopackage, worker
+from hrdem.catalog.surveys.attributes import Project
+from hrdem.catalog.surveys.geopackage import projects_in_geopackage
 from hrdem.errors import SourceError, TransferError
 from hrdem.geo.crs import project
-from hrdem.surveys import apart, geopackage
-from hrdem.surveys.geopackage import projects_in_geopackage
-from hrdem.surveys.projects import Project
 from tests.geopackages import write_layer
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
@@ -176,7 +176,7 @@ def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.M
     fatal = {"PYTHONHASHSEED": "no number"}
     with pytest.raises(TransferError, match="The file was not read: .*ended with 1"):
         projects_in_geopackage(str(path), "The file", AREA, "dtm", fatal, 60)
-    monkeypatch.setattr(apart.spawn, "get_executable", lambda: str(path))
+    monkeypatch.setattr(worker.spawn, "get_executable", lambda: str(path))
     with pytest.raises(TransferError, match="The file was not read: .*failed"):
         read(path)
 

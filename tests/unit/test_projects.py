@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from hrdem.surveys.projects import Outline, dates_of, name_of, projects_within
+from hrdem.catalog.surveys.attributes import Outline, dates_of, name_of, projects_within
 
 AREA = shapely.box(0, 0, 100, 100)
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import shapely
 
+from hrdem.catalog.surveys.attributes import Outline, Project, projects_within
 from hrdem.errors import SourceError, TransferError
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
-from hrdem.surveys.projects import Outline, Project, projects_within
 
 _LONGEST_WORDS = 500  # characters of a failure that are told
 _USUAL_TIME = 60.0  # seconds

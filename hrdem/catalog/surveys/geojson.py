@@ -8,10 +8,10 @@ from pathlib import Path
 
 import shapely
 
+from hrdem.catalog.surveys.attributes import Outline, Project
+from hrdem.catalog.surveys.worker import answer, projects_apart
 from hrdem.errors import HrdemError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_shape
-from hrdem.surveys.apart import answer, projects_apart
-from hrdem.surveys.projects import Outline, Project
 
 
 def projects_in_extent(
@@ -29,7 +29,7 @@ def projects_in_extent(
         SourceError: If it is no GeoJSON of outlines.
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
-    return projects_apart("hrdem.surveys.extent", {"path": path}, name, area, {}, seconds)
+    return projects_apart("hrdem.catalog.surveys.geojson", {"path": path}, name, area, {}, seconds)
 
 
 def outlines_in_extent(asked: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:

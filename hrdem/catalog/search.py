@@ -1,28 +1,23 @@
-"""The STAC catalogue: from an area to items, from an item to the address of a product.
-
-What a catalogue says decides only which files may matter. Georeferencing never comes from here.
-"""
+"""STAC item search: the items of an area, a collection, or an id."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin
 
-import numpy as np
 import shapely
 from pystac_client import ItemSearch
 
+from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
+from hrdem.catalog.stac_io import HttpStacIO
 from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
-from hrdem.http.stac_io import HttpStacIO
 from hrdem.request.aoi.aoi import Aoi, search_area, search_margin
-from hrdem.request.products import COLLECTIONS, AssetKind, Collection, Product, asset_key
+from hrdem.request.products import COLLECTIONS, Collection
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 
@@ -32,68 +27,7 @@ _PAGE = 100  # items; a mosaic has 66
 _MOST_ITEMS = 10_000
 _MOST_PAGES = 1_000
 _SLACK = 0.002  # degrees: what rounding does to an outline, and much less than its margin
-_MOST_ASSETS = 100  # of an item; those of a mosaic have 9
-_MOST_WORDS = 250  # characters of an id, a key, a title
-_LONGEST_HREF = 8_000  # characters; signed addresses have some 1,500
-_MOST_CORNERS = 10_000  # of an outline; those of a mosaic have 401
-_FARTHEST = 1e8  # metres of EPSG:3979
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file of an item.
-
-    Attributes:
-        key: Key under which the item lists it.
-        href: Absolute address.
-        media_type: As the catalogue says, or empty; never used to choose.
-        title: In words, or empty.
-    """
-
-    key: str
-    href: str
-    media_type: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A sub-tile of a mosaic, or a national raster, as catalogued.
-
-    Attributes:
-        id: Its id, for example ``9_2-mosaic-1m``.
-        collection: Id of its collection.
-        updated: When it was last published, as the catalogue says, or empty.
-        datetime: Date of the newest survey in it, or empty; not the date of a pixel.
-        footprint: Outline in EPSG:3979 where the catalogue gives one, else None.
-        assets: Its files, in the order served.
-    """
-
-    id: str
-    collection: str
-    updated: str
-    datetime: str
-    footprint: shapely.Geometry | None
-    assets: tuple[Asset, ...]
-
-    def asset(self, product: Product, kind: AssetKind) -> Asset | None:
-        """Return the file that holds a product; None if the item has none."""
-        wanted = asset_key(product, kind)
-        return next((asset for asset in self.assets if asset.key == wanted), None)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values."""
-        return {
-            "id": self.id,
-            "collection": self.collection,
-            "updated": self.updated,
-            "datetime": self.datetime,
-            "assets": {
-                asset.key: {"href": asset.href, "type": asset.media_type, "title": asset.title}
-                for asset in self.assets
-            },
-        }
 
 
 def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
@@ -216,7 +150,7 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
     found: dict[str, Item] = {}
     matched = 0
     for number, page in enumerate(io.get_pages(address, method, search.get_parameters())):
-        fresh = {item.id: item for item in map(_parsed(address), page["features"])}
+        fresh = {item.id: item for item in (parse_item(each, address) for each in page["features"])}
         if number and page["features"] and fresh.keys() <= found.keys():
             raise CatalogError(f"{address} leads in a circle: a next page repeats an earlier one.")
         found |= fresh
@@ -230,7 +164,7 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         matched = max(matched, told if isinstance(told, int) else 0)
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:
-        others = one_line(", ".join(sorted(strangers)), _MOST_WORDS)
+        others = one_line(", ".join(sorted(strangers)), MAX_TEXT_CHARACTERS)
         raise CatalogError(
             f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
             f"{others}. A redirect or a proxy may drop the question."
@@ -241,101 +175,6 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
             "and no next page."
         )
     return found
-
-
-def _parsed(address: str) -> Any:
-    """Return a function that makes an Item of a GeoJSON feature found at an address."""
-
-    def parse(feature: Mapping[str, Any]) -> Item:
-        try:
-            properties = feature["properties"]
-            return Item(
-                id=_name(feature["id"]),
-                collection=_name(feature["collection"]),
-                updated=_words(properties.get("updated")),
-                datetime=_words(properties.get("datetime")),
-                footprint=_outline(properties),
-                assets=tuple(_assets(feature["assets"], address)),
-            )
-        except (
-            AttributeError,
-            LookupError,
-            OverflowError,
-            RecursionError,
-            TypeError,
-            ValueError,
-            shapely.errors.ShapelyError,
-        ) as exc:
-            name = feature.get("id") if isinstance(feature, Mapping) else None
-            shown = (
-                repr(one_line(name, _MOST_WORDS))
-                if isinstance(name, str)
-                else one_line(str(name), _MOST_WORDS)
-            )
-            said = one_line(without_secrets(str(exc)), _MOST_WORDS).rstrip(".")
-            raise CatalogError(
-                f"{address} lists an item {shown} that is not a STAC item: "
-                f"{type(exc).__name__}: {said}. Check the address given as --stac-url."
-            ) from exc
-
-    return parse
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{one_line(repr(value), _MOST_WORDS)} is not a text")
-    return value
-
-
-def _words(value: object) -> str:
-    """What is said in words; nothing of it can be an order to a terminal."""
-    return one_line(_text(value or ""), _MOST_WORDS)
-
-
-def _name(value: object) -> str:
-    """What something is called; it is shown, sent back, and written into outputs."""
-    name = _text(value)
-    if not name.isprintable() or not 0 < len(name) <= _MOST_WORDS:
-        raise ValueError(f"{one_line(repr(name), _MOST_WORDS)} is not a name")
-    return name
-
-
-def _href(value: object, address: str) -> str:
-    href = _text(value)
-    if not href.isprintable() or len(href) > _LONGEST_HREF:
-        raise ValueError(f"{one_line(repr(href), _MOST_WORDS)} is not an address")
-    return urljoin(address, href)
-
-
-def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
-    """The outline in EPSG:3979, if that is what the projection extension describes.
-
-    One that crosses itself, or has more corners than anyone would draw, is as good as none.
-    """
-    if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
-        return None
-    geometry = properties.get("proj:geometry")
-    if not geometry:
-        return None
-    with np.errstate(invalid="ignore"):  # of corners that are no numbers
-        outline = shapely.geometry.shape(geometry)
-    corners = shapely.get_coordinates(outline)
-    if len(corners) > _MOST_CORNERS or not (np.abs(corners) < _FARTHEST).all():  # nor NaN
-        return None
-    # to mend 200 edges that all cross one another takes a minute
-    return outline if shapely.is_valid(outline) and outline.area > 0 else None
-
-
-def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
-    if len(assets) > _MOST_ASSETS:
-        raise ValueError(f"it has {len(assets)} assets")
-    for key, asset in assets.items():
-        yield Asset(
-            key=_name(key),
-            href=_href(asset["href"], address),
-            media_type=_words(asset.get("type")),
-            title=_words(asset.get("title")),
-        )
 
 
 def _natural(name: str) -> tuple[Any, ...]:

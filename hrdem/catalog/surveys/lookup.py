@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrdem.catalog import Asset, Item
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.surveys.attributes import Project
+from hrdem.catalog.surveys.geojson import projects_in_extent
+from hrdem.catalog.surveys.geopackage import SIGNATURE, projects_in_geopackage
 from hrdem.errors import ServerError, SourceError
 from hrdem.http.gdal_options import curl_options
 from hrdem.http.protocol import Http
@@ -25,9 +28,6 @@ from hrdem.http.retry import Again, Retries, retried
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import Product
 from hrdem.runtime.threads import workers
-from hrdem.surveys.extent import projects_in_extent
-from hrdem.surveys.geopackage import SIGNATURE, projects_in_geopackage
-from hrdem.surveys.projects import Project
 
 log = logging.getLogger(__name__)
 

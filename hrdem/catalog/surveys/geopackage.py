@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import shapely
 
+from hrdem.catalog.surveys.attributes import Outline, Project
+from hrdem.catalog.surveys.worker import answer, output_of, projects_apart
 from hrdem.errors import HrdemError
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project, project_shape
-from hrdem.surveys.apart import answer, output_of, projects_apart
-from hrdem.surveys.projects import Outline, Project
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _DRIVER = "GPKG"
@@ -50,7 +50,7 @@ def projects_in_geopackage(
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
     asked = {"path": path, "prefer": prefer}
-    module = "hrdem.surveys.geopackage"
+    module = "hrdem.catalog.surveys.geopackage"
     settings = {**settings, "OGR_SKIP": _other_drivers()}
     return projects_apart(module, asked, name, area, settings, seconds)
 

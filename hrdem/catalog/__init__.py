@@ -1,0 +1,1 @@
+"""What the STAC catalogue lists: items, assets, and the surveys under an area."""

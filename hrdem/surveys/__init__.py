@@ -1,1 +1,0 @@
-"""Lidar surveys under an area, from the outlines that are published beside the rasters."""
