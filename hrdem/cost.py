@@ -18,7 +18,7 @@ from hrdem.planning import Plan
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.threads import workers
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.coverage import WcsCoverage
 
 _INDEXES_AT_ONCE = 8
 _LARGEST_STORED = 1.5  # bytes in a file over those of its pixels; LZW makes noise larger

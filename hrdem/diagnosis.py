@@ -43,8 +43,8 @@ from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 from hrdem.sources.cog import meet_cog
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.wcs.request import GEOTIFF
+from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
+from hrdem.sources.wcs.get_coverage import GEOTIFF
 
 _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
 _PROJ_SETTINGS = ("PROJ_DATA", "PROJ_LIB")

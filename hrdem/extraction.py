@@ -20,7 +20,7 @@ from hrdem.progress import Tally
 from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.coverage import WcsCoverage
 
 T = TypeVar("T")
 

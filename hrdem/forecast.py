@@ -20,10 +20,10 @@ from hrdem.levels import coarser
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.planning import Plan
 from hrdem.sources.cog import CogFile, CogSource
+from hrdem.sources.dataset_pool import Handles
 from hrdem.sources.gdal import GdalFile, GdalSource
-from hrdem.sources.handles import Handles
-from hrdem.sources.wcs import WcsSource, wcs_turns
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.reader import WcsSource, wcs_turns
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 

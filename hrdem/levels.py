@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from hrdem.geo.grid import Grid, snapped
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile
-from hrdem.sources.opening import RasterFile
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.open import RasterFile
+from hrdem.sources.wcs.coverage import WcsCoverage
 
 _EQUAL = 1 + 1e-9
 _COARSEST = 2**20  # times the pixels of the source

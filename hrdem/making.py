@@ -38,13 +38,13 @@ from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.gdal import GdalFile, check_gdal_file
+from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, storage_of
 from hrdem.tiff.write_ifd import Storage
 from hrdem.vertical.datum import with_heights
 from hrdem.vertical.published import find_grid
 from hrdem.vertical.shifts import ShiftGrid
-from hrdem.wcs.coverage import WcsCoverage
 from hrdem.write import Band, GeoTiffWriter
 
 OnProgress = Callable[[Progress], None]

@@ -32,8 +32,8 @@ from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
 from hrdem.sources.cog import meet_cog
 from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
-from hrdem.sources.opening import RasterFile
-from hrdem.wcs.coverage import WcsCoverage, meet_wcs
+from hrdem.sources.open import RasterFile
+from hrdem.sources.wcs.coverage import WcsCoverage, meet_wcs
 
 NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 _HEADERS_AT_ONCE = 8

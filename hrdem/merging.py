@@ -24,13 +24,13 @@ from hrdem.http.protocol import Http
 from hrdem.mosaic import Mosaic, PlannedSource
 from hrdem.progress import Step
 from hrdem.runtime.threads import in_order, workers
-from hrdem.sources import Fetched, Source
+from hrdem.sources.dataset_pool import Handles
 from hrdem.sources.gdal import GdalFile
-from hrdem.sources.handles import Handles
-from hrdem.sources.opening import Means, opened
-from hrdem.sources.wcs import AT_ONCE
+from hrdem.sources.open import Means, opened
+from hrdem.sources.protocol import Fetched, Source
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.reader import AT_ONCE
 from hrdem.tiff.encode import BLOCK
-from hrdem.wcs.coverage import WcsCoverage
 
 # Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece
 # takes to be held against what was asked for.

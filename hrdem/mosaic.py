@@ -23,9 +23,9 @@ from hrdem.request.products import Collection
 from hrdem.request.request import Request
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.cog import CogFile
-from hrdem.sources.opening import RasterFile
+from hrdem.sources.open import RasterFile
+from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.tiff.encode import BLOCK
-from hrdem.wcs.coverage import WcsCoverage
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from hrdem.overviews import heights_on
 from hrdem.request.products import Product
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged
-from hrdem.wms import get_map
+from hrdem.sources.wms import get_map
 
 log = logging.getLogger(__name__)
 

@@ -249,7 +249,7 @@ def _steps(done: Result) -> list[tuple[str, str]]:
 
 def _offered(planned: Plan) -> list[tuple[str, str]]:
     """What a WCS lists that is read from."""
-    from hrdem.wcs.coverage import WcsCoverage
+    from hrdem.sources.wcs.coverage import WcsCoverage
 
     files = (source.file for source in planned.sources)
     lists = {file.offered for file in files if isinstance(file, WcsCoverage)}

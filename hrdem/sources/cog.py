@@ -20,7 +20,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
 from hrdem.runtime.lru import Memory
 from hrdem.runtime.memory import buffer
-from hrdem.sources import Fetched
+from hrdem.sources.protocol import Fetched
 from hrdem.tiff.decode import GUARD, check_guards, decode, directory_size
 from hrdem.tiff.header import FIRST_BYTES, Header, read_header
 from hrdem.tiff.tile_index import TileIndex, damaged_index

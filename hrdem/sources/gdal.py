@@ -30,8 +30,8 @@ from hrdem.http.retry import Retries
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
-from hrdem.sources import Fetched
-from hrdem.sources.handles import Handles
+from hrdem.sources.dataset_pool import Handles
+from hrdem.sources.protocol import Fetched
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo: Ad
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
     monkeypatch.setenv("HRDEM_WCS_URL", demo.wcs)
-    monkeypatch.setattr("hrdem.sources.wcs.Retries.wait_after", lambda self, failures: 0.0)
+    monkeypatch.setattr("hrdem.sources.wcs.reader.Retries.wait_after", lambda self, failures: 0.0)
 
 
 def hrdem(command: str, *arguments: str) -> int:

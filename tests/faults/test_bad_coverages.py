@@ -28,9 +28,8 @@ from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries
 from hrdem.request.endpoints import LIVE_WCS_URL
 from hrdem.request.request import Request
-from hrdem.sources.wcs import WcsSource, wcs_turns
-from hrdem.wcs import chunks
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.reader import WcsSource, chunking, wcs_turns
 from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
 
 WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
@@ -45,8 +44,8 @@ Fault = Callable[[Asked, Reply], Reply]
 
 @pytest.fixture(autouse=True)
 def _small_pieces_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_FIRST", EDGE**2)
-    monkeypatch.setattr(chunks, "_LARGEST", EDGE**2)
+    monkeypatch.setattr(chunking, "_FIRST", EDGE**2)
+    monkeypatch.setattr(chunking, "_LARGEST", EDGE**2)
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
 
 
@@ -360,8 +359,8 @@ def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The live one's 5 minutes as 1.5 s; what is cut there is wasted, and has to stay a little."""
-    monkeypatch.setattr(chunks, "_FIRST", 64**2)
-    monkeypatch.setattr(chunks, "_LARGEST", 4096**2)
+    monkeypatch.setattr(chunking, "_FIRST", 64**2)
+    monkeypatch.setattr(chunking, "_LARGEST", 4096**2)
     limit, spent = 1.5, {"in vain": 0.0, "well": 0.0}
 
     def coverage(asked: Asked, right: Reply) -> Reply:
@@ -794,7 +793,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
 
     slow: Any = Slow()
     source = WcsSource(coverage, slow, whole, tmp_path, wcs_turns())
-    source._chunks = chunks.Chunks([left, right], 300)
+    source._chunks = chunking.Chunks([left, right], 300)
     done: list[bool] = []
 
     def fetch() -> None:

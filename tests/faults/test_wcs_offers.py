@@ -6,7 +6,7 @@ import pytest
 
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
 from hrdem.http.client import HttpClient
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
+from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from tests.misbehaving import Reply, misbehaving
 
 

@@ -7,8 +7,8 @@ import random
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
+from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
+from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://service.invalid/wcs"

@@ -19,7 +19,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
-from hrdem.wcs.response import check_coverage, is_placeholder, take_coverage
+from hrdem.sources.wcs.response import check_coverage, is_placeholder, take_coverage
 from tests.fuzz.answers import SEEDS as WORDS
 from tests.fuzz.findings import FindingError, check_shown
 from tests.fuzz.mutation import mutated

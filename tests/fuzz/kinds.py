@@ -71,7 +71,7 @@ KINDS = {
         coverages.mutated_coverage,
         coverages.seeds,
         16,
-        ("hrdem.wcs.response", "hrdem.wcs.exceptions"),
+        ("hrdem.sources.wcs.response", "hrdem.sources.ogc_exceptions"),
     ),
 }
 

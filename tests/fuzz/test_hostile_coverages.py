@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.wcs.response import TrySmaller, check_coverage
+from hrdem.sources.wcs.response import TrySmaller, check_coverage
 from tests.fuzz.coverages import GRID, NODATA, attempt_coverage
 from tests.fuzz.crafted import ASCII, DOUBLE, LONG, SHORT, image, tiff
 

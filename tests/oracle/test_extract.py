@@ -334,8 +334,8 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
     """The source that reads for us, against rasterio on the same file."""
     from hrdem.geo.grid import Window as OurWindow
     from hrdem.sources.cog import CogSource, meet_cog
+    from hrdem.sources.dataset_pool import Handles
     from hrdem.sources.gdal import GdalSource, meet_gdal_cog
-    from hrdem.sources.handles import Handles
 
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm.tif"
     handles = Handles(most=2)

@@ -15,7 +15,6 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.http.client import HttpClient
-from hrdem.wcs import chunks
 from tests.rasters import horizontal
 
 EDGE = 64  # of the pieces
@@ -43,8 +42,8 @@ def noting() -> Iterator[Noting]:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every piece is of 64 x 64 pixels, whatever the server can do."""
-    monkeypatch.setattr(chunks, "_FIRST", EDGE**2)
-    monkeypatch.setattr(chunks, "_LARGEST", EDGE**2)
+    monkeypatch.setattr(chunking, "_FIRST", EDGE**2)
+    monkeypatch.setattr(chunking, "_LARGEST", EDGE**2)
 
 
 def extract(demo: Addresses, output: Path, box: tuple[float, ...], **more: Any) -> hrdem.Result:

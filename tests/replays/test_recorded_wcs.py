@@ -19,10 +19,10 @@ from hrdem.geo.grid import Grid, snapped
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Again
 from hrdem.http.timeouts import Timeouts
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.wcs.exceptions import read_refusal
-from hrdem.wcs.request import GEOTIFF, get_coverage
-from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+from hrdem.sources.ogc_exceptions import read_refusal
+from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
+from hrdem.sources.wcs.get_coverage import GEOTIFF, get_coverage
+from hrdem.sources.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 

@@ -92,8 +92,8 @@ def pieces_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have all pieces asked for with that many pixels along an edge, and no more."""
 
     def limit(edge: int) -> None:
-        monkeypatch.setattr("hrdem.wcs.chunks._FIRST", edge**2)
-        monkeypatch.setattr("hrdem.wcs.chunks._LARGEST", edge**2)
+        monkeypatch.setattr("hrdem.sources.wcs.chunking._FIRST", edge**2)
+        monkeypatch.setattr("hrdem.sources.wcs.chunking._LARGEST", edge**2)
 
     return limit
 

@@ -20,7 +20,7 @@ from stack import Stack
 
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.geo.axis_order import crs_urn, in_axis_order
-from hrdem.wcs.exceptions import read_refusal
+from hrdem.sources.ogc_exceptions import read_refusal
 
 pytestmark = pytest.mark.services
 

@@ -11,7 +11,7 @@ from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.geo.axis_order import crs_named
 from hrdem.http.protocol import Response
-from hrdem.wcs.capabilities import (
+from hrdem.sources.wcs.capabilities import (
     Capabilities,
     CoverageDescription,
     describe_coverage,

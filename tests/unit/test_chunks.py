@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Window
-from hrdem.wcs.chunks import SMALLEST, Chunks, without
+from hrdem.sources.wcs.chunking import SMALLEST, Chunks, without
 
 LIMIT = 300.0  # seconds
 windows = st.builds(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hrdem.wcs.exceptions import Refusal, is_too_large, read_refusal, size_limit
+from hrdem.sources.ogc_exceptions import Refusal, is_too_large, read_refusal, size_limit
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 OWS = "http://www.opengis.net/ows/1.1"

@@ -16,8 +16,8 @@ from hrdem.http.ranges import SourceVersion
 from hrdem.levels import coarser, coarsest_levels
 from hrdem.sources.cog import CogFile, meet_cog
 from hrdem.sources.gdal import GdalFile
-from hrdem.sources.opening import RasterFile
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.open import RasterFile
+from hrdem.sources.wcs.coverage import WcsCoverage
 from tests.cogs import URL, Bytes
 
 LEFT, TOP = 1_500_000, -160_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import Cache
-from hrdem.wcs.pieces import KeptPieces
+from hrdem.sources.wcs.piece_store import KeptPieces
 
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
 

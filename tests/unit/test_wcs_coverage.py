@@ -8,7 +8,7 @@ from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
 from hrdem.request.products import collection_named, product_named
-from hrdem.wcs.coverage import WcsCoverage, meet_wcs
+from hrdem.sources.wcs.coverage import WcsCoverage, meet_wcs
 
 URL = "http://service.invalid/wcs"
 

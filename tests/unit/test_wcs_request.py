@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Grid, Window
-from hrdem.wcs.request import get_coverage
+from hrdem.sources.wcs.get_coverage import get_coverage
 
 LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_000, 5_000_000)
 

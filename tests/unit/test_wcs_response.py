@@ -17,7 +17,7 @@ from rasterio.io import DatasetWriter, MemoryFile
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
-from hrdem.wcs.response import TrySmaller, check_coverage, take_coverage
+from hrdem.sources.wcs.response import TrySmaller, check_coverage, take_coverage
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 90, 70)
 NODATA = -32767.0

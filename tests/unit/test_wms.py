@@ -7,7 +7,7 @@ import pytest
 from hrdem.errors import RequestError
 from hrdem.geo.ground import grid_of_box
 from hrdem.request.products import LAYERS, Theme, layer_named
-from hrdem.wms import map_request
+from hrdem.sources.wms import map_request
 
 DEGREES = (-75.75, 45.25, -75.5, 45.5)
 METRES = (1_500_000, -180_000, 1_520_000, -170_000)

@@ -17,7 +17,7 @@ from hrdem.geo.grid import Grid, Pixels
 from hrdem.http.protocol import Http
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.redaction import without_secrets
-from hrdem.wcs.exceptions import Refusal, read_refusal
+from hrdem.sources.ogc_exceptions import Refusal, read_refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 

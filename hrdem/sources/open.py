@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hrdem.geo.grid import Window
 from hrdem.http.protocol import Http
-from hrdem.sources import Source
 from hrdem.sources.cog import CogFile, CogSource
+from hrdem.sources.dataset_pool import Handles
 from hrdem.sources.gdal import GdalFile, GdalSource
-from hrdem.sources.handles import Handles
-from hrdem.sources.wcs import WcsSource, wcs_turns
-from hrdem.wcs.coverage import WcsCoverage
+from hrdem.sources.protocol import Source
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.reader import WcsSource, wcs_turns
 
 RasterFile = CogFile | GdalFile | WcsCoverage
 

@@ -16,9 +16,9 @@ from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
-from hrdem.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.wcs.pieces import KeptPieces
-from hrdem.wcs.request import GEOTIFF
+from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
+from hrdem.sources.wcs.get_coverage import GEOTIFF
+from hrdem.sources.wcs.piece_store import KeptPieces
 
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more

@@ -29,12 +29,12 @@ from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import sentence
-from hrdem.sources import Fetched
-from hrdem.wcs.chunks import Chunks, without
-from hrdem.wcs.coverage import WcsCoverage
-from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
-from hrdem.wcs.request import get_coverage
-from hrdem.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
+from hrdem.sources.protocol import Fetched
+from hrdem.sources.wcs.chunking import Chunks, without
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.get_coverage import get_coverage
+from hrdem.sources.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
 
 AT_ONCE = 2  # requests
 _ENOUGH = 3  # times its limit, that a server may use up before anything has come

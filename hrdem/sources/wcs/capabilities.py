@@ -22,7 +22,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.retry import Again
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
-from hrdem.wcs.exceptions import read_refusal
+from hrdem.sources.ogc_exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements
 _MOST_LISTED = 500  # characters of a list in a message

@@ -23,7 +23,7 @@ from hrdem.geo.grid import Grid
 from hrdem.http.retry import Again
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.text import one_line
-from hrdem.wcs.exceptions import is_too_large, read_refusal, size_limit
+from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _EXCERPT = 16 << 10  # bytes that are looked at for words

@@ -1,0 +1,1 @@
+"""A WCS 1.1.1 as a source: capabilities, chunks, GetCoverage, cached pieces."""
