@@ -15,6 +15,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.http.client import HttpClient
+from hrdem.sources.wcs import chunking
 from tests.rasters import horizontal
 
 EDGE = 64  # of the pieces
