@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from hrdem.errors import SourceError as SourceError
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
-    from hrdem.forecast import Forecast as Forecast
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.picture import Picture as Picture
-    from hrdem.planning import Plan as Plan
+    from hrdem.planning.estimate import Forecast as Forecast
+    from hrdem.planning.plan import Plan as Plan
     from hrdem.progress import Progress as Progress
     from hrdem.report import Result as Result
 
@@ -70,10 +70,10 @@ _HOMES = {
         "TransferError",
         "WcsError",
     ),
-    "hrdem.forecast": ("Forecast",),
+    "hrdem.planning.estimate": ("Forecast",),
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.picture": ("Picture",),
-    "hrdem.planning": ("Plan",),
+    "hrdem.planning.plan": ("Plan",),
     "hrdem.progress": ("Progress",),
     "hrdem.report": ("Result",),
 }

@@ -15,7 +15,6 @@ from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import item_with_id, items_touching
 from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
-from hrdem.forecast import Forecast, make_forecast
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import grid_of_box
 from hrdem.http.cache.client import CachingHttp
@@ -25,7 +24,8 @@ from hrdem.http.session import Keeping
 from hrdem.making import OnProgress, Writing
 from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
-from hrdem.planning import Plan, make_plan
+from hrdem.planning.estimate import Forecast, make_forecast
+from hrdem.planning.plan import Plan, make_plan
 from hrdem.report import Result, is_left_over, stac_path
 from hrdem.request.aoi.parse import AreaWords
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside

@@ -22,8 +22,8 @@ from hrdem.finishing import Finish, Origin
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
 from hrdem.geo.grid import Grid, Window
 from hrdem.laid import Laid
-from hrdem.mosaic import Mosaic
-from hrdem.planning import Plan
+from hrdem.planning.mosaic import Mosaic
+from hrdem.planning.plan import Plan
 from hrdem.progress import Edge, Step
 from hrdem.runtime.threads import in_order, workers
 from hrdem.tiff.encode import BLOCK

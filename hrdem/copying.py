@@ -11,7 +11,7 @@ from hrdem.budget import Budget
 from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.mosaic import Mosaic
+from hrdem.planning.mosaic import Mosaic
 from hrdem.progress import Step, Tally
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hrdem.feathering import Layer
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.ground import Ground
-from hrdem.planning import Plan
+from hrdem.planning.plan import Plan
 from hrdem.request.options import North, SlopeUnit
 from hrdem.request.products import Theme
 from hrdem.request.request import Request

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from hrdem.cost import check_cost
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.making import Writing, made, shifts_for
-from hrdem.meeting import may_fall_back
 from hrdem.output import check_output
-from hrdem.planning import Plan, make_plan
+from hrdem.planning.cost import check_cost
+from hrdem.planning.plan import Plan, make_plan
+from hrdem.planning.wcs_fallback import may_fall_back
 from hrdem.progress import Tally
 from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
 from hrdem.request.options import Format, OnChange

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hrdem.finishing import Origin
 from hrdem.geo.grid import Pixels, Window
+from hrdem.planning.feather import Feather
 from hrdem.progress import Edge
 
 Mask = NDArray[np.bool_]
@@ -29,26 +30,6 @@ class Layer:
     pixels: Pixels
     valid: Mask
     origins: Sequence[Origin]
-
-
-@dataclass(frozen=True, slots=True)
-class Feather:
-    """How far a tier is blended into the next.
-
-    Attributes:
-        metres: How far; 0 for a hard edge.
-        width: Of a pixel, metres.
-        height: Likewise.
-    """
-
-    metres: float
-    width: float
-    height: float
-
-    @property
-    def pixels(self) -> int:
-        """How many pixels that is, along the axis that takes more."""
-        return math.ceil(self.metres / min(self.width, self.height))
 
 
 def overlaid(fine: Layer, coarse: Layer, feather: Feather) -> Layer:

@@ -16,20 +16,18 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from hrdem.budget import USUAL_MEMORY
-from hrdem.catalog.search import items_near
 from hrdem.composing import Stage, composed
 from hrdem.copying import copied
 from hrdem.cropping import Crop
 from hrdem.deriving import derivation
-from hrdem.errors import SourceChangedError
 from hrdem.finishing import Finish
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import usual_folder
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import check_unchanged
 from hrdem.merging import merged
-from hrdem.mosaic import Mosaic, PlannedSource
-from hrdem.planning import Plan
+from hrdem.planning.mosaic import Mosaic
+from hrdem.planning.plan import Plan
+from hrdem.planning.versions import check_plan_unchanged
 from hrdem.progress import Progress, Step, Tally
 from hrdem.request.options import Align, Format, VerticalDatum
 from hrdem.request.products import Theme
@@ -37,7 +35,6 @@ from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
-from hrdem.sources.gdal import GdalFile, check_gdal_file
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, storage_of
@@ -122,7 +119,7 @@ def made(
                 rows[step.row] = step.tally if row is None else row + step.tally
                 progress = progress.with_more(step.tally)
                 writing.on_progress(progress)
-        _check_unchanged(plan, http)
+        check_plan_unchanged(plan, http)
         yield writer, functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
 
 
@@ -303,33 +300,3 @@ def _storage(plan: Plan) -> Storage:
         assert isinstance(source.file, CogFile)
         return source.file.header.storage(source.file.header.levels[0])
     return storage_of(plan.dtype)
-
-
-def _check_unchanged(plan: Plan, http: Http) -> None:
-    """Compare versions at the end, unless each part that came was compared."""
-    for mosaic in plan.mosaics:
-        for source in mosaic.sources:
-            match source.file:
-                case GdalFile() as file:
-                    check_gdal_file(file, http)
-                case CogFile() as file if not file.version.pinned:
-                    check_unchanged(file.url, file.version, http)
-                case WcsCoverage() if source.items:
-                    _check_items(source, mosaic, http)
-
-
-def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
-    """Compare what the catalogue says of items: a WCS tells no version."""
-    request = mosaic.request
-    area = request.aoi.widened(mosaic.area)
-    now = items_near(area, request.collection, request.stac_url, http)
-    updated = {item.id: item.updated for item in now}
-    for item in source.items:
-        if updated.get(item.id) != item.updated:
-            raise SourceChangedError(
-                f"{item.id} was published again while it was being read through the WCS: it was "
-                f"of {item.updated or 'no date'}, now it is of {updated.get(item.id) or 'no date'}."
-                " Nothing was written; run the same command again to read the new version, or give "
-                "--on-change restart.",
-                source.url,
-            )

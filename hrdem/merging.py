@@ -21,7 +21,7 @@ from hrdem.finishing import Finish, Origin
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.mosaic import Mosaic, PlannedSource
+from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.progress import Step
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.dataset_pool import Handles

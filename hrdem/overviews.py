@@ -15,7 +15,8 @@ from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.meeting import Met, files_under
+from hrdem.planning.resolve import files_under
+from hrdem.planning.resolved import Met
 from hrdem.request.request import Request
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource

@@ -18,7 +18,7 @@ from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
 from hrdem.geo.crs import LONLAT, in_nad83, project
-from hrdem.planning import Plan, grid_as_dict
+from hrdem.planning.plan import Plan, grid_as_dict
 from hrdem.progress import Edge
 from hrdem.request.options import Via
 from hrdem.request.products import COLLECTIONS

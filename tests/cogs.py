@@ -14,7 +14,7 @@ from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.http.protocol import Response
-from hrdem.planning import Plan, make_plan
+from hrdem.planning.plan import Plan, make_plan
 from hrdem.request.request import Request
 
 URL = "http://store.invalid/file.tif"
@@ -108,7 +108,7 @@ def planned(
         request: Further arguments of `Request.of`.
     """
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, (Asset("dtm", URL, "", ""),))
-    monkeypatch.setattr("hrdem.meeting.items_near", lambda *_: [item])
+    monkeypatch.setattr("hrdem.planning.resolve.items_near", lambda *_: [item])
     left, top = TRANSFORM.c + 2 * shifted, TRANSFORM.f
     box = left, top - 240, left + 400, top
     asked = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}

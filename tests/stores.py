@@ -31,7 +31,7 @@ class Store:
         self._files: dict[str, bytes] = {}
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
         self.received: dict[str, int] = {}
-        monkeypatch.setattr("hrdem.meeting.items_near", self._items_near)
+        monkeypatch.setattr("hrdem.planning.resolve.items_near", self._items_near)
 
     def add(
         self,

@@ -17,11 +17,11 @@ from hrdem.runtime.text import printable
 
 if TYPE_CHECKING:
     from hrdem.diagnosis import Check
-    from hrdem.forecast import Forecast
     from hrdem.geo.grid import Grid
     from hrdem.making import OnProgress
     from hrdem.picture import Picture
-    from hrdem.planning import Plan
+    from hrdem.planning.estimate import Forecast
+    from hrdem.planning.plan import Plan
     from hrdem.progress import Progress
     from hrdem.report import Result
 

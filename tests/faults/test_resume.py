@@ -503,10 +503,10 @@ def test_more_than_may_be_fetched_is_refused_before_anything_is_read(
 def test_an_output_that_the_disk_cannot_hold_is_refused_before_anything_is_read(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.cost._free", lambda folder: 1_000_000)
+    monkeypatch.setattr("hrdem.planning.cost._free", lambda folder: 1_000_000)
     with pytest.raises(hrdem.OutputError, match=r"takes about .* MB .* has 1 MB free"):
         extract(demo.url, tmp_path / "a.tif", http)
-    monkeypatch.setattr("hrdem.cost._free", lambda folder: 10_000_000)
+    monkeypatch.setattr("hrdem.planning.cost._free", lambda folder: 10_000_000)
     told = r"and the cache .* MB on the same disk, .*--no-cache"
     with pytest.raises(hrdem.OutputError, match=told):
         extract(demo.url, tmp_path / "a.tif", http)

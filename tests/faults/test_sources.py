@@ -18,7 +18,7 @@ from hrdem.extraction import run
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
 from hrdem.making import Writing
-from hrdem.planning import make_plan
+from hrdem.planning.plan import make_plan
 from hrdem.request.request import Request
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 

@@ -16,11 +16,11 @@ from hrdem.catalog.items import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.extraction import run
-from hrdem.feathering import Feather
 from hrdem.geo.grid import Window
 from hrdem.making import Writing
-from hrdem.mosaic import Mosaic, PlannedSource
-from hrdem.planning import Plan, Tier
+from hrdem.planning.feather import Feather
+from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.plan import Plan, Tier
 from hrdem.request.request import Request
 from hrdem.sources.cog import meet_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written

@@ -23,7 +23,7 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.extraction import run
 from hrdem.http.client import HttpClient
 from hrdem.making import Writing
-from hrdem.planning import make_plan
+from hrdem.planning.plan import make_plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request
 from tests.rasters import horizontal

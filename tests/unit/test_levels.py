@@ -13,7 +13,7 @@ from affine import Affine
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.ranges import SourceVersion
-from hrdem.levels import coarser, coarsest_levels
+from hrdem.planning.overviews import coarser, coarsest_levels
 from hrdem.sources.cog import CogFile, meet_cog
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.open import RasterFile

@@ -15,12 +15,12 @@ import shapely
 
 from hrdem.catalog.surveys.lookup import Surveys, surveys_under
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
-from hrdem.feathering import Feather
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
 from hrdem.geo.grid import Grid, Window, snapped
 from hrdem.geo.resampling import steps
 from hrdem.http.protocol import Http
-from hrdem.mosaic import Mosaic, PlannedSource, make_mosaic
+from hrdem.planning.feather import Feather
+from hrdem.planning.mosaic import Mosaic, PlannedSource, make_mosaic
 from hrdem.request.aoi.geometry import projected
 from hrdem.request.options import Algorithm, VerticalDatum, Via
 from hrdem.request.products import PRODUCTS, Collection, Product, Theme

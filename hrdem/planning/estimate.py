@@ -12,13 +12,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.cost import needs_of
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.levels import coarser
-from hrdem.mosaic import Mosaic, PlannedSource
-from hrdem.planning import Plan
+from hrdem.planning.cost import needs_of
+from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.overviews import coarser
+from hrdem.planning.plan import Plan
 from hrdem.sources.cog import CogFile, CogSource
 from hrdem.sources.dataset_pool import Handles
 from hrdem.sources.gdal import GdalFile, GdalSource

@@ -16,8 +16,9 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.geo.resampling import bounds_needed, reach_of, spacing, steps, widening
 from hrdem.http.protocol import Http
-from hrdem.levels import Level, coarsest_levels
-from hrdem.meeting import NOTHING_BROKEN, Met, files_under, nothing_there
+from hrdem.planning.overviews import Level, coarsest_levels
+from hrdem.planning.resolve import NOTHING_BROKEN, files_under, nothing_there
+from hrdem.planning.resolved import Met
 from hrdem.request.options import Align
 from hrdem.request.products import Collection
 from hrdem.request.request import Request

@@ -13,8 +13,8 @@ import numpy as np
 from hrdem.errors import NotKeptError, OutputError, RequestError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
-from hrdem.mosaic import Mosaic, PlannedSource
-from hrdem.planning import Plan
+from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.plan import Plan
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.threads import workers
 from hrdem.sources.cog import CogFile, CogSource

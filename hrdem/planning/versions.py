@@ -1,0 +1,43 @@
+"""Versions: make sure that sources are still those that were planned."""
+
+from __future__ import annotations
+
+from hrdem.catalog.search import items_near
+from hrdem.errors import SourceChangedError
+from hrdem.http.protocol import Http
+from hrdem.http.ranges import check_unchanged
+from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.plan import Plan
+from hrdem.sources.cog import CogFile
+from hrdem.sources.gdal import GdalFile, check_gdal_file
+from hrdem.sources.wcs.coverage import WcsCoverage
+
+
+def check_plan_unchanged(plan: Plan, http: Http) -> None:
+    """Compare versions at the end, unless each part that came was compared."""
+    for mosaic in plan.mosaics:
+        for source in mosaic.sources:
+            match source.file:
+                case GdalFile() as file:
+                    check_gdal_file(file, http)
+                case CogFile() as file if not file.version.pinned:
+                    check_unchanged(file.url, file.version, http)
+                case WcsCoverage() if source.items:
+                    _check_items(source, mosaic, http)
+
+
+def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
+    """Compare what the catalogue says of items: a WCS tells no version."""
+    request = mosaic.request
+    area = request.aoi.widened(mosaic.area)
+    now = items_near(area, request.collection, request.stac_url, http)
+    updated = {item.id: item.updated for item in now}
+    for item in source.items:
+        if updated.get(item.id) != item.updated:
+            raise SourceChangedError(
+                f"{item.id} was published again while it was being read through the WCS: it was "
+                f"of {item.updated or 'no date'}, now it is of {updated.get(item.id) or 'no date'}."
+                " Nothing was written; run the same command again to read the new version, or give "
+                "--on-change restart.",
+                source.url,
+            )
