@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from hrdem.picture import Picture as Picture
     from hrdem.planning.estimate import Forecast as Forecast
     from hrdem.planning.plan import Plan as Plan
-    from hrdem.progress import Progress as Progress
+    from hrdem.processing.progress import Progress as Progress
     from hrdem.report import Result as Result
 
 _HOMES = {
@@ -74,7 +74,7 @@ _HOMES = {
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.picture": ("Picture",),
     "hrdem.planning.plan": ("Plan",),
-    "hrdem.progress": ("Progress",),
+    "hrdem.processing.progress": ("Progress",),
     "hrdem.report": ("Result",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from hrdem import extraction
-from hrdem.budget import USUAL_MEMORY, check_limit
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import item_with_id, items_touching
 from hrdem.diagnosis import Check, examine
@@ -26,6 +25,7 @@ from hrdem.output import check_output
 from hrdem.picture import Picture, make_picture
 from hrdem.planning.estimate import Forecast, make_forecast
 from hrdem.planning.plan import Plan, make_plan
+from hrdem.processing.memory_budget import USUAL_MEMORY, check_limit
 from hrdem.report import Result, is_left_over, stac_path
 from hrdem.request.aoi.parse import AreaWords
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside

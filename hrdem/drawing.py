@@ -8,8 +8,8 @@ from rasterio.io import MemoryFile
 
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.ground import Ground
+from hrdem.processing.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
 from hrdem.request.products import Theme
-from hrdem.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
 
 _STEEP = 60.0  # degrees, drawn black
 _DARKEST = 0.35  # share of the light that the lowest heights give back

@@ -16,7 +16,7 @@ from hrdem.output import check_output
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.planning.wcs_fallback import may_fall_back
-from hrdem.progress import Tally
+from hrdem.processing.progress import Tally
 from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request

@@ -28,12 +28,12 @@ from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
+from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.report import tags
 from hrdem.request.options import Align
 from hrdem.request.request import Request
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.tiff.encode import BLOCK
-from hrdem.vertical.shifts import ShiftGrid
 
 Chunks = int | str | Mapping[str, Any]
 """Pixels along both axes, ``"auto"``, or the like for each of ``"y"`` and ``"x"``."""

@@ -15,20 +15,24 @@ import shapely
 from affine import Affine
 from rasterio.crs import CRS
 
-from hrdem.budget import USUAL_MEMORY
-from hrdem.composing import Stage, composed
-from hrdem.copying import copied
-from hrdem.cropping import Crop
-from hrdem.deriving import derivation
-from hrdem.finishing import Finish
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import usual_folder
 from hrdem.http.protocol import Http
-from hrdem.merging import merged
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
-from hrdem.progress import Progress, Step, Tally
+from hrdem.processing.block_copy import copied
+from hrdem.processing.compose import Stage, composed
+from hrdem.processing.derive import derivation
+from hrdem.processing.finish import Finish
+from hrdem.processing.mask import Crop
+from hrdem.processing.memory_budget import USUAL_MEMORY
+from hrdem.processing.merge import merged
+from hrdem.processing.progress import Progress, Step, Tally
+from hrdem.processing.statistics import Statistics
+from hrdem.processing.vertical.crs import with_heights
+from hrdem.processing.vertical.find_grid import find_grid
+from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align, Format, VerticalDatum
 from hrdem.request.products import Theme
 from hrdem.request.request import Request
@@ -36,12 +40,8 @@ from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import give_back, resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, storage_of
 from hrdem.tiff.write_ifd import Storage
-from hrdem.vertical.datum import with_heights
-from hrdem.vertical.published import find_grid
-from hrdem.vertical.shifts import ShiftGrid
 from hrdem.write import Band, GeoTiffWriter
 
 OnProgress = Callable[[Progress], None]

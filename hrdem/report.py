@@ -19,13 +19,13 @@ from rasterio.enums import WktVersion
 from hrdem._version import __version__
 from hrdem.geo.crs import LONLAT, in_nad83, project
 from hrdem.planning.plan import Plan, grid_as_dict
-from hrdem.progress import Edge
+from hrdem.processing.progress import Edge
+from hrdem.processing.statistics import Statistics
+from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Via
 from hrdem.request.products import COLLECTIONS
 from hrdem.request.request import Request
 from hrdem.runtime.text import json_number
-from hrdem.statistics import Statistics
-from hrdem.vertical.shifts import ShiftGrid
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _BEING_NAMED = 5.0  # seconds between the names of an item and of its raster, at most

@@ -23,10 +23,10 @@ from rasterio.io import MemoryFile
 from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.geo.grid import Grid
 from hrdem.output import check_output
+from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.statistics import Statistics
 from hrdem.tiff.encode import BLOCK
 from hrdem.tiff.write_ifd import (
     HEAD_BYTES,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hrdem.picture import Picture
     from hrdem.planning.estimate import Forecast
     from hrdem.planning.plan import Plan
-    from hrdem.progress import Progress
+    from hrdem.processing.progress import Progress
     from hrdem.report import Result
 
 SCHEMA_VERSION = 1

@@ -12,7 +12,7 @@ import pytest
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.progress import Progress
+from hrdem.processing.progress import Progress
 from hrdem.runtime.atomic import publish, workroom
 from hrdem.write import _check_whole
 

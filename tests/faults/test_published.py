@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 
 from hrdem.errors import OutputError, RequestError, TransferError
 from hrdem.http.client import HttpClient
-from hrdem.vertical.published import PublishedGrid, find_grid
+from hrdem.processing.vertical.find_grid import PublishedGrid, find_grid
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
 from tests.shift_grids import millimetres, write_grid
 

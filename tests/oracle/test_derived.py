@@ -17,8 +17,8 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground
+from hrdem.processing.terrain import aspect, gradient, hillshade, slope
 from hrdem.request.options import Algorithm
-from hrdem.terrain import aspect, gradient, hillshade, slope
 from tests.oracle.test_terrain import needs_gdaldem
 from tests.oracle.test_tiers import holed, relief
 from tests.rasters import horizontal

@@ -24,7 +24,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import tiles
-from hrdem.progress import Progress
+from hrdem.processing.progress import Progress
 from tests.misbehaving import Reply, misbehaving, passed_on
 from tests.oracle.test_demo_files import TILES, nowhere
 from tests.rasters import horizontal

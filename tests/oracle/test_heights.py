@@ -11,7 +11,7 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from hrdem.vertical.shifts import given_grid
+from hrdem.processing.vertical.shift_grid import given_grid
 from tests.shift_grids import NORTH, STEP, WEST, millimetres, node, write_grid
 
 

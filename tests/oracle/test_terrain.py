@@ -19,8 +19,16 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.geo.crs import LONLAT, in_nad83, project
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, Steps
+from hrdem.processing.terrain import (
+    FALLS_NOWHERE,
+    aspect,
+    gradient,
+    hillshade,
+    illumination,
+    percent,
+    slope,
+)
 from hrdem.request.options import Algorithm
-from hrdem.terrain import FALLS_NOWHERE, aspect, gradient, hillshade, illumination, percent, slope
 
 NORTH_WEST_SUN = np.array([-0.5, 0.5, np.sqrt(0.5)])  # east, north, up
 OBLONG = Steps(2.0, 0.0, 3.0)

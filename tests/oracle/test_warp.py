@@ -18,14 +18,14 @@ from rasterio.enums import Resampling as OfRasterio
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
-from hrdem import warp
 from hrdem.demo.terrain import heights
 from hrdem.errors import NoDataError, OutputError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.geo.grid import Grid, Pixels, Window, snapped
 from hrdem.geo.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.processing import warp
+from hrdem.processing.warp import Warped
 from hrdem.tiff.encode import BLOCK, encode, storage_of
-from hrdem.warp import Warped
 from hrdem.write import Band, GeoTiffWriter
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -496,7 +496,7 @@ from pathlib import Path
 from hrdem.geo.grid import snapped
 from hrdem.geo.resampling import Resampling, widening
 from hrdem.runtime.threads import in_order, workers
-from hrdem.warp import Warped
+from hrdem.processing.warp import Warped
 import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snapped("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))

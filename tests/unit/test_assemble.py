@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.assemble import NOBODY, Part, assemble, pieces_of, stripes
 from hrdem.geo.grid import Window
+from hrdem.processing.assemble import NOBODY, Part, assemble, pieces_of, stripes
 
 NODATA = -32767.0
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.budget import Budget, check_limit
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
+from hrdem.processing.memory_budget import Budget, check_limit
 
 BLOCK = (512, 512)
 LARGE = Window(0, 0, 16_384, 16_384)

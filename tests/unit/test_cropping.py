@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from hrdem.cropping import Crop
 from hrdem.geo.grid import Grid
+from hrdem.processing.mask import Crop
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_499_400, 0, -1, -199_400), 1_200, 1_200)
 

@@ -11,8 +11,8 @@ import rasterio
 from affine import Affine
 
 from hrdem.errors import RequestError
-from hrdem.vertical import shifts
-from hrdem.vertical.shifts import given_grid, no_shift
+from hrdem.processing.vertical import shift_grid
+from hrdem.processing.vertical.shift_grid import given_grid, no_shift
 from tests.shift_grids import NODATA, STEP, millimetres, node, write_grid
 
 
@@ -68,7 +68,7 @@ def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.Mo
     grid = given_grid(write_grid(tmp_path / "a.tif", millimetres()))
     lon, lat = node(*np.meshgrid(np.linspace(-1, 8, 37), np.linspace(-1, 6, 23)))
     whole = grid.shift(lon, lat)
-    monkeypatch.setattr(shifts, "_AT_ONCE", 10)
+    monkeypatch.setattr(shift_grid, "_AT_ONCE", 10)
     np.testing.assert_array_equal(grid.shift(lon, lat), whole)
     one = [float(grid.shift(x, y)) for x, y in zip(lon.ravel(), lat.ravel(), strict=True)]
     np.testing.assert_array_equal(one, whole.ravel())
@@ -121,10 +121,10 @@ def test_a_grid_of_any_size_is_not_taken_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres(6, 8))
-    monkeypatch.setattr(shifts, "_MOST_NODES", 47)
+    monkeypatch.setattr(shift_grid, "_MOST_NODES", 47)
     with pytest.raises(RequestError, match="more than 47 nodes"):
         given_grid(path)
-    monkeypatch.setattr(shifts, "_MOST_BYTES", 100)
+    monkeypatch.setattr(shift_grid, "_MOST_BYTES", 100)
     with pytest.raises(RequestError, match="larger than"):
         given_grid(path)
 

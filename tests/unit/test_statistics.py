@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.statistics import Statistics
+from hrdem.processing.statistics import Statistics
 
 heights = st.lists(st.floats(-100, 6000, width=32), max_size=60)
 

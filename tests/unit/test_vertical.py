@@ -13,8 +13,8 @@ from rasterio.warp import transform
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import output_crs
+from hrdem.processing.vertical.crs import with_heights
 from hrdem.request.options import VerticalDatum, choice
-from hrdem.vertical.datum import with_heights
 
 SYSTEMS = [
     "EPSG:3979",

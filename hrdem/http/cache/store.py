@@ -3,7 +3,7 @@
     files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.cache.mirror`
     answers/<question>.json      `hrdem.http.cache.responses`
     wcs/<coverage>/              pieces of a coverage: `hrdem.sources.wcs.piece_store`
-    proj/ca_nrc_….tif            grids between vertical datums: `hrdem.vertical.published`
+    proj/ca_nrc_….tif            grids: `hrdem.processing.vertical.find_grid`
 
 Nothing else in the folder is counted or removed: a user may have given one that holds other files.
 

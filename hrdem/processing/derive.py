@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.feathering import Layer
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.ground import Ground
 from hrdem.planning.plan import Plan
+from hrdem.processing.terrain import aspect, gradient, hillshade, percent, slope
+from hrdem.processing.tiers import Layer
+from hrdem.processing.vertical.shift_grid import ShiftGrid, no_shift
 from hrdem.request.options import North, SlopeUnit
 from hrdem.request.products import Theme
 from hrdem.request.request import Request
-from hrdem.terrain import aspect, gradient, hillshade, percent, slope
-from hrdem.vertical.shifts import ShiftGrid, no_shift
 
 Derive = Callable[[Layer, Window], Layer]
 """From heights in a window, and a pixel around it, to the product in the window."""

@@ -7,12 +7,12 @@ from collections.abc import Generator
 
 import numpy as np
 
-from hrdem.budget import Budget
 from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic
-from hrdem.progress import Step, Tally
+from hrdem.processing.memory_budget import Budget
+from hrdem.processing.progress import Step, Tally
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
 

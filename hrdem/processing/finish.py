@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.cropping import Crop
 from hrdem.geo.grid import Pixels, Window
-from hrdem.progress import Edge, Step, Tally
-from hrdem.statistics import Statistics
+from hrdem.processing.mask import Crop
+from hrdem.processing.progress import Edge, Step, Tally
+from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import Storage
 

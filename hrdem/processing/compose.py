@@ -16,18 +16,17 @@ import rasterio
 import rasterio.windows
 from numpy.typing import NDArray
 
-from hrdem.deriving import Derive
-from hrdem.feathering import Layer, edge_steps, overlaid
-from hrdem.finishing import Finish, Origin
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
 from hrdem.geo.grid import Grid, Window
-from hrdem.laid import Laid
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
-from hrdem.progress import Edge, Step
+from hrdem.processing.derive import Derive
+from hrdem.processing.finish import Finish, Origin
+from hrdem.processing.progress import Edge, Step
+from hrdem.processing.tiers import Layer, edge_steps, overlaid
+from hrdem.processing.warp import Laid, Warped, told_from
 from hrdem.runtime.threads import in_order, workers
 from hrdem.tiff.encode import BLOCK
-from hrdem.warp import Warped, told_from
 
 _COMPOSERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of
 _CACHE_BYTES = 16 << 20  # of GDAL's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from hrdem.statistics import Statistics
+from hrdem.processing.statistics import Statistics
 
 T = TypeVar("T", int, Statistics)
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.finishing import Origin
 from hrdem.geo.grid import Pixels, Window
 from hrdem.planning.feather import Feather
-from hrdem.progress import Edge
+from hrdem.processing.finish import Origin
+from hrdem.processing.progress import Edge
 
 Mask = NDArray[np.bool_]
 

@@ -11,7 +11,7 @@ from hrdem.request.options import VerticalDatum
 
 # No file tells which realisation of CGVD2013 its heights are in. EPSG:6647 (CGG2013) is the one of
 # EPSG's compound systems for Canada, so that other software knows it. EPSG:9245 (CGG2013a) would
-# lead PROJ to the grid of `hrdem.vertical.shifts`, which PROJ 9.1 applies with the wrong sign.
+# lead PROJ to the grid of `shift_grid`, which PROJ 9.1 applies with the wrong sign.
 _CODES = {VerticalDatum.CGVD2013: 6647, VerticalDatum.CGVD28: 5713}
 
 

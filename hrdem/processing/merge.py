@@ -14,15 +14,15 @@ import numpy as np
 import rasterio
 import shapely
 
-from hrdem.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
-from hrdem.budget import Budget
 from hrdem.errors import NetworkError
-from hrdem.finishing import Finish, Origin
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
-from hrdem.progress import Step
+from hrdem.processing.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
+from hrdem.processing.finish import Finish, Origin
+from hrdem.processing.memory_budget import Budget
+from hrdem.processing.progress import Step
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.dataset_pool import Handles
 from hrdem.sources.gdal import GdalFile

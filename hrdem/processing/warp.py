@@ -1,4 +1,4 @@
-"""Warping: a merged raster as if it lay on any other grid, without a seam.
+"""Warping: windows of a merged raster on the output grid, resampled or aligned, without a seam.
 
 GDAL's warper does it, through a warped VRT that this module writes, because rasterio's own ways to
 it leave no choice where choice matters. The transformation is exact, for every pixel. The kernels
@@ -30,8 +30,6 @@ from hrdem.tiff.encode import BLOCK
 
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
 _BORDERED_EDGE = 64  # blocks at the edge of a window with a border are computed twice: small ones
-
-
 _GDAL_NAMES = {
     Resampling.NEAREST: "NearestNeighbour",
     Resampling.BILINEAR: "Bilinear",
@@ -244,3 +242,51 @@ def _errors(source: Path) -> Generator[None]:
             f"{source}, the merged raster that is to be warped, cannot be read: {cause(exc)} Check "
             "the disk and run it again."
         ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A local raster on the lattice of a grid, for several threads at a time.
+
+    Attributes:
+        path: The raster.
+        column: Of the raster, at which the grid begins.
+        row: Likewise.
+        nodata: Value that says that there is no data.
+    """
+
+    path: Path
+    column: int
+    row: int
+    nodata: float
+
+    def read(self, window: Window, band: int = 0) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Read a window.
+
+        Args:
+            window: Counted on the grid; there is no data beyond the raster.
+            band: Counted from 0.
+
+        Returns:
+            Pixels of shape (window.height, window.width), and which of them have data.
+
+        Raises:
+            OutputError: If the raster cannot be read.
+        """
+        place = window.shifted(self.column, self.row)
+        try:
+            with rasterio.open(self.path) as dataset:
+                pixels = np.full((place.height, place.width), self.nodata, dataset.dtypes[band])
+                held = place.intersection(Window(0, 0, dataset.width, dataset.height))
+                if held is not None:
+                    where = rasterio.windows.Window(held.column, held.row, held.width, held.height)
+                    into = held.shifted(-place.column, -place.row).slices
+                    pixels[into] = dataset.read(band + 1, window=where)
+        except GDAL_ERRORS as exc:
+            raise OutputError(
+                f"{self.path}, which was merged before, cannot be read: {cause(exc)} Check the "
+                "disk and run it again."
+            ) from exc
+        if np.isnan(self.nodata):
+            return pixels, ~np.isnan(pixels)
+        return pixels, pixels != pixels.dtype.type(self.nodata)

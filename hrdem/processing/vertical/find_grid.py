@@ -15,8 +15,8 @@ import platformdirs
 
 from hrdem.errors import NetworkError, OutputError, TransferError
 from hrdem.http.protocol import Http
+from hrdem.processing.vertical.shift_grid import ShiftGrid, given_grid, read_grid
 from hrdem.runtime.atomic import publish, staged
-from hrdem.vertical.shifts import ShiftGrid, given_grid, read_grid
 
 log = logging.getLogger(__name__)
 

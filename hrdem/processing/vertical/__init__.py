@@ -1,0 +1,1 @@
+"""Vertical datums: the compound CRS, and the published grid of differences between two."""
