@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import rasterio.features
-import shapely
-from affine import Affine
 from rasterio.crs import CRS
 
 from hrdem.geo.grid import Window
@@ -22,14 +18,12 @@ from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.block_copy import copied
-from hrdem.processing.compose import Stage, composed
-from hrdem.processing.derive import derivation
 from hrdem.processing.finish import Finish
 from hrdem.processing.mask import Crop
 from hrdem.processing.memory_budget import USUAL_MEMORY
 from hrdem.processing.merge import merged
 from hrdem.processing.progress import Progress, Step, Tally
-from hrdem.processing.statistics import Statistics
+from hrdem.processing.stage import stage_and_compose
 from hrdem.processing.vertical.crs import with_heights
 from hrdem.processing.vertical.find_grid import find_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -37,7 +31,7 @@ from hrdem.request.options import Align, Format, VerticalDatum
 from hrdem.request.products import Theme
 from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
-from hrdem.runtime.memory import give_back, resident
+from hrdem.runtime.memory import resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.tiff.encode import BLOCK, storage_of
@@ -163,13 +157,6 @@ def crs_of(plan: Plan) -> CRS | str:
     return with_heights(plan.grid.crs, plan.request.vertical_datum)
 
 
-def _blocks(plan: Plan, window: Window) -> Window:
-    """The blocks of the output that have a share in a window."""
-    blocks = window.of_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
-    assert blocks is not None
-    return blocks
-
-
 def _all_pixels(plan: Plan, window: Window) -> int:
     """Pixels that a run works on: those that are merged, and those that are made of them."""
     merged_first = plan.mosaics if plan.unprocessed is None else []
@@ -192,93 +179,27 @@ def _steps(
         source_band=request.source_band,
     )
     if mosaic is None:
-        return _composed(plan, window, shifts, finish, http, writing)
+        return stage_and_compose(
+            plan,
+            _blocks(plan, window),
+            shifts,
+            finish,
+            http,
+            lambda mosaic: _stage_writer(mosaic, writing),
+            writing.max_memory,
+            writing.cache,
+        )
     numbers = range(1, len(plan.sources) + 1)
     blocks = _blocks(plan, window)
     memory = writing.max_memory, writing.held()
     return merged(mosaic, blocks, numbers, finish, http, memory, writing.cache)
 
 
-def _composed(
-    plan: Plan,
-    window: Window,
-    shifts: ShiftGrid | None,
-    finish: Finish,
-    http: Http,
-    writing: Writing,
-) -> Generator[Step]:
-    """Merge mosaics into hidden files beside the output, then make that of them.
-
-    The first steps have no tiles: they tell only what was read. A tier is read only around what
-    those before it leave empty.
-    """
-    derive = derivation(plan, shifts)
-    stages: list[list[Stage]] = []
-    number = 1
-    empty: shapely.Geometry | None = None  # by the tiers so far; None if there were none yet
-    with contextlib.ExitStack() as stack:
-        for tier in plan.tiers:
-            if empty is not None and empty.is_empty:
-                pixels = sum(mosaic.grid.window.pixels for mosaic in tier.mosaics)
-                yield Step(0, 0, (), Tally(pixels, 0, 0, Statistics(), ()))
-                continue
-            stages.append([])
-            left = []
-            for mosaic in tier.mosaics:
-                needed = mosaic if empty is None else mosaic.near(empty)
-                numbers = range(number, number + len(mosaic.sources))
-                number = numbers.stop
-                writer = stack.enter_context(_stage_writer(mosaic, writing))
-                left.append((yield from _staged(needed, numbers, writer, plan, http, writing)))
-                stages[-1].append(Stage(mosaic, writer.finished(), numbers))
-                give_back()
-            empty = shapely.union_all(left)
-        blocks = _blocks(plan, window)
-        with contextlib.closing(composed(plan, blocks, stages, derive, finish)) as steps:
-            yield from steps
-
-
-def _staged(
-    mosaic: Mosaic,
-    numbers: Sequence[int],
-    writer: GeoTiffWriter,
-    plan: Plan,
-    http: Http,
-    writing: Writing,
-) -> Generator[Step, None, shapely.Geometry]:
-    """Merge a mosaic into a file; return the blocks that it leaves something of empty."""
-    assert mosaic.nodata is not None
-    finish = Finish.of(
-        storage_of(mosaic.dtype),
-        mosaic.nodata,
-        len(plan.sources),
-        Crop.of(mosaic.region, mosaic.grid) if mosaic.region else None,
-        source_band=len(numbers) > 1,
-    )
-    rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
-    lacking = np.zeros((rows, columns), np.uint8)
-    blocks = mosaic.blocks
-    passed_over = mosaic.grid.window.pixels - (blocks.pixels if blocks else 0)
-    yield Step(0, 0, (), Tally(passed_over, 0, 0, Statistics(), ()))
-    if blocks is None:
-        return shapely.MultiPolygon()
-    memory = writing.max_memory, resident()
-    steps = merged(mosaic, blocks, numbers, finish, http, memory, writing.cache)
-    with contextlib.closing(steps):
-        for step in steps:
-            for band, tile in enumerate(step.tiles):
-                writer.write(step.column, step.row, tile, band)
-            found = step.tally.statistics
-            assert found is not None
-            lacking[step.row, step.column] = found.valid < found.pixels
-            read = replace(step.tally, present=0, statistics=Statistics(), owned=())
-            yield replace(step, tiles=(), tally=read)
-    if not lacking.any():
-        return shapely.MultiPolygon()
-    (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds
-    lattice = Affine(BLOCK * dx, 0, left, 0, -BLOCK * dy, top)
-    outlines = rasterio.features.shapes(lacking, lacking > 0, transform=lattice)
-    return shapely.coverage_union_all([shapely.geometry.shape(each) for each, _ in outlines])
+def _blocks(plan: Plan, window: Window) -> Window:
+    """The blocks of the output that have a share in a window."""
+    blocks = window.of_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
+    assert blocks is not None
+    return blocks
 
 
 def _stage_writer(mosaic: Mosaic, writing: Writing) -> GeoTiffWriter:
