@@ -23,9 +23,9 @@ from affine import Affine
 
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid
+from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.runtime.threads import in_order, workers
 from hrdem.tiff import encode
-from hrdem.write import Band, GeoTiffWriter
 
 OURS = "DEFLATE, predictor 3, ISA-L {}"
 CANDIDATES: dict[str, dict[str, object]] = {

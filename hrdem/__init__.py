@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
+    from hrdem.output.result import Result as Result
     from hrdem.picture import Picture as Picture
     from hrdem.planning.estimate import Forecast as Forecast
     from hrdem.planning.plan import Plan as Plan
     from hrdem.processing.progress import Progress as Progress
-    from hrdem.report import Result as Result
 
 _HOMES = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
@@ -75,7 +75,7 @@ _HOMES = {
     "hrdem.picture": ("Picture",),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.processing.progress": ("Progress",),
-    "hrdem.report": ("Result",),
+    "hrdem.output.result": ("Result",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -21,12 +21,13 @@ from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.protocol import Http
 from hrdem.http.session import Keeping
 from hrdem.making import OnProgress, Writing
-from hrdem.output import check_output
+from hrdem.output.paths import check_output
+from hrdem.output.provenance import is_left_over, stac_path
+from hrdem.output.result import Result
 from hrdem.picture import Picture, make_picture
 from hrdem.planning.estimate import Forecast, make_forecast
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.processing.memory_budget import USUAL_MEMORY, check_limit
-from hrdem.report import Result, is_left_over, stac_path
 from hrdem.request.aoi.parse import AreaWords
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
 from hrdem.request.options import Align, Engine, Format, Via, choice

@@ -12,12 +12,13 @@ from typing import TypeVar
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.making import Writing, made, shifts_for
-from hrdem.output import check_output
+from hrdem.output.paths import check_output
+from hrdem.output.provenance import is_left_over, stac_item, stac_path, tags
+from hrdem.output.result import Result, advice
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.planning.wcs_fallback import may_fall_back
 from hrdem.processing.progress import Tally
-from hrdem.report import Result, advice, is_left_over, stac_item, stac_path, tags
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
 from hrdem.sources.wcs.coverage import WcsCoverage

@@ -26,10 +26,10 @@ from hrdem.geo.crs import parse_crs, unit_of
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
+from hrdem.output.provenance import tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.report import tags
 from hrdem.request.options import Align
 from hrdem.request.request import Request
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause

@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import usual_folder
 from hrdem.http.protocol import Http
+from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
@@ -36,7 +37,6 @@ from hrdem.sources.cog import CogFile
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.tiff.encode import BLOCK, storage_of
 from hrdem.tiff.write_ifd import Storage
-from hrdem.write import Band, GeoTiffWriter
 
 OnProgress = Callable[[Progress], None]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from hrdem.drawing import brightness, png, with_border, world_file
 from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
 from hrdem.geo.grid import Bounds, Grid
 from hrdem.http.protocol import Http
-from hrdem.output import check_output
+from hrdem.output.paths import check_output
+from hrdem.output.png import brightness, png, with_border, world_file
 from hrdem.overviews import heights_on
 from hrdem.request.products import Product
 from hrdem.request.request import Request

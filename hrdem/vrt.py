@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from hrdem.catalog.items import Asset
 from hrdem.errors import PlaceError
 from hrdem.http.protocol import Http
-from hrdem.output import check_output, file_name
+from hrdem.output.paths import check_output, file_name
 from hrdem.runtime.atomic import write_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.gdal import parts_of_vrt

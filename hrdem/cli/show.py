@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from hrdem.diagnosis import Check
     from hrdem.geo.grid import Grid
     from hrdem.making import OnProgress
+    from hrdem.output.result import Result
     from hrdem.picture import Picture
     from hrdem.planning.estimate import Forecast
     from hrdem.planning.plan import Plan
     from hrdem.processing.progress import Progress
-    from hrdem.report import Result
 
 SCHEMA_VERSION = 1
 _LARGE_STEP = 1.0  # metres
@@ -61,7 +61,7 @@ def result(done: Result) -> None:
                 "" if done.plan.request.feather else " --feather METRES blends them.",
             )  # fmt: skip
     if statistics and statistics.valid < statistics.pixels:
-        from hrdem.report import advice
+        from hrdem.output.result import advice
 
         log.warning(
             "%s of the area has no data in %s; it is nodata in the output.%s",

@@ -12,9 +12,9 @@ import pytest
 
 import hrdem
 from hrdem.demo import Addresses
+from hrdem.output.geotiff import _check_whole
 from hrdem.processing.progress import Progress
 from hrdem.runtime.atomic import publish, workroom
-from hrdem.write import _check_whole
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 

@@ -23,10 +23,10 @@ from hrdem.errors import NoDataError, OutputError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.geo.grid import Grid, Pixels, Window, snapped
 from hrdem.geo.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
 from hrdem.processing.warp import Warped
 from hrdem.tiff.encode import BLOCK, encode, storage_of
-from hrdem.write import Band, GeoTiffWriter
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

@@ -15,8 +15,8 @@ from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
+from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.tiff.encode import BLOCK, encode, storage_of
-from hrdem.write import Band, GeoTiffWriter
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 BANDS = [Band("dsm", "metre")]
@@ -99,7 +99,7 @@ def test_it_is_a_bigtiff_only_where_it_has_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, version: int
 ) -> None:
     """Not every program reads BigTIFFs."""
-    monkeypatch.setattr("hrdem.write._MOST_CLASSIC", most)
+    monkeypatch.setattr("hrdem.output.geotiff._MOST_CLASSIC", most)
     pixels = noise("float32", (600, 700))
     write(tmp_path / "a.tif", pixels)
     assert (tmp_path / "a.tif").read_bytes()[:4] == b"II" + bytes([version, 0])

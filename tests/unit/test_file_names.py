@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.output import file_name
+from hrdem.output.paths import file_name
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.geo.grid import Grid
-from hrdem.output import check_output
+from hrdem.output.paths import check_output
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom

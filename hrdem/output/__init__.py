@@ -1,0 +1,1 @@
+"""The output: GeoTIFF or PNG under its final name, the result, and its provenance."""
