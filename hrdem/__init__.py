@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hrdem.api import search as search
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
-    from hrdem.diagnosis import Check as Check
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
     from hrdem.errors import MissingLibraryError as MissingLibraryError
@@ -43,8 +42,9 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
+    from hrdem.jobs.doctor import Check as Check
+    from hrdem.jobs.preview import Picture as Picture
     from hrdem.output.result import Result as Result
-    from hrdem.picture import Picture as Picture
     from hrdem.planning.estimate import Forecast as Forecast
     from hrdem.planning.plan import Plan as Plan
     from hrdem.processing.progress import Progress as Progress
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
-    "hrdem.diagnosis": ("Check",),
+    "hrdem.jobs.doctor": ("Check",),
     "hrdem.errors": (
         "CatalogError",
         "HrdemError",
@@ -72,7 +72,7 @@ _HOMES = {
     ),
     "hrdem.planning.estimate": ("Forecast",),
     "hrdem.http.cache.store": ("Cache",),
-    "hrdem.picture": ("Picture",),
+    "hrdem.jobs.preview": ("Picture",),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.processing.progress": ("Progress",),
     "hrdem.output.result": ("Result",),

@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from hrdem import extraction
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import item_with_id, items_touching
-from hrdem.diagnosis import Check, examine
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import grid_of_box
@@ -20,11 +18,13 @@ from hrdem.http.cache.client import CachingHttp
 from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.protocol import Http
 from hrdem.http.session import Keeping
-from hrdem.making import OnProgress, Writing
+from hrdem.jobs.doctor import Check, examine
+from hrdem.jobs.execute import OnProgress, Writing
+from hrdem.jobs.extract import extract as extract_to_file
+from hrdem.jobs.preview import Picture, make_picture
 from hrdem.output.paths import check_output
 from hrdem.output.provenance import is_left_over, stac_path
 from hrdem.output.result import Result
-from hrdem.picture import Picture, make_picture
 from hrdem.planning.estimate import Forecast, make_forecast
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.processing.memory_budget import USUAL_MEMORY, check_limit
@@ -152,7 +152,7 @@ def extract(
             max_download=max_download,
             on_progress=on_progress,
         )
-        done = extraction.extract(request, client, writing)
+        done = extract_to_file(request, client, writing)
         reused = client.reused if isinstance(client, CachingHttp) else 0
         received = None if done.received is None else max(0, done.received - reused)
         return replace(done, received=received, reused=reused)
@@ -221,7 +221,7 @@ def load(
         if chunks is not None:
             import dask.array  # noqa: F401, PLC0415 (looked for before any work)
 
-        from hrdem import loading  # noqa: PLC0415 (xarray is optional)
+        from hrdem.jobs import load as load_job  # noqa: PLC0415 (xarray is optional)
     except ModuleNotFoundError as exc:
         missing = str(exc.name).partition(".")[0]
         raise MissingLibraryError(
@@ -230,7 +230,7 @@ def load(
             name=missing,
         ) from exc
     kept = Keeping(cache_dir, no_cache, max_cache, offline)
-    reading = loading.Reading(
+    reading = load_job.Reading(
         connect=functools.partial(kept.client, http, _services_of(request), fetches=True),
         hold=kept.hold,
         folder=kept.folder,
@@ -238,7 +238,7 @@ def load(
         max_download=max_download,
         on_progress=on_progress,
     )
-    return loading.load(request, reading, chunks, masked=masked)
+    return load_job.load(request, reading, chunks, masked=masked)
 
 
 def plan(

@@ -69,7 +69,7 @@ def command(
 def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
     from hrdem.errors import CatalogError
     from hrdem.http.client import HttpClient
-    from hrdem.vrt import download, local_name
+    from hrdem.jobs.save_vrt import download, local_name
 
     names = [local_name(asset) for asset in assets]
     if len({name.lower() for name in names}) < len(names):

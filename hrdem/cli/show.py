@@ -16,11 +16,11 @@ from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.text import printable
 
 if TYPE_CHECKING:
-    from hrdem.diagnosis import Check
     from hrdem.geo.grid import Grid
-    from hrdem.making import OnProgress
+    from hrdem.jobs.doctor import Check
+    from hrdem.jobs.execute import OnProgress
+    from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
-    from hrdem.picture import Picture
     from hrdem.planning.estimate import Forecast
     from hrdem.planning.plan import Plan
     from hrdem.processing.progress import Progress

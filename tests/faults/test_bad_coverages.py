@@ -28,8 +28,9 @@ from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries
 from hrdem.request.endpoints import LIVE_WCS_URL
 from hrdem.request.request import Request
+from hrdem.sources.wcs import chunking
 from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.sources.wcs.reader import WcsSource, chunking, wcs_turns
+from hrdem.sources.wcs.reader import WcsSource, wcs_turns
 from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
 
 WCS = "/wrapper/ogc/elevation-hrdem-mosaic"

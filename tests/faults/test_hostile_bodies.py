@@ -71,7 +71,7 @@ def test_a_large_body_comes_out_whole(http: HttpClient) -> None:
 def test_any_other_layer_is_refused_unread(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch, coding: str, status: int
 ) -> None:
-    monkeypatch.setattr("hrdem.http.decoding.zlib.decompressobj", None)
+    monkeypatch.setattr("hrdem.http.body.zlib.decompressobj", None)
     reply = packed(gzip.compress(gzip.compress(b"x")), coding, status=status)
     error, said = (
         (TransferError, "which was not asked for") if status == 200 else (ServerError, "404.")

@@ -25,8 +25,8 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
+from hrdem.jobs.save_vrt import download
 from hrdem.request.products import collection_named
-from hrdem.vrt import download
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
 
 PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"

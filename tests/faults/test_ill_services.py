@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from hrdem import diagnosis
 from hrdem.demo import Addresses
-from hrdem.diagnosis import Check, State, examine
 from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
 from hrdem.http.timeouts import Timeouts
+from hrdem.jobs import doctor
+from hrdem.jobs.doctor import Check, State, examine
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
@@ -156,8 +156,8 @@ def test_a_catalogue_without_items_is_told(http: HttpClient, demo: Addresses) ->
 def test_a_silent_service_is_asked_twice_and_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert diagnosis._TIMEOUTS.read <= 15
-    monkeypatch.setattr(diagnosis, "_TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
+    assert doctor._TIMEOUTS.read <= 15
+    monkeypatch.setattr(doctor, "_TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
     with misbehaving(lambda _: Reply(silent=True)) as server:
         checks = {check.name: check for check in examine(f"{server.url}/", f"{server.url}/wcs")}
         assert len(server.asked) == 4

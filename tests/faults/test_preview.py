@@ -190,7 +190,7 @@ def test_a_file_without_overviews_is_refused_before_it_is_read(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture of 500 km from pixels of 1 m would be 1 TB."""
-    monkeypatch.setattr("hrdem.overviews._level_for", lambda file, detail: 0)
+    monkeypatch.setattr("hrdem.jobs.overviews._level_for", lambda file, detail: 0)
     box = (1_500_000, -400_000, 1_900_000, -100_000)
     with pytest.raises(NetworkError, match="no overviews coarse enough"):
         preview(demo, f"{demo.url}/nothing", http, tmp_path / "a.png", bbox=box)

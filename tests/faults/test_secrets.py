@@ -16,9 +16,9 @@ import rasterio
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.diagnosis import examine
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
+from hrdem.jobs.doctor import examine
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2

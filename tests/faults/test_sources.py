@@ -14,10 +14,10 @@ import rasterio
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import run
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
-from hrdem.making import Writing
+from hrdem.jobs.execute import Writing
+from hrdem.jobs.extract import run
 from hrdem.planning.plan import make_plan
 from hrdem.request.request import Request
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on

@@ -10,12 +10,12 @@ import atheris
 
 with atheris.instrument_imports(
     include=[
-        "hrdem.cog",
+        "hrdem.tiff",
         "hrdem.sources",
         "hrdem.http",
-        "hrdem.vrt",
+        "hrdem.jobs.save_vrt",
         "hrdem.catalog.items",
-        "hrdem.wcs",
+        "hrdem.sources.wcs",
     ]
 ):
     from tests.fuzz.kinds import KINDS, corpus

@@ -47,14 +47,14 @@ def _files() -> dict[str, bytes]:
 
 KINDS = {
     "tiff": Kind(
-        _attempt_file, mutated, _files, 16, ("hrdem.cog", "hrdem.sources.cog", "hrdem.http.ranges")
+        _attempt_file, mutated, _files, 16, ("hrdem.tiff", "hrdem.sources.cog", "hrdem.http.ranges")
     ),
     "vrt": Kind(
         vrts.attempt_vrt,
         vrts.mutated_vrt,
         lambda: vrts.SEEDS,
         8,
-        ("hrdem.sources.vrt", "hrdem.vrt"),
+        ("hrdem.sources.vrt", "hrdem.jobs.save_vrt"),
     ),
     "stac": Kind(
         catalogues.attempt_catalogue,
@@ -64,7 +64,11 @@ KINDS = {
         ("hrdem.catalog.items", "hrdem.http"),
     ),
     "wcs-words": Kind(
-        answers.attempt_answer, answers.mutated_answer, lambda: answers.SEEDS, 4, ("hrdem.wcs",)
+        answers.attempt_answer,
+        answers.mutated_answer,
+        lambda: answers.SEEDS,
+        4,
+        ("hrdem.sources.wcs",),
     ),
     "wcs-coverages": Kind(
         coverages.attempt_coverage,

@@ -15,9 +15,9 @@ import hrdem
 from hrdem.catalog.items import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.extraction import run
 from hrdem.geo.grid import Window
-from hrdem.making import Writing
+from hrdem.jobs.execute import Writing
+from hrdem.jobs.extract import run
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier

@@ -500,16 +500,16 @@ def test_a_store_that_fails_midway_leaves_no_hidden_file(demo: Addresses, tmp_pa
 
 INTERRUPTED = """
 import os, signal, sys
-import hrdem.making
+import hrdem.processing.stage
 from hrdem.cli.main import main
 of = {of!r}
-whole = getattr(hrdem.making, of)
+whole = getattr(hrdem.processing.stage, of)
 def cut(*arguments, **more):
     for number, step in enumerate(whole(*arguments, **more)):
         if number == 2:
             os.kill(os.getpid(), signal.SIGINT)
         yield step
-setattr(hrdem.making, of, cut)
+setattr(hrdem.processing.stage, of, cut)
 main()
 """
 

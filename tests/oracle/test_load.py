@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 import hrdem
-from hrdem import loading
 from hrdem.demo import Addresses
+from hrdem.jobs import load
 from tests.oracle.test_tiers import LEFT, TIERS, TOP, holed, relief
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
@@ -238,7 +238,7 @@ def test_chunks_are_read_one_at_a_time_whoever_asks(
 ) -> None:
     """A run takes as many connections and as much memory as it may."""
     lock, running, most = threading.Lock(), 0, 0
-    made = loading.made
+    made = load.made
 
     @contextmanager
     def counted(*arguments: Any) -> Iterator[Any]:
@@ -252,7 +252,7 @@ def test_chunks_are_read_one_at_a_time_whoever_asks(
             running -= 1
 
     later = loaded(filled, chunks=300)
-    monkeypatch.setattr(loading, "made", counted)
+    monkeypatch.setattr(load, "made", counted)
     later.compute(scheduler="threads", num_workers=8)
     assert (running, most) == (0, 1)
 

@@ -10,8 +10,8 @@ import pytest
 import rasterio
 
 import hrdem
-from hrdem.extraction import run
-from hrdem.making import Writing
+from hrdem.jobs.execute import Writing
+from hrdem.jobs.extract import run
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
 
 

@@ -14,8 +14,8 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.geo.grid import Grid
 from hrdem.http.client import HttpClient
-from hrdem.overviews import heights_on
-from hrdem.picture import Origin
+from hrdem.jobs.overviews import heights_on
+from hrdem.jobs.preview import Origin
 from hrdem.request.request import Request
 
 BOXES = {

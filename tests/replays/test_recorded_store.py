@@ -14,8 +14,8 @@ from hrdem.demo.tiles import tiles
 from hrdem.errors import ServerError, SourceChangedError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.jobs.save_vrt import download
 from hrdem.request.products import PRODUCTS, AssetKind
-from hrdem.vrt import download
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 

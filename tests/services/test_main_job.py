@@ -20,9 +20,9 @@ from stack import CORNER_TILES, Stack
 
 import hrdem
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.extraction import run
 from hrdem.http.client import HttpClient
-from hrdem.making import Writing
+from hrdem.jobs.execute import Writing
+from hrdem.jobs.extract import run
 from hrdem.planning.plan import make_plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request

@@ -21,11 +21,11 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.extraction import carried_out, check_any_valid
 from hrdem.geo.crs import parse_crs, unit_of
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.making import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
+from hrdem.jobs.execute import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
+from hrdem.jobs.extract import carried_out, check_any_valid
 from hrdem.output.provenance import tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan

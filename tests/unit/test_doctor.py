@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from hrdem import diagnosis
-from hrdem.diagnosis import State, examine
 from hrdem.errors import ExitCode
+from hrdem.jobs import doctor
+from hrdem.jobs.doctor import State, examine
 
 
 def lambert(longitude: float, latitude: float) -> tuple[float, float]:
@@ -32,13 +32,13 @@ def lambert(longitude: float, latitude: float) -> tuple[float, float]:
 
 def test_the_known_place_is_where_the_formulas_of_the_projection_put_it() -> None:
     assert lambert(-95, 49) == pytest.approx((0, 0), abs=1e-6)
-    assert lambert(*diagnosis._POINT) == pytest.approx(diagnosis._PLACE, abs=0.001)
+    assert lambert(*doctor._POINT) == pytest.approx(doctor._PLACE, abs=0.001)
 
 
 def test_a_transform_that_is_off_by_a_hair_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, y = diagnosis._PLACE
-    monkeypatch.setattr(diagnosis, "_PLACE", (x + 0.02, y))
-    for name in diagnosis._PROJ_SETTINGS:
+    x, y = doctor._PLACE
+    monkeypatch.setattr(doctor, "_PLACE", (x + 0.02, y))
+    for name in doctor._PROJ_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     checks = examine("http://catalogue.invalid/", "http://service.invalid/")
     proj = next(check for check in checks if check.name == "PROJ")

@@ -13,9 +13,9 @@ import numpy as np
 from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
 from hrdem.geo.grid import Bounds, Grid
 from hrdem.http.protocol import Http
+from hrdem.jobs.overviews import heights_on
 from hrdem.output.paths import check_output
 from hrdem.output.png import brightness, png, with_border, world_file
-from hrdem.overviews import heights_on
 from hrdem.request.products import Product
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged

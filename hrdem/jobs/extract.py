@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
-from hrdem.making import Writing, made, shifts_for
+from hrdem.jobs.execute import Writing, made, shifts_for
 from hrdem.output.paths import check_output
 from hrdem.output.provenance import is_left_over, stac_item, stac_path, tags
 from hrdem.output.result import Result, advice
