@@ -9,8 +9,8 @@ import pytest
 
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
+from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, misbehaving
-from tests.oracle.test_demo_files import TILES, nowhere
 
 PLACE = "-75.72,45.40,-75.71,45.41"
 

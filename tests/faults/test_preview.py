@@ -19,8 +19,8 @@ from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import NetworkError, NoDataError, OutputExistsError
 from hrdem.http.client import HttpClient
+from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, misbehaving, passed_on
-from tests.oracle.test_demo_files import TILES, nowhere
 
 BOX = (1_505_000, -176_000, 1_506_000, -175_500)
 HEADER = '<?xml version="1.0" encoding="UTF-8"?>'

@@ -25,8 +25,8 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import tiles
 from hrdem.processing.progress import Progress
+from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, misbehaving, passed_on
-from tests.oracle.test_demo_files import TILES, nowhere
 from tests.rasters import horizontal
 
 HALIFAX = (-63.613, 44.592, -63.600, 44.600)

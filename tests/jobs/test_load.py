@@ -23,7 +23,7 @@ from rasterio.crs import CRS
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.jobs import load
-from tests.oracle.test_tiers import LEFT, TIERS, TOP, holed, relief
+from tests.processing.test_tiers import LEFT, TIERS, TOP, holed, relief
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
 

@@ -1,4 +1,4 @@
-"""How tiles are packed; tests/oracle/test_write.py reads them back."""
+"""How tiles are packed; tests/output/test_geotiff.py reads them back."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from rasterio.warp import transform_geom
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from tests.oracle.test_tiers import holed, relief
+from tests.processing.test_tiers import holed, relief
 from tests.rasters import horizontal
 from tests.stores import NODATA, Store
 

@@ -19,8 +19,8 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground
 from hrdem.processing.terrain import aspect, gradient, hillshade, slope
 from hrdem.request.options import Algorithm
-from tests.oracle.test_terrain import needs_gdaldem
-from tests.oracle.test_tiers import holed, relief
+from tests.processing.test_terrain import needs_gdaldem
+from tests.processing.test_tiers import holed, relief
 from tests.rasters import horizontal
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
