@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from hrdem.api import search as search
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
+    from hrdem.errors import BlockedAddressError as BlockedAddressError
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
     from hrdem.errors import MissingLibraryError as MissingLibraryError
     from hrdem.errors import NetworkError as NetworkError
     from hrdem.errors import NoDataError as NoDataError
-    from hrdem.errors import NotKeptError as NotKeptError
+    from hrdem.errors import NotCachedError as NotCachedError
     from hrdem.errors import OutputError as OutputError
     from hrdem.errors import OutputExistsError as OutputExistsError
-    from hrdem.errors import PlaceError as PlaceError
     from hrdem.errors import RequestError as RequestError
     from hrdem.errors import ServerError as ServerError
     from hrdem.errors import SourceChangedError as SourceChangedError
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.doctor import Check as Check
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.output.result import Result as Result
-    from hrdem.planning.estimate import Forecast as Forecast
+    from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.processing.progress import Progress as Progress
 
@@ -59,10 +59,10 @@ _HOMES = {
         "MissingLibraryError",
         "NetworkError",
         "NoDataError",
-        "NotKeptError",
+        "NotCachedError",
         "OutputError",
         "OutputExistsError",
-        "PlaceError",
+        "BlockedAddressError",
         "RequestError",
         "ServerError",
         "SourceChangedError",
@@ -70,7 +70,7 @@ _HOMES = {
         "TransferError",
         "WcsError",
     ),
-    "hrdem.planning.estimate": ("Forecast",),
+    "hrdem.planning.estimate": ("Estimate",),
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.planning.plan": ("Plan",),

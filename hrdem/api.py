@@ -17,22 +17,22 @@ from hrdem.geo.ground import grid_of_box
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.protocol import Http
-from hrdem.http.session import Keeping
+from hrdem.http.session import Session
 from hrdem.jobs.doctor import Check, examine
-from hrdem.jobs.execute import OnProgress, Writing
+from hrdem.jobs.execute import OnProgress, RunOptions
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.jobs.preview import Picture, make_picture
 from hrdem.output.paths import check_output
 from hrdem.output.provenance import is_left_over, stac_path
 from hrdem.output.result import Result
-from hrdem.planning.estimate import Forecast, make_forecast
+from hrdem.planning.estimate import Estimate, estimate_plan
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.processing.memory_budget import USUAL_MEMORY, check_limit
-from hrdem.request.aoi.parse import AreaWords
+from hrdem.request.aoi.parse import AoiParams
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
 from hrdem.request.options import Align, Engine, Format, Via, choice
 from hrdem.request.products import AssetKind, asset_key, layer_named, product_named
-from hrdem.request.request import DEFAULT_COLLECTION, Request, RequestWords
+from hrdem.request.request import DEFAULT_COLLECTION, Request, RequestParams
 
 if TYPE_CHECKING:
     import xarray
@@ -55,7 +55,7 @@ def extract(
     offline: bool = False,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
-    **words: Unpack[RequestWords],
+    **words: Unpack[RequestParams],
 ) -> Result:
     """Extract an area as one local GeoTIFF, with the source's own pixels or on another grid.
 
@@ -77,7 +77,7 @@ def extract(
         **words: The request:
 
             * one of ``bbox``, ``aoi``, ``like``, ``nts``, ``point``: the area, as
-              `hrdem.request.aoi.parse.AreaWords` tells. The output is the window of all pixels
+              `hrdem.request.aoi.parse.AoiParams` tells. The output is the window of all pixels
               of its grid that the area touches;
             * ``crop``: whether pixels whose centre lies outside the area are left without data;
               None for yes where the area is a shape, no where it is a box;
@@ -126,7 +126,7 @@ def extract(
         RequestError: If the request makes no sense.
         NoDataError: If there is no data in the area.
         NetworkError: If a server cannot be reached, refuses, or gives what it should not.
-        NotKeptError: If something is not in the cache, offline.
+        NotCachedError: If something is not in the cache, offline.
         SourceChangedError: If a source was published again meanwhile.
         OutputError: If the output cannot be written, or exists, or the disk has no room for it.
     """
@@ -141,9 +141,9 @@ def extract(
     check_output(path, overwrite)
     check_output(stac_path(path), overwrite or is_left_over(path))
     _check_offline(request, offline)
-    kept = Keeping(cache_dir, no_cache, max_cache, offline)
+    kept = Session(cache_dir, no_cache, max_cache, offline)
     with kept.client(http, fetches=True) as client, kept.folder() as folder:
-        writing = Writing(
+        writing = RunOptions(
             path,
             layout=layout,
             overwrite=overwrite,
@@ -170,7 +170,7 @@ def load(
     offline: bool = False,
     http: Http | None = None,
     on_progress: OnProgress = lambda progress: None,
-    **words: Unpack[RequestWords],
+    **words: Unpack[RequestParams],
 ) -> xarray.DataArray:
     """Load an area as an `xarray.DataArray`: the pixels that `extract` would write, bit for bit.
 
@@ -210,7 +210,7 @@ def load(
         NoDataError: If there is no data in the area. A chunk without any is no error.
         NetworkError: If a server cannot be reached, refuses, or gives what it should not; for
             chunks also when they are computed, as all that follow.
-        NotKeptError: If something is not in the cache, offline.
+        NotCachedError: If something is not in the cache, offline.
         SourceChangedError: If a source was published again meanwhile.
         OutputError: If the disk does not take the file that pixels pass through.
     """
@@ -229,8 +229,8 @@ def load(
             "installed: pip install 'hrdem[xarray]'. hrdem.extract writes files without it.",
             name=missing,
         ) from exc
-    kept = Keeping(cache_dir, no_cache, max_cache, offline)
-    reading = load_job.Reading(
+    kept = Session(cache_dir, no_cache, max_cache, offline)
+    reading = load_job.LoadContext(
         connect=functools.partial(kept.client, http, _services_of(request), fetches=True),
         hold=kept.hold,
         folder=kept.folder,
@@ -248,12 +248,12 @@ def plan(
     max_cache: int = USUAL_LIMIT,
     offline: bool = False,
     http: Http | None = None,
-    **words: Unpack[RequestWords],
+    **words: Unpack[RequestParams],
 ) -> Plan:
     """Tell what `extract` would read and write; words and errors are the same."""
     request = Request.of(**words)
     _check_offline(request, offline)
-    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
+    with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_plan(request, client)
 
 
@@ -265,7 +265,7 @@ def estimate(
     max_cache: int = USUAL_LIMIT,
     offline: bool = False,
     http: Http | None = None,
-) -> Forecast:
+) -> Estimate:
     """Estimate what running a plan would transfer and how much of the area has data.
 
     Args:
@@ -278,12 +278,12 @@ def estimate(
 
     Raises:
         NetworkError: If a file cannot be read.
-        NotKeptError: If something is not in the cache, offline.
+        NotCachedError: If something is not in the cache, offline.
         SourceChangedError: If a file changed since the plan was made.
     """
-    kept = Keeping(cache_dir, no_cache, max_cache, offline)
+    kept = Session(cache_dir, no_cache, max_cache, offline)
     with kept.client(http, _services_of(plan.request)) as client:
-        return make_forecast(plan, client)
+        return estimate_plan(plan, client)
 
 
 def preview(
@@ -300,7 +300,7 @@ def preview(
     max_cache: int = USUAL_LIMIT,
     offline: bool = False,
     http: Http | None = None,
-    **area: Unpack[AreaWords],
+    **area: Unpack[AoiParams],
 ) -> Picture:
     """Make a picture of an area, to look at it before anything is extracted.
 
@@ -332,7 +332,7 @@ def preview(
         RequestError: If the request makes no sense.
         NoDataError: If there is no data in the area.
         NetworkError: If neither the WMS nor the files can be had.
-        NotKeptError: If neither is in the cache, offline.
+        NotCachedError: If neither is in the cache, offline.
         SourceChangedError: If a file was published again meanwhile.
         OutputError: If the picture cannot be written, or exists.
     """
@@ -354,7 +354,7 @@ def preview(
         box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
     grid = grid_of_box(box, crs, size)
     address = checked_url(wms_url, "WMS")
-    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
+    with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
 
 
@@ -367,7 +367,7 @@ def search(
     max_cache: int = USUAL_LIMIT,
     offline: bool = False,
     http: Http | None = None,
-    **area: Unpack[AreaWords],
+    **area: Unpack[AoiParams],
 ) -> list[Item]:
     """Find the catalogue's items that share an area with another, sorted by sub-tile.
 
@@ -377,10 +377,10 @@ def search(
     Raises:
         RequestError: If the request makes no sense.
         NetworkError: If the catalogue cannot be searched.
-        NotKeptError: If its answer is not in the cache, offline.
+        NotCachedError: If its answer is not in the cache, offline.
     """
     request = Request.of(**area, product="dsm", collection=collection, stac_url=stac_url)
-    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
+    with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return items_touching(request.aoi, request.collection, request.stac_url, client)
 
 
@@ -413,11 +413,11 @@ def assets(
         RequestError: If the product or the kind is unknown.
         NoDataError: If there is no such item.
         NetworkError: If the catalogue cannot be asked.
-        NotKeptError: If its answer is not in the cache, offline.
+        NotCachedError: If its answer is not in the cache, offline.
     """
     products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
     kinds = list(AssetKind) if kind is None else [choice(AssetKind, kind, "kind of asset")]
-    with Keeping(cache_dir, no_cache, max_cache, offline).client(http) as client:
+    with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         found = item_with_id(item, stac_root(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)

@@ -5,12 +5,12 @@
     ├── NoDataError         (4)    no item, or not one valid pixel; also a LookupError
     ├── NetworkError        (5)    also an OSError
     │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
-    │   │   └── PlaceError         an address that may not be asked; nothing was sent
+    │   │   └── BlockedAddressError  an address that is not allowed; nothing was sent
     │   ├── ServerError            an answer that says no; has ``status`` and ``body``
     │   ├── CatalogError           an answer that is not what a STAC API gives
     │   ├── WcsError               an answer that is not what a WCS gives
     │   └── SourceError            a raster that cannot be opened or read
-    ├── NotKeptError        (5)    offline, and not in the cache; also a LookupError
+    ├── NotCachedError      (5)    offline, and not in the cache; also a LookupError
     ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
     ├── OutputError         (7)    the output cannot be written; also an OSError
     │   └── OutputExistsError      also a FileExistsError
@@ -25,16 +25,16 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "BlockedAddressError",
     "CatalogError",
     "ExitCode",
     "HrdemError",
     "MissingLibraryError",
     "NetworkError",
     "NoDataError",
-    "NotKeptError",
+    "NotCachedError",
     "OutputError",
     "OutputExistsError",
-    "PlaceError",
     "RequestError",
     "ServerError",
     "SourceChangedError",
@@ -90,7 +90,7 @@ class TransferError(NetworkError):
     """No usable answer came: connection refused or reset, timed out, cut off."""
 
 
-class PlaceError(TransferError):
+class BlockedAddressError(TransferError):
     """An address from a catalogue, a redirect or a VRT that may not be asked; nothing was sent."""
 
 
@@ -120,7 +120,7 @@ class SourceError(NetworkError):
     """A raster cannot be opened or read."""
 
 
-class NotKeptError(HrdemError, LookupError):
+class NotCachedError(HrdemError, LookupError):
     """Something is not in the cache, and no server may be asked for it."""
 
     exit_code = ExitCode.NETWORK

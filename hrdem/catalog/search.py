@@ -13,7 +13,7 @@ from pystac_client import ItemSearch
 
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.stac_io import HttpStacIO
-from hrdem.errors import CatalogError, NoDataError, NotKeptError, ServerError
+from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.request.aoi.aoi import Aoi, search_area, search_margin
@@ -46,17 +46,17 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
     Raises:
         CatalogError: If the answers are not those of a STAC API.
         NetworkError: If no answer can be had.
-        NotKeptError: If no such answer is kept, offline.
+        NotCachedError: If no such answer is kept, offline.
     """
     area = search_area(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
     query = {"collections": [collection.id], "intersects": polygon}
     try:
         return _search(stac_url, http, **query)
-    except NotKeptError as exc:
+    except NotCachedError as exc:
         wider = _asked_before(area, query, stac_url, http)
         if wider is None:
-            raise NotKeptError(
+            raise NotCachedError(
                 f"What {without_secrets(stac_url)} lists of {collection.id} in the area {aoi.text} "
                 "is not in the cache. Run the same command once without --offline."
             ) from exc

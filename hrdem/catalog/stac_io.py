@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from pystac_client.stac_api_io import StacApiIO
 
-from hrdem.errors import CatalogError, PlaceError
+from hrdem.errors import BlockedAddressError, CatalogError
 from hrdem.http.protocol import Http
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
@@ -114,7 +114,7 @@ class HttpStacIO(StacApiIO):
         while (following := _next(page.content, asked)) is not None:
             try:
                 page = self._page(following, given=False)
-            except PlaceError as exc:
+            except BlockedAddressError as exc:
                 raise CatalogError(
                     f"{without_secrets(asked.url)} gives a link to a next page, but {exc}"
                 ) from exc

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.execute import OnProgress
     from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
-    from hrdem.planning.estimate import Forecast
+    from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
     from hrdem.processing.progress import Progress
 
@@ -71,7 +71,7 @@ def result(done: Result) -> None:
         )
 
 
-def planned(planned: Plan, told: Forecast, as_json: bool) -> None:
+def planned(planned: Plan, told: Estimate, as_json: bool) -> None:
     """Print a plan and its forecast."""
     if as_json:
         document({**planned.as_dict(), "forecast": told.as_dict()})

@@ -76,10 +76,10 @@ def spacing(grid: Grid, source_crs: str) -> float:
     Raises:
         NoDataError: If the grid reaches where that CRS has no coordinates.
     """
-    return float(np.linalg.norm(steps(grid, source_crs), axis=2).min())
+    return float(np.linalg.norm(pixel_vectors(grid, source_crs), axis=2).min())
 
 
-def bounds_needed(
+def source_bounds(
     grid: Grid, source_crs: str, source_resolution: float, resampling: Resampling
 ) -> Bounds:
     """Return the bounds of everything that the pixels of a grid depend on.
@@ -108,7 +108,9 @@ def bounds_needed(
     )
     x, y = project(outline, in_nad83(grid.crs), source_crs).T
     square = source_resolution, source_resolution
-    reach = source_resolution * reach_of(resampling, widening(grid, source_crs, square, resampling))
+    reach = source_resolution * kernel_radius(
+        resampling, kernel_scale(grid, source_crs, square, resampling)
+    )
     return (
         float(x.min() - reach),
         float(y.min() - reach),
@@ -125,7 +127,7 @@ def _places(
     return np.column_stack([grid.transform.c + columns * dx, grid.transform.f - rows * dy])
 
 
-def steps(grid: Grid, source_crs: str) -> NDArray[np.float64]:
+def pixel_vectors(grid: Grid, source_crs: str) -> NDArray[np.float64]:
     """Where a step to the right and a step down lead from nine pixels; shape (9, 2, 2)."""
     middles = [
         axis.ravel()
@@ -141,7 +143,7 @@ def steps(grid: Grid, source_crs: str) -> NDArray[np.float64]:
     return np.stack([right - here, below - here], axis=1)
 
 
-def widening(
+def kernel_scale(
     grid: Grid, source_crs: str, source_resolution: tuple[float, float], resampling: Resampling
 ) -> tuple[float, float]:
     """How many times wider than its radius a kernel is, along x and y of the source.
@@ -157,11 +159,11 @@ def widening(
     """
     if resampling not in _WIDENED:
         return 1.0, 1.0
-    middle = steps(grid, source_crs)[4]
+    middle = pixel_vectors(grid, source_crs)[4]
     across, down = np.linalg.norm(middle, axis=0) / source_resolution
     return max(1.0, float(f"{across:.2g}")), max(1.0, float(f"{down:.2g}"))
 
 
-def reach_of(resampling: Resampling, widening: tuple[float, float]) -> int:
+def kernel_radius(resampling: Resampling, kernel_scale: tuple[float, float]) -> int:
     """How many source pixels beyond the output's outline are looked at, and one to be sure."""
-    return math.ceil(_RADII.get(resampling, 0) * max(widening)) + 1
+    return math.ceil(_RADII.get(resampling, 0) * max(kernel_scale)) + 1

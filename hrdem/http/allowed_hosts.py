@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from hrdem.errors import PlaceError
+from hrdem.errors import BlockedAddressError
 from hrdem.runtime.redaction import without_secrets
 
 _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_tcp.complete"
@@ -70,7 +70,7 @@ def scope_of(address: str) -> Scope:
     return Scope.PUBLIC if ip.is_global and not site_local else Scope.PRIVATE
 
 
-class Places:
+class HostPolicy:
     """Where a client may send requests, for several threads at a time.
 
     A host that was given may lie anywhere; from then on other hosts may lie in places of that kind
@@ -100,14 +100,14 @@ class Places:
             redirected_by: What to call the address that redirects there; empty for none.
 
         Raises:
-            PlaceError: If it is already known that nothing may be asked there; what is returned
+            BlockedAddressError: If it is already known to be blocked; what is returned
                 raises it as soon as it sees where the connection leads.
         """
         shown = without_secrets(str(url))
         if redirected_by:
             shown = f"{redirected_by} redirects to another place: {shown}"
         if url.scheme not in _PORTS or not url.host:
-            raise PlaceError(f"{shown} is not an http or https address, and is not asked.")
+            raise BlockedAddressError(f"{shown} is not an http or https address, and is not asked.")
         host = _host(url)
         scope = _scope_by_name(host)
         if scope is not None:
@@ -126,7 +126,7 @@ class Places:
                     self._check(host, scope_of(address), shown, address)
                 except OSError as exc:
                     stream.close()
-                    if isinstance(exc, PlaceError):
+                    if isinstance(exc, BlockedAddressError):
                         raise
                     raise httpx.ConnectError(f"the connection was closed: {exc}") from exc
 
@@ -140,12 +140,12 @@ class Places:
                 return
         where = f"{shown} lies {scope.value} ({address})"
         if first is not None:
-            raise PlaceError(
+            raise BlockedAddressError(
                 f"{where}, but was met {first.value} before: whoever answers for the name may have "
                 "changed it to reach other services. Nothing was sent. If the place is right, run "
                 "it again."
             )
-        raise PlaceError(
+        raise BlockedAddressError(
             f"{where} and is not asked: what a catalogue, a redirect or a VRT names has to lie "
             "on the public internet, or in the same kind of place as a service that you give. "
             "Nothing was sent. If it is meant, give the address of a catalogue there: --stac-url."

@@ -17,7 +17,7 @@ import httpx
 
 from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
-from hrdem.http.allowed_hosts import Places
+from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import ACCEPTED, decoded, in_large_reads, in_time, refused_coding
 from hrdem.http.cache.range_log import LARGEST_PART
 from hrdem.http.certificates import trusted_certificates
@@ -31,7 +31,7 @@ from hrdem.http.response_checks import (
     refusal,
     words,
 )
-from hrdem.http.retry import Again, Retries, retried
+from hrdem.http.retry import Retries, RetryableError, retried
 from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import buffer
 from hrdem.runtime.redaction import without_secrets
@@ -93,7 +93,7 @@ class HttpClient:
         self._retries = retries
         self._sleep = sleep
         self._closed = False
-        self._places = Places(given)
+        self._places = HostPolicy(given)
         trusted = trusted_certificates()
         try:
             self._client = httpx.Client(
@@ -155,7 +155,7 @@ class HttpClient:
             given: Whether the user gave the address, so that it may lie anywhere.
 
         Raises:
-            PlaceError: If the address, or one that it redirects to, may not be asked.
+            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
             TransferError: If no usable answer came.
             ServerError: If the answer is not a success.
         """
@@ -191,7 +191,7 @@ class HttpClient:
             given: Whether the user gave the address, so that it may lie anywhere.
 
         Raises:
-            PlaceError: If the address, or one that it redirects to, may not be asked.
+            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
             Again: If no usable answer came, and another try may mend it.
             TransferError: If no usable answer came, and none will.
             ServerError: If the answer is not a success.
@@ -228,7 +228,7 @@ class HttpClient:
             Anonymous memory: ``room`` zero bytes, then the part.
 
         Raises:
-            PlaceError: If the address, or one that it redirects to, may not be asked.
+            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
             TransferError: If the part does not come, or another part than was asked for.
             ServerError: If the answer is not a success, or not a part.
         """
@@ -263,7 +263,7 @@ class HttpClient:
             finally:
                 tell()
             if done < len(part):  # what is missing must not pass as zeros
-                raise Again(f"{shown} sends fewer bytes than it says.")
+                raise RetryableError(f"{shown} sends fewer bytes than it says.")
             return part
 
         return retried(once, self._retries, self._sleep, lambda: done)
@@ -302,7 +302,7 @@ class HttpClient:
             if isinstance(exc, httpx.ProxyError) or is_tls(exc) or self._closed:
                 raise TransferError(said) from exc
             met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
-            raise Again(said, met=met) from exc
+            raise RetryableError(said, met=met) from exc
         except RecursionError as exc:  # a next link's body
             raise TransferError(f"{shown} cannot be asked for what is nested so deeply.") from exc
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of names of hosts

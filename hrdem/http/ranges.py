@@ -97,10 +97,10 @@ class PinnedFile:
             return self._http.gaps(self._url, self.version, spans)
         return list(spans)
 
-    def spoil(self, spans: Iterable[Span]) -> None:
+    def invalidate(self, spans: Iterable[Span]) -> None:
         """Make sure that spans which proved to be damaged are fetched anew when they are read."""
         if isinstance(self._http, CachingHttp):
-            self._http.spoil(self._url, self.version, spans)
+            self._http.invalidate(self._url, self.version, spans)
 
 
 def whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:

@@ -9,7 +9,7 @@ import httpx
 from hrdem.errors import ServerError, TransferError
 from hrdem.http.body import TooSlow
 from hrdem.http.protocol import Expected
-from hrdem.http.retry import RETRIED_STATUSES, Again, retry_after
+from hrdem.http.retry import RETRIED_STATUSES, RetryableError, retry_after
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line, sentence
 
@@ -61,7 +61,7 @@ def coded(shown: str, coding: str) -> str:
     )
 
 
-def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Again:
+def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | RetryableError:
     """Return the error of an answer that says no.
 
     Args:
@@ -72,7 +72,7 @@ def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Ag
     said = one_line(without_secrets(body.decode("utf-8", "replace")), _EXCERPT)
     text = f"{shown} answers {answer.status_code}" + (f": {sentence(said)}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
-        return Again(text, answer.status_code, retry_after(answer.headers), body)
+        return RetryableError(text, answer.status_code, retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)
 
 

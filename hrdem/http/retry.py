@@ -48,7 +48,7 @@ class Retries:
         return random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
 
-class Again(Exception):  # noqa: N818 (not an error yet)
+class RetryableError(Exception):
     """The request failed in a way that another try may mend.
 
     Attributes:
@@ -89,7 +89,7 @@ def retried(
     """Do something until it works, or there is no other try.
 
     Args:
-        once: Does it; raises `Again` if another try may mend what went wrong.
+        once: Does it; raises `RetryableError` if another try may mend what went wrong.
         retries: How often and how patiently to try.
         sleep: Waits that many seconds.
         progress: How many bytes have come so far. A try that brought some begins the count anew.
@@ -102,7 +102,7 @@ def retried(
     while True:
         try:
             return once()
-        except Again as again:
+        except RetryableError as again:
             now = progress()
             if now - before >= _WORTH_A_TRY:
                 waits = retries.waits()

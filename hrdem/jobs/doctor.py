@@ -42,7 +42,7 @@ from hrdem.request.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
-from hrdem.sources.cog import meet_cog
+from hrdem.sources.cog import probe_cog
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
 
@@ -268,7 +268,7 @@ def _stored(hrefs: list[str], http: Http) -> _Finding:
 
 
 def _met(href: str, http: Http) -> _Finding:
-    file = meet_cog(href, http)
+    file = probe_cog(href, http)
     width, height = file.block
     version = file.version
     found = (

@@ -18,12 +18,12 @@ from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
-from hrdem.processing.block_copy import copied
-from hrdem.processing.finish import Finish
-from hrdem.processing.mask import Crop
+from hrdem.processing.block_copy import copy_tiles
+from hrdem.processing.finish import TileFinisher
+from hrdem.processing.mask import AoiMask
 from hrdem.processing.memory_budget import USUAL_MEMORY
-from hrdem.processing.merge import merged
-from hrdem.processing.progress import Progress, Step, Tally
+from hrdem.processing.merge import merge_tiles
+from hrdem.processing.progress import Progress, TileResult, TileStats
 from hrdem.processing.stage import stage_and_compose
 from hrdem.processing.vertical.crs import with_heights
 from hrdem.processing.vertical.find_grid import find_grid
@@ -36,13 +36,13 @@ from hrdem.runtime.memory import resident
 from hrdem.sources.cog import CogFile
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.tiff.encode import BLOCK, storage_of
-from hrdem.tiff.write_ifd import Storage
+from hrdem.tiff.write_ifd import TileFormat
 
 OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class RunOptions:
     """How an output is written.
 
     Attributes:
@@ -75,9 +75,9 @@ def shifts_for(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
 
 
 @contextlib.contextmanager
-def made(
-    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: Writing
-) -> Iterator[tuple[GeoTiffWriter, Tally]]:
+def execute_plan(
+    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: RunOptions
+) -> Iterator[tuple[GeoTiffWriter, TileStats]]:
     """Make a window of a plan's output, in a file that has its grid and no name yet.
 
     Tiles at the window's edge are made whole, but only of what bears on the window: of a part of
@@ -100,7 +100,9 @@ def made(
     """
     steps = _steps(plan.near(window), window, shifts, http, writing)
     progress = Progress(0, _all_pixels(plan, window), 0)
-    rows: dict[int, Tally] = {}  # summed by rows, statistics do not depend on how wide stripes are
+    rows: dict[
+        int, TileStats
+    ] = {}  # summed by rows, statistics do not depend on how wide stripes are
     with contextlib.ExitStack() as stack:
         for held in coverage_locks(plan, writing.cache):
             stack.enter_context(held)
@@ -132,7 +134,7 @@ def coverage_locks(plan: Plan, cache: Path) -> list[FileLock]:
     return [each for each in locks if each is not None]
 
 
-def _writer(plan: Plan, writing: Writing) -> GeoTiffWriter:
+def _writer(plan: Plan, writing: RunOptions) -> GeoTiffWriter:
     request = plan.request
     bands = [Band(request.product.name, request.unit)]
     if request.source_band:
@@ -164,18 +166,18 @@ def _all_pixels(plan: Plan, window: Window) -> int:
 
 
 def _steps(
-    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: Writing
-) -> Generator[Step]:
+    plan: Plan, window: Window, shifts: ShiftGrid | None, http: Http, writing: RunOptions
+) -> Generator[TileResult]:
     request, mosaic = plan.request, plan.unprocessed
     if request.align is Align.BLOCKS:
         assert mosaic is not None
-        return copied(mosaic, http, writing.max_memory)
+        return copy_tiles(mosaic, http, writing.max_memory)
     assert plan.nodata is not None
-    finish = Finish.of(
+    finish = TileFinisher.of(
         _storage(plan),
         plan.nodata,
         len(plan.sources),
-        Crop.of(request.aoi.geometry, plan.grid) if request.crop else None,
+        AoiMask.of(request.aoi.geometry, plan.grid) if request.crop else None,
         source_band=request.source_band,
     )
     if mosaic is None:
@@ -192,7 +194,7 @@ def _steps(
     numbers = range(1, len(plan.sources) + 1)
     blocks = _blocks(plan, window)
     memory = writing.max_memory, writing.held()
-    return merged(mosaic, blocks, numbers, finish, http, memory, writing.cache)
+    return merge_tiles(mosaic, blocks, numbers, finish, http, memory, writing.cache)
 
 
 def _blocks(plan: Plan, window: Window) -> Window:
@@ -202,7 +204,7 @@ def _blocks(plan: Plan, window: Window) -> Window:
     return blocks
 
 
-def _stage_writer(mosaic: Mosaic, writing: Writing) -> GeoTiffWriter:
+def _stage_writer(mosaic: Mosaic, writing: RunOptions) -> GeoTiffWriter:
     bands = [Band("heights", ""), Band("source", "1")]
     return GeoTiffWriter(
         writing.output,
@@ -215,7 +217,7 @@ def _stage_writer(mosaic: Mosaic, writing: Writing) -> GeoTiffWriter:
     )
 
 
-def _storage(plan: Plan) -> Storage:
+def _storage(plan: Plan) -> TileFormat:
     if plan.request.align is Align.BLOCKS:
         (source,) = plan.sources
         assert isinstance(source.file, CogFile)

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
-from hrdem.jobs.execute import Writing, made, shifts_for
+from hrdem.jobs.execute import RunOptions, execute_plan, shifts_for
 from hrdem.output.paths import check_output
 from hrdem.output.provenance import is_left_over, stac_item, stac_path, tags
 from hrdem.output.result import Result, advice
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.planning.wcs_fallback import may_fall_back
-from hrdem.processing.progress import Tally
+from hrdem.processing.progress import TileStats
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
 from hrdem.sources.wcs.coverage import WcsCoverage
@@ -28,12 +28,12 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def extract(request: Request, http: Http, writing: Writing) -> Result:
-    """Plan a request and write what it asks for, as `carried_out` and `run` do."""
-    return carried_out(request, http, lambda plan: run(plan, http, writing))
+def extract(request: Request, http: Http, writing: RunOptions) -> Result:
+    """Plan a request and write what it asks for, as `plan_and_run` and `run` do."""
+    return plan_and_run(request, http, lambda plan: run(plan, http, writing))
 
 
-def carried_out(request: Request, http: Http, carry_out: Callable[[Plan], T]) -> T:
+def plan_and_run(request: Request, http: Http, carry_out: Callable[[Plan], T]) -> T:
     """Plan a request and carry the plan out.
 
     A COG that turns out to be broken while it is read gives way to the WCS, if the request leaves
@@ -73,7 +73,7 @@ def _broken_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
     return None
 
 
-def run(plan: Plan, http: Http, writing: Writing) -> Result:
+def run(plan: Plan, http: Http, writing: RunOptions) -> Result:
     """Carry out a plan.
 
     Args:
@@ -87,7 +87,7 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
         SourceChangedError: If a source changed while it was read.
         OutputError: If the output cannot be written.
         RequestError: If more would have to be fetched than may be.
-        NotKeptError: If something is not in the cache, offline.
+        NotCachedError: If something is not in the cache, offline.
     """
     started = time.monotonic()
     output = writing.output
@@ -95,7 +95,7 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
     copies = 2 if writing.layout is Format.COG else 1
     check_cost(plan, http, output, writing.cache, writing.max_download, copies)
     shifts = shifts_for(plan.request, writing.cache, http)
-    with made(plan, plan.grid.window, shifts, http, writing) as (writer, tally):
+    with execute_plan(plan, plan.grid.window, shifts, http, writing) as (writer, tally):
         check_any_valid(plan, tally)
         result = Result(
             output=output,
@@ -114,13 +114,13 @@ def run(plan: Plan, http: Http, writing: Writing) -> Result:
     return replace(result, seconds=time.monotonic() - started)
 
 
-def _by_source(plan: Plan, tally: Tally) -> dict[str, int] | None:
+def _by_source(plan: Plan, tally: TileStats) -> dict[str, int] | None:
     if tally.statistics is None:
         return None
     return dict(zip((source.name for source in plan.sources), tally.owned, strict=True))
 
 
-def check_any_valid(plan: Plan, tally: Tally) -> None:
+def check_any_valid(plan: Plan, tally: TileStats) -> None:
     """Make sure that there is data.
 
     Args:

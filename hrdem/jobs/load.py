@@ -24,8 +24,15 @@ from hrdem.errors import OutputError, RequestError
 from hrdem.geo.crs import parse_crs, unit_of
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.jobs.execute import OnProgress, Writing, coverage_locks, crs_of, made, shifts_for
-from hrdem.jobs.extract import carried_out, check_any_valid
+from hrdem.jobs.execute import (
+    OnProgress,
+    RunOptions,
+    coverage_locks,
+    crs_of,
+    execute_plan,
+    shifts_for,
+)
+from hrdem.jobs.extract import check_any_valid, plan_and_run
 from hrdem.output.provenance import tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
@@ -46,7 +53,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LoadContext:
     """How pixels are read.
 
     Attributes:
@@ -83,7 +90,7 @@ class _Chunked:
 
     plan: Plan
     shifts: ShiftGrid | None
-    reading: Reading
+    reading: LoadContext
     held: _Held
 
     def read(self, block_info: Mapping[Any, Any]) -> Pixels:
@@ -95,7 +102,7 @@ class _Chunked:
 
 
 def load(
-    request: Request, reading: Reading, chunks: Chunks | None = None, *, masked: bool = False
+    request: Request, reading: LoadContext, chunks: Chunks | None = None, *, masked: bool = False
 ) -> xr.DataArray:
     """Load what a request asks for.
 
@@ -110,7 +117,7 @@ def load(
 
     Raises:
         RequestError: If the request asks for what an array does not have, or chunks make no sense.
-        HrdemError: As `make_plan` and `made` do.
+        HrdemError: As `make_plan` and `execute_plan` do.
         NoDataError: If there is not one valid pixel, unless it is read later.
     """
     if request.source_band:
@@ -125,7 +132,7 @@ def load(
     asked = None if chunks is None else _asked_chunks(chunks)
     with reading.connect() as http:
         if asked is None:
-            return carried_out(request, http, lambda plan: _whole(plan, http, reading, masked))
+            return plan_and_run(request, http, lambda plan: _whole(plan, http, reading, masked))
         plan = make_plan(request, http)
         with reading.folder() as cache:
             shifts = shifts_for(request, cache, http)
@@ -134,7 +141,7 @@ def load(
     return _described(plan, shifts, pixels, masked)
 
 
-def _whole(plan: Plan, http: Http, reading: Reading, masked: bool) -> xr.DataArray:
+def _whole(plan: Plan, http: Http, reading: LoadContext, masked: bool) -> xr.DataArray:
     passing = Path(tempfile.gettempdir(), "pixels.tif")
     with reading.folder() as cache:
         check_cost(plan, http, passing, cache, reading.max_download, copies=1)
@@ -148,7 +155,7 @@ def _read(
     window: Window,
     shifts: ShiftGrid | None,
     http: Http,
-    reading: Reading,
+    reading: LoadContext,
     *,
     may_be_empty: bool = False,
 ) -> Pixels:
@@ -157,13 +164,13 @@ def _read(
         tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
         reading.folder() as cache,
     ):
-        writing = Writing(
+        writing = RunOptions(
             Path(folder, "pixels.tif"),
             max_memory=reading.max_memory,
             cache=cache,
             on_progress=reading.on_progress,
         )
-        with made(plan, window, shifts, http, writing) as (writer, tally):
+        with execute_plan(plan, window, shifts, http, writing) as (writer, tally):
             if not may_be_empty:
                 check_any_valid(plan, tally)
             path = writer.finished()

@@ -15,8 +15,8 @@ from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.planning.resolve import files_under
-from hrdem.planning.resolved import Met
+from hrdem.planning.resolve import resolve_sources
+from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.request import Request
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
@@ -55,13 +55,15 @@ def heights_on(grid: Grid, request: Request, http: Http) -> Pixels:
     """
     detail = spacing(grid, NATIVE_CRS)
     area = _widened(request.aoi.bounds, _BORDER * detail)
-    merged, lattice = _merged(files_under(request, area, http).files, area, detail, http)
+    merged, lattice = _merged(resolve_sources(request, area, http).files, area, detail, http)
     heights = np.empty((grid.height, grid.width), np.float32)
     _warp(merged, lattice, heights, grid, Resampling.bilinear)
     return heights
 
 
-def _merged(under: Sequence[Met], bounds: Bounds, detail: float, http: Http) -> tuple[Pixels, Grid]:
+def _merged(
+    under: Sequence[ResolvedSource], bounds: Bounds, detail: float, http: Http
+) -> tuple[Pixels, Grid]:
     """Lay a level of each file onto the lattice of the newest."""
     pieces: list[_Piece] = []
     for met in sorted(under, key=lambda met: met.items[0].datetime):  # the last one is on top

@@ -24,7 +24,7 @@ from hrdem.sources.wms import get_map
 log = logging.getLogger(__name__)
 
 
-class Origin(StrEnum):
+class PictureOrigin(StrEnum):
     """What a picture was made by."""
 
     WMS = "wms"
@@ -52,7 +52,7 @@ class Picture:
     height: int
     crs: str
     bounds: Bounds
-    source: Origin
+    source: PictureOrigin
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,12 +99,12 @@ def make_picture(
     """
     for path in (output, world_path(output)):
         check_output(path, overwrite)
-    source, reason = Origin.WMS, ""
+    source, reason = PictureOrigin.WMS, ""
     try:
         content = get_map(wms_url, layer.name, grid, http)
     except (NetworkError, NoDataError) as exc:
         log.warning("The WMS gives no picture, overviews of the files do instead. %s", exc)
-        source, reason = Origin.OVERVIEWS, str(exc)
+        source, reason = PictureOrigin.OVERVIEWS, str(exc)
         content = _drawn(request, layer, grid, http, exc)
     _write(content, grid, output, overwrite)
     return Picture(output, layer, grid.width, grid.height, grid.crs, grid.bounds, source, reason)

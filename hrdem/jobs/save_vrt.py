@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from hrdem.catalog.items import Asset
-from hrdem.errors import PlaceError
+from hrdem.errors import BlockedAddressError
 from hrdem.http.protocol import Http
 from hrdem.output.paths import check_output, file_name
 from hrdem.runtime.atomic import write_text
@@ -37,8 +37,8 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     check_output(path, overwrite)
     try:
         text = http.request("GET", asset.href, max_bytes=MOST_BYTES).content
-    except PlaceError as exc:
-        raise PlaceError(f"The catalogue lists {asset.key}, but {exc}") from exc
+    except BlockedAddressError as exc:
+        raise BlockedAddressError(f"The catalogue lists {asset.key}, but {exc}") from exc
     vrt = cleaned_vrt(text, asset.href)
     parts_of_vrt(vrt.files, without_secrets(asset.href), http)
     write_text(path, vrt.text, overwrite)

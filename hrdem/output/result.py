@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hrdem.planning.plan import Plan, grid_as_dict
-from hrdem.processing.progress import Edge
+from hrdem.processing.progress import TierSeam
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Via
@@ -38,7 +38,7 @@ class Result:
     plan: Plan
     statistics: Statistics | None
     pixels_by_source: dict[str, int] | None
-    edges: tuple[Edge, ...]
+    edges: tuple[TierSeam, ...]
     shifts: ShiftGrid | None
     received: int | None
     seconds: float

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hrdem.errors import NotKeptError, OutputError, RequestError
+from hrdem.errors import NotCachedError, OutputError, RequestError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -54,7 +54,7 @@ def needs_of(plan: Plan, http: Http, cache: Path | None = None) -> list[Need]:
         cache: Folder of what is kept, to look for pieces of coverages in; None for none.
 
     Raises:
-        NotKeptError: If an index is not in the cache, offline.
+        NotCachedError: If an index is not in the cache, offline.
         NetworkError: If an index cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
@@ -94,7 +94,7 @@ def check_cost(
         copies: How often the pixels of the output are on the disk at a time.
 
     Raises:
-        NotKeptError: If something of it is not in the cache, offline.
+        NotCachedError: If something of it is not in the cache, offline.
         RequestError: If more would have to be fetched.
         OutputError: If the disk has no room for it.
     """
@@ -127,7 +127,9 @@ def _check_kept(needs: Sequence[Need]) -> None:
             f"{need.source.url}"
             for need in missing
         )
-        raise NotKeptError(f"The cache lacks {told}. Run the same command once without --offline.")
+        raise NotCachedError(
+            f"The cache lacks {told}. Run the same command once without --offline."
+        )
 
 
 def _too_much(plan: Plan, needs: Sequence[Need], lacking: int, allowed: int) -> RequestError:

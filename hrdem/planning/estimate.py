@@ -20,7 +20,7 @@ from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.overviews import coarser
 from hrdem.planning.plan import Plan
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.dataset_pool import Handles
+from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.gdal import GdalFile, GdalSource
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.reader import WcsSource, wcs_turns
@@ -29,7 +29,7 @@ _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Estimate:
     """What is known before any pixel of full resolution is fetched.
 
     Attributes:
@@ -61,7 +61,7 @@ class Forecast:
         }
 
 
-def make_forecast(plan: Plan, http: Http) -> Forecast:
+def estimate_plan(plan: Plan, http: Http) -> Estimate:
     """Tell the cost of a plan from tile indexes, and its coverage from overviews.
 
     Raises:
@@ -84,7 +84,7 @@ def make_forecast(plan: Plan, http: Http) -> Forecast:
     needs = needs_of(plan, http)
     tiles = [need.tiles for need in needs if need.tiles is not None]
     told = len(tiles) == len(needs)
-    return Forecast(
+    return Estimate(
         tiles=sum(tiles) if told else None,
         transfer_bytes=sum(need.size for need in needs) if told else None,
         cached_bytes=sum(need.size - need.lacking for need in needs) if told else None,
@@ -100,7 +100,7 @@ def _thinned(planned: PlannedSource, http: Http) -> Pixels:
         case CogFile() as file:
             return _from_overview(file, planned.level, planned.window, http)
         case GdalFile() as file:
-            with contextlib.closing(Handles(most=1)) as handles:
+            with contextlib.closing(DatasetPool(most=1)) as handles:
                 return GdalSource(file, handles, http).thinned(planned.window, _OVERVIEW_EDGE)
         case WcsCoverage() as file:
             return _from_wcs(file, planned.window, http)

@@ -14,11 +14,11 @@ from hrdem.catalog.items import Item
 from hrdem.errors import NetworkError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
-from hrdem.geo.resampling import bounds_needed, reach_of, spacing, steps, widening
+from hrdem.geo.resampling import kernel_radius, kernel_scale, pixel_vectors, source_bounds, spacing
 from hrdem.http.protocol import Http
 from hrdem.planning.overviews import Level, coarsest_levels
-from hrdem.planning.resolve import NOTHING_BROKEN, files_under, nothing_there
-from hrdem.planning.resolved import Met
+from hrdem.planning.resolve import NOTHING_BROKEN, nothing_there, resolve_sources
+from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align
 from hrdem.request.products import Collection
 from hrdem.request.request import Request
@@ -146,7 +146,7 @@ class Mosaic:
     area: Bounds
     region: shapely.Geometry | None
     reach: float
-    widening: tuple[float, float]
+    kernel_scale: tuple[float, float]
 
     @property
     def ranked(self) -> list[PlannedSource]:
@@ -205,7 +205,7 @@ def make_mosaic(
     native = float(request.collection.resolution)
     # no level that has the detail needs more around the output than pixels of twice the size
     area = _area(request, needed, 2 * max(detail, native), border * native)
-    found = files_under(replace(request, aoi=request.aoi.widened(area)), area, http, broken)
+    found = resolve_sources(replace(request, aoi=request.aoi.widened(area)), area, http, broken)
     if not request.resampling.takes_overviews:
         detail = 0.0
     levels = coarsest_levels([met.file for met in found.files], detail / _FINER)
@@ -226,7 +226,7 @@ def make_mosaic(
     dtype = _only_dtype(found.files, request)
     wider = 1.0, 1.0
     if target is not None and lattice.place_of(target) is None:
-        wider = widening(target, NATIVE_CRS, lattice.resolution, request.resampling)
+        wider = kernel_scale(target, NATIVE_CRS, lattice.resolution, request.resampling)
     mosaic = Mosaic(
         request=request,
         grid=grid,
@@ -238,7 +238,7 @@ def make_mosaic(
         area=area,
         region=None,
         reach=_reach(request, target, border, lattice, wider),
-        widening=wider,
+        kernel_scale=wider,
     )
     return mosaic.near(request.aoi.geometry) if request.crop else mosaic
 
@@ -248,11 +248,15 @@ def _area(request: Request, needed: Grid | None, resolution: float, margin: floa
     if needed is None:
         left, bottom, right, top = request.aoi.bounds
         return left - margin, bottom - margin, right + margin, top + margin
-    return bounds_needed(needed, NATIVE_CRS, resolution, request.resampling)
+    return source_bounds(needed, NATIVE_CRS, resolution, request.resampling)
 
 
 def _grid(
-    under: Sequence[Met], lattice: Grid, needed: Grid | None, border: int, request: Request
+    under: Sequence[ResolvedSource],
+    lattice: Grid,
+    needed: Grid | None,
+    border: int,
+    request: Request,
 ) -> Grid:
     """The pixels that the output is made of, on the lattice of the files."""
     if needed is not None:
@@ -260,7 +264,7 @@ def _grid(
         if place is None:
             resolution = max(lattice.resolution)
             place = lattice.touched_by(
-                bounds_needed(needed, NATIVE_CRS, resolution, request.resampling)
+                source_bounds(needed, NATIVE_CRS, resolution, request.resampling)
             )
         return lattice.crop(place)
     window = lattice.touched_by(request.aoi.bounds)
@@ -288,11 +292,13 @@ def _reach(
     """How far from the centre of an output pixel lies what bears on it, metres, and some more."""
     pixel = resolution = max(lattice.resolution)
     if target is not None:
-        pixel = float(np.linalg.norm(steps(target, NATIVE_CRS), axis=2).max())
-    return 1.5 * (border + 1) * pixel + resolution * reach_of(request.resampling, wider)
+        pixel = float(np.linalg.norm(pixel_vectors(target, NATIVE_CRS), axis=2).max())
+    return 1.5 * (border + 1) * pixel + resolution * kernel_radius(request.resampling, wider)
 
 
-def _across_files(under: Sequence[Met], window: Window, request: Request) -> RequestError:
+def _across_files(
+    under: Sequence[ResolvedSource], window: Window, request: Request
+) -> RequestError:
     """Blocks of several files do not line up; tell the box of each one's share."""
     lattice = under[0].file.grid
     boxes = []
@@ -321,7 +327,9 @@ def _check_detail(grid: Grid, lattice: Grid) -> None:
         )
 
 
-def _planned(met: Met, level: Level, merged: Grid, request: Request) -> PlannedSource | None:
+def _planned(
+    met: ResolvedSource, level: Level, merged: Grid, request: Request
+) -> PlannedSource | None:
     """Place a file on the grid that sources are merged on; None if it has nothing there."""
     whole = merged.place_of(level.grid)
     if whole is None:
@@ -354,7 +362,7 @@ def _made_by_wcs(source: PlannedSource) -> bool:
     return isinstance(file, WcsCoverage) and file.grid.resolution[0] > file.native
 
 
-def _only_dtype(under: Sequence[Met], request: Request) -> str:
+def _only_dtype(under: Sequence[ResolvedSource], request: Request) -> str:
     dtypes = sorted({each.file.dtype for each in under})
     if len(dtypes) > 1:
         raise SourceError(
@@ -366,7 +374,7 @@ def _only_dtype(under: Sequence[Met], request: Request) -> str:
     return dtypes[0]
 
 
-def _nodata(under: Sequence[Met], dtype: str, request: Request) -> float | None:
+def _nodata(under: Sequence[ResolvedSource], dtype: str, request: Request) -> float | None:
     """The value that the files declare; one of our own only where they declare none."""
     declared = [each.file.nodata for each in under if each.file.nodata is not None]
     if declared:

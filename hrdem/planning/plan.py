@@ -17,7 +17,7 @@ from hrdem.catalog.surveys.lookup import Surveys, surveys_under
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
 from hrdem.geo.grid import Grid, Window, snapped
-from hrdem.geo.resampling import steps
+from hrdem.geo.resampling import pixel_vectors
 from hrdem.http.protocol import Http
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource, make_mosaic
@@ -342,7 +342,7 @@ def _feather(request: Request, grid: Grid | None) -> Feather:
     """How far a tier is blended into the next, in pixels as large as those in the middle."""
     width = height = float(request.collection.resolution)
     if grid is not None:
-        width, height = np.linalg.norm(steps(grid, NATIVE_CRS)[4], axis=1).tolist()
+        width, height = np.linalg.norm(pixel_vectors(grid, NATIVE_CRS)[4], axis=1).tolist()
     feather = Feather(request.feather, width, height)
     if feather.pixels > _MOST_FEATHERED:
         size = min(width, height)

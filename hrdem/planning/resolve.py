@@ -10,9 +10,9 @@ from types import MappingProxyType
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import items_near
 from hrdem.errors import (
+    BlockedAddressError,
     NetworkError,
     NoDataError,
-    PlaceError,
     ServerError,
     SourceError,
 )
@@ -20,7 +20,7 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.planning.resolved import Met, Under, is_under
+from hrdem.planning.resolved import ResolvedSource, ResolvedSources, is_under
 from hrdem.planning.wcs_fallback import (
     find_coverage,
     may_fall_back,
@@ -31,8 +31,8 @@ from hrdem.request.options import Engine, Via
 from hrdem.request.products import AssetKind
 from hrdem.request.request import Request
 from hrdem.runtime.threads import workers
-from hrdem.sources.cog import meet_cog
-from hrdem.sources.gdal import meet_gdal_cog, meet_vrt
+from hrdem.sources.cog import probe_cog
+from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.open import RasterFile
 
 NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
@@ -42,12 +42,12 @@ _MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is mi
 log = logging.getLogger(__name__)
 
 
-def files_under(
+def resolve_sources(
     request: Request,
     area: Bounds,
     http: Http,
     broken: Mapping[str, NetworkError] = NOTHING_BROKEN,
-) -> Under:
+) -> ResolvedSources:
     """Look up the catalogue and the headers of the files, and keep the files that share an area.
 
     Every file that the catalogue names near the area of interest is opened, for only its own
@@ -65,7 +65,7 @@ def files_under(
         NetworkError: If the catalogue or a header cannot be read.
     """
     items = _items(request, http)
-    met: list[Met]
+    met: list[ResolvedSource]
     lacking: list[Item] = []
     left_out: list[str] = []
     if request.via is Via.WCS:
@@ -84,17 +84,19 @@ def files_under(
         raise _lacking(request, lacking) if lacking else nothing_there(request)
     order = {item.id: number for number, item in enumerate(items)}
     under.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
-    return Under(tuple(under), tuple(item.id for item in lacking), tuple(sorted(left_out)))
+    return ResolvedSources(
+        tuple(under), tuple(item.id for item in lacking), tuple(sorted(left_out))
+    )
 
 
 def _headers(
     published: list[tuple[Item, Asset]], request: Request, http: Http
-) -> tuple[list[Met], dict[str, NetworkError], list[str]]:
+) -> tuple[list[ResolvedSource], dict[str, NetworkError], list[str]]:
     """Read headers: what was met, what failed and may come through the WCS, and what is left out.
 
     A file that is missing is no error if the catalogue says that it is a neighbour's.
     """
-    met: list[Met] = []
+    met: list[ResolvedSource] = []
     failed: dict[str, NetworkError] = {}
     left_out = []
     with workers(_HEADERS_AT_ONCE, "header") as pool:
@@ -102,8 +104,10 @@ def _headers(
         for done in as_completed(reading):
             item, asset = reading[done]
             try:
-                met.append(Met(item.id, (item,), asset.key, done.result()))
-            except PlaceError:  # whoever lists such a file may not be believed about others
+                met.append(ResolvedSource(item.id, (item,), asset.key, done.result()))
+            except (
+                BlockedAddressError
+            ):  # whoever lists such a file may not be believed about others
                 raise
             except NetworkError as exc:
                 missing = isinstance(exc, ServerError) and exc.status in _MISSING
@@ -131,7 +135,7 @@ def _items(request: Request, http: Http) -> Sequence[Item]:
     return items
 
 
-def _share_area(met: Met, area: Bounds, request: Request) -> bool:
+def _share_area(met: ResolvedSource, area: Bounds, request: Request) -> bool:
     """Whether a raster holds pixels of an area."""
     if met.file.grid.crs != NATIVE_CRS:
         raise SourceError(
@@ -147,13 +151,15 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
     try:
         file: RasterFile
         if request.kind is AssetKind.VRT:
-            file = meet_vrt(asset.href, http)
+            file = probe_vrt(asset.href, http)
         elif request.engine is Engine.GDAL:
-            file = meet_gdal_cog(asset.href, http)
+            file = probe_gdal_cog(asset.href, http)
         else:
-            file = meet_cog(asset.href, http)
-    except PlaceError as exc:
-        raise PlaceError(f"The catalogue lists {asset.key} of item {item.id}, but {exc}") from exc
+            file = probe_cog(asset.href, http)
+    except BlockedAddressError as exc:
+        raise BlockedAddressError(
+            f"The catalogue lists {asset.key} of item {item.id}, but {exc}"
+        ) from exc
     except ServerError as exc:
         advice = ""
         if exc.status in _MISSING:

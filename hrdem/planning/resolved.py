@@ -11,7 +11,7 @@ from hrdem.sources.open import RasterFile
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class ResolvedSource:
     """Something to read from, as it describes itself.
 
     Attributes:
@@ -37,7 +37,7 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True)
-class Under:
+class ResolvedSources:
     """What shares an area with a request's.
 
     Attributes:
@@ -47,7 +47,7 @@ class Under:
             not reach the area.
     """
 
-    files: tuple[Met, ...]
+    files: tuple[ResolvedSource, ...]
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
 

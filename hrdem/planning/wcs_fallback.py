@@ -16,12 +16,12 @@ from hrdem.errors import (
 )
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
-from hrdem.planning.resolved import Met, is_under
+from hrdem.planning.resolved import ResolvedSource, is_under
 from hrdem.request.options import Align, Via
 from hrdem.request.products import AssetKind
 from hrdem.request.request import Request
 from hrdem.runtime.redaction import without_secrets
-from hrdem.sources.wcs.coverage import WcsCoverage, meet_wcs
+from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ def may_fall_back(request: Request) -> bool:
 
 def replace_with_wcs(
     items: Sequence[Item],
-    met: list[Met],
+    met: list[ResolvedSource],
     failed: dict[str, NetworkError],
     request: Request,
     http: Http,
-) -> list[Met]:
+) -> list[ResolvedSource]:
     """Put the WCS in the place of the COGs that failed.
 
     It takes over whole sub-tiles, so that none is made of both; where the bounds of one are not
@@ -64,7 +64,7 @@ def replace_with_wcs(
     if whole:
         return [whole_coverage(coverage, items, request, str(first))]
     return [each for each in met if each.name not in failed] + [
-        Met(
+        ResolvedSource(
             f"{name} (WCS)", (by_id[name],), coverage.identifier, coverage, bounds[name], str(error)
         )
         for name, error in failed.items()
@@ -86,7 +86,7 @@ def find_coverage(
     assert request.wcs_url is not None
     # without a catalogue nothing tells editions apart, and what is kept is of this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
-    coverage = meet_wcs(
+    coverage = probe_wcs(
         request.wcs_url, request.product, request.collection, edition, request.wcs_limit, http
     )
     reach = shapely.box(*coverage.grid.bounds)
@@ -105,10 +105,10 @@ def find_coverage(
 
 def whole_coverage(
     coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str
-) -> Met:
+) -> ResolvedSource:
     under = tuple(item for item in items if is_under(item, request))
     name = f"WCS {coverage.identifier}"
-    return Met(name, under, coverage.identifier, coverage, None, instead_of)
+    return ResolvedSource(name, under, coverage.identifier, coverage, None, instead_of)
 
 
 def _neither(first: NetworkError, then: NetworkError) -> NetworkError:

@@ -12,12 +12,12 @@ from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic
 from hrdem.processing.memory_budget import Budget
-from hrdem.processing.progress import Step, Tally
+from hrdem.processing.progress import TileResult, TileStats
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.cog import CogFile, CogSource
 
 
-def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:
+def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileResult]:
     """Fetch the tiles of a mosaic's only source and yield them as they are, each once.
 
     Args:
@@ -38,7 +38,7 @@ def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:
     across = max(1, budget.piece_pixels // (width * height))
     left, top = planned.window.column // width, planned.window.row // height
 
-    def fetched(piece: Window) -> list[Step]:
+    def fetched(piece: Window) -> list[TileResult]:
         tiles = source.fetch_tiles(piece)
         view = memoryview(tiles.buffer)
         steps = []
@@ -53,11 +53,11 @@ def copied(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[Step]:
             covered = place.intersection(mosaic.grid.window)
             assert covered is not None
             steps.append(
-                Step(
+                TileResult(
                     column=place.column // width,
                     row=place.row // height,
                     tiles=(view[begin : begin + count],) if count else (),
-                    tally=Tally(
+                    tally=TileStats(
                         pixels=covered.pixels,
                         received=int(count),
                         present=covered.pixels if count else 0,

@@ -21,10 +21,10 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.derive import Derive
-from hrdem.processing.finish import Finish, Origin
-from hrdem.processing.progress import Edge, Step
+from hrdem.processing.finish import Origin, TileFinisher
+from hrdem.processing.progress import TierSeam, TileResult
 from hrdem.processing.tiers import Layer, edge_steps, overlaid
-from hrdem.processing.warp import Laid, Warped, told_from
+from hrdem.processing.warp import AlignedRaster, WarpedRaster, told_from
 from hrdem.runtime.threads import in_order, workers
 from hrdem.tiff.encode import BLOCK
 
@@ -33,7 +33,7 @@ _CACHE_BYTES = 16 << 20  # of GDAL's
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StagedMosaic:
     """A mosaic that was merged into a local file.
 
     Attributes:
@@ -47,13 +47,13 @@ class Stage:
     numbers: Sequence[int]
 
 
-def composed(
+def compose_tiles(
     plan: Plan,
     window: Window,
-    stages: Sequence[Sequence[Stage]],
+    stages: Sequence[Sequence[StagedMosaic]],
     derive: Derive,
-    finish: Finish,
-) -> Generator[Step]:
+    finish: TileFinisher,
+) -> Generator[TileResult]:
     """Make the tiles of the output, each once.
 
     Args:
@@ -69,7 +69,7 @@ def composed(
     """
     tiers = [[_Reader.of(stage, plan) for stage in tier] for tier in stages]
 
-    def step(place: Window) -> Step:
+    def step(place: Window) -> TileResult:
         if finish.crop is not None and not finish.crop.touches(place):
             return finish.nothing(place)
         around = place.grown(plan.border)
@@ -96,7 +96,7 @@ def _layered(
     place: Window,
     shown: NDArray[np.bool_],
     plan: Plan,
-) -> tuple[Layer, tuple[Edge, ...]]:
+) -> tuple[Layer, tuple[TierSeam, ...]]:
     """Lay the tiers over one another, and look at their edges."""
     layers: list[Layer] = []
     for tier in tiers:
@@ -104,7 +104,7 @@ def _layered(
         if layers[-1].valid.all():
             break
     within = place.shifted(-around.column, -around.row)
-    edges = [Edge()] * (len(plan.tiers) - 1)
+    edges = [TierSeam()] * (len(plan.tiers) - 1)
     below = layers.pop()
     for number in reversed(range(len(layers))):
         hidden = np.logical_or.reduce([above.valid[within.slices] for above in layers[:number]])
@@ -130,28 +130,28 @@ def _difference(surfaces: Sequence[Layer]) -> Layer:
 class _Reader:
     """A merged mosaic on the output's grid."""
 
-    stage: Stage
-    raster: Laid | Warped
+    stage: StagedMosaic
+    raster: AlignedRaster | WarpedRaster
     grid: Grid
 
     @classmethod
-    def of(cls, stage: Stage, plan: Plan) -> _Reader:
+    def of(cls, stage: StagedMosaic, plan: Plan) -> _Reader:
         mosaic = stage.mosaic
         assert mosaic.nodata is not None
-        raster: Laid | Warped
+        raster: AlignedRaster | WarpedRaster
         if plan.is_resampled(mosaic):
-            raster = Warped.onto(
+            raster = WarpedRaster.onto(
                 stage.path,
                 plan.grid,
                 plan.request.resampling,
-                mosaic.widening,
+                mosaic.kernel_scale,
                 mosaic.nodata,
                 plan.border,
             )
         else:
             place = mosaic.grid.place_of(plan.grid)
             assert place is not None
-            raster = Laid(stage.path, place.column, place.row, mosaic.nodata)
+            raster = AlignedRaster(stage.path, place.column, place.row, mosaic.nodata)
         return cls(stage, raster, plan.grid)
 
     def read(self, window: Window) -> Layer:

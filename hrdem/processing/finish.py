@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
-from hrdem.processing.mask import Crop
-from hrdem.processing.progress import Edge, Step, Tally
+from hrdem.processing.mask import AoiMask
+from hrdem.processing.progress import TierSeam, TileResult, TileStats
 from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, encode
-from hrdem.tiff.write_ifd import Storage
+from hrdem.tiff.write_ifd import TileFormat
 
 Origin = NDArray[np.uint8]
 """What each pixel came from: number of a source, counted from 1; 0 where there is no data."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class TileFinisher:
     """How blocks are finished.
 
     Attributes:
@@ -32,28 +32,28 @@ class Finish:
         source_band: Whether a second band tells the origin of pixels.
     """
 
-    storage: Storage
+    storage: TileFormat
     nodata: float
     empty: bytes
     sources: int
-    crop: Crop | None
+    crop: AoiMask | None
     source_band: bool
 
     @classmethod
     def of(
         cls,
-        storage: Storage,
+        storage: TileFormat,
         nodata: float,
         sources: int,
-        crop: Crop | None = None,
+        crop: AoiMask | None = None,
         *,
         source_band: bool = False,
-    ) -> Finish:
+    ) -> TileFinisher:
         """Prepare what all blocks share; arguments are the attributes."""
         empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
         return cls(storage, nodata, empty, sources, crop, source_band)
 
-    def nothing(self, place: Window) -> Step:
+    def nothing(self, place: Window) -> TileResult:
         """Finish a block that the area does not touch."""
         pixels = np.full((place.height, place.width), self.nodata, self.storage.dtype)
         return self.step(place, pixels, [np.zeros(pixels.shape, np.uint8)], received=0)
@@ -64,8 +64,8 @@ class Finish:
         pixels: Pixels,
         origins: Sequence[Origin],
         received: int | None,
-        edges: tuple[Edge, ...] = (),
-    ) -> Step:
+        edges: tuple[TierSeam, ...] = (),
+    ) -> TileResult:
         """Finish a block.
 
         Args:
@@ -91,11 +91,11 @@ class Finish:
         owned = sum(
             np.bincount(origin[valid], minlength=self.sources + 1)[1:] for origin in origins
         )
-        return Step(
+        return TileResult(
             column=place.column // BLOCK,
             row=place.row // BLOCK,
             tiles=tuple(tiles),
-            tally=Tally(
+            tally=TileStats(
                 pixels=place.pixels,
                 received=received,
                 present=count,

@@ -14,7 +14,7 @@ from hrdem.geo.grid import Grid, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class AoiMask:
     """An area of interest, laid over a grid.
 
     Attributes:
@@ -27,7 +27,7 @@ class Crop:
     turns: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, geometry: shapely.Geometry, grid: Grid) -> Crop:
+    def of(cls, geometry: shapely.Geometry, grid: Grid) -> AoiMask:
         """Lay polygons over a grid.
 
         Args:

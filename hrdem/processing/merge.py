@@ -20,13 +20,13 @@ from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.processing.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
-from hrdem.processing.finish import Finish, Origin
+from hrdem.processing.finish import Origin, TileFinisher
 from hrdem.processing.memory_budget import Budget
-from hrdem.processing.progress import Step
+from hrdem.processing.progress import TileResult
 from hrdem.runtime.threads import in_order, workers
-from hrdem.sources.dataset_pool import Handles
+from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.gdal import GdalFile
-from hrdem.sources.open import Means, opened
+from hrdem.sources.open import ReadContext, opened
 from hrdem.sources.protocol import Fetched, Source
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.reader import AT_ONCE
@@ -39,15 +39,15 @@ _CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
 _CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 
 
-def merged(
+def merge_tiles(
     mosaic: Mosaic,
     window: Window,
     numbers: Sequence[int],
-    finish: Finish,
+    finish: TileFinisher,
     http: Http,
     memory: tuple[int, int],
     cache: Path,
-) -> Generator[Step]:
+) -> Generator[TileResult]:
     """Read all sources of a mosaic and yield the tiles of what they hold together, each once.
 
     Fetching, decoding and encoding overlap, each in threads of its own.
@@ -85,10 +85,10 @@ def merged(
     finished = functools.partial(_finished, finish=finish, origin_of=origin_of)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
-        handles = stack.enter_context(contextlib.closing(Handles(most=connections + 1)))
+        handles = stack.enter_context(contextlib.closing(DatasetPool(most=connections + 1)))
         fetchers = stack.enter_context(workers(connections, "fetch"))
         coders = stack.enter_context(workers(_CODERS, "code"))
-        means = Means(http, handles, cache)
+        means = ReadContext(http, handles, cache)
         for stripe in stripes(window, BLOCK, budget.blocks):
             with _sources(ranked, stripe, means) as sources:
                 reading = _Reading(mosaic, finish.nodata, ranked, parts, sources, budget)
@@ -109,7 +109,7 @@ class _Reading:
 
 @contextlib.contextmanager
 def _sources(
-    ranked: Sequence[PlannedSource], stripe: Window, means: Means
+    ranked: Sequence[PlannedSource], stripe: Window, means: ReadContext
 ) -> Iterator[list[Source | None]]:
     """Open the sources that have a share in a stripe, in the order of their rank."""
     with contextlib.ExitStack() as stack:
@@ -206,7 +206,9 @@ def _trimmed(piece: Piece, blocks: Sequence[Window]) -> Piece:
     return Piece(piece.part, window, window.shifted(columns, piece.place.row - piece.window.row))
 
 
-def _finished(read: tuple[Block, int | None], finish: Finish, origin_of: Origin) -> Step:
+def _finished(
+    read: tuple[Block, int | None], finish: TileFinisher, origin_of: Origin
+) -> TileResult:
     """Look at the pixels of a block, and compress it."""
     block, received = read
     return finish.step(block.place, block.pixels, [origin_of[block.owner]], received)

@@ -25,14 +25,14 @@ class Progress:
     all_pixels: int
     received: int | None
 
-    def with_more(self, tally: Tally) -> Progress:
+    def with_more(self, tally: TileStats) -> Progress:
         """Return how far a run has come with some more tiles."""
         received = _sum(self.received, tally.received)
         return Progress(self.pixels + tally.pixels, self.all_pixels, received)
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class TierSeam:
     """The vertical steps where a tier ends and the next goes on.
 
     Attributes:
@@ -52,14 +52,16 @@ class Edge:
         """How much they differ on average, metres."""
         return self.total / self.pixels if self.pixels else 0.0
 
-    def __add__(self, other: Edge) -> Edge:
+    def __add__(self, other: TierSeam) -> TierSeam:
         """Return the steps of both; the place of the larger."""
         more = max(self, other, key=lambda edge: edge.largest)
-        return Edge(self.pixels + other.pixels, self.total + other.total, more.largest, more.where)
+        return TierSeam(
+            self.pixels + other.pixels, self.total + other.total, more.largest, more.where
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class TileStats:
     """What is known of some finished tiles; the sum of two is known of both together.
 
     Attributes:
@@ -77,11 +79,11 @@ class Tally:
     present: int
     statistics: Statistics | None
     owned: tuple[int, ...]
-    edges: tuple[Edge, ...] = ()
+    edges: tuple[TierSeam, ...] = ()
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: TileStats) -> TileStats:
         """Return what is known of both."""
-        return Tally(
+        return TileStats(
             pixels=self.pixels + other.pixels,
             received=_sum(self.received, other.received),
             present=self.present + other.present,
@@ -101,7 +103,7 @@ def _sum(one: T | None, other: T | None) -> T | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TileResult:
     """A finished tile of the output.
 
     Attributes:
@@ -115,4 +117,4 @@ class Step:
     column: int
     row: int
     tiles: tuple[bytes | memoryview, ...]
-    tally: Tally
+    tally: TileStats

@@ -18,12 +18,12 @@ from hrdem.geo.grid import Window
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
-from hrdem.processing.compose import Stage, composed
+from hrdem.processing.compose import StagedMosaic, compose_tiles
 from hrdem.processing.derive import derivation
-from hrdem.processing.finish import Finish
-from hrdem.processing.mask import Crop
-from hrdem.processing.merge import merged
-from hrdem.processing.progress import Step, Tally
+from hrdem.processing.finish import TileFinisher
+from hrdem.processing.mask import AoiMask
+from hrdem.processing.merge import merge_tiles
+from hrdem.processing.progress import TileResult, TileStats
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.memory import give_back, resident
@@ -50,12 +50,12 @@ def stage_and_compose(
     plan: Plan,
     window: Window,
     shifts: ShiftGrid | None,
-    finish: Finish,
+    finish: TileFinisher,
     http: Http,
     open_stage: OpenStage,
     max_memory: int,
     cache: Path,
-) -> Generator[Step]:
+) -> Generator[TileResult]:
     """Merge the mosaics of a plan into local files, then compute the output from them.
 
     The first steps have no tiles: they report what was read. A tier is read only around the pixels
@@ -72,7 +72,7 @@ def stage_and_compose(
         cache: Folder of the download cache.
     """
     derive = derivation(plan, shifts)
-    stages: list[list[Stage]] = []
+    stages: list[list[StagedMosaic]] = []
     number = 1
     empty: shapely.Geometry | None = (
         None  # what the tiers so far leave empty; None before the first
@@ -81,7 +81,7 @@ def stage_and_compose(
         for tier in plan.tiers:
             if empty is not None and empty.is_empty:
                 pixels = sum(mosaic.grid.window.pixels for mosaic in tier.mosaics)
-                yield Step(0, 0, (), Tally(pixels, 0, 0, Statistics(), ()))
+                yield TileResult(0, 0, (), TileStats(pixels, 0, 0, Statistics(), ()))
                 continue
             stages.append([])
             left = []
@@ -92,10 +92,10 @@ def stage_and_compose(
                 file = stack.enter_context(open_stage(mosaic))
                 staging = _stage(needed, numbers, file, len(plan.sources), http, max_memory, cache)
                 left.append((yield from staging))
-                stages[-1].append(Stage(mosaic, file.finished(), numbers))
+                stages[-1].append(StagedMosaic(mosaic, file.finished(), numbers))
                 give_back()
             empty = shapely.union_all(left)
-        with contextlib.closing(composed(plan, window, stages, derive, finish)) as steps:
+        with contextlib.closing(compose_tiles(plan, window, stages, derive, finish)) as steps:
             yield from steps
 
 
@@ -107,24 +107,24 @@ def _stage(
     http: Http,
     max_memory: int,
     cache: Path,
-) -> Generator[Step, None, shapely.Geometry]:
+) -> Generator[TileResult, None, shapely.Geometry]:
     """Merge a mosaic into a file; return the blocks in which it leaves a pixel empty."""
     assert mosaic.nodata is not None
-    finish = Finish.of(
+    finish = TileFinisher.of(
         storage_of(mosaic.dtype),
         mosaic.nodata,
         sources,
-        Crop.of(mosaic.region, mosaic.grid) if mosaic.region else None,
+        AoiMask.of(mosaic.region, mosaic.grid) if mosaic.region else None,
         source_band=len(numbers) > 1,
     )
     rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
     incomplete = np.zeros((rows, columns), np.uint8)
     blocks = mosaic.blocks
     skipped = mosaic.grid.window.pixels - (blocks.pixels if blocks else 0)
-    yield Step(0, 0, (), Tally(skipped, 0, 0, Statistics(), ()))
+    yield TileResult(0, 0, (), TileStats(skipped, 0, 0, Statistics(), ()))
     if blocks is None:
         return shapely.MultiPolygon()
-    steps = merged(mosaic, blocks, numbers, finish, http, (max_memory, resident()), cache)
+    steps = merge_tiles(mosaic, blocks, numbers, finish, http, (max_memory, resident()), cache)
     with contextlib.closing(steps):
         for step in steps:
             for band, tile in enumerate(step.tiles):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hrdem.geo.grid import Pixels, Window
 from hrdem.planning.feather import Feather
 from hrdem.processing.finish import Origin
-from hrdem.processing.progress import Edge
+from hrdem.processing.progress import TierSeam
 
 Mask = NDArray[np.bool_]
 
@@ -59,7 +59,7 @@ def overlaid(fine: Layer, coarse: Layer, feather: Feather) -> Layer:
     return Layer(pixels, fine.valid | coarse.valid, origins)
 
 
-def edge_steps(fine: Layer, coarse: Layer, shown: Mask, within: Window, place: Window) -> Edge:
+def edge_steps(fine: Layer, coarse: Layer, shown: Mask, within: Window, place: Window) -> TierSeam:
     """Measure the steps between two tiers along the edge of the finer.
 
     Args:
@@ -78,12 +78,12 @@ def edge_steps(fine: Layer, coarse: Layer, shown: Mask, within: Window, place: W
         ]
     beside &= shown & fine.valid[rows, columns] & coarse.valid[rows, columns]
     if not beside.any():
-        return Edge()
+        return TierSeam()
     above = fine.pixels[rows, columns][beside].astype(np.float64)
     apart = np.abs(above - coarse.pixels[rows, columns][beside])
     most = int(apart.argmax())
     row, column = np.argwhere(beside)[most]
-    return Edge(
+    return TierSeam(
         pixels=apart.size,
         total=float(apart.sum()),
         largest=float(apart[most]),

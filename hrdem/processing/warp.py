@@ -24,7 +24,7 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import in_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.geo.resampling import Resampling, reach_of, steps
+from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.tiff.encode import BLOCK
 
@@ -48,7 +48,7 @@ _GDAL_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Warped:
+class WarpedRaster:
     """A local raster as if it lay on another grid, for several threads at a time.
 
     Memory does not depend on the size of either, unless one output pixel is made of millions of
@@ -78,15 +78,15 @@ class Warped:
         widening: tuple[float, float],
         nodata: float,
         border: int = 0,
-    ) -> Warped:
+    ) -> WarpedRaster:
         """Lay a raster onto a grid.
 
         Args:
-            path: A raster which reaches as far as `bounds_needed` says. Of a second band, which
+            path: A raster which reaches as far as `source_bounds` says. Of a second band, which
                 names things, the nearest pixel is taken.
             grid: The grid.
             resampling: How to resample.
-            widening: How wide the kernel is: `hrdem.geo.resampling.widening`.
+            widening: How wide the kernel is: `hrdem.geo.resampling.kernel_scale`.
             nodata: Value that says that there is no data.
             border: How far beyond the grid windows will reach, pixels.
 
@@ -101,7 +101,7 @@ class Warped:
         kernels = [(resampling, widening), (Resampling.NEAREST, (1.0, 1.0))][:count]
         described = []
         for number, (kernel, wide) in enumerate(kernels, start=1):
-            edge = _block_edge(grown, crs, transform.a, reach_of(kernel, wide), dtype)
+            edge = _block_edge(grown, crs, transform.a, kernel_radius(kernel, wide), dtype)
             if border:
                 edge = min(edge, _BORDERED_EDGE)
             described.append(
@@ -164,7 +164,7 @@ def _block_edge(
 
     GDAL holds the upright box around a block, however many pixels that is.
     """
-    extent = np.abs(steps(grid, source_crs)).sum(axis=1).max(axis=0) / source_resolution
+    extent = np.abs(pixel_vectors(grid, source_crs)).sum(axis=1).max(axis=0) / source_resolution
     itemsize = np.dtype(dtype).itemsize
     edge = BLOCK
     while edge > 1 and np.prod(edge * extent + 4 * reach) * itemsize > _SOURCE_BYTES:
@@ -245,7 +245,7 @@ def _errors(source: Path) -> Generator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class AlignedRaster:
     """A local raster on the lattice of a grid, for several threads at a time.
 
     Attributes:

@@ -16,7 +16,7 @@ from hrdem.geo.crs import NATIVE_CRS, output_crs, unit_of
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.parse import AreaWords, area_of
+from hrdem.request.aoi.parse import AoiParams, parse_aoi
 from hrdem.request.endpoints import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
 from hrdem.request.options import (
     Algorithm,
@@ -45,7 +45,7 @@ _LONGEST_WCS_LIMIT = 86_400.0
 _FINEST, _COARSEST = 0.001, 10_000.0  # metres of a pixel
 
 
-class RequestWords(AreaWords, total=False):
+class RequestParams(AoiParams, total=False):
     """The words of a request, as `Request.of` takes them and `hrdem.extract` explains them."""
 
     product: Required[str]
@@ -155,7 +155,7 @@ class Request:
         wcs_url: str | None = None,
         wcs_limit: float = WCS_LIMIT,
         on_change: str = "stop",
-        **area: Unpack[AreaWords],
+        **area: Unpack[AoiParams],
     ) -> Request:
         """Validate the user's words, which `hrdem.extract` explains.
 
@@ -164,11 +164,11 @@ class Request:
             TypeError: If a word is unknown.
             NoDataError: If the area lies where there can be no data.
         """
-        for word in area.keys() - RequestWords.__annotations__.keys():
-            near = difflib.get_close_matches(word, RequestWords.__annotations__, n=1)
+        for word in area.keys() - RequestParams.__annotations__.keys():
+            near = difflib.get_close_matches(word, RequestParams.__annotations__, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{word!r} is no word of a request.{hint}")
-        where = area_of(**area)
+        where = parse_aoi(**area)
         tier = collection_named(collection)
         if where.grid is not None and (crs is not None or resolution is not None):
             raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 
-class Memory(Generic[V]):
+class LruCache(Generic[V]):
     """Values by key, for several threads; those that were used longest ago go first.
 
     Args:

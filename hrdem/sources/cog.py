@@ -18,7 +18,7 @@ from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.cache.mirror import Span
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
-from hrdem.runtime.lru import Memory
+from hrdem.runtime.lru import LruCache
 from hrdem.runtime.memory import buffer
 from hrdem.sources.protocol import Fetched
 from hrdem.tiff.decode import GUARD, check_guards, decode, directory_size
@@ -31,7 +31,7 @@ _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
 
 log = logging.getLogger(__name__)
 
-headers_read: Memory[Header] = Memory(64)  # files
+headers_read: LruCache[Header] = LruCache(64)  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class CogFile:
         return Grid(self.grid.crs, pixel, reduced.width, reduced.height)
 
 
-def meet_cog(url: str, http: Http) -> CogFile:
+def probe_cog(url: str, http: Http) -> CogFile:
     """Read the header of a COG and fix its version, in one request as a rule.
 
     Raises:
@@ -105,7 +105,7 @@ def meet_cog(url: str, http: Http) -> CogFile:
         try:
             header = read_header(fetch, version.size, version.url)
         except SourceError:
-            file.spoil(read)
+            file.invalidate(read)
             raise
         if version.pinned:
             headers_read.put(version, header, 1)
@@ -303,7 +303,7 @@ class CogSource:
             yield
         except SourceError:
             self._index.forget()
-            self._file.spoil(spans)
+            self._file.invalidate(spans)
             raise
 
 

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.io import DatasetReader
 
 
-class Handles:
+class DatasetPool:
     """Open datasets that threads borrow, each lent to one at a time.
 
     GDAL keeps up to 15 MB of tile index for an open mosaic file, so how many stay open decides

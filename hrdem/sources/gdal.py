@@ -15,7 +15,7 @@ import rasterio.windows
 from affine import Affine
 from rasterio.io import DatasetReader
 
-from hrdem.errors import PlaceError, SourceError
+from hrdem.errors import BlockedAddressError, SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.gdal_options import curl_options
 from hrdem.http.protocol import Http
@@ -30,7 +30,7 @@ from hrdem.http.retry import Retries
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
-from hrdem.sources.dataset_pool import Handles
+from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
 
@@ -83,7 +83,7 @@ class GdalFile:
     block: tuple[int, int]
 
 
-def meet_gdal_cog(url: str, http: Http) -> GdalFile:
+def probe_gdal_cog(url: str, http: Http) -> GdalFile:
     """Fix the version of a COG and read its header by GDAL.
 
     Raises:
@@ -93,7 +93,7 @@ def meet_gdal_cog(url: str, http: Http) -> GdalFile:
     return _met(url, f"{VSICURL}{url}", version_of(url, http), ())
 
 
-def meet_vrt(url: str, http: Http) -> GdalFile:
+def probe_vrt(url: str, http: Http) -> GdalFile:
     """Fix the version of a VRT and of each file that it refers to, and read its header.
 
     GDAL opens what `hrdem.sources.vrt` leaves of it.
@@ -120,7 +120,7 @@ def parts_of_vrt(files: Sequence[str], vrt: str, http: Http) -> tuple[Part, ...]
         http: Client to ask with.
 
     Raises:
-        PlaceError: If a file lies where nothing may be asked.
+        BlockedAddressError: If a file lies where nothing may be asked.
         SourceError: If one is no TIFF.
         NetworkError: If one cannot be had.
     """
@@ -131,8 +131,8 @@ def parts_of_vrt(files: Sequence[str], vrt: str, http: Http) -> tuple[Part, ...]
 def _part(url: str, vrt: str, http: Http) -> Part:
     try:
         version, beginning = first_bytes(url, 16, http)
-    except PlaceError as exc:
-        raise PlaceError(f"{vrt} refers to a file, but {exc}") from exc
+    except BlockedAddressError as exc:
+        raise BlockedAddressError(f"{vrt} refers to a file, but {exc}") from exc
     if beginning[:4] not in _TIFF:
         raise SourceError(
             f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
@@ -146,7 +146,7 @@ def _look_at(part: Part) -> None:
 
     def look() -> None:
         with (
-            contextlib.closing(Handles(most=1)) as handles,
+            contextlib.closing(DatasetPool(most=1)) as handles,
             _opened(
                 part.url, f"{VSICURL}{part.url}", _options(part.version), handles, "be opened"
             ) as dataset,
@@ -195,7 +195,7 @@ def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -
     def opened() -> GdalFile:
         options = _options(None if parts else version)
         with (
-            contextlib.closing(Handles(most=1)) as handles,
+            contextlib.closing(DatasetPool(most=1)) as handles,
             _opened(url, path, options, handles, "be opened") as dataset,
         ):
             _check_raster(dataset, shown)
@@ -249,7 +249,7 @@ class GdalSource:
         http: Client to find out with why a read failed.
     """
 
-    def __init__(self, file: GdalFile, handles: Handles, http: Http) -> None:
+    def __init__(self, file: GdalFile, handles: DatasetPool, http: Http) -> None:
         self._file = file
         self._handles = handles
         self._http = http
@@ -295,7 +295,7 @@ class GdalSource:
 
 @contextmanager
 def _opened(
-    url: str, path: str, options: dict[str, object], handles: Handles, what: str
+    url: str, path: str, options: dict[str, object], handles: DatasetPool, what: str
 ) -> Iterator[DatasetReader]:
     """Borrow a dataset, with GDAL's settings, and turn GDAL's errors into ours."""
     try:

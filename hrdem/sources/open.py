@@ -11,7 +11,7 @@ from pathlib import Path
 from hrdem.geo.grid import Window
 from hrdem.http.protocol import Http
 from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.dataset_pool import Handles
+from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.gdal import GdalFile, GdalSource
 from hrdem.sources.protocol import Source
 from hrdem.sources.wcs.coverage import WcsCoverage
@@ -21,7 +21,7 @@ RasterFile = CogFile | GdalFile | WcsCoverage
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ReadContext:
     """What files are read with.
 
     Attributes:
@@ -32,13 +32,13 @@ class Means:
     """
 
     http: Http
-    handles: Handles
+    handles: DatasetPool
     cache: Path
     turns: threading.Semaphore = field(default_factory=wcs_turns)
 
 
 @contextlib.contextmanager
-def opened(file: RasterFile, level: int, within: Window, means: Means) -> Iterator[Source]:
+def opened(file: RasterFile, level: int, within: Window, means: ReadContext) -> Iterator[Source]:
     """Open a file for reading, for as long as the context lasts.
 
     Args:

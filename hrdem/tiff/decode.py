@@ -24,7 +24,7 @@ from hrdem.tiff.write_ifd import (
     HEAD_BYTES,
     LONG8,
     Entry,
-    Storage,
+    TileFormat,
     directory,
     entry,
     head,
@@ -42,7 +42,7 @@ def decode(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    storage: Storage,
+    storage: TileFormat,
     nodata: float | None,
     name: str,
 ) -> Pixels:
@@ -111,7 +111,7 @@ def _write_directory(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    storage: Storage,
+    storage: TileFormat,
     nodata: float | None,
 ) -> None:
     """Write a BigTIFF's head and directory for the tiles at the beginning of a buffer."""

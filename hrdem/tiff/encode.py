@@ -7,7 +7,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels
-from hrdem.tiff.write_ifd import Storage
+from hrdem.tiff.write_ifd import TileFormat
 
 BLOCK = 512
 _DEFLATE = 8
@@ -16,7 +16,7 @@ _LEVEL = 1  # of ISA-L's 0 to 3; the others differ by a few percent: benchmarks/
 _START = 16  # bytes: the most that ISA-L leaves to its loop for short input
 
 
-def storage_of(dtype: str) -> Storage:
+def storage_of(dtype: str) -> TileFormat:
     """Return how the tiles that `encode` makes are stored: as every GDAL, QGIS and ArcGIS reads.
 
     Args:
@@ -24,7 +24,7 @@ def storage_of(dtype: str) -> Storage:
     """
     kind = np.dtype(dtype)
     predictor = _FLOATING_POINT if kind.kind == "f" else _DIFFERENCE
-    return Storage(
+    return TileFormat(
         tile=(BLOCK, BLOCK),
         dtype=dtype,
         byte_order="<",
@@ -33,7 +33,7 @@ def storage_of(dtype: str) -> Storage:
     )
 
 
-def encode(pixels: Pixels, storage: Storage, fill: float) -> bytes:
+def encode(pixels: Pixels, storage: TileFormat, fill: float) -> bytes:
     """Compress a tile.
 
     Args:

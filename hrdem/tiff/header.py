@@ -16,14 +16,14 @@ from affine import Affine
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Window
 from hrdem.tiff.read_ifd import (
-    DamagedError,
     Directory,
     Fetch,
+    InvalidTiffError,
     Parts,
     byte_order,
     read_directories,
 )
-from hrdem.tiff.write_ifd import Storage
+from hrdem.tiff.write_ifd import TileFormat
 
 # holds all directories of a mosaic file, more is fetched if not; comes in one round trip
 FIRST_BYTES = 12_288
@@ -128,9 +128,9 @@ class Header:
     levels: tuple[Level, ...]
     guarded: bool
 
-    def storage(self, level: Level) -> Storage:
+    def storage(self, level: Level) -> TileFormat:
         """Return how the tiles of a level are stored."""
-        return Storage(
+        return TileFormat(
             tile=level.tile,
             dtype=self.dtype,
             byte_order=self.byte_order,
@@ -153,7 +153,7 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
     """
     try:
         return _parse(Parts(fetch, size, FIRST_BYTES))
-    except DamagedError as exc:
+    except InvalidTiffError as exc:
         raise SourceError(
             f"{name} cannot be read as a tiled GeoTIFF: {exc}. The file may be damaged, or be of "
             "a kind that only GDAL reads: try --engine gdal."
@@ -162,22 +162,22 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
 
 def _parse(data: Parts) -> Header:
     if data.size > _LARGEST_FILE:
-        raise DamagedError(f"the server says that it has {data.size} bytes")
+        raise InvalidTiffError(f"the server says that it has {data.size} bytes")
     images: list[Directory] = []
     for directory in read_directories(data):
         kind = directory.number(254, 0)
         if not kind & _MASK and (not images or kind & _REDUCED):
             images.append(directory)
     if not images:
-        raise DamagedError("it has no image")
+        raise InvalidTiffError("it has no image")
     first = images[0]
     full, *overviews = map(_level, images)
     levels = (full, *sorted(overviews, key=lambda level: -level.width))
     dtype = _dtype(first)
     if any(_dtype(directory) != dtype for directory in images):
-        raise DamagedError("its overviews have another type of pixels")
+        raise InvalidTiffError("its overviews have another type of pixels")
     if any(level.width > full.width or level.height > full.height for level in overviews):
-        raise DamagedError("it has an overview that is larger than the image")
+        raise InvalidTiffError("it has an overview that is larger than the image")
     return Header(
         grid=_grid(first, full),
         dtype=dtype,
@@ -192,25 +192,27 @@ def _level(directory: Directory) -> Level:
     width, height = directory.number(256), directory.number(257)
     compression = directory.number(259, 1)
     if compression not in _COMPRESSIONS:
-        raise DamagedError(f"its compression, number {compression}, is not one for elevation")
+        raise InvalidTiffError(f"its compression, number {compression}, is not one for elevation")
     if 322 not in directory:
-        raise DamagedError("it is stored in strips, not in tiles")
+        raise InvalidTiffError("it is stored in strips, not in tiles")
     tile = directory.number(322), directory.number(323)
     if width < 1 or height < 1 or tile[0] not in _TILE_EDGES or tile[1] not in _TILE_EDGES:
-        raise DamagedError(f"it has {width} x {height} pixels in tiles of {tile[0]} x {tile[1]}")
+        raise InvalidTiffError(
+            f"it has {width} x {height} pixels in tiles of {tile[0]} x {tile[1]}"
+        )
     if directory.number(277, 1) != 1:
-        raise DamagedError(f"it has {directory.number(277)} bands instead of one")
+        raise InvalidTiffError(f"it has {directory.number(277)} bands instead of one")
     predictor = directory.number(317, 1)
     if predictor not in _PREDICTORS:
-        raise DamagedError(f"its predictor is number {predictor}")
+        raise InvalidTiffError(f"its predictor is number {predictor}")
     if directory.number(266, 1) != 1:
-        raise DamagedError("the bits of its bytes run backwards")
+        raise InvalidTiffError("the bits of its bytes run backwards")
     lerc = directory.whole(50674) if compression == _LERC else ()
     if len(lerc) > 2 or any(value > 255 for value in lerc):
-        raise DamagedError("its parameters of LERC are not two small numbers")
+        raise InvalidTiffError("its parameters of LERC are not two small numbers")
     columns, rows = -(-width // tile[0]), -(-height // tile[1])
     if max(columns, rows) > _MOST_ACROSS:
-        raise DamagedError(f"it has {columns} x {rows} tiles")
+        raise InvalidTiffError(f"it has {columns} x {rows} tiles")
     return Level(
         width=width,
         height=height,
@@ -231,14 +233,14 @@ def _index(directory: Directory, tag: int, tiles: int) -> IndexArray:
 def _dtype(directory: Directory) -> str:
     bits, kind = directory.number(258, 1), directory.number(339, 1)
     if (kind, bits) not in _DTYPES:
-        raise DamagedError(f"its pixels have {bits} bits of kind {kind}")
+        raise InvalidTiffError(f"its pixels have {bits} bits of kind {kind}")
     return _DTYPES[kind, bits]
 
 
 def _grid(directory: Directory, full: Level) -> Grid:
     grid = Grid(_crs(directory), _transform(directory), full.width, full.height)
     if not all(abs(edge) < _FARTHEST for edge in grid.bounds):
-        raise DamagedError(f"its edges, {grid.bounds}, lie nowhere on Earth")
+        raise InvalidTiffError(f"its edges, {grid.bounds}, lie nowhere on Earth")
     return grid
 
 
@@ -251,9 +253,9 @@ def _transform(directory: Directory) -> Affine:
     elif len(matrix) == 16 and matrix[1] == matrix[4] == 0:
         dx, dy, left, top = matrix[0], -matrix[5], matrix[3], matrix[7]
     else:
-        raise DamagedError("it has no georeferencing, or a rotated one")
+        raise InvalidTiffError("it has no georeferencing, or a rotated one")
     if not (dx >= _FINEST and dy >= _FINEST):
-        raise DamagedError(f"its pixels of {dx:g} x {dy:g} do not run east and south")
+        raise InvalidTiffError(f"its pixels of {dx:g} x {dy:g} do not run east and south")
     if _geokey(directory, 1025) == 2:  # PixelIsPoint: the tie point is a pixel's centre
         left, top = left - dx / 2, top + dy / 2
     return Affine(dx, 0, left, 0, -dy, top)
@@ -264,7 +266,7 @@ def _crs(directory: Directory) -> str:
     key = {1: 3072, 2: 2048}.get(_geokey(directory, 1024))
     code = _geokey(directory, key) if key else 0
     if not 0 < code < _USER_DEFINED:
-        raise DamagedError("its coordinate reference system has no EPSG code")
+        raise InvalidTiffError("its coordinate reference system has no EPSG code")
     return f"EPSG:{code}"
 
 
@@ -286,7 +288,7 @@ def _nodata(directory: Directory, dtype: str) -> float | None:
     try:
         value = float(text)
     except ValueError as exc:
-        raise DamagedError(f"its nodata value is {text!r}") from exc
+        raise InvalidTiffError(f"its nodata value is {text!r}") from exc
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
             return float(np.dtype(dtype).type(value))

@@ -28,7 +28,7 @@ _INDEX = {3: "u2", 4: "u4", 16: "u8"}  # as numpy names them
 _CODES = _WHOLE | _REAL | _TEXT
 
 
-class DamagedError(Exception):
+class InvalidTiffError(Exception):
     """A file contradicts itself, or is of a kind that is not read; says how."""
 
 
@@ -51,19 +51,21 @@ class Parts:
 
     def __call__(self, start: int, length: int) -> bytes:
         if start < 0 or start + length > self.size:
-            raise DamagedError(f"it points to byte {start + length}, beyond its {self.size} bytes")
+            raise InvalidTiffError(
+                f"it points to byte {start + length}, beyond its {self.size} bytes"
+            )
         for _ in range(2):
             for at, part in self._parts:
                 if at <= start and start + length <= at + len(part):
                     return part[start - at : start - at + length]
             self._load(start, max(length, self._least))
-        raise DamagedError(f"bytes {start} to {start + length} cannot be had")
+        raise InvalidTiffError(f"bytes {start} to {start + length} cannot be had")
 
     def _load(self, start: int, length: int) -> None:
         stop = min(start + length, self.size)
         self._left -= stop - start
         if self._left < 0 or len(self._parts) == _MOST_PARTS:
-            raise DamagedError(
+            raise InvalidTiffError(
                 f"its directories take more than {_MOST_BYTES} bytes or {_MOST_PARTS} requests"
             )
         self._parts.insert(0, (start, self._fetch(start, stop)))
@@ -93,7 +95,7 @@ class Directory:
         values = self._values(tag, _WHOLE, 1)
         if not values:
             if default is None:
-                raise DamagedError(f"tag {tag} is missing")
+                raise InvalidTiffError(f"tag {tag} is missing")
             return default
         return int(values[0])
 
@@ -114,9 +116,9 @@ class Directory:
         """Return where the values of a tag begin, and their type as numpy names it."""
         entry = self._entries.get(tag)
         if entry is None or entry.kind not in _INDEX or entry.count != count:
-            raise DamagedError(f"tag {tag} is no index of its {count} tiles")
+            raise InvalidTiffError(f"tag {tag} is no index of its {count} tiles")
         if entry.at + count * _size(entry.kind) > self._data.size:
-            raise DamagedError(f"tag {tag} lies beyond the end of the file")
+            raise InvalidTiffError(f"tag {tag} lies beyond the end of the file")
         return entry.at, self._order + _INDEX[entry.kind]
 
     def _values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
@@ -125,7 +127,7 @@ class Directory:
         if entry is None:
             return ()
         if entry.kind not in codes or entry.count > most:
-            raise DamagedError(f"tag {tag} has {entry.count} values of type {entry.kind}")
+            raise InvalidTiffError(f"tag {tag} has {entry.count} values of type {entry.kind}")
         form = f"{self._order}{entry.count}{codes[entry.kind]}"
         return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))
 
@@ -134,11 +136,11 @@ def byte_order(data: Parts) -> str:
     """Return the byte order of a file, as `struct` names it.
 
     Raises:
-        DamagedError: If the file does not begin as a TIFF does.
+        InvalidTiffError: If the file does not begin as a TIFF does.
     """
     order = {b"II": "<", b"MM": ">"}.get(data(0, min(data.size, 2)))
     if order is None or data.size < 16:
-        raise DamagedError("it does not begin as a TIFF does")
+        raise InvalidTiffError("it does not begin as a TIFF does")
     return order
 
 
@@ -146,7 +148,7 @@ def read_directories(data: Parts) -> Iterator[Directory]:
     """Read the directories of a file, one by one.
 
     Raises:
-        DamagedError: If a directory contradicts itself, or takes more than it may.
+        InvalidTiffError: If a directory contradicts itself, or takes more than it may.
     """
     order = byte_order(data)
     version = struct.unpack(f"{order}H", data(2, 2))[0]
@@ -155,21 +157,21 @@ def read_directories(data: Parts) -> Iterator[Directory]:
         at = struct.unpack(f"{order}I", data(4, 4))[0]
     elif version == 43:
         if struct.unpack(f"{order}HH", data(4, 4)) != (8, 0):
-            raise DamagedError("its BigTIFF header is not one")
+            raise InvalidTiffError("its BigTIFF header is not one")
         count_form, entry_form, inline, next_form = "Q", "HHQ", 8, "Q"
         at = struct.unpack(f"{order}Q", data(8, 8))[0]
     else:
-        raise DamagedError("it does not begin as a TIFF does")
+        raise InvalidTiffError("it does not begin as a TIFF does")
     count_size, next_size = struct.calcsize(count_form), struct.calcsize(next_form)
     head = struct.calcsize(f"<{entry_form}")
     seen: set[int] = set()
     while at:
         if at in seen or len(seen) == _MOST_DIRECTORIES:
-            raise DamagedError("its directories form a loop, or are too many")
+            raise InvalidTiffError("its directories form a loop, or are too many")
         seen.add(at)
         (count,) = struct.unpack(order + count_form, data(at, count_size))
         if not 0 < count <= _MOST_ENTRIES:
-            raise DamagedError(f"its directory at byte {at} has {count} entries")
+            raise InvalidTiffError(f"its directory at byte {at} has {count} entries")
         table = data(at + count_size, count * (head + inline) + next_size)
         entries = {}
         for index in range(count):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
-from hrdem.runtime.lru import Memory
+from hrdem.runtime.lru import LruCache
 from hrdem.runtime.threads import workers
 from hrdem.tiff.header import Level
 
@@ -26,7 +26,7 @@ Read = Callable[[int, int], bytes | mmap.mmap]
 Row = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-rows_read: Memory[Row] = Memory(8 << 20)  # bytes, of all files together
+rows_read: LruCache[Row] = LruCache(8 << 20)  # bytes, of all files together
 
 
 class TileIndex:

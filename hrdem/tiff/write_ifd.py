@@ -36,7 +36,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class TileFormat:
     """How pixels are stored in tiles.
 
     Attributes:

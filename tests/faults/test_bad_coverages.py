@@ -794,7 +794,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
 
     slow: Any = Slow()
     source = WcsSource(coverage, slow, whole, tmp_path, wcs_turns())
-    source._chunks = chunking.Chunks([left, right], 300)
+    source._chunks = chunking.ChunkScheduler([left, right], 300)
     done: list[bool] = []
 
     def fetch() -> None:

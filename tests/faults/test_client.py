@@ -15,7 +15,7 @@ import pytest
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT, HttpClient
-from hrdem.http.retry import Again, Retries, retry_after
+from hrdem.http.retry import Retries, RetryableError, retry_after
 from hrdem.http.timeouts import Timeouts
 from tests.misbehaving import Reply, misbehaving
 
@@ -244,7 +244,7 @@ def test_a_body_goes_into_a_file_and_is_asked_for_once(http: HttpClient, tmp_pat
     ) as server:
         http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
         assert path.read_bytes() == b"abc"
-        with pytest.raises(Again) as told:
+        with pytest.raises(RetryableError) as told:
             http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
         assert (told.value.status, told.value.body, len(server.asked)) == (503, b"abc", 2)
 

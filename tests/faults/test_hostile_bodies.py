@@ -19,7 +19,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import collection_named
-from hrdem.sources.gdal import meet_gdal_cog
+from hrdem.sources.gdal import probe_gdal_cog
 from tests.misbehaving import Asked, Reply, misbehaving, part_of
 
 MANY = 200_000_000  # bytes of zeros
@@ -305,4 +305,4 @@ def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(
         misbehaving(lambda asked: part_of(content, asked)) as server,
         pytest.raises(SourceError, match="blocks of 5008 x 5008 pixels"),
     ):
-        meet_gdal_cog(f"{server.url}/a.tif", http)
+        probe_gdal_cog(f"{server.url}/a.tif", http)

@@ -77,9 +77,11 @@ def at(server: Misbehaving, name: str) -> str:
 
 
 def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving) -> None:
-    with pytest.raises(hrdem.PlaceError, match=r"in a private network \(127.0.0.2\).*Nothing was"):
+    with pytest.raises(
+        hrdem.BlockedAddressError, match=r"in a private network \(127.0.0.2\).*Nothing was"
+    ):
         client.request("GET", f"{inside.url}/admin")
-    with pytest.raises(hrdem.PlaceError, match="in a private network"):
+    with pytest.raises(hrdem.BlockedAddressError, match="in a private network"):
         client.read_range(f"{inside.url}/a", 0, 9, SourceVersion("", '"1"', 9, "", ""))
     assert inside.asked == []
 
@@ -90,7 +92,9 @@ def test_a_name_that_leads_inside_is_found_out_before_anything_is_sent(
 ) -> None:
     for each in (name, name.lower()):
         names[each] = [PRIVATE]
-    with pytest.raises(hrdem.PlaceError, match=rf"{name.lower()}.* lies in a private network"):
+    with pytest.raises(
+        hrdem.BlockedAddressError, match=rf"{name.lower()}.* lies in a private network"
+    ):
         client.request("GET", at(inside, name))
     assert inside.asked == []
 
@@ -100,7 +104,7 @@ def test_a_refused_place_leaves_no_connection_open(
 ) -> None:
     names["harmless.example"] = [PRIVATE]
     for _ in range(40):  # more than there may be connections
-        with pytest.raises(hrdem.PlaceError):
+        with pytest.raises(hrdem.BlockedAddressError):
             client.request("GET", at(inside, "harmless.example"))
     assert client._client._transport._pool.connections == []
 
@@ -112,7 +116,9 @@ def test_a_redirect_inside_is_not_followed(
     outside = Reply(status, headers={"Location": f"{inside.url}/admin"})
     with (
         misbehaving(lambda _: outside) as server,
-        pytest.raises(hrdem.PlaceError, match="redirects to another place: .*/admin lies in a pri"),
+        pytest.raises(
+            hrdem.BlockedAddressError, match="redirects to another place: .*/admin lies in a pri"
+        ),
     ):
         client.request("GET", server.url, given=True)
     assert inside.asked == []
@@ -122,7 +128,9 @@ def test_a_redirect_inside_is_not_followed(
 def test_a_redirect_to_another_scheme_is_not_followed(client: HttpClient, where: str) -> None:
     with (
         misbehaving(lambda _: Reply(302, headers={"Location": where})) as server,
-        pytest.raises(hrdem.PlaceError, match="redirects to .* is not an http or https address"),
+        pytest.raises(
+            hrdem.BlockedAddressError, match="redirects to .* is not an http or https address"
+        ),
     ):
         client.request("GET", server.url)
 
@@ -134,7 +142,7 @@ def test_what_was_given_may_lie_inside_and_opens_it(
     assert client.request("GET", at(inside, "intranet.example"), given=True).status == 200
     assert client.request("GET", inside.url).status == 200
     with misbehaving(lambda _: Reply(), host=OTHER) as elsewhere:
-        with pytest.raises(hrdem.PlaceError, match="on the local link"):
+        with pytest.raises(hrdem.BlockedAddressError, match="on the local link"):
             client.request("GET", elsewhere.url)
         assert elsewhere.asked == []
 
@@ -148,9 +156,9 @@ def test_a_name_that_was_public_may_not_lead_inside_later(
     with misbehaving(lambda _: Reply(headers={"Connection": "close"})) as server:
         client.request("GET", at(server, "catalogue.example"), given=True)
     with HttpClient(given=["http://catalogue.example"]) as later:
-        with pytest.raises(hrdem.PlaceError, match="met on the public internet before"):
+        with pytest.raises(hrdem.BlockedAddressError, match="met on the public internet before"):
             (later if anew else client).request("GET", at(inside, "catalogue.example"), given=True)
-        with pytest.raises(hrdem.PlaceError):
+        with pytest.raises(hrdem.BlockedAddressError):
             later.request("GET", inside.url)
     assert inside.asked == []
 
@@ -172,7 +180,7 @@ def test_a_name_that_led_inside_first_may_not_be_public_later(
                 HttpClient(retries=Retries(attempts=1)).request(
                     "GET", f"http://catalogue.example:{port}", given=True
                 )
-            with pytest.raises(hrdem.PlaceError, match="met in a private network before"):
+            with pytest.raises(hrdem.BlockedAddressError, match="met in a private network before"):
                 client.request("GET", at(server, "catalogue.example"), given=True)
             assert server.asked == []
 
@@ -199,7 +207,7 @@ def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.Monk
                 client.request("GET", "http://store.invalid/x").content == b"http://store.invalid/x"
             )
             for host in (PRIVATE, "127.0.0.3:80", "localhost", "2130706434"):
-                with pytest.raises(hrdem.PlaceError):
+                with pytest.raises(hrdem.BlockedAddressError):
                     client.request("GET", f"http://{host}/")
             assert len(proxy.asked) == 1
 
@@ -263,7 +271,9 @@ def test_an_asset_inside_is_not_asked_and_named(
 
     with (
         misbehaving(script) as server,
-        pytest.raises(hrdem.PlaceError, match=r"lists dtm(-vrt)? of item [89]_2-mosaic-1m, but"),
+        pytest.raises(
+            hrdem.BlockedAddressError, match=r"lists dtm(-vrt)? of item [89]_2-mosaic-1m, but"
+        ),
     ):
         hrdem.extract(
             bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
@@ -390,7 +400,9 @@ def test_a_vrt_is_not_saved_if_its_files_may_not_be_asked(
             "9_2-mosaic-1m", product="dtm", kind="vrt", http=client,
             stac_url=f"{server.url}/stac/api/",
         )  # fmt: skip
-        with pytest.raises(hrdem.PlaceError, match="refers to a file, but .* private network"):
+        with pytest.raises(
+            hrdem.BlockedAddressError, match="refers to a file, but .* private network"
+        ):
             download(asset, tmp_path, client)
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ import hrdem
 from hrdem.cli.main import run as command_line
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.errors import NotKeptError
+from hrdem.errors import NotCachedError
 from hrdem.http.client import HttpClient
 from tests.metered import Metered, metered
 from tests.misbehaving import Asked, Reply, misbehaving, passed_on
@@ -287,13 +287,13 @@ def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_pat
         extract(url, tmp_path / "a.tif", http, box=WITHIN)
         hrdem.search(bbox=WIDE, bbox_crs="EPSG:3979", stac_url=f"{url}/stac/api/", http=http)
     told = r"lacks 2\.38 MB of the 4\.76 MB that the area needs of .*9_2-mosaic-1m-dtm.tif\. Run"
-    with pytest.raises(NotKeptError, match=told):
+    with pytest.raises(NotCachedError, match=told):
         extract(url, tmp_path / "b.tif", offline=True)
-    with pytest.raises(NotKeptError, match="bytes of .* are not in the cache"):  # of the index
+    with pytest.raises(NotCachedError, match="bytes of .* are not in the cache"):  # of the index
         extract(url, tmp_path / "b.tif", offline=True, box=WIDE)
-    with pytest.raises(NotKeptError, match="lists of .* in the area .* is not in the cache"):
+    with pytest.raises(NotCachedError, match="lists of .* in the area .* is not in the cache"):
         extract(url, tmp_path / "b.tif", offline=True, box=(0, 0, 100, 100))
-    with pytest.raises(NotKeptError, match="is not in the cache"):
+    with pytest.raises(NotCachedError, match="is not in the cache"):
         hrdem.assets("9_2-mosaic-1m", stac_url=f"{url}/stac/api/", offline=True)
     assert names(tmp_path) == ["a.stac.json", "a.tif"]
 
@@ -338,7 +338,7 @@ def test_offline_finds_the_pieces_of_a_coverage(
     )  # nothing is to come
     extract(demo.url, tmp_path / "b.tif", offline=True, **more)
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
-    with pytest.raises(NotKeptError):
+    with pytest.raises(NotCachedError):
         extract(demo.url, tmp_path / "c.tif", offline=True, box=WIDE, **more)
 
 

@@ -190,7 +190,8 @@ def test_a_redirect_with_a_password_tells_none(http: HttpClient) -> None:
             lambda _: Reply(302, headers={"Location": "http://me:hush0@10.0.0.1/?key=hush"})
         ) as server,
         pytest.raises(
-            hrdem.PlaceError, match=r"redirects to another place: http://10.0.0.1/\?key=RED"
+            hrdem.BlockedAddressError,
+            match=r"redirects to another place: http://10.0.0.1/\?key=RED",
         ),
     ):
         http.request("GET", server.url)

@@ -16,7 +16,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
-from hrdem.jobs.execute import Writing
+from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run
 from hrdem.planning.plan import make_plan
 from hrdem.request.request import Request
@@ -224,7 +224,7 @@ def test_a_file_published_again_between_plan_and_run_is_noticed(
         plan = make_plan(request, http)
         planned = True
         with pytest.raises(hrdem.SourceChangedError):
-            run(plan, http, Writing(tmp_path / "out.tif"))
+            run(plan, http, RunOptions(tmp_path / "out.tif"))
     assert not list(tmp_path.iterdir())
 
 

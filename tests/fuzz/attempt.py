@@ -18,7 +18,7 @@ import numpy as np
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
 from hrdem.http.protocol import Response
-from hrdem.sources.cog import CogFile, CogSource, meet_cog
+from hrdem.sources.cog import CogFile, CogSource, probe_cog
 from tests.fuzz.findings import FindingError
 
 URL = "http://store.invalid/file.tif"
@@ -98,7 +98,7 @@ def attempt(content: bytes, size: int | None = None) -> Outcome:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            file = meet_cog(URL, store)
+            file = probe_cog(URL, store)
             _check_header(file, store)
             for level in range(min(_LEVELS, len(file.header.levels))):
                 pixels += _read(file, level, store)

@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
-from hrdem.http.retry import Again
+from hrdem.http.retry import RetryableError
 from hrdem.sources.wcs.response import check_coverage, is_placeholder, take_coverage
 from tests.fuzz.answers import SEEDS as WORDS
 from tests.fuzz.findings import FindingError, check_shown
@@ -49,7 +49,7 @@ def attempt_coverage(body: bytes) -> str:
         try:
             take_coverage(answer, coverage)
             check_coverage(coverage, GRID, "float32", NODATA)
-        except (Again, WcsError) as exc:
+        except (RetryableError, WcsError) as exc:
             check_shown(str(exc), _MOST_MESSAGE)
             return f"told {type(exc).__name__}"
     if answer.exists():

@@ -26,8 +26,8 @@ _ENDS = {
     "wcs-coverages": {
         "read": {"bare", "packed", "stripes", "big", "motorola", "multipart", "lines"},
         "placeholder": {"placeholder", "three bands"},
-        "told Again": {"moved", "nested", "page", "stack", "json"},
-        "told TrySmaller": {"cut", "refused", "report", "twice"},
+        "told RetryableError": {"moved", "nested", "page", "stack", "json"},
+        "told ChunkTooLargeError": {"cut", "refused", "report", "twice"},
     },
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hrdem.geo.grid import Window
-from hrdem.sources.cog import CogSource, meet_cog
+from hrdem.sources.cog import CogSource, probe_cog
 from tests.fuzz.attempt import FAR, URL, Outcome, Store, assert_told, attempt
 from tests.fuzz.crafted import (
     ASCII,
@@ -276,7 +276,7 @@ def test_levels_that_share_an_index_are_read_each_by_its_own() -> None:
     narrow |= {324: (LONG8, Claim(2, 5120)), 325: (LONG8, Claim(2, 5152))}
     tile = np.arange(256, dtype="<f4").tobytes()
     store = Store(tiff(tags, narrow, tile=tile) + struct.pack("<8Q", *[4096] * 4, *[1024] * 4))
-    file = meet_cog(URL, store)
+    file = probe_cog(URL, store)
     for level, width in ((1, 16), (0, 32), (1, 16)):
         pixels = CogSource(file, store, level).fetch(Window(0, 0, width, 32)).decoded()
         assert pixels.shape == (32, width)
@@ -323,7 +323,7 @@ def test_nodata_is_what_the_pixels_can_hold(kind: int, bits: int, text: bytes, h
     tags |= {325: (LONG8, (32 * bits,))}
     content = tiff(tags, tile=bytes(32 * bits))
     assert measured(content).pixels == 256
-    assert meet_cog(URL, Store(content)).nodata == held
+    assert probe_cog(URL, Store(content)).nodata == held
     absent = tiff(tags | {324: (LONG8, (0,)), 325: (LONG8, (0,))})
     assert measured(absent).pixels == 256
 
@@ -334,7 +334,7 @@ def test_nodata_of_whole_numbers_reaches_absent_tiles_beside_present_ones() -> N
     tags |= {324: (LONG8, (4096, 0)), 325: (LONG8, (2048, 0))}
     tags |= {42113: (ASCII, f"{lowest}\0".encode())}
     store = Store(tiff(tags, tile=bytes(2048)))
-    pixels = CogSource(meet_cog(URL, store), store).fetch(Window(0, 0, 32, 16)).decoded()
+    pixels = CogSource(probe_cog(URL, store), store).fetch(Window(0, 0, 32, 16)).decoded()
     assert (pixels[:, :16] == 0).all()
     assert (pixels[:, 16:] == lowest).all()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.sources.wcs.response import TrySmaller, check_coverage
+from hrdem.sources.wcs.response import ChunkTooLargeError, check_coverage
 from tests.fuzz.coverages import GRID, NODATA, attempt_coverage
 from tests.fuzz.crafted import ASCII, DOUBLE, LONG, SHORT, image, tiff
 
@@ -34,7 +34,9 @@ def test_a_placeholder_in_a_gigantic_block_is_refused_before_it_is_allocated(
     """Its 5 kB took 14 GB."""
     path = tmp_path / "coverage.tif"
     path.write_bytes(whole(16_384))
-    with pytest.raises(TrySmaller, match="16384 x 16384 pixels, which are too large to decode"):
+    with pytest.raises(
+        ChunkTooLargeError, match="16384 x 16384 pixels, which are too large to decode"
+    ):
         check_coverage(path, GRID, "float32", NODATA)
 
 
@@ -45,7 +47,7 @@ def test_a_raster_that_lies_nowhere_is_told(corner: float) -> None:
         t257=(LONG, (37,)),
         t33922=(DOUBLE, (0.0, 0.0, 0.0, corner, TOP, 0.0)),
     )
-    assert attempt_coverage(tiff(tags)) in {"told Again", "told TrySmaller"}
+    assert attempt_coverage(tiff(tags)) in {"told RetryableError", "told ChunkTooLargeError"}
 
 
 def named(name: bytes) -> bytes:
@@ -57,9 +59,9 @@ def named(name: bytes) -> bytes:
 
 def test_the_name_of_another_crs_is_told_in_one_line() -> None:
     """An order to a terminal would fit into it."""
-    assert attempt_coverage(named(b"NAD83\x1b[2J\r\n")) == "told Again"
+    assert attempt_coverage(named(b"NAD83\x1b[2J\r\n")) == "told RetryableError"
 
 
 def test_the_name_of_a_crs_may_be_in_any_letters() -> None:
     """Of such as are not UTF-8 rasterio raises no error of its own."""
-    assert attempt_coverage(named("Qu\u00e9bec".encode("latin-1"))) == "told TrySmaller"
+    assert attempt_coverage(named("Qu\u00e9bec".encode("latin-1"))) == "told ChunkTooLargeError"

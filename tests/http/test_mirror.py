@@ -161,9 +161,9 @@ def test_what_is_spoilt_is_missing_however_often_it_was_kept(mirror: Mirror) -> 
     keep(mirror, 0, 1_000)
     keep(mirror, 0, 1_000)
     keep(mirror, 500, 3_000)
-    mirror.spoil(0, 10)
+    mirror.invalidate(0, 10)
     assert read(mirror, 0, 1_000)[1] == [(0, 500)]
-    mirror.spoil(0, 10)
+    mirror.invalidate(0, 10)
     assert read(mirror, 0, 1_000)[1] == [(0, 500)]
     keep(mirror, 0, 1_000)
     assert read(mirror, 0, 3_000) == (CONTENT[:3_000], [])

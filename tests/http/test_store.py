@@ -13,7 +13,7 @@ import hrdem
 from hrdem.cli.main import run as command_line
 from hrdem.http.cache.entries import KeptVersion
 from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.responses import Answer, Question, keep_answer
+from hrdem.http.cache.responses import CachedRequest, CachedResponse, keep_answer
 from hrdem.http.cache.store import Cache
 
 MEGABYTE = os.urandom(1 << 20)
@@ -97,7 +97,9 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
     tmp_path: Path,
 ) -> None:
     cache = Cache(tmp_path, limit=500_000)
-    answer = Answer(Question.of("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time())
+    answer = CachedResponse(
+        CachedRequest.of("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time()
+    )
     keep_answer(cache.answers, answer)
     with closing(cache.open(version("used"))) as mirror:
         mirror.keep(0, memoryview(MEGABYTE))

@@ -333,16 +333,16 @@ def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addres
 def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: str) -> None:
     """The source that reads for us, against rasterio on the same file."""
     from hrdem.geo.grid import Window as OurWindow
-    from hrdem.sources.cog import CogSource, meet_cog
-    from hrdem.sources.dataset_pool import Handles
-    from hrdem.sources.gdal import GdalSource, meet_gdal_cog
+    from hrdem.sources.cog import CogSource, probe_cog
+    from hrdem.sources.dataset_pool import DatasetPool
+    from hrdem.sources.gdal import GdalSource, probe_gdal_cog
 
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm.tif"
-    handles = Handles(most=2)
+    handles = DatasetPool(most=2)
     if engine == "gdal":
-        source = GdalSource(meet_gdal_cog(href, http), handles, http)
+        source = GdalSource(probe_gdal_cog(href, http), handles, http)
     else:
-        source = CogSource(meet_cog(href, http), http)
+        source = CogSource(probe_cog(href, http), http)
     with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{href}") as dataset:
         for window in (OurWindow(0, 0, 3, 3), OurWindow(249_990, 5, 10, 700)):
             theirs = Window(window.column, window.row, window.width, window.height)

@@ -238,7 +238,7 @@ def test_chunks_are_read_one_at_a_time_whoever_asks(
 ) -> None:
     """A run takes as many connections and as much memory as it may."""
     lock, running, most = threading.Lock(), 0, 0
-    made = load.made
+    made = load.execute_plan
 
     @contextmanager
     def counted(*arguments: Any) -> Iterator[Any]:
@@ -252,7 +252,7 @@ def test_chunks_are_read_one_at_a_time_whoever_asks(
             running -= 1
 
     later = loaded(filled, chunks=300)
-    monkeypatch.setattr(load, "made", counted)
+    monkeypatch.setattr(load, "execute_plan", counted)
     later.compute(scheduler="threads", num_workers=8)
     assert (running, most) == (0, 1)
 

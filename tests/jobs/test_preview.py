@@ -15,7 +15,7 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.geo.grid import Grid
 from hrdem.http.client import HttpClient
 from hrdem.jobs.overviews import heights_on
-from hrdem.jobs.preview import Origin
+from hrdem.jobs.preview import PictureOrigin
 from hrdem.request.request import Request
 
 BOXES = {
@@ -38,12 +38,15 @@ def test_both_ways_show_the_same_place(demo: Addresses, tmp_path: Path, name: st
     """A swapped axis, or a row or column lost, would tear them apart."""
     box, crs = BOXES[name]
     seen = []
-    for origin, wms_url in ((Origin.WMS, demo.wms), (Origin.OVERVIEWS, f"{demo.url}/nothing")):
+    for origin, wms_url in (
+        (PictureOrigin.WMS, demo.wms),
+        (PictureOrigin.OVERVIEWS, f"{demo.url}/nothing"),
+    ):
         done = hrdem.preview(
             bbox=box, bbox_crs=crs, product="dtm-hillshade", output=tmp_path / f"{origin}.png",
             size=400, wms_url=wms_url, stac_url=demo.stac,
         )  # fmt: skip
-        assert (done.source, bool(done.reason)) == (origin, origin is Origin.OVERVIEWS)
+        assert (done.source, bool(done.reason)) == (origin, origin is PictureOrigin.OVERVIEWS)
         assert max(done.width, done.height) == 400
         assert done.bounds == pytest.approx(box)
         seen.append(read(done.output))

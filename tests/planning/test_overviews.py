@@ -14,7 +14,7 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.ranges import SourceVersion
 from hrdem.planning.overviews import coarser, coarsest_levels
-from hrdem.sources.cog import CogFile, meet_cog
+from hrdem.sources.cog import CogFile, probe_cog
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.open import RasterFile
 from hrdem.sources.wcs.coverage import WcsCoverage
@@ -39,7 +39,7 @@ def cog(tmp_path: Path):
             dataset.write(np.zeros((height, width), np.float32), 1)
         with rasterio.open(path, "r+") as dataset:
             dataset.build_overviews(factors)
-        return meet_cog(URL, Bytes(path.read_bytes()))
+        return probe_cog(URL, Bytes(path.read_bytes()))
 
     return make
 

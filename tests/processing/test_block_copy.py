@@ -16,13 +16,13 @@ from hrdem.catalog.items import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Window
-from hrdem.jobs.execute import Writing
+from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier
 from hrdem.request.request import Request
-from hrdem.sources.cog import meet_cog
+from hrdem.sources.cog import probe_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
 
 PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
@@ -30,7 +30,7 @@ PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
 
 def plan_of(content: Bytes, window: Window) -> Plan:
     """A plan for blocks of the one file that a client has."""
-    file = meet_cog(URL, content)
+    file = probe_cog(URL, content)
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, ())
     place = Window(0, 0, window.width, window.height)
     request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
@@ -47,7 +47,7 @@ def plan_of(content: Bytes, window: Window) -> Plan:
         area=grid.bounds,
         region=None,
         reach=0,
-        widening=(1, 1),
+        kernel_scale=(1, 1),
     )
     return Plan(
         request=request,
@@ -69,7 +69,7 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
     path = tmp_path / "file.tif"
     written(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
-    width, height = meet_cog(URL, content).block
+    width, height = probe_cog(URL, content).block
     for number, window in enumerate(
         [
             Window(0, 0, WIDTH, HEIGHT),
@@ -80,9 +80,9 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
         output = tmp_path / f"{number}.tif"
         if kind == "sparse" and window.row == 0 and window.height == height:
             with pytest.raises(hrdem.NoDataError):
-                run(plan_of(content, window), content, Writing(output))
+                run(plan_of(content, window), content, RunOptions(output))
             continue
-        run(plan_of(content, window), content, Writing(output))
+        run(plan_of(content, window), content, RunOptions(output))
         with rasterio.open(path) as source, rasterio.open(output) as copy:
             expected = source.read(1)[window.slices]
             np.testing.assert_array_equal(copy.read(1), expected)
@@ -184,5 +184,5 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
     content[offset - 4] ^= 1  # of its leader
     with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
-        run(plan, Bytes(bytes(content)), Writing(tmp_path / "out.tif"))
+        run(plan, Bytes(bytes(content)), RunOptions(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

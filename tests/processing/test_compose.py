@@ -514,7 +514,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("of", ["merged", "composed"])
+@pytest.mark.parametrize("of", ["merge_tiles", "compose_tiles"])
 def test_an_interrupt_leaves_no_hidden_file(demo: Addresses, tmp_path: Path, of: str) -> None:
     """While the sources are merged, and while that is warped."""
     done = subprocess.run(

@@ -9,7 +9,7 @@ import shapely
 from affine import Affine
 
 from hrdem.geo.grid import Grid
-from hrdem.processing.mask import Crop
+from hrdem.processing.mask import AoiMask
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_499_400, 0, -1, -199_400), 1_200, 1_200)
 
@@ -28,7 +28,7 @@ def test_threads_may_look_at_one_area_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         for seed in range(10):
             area = ragged(seed)
-            found = list(pool.map(Crop.of(area, GRID).inside, windows))
-            alone = Crop.of(area, GRID)
+            found = list(pool.map(AoiMask.of(area, GRID).inside, windows))
+            alone = AoiMask.of(area, GRID)
             for window, inside in zip(windows, found, strict=True):
                 np.testing.assert_array_equal(inside, alone.inside(window))

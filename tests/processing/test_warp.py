@@ -22,10 +22,10 @@ from hrdem.demo.terrain import heights
 from hrdem.errors import NoDataError, OutputError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 from hrdem.geo.grid import Grid, Pixels, Window, snapped
-from hrdem.geo.resampling import Resampling, bounds_needed, spacing, widening
+from hrdem.geo.resampling import Resampling, kernel_scale, source_bounds, spacing
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
-from hrdem.processing.warp import Warped
+from hrdem.processing.warp import WarpedRaster
 from hrdem.tiff.encode import BLOCK, encode, storage_of
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -101,8 +101,8 @@ def result(
     """Warp block by block, each with a border around it."""
     with rasterio.open(source) as dataset:
         resolution, dtype = dataset.res, dataset.dtypes[0]
-    wider = widening(grid, NATIVE_CRS, resolution, resampling)
-    raster = Warped.onto(source, grid, resampling, wider, nodata, border)
+    wider = kernel_scale(grid, NATIVE_CRS, resolution, resampling)
+    raster = WarpedRaster.onto(source, grid, resampling, wider, nodata, border)
     pixels = np.empty((grid.height, grid.width), dtype)
     for place in grid.window.pieces(BLOCK, BLOCK):
         around = Window(
@@ -144,7 +144,7 @@ def made(tmp_path: Path) -> Callable[..., tuple[Path, Grid, Pixels]]:
         more: int = 0,
         of: Callable[[Grid], Pixels] = with_lakes,
     ) -> tuple[Path, Grid, Pixels]:
-        lattice = native(bounds_needed(grid, NATIVE_CRS, resolution, resampling), resolution)
+        lattice = native(source_bounds(grid, NATIVE_CRS, resolution, resampling), resolution)
         wide = Window(-more, -more, lattice.width + 2 * more, lattice.height + 2 * more)
         lattice = lattice.crop(wide)
         pixels = of(lattice)
@@ -347,7 +347,7 @@ def test_less_of_the_source_would_not_do(made: Made, resampling: Resampling, crs
 def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
     """Four degrees of longitude along a parallel: its middle lies kilometres below its ends."""
     grid = snapped("EPSG:4326", 0.001, (-77, 45, -73, 46))
-    _, bottom, _, top = bounds_needed(grid, NATIVE_CRS, 1, Resampling.NEAREST)
+    _, bottom, _, top = source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
     lonlat = np.column_stack([np.linspace(-77, -73, 4001), np.full(4001, 45)])
     south = project(lonlat, LONLAT, NATIVE_CRS)[:, 1]
     assert bottom <= south.min() < bottom + 2
@@ -387,7 +387,7 @@ def test_nodata_bleeds_into_no_height(
     tmp_path: Path, resampling: Resampling, nodata: float
 ) -> None:
     grid = around("EPSG:2961", 1.7, 150)
-    source = native(bounds_needed(grid, NATIVE_CRS, 1, resampling))
+    source = native(source_bounds(grid, NATIVE_CRS, 1, resampling))
     pixels = np.full((source.height, source.width), 250, np.float32)
     holes = np.random.default_rng(3).random(pixels.shape) < 0.4
     pixels[holes] = nodata
@@ -424,7 +424,7 @@ def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: 
     np.testing.assert_array_equal(
         result(path, grid, Resampling.CUBIC), result(path, twin, Resampling.CUBIC)
     )
-    needed = [bounds_needed(each, NATIVE_CRS, 1, Resampling.CUBIC) for each in (grid, twin)]
+    needed = [source_bounds(each, NATIVE_CRS, 1, Resampling.CUBIC) for each in (grid, twin)]
     assert needed[0] == pytest.approx(needed[1], abs=1e-6)
     assert spacing(grid, NATIVE_CRS) == pytest.approx(spacing(twin, NATIVE_CRS))
 
@@ -478,7 +478,7 @@ def test_a_broken_source_is_told(made: Made) -> None:
     path.write_bytes(content[:16] + bytes(len(content) // 2) + content[16 + len(content) // 2 :])
     with pytest.raises(OutputError, match=r"source\.tif, the merged raster .* cannot be read: "):
         result(path, grid, Resampling.NEAREST)
-    raster = Warped.onto(path, grid, Resampling.NEAREST, (1, 1), NODATA)
+    raster = WarpedRaster.onto(path, grid, Resampling.NEAREST, (1, 1), NODATA)
     path.unlink()
     with pytest.raises(OutputError, match="Check the disk and run it again"):
         raster.read(grid.window)
@@ -487,22 +487,22 @@ def test_a_broken_source_is_told(made: Made) -> None:
 def test_a_grid_without_a_place_in_canada_is_told() -> None:
     grid = snapped("EPSG:4326", 1, (-100, 80, -90, 95))
     with pytest.raises(NoDataError, match="far outside Canada"):
-        bounds_needed(grid, NATIVE_CRS, 1, Resampling.NEAREST)
+        source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from hrdem.geo.grid import snapped
-from hrdem.geo.resampling import Resampling, widening
+from hrdem.geo.resampling import Resampling, kernel_scale
 from hrdem.runtime.threads import in_order, workers
-from hrdem.processing.warp import Warped
+from hrdem.processing.warp import WarpedRaster
 import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snapped("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
 resampling = Resampling(sys.argv[2])
-wider = widening(grid, "EPSG:3979", (1, 1), resampling)
-raster = Warped.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
+wider = kernel_scale(grid, "EPSG:3979", (1, 1), resampling)
+raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
 with rasterio.Env(GDAL_CACHEMAX=32 << 20), workers(4, "warp") as pool:
     for pixels, valid in in_order(pool, raster.read, grid.window.pieces(512, 512), 8):
         highest = pixels.max()

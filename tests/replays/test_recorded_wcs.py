@@ -17,12 +17,17 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.errors import ServerError, WcsError
 from hrdem.geo.grid import Grid, snapped
 from hrdem.http.client import HttpClient
-from hrdem.http.retry import Again
+from hrdem.http.retry import RetryableError
 from hrdem.http.timeouts import Timeouts
 from hrdem.sources.ogc_exceptions import read_refusal
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF, get_coverage
-from hrdem.sources.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+from hrdem.sources.wcs.response import (
+    ChunkTooLargeError,
+    check_coverage,
+    is_placeholder,
+    take_coverage,
+)
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
@@ -142,7 +147,9 @@ def test_too_large_a_request_is_told_with_the_limit(
     """Under status 200."""
     left, _, _, top = SMALL.bounds
     wide = snapped("EPSG:3979", 1, (left, top - 10, left + 9_000, top))
-    with pytest.raises(TrySmaller, match=r"^InvalidParameterValue \(width/height\): ") as caught:
+    with pytest.raises(
+        ChunkTooLargeError, match=r"^InvalidParameterValue \(width/height\): "
+    ) as caught:
         taken(mapserver, wide, http, tmp_path)
     assert caught.value.edge == 8_192
 
@@ -191,7 +198,7 @@ def test_of_a_stack_trace_only_its_first_line_is_told(
     geotrellis: str, http: HttpClient, tmp_path: Path
 ) -> None:
     """Which is what came for corners in the wrong order."""
-    with pytest.raises(Again) as caught:
+    with pytest.raises(RetryableError) as caught:
         taken(
             geotrellis,
             SMALL,

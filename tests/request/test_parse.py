@@ -18,7 +18,7 @@ from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.parse import AreaWords, area_of
+from hrdem.request.aoi.parse import AoiParams, parse_aoi
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"
@@ -38,7 +38,7 @@ def raster(path: str, crs: str = "EPSG:2959") -> str:
 
 
 def test_a_box_is_a_box() -> None:
-    area = area_of(bbox=OTTAWA)
+    area = parse_aoi(bbox=OTTAWA)
     assert area.aoi == Aoi.from_bbox(OTTAWA)
     assert (area.shaped, area.grid) == (False, None)
     assert area.aoi.text == "-75.85,45.3,-75.6,45.45 (EPSG:4326)"
@@ -46,16 +46,16 @@ def test_a_box_is_a_box() -> None:
 
 def test_a_box_may_be_in_any_crs() -> None:
     guide = (1774874, -89162, 1818832, -52305)
-    assert area_of(bbox=guide, bbox_crs="EPSG:3979").aoi.bounds == guide
+    assert parse_aoi(bbox=guide, bbox_crs="EPSG:3979").aoi.bounds == guide
 
 
 def test_a_word_that_is_none_was_not_said() -> None:
-    words: AreaWords = dict.fromkeys(AreaWords.__annotations__)  # type: ignore[assignment]
-    assert area_of(**{**words, "bbox": OTTAWA}) == area_of(bbox=OTTAWA)
+    words: AoiParams = dict.fromkeys(AoiParams.__annotations__)  # type: ignore[assignment]
+    assert parse_aoi(**{**words, "bbox": OTTAWA}) == parse_aoi(bbox=OTTAWA)
 
 
 def test_a_shape_is_shaped() -> None:
-    area = area_of(aoi=TRIANGLE)
+    area = parse_aoi(aoi=TRIANGLE)
     assert (area.shaped, area.grid) == (True, None)
     box = Aoi.from_bbox((-76, 45, -75, 46)).geometry
     assert area.aoi.geometry.area == pytest.approx(box.area / 2, rel=0.02)
@@ -63,19 +63,19 @@ def test_a_shape_is_shaped() -> None:
 
 
 def test_a_box_given_as_a_shape_has_the_same_outline() -> None:
-    shape = area_of(aoi=shapely.box(*OTTAWA))
+    shape = parse_aoi(aoi=shapely.box(*OTTAWA))
     assert shape.aoi.geometry.equals(Aoi.from_bbox(OTTAWA).geometry)
 
 
 def test_a_file_is_named_without_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "basin.geojson"
     path.write_text(json.dumps(shapely.geometry.mapping(shapely.box(*OTTAWA))))
-    assert area_of(aoi=path).aoi.text == "basin.geojson"
-    assert area_of(aoi=path, buffer=50).aoi.text == "basin.geojson and 50 m around it"
+    assert parse_aoi(aoi=path).aoi.text == "basin.geojson"
+    assert parse_aoi(aoi=path, buffer=50).aoi.text == "basin.geojson and 50 m around it"
 
 
 def test_several_polygons_stay_apart() -> None:
-    area = area_of(
+    area = parse_aoi(
         aoi="MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 45)),((-74 45,-73 45,-73 46,-74 45)))"
     )
     assert area.aoi.geometry.geom_type == "MultiPolygon"
@@ -84,7 +84,7 @@ def test_several_polygons_stay_apart() -> None:
 
 def test_the_areal_parts_of_a_collection_count() -> None:
     point = f"GEOMETRYCOLLECTION(POINT(-70 45),GEOMETRYCOLLECTION({TRIANGLE}))"
-    assert area_of(aoi=point).aoi.geometry.equals(area_of(aoi=TRIANGLE).aoi.geometry)
+    assert parse_aoi(aoi=point).aoi.geometry.equals(parse_aoi(aoi=TRIANGLE).aoi.geometry)
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_the_areal_parts_of_a_collection_count() -> None:
 )
 def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
     with pytest.raises(RequestError, match=r"has no area.*or --buffer METRES"):
-        area_of(aoi=shape)
-    wide = area_of(aoi=shape, buffer=100).aoi
+        parse_aoi(aoi=shape)
+    wide = parse_aoi(aoi=shape, buffer=100).aoi
     assert wide.geometry.geom_type == "Polygon"
     assert wide.geometry.area > 0.9 * math.pi * 100**2
 
 
 @pytest.mark.parametrize("name", ["31G/5", "031g05"])
 def test_a_sheet_is_a_box_in_degrees(name: str) -> None:
-    area = area_of(nts=name)
+    area = parse_aoi(nts=name)
     assert area.aoi.geometry.equals(Aoi.from_bbox((-76, 45.25, -75.5, 45.5)).geometry)
     assert (area.aoi.text, area.shaped, area.grid) == ("NTS 031G05", False, None)
 
 
 def test_a_raster_gives_its_footprint_and_its_grid() -> None:
-    area = area_of(like=raster("a.tif"))
+    area = parse_aoi(like=raster("a.tif"))
     assert area.grid is not None
     assert (area.grid.crs, area.grid.width, area.grid.height) == ("EPSG:2959", 40, 20)
     bounds = (450_000, 5_029_900, 450_100, 5_030_000)
@@ -125,7 +125,7 @@ def test_a_raster_gives_its_footprint_and_its_grid() -> None:
 )
 def test_only_a_local_raster_is_a_template(like: str, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        area_of(like=like)
+        parse_aoi(like=like)
 
 
 def test_a_raster_vrt_of_remote_files_is_refused() -> None:
@@ -135,16 +135,16 @@ def test_a_raster_vrt_of_remote_files_is_refused() -> None:
         "</SimpleSource></VRTRasterBand></VRTDataset>"
     )
     with pytest.raises(RequestError, match="refers to files or services on the network"):
-        area_of(like="a.vrt")
+        parse_aoi(like="a.vrt")
 
 
 def test_a_raster_whose_coordinates_are_no_degrees_is_refused() -> None:
     with pytest.raises(RequestError, match=r"raster a\.tif looks like metres, but EPSG:4326"):
-        area_of(like=raster("a.tif", crs="EPSG:4326"))
+        parse_aoi(like=raster("a.tif", crs="EPSG:4326"))
 
 
 def test_a_point_with_a_radius_is_a_circle() -> None:
-    area = area_of(point=(-75.7, 45.4), radius=500)
+    area = parse_aoi(point=(-75.7, 45.4), radius=500)
     assert area.shaped
     assert area.aoi.text == "500 m around -75.7,45.4"
     centre = shapely.Point(project(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
@@ -160,7 +160,7 @@ def test_a_point_with_a_radius_is_a_circle() -> None:
 
 @pytest.mark.parametrize("kind", [{"bbox": OTTAWA}, {"nts": "31G5"}, {"aoi": TRIANGLE}])
 def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
-    area, wide = area_of(**kind), area_of(**kind, buffer=1_000)
+    area, wide = parse_aoi(**kind), parse_aoi(**kind, buffer=1_000)
     assert wide.shaped is area.shaped
     assert wide.aoi.geometry.contains(area.aoi.geometry)
     assert wide.aoi.text == f"{area.aoi.text} and 1000 m around it"
@@ -169,9 +169,9 @@ def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
 
 
 def test_a_circle_may_be_widened() -> None:
-    wide = area_of(point=(-75.7, 45.4), radius=500, buffer=500).aoi
-    assert wide.geometry.contains(area_of(point=(-75.7, 45.4), radius=999.9).aoi.geometry)
-    assert area_of(point=(-75.7, 45.4), radius=1_020).aoi.geometry.contains(wide.geometry)
+    wide = parse_aoi(point=(-75.7, 45.4), radius=500, buffer=500).aoi
+    assert wide.geometry.contains(parse_aoi(point=(-75.7, 45.4), radius=999.9).aoi.geometry)
+    assert parse_aoi(point=(-75.7, 45.4), radius=1_020).aoi.geometry.contains(wide.geometry)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,12 @@ def test_a_circle_may_be_widened() -> None:
 )
 def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        area_of(**words)
+        parse_aoi(**words)
 
 
 def test_a_shape_that_the_projection_cannot_hold_has_no_data() -> None:
     with pytest.raises(NoDataError, match="outside Canada"):
-        area_of(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")
+        parse_aoi(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")
 
 
 def said_on_the_command_line(*arguments: str) -> dict:
@@ -244,4 +244,4 @@ def test_the_command_line_hands_on_what_was_said_and_no_more() -> None:
 
 
 def test_the_command_line_has_every_word_for_an_area() -> None:
-    assert set(options.AREA_WORDS) == AreaWords.__annotations__.keys()
+    assert set(options.AREA_WORDS) == AoiParams.__annotations__.keys()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.runtime.lru import Memory
+from hrdem.runtime.lru import LruCache
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 12)), max_size=60))
 def test_it_never_holds_more_than_it_may(puts: list[tuple[int, int]]) -> None:
-    memory: Memory[int] = Memory(20)
+    memory: LruCache[int] = LruCache(20)
     sizes: dict[int, int] = {}
     for number, (key, size) in enumerate(puts):
         memory.put(key, number, size)
@@ -22,7 +22,7 @@ def test_it_never_holds_more_than_it_may(puts: list[tuple[int, int]]) -> None:
 
 
 def test_what_was_used_last_stays() -> None:
-    memory: Memory[str] = Memory(2)
+    memory: LruCache[str] = LruCache(2)
     memory.put("a", "A", 1)
     memory.put("b", "B", 1)
     memory.get("a")

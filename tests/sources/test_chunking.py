@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Window
-from hrdem.sources.wcs.chunking import SMALLEST, Chunks, without
+from hrdem.sources.wcs.chunking import SMALLEST, ChunkScheduler, without
 
 LIMIT = 300.0  # seconds
 windows = st.builds(
@@ -19,7 +19,9 @@ windows = st.builds(
 )
 
 
-def taken(chunks: Chunks, seconds: Callable[[Window], float] = lambda piece: 0.1) -> list[Window]:
+def taken(
+    chunks: ChunkScheduler, seconds: Callable[[Window], float] = lambda piece: 0.1
+) -> list[Window]:
     """Every piece, of a server that takes so many seconds for one."""
     pieces = []
     while (piece := chunks.take()) is not None:
@@ -57,7 +59,7 @@ def test_each_pixel_is_asked_for_until_it_came_once(
     for hole in kept:
         missing = [rest for part in missing for rest in without(part, hole)]
     there = np.ones((whole.height, whole.width), int) - painted(missing, whole)
-    chunks = Chunks(missing, LIMIT)
+    chunks = ChunkScheduler(missing, LIMIT)
     came = []
     while (piece := chunks.take()) is not None:
         match fates.pop() if fates else "came":
@@ -77,19 +79,21 @@ def test_each_pixel_is_asked_for_until_it_came_once(
 
 
 def test_pieces_come_from_the_top_to_the_bottom() -> None:
-    pieces = taken(Chunks([Window(0, 0, 5_000, 5_000)], LIMIT))
+    pieces = taken(ChunkScheduler([Window(0, 0, 5_000, 5_000)], LIMIT))
     rows = [piece.row for piece in pieces]
     assert rows == sorted(rows)
 
 
 def test_the_first_piece_is_one_that_a_weak_server_gives() -> None:
-    piece = Chunks([Window(0, 0, 50_000, 50_000)], LIMIT).take()
+    piece = ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT).take()
     assert piece is not None
     assert 441 <= piece.height == piece.width <= 512
 
 
 def test_a_fast_server_is_asked_for_more_step_by_step() -> None:
-    pieces = taken(Chunks([Window(0, 0, 50_000, 50_000)], LIMIT), lambda piece: piece.pixels / 1e6)
+    pieces = taken(
+        ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT), lambda piece: piece.pixels / 1e6
+    )
     sizes = [piece.pixels for piece in pieces]
     assert all(later <= 2.1 * earlier for earlier, later in itertools.pairwise(sizes))
     assert max(sizes) > 15_000_000
@@ -101,7 +105,7 @@ def test_pieces_settle_at_the_seconds_that_are_aimed_at() -> None:
     def seconds(piece: Window) -> float:
         return 1 + 10e-6 * piece.pixels
 
-    pieces = taken(Chunks([Window(0, 0, 20_000, 20_000)], LIMIT), seconds)
+    pieces = taken(ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), seconds)
     settled = [seconds(piece) for piece in pieces[10:-10]]
     assert 20 < np.median(settled) <= 31
     assert max(settled) < 40
@@ -111,12 +115,12 @@ def test_a_server_whose_time_grows_with_the_square_is_not_pressed_beyond_its_lim
     def seconds(piece: Window) -> float:
         return 20 * (piece.pixels / 1e6) ** 2
 
-    pieces = taken(Chunks([Window(0, 0, 20_000, 20_000)], LIMIT), seconds)
+    pieces = taken(ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), seconds)
     assert max(map(seconds, pieces)) < 240
 
 
 def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smaller() -> None:
-    chunks = Chunks([Window(0, 0, 4_096, 4_096)], LIMIT)
+    chunks = ChunkScheduler([Window(0, 0, 4_096, 4_096)], LIMIT)
     first = chunks.take()
     assert first is not None
     assert chunks.failed(first, 1)
@@ -127,7 +131,7 @@ def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smalle
 
 
 def test_what_failed_once_is_tried_again_after_a_while() -> None:
-    chunks = Chunks([Window(0, 0, 20_000, 20_000)], LIMIT)
+    chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
     chunks.failed(first, 0.5)
@@ -136,7 +140,7 @@ def test_what_failed_once_is_tried_again_after_a_while() -> None:
 
 def test_a_wall_is_not_run_against_more_often_than_it_costs_little() -> None:
     """A server that says nothing for five minutes above half a megapixel, else answers in 10 s."""
-    chunks, useful, wasted = Chunks([Window(0, 0, 20_000, 20_000)], LIMIT), 0.0, 0.0
+    chunks, useful, wasted = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), 0.0, 0.0
     while (piece := chunks.take()) is not None:
         if piece.pixels > 500_000:
             chunks.failed(piece, 300)
@@ -148,7 +152,7 @@ def test_a_wall_is_not_run_against_more_often_than_it_costs_little() -> None:
 
 
 def test_only_one_piece_at_a_time_finds_out_whether_more_can_be_had() -> None:
-    chunks = Chunks([Window(0, 0, 20_000, 20_000)], LIMIT)
+    chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
     chunks.came(first, 1)
@@ -163,7 +167,7 @@ def test_only_one_piece_at_a_time_finds_out_whether_more_can_be_had() -> None:
 
 
 def test_halving_ends_at_64_pixels() -> None:
-    chunks = Chunks([Window(0, 0, 1_000, 1_000)], LIMIT)
+    chunks = ChunkScheduler([Window(0, 0, 1_000, 1_000)], LIMIT)
     piece, halvings = chunks.take(), 0
     while piece is not None and chunks.failed(piece, 1):
         halvings += 1
@@ -174,7 +178,7 @@ def test_halving_ends_at_64_pixels() -> None:
 
 
 def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
-    chunks = Chunks([Window(0, 0, 30_000, 300)], LIMIT)
+    chunks = ChunkScheduler([Window(0, 0, 30_000, 300)], LIMIT)
     first = chunks.take()
     assert first is not None
     assert chunks.failed(first, 0, most_edge=200)
@@ -184,7 +188,7 @@ def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
 
 
 def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
-    chunks = Chunks(
+    chunks = ChunkScheduler(
         [Window(0, 0, 512, 512), Window(0, 600, 7, 100), Window(0, 800, 9_000, 9_000)], LIMIT
     )
     sizes = [piece.pixels for piece in taken(chunks, lambda piece: 0.5)]
@@ -194,5 +198,5 @@ def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
 
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 511, 513, 1_000])
 def test_no_thin_strip_is_left_over(size: int) -> None:
-    pieces = taken(Chunks([Window(0, 0, size, 512)], LIMIT), lambda piece: 1e9)
+    pieces = taken(ChunkScheduler([Window(0, 0, size, 512)], LIMIT), lambda piece: 1e9)
     assert len(pieces) <= -(-size // 512) or min(piece.width for piece in pieces) >= SMALLEST / 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
-from hrdem.sources.cog import CogSource, coalesced, meet_cog
+from hrdem.sources.cog import CogSource, coalesced, probe_cog
 from hrdem.tiff.header import read_header
 from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
@@ -24,7 +24,7 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
     path = tmp_path / "file.tif"
     written(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
-    file = meet_cog("http://store.invalid/file.tif", content)
+    file = probe_cog("http://store.invalid/file.tif", content)
     with rasterio.open(path) as dataset:
         assert file.grid.bounds == dataset.bounds
         assert (file.dtype, file.nodata) == (dataset.dtypes[0], dataset.nodata)
@@ -49,7 +49,7 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
-    source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+    source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
     assert content.ranges == []  # one request brought the header
     source.fetch(Window(200, 200, 20, 20)).decoded()
     offsets, counts, tile = content.ranges
@@ -66,11 +66,11 @@ def test_another_reader_of_the_same_version_reads_no_index_again(tmp_path: Path)
     content = Bytes(path.read_bytes())
     for again in (False, True):
         content.ranges.clear()
-        source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+        source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
         source.fetch(Window(200, 200, 20, 20))
         assert len(content.ranges) == (1 if again else 3)
     altered = Bytes(content.content[:-1] + b"!")  # another version
-    CogSource(meet_cog("http://store.invalid/file.tif", altered), altered).fetch(
+    CogSource(probe_cog("http://store.invalid/file.tif", altered), altered).fetch(
         Window(200, 200, 20, 20)
     )
     assert len(altered.ranges) == 3
@@ -82,7 +82,7 @@ def test_without_a_strong_etag_nothing_is_remembered(tmp_path: Path) -> None:
     content = Bytes(path.read_bytes(), etag="")
     for _ in range(2):
         content.ranges.clear()
-        source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+        source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
         source.fetch(Window(200, 200, 20, 20))
         assert len(content.ranges) == 3
 
@@ -91,7 +91,7 @@ def test_an_index_that_came_altered_is_not_remembered(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     good = Bytes(path.read_bytes())
-    file = meet_cog("http://store.invalid/file.tif", good)
+    file = probe_cog("http://store.invalid/file.tif", good)
     content = bytearray(good.content)
     start, _ = file.header.levels[0].offsets.span(0, 1)
     content[start] ^= 1
@@ -105,7 +105,7 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
     written(path, compress="lzw", SPARSE_OK=True, empty=True)
     content = Bytes(path.read_bytes())
-    source = CogSource(meet_cog("http://store.invalid/file.tif", content), content)
+    source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
     assert (source.fetch(Window(0, 0, 128, 256)).decoded() == -32767).all()
     assert len(content.ranges) == 2  # both parts of the index
 
@@ -118,7 +118,7 @@ def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
     path = tmp_path / "file.tif"
     written(path, compress="lzw", BIGTIFF="YES")
     content = bytearray(path.read_bytes())
-    file = meet_cog("http://store.invalid/file.tif", Bytes(bytes(content)))
+    file = probe_cog("http://store.invalid/file.tif", Bytes(bytes(content)))
     start, stop = getattr(file.header.levels[0], array).span(0, 1)
     content[start:stop] = value.to_bytes(stop - start, "little", signed=True)
     source = CogSource(file, Bytes(bytes(content)))
@@ -144,7 +144,7 @@ def test_a_kind_that_is_not_read_is_told_with_the_way_out(tmp_path, options, sai
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(np.zeros((512, 512), profile["dtype"]), 1)
     with pytest.raises(SourceError, match=f"{said}.*--engine gdal"):
-        meet_cog("http://store.invalid/file.tif", Bytes(path.read_bytes()))
+        probe_cog("http://store.invalid/file.tif", Bytes(path.read_bytes()))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
 from hrdem.request.products import collection_named, product_named
-from hrdem.sources.wcs.coverage import WcsCoverage, meet_wcs
+from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 URL = "http://service.invalid/wcs"
 
@@ -27,7 +27,7 @@ class Service:
 
 def met(nodata: bytes) -> WcsCoverage:
     product, collection = product_named("dtm"), collection_named("1m")
-    return meet_wcs(URL, product, collection, "1", 300, Service(nodata))
+    return probe_wcs(URL, product, collection, "1", 300, Service(nodata))
 
 
 @pytest.mark.parametrize("nodata", [b"1e300", b"-4e38"])

@@ -8,35 +8,35 @@ from pathlib import Path
 
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import Cache
-from hrdem.sources.wcs.piece_store import KeptPieces
+from hrdem.sources.wcs.piece_store import PieceStore
 
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
 
 
-def keep(pieces: KeptPieces, window: Window) -> None:
+def keep(pieces: PieceStore, window: Window) -> None:
     room = pieces.room_for(window)
     room.write_bytes(b"II*\0")
     pieces.keep(window, room)
 
 
 def test_what_was_kept_is_found_by_the_next_run(tmp_path: Path) -> None:
-    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces = PieceStore(tmp_path, "a coverage")
     assert pieces.windows() == []
     keep(pieces, SECOND)
     keep(pieces, FIRST)
-    again = KeptPieces(tmp_path, "a coverage")
+    again = PieceStore(tmp_path, "a coverage")
     assert sorted(again.windows(), key=lambda window: window.column) == [FIRST, SECOND]
     assert again.path_of(FIRST).read_bytes() == b"II*\0"
 
 
 def test_another_coverage_grid_or_edition_has_its_own(tmp_path: Path) -> None:
-    keep(KeptPieces(tmp_path, "a coverage"), FIRST)
-    assert KeptPieces(tmp_path, "another").windows() == []
+    keep(PieceStore(tmp_path, "a coverage"), FIRST)
+    assert PieceStore(tmp_path, "another").windows() == []
 
 
 def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
     """As two runs at a time leave them."""
-    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces = PieceStore(tmp_path, "a coverage")
     keep(pieces, Window(0, 0, 100, 100))
     keep(pieces, Window(50, 50, 100, 100))
     keep(pieces, Window(0, 100, 50, 50))
@@ -44,7 +44,7 @@ def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
 
 
 def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
-    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces = PieceStore(tmp_path, "a coverage")
     keep(pieces, FIRST)
     os.utime(pieces.path_of(FIRST), (0, 0))
     assert pieces.windows(sweep=False) == [FIRST]
@@ -52,7 +52,7 @@ def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
-    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces = PieceStore(tmp_path, "a coverage")
     pieces.room_for(FIRST).write_bytes(b"II")
     pieces.path_of(FIRST).with_name("notes.tif").write_bytes(b"")
     pieces.path_of(FIRST).with_name("0_0_0.tif").write_bytes(b"")
@@ -60,7 +60,7 @@ def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
 
 
 def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
-    old, new = KeptPieces(tmp_path, "an area"), KeptPieces(tmp_path, "another")
+    old, new = PieceStore(tmp_path, "an area"), PieceStore(tmp_path, "another")
     keep(old, FIRST)
     keep(old, SECOND)
     yesterday = time.time() - 25 * 3600
@@ -74,7 +74,7 @@ def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
 
 def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
     theirs = tmp_path / "wcs" / "my-project" / "thesis.tif"
-    ours = KeptPieces(tmp_path, "a coverage")
+    ours = PieceStore(tmp_path, "a coverage")
     keep(ours, FIRST)
     beside = ours.path_of(FIRST).with_name("notes.txt")
     theirs.parent.mkdir(parents=True)
@@ -87,7 +87,7 @@ def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
 
 
 def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) -> None:
-    pieces = KeptPieces(tmp_path, "a coverage")
+    pieces = PieceStore(tmp_path, "a coverage")
     keep(pieces, FIRST)
     nearly = time.time() - 23.9 * 3600
     os.utime(pieces.path_of(FIRST), (nearly, nearly))
@@ -96,7 +96,7 @@ def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) ->
 
 
 def test_pieces_that_a_run_reads_are_spared_when_the_cache_is_cleared(tmp_path: Path) -> None:
-    pieces, cache = KeptPieces(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
+    pieces, cache = PieceStore(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
     keep(pieces, FIRST)
     held = pieces.hold()
     assert held is not None

@@ -16,8 +16,8 @@ from rasterio.io import DatasetWriter, MemoryFile
 
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
-from hrdem.http.retry import Again
-from hrdem.sources.wcs.response import TrySmaller, check_coverage, take_coverage
+from hrdem.http.retry import RetryableError
+from hrdem.sources.wcs.response import ChunkTooLargeError, check_coverage, take_coverage
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 90, 70)
 NODATA = -32767.0
@@ -108,7 +108,7 @@ def test_a_tiff_before_the_description_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, body: bytes) -> None:
-    with pytest.raises(TrySmaller) as told:
+    with pytest.raises(ChunkTooLargeError) as told:
         taken(body, tmp_path)
     assert told.value.edge == (2048 if b"MAXSIZE" in body else None)
 
@@ -116,7 +116,7 @@ def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, b
 @pytest.mark.parametrize(
     ("code", "kind"),
     [("InvalidParameterValue", WcsError), ("MissingParameterValue", WcsError),
-     ("CoverageNotDefined", WcsError), ("NoApplicableCode", Again), ("", Again)],
+     ("CoverageNotDefined", WcsError), ("NoApplicableCode", RetryableError), ("", RetryableError)],
 )  # fmt: skip
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is_wrong(
@@ -142,7 +142,7 @@ def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is
     ],
 )
 def test_anything_else_is_told_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:
-    with pytest.raises(Again, match=said):
+    with pytest.raises(RetryableError, match=said):
         taken(body, tmp_path)
 
 
@@ -178,22 +178,22 @@ def moved(columns: float, rows: float, size: float = 1.0) -> Grid:
 def test_a_raster_that_is_not_what_was_asked_for_is_refused(
     tmp_path: Path, body: bytes, said: str
 ) -> None:
-    with pytest.raises(Again, match=said) as told:
+    with pytest.raises(RetryableError, match=said) as told:
         checked(body, tmp_path)
     of_another_size = "x" in said and not said.startswith(("90 x 70", "pixels of"))
     damaged = "cut off" in said or "missing" in said or "swapped" in said
-    assert isinstance(told.value, TrySmaller) == (of_another_size or damaged)
+    assert isinstance(told.value, ChunkTooLargeError) == (of_another_size or damaged)
 
 
 def test_rows_that_run_upward_are_refused(tmp_path: Path) -> None:
     upward = Affine(1, 0, 1_780_500, 0, 1, -66_570)
-    with pytest.raises(Again):
+    with pytest.raises(RetryableError):
         checked(tiff(transform=upward), tmp_path)
 
 
 def test_a_raster_without_a_nodata_value_is_refused(tmp_path: Path) -> None:
     """Whatever stands for no data in it would pass as heights."""
-    with pytest.raises(Again, match="no nodata value"):
+    with pytest.raises(RetryableError, match="no nodata value"):
         checked(tiff(nodata=None), tmp_path)
 
 
@@ -215,14 +215,14 @@ def test_heights_that_are_scaled_are_refused(tmp_path: Path) -> None:
     def scale(dataset: DatasetWriter) -> None:
         dataset.scales = (0.1,)
 
-    with pytest.raises(Again, match="scaled"):
+    with pytest.raises(RetryableError, match="scaled"):
         checked(altered(tmp_path, scale), tmp_path)
 
 
 def test_a_mask_beside_the_pixels_is_refused(tmp_path: Path) -> None:
     """What lies under it would pass as heights."""
     body = altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100))
-    with pytest.raises(Again, match="a mask"):
+    with pytest.raises(RetryableError, match="a mask"):
         checked(body, tmp_path)
 
 
@@ -247,28 +247,28 @@ def test_the_placeholder_may_have_three_bands_of_whole_numbers(tmp_path: Path) -
 
 
 def test_one_pixel_of_a_height_is_no_placeholder(tmp_path: Path) -> None:
-    with pytest.raises(TrySmaller, match="one pixel of 124.5"):
+    with pytest.raises(ChunkTooLargeError, match="one pixel of 124.5"):
         checked(placeholder(124.5), tmp_path)
 
 
 def test_one_pixel_of_another_crs_is_no_placeholder(tmp_path: Path) -> None:
     """So a server answers that took the box for degrees."""
     degrees = Grid("EPSG:4326", GRID.transform, GRID.width, GRID.height)
-    with pytest.raises(Again, match="EPSG:4326 instead of EPSG:3979"):
+    with pytest.raises(RetryableError, match="EPSG:4326 instead of EPSG:3979"):
         checked(placeholder(NODATA, degrees), tmp_path)
 
 
 def test_one_pixel_inside_what_was_asked_for_is_no_placeholder(tmp_path: Path) -> None:
     four = Grid(GRID.crs, GRID.transform, 2, 2)
     inside = Grid(GRID.crs, Affine(1, 0, 1_780_500.5, 0, -1, -66_500.5), 1, 1)
-    with pytest.raises(TrySmaller, match="1 x 1 pixels"):
+    with pytest.raises(ChunkTooLargeError, match="1 x 1 pixels"):
         checked(tiff(np.float32([[NODATA]]), inside), tmp_path, four)
 
 
 def test_one_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
     """So a server answers that took swapped corners for a box, and with a plausible height."""
     elsewhere = Grid(GRID.crs, Affine(3_759.4, 0, 1_498_120, 0, -2_506.3, 501_253), 1, 1)
-    with pytest.raises(TrySmaller, match="1 x 1 pixels"):
+    with pytest.raises(ChunkTooLargeError, match="1 x 1 pixels"):
         checked(tiff(np.float32([[NODATA]]), elsewhere), tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_a_header_that_announces_a_gigantic_block_is_refused_before_it_is_alloca
         place = at + 2 + 12 * entry
         if struct.unpack("<H", body[place : place + 2])[0] in (322, 323):  # width, height of tiles
             body[place + 2 : place + 12] = struct.pack("<HII", 4, 1, 60_000)
-    with pytest.raises(TrySmaller, match="too large to decode"):
+    with pytest.raises(ChunkTooLargeError, match="too large to decode"):
         checked(bytes(body), tmp_path)
 
 
@@ -297,5 +297,5 @@ def test_no_other_format_is_opened(tmp_path: Path) -> None:
     with rasterio.open(other):
         pass
     vrt = f'<VRTDataset rasterXSize="90" rasterYSize="70"><!-- {other} --></VRTDataset>'
-    with pytest.raises(TrySmaller):
+    with pytest.raises(ChunkTooLargeError):
         checked(vrt.encode(), tmp_path)

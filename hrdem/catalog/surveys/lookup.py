@@ -24,7 +24,7 @@ from hrdem.http.ranges import (
     first_bytes,
     whole_file,
 )
-from hrdem.http.retry import Again, Retries, retried
+from hrdem.http.retry import Retries, RetryableError, retried
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import Product
 from hrdem.runtime.threads import workers
@@ -188,7 +188,7 @@ def _in_coverage(
                 path, version.url, aoi.geometry, product.name, settings, _SECONDS
             )
         except SourceError as exc:  # GDAL does not tell a transfer that broke off from damage
-            raise Again(str(exc)) from exc
+            raise RetryableError(str(exc)) from exc
 
     try:
         return version, retried(once, Retries(attempts=3), time.sleep)

@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from hrdem.errors import NotKeptError, ServerError
+from hrdem.errors import NotCachedError, ServerError
 from hrdem.http.cache.entries import KeptVersion
 from hrdem.http.cache.mirror import Mirror, Span
 from hrdem.http.cache.responses import (
     FORBIDDEN,
-    Answer,
-    Question,
+    CachedRequest,
+    CachedResponse,
     forget_answer,
     is_better,
     is_json,
@@ -118,11 +118,11 @@ class CachingHttp:
         """Ask, and keep the answer; offline give the answer that is kept.
 
         Raises:
-            NotKeptError: If there is none, offline.
+            NotCachedError: If there is none, offline.
             NetworkError: As the client does; refusals that were kept are given again.
         """
         asked = (headers or {}).get("Range", "")
-        question = Question.of(method, url, params, json, asked)
+        question = CachedRequest.of(method, url, params, json, asked)
         if self._http is None:
             return self._repeated(question)
         known = None if asked else kept_answer(self._cache.answers, question)
@@ -165,7 +165,7 @@ class CachingHttp:
         """Read a part of a file, from the cache as far as it is there.
 
         Raises:
-            NotKeptError: If it is not all there, offline.
+            NotCachedError: If it is not all there, offline.
             NetworkError: As the client does.
         """
         version = _version(url, expected)
@@ -200,11 +200,11 @@ class CachingHttp:
         """Save an answer, which is kept where the caller says; offline there is none.
 
         Raises:
-            NotKeptError: Offline.
+            NotCachedError: Offline.
             NetworkError: As the client does.
         """
         if self._http is None:
-            raise NotKeptError(
+            raise NotCachedError(
                 f"{without_secrets(url)} would have to be asked, as the cache does not have "
                 "what it gave. Run the same command once without --offline."
             )
@@ -227,20 +227,20 @@ class CachingHttp:
                 found.append((start, stop))
         return found
 
-    def spoil(self, url: str, expected: Expected, spans: Iterable[Span]) -> None:
+    def invalidate(self, url: str, expected: Expected, spans: Iterable[Span]) -> None:
         """Make sure that what is kept of some spans, which proved to be damaged, is not used."""
         mirror = self._mirror(_version(url, expected))
         if mirror is not None:
             for start, stop in spans:
-                self._tried(mirror.spoil, start, stop)
+                self._tried(mirror.invalidate, start, stop)
 
-    def answered(self, url: str) -> Iterator[Answer]:
+    def answered(self, url: str) -> Iterator[CachedResponse]:
         """Yield what is kept of all that was asked of an address, the latest first."""
         for answer in kept_answers(self._cache.answers):
             if answer.question.address == fingerprint(url) and not answer.said:
                 yield answer
 
-    def _repeated(self, question: Question) -> Response:
+    def _repeated(self, question: CachedRequest) -> Response:
         """What was answered before."""
         refused = kept_answer(self._cache.answers, question)
         if found := _RANGE.fullmatch(question.range):
@@ -249,7 +249,7 @@ class CachingHttp:
             if version is not None and (refused is None or not refused.said or hindered):
                 return self._beginning(version, int(found[1]) + 1)
         if refused is None:
-            raise NotKeptError(
+            raise NotCachedError(
                 f"What {question.url} answers is not in the cache {self._cache.folder}, at least "
                 "not to just this question. Run the same command once without --offline."
             )
@@ -273,7 +273,7 @@ class CachingHttp:
         }
         return Response(version.url, 206, headers, part[:])
 
-    def _meet(self, url: str, question: Question, answer: Response) -> None:
+    def _meet(self, url: str, question: CachedRequest, answer: Response) -> None:
         """Keep the beginning of a file, and drop what is kept of another version of it."""
         size = _SIZE.fullmatch(answer.headers.get("content-range", ""))
         etag = answer.headers.get("etag", "")
@@ -352,14 +352,16 @@ class CachingHttp:
 
     def _note(
         self,
-        question: Question,
+        question: CachedRequest,
         status: int,
         url: str,
         headers: Mapping[str, str],
         content: bytes,
         said: str,
     ) -> None:
-        answer = Answer(question, status, url, relevant(headers), content, said, time.time())
+        answer = CachedResponse(
+            question, status, url, relevant(headers), content, said, time.time()
+        )
         if self._keeping:
             self._tried(keep_answer, self._cache.answers, answer)
 
@@ -382,7 +384,7 @@ class CachingHttp:
             )
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: CachedResponse) -> Response:
     return Response(answer.url, answer.status, answer.headers, answer.content)
 
 
@@ -394,11 +396,11 @@ def _is_strong(etag: str) -> bool:
     return bool(etag) and not etag.startswith("W/")
 
 
-def _not_kept(version: KeptVersion, missing: list[Span]) -> NotKeptError:
+def _not_kept(version: KeptVersion, missing: list[Span]) -> NotCachedError:
     count = sum(stop - start for start, stop in missing)
     spans = ", ".join(f"{start}-{stop - 1}" for start, stop in missing[:3])
     more = f" and {len(missing) - 3} further spans" if len(missing) > 3 else ""
-    return NotKeptError(
+    return NotCachedError(
         f"{count:,} bytes of {version.url} are not in the cache: bytes {spans}{more} of the "
         f"version {version.etag}. Run the same command once without --offline."
     )

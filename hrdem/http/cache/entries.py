@@ -35,7 +35,7 @@ class KeptVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CacheEntry:
     """Something that is kept.
 
     Attributes:
@@ -67,7 +67,7 @@ class CacheInfo:
 
     folder: Path
     limit: int
-    kept: tuple[Kept, ...]
+    kept: tuple[CacheEntry, ...]
 
     @property
     def bytes(self) -> int:

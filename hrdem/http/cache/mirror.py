@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from hrdem.http.cache.range_log import LARGEST_PART, Part, Record, line_of
+from hrdem.http.cache.range_log import LARGEST_PART, Part, RangeLog, line_of
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
@@ -34,7 +34,7 @@ class Mirror:
     def __init__(self, folder: Path, held: FileLock) -> None:
         self._bytes = folder / _BYTES
         self._lines = folder / _RECORD
-        self._record = Record(self._lines)
+        self._record = RangeLog(self._lines)
         self._held = held
         self._lock = threading.Lock()
 
@@ -97,7 +97,7 @@ class Mirror:
                 _write(self._bytes, piece, part.start)
                 _append(self._lines, line_of(part))
 
-    def spoil(self, start: int, stop: int) -> None:
+    def invalidate(self, start: int, stop: int) -> None:
         """Make sure that what is kept of a span is not used again.
 
         Raises:

@@ -42,7 +42,7 @@ class Part:
         return self.start + self.size
 
 
-class Record:
+class RangeLog:
     """The record of one file, which several processes may write at a time; not for threads.
 
     Args:

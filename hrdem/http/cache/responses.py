@@ -23,7 +23,7 @@ _HEADERS = ("content-type", "etag", "last-modified", "content-range")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CachedRequest:
     """What a server was asked.
 
     Attributes:
@@ -62,7 +62,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedResponse:
     """What a server answered.
 
     Attributes:
@@ -75,7 +75,7 @@ class Answer:
         time: When it came, or was last found to be still right; seconds since 1970.
     """
 
-    question: Question
+    question: CachedRequest
     status: int
     url: str
     headers: Mapping[str, str]
@@ -95,7 +95,7 @@ def relevant(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in named.items() if is_plain(value)}
 
 
-def is_better(known: Answer | None, status: int) -> bool:
+def is_better(known: CachedResponse | None, status: int) -> bool:
     """Whether what is kept says more than a refusal that may be of something on the way."""
     return known is not None and not known.said and status == FORBIDDEN
 
@@ -110,7 +110,7 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def keep_answer(folder: Path, answer: Answer) -> None:
+def keep_answer(folder: Path, answer: CachedResponse) -> None:
     """Keep an answer in the place of an earlier one, if it is not too large.
 
     Raises:
@@ -130,12 +130,12 @@ def keep_answer(folder: Path, answer: Answer) -> None:
         partial.unlink(missing_ok=True)
 
 
-def kept_answer(folder: Path, question: Question) -> Answer | None:
+def kept_answer(folder: Path, question: CachedRequest) -> CachedResponse | None:
     """Return the answer to a question; None if none is kept that can be read."""
     return _read(folder / question.name)
 
 
-def kept_answers(folder: Path) -> Iterator[Answer]:
+def kept_answers(folder: Path) -> Iterator[CachedResponse]:
     """Yield all answers, the latest first."""
     try:
         paths = [path for path in folder.iterdir() if path.suffix == ".json"]
@@ -145,7 +145,7 @@ def kept_answers(folder: Path) -> Iterator[Answer]:
     yield from sorted(answers, key=lambda answer: answer.time, reverse=True)
 
 
-def forget_answer(folder: Path, question: Question) -> None:
+def forget_answer(folder: Path, question: CachedRequest) -> None:
     """Remove the answer to a question, if one is kept.
 
     Raises:
@@ -154,7 +154,7 @@ def forget_answer(folder: Path, question: Question) -> None:
     (folder / question.name).unlink(missing_ok=True)
 
 
-def use(folder: Path, question: Question) -> None:
+def use(folder: Path, question: CachedRequest) -> None:
     """Make an answer young again, so that it is not the next to be removed.
 
     Raises:
@@ -163,14 +163,14 @@ def use(folder: Path, question: Question) -> None:
     os.utime(folder / question.name)
 
 
-def _read(path: Path) -> Answer | None:
+def _read(path: Path) -> CachedResponse | None:
     try:
         told = json.loads(path.read_bytes())
-        told["question"] = Question(**told["question"])
+        told["question"] = CachedRequest(**told["question"])
         told["content"] = base64.b64decode(told["content"], validate=True)
         if told.pop("checksum") != zlib.crc32(told["content"]):
             return None
-        answer = Answer(**told)
+        answer = CachedResponse(**told)
         answer.question.name  # noqa: B018 (what cannot be asked again is no answer)
         return answer if type(answer.time) is float and math.isfinite(answer.time) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

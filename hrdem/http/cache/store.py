@@ -28,7 +28,7 @@ from pathlib import Path
 import platformdirs
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.http.cache.entries import CacheInfo, Kept, KeptVersion
+from hrdem.http.cache.entries import CacheEntry, CacheInfo, KeptVersion
 from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.runtime import locks
 
@@ -226,25 +226,29 @@ class Cache:
         named = f"{version.etag} {version.size} {version.last_modified}"
         return self._address(version.address) / hashlib.sha256(named.encode()).hexdigest()[:16]
 
-    def _all(self) -> list[tuple[Kept, Path]]:
+    def _all(self) -> list[tuple[CacheEntry, Path]]:
         """Everything that is kept and where, from what was used last."""
-        found: list[tuple[Kept, Path]] = []
+        found: list[tuple[CacheEntry, Path]] = []
         for folder in self.folder.glob("files/*/*"):
             if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}") or not folder.is_dir():
                 continue
             about = _read_about(folder / ABOUT)
             name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
             size = sum(map(_space, _listed(folder)))
-            found.append((Kept("file", name, size, used, is_used(folder / _LOCK), about), folder))
+            found.append(
+                (CacheEntry("file", name, size, used, is_used(folder / _LOCK), about), folder)
+            )
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE.fullmatch(folder.name) and folder.is_dir():
                 pieces = _listed(folder)
                 size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_used(coverage_lock(folder))
-                found.append((Kept("coverage", folder.name, size, used, in_use), folder))
+                found.append((CacheEntry("coverage", folder.name, size, used, in_use), folder))
         for kind, (where, name_of) in _SINGLE.items():
             ours = (p for p in self.folder.glob(f"{where}/*") if name_of.fullmatch(p.name))
-            found += [(Kept(kind, each.name, _space(each), _mtime(each)), each) for each in ours]
+            found += [
+                (CacheEntry(kind, each.name, _space(each), _mtime(each)), each) for each in ours
+            ]
         return sorted(found, key=lambda each: each[0].used, reverse=True)
 
     def _sweep(self) -> None:

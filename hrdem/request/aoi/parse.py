@@ -24,7 +24,7 @@ _FARTHEST = 1_000_000.0  # metres of a radius or a buffer
 _GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
 
 
-class AreaWords(TypedDict, total=False):
+class AoiParams(TypedDict, total=False):
     """What a user may say of an area; exactly one of the first five. None is as if not said.
 
     Attributes:
@@ -69,11 +69,11 @@ class Area:
     grid: Grid | None = None
 
 
-def area_of(**words: Unpack[AreaWords]) -> Area:
+def parse_aoi(**words: Unpack[AoiParams]) -> Area:
     """Return the area that the words of a user describe.
 
     Args:
-        **words: Those of `AreaWords`.
+        **words: Those of `AoiParams`.
 
     Raises:
         RequestError: If there is not exactly one area, or the words make no sense.

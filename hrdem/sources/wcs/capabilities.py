@@ -19,7 +19,7 @@ from hrdem.geo.axis_order import crs_named
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
-from hrdem.http.retry import Again
+from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 from hrdem.sources.ogc_exceptions import read_refusal
@@ -145,7 +145,7 @@ def gone(url: str, exc: NetworkError) -> WcsError | None:
     """
     if isinstance(exc, ServerError) and exc.status in _GONE:
         return WcsError(f"{without_secrets(url)} answers {exc.status}: no WCS there. {_ADVICE}")
-    met = not isinstance(exc.__cause__, Again) or exc.__cause__.met
+    met = not isinstance(exc.__cause__, RetryableError) or exc.__cause__.met
     if isinstance(exc, TransferError) and not met:
         return WcsError(f"{exc} {_ADVICE}")
     return None

@@ -22,7 +22,7 @@ _WASTE = 0.1  # of all time may be spent on finding out again what is too much
 _MEMORY = 0.5  # weight of the last piece in the measure of speed
 
 
-class Chunks:
+class ChunkScheduler:
     """What is still to be asked for, and in which size.
 
     Args:

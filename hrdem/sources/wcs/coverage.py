@@ -18,7 +18,7 @@ from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
-from hrdem.sources.wcs.piece_store import KeptPieces
+from hrdem.sources.wcs.piece_store import PieceStore
 
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
@@ -60,17 +60,17 @@ class WcsCoverage:
         """Width and height of what is best read in one go, pixels."""
         return _BLOCK
 
-    def kept(self, cache: Path) -> KeptPieces:
+    def kept(self, cache: Path) -> PieceStore:
         """Return the pieces of it that are on the local disk.
 
         Args:
             cache: Folder of everything that is kept.
         """
         lattice = [*self.grid.transform[:6], self.grid.crs]
-        return KeptPieces(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
+        return PieceStore(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
 
 
-def meet_wcs(
+def probe_wcs(
     url: str, product: Product, collection: Collection, edition: str, limit: float, http: Http
 ) -> WcsCoverage:
     """Ask a WCS for what it says of a product.

@@ -19,7 +19,7 @@ _PATIENCE = 30.0  # seconds that another process may take to remove them
 _NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,9})_(\d{1,9})\.tif")
 
 
-class KeptPieces:
+class PieceStore:
     """A folder with pieces of one coverage, on one grid, of one edition.
 
     Args:

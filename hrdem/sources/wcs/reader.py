@@ -24,17 +24,22 @@ from hrdem.errors import (
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
-from hrdem.http.retry import Again, Retries
+from hrdem.http.retry import Retries, RetryableError
 from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import sentence
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import Fetched
-from hrdem.sources.wcs.chunking import Chunks, without
+from hrdem.sources.wcs.chunking import ChunkScheduler, without
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.get_coverage import get_coverage
-from hrdem.sources.wcs.response import TrySmaller, check_coverage, is_placeholder, take_coverage
+from hrdem.sources.wcs.response import (
+    ChunkTooLargeError,
+    check_coverage,
+    is_placeholder,
+    take_coverage,
+)
 
 AT_ONCE = 2  # requests
 _ENOUGH = 3  # times its limit, that a server may use up before anything has come
@@ -100,7 +105,7 @@ class WcsSource:
             log.info("%d pieces of an earlier run are there.", len(self._pieces))
         self._unchecked = set(self._pieces)
         self._lost = 0
-        self._chunks = Chunks(missing, coverage.limit)
+        self._chunks = ChunkScheduler(missing, coverage.limit)
         self._changed = threading.Condition()
         self._turns = turns
         self._active = 0
@@ -172,13 +177,13 @@ class WcsSource:
         started = time.monotonic()
         try:
             size = self._asked(piece)
-        except Again as again:
+        except RetryableError as again:
             self._put_back(piece, again, time.monotonic() - started)
             return 0
         except (WcsError, ServerError, TransferError) as exc:
             raise self._given_up(piece, str(exc), getattr(exc, "status", None)) from exc
         except FileNotFoundError:
-            gone = Again("Another run has taken the folder of its pieces away.", _SAID_OK)
+            gone = RetryableError("Another run has taken the folder of its pieces away.", _SAID_OK)
             self._put_back(piece, gone, time.monotonic() - started)
             return 0
         except OSError as exc:
@@ -215,7 +220,7 @@ class WcsSource:
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
             self._kept.keep(piece, finished)
             return answer.size
-        except (Again, ServerError) as exc:
+        except (RetryableError, ServerError) as exc:
             told = _in_words(exc)
             if told is exc:
                 raise
@@ -224,17 +229,17 @@ class WcsSource:
             for left in (room, finished):
                 left.unlink(missing_ok=True)
 
-    def _put_back(self, piece: Window, again: Again, seconds: float) -> None:
+    def _put_back(self, piece: Window, again: RetryableError, seconds: float) -> None:
         """Arrange that a piece is asked for again after a wait, in halves or as it is.
 
         Raises:
             NetworkError: If that was tried often enough.
         """
         retries = self._retries
-        edge = again.edge if isinstance(again, TrySmaller) else None
+        edge = again.edge if isinstance(again, ChunkTooLargeError) else None
         with self._changed:
             smaller = (
-                isinstance(again, TrySmaller)
+                isinstance(again, ChunkTooLargeError)
                 or _is_overtaxed(again)
                 or (_is_defect(again) and self._tries[piece] >= _PATIENCE)
             )
@@ -283,7 +288,7 @@ class WcsSource:
                 into = shared.shifted(-window.column, -window.row).slices
                 try:
                     pixels[into] = self._part(piece, shared.shifted(-piece.column, -piece.row))
-                except (*GDAL_ERRORS, Again) as exc:
+                except (*GDAL_ERRORS, RetryableError) as exc:
                     self._lose(piece, exc)
                 else:
                     there += shared.pixels
@@ -321,26 +326,26 @@ class WcsSource:
             self._chunks.back(piece)
 
 
-def _is_overtaxed(again: Again) -> bool:
+def _is_overtaxed(again: RetryableError) -> bool:
     """Whether an answer did not come, or not whole, because it takes too long to make."""
     return again.met and again.status in (None, *_TOO_SLOW)
 
 
-def _is_defect(again: Again) -> bool:
+def _is_defect(again: RetryableError) -> bool:
     """Whether a server broke down over a request; that it has too little memory is one reason."""
     return again.status is not None and again.status >= 500
 
 
-def _in_words(exc: Again | ServerError) -> Exception:
+def _in_words(exc: RetryableError | ServerError) -> Exception:
     """Put a refusal into the server's own words, and see whether it is for its size."""
     refusal = read_refusal(exc.body) if exc.body else None
     if exc.status == _TOO_LARGE or (refusal and is_too_large(refusal)):
-        return TrySmaller(str(refusal or exc), size_limit(refusal) if refusal else None)
+        return ChunkTooLargeError(str(refusal or exc), size_limit(refusal) if refusal else None)
     if refusal is None:
         return exc
     said = f"It answers {exc.status}: {sentence(str(refusal))}"
-    if isinstance(exc, Again):
-        return Again(said, exc.status, exc.after, exc.body, met=exc.met)
+    if isinstance(exc, RetryableError):
+        return RetryableError(said, exc.status, exc.after, exc.body, met=exc.met)
     return ServerError(said, exc.status, exc.body)
 
 

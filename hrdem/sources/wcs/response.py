@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader
 
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
-from hrdem.http.retry import Again
+from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.text import one_line
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
@@ -41,7 +41,7 @@ _SPANS = 0.4  # pixels that the place of one pixel over all may be off; half is 
 _ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, besides nodata
 
 
-class TrySmaller(Again):
+class ChunkTooLargeError(RetryableError):
     """An answer that a smaller request may mend: nothing, part of a raster, one of another size.
 
     Attributes:
@@ -64,14 +64,14 @@ def take_coverage(answer: Path, coverage: Path) -> None:
         coverage: Where the TIFF goes.
 
     Raises:
-        TrySmaller: If the answer is empty, ``null``, cut off, or refused for its size.
+        ChunkTooLargeError: If the answer is empty, ``null``, cut off, or refused for its size.
         WcsError: If the server says that the request is wrong.
         Again: If it says something else.
         OSError: If a file cannot be written.
     """
     size = answer.stat().st_size
     if size == 0:
-        raise TrySmaller("the answer is empty")
+        raise ChunkTooLargeError("the answer is empty")
     with answer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
         start, stop = _tiff_in(body)
     if (start, stop) == (0, size):
@@ -96,7 +96,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
         nodata: Nodata value that the coverage has.
 
     Raises:
-        TrySmaller: If it has another size, or is damaged.
+        ChunkTooLargeError: If it has another size, or is damaged.
         Again: If it is anything else.
     """
     try:
@@ -108,7 +108,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
             _check_raster(dataset, grid, dtype, nodata)
             _check_blocks(dataset, path.stat().st_size, nodata)
     except GDAL_ERRORS as exc:
-        raise TrySmaller(f"the raster is damaged or cut off: {cause(exc)}") from exc
+        raise ChunkTooLargeError(f"the raster is damaged or cut off: {cause(exc)}") from exc
 
 
 def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
@@ -143,11 +143,11 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         start = header_end.end()
         if body[start : start + 4] in _TIFF:
             if closed < start:
-                raise TrySmaller("the multipart answer is cut off")
+                raise ChunkTooLargeError("the multipart answer is cut off")
             return start, closed - (body[closed - 1 : closed] == b"\r")
         at = body.find(b"\n" + boundary, start - 1)
     if closed < 0:
-        raise TrySmaller("the multipart answer is cut off")
+        raise ChunkTooLargeError("the multipart answer is cut off")
     raise _no_coverage(body[opening.end() : opening.end() + _EXCERPT])
 
 
@@ -155,28 +155,32 @@ def _no_coverage(body: bytes) -> Exception:
     """What is wrong with an answer that begins so and holds no TIFF."""
     refusal = read_refusal(body)
     if refusal is None:
-        return Again(f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK)
+        return RetryableError(
+            f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK
+        )
     if refusal.text in ("", "null") and not refusal.code:
-        return TrySmaller(f"the answer is {refusal.text or 'empty'}")
+        return ChunkTooLargeError(f"the answer is {refusal.text or 'empty'}")
     if is_too_large(refusal):
-        return TrySmaller(str(refusal), size_limit(refusal))
+        return ChunkTooLargeError(str(refusal), size_limit(refusal))
     if refusal.code.endswith(_OUR_FAULT):
         return WcsError(str(refusal))
-    return Again(str(refusal), _SAID_OK)
+    return RetryableError(str(refusal), _SAID_OK)
 
 
 def _check_block_size(dataset: DatasetReader) -> None:
     """A file of 5 kB may announce one pixel in a block of 14 GB."""
     height, width = dataset.block_shapes[0]
     if width * height * dataset.count > _LARGEST_BLOCK:
-        raise TrySmaller(f"blocks of {width} x {height} pixels, which are too large to decode")
+        raise ChunkTooLargeError(
+            f"blocks of {width} x {height} pixels, which are too large to decode"
+        )
 
 
 def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
     if np.dtype(dataset.dtypes[0]).kind == "f":
         value = float(dataset.read(1)[0, 0])
         if not any(_same(value, each) for each in (math.nan, nodata, dataset.nodata, *_ABSENT)):
-            raise TrySmaller(f"one pixel of {value:g} in the place of the raster")
+            raise ChunkTooLargeError(f"one pixel of {value:g} in the place of the raster")
 
 
 def _same(one: float | None, other: float | None) -> bool:
@@ -186,9 +190,9 @@ def _same(one: float | None, other: float | None) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _other(said: str) -> Again:
+def _other(said: str) -> RetryableError:
     """An answer of the right size, but not what was asked for: less of it would not be either."""
-    return Again(said, _SAID_OK)
+    return RetryableError(said, _SAID_OK)
 
 
 def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
@@ -207,7 +211,7 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
         )
         if dataset.shape == (grid.height, grid.width):
             raise _other(told)
-        raise TrySmaller(told)  # GeoTrellis sometimes loses a row or a column to rounding
+        raise ChunkTooLargeError(told)  # GeoTrellis sometimes loses a row or a column to rounding
     if not _same(dataset.nodata, nodata):
         told = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
         raise _other(f"{told} instead of {nodata:g}")
@@ -239,9 +243,9 @@ def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
             for what in ("OFFSET", "SIZE")
         )
         if place <= 0 or length <= 0 or place + length > size:
-            raise TrySmaller("a block is missing or cut off")
+            raise ChunkTooLargeError("a block is missing or cut off")
     swapped = np.array(nodata, dataset.dtypes[0]).byteswap()
     for _, window in dataset.block_windows(1):
         pixels = dataset.read(1, window=window)
         if not _same(float(swapped), nodata) and (pixels == swapped).any():
-            raise TrySmaller(f"heights of {swapped:g}, which are nodata with swapped bytes")
+            raise ChunkTooLargeError(f"heights of {swapped:g}, which are nodata with swapped bytes")
