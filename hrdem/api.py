@@ -134,7 +134,8 @@ def extract(
     layout = choice(Format, format, "format")
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
-            "--align blocks copies blocks as they are, --format cog arranges them anew: choose one."
+            "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
+            "them. Choose one."
         )
     check_limit(max_memory)
     path = Path(output)
@@ -343,7 +344,8 @@ def preview(
     )
     if not _LEAST_SIZE <= size <= _LARGEST_SIZE:
         raise RequestError(
-            f"A picture of {size} pixels was asked for; --size is {_LEAST_SIZE} to {_LARGEST_SIZE}."
+            f"A picture of {size} pixels was requested. Give a `size` from {_LEAST_SIZE} to "
+            f"{_LARGEST_SIZE}."
         )
     path = Path(output)
     if path.suffix.lower() != ".png":
@@ -455,16 +457,16 @@ def _check_offline(request: Request, offline: bool) -> None:
     """Make sure that what is asked for can come from the cache."""
     if not offline:
         return
-    asking = {
-        "--via vrt is read by GDAL": request.via is Via.VRT,
-        "--engine gdal is GDAL": request.engine is Engine.GDAL,
-        "--surveys reads coverage files by GDAL": request.surveys,
+    uncached = {
+        "`via=vrt`": request.via is Via.VRT,
+        "`engine=gdal`": request.engine is Engine.GDAL,
+        "`surveys`": request.surveys,
     }
-    for what, asked in asking.items():
-        if asked:
+    for parameter, is_set in uncached.items():
+        if is_set:
             raise RequestError(
-                f"--offline takes everything from the cache, but {what}, which does not know it: "
-                "leave one of them out."
+                f"`offline` reads only the cache, but {parameter} reads through GDAL, which cannot "
+                "use it. Leave one of them out."
             )
 
 

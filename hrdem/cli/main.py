@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from hrdem._version import __version__
+from hrdem.cli.options import for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import printable
@@ -93,31 +94,28 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _fit(text: str) -> str:
-    """What others say, fit for a terminal, and for others' eyes."""
-    return printable(without_secrets(text))
-
-
 def run(arguments: list[str]) -> int:
     """Run the command line on arguments and return its exit code."""
     try:
         code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
     except HrdemError as exc:
-        _tell(f"hrdem: {_fit(' '.join([str(exc), *_notes(exc)]))}")
+        _print_error(f"hrdem: {for_terminal(' '.join([str(exc), *_notes(exc)]))}")
         return exc.exit_code
     except click.ClickException as exc:
         with contextlib.suppress(OSError):  # who would read it has gone
             exc.show()
         if isinstance(exc, click.NoSuchOption) and exc.option_name[1:2].isdigit():
-            _tell("Give numbers with commas between and no blanks: --bbox W,S,E,N.")
+            _print_error("Give numbers with commas between and no blanks: --bbox W,S,E,N.")
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
-        _tell(f"hrdem: {' '.join(['interrupted; no unfinished output is left.', *_notes(exc)])}")
+        _print_error(
+            f"hrdem: {' '.join(['interrupted; no unfinished output is left.', *_notes(exc)])}"
+        )
         return ExitCode.INTERRUPTED
     except OSError as exc:
         if exc.errno not in _FULL or exc.filename is not None:
             return _defect()
-        _tell(f"hrdem: the results cannot be written to standard output: {exc}.")
+        _print_error(f"hrdem: the results cannot be written to standard output: {exc}.")
         return ExitCode.OUTPUT
     except SystemExit:  # how click ends when the reader of our output has gone, as head does
         return ExitCode.COMPLETE
@@ -127,12 +125,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _defect() -> int:
-    _tell(_fit(traceback.format_exc()))
-    _tell("hrdem: this is a defect of hrdem. Please report it with the lines above.")
+    _print_error(printable(without_secrets(traceback.format_exc())))
+    _print_error("hrdem: this is a defect of hrdem. Please report it with the lines above.")
     return ExitCode.DEFECT
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     with contextlib.suppress(OSError):  # who would read it has gone
         click.echo(text, err=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +31,11 @@ AREA_WORDS = (
     "radius",
     "buffer",
 )
-_SELDOM = 1.0  # seconds
+MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
 CACHE_WORDS = ("cache_dir", "no_cache", "max_cache", "offline")
+#: every option by the name of its parameter
+OPTIONS: dict[str, click.Option] = {}
+_PARAMETER = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
 
 
 def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -69,7 +74,33 @@ def _option(*names: str, **settings: Any) -> Callable[[F], F]:
     """An option that can also be set by HRDEM_ and its long name."""
     long = next(name for name in names if name.startswith("--"))
     variable = "HRDEM_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    option = click.Option(names, envvar=variable, show_envvar=False, **settings)
+    assert option.name is not None
+    OPTIONS.setdefault(option.name, option)
     return click.option(*names, envvar=variable, show_envvar=False, **settings)
+
+
+def name_options(text: str) -> str:
+    """Rewrite the parameters that a message names in backquotes as options of the command line.
+
+    ``bbox_crs=EPSG:3979`` becomes ``--bbox-crs EPSG:3979``, and ``crop=False`` ``--no-crop``. What
+    names no parameter is left as it is.
+    """
+    return _PARAMETER.sub(_as_option, text)
+
+
+def _as_option(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    option = OPTIONS.get(name)
+    if option is None:
+        return found[0]
+    switch = option.opts[0]
+    if value is None or (option.is_flag and value == "True"):
+        return switch
+    if option.is_flag:
+        return option.secondary_opts[0] if option.secondary_opts else found[0]
+    bare = value.strip("\"'")
+    return f"{switch} {shlex.quote(bare) if ' ' in bare else bare}"
 
 
 bbox = _option("--bbox", callback=_box, metavar="W,S,E,N", help="Area: west,south,east,north.")
@@ -288,31 +319,39 @@ edition = _option(
 )
 
 
-class _Fit(logging.Formatter):
-    """Writes what was logged by anyone so that it is fit for a terminal, and for others' eyes."""
+def for_terminal(text: str) -> str:
+    """Name options in a message, remove credentials, and escape control characters."""
+    return printable(without_secrets(name_options(text)))
+
+
+class _TerminalFormatter(logging.Formatter):
+    """Makes log lines safe to print, whoever logged them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(without_secrets(super().format(record)))
+        return for_terminal(super().format(record))
 
 
-class _Seldom(logging.Filter):
-    """Lets through what is tried again once in a while: many connections fail at a time."""
+class RetryRateLimit(logging.Filter):
+    """Passes one line about retries a second, with the number of lines that it dropped.
+
+    Many connections fail at the same time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._next = 0.0
-        self._silent = 0
+        self._dropped = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name != "hrdem.http.retry" or record.levelno > logging.WARNING:
             return True
         if time.monotonic() < self._next:
-            self._silent += 1
+            self._dropped += 1
             return False
-        if self._silent:
-            record.msg = f"{record.getMessage()} So do {self._silent} others."
+        if self._dropped:
+            record.msg = f"{record.getMessage()} {self._dropped} similar messages were left out."
             record.args = ()
-        self._next, self._silent = time.monotonic() + _SELDOM, 0
+        self._next, self._dropped = time.monotonic() + MIN_SECONDS_BETWEEN_RETRY_LINES, 0
         return True
 
 
@@ -327,9 +366,9 @@ def reporting(command: F) -> F:
             min(verbose, 2)
         ]  # fmt: skip
         handler = logging.StreamHandler()
-        handler.setFormatter(_Fit("hrdem: %(message)s"))
+        handler.setFormatter(_TerminalFormatter("hrdem: %(message)s"))
         if not verbose:
-            handler.addFilter(_Seldom())
+            handler.addFilter(RetryRateLimit())
         logging.basicConfig(handlers=[handler], force=True)
         logging.getLogger("hrdem").setLevel(level)
         noise = logging.DEBUG if verbose > 1 else logging.CRITICAL

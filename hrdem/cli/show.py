@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hrdem.cli.options import for_terminal, name_options
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.text import printable
 
@@ -26,14 +27,26 @@ if TYPE_CHECKING:
     from hrdem.processing.progress import Progress
 
 SCHEMA_VERSION = 1
+#: keys of JSON documents whose values are sentences
+MESSAGE_KEYS = {"found", "fix", "reason"}
 _LARGE_STEP = 1.0  # metres
 
 log = logging.getLogger(__name__)
 
 
 def document(content: dict[str, Any]) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
+    """Print one JSON document; its messages name options, as on standard error."""
+    named = _with_named_options({"schema_version": SCHEMA_VERSION, **content})
+    click.echo(json.dumps(named, indent=2))
+
+
+def _with_named_options(value: Any, key: str = "") -> Any:
+    """Return a JSON value with options in place of the parameters that its messages name."""
+    if isinstance(value, dict):
+        return {name: _with_named_options(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_named_options(each, key) for each in value]
+    return name_options(value) if key in MESSAGE_KEYS and isinstance(value, str) else value
 
 
 def result(done: Result) -> None:
@@ -105,9 +118,9 @@ def planned(planned: Plan, told: Estimate, as_json: bool) -> None:
 def check(done: Check) -> None:
     """Print what was found, how it is, and what to do about it."""
     mark = "FAIL" if done.state == "fail" else done.state
-    click.echo(printable(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)"))
+    click.echo(for_terminal(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)"))
     if done.fix:
-        click.echo(printable(f"{'':<15} Fix: {done.fix}"))
+        click.echo(for_terminal(f"{'':<15} Fix: {done.fix}"))
 
 
 def pictured(done: Picture) -> None:

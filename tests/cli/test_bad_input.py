@@ -80,8 +80,8 @@ def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) 
     ("arguments", "hint"),
     [
         (["--product", "dtm-hilshade"], "Did you mean dtm-hillshade?"),
-        (["--size", "15"], "--size is 16 to 4096"),
-        (["--size", "4097"], "--size is 16 to 4096"),
+        (["--size", "15"], "Give a --size from 16 to 4096"),
+        (["--size", "4097"], "Give a --size from 16 to 4096"),
         (["-o", "view.jpg"], "a name that ends in .png"),
         (["--wms-url", "datacube.example"], "give that of a WMS"),
         (["--wms-url", "https://me:secret@x.example/"], "give it without"),
