@@ -30,7 +30,7 @@ from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.surveys import lookup as surveys
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import product_named
+from hrdem.request.products import get_product
 
 MIDDLE = (1_750_000, -250_000)
 KINDS = {
@@ -133,7 +133,7 @@ def main() -> None:
         def apart(url: str) -> int:
             area = Aoi.from_bbox(box, "EPSG:3979")
             item = Item("9_2", "hrdem-mosaic-1m", "", "", None, (Asset("coverage", url, "", ""),))
-            return len(surveys.surveys_under([item], area, product_named("dtm"), http).found)
+            return len(surveys.find_surveys([item], area, get_product("dtm"), http).found)
 
         def here(url: str) -> int:
             return len(pyogrio.raw.read(f"/vsicurl/{url}", layer="dtm", bbox=box)[2])

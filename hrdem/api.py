@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from hrdem.catalog.items import Asset, Item
-from hrdem.catalog.search import item_with_id, items_touching
+from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import grid_of_box
@@ -29,9 +29,15 @@ from hrdem.planning.estimate import Estimate, estimate_plan
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.processing.memory_budget import USUAL_MEMORY, check_limit
 from hrdem.request.aoi.parse import AoiParams
-from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL, checked_url, stac_root, wcs_beside
-from hrdem.request.options import Align, Engine, Format, Via, choice
-from hrdem.request.products import AssetKind, asset_key, layer_named, product_named
+from hrdem.request.endpoints import (
+    LIVE_STAC_URL,
+    LIVE_WMS_URL,
+    check_url,
+    default_wcs_url,
+    normalize_stac_url,
+)
+from hrdem.request.options import Align, Engine, Format, Via, parse_choice
+from hrdem.request.products import AssetKind, asset_key, get_layer, get_product
 from hrdem.request.request import DEFAULT_COLLECTION, Request, RequestParams
 
 if TYPE_CHECKING:
@@ -131,7 +137,7 @@ def extract(
         OutputError: If the output cannot be written, or exists, or the disk has no room for it.
     """
     request = Request.of(**words)
-    layout = choice(Format, format, "format")
+    layout = parse_choice(Format, format, "format")
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
             "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
@@ -337,7 +343,7 @@ def preview(
         SourceChangedError: If a file was published again meanwhile.
         OutputError: If the picture cannot be written, or exists.
     """
-    layer = layer_named(product)
+    layer = get_layer(product)
     (surface,) = layer.surfaces
     request = Request.of(
         **area, product=surface, collection=collection, via="cog", stac_url=stac_url
@@ -355,7 +361,7 @@ def preview(
         west, south, east, north = map(float, bbox)
         box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
     grid = grid_of_box(box, crs, size)
-    address = checked_url(wms_url, "WMS")
+    address = check_url(wms_url, "WMS")
     with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)
 
@@ -383,7 +389,7 @@ def search(
     """
     request = Request.of(**area, product="dsm", collection=collection, stac_url=stac_url)
     with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
-        return items_touching(request.aoi, request.collection, request.stac_url, client)
+        return find_intersecting_items(request.aoi, request.collection, request.stac_url, client)
 
 
 def assets(
@@ -417,10 +423,10 @@ def assets(
         NetworkError: If the catalogue cannot be asked.
         NotCachedError: If its answer is not in the cache, offline.
     """
-    products = [product_named(product)] if product else [product_named(p) for p in ("dtm", "dsm")]
-    kinds = list(AssetKind) if kind is None else [choice(AssetKind, kind, "kind of asset")]
+    products = [get_product(product)] if product else [get_product(p) for p in ("dtm", "dsm")]
+    kinds = list(AssetKind) if kind is None else [parse_choice(AssetKind, kind, "kind of asset")]
     with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
-        found = item_with_id(item, stac_root(stac_url), client)
+        found = get_item(item, normalize_stac_url(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)
     wanted = {asset_key(each, way) for each in products for way in kinds}
@@ -449,8 +455,8 @@ def doctor(
     Raises:
         RequestError: If an address makes no sense.
     """
-    coverages = wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS")
-    return examine(stac_root(stac_url), coverages, http, Cache(cache_dir, max_cache))
+    coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
+    return examine(normalize_stac_url(stac_url), coverages, http, Cache(cache_dir, max_cache))
 
 
 def _check_offline(request: Request, offline: bool) -> None:

@@ -108,7 +108,7 @@ def planned(
         request: Further arguments of `Request.of`.
     """
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, (Asset("dtm", URL, "", ""),))
-    monkeypatch.setattr("hrdem.planning.resolve.items_near", lambda *_: [item])
+    monkeypatch.setattr("hrdem.planning.resolve.search_items", lambda *_: [item])
     left, top = TRANSFORM.c + 2 * shifted, TRANSFORM.f
     box = left, top - 240, left + 400, top
     asked = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}

@@ -31,7 +31,7 @@ class Store:
         self._files: dict[str, bytes] = {}
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
         self.received: dict[str, int] = {}
-        monkeypatch.setattr("hrdem.planning.resolve.items_near", self._items_near)
+        monkeypatch.setattr("hrdem.planning.resolve.search_items", self._search_items)
 
     def add(
         self,
@@ -82,7 +82,7 @@ class Store:
         part[room:] = self._files[url][start:stop]
         return part
 
-    def _items_near(self, aoi, collection, *_) -> list[Item]:
+    def _search_items(self, aoi, collection, *_) -> list[Item]:
         return [
             Item(name, collection.id, "2026", "2024", None, tuple(assets.values()))
             for name, assets in self._items.get(collection.id, {}).items()

@@ -62,7 +62,7 @@ class Item:
     footprint: shapely.Geometry | None
     assets: tuple[Asset, ...]
 
-    def asset(self, product: Product, kind: AssetKind) -> Asset | None:
+    def get_asset(self, product: Product, kind: AssetKind) -> Asset | None:
         """Return the file that holds a product; None if the item has none."""
         wanted = asset_key(product, kind)
         return next((asset for asset in self.assets if asset.key == wanted), None)

@@ -16,7 +16,7 @@ from hrdem.catalog.stac_io import HttpStacIO
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
-from hrdem.request.aoi.aoi import Aoi, search_area, search_margin
+from hrdem.request.aoi.aoi import Aoi, search_margin, search_polygon
 from hrdem.request.products import COLLECTIONS, Collection
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
@@ -30,7 +30,7 @@ _SLACK = 0.002  # degrees: what rounding does to an outline, and much less than 
 _POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
 
 
-def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
     """Find every item that may hold a pixel of an area, and some neighbours.
 
     Args:
@@ -48,7 +48,7 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
         NetworkError: If no answer can be had.
         NotCachedError: If no such answer is kept, offline.
     """
-    area = search_area(aoi)
+    area = search_polygon(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
     query = {"collections": [collection.id], "intersects": polygon}
     try:
@@ -57,8 +57,8 @@ def items_near(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> l
         wider = _asked_before(area, query, stac_url, http)
         if wider is None:
             raise NotCachedError(
-                f"What {without_secrets(stac_url)} lists of {collection.id} in the area {aoi.text} "
-                "is not in the cache. Run the same command once without --offline."
+                f"What {without_secrets(stac_url)} lists of {collection.id} in the area "
+                f"{aoi.label} is not in the cache. Run the same command once without --offline."
             ) from exc
     margin = search_margin(aoi)
     left, bottom, right, top = aoi.bounds
@@ -88,25 +88,27 @@ def _asked_before(
     return None
 
 
-def items_of(collection: Collection, stac_url: str, http: Http) -> list[Item]:
-    """List all items of a collection; arguments and errors are those of `items_near`."""
+def list_items(collection: Collection, stac_url: str, http: Http) -> list[Item]:
+    """List all items of a collection; arguments and errors are those of `search_items`."""
     return _search(stac_url, http, collections=[collection.id])
 
 
-def items_touching(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+def find_intersecting_items(
+    aoi: Aoi, collection: Collection, stac_url: str, http: Http
+) -> list[Item]:
     """Find the items whose catalogued outline shares an area with the area of interest.
 
     An item without an outline in EPSG:3979 is kept. Arguments and errors are those of
-    `items_near`.
+    `search_items`.
     """
     return [
         item
-        for item in items_near(aoi, collection, stac_url, http)
+        for item in search_items(aoi, collection, stac_url, http)
         if item.footprint is None or item.footprint.intersection(aoi.geometry).area > 0
     ]
 
 
-def item_with_id(item_id: str, stac_url: str, http: Http) -> Item:
+def get_item(item_id: str, stac_url: str, http: Http) -> Item:
     """Fetch one item of the known collections by its id.
 
     Raises:

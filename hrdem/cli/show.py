@@ -98,7 +98,7 @@ def planned(planned: Plan, told: Estimate, as_json: bool) -> None:
     _lines(
         ("product", planned.request.product.title),
         ("tiers", "; ".join(tier.title for tier in planned.request.tiers)),
-        ("area", planned.request.aoi.text),
+        ("area", planned.request.aoi.label),
         ("grid", _grid(planned)),
         *_made_of(planned),
         ("data", f"about {told.coverage_percent:.0f} % of the area"),
@@ -284,12 +284,12 @@ def _surveys(planned: Plan) -> list[tuple[str, str]]:
         name = ", ".join(filter(None, (project.name or "without a name", dates)))
         lines.append(("survey", f"{name}: {100 * project.share:.3g} % of the area, {survey.item}"))
     told = {survey.item for survey in planned.surveys.found}
-    told |= {each.item for each in planned.surveys.untold}
+    told |= {each.item for each in planned.surveys.unknown}
     items = dict.fromkeys(item.id for source in planned.sources for item in source.items)
     lines += [
         ("survey", f"{item}: none is told under the area") for item in items if item not in told
     ]
-    return lines + [("survey", f"{each.item}: {each.reason}") for each in planned.surveys.untold]
+    return lines + [("survey", f"{each.item}: {each.reason}") for each in planned.surveys.unknown]
 
 
 def _percent(part: int, whole: int) -> str:

@@ -22,7 +22,7 @@ from rasterio.errors import CRSError
 
 from hrdem._version import __version__
 from hrdem.catalog.items import Item
-from hrdem.catalog.search import items_of
+from hrdem.catalog.search import list_items
 from hrdem.errors import (
     ExitCode,
     HrdemError,
@@ -154,7 +154,9 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
         yield check
         if check.state is State.FAIL:  # so would the others
             break
-    assets = [item.asset(product, AssetKind.COG) for item in items for product in HEIGHTS.values()]
+    assets = [
+        item.get_asset(product, AssetKind.COG) for item in items for product in HEIGHTS.values()
+    ]
     hrefs = [asset.href for asset in assets if asset]
     if hrefs or check.state is not State.FAIL:
         yield _check("store", _STORE_FIX, _stored, hrefs[:_MOST_FILES], http)
@@ -240,13 +242,13 @@ def _proxy(url: str) -> str:
 
 def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:
     """Add the items of a collection to those that are known."""
-    found = items_of(collection, stac_url, http)
+    found = list_items(collection, stac_url, http)
     items += found
     if not found:
         fix = f"Choose another --collection than {collection.name}, or give another --stac-url."
         return _Finding(f"{collection.id} has no items", fix)
     counts = [
-        f"{name} in {sum(item.asset(product, AssetKind.COG) is not None for item in found)}"
+        f"{name} in {sum(item.get_asset(product, AssetKind.COG) is not None for item in found)}"
         for name, product in HEIGHTS.items()
     ]
     newest = max(item.updated for item in found)[:10]

@@ -134,14 +134,14 @@ def check_any_valid(plan: Plan, tally: TileStats) -> None:
         return
     if tally.statistics and not tally.statistics.pixels:
         raise NoDataError(
-            f"The area {plan.request.aoi.text} holds the centre of not one pixel of the output: it "
-            "is smaller than they are, or lies between them. Nothing was written. Widen it with "
+            f"The area {plan.request.aoi.label} holds the centre of not one pixel of the output: "
+            "it is smaller than they are, or lies between them. Nothing was written. Widen it with "
             "--buffer, or give --no-crop for the pixels that it touches."
         )
     tiers = ", ".join(tier.collection.id for tier in plan.tiers)
     sources = ", ".join(dict.fromkeys(source.name for source in plan.sources))
     raise NoDataError(
         f"{tiers} has not one valid pixel of {plan.request.product.name} in the area "
-        f"{plan.request.aoi.text}: {sources} were read and hold nodata there, as over water or "
+        f"{plan.request.aoi.label}: {sources} were read and hold nodata there, as over water or "
         f"where no survey was flown. Nothing was written. {advice(plan.request)}"
     )

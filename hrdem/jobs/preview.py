@@ -126,7 +126,7 @@ def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hr
     if np.isnan(light).all():
         raise NoDataError(
             f"The collection {request.collection.id} has nothing to draw in the area "
-            f"{request.aoi.text}: its files hold nodata there, as over water or where no survey "
+            f"{request.aoi.label}: its files hold nodata there, as over water or where no survey "
             "was flown. Try another --collection: 30m covers all of Canada."
         )
     return png(light, grid)

@@ -99,7 +99,7 @@ def stac_item(done: Result) -> dict[str, Any]:
         "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
         "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
         "properties": {
-            "title": f"{request.product.title}, {request.aoi.text}",
+            "title": f"{request.product.title}, {request.aoi.label}",
             "datetime": newest or _now(),
             "created": _now(),
             "license": "OGL-Canada-2.0",

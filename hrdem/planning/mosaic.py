@@ -205,7 +205,7 @@ def make_mosaic(
     native = float(request.collection.resolution)
     # no level that has the detail needs more around the output than pixels of twice the size
     area = _area(request, needed, 2 * max(detail, native), border * native)
-    found = resolve_sources(replace(request, aoi=request.aoi.widened(area)), area, http, broken)
+    found = resolve_sources(replace(request, aoi=request.aoi.expand_to(area)), area, http, broken)
     if not request.resampling.takes_overviews:
         detail = 0.0
     levels = coarsest_levels([met.file for met in found.files], detail / _FINER)
@@ -309,9 +309,9 @@ def _across_files(
             box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
             boxes.append(f"--bbox {box} ({met.name})")
     return RequestError(
-        f"The area {request.aoi.text} lies across {len(under)} files, whose blocks do not line up, "
-        "so --align blocks cannot copy them into one. Leave it out to have them merged, or take "
-        f"them one by one with --bbox-crs {NATIVE_CRS}: {'; '.join(boxes)}."
+        f"The area {request.aoi.label} lies across {len(under)} files, whose blocks do not line "
+        "up, so --align blocks cannot copy them into one. Leave it out to have them merged, or "
+        f"take them one by one with --bbox-crs {NATIVE_CRS}: {'; '.join(boxes)}."
     )
 
 

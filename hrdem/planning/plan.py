@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hrdem.catalog.surveys.lookup import Surveys, surveys_under
+from hrdem.catalog.surveys.lookup import Surveys, find_surveys
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
 from hrdem.geo.grid import Grid, Window, snapped
@@ -21,7 +21,7 @@ from hrdem.geo.resampling import pixel_vectors
 from hrdem.http.protocol import Http
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource, make_mosaic
-from hrdem.request.aoi.geometry import projected
+from hrdem.request.aoi.geometry import project_geometry
 from hrdem.request.options import Algorithm, VerticalDatum, Via
 from hrdem.request.products import PRODUCTS, Collection, Product, Theme
 from hrdem.request.request import Request
@@ -128,7 +128,7 @@ class Plan:
         if window == self.grid.window:
             return self
         outline = shapely.box(*self.grid.crop(window).bounds)
-        places = projected(outline, in_nad83(self.grid.crs), NATIVE_CRS)
+        places = project_geometry(outline, in_nad83(self.grid.crs), NATIVE_CRS)
         tiers = (
             replace(tier, mosaics=tuple(mosaic.near(places) for mosaic in tier.mosaics))
             for tier in self.tiers
@@ -193,7 +193,7 @@ def make_plan(request: Request, http: Http, broken: Broken = NOTHING_BROKEN) -> 
         return plan
     items = {item.id: item for source in plan.sources for item in source.items}
     surface = PRODUCTS[request.product.surfaces[0]]
-    return replace(plan, surveys=surveys_under([*items.values()], request.aoi, surface, http))
+    return replace(plan, surveys=find_surveys([*items.values()], request.aoi, surface, http))
 
 
 def _made_of(request: Request, http: Http, broken: Broken) -> Plan:
@@ -202,7 +202,7 @@ def _made_of(request: Request, http: Http, broken: Broken) -> Plan:
     surfaces = [PRODUCTS[name] for name in product.surfaces]
     if product in surfaces:
         return _plan(request, surfaces, http, broken)
-    if product.asset is not None and _takes_published(request):
+    if product.cog_key is not None and _takes_published(request):
         with contextlib.suppress(NoDataError, SourceError):
             plan = _plan(request, [product], http, broken)
             if not plan.lacking:
@@ -229,7 +229,7 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
 
 def _takes_published(request: Request) -> bool:
     """Whether a product that can be computed is rather read as it is published."""
-    plain = request.native and not request.fill and request.algorithm is Algorithm.HORN
+    plain = request.is_native and not request.fill and request.algorithm is Algorithm.HORN
     return plain and request.via in (Via.AUTO, Via.COG)
 
 
@@ -269,7 +269,7 @@ def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Bro
 def _check_lattices(plan: Plan) -> None:
     """Say so where two surfaces of one collection have to be brought onto one lattice."""
     first = plan.tiers[0]
-    if plan.request.native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
+    if plan.request.is_native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
         log.warning(
             "The surfaces of %s do not lie on one lattice, so that one of them is resampled.",
             first.collection.id,

@@ -8,7 +8,7 @@ from concurrent.futures import as_completed
 from types import MappingProxyType
 
 from hrdem.catalog.items import Asset, Item
-from hrdem.catalog.search import items_near
+from hrdem.catalog.search import search_items
 from hrdem.errors import (
     BlockedAddressError,
     NetworkError,
@@ -71,7 +71,7 @@ def resolve_sources(
     if request.via is Via.WCS:
         met = [whole_coverage(find_coverage(items, items, request, http), items, request, "")]
     else:
-        assets = [(item, item.asset(request.product, request.kind)) for item in items]
+        assets = [(item, item.get_asset(request.product, request.asset_kind)) for item in items]
         published = [(item, asset) for item, asset in assets if asset is not None]
         lacking = [item for item, asset in assets if asset is None and is_under(item, request)]
         met, failed, left_out = _headers(published, request, http)
@@ -124,7 +124,7 @@ def _headers(
 def _items(request: Request, http: Http) -> Sequence[Item]:
     """Items near the area; the WCS can be read without knowing them."""
     try:
-        items = items_near(request.aoi, request.collection, request.stac_url, http)
+        items = search_items(request.aoi, request.collection, request.stac_url, http)
     except NetworkError as exc:
         if request.via is not Via.WCS:
             raise
@@ -150,7 +150,7 @@ def _share_area(met: ResolvedSource, area: Bounds, request: Request) -> bool:
 def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
     try:
         file: RasterFile
-        if request.kind is AssetKind.VRT:
+        if request.asset_kind is AssetKind.VRT:
             file = probe_vrt(asset.href, http)
         elif request.engine is Engine.GDAL:
             file = probe_gdal_cog(asset.href, http)
@@ -184,7 +184,7 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
 def nothing_there(request: Request) -> NoDataError:
     """Return the error to raise where a collection has nothing."""
     return NoDataError(
-        f"The collection {request.collection.id} has no item under the area {request.aoi.text}: "
+        f"The collection {request.collection.id} has no item under the area {request.aoi.label}: "
         "it lies outside the coverage. Check the order west,south,east,north, or try another "
         "--collection; 30m covers all of Canada, and none covers more."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hrdem.catalog.search import items_near
+from hrdem.catalog.search import search_items
 from hrdem.errors import SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_unchanged
@@ -29,8 +29,8 @@ def check_plan_unchanged(plan: Plan, http: Http) -> None:
 def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
     """Compare what the catalogue says of items: a WCS tells no version."""
     request = mosaic.request
-    area = request.aoi.widened(mosaic.area)
-    now = items_near(area, request.collection, request.stac_url, http)
+    area = request.aoi.expand_to(mosaic.area)
+    now = search_items(area, request.collection, request.stac_url, http)
     updated = {item.id: item.updated for item in now}
     for item in source.items:
         if updated.get(item.id) != item.updated:

@@ -91,7 +91,7 @@ def find_coverage(
     )
     reach = shapely.box(*coverage.grid.bounds)
     for item in served:
-        if item.footprint is not None and item.asset(request.product, AssetKind.COG):
+        if item.footprint is not None and item.get_asset(request.product, AssetKind.COG):
             beyond = item.footprint.intersection(request.aoi.geometry).difference(reach)
             if beyond.area > 0:
                 bounds = ",".join(f"{edge:.10g}" for edge in coverage.grid.bounds)

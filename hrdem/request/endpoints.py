@@ -12,21 +12,21 @@ LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
 LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
 
 
-def wcs_beside(stac_url: str) -> str | None:
+def default_wcs_url(stac_url: str) -> str | None:
     """Return the live WCS beside the live catalogue; its pixels are not those of another one."""
     return LIVE_WCS_URL if urlsplit(stac_url).hostname == urlsplit(LIVE_STAC_URL).hostname else None
 
 
-def stac_root(url: str) -> str:
+def normalize_stac_url(url: str) -> str:
     """Return the root of a STAC API with one slash at its end.
 
     Raises:
         RequestError: If it is not an http or https address, or holds credentials.
     """
-    return checked_url(url, "STAC API").rstrip("/") + "/"
+    return check_url(url, "STAC API").rstrip("/") + "/"
 
 
-def checked_url(url: str, of: str) -> str:
+def check_url(url: str, of: str) -> str:
     """Return the address of a service, as it is.
 
     Args:

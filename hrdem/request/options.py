@@ -86,7 +86,7 @@ class Format(StrEnum):
     COG = "cog"
 
 
-def choice(kind: type[E], name: str, what: str) -> E:
+def parse_choice(kind: type[E], name: str, what: str) -> E:
     """Return the member of an enumeration that a user names.
 
     Raises:

@@ -39,7 +39,7 @@ class Product:
     theme: Theme
 
     @property
-    def asset(self) -> str | None:
+    def cog_key(self) -> str | None:
         """Key of the COG asset that holds it as it is; None if it is always computed."""
         if len(self.surfaces) > 1:
             return None
@@ -121,7 +121,7 @@ LAYERS = {product.name: product for product in _OF_ONE_SURFACE}  # of the WMS
 T = TypeVar("T")
 
 
-def product_named(name: str) -> Product:
+def get_product(name: str) -> Product:
     """Return the product of that name.
 
     Raises:
@@ -130,7 +130,7 @@ def product_named(name: str) -> Product:
     return _named(name, PRODUCTS, "product")
 
 
-def layer_named(name: str) -> Product:
+def get_layer(name: str) -> Product:
     """Return the product of that name that a WMS gives pictures of.
 
     Raises:
@@ -143,7 +143,7 @@ def layer_named(name: str) -> Product:
     return _named(name, LAYERS, "product")
 
 
-def collection_named(name: str) -> Collection:
+def get_collection(name: str) -> Collection:
     """Return the collection of that name, or of that catalogue id.
 
     Raises:
@@ -160,8 +160,8 @@ def asset_key(product: Product, kind: AssetKind) -> str:
         product: One that is published.
         kind: The form; only heights are published as VRTs.
     """
-    assert product.asset is not None
-    return product.asset if kind is AssetKind.COG else f"{product.asset}-vrt"
+    assert product.cog_key is not None
+    return product.cog_key if kind is AssetKind.COG else f"{product.cog_key}-vrt"
 
 
 def _named(name: str, known: dict[str, T], what: str) -> T:

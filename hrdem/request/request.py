@@ -17,7 +17,7 @@ from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import AoiParams, parse_aoi
-from hrdem.request.endpoints import LIVE_STAC_URL, checked_url, stac_root, wcs_beside
+from hrdem.request.endpoints import LIVE_STAC_URL, check_url, default_wcs_url, normalize_stac_url
 from hrdem.request.options import (
     Algorithm,
     Align,
@@ -27,15 +27,15 @@ from hrdem.request.options import (
     SlopeUnit,
     VerticalDatum,
     Via,
-    choice,
+    parse_choice,
 )
 from hrdem.request.products import (
     AssetKind,
     Collection,
     Product,
     Theme,
-    collection_named,
-    product_named,
+    get_collection,
+    get_product,
 )
 from hrdem.runtime.redaction import without_secrets
 
@@ -169,7 +169,7 @@ class Request:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{word!r} is no word of a request.{hint}")
         where = parse_aoi(**area)
-        tier = collection_named(collection)
+        tier = get_collection(collection)
         if where.grid is not None and (crs is not None or resolution is not None):
             raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")
         target = NATIVE_CRS if crs is None else output_crs(crs)
@@ -178,28 +178,28 @@ class Request:
         chosen = cls(
             aoi=where.aoi,
             like=where.grid,
-            crop=where.shaped if crop is None else crop,
-            product=product_named(product),
+            crop=where.is_polygon if crop is None else crop,
+            product=get_product(product),
             collection=tier,
             fill=_tiers(fill, tier),
             feather=feather,
             source_band=source_band,
-            via=choice(Via, via, "way to read"),
-            engine=choice(Engine, engine, "engine"),
-            align=choice(Align, align, "alignment"),
+            via=parse_choice(Via, via, "way to read"),
+            engine=parse_choice(Engine, engine, "engine"),
+            align=parse_choice(Align, align, "alignment"),
             crs=target,
             resolution=None if where.grid else _checked_resolution(resolution, target, tier),
-            resampling=choice(Resampling, resampling, "resampling"),
-            vertical_datum=choice(VerticalDatum, vertical_datum, "vertical datum"),
+            resampling=parse_choice(Resampling, resampling, "resampling"),
+            vertical_datum=parse_choice(VerticalDatum, vertical_datum, "vertical datum"),
             vertical_grid=None if vertical_grid is None else Path(vertical_grid),
-            algorithm=choice(Algorithm, algorithm, "algorithm"),
-            slope_unit=choice(SlopeUnit, slope_unit, "unit of slopes"),
-            aspect_north=choice(North, aspect_north, "north"),
+            algorithm=parse_choice(Algorithm, algorithm, "algorithm"),
+            slope_unit=parse_choice(SlopeUnit, slope_unit, "unit of slopes"),
+            aspect_north=parse_choice(North, aspect_north, "north"),
             surveys=surveys,
-            stac_url=stac_root(stac_url),
-            wcs_url=wcs_beside(stac_url) if wcs_url is None else checked_url(wcs_url, "WCS"),
+            stac_url=normalize_stac_url(stac_url),
+            wcs_url=default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS"),
             wcs_limit=wcs_limit,
-            on_change=choice(OnChange, on_change, "answer to a change"),
+            on_change=parse_choice(OnChange, on_change, "answer to a change"),
         )
         chosen._check_tiers()
         chosen._check_heights()
@@ -213,12 +213,12 @@ class Request:
         return self.collection, *self.fill
 
     @property
-    def kind(self) -> AssetKind:
+    def asset_kind(self) -> AssetKind:
         """The form of the files to read."""
         return AssetKind.VRT if self.via is Via.VRT else AssetKind.COG
 
     @property
-    def native(self) -> bool:
+    def is_native(self) -> bool:
         """Whether the output has the source's own pixels."""
         return self.resolution is None and self.like is None
 
@@ -232,7 +232,7 @@ class Request:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values; without what does not bear on the pixels."""
         told: dict[str, Any] = {
-            "aoi": self.aoi.text,
+            "aoi": self.aoi.label,
             "crop": self.crop,
             "product": self.product.name,
             "collection": self.collection.id,
@@ -244,7 +244,7 @@ class Request:
             "align": self.align.value,
             "crs": self.crs,
             "resolution": self.resolution,
-            "resampling": None if self.native and not self.fill else self.resampling.value,
+            "resampling": None if self.is_native and not self.fill else self.resampling.value,
             "vertical_datum": self.vertical_datum.value if self.product.is_height else None,
         }
         if self.product.theme is not Theme.HEIGHT:
@@ -281,12 +281,12 @@ class Request:
                 "reader: leave out --engine gdal and --via vrt or wcs."
             )
         making = {
-            "--crs, --resolution and --like make new pixels": not self.native,
+            "--crs, --resolution and --like make new pixels": not self.is_native,
             "shapes are cut out of them unless --no-crop is given": self.crop,
             "--fill makes new pixels": bool(self.fill),
             "--source-band makes new pixels": self.source_band,
             "--vertical-datum makes new pixels": self.vertical_datum is VerticalDatum.CGVD28,
-            f"{self.product.name} is computed": self.product.asset is None,
+            f"{self.product.name} is computed": self.product.cog_key is None,
         }
         for option, asked in making.items():
             if asked:
@@ -315,7 +315,7 @@ class Request:
 def _tiers(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ...]:
     """The further tiers, each once."""
     names = fill.replace(",", " ").split() if isinstance(fill, str) else fill
-    found = tuple(collection_named(name) for name in names)
+    found = tuple(get_collection(name) for name in names)
     for number, tier in enumerate(found):
         if tier in (first, *found[:number]):
             raise RequestError(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from hrdem.catalog.surveys.attributes import Outline, dates_of, name_of, projects_within
+from hrdem.catalog.surveys.attributes import Outline, find_dates, find_name, find_projects
 
 AREA = shapely.box(0, 0, 100, 100)
 
@@ -30,7 +30,7 @@ AREA = shapely.box(0, 0, 100, 100)
     ],
 )
 def test_a_project_is_known_by_the_words_of_its_fields(attributes, name) -> None:
-    assert name_of(attributes) == name
+    assert find_name(attributes) == name
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_a_project_is_known_by_the_words_of_its_fields(attributes, name) -> None
     ],
 )
 def test_dates_are_known_whatever_their_form(attributes, dates) -> None:
-    assert dates_of(attributes) == dates
+    assert find_dates(attributes) == dates
 
 
 def test_shares_are_of_the_area_and_overlaps_count_for_both() -> None:
     old = Outline(shapely.box(-50, -50, 150, 150), {"Project": "old", "Year": 2012})
     new = Outline(shapely.box(50, 0, 900, 100), {"Project": "new", "Year": 2020})
     beside = Outline(shapely.box(100, 0, 200, 100), {"Project": "beside", "Year": 2021})
-    found = projects_within(AREA, [old, new, beside])
+    found = find_projects(AREA, [old, new, beside])
     assert [(each.name, each.first, each.share) for each in found] == [
         ("new", "2020", 0.5),
         ("old", "2012", 1.0),
@@ -73,20 +73,20 @@ def test_what_the_outlines_of_one_project_share_counts_once() -> None:
         Outline(shapely.box(40, 0, 80, 100), {"Project": "A", "Year": 2020, "Part": 2}),
         Outline(shapely.box(0, 0, 10, 100), {"Project": "A", "Year": 2014, "Part": 3}),
     ]
-    twenty, fourteen = projects_within(AREA, parts)
+    twenty, fourteen = find_projects(AREA, parts)
     assert twenty.share == pytest.approx(0.8)
     assert twenty.attributes == {"Project": "A", "Year": 2020, "Part": [1, 2]}
     assert (fourteen.first, fourteen.share) == ("2014", 0.1)
 
 
 def test_an_outline_without_attributes_still_has_its_share() -> None:
-    (found,) = projects_within(AREA, [Outline(shapely.box(0, 0, 100, 25), {})])
+    (found,) = find_projects(AREA, [Outline(shapely.box(0, 0, 100, 25), {})])
     assert (found.name, found.first, found.last, found.share) == (None, None, None, 0.25)
 
 
 def test_an_outline_that_crosses_itself_is_mended() -> None:
     bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
-    (found,) = projects_within(AREA, [Outline(bow, {})])
+    (found,) = find_projects(AREA, [Outline(bow, {})])
     assert found.share == pytest.approx(0.5)
 
 
@@ -94,7 +94,7 @@ def test_an_outline_without_a_place_is_refused() -> None:
     with np.errstate(invalid="ignore"):
         nowhere = shapely.Polygon([(0, 0), (np.nan, 10), (10, 10)])
     with pytest.raises(ValueError, match="not finite"):
-        projects_within(AREA, [Outline(nowhere, {})])
+        find_projects(AREA, [Outline(nowhere, {})])
 
 
 def test_attributes_are_told_as_json_has_them() -> None:
@@ -110,7 +110,7 @@ def test_attributes_are_told_as_json_has_them() -> None:
         "picture": b"\x89PNG",
         "flag": np.True_,
     }
-    (found,) = projects_within(AREA, [Outline(AREA, attributes)])
+    (found,) = find_projects(AREA, [Outline(AREA, attributes)])
     told = json.loads(json.dumps(found.attributes))
     assert told.pop("text") == "x" * 500 + "…"
     assert told == {
@@ -125,8 +125,8 @@ def test_attributes_are_told_as_json_has_them() -> None:
 def test_what_is_kept_of_attributes_is_bounded() -> None:
     wide = Outline(AREA, {f"field {number}": number for number in range(5_000)})
     many = [Outline(AREA, {"Name": "A", "Part": number}) for number in range(50)]
-    assert len(projects_within(AREA, [wide])[0].attributes) == 100
-    assert len(projects_within(AREA, many)[0].attributes["Part"]) == 10
+    assert len(find_projects(AREA, [wide])[0].attributes) == 100
+    assert len(find_projects(AREA, many)[0].attributes["Part"]) == 10
     endless = {f"field {number}": "x" * 10_000 for number in range(200)}
     with pytest.raises(ValueError, match="more than 16777216 characters"):
-        projects_within(AREA, [Outline(AREA, endless)] * 400)
+        find_projects(AREA, [Outline(AREA, endless)] * 400)

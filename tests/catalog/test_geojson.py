@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import shapely
 
-from hrdem.catalog.surveys.geojson import projects_in_extent
+from hrdem.catalog.surveys.geojson import read_extent_projects
 from hrdem.errors import SourceError, TransferError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
 
@@ -29,14 +29,14 @@ def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
 
 def test_an_extent_tells_what_lies_under_the_area(tmp_path: Path) -> None:
     path = extent(tmp_path / "a.geojson", LEFT_HALF, Project="A\x1b[2J", Year=2019)
-    (found,) = projects_in_extent(path, "The file", AREA, 60)
+    (found,) = read_extent_projects(path, "The file", AREA, 60)
     assert (found.name, found.first, round(found.share, 2)) == ("A [2J", "2019", 0.5)
 
 
 def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
     path = extent(tmp_path / "a.geojson", LEFT_HALF)
     with pytest.raises(TransferError, match="The file could not be read within 0 s"):
-        projects_in_extent(path, "The file", AREA, 0.01)
+        read_extent_projects(path, "The file", AREA, 0.01)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit that is kept")
@@ -45,7 +45,7 @@ def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path.write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")  # 15 MB that become 300
     program = (
         "from hrdem.catalog.surveys import geojson, worker; worker._MOST_MEMORY = 400 << 20; "
-        "worker.answer(geojson.outlines_in_extent, (ValueError,))"
+        "worker.answer_request(geojson.read_outlines, (ValueError,))"
     )
     asked = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
     done = subprocess.run(
@@ -73,5 +73,5 @@ def test_what_is_no_geojson_of_outlines_is_told(tmp_path: Path, document: bytes)
     path = tmp_path / "a.geojson"
     path.write_bytes(document)
     with pytest.raises(SourceError, match="^The file cannot be read: it ") as told:
-        projects_in_extent(str(path), "The file", AREA, 60)
+        read_extent_projects(str(path), "The file", AREA, 60)
     assert len(str(told.value)) < 600

@@ -13,7 +13,7 @@ import shapely
 
 from hrdem.catalog.surveys import geopackage, worker
 from hrdem.catalog.surveys.attributes import Project
-from hrdem.catalog.surveys.geopackage import projects_in_geopackage
+from hrdem.catalog.surveys.geopackage import read_geopackage_projects
 from hrdem.errors import SourceError, TransferError
 from hrdem.geo.crs import project
 from tests.geopackages import write_layer
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path, prefer: str = "dtm", seconds: float = 60) -> list[Project]:
-    return projects_in_geopackage(str(path), "The file", AREA, prefer, {}, seconds)
+    return read_geopackage_projects(str(path), "The file", AREA, prefer, {}, seconds)
 
 
 def told(path: Path, prefer: str = "dtm") -> list[tuple]:
@@ -175,7 +175,7 @@ def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.M
     write_layer(path, [LEFT_HALF])
     fatal = {"PYTHONHASHSEED": "no number"}
     with pytest.raises(TransferError, match="The file was not read: .*ended with 1"):
-        projects_in_geopackage(str(path), "The file", AREA, "dtm", fatal, 60)
+        read_geopackage_projects(str(path), "The file", AREA, "dtm", fatal, 60)
     monkeypatch.setattr(worker.spawn, "get_executable", lambda: str(path))
     with pytest.raises(TransferError, match="The file was not read: .*failed"):
         read(path)
@@ -187,5 +187,5 @@ def test_the_settings_of_this_process_stay_its_own(path: Path) -> None:
 
     write_layer(path, [LEFT_HALF])
     settings = {"GDAL_HTTP_HEADERS": "If-Match: 1"}
-    projects_in_geopackage(str(path), "The file", AREA, "dtm", settings, 60)
+    read_geopackage_projects(str(path), "The file", AREA, "dtm", settings, 60)
     assert pyogrio.get_gdal_config_option("GDAL_HTTP_HEADERS") is None

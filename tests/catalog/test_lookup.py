@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import shapely
 
-from hrdem.catalog.search import items_touching
+from hrdem.catalog.search import find_intersecting_items
 from hrdem.catalog.surveys import lookup as surveys
-from hrdem.catalog.surveys.lookup import surveys_under
+from hrdem.catalog.surveys.lookup import find_surveys
 from hrdem.demo import Addresses
 from hrdem.demo.projects import projects
 from hrdem.demo.tiles import tiles
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import collection_named, product_named
+from hrdem.request.products import get_collection, get_product
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_the_projects_under_an_area_are_those_of_the_demonstration(
     demo: Addresses, http: HttpClient, collection: str, product: str, box: tuple
 ) -> None:
     aoi = Aoi.from_bbox(box, "EPSG:3979")
-    items = items_touching(aoi, collection_named(collection), demo.stac, http)
-    found = surveys_under(items, aoi, product_named(product), http)
+    items = find_intersecting_items(aoi, get_collection(collection), demo.stac, http)
+    found = find_surveys(items, aoi, get_product(product), http)
     by_item = {tile.item_id: tile for tile in tiles()}
     expected = {
         (item.id, project.name): (
@@ -45,7 +45,7 @@ def test_the_projects_under_an_area_are_those_of_the_demonstration(
         (survey.item, survey.project.name): (survey.project.last[:4], survey.project.share)
         for survey in found.found
     }
-    assert found.untold == ()
+    assert found.unknown == ()
     assert len(found.versions) == len(items)
     assert told.keys() == expected.keys()
     for key, (year, share) in expected.items():
@@ -54,8 +54,8 @@ def test_the_projects_under_an_area_are_those_of_the_demonstration(
 
 def test_a_small_area_needs_little_of_a_large_file(demo: Addresses, http: HttpClient) -> None:
     aoi = Aoi.from_bbox((-75.72, 45.40, -75.66, 45.44))
-    items = items_touching(aoi, collection_named("30m"), demo.stac, http)
-    found = surveys_under(items, aoi, product_named("dtm"), http)
+    items = find_intersecting_items(aoi, get_collection("30m"), demo.stac, http)
+    found = find_surveys(items, aoi, get_product("dtm"), http)
     assert found.versions[0].size > surveys._WHOLE
     assert [survey.asset for survey in found.found] == ["coverage"] * len(found.found)
     assert sum(survey.project.share for survey in found.found) >= 1

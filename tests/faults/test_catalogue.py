@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hrdem.catalog import items, search
-from hrdem.catalog.search import item_with_id, items_near
+from hrdem.catalog.search import get_item, search_items
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import AssetKind, collection_named, product_named
+from hrdem.request.products import AssetKind, get_collection, get_product
 from tests.misbehaving import Reply, misbehaving, passed_on
 
 OTTAWA = Aoi.from_bbox((-75.85, 45.30, -75.60, 45.45))
-ONE_METRE = collection_named("1m")
+ONE_METRE = get_collection("1m")
 
 
 def item(name: str = "9_2-mosaic-1m", **changes) -> dict:
@@ -35,7 +35,7 @@ def page(*items: object, **more) -> Reply:
 
 
 def near(server, http: HttpClient) -> list[items.Item]:
-    return items_near(OTTAWA, ONE_METRE, f"{server.url}/", http)
+    return search_items(OTTAWA, ONE_METRE, f"{server.url}/", http)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_redirected_search_keeps_its_question(
         return passed_on(asked, demo.url, server.url)
 
     with misbehaving(script) as server:
-        found = items_near(OTTAWA, ONE_METRE, f"{server.url}/old/", http)
+        found = search_items(OTTAWA, ONE_METRE, f"{server.url}/old/", http)
         assert [asked.method for asked in server.asked] == ["POST", "POST"]
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
@@ -127,7 +127,7 @@ def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo:
         return passed_on(asked, demo.url, server.url)
 
     with misbehaving(script) as server:
-        found = items_near(OTTAWA, ONE_METRE, f"{server.url}/stac/api/", http)
+        found = search_items(OTTAWA, ONE_METRE, f"{server.url}/stac/api/", http)
         assert [each.method for each in server.asked] == ["POST", "GET"]
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
@@ -142,7 +142,7 @@ def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addres
 
     with misbehaving(script) as server:
         for box in ((-79.85, 45.30, -74.60, 49.45), (-139, 45, -55, 80)):
-            assert items_near(Aoi.from_bbox(box), ONE_METRE, f"{server.url}/stac/api/", http)
+            assert search_items(Aoi.from_bbox(box), ONE_METRE, f"{server.url}/stac/api/", http)
         assert max(len(asked.path) for asked in server.asked) < 4_000
 
 
@@ -159,7 +159,7 @@ def test_pages_are_followed_as_given_under_another_prefix(
         return passed_on(asked, demo.url, server.url)
 
     with misbehaving(script) as server:
-        found = items_near(canada, ONE_METRE, f"{server.url}/stac/api/", http)
+        found = search_items(canada, ONE_METRE, f"{server.url}/stac/api/", http)
         paths = [each.path.partition("?")[0] for each in server.asked if each.method == method]
     assert len(found) == 66
     assert paths == ["/stac/api/search"] + ["/pgstac/api/search"] * 5
@@ -214,10 +214,10 @@ def test_a_product_goes_by_key_whatever_host_type_or_role(http: HttpClient, host
     }
     with misbehaving(lambda _: page(item(assets=assets))) as server:
         (found,) = near(server, http)
-    dtm, dsm = product_named("dtm"), product_named("dsm")
-    assert found.asset(dtm, AssetKind.COG).href == f"{host}/9_2-dtm.tif"
-    assert found.asset(dtm, AssetKind.VRT).href == f"{host}/9_2-dtm.vrt"
-    assert found.asset(dsm, AssetKind.VRT) is None
+    dtm, dsm = get_product("dtm"), get_product("dsm")
+    assert found.get_asset(dtm, AssetKind.COG).href == f"{host}/9_2-dtm.tif"
+    assert found.get_asset(dtm, AssetKind.VRT).href == f"{host}/9_2-dtm.vrt"
+    assert found.get_asset(dsm, AssetKind.VRT) is None
 
 
 def test_a_relative_href_is_relative_to_the_catalogue(http: HttpClient) -> None:
@@ -230,4 +230,4 @@ def test_an_unknown_item_is_told(http: HttpClient) -> None:
         misbehaving(lambda _: page()) as server,
         pytest.raises(NoDataError, match="no item '9_9-mosaic-1m'"),
     ):
-        item_with_id("9_9-mosaic-1m", f"{server.url}/", http)
+        get_item("9_9-mosaic-1m", f"{server.url}/", http)

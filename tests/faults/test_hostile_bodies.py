@@ -13,12 +13,12 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.catalog.search import items_of
+from hrdem.catalog.search import list_items
 from hrdem.errors import CatalogError, ServerError, SourceError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
 from hrdem.http.timeouts import Timeouts
-from hrdem.request.products import collection_named
+from hrdem.request.products import get_collection
 from hrdem.sources.gdal import probe_gdal_cog
 from tests.misbehaving import Asked, Reply, misbehaving, part_of
 
@@ -156,7 +156,7 @@ def test_a_page_that_is_nested_deeply_is_an_error(http: HttpClient, kind: str, d
     with misbehaving(lambda _: Reply(body=nested(kind, depth))) as server:
         said = ""
         try:
-            items_of(collection_named("1m"), f"{server.url}/", http)
+            list_items(get_collection("1m"), f"{server.url}/", http)
         except CatalogError as exc:
             said = str(exc)
     assert len(said) < 1_000
@@ -193,7 +193,7 @@ def test_an_item_that_is_none_is_told_in_a_short_printable_sentence(
         misbehaving(lambda _: Reply(body=page(**changes))) as server,
         pytest.raises(CatalogError, match="not a STAC item") as told,
     ):
-        items_of(collection_named("1m"), f"{server.url}/", http)
+        list_items(get_collection("1m"), f"{server.url}/", http)
     assert str(told.value).isprintable()
     assert len(str(told.value)) < 1_000
 
@@ -202,7 +202,7 @@ def test_titles_and_dates_are_printable(http: HttpClient) -> None:
     assets = {"dtm": {"href": "x.tif", "title": "a\x1b[31m\u00a0b", "type": "image\n/tiff"}}
     body = page(properties={"updated": "2026\x9b\r\n"}, assets=assets)
     with misbehaving(lambda _: Reply(body=body)) as server:
-        (found,) = items_of(collection_named("1m"), f"{server.url}/", http)
+        (found,) = list_items(get_collection("1m"), f"{server.url}/", http)
     assert (found.updated, found.assets[0].title) == ("2026", "a [31m b")
     assert found.assets[0].media_type == "image /tiff"
 
@@ -221,21 +221,21 @@ def test_an_outline_of_very_many_corners_takes_no_long_time(
         misbehaving(lambda _: Reply(body=body)) as server,
         HttpClient(timeouts=patient, given=[server.url]) as client,
     ):
-        (found,) = items_of(collection_named("1m"), f"{server.url}/", client)
+        (found,) = list_items(get_collection("1m"), f"{server.url}/", client)
     assert (found.footprint is None) == (corners != 9_000)
     assert time.monotonic() - started < 20
 
 
 def test_an_item_whose_name_is_a_strange_digit_is_sorted_too(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(body=page(id="²"))) as server:
-        assert items_of(collection_named("1m"), f"{server.url}/", http)[0].id == "²"
+        assert list_items(get_collection("1m"), f"{server.url}/", http)[0].id == "²"
 
 
 @pytest.mark.parametrize("told", ["many", [1], 1e400, {}])
 def test_a_strange_count_of_matches_is_passed_over(http: HttpClient, told: object) -> None:
     body = page().replace(b"{", b'{"numberMatched": %b, ' % json.dumps(told).encode(), 1)
     with misbehaving(lambda _: Reply(body=body)) as server:
-        assert len(items_of(collection_named("1m"), f"{server.url}/", http)) == 1
+        assert len(list_items(get_collection("1m"), f"{server.url}/", http)) == 1
 
 
 def test_a_refusal_is_told_in_printable_characters(http: HttpClient) -> None:
@@ -276,7 +276,7 @@ def test_a_search_whose_pages_never_end_is_given_up(
 
     with misbehaving(script) as server:
         with pytest.raises(CatalogError, match="more than 100000 bytes"):
-            items_of(collection_named("1m"), f"{server.url}/", http)
+            list_items(get_collection("1m"), f"{server.url}/", http)
         assert len(server.asked) == 10
 
 
@@ -285,7 +285,7 @@ def test_a_page_that_is_too_large_is_not_read(http: HttpClient) -> None:
         misbehaving(lambda _: Reply(length=17 << 20)) as server,
         pytest.raises(ServerError, match="more than 16777216 bytes"),
     ):
-        items_of(collection_named("1m"), f"{server.url}/", http)
+        list_items(get_collection("1m"), f"{server.url}/", http)
 
 
 def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(

@@ -17,7 +17,7 @@ import rasterio
 from affine import Affine
 
 import hrdem
-from hrdem.catalog.search import items_of
+from hrdem.catalog.search import list_items
 from hrdem.demo import Addresses
 from hrdem.http import allowed_hosts
 from hrdem.http.allowed_hosts import Scope
@@ -26,7 +26,7 @@ from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs.save_vrt import download
-from hrdem.request.products import collection_named
+from hrdem.request.products import get_collection
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
 
 PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
@@ -222,7 +222,7 @@ def test_a_next_link_inside_is_not_followed(
         misbehaving(lambda _: reply) as server,
         pytest.raises(hrdem.CatalogError, match="next page, but .* in a private network"),
     ):
-        items_of(collection_named("1m"), f"{server.url}/", client)
+        list_items(get_collection("1m"), f"{server.url}/", client)
     assert inside.asked == []
 
 
@@ -247,7 +247,7 @@ def test_a_next_link_may_not_say_how_requests_are_made(client: HttpClient, chang
     link = {"rel": "next", "href": "/more", **changes}
     with misbehaving(lambda _: Reply.json({"features": [], "links": [link]})) as server:
         with pytest.raises(hrdem.CatalogError, match="next page"):
-            items_of(collection_named("1m"), f"{server.url}/", client)
+            list_items(get_collection("1m"), f"{server.url}/", client)
         assert len(server.asked) == 1
 
 

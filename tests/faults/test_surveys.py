@@ -13,12 +13,12 @@ import shapely
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.surveys import lookup as surveys
-from hrdem.catalog.surveys.lookup import Surveys, surveys_under
+from hrdem.catalog.surveys.lookup import Surveys, find_surveys
 from hrdem.geo.crs import project_shape
 from hrdem.http import gdal_options
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import product_named
+from hrdem.request.products import get_product
 from tests.geopackages import write_layer
 from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
 
@@ -78,7 +78,7 @@ def read(server: Misbehaving, http: HttpClient, *paths: str) -> Surveys:
         for path in paths or (COVERAGE, EXTENT)
     )
     item = Item("9_2-mosaic-1m", "hrdem-mosaic-1m", "", "", None, assets)
-    return surveys_under([item], AREA, product_named("dtm"), http)
+    return find_surveys([item], AREA, get_product("dtm"), http)
 
 
 def told(found: Surveys) -> list[tuple]:
@@ -97,7 +97,7 @@ def test_projects_are_read_whole_or_in_parts(
         found = read(server, http)
         sent = [asked for asked in server.asked if asked.method == "GET"]
     assert told(found) == BOTH
-    assert found.untold == ()
+    assert found.unknown == ()
     assert [version.size for version in found.versions] == [len(coverage)]
     assert {asked.path for asked in server.asked} == {COVERAGE}
     assert len(sent) == 2 if whole else len(sent) < 12
@@ -109,26 +109,26 @@ def test_a_missing_coverage_leaves_the_extent(coverage: bytes, http: HttpClient)
     with store(coverage, lambda asked: gone if asked.path == COVERAGE else None) as server:
         found = read(server, http)
     assert told(found) == [("extent", None, None, pytest.approx(1.0))]
-    (untold,) = found.untold
-    assert "404" in untold.reason
-    assert not untold.failed
+    (unknown,) = found.unknown
+    assert "404" in unknown.reason
+    assert not unknown.failed
 
 
 def test_a_catalogue_without_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
     with store(coverage) as server:
         found = read(server, http, EXTENT)
     assert [survey.asset for survey in found.found] == ["extent"]
-    assert found.untold[0].reason.startswith("The catalogue lists no coverage.")
+    assert found.unknown[0].reason.startswith("The catalogue lists no coverage.")
 
 
 def test_where_both_are_missing_nothing_is_known(coverage: bytes, http: HttpClient) -> None:
     with store(coverage, lambda _: Reply(403)) as server:
         found = read(server, http, COVERAGE)
     assert found.found == ()
-    (untold,) = found.untold
-    assert "403" in untold.reason
-    assert "The catalogue lists no extent." in untold.reason
-    assert not untold.failed
+    (unknown,) = found.unknown
+    assert "403" in unknown.reason
+    assert "The catalogue lists no extent." in unknown.reason
+    assert not unknown.failed
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_failed_transfer_is_no_lack_of_surveys(
     with store(coverage, lambda asked: fault if asked.path == COVERAGE else None) as server:
         found = read(server, http)
     assert found.found == ()
-    (untold,) = found.untold
-    assert untold.failed
-    assert said in untold.reason
+    (unknown,) = found.unknown
+    assert unknown.failed
+    assert said in unknown.reason
     assert "surveys of 9_2-mosaic-1m are not known" in caplog.text
 
 
@@ -157,8 +157,8 @@ def test_a_file_that_was_cut_off_before_it_came_here(coverage: bytes, http: Http
     with store(coverage[:-200_000]) as server:
         found = read(server, http)
     assert found.found == ()
-    assert found.untold[0].failed
-    assert f"{server.url}{COVERAGE} cannot be read" in found.untold[0].reason
+    assert found.unknown[0].failed
+    assert f"{server.url}{COVERAGE} cannot be read" in found.unknown[0].reason
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_no_part_that_is_lost_on_the_way_loses_a_project(
         assert lost > 4
     else:
         assert told(found) == []
-        assert found.untold[0].failed
+        assert found.unknown[0].failed
 
 
 def test_a_part_that_is_lost_once_is_asked_for_again(
@@ -226,7 +226,7 @@ def test_a_file_that_is_published_again_meanwhile_is_not_believed(
     ) as server:
         found = read(server, http)
     assert found.found == ()
-    assert "published again" in found.untold[0].reason
+    assert "published again" in found.unknown[0].reason
 
 
 def test_passwords_in_addresses_are_not_told(
@@ -237,8 +237,8 @@ def test_passwords_in_addresses_are_not_told(
     with store(damaged) as server:
         href = f"{server.url}{COVERAGE}".replace("//", "//user:secret@")
         item = Item("9_2", "hrdem-mosaic-1m", "", "", None, (Asset("coverage", href, "", ""),))
-        found = surveys_under([item], AREA, product_named("dtm"), http)
-    assert found.untold[0].failed
+        found = find_surveys([item], AREA, get_product("dtm"), http)
+    assert found.unknown[0].failed
     assert "secret" not in json.dumps(found.as_dict())
 
 
@@ -259,15 +259,15 @@ def test_an_extent_that_is_none_is_an_error(http: HttpClient, document: bytes) -
     with misbehaving(lambda _: Reply(body=document)) as server:
         found = read(server, http, EXTENT)
     assert found.found == ()
-    assert found.untold[0].failed
-    assert "no GeoJSON of outlines" in found.untold[0].reason
+    assert found.unknown[0].failed
+    assert "no GeoJSON of outlines" in found.unknown[0].reason
 
 
 def test_an_extent_of_nothing_tells_of_nothing(http: HttpClient) -> None:
     nothing = {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": []}}
     with misbehaving(lambda _: Reply.json(nothing)) as server:
         found = read(server, http, EXTENT)
-    assert (found.found, [untold.failed for untold in found.untold]) == ((), [False])
+    assert (found.found, [unknown.failed for unknown in found.unknown]) == ((), [False])
 
 
 def test_one_item_that_fails_leaves_the_others(
@@ -279,9 +279,9 @@ def test_one_item_that_fails_leaves_the_others(
                  (Asset("coverage", f"{server.url}/{name}-coverage.gpkg", "", ""),))
             for name in ("8_2", "9_2")
         ]  # fmt: skip
-        found = surveys_under(items, AREA, product_named("dtm"), http)
+        found = find_surveys(items, AREA, get_product("dtm"), http)
     assert {survey.item for survey in found.found} == {"9_2"}
-    assert [untold.item for untold in found.untold] == ["8_2"]
+    assert [unknown.item for unknown in found.unknown] == ["8_2"]
     assert json.loads(json.dumps(found.as_dict()))["surveys"][0] == {
         "project": "new", "from": "2020", "to": "2020", "share": 1.0, "item": "9_2",
         "asset": "coverage", "attributes": {"Project": "new", "Year": 2020},

@@ -16,18 +16,18 @@ import httpx
 import shapely
 
 from hrdem.catalog.items import Item
-from hrdem.catalog.search import items_of
+from hrdem.catalog.search import list_items
 from hrdem.demo import catalog
 from hrdem.errors import HrdemError
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
-from hrdem.request.products import collection_named
+from hrdem.request.products import get_collection
 from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://127.0.0.1/stac/"  # never connected to; a number, so that no name is looked up
 SEPARATOR = b"\x1e"
 _AREA = shapely.box(1_480_000, -190_000, 1_520_000, -150_000)  # EPSG:3979
-_COLLECTION = collection_named("1m")
+_COLLECTION = get_collection("1m")
 _MOST_REQUESTS = 32  # of one attempt
 _MOST_MESSAGE = 10_000  # characters: addresses of next pages are told whole
 _MOST_TEXT = 10_000  # characters of a part of an item
@@ -50,7 +50,7 @@ def attempt_catalogue(answers: bytes) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            found = items_of(_COLLECTION, URL, http)
+            found = list_items(_COLLECTION, URL, http)
         except HrdemError as exc:
             check_shown(str(exc), _MOST_MESSAGE)
             return f"told {type(exc).__name__}"

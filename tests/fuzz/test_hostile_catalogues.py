@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hrdem.catalog.items import Item
-from hrdem.catalog.search import items_of
+from hrdem.catalog.search import list_items
 from hrdem.errors import CatalogError, TransferError
 from tests.fuzz import catalogues
 from tests.fuzz.catalogues import SEPARATOR, URL, attempt_catalogue
@@ -38,7 +38,7 @@ def searched(*answers: bytes) -> list[Item]:
     attempt_catalogue(body)
     http, transport = catalogues._client()
     transport.service = catalogues._Service(body)
-    return items_of(catalogues._COLLECTION, URL, http)
+    return list_items(catalogues._COLLECTION, URL, http)
 
 
 def refused(said: str, *answers: bytes) -> str:

@@ -14,7 +14,7 @@ from rasterio.warp import transform
 from hrdem.errors import RequestError
 from hrdem.geo.crs import output_crs
 from hrdem.processing.vertical.crs import with_heights
-from hrdem.request.options import VerticalDatum, choice
+from hrdem.request.options import VerticalDatum, parse_choice
 
 SYSTEMS = [
     "EPSG:3979",
@@ -39,12 +39,12 @@ def in_a_geotiff(crs: CRS) -> CRS:
 
 @pytest.mark.parametrize("said", ["CGVD28", "cgvd28", "Cgvd28"])
 def test_a_datum_is_named_in_any_case(said: str) -> None:
-    assert choice(VerticalDatum, said, "vertical datum") is VerticalDatum.CGVD28
+    assert parse_choice(VerticalDatum, said, "vertical datum") is VerticalDatum.CGVD28
 
 
 def test_another_datum_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(RequestError, match="'NAVD88'; choose CGVD2013 or CGVD28"):
-        choice(VerticalDatum, "NAVD88", "vertical datum")
+        parse_choice(VerticalDatum, "NAVD88", "vertical datum")
 
 
 @pytest.mark.parametrize("datum", VerticalDatum)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hrdem.catalog.items import Item
-from hrdem.catalog.search import item_with_id
+from hrdem.catalog.search import get_item
 from hrdem.http.client import HttpClient
 
 _CASSETTES = Path(__file__).parents[2] / "cassettes"
@@ -85,7 +85,7 @@ def demonstration() -> str:
 @pytest.fixture
 def item_9_2(stac: str, http: HttpClient) -> Item:
     """A sub-tile with a DTM in the store."""
-    return item_with_id("9_2-mosaic-2m", stac, http)
+    return get_item("9_2-mosaic-2m", stac, http)
 
 
 def _same_query(one: Any, other: Any) -> None:

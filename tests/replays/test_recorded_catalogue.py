@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hrdem.catalog.search import item_with_id, items_near, items_touching
+from hrdem.catalog.search import find_intersecting_items, get_item, search_items
 from hrdem.demo.tiles import tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
@@ -36,14 +36,14 @@ class Noting:
 
 
 def test_the_ottawa_box_lies_on_two_tiles(stac: str, http: HttpClient) -> None:
-    found = items_touching(OTTAWA, ONE_METRE, stac, http)
+    found = find_intersecting_items(OTTAWA, ONE_METRE, stac, http)
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     for item, left in zip(found, (1_000_000, 1_500_000), strict=True):
         assert item.collection == "hrdem-mosaic-1m"
         assert item.footprint is not None
         assert item.footprint.bounds == (left, -500_000, left + 500_000, 0)
         for key, kind, ending in (("dtm", AssetKind.COG, "tif"), ("dtm", AssetKind.VRT, "vrt")):
-            asset = item.asset(PRODUCTS[key], kind)
+            asset = item.get_asset(PRODUCTS[key], kind)
             assert asset is not None
             assert asset.href.endswith(f"/hrdem-mosaic-1m/{item.id}-dtm.{ending}")
 
@@ -54,7 +54,7 @@ def test_every_page_of_a_search_by_post_is_read(
     """The next links lie under another root than the one that was asked."""
     monkeypatch.setattr("hrdem.catalog.search._PAGE", 10)
     noting = Noting(http)
-    found = items_near(CANADA, ONE_METRE, stac, noting)
+    found = search_items(CANADA, ONE_METRE, stac, noting)
     assert {item.id for item in found} == {t.item_id for t in tiles() if t.collection == "1m"}
     assert [item.id for item in found][-2:] == ["11_4-mosaic-1m", "11_5-mosaic-1m"]
     assert noting.asked == [("POST", "/stac/api/search"), *[("POST", "/pgstac/api/search")] * 6]
@@ -65,7 +65,7 @@ def test_every_page_of_a_search_by_get_is_read(
 ) -> None:
     monkeypatch.setattr("hrdem.catalog.search._PAGE", 1)
     noting = Noting(http)
-    found = items_near(ARCTIC, ONE_METRE, f"{stand_in}/get-only/stac/api/", noting)
+    found = search_items(ARCTIC, ONE_METRE, f"{stand_in}/get-only/stac/api/", noting)
     assert [item.id for item in found] == [
         "5_6-mosaic-1m",
         "5_7-mosaic-1m",
@@ -81,34 +81,34 @@ def test_every_page_of_a_search_by_get_is_read(
 
 def test_an_api_without_post_finds_the_same_items(stand_in: str, http: HttpClient) -> None:
     """It answers 405; the search is asked again by GET."""
-    found = items_near(OTTAWA, ONE_METRE, f"{stand_in}/get-only/stac/api/", http)
-    assert found == items_near(OTTAWA, ONE_METRE, f"{stand_in}/stac/api/", http)
+    found = search_items(OTTAWA, ONE_METRE, f"{stand_in}/get-only/stac/api/", http)
+    assert found == search_items(OTTAWA, ONE_METRE, f"{stand_in}/stac/api/", http)
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
 def test_an_item_is_found_by_its_id(stac: str, http: HttpClient) -> None:
-    item = item_with_id("10_3-mosaic-2m", stac, http)
+    item = get_item("10_3-mosaic-2m", stac, http)
     assert item.collection == "hrdem-mosaic-2m"
     assert item.updated.startswith("20")
     assert item.footprint is not None
     assert item.footprint.bounds == (2_000_000, 0, 2_500_000, 500_000)
-    dsm = item.asset(PRODUCTS["dsm"], AssetKind.COG)
+    dsm = item.get_asset(PRODUCTS["dsm"], AssetKind.COG)
     assert dsm is not None
     assert dsm.href.endswith("/hrdem-mosaic-2m/10_3-mosaic-2m-dsm.tif")
 
 
 def test_an_unknown_item_is_no_data(stac: str, http: HttpClient) -> None:
     with pytest.raises(NoDataError, match="no item '99_99-mosaic-1m'"):
-        item_with_id("99_99-mosaic-1m", stac, http)
+        get_item("99_99-mosaic-1m", stac, http)
 
 
 def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> None:
-    item = item_with_id("4_8-mosaic-2m", stac, http)
+    item = get_item("4_8-mosaic-2m", stac, http)
     held = {
         (name, kind)
         for name, product in HEIGHTS.items()
         for kind in AssetKind
-        if item.asset(product, kind)
+        if item.get_asset(product, kind)
     }
     assert held == {("dsm", AssetKind.COG), ("dsm", AssetKind.VRT)}
 
@@ -116,10 +116,10 @@ def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> No
 def test_the_address_of_the_store_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
     """A store answers with HTML and 404."""
     with pytest.raises(CatalogError, match="canelevation-dem/ is no STAC API.*--stac-url"):
-        items_near(OTTAWA, ONE_METRE, f"{stand_in}/canelevation-dem/", http)
+        search_items(OTTAWA, ONE_METRE, f"{stand_in}/canelevation-dem/", http)
 
 
 def test_a_login_page_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
     """A network that wants a login answers 200 to everything."""
     with pytest.raises(CatalogError, match="'<html><body>Sign in.* where JSON was expected"):
-        items_near(OTTAWA, ONE_METRE, f"{stand_in}/portal/", http)
+        search_items(OTTAWA, ONE_METRE, f"{stand_in}/portal/", http)

@@ -25,14 +25,14 @@ CORNER = (1_999_000, -1_000, 2_001_000, 1_000)  # where tests/services/stack.py 
 @pytest.fixture
 def cog(item_9_2: Item) -> str:
     """Address of a COG."""
-    asset = item_9_2.asset(PRODUCTS["dtm"], AssetKind.COG)
+    asset = item_9_2.get_asset(PRODUCTS["dtm"], AssetKind.COG)
     assert asset is not None
     return asset.href
 
 
 @pytest.fixture
 def vrt(item_9_2: Item) -> Asset:
-    asset = item_9_2.asset(PRODUCTS["dtm"], AssetKind.VRT)
+    asset = item_9_2.get_asset(PRODUCTS["dtm"], AssetKind.VRT)
     assert asset is not None
     return asset
 

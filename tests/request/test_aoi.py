@@ -11,7 +11,7 @@ from rasterio.warp import transform
 
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
-from hrdem.request.aoi.aoi import Aoi, search_area
+from hrdem.request.aoi.aoi import Aoi, search_polygon
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 
@@ -127,12 +127,12 @@ def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) 
         (middle_x, bottom + 499_940),
     ):
         aoi = Aoi.from_bbox((x - 50, y - 50, x + 50, y + 50), "EPSG:3979")
-        area = search_area(aoi)
+        area = search_polygon(aoi)
         assert area is None or area.intersects(footprint)
 
 
 def test_the_search_area_in_the_south_stays_close() -> None:
-    west, south, east, north = search_area(Aoi.from_bbox(OTTAWA)).bounds
+    west, south, east, north = search_polygon(Aoi.from_bbox(OTTAWA)).bounds
     assert west > OTTAWA[0] - 0.25
     assert east < OTTAWA[2] + 0.25
     assert south > OTTAWA[1] - 0.2

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
-from hrdem.request.aoi.geometry import areal, circle, projected, widened
+from hrdem.request.aoi.geometry import (
+    buffer_geometry,
+    extract_polygons,
+    make_circle,
+    project_geometry,
+)
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 
@@ -34,27 +39,27 @@ def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
 def test_an_edge_stays_within_millimetres_of_where_it_was(corners) -> None:
     line = shapely.LineString(corners)
     places = shapely.line_interpolate_point(line, np.linspace(0, 1, 31), normalized=True)
-    there = projected(line, LONLAT, NATIVE_CRS)
+    there = project_geometry(line, LONLAT, NATIVE_CRS)
     assert farthest_from(there, shapely.get_coordinates(places), LONLAT) < 0.003
 
 
 def test_an_edge_that_bends_to_both_sides_is_cut_too() -> None:
     """Its middle lies on its chord: -5 to 5 degrees about the meridian that is a straight line."""
     line = shapely.LineString([(-100, 45), (-90, 55)])
-    assert shapely.get_num_coordinates(projected(line, LONLAT, NATIVE_CRS)) > 100
+    assert shapely.get_num_coordinates(project_geometry(line, LONLAT, NATIVE_CRS)) > 100
 
 
 def test_short_edges_are_left_as_they_are() -> None:
     """A detailed outline does not grow by a fixed factor."""
     angle = np.linspace(0, 2 * math.pi, 20_001)[:-1]
     points = np.column_stack([-75 + 0.1 * np.cos(angle), 45 + 0.1 * np.sin(angle)])
-    there = projected(shapely.Polygon(points), LONLAT, NATIVE_CRS)
+    there = project_geometry(shapely.Polygon(points), LONLAT, NATIVE_CRS)
     assert shapely.get_num_coordinates(there) == 20_001
 
 
 def test_nothing_is_cut_where_nothing_is_projected() -> None:
     box = shapely.box(1_000, 2_000, 900_000, 800_000)
-    assert projected(box, NATIVE_CRS, NATIVE_CRS).equals_exact(box, tolerance=0)
+    assert project_geometry(box, NATIVE_CRS, NATIVE_CRS).equals_exact(box, tolerance=0)
 
 
 def test_holes_and_parts_stay_what_they_are() -> None:
@@ -63,11 +68,11 @@ def test_holes_and_parts_stay_what_they_are() -> None:
         shapely.Polygon(shapely.box(-76, 45, -75.5, 46).exterior.coords, [hole]),
         shapely.box(-75, 45, -74, 46),
     ]
-    there = projected(shapely.MultiPolygon(parts), LONLAT, NATIVE_CRS)
+    there = project_geometry(shapely.MultiPolygon(parts), LONLAT, NATIVE_CRS)
     assert there.is_valid
     assert [len(part.interiors) for part in there.geoms] == [1, 0]
     for whole, part in zip(parts, there.geoms, strict=True):
-        assert projected(whole, LONLAT, NATIVE_CRS).equals(part)
+        assert project_geometry(whole, LONLAT, NATIVE_CRS).equals(part)
 
 
 def test_a_collection_of_everything_is_projected_part_by_part() -> None:
@@ -77,7 +82,7 @@ def test_a_collection_of_everything_is_projected_part_by_part() -> None:
         shapely.LineString([(-75, 45), (-70, 45)]),
         shapely.box(-75, 45, -74, 46),
     ]
-    there = projected(shapely.GeometryCollection(parts), LONLAT, NATIVE_CRS)
+    there = project_geometry(shapely.GeometryCollection(parts), LONLAT, NATIVE_CRS)
     assert [part.geom_type for part in there.geoms] == [part.geom_type for part in parts]
     assert len(there.geoms[2].coords) > 100
 
@@ -86,7 +91,7 @@ def test_a_collection_of_everything_is_projected_part_by_part() -> None:
 @given(LONGITUDES, LATITUDES, st.floats(0.5, 300_000))
 def test_a_circle_is_round_on_the_ground(longitude: float, latitude: float, radius: float) -> None:
     """EPSG:3979 would have it wrong by up to several percent."""
-    ring = circle(longitude, latitude, radius)
+    ring = make_circle(longitude, latitude, radius)
     rim = shapely.get_coordinates(shapely.segmentize(ring, radius / 100))
     distances = on_the_ground(rim, longitude, latitude)
     assert distances.max() < radius * (1 + 1e-8) + 1e-4
@@ -99,8 +104,8 @@ def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
     longitude: float, latitude: float, size: float, metres: float, turn: float
 ) -> None:
     corners = [(longitude, latitude), (longitude + size, latitude), (longitude, latitude - size)]
-    area = projected(shapely.Polygon(corners), LONLAT, NATIVE_CRS)
-    wide = widened(area, metres)
+    area = project_geometry(shapely.Polygon(corners), LONLAT, NATIVE_CRS)
+    wide = buffer_geometry(area, metres)
     assert wide.contains(area)
     for corner in corners:  # corners stick out: what lies beyond them is near to nothing else
         about = f"+proj=aeqd +lon_0={corner[0]:.12f} +lat_0={corner[1]:.12f} +datum=NAD83"
@@ -118,7 +123,7 @@ def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
 
 def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
-    wide = widened(projected(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)
+    wide = buffer_geometry(project_geometry(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)
     for longitude, latitude in corners.tolist():
         about = in_nad83(f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83")
         outward = np.array([[longitude + 90, 5 if latitude > 60 else -40]])
@@ -131,26 +136,26 @@ def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
 def test_a_widened_hole_gets_smaller() -> None:
     hole = shapely.box(-75.8, 45.2, -75.2, 45.8).exterior.coords
     ring = shapely.Polygon(shapely.box(-76, 45, -75, 46).exterior.coords, [hole])
-    area = projected(ring, LONLAT, NATIVE_CRS)
+    area = project_geometry(ring, LONLAT, NATIVE_CRS)
     assert (
-        shapely.Polygon(widened(area, 1_000).interiors[0]).area
+        shapely.Polygon(buffer_geometry(area, 1_000).interiors[0]).area
         < shapely.Polygon(area.interiors[0]).area
     )
 
 
 def test_an_area_around_the_earth_is_not_widened() -> None:
-    poles = projected(shapely.MultiPoint([(-95, 85), (-95, -60)]), LONLAT, NATIVE_CRS)
+    poles = project_geometry(shapely.MultiPoint([(-95, 85), (-95, -60)]), LONLAT, NATIVE_CRS)
     with pytest.raises(RequestError, match="within Canada"):
-        widened(poles, 10)
+        buffer_geometry(poles, 10)
 
 
 def test_only_polygons_are_areal() -> None:
     box, point = shapely.box(0, 0, 1, 1), shapely.Point(5, 5)
     line = shapely.LineString([(0, 0), (9, 9)])
     mixed = shapely.GeometryCollection([point, shapely.GeometryCollection([box, line])])
-    assert areal(mixed).equals(box)
-    assert areal(box) is box
-    assert areal(line).is_empty
+    assert extract_polygons(mixed).equals(box)
+    assert extract_polygons(box) is box
+    assert extract_polygons(line).is_empty
     bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
-    assert areal(bow_tie).is_valid
-    assert areal(bow_tie).area == pytest.approx(0.5)
+    assert extract_polygons(bow_tie).is_valid
+    assert extract_polygons(bow_tie).area == pytest.approx(0.5)

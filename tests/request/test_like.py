@@ -10,7 +10,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.like import grid_of_raster
+from hrdem.request.aoi.like import read_raster_grid
 
 UTM = Affine(2.5, 0, 450_000, 0, -5, 5_030_000)
 
@@ -25,13 +25,13 @@ def raster(path, transform=UTM, crs="EPSG:2959", **more):
 
 
 def test_the_grid_is_that_of_the_raster(tmp_path) -> None:
-    grid = grid_of_raster(raster(tmp_path / "a.tif"))
+    grid = read_raster_grid(raster(tmp_path / "a.tif"))
     assert (grid.crs, grid.transform, grid.width, grid.height) == ("EPSG:2959", UTM, 40, 20)
     assert grid.bounds == (450_000, 5_029_900, 450_100, 5_030_000)
 
 
 def test_a_compound_crs_gives_its_horizontal_part(tmp_path) -> None:
-    assert grid_of_raster(raster(tmp_path / "a.tif", crs="EPSG:2959+5713")).crs == "EPSG:2959"
+    assert read_raster_grid(raster(tmp_path / "a.tif", crs="EPSG:2959+5713")).crs == "EPSG:2959"
 
 
 def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> None:
@@ -39,7 +39,7 @@ def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> 
     wkt = CRS.from_string(flat).to_wkt(version="WKT2_2019")
     height = CRS.from_epsg(5713).to_wkt(version="WKT2_2019")
     compound = f'COMPOUNDCRS["both",{wkt},{height}]'
-    found = CRS.from_user_input(grid_of_raster(raster(tmp_path / "a.tif", crs=compound)).crs)
+    found = CRS.from_user_input(read_raster_grid(raster(tmp_path / "a.tif", crs=compound)).crs)
     assert found.is_projected
     assert "CGVD28" not in found.to_wkt()
 
@@ -57,12 +57,12 @@ def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> 
 @pytest.mark.filterwarnings("ignore:The given matrix is equal")
 def test_a_grid_that_no_output_can_have_is_refused(tmp_path, transform, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        grid_of_raster(raster(tmp_path / "a.tif", transform))
+        read_raster_grid(raster(tmp_path / "a.tif", transform))
 
 
 def test_a_raster_without_a_crs_has_no_place(tmp_path) -> None:
     with pytest.raises(RequestError, match="no place on the earth"):
-        grid_of_raster(raster(tmp_path / "a.tif", crs=None))
+        read_raster_grid(raster(tmp_path / "a.tif", crs=None))
 
 
 def test_control_points_are_no_grid(tmp_path) -> None:
@@ -71,17 +71,17 @@ def test_control_points_are_no_grid(tmp_path) -> None:
     with rasterio.open(path, "r+") as made:
         made.gcps = points, CRS.from_epsg(4326)
     with pytest.raises(RequestError, match="ground control points"):
-        grid_of_raster(path)
+        read_raster_grid(path)
 
 
 def test_what_is_no_raster_is_told(tmp_path) -> None:
     path = tmp_path / "a.tif"
     path.write_text("no raster")
     with pytest.raises(RequestError, match=r"a\.tif, which GDAL cannot open"):
-        grid_of_raster(path)
+        read_raster_grid(path)
 
 
 def test_a_crs_that_is_no_map_is_refused(tmp_path) -> None:
     local = 'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'  # noqa: E501
     with pytest.raises(RequestError, match="neither a geographic nor a projected"):
-        grid_of_raster(raster(tmp_path / "a.tif", crs=local))
+        read_raster_grid(raster(tmp_path / "a.tif", crs=local))

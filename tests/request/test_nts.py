@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.nts import sheet_named
+from hrdem.request.aoi.nts import parse_sheet
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,19 @@ from hrdem.request.aoi.nts import sheet_named
     ],
 )
 def test_a_sheet_covers_what_the_numbering_says(name: str, bounds) -> None:
-    assert sheet_named(name).bounds == bounds
-    assert sheet_named(name).name == name
+    assert parse_sheet(name).bounds == bounds
+    assert parse_sheet(name).name == name
 
 
 @pytest.mark.parametrize("text", ["031G05", "31G5", "31G/5", "31g/05", " 031g-05 ", "31 G 5"])
 def test_a_name_may_be_written_in_any_usual_way(text: str) -> None:
-    assert sheet_named(text).name == "031G05"
+    assert parse_sheet(text).name == "031G05"
 
 
 @pytest.mark.parametrize("text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "Ottawa", "31G٥"])
 def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
     with pytest.raises(RequestError, match=r"look like 031G05 or 31G/5"):
-        sheet_named(text)
+        parse_sheet(text)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
 )
 def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        sheet_named(text)
+        parse_sheet(text)
 
 
 @given(
@@ -70,7 +70,7 @@ def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: st
     st.sampled_from("ABCDEFGH"),
 )
 def test_the_small_sheets_fill_the_large_one_once(number: int, letter: str) -> None:
-    large = sheet_named(f"{number}{letter}")
-    small = [shapely.box(*sheet_named(f"{large.name}{n:02}").bounds) for n in range(1, 17)]
+    large = parse_sheet(f"{number}{letter}")
+    small = [shapely.box(*parse_sheet(f"{large.name}{n:02}").bounds) for n in range(1, 17)]
     assert shapely.union_all(small).equals(shapely.box(*large.bounds))
     assert sum(sheet.area for sheet in small) == shapely.box(*large.bounds).area

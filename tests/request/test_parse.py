@@ -40,8 +40,8 @@ def raster(path: str, crs: str = "EPSG:2959") -> str:
 def test_a_box_is_a_box() -> None:
     area = parse_aoi(bbox=OTTAWA)
     assert area.aoi == Aoi.from_bbox(OTTAWA)
-    assert (area.shaped, area.grid) == (False, None)
-    assert area.aoi.text == "-75.85,45.3,-75.6,45.45 (EPSG:4326)"
+    assert (area.is_polygon, area.grid) == (False, None)
+    assert area.aoi.label == "-75.85,45.3,-75.6,45.45 (EPSG:4326)"
 
 
 def test_a_box_may_be_in_any_crs() -> None:
@@ -56,10 +56,10 @@ def test_a_word_that_is_none_was_not_said() -> None:
 
 def test_a_shape_is_shaped() -> None:
     area = parse_aoi(aoi=TRIANGLE)
-    assert (area.shaped, area.grid) == (True, None)
+    assert (area.is_polygon, area.grid) == (True, None)
     box = Aoi.from_bbox((-76, 45, -75, 46)).geometry
     assert area.aoi.geometry.area == pytest.approx(box.area / 2, rel=0.02)
-    assert area.aoi.text == "POLYGON ((-76 45, -75 45, -75 46, -76 45)) (EPSG:4326)"
+    assert area.aoi.label == "POLYGON ((-76 45, -75 45, -75 46, -76 45)) (EPSG:4326)"
 
 
 def test_a_box_given_as_a_shape_has_the_same_outline() -> None:
@@ -70,8 +70,8 @@ def test_a_box_given_as_a_shape_has_the_same_outline() -> None:
 def test_a_file_is_named_without_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "basin.geojson"
     path.write_text(json.dumps(shapely.geometry.mapping(shapely.box(*OTTAWA))))
-    assert parse_aoi(aoi=path).aoi.text == "basin.geojson"
-    assert parse_aoi(aoi=path, buffer=50).aoi.text == "basin.geojson and 50 m around it"
+    assert parse_aoi(aoi=path).aoi.label == "basin.geojson"
+    assert parse_aoi(aoi=path, buffer=50).aoi.label == "basin.geojson and 50 m around it"
 
 
 def test_several_polygons_stay_apart() -> None:
@@ -102,7 +102,7 @@ def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
 def test_a_sheet_is_a_box_in_degrees(name: str) -> None:
     area = parse_aoi(nts=name)
     assert area.aoi.geometry.equals(Aoi.from_bbox((-76, 45.25, -75.5, 45.5)).geometry)
-    assert (area.aoi.text, area.shaped, area.grid) == ("NTS 031G05", False, None)
+    assert (area.aoi.label, area.is_polygon, area.grid) == ("NTS 031G05", False, None)
 
 
 def test_a_raster_gives_its_footprint_and_its_grid() -> None:
@@ -112,7 +112,7 @@ def test_a_raster_gives_its_footprint_and_its_grid() -> None:
     bounds = (450_000, 5_029_900, 450_100, 5_030_000)
     assert area.grid.bounds == bounds
     assert area.aoi.geometry.equals(Aoi.from_bbox(bounds, "EPSG:2959").geometry)
-    assert (area.aoi.text, area.shaped) == ("a.tif", False)
+    assert (area.aoi.label, area.is_polygon) == ("a.tif", False)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_raster_whose_coordinates_are_no_degrees_is_refused() -> None:
 
 def test_a_point_with_a_radius_is_a_circle() -> None:
     area = parse_aoi(point=(-75.7, 45.4), radius=500)
-    assert area.shaped
-    assert area.aoi.text == "500 m around -75.7,45.4"
+    assert area.is_polygon
+    assert area.aoi.label == "500 m around -75.7,45.4"
     centre = shapely.Point(project(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
     assert area.aoi.geometry.centroid.distance(centre) < 0.2
     scale = area.aoi.geometry.area / (math.pi * 500**2)  # of areas in EPSG:3979
@@ -161,9 +161,9 @@ def test_a_point_with_a_radius_is_a_circle() -> None:
 @pytest.mark.parametrize("kind", [{"bbox": OTTAWA}, {"nts": "31G5"}, {"aoi": TRIANGLE}])
 def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
     area, wide = parse_aoi(**kind), parse_aoi(**kind, buffer=1_000)
-    assert wide.shaped is area.shaped
+    assert wide.is_polygon is area.is_polygon
     assert wide.aoi.geometry.contains(area.aoi.geometry)
-    assert wide.aoi.text == f"{area.aoi.text} and 1000 m around it"
+    assert wide.aoi.label == f"{area.aoi.label} and 1000 m around it"
     grown = np.abs(np.subtract(wide.aoi.bounds, area.aoi.bounds))
     assert grown == pytest.approx([1_000] * 4, rel=0.05)
 

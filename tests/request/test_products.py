@@ -5,31 +5,31 @@ from __future__ import annotations
 import pytest
 
 from hrdem.errors import RequestError
-from hrdem.request.endpoints import stac_root
-from hrdem.request.products import PRODUCTS, AssetKind, asset_key, collection_named, product_named
+from hrdem.request.endpoints import normalize_stac_url
+from hrdem.request.products import PRODUCTS, AssetKind, asset_key, get_collection, get_product
 from hrdem.request.request import Request
 
 
 @pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
 def test_an_unknown_product_suggests_the_nearest(said: str, near: str) -> None:
     with pytest.raises(RequestError, match=rf"no product '{said}'\. Did you mean {near}\?"):
-        product_named(said)
+        get_product(said)
 
 
 def test_a_product_like_nothing_lists_what_there_is() -> None:
     with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, .*, chm\."):
-        product_named("xyz")
+        get_product("xyz")
 
 
 def test_a_collection_goes_by_its_short_name_or_its_id() -> None:
-    assert collection_named("30m").id == "mrdem-30"
-    assert collection_named("hrdem-mosaic-2m").name == "2m"
+    assert get_collection("30m").id == "mrdem-30"
+    assert get_collection("hrdem-mosaic-2m").name == "2m"
     with pytest.raises(RequestError, match="no collection '3m'"):
-        collection_named("3m")
+        get_collection("3m")
 
 
 def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
-    held = {name: product.asset for name, product in PRODUCTS.items()}
+    held = {name: product.cog_key for name, product in PRODUCTS.items()}
     assert held == {
         "dtm": "dtm",
         "dtm-hillshade": "hillshade-dtm",
@@ -41,19 +41,19 @@ def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
         "dsm-aspect": None,
         "chm": None,
     }
-    assert product_named("chm").surfaces == ("dsm", "dtm")
+    assert get_product("chm").surfaces == ("dsm", "dtm")
     assert [name for name, product in PRODUCTS.items() if product.is_height] == ["dtm", "dsm"]
 
 
 def test_assets_go_by_key() -> None:
-    assert asset_key(product_named("dtm"), AssetKind.COG) == "dtm"
-    assert asset_key(product_named("dsm"), AssetKind.VRT) == "dsm-vrt"
+    assert asset_key(get_product("dtm"), AssetKind.COG) == "dtm"
+    assert asset_key(get_product("dsm"), AssetKind.VRT) == "dsm-vrt"
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "file:///etc", "s3://bucket", "/vsicurl/x"])
 def test_only_http_addresses_are_catalogues(url: str) -> None:
     with pytest.raises(RequestError, match="not an http or https address"):
-        stac_root(url)
+        normalize_stac_url(url)
 
 
 def test_a_way_to_read_that_is_unknown_is_refused() -> None:

@@ -16,7 +16,7 @@ import pytest
 import shapely
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.vector import shape_of
+from hrdem.request.aoi.vector import read_shape
 
 SQUARE = shapely.box(-76, 45, -75, 46)
 NEXT = shapely.box(-75, 45, -74, 46)
@@ -60,17 +60,17 @@ def shapefile(name: str, shape, crs: str | None = "EPSG:4326") -> list[str]:
 def test_a_file_is_read_with_its_crs(suffix: str) -> None:
     for shape, crs in ((SQUARE, "EPSG:4326"), (IN_UTM, "EPSG:2959"), (IN_UTM, "EPSG:26918")):
         name = write(f"a{crs[5:]}.{suffix}", shape, crs=crs)
-        read = shape_of(name)
-        assert (read.crs, read.text) == (crs, name)
+        read = read_shape(name)
+        assert (read.crs, read.label) == (crs, name)
         assert read.geometry.equals(shape)
 
 
 def test_a_path_may_be_a_path() -> None:
-    assert shape_of(Path(write("a.geojson", SQUARE))).geometry.equals(SQUARE)
+    assert read_shape(Path(write("a.geojson", SQUARE))).geometry.equals(SQUARE)
 
 
 def test_features_are_united() -> None:
-    assert shape_of(write("a.gpkg", SQUARE, NEXT)).geometry.equals(shapely.box(-76, 45, -74, 46))
+    assert read_shape(write("a.gpkg", SQUARE, NEXT)).geometry.equals(shapely.box(-76, 45, -74, 46))
 
 
 def test_kml_is_read() -> None:
@@ -80,7 +80,7 @@ def test_kml_is_read() -> None:
         "-76,45,9 -75,45,9 -75,46,9 -76,46,9 -76,45,9"
         "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Document></kml>"
     )
-    read = shape_of("a.kml")
+    read = read_shape("a.kml")
     assert read.crs == "EPSG:4326"
     assert read.geometry.equals(SQUARE)
     assert not read.geometry.has_z
@@ -89,33 +89,33 @@ def test_kml_is_read() -> None:
 @pytest.mark.parametrize("folder", ["", "data/shapes/"])
 def test_a_zipped_shapefile_is_read_wherever_it_lies_in_the_archive(folder: str) -> None:
     name = zipped("a.zip", *shapefile("roads", IN_UTM, "EPSG:2959"), folder=folder)
-    read = shape_of(name)
-    assert (read.crs, read.text) == ("EPSG:2959", "a.zip")
+    read = read_shape(name)
+    assert (read.crs, read.label) == ("EPSG:2959", "a.zip")
     assert read.geometry.equals(IN_UTM)
 
 
 def test_zipped_geojson_beside_other_files_is_read() -> None:
     Path("readme.txt").write_text("hello")
     name = zipped("a.zip", write("b.geojson", SQUARE), "readme.txt", folder="in/")
-    assert shape_of(name).geometry.equals(SQUARE)
+    assert read_shape(name).geometry.equals(SQUARE)
 
 
 def test_two_zipped_shapefiles_are_two_layers() -> None:
     name = zipped("a.zip", *shapefile("roads", SQUARE), *shapefile("lakes", NEXT))
     with pytest.raises(RequestError, match=r"2 layers: (roads, lakes|lakes, roads)\. Choose one"):
-        shape_of(name)
-    assert shape_of(name, layer="lakes").geometry.equals(NEXT)
+        read_shape(name)
+    assert read_shape(name, layer="lakes").geometry.equals(NEXT)
 
 
 def test_a_layer_is_chosen_by_its_name() -> None:
     for layer, shape in (("one", SQUARE), ("two", NEXT)):
         write("a.gpkg", shape, layer=layer)
     with pytest.raises(RequestError, match=r"a\.gpkg has 2 layers: one, two\. Choose one by --la"):
-        shape_of("a.gpkg")
+        read_shape("a.gpkg")
     with pytest.raises(RequestError, match=r"no layer 'three'\. Choose from its layers: one, two"):
-        shape_of("a.gpkg", layer="three")
-    read = shape_of("a.gpkg", layer="two")
-    assert read.text == "a.gpkg, layer two"
+        read_shape("a.gpkg", layer="three")
+    read = read_shape("a.gpkg", layer="two")
+    assert read.label == "a.gpkg, layer two"
     assert read.geometry.equals(NEXT)
 
 
@@ -129,15 +129,15 @@ def test_a_table_without_geometries_is_no_layer_to_choose() -> None:
         )
     table.close()
     assert len(pyogrio.list_layers("a.gpkg")) == 2
-    assert shape_of("a.gpkg").geometry.equals(SQUARE)
+    assert read_shape("a.gpkg").geometry.equals(SQUARE)
 
 
 def test_geojson_is_taken_from_standard_input(monkeypatch) -> None:
     text = json.dumps(shapely.geometry.mapping(SQUARE)).encode()
     for data in (text, b"\xef\xbb\xbf \n" + text):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-        read = shape_of("-")
-        assert (read.crs, read.text) == ("EPSG:4326", "standard input")
+        read = read_shape("-")
+        assert (read.crs, read.label) == ("EPSG:4326", "standard input")
         assert read.geometry.equals(SQUARE)
 
 
@@ -145,7 +145,7 @@ def test_geojson_is_taken_from_standard_input(monkeypatch) -> None:
 def test_standard_input_without_geojson_is_refused(monkeypatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     with pytest.raises(RequestError, match=r"(?i)standard input (gave .* no GeoJSON|cannot be)"):
-        shape_of("-")
+        read_shape("-")
 
 
 def old_geojson(name: str, shape, path: str) -> str:
@@ -159,20 +159,20 @@ def old_geojson(name: str, shape, path: str) -> str:
 
 def test_the_old_crs_member_of_geojson_is_honoured() -> None:
     name = old_geojson("urn:ogc:def:crs:EPSG::2959", IN_UTM, "a.geojson")
-    assert shape_of(name).crs == "EPSG:2959"
-    told = shape_of(json.loads(Path(name).read_text()))
+    assert read_shape(name).crs == "EPSG:2959"
+    told = read_shape(json.loads(Path(name).read_text()))
     assert told.crs == "urn:ogc:def:crs:EPSG::2959"
     with pytest.raises(RequestError, match=r"in EPSG:2959, but --aoi-crs says EPSG:3979"):
-        shape_of(name, "EPSG:3979")
+        read_shape(name, "EPSG:3979")
     with pytest.raises(RequestError, match="but --aoi-crs says EPSG:4326"):
-        shape_of(json.loads(Path(name).read_text()), "EPSG:4326")
+        read_shape(json.loads(Path(name).read_text()), "EPSG:4326")
 
 
 def test_a_file_without_a_crs_has_to_be_told_one() -> None:
     name = write("a.shp", IN_UTM, crs=None)
     with pytest.raises(RequestError, match=r"does not say what its coordinates are in.*--aoi-crs"):
-        shape_of(name)
-    assert shape_of(name, "EPSG:2959").crs == "EPSG:2959"
+        read_shape(name)
+    assert read_shape(name, "EPSG:2959").crs == "EPSG:2959"
 
 
 @pytest.mark.parametrize("undefined", [-1, 0])
@@ -184,25 +184,25 @@ def test_an_undefined_crs_of_a_geopackage_is_none(undefined: int) -> None:
         table.execute("UPDATE gpkg_geometry_columns SET srs_id = ?", [undefined])
     table.close()
     with pytest.raises(RequestError, match="does not say"):
-        shape_of("a.gpkg")
-    assert shape_of("a.gpkg", "EPSG:2959").crs == "EPSG:2959"
+        read_shape("a.gpkg")
+    assert read_shape("a.gpkg", "EPSG:2959").crs == "EPSG:2959"
 
 
 def test_what_a_file_says_of_its_crs_may_be_repeated_but_not_contradicted() -> None:
     name = write("a.geojson", SQUARE)
     for same in ("EPSG:4326", "EPSG:4617", "EPSG:4269", "OGC:CRS84"):
-        assert shape_of(name, same).crs == "EPSG:4326"
+        assert read_shape(name, same).crs == "EPSG:4326"
     with pytest.raises(RequestError, match=r"a\.geojson says that it is in EPSG:4326, but --aoi-"):
-        shape_of(name, "EPSG:4267")
+        read_shape(name, "EPSG:4267")
 
 
 def test_of_a_compound_crs_the_horizontal_part_is_taken() -> None:
-    assert shape_of(write("a.gpkg", IN_UTM, crs="EPSG:2959+5713")).crs == "EPSG:2959"
+    assert read_shape(write("a.gpkg", IN_UTM, crs="EPSG:2959+5713")).crs == "EPSG:2959"
 
 
 def test_heights_in_geojson_do_no_harm() -> None:
     Path("a.geojson").write_text(shapely.to_geojson(shapely.force_3d(SQUARE, 7)))
-    read = shape_of("a.geojson")
+    read = read_shape("a.geojson")
     assert read.geometry.equals(SQUARE)
     assert not read.geometry.has_z
 
@@ -217,23 +217,23 @@ def test_heights_in_geojson_do_no_harm() -> None:
     ],
 )
 def test_wkt_and_ewkt_are_understood(text: str, crs: str) -> None:
-    read = shape_of(text)
+    read = read_shape(text)
     assert read.crs == crs
     assert read.geometry.equals(SQUARE)
 
 
 def test_wkt_may_be_in_any_crs() -> None:
-    assert shape_of(IN_UTM.wkt, "EPSG:2959").crs == "EPSG:2959"
+    assert read_shape(IN_UTM.wkt, "EPSG:2959").crs == "EPSG:2959"
     with pytest.raises(RequestError, match="in EPSG:2959, but --aoi-crs says EPSG:3979"):
-        shape_of(f"SRID=2959;{IN_UTM.wkt}", "EPSG:3979")
+        read_shape(f"SRID=2959;{IN_UTM.wkt}", "EPSG:3979")
 
 
 def test_a_file_whose_name_looks_like_wkt_is_a_file() -> None:
-    assert shape_of(write("polygon (1).geojson", SQUARE)).text == "polygon (1).geojson"
+    assert read_shape(write("polygon (1).geojson", SQUARE)).label == "polygon (1).geojson"
 
 
 def test_a_long_shape_has_a_short_text() -> None:
-    text = shape_of(SQUARE.buffer(0.1)).text
+    text = read_shape(SQUARE.buffer(0.1)).label
     assert text.startswith("POLYGON ((-7")
     assert text.endswith("… (EPSG:4326)")
     assert len(text) < 80
@@ -252,11 +252,11 @@ class Feature:
 
 def test_geometries_of_any_library_are_understood() -> None:
     both = shapely.box(-76, 45, -74, 46)
-    assert shape_of(SQUARE).geometry.equals(SQUARE)
-    assert shape_of(SQUARE.__geo_interface__).geometry.equals(SQUARE)
-    assert shape_of(Feature(SQUARE, None, NEXT)).geometry.equals(both)
-    assert shape_of(Feature(SQUARE, NEXT).__geo_interface__).geometry.equals(both)
-    assert shape_of(IN_UTM, "EPSG:2959").crs == "EPSG:2959"
+    assert read_shape(SQUARE).geometry.equals(SQUARE)
+    assert read_shape(SQUARE.__geo_interface__).geometry.equals(SQUARE)
+    assert read_shape(Feature(SQUARE, None, NEXT)).geometry.equals(both)
+    assert read_shape(Feature(SQUARE, NEXT).__geo_interface__).geometry.equals(both)
+    assert read_shape(IN_UTM, "EPSG:2959").crs == "EPSG:2959"
 
 
 @pytest.mark.parametrize(
@@ -271,24 +271,24 @@ def test_geometries_of_any_library_are_understood() -> None:
 )
 def test_a_mapping_that_is_no_geojson_is_refused(given) -> None:
     with pytest.raises(RequestError, match="is not GeoJSON"):
-        shape_of(given)
+        read_shape(given)
 
 
 def test_what_has_no_geometry_is_refused() -> None:
     with pytest.raises(RequestError, match="cannot be made of int"):
-        shape_of(5)
+        read_shape(5)
 
 
 def test_a_broken_polygon_is_mended_and_told(caplog) -> None:
     bow_tie = "POLYGON((-76 45,-75 46,-75 45,-76 46,-76 45))"
     with caplog.at_level(logging.WARNING):
-        assert shape_of(bow_tie).geometry.area == pytest.approx(0.5)
+        assert read_shape(bow_tie).geometry.area == pytest.approx(0.5)
     (record,) = caplog.records
     assert "not valid (Self-intersection[-75.5 45.5]) and was mended" in record.message
 
 
 def test_a_sound_polygon_is_not_warned_of(caplog) -> None:
-    shape_of(SQUARE)
+    read_shape(SQUARE)
     assert not caplog.records
 
 
@@ -319,13 +319,13 @@ def test_a_sound_polygon_is_not_warned_of(caplog) -> None:
 )
 def test_a_shape_that_makes_no_sense_is_refused_with_what_to_do(given, crs, said) -> None:
     with pytest.raises(RequestError, match=said) as refused:
-        shape_of(given, crs)
+        read_shape(given, crs)
     assert len(str(refused.value)) < 500
 
 
 def test_a_layer_of_what_has_none_is_refused() -> None:
     with pytest.raises(RequestError, match="--layer one chooses from the layers of a file"):
-        shape_of(SQUARE, layer="one")
+        read_shape(SQUARE, layer="one")
 
 
 @pytest.mark.parametrize("data", [b"{nonsense", b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
@@ -335,7 +335,7 @@ def test_a_damaged_file_is_refused_by_its_name(name: str, data: bytes) -> None:
     with pytest.raises(
         RequestError, match=rf"^{name} (cannot be read as a vector file|has no)"
     ) as no:
-        shape_of(name)
+        read_shape(name)
     assert str(Path.cwd()) not in str(no.value)
 
 
@@ -349,7 +349,7 @@ def test_a_damaged_file_is_refused_by_its_name(name: str, data: bytes) -> None:
 def test_a_file_that_refers_to_the_network_is_refused(data: str) -> None:
     Path("a.vrt").write_text(data)
     with pytest.raises(RequestError, match=r"a\.vrt, which refers to files or services on the net"):
-        shape_of("a.vrt")
+        read_shape("a.vrt")
 
 
 def test_a_vrt_of_local_files_is_read() -> None:
@@ -358,7 +358,7 @@ def test_a_vrt_of_local_files_is_read() -> None:
         '<OGRVRTDataSource><OGRVRTLayer name="b"><SrcDataSource relativeToVRT="1">b.geojson'
         "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
     )
-    assert shape_of("a.vrt").geometry.equals(SQUARE)
+    assert read_shape("a.vrt").geometry.equals(SQUARE)
 
 
 def test_gdal_says_nothing_to_standard_error(capfd) -> None:
@@ -366,5 +366,5 @@ def test_gdal_says_nothing_to_standard_error(capfd) -> None:
         '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}'
     )
     with pytest.raises(RequestError, match="closed"):
-        shape_of("a.geojson")
+        read_shape("a.geojson")
     assert capfd.readouterr().err == ""

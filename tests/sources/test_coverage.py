@@ -7,7 +7,7 @@ import pytest
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.http.protocol import Response
-from hrdem.request.products import collection_named, product_named
+from hrdem.request.products import get_collection, get_product
 from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 URL = "http://service.invalid/wcs"
@@ -26,7 +26,7 @@ class Service:
 
 
 def met(nodata: bytes) -> WcsCoverage:
-    product, collection = product_named("dtm"), collection_named("1m")
+    product, collection = get_product("dtm"), get_collection("1m")
     return probe_wcs(URL, product, collection, "1", 300, Service(nodata))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.geo.ground import grid_of_box
-from hrdem.request.products import LAYERS, Theme, layer_named
+from hrdem.request.products import LAYERS, Theme, get_layer
 from hrdem.sources.wms import map_request
 
 DEGREES = (-75.75, 45.25, -75.5, 45.5)
@@ -45,9 +45,9 @@ def test_there_are_eight_layers() -> None:
         "dtm", "dtm-hillshade", "dtm-slope", "dtm-aspect",
         "dsm", "dsm-hillshade", "dsm-slope", "dsm-aspect",
     ]  # fmt: skip
-    assert layer_named("dsm-slope").surfaces == ("dsm",)
-    assert layer_named("dsm-slope").theme is Theme.SLOPE
+    assert get_layer("dsm-slope").surfaces == ("dsm",)
+    assert get_layer("dsm-slope").theme is Theme.SLOPE
     with pytest.raises(RequestError, match="Did you mean dtm-hillshade"):
-        layer_named("dtm-hilshade")
+        get_layer("dtm-hilshade")
     with pytest.raises(RequestError, match="no pictures of chm"):
-        layer_named("chm")
+        get_layer("chm")

@@ -76,7 +76,7 @@ class Project:
     attributes: Attributes
 
 
-def projects_within(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[Project]:
+def find_projects(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[Project]:
     """Tell which projects share some of an area, the newest first.
 
     Outlines of one name and time are one project, and what they share of the area counts once.
@@ -99,7 +99,7 @@ def projects_within(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[
             told += sum(len(field) + len(str(value)) for field, value in attributes.items())
             if told > _MOST_TOLD:
                 raise ValueError(f"it has more than {_MOST_TOLD} characters of attributes there")
-            key = (name_of(attributes), *dates_of(attributes))
+            key = (find_name(attributes), *find_dates(attributes))
             grouped.setdefault(key, []).append(Outline(within, attributes))
     projects = [
         Project(
@@ -115,7 +115,7 @@ def projects_within(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[
     return projects
 
 
-def name_of(attributes: Attributes) -> str | None:
+def find_name(attributes: Attributes) -> str | None:
     """Find the name of a project among its attributes; None if none has one."""
     ranked = ((rank, field) for field in attributes if (rank := _rank_as_name(field)) is not None)
     for _, field in sorted(ranked, key=lambda each: each[0]):
@@ -124,7 +124,7 @@ def name_of(attributes: Attributes) -> str | None:
     return None
 
 
-def dates_of(attributes: Attributes) -> tuple[str | None, str | None]:
+def find_dates(attributes: Attributes) -> tuple[str | None, str | None]:
     """Find the first and the last year, month or day of flights among a project's attributes.
 
     Fields that speak of flights or surveys count before others, those that speak of publishing do

@@ -9,12 +9,12 @@ from pathlib import Path
 import shapely
 
 from hrdem.catalog.surveys.attributes import Outline, Project
-from hrdem.catalog.surveys.worker import answer, projects_apart
+from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess
 from hrdem.errors import HrdemError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_shape
 
 
-def projects_in_extent(
+def read_extent_projects(
     path: str, name: str, area: shapely.Polygon, seconds: float
 ) -> list[Project]:
     """Tell which projects in a local GeoJSON share some of an area, the newest first.
@@ -29,10 +29,12 @@ def projects_in_extent(
         SourceError: If it is no GeoJSON of outlines.
         TransferError: If the process that reads does not end in that time, or ends otherwise.
     """
-    return projects_apart("hrdem.catalog.surveys.geojson", {"path": path}, name, area, {}, seconds)
+    return read_in_subprocess(
+        "hrdem.catalog.surveys.geojson", {"path": path}, name, area, {}, seconds
+    )
 
 
-def outlines_in_extent(asked: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:
+def read_outlines(asked: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:
     """Read the outlines in a GeoJSON, in EPSG:3979.
 
     Raises:
@@ -54,4 +56,4 @@ def outlines_in_extent(asked: Mapping[str, str], area: shapely.Polygon) -> Itera
 
 
 if __name__ == "__main__":
-    answer(outlines_in_extent, (ValueError,))
+    answer_request(read_outlines, (ValueError,))

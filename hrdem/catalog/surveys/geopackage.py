@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from hrdem.catalog.surveys.attributes import Outline, Project
-from hrdem.catalog.surveys.worker import answer, output_of, projects_apart
+from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess, run_python
 from hrdem.errors import HrdemError
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project, project_shape
 
@@ -24,7 +24,7 @@ _DRIVER = "GPKG"
 _MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
 
 
-def projects_in_geopackage(
+def read_geopackage_projects(
     path: str,
     name: str,
     area: shapely.Polygon,
@@ -52,7 +52,7 @@ def projects_in_geopackage(
     asked = {"path": path, "prefer": prefer}
     module = "hrdem.catalog.surveys.geopackage"
     settings = {**settings, "OGR_SKIP": _other_drivers()}
-    return projects_apart(module, asked, name, area, settings, seconds)
+    return read_in_subprocess(module, asked, name, area, settings, seconds)
 
 
 def _outlines(path: str, area: shapely.Polygon, prefer: str) -> Iterator[Outline]:
@@ -109,7 +109,7 @@ def _other_drivers() -> str:
     Raises:
         TransferError: If the process that knows them fails.
     """
-    told = output_of(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
+    told = run_python(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
     return ",".join(sorted(json.loads(told).keys() - {_DRIVER}))
 
 
@@ -118,7 +118,7 @@ if __name__ == "__main__":
 
     if pyogrio.list_drivers().keys() != {_DRIVER}:
         raise SystemExit("GDAL's other drivers cannot be left out")
-    answer(
+    answer_request(
         lambda asked, area: _outlines(asked["path"], area, asked["prefer"]),
         (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError),
     )

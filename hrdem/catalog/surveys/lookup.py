@@ -12,8 +12,8 @@ from typing import Any
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.surveys.attributes import Project
-from hrdem.catalog.surveys.geojson import projects_in_extent
-from hrdem.catalog.surveys.geopackage import SIGNATURE, projects_in_geopackage
+from hrdem.catalog.surveys.geojson import read_extent_projects
+from hrdem.catalog.surveys.geopackage import SIGNATURE, read_geopackage_projects
 from hrdem.errors import ServerError, SourceError
 from hrdem.http.gdal_options import curl_options
 from hrdem.http.protocol import Http
@@ -66,7 +66,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class UnknownSurvey:
     """What is not known of the projects of an item.
 
     Attributes:
@@ -90,24 +90,24 @@ class Surveys:
 
     Attributes:
         found: Of each item, the newest first.
-        untold: What could not be told.
+        unknown: What could not be told.
         versions: The files that told it.
     """
 
     found: tuple[Survey, ...]
-    untold: tuple[Untold, ...]
+    unknown: tuple[UnknownSurvey, ...]
     versions: tuple[SourceVersion, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
             "surveys": [survey.as_dict() for survey in self.found],
-            "untold": [untold.as_dict() for untold in self.untold],
+            "unknown": [unknown.as_dict() for unknown in self.unknown],
             "files": [{"url": each.url, **each.as_dict()} for each in self.versions],
         }
 
 
-def surveys_under(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) -> Surveys:
+def find_surveys(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) -> Surveys:
     """Tell which lidar projects lie under an area of interest.
 
     Each item is asked by itself, so a project that reaches over two sub-tiles is told twice. A
@@ -121,16 +121,16 @@ def surveys_under(items: Sequence[Item], aoi: Aoi, product: Product, http: Http)
         http: Client to read with.
 
     Returns:
-        What is known. A file that is missing, or cannot be read, is among what is untold; nothing
+        What is known. A file that is missing, or cannot be read, is among what is unknown; nothing
         is raised for it.
     """
     with workers(_AT_ONCE, "survey") as pool:
         answers = list(pool.map(lambda item: _of_item(item, aoi, product, http), items))
-    for untold in (each for answer in answers for each in answer.untold):
-        log.warning("The surveys of %s are not known: %s", untold.item, untold.reason)
+    for unknown in (each for answer in answers for each in answer.unknown):
+        log.warning("The surveys of %s are not known: %s", unknown.item, unknown.reason)
     return Surveys(
         tuple(survey for answer in answers for survey in answer.found),
-        tuple(untold for answer in answers for untold in answer.untold),
+        tuple(unknown for answer in answers for unknown in answer.unknown),
         tuple(version for answer in answers for version in answer.versions),
     )
 
@@ -152,13 +152,15 @@ def _of_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
             if isinstance(exc, ServerError) and exc.status in _MISSING:
                 missing.append(str(exc))
                 continue
-            return Surveys((), (Untold(item.id, " ".join([*missing, str(exc)]), failed=True),), ())
+            return Surveys(
+                (), (UnknownSurvey(item.id, " ".join([*missing, str(exc)]), failed=True),), ()
+            )
         if missing:
             missing.append("Its extent tells only where anything was flown.")
-        untold = [Untold(item.id, " ".join(missing), failed=False)] if missing else []
+        unknown = [UnknownSurvey(item.id, " ".join(missing), failed=False)] if missing else []
         found = (Survey(item.id, key, project) for project in projects)
-        return Surveys(tuple(found), tuple(untold), (version,))
-    return Surveys((), (Untold(item.id, " ".join(missing), failed=False),), ())
+        return Surveys(tuple(found), tuple(unknown), (version,))
+    return Surveys((), (UnknownSurvey(item.id, " ".join(missing), failed=False),), ())
 
 
 def _in_coverage(
@@ -172,7 +174,7 @@ def _in_coverage(
         with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
             copy = Path(folder) / "coverage.gpkg"
             copy.write_bytes(PinnedFile(asset.href, version, http).read(0, version.size))
-            return version, projects_in_geopackage(
+            return version, read_geopackage_projects(
                 str(copy), version.url, aoi.geometry, product.name, {}, _SECONDS
             )
     path = f"/vsicurl/{asset.href}"
@@ -184,7 +186,7 @@ def _in_coverage(
 
     def once() -> list[Project]:
         try:
-            return projects_in_geopackage(
+            return read_geopackage_projects(
                 path, version.url, aoi.geometry, product.name, settings, _SECONDS
             )
         except SourceError as exc:  # GDAL does not tell a transfer that broke off from damage
@@ -201,4 +203,4 @@ def _in_extent(asset: Asset, aoi: Aoi, http: Http) -> tuple[SourceVersion, list[
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         copy = Path(folder) / "extent.geojson"
         copy.write_bytes(document)
-        return version, projects_in_extent(str(copy), version.url, aoi.geometry, _SECONDS)
+        return version, read_extent_projects(str(copy), version.url, aoi.geometry, _SECONDS)

@@ -17,7 +17,7 @@ from typing import Any
 
 import shapely
 
-from hrdem.catalog.surveys.attributes import Outline, Project, projects_within
+from hrdem.catalog.surveys.attributes import Outline, Project, find_projects
 from hrdem.errors import SourceError, TransferError
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
@@ -27,7 +27,7 @@ _USUAL_TIME = 60.0  # seconds
 _MOST_MEMORY = 4 << 30  # bytes of addresses
 
 
-def projects_apart(
+def read_in_subprocess(
     module: str,
     asked: Mapping[str, str],
     name: str,
@@ -38,7 +38,7 @@ def projects_apart(
     """Tell which projects in a file share some of an area, the newest first.
 
     Args:
-        module: The module that reads the file, which ends in `answer` if it is run.
+        module: The module that reads the file, which ends in `answer_request` if it is run.
         asked: What it has to know, with the file's ``path``.
         name: What messages call the file.
         area: Polygon in EPSG:3979.
@@ -69,7 +69,7 @@ def projects_apart(
     return [Project(**each) for each in told["projects"]]
 
 
-def output_of(arguments: Sequence[str]) -> str:
+def run_python(arguments: Sequence[str]) -> str:
     """Return what Python prints, in a process of its own.
 
     Raises:
@@ -100,11 +100,11 @@ def _run(
     return done.stdout
 
 
-def answer(
+def answer_request(
     read: Callable[[Mapping[str, str], shapely.Polygon], Iterable[Outline]],
     refusals: tuple[type[Exception], ...],
 ) -> None:
-    """Answer what `projects_apart` asks, in the process that it starts.
+    """Answer what `read_in_subprocess` asks, in the process that it starts.
 
     Args:
         read: Returns the outlines in a file that may lie under an area.
@@ -118,7 +118,7 @@ def answer(
     area = shapely.from_wkb(asked["area"])
     told: dict[str, Any]
     try:
-        projects = projects_within(area, read(asked, area))
+        projects = find_projects(area, read(asked, area))
         told = {"projects": [dataclasses.asdict(each) for each in projects]}
     except MemoryError:
         told = {"refused": "it takes more memory than it should"}

@@ -13,7 +13,12 @@ from shapely.geometry.base import BaseGeometry
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
 from hrdem.geo.grid import Bounds
-from hrdem.request.aoi.geometry import areal, check_coordinates, projected, widened
+from hrdem.request.aoi.geometry import (
+    buffer_geometry,
+    check_coordinates,
+    extract_polygons,
+    project_geometry,
+)
 
 _SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
 _TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
@@ -25,11 +30,11 @@ class Aoi:
 
     Attributes:
         geometry: Polygon or several, valid, in EPSG:3979, metres.
-        text: What the user gave, for messages and provenance.
+        label: What the user gave, for messages and provenance.
     """
 
     geometry: shapely.Polygon | shapely.MultiPolygon
-    text: str
+    label: str
 
     @property
     def bounds(self) -> Bounds:
@@ -46,10 +51,10 @@ class Aoi:
         Raises:
             NoDataError: If the area has no place in it.
         """
-        left, bottom, right, top = projected(self.geometry, NATIVE_CRS, in_nad83(crs)).bounds
+        left, bottom, right, top = project_geometry(self.geometry, NATIVE_CRS, in_nad83(crs)).bounds
         return left, bottom, right, top
 
-    def widened(self, bounds: Bounds) -> Aoi:
+    def expand_to(self, bounds: Bounds) -> Aoi:
         """Return it with all of a box in EPSG:3979 around it, which has to be looked at for it."""
         return self if bounds == self.bounds else replace(self, geometry=shapely.box(*bounds))
 
@@ -68,36 +73,36 @@ class Aoi:
             NoDataError: If the box reaches where EPSG:3979 has no coordinates.
         """
         box = _checked_box(bbox, crs)
-        text = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
-        return cls.from_shape(shapely.box(*box), crs, text, buffer)
+        label = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
+        return cls.from_shape(shapely.box(*box), crs, label, buffer)
 
     @classmethod
-    def from_shape(cls, geometry: BaseGeometry, crs: str, text: str, buffer: float = 0.0) -> Aoi:
+    def from_shape(cls, geometry: BaseGeometry, crs: str, label: str, buffer: float = 0.0) -> Aoi:
         """Make an area of interest from a geometry.
 
         Args:
             geometry: Of two dimensions, not empty, valid. Points and lines are an area only if
                 they are widened; what there is of them beside polygons is otherwise left out.
             crs: Anything PROJ knows, for a box.
-            text: What the user gave, short.
+            label: What the user gave, short.
             buffer: Metres on the ground by which it is widened.
 
         Raises:
             RequestError: If it is no area.
             NoDataError: If it reaches where EPSG:3979 has no coordinates.
         """
-        if not buffer and areal(geometry).is_empty:
+        if not buffer and extract_polygons(geometry).is_empty:
             raise RequestError(
-                f"The shape {text} has no area: it is of the type {geometry.geom_type}. Give "
+                f"The shape {label} has no area: it is of the type {geometry.geom_type}. Give "
                 "polygons, or --buffer METRES to take what is around it."
             )
-        native = projected(geometry, in_nad83(crs), NATIVE_CRS)
+        native = project_geometry(geometry, in_nad83(crs), NATIVE_CRS)
         if buffer:
-            native, text = widened(native, buffer), f"{text} and {buffer:g} m around it"
-        return cls(areal(native), text)
+            native, label = buffer_geometry(native, buffer), f"{label} and {buffer:g} m around it"
+        return cls(extract_polygons(native), label)
 
 
-def search_area(aoi: Aoi) -> shapely.Polygon | None:
+def search_polygon(aoi: Aoi) -> shapely.Polygon | None:
     """Return the polygon, in longitude and latitude, to ask a catalogue for.
 
     A catalogue may draw the footprint of a 500 km tile by its corners only. Its edges then run

@@ -63,7 +63,7 @@ def check_coordinates(bounds: Bounds, crs: str, what: str, remedy: str) -> None:
         )
 
 
-def projected(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
+def project_geometry(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """Bring a geometry from one CRS to another, with its edges where they were.
 
     Args:
@@ -76,7 +76,7 @@ def projected(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """
     if geometry.geom_type == "GeometryCollection":
         return shapely.GeometryCollection(
-            [projected(part, source, target) for part in geometry.geoms]
+            [project_geometry(part, source, target) for part in geometry.geoms]
         )
     kind, points, offsets = shapely.to_ragged_array([geometry])
     if geometry.geom_type not in ("Point", "MultiPoint"):
@@ -85,16 +85,16 @@ def projected(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
     return shapely.from_ragged_array(kind, project(points, source, target), offsets)[0]
 
 
-def areal(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiPolygon:
+def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiPolygon:
     """Return the polygons of a geometry, as one valid geometry; an empty one if it has none."""
     if geometry.geom_type in ("Polygon", "MultiPolygon") and geometry.is_valid:
         return geometry
     if not geometry.is_valid:
-        return areal(shapely.make_valid(geometry))
-    return shapely.union_all([areal(part) for part in getattr(geometry, "geoms", ())])
+        return extract_polygons(shapely.make_valid(geometry))
+    return shapely.union_all([extract_polygons(part) for part in getattr(geometry, "geoms", ())])
 
 
-def circle(longitude: float, latitude: float, radius: float) -> BaseGeometry:
+def make_circle(longitude: float, latitude: float, radius: float) -> BaseGeometry:
     """Return a circle on the ground, as a polygon in EPSG:3979.
 
     It lies within a 100,000th of the radius of the geodesic circle.
@@ -108,10 +108,10 @@ def circle(longitude: float, latitude: float, radius: float) -> BaseGeometry:
         NoDataError: If it reaches far outside Canada.
     """
     around = shapely.Point(0, 0).buffer(radius, quad_segs=_ARC)
-    return projected(around, _centred(longitude, latitude), NATIVE_CRS)
+    return project_geometry(around, _centred(longitude, latitude), NATIVE_CRS)
 
 
-def widened(geometry: BaseGeometry, metres: float) -> BaseGeometry:
+def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     """Return a geometry with all that is near it on the ground.
 
     It is widened on a plane that has the right distances from its middle, and none that are too
@@ -129,7 +129,7 @@ def widened(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     left, bottom, right, top = geometry.bounds
     middle = project(np.array([[(left + right) / 2, (bottom + top) / 2]]), NATIVE_CRS, LONLAT)[0]
     plane = _centred(*middle.tolist())
-    flat = projected(geometry, NATIVE_CRS, plane)
+    flat = project_geometry(geometry, NATIVE_CRS, plane)
     reach = float(np.hypot(*shapely.get_coordinates(flat).T).max()) + metres
     if reach > _WIDEST:
         raise RequestError(
@@ -140,7 +140,7 @@ def widened(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     # chords instead of arcs, and GEOS makes them up to half as long again
     outside = 1 / math.cos(1.5 * math.pi / 4 / _BUFFER_ARC)
     wide = flat.buffer(metres * stretch * outside, quad_segs=_BUFFER_ARC)
-    return projected(wide, plane, NATIVE_CRS)
+    return project_geometry(wide, plane, NATIVE_CRS)
 
 
 def _centred(longitude: float, latitude: float) -> str:

@@ -15,7 +15,7 @@ from hrdem.geo.grid import Grid
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
 
-def grid_of_raster(path: Path) -> Grid:
+def read_raster_grid(path: Path) -> Grid:
     """Return the grid of a raster; of a compound CRS the horizontal part.
 
     Args:

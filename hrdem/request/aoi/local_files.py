@@ -21,7 +21,7 @@ _LONGEST_SHOWN = 200  # characters of a path
 _HEAD = 1_024  # bytes in which a file says what it is
 
 
-def local_input(name: str | os.PathLike[str], option: str) -> Path:
+def resolve_local_path(name: str | os.PathLike[str], option: str) -> Path:
     """Return the absolute path of a file (or of a folder that is a data set) on a local disk.
 
     Args:

@@ -45,7 +45,7 @@ class _Series:
     letters: tuple[str, ...]
 
 
-def sheet_named(text: str) -> Sheet:
+def parse_sheet(text: str) -> Sheet:
     """Return the sheet of a name.
 
     Args:

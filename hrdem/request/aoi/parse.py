@@ -1,4 +1,4 @@
-"""The area that is asked for: from a user's words to an area of interest, and how it is cut."""
+"""The area that is asked for: from a user's params to an area of interest, and how it is cut."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.geometry import check_coordinates, circle
-from hrdem.request.aoi.like import grid_of_raster
-from hrdem.request.aoi.local_files import local_input
-from hrdem.request.aoi.nts import sheet_named
-from hrdem.request.aoi.vector import DEFAULT_CRS, HasGeoInterface, shape_of
+from hrdem.request.aoi.geometry import check_coordinates, make_circle
+from hrdem.request.aoi.like import read_raster_grid
+from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.aoi.vector import DEFAULT_CRS, HasGeoInterface, read_shape
 
 _FARTHEST = 1_000_000.0  # metres of a radius or a buffer
 _GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
@@ -55,48 +55,50 @@ class AoiParams(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
+class ParsedAoi:
     """An area as asked for.
 
     Attributes:
         aoi: The area of interest.
-        shaped: Whether it was given as a shape, whose outline matters, or as a box.
+        is_polygon: Whether it was given as a shape, whose outline matters, or as a box.
         grid: The pixels that are asked for; None if they follow from the area.
     """
 
     aoi: Aoi
-    shaped: bool
+    is_polygon: bool
     grid: Grid | None = None
 
 
-def parse_aoi(**words: Unpack[AoiParams]) -> Area:
-    """Return the area that the words of a user describe.
+def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
+    """Return the area that the params of a user describe.
 
     Args:
-        **words: Those of `AoiParams`.
+        **params: Those of `AoiParams`.
 
     Raises:
-        RequestError: If there is not exactly one area, or the words make no sense.
+        RequestError: If there is not exactly one area, or the params make no sense.
         NoDataError: If it reaches where EPSG:3979 has no coordinates.
     """
-    _check_together({word for word, value in words.items() if value is not None})
-    buffer = words.get("buffer")
+    _check_together({param for param, value in params.items() if value is not None})
+    buffer = params.get("buffer")
     wider = 0.0 if buffer is None else _length(buffer, "--buffer")
-    if (bbox := words.get("bbox")) is not None:
-        crs = words.get("bbox_crs")
-        return Area(Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, wider), shaped=False)
-    if (nts := words.get("nts")) is not None:
-        sheet = sheet_named(nts)
+    if (bbox := params.get("bbox")) is not None:
+        crs = params.get("bbox_crs")
+        return ParsedAoi(
+            Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, wider), is_polygon=False
+        )
+    if (nts := params.get("nts")) is not None:
+        sheet = parse_sheet(nts)
         box = shapely.box(*sheet.bounds)
-        return Area(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", wider), shaped=False)
-    if (like := words.get("like")) is not None:
+        return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", wider), is_polygon=False)
+    if (like := params.get("like")) is not None:
         return _like(like)
-    if (point := words.get("point")) is not None:
-        return Area(_around(point, words.get("radius"), wider), shaped=True)
-    given = words.get("aoi")
+    if (point := params.get("point")) is not None:
+        return ParsedAoi(_around(point, params.get("radius"), wider), is_polygon=True)
+    given = params.get("aoi")
     assert given is not None
-    shape = shape_of(given, words.get("aoi_crs"), words.get("layer"))
-    return Area(Aoi.from_shape(shape.geometry, shape.crs, shape.text, wider), shaped=True)
+    shape = read_shape(given, params.get("aoi_crs"), params.get("layer"))
+    return ParsedAoi(Aoi.from_shape(shape.geometry, shape.crs, shape.label, wider), is_polygon=True)
 
 
 def _check_together(given: set[str]) -> None:
@@ -109,10 +111,10 @@ def _check_together(given: set[str]) -> None:
         raise RequestError(
             f"{' and '.join(f'--{kind}' for kind in kinds)} each give an area. Give one of them."
         )
-    for word, kind in _GOES_WITH.items():
-        if word in given and kind not in kinds:
+    for param, kind in _GOES_WITH.items():
+        if param in given and kind not in kinds:
             raise RequestError(
-                f"--{word.replace('_', '-')} goes with --{kind}, but the area was given as "
+                f"--{param.replace('_', '-')} goes with --{kind}, but the area was given as "
                 f"--{kinds[0]}. Leave it out."
             )
     if kinds == ["like"] and "buffer" in given:
@@ -121,13 +123,13 @@ def _check_together(given: set[str]) -> None:
         )
 
 
-def _like(name: str | os.PathLike[str]) -> Area:
-    path = local_input(name, "--like")
-    grid = grid_of_raster(path)
+def _like(name: str | os.PathLike[str]) -> ParsedAoi:
+    path = resolve_local_path(name, "--like")
+    grid = read_raster_grid(path)
     what = f"The raster {path.name}"
     check_coordinates(grid.bounds, grid.crs, what, "Give it the right CRS, for example {}.")
     aoi = Aoi.from_shape(shapely.box(*grid.bounds), grid.crs, path.name)
-    return Area(aoi, shaped=False, grid=grid)
+    return ParsedAoi(aoi, is_polygon=False, grid=grid)
 
 
 def _around(point: Sequence[float], radius: float | None, wider: float) -> Aoi:
@@ -148,7 +150,7 @@ def _around(point: Sequence[float], radius: float | None, wider: float) -> Aoi:
     check_coordinates(bounds, LONLAT, f"The point {shown}", remedy)
     metres = _length(radius, "--radius")
     text = f"{metres:g} m around {shown}"
-    return Aoi.from_shape(circle(longitude, latitude, metres), NATIVE_CRS, text, wider)
+    return Aoi.from_shape(make_circle(longitude, latitude, metres), NATIVE_CRS, text, wider)
 
 
 def _length(metres: float, option: str) -> float:

@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from hrdem.errors import RequestError
 from hrdem.geo.crs import horizontal, in_nad83, short_name
 from hrdem.request.aoi.geometry import check_coordinates
-from hrdem.request.aoi.local_files import local_input
+from hrdem.request.aoi.local_files import resolve_local_path
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +53,15 @@ class Shape:
     Attributes:
         geometry: Of any type and two dimensions, valid, not empty.
         crs: What its coordinates are in.
-        text: Its name or its beginning, for messages and provenance.
+        label: Its name or its beginning, for messages and provenance.
     """
 
     geometry: BaseGeometry
     crs: str
-    text: str
+    label: str
 
 
-def shape_of(
+def read_shape(
     given: str | os.PathLike[str] | Mapping[str, Any] | HasGeoInterface,
     crs: str | None = None,
     layer: str | None = None,
@@ -85,7 +85,7 @@ def shape_of(
             return _of_file(_standard_input(), "standard input", crs, layer)
         wkt = _WKT.fullmatch(name)
         if wkt is None or os.path.exists(name):  # noqa: PTH110 (a name may be too long for Path)
-            path = local_input(given, "--aoi")
+            path = resolve_local_path(given, "--aoi")
             return _of_file(_data_set(path), path.name, crs, layer)
         told = wkt["srid"] and f"EPSG:{wkt['srid']}"
         geometries = [_parsed(wkt["wkt"])]
