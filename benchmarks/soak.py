@@ -29,7 +29,7 @@ import rasterio
 
 from hrdem.demo import running
 from hrdem.demo.terrain import heights
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 EDITIONS = (1, 2)
 _WORKERS = 2
@@ -98,20 +98,20 @@ class Store:
                 total += stop - start
         return once, total - once
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, request: ServerRequest) -> Reply:
         """Answer as the demonstration does, or otherwise."""
         with self._lock:
             dice, kind = self._chance.random(), self._chance.choice(_FAULTS)
             if dice > 1 - _REPUBLISHED:
-                self._editions[asked.path] = 3 - self._editions[asked.path]
+                self._editions[request.path] = 3 - self._editions[request.path]
                 self._figures.faults["published again"] += 1
-            edition = self._editions[asked.path] if asked.path.endswith(".tif") else 1
-        base = f"http://{asked.headers['host']}"
+            edition = self._editions[request.path] if request.path.endswith(".tif") else 1
+        base = f"http://{request.headers['host']}"
         time.sleep(_DELAY)
-        part = "range" in asked.headers
+        part = "range" in request.headers
         if dice < _HURT and not part:
             return self._hurt("catalogue or WCS", Reply(self._chance.choice((500, 502, 503))))
-        reply = passed_on(asked, self._upstreams[edition], base)
+        reply = forward(request, self._upstreams[edition], base)
         if dice < _HURT and reply.status == 206:
             what, reply = kind(reply)
             if what in _SPOILT:
@@ -121,7 +121,7 @@ class Store:
             start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
             size = len(reply.body) if reply.cut is None else min(reply.cut, len(reply.body))
             with self._lock:
-                self._sent[asked.path, edition].append((start, start + size))
+                self._sent[request.path, edition].append((start, start + size))
         return reply
 
     def _hurt(self, what: str, reply: Reply) -> Reply:

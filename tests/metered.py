@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.misbehaving import Asked, passed_on
+from tests.misbehaving import ServerRequest, forward
 
 _PIECE = 16 << 10  # bytes
 
@@ -67,8 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(0, self.command, self.path, headers, body)
-        reply = passed_on(asked, server.upstream, server.url)
+        request = ServerRequest(0, self.command, self.path, headers, body)
+        reply = forward(request, server.upstream, server.url)
         self.send_response(reply.status)
         self.send_header("Content-Length", str(len(reply.body)))
         for name, value in reply.headers.items():

@@ -19,7 +19,7 @@ import trustme
 
 
 @dataclass
-class Asked:
+class ServerRequest:
     """One request, as it arrived; ``number`` counts from 1."""
 
     number: int
@@ -60,17 +60,17 @@ class Reply:
         )
 
 
-def part_of(content: bytes, asked: Asked) -> Reply:
+def range_reply(content: bytes, request: ServerRequest) -> Reply:
     """Answer with the part of a file that is asked for, or all of it."""
-    if "range" not in asked.headers:
+    if "range" not in request.headers:
         return Reply(200, content, {"ETag": '"1"'})
-    start, stop = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+    start, stop = map(int, request.headers["range"].removeprefix("bytes=").split("-"))
     part = content[start : stop + 1]
     told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
     return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
 
 
-Script = Callable[[Asked], Reply]
+Script = Callable[[ServerRequest], Reply]
 
 
 class Misbehaving(ThreadingHTTPServer):
@@ -92,7 +92,7 @@ class Misbehaving(ThreadingHTTPServer):
             self.socket = context.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
-        self.asked: list[Asked] = []
+        self.requests: list[ServerRequest] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
 
@@ -113,9 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.lock:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(len(self.server.asked) + 1, self.command, self.path, headers, body)
-            self.server.asked.append(asked)
-        self._give(self.server.script(asked))
+            request = ServerRequest(
+                len(self.server.requests) + 1, self.command, self.path, headers, body
+            )
+            self.server.requests.append(request)
+        self._give(self.server.script(request))
 
     def _give(self, reply: Reply) -> None:
         if reply.silent:
@@ -187,16 +189,16 @@ def _client() -> httpx.Client:
     return httpx.Client(trust_env=False, verify=False, timeout=60)
 
 
-def passed_on(asked: Asked, upstream: str, base: str) -> Reply:
+def forward(request: ServerRequest, upstream: str, base: str) -> Reply:
     """Fetch the answer of another server, with its addresses replaced by ours."""
-    kept = {n: v for n, v in asked.headers.items() if n not in ("host", "connection")}
+    kept = {n: v for n, v in request.headers.items() if n not in ("host", "connection")}
     answer = _client().request(
-        asked.method, upstream + asked.path, headers=kept, content=asked.body
+        request.method, upstream + request.path, headers=kept, content=request.body
     )
     body = answer.content
     if "tiff" not in answer.headers.get("content-type", ""):
         body = body.replace(upstream.encode(), base.encode())
     dropped = ("content-length", "connection", "date", "server")
     headers = {n: v for n, v in answer.headers.items() if n not in dropped}
-    length = int(answer.headers["content-length"]) if asked.method == "HEAD" else None
+    length = int(answer.headers["content-length"]) if request.method == "HEAD" else None
     return Reply(answer.status_code, body, headers, length=length)

@@ -175,10 +175,12 @@ def test_an_unreachable_endpoint_is_a_network_error(capsys) -> None:
 
 
 def test_an_asset_that_is_gone_is_a_network_error(demo: Addresses, capsys) -> None:
-    from tests.misbehaving import passed_on
+    from tests.misbehaving import forward
 
-    def script(asked):
-        return Reply(404) if asked.path.endswith(".tif") else passed_on(asked, demo.url, server.url)
+    def script(request):
+        return (
+            Reply(404) if request.path.endswith(".tif") else forward(request, demo.url, server.url)
+        )
 
     with misbehaving(script) as server:
         assert extract("--stac-url", f"{server.url}/stac/api/") == 5

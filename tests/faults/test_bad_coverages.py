@@ -31,7 +31,7 @@ from hrdem.request.request import Request
 from hrdem.sources.wcs import chunking
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.reader import WcsSource, wcs_turns
-from tests.misbehaving import Asked, Misbehaving, Reply, Script, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, Script, ServerRequest, forward, misbehaving
 
 WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
 LEFT, TOP = 1_499_800, -170_500  # on both sides of the border between 8_2 and 9_2
@@ -40,7 +40,7 @@ BOX = (LEFT, TOP - HEIGHT, LEFT + WIDTH, TOP)
 EDGE = 100  # of the pieces: 4 x 3 of them
 GATEWAY = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
 
-Fault = Callable[[Asked, Reply], Reply]
+Fault = Callable[[ServerRequest, Reply], Reply]
 
 
 @pytest.fixture(autouse=True)
@@ -50,29 +50,29 @@ def _small_pieces_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
 
 
-def is_coverage(asked: Asked) -> bool:
-    return asked.path.startswith(WCS) and "GetCoverage" in asked.path
+def is_coverage(request: ServerRequest) -> bool:
+    return request.path.startswith(WCS) and "GetCoverage" in request.path
 
 
-def box_of(asked: Asked) -> tuple[float, ...]:
+def box_of(request: ServerRequest) -> tuple[float, ...]:
     """Left, bottom, right, top of the pixels that a GetCoverage asks for."""
-    query = parse_qs(urlsplit(asked.path).query)
+    query = parse_qs(urlsplit(request.path).query)
     x0, y0, x1, y1 = map(float, query["BOUNDINGBOX"][0].split(",")[:4])
     return x0 - 0.5, y0 - 0.5, x1 + 0.5, y1 + 0.5
 
 
 def service(
     demo: Addresses,
-    coverage: Fault = lambda asked, right: right,
-    other: Callable[[Asked], Reply | None] = lambda asked: None,
+    coverage: Fault = lambda request, right: right,
+    other: Callable[[ServerRequest], Reply | None] = lambda request: None,
 ) -> Script:
     """The demonstration, whose coverages and other answers pass through hands."""
 
-    def script(asked: Asked) -> Reply:
-        base = f"http://{asked.headers['host']}"
-        if is_coverage(asked):
-            return coverage(asked, passed_on(asked, demo.url, base))
-        return other(asked) or passed_on(asked, demo.url, base)
+    def script(request: ServerRequest) -> Reply:
+        base = f"http://{request.headers['host']}"
+        if is_coverage(request):
+            return coverage(request, forward(request, demo.url, base))
+        return other(request) or forward(request, demo.url, base)
 
     return script
 
@@ -115,8 +115,8 @@ def tiff(pixels: np.ndarray, left: float, top: float, size: float = 1, **options
 def made(make: Callable[[np.ndarray, float, float], Reply]) -> Fault:
     """A fault that makes a raster of the right pixels and their corner."""
 
-    def fault(asked: Asked, right: Reply) -> Reply:
-        left, bottom, right_edge, top = box_of(asked)
+    def fault(request: ServerRequest, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(request)
         shape = int(right_edge - left), int(top - bottom)
         return make(heights(left, top, 1, *shape), left, top)
 
@@ -124,7 +124,7 @@ def made(make: Callable[[np.ndarray, float, float], Reply]) -> Fault:
 
 
 def answer(body: bytes, status: int = 200, **headers: str) -> Fault:
-    return lambda asked, right: Reply(status, body, dict(headers))
+    return lambda request, right: Reply(status, body, dict(headers))
 
 
 def report(code: str, text: str) -> bytes:
@@ -144,10 +144,10 @@ MENDABLE: dict[str, Fault] = {
     "429": answer(b"slow down", 429, **{"Retry-After": "0"}),
     "500": answer(b"java.lang.OutOfMemoryError: Java heap space\n\tat geotrellis.A.b(A)", 500),
     "413": answer(b"", 413),
-    "reset": lambda asked, right: Reply(200, right.body, cut=5_000, reset=True),
-    "broken off": lambda asked, right: Reply(200, right.body, cut=20_000),
-    "cut off": lambda asked, right: Reply(200, right.body[: len(right.body) // 2]),
-    "cut in the header": lambda asked, right: Reply(200, right.body[:100]),
+    "reset": lambda request, right: Reply(200, right.body, cut=5_000, reset=True),
+    "broken off": lambda request, right: Reply(200, right.body, cut=20_000),
+    "cut off": lambda request, right: Reply(200, right.body[: len(right.body) // 2]),
+    "cut in the header": lambda request, right: Reply(200, right.body[:100]),
     "too large": answer(report("InvalidParameterValue", "size out of range, MAXSIZE=64")),
     "too large under 400": answer(report("x", "request exceeds the maximum size allowed"), 400),
     "exception": answer(report("NoApplicableCode", "unable to open file")),
@@ -155,11 +155,11 @@ MENDABLE: dict[str, Fault] = {
     "half a pixel off": made(lambda pixels, x, y: tiff(pixels, x - 0.5, y + 0.5)),
     "another size": made(lambda pixels, x, y: tiff(pixels[:, :-1].copy(), x, y)),
     "stretched": made(lambda pixels, x, y: tiff(pixels[:, :-1].copy(), x, y, EDGE / (EDGE - 1))),
-    "another place": lambda asked, right: tiff(heights(0, 0, 1, EDGE, EDGE), 0, 0),
+    "another place": lambda request, right: tiff(heights(0, 0, 1, EDGE, EDGE), 0, 0),
     "another CRS": made(lambda pixels, x, y: tiff(pixels, x, y, crs="EPSG:3978")),
     "another type": made(lambda pixels, x, y: tiff(pixels.astype("f8"), x, y)),
     "another nodata": made(lambda pixels, x, y: tiff(pixels, x, y, nodata=0)),
-    "one pixel": lambda asked, right: tiff(np.float32([[124.48]]), 1_498_120, 501_253, 3_759),
+    "one pixel": lambda request, right: tiff(np.float32([[124.48]]), 1_498_120, 501_253, 3_759),
     "one pixel of a height": made(lambda pixels, x, y: tiff(np.float32([[124.48]]), x, y, EDGE)),
     "no blocks": made(
         lambda pixels, x, y: tiff(np.full_like(pixels, -32767), x, y, SPARSE_OK="TRUE")
@@ -183,15 +183,15 @@ def test_a_bad_answer_now_and_then_leaves_the_pixels_right(
     chance = random.Random(name)
     failed: set[tuple[float, ...]] = set()
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        if box_of(asked) in failed or chance.random() > 0.4:
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
+        if box_of(request) in failed or chance.random() > 0.4:
             return right
-        failed.add(box_of(asked))
-        return MENDABLE[name](asked, right)
+        failed.add(box_of(request))
+        return MENDABLE[name](request, right)
 
     with misbehaving(service(demo, coverage)) as server:
         extract(server, tmp_path, http)
-        assert sum(map(is_coverage, server.asked)) > 12
+        assert sum(map(is_coverage, server.requests)) > 12
     assert_right(tmp_path / "out.tif")
 
 
@@ -202,17 +202,19 @@ def test_a_piece_that_is_never_given_ends_the_run_with_its_box_and_the_servers_w
     """Never with nodata in its place."""
     bad = MENDABLE[name] if name in MENDABLE else HOPELESS[name][0]
 
-    def is_bad(asked: Asked) -> bool:
-        left, bottom, right, top = box_of(asked)
+    def is_bad(request: ServerRequest) -> bool:
+        left, bottom, right, top = box_of(request)
         return left <= LEFT + 250.5 < right and bottom < TOP - 120.5 <= top
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        return bad(asked, right) if is_bad(asked) else right
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
+        return bad(request, right) if is_bad(request) else right
 
     with misbehaving(service(demo, coverage)) as server:
         with pytest.raises(hrdem.NetworkError) as told:
             extract(server, tmp_path, http)
-        failed = [asked for asked in server.asked if is_coverage(asked) and is_bad(asked)]
+        failed = [
+            request for request in server.requests if is_coverage(request) and is_bad(request)
+        ]
     said = str(told.value)
     place = re.search(r"does not give dtm in the box ([-\d,]+) \(EPSG:3979, \d+ x \d+ pix", said)
     assert place
@@ -231,30 +233,30 @@ def test_a_second_run_goes_on_where_the_first_stopped(
         normal = server.script
         seen = []
 
-        def dead_after_seven(asked: Asked) -> Reply:
-            if is_coverage(asked):
-                seen.append(asked)
+        def dead_after_seven(request: ServerRequest) -> Reply:
+            if is_coverage(request):
+                seen.append(request)
                 if len(seen) > 7:
                     return Reply(400, b"gone for lunch")
-            return normal(asked)
+            return normal(request)
 
         server.script = dead_after_seven
         with pytest.raises(hrdem.ServerError, match="gone for lunch.*goes on from there"):
             extract(server, tmp_path, http)
         first = sum(1 for path in (tmp_path / "cache").rglob("*.tif"))
         assert first >= 6
-        server.script, server.asked = normal, []
+        server.script, server.requests = normal, []
         extract(server, tmp_path, http)
-        second = sum(map(is_coverage, server.asked))
+        second = sum(map(is_coverage, server.requests))
     assert second == 12 - first
     assert_right(tmp_path / "out.tif")
 
 
-def updated(asked: Asked, demo: Addresses, date: str) -> Reply | None:
+def updated(request: ServerRequest, demo: Addresses, date: str) -> Reply | None:
     """The catalogue's answer, with another date."""
-    if "/search" not in asked.path:
+    if "/search" not in request.path:
         return None
-    reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+    reply = forward(request, demo.url, f"http://{request.headers['host']}")
     reply.body = re.sub(rb'"updated": "[^"]*"', f'"updated": "{date}"'.encode(), reply.body)
     return reply
 
@@ -262,26 +264,26 @@ def updated(asked: Asked, demo: Addresses, date: str) -> Reply | None:
 def test_pieces_of_an_earlier_edition_are_not_used(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def of(date: str) -> Callable[[Asked], Reply | None]:
-        return lambda asked: updated(asked, demo, date)
+    def of(date: str) -> Callable[[ServerRequest], Reply | None]:
+        return lambda request: updated(request, demo, date)
 
     with misbehaving(service(demo, lower_rows_fail, of("2026-01-01"))) as server:
         interrupted(server, http, tmp_path)
         server.script = service(demo, other=of("2026-02-02"))
         extract(server, tmp_path, http)
-        assert sum(map(is_coverage, server.asked)) == 12
+        assert sum(map(is_coverage, server.requests)) == 12
 
 
 def test_data_published_again_meanwhile_are_noticed(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     """A WCS has no version; the catalogue tells."""
-    searches: list[Asked] = []
+    searches: list[ServerRequest] = []
 
-    def catalogue(asked: Asked) -> Reply | None:
-        if "/search" in asked.path:
-            searches.append(asked)
-        return updated(asked, demo, f"2026-01-0{len(searches)}")
+    def catalogue(request: ServerRequest) -> Reply | None:
+        if "/search" in request.path:
+            searches.append(request)
+        return updated(request, demo, f"2026-01-0{len(searches)}")
 
     with (
         misbehaving(service(demo, other=catalogue)) as server,
@@ -296,7 +298,7 @@ def counting(counts: list[int]) -> Fault:
     active = [0]
     lock = threading.Lock()
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
         with lock:
             active[0] += 1
             counts.append(active[0])
@@ -323,7 +325,7 @@ def test_a_server_that_asks_for_a_pause_gets_it(
 ) -> None:
     times: list[float] = []
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
         times.append(time.monotonic())
         return Reply(429, b"", {"Retry-After": "1"}) if len(times) == 5 else right
 
@@ -341,14 +343,14 @@ def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(
     with misbehaving(service(demo, fault)) as server:
         with pytest.raises(hrdem.ServerError, match="asks to wait 3600 s"):
             extract(server, tmp_path, http)
-        assert sum(map(is_coverage, server.asked)) <= 2
+        assert sum(map(is_coverage, server.requests)) <= 2
 
 
 def test_a_silent_server_is_given_up_after_its_limit_and_asked_for_less(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        left, bottom, right_edge, top = box_of(asked)
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(request)
         return Reply(silent=True) if (right_edge - left) * (top - bottom) > 6_000 else right
 
     with misbehaving(service(demo, coverage)) as server:
@@ -364,8 +366,8 @@ def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
     monkeypatch.setattr(chunking, "_LARGEST", 4096**2)
     limit, spent = 1.5, {"in vain": 0.0, "well": 0.0}
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        left, bottom, right_edge, top = box_of(asked)
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
+        left, bottom, right_edge, top = box_of(request)
         needs = 0.02 + 40e-6 * (right_edge - left) * (top - bottom)
         time.sleep(min(needs, limit))
         spent["well" if needs <= limit else "in vain"] += min(needs, limit)
@@ -373,7 +375,7 @@ def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
 
     with misbehaving(service(demo, coverage)) as server:
         extract(server, tmp_path, http, wcs_limit=limit)
-        pieces = sum(map(is_coverage, server.asked))
+        pieces = sum(map(is_coverage, server.requests))
     assert spent["in vain"] < 0.2 * sum(spent.values())
     assert 10 < pieces < 60
     assert_right(tmp_path / "out.tif")
@@ -391,9 +393,9 @@ def test_a_full_disk_is_told_as_that(demo: Addresses, http: HttpClient, tmp_path
 def test_an_unknown_product_is_refused_with_the_list(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        if "GetCapabilities" in asked.path:
-            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+    def other(request: ServerRequest) -> Reply | None:
+        if "GetCapabilities" in request.path:
+            reply = forward(request, demo.url, f"http://{request.headers['host']}")
             reply.body = reply.body.replace(b">dtm<", b">dtm-slope<")
             return reply
         return None
@@ -411,8 +413,8 @@ def test_a_wcs_that_is_gone_is_told_with_the_way_that_is_left(
 ) -> None:
     """It is to be phased out."""
 
-    def other(asked: Asked) -> Reply | None:
-        return Reply(status) if asked.path.startswith(WCS) else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(status) if request.path.startswith(WCS) else None
 
     with (
         misbehaving(service(demo, other=other)) as server,
@@ -424,8 +426,8 @@ def test_a_wcs_that_is_gone_is_told_with_the_way_that_is_left(
 def test_the_wcs_is_read_without_a_catalogue(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        return Reply(404) if "/stac/" in asked.path else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(404) if "/stac/" in request.path else None
 
     with misbehaving(service(demo, other=other)) as server:
         result = extract(server, tmp_path, http)
@@ -443,8 +445,8 @@ def sources(path: Path) -> list[dict[str, Any]]:
 def test_a_store_that_is_blocked_is_replaced_by_the_wcs(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
 
     with misbehaving(service(demo, other=other)) as server:
         extract(server, tmp_path, http, via="auto")
@@ -462,14 +464,14 @@ def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_
 ) -> None:  # fmt: skip
     """All of a sub-tile comes in one way: never half of it in each."""
 
-    def other(asked: Asked) -> Reply | None:
-        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
+    def other(request: ServerRequest) -> Reply | None:
+        if "9_2-mosaic-1m-dtm.tif" not in request.path:
             return None
-        first = asked.headers.get("range", "").startswith("bytes=0-")
+        first = request.headers.get("range", "").startswith("bytes=0-")
         if broken == "header":
             return Reply(500, b"")
-        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
-        far = int(asked.headers["range"].removeprefix("bytes=").split("-")[0]) > 100_000_000
+        reply = forward(request, demo.url, f"http://{request.headers['host']}")
+        far = int(request.headers["range"].removeprefix("bytes=").split("-")[0]) > 100_000_000
         if not first and far:
             reply.body = bytes(len(reply.body))
         return reply
@@ -489,10 +491,10 @@ def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_
 def test_without_either_way_both_are_told(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        if asked.path.startswith("/canelevation-dem"):
+    def other(request: ServerRequest) -> Reply | None:
+        if request.path.startswith("/canelevation-dem"):
             return Reply(403, b"<Error/>")
-        return Reply(404) if asked.path.startswith(WCS) else None
+        return Reply(404) if request.path.startswith(WCS) else None
 
     with (
         misbehaving(service(demo, other=other)) as server,
@@ -506,13 +508,13 @@ def test_without_either_way_both_are_told(
 def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
     demo: Addresses, http: HttpClient, tmp_path: Path, way: dict[str, str]
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
 
     with misbehaving(service(demo, other=other)) as server:
         with pytest.raises(hrdem.ServerError, match="403"):
             extract(server, tmp_path, http, **{"via": "auto", **way})
-        assert not [asked for asked in server.asked if asked.path.startswith(WCS)]
+        assert not [request for request in server.requests if request.path.startswith(WCS)]
 
 
 def test_the_live_wcs_is_no_substitute_for_the_files_of_another_catalogue(
@@ -520,8 +522,8 @@ def test_the_live_wcs_is_no_substitute_for_the_files_of_another_catalogue(
 ) -> None:
     """Its pixels are others."""
 
-    def other(asked: Asked) -> Reply | None:
-        return Reply(403, b"<Error/>") if asked.path.startswith("/canelevation-dem") else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
 
     with misbehaving(service(demo, other=other)) as server:
         for via, error in (("auto", hrdem.ServerError), ("wcs", hrdem.RequestError)):
@@ -538,8 +540,8 @@ def test_the_live_wcs_goes_with_the_live_catalogue() -> None:
     assert request.wcs_url == LIVE_WCS_URL
 
 
-def lower_rows_fail(asked: Asked, right: Reply) -> Reply:
-    return Reply(400, b"no more") if box_of(asked)[1] < TOP - 250 else right
+def lower_rows_fail(request: ServerRequest, right: Reply) -> Reply:
+    return Reply(400, b"no more") if box_of(request)[1] < TOP - 250 else right
 
 
 def interrupted(server: Misbehaving, http: HttpClient, folder: Path) -> list[Path]:
@@ -548,7 +550,7 @@ def interrupted(server: Misbehaving, http: HttpClient, folder: Path) -> list[Pat
         extract(server, folder, http)
     kept = sorted((folder / "cache").rglob("*.tif"))
     assert len(kept) >= 7
-    server.asked = []
+    server.requests = []
     return kept
 
 
@@ -588,7 +590,7 @@ def test_a_kept_piece_that_was_damaged_is_fetched_again(
             damage(path)
         server.script = service(demo)
         extract(server, tmp_path, http)
-        assert sum(map(is_coverage, server.asked)) == 12 - len(kept) + 3
+        assert sum(map(is_coverage, server.requests)) == 12 - len(kept) + 3
     assert_right(tmp_path / "out.tif")
 
 
@@ -596,11 +598,11 @@ def test_pieces_that_another_run_takes_away_are_fetched_again(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     """Of two runs with one folder, the first to end tidies up."""
-    tidied: list[Asked] = []
+    tidied: list[ServerRequest] = []
 
-    def coverage(asked: Asked, right: Reply) -> Reply:
-        if box_of(asked)[1] < TOP - 250 and not tidied:
-            tidied.append(asked)
+    def coverage(request: ServerRequest, right: Reply) -> Reply:
+        if box_of(request)[1] < TOP - 250 and not tidied:
+            tidied.append(request)
             for path in (tmp_path / "cache").rglob("*.tif"):
                 path.unlink()
         return right
@@ -615,14 +617,14 @@ def test_without_a_catalogue_nothing_of_an_earlier_run_is_used(
 ) -> None:
     """Nothing would tell its edition from today's."""
 
-    def other(asked: Asked) -> Reply | None:
-        return Reply(404) if "/stac/" in asked.path else None
+    def other(request: ServerRequest) -> Reply | None:
+        return Reply(404) if "/stac/" in request.path else None
 
     with misbehaving(service(demo, lower_rows_fail, other)) as server:
         interrupted(server, http, tmp_path)
         server.script = service(demo, other=other)
         extract(server, tmp_path, http)
-        assert sum(map(is_coverage, server.asked)) == 12
+        assert sum(map(is_coverage, server.requests)) == 12
 
 
 def test_two_broken_files_do_not_make_four_requests_at_a_time(
@@ -630,9 +632,9 @@ def test_two_broken_files_do_not_make_four_requests_at_a_time(
 ) -> None:
     counts: list[int] = []
 
-    def other(asked: Asked) -> Reply | None:
-        head = asked.headers.get("range", "").startswith("bytes=0-")
-        return Reply(404) if asked.path.startswith("/canelevation-dem") and not head else None
+    def other(request: ServerRequest) -> Reply | None:
+        head = request.headers.get("range", "").startswith("bytes=0-")
+        return Reply(404) if request.path.startswith("/canelevation-dem") and not head else None
 
     with misbehaving(service(demo, counting(counts), other)) as server:
         extract(server, tmp_path, http, via="auto")
@@ -643,21 +645,21 @@ def test_two_broken_files_do_not_make_four_requests_at_a_time(
 def test_a_server_that_never_answers_is_given_up_before_long(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    fault = lambda asked, right: Reply(silent=True)  # noqa: E731
+    fault = lambda request, right: Reply(silent=True)  # noqa: E731
     with misbehaving(service(demo, fault)) as server:
         with pytest.raises(hrdem.WcsError, match="Nothing has come in"):
             extract(server, tmp_path, http, wcs_limit=0.3)
-        assert sum(map(is_coverage, server.asked)) <= 6
+        assert sum(map(is_coverage, server.requests)) <= 6
 
 
 @pytest.mark.parametrize("corner", ["1e17", "1.797e308", "nan"])
 def test_bounds_that_make_no_sense_are_not_believed(
     demo: Addresses, http: HttpClient, tmp_path: Path, corner: str
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        if "DescribeCoverage" not in asked.path:
+    def other(request: ServerRequest) -> Reply | None:
+        if "DescribeCoverage" not in request.path:
             return None
-        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        reply = forward(request, demo.url, f"http://{request.headers['host']}")
         corners = re.compile(
             rb"(<ows:BoundingBox crs=[^>]*3979.*?)<ows:LowerCorner>.*?</ows:Upper", re.DOTALL
         )
@@ -675,10 +677,10 @@ def test_bounds_that_make_no_sense_are_not_believed(
 def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        if "DescribeCoverage" not in asked.path:
+    def other(request: ServerRequest) -> Reply | None:
+        if "DescribeCoverage" not in request.path:
             return None
-        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        reply = forward(request, demo.url, f"http://{request.headers['host']}")
         upper = re.compile(rb"(BoundingBox crs=[^>]*3979.*?<ows:UpperCorner>)[-\d.]+", re.DOTALL)
         reply.body, changed = upper.subn(rb"\g<1>1499900", reply.body)
         assert changed
@@ -696,13 +698,13 @@ def test_a_wcs_that_ends_early_does_not_stand_in_for_a_broken_file(
 ) -> None:
     """Of a neighbour whose file is well it need not have anything."""
 
-    def ends_at(x: int, broken: str) -> Callable[[Asked], Reply | None]:
-        def other(asked: Asked) -> Reply | None:
-            if broken in asked.path:
+    def ends_at(x: int, broken: str) -> Callable[[ServerRequest], Reply | None]:
+        def other(request: ServerRequest) -> Reply | None:
+            if broken in request.path:
                 return Reply(404)
-            if "DescribeCoverage" not in asked.path:
+            if "DescribeCoverage" not in request.path:
                 return None
-            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+            reply = forward(request, demo.url, f"http://{request.headers['host']}")
             upper = re.compile(
                 rb"(BoundingBox crs=[^>]*3979.*?<ows:UpperCorner>)[-\d.]+", re.DOTALL
             )
@@ -726,9 +728,9 @@ def test_of_a_broken_file_the_header_tells_what_the_wcs_has_to_serve(
 ) -> None:
     """The catalogue's outline only hints; a strip may lie beyond it."""
 
-    def other(asked: Asked) -> Reply | None:
-        if "/search" in asked.path:
-            reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+    def other(request: ServerRequest) -> Reply | None:
+        if "/search" in request.path:
+            reply = forward(request, demo.url, f"http://{request.headers['host']}")
             page = json.loads(reply.body)
             for item in page["features"]:
                 if item["id"] == "9_2-mosaic-1m":
@@ -736,8 +738,8 @@ def test_of_a_broken_file_the_header_tells_what_the_wcs_has_to_serve(
                     ring[:] = [[max(x, 1_500_050), y] for x, y in ring]
             reply.body = json.dumps(page).encode()
             return reply
-        head = asked.headers.get("range", "").startswith("bytes=0-")
-        return Reply(404) if "9_2-mosaic-1m-dtm.tif" in asked.path and not head else None
+        head = request.headers.get("range", "").startswith("bytes=0-")
+        return Reply(404) if "9_2-mosaic-1m-dtm.tif" in request.path and not head else None
 
     with misbehaving(service(demo, other=other)) as server:
         extract(server, tmp_path, http, via="auto")

@@ -11,7 +11,7 @@ from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import AssetKind, get_collection, get_product
-from tests.misbehaving import Reply, misbehaving, passed_on
+from tests.misbehaving import Reply, forward, misbehaving
 
 OTTAWA = Aoi.from_bbox((-75.85, 45.30, -75.60, 45.45))
 ONE_METRE = get_collection("1m")
@@ -71,14 +71,14 @@ def test_a_redirected_search_keeps_its_question(
 ) -> None:
     """As from http to https; a POST that became a GET would ask for the whole catalogue."""
 
-    def script(asked):
-        if asked.path.startswith("/old/"):
-            return Reply(status, headers={"Location": asked.path.replace("/old/", "/stac/api/")})
-        return passed_on(asked, demo.url, server.url)
+    def script(request):
+        if request.path.startswith("/old/"):
+            return Reply(status, headers={"Location": request.path.replace("/old/", "/stac/api/")})
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         found = search_items(OTTAWA, ONE_METRE, f"{server.url}/old/", http)
-        assert [asked.method for asked in server.asked] == ["POST", "POST"]
+        assert [request.method for request in server.requests] == ["POST", "POST"]
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
@@ -91,8 +91,8 @@ def test_items_of_another_collection_are_refused(http: HttpClient) -> None:
 
 
 def test_an_empty_page_does_not_end_a_search(http: HttpClient) -> None:
-    def script(asked):
-        number = int(asked.path.rpartition("=")[2]) if "=" in asked.path else 1
+    def script(request):
+        number = int(request.path.rpartition("=")[2]) if "=" in request.path else 1
         link = {"rel": "next", "method": "POST", "href": f"/search?page={number + 1}"}
         features = {1: [item("8_2-mosaic-1m")], 2: [], 3: [item()]}[number]
         return page(*features, links=[link] if number < 3 else None)
@@ -121,29 +121,29 @@ def test_a_broken_link_is_an_error_of_the_catalogue(http: HttpClient, links: obj
 
 
 def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo: Addresses) -> None:
-    def script(asked):
-        if asked.method == "POST":
+    def script(request):
+        if request.method == "POST":
             return Reply(405)
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         found = search_items(OTTAWA, ONE_METRE, f"{server.url}/stac/api/", http)
-        assert [each.method for each in server.asked] == ["POST", "GET"]
+        assert [each.method for each in server.requests] == ["POST", "GET"]
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
 def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addresses) -> None:
     """Servers refuse addresses of more than 8 kB."""
 
-    def script(asked):
-        if asked.method == "POST":
+    def script(request):
+        if request.method == "POST":
             return Reply(405)
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         for box in ((-79.85, 45.30, -74.60, 49.45), (-139, 45, -55, 80)):
             assert search_items(Aoi.from_bbox(box), ONE_METRE, f"{server.url}/stac/api/", http)
-        assert max(len(asked.path) for asked in server.asked) < 4_000
+        assert max(len(request.path) for request in server.requests) < 4_000
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -153,14 +153,14 @@ def test_pages_are_followed_as_given_under_another_prefix(
     monkeypatch.setattr(search, "_PAGE", 13)
     canada = Aoi.from_bbox((-2_450_000, -950_000, 2_950_000, 3_950_000), "EPSG:3979")
 
-    def script(asked):
-        if method == "GET" and asked.method == "POST":
+    def script(request):
+        if method == "GET" and request.method == "POST":
             return Reply(405)
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         found = search_items(canada, ONE_METRE, f"{server.url}/stac/api/", http)
-        paths = [each.path.partition("?")[0] for each in server.asked if each.method == method]
+        paths = [each.path.partition("?")[0] for each in server.requests if each.method == method]
     assert len(found) == 66
     assert paths == ["/stac/api/search"] + ["/pgstac/api/search"] * 5
 
@@ -176,14 +176,14 @@ def test_items_are_sorted_by_tile_and_listed_once(http: HttpClient) -> None:
 
 
 def test_an_endless_next_is_noticed(http: HttpClient) -> None:
-    def script(asked):
+    def script(request):
         again = {"rel": "next", "method": "POST", "href": f"{server.url}/search", "body": {}}
         return page(item(), links=[again])
 
     with misbehaving(script) as server:
         with pytest.raises(CatalogError, match="leads in a circle"):
             near(server, http)
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("href", ["file:///etc/passwd", "ftp://host/next"])

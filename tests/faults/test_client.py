@@ -27,14 +27,14 @@ HERE = ["http://127.0.0.1"]
 
 def first(*replies: Reply):
     """Give these answers first, then good ones."""
-    return lambda asked: replies[asked.number - 1] if asked.number <= len(replies) else GOOD
+    return lambda request: replies[request.number - 1] if request.number <= len(replies) else GOOD
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_passing_refusal_is_tried_again(http: HttpClient, status: int) -> None:
     with misbehaving(first(Reply(status), Reply(status))) as server:
         assert http.request("GET", server.url).content == b"good"
-        assert len(server.asked) == 3
+        assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 412, 416, 451])
@@ -43,7 +43,7 @@ def test_a_lasting_refusal_is_told_at_once(http: HttpClient, status: int) -> Non
         with pytest.raises(ServerError, match=f"answers {status}: no such key") as caught:
             http.request("GET", server.url)
         assert caught.value.status == status
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_broken_transfer_is_tried_again(broken: Reply) -> None:
         HttpClient(timeouts=timeouts, sleep=lambda _: None, given=HERE) as client,
     ):
         assert client.request("GET", server.url).content == b"good"
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
 
 
 def test_a_slow_drip_ends_at_the_total_timeout() -> None:
@@ -84,7 +84,7 @@ def test_after_the_last_try_the_error_says_how_many_there_were(http: HttpClient)
         with pytest.raises(ServerError, match=r"503: <h1>busy</h1>. Tried 3 times\.") as caught:
             http.request("GET", server.url)
         assert caught.value.status == 503
-        assert len(server.asked) == 3
+        assert len(server.requests) == 3
 
 
 def test_a_refused_connection_is_tried_again_and_told() -> None:
@@ -142,10 +142,10 @@ def test_a_retry_is_announced(http: HttpClient, caplog: pytest.LogCaptureFixture
 
 
 def test_redirects_are_followed_with_their_query(http: HttpClient) -> None:
-    def script(asked):
-        if asked.path.startswith("/ows"):
-            return Reply(308, headers={"Location": "/wrapper?" + asked.path.partition("?")[2]})
-        return Reply(body=asked.path.encode())
+    def script(request):
+        if request.path.startswith("/ows"):
+            return Reply(308, headers={"Location": "/wrapper?" + request.path.partition("?")[2]})
+        return Reply(body=request.path.encode())
 
     with misbehaving(script) as server:
         answer = http.request("GET", f"{server.url}/ows?a=1&b=2")
@@ -165,13 +165,13 @@ def test_an_answer_longer_than_allowed_is_not_read(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(body=b"x" * 5000)) as server:
         with pytest.raises(ServerError, match="more than 100 bytes. It announces 5000"):
             http.request("GET", server.url, max_bytes=100)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 def test_every_request_names_the_project(http: HttpClient) -> None:
     with misbehaving(first()) as server:
         http.request("GET", server.url)
-        assert server.asked[0].headers["user-agent"] == USER_AGENT
+        assert server.requests[0].headers["user-agent"] == USER_AGENT
     assert USER_AGENT.startswith("hrdem/")
     assert "(+https://" in USER_AGENT
 
@@ -179,7 +179,7 @@ def test_every_request_names_the_project(http: HttpClient) -> None:
 def test_the_proxy_of_the_environment_is_used(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with misbehaving(lambda asked: Reply(body=asked.path.encode())) as proxy:
+    with misbehaving(lambda request: Reply(body=request.path.encode())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -233,20 +233,20 @@ def test_parameters_join_those_of_the_address_and_replace_their_namesakes(
     with misbehaving(lambda _: Reply(body=b"{}")) as server:
         address = f"{server.url}/?map=a%2Fb&request=GetCapabilities"
         http.request("GET", address, params={"REQUEST": "GetMap", "STYLES": ""})
-        assert server.asked[0].path == "/?map=a%2Fb&REQUEST=GetMap&STYLES="
+        assert server.requests[0].path == "/?map=a%2Fb&REQUEST=GetMap&STYLES="
 
 
 def test_a_body_goes_into_a_file_and_is_asked_for_once(http: HttpClient, tmp_path: Path) -> None:
     path = tmp_path / "body"
     wait = Timeouts(connect=1, read=1, total=1)
     with misbehaving(
-        lambda asked: Reply(status=503 if asked.number > 1 else 200, body=b"abc")
+        lambda request: Reply(status=503 if request.number > 1 else 200, body=b"abc")
     ) as server:
         http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
         assert path.read_bytes() == b"abc"
         with pytest.raises(RetryableError) as told:
             http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
-        assert (told.value.status, told.value.body, len(server.asked)) == (503, b"abc", 2)
+        assert (told.value.status, told.value.body, len(server.requests)) == (503, b"abc", 2)
 
 
 def test_a_body_that_is_longer_than_it_may_be_does_not_fill_the_disk(

@@ -20,7 +20,7 @@ from hrdem.http.ranges import version_of
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import get_collection
 from hrdem.sources.gdal import probe_gdal_cog
-from tests.misbehaving import Asked, Reply, misbehaving, part_of
+from tests.misbehaving import Reply, ServerRequest, misbehaving, range_reply
 
 MANY = 200_000_000  # bytes of zeros
 
@@ -55,7 +55,7 @@ def bare(body: bytes) -> bytes:
 def test_one_layer_is_taken_off(http: HttpClient, body: bytes, coding: str) -> None:
     with misbehaving(lambda _: packed(body, coding)) as server:
         assert http.request("GET", server.url).content == (b"good" if body else b"")
-        assert server.asked[0].headers["accept-encoding"] == "gzip, deflate"
+        assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 def test_a_large_body_comes_out_whole(http: HttpClient) -> None:
@@ -79,7 +79,7 @@ def test_any_other_layer_is_refused_unread(
     with misbehaving(lambda _: reply) as server, pytest.raises(error, match=said) as told:
         http.request("GET", server.url)
     assert str(told.value).isprintable()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_a_search_whose_pages_never_end_is_given_up(
 ) -> None:
     monkeypatch.setattr("hrdem.catalog.stac_io._MOST_BYTES_IN_ALL", 100_000)
 
-    def script(asked: Asked) -> Reply:
-        link = {"rel": "next", "href": f"/{asked.number}"}
+    def script(request: ServerRequest) -> Reply:
+        link = {"rel": "next", "href": f"/{request.number}"}
         return Reply.json({"features": [], "links": [link], "more": "x" * 10_000})
 
     with misbehaving(script) as server:
         with pytest.raises(CatalogError, match="more than 100000 bytes"):
             list_items(get_collection("1m"), f"{server.url}/", http)
-        assert len(server.asked) == 10
+        assert len(server.requests) == 10
 
 
 def test_a_page_that_is_too_large_is_not_read(http: HttpClient) -> None:
@@ -302,7 +302,7 @@ def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(
     content = path.read_bytes()
 
     with (
-        misbehaving(lambda asked: part_of(content, asked)) as server,
+        misbehaving(lambda request: range_reply(content, request)) as server,
         pytest.raises(SourceError, match="blocks of 5008 x 5008 pixels"),
     ):
         probe_gdal_cog(f"{server.url}/a.tif", http)

@@ -27,7 +27,7 @@ from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs.save_vrt import download
 from hrdem.request.products import get_collection
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, part_of, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving, range_reply
 
 PUBLIC, PRIVATE, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 SCOPES = {PUBLIC: Scope.PUBLIC, PRIVATE: Scope.PRIVATE, OTHER: Scope.LINK}
@@ -83,7 +83,7 @@ def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving)
         client.request("GET", f"{inside.url}/admin")
     with pytest.raises(hrdem.BlockedAddressError, match="in a private network"):
         client.read_range(f"{inside.url}/a", 0, 9, SourceVersion("", '"1"', 9, "", ""))
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 @pytest.mark.parametrize("name", ["harmless.example", "harmless.example.", "HARMLESS.example"])
@@ -96,7 +96,7 @@ def test_a_name_that_leads_inside_is_found_out_before_anything_is_sent(
         hrdem.BlockedAddressError, match=rf"{name.lower()}.* lies in a private network"
     ):
         client.request("GET", at(inside, name))
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 def test_a_refused_place_leaves_no_connection_open(
@@ -121,7 +121,7 @@ def test_a_redirect_inside_is_not_followed(
         ),
     ):
         client.request("GET", server.url, given=True)
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://a.example/x", "gopher://a/"])
@@ -144,7 +144,7 @@ def test_what_was_given_may_lie_inside_and_opens_it(
     with misbehaving(lambda _: Reply(), host=OTHER) as elsewhere:
         with pytest.raises(hrdem.BlockedAddressError, match="on the local link"):
             client.request("GET", elsewhere.url)
-        assert elsewhere.asked == []
+        assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["one client", "a later one"])
@@ -160,7 +160,7 @@ def test_a_name_that_was_public_may_not_lead_inside_later(
             (later if anew else client).request("GET", at(inside, "catalogue.example"), given=True)
         with pytest.raises(hrdem.BlockedAddressError):
             later.request("GET", inside.url)
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 def test_a_name_that_led_inside_first_may_not_be_public_later(
@@ -182,7 +182,7 @@ def test_a_name_that_led_inside_first_may_not_be_public_later(
                 )
             with pytest.raises(hrdem.BlockedAddressError, match="met in a private network before"):
                 client.request("GET", at(server, "catalogue.example"), given=True)
-            assert server.asked == []
+            assert server.requests == []
 
 
 def test_what_a_next_link_says_of_headers_goes_to_no_other_host(client: HttpClient) -> None:
@@ -191,13 +191,13 @@ def test_what_a_next_link_says_of_headers_goes_to_no_other_host(client: HttpClie
         with misbehaving(lambda _: there) as server:
             secrets = {"Authorization": "Bearer hush", "X-Api-Key": "hush", "Range": "bytes=0-9"}
             client.request("GET", server.url, headers=secrets)
-    assert other.asked[0].headers["range"] == "bytes=0-9"
-    assert "hush" not in str(other.asked[0].headers)
+    assert other.requests[0].headers["range"] == "bytes=0-9"
+    assert "hush" not in str(other.requests[0].headers)
 
 
 def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy may lie anywhere; what it connects to is not seen."""
-    with misbehaving(lambda asked: Reply(body=asked.path.encode()), host=PRIVATE) as proxy:
+    with misbehaving(lambda request: Reply(body=request.path.encode()), host=PRIVATE) as proxy:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, proxy.url)
         for name in ("NO_PROXY", "no_proxy"):
@@ -209,7 +209,7 @@ def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.Monk
             for host in (PRIVATE, "127.0.0.3:80", "localhost", "2130706434"):
                 with pytest.raises(hrdem.BlockedAddressError):
                     client.request("GET", f"http://{host}/")
-            assert len(proxy.asked) == 1
+            assert len(proxy.requests) == 1
 
 
 @pytest.mark.parametrize("rest", ["", "?next=1"])
@@ -223,7 +223,7 @@ def test_a_next_link_inside_is_not_followed(
         pytest.raises(hrdem.CatalogError, match="next page, but .* in a private network"),
     ):
         list_items(get_collection("1m"), f"{server.url}/", client)
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_next_link_may_not_say_how_requests_are_made(client: HttpClient, chang
     with misbehaving(lambda _: Reply.json({"features": [], "links": [link]})) as server:
         with pytest.raises(hrdem.CatalogError, match="next page"):
             list_items(get_collection("1m"), f"{server.url}/", client)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
@@ -262,8 +262,8 @@ def test_an_asset_inside_is_not_asked_and_named(
     target = "file:///etc/passwd" if local else f"{inside.url}/x.tif"
     ending = ".vrt" if via == "vrt" else ".tif"
 
-    def script(asked: Asked) -> Reply:
-        reply = passed_on(asked, demo.url, server.url)
+    def script(request: ServerRequest) -> Reply:
+        reply = forward(request, demo.url, server.url)
         for tile in ("8_2", "9_2"):
             href = f"{server.url}/canelevation-dem/hrdem-mosaic-1m/{tile}-mosaic-1m-dtm{ending}"
             reply.body = reply.body.replace(href.encode(), target.encode())
@@ -280,7 +280,7 @@ def test_an_asset_inside_is_not_asked_and_named(
             stac_url=f"{server.url}/stac/api/", wcs_url=demo.wcs, http=client, engine=engine,
             via=via,
         )  # fmt: skip
-    assert inside.asked == []
+    assert inside.requests == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -304,12 +304,12 @@ VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</S
 def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, vrt: str, said: str
 ) -> None:
-    def script(asked: Asked) -> Reply:
-        if asked.path.endswith("nested.vrt"):
+    def script(request: ServerRequest) -> Reply:
+        if request.path.endswith("nested.vrt"):
             return Reply(206, b"<VRTDataset/>   ", {"Content-Range": "bytes 0-15/16"})
-        if asked.path.endswith(".vrt"):
+        if request.path.endswith(".vrt"):
             return Reply(body=vrt.format(inside=inside.url, own=server.url).encode())
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         with pytest.raises(hrdem.NetworkError, match=said):
@@ -317,8 +317,8 @@ def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
                 bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
                 stac_url=f"{server.url}/stac/api/", http=client, via="vrt",
             )  # fmt: skip
-        assert len([each for each in server.asked if each.path.endswith("-dtm.vrt")]) <= 2
-    assert inside.asked == []
+        assert len([each for each in server.requests if each.path.endswith("-dtm.vrt")]) <= 2
+    assert inside.requests == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -328,29 +328,29 @@ def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
     """GDAL would tell by its bytes what it is, and follow it."""
     body = VRT.format(source=f"/vsicurl/{inside.url}/x.tif", before="").encode()
 
-    def script(asked: Asked) -> Reply:
-        if not asked.path.endswith("dtm.tif"):
-            return passed_on(asked, demo.url, server.url)
-        return part_of(body, asked)
+    def script(request: ServerRequest) -> Reply:
+        if not request.path.endswith("dtm.tif"):
+            return forward(request, demo.url, server.url)
+        return range_reply(body, request)
 
     with misbehaving(script) as server, pytest.raises(hrdem.SourceError, match="cannot be opened"):
         hrdem.extract(
             bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
             stac_url=f"{server.url}/stac/api/", http=client, engine="gdal",
         )  # fmt: skip
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 def test_a_vrt_is_fetched_by_our_own_client_only(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # scopes as they are
-    with misbehaving(lambda asked: passed_on(asked, demo.url, server.url)) as server:
+    with misbehaving(lambda request: forward(request, demo.url, server.url)) as server:
         hrdem.extract(
             bbox=AREA, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
             stac_url=f"{server.url}/stac/api/", http=http, via="vrt",
         )  # fmt: skip
-        vrts = [each.path for each in server.asked if each.path.endswith(".vrt")]
+        vrts = [each.path for each in server.requests if each.path.endswith(".vrt")]
     assert len(vrts) == 4  # met, and compared at the end
 
 
@@ -371,10 +371,10 @@ def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
 ) -> None:
     content = overviews_elsewhere(tmp_path / "a.tif", f"/vsicurl/{inside.url}/x.tif")
 
-    def script(asked: Asked) -> Reply:
-        if not asked.path.endswith("dtm.tif"):
-            return passed_on(asked, demo.url, server.url)
-        return part_of(content, asked)
+    def script(request: ServerRequest) -> Reply:
+        if not request.path.endswith("dtm.tif"):
+            return forward(request, demo.url, server.url)
+        return range_reply(content, request)
 
     with (
         misbehaving(script) as server,
@@ -384,16 +384,16 @@ def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
             bbox=AREA, bbox_crs="EPSG:3979", product="dtm", stac_url=f"{server.url}/stac/api/",
             http=client, **way,
         )  # fmt: skip
-    assert inside.asked == []
+    assert inside.requests == []
 
 
 def test_a_vrt_is_not_saved_if_its_files_may_not_be_asked(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
 ) -> None:
-    def script(asked: Asked) -> Reply:
-        if asked.path.endswith(".vrt"):
+    def script(request: ServerRequest) -> Reply:
+        if request.path.endswith(".vrt"):
             return Reply(body=VRT.format(source=f"{inside.url}/x.tif", before="").encode())
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         (asset,) = hrdem.assets(
@@ -415,8 +415,8 @@ def test_files_that_would_have_one_name_are_not_saved_over_one_another(
 
     from hrdem.cli.main import cli
 
-    def script(asked: Asked) -> Reply:
-        reply = passed_on(asked, demo.url, server.url)
+    def script(request: ServerRequest) -> Reply:
+        reply = forward(request, demo.url, server.url)
         reply.body = reply.body.replace(b"-dsm.vrt", b"-dtm.vrt?")
         return reply
 

@@ -20,7 +20,7 @@ from hrdem.demo import Addresses
 from hrdem.errors import NetworkError, NoDataError, OutputExistsError
 from hrdem.http.client import HttpClient
 from tests.demo.test_files import TILES, nowhere
-from tests.misbehaving import Reply, misbehaving, passed_on
+from tests.misbehaving import Reply, forward, misbehaving
 
 BOX = (1_505_000, -176_000, 1_506_000, -175_500)
 HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -137,10 +137,10 @@ def test_a_picture_is_kept_as_it_came(
 def test_a_moved_service_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """As the live one's documented address does, with 308."""
 
-    def script(asked):
-        if asked.path.startswith("/ows"):
-            return Reply(308, headers={"Location": asked.path.replace("/ows", "/wrapper")})
-        assert "REQUEST=GetMap" in asked.path
+    def script(request):
+        if request.path.startswith("/ows"):
+            return Reply(308, headers={"Location": request.path.replace("/ows", "/wrapper")})
+        assert "REQUEST=GetMap" in request.path
         return Reply(200, picture(100, 50))
 
     with misbehaving(script) as server:
@@ -161,12 +161,12 @@ def test_a_crs_without_a_number_is_drawn_from_overviews(
 def test_if_both_fail_both_reasons_are_told(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    def script(asked):
-        if asked.path.startswith("/wms"):
+    def script(request):
+        if request.path.startswith("/wms"):
             return Reply(400, b"layer does not exist")
-        if "canelevation" in asked.path:
+        if "canelevation" in request.path:
             return Reply(500, b"out of order")
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         urls = {"stac_url": f"{server.url}/stac/api/"}

@@ -24,7 +24,7 @@ from hrdem.demo.terrain import heights
 from hrdem.errors import NotCachedError
 from hrdem.http.client import HttpClient
 from tests.metered import Metered, metered
-from tests.misbehaving import Asked, Reply, misbehaving, passed_on
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 WIDE = (1_498_000, -172_800, 1_502_000, -170_000)  # 8_2 and 9_2, some 60 MB
 NARROW = (1_499_400, -170_600, 1_500_600, -170_000)
@@ -212,11 +212,11 @@ def extract(
     return hrdem.extract(**words, output=output, stac_url=f"{url}/stac/api/", http=http)
 
 
-def store(demo: Addresses, fault: Callable[[Asked], Reply | None]):
+def store(demo: Addresses, fault: Callable[[ServerRequest], Reply | None]):
     """The demonstration service behind a server that sometimes answers by itself."""
 
-    def script(asked: Asked) -> Reply:
-        return fault(asked) or passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+    def script(request: ServerRequest) -> Reply:
+        return fault(request) or forward(request, demo.url, f"http://{request.headers['host']}")
 
     return misbehaving(script)
 
@@ -239,9 +239,9 @@ def test_offline_repeats_an_extraction_and_any_within_it(
 ) -> None:
     with store(demo, lambda _: None) as server:
         extract(server.url, tmp_path / "a.tif", http)
-        url, asked = server.url, len(server.asked)
+        url, request = server.url, len(server.requests)
         extract(url, tmp_path / "b.tif", http, offline=True)
-        assert len(server.asked) == asked
+        assert len(server.requests) == request
     extract(url, tmp_path / "c.tif", offline=True, box=WITHIN)
     extract(url, tmp_path / "d.tif", offline=True, resolution=2, box=WITHIN)
     found = hrdem.search(
@@ -303,10 +303,10 @@ def test_offline_takes_a_catalogue_by_get_and_a_missing_neighbour_as_they_were(
 ) -> None:
     """What was refused is refused again."""
 
-    def odd(asked: Asked) -> Reply | None:
-        if asked.method == "POST":
+    def odd(request: ServerRequest) -> Reply | None:
+        if request.method == "POST":
             return Reply(405)
-        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in asked.path else None
+        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in request.path else None
 
     east = (1_500_100, -170_600, 1_500_600, -170_000)
     with store(demo, odd) as server:
@@ -347,12 +347,12 @@ def test_an_answer_with_an_etag_is_asked_for_only_if_it_changed(
 ) -> None:
     """By GET; the catalogue then need not send it again."""
 
-    def tagged(asked: Asked) -> Reply | None:
-        if asked.method == "POST":
+    def tagged(request: ServerRequest) -> Reply | None:
+        if request.method == "POST":
             return Reply(405)
-        if asked.headers.get("if-none-match") == '"7"':
+        if request.headers.get("if-none-match") == '"7"':
             return Reply(304)
-        reply = passed_on(asked, demo.url, f"http://{asked.headers['host']}")
+        reply = forward(request, demo.url, f"http://{request.headers['host']}")
         reply.headers["etag"] = '"7"'
         return reply
 
@@ -360,8 +360,8 @@ def test_an_answer_with_an_etag_is_asked_for_only_if_it_changed(
         words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": f"{server.url}/stac/api/"}
         first = hrdem.search(**words, http=http)
         assert hrdem.search(**words, http=http) == first
-        asked = [each.headers.get("if-none-match") for each in server.asked]
-    assert asked == [None, None, None, '"7"']
+        request = [each.headers.get("if-none-match") for each in server.requests]
+    assert request == [None, None, None, '"7"']
 
 
 @pytest.mark.parametrize("where", ["index", "tile"])
@@ -370,12 +370,12 @@ def test_bytes_that_were_altered_on_the_way_are_not_kept(
 ) -> None:
     hurt = True
 
-    def altered(asked: Asked) -> Reply | None:
-        start = int(asked.headers.get("range", "bytes=0-")[6:].partition("-")[0])
+    def altered(request: ServerRequest) -> Reply | None:
+        start = int(request.headers.get("range", "bytes=0-")[6:].partition("-")[0])
         hit = 12_288 <= start < 7_000_000 if where == "index" else start > 20_000_000
         if not (hit and hurt):
             return None
-        reply = passed_on(asked, demo.url, "")
+        reply = forward(request, demo.url, "")
         body = bytearray(reply.body)
         for at in range(3, len(body), 8) if where == "index" else range(4):
             body[at] ^= 1
@@ -391,10 +391,10 @@ def test_bytes_that_were_altered_on_the_way_are_not_kept(
 
 
 def test_a_weak_version_is_not_kept(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
-    def weak(asked: Asked) -> Reply | None:
-        if not asked.path.endswith(".tif"):
+    def weak(request: ServerRequest) -> Reply | None:
+        if not request.path.endswith(".tif"):
             return None
-        reply = passed_on(asked, demo.url, "")
+        reply = forward(request, demo.url, "")
         reply.headers["etag"] = f"W/{reply.headers['etag']}"
         return reply
 
@@ -419,8 +419,12 @@ def test_a_file_published_again_stops_the_run_or_is_begun_with_again(
         done = extract(server.url, tmp_path / "a.tif", http, on_change="restart")
     assert done.plan.sources[1].file.version.etag == '"2"'
     check_pixels(tmp_path / "a.tif", NARROW)
-    west = [asked for asked in server.asked if "8_2" in asked.path and "range" in asked.headers]
-    ranges = [asked.headers["range"] for asked in west]
+    west = [
+        request
+        for request in server.requests
+        if "8_2" in request.path and "range" in request.headers
+    ]
+    ranges = [request.headers["range"] for request in west]
     assert len(ranges) == len(set(ranges)) + 1  # but for the beginning, nothing came twice
     kept = {kept.version.etag for kept in hrdem.Cache().info().kept if kept.version}
     assert '"2"' in kept
@@ -434,16 +438,16 @@ class _Editions:
         self.demo = demo
         self.tiles = 0
 
-    def __call__(self, asked: Asked) -> Reply:
-        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
-            return passed_on(asked, self.demo.url, f"http://{asked.headers['host']}")
-        start = int(asked.headers["range"][6:].partition("-")[0])
+    def __call__(self, request: ServerRequest) -> Reply:
+        if "9_2-mosaic-1m-dtm.tif" not in request.path:
+            return forward(request, self.demo.url, f"http://{request.headers['host']}")
+        start = int(request.headers["range"][6:].partition("-")[0])
         self.tiles += start > 20_000_000
         etag = '"1"' if self.tiles < 3 else '"2"'
-        if asked.headers.get("if-match", etag) != etag:
+        if request.headers.get("if-match", etag) != etag:
             return Reply(412)
-        asked.headers.pop("if-match", None)
-        reply = passed_on(asked, self.demo.url, "")
+        request.headers.pop("if-match", None)
+        reply = forward(request, self.demo.url, "")
         reply.headers["etag"] = etag
         return reply
 
@@ -453,16 +457,16 @@ def test_a_file_that_changes_twice_stops_the_run(
 ) -> None:
     number = 0
 
-    def restless(asked: Asked) -> Reply | None:
+    def restless(request: ServerRequest) -> Reply | None:
         nonlocal number
-        if "9_2-mosaic-1m-dtm.tif" not in asked.path:
+        if "9_2-mosaic-1m-dtm.tif" not in request.path:
             return None
-        start = int(asked.headers["range"][6:].partition("-")[0])
+        start = int(request.headers["range"][6:].partition("-")[0])
         if start > 20_000_000:
             number += 1
             return Reply(412)
-        asked.headers.pop("if-match", None)
-        reply = passed_on(asked, demo.url, "")
+        request.headers.pop("if-match", None)
+        reply = forward(request, demo.url, "")
         reply.headers["etag"] = f'"{number}"'
         return reply
 

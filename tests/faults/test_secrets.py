@@ -19,7 +19,7 @@ from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
 from hrdem.jobs.doctor import examine
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
 QUERY = "X-Amz-Signature=hush1&X-Amz-Credential=hush2%2Fca&sig=hush3&versionId=7"
@@ -31,20 +31,20 @@ def guarded(demo: Addresses, broken: bool = False) -> Iterator[tuple[Misbehaving
     """A store whose addresses are signed, and hold a password; what was asked without either."""
     stray: list[str] = []
 
-    def script(asked: Asked) -> Reply:
-        path, _, query = asked.path.partition("?")
+    def script(request: ServerRequest) -> Reply:
+        path, _, query = request.path.partition("?")
         if "/canelevation-dem/" in path:
-            if query != QUERY or asked.headers.get("authorization") != "Basic bWU6aHVzaDA=":
-                stray.append(asked.path)
-                return Reply(403, f"<Error>{asked.path}</Error>".encode())
+            if query != QUERY or request.headers.get("authorization") != "Basic bWU6aHVzaDA=":
+                stray.append(request.path)
+                return Reply(403, f"<Error>{request.path}</Error>".encode())
             if broken and path.endswith(".tif"):
                 return Reply(403, f"no http://me:hush0@h{path}?{QUERY} for you".encode())
-            asked.path = path
-        if path.endswith(".tif") and "range" not in asked.headers:  # GDAL hangs up at once
-            asked.method = "HEAD"
-            head = passed_on(asked, demo.url, server.url)
+            request.path = path
+        if path.endswith(".tif") and "range" not in request.headers:  # GDAL hangs up at once
+            request.method = "HEAD"
+            head = forward(request, demo.url, server.url)
             return Reply(head.status, b"", head.headers, cut=0, length=head.length)
-        reply = passed_on(asked, demo.url, server.url)
+        reply = forward(request, demo.url, server.url)
         if "/canelevation-dem/" not in path or path.endswith(".vrt"):
             signed = server.url.replace("//", "//me:hush0@")
             query_here = QUERY.replace("&", "&amp;") if path.endswith(".vrt") else QUERY
@@ -139,8 +139,8 @@ def test_orders_to_a_terminal_are_not_passed_on(tmp_path: Path) -> None:
 
 
 def test_a_version_of_such_orders_is_not_kept(demo: Addresses, tmp_path: Path) -> None:
-    def script(asked: Asked) -> Reply:
-        reply = passed_on(asked, demo.url, server.url)
+    def script(request: ServerRequest) -> Reply:
+        reply = forward(request, demo.url, server.url)
         reply.headers["etag"] = '"\x1b]0;owned\x07"'
         return reply
 
@@ -174,8 +174,8 @@ def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch, proxy: s
 
 
 def test_a_redirect_with_a_password_tells_none(http: HttpClient) -> None:
-    def script(asked: Asked) -> Reply:
-        if asked.path == "/":
+    def script(request: ServerRequest) -> Reply:
+        if request.path == "/":
             there = server.url.replace("//", "//me:hush0@")
             return Reply(302, headers={"Location": f"{there}/a?token=hush1"})
         return Reply(404)
@@ -183,7 +183,7 @@ def test_a_redirect_with_a_password_tells_none(http: HttpClient) -> None:
     with misbehaving(script) as server:
         with pytest.raises(hrdem.ServerError) as told:
             version_of(server.url, http)
-        assert server.asked[1].headers["authorization"] == "Basic bWU6aHVzaDA="
+        assert server.requests[1].headers["authorization"] == "Basic bWU6aHVzaDA="
     clean(str(told.value))
     with (
         misbehaving(

@@ -20,24 +20,24 @@ from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run
 from hrdem.planning.plan import make_plan
 from hrdem.request.request import Request
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
 
 
 @contextmanager
-def store(demo: Addresses, fault: Callable[[Asked], Reply | None]) -> Iterator[Misbehaving]:
+def store(demo: Addresses, fault: Callable[[ServerRequest], Reply | None]) -> Iterator[Misbehaving]:
     """The demonstration service behind a server that sometimes answers by itself."""
 
-    def script(asked: Asked) -> Reply:
-        return fault(asked) or passed_on(asked, demo.url, server.url)
+    def script(request: ServerRequest) -> Reply:
+        return fault(request) or forward(request, demo.url, server.url)
 
     with misbehaving(script) as server:
         yield server
 
 
-def starts_at(asked: Asked) -> int:
-    found = re.match(r"bytes=(\d+)-", asked.headers.get("range", ""))
+def starts_at(request: ServerRequest) -> int:
+    found = re.match(r"bytes=(\d+)-", request.headers.get("range", ""))
     return int(found[1]) if found else 0
 
 
@@ -58,8 +58,8 @@ def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
 ) -> None:
     """Tiles near the area are opened too, as outlines may be drawn carelessly."""
 
-    def gone(asked: Asked) -> Reply | None:
-        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in asked.path else None
+    def gone(request: ServerRequest) -> Reply | None:
+        return Reply(404) if "8_2-mosaic-1m-dtm.tif" in request.path else None
 
     with store(demo, gone) as server:
         result = hrdem.extract(
@@ -70,7 +70,7 @@ def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
             stac_url=f"{server.url}/stac/api/",
             http=http,
         )
-        assert any("8_2-mosaic-1m-dtm.tif" in asked.path for asked in server.asked)
+        assert any("8_2-mosaic-1m-dtm.tif" in request.path for request in server.requests)
     assert [source.name for source in result.plan.sources] == ["9_2-mosaic-1m"]
     assert "8_2-mosaic-1m" in caplog.text
     assert "left out" in caplog.text
@@ -79,9 +79,9 @@ def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
 def test_passing_faults_change_no_pixel(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     hit: set[str] = set()
 
-    def busy(asked: Asked) -> Reply | None:
+    def busy(request: ServerRequest) -> Reply | None:
         """Every request is refused the first time."""
-        key = f"{asked.method} {asked.path} {asked.headers.get('range')} {asked.body!r}"
+        key = f"{request.method} {request.path} {request.headers.get('range')} {request.body!r}"
         if key in hit:
             return None
         hit.add(key)
@@ -105,8 +105,8 @@ def test_tiles_that_gdal_cannot_have_are_an_error_and_nothing_is_left(
     monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
     monkeypatch.setitem(hrdem.http.gdal_options._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
 
-    def broken(asked: Asked) -> Reply | None:
-        return fault if starts_at(asked) > 20_000_000 else None
+    def broken(request: ServerRequest) -> Reply | None:
+        return fault if starts_at(request) > 20_000_000 else None
 
     with store(demo, broken) as server, pytest.raises(hrdem.NetworkError):
         extract(server, tmp_path / "out.tif", http, engine="gdal")
@@ -119,14 +119,14 @@ def test_bytes_that_were_altered_on_the_way_are_noticed(
 ) -> None:
     """Leader and trailer of each tile belong to the index; GDAL would give wrong pixels."""
 
-    def altered(asked: Asked) -> Reply | None:
-        start = starts_at(asked)
+    def altered(request: ServerRequest) -> Reply | None:
+        start = starts_at(request)
         if where == "index":
             if not 3_000 < start < 7_000_000:
                 return None
         elif start < 20_000_000:
             return None
-        reply = passed_on(asked, demo.url, server.url)
+        reply = forward(request, demo.url, server.url)
         body = bytearray(reply.body)
         for at in {"tile": [0, 1, 2, 3], "trailer": [-1], "index": range(3, len(body), 8)}[where]:
             body[at] ^= 0x01
@@ -143,11 +143,11 @@ def test_a_range_that_breaks_off_goes_on_where_it_stopped(
 ) -> None:
     cut: list[tuple[int, int]] = []
 
-    def once(asked: Asked) -> Reply | None:
-        start = starts_at(asked)
+    def once(request: ServerRequest) -> Reply | None:
+        start = starts_at(request)
         if start < 20_000_000 or cut:
             return None
-        reply = passed_on(asked, demo.url, server.url)
+        reply = forward(request, demo.url, server.url)
         reply.cut = len(reply.body) // 2
         cut.append((start, reply.cut))
         return reply
@@ -155,7 +155,7 @@ def test_a_range_that_breaks_off_goes_on_where_it_stopped(
     with store(demo, once) as server:
         extract(server, tmp_path / "out.tif", http)
         (start, length) = cut[0]
-        assert start + length in [starts_at(asked) for asked in server.asked]
+        assert start + length in [starts_at(request) for request in server.requests]
     with rasterio.open(tmp_path / "out.tif") as dataset:
         expected = heights(AREA[0], AREA[3], 1, dataset.width, dataset.height)
         np.testing.assert_array_equal(dataset.read(1), expected)
@@ -166,10 +166,10 @@ def test_a_server_that_ignores_conditions_is_found_out(
 ) -> None:
     """The answer's own ETag is compared too."""
 
-    def swap(asked: Asked) -> Reply | None:
-        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif") or starts_at(asked) == 0:
+    def swap(request: ServerRequest) -> Reply | None:
+        if not request.path.endswith("9_2-mosaic-1m-dtm.tif") or starts_at(request) == 0:
             return None
-        reply = passed_on(asked, demo.url, server.url)
+        reply = forward(request, demo.url, server.url)
         reply.headers["etag"] = '"new"'
         return reply
 
@@ -184,14 +184,14 @@ def test_a_file_published_again_while_gdal_reads_it_is_never_mixed(
     """From the first tile on, the store has another edition and refuses the old one."""
     changed = False
 
-    def swap(asked: Asked) -> Reply | None:
+    def swap(request: ServerRequest) -> Reply | None:
         nonlocal changed
-        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+        if not request.path.endswith("9_2-mosaic-1m-dtm.tif"):
             return None
-        changed = changed or starts_at(asked) > 20_000_000
+        changed = changed or starts_at(request) > 20_000_000
         if not changed:
             return None
-        if "if-match" in asked.headers:
+        if "if-match" in request.headers:
             return Reply(412)
         return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
 
@@ -210,10 +210,10 @@ def test_a_file_published_again_between_plan_and_run_is_noticed(
 ) -> None:
     planned = False
 
-    def swap(asked: Asked) -> Reply | None:
-        if not planned or not asked.path.endswith("8_2-mosaic-1m-dtm.tif"):
+    def swap(request: ServerRequest) -> Reply | None:
+        if not planned or not request.path.endswith("8_2-mosaic-1m-dtm.tif"):
             return None
-        if "if-match" in asked.headers:
+        if "if-match" in request.headers:
             return Reply(412)
         return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
 
@@ -235,10 +235,10 @@ def test_a_file_published_again_before_a_chunk_is_computed_is_never_mixed(
     """Every chunk is of the version that was planned: out of the cache, or not at all."""
     changed = False
 
-    def swap(asked: Asked) -> Reply | None:
-        if not changed or not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+    def swap(request: ServerRequest) -> Reply | None:
+        if not changed or not request.path.endswith("9_2-mosaic-1m-dtm.tif"):
             return None
-        if "if-match" in asked.headers:
+        if "if-match" in request.headers:
             return Reply(412)
         return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
 
@@ -264,8 +264,8 @@ def test_a_chunk_that_cannot_be_read_is_an_error_and_can_be_computed_later(
 ) -> None:
     down = False
 
-    def fault(asked: Asked) -> Reply | None:
-        return Reply(503) if down and asked.path.endswith(".tif") else None
+    def fault(request: ServerRequest) -> Reply | None:
+        return Reply(503) if down and request.path.endswith(".tif") else None
 
     with store(demo, fault) as server:
         words = {"bbox": AREA, "bbox_crs": "EPSG:3979", "product": "dtm", "http": http}
@@ -284,10 +284,10 @@ def test_a_vrt_published_again_is_noticed_at_the_end(
     """GDAL reads a VRT without a condition; its version is compared before the output is named."""
     read = False
 
-    def swap(asked: Asked) -> Reply | None:
+    def swap(request: ServerRequest) -> Reply | None:
         nonlocal read
-        read = read or starts_at(asked) > 20_000_000
-        if read and asked.path.endswith("8_2-mosaic-1m-dtm.vrt"):
+        read = read or starts_at(request) > 20_000_000
+        if read and request.path.endswith("8_2-mosaic-1m-dtm.vrt"):
             return Reply(body=b"<VRTDataset/>")
         return None
 
@@ -301,10 +301,10 @@ def test_a_cog_behind_a_vrt_that_is_published_again_is_noticed(
 ) -> None:
     read = False
 
-    def swap(asked: Asked) -> Reply | None:
+    def swap(request: ServerRequest) -> Reply | None:
         nonlocal read
-        read = read or starts_at(asked) > 20_000_000
-        if not read or not asked.path.endswith("8_2-mosaic-1m-dtm.tif") or starts_at(asked):
+        read = read or starts_at(request) > 20_000_000
+        if not read or not request.path.endswith("8_2-mosaic-1m-dtm.tif") or starts_at(request):
             return None
         return Reply(206, bytes(16), {"Content-Range": "bytes 0-15/999", "ETag": '"new"'})
 
@@ -316,10 +316,10 @@ def test_a_cog_behind_a_vrt_that_is_published_again_is_noticed(
 def test_every_range_is_asked_for_under_the_planned_version(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    with store(demo, lambda asked: None) as server:
+    with store(demo, lambda request: None) as server:
         result = extract(server, tmp_path / "out.tif", http)
         etags = {s.url.rsplit("/", 1)[1]: s.file.version.etag for s in result.plan.sources}
-        reads = [each for each in server.asked if starts_at(each) > 20_000_000]
+        reads = [each for each in server.requests if starts_at(each) > 20_000_000]
     assert reads
     for each in reads:
         assert each.headers["if-match"] == etags[each.path.rsplit("/", 1)[1]]
@@ -340,11 +340,11 @@ def test_an_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
 def test_a_file_that_is_no_raster_is_told(
     demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, engine: str, said: str
 ) -> None:
-    def other(asked: Asked) -> Reply | None:
-        if not asked.path.endswith("9_2-mosaic-1m-dtm.tif"):
+    def other(request: ServerRequest) -> Reply | None:
+        if not request.path.endswith("9_2-mosaic-1m-dtm.tif"):
             return None
-        start = starts_at(asked)
-        found = re.match(r"bytes=\d+-(\d+)", asked.headers.get("range", ""))
+        start = starts_at(request)
+        found = re.match(r"bytes=\d+-(\d+)", request.headers.get("range", ""))
         stop = min(int(found[1]) + 1 if found else len(body), len(body))
         headers = {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}", "ETag": '"x"'}
         return Reply(206 if found else 200, body[start:stop], headers)

@@ -20,11 +20,11 @@ from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import get_product
 from tests.geopackages import write_layer
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, misbehaving
 
 AREA = Aoi.from_bbox((1_500_000, -200_000, 1_500_100, -199_900), "EPSG:3979")
 COVERAGE, EXTENT = "/9_2-coverage.gpkg", "/9_2-extent.geojson"
-Fault = Callable[[Asked], Reply | None]
+Fault = Callable[[ServerRequest], Reply | None]
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +53,20 @@ def store(coverage: bytes, fault: Fault = lambda _: None) -> Iterator[Misbehavin
     outline = shapely.geometry.mapping(shapely.multipolygons([around]))
     extent = json.dumps({"type": "Feature", "properties": None, "geometry": outline}).encode()
 
-    def script(asked: Asked) -> Reply:
-        return fault(asked) or served(asked, coverage if asked.path == COVERAGE else extent)
+    def script(request: ServerRequest) -> Reply:
+        return fault(request) or served(request, coverage if request.path == COVERAGE else extent)
 
     with misbehaving(script) as server:
         yield server
 
 
-def served(asked: Asked, content: bytes, etag: str = '"one"') -> Reply:
-    if asked.headers.get("if-match", etag) != etag:
+def served(request: ServerRequest, content: bytes, etag: str = '"one"') -> Reply:
+    if request.headers.get("if-match", etag) != etag:
         return Reply(412)
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
-    if "range" not in asked.headers:
+    if "range" not in request.headers:
         return Reply(200, content, headers)
-    first, _, last = asked.headers["range"].removeprefix("bytes=").partition("-")
+    first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
     part = content[int(first) : int(last) + 1]
     end = int(first) + len(part) - 1
     return Reply(206, part, {**headers, "Content-Range": f"bytes {first}-{end}/{len(content)}"})
@@ -95,18 +95,18 @@ def test_projects_are_read_whole_or_in_parts(
     monkeypatch.setattr(surveys, "_WHOLE", len(coverage) if whole else 0)
     with store(coverage) as server:
         found = read(server, http)
-        sent = [asked for asked in server.asked if asked.method == "GET"]
+        sent = [request for request in server.requests if request.method == "GET"]
     assert told(found) == BOTH
     assert found.unknown == ()
     assert [version.size for version in found.versions] == [len(coverage)]
-    assert {asked.path for asked in server.asked} == {COVERAGE}
+    assert {request.path for request in server.requests} == {COVERAGE}
     assert len(sent) == 2 if whole else len(sent) < 12
-    assert all(asked.headers.get("if-match") == '"one"' for asked in sent[1:-1])
+    assert all(request.headers.get("if-match") == '"one"' for request in sent[1:-1])
 
 
 def test_a_missing_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
     gone = Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
-    with store(coverage, lambda asked: gone if asked.path == COVERAGE else None) as server:
+    with store(coverage, lambda request: gone if request.path == COVERAGE else None) as server:
         found = read(server, http)
     assert told(found) == [("extent", None, None, pytest.approx(1.0))]
     (unknown,) = found.unknown
@@ -144,7 +144,7 @@ def test_where_both_are_missing_nothing_is_known(coverage: bytes, http: HttpClie
 def test_a_failed_transfer_is_no_lack_of_surveys(
     coverage: bytes, http: HttpClient, fault: Reply, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with store(coverage, lambda asked: fault if asked.path == COVERAGE else None) as server:
+    with store(coverage, lambda request: fault if request.path == COVERAGE else None) as server:
         found = read(server, http)
     assert found.found == ()
     (unknown,) = found.unknown
@@ -179,9 +179,9 @@ def test_no_part_that_is_lost_on_the_way_loses_a_project(
     monkeypatch.setattr(surveys, "_WHOLE", 0)
     ranges: list[str] = []
 
-    def fault(asked: Asked) -> Reply | None:
-        part = asked.headers.get("range")
-        if asked.method != "GET" or part == "bytes=0-15":
+    def fault(request: ServerRequest) -> Reply | None:
+        part = request.headers.get("range")
+        if request.method != "GET" or part == "bytes=0-15":
             return None
         if part not in ranges:
             ranges.append(str(part))
@@ -203,12 +203,12 @@ def test_a_part_that_is_lost_once_is_asked_for_again(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", 0)
-    lost: list[Asked] = []
+    lost: list[ServerRequest] = []
 
-    def fault(asked: Asked) -> Reply | None:
-        if asked.headers.get("range", "bytes=0-").startswith("bytes=0-") or lost:
+    def fault(request: ServerRequest) -> Reply | None:
+        if request.headers.get("range", "bytes=0-").startswith("bytes=0-") or lost:
             return None
-        lost.append(asked)
+        lost.append(request)
         return Reply(206, bytes(99), cut=5)
 
     with store(coverage, fault) as server:
@@ -222,7 +222,7 @@ def test_a_file_that_is_published_again_meanwhile_is_not_believed(
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", 0)
     with store(
-        coverage, lambda asked: served(asked, coverage, '"two"') if asked.number > 4 else None
+        coverage, lambda request: served(request, coverage, '"two"') if request.number > 4 else None
     ) as server:
         found = read(server, http)
     assert found.found == ()
@@ -273,7 +273,7 @@ def test_an_extent_of_nothing_tells_of_nothing(http: HttpClient) -> None:
 def test_one_item_that_fails_leaves_the_others(
     coverage: bytes, http: HttpClient, tmp_path: Path
 ) -> None:
-    with store(coverage, lambda asked: Reply(500) if "8_2" in asked.path else None) as server:
+    with store(coverage, lambda request: Reply(500) if "8_2" in request.path else None) as server:
         items = [
             Item(name, "hrdem-mosaic-1m", "", "", None,
                  (Asset("coverage", f"{server.url}/{name}-coverage.gpkg", "", ""),))

@@ -26,7 +26,7 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import tiles
 from hrdem.processing.progress import Progress
 from tests.demo.test_files import TILES, nowhere
-from tests.misbehaving import Reply, misbehaving, passed_on
+from tests.misbehaving import Reply, forward, misbehaving
 from tests.rasters import horizontal
 
 HALIFAX = (-63.613, 44.592, -63.600, 44.600)
@@ -480,10 +480,10 @@ def test_an_estimate_of_coverage_is_of_the_output_and_not_of_what_lies_around_it
 
 
 def test_a_store_that_fails_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -> None:
-    def script(asked: Any) -> Reply:
-        if asked.number > 12:
+    def script(request: Any) -> Reply:
+        if request.number > 12:
             return Reply(404)
-        return passed_on(asked, demo.url, server.url)
+        return forward(request, demo.url, server.url)
 
     with misbehaving(script) as server, pytest.raises(hrdem.NetworkError):
         hrdem.extract(

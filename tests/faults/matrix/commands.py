@@ -79,12 +79,12 @@ class Outcome:
         hosts: Further addresses in it, by what stands for them in a row.
     """
 
-    codes: tuple[int, ...]
-    said: str
+    exit_codes: tuple[int, ...]
+    message: str
     hosts: dict[str, str] = field(default_factory=dict)
 
 
-Way = Callable[[Scene], Outcome]
+Runner = Callable[[Scene], Outcome]
 
 
 def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
@@ -93,13 +93,13 @@ def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     scene.patch.setattr(hrdem.http.session, "HttpClient", client)
     with (
         contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()) as said,
+        contextlib.redirect_stderr(io.StringIO()) as message,
     ):
         code = run([*scene.command(stac=stac), *more])
-    return Outcome((int(code),), said.getvalue())
+    return Outcome((int(code),), message.getvalue())
 
 
-def asking(stac: str) -> Way:
+def asking(stac: str) -> Runner:
     """Run the command with another catalogue."""
     return partial(here, stac=stac)
 
@@ -107,18 +107,18 @@ def asking(stac: str) -> Way:
 def untrusted_catalogue(scene: Scene) -> Outcome:
     """Run the command with a catalogue whose certificate nobody vouches for."""
     certificate = trustme.CA().issue_cert("127.0.0.1")
-    with misbehaving(scene.store.right, certificate) as server:
+    with misbehaving(scene.store.upstream_reply, certificate) as server:
         done = here(scene, stac=f"{server.url}/stac/api/")
-        return Outcome(done.codes, done.said, {"https://SERVER": server.url})
+        return Outcome(done.exit_codes, done.message, {"https://SERVER": server.url})
 
 
 def untrusted_files(scene: Scene) -> Outcome:
     """Run the command with files behind a certificate that nobody vouches for."""
     certificate = trustme.CA().issue_cert("127.0.0.1")
-    with misbehaving(scene.store.right, certificate) as server:
-        scene.store.files_at = server.url
+    with misbehaving(scene.store.upstream_reply, certificate) as server:
+        scene.store.files_url = server.url
         done = here(scene)
-        return Outcome(done.codes, done.said, {"https://SERVER": server.url})
+        return Outcome(done.exit_codes, done.message, {"https://SERVER": server.url})
 
 
 def altered_on_the_way(scene: Scene) -> Outcome:
@@ -128,13 +128,13 @@ def altered_on_the_way(scene: Scene) -> Outcome:
     authority.cert_pem.write_to_path(bundle)
     scene.patch.setenv("SSL_CERT_FILE", str(bundle))
     with (
-        misbehaving(scene.store.right, authority.issue_cert("127.0.0.1")) as server,
+        misbehaving(scene.store.upstream_reply, authority.issue_cert("127.0.0.1")) as server,
         wire(server.server_port, at=3_000_000) as between,
     ):
-        scene.store.files_at = f"https://127.0.0.1:{between.port}"
+        scene.store.files_url = f"https://127.0.0.1:{between.port}"
         done = here(scene)
         assert between.flipped
-        return Outcome(done.codes, done.said, {"https://SERVER": scene.store.files_at})
+        return Outcome(done.exit_codes, done.message, {"https://SERVER": scene.store.files_url})
 
 
 def without_room(scene: Scene) -> Outcome:
@@ -174,22 +174,22 @@ def twice_at_once(scene: Scene) -> Outcome:
     with _started(scene) as one, _started(scene) as other:
         ended = _ended(one), _ended(other)
     return Outcome(
-        tuple(sorted(code for each in ended for code in each.codes)),
-        "".join(each.said for each in ended),
+        tuple(sorted(code for each in ended for code in each.exit_codes)),
+        "".join(each.message for each in ended),
     )
 
 
-def signalled(number: signal.Signals, after: float = 0.0) -> Way:
+def signalled(number: signal.Signals, after: float = 0.0) -> Runner:
     """Run the command and send it a signal some seconds after the fault was met."""
 
-    def way(scene: Scene) -> Outcome:
+    def runner(scene: Scene) -> Outcome:
         with _started(scene) as process:
             assert scene.store.reached.wait(30)
             time.sleep(after)  # that tiles which were under way have come
             process.send_signal(number)
             return _ended(process, within=10)  # without waiting for the store, which is silent
 
-    return way
+    return runner
 
 
 def killed_and_run_again(scene: Scene) -> Outcome:
@@ -209,23 +209,23 @@ def _and_again(scene: Scene, first: Outcome) -> Outcome:
     store = scene.store
     time.sleep(_OLD_ENOUGH)
     store.mended = True
-    before = dict(store.asked)
+    before = dict(store.requests)
     again = here(scene)
-    assert first.codes == (ExitCode.NETWORK,) or not store.twice(before)
-    return Outcome((*first.codes, *again.codes), first.said + again.said)
+    assert first.exit_codes == (ExitCode.NETWORK,) or not store.twice(before)
+    return Outcome((*first.exit_codes, *again.exit_codes), first.message + again.message)
 
 
-def again(*more: str, then: Callable[[Scene], None] = lambda scene: None) -> Way:
+def again(*more: str, then: Callable[[Scene], None] = lambda scene: None) -> Runner:
     """Run the command, which is well; do something; run it once more with further options."""
 
-    def way(scene: Scene) -> Outcome:
-        assert here(scene).codes == (ExitCode.COMPLETE,)
+    def runner(scene: Scene) -> Outcome:
+        assert here(scene).exit_codes == (ExitCode.COMPLETE,)
         for name in scene.folder.iterdir():
             name.unlink()
         then(scene)
         return here(scene, *more)
 
-    return way
+    return runner
 
 
 def no_network(scene: Scene) -> None:
@@ -249,17 +249,17 @@ def damage_cache(scene: Scene) -> None:
         os.truncate(path, path.stat().st_size - 11)
 
 
-def with_cache_on(options: str) -> Way:
+def with_cache_on(options: str) -> Runner:
     """Run the command with its cache on a disk of its own."""
 
-    def way(scene: Scene) -> Outcome:
+    def runner(scene: Scene) -> Outcome:
         scene.cache.mkdir()
         with _disk(scene.cache, options, emptied=False) as mounted:
             if not mounted:
                 pytest.skip("a disk of its own needs root, and leave to mount")
             return here(scene)
 
-    return way
+    return runner
 
 
 @contextmanager
@@ -291,6 +291,6 @@ def _started(scene: Scene, program: str = _MAIN) -> Iterator[subprocess.Popen[st
 
 
 def _ended(process: subprocess.Popen[str], within: float = 60) -> Outcome:
-    _, said = process.communicate(timeout=within)
+    _, message = process.communicate(timeout=within)
     code = process.returncode
-    return Outcome((code if code >= 0 else 128 - code,), said)
+    return Outcome((code if code >= 0 else 128 - code,), message)

@@ -1,4 +1,4 @@
-"""Rows of the machine that the command runs on: its disk, its signals, other runs."""
+"""Rows: the local machine (disk, signals, concurrent runs, cache)."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _KILLED = 128 + signal.SIGKILL
 
 THIS_MACHINE = (
     Row(
-        wrong="the disk has no room for the output",
-        happens="refused before anything is read",
-        codes=(ExitCode.OUTPUT,),
-        said="The output of 1200 x 600 pixels takes about …MB while it is made, and the disk of … "
-        "has … free. Make room, or give another -o",
-        way=commands.without_room,
+        fault="the disk lacks space for the output",
+        effect="refused before reading",
+        exit_codes=(ExitCode.OUTPUT,),
+        message="The output of 1200 x 600 pixels takes about …MB while it is made, and the disk of "
+        "… has … free. Make room, or give another -o",
+        run=commands.without_room,
     ),
     Row(
-        wrong="more would have to be fetched than may be",
-        happens="refused before anything is read",
-        codes=(ExitCode.USAGE,),
-        said="1200 x 600 pixels come from 8 tiles of 2 files, 9.51 MB; 9.51 MB would have to be "
+        fault="the download exceeds --max-download",
+        effect="refused before reading",
+        exit_codes=(ExitCode.USAGE,),
+        message="1200 x 600 pixels come from 8 tiles of 2 files, 9.51 MB; 9.51 MB would have to be "
         "fetched, and --max-download allows 5 MB. Give a larger --max-download, a smaller area, or "
         "a coarser --resolution, which reads overviews.",
         options=("--max-download=5MB",),
     ),
     *(
         Row(
-            wrong=f"the disk fills up meanwhile ({what})",
-            codes=(ExitCode.OUTPUT,),
-            said="OUTPUT cannot be written: …. Check the folder's permissions and the space on "
+            fault=f"the disk fills up during the run ({what})",
+            exit_codes=(ExitCode.OUTPUT,),
+            message="OUTPUT cannot be written: …. Check the folder's permissions and the space on "
             "the disk.",
-            way=commands.on_a_disk_that_fills,
+            run=commands.on_a_disk_that_fills,
             options=options,
         )
         for what, options in (
@@ -45,47 +45,47 @@ THIS_MACHINE = (
         )
     ),
     Row(
-        wrong="the folder of the output is removed meanwhile",
-        codes=(ExitCode.OUTPUT,),
-        said="OUTPUT cannot be written: …No such file or directory…. Check the folder's "
+        fault="the output folder is removed during the run",
+        exit_codes=(ExitCode.OUTPUT,),
+        message="OUTPUT cannot be written: …No such file or directory…. Check the folder's "
         "permissions and the space on the disk.",
         answer=answers.without_folder,
         at=(Place.TILES,),
         times=1,
     ),
     Row(
-        wrong="the folder of the output is read-only",
-        codes=(ExitCode.OUTPUT,),
-        said="The folder … is not writable; choose another -o.",
-        way=commands.in_a_read_only_folder,
+        fault="the output folder is read-only",
+        exit_codes=(ExitCode.OUTPUT,),
+        message="The folder … is not writable; choose another -o.",
+        run=commands.in_a_read_only_folder,
     ),
     Row(
-        wrong="two runs write one output at once",
-        happens="one gives the whole file, one ends",
-        codes=(ExitCode.COMPLETE, ExitCode.OUTPUT),
-        said="OUTPUT exists; give --overwrite to replace it, or another -o.",
+        fault="two runs write the same output at once",
+        effect="one writes the file, the other ends",
+        exit_codes=(ExitCode.COMPLETE, ExitCode.OUTPUT),
+        message="OUTPUT exists; give --overwrite to replace it, or another -o.",
         answer=answers.when_two_have_come,
         at=(Place.TILES,),
-        way=commands.twice_at_once,
+        run=commands.twice_at_once,
     ),
     Row(
-        wrong="two runs write one output at once with --overwrite",
-        happens="each gives the whole file",
-        codes=(ExitCode.COMPLETE, ExitCode.COMPLETE),
+        fault="two runs write the same output at once with --overwrite",
+        effect="each writes the whole file",
+        exit_codes=(ExitCode.COMPLETE, ExitCode.COMPLETE),
         answer=answers.when_two_have_come,
         at=(Place.TILES,),
-        way=commands.twice_at_once,
+        run=commands.twice_at_once,
         options=("--overwrite",),
     ),
     *(
         Row(
-            wrong=what,
-            codes=(ExitCode.INTERRUPTED,),
-            said="hrdem: interrupted; no unfinished output is left. What was fetched is kept: the "
-            "same command goes on from there.",
-            answer=answers.said(silent=True),
+            fault=what,
+            exit_codes=(ExitCode.INTERRUPTED,),
+            message="hrdem: interrupted; no unfinished output is left. What was fetched is kept: "
+            "the same command goes on from there.",
+            answer=answers.reply(silent=True),
             at=(Place.TILES,),
-            way=commands.signalled(number),
+            run=commands.signalled(number),
         )
         for what, number in (
             ("Ctrl-C (SIGINT)", signal.SIGINT),
@@ -93,73 +93,73 @@ THIS_MACHINE = (
         )
     ),
     Row(
-        wrong="kill -9 in the middle, and the same command again",
-        happens="nothing has the output's name; the second run fetches the rest, and tidies up",
-        codes=(_KILLED, ExitCode.COMPLETE),
-        answer=answers.said(silent=True),
+        fault="kill -9 during the run, then the same command again",
+        effect="no output appears; the second run fetches the rest and cleans up",
+        exit_codes=(_KILLED, ExitCode.COMPLETE),
+        answer=answers.reply(silent=True),
         at=(Place.TILES,),
         first=4,
-        way=commands.killed_and_run_again,
+        run=commands.killed_and_run_again,
     ),
 )
 
-KEPT = (
+CACHE = (
     Row(
-        wrong="the network goes in the middle, and comes back before the same command",
-        happens="ends the run; the second fetches the rest",
-        codes=(ExitCode.NETWORK, ExitCode.COMPLETE),
-        said="Tried 5 times. What was fetched is kept: the same command goes on from there.",
-        answer=answers.said(dropped=True),
+        fault="the network fails during the run and returns for the next",
+        effect="ends the run; the second run fetches the rest",
+        exit_codes=(ExitCode.NETWORK, ExitCode.COMPLETE),
+        message="Tried 5 times. What was fetched is kept: the same command goes on from there.",
+        answer=answers.reply(dropped=True),
         at=(Place.TILES,),
         first=4,
-        way=commands.failed_and_run_again,
+        run=commands.failed_and_run_again,
     ),
     Row(
-        wrong="there is no network any more, and --offline",
-        happens="everything comes from the cache",
-        codes=(ExitCode.COMPLETE,),
-        way=commands.again("--offline", then=commands.no_network),
+        fault="no network, --offline, data in the cache",
+        effect="reads everything from the cache",
+        exit_codes=(ExitCode.COMPLETE,),
+        run=commands.again("--offline", then=commands.no_network),
     ),
     Row(
-        wrong="--offline, and nothing is in the cache",
-        codes=(ExitCode.NETWORK,),
-        said="What SERVER/stac/api/ lists of hrdem-mosaic-1m in the area … is not in the cache. "
+        fault="--offline with an empty cache",
+        exit_codes=(ExitCode.NETWORK,),
+        message="What SERVER/stac/api/ lists of hrdem-mosaic-1m in the area … is not in the cache. "
         "Run the same command once without --offline.",
         options=("--offline",),
     ),
     Row(
-        wrong="the cache is on a read-only disk",
-        happens="told; nothing is kept",
-        codes=(ExitCode.COMPLETE,),
-        said="The cache … cannot be written (…Read-only file system…): what is fetched "
+        fault="the cache is on a read-only disk",
+        effect="warns; caches nothing",
+        exit_codes=(ExitCode.COMPLETE,),
+        message="The cache … cannot be written (…Read-only file system…): what is fetched "
         "from here on is not kept",
-        way=commands.with_cache_on("ro"),
+        run=commands.with_cache_on("ro"),
     ),
     Row(
-        wrong="the cache's disk is full",
-        happens="told; nothing more is kept",
-        codes=(ExitCode.COMPLETE,),
-        said="The cache … cannot be written (the disk is nearly full): what is fetched "
+        fault="the cache's disk is full",
+        effect="warns; caches nothing more",
+        exit_codes=(ExitCode.COMPLETE,),
+        message="The cache … cannot be written (the disk is nearly full): what is fetched "
         "from here on is not kept",
-        way=commands.with_cache_on("size=1M"),
+        run=commands.with_cache_on("size=1M"),
     ),
     Row(
-        wrong="what is kept was damaged",
-        happens="noticed by its checksums, and fetched again",
-        codes=(ExitCode.COMPLETE,),
-        way=commands.again(then=commands.damage_cache),
+        fault="cached data are damaged",
+        effect="detected by checksums and fetched again",
+        exit_codes=(ExitCode.COMPLETE,),
+        run=commands.again(then=commands.damage_cache),
     ),
     Row(
-        wrong="what is kept was damaged, and --offline",
-        codes=(ExitCode.NETWORK,),
-        said="are not in the cache",
-        way=commands.again("--offline", then=commands.damage_cache),
+        fault="cached data are damaged, --offline",
+        exit_codes=(ExitCode.NETWORK,),
+        message="are not in the cache",
+        run=commands.again("--offline", then=commands.damage_cache),
     ),
     Row(
-        wrong="all files were published again since",
-        happens="what was kept of the old edition is dropped; the new one is read",
-        codes=(ExitCode.COMPLETE,),
-        way=commands.again(then=commands.publish_again),
+        fault="all files were republished since they were cached",
+        effect="drops the cached old version; reads the new one",
+        exit_codes=(ExitCode.COMPLETE,),
+        run=commands.again(then=commands.publish_again),
         edition=2,
     ),
 )

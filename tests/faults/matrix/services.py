@@ -1,4 +1,4 @@
-"""Rows of files that are published again, of catalogues, and of the WCS in the place of files."""
+"""Rows: republished files, bad catalogues, WCS instead of files."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from tests.faults.matrix import answers
 from tests.faults.matrix.row import ALWAYS, ENDS, FILES, Row
 from tests.faults.matrix.store import Place
 
-_NO_HARM = "does no harm"
+_NO_HARM = "no effect"
 
 EDITIONS = (
     Row(
-        wrong="all files are published again between the catalogue and the headers",
-        happens="the new edition is read, all of it",
-        codes=(ExitCode.COMPLETE,),
+        fault="all files are republished between the catalogue and the headers",
+        effect="reads the new version only",
+        exit_codes=(ExitCode.COMPLETE,),
         answer=answers.published_again,
         at=(Place.HEADER,),
         edition=2,
     ),
     *(
         Row(
-            wrong=f"all files are published again {when}",
-            codes=(ExitCode.SOURCE_CHANGED,),
-            said="FILES/…dtm.tif was published again while it was being read: it was … bytes, "
+            fault=f"all files are republished {when}",
+            exit_codes=(ExitCode.SOURCE_CHANGED,),
+            message="FILES/…dtm.tif was published again while it was being read: it was … bytes, "
             "ETag OLD, now it is … bytes, ETag NEW. Nothing was written; run the same command "
             "again to read the new version, or give --on-change restart.",
             answer=answers.published_again,
@@ -39,10 +39,10 @@ EDITIONS = (
         )
     ),
     Row(
-        wrong="all files are published again between tiles, and --on-change restart",
-        happens="begins again; the new edition is read, all of it",
-        codes=(ExitCode.COMPLETE,),
-        said="was published again while it was being read: … ETag OLD, now it is … ETag NEW. "
+        fault="all files are republished between tiles, and --on-change restart",
+        effect="restarts; reads the new version only",
+        exit_codes=(ExitCode.COMPLETE,),
+        message="was published again while it was being read: … ETag OLD, now it is … ETag NEW. "
         "Beginning again with it.",
         answer=answers.published_again,
         at=(Place.TILES,),
@@ -52,10 +52,10 @@ EDITIONS = (
         edition=2,
     ),
     Row(
-        wrong="the files are published again, and the server ignores If-Match",
-        codes=(ExitCode.SOURCE_CHANGED,),
-        said="was published again while it was being read: it was … bytes, ETag OLD, now it is … "
-        "bytes, ETag NEW.",
+        fault="the files are republished, and the server ignores If-Match",
+        exit_codes=(ExitCode.SOURCE_CHANGED,),
+        message="was published again while it was being read: it was … bytes, ETag OLD, now it is "
+        "… bytes, ETag NEW.",
         answer=answers.without_conditions,
         at=(Place.INDEX, Place.TILES),
     ),
@@ -63,20 +63,20 @@ EDITIONS = (
 
 CATALOGUES = tuple(
     Row(
-        wrong=f"the catalogue gives {what}",
-        happens=happens,
-        codes=(ExitCode.COMPLETE if happens == _NO_HARM else ExitCode.NETWORK,),
-        said=said,
+        fault=f"the catalogue returns {what}",
+        effect=effect,
+        exit_codes=(ExitCode.COMPLETE if effect == _NO_HARM else ExitCode.NETWORK,),
+        message=message,
         answer=answer,
         at=(Place.CATALOGUE,),
         times=times,
     )
-    for what, happens, said, answer, times in (
+    for what, effect, message, answer, times in (
         (
-            "HTML, like a page to sign in",
+            "HTML, such as a login page",
             ENDS,
             "is no STAC API: it answers '<!DOCTYPE html><html>Sign in' where JSON was expected.",
-            answers.said(200, b"<!DOCTYPE html><html>Sign in"),
+            answers.reply(200, b"<!DOCTYPE html><html>Sign in"),
             ALWAYS,
         ),
         (
@@ -87,7 +87,7 @@ CATALOGUES = tuple(
             ALWAYS,
         ),
         (
-            "another JSON document",
+            "JSON that is not a search result",
             ENDS,
             "is no STAC API: its answer to an item search has no list of features.",
             answers.document({"features": "none"}),
@@ -122,14 +122,14 @@ CATALOGUES = tuple(
             ALWAYS,
         ),
         (
-            "assets without an address",
+            "assets without href",
             ENDS,
             "mosaic-1m' that is not a STAC item: KeyError: 'href'.",
             answers.without("assets", "dtm", "href"),
             ALWAYS,
         ),
         (
-            "items without outlines and dates",
+            "items without footprints and dates",
             _NO_HARM,
             "",
             answers.page(lambda item: {**item, "geometry": None, "properties": {}}),
@@ -143,21 +143,21 @@ CATALOGUES = tuple(
             ALWAYS,
         ),
         (
-            "next pages without end",
+            "endless next pages",
             ENDS,
             "lists more than 10000 items; is the area meant?",
             answers.endless(items=True),
             ALWAYS,
         ),
         (
-            "next pages that lead in a circle",
+            "next pages in a loop",
             ENDS,
             "leads in a circle: a next page repeats an earlier one.",
             answers.repeated,
             ALWAYS,
         ),
         (
-            "empty pages without end",
+            "endless empty pages",
             ENDS,
             "gives more than 1000 pages; a next page may lead in a circle.",
             answers.endless(items=False),
@@ -170,27 +170,27 @@ CATALOGUES = tuple(
 _WITH_WCS = ("--wcs-url=SERVER/wrapper/ogc/elevation-hrdem-mosaic",)
 WCS = (
     Row(
-        wrong="the files answer 500, always, and there is a WCS",
-        happens="the WCS takes its place",
-        codes=(ExitCode.COMPLETE,),
-        said="-mosaic-1m cannot be read from its COG, so it comes through the WCS: … answers 500. "
-        "Tried 5 times.",
-        answer=answers.said(500),
+        fault="the files answer 500, always; a WCS is configured",
+        effect="reads from the WCS instead",
+        exit_codes=(ExitCode.COMPLETE,),
+        message="-mosaic-1m cannot be read from its COG, so it comes through the WCS: … answers "
+        "500. Tried 5 times.",
+        answer=answers.reply(500),
         at=FILES,
         options=_WITH_WCS,
     ),
     Row(
-        wrong="the WCS fails too",
-        said="answers 500. Tried 5 times. Try again later. The WCS cannot take its place either: "
-        "SERVER/wrapper/ogc/elevation-hrdem-mosaic answers 500. Tried 5 times.",
+        fault="the WCS fails too",
+        message="answers 500. Tried 5 times. Try again later. The WCS cannot take its place "
+        "either: SERVER/wrapper/ogc/elevation-hrdem-mosaic answers 500. Tried 5 times.",
         answer=answers.all_500,
         at=(Place.HEADER,),
         options=_WITH_WCS,
     ),
     Row(
-        wrong="the data are published again while they come through the WCS",
-        codes=(ExitCode.SOURCE_CHANGED,),
-        said="-mosaic-1m was published again while it was being read through the WCS: it was of "
+        fault="the data are republished during a WCS read",
+        exit_codes=(ExitCode.SOURCE_CHANGED,),
+        message="-mosaic-1m was published again while it was being read through the WCS: it was of "
         "2026-03-24T18:03:29.704737Z, now it is of 2026-03-25T18:03:29.704737Z.",
         answer=answers.published_again,
         at=(Place.WCS,),

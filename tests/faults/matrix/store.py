@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hrdem.demo import Addresses
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 _TILES_FROM = 12_000_000  # bytes; what lies before is the header and the tile index
 
@@ -27,15 +27,15 @@ class Place(StrEnum):
     WCS = "WCS"
 
 
-def place_of(asked: Asked) -> Place | None:
+def place_of(request: ServerRequest) -> Place | None:
     """Tell where in a run a request belongs."""
-    if "/search" in asked.path:
+    if "/search" in request.path:
         return Place.CATALOGUE
-    if "request=getcoverage" in asked.path.lower():
+    if "request=getcoverage" in request.path.lower():
         return Place.WCS
-    if not asked.path.endswith(".tif"):
+    if not request.path.endswith(".tif"):
         return None
-    found = re.match(r"bytes=(\d+)-", asked.headers.get("range", ""))
+    found = re.match(r"bytes=(\d+)-", request.headers.get("range", ""))
     start = int(found[1]) if found else 0
     if start == 0:
         return Place.HEADER
@@ -56,7 +56,7 @@ class Store:
     demo: Addresses
     republished: Addresses
     folder: Path
-    files_at: str = ""
+    files_url: str = ""
 
     def __post_init__(self) -> None:
         self.upstream = self.demo
@@ -65,24 +65,24 @@ class Store:
         self.reached = threading.Event()  # by the first of them
         self.two = threading.Event()  # runs have come to it
         self.ranges: set[str] = set()  # that were asked for there
-        self.asked: collections.Counter[str] = collections.Counter()  # tiles, and answered
+        self.requests: collections.Counter[str] = collections.Counter()  # tiles, and answered
         self.down = False  # all of it, by a fault
         self.mended = False  # the fault is over
         self.errors: list[Exception] = []  # of our own
         self.lock = threading.Lock()
 
-    def right(self, asked: Asked, *, but_for: str = "") -> Reply:
+    def upstream_reply(self, request: ServerRequest, *, but_for: str = "") -> Reply:
         """The answer that the service gives, to a request without a header."""
-        headers = {name: value for name, value in asked.headers.items() if name != but_for}
-        reply = passed_on(replace(asked, headers=headers), self.upstream.url, self.server.url)
-        if self.files_at and place_of(asked) is Place.CATALOGUE:
-            ours, theirs = (f"{host}/canelevation" for host in (self.server.url, self.files_at))
+        headers = {name: value for name, value in request.headers.items() if name != but_for}
+        reply = forward(replace(request, headers=headers), self.upstream.url, self.server.url)
+        if self.files_url and place_of(request) is Place.CATALOGUE:
+            ours, theirs = (f"{host}/canelevation" for host in (self.server.url, self.files_url))
             reply.body = reply.body.replace(ours.encode(), theirs.encode())
         return reply
 
     def twice(self, before: dict[str, int]) -> set[str]:
         """Tiles that have been asked for since, although they had come before."""
-        return {each for each in before if self.asked[each] > before[each]}
+        return {each for each in before if self.requests[each] > before[each]}
 
     @contextmanager
     def serving(
@@ -97,22 +97,22 @@ class Store:
             last: Which is the last.
         """
 
-        def script(asked: Asked) -> Reply:
+        def script(request: ServerRequest) -> Reply:
             if self.down:
                 return Reply(500)
-            if place_of(asked) is Place.TILES and (self.mended or self.seen < first - 1):
-                self.asked[asked.path + asked.headers["range"]] += 1
-            if answer is None or self.mended or place_of(asked) is not place:
-                return self.right(asked)
+            if place_of(request) is Place.TILES and (self.mended or self.seen < first - 1):
+                self.requests[request.path + request.headers["range"]] += 1
+            if answer is None or self.mended or place_of(request) is not place:
+                return self.upstream_reply(request)
             with self.lock:
                 self.seen += 1
                 met = first <= self.seen <= last
                 self.hits += met
             if not met:
-                return self.right(asked)
+                return self.upstream_reply(request)
             self.reached.set()
             try:
-                return answer(asked, self)
+                return answer(request, self)
             except Exception as exc:
                 self.errors.append(exc)
                 raise
@@ -121,4 +121,4 @@ class Store:
             yield self.server
 
 
-Answer = Callable[[Asked, Store], Reply]
+Answer = Callable[[ServerRequest, Store], Reply]

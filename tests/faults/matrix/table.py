@@ -22,13 +22,14 @@ def written_into(text: str) -> str:
 
 def _tables() -> Iterator[str]:
     for title, rows in GROUPS:
-        yield f"\n### {title}\n\n| what goes wrong | what happens | exit | what is said |\n"
+        yield f"\n### {title}\n\n| fault | effect | exit code | message |\n"
         yield "|---|---|---|---|\n"
         yield from map(_line, rows)
 
 
 def _line(row: Row) -> str:
     where = f" ({', '.join(row.at)})" if row.at else ""
-    codes = ", ".join(f"{code:d}" for code in row.codes)
-    said = row.said.replace("|", "\\|")
-    return f"| {row.wrong}{where} | {row.happens} | {codes} | {f'`{said}`' if said else ''} |\n"
+    exit_codes = ", ".join(f"{code:d}" for code in row.exit_codes)
+    message = row.message.replace("|", "\\|")
+    message = f"`{message}`" if message else ""
+    return f"| {row.fault}{where} | {row.effect} | {exit_codes} | {message} |\n"

@@ -31,7 +31,7 @@ def _cases() -> Iterator[object]:
     for _, rows in GROUPS:
         for row in rows:
             for place in row.at or (None,):
-                name = row.wrong if place is None else f"{row.wrong} ({place})"
+                name = row.fault if place is None else f"{row.fault} ({place})"
                 yield pytest.param(row, place, id=name)
 
 
@@ -65,22 +65,22 @@ def test_a_row_holds(
         monkeypatch.delenv(proxy.lower(), raising=False)
     folder, cache = tmp_path / "out", tmp_path / "cache"
     folder.mkdir()
-    store = Store(demo, republished, folder, row.files_at)
+    store = Store(demo, republished, folder, row.files_url)
     last = row.first + row.times - 1
     with store.serving(row.answer, place, row.first, last) as server:
-        done = row.way(
+        done = row.run(
             Scene(store, server.url, folder, cache, row.options, row.timeouts, monkeypatch)
         )
-        said = _with_placeholders(done, server.url, folder)
+        message = _with_placeholders(done, server.url, folder)
     assert not store.errors
-    assert done.codes == row.codes, said
-    assert "Traceback" not in said
-    assert "defect" not in said
-    _check_words(row.said, said)
+    assert done.exit_codes == row.exit_codes, message
+    assert "Traceback" not in message
+    assert "defect" not in message
+    _check_words(row.message, message)
     if row.answer is not None:
         assert store.hits, "the fault was not met"
     left = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if ExitCode.COMPLETE not in row.codes:
+    if ExitCode.COMPLETE not in row.exit_codes:
         assert left == []
         return
     assert left == ["out.stac.json", "out.tif"]
@@ -92,22 +92,22 @@ def test_a_row_holds(
 
 def _with_placeholders(done: Outcome, server: str, folder: Path) -> str:
     """What was said, with what differs from run to run as a row has it."""
-    said = done.said
+    message = done.message
     names = {**done.hosts, "SERVER": server, "OUTPUT": str(folder / "out.tif")}
     for edition, version in ((1, "OLD"), (2, "NEW")):
         for tile in _FILES_OF:
             etag = DemoCog(tile, "dtm", edition=edition).etag
-            said = said.replace(etag, version)
+            message = message.replace(etag, version)
     for name, text in names.items():
-        said = said.replace(text, name)
-    return said.replace("SERVER/canelevation-dem/hrdem-mosaic-1m", "FILES")
+        message = message.replace(text, name)
+    return message.replace("SERVER/canelevation-dem/hrdem-mosaic-1m", "FILES")
 
 
-def _check_words(expected: str, said: str) -> None:
+def _check_words(expected: str, message: str) -> None:
     """Make sure that all parts of a text were said, one after the other."""
-    rest = " ".join(said.split())
+    rest = " ".join(message.split())
     for part in filter(None, expected.split("…")):
-        assert part in rest, said
+        assert part in rest, message
         rest = rest.partition(part)[2]
 
 

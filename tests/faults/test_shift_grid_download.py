@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from hrdem.errors import OutputError, RequestError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.processing.vertical.find_grid import PublishedGrid, find_grid
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, misbehaving
 from tests.shift_grids import millimetres, write_grid
 
 NAME = "difference.tif"
@@ -48,7 +48,7 @@ class Served:
 
 @pytest.fixture
 def served(content: bytes) -> Iterator[Served]:
-    def script(asked: Asked) -> Reply:
+    def script(request: ServerRequest) -> Reply:
         return service.reply
 
     with misbehaving(script) as server:
@@ -67,7 +67,7 @@ def test_it_is_fetched_once_and_kept(tmp_path: Path, served: Served, http: HttpC
     cache = tmp_path / "cache"
     first = find_grid(None, cache, http, served.grid)
     again = find_grid(None, cache, http, served.grid)
-    assert len(served.server.asked) == 1
+    assert len(served.server.requests) == 1
     assert first.path == again.path == cache / "proj" / NAME
     assert first.sha256 == again.sha256 == served.grid.sha256
     assert [each.name for each in first.path.parent.iterdir()] == [NAME]
@@ -86,7 +86,7 @@ def test_projs_folders_come_before_the_cache_and_that_before_the_network(
         found = find_grid(None, cache, http, served.grid)
         assert found.path == folder / NAME
         found.path.unlink()
-    assert not served.server.asked
+    assert not served.server.requests
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no variable for it")
@@ -146,13 +146,13 @@ def test_a_body_that_breaks_off_is_asked_for_again(
 ) -> None:
     whole = Reply(body=content)
 
-    def script(asked: Asked) -> Reply:
-        return Reply(body=content, cut=len(content) // 2) if asked.number < 3 else whole
+    def script(request: ServerRequest) -> Reply:
+        return Reply(body=content, cut=len(content) // 2) if request.number < 3 else whole
 
     served.server.script = script
     found = find_grid(None, tmp_path / "cache", http, served.grid)
     assert found.path.read_bytes() == content
-    assert len(served.server.asked) == 3
+    assert len(served.server.requests) == 3
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs import doctor
 from hrdem.jobs.doctor import Check, State, examine
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
 WCS = ["WCS", "WCS dtm", "WCS dsm"]
@@ -32,13 +32,13 @@ def through(server: Misbehaving, demo: Addresses, http: HttpClient) -> dict[str,
 
 def changing(
     demo: Addresses, pattern: str, change: Callable[[Reply], Reply]
-) -> Callable[[Misbehaving], Callable[[Asked], Reply]]:
+) -> Callable[[Misbehaving], Callable[[ServerRequest], Reply]]:
     """A script for the demonstration with some of its answers changed."""
 
-    def of(server: Misbehaving) -> Callable[[Asked], Reply]:
-        def script(asked: Asked) -> Reply:
-            reply = passed_on(asked, demo.url, server.url)
-            return change(reply) if re.search(pattern, asked.path) else reply
+    def of(server: Misbehaving) -> Callable[[ServerRequest], Reply]:
+        def script(request: ServerRequest) -> Reply:
+            reply = forward(request, demo.url, server.url)
+            return change(reply) if re.search(pattern, request.path) else reply
 
         return script
 
@@ -160,6 +160,6 @@ def test_a_silent_service_is_asked_twice_and_not_waited_for_long(
     monkeypatch.setattr(doctor, "_TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
     with misbehaving(lambda _: Reply(silent=True)) as server:
         checks = {check.name: check for check in examine(f"{server.url}/", f"{server.url}/wcs")}
-        assert len(server.asked) == 4
+        assert len(server.requests) == 4
     assert failed(checks) == ["STAC 1m", "WCS"]
     assert checks["WCS"].seconds < 5

@@ -14,17 +14,17 @@ import rasterio
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
-from tests.misbehaving import Asked, Misbehaving, Reply, misbehaving, passed_on
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 AREA = {"bbox": (1_499_700, -170_300, 1_500_300, -170_000), "bbox_crs": "EPSG:3979"}
 
 
 def store(
-    demo: Addresses, answer: Callable[[Asked, str], Reply | None]
+    demo: Addresses, answer: Callable[[ServerRequest, str], Reply | None]
 ) -> AbstractContextManager[Misbehaving]:
-    def script(asked: Asked) -> Reply:
-        base = f"http://{asked.headers['host']}"
-        return answer(asked, base) or passed_on(asked, demo.url, base)
+    def script(request: ServerRequest) -> Reply:
+        base = f"http://{request.headers['host']}"
+        return answer(request, base) or forward(request, demo.url, base)
 
     return misbehaving(script)
 
@@ -39,17 +39,17 @@ def test_files_whose_addresses_differ_in_what_is_not_told(
 ) -> None:
     """A dsm was once taken from what was kept of the dtm: both were told as ?key=REDACTED."""
 
-    def by_key(asked: Asked, base: str) -> Reply | None:
-        where = urlsplit(asked.path)
+    def by_key(request: ServerRequest, base: str) -> Reply | None:
+        where = urlsplit(request.path)
         if where.path == "/get":
-            asked.path = parse_qs(where.query)["key"][0]
-            asked.headers.pop("if-match", None)
-            reply = passed_on(asked, demo.url, base)
+            request.path = parse_qs(where.query)["key"][0]
+            request.headers.pop("if-match", None)
+            reply = forward(request, demo.url, base)
             reply.headers["etag"] = '"69c2d8f1-d431"'  # as of nginx: of a time and a size
             return reply
         if not where.path.endswith("/search"):
             return None
-        found = json.loads(passed_on(asked, demo.url, base).body)
+        found = json.loads(forward(request, demo.url, base).body)
         for item in found["features"]:
             for asset in item["assets"].values():
                 asset["href"] = f"{base}/get?key={quote(urlsplit(asset['href']).path, safe='')}"
@@ -70,18 +70,18 @@ def test_pages_whose_addresses_differ_in_what_is_not_told(
 ) -> None:
     """Offline, all but the last page of a search by GET with ?token= were once missing."""
 
-    def by_pages(asked: Asked, base: str) -> Reply | None:
-        where = urlsplit(asked.path)
+    def by_pages(request: ServerRequest, base: str) -> Reply | None:
+        where = urlsplit(request.path)
         if not where.path.endswith("/search"):
             return None
-        if asked.method == "POST":
+        if request.method == "POST":
             return Reply(405)
         page = int(parse_qs(where.query).get("token", ["0"])[0])
-        asked.path = asked.path.replace(f"&token={page}", "")
-        found = json.loads(passed_on(asked, demo.url, base).body)
+        request.path = request.path.replace(f"&token={page}", "")
+        found = json.loads(forward(request, demo.url, base).body)
         more = page + 1 < len(found["features"])
         found["links"] = (
-            [{"rel": "next", "method": "GET", "href": f"{base}{asked.path}&token={page + 1}"}]
+            [{"rel": "next", "method": "GET", "href": f"{base}{request.path}&token={page + 1}"}]
             if more
             else []
         )
@@ -105,16 +105,16 @@ def test_editions_that_differ_in_their_date_alone(
     date = "Mon, 02 Mar 2026 00:00:00 GMT"
     changes = 0
 
-    def dated(asked: Asked, base: str) -> Reply | None:
+    def dated(request: ServerRequest, base: str) -> Reply | None:
         nonlocal date, changes
-        if not asked.path.endswith(".tif"):
+        if not request.path.endswith(".tif"):
             return None
-        start = int(asked.headers["range"][6:].partition("-")[0])
+        start = int(request.headers["range"][6:].partition("-")[0])
         if not cached and start > 20_000_000:
             changes += 1
             date = "Tue, 03 Mar 2026 00:00:00 GMT"
-        asked.headers.pop("if-match", None)
-        reply = passed_on(asked, demo.url, base)
+        request.headers.pop("if-match", None)
+        reply = forward(request, demo.url, base)
         reply.headers |= {"etag": '"d4317bb120"', "last-modified": date}
         return reply
 
