@@ -1,6 +1,6 @@
-"""A catalogue that knows one item and answers at once: what it costs is not what is measured.
+"""Serve a STAC API with one item, which answers at once: its cost is not what is measured.
 
-python -m benchmarks.catalogue HREF     prints the root of the STAC API; ends with its parent
+python -m benchmarks.catalogue ADDRESS HREF     prints the root of the API; ends with its parent
 """
 
 from __future__ import annotations
@@ -58,8 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def catalogue(line: Line, href: str) -> Iterator[str]:
-    """Serve a catalogue on loopback at the user's side of a line, and give its root."""
-    command = [*line.on_user, sys.executable, "-m", "benchmarks.catalogue", href]
+    """Serve a catalogue on the user's side of a line; yield its root.
+
+    It listens in the store's network scope: hrdem refuses files elsewhere.
+    """
+    command = [sys.executable, "-m", "benchmarks.catalogue", line.user_address, href]
+    command = [*line.on_user, *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -80,11 +84,12 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    base = f"http://127.0.0.1:{server.server_port}"
+    address, href = sys.argv[1:]
+    server = ThreadingHTTPServer((address, 0), _Handler)
+    base = f"http://{address}:{server.server_port}"
     _Handler.documents = {
         path: json.dumps(document).encode()
-        for path, document in documents(base, sys.argv[1]).items()
+        for path, document in documents(base, href).items()
     }
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print(f"{base}{_PREFIX}/", flush=True)

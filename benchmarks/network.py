@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.link import STORE_ADDRESS
+from benchmarks.link import STORE_ADDRESS, USER_ADDRESS
 
 LINES: dict[str, tuple[float, tuple[str, ...]]] = {
     "loopback": (0.0, ()),
@@ -26,7 +26,9 @@ class Line:
     Attributes:
         name: As in `LINES`.
         rtt: Round trip time, seconds.
-        address: Of the store, as the user sees it.
+        store_address: IP address of the store.
+        user_address: IP address of the machine that reads. A catalogue there has the store's
+            network scope, so that hrdem may read the files that it lists.
         on_store: Words to put before a command to run it on the store's side.
         on_user: The same for the user's side.
         carrier: Process that emulates it, None for loopback.
@@ -34,7 +36,8 @@ class Line:
 
     name: str
     rtt: float
-    address: str
+    store_address: str
+    user_address: str
     on_store: tuple[str, ...] = ()
     on_user: tuple[str, ...] = ()
     carrier: int | None = None
@@ -45,7 +48,7 @@ def line(name: str) -> Iterator[Line]:
     """Set up a line, and take it down in the end."""
     rtt, options = LINES[name]
     if not options:
-        yield Line(name, 0.0, "127.0.0.1")
+        yield Line(name, 0.0, "127.0.0.1", "127.0.0.1")
         return
     command = [sys.executable, "-m", "benchmarks.link", "--rtt-ms", str(rtt), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as carrier:
@@ -55,7 +58,7 @@ def line(name: str) -> Iterator[Line]:
             if word != "ready":
                 raise RuntimeError(f"no line {name}: it needs root, /dev/net/tun and iproute2")
             store, user = (("ip", "netns", "exec", each) for each in namespaces)
-            yield Line(name, rtt / 1e3, STORE_ADDRESS, store, user, carrier.pid)
+            yield Line(name, rtt / 1e3, STORE_ADDRESS, USER_ADDRESS, store, user, carrier.pid)
         finally:
             carrier.terminate()
             carrier.wait(_PATIENCE)

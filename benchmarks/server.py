@@ -122,7 +122,7 @@ def server(line: Line, root: Path, run: Path) -> Iterator[Server]:
     port = _free_port()
     configuration = run / "nginx.conf"
     configuration.write_text(
-        _CONFIGURATION.format(run=run, root=root, address=line.address, port=port), "utf-8"
+        _CONFIGURATION.format(run=run, root=root, address=line.store_address, port=port), "utf-8"
     )
     (run / "access.jsonl").write_bytes(b"")
     command = [*line.on_store, program, "-c", str(configuration), "-e", str(run / "error.log")]
@@ -133,7 +133,7 @@ def server(line: Line, root: Path, run: Path) -> Iterator[Server]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"nginx did not start; see {run / 'error.log'}")
             time.sleep(0.02)
-        yield Server(f"http://{line.address}:{port}", run / "access.jsonl")
+        yield Server(f"http://{line.store_address}:{port}", run / "access.jsonl")
     finally:
         process.terminate()
         process.wait(_PATIENCE)
