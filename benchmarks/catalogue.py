@@ -88,8 +88,7 @@ def main() -> None:
     server = ThreadingHTTPServer((address, 0), _Handler)
     base = f"http://{address}:{server.server_port}"
     _Handler.documents = {
-        path: json.dumps(document).encode()
-        for path, document in documents(base, href).items()
+        path: json.dumps(document).encode() for path, document in documents(base, href).items()
     }
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print(f"{base}{_PREFIX}/", flush=True)
