@@ -37,7 +37,7 @@ from hrdem.request.endpoints import (
     normalize_stac_url,
 )
 from hrdem.request.options import Align, Engine, Format, Via, parse_choice
-from hrdem.request.products import AssetKind, asset_key, get_layer, get_product
+from hrdem.request.products import AssetKind, get_layer, get_product
 from hrdem.request.request import DEFAULT_COLLECTION, Request, RequestParams
 
 if TYPE_CHECKING:
@@ -429,7 +429,7 @@ def assets(
         found = get_item(item, normalize_stac_url(stac_url), client)
     if product is None and kind is None:
         return list(found.assets)
-    wanted = {asset_key(each, way) for each in products for way in kinds}
+    wanted = {each.asset_key(way) for each in products for way in kinds}
     return [asset for asset in found.assets if asset.key in wanted]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from hrdem.errors import CatalogError
-from hrdem.request.products import AssetKind, Product, asset_key
+from hrdem.request.products import AssetKind, Product
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 
@@ -64,7 +64,7 @@ class Item:
 
     def get_asset(self, product: Product, kind: AssetKind) -> Asset | None:
         """Return the file that holds a product; None if the item has none."""
-        wanted = asset_key(product, kind)
+        wanted = product.asset_key(kind)
         return next((asset for asset in self.assets if asset.key == wanted), None)
 
     def as_dict(self) -> dict[str, Any]:

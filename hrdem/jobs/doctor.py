@@ -38,7 +38,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
-from hrdem.request.products import COLLECTIONS, HEIGHTS, AssetKind, Collection
+from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
@@ -155,7 +155,9 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
         if check.state is State.FAIL:  # so would the others
             break
     assets = [
-        item.get_asset(product, AssetKind.COG) for item in items for product in HEIGHTS.values()
+        item.get_asset(product, AssetKind.COG)
+        for item in items
+        for product in HEIGHT_PRODUCTS.values()
     ]
     hrefs = [asset.href for asset in assets if asset]
     if hrefs or check.state is not State.FAIL:
@@ -249,7 +251,7 @@ def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]
         return _Finding(f"{collection.id} has no items", fix)
     counts = [
         f"{name} in {sum(item.get_asset(product, AssetKind.COG) is not None for item in found)}"
-        for name, product in HEIGHTS.items()
+        for name, product in HEIGHT_PRODUCTS.items()
     ]
     newest = max(item.updated for item in found)[:10]
     since = f", the newest of {newest}" if newest else ""
@@ -291,7 +293,7 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
         offers = read_capabilities(url, http)
     except WcsError as exc:  # gone, or no WCS: COGs do without it
         return _Finding(str(exc), _WCS_FIX)
-    served += [name for name in HEIGHTS if name in offers.identifiers]
+    served += [name for name in HEIGHT_PRODUCTS if name in offers.identifiers]
     listed = one_line(", ".join(offers.identifiers), _MOST_LISTED)
     versions = one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
     found = f"{without_secrets(url)} offers {listed} in versions {versions}"

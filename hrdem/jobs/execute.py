@@ -29,7 +29,6 @@ from hrdem.processing.vertical.crs import with_heights
 from hrdem.processing.vertical.find_grid import find_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align, Format, VerticalDatum
-from hrdem.request.products import Theme
 from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import resident
@@ -146,7 +145,7 @@ def _writer(plan: Plan, writing: RunOptions) -> GeoTiffWriter:
         plan.nodata,
         _storage(plan),
         bands,
-        smooth=request.product.theme is not Theme.ASPECT,
+        smooth=request.product.is_averageable,
         layout=writing.layout,
         overwrite=writing.overwrite,
     )

@@ -23,7 +23,7 @@ from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource, make_mosaic
 from hrdem.request.aoi.geometry import project_geometry
 from hrdem.request.options import Algorithm, VerticalDatum, Via
-from hrdem.request.products import PRODUCTS, Collection, Product, Theme
+from hrdem.request.products import PRODUCTS, Collection, Product
 from hrdem.request.request import Request
 from hrdem.runtime.text import json_number
 
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 _MOST_SOURCES = 254  # they are counted in a byte
 _MOST_PIXELS = 2**38
 _MOST_FEATHERED = 128  # pixels: each is looked at around each block
-_COMPUTED = "float32", -32767.0  # what no slope, aspect or canopy can be
-_SHADES = "uint8", 0.0  # of computed hillshades, as GDAL has them
 
 Broken = Mapping[tuple[str, str], NetworkError]
 NOTHING_BROKEN: Broken = MappingProxyType({})
@@ -238,7 +236,7 @@ def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Bro
     computed = list(surfaces) != [request.product]
     asked = _asked_grid(request)
     feather = _feather(request, asked)
-    neighbours = 1 if computed and request.product.theme is not Theme.HEIGHT else 0
+    neighbours = request.product.border if computed else 0
     border = neighbours + (max(feather.pixels, 1) if request.fill else 0)
     tiers, absent, grid = _tiers(request, surfaces, asked, border, http, broken)
     if len(tiers) == 1 and border > neighbours:
@@ -370,7 +368,7 @@ def _check_size(grid: Grid) -> None:
 def _pixels(request: Request, tiers: Sequence[Tier], computed: bool) -> tuple[str, float | None]:
     """Type of the output's pixels, and their nodata value."""
     if computed:
-        return _SHADES if request.product.theme is Theme.HILLSHADE else _COMPUTED
+        return request.product.computed_dtype, request.product.computed_nodata
     mosaics = [mosaic for tier in tiers for mosaic in tier.mosaics]
     kinds = [np.dtype(mosaic.dtype) for mosaic in mosaics]
     if request.vertical_datum is not VerticalDatum.CGVD2013:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +35,26 @@ def derivation(plan: Plan, shifts: ShiftGrid | None) -> Derive:
     ground = Ground.of(plan.grid)
     if shifts is not None:
         return lambda layer, window: _shifted(layer, window, ground, shifts)
-    if not plan.computed or plan.request.product.theme is Theme.HEIGHT:
+    theme = plan.request.product.theme
+    if not plan.computed or theme is Theme.HEIGHT:
         return lambda layer, window: _cut(layer, layer.pixels, layer.valid, window)
-    return lambda layer, window: _shown(layer, window, ground, plan.request)
+    return lambda layer, window: _shown(layer, window, ground, plan.request, theme)
 
 
-def _shown(layer: Layer, window: Window, ground: Ground, request: Request) -> Layer:
+def _shown(
+    layer: Layer,
+    window: Window,
+    ground: Ground,
+    request: Request,
+    theme: Literal[Theme.HILLSHADE, Theme.SLOPE, Theme.ASPECT],
+) -> Layer:
     """What a product shows of heights."""
     beyond = (layer.valid.shape[0] - window.height) // 2 - 1
     near = Window(beyond, beyond, window.width + 2, window.height + 2).slices
     heights = np.where(layer.valid[near], layer.pixels[near], np.nan).astype(np.float32, copy=False)
     surface = gradient(heights, ground.steps(window), request.algorithm)
     pixels: Pixels
-    match request.product.theme:
+    match theme:
         case Theme.SLOPE if request.slope_unit is SlopeUnit.PERCENT:
             pixels = percent(surface)
         case Theme.SLOPE:
@@ -55,8 +63,10 @@ def _shown(layer: Layer, window: Window, ground: Ground, request: Request) -> La
             pixels = aspect(surface, ground.bearing(window))
         case Theme.ASPECT:
             pixels = aspect(surface)
-        case _:
+        case Theme.HILLSHADE:
             pixels = hillshade(surface)
+        case _:
+            assert_never(theme)
     return _cut(layer, pixels, ~np.isnan(surface.right), window)
 
 

@@ -1,4 +1,4 @@
-"""What can be asked for: products, pictures of them, the collections and assets that hold them."""
+"""Products, the WMS layers that draw them, and the collections and assets that hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrdem.errors import RequestError
 
 
 class Theme(StrEnum):
-    """What a product shows of a surface."""
+    """What a product derives from a surface."""
 
     HEIGHT = ""
     HILLSHADE = "hillshade"
@@ -24,12 +24,17 @@ class Product:
     """A kind of raster.
 
     Attributes:
-        name: As the user and the WMS say it, for example ``dtm-slope``.
-        title: In words.
-        unit: Unit of the pixel values; empty for what has none.
-        surfaces: The published surfaces that it is made of, ``dtm`` and ``dsm``; of two, the
-            difference.
-        theme: What is shown of them.
+        name: Name in requests and in the WMS, for example ``dtm-slope``.
+        title: Title for people.
+        unit: Unit of the pixel values; empty if they have none.
+        surfaces: The published surfaces that it needs, ``dtm`` or ``dsm``; the product of two is
+            their difference.
+        theme: What it derives from them.
+        border: Pixels around a pixel that computing it needs.
+        computed_dtype: Pixel type where it is computed.
+        computed_nodata: Nodata value where it is computed: no possible value.
+        is_averageable: Whether overviews may average its pixels; the mean of two angles around
+            north would point south.
     """
 
     name: str
@@ -37,10 +42,14 @@ class Product:
     unit: str
     surfaces: tuple[str, ...]
     theme: Theme
+    border: int = 0
+    computed_dtype: str = "float32"
+    computed_nodata: float = -32767.0
+    is_averageable: bool = True
 
     @property
     def cog_key(self) -> str | None:
-        """Key of the COG asset that holds it as it is; None if it is always computed."""
+        """Key of the COG asset that publishes it; None if it always has to be computed."""
         if len(self.surfaces) > 1:
             return None
         (surface,) = self.surfaces
@@ -51,16 +60,25 @@ class Product:
         """Whether its pixels are heights above the vertical datum."""
         return self.theme is Theme.HEIGHT and len(self.surfaces) == 1
 
+    def asset_key(self, kind: AssetKind) -> str:
+        """Return the key of the asset that publishes it; never a media type or a role.
+
+        Args:
+            kind: Form of the asset; only heights are published as VRTs.
+        """
+        assert self.cog_key is not None
+        return self.cog_key if kind is AssetKind.COG else f"{self.cog_key}-vrt"
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A tier of the elevation models.
 
     Attributes:
-        name: As the user says it.
-        id: Its id in the STAC catalogue.
+        name: Name in requests.
+        id: Id in the STAC catalogue.
         resolution: Pixel size in metres.
-        title: In words.
+        title: Title for people.
         in_wcs: Whether the WCS serves it.
     """
 
@@ -72,32 +90,46 @@ class Collection:
 
 
 class AssetKind(StrEnum):
-    """The form in which a raster is published."""
+    """Form in which a raster is published."""
 
     COG = "cog"
     VRT = "vrt"
 
 
-_SURFACES = {
-    "dtm": "Digital terrain model: bare ground",
-    "dsm": "Digital surface model: with trees and buildings",
-}
-_MEASURES = {
-    Theme.HEIGHT: ("", "metre"),
-    Theme.HILLSHADE: ("Hillshade of the ", ""),
-    Theme.SLOPE: ("Slope of the ", "degree"),
-    Theme.ASPECT: ("Aspect of the ", "degree"),
-}
-_OF_ONE_SURFACE = [
-    Product(
-        name=f"{surface}-{theme}" if theme else surface,
-        title=f"{of}{title[0].lower()}{title[1:]}" if of else title,
-        unit=unit,
-        surfaces=(surface,),
-        theme=theme,
-    )
-    for surface, title in _SURFACES.items()
-    for theme, (of, unit) in _MEASURES.items()
+def _products_of(surface: str, title: str) -> list[Product]:
+    """Return the products of one surface."""
+
+    def title_of(theme: str) -> str:
+        return f"{theme} of the {title[0].lower()}{title[1:]}"
+
+    return [
+        Product(surface, title, "metre", (surface,), Theme.HEIGHT),
+        Product(
+            f"{surface}-hillshade",
+            title_of("Hillshade"),
+            "",
+            (surface,),
+            Theme.HILLSHADE,
+            border=1,
+            computed_dtype="uint8",
+            computed_nodata=0.0,  # as gdaldem writes it
+        ),
+        Product(f"{surface}-slope", title_of("Slope"), "degree", (surface,), Theme.SLOPE, border=1),
+        Product(
+            f"{surface}-aspect",
+            title_of("Aspect"),
+            "degree",
+            (surface,),
+            Theme.ASPECT,
+            border=1,
+            is_averageable=False,
+        ),
+    ]
+
+
+_SURFACE_PRODUCTS = [
+    *_products_of("dtm", "Digital terrain model: bare ground"),
+    *_products_of("dsm", "Digital surface model: with trees and buildings"),
 ]
 _CANOPY = Product(
     "chm",
@@ -106,7 +138,7 @@ _CANOPY = Product(
     ("dsm", "dtm"),
     Theme.HEIGHT,
 )
-PRODUCTS = {product.name: product for product in (*_OF_ONE_SURFACE, _CANOPY)}
+PRODUCTS = {product.name: product for product in (*_SURFACE_PRODUCTS, _CANOPY)}
 COLLECTIONS = {
     collection.name: collection
     for collection in (
@@ -115,61 +147,50 @@ COLLECTIONS = {
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
     )
 }
-HEIGHTS = {name: product for name, product in PRODUCTS.items() if product.is_height}
-LAYERS = {product.name: product for product in _OF_ONE_SURFACE}  # of the WMS
+HEIGHT_PRODUCTS = {name: product for name, product in PRODUCTS.items() if product.is_height}
+WMS_LAYERS = {product.name: product for product in _SURFACE_PRODUCTS}
 
 T = TypeVar("T")
 
 
 def get_product(name: str) -> Product:
-    """Return the product of that name.
+    """Return a product by its name.
 
     Raises:
-        RequestError: If there is none; the message suggests the nearest.
+        RequestError: If there is none of that name; the message suggests the closest match.
     """
-    return _named(name, PRODUCTS, "product")
+    return _get_by_name(name, PRODUCTS, "product")
 
 
 def get_layer(name: str) -> Product:
-    """Return the product of that name that a WMS gives pictures of.
+    """Return a product that the WMS draws, by its name.
 
     Raises:
-        RequestError: If there is none; the message suggests the nearest.
+        RequestError: If the WMS draws none of that name; the message suggests the closest match.
     """
-    if name in PRODUCTS and name not in LAYERS:
+    if name in PRODUCTS and name not in WMS_LAYERS:
         raise RequestError(
-            f"There are no pictures of {name}: extract it. Pictures are of {', '.join(LAYERS)}."
+            f"There is no preview of {name}. Extract it, or choose one of: {', '.join(WMS_LAYERS)}."
         )
-    return _named(name, LAYERS, "product")
+    return _get_by_name(name, WMS_LAYERS, "product")
 
 
 def get_collection(name: str) -> Collection:
-    """Return the collection of that name, or of that catalogue id.
+    """Return a collection by its name or its id in the catalogue.
 
     Raises:
-        RequestError: If there is none; the message suggests the nearest.
+        RequestError: If there is none of that name; the message suggests the closest match.
     """
     by_id = {collection.id: collection for collection in COLLECTIONS.values()}
-    return by_id.get(name) or _named(name, COLLECTIONS, "collection")
+    return by_id.get(name) or _get_by_name(name, COLLECTIONS, "collection")
 
 
-def asset_key(product: Product, kind: AssetKind) -> str:
-    """Return the key under which an item lists a product; never a media type or a role.
-
-    Args:
-        product: One that is published.
-        kind: The form; only heights are published as VRTs.
-    """
-    assert product.cog_key is not None
-    return product.cog_key if kind is AssetKind.COG else f"{product.cog_key}-vrt"
-
-
-def _named(name: str, known: dict[str, T], what: str) -> T:
+def _get_by_name(name: str, known: dict[str, T], what: str) -> T:
     try:
         return known[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+        hint = f" Did you mean {matches[0]}?" if matches else ""
         choices = ", ".join(known)
         raise RequestError(
             f"There is no {what} {name!r}.{hint} Choose one of: {choices}."

@@ -13,7 +13,7 @@ from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Response
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import COLLECTIONS, HEIGHTS, PRODUCTS, AssetKind
+from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, PRODUCTS, AssetKind
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
@@ -106,7 +106,7 @@ def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> No
     item = get_item("4_8-mosaic-2m", stac, http)
     held = {
         (name, kind)
-        for name, product in HEIGHTS.items()
+        for name, product in HEIGHT_PRODUCTS.items()
         for kind in AssetKind
         if item.get_asset(product, kind)
     }

@@ -6,7 +6,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.request.endpoints import normalize_stac_url
-from hrdem.request.products import PRODUCTS, AssetKind, asset_key, get_collection, get_product
+from hrdem.request.products import PRODUCTS, AssetKind, get_collection, get_product
 from hrdem.request.request import Request
 
 
@@ -46,8 +46,8 @@ def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
 
 
 def test_assets_go_by_key() -> None:
-    assert asset_key(get_product("dtm"), AssetKind.COG) == "dtm"
-    assert asset_key(get_product("dsm"), AssetKind.VRT) == "dsm-vrt"
+    assert get_product("dtm").asset_key(AssetKind.COG) == "dtm"
+    assert get_product("dsm").asset_key(AssetKind.VRT) == "dsm-vrt"
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "file:///etc", "s3://bucket", "/vsicurl/x"])

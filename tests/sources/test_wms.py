@@ -6,7 +6,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.geo.ground import grid_of_box
-from hrdem.request.products import LAYERS, Theme, get_layer
+from hrdem.request.products import WMS_LAYERS, Theme, get_layer
 from hrdem.sources.wms import map_request
 
 DEGREES = (-75.75, 45.25, -75.5, 45.5)
@@ -41,7 +41,7 @@ def test_latitude_comes_first_in_epsg_4326() -> None:
 
 
 def test_there_are_eight_layers() -> None:
-    assert list(LAYERS) == [
+    assert list(WMS_LAYERS) == [
         "dtm", "dtm-hillshade", "dtm-slope", "dtm-aspect",
         "dsm", "dsm-hillshade", "dsm-slope", "dsm-aspect",
     ]  # fmt: skip
@@ -49,5 +49,5 @@ def test_there_are_eight_layers() -> None:
     assert get_layer("dsm-slope").theme is Theme.SLOPE
     with pytest.raises(RequestError, match="Did you mean dtm-hillshade"):
         get_layer("dtm-hilshade")
-    with pytest.raises(RequestError, match="no pictures of chm"):
+    with pytest.raises(RequestError, match="no preview of chm"):
         get_layer("chm")
