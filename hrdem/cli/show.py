@@ -262,11 +262,8 @@ def _steps(done: Result) -> list[tuple[str, str]]:
 
 def _offered(planned: Plan) -> list[tuple[str, str]]:
     """What a WCS lists that is read from."""
-    from hrdem.sources.wcs.coverage import WcsCoverage
-
-    files = (source.file for source in planned.sources)
-    lists = {file.offered for file in files if isinstance(file, WcsCoverage)}
-    return [("offered", f"{', '.join(names)} by the WCS") for names in lists]
+    lists = dict.fromkeys(source.file.listed_coverages for source in planned.sources)
+    return [("offered", f"{', '.join(names)} by the WCS") for names in lists if names]
 
 
 def _lacking(planned: Plan) -> list[tuple[str, str]]:

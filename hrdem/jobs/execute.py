@@ -32,8 +32,6 @@ from hrdem.request.options import Align, Format, VerticalDatum
 from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import resident
-from hrdem.sources.cog import CogFile
-from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.tiff.encode import BLOCK, storage_of
 from hrdem.tiff.write_ifd import TileFormat
 
@@ -129,7 +127,7 @@ def coverage_locks(plan: Plan, cache: Path) -> list[FileLock]:
         What keeps them, until it is closed.
     """
     files = [source.file for mosaic in plan.mosaics for source in mosaic.sources]
-    locks = [file.kept(cache).hold() for file in files if isinstance(file, WcsCoverage)]
+    locks = [file.lock_cached(cache) for file in files]
     return [each for each in locks if each is not None]
 
 
@@ -219,6 +217,6 @@ def _stage_writer(mosaic: Mosaic, writing: RunOptions) -> GeoTiffWriter:
 def _storage(plan: Plan) -> TileFormat:
     if plan.request.align is Align.BLOCKS:
         (source,) = plan.sources
-        assert isinstance(source.file, CogFile)
-        return source.file.header.storage(source.file.header.levels[0])
+        assert source.file.tiled is not None
+        return source.file.tiled.tile_format
     return storage_of(plan.dtype)

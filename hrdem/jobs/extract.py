@@ -21,7 +21,6 @@ from hrdem.planning.wcs_fallback import may_fall_back
 from hrdem.processing.progress import TileStats
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
-from hrdem.sources.wcs.coverage import WcsCoverage
 
 T = TypeVar("T")
 
@@ -67,8 +66,8 @@ def _broken_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
     """Surface and item of the COG that an error is of, if the WCS may take its place."""
     for mosaic in plan.mosaics:
         for source in mosaic.sources:
-            of_wcs = isinstance(source.file, WcsCoverage)
-            if source.name == error.source and not of_wcs and may_fall_back(mosaic.request):
+            replaceable = source.file.has_fallback and may_fall_back(mosaic.request)
+            if source.name == error.source and replaceable:
                 return mosaic.request.product.name, source.items[0].id
     return None
 

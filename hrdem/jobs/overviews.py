@@ -68,12 +68,12 @@ def _merged(
     pieces: list[_Piece] = []
     for met in sorted(under, key=lambda met: met.items[0].datetime):  # the last one is on top
         assert isinstance(met.file, CogFile)
-        level = _level_for(met.file, detail)
-        whole = met.file.grid_of(level)
+        file = next(met.file.levels(detail * (1 + _SAME)))
+        whole = file.grid
         lattice = whole.crop(whole.touched_by(bounds))
         window = whole.touched_by(bounds).intersection(whole.window)
         if window is not None:
-            source = CogSource(met.file, http, level, window)
+            source = CogSource(file, http, window)
             across, down = (edge * _PIECE_BLOCKS for edge in source.block)
             pieces += [_Piece(source, each) for each in window.pieces(across, down)]
     if max(lattice.window.pixels, sum(piece.window.pixels for piece in pieces)) > _MOST_PIXELS:
@@ -101,16 +101,9 @@ def _lay(pixels: Pixels, grid: Grid, merged: Pixels, lattice: Grid) -> None:
     merged[place.slices][known] = part[known]
 
 
-def _level_for(file: CogFile, detail: float) -> int:
-    """The coarsest level whose pixels are no larger than that, else the finest."""
-    levels = range(len(file.header.levels))
-    enough = [n for n in levels if max(file.grid_of(n).resolution) <= detail * (1 + _SAME)]
-    return max(enough, default=0)
-
-
 def _read(piece: _Piece) -> Pixels:
     """Fetch and decode; NaN where there is no data."""
-    pixels = piece.source.fetch(piece.window).decoded()
+    pixels = piece.source.fetch(piece.window).decode()
     heights = pixels.astype(np.float32, copy=False)
     nodata = piece.source.nodata
     if nodata is not None:

@@ -17,8 +17,6 @@ from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
 from hrdem.runtime.byte_sizes import size_text
 from hrdem.runtime.threads import workers
-from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.wcs.coverage import WcsCoverage
 
 _INDEXES_AT_ONCE = 8
 _LARGEST_STORED = 1.5  # bytes in a file over those of its pixels; LZW makes noise larger
@@ -64,20 +62,8 @@ def needs_of(plan: Plan, http: Http, cache: Path | None = None) -> list[Need]:
 
 
 def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None) -> Need:
-    pixels = source.window.pixels
-    if not isinstance(source.file, CogFile):
-        itemsize = np.dtype(mosaic.dtype).itemsize
-        kept = 0
-        if isinstance(source.file, WcsCoverage) and cache is not None:
-            pieces = source.file.kept(cache).windows(sweep=False)
-            shared = (piece.intersection(source.window) for piece in pieces)
-            kept = sum(window.pixels for window in shared if window)
-        return Need(source, pixels, None, pixels * itemsize, (pixels - kept) * itemsize)
-    cog = CogSource(source.file, http, source.level, source.window)
-    stored = cog.stored(source.window, mosaic.region)
-    width, height = source.block
-    held = min(pixels, stored.tiles * width * height)
-    return Need(source, held, stored.tiles, stored.size, stored.lacking)
+    needed = source.file.needed(source.window, mosaic.region, http, cache)
+    return Need(source, needed.pixels, needed.tiles, needed.size, needed.missing)
 
 
 def check_cost(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +10,11 @@ import shapely
 from numpy.typing import NDArray
 
 from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
-from hrdem.geo.grid import Pixels, Window
+from hrdem.geo.grid import Pixels
 from hrdem.http.protocol import Http
 from hrdem.planning.cost import needs_of
 from hrdem.planning.mosaic import Mosaic, PlannedSource
-from hrdem.planning.overviews import coarser
 from hrdem.planning.plan import Plan
-from hrdem.sources.cog import CogFile, CogSource
-from hrdem.sources.dataset_pool import DatasetPool
-from hrdem.sources.gdal import GdalFile, GdalSource
-from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.sources.wcs.reader import WcsSource, wcs_turns
 
 _OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
 
@@ -76,7 +67,8 @@ def estimate_plan(plan: Plan, http: Http) -> Estimate:
         for mosaic in tier.mosaics:
             held = np.zeros_like(covered)
             for planned in mosaic.sources:
-                valid = _valid_at(_thinned(planned, http), planned, mosaic, sample)
+                pixels = planned.file.sample(planned.window, _OVERVIEW_EDGE, http)
+                valid = _valid_at(pixels, planned, mosaic, sample)
                 shares[planned.name] = 100 * float((valid & ~covered).sum()) / len(sample)
                 held |= valid
             given &= held
@@ -92,49 +84,6 @@ def estimate_plan(plan: Plan, http: Http) -> Estimate:
         coverage_percent=100 * float(covered.sum()) / len(sample),
         coverage_by_item=shares,
     )
-
-
-def _thinned(planned: PlannedSource, http: Http) -> Pixels:
-    """Some pixels of what will be read, evenly spread over it."""
-    match planned.file:
-        case CogFile() as file:
-            return _from_overview(file, planned.level, planned.window, http)
-        case GdalFile() as file:
-            with contextlib.closing(DatasetPool(most=1)) as handles:
-                return GdalSource(file, handles, http).thinned(planned.window, _OVERVIEW_EDGE)
-        case WcsCoverage() as file:
-            return _from_wcs(file, planned.window, http)
-
-
-def _from_overview(file: CogFile, first: int, window: Window, http: Http) -> Pixels:
-    """The window of a level in the finest level that shows it in few pixels."""
-    levels = file.header.levels
-    whole = levels[first]
-    for number, level in enumerate(levels):
-        across, down = level.width / whole.width, level.height / whole.height
-        last = number == len(levels) - 1
-        fits = max(window.width * across, window.height * down) <= _OVERVIEW_EDGE
-        if number >= first and (last or fits):
-            break
-    column, row = int(window.column * across), int(window.row * down)
-    width = min(max(1, round(window.width * across)), level.width - column)
-    height = min(max(1, round(window.height * down)), level.height - row)
-    part = Window(column, row, width, height)
-    return CogSource(file, http, number, part).fetch(part).decoded()
-
-
-def _from_wcs(coverage: WcsCoverage, window: Window, http: Http) -> Pixels:
-    """The window with pixels so large that it has few."""
-    factor = 1
-    while max(window.width, window.height) > _OVERVIEW_EDGE * factor:
-        factor *= 2
-    coarse = coarser(coverage, factor)
-    part = coarse.grid.touched_by(coverage.grid.crop(window).bounds)
-    with (
-        tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
-        contextlib.closing(WcsSource(coarse, http, part, Path(folder), wcs_turns())) as source,
-    ):
-        return source.fetch(part).decoded()
 
 
 def _sampled(plan: Plan) -> NDArray[np.float64]:

@@ -16,16 +16,13 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.geo.resampling import kernel_radius, kernel_scale, pixel_vectors, source_bounds, spacing
 from hrdem.http.protocol import Http
-from hrdem.planning.overviews import Level, coarsest_levels
+from hrdem.planning.overviews import coarsest_levels
 from hrdem.planning.resolve import NOTHING_BROKEN, nothing_there, resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align
 from hrdem.request.products import Collection
 from hrdem.request.request import Request
-from hrdem.runtime.redaction import without_secrets
-from hrdem.sources.cog import CogFile
-from hrdem.sources.open import RasterFile
-from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.protocol import RasterFile
 from hrdem.tiff.encode import BLOCK
 
 log = logging.getLogger(__name__)
@@ -45,8 +42,7 @@ class PlannedSource:
         items: The catalogue's items that it holds.
         asset: Key of the asset, or identifier of the coverage.
         file: The file, as its own header describes it, and its version.
-        level: Which of a COG's levels is read; 0 is full resolution.
-        window: Pixels of that level to read, counted on its own grid.
+        window: Pixels of the file's level to read, counted on its own grid.
         place: Where they go, counted on the grid that sources are merged on.
         instead_of: What is wrong with the COG in whose place it is read, or empty.
     """
@@ -56,7 +52,6 @@ class PlannedSource:
     items: tuple[Item, ...]
     asset: str
     file: RasterFile
-    level: int
     window: Window
     place: Window
     instead_of: str = ""
@@ -64,29 +59,27 @@ class PlannedSource:
     @property
     def url(self) -> str:
         """Address of the file, or of the WCS, without credentials."""
-        if isinstance(self.file, WcsCoverage):
-            return without_secrets(self.file.url)
-        return self.file.version.url
+        return self.file.display_url
+
+    @property
+    def level(self) -> int:
+        """Which level of the file is read; 0 is full resolution."""
+        return self.file.level
 
     @property
     def block(self) -> tuple[int, int]:
         """Width and height of the blocks that it is stored in, pixels."""
-        if isinstance(self.file, CogFile):
-            return self.file.header.levels[self.level].tile
         return self.file.block
 
     @property
     def grid(self) -> Grid:
         """The pixels that its window is counted in."""
-        return self.file.grid_of(self.level) if isinstance(self.file, CogFile) else self.file.grid
+        return self.file.grid
 
     @property
     def detail(self) -> str:
         """Which of its pixels are read, in words."""
-        if isinstance(self.file, WcsCoverage):
-            coarser = self.file.grid.resolution[0] > self.file.native
-            return "made by the WCS" if coarser else "full resolution, through the WCS"
-        return f"overview {self.level}" if self.level else "full resolution"
+        return self.file.describe()
 
     @property
     def newest(self) -> str:
@@ -100,12 +93,7 @@ class PlannedSource:
             "collection": self.collection.id,
             "items": [{"id": item.id, "updated": item.updated} for item in self.items],
         }
-        if isinstance(self.file, WcsCoverage):
-            told |= {"via": "wcs", "coverage": self.asset, "href": self.url}
-            told |= {"offered": list(self.file.offered)}
-        else:
-            told |= {"via": "files", "asset": self.asset, "href": self.url}
-            told |= self.file.version.as_dict()
+        told |= self.file.as_dict(self.asset)
         told |= {
             "level": self.level,
             "resolution": self.grid.resolution[0],
@@ -152,7 +140,7 @@ class Mosaic:
     def ranked(self) -> list[PlannedSource]:
         """The sources from the one that wins where they overlap, the newest COG, to the last."""
         newest_first = sorted(self.sources, key=lambda source: source.newest, reverse=True)
-        return sorted(newest_first, key=lambda source: isinstance(source.file, WcsCoverage))
+        return sorted(newest_first, key=lambda source: source.file.priority)
 
     @property
     def blocks(self) -> Window | None:
@@ -217,7 +205,7 @@ def make_mosaic(
     sources = tuple(source for source in planned if source is not None)
     if not sources:
         raise nothing_there(request)
-    if any(_made_by_wcs(source) for source in sources):
+    if any(source.file.is_resampled_remotely for source in sources):
         log.warning(
             "The WCS makes the pixels of %g m that this is made of, and does not say how; servers "
             "take single pixels, up to half of that away. --via cog takes the files' overviews.",
@@ -328,15 +316,15 @@ def _check_detail(grid: Grid, lattice: Grid) -> None:
 
 
 def _planned(
-    met: ResolvedSource, level: Level, merged: Grid, request: Request
+    met: ResolvedSource, file: RasterFile, merged: Grid, request: Request
 ) -> PlannedSource | None:
     """Place a file on the grid that sources are merged on; None if it has nothing there."""
-    whole = merged.place_of(level.grid)
+    whole = merged.place_of(file.grid)
     if whole is None:
         raise SourceError(
             f"{met.name} is not on the pixel lattice of the other files of "
-            f"{request.collection.id} (pixels of {level.grid.resolution[0]:g} m from "
-            f"{level.grid.bounds[0]:.3f}, {level.grid.bounds[3]:.3f}), so it cannot be merged "
+            f"{request.collection.id} (pixels of {file.grid.resolution[0]:g} m from "
+            f"{file.grid.bounds[0]:.3f}, {file.grid.bounds[3]:.3f}), so it cannot be merged "
             "without resampling. Extract the two sides of the border one by one."
         )
     place = whole.intersection(merged.window)
@@ -349,17 +337,11 @@ def _planned(
         collection=request.collection,
         items=met.items,
         asset=met.asset,
-        file=level.file,
-        level=level.number,
+        file=file,
         window=place.shifted(-whole.column, -whole.row),
         place=place,
         instead_of=met.instead_of,
     )
-
-
-def _made_by_wcs(source: PlannedSource) -> bool:
-    file = source.file
-    return isinstance(file, WcsCoverage) and file.grid.resolution[0] > file.native
 
 
 def _only_dtype(under: Sequence[ResolvedSource], request: Request) -> str:

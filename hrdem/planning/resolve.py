@@ -33,7 +33,7 @@ from hrdem.request.request import Request
 from hrdem.runtime.threads import workers
 from hrdem.sources.cog import probe_cog
 from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
-from hrdem.sources.open import RasterFile
+from hrdem.sources.protocol import RasterFile
 
 NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 _HEADERS_AT_ONCE = 8
@@ -173,10 +173,10 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
             f"The catalogue lists {asset.key} of item {item.id}, but {exc}{advice}", exc.status
         ) from exc
     log.info("%s: %s", item.id, file.version)
-    if not file.version.condition:
+    if file.version is not None and not file.version.condition:
         log.warning(
             "%s has neither ETag nor Last-Modified: only its size tells whether it changes.",
-            file.version.url,
+            file.display_url,
         )
     return file
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hrdem.catalog.items import Item
 from hrdem.geo.grid import Bounds
 from hrdem.request.request import Request
-from hrdem.sources.open import RasterFile
+from hrdem.sources.protocol import RasterFile
 
 
 @dataclass(frozen=True, slots=True)

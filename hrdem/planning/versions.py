@@ -5,25 +5,17 @@ from __future__ import annotations
 from hrdem.catalog.search import search_items
 from hrdem.errors import SourceChangedError
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import check_unchanged
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
-from hrdem.sources.cog import CogFile
-from hrdem.sources.gdal import GdalFile, check_gdal_file
-from hrdem.sources.wcs.coverage import WcsCoverage
 
 
 def check_plan_unchanged(plan: Plan, http: Http) -> None:
     """Compare versions at the end, unless each part that came was compared."""
     for mosaic in plan.mosaics:
         for source in mosaic.sources:
-            match source.file:
-                case GdalFile() as file:
-                    check_gdal_file(file, http)
-                case CogFile() as file if not file.version.pinned:
-                    check_unchanged(file.url, file.version, http)
-                case WcsCoverage() if source.items:
-                    _check_items(source, mosaic, http)
+            source.file.check_unchanged(http)
+            if source.file.version is None and source.items:
+                _check_items(source, mosaic, http)
 
 
 def _check_items(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:

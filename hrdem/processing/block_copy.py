@@ -14,7 +14,6 @@ from hrdem.planning.mosaic import Mosaic
 from hrdem.processing.memory_budget import Budget
 from hrdem.processing.progress import TileResult, TileStats
 from hrdem.runtime.threads import in_order, workers
-from hrdem.sources.cog import CogFile, CogSource
 
 
 def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileResult]:
@@ -30,8 +29,8 @@ def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileRes
         SourceChangedError: If it changed while it was read.
     """
     (planned,) = mosaic.sources
-    assert isinstance(planned.file, CogFile)
-    source = CogSource(planned.file, http, within=planned.window)
+    assert planned.file.tiled is not None
+    source = planned.file.tiled.open_tiles(planned.window, http)
     width, height = source.block
     itemsize = np.dtype(mosaic.dtype).itemsize
     budget = Budget.of(max_memory, mosaic.grid.window, itemsize, source.block, coders=0)

@@ -16,7 +16,6 @@ import shapely
 
 from hrdem.errors import NetworkError
 from hrdem.geo.grid import Pixels, Window
-from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.processing.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
@@ -25,16 +24,9 @@ from hrdem.processing.memory_budget import Budget
 from hrdem.processing.progress import TileResult
 from hrdem.runtime.threads import in_order, workers
 from hrdem.sources.dataset_pool import DatasetPool
-from hrdem.sources.gdal import GdalFile
-from hrdem.sources.open import ReadContext, opened
-from hrdem.sources.protocol import Fetched, Source
-from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.sources.wcs.reader import AT_ONCE
+from hrdem.sources.protocol import Fetched, ReadContext, Source
 from hrdem.tiff.encode import BLOCK
 
-# Threads that fetch: each costs some 40 MB of GDAL's buffers and tile indexes, or of what a piece
-# takes to be held against what was asked for.
-_FETCHERS = {GdalFile: 2, WcsCoverage: AT_ONCE}
 _CODERS = min(4, os.cpu_count() or 1)  # decode and encode; each holds some 8 MB
 _CACHE_BYTES = 16 << 20  # of GDAL's; pieces end at blocks, so it has little to keep
 
@@ -75,9 +67,8 @@ def merge_tiles(
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
     max_memory, held = memory
     budget = Budget.of(max_memory, window, itemsize, block, _CODERS, held)
-    kinds = {type(source.file) for source in mosaic.sources}
-    connections = min([CONNECTIONS, *(_FETCHERS[kind] for kind in kinds if kind in _FETCHERS)])
-    if GdalFile in kinds:
+    connections = min(source.file.max_fetchers for source in mosaic.sources)
+    if any(source.file.decodes_on_fetch for source in mosaic.sources):
         budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
     number_of = dict(zip((source.name for source in mosaic.sources), numbers, strict=True))
     origin_of = np.zeros(NOBODY + 1, np.uint8)  # by rank
@@ -121,7 +112,7 @@ def _sources(
                 columns = planned.window.column - planned.place.column
                 rows = planned.window.row - planned.place.row
                 within = share.shifted(columns, rows)
-                source = stack.enter_context(opened(planned.file, planned.level, within, means))
+                source = stack.enter_context(planned.file.open(within, means))
             found.append(source)
         yield found
 
@@ -153,7 +144,7 @@ def _blocks(
     def decoded(stored: tuple[str, Fetched]) -> tuple[Pixels, int | None]:
         name, came = stored
         with _told(name):
-            return came.decoded(), came.size
+            return came.decode(), came.size
 
     def arrays() -> Iterator[Pixels]:
         nonlocal received

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mmap import mmap
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import shapely
@@ -16,14 +18,16 @@ from numpy.typing import NDArray
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.cache.mirror import Span
+from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import PinnedFile, SourceVersion, first_bytes
+from hrdem.http.ranges import PinnedFile, SourceVersion, check_unchanged, first_bytes
 from hrdem.runtime.lru import LruCache
 from hrdem.runtime.memory import buffer
-from hrdem.sources.protocol import Fetched
+from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
 from hrdem.tiff.decode import GUARD, check_guards, decode, directory_size
 from hrdem.tiff.header import FIRST_BYTES, Header, read_header
 from hrdem.tiff.tile_index import TileIndex, damaged_index
+from hrdem.tiff.write_ifd import TileFormat
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
 _TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
@@ -36,50 +40,141 @@ headers_read: LruCache[Header] = LruCache(64)  # files
 
 @dataclass(frozen=True, slots=True)
 class CogFile:
-    """A COG whose header was read.
+    """A COG whose header was read, at one of its levels (see `hrdem.sources.protocol.RasterFile`).
 
     Attributes:
-        url: Its address.
-        version: The version that was met.
-        header: What it says about itself.
+        url: Address.
+        version: Version that was opened.
+        header: Contents of its directories.
+        level: Number of the overview; 0 is full resolution.
     """
 
     url: str
     version: SourceVersion
     header: Header
+    level: int = 0
+
+    priority: ClassVar[int] = 0
+    max_fetchers: ClassVar[int] = CONNECTIONS
+    decodes_on_fetch: ClassVar[bool] = False
+    has_fallback: ClassVar[bool] = True
+    is_resampled_remotely: ClassVar[bool] = False
+    listed_coverages: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def display_url(self) -> str:
+        """Address without credentials."""
+        return self.version.url
 
     @property
     def grid(self) -> Grid:
-        """Its pixel grid."""
-        return self.header.grid
+        """Pixel grid of the level.
+
+        The pixels of an overview fill the image, so that they may be a little off the power of
+        two.
+        """
+        full = self.header.grid
+        if self.level == 0:
+            return full
+        reduced = self.header.levels[self.level]
+        dx = full.resolution[0] * full.width / reduced.width
+        dy = full.resolution[1] * full.height / reduced.height
+        left, _, _, top = full.bounds
+        return Grid(full.crs, Affine(dx, 0, left, 0, -dy, top), reduced.width, reduced.height)
 
     @property
     def dtype(self) -> str:
-        """Type of its pixels."""
+        """Pixel type, a numpy name."""
         return self.header.dtype
 
     @property
     def nodata(self) -> float | None:
-        """Its nodata value."""
+        """Declared nodata value."""
         return self.header.nodata
 
     @property
     def block(self) -> tuple[int, int]:
         """Width and height of its tiles, pixels."""
-        return self.header.levels[0].tile
+        return self.header.levels[self.level].tile
 
-    def grid_of(self, level: int) -> Grid:
-        """Return the pixel grid of a level; 0 is full resolution.
+    @property
+    def tiled(self) -> CogFile:
+        """The file itself: its compressed tiles can be copied."""
+        return self
 
-        The pixels of an overview fill the image, so that they may be a little off the power of
-        two.
-        """
-        reduced = self.header.levels[level]
-        dx = self.grid.resolution[0] * self.grid.width / reduced.width
-        dy = self.grid.resolution[1] * self.grid.height / reduced.height
-        left, _, _, top = self.grid.bounds
-        pixel = Affine(dx, 0, left, 0, -dy, top)
-        return Grid(self.grid.crs, pixel, reduced.width, reduced.height)
+    @property
+    def tile_format(self) -> TileFormat:
+        """Compression and layout of its tiles."""
+        return self.header.storage(self.header.levels[self.level])
+
+    def at_level(self, level: int) -> CogFile:
+        """Return the same file at another level."""
+        return replace(self, level=level)
+
+    def levels(self, max_pixel_size: float) -> Iterator[CogFile]:
+        """Yield its overviews up to a pixel size from coarse to fine, then full resolution."""
+        for number in reversed(range(1, len(self.header.levels))):
+            overview = self.at_level(number)
+            if max(overview.grid.resolution) <= max_pixel_size:
+                yield overview
+        yield self.at_level(0)
+
+    def level_on(self, lattice: Grid) -> CogFile | None:
+        """Return the level whose pixels coincide with those of a lattice; None if there is none."""
+        levels = (self.at_level(number) for number in range(len(self.header.levels)))
+        return next((each for each in levels if lattice.place_of(each.grid) is not None), None)
+
+    def describe(self) -> str:
+        """Describe in a few words which pixels are read."""
+        return f"overview {self.level}" if self.level else "full resolution"
+
+    def as_dict(self, asset: str) -> dict[str, Any]:
+        """Return access path, address and version as JSON-ready values."""
+        return {
+            "via": "files",
+            "asset": asset,
+            "href": self.display_url,
+            **self.version.as_dict(),
+        }
+
+    def needed(
+        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+    ) -> Needed:
+        """Look up the tiles that reading a window takes."""
+        return CogSource(self, http, window).needed(window, region)
+
+    def sample(self, window: Window, max_edge: int, http: Http) -> Pixels:
+        """Read a window from the finest level that has at most so many pixels along its edges."""
+        levels = self.header.levels
+        whole = levels[self.level]
+        for number, level in enumerate(levels):
+            across, down = level.width / whole.width, level.height / whole.height
+            last = number == len(levels) - 1
+            fits = max(window.width * across, window.height * down) <= max_edge
+            if number >= self.level and (last or fits):
+                break
+        column, row = int(window.column * across), int(window.row * down)
+        width = min(max(1, round(window.width * across)), level.width - column)
+        height = min(max(1, round(window.height * down)), level.height - row)
+        part = Window(column, row, width, height)
+        return CogSource(self.at_level(number), http, part).fetch(part).decode()
+
+    def check_unchanged(self, http: Http) -> None:
+        """Compare the version again, unless each range request carried a strong entity tag."""
+        if not self.version.pinned:
+            check_unchanged(self.url, self.version, http)
+
+    def lock_cached(self, cache: Path) -> None:
+        """Lock nothing: the cache protects the byte ranges of open files itself."""
+
+    @contextlib.contextmanager
+    def open(self, within: Window, context: ReadContext) -> Iterator[CogSource]:
+        """Open it for reading within a window."""
+        yield CogSource(self, context.http, within)
+
+    def open_tiles(self, within: Window, http: Http) -> CogSource:
+        """Open it for copying tiles that touch a window."""
+        return CogSource(self, http, within)
 
 
 def probe_cog(url: str, http: Http) -> CogFile:
@@ -112,55 +207,18 @@ def probe_cog(url: str, http: Http) -> CogFile:
     return CogFile(url, version, header)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What of a file a window needs.
-
-    Attributes:
-        tiles: How many tiles; absent ones do not count.
-        size: Their bytes.
-        lacking: Bytes that would have to be fetched, as no cache has them.
-    """
-
-    tiles: int
-    size: int
-    lacking: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTiles:
-    """A rectangle of tiles as they lie in a file.
-
-    Attributes:
-        rectangle: Which, counted in tiles.
-        buffer: Free bytes for `hrdem.tiff.decode.decode`, then the tiles and what lay between them.
-        offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
-        counts: Length of each tile in bytes, same shape; 0 for absent tiles.
-        spans: Which bytes of the file are in the buffer.
-    """
-
-    rectangle: Window
-    buffer: mmap
-    offsets: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    spans: tuple[Span, ...]
-
-
 class CogSource:
     """Pixels of a COG, for several threads at a time.
 
     Args:
         file: The file.
         http: Client to read with.
-        level: Which of the file's levels to read; 0 is full resolution.
-        within: Window of that level that all reading will stay in; None for all of it.
+        within: Window of its grid that all reads stay in; None for all of it.
     """
 
-    def __init__(
-        self, file: CogFile, http: Http, level: int = 0, within: Window | None = None
-    ) -> None:
+    def __init__(self, file: CogFile, http: Http, within: Window | None = None) -> None:
         header = file.header
-        self._level = header.levels[level]
+        self._level = header.levels[file.level]
         self._guarded = header.guarded
         self._name = file.version.url
         self._file = PinnedFile(file.url, file.version, http)
@@ -175,7 +233,7 @@ class CogSource:
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = self._level.tile
-        self.grid = file.grid_of(level)
+        self.grid = file.grid
 
     def fetch(self, window: Window) -> Fetched:
         """Fetch the tiles under a window, in as few requests as is sensible."""
@@ -188,13 +246,13 @@ class CogSource:
         corner = -tiles.rectangle.column * width, -tiles.rectangle.row * height
         inside = window.shifted(*corner).slices
 
-        def decoded() -> Pixels:
+        def decode_tiles() -> Pixels:
             with self._distrusting(tiles.spans):
                 return decode(
                     tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
                 )[inside]
 
-        return Fetched(int(tiles.counts.sum()), decoded)
+        return Fetched(int(tiles.counts.sum()), decode_tiles)
 
     def fetch_tiles(self, window: Window) -> StoredTiles:
         """Fetch the tiles under a window, and leave them as they are.
@@ -226,19 +284,19 @@ class CogSource:
                 check_guards(held, places, counts, self._name)
         return StoredTiles(rectangle, held, places, counts, tuple(spans))
 
-    def stored(self, window: Window, region: shapely.Geometry | None = None) -> Stored:
-        """Tell what of the file a window needs.
+    def needed(self, window: Window, region: shapely.Geometry | None = None) -> Needed:
+        """Look up the tiles that reading a window takes.
 
         Args:
-            window: Lies within the grid.
-            region: Polygon in the file's CRS; only tiles that it touches are needed. None for all.
+            window: Within the grid.
+            region: Polygon in the file's CRS; only tiles that it touches are read. None for all.
 
         Raises:
-            NetworkError: If the index cannot be had.
-            SourceChangedError: If the file is no longer the one that was met.
+            NetworkError: If the index cannot be read.
+            SourceChangedError: If the file is no longer the version that was opened.
         """
         tiles = self._level.tiles_under(window)
-        count = size = lacking = 0
+        count = size = missing = 0
         for rows in tiles.pieces(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
             with self._distrusting(self._index.spans(rows)):
                 offsets, counts = self._index.look_up(rows)
@@ -248,8 +306,14 @@ class CogSource:
             spans = self._spans(offsets, counts)
             count += int((counts > 0).sum())
             size += int(counts.sum())
-            lacking += sum(stop - start for start, stop in self._file.gaps(spans))
-        return Stored(count, size, min(size, lacking))  # gaps between tiles are fetched along
+            missing += sum(stop - start for start, stop in self._file.gaps(spans))
+        width, height = self.block
+        return Needed(
+            pixels=min(window.pixels, count * width * height),
+            tiles=count,
+            size=size,
+            missing=min(size, missing),  # gaps between tiles are fetched along
+        )
 
     def _boxes(self, tiles: Window) -> NDArray[np.object_]:
         """Outlines of tiles in the file's CRS, shape (rows, columns)."""

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import rasterio
 import rasterio.windows
+import shapely
 from affine import Affine
 from rasterio.io import DatasetReader
 
@@ -31,7 +34,7 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
 from hrdem.sources.dataset_pool import DatasetPool
-from hrdem.sources.protocol import Fetched
+from hrdem.sources.protocol import Fetched, Needed, ReadContext
 from hrdem.sources.vrt import VSICURL, cleaned_vrt
 
 log = logging.getLogger(__name__)
@@ -81,6 +84,72 @@ class GdalFile:
     dtype: str
     nodata: float | None
     block: tuple[int, int]
+
+    level: ClassVar[int] = 0
+    priority: ClassVar[int] = 0
+    max_fetchers: ClassVar[int] = 2  # each costs some 40 MB of GDAL's buffers and tile indexes
+    decodes_on_fetch: ClassVar[bool] = True
+    has_fallback: ClassVar[bool] = True
+    is_resampled_remotely: ClassVar[bool] = False
+    listed_coverages: ClassVar[tuple[str, ...]] = ()
+    tiled: ClassVar[None] = None
+
+    @property
+    def display_url(self) -> str:
+        """Address without credentials."""
+        return self.version.url
+
+    def levels(self, max_pixel_size: float) -> Iterator[GdalFile]:
+        """Yield itself: overviews are not read through GDAL."""
+        yield self
+
+    def level_on(self, lattice: Grid) -> GdalFile | None:
+        """Return itself if its pixels coincide with those of a lattice, else None."""
+        return None if lattice.place_of(self.grid) is None else self
+
+    def describe(self) -> str:
+        """Describe in a few words which pixels are read."""
+        return "full resolution"
+
+    def as_dict(self, asset: str) -> dict[str, Any]:
+        """Return access path, address and version as JSON-ready values."""
+        return {
+            "via": "files",
+            "asset": asset,
+            "href": self.display_url,
+            **self.version.as_dict(),
+        }
+
+    def needed(
+        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+    ) -> Needed:
+        """Count the pixels that reading a window takes; GDAL does not report what it fetches."""
+        size = window.pixels * np.dtype(self.dtype).itemsize
+        return Needed(window.pixels, None, size, size)
+
+    def sample(self, window: Window, max_edge: int, http: Http) -> Pixels:
+        """Read a window from the overview that has at most so many pixels along its edges."""
+        with contextlib.closing(DatasetPool(most=1)) as pool:
+            return GdalSource(self, pool, http).read_reduced(window, max_edge)
+
+    def check_unchanged(self, http: Http) -> None:
+        """Compare the versions of the file and of those that it refers to.
+
+        Raises:
+            SourceChangedError: If one has another version now.
+            NetworkError: If the server does not respond properly.
+        """
+        check_unchanged(self.url, self.version, http, ranged=not self.parts)
+        for part in self.parts:
+            check_unchanged(part.url, part.version, http)
+
+    def lock_cached(self, cache: Path) -> None:
+        """Lock nothing: what GDAL reads is not cached."""
+
+    @contextmanager
+    def open(self, within: Window, context: ReadContext) -> Iterator[GdalSource]:
+        """Open it for reading."""
+        yield GdalSource(self, context.pool, context.http)
 
 
 def probe_gdal_cog(url: str, http: Http) -> GdalFile:
@@ -174,21 +243,6 @@ def _check_raster(dataset: DatasetReader, shown: str) -> None:
         )
 
 
-def check_gdal_file(file: GdalFile, http: Http) -> None:
-    """Make sure that a file, and those that it refers to, are still what was met.
-
-    Raises:
-        SourceChangedError: If one is another version by now.
-        NetworkError: If no proper answer can be had.
-    """
-    if file.parts:
-        check_unchanged(file.url, file.version, http, ranged=False)
-        for part in file.parts:
-            check_unchanged(part.url, part.version, http)
-    else:
-        check_unchanged(file.url, file.version, http)
-
-
 def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -> GdalFile:
     shown = without_secrets(url)
 
@@ -264,9 +318,9 @@ class GdalSource:
         pixels = self._read(window)
         return Fetched(None, lambda: pixels)
 
-    def thinned(self, window: Window, most: int) -> Pixels:
-        """Read a window from the overview that has at most that many pixels along an edge."""
-        scale = min(1.0, most / max(window.width, window.height))
+    def read_reduced(self, window: Window, max_edge: int) -> Pixels:
+        """Read a window from the overview that has at most so many pixels along its edges."""
+        scale = min(1.0, max_edge / max(window.width, window.height))
         return self._read(
             window, (max(1, round(window.height * scale)), max(1, round(window.width * scale)))
         )
@@ -289,7 +343,7 @@ class GdalSource:
             with _opened(url, path, self._options, self._handles, "be read") as dataset:
                 yield dataset
         except SourceError:
-            check_gdal_file(self._file, self._http)
+            self._file.check_unchanged(self._http)
             raise
 
 

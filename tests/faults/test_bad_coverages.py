@@ -28,9 +28,10 @@ from hrdem.http.protocol import Saved
 from hrdem.http.retry import Retries
 from hrdem.request.endpoints import LIVE_WCS_URL
 from hrdem.request.request import Request
+from hrdem.sources.protocol import limit_service_requests
 from hrdem.sources.wcs import chunking
 from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.sources.wcs.reader import WcsSource, wcs_turns
+from hrdem.sources.wcs.reader import WcsSource
 from tests.misbehaving import Misbehaving, Reply, Script, ServerRequest, forward, misbehaving
 
 WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
@@ -758,7 +759,7 @@ def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
     http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 60.0)
-    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path, wcs_turns())
+    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path, limit_service_requests())
     ended: list[BaseException] = []
 
     def fetch() -> None:
@@ -795,7 +796,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
             return Saved("image/tiff", 1)
 
     slow: Any = Slow()
-    source = WcsSource(coverage, slow, whole, tmp_path, wcs_turns())
+    source = WcsSource(coverage, slow, whole, tmp_path, limit_service_requests())
     source._chunks = chunking.ChunkScheduler([left, right], 300)
     done: list[bool] = []
 
@@ -816,7 +817,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
     for thread in threads:
         thread.join(5)
     assert done == [True] * 3
-    assert (source.fetch(whole).decoded() == 1).all()
+    assert (source.fetch(whole).decode() == 1).all()
 
 
 def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
@@ -827,7 +828,8 @@ def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
             time.sleep(0.1)
             raise ZeroDivisionError
 
-    source = WcsSource(coverage, Defective(), Window(0, 0, 500, 500), tmp_path, wcs_turns())  # type: ignore[arg-type]
+    whole, requests = Window(0, 0, 500, 500), limit_service_requests()
+    source = WcsSource(coverage, Defective(), whole, tmp_path, requests)  # type: ignore[arg-type]
     ended: list[type[BaseException]] = []
 
     def fetch(column: int) -> None:

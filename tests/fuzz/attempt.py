@@ -135,7 +135,7 @@ def _check_header(file: CogFile, store: Store) -> None:
 
 
 def _read(file: CogFile, number: int, store: Store) -> int:
-    source = CogSource(file, store, number)
+    source = CogSource(file.at_level(number), store)
     level = file.header.levels[number]
     width, height = min(_EDGE, level.width), min(_EDGE, level.height)
     columns = {0, (level.width - width) // 2, level.width - width}
@@ -144,7 +144,7 @@ def _read(file: CogFile, number: int, store: Store) -> int:
     for column, row in itertools.product(sorted(columns), sorted(rows)):
         window = Window(column, row, width, height)
         before = store.fetched
-        source.stored(window)
+        source.needed(window)
         if store.fetched - before > MOST_INDEX_BYTES:
             raise FindingError(f"{store.fetched - before} bytes of index for one window")
         tiles = level.tiles_under(window)
@@ -152,7 +152,7 @@ def _read(file: CogFile, number: int, store: Store) -> int:
         if raw > _DECODED:
             continue
         before = store.fetched
-        pixels = source.fetch(window).decoded()
+        pixels = source.fetch(window).decode()
         if pixels.shape != (height, width) or pixels.dtype != file.dtype:
             raise FindingError(f"{pixels.dtype} {pixels.shape} instead of {file.dtype}")
         if store.fetched - before > 4 * raw + (tiles.pixels << 16):

@@ -278,7 +278,7 @@ def test_levels_that_share_an_index_are_read_each_by_its_own() -> None:
     store = Store(tiff(tags, narrow, tile=tile) + struct.pack("<8Q", *[4096] * 4, *[1024] * 4))
     file = probe_cog(URL, store)
     for level, width in ((1, 16), (0, 32), (1, 16)):
-        pixels = CogSource(file, store, level).fetch(Window(0, 0, width, 32)).decoded()
+        pixels = CogSource(file.at_level(level), store).fetch(Window(0, 0, width, 32)).decode()
         assert pixels.shape == (32, width)
         assert pixels[-1, -1] == 255
 
@@ -334,7 +334,7 @@ def test_nodata_of_whole_numbers_reaches_absent_tiles_beside_present_ones() -> N
     tags |= {324: (LONG8, (4096, 0)), 325: (LONG8, (2048, 0))}
     tags |= {42113: (ASCII, f"{lowest}\0".encode())}
     store = Store(tiff(tags, tile=bytes(2048)))
-    pixels = CogSource(probe_cog(URL, store), store).fetch(Window(0, 0, 32, 16)).decoded()
+    pixels = CogSource(probe_cog(URL, store), store).fetch(Window(0, 0, 32, 16)).decode()
     assert (pixels[:, :16] == 0).all()
     assert (pixels[:, 16:] == lowest).all()
 

@@ -347,7 +347,7 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
         for window in (OurWindow(0, 0, 3, 3), OurWindow(249_990, 5, 10, 700)):
             theirs = Window(window.column, window.row, window.width, window.height)
             expected = dataset.read(1, window=theirs)
-            np.testing.assert_array_equal(source.fetch(window).decoded(), expected)
+            np.testing.assert_array_equal(source.fetch(window).decode(), expected)
     handles.close()
 
 

@@ -35,7 +35,7 @@ def plan_of(content: Bytes, window: Window) -> Plan:
     place = Window(0, 0, window.width, window.height)
     request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
     grid = file.grid.crop(window)
-    source = PlannedSource(item.id, request.collection, (item,), "dtm", file, 0, window, place)
+    source = PlannedSource(item.id, request.collection, (item,), "dtm", file, window, place)
     mosaic = Mosaic(
         request=request,
         grid=grid,

@@ -32,7 +32,7 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
         assert len(file.header.levels) == 1 + len(dataset.overviews(1))
         assert file.header.guarded == (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG")
     for level in range(len(file.header.levels)):
-        source = CogSource(file, content, level)
+        source = CogSource(file.at_level(level), content)
         options = {"overview_level": level - 1} if level else {}
         with rasterio.open(path, **options) as dataset:
             expected = dataset.read(1)
@@ -42,7 +42,7 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
             Window(width // 3, height // 5, max(1, width // 2), max(1, height // 3)),
             Window(width - 1, height - 1, 1, 1),
         ):
-            np.testing.assert_array_equal(source.fetch(window).decoded(), expected[window.slices])
+            np.testing.assert_array_equal(source.fetch(window).decode(), expected[window.slices])
 
 
 def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) -> None:
@@ -51,12 +51,12 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     content = Bytes(path.read_bytes())
     source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
     assert content.ranges == []  # one request brought the header
-    source.fetch(Window(200, 200, 20, 20)).decoded()
+    source.fetch(Window(200, 200, 20, 20)).decode()
     offsets, counts, tile = content.ranges
-    stored = source.stored(Window(200, 200, 20, 20))
+    stored = source.needed(Window(200, 200, 20, 20))
     assert stored.tiles == 1
     assert tile[1] - tile[0] == stored.size + 8
-    assert stored.lacking == stored.size
+    assert stored.missing == stored.size
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
 
 
@@ -97,8 +97,8 @@ def test_an_index_that_came_altered_is_not_remembered(tmp_path: Path) -> None:
     content[start] ^= 1
     altered = Bytes(bytes(content), etag=good.etag)
     with pytest.raises(SourceError, match="does not lie where the file's index says"):
-        CogSource(file, altered).fetch(Window(0, 0, 10, 10)).decoded()
-    CogSource(file, good).fetch(Window(0, 0, 10, 10)).decoded()
+        CogSource(file, altered).fetch(Window(0, 0, 10, 10)).decode()
+    CogSource(file, good).fetch(Window(0, 0, 10, 10)).decode()
 
 
 def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     written(path, compress="lzw", SPARSE_OK=True, empty=True)
     content = Bytes(path.read_bytes())
     source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
-    assert (source.fetch(Window(0, 0, 128, 256)).decoded() == -32767).all()
+    assert (source.fetch(Window(0, 0, 128, 256)).decode() == -32767).all()
     assert len(content.ranges) == 2  # both parts of the index
 
 
@@ -123,7 +123,7 @@ def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
     content[start:stop] = value.to_bytes(stop - start, "little", signed=True)
     source = CogSource(file, Bytes(bytes(content)))
     with pytest.raises(SourceError, match="tile index"):
-        source.fetch(Window(0, 0, 10, 10)).decoded()
+        source.fetch(Window(0, 0, 10, 10)).decode()
 
 
 @pytest.mark.parametrize(

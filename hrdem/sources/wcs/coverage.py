@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import shapely
 
 from hrdem.errors import WcsError
 from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.grid import Bounds, Grid, snapped
+from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snapped
 from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
+from hrdem.runtime.locks import FileLock
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
+from hrdem.sources.protocol import (
+    MAX_SERVICE_REQUESTS,
+    Needed,
+    ReadContext,
+    limit_service_requests,
+)
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
 from hrdem.sources.wcs.piece_store import PieceStore
+from hrdem.sources.wcs.reader import WcsSource
 
 _BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
 _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
+_MAX_FACTOR = 2**20  # times the coverage's own pixels
 _MOST_LISTED = 500  # characters of a list in a message
 _LARGEST = float(np.finfo("float32").max)  # that a pixel can hold
 _DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
@@ -39,7 +53,7 @@ class WcsCoverage:
         dtype: Type of its pixels.
         nodata: Its nodata value.
         edition: What tells this edition of the data from others, as far as that is known.
-        offered: Names of all coverages that the service lists.
+        listed_coverages: Names of all coverages that the service lists.
         native: Edge of the coverage's own pixels, metres; those of the grid may be larger.
         limit: Seconds after which the service gives up on a request.
     """
@@ -51,14 +65,110 @@ class WcsCoverage:
     dtype: str
     nodata: float
     edition: str
-    offered: tuple[str, ...]
+    listed_coverages: tuple[str, ...]
     native: float
     limit: float
 
+    level: ClassVar[int] = 0
+    version: ClassVar[None] = None
+    priority: ClassVar[int] = 1  # files first: their versions are known
+    max_fetchers: ClassVar[int] = MAX_SERVICE_REQUESTS
+    decodes_on_fetch: ClassVar[bool] = False
+    has_fallback: ClassVar[bool] = False
+    tiled: ClassVar[None] = None
+
+    @property
+    def display_url(self) -> str:
+        """Address of the service without credentials."""
+        return without_secrets(self.url)
+
     @property
     def block(self) -> tuple[int, int]:
-        """Width and height of what is best read in one go, pixels."""
+        """Width and height of the blocks to read it in, pixels."""
         return _BLOCK
+
+    @property
+    def is_resampled_remotely(self) -> bool:
+        """Whether the service resamples to pixels larger than its own."""
+        return self.grid.resolution[0] > self.native
+
+    def coarsen(self, factor: int) -> WcsCoverage:
+        """Return the coverage with pixels that are so many times as large."""
+        return self._with_pixels(self.grid.resolution[0] * factor)
+
+    def levels(self, max_pixel_size: float) -> Iterator[WcsCoverage]:
+        """Yield it with pixels of each power of two up to a size, from coarse to fine."""
+        factor = _MAX_FACTOR
+        while factor > 1:
+            if factor * self.grid.resolution[0] <= max_pixel_size:
+                yield self.coarsen(factor)
+            factor //= 2
+        yield self
+
+    def level_on(self, lattice: Grid) -> WcsCoverage | None:
+        """Return it with the pixels of a lattice; None if they do not coincide."""
+        level = self._with_pixels(lattice.resolution[0])
+        return None if lattice.place_of(level.grid) is None else level
+
+    def _with_pixels(self, size: float) -> WcsCoverage:
+        return replace(self, grid=snapped(self.grid.crs, size, self.grid.bounds))
+
+    def describe(self) -> str:
+        """Describe in a few words which pixels are read."""
+        if self.is_resampled_remotely:
+            return "made by the WCS"
+        return "full resolution, through the WCS"
+
+    def as_dict(self, asset: str) -> dict[str, Any]:
+        """Return access path and address as JSON-ready values."""
+        return {
+            "via": "wcs",
+            "coverage": asset,
+            "href": self.display_url,
+            "listed_coverages": list(self.listed_coverages),
+        }
+
+    def needed(
+        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+    ) -> Needed:
+        """Count the pixels that reading a window takes, less those of cached pieces."""
+        cached = 0
+        if cache is not None:
+            pieces = self.kept(cache).windows(sweep=False)
+            shared = (piece.intersection(window) for piece in pieces)
+            cached = sum(each.pixels for each in shared if each)
+        itemsize = np.dtype(self.dtype).itemsize
+        pixels = window.pixels
+        return Needed(pixels, None, pixels * itemsize, (pixels - cached) * itemsize)
+
+    def sample(self, window: Window, max_edge: int, http: Http) -> Pixels:
+        """Request a window with pixels so large that it has at most so many along its edges."""
+        factor = 1
+        while max(window.width, window.height) > max_edge * factor:
+            factor *= 2
+        coarse = self.coarsen(factor)
+        part = coarse.grid.touched_by(self.grid.crop(window).bounds)
+        with (
+            tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
+            contextlib.closing(
+                WcsSource(coarse, http, part, Path(folder), limit_service_requests())
+            ) as source,
+        ):
+            return source.fetch(part).decode()
+
+    def check_unchanged(self, http: Http) -> None:
+        """Compare nothing: a WCS reports no version."""
+
+    def lock_cached(self, cache: Path) -> FileLock | None:
+        """Lock its cached pieces against removal; None if that fails."""
+        return self.kept(cache).hold()
+
+    @contextlib.contextmanager
+    def open(self, within: Window, context: ReadContext) -> Iterator[WcsSource]:
+        """Open it for reading within a window."""
+        source = WcsSource(self, context.http, within, context.cache, context.service_requests)
+        with contextlib.closing(source):
+            yield source
 
     def kept(self, cache: Path) -> PieceStore:
         """Return the pieces of it that are on the local disk.
@@ -87,9 +197,9 @@ def probe_wcs(
         WcsError: If the WCS does not have the product, or not in the collection's pixels.
         NetworkError: If it cannot be asked.
     """
-    offered = read_capabilities(url, http).identifiers
-    if product.name not in offered:
-        listed = one_line(", ".join(offered), _MOST_LISTED)
+    listed_coverages = read_capabilities(url, http).identifiers
+    if product.name not in listed_coverages:
+        listed = one_line(", ".join(listed_coverages), _MOST_LISTED)
         raise _lacking(url, f"no {product.name}; it lists {listed}")
     told = describe_coverage(url, product.name, http)
     native = float(collection.resolution)
@@ -113,7 +223,7 @@ def probe_wcs(
         dtype=_DTYPE,
         nodata=_NODATA if told.nodata is None else told.nodata,
         edition=edition,
-        offered=offered,
+        listed_coverages=listed_coverages,
         native=native,
         limit=limit,
     )

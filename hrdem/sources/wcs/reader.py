@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import rasterio
@@ -21,7 +22,7 @@ from hrdem.errors import (
     TransferError,
     WcsError,
 )
-from hrdem.geo.grid import Pixels, Window
+from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries, RetryableError
@@ -30,10 +31,10 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import sentence
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
-from hrdem.sources.protocol import Fetched
+from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
 from hrdem.sources.wcs.chunking import ChunkScheduler, without
-from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.get_coverage import get_coverage
+from hrdem.sources.wcs.piece_store import PieceStore
 from hrdem.sources.wcs.response import (
     ChunkTooLargeError,
     check_coverage,
@@ -41,7 +42,6 @@ from hrdem.sources.wcs.response import (
     take_coverage,
 )
 
-AT_ONCE = 2  # requests
 _ENOUGH = 3  # times its limit, that a server may use up before anything has come
 _PATIENCE = 2  # times that a server may break down over a piece before it is asked for in halves
 _MOST_LOST = 100  # pieces that were kept and cannot be read
@@ -55,9 +55,26 @@ _MARGIN = 1.1  # times the limit, until which the server's own words about it sh
 log = logging.getLogger(__name__)
 
 
-def wcs_turns() -> threading.Semaphore:
-    """Return what lets as many requests be under way as is polite."""
-    return threading.BoundedSemaphore(AT_ONCE)
+class Coverage(Protocol):
+    """A coverage as far as reading it needs (see `hrdem.sources.wcs.coverage.WcsCoverage`)."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def identifier(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def grid(self) -> Grid: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def nodata(self) -> float: ...
+    @property
+    def block(self) -> tuple[int, int]: ...
+    @property
+    def limit(self) -> float: ...
+    def kept(self, cache: Path) -> PieceStore: ...
 
 
 class WcsSource:
@@ -77,7 +94,7 @@ class WcsSource:
 
     def __init__(
         self,
-        coverage: WcsCoverage,
+        coverage: Coverage,
         http: Http,
         within: Window,
         cache: Path,
@@ -153,7 +170,10 @@ class WcsSource:
                 pause = self._resume - time.monotonic()
                 if pause > 0:
                     self._changed.wait(pause)
-                elif self._active < AT_ONCE and (piece := self._chunks.take()) is not None:
+                elif (
+                    self._active < MAX_SERVICE_REQUESTS
+                    and (piece := self._chunks.take()) is not None
+                ):
                     self._active += 1
                     return piece
                 else:
@@ -294,7 +314,7 @@ class WcsSource:
                     there += shared.pixels
         if there == window.pixels:
             return pixels
-        return self.fetch(window).decoded()
+        return self.fetch(window).decode()
 
     def _part(self, piece: Window, inside: Window) -> Pixels | float:
         path, grid = self._kept.path_of(piece), self.grid.crop(piece)
