@@ -107,6 +107,11 @@ class ServerError(NetworkError):
         self.status = status
         self.body = body
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the file does not exist; a bucket without public listing answers 403 for one."""
+        return self.status in (403, 404)
+
 
 class CatalogError(NetworkError):
     """An answer is not what a STAC API gives."""

@@ -53,7 +53,6 @@ _POINT, _PLACE = (-75.7, 45.4), (1_511_127.636, -172_193.060)
 _EXACT = 0.01  # metres
 _TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
-_MISSING = (403, 404)  # as in planning: a file of the catalogue that is not there
 _MOST_FILES = 3  # that are tried
 _MOST_LISTED = 500  # characters
 _VERSION = "1.1.1"  # of WCS
@@ -266,7 +265,7 @@ def _stored(hrefs: list[str], http: Http) -> _Finding:
         try:
             return _met(href, http)
         except ServerError as exc:
-            if exc.status not in _MISSING:
+            if not exc.is_missing:
                 raise
     return _met(hrefs[-1], http)
 

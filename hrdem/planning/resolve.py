@@ -37,7 +37,6 @@ from hrdem.sources.protocol import RasterFile
 
 NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
 _HEADERS_AT_ONCE = 8
-_MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ def _headers(
             ):  # whoever lists such a file may not be believed about others
                 raise
             except NetworkError as exc:
-                missing = isinstance(exc, ServerError) and exc.status in _MISSING
+                missing = isinstance(exc, ServerError) and exc.is_missing
                 if missing and item.footprint is not None and not is_under(item, request):
                     log.warning("%s It is left out: its outline does not reach the area.", exc)
                     left_out.append(item.id)
@@ -162,7 +161,7 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
         ) from exc
     except ServerError as exc:
         advice = ""
-        if exc.status in _MISSING:
+        if exc.is_missing:
             advice = (
                 " The file may have been moved or withdrawn: try later, another --collection, or "
                 "--via vrt."

@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 4  # items
 _WHOLE = 8 << 20  # bytes of a GeoPackage that is fetched whole; parts of it take 20 requests
 _SECONDS = 300.0  # for reading one file
-_MISSING = (403, 404)  # a bucket that may not be listed says 403 for what is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def _of_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
             else:
                 version, projects = _in_extent(asset, aoi, http)
         except OSError as exc:  # of the network; or of the local disk, for a while
-            if isinstance(exc, ServerError) and exc.status in _MISSING:
+            if isinstance(exc, ServerError) and exc.is_missing:
                 missing.append(str(exc))
                 continue
             return Surveys(
