@@ -46,7 +46,7 @@ def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
         "EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, -170_000), pixels.shape[1], pixels.shape[0]
     )
     storage = encode.storage_of("float32")
-    windows = list(grid.window.pieces(encode.BLOCK, encode.BLOCK))
+    windows = list(grid.window.split(encode.BLOCK, encode.BLOCK))
     with (
         mock.patch.object(encode, "_LEVEL", level),
         GeoTiffWriter(path, grid, grid.crs, -32767, storage, [Band("dtm", "metre")]) as writer,

@@ -41,7 +41,7 @@ def main() -> None:
             took = time.monotonic() - began
             told, _, peak = done.stdout.rpartition("\n}\n")
             result = json.loads(f"{told}\n}}")
-            grid, tier = result["grid"], result["tiers"][0]["merged_on"]
+            grid, tier = result["grid"], result["tiers"][0]["merge_grid"]
             cells = [
                 name,
                 f"{grid['width']:,} x {grid['height']:,}, {result['bytes'] / 1e6:.3g} MB",

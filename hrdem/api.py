@@ -13,7 +13,7 @@ from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.ground import grid_of_box
+from hrdem.geo.ground import fit_grid
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.cache.store import USUAL_LIMIT, Cache
 from hrdem.http.protocol import Http
@@ -360,7 +360,7 @@ def preview(
     if (bbox := area.get("bbox")) is not None and not area.get("buffer"):
         west, south, east, north = map(float, bbox)
         box, crs = (west, south, east, north), area.get("bbox_crs") or "EPSG:4326"
-    grid = grid_of_box(box, crs, size)
+    grid = fit_grid(box, crs, size)
     address = check_url(wms_url, "WMS")
     with Session(cache_dir, no_cache, max_cache, offline).client(http) as client:
         return make_picture(request, layer, grid, address, path, client, overwrite=overwrite)

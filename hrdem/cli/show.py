@@ -85,9 +85,9 @@ def result(done: Result) -> None:
 
 
 def planned(planned: Plan, told: Estimate, as_json: bool) -> None:
-    """Print a plan and its forecast."""
+    """Print a plan and its estimate."""
     if as_json:
-        document({**planned.as_dict(), "forecast": told.as_dict()})
+        document({**planned.as_dict(), "estimate": told.as_dict()})
         return
     transfer = "unknown"
     if told.transfer_bytes is not None:
@@ -212,9 +212,9 @@ def _made_of(planned: Plan) -> list[tuple[str, str]]:
 
 
 def _length(grid: Grid) -> str:
-    from hrdem.geo.crs import unit_of
+    from hrdem.geo.crs import get_unit
 
-    size, unit = grid.resolution[0], unit_of(grid.crs).name
+    size, unit = grid.resolution[0], get_unit(grid.crs).name
     return f"{size:g} {'m' if unit == 'metre' else unit}"
 
 
@@ -268,7 +268,7 @@ def _offered(planned: Plan) -> list[tuple[str, str]]:
 
 def _lacking(planned: Plan) -> list[tuple[str, str]]:
     product = planned.request.product.name
-    return [("lacking", f"{item} has no {product}") for item in planned.lacking]
+    return [("lacking", f"{item} has no {product}") for item in planned.items_without_product]
 
 
 def _surveys(planned: Plan) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from hrdem.geo.grid import Bounds
 _EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE)
 
 
-def crs_urn(crs: str) -> str:
+def format_crs_urn(crs: str) -> str:
     """Return the URN of a CRS, the one spelling that all servers of WCS 1.1 know (OGC 07-092r1).
 
     Args:
@@ -22,7 +22,7 @@ def crs_urn(crs: str) -> str:
     return f"urn:ogc:def:crs:{authority}::{code}"
 
 
-def crs_named(name: str) -> str:
+def parse_crs_name(name: str) -> str:
     """Return a CRS that a service names as ``EPSG:n``; the name as it is if it has no number.
 
     Known are URNs with and without a version, ``EPSG:n``, and http addresses (OGC 09-048r5).
@@ -31,7 +31,7 @@ def crs_named(name: str) -> str:
     return f"EPSG:{found[1]}" if found else name
 
 
-def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:
+def order_axes(crs: str, x: float, y: float) -> tuple[float, float]:
     """Return two coordinates in the order in which their CRS has its axes.
 
     WCS 1.1 (06-121r3, 10.2, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
@@ -49,7 +49,7 @@ def in_axis_order(crs: str, x: float, y: float) -> tuple[float, float]:
     return (y, x) if swapped else (x, y)
 
 
-def box_in_axis_order(crs: str, bounds: Bounds) -> Bounds:
+def order_box_axes(crs: str, bounds: Bounds) -> Bounds:
     """Return the lower and the upper corner of a box, each in the order of its CRS.
 
     Args:
@@ -57,4 +57,4 @@ def box_in_axis_order(crs: str, bounds: Bounds) -> Bounds:
         bounds: Left, bottom, right, top.
     """
     left, bottom, right, top = bounds
-    return *in_axis_order(crs, left, bottom), *in_axis_order(crs, right, top)
+    return *order_axes(crs, left, bottom), *order_axes(crs, right, top)

@@ -35,7 +35,7 @@ _BEGINS_AS_CODE = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
 _CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
 
 
-def project(points: np.ndarray, source: str, target: str) -> np.ndarray:
+def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
     """Transform points from one CRS to another, x (or longitude) first.
 
     Args:
@@ -80,11 +80,11 @@ def project_shape(shape: shapely.Geometry, source: str, target: str) -> shapely.
         raise _unprojectable(source, target)
     step = max(np.ptp(points, axis=0).max() / _PIECES, shapely.length(shape) / _MOST_PIECES)
     dense = shapely.segmentize(shape, step) if step > 0 else shape
-    return shapely.transform(dense, lambda xy: project(xy, source, target))
+    return shapely.transform(dense, lambda xy: project_points(xy, source, target))
 
 
 @functools.cache
-def in_nad83(crs: str) -> str:
+def assume_nad83(crs: str) -> str:
     """Return the CRS that stands for another where coordinates are transformed.
 
     WGS 84 as an ensemble, and NAD83 where its realisation is not told, are no more exact than the
@@ -108,7 +108,7 @@ def in_nad83(crs: str) -> str:
     return json.dumps(described | {"base_crs": CRS.from_user_input(LONLAT).to_dict(projjson=True)})
 
 
-def output_crs(text: str) -> str:
+def normalize_crs(text: str) -> str:
     """Return the name of a CRS that an output can be in: ``EPSG:n`` if it has a number, else WKT.
 
     It is named by a number only if it is exactly the system of that number: a system without a
@@ -145,11 +145,11 @@ class Unit:
 
 
 @functools.cache
-def unit_of(crs: str) -> Unit:
+def get_unit(crs: str) -> Unit:
     """Return the unit of a CRS of two axes.
 
     Args:
-        crs: As `output_crs` names it.
+        crs: As `normalize_crs` names it.
     """
     with rasterio.Env():
         unit = _axes(CRS.from_user_input(crs))[0]["unit"]
@@ -179,7 +179,7 @@ def _system_of(text: str) -> CRS:
     return system
 
 
-def horizontal(text: str) -> str:
+def drop_vertical(text: str) -> str:
     """Return a CRS without its vertical part; as it is, if it has none.
 
     Args:
@@ -195,7 +195,7 @@ def horizontal(text: str) -> str:
     return f"{part['id']['authority']}:{part['id']['code']}" if "id" in part else json.dumps(part)
 
 
-def short_name(crs: str) -> str:
+def describe_crs(crs: str) -> str:
     """Return a CRS as it was given if that is short, else what it calls itself, for messages.
 
     Raises:

@@ -76,7 +76,7 @@ class Window:
         height = min(self.bottom, other.bottom) - row
         return Window(column, row, width, height) if width > 0 and height > 0 else None
 
-    def of_blocks(self, width: int, height: int) -> Window:
+    def expand_to_blocks(self, width: int, height: int) -> Window:
         """Return the window of all blocks that it touches, of a lattice that begins at 0, 0.
 
         Args:
@@ -87,7 +87,7 @@ class Window:
         right, bottom = -(-self.right // width) * width, -(-self.bottom // height) * height
         return Window(left, top, right - left, bottom - top)
 
-    def pieces(self, width: int, height: int, column: int = 0, row: int = 0) -> Iterator[Window]:
+    def split(self, width: int, height: int, column: int = 0, row: int = 0) -> Iterator[Window]:
         """Cut into rectangles at the lines of a lattice, row by row.
 
         Args:
@@ -175,7 +175,7 @@ class Grid:
         top = self.transform.f - window.row * dy
         return Grid(self.crs, Affine(dx, 0, left, 0, -dy, top), window.width, window.height)
 
-    def place_of(self, other: Grid) -> Window | None:
+    def locate(self, other: Grid) -> Window | None:
         """Return where another grid lies on this one's lattice, unclipped.
 
         Returns:
@@ -195,7 +195,7 @@ class Grid:
         return Window(round(column), round(row), other.width, other.height)
 
 
-def snapped(crs: str, resolution: float, bounds: Bounds) -> Grid:
+def snap_grid(crs: str, resolution: float, bounds: Bounds) -> Grid:
     """Return the grid of square pixels that covers a box, its origin on multiples of their size.
 
     Grids of one CRS and resolution share one lattice, whatever their areas.

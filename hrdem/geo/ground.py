@@ -16,7 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 
 _SEGMENTS = 100  # of a line through a box
@@ -141,7 +141,7 @@ class Ground:
         return pixels
 
 
-def grid_of_box(bounds: Bounds, crs: str, longest: int) -> Grid:
+def fit_grid(bounds: Bounds, crs: str, longest: int) -> Grid:
     """Lay a grid exactly over a box, with pixels about as wide as high on the ground.
 
     Args:
@@ -166,7 +166,7 @@ def grid_of_box(bounds: Bounds, crs: str, longest: int) -> Grid:
 
 def _length(x: NDArray[np.float64], y: NDArray[np.float64], crs: str) -> float:
     """The length of a line in EPSG:3979, metres; within some 4 percent in all of Canada."""
-    points = project(np.column_stack([x, y]), in_nad83(crs), NATIVE_CRS)
+    points = project_points(np.column_stack([x, y]), assume_nad83(crs), NATIVE_CRS)
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
@@ -198,7 +198,7 @@ def _measured(grid: Grid, across: int, down: int) -> NDArray[np.float64]:
     stops = ((0, 0), (-_ASIDE, 0), (_ASIDE, 0), (0, -_ASIDE), (0, _ASIDE))
     x = grid.transform.c + np.stack([columns + right for right, _ in stops]) * dx
     y = grid.transform.f - np.stack([rows + below for _, below in stops]) * dy
-    lonlat = project(np.column_stack([x.ravel(), y.ravel()]), in_nad83(grid.crs), LONLAT)
+    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), assume_nad83(grid.crs), LONLAT)
     lon, lat = np.radians(lonlat).T.reshape(2, *x.shape)
     vertical = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     radius = _SEMI_MAJOR / np.sqrt(1 - _ECCENTRICITY_SQUARED * vertical[2] ** 2)

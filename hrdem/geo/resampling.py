@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import in_nad83, project
+from hrdem.geo.crs import assume_nad83, project_points
 from hrdem.geo.grid import Bounds, Grid
 
 _SEGMENTS = 10_000  # of each edge of a grid, at most: one of 5000 km then bulges by a centimetre
@@ -106,7 +106,7 @@ def source_bounds(
             _places(grid, 0 * rows + grid.width, rows),
         ]
     )
-    x, y = project(outline, in_nad83(grid.crs), source_crs).T
+    x, y = project_points(outline, assume_nad83(grid.crs), source_crs).T
     square = source_resolution, source_resolution
     reach = source_resolution * kernel_radius(
         resampling, kernel_scale(grid, source_crs, square, resampling)
@@ -138,7 +138,7 @@ def pixel_vectors(grid: Grid, source_crs: str) -> NDArray[np.float64]:
     ]
     stops = [(0, 0), (1, 0), (0, 1)]
     points = [_places(grid, middles[0] + right, middles[1] + down) for right, down in stops]
-    projected = project(np.concatenate(points), in_nad83(grid.crs), source_crs)
+    projected = project_points(np.concatenate(points), assume_nad83(grid.crs), source_crs)
     here, right, below = projected.reshape(3, -1, 2)
     return np.stack([right - here, below - here], axis=1)
 

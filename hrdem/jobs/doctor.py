@@ -31,7 +31,7 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
 from hrdem.http.cache.store import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient
@@ -193,7 +193,7 @@ def _versions() -> _Finding:
 def _proj() -> _Finding:
     x, y = _PLACE
     try:
-        [[there_x, there_y]] = project(np.array([_POINT]), LONLAT, NATIVE_CRS)
+        [[there_x, there_y]] = project_points(np.array([_POINT]), LONLAT, NATIVE_CRS)
     except (CRSError, NoDataError) as exc:
         raise HrdemError(f"PROJ cannot use {LONLAT} and {NATIVE_CRS}: {exc}.") from exc
     if abs(there_x - x) > _EXACT or abs(there_y - y) > _EXACT:

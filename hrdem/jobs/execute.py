@@ -95,7 +95,7 @@ def execute_plan(
         SourceChangedError: If a source changed while it was read.
         OutputError: If the output cannot be written.
     """
-    steps = _steps(plan.near(window), window, shifts, http, writing)
+    steps = _steps(plan.restrict_to(window), window, shifts, http, writing)
     progress = Progress(0, _all_pixels(plan, window), 0)
     rows: dict[
         int, TileStats
@@ -196,7 +196,7 @@ def _steps(
 
 def _blocks(plan: Plan, window: Window) -> Window:
     """The blocks of the output that have a share in a window."""
-    blocks = window.of_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
+    blocks = window.expand_to_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
     assert blocks is not None
     return blocks
 

@@ -17,7 +17,7 @@ from hrdem.output.provenance import is_left_over, stac_item, stac_path, tags
 from hrdem.output.result import Result, advice
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
-from hrdem.planning.wcs_fallback import may_fall_back
+from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.progress import TileStats
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
@@ -66,7 +66,7 @@ def _broken_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
     """Surface and item of the COG that an error is of, if the WCS may take its place."""
     for mosaic in plan.mosaics:
         for source in mosaic.sources:
-            replaceable = source.file.has_fallback and may_fall_back(mosaic.request)
+            replaceable = source.file.has_fallback and is_fallback_allowed(mosaic.request)
             if source.name == error.source and replaceable:
                 return mosaic.request.product.name, source.items[0].id
     return None

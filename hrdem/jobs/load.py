@@ -21,7 +21,7 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.geo.crs import parse_crs, unit_of
+from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.jobs.execute import (
@@ -256,7 +256,7 @@ def _coordinates(grid: Grid, crs: CRS | str) -> dict[str, xr.Variable]:
     """The centres of pixels, and what they are coordinates of (CF conventions 1.11, 4 and 5.6)."""
     dx, dy = grid.resolution
     left, _, _, top = grid.bounds
-    unit = unit_of(grid.crs).name
+    unit = get_unit(grid.crs).name
     if parse_crs(grid.crs).is_geographic:
         east = {"standard_name": "longitude", "units": f"{unit}s_east"}
         north = {"standard_name": "latitude", "units": f"{unit}s_north"}

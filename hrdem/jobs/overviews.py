@@ -10,7 +10,7 @@ import rasterio
 from rasterio.warp import Resampling, reproject
 
 from hrdem.errors import SourceError
-from hrdem.geo.crs import NATIVE_CRS, in_nad83
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
@@ -75,7 +75,7 @@ def _merged(
         if window is not None:
             source = CogSource(file, http, window)
             across, down = (edge * _PIECE_BLOCKS for edge in source.block)
-            pieces += [_Piece(source, each) for each in window.pieces(across, down)]
+            pieces += [_Piece(source, each) for each in window.split(across, down)]
     if max(lattice.window.pixels, sum(piece.window.pixels for piece in pieces)) > _MOST_PIXELS:
         raise SourceError(
             f"The files of {under[0].items[0].collection} have no overviews coarse enough for a "
@@ -121,7 +121,7 @@ def _warp(pixels: Pixels, grid: Grid, onto: Pixels, target: Grid, resampling: Re
             src_crs=NATIVE_CRS,
             src_nodata=np.nan,
             dst_transform=target.transform,
-            dst_crs=in_nad83(target.crs),
+            dst_crs=assume_nad83(target.crs),
             dst_nodata=np.nan,
             resampling=resampling,
         )

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.geo.crs import LONLAT, in_nad83, project
+from hrdem.geo.crs import LONLAT, assume_nad83, project_points
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -76,7 +76,7 @@ def stac_item(done: Result) -> dict[str, Any]:
     request, grid = plan.request, plan.grid
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
-    ring = project(shapely.get_coordinates(outline), in_nad83(grid.crs), LONLAT).round(7)
+    ring = project_points(shapely.get_coordinates(outline), assume_nad83(grid.crs), LONLAT).round(7)
     newest = max(source.newest for source in plan.sources)
     bands: list[dict[str, Any]] = [_band(done)]
     if request.source_band:

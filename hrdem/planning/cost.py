@@ -24,7 +24,7 @@ _PACKED = 0.6  # bytes in an output over those of its pixels that hold data: hal
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class SourceCost:
     """What is read of a source.
 
     Attributes:
@@ -43,7 +43,7 @@ class Need:
     lacking: int
 
 
-def needs_of(plan: Plan, http: Http, cache: Path | None = None) -> list[Need]:
+def measure_costs(plan: Plan, http: Http, cache: Path | None = None) -> list[SourceCost]:
     """Tell what is read of each source of a plan, in its order, from the tile indexes.
 
     Args:
@@ -61,9 +61,9 @@ def needs_of(plan: Plan, http: Http, cache: Path | None = None) -> list[Need]:
         return list(pool.map(lambda each: _need(each[0], each[1], http, cache), read))
 
 
-def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None) -> Need:
-    needed = source.file.needed(source.window, mosaic.region, http, cache)
-    return Need(source, needed.pixels, needed.tiles, needed.size, needed.missing)
+def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None) -> SourceCost:
+    needed = source.file.needed(source.src_window, mosaic.region, http, cache)
+    return SourceCost(source, needed.pixels, needed.tiles, needed.size, needed.missing)
 
 
 def check_cost(
@@ -85,14 +85,14 @@ def check_cost(
         OutputError: If the disk has no room for it.
     """
     offline = isinstance(http, CachingHttp) and http.offline
-    whole = (source.window.of_blocks(*source.block) for source in plan.sources)
+    whole = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
     most = sum(blocks.pixels for blocks in whole) * _itemsize(plan) * _LARGEST_STORED
     room = _free(output.parent)
     written = _written(plan, copies)
     small = max_download is None or most <= max_download
     if small and not offline and written + most <= room:
         return
-    needs = needs_of(plan, http, cache)
+    needs = measure_costs(plan, http, cache)
     if offline:
         _check_kept(needs)
     lacking = sum(need.lacking for need in needs)
@@ -105,7 +105,7 @@ def check_cost(
         raise _no_room(plan, output, written, kept, room)
 
 
-def _check_kept(needs: Sequence[Need]) -> None:
+def _check_kept(needs: Sequence[SourceCost]) -> None:
     missing = [need for need in needs if need.lacking and need.tiles is not None]
     if missing:
         told = "; ".join(
@@ -118,7 +118,7 @@ def _check_kept(needs: Sequence[Need]) -> None:
         )
 
 
-def _too_much(plan: Plan, needs: Sequence[Need], lacking: int, allowed: int) -> RequestError:
+def _too_much(plan: Plan, needs: Sequence[SourceCost], lacking: int, allowed: int) -> RequestError:
     size = sum(need.size for need in needs)
     kept = f", of which the cache has {size_text(size - lacking)}" if size > lacking else ""
     return RequestError(
@@ -139,7 +139,7 @@ def _no_room(plan: Plan, output: Path, written: int, kept: int, room: int) -> Ou
     )
 
 
-def _figures(plan: Plan, needs: Sequence[Need]) -> str:
+def _figures(plan: Plan, needs: Sequence[SourceCost]) -> str:
     grid, files = plan.grid, len({need.source.url for need in needs})
     tiles = [need.tiles for need in needs if need.tiles is not None]
     named = "one file" if files == 1 else f"{files} files"

@@ -9,10 +9,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Pixels
 from hrdem.http.protocol import Http
-from hrdem.planning.cost import needs_of
+from hrdem.planning.cost import measure_costs
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
 
@@ -67,13 +67,13 @@ def estimate_plan(plan: Plan, http: Http) -> Estimate:
         for mosaic in tier.mosaics:
             held = np.zeros_like(covered)
             for planned in mosaic.sources:
-                pixels = planned.file.sample(planned.window, _OVERVIEW_EDGE, http)
+                pixels = planned.file.sample(planned.src_window, _OVERVIEW_EDGE, http)
                 valid = _valid_at(pixels, planned, mosaic, sample)
                 shares[planned.name] = 100 * float((valid & ~covered).sum()) / len(sample)
                 held |= valid
             given &= held
         covered |= given
-    needs = needs_of(plan, http)
+    needs = measure_costs(plan, http)
     tiles = [need.tiles for need in needs if need.tiles is not None]
     told = len(tiles) == len(needs)
     return Estimate(
@@ -97,7 +97,7 @@ def _sampled(plan: Plan) -> NDArray[np.float64]:
     x = left + dx * _spread(plan.grid.width)
     y = top - dy * _spread(plan.grid.height)
     points = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
-    found = project(points, in_nad83(plan.grid.crs), NATIVE_CRS)
+    found = project_points(points, assume_nad83(plan.grid.crs), NATIVE_CRS)
     if not plan.request.crop:
         return found
     area = plan.request.aoi.geometry
@@ -123,7 +123,7 @@ def _valid_at(
         valid = ~np.isnan(pixels)
     else:
         valid = pixels != pixels.dtype.type(nodata)
-    left, bottom, right, top = mosaic.grid.crop(planned.place).bounds
+    left, bottom, right, top = mosaic.grid.crop(planned.dst_window).bounds
     height, width = pixels.shape
     columns = np.floor((sample[:, 0] - left) * width / (right - left)).astype(int)
     rows = np.floor((top - sample[:, 1]) * height / (top - bottom)).astype(int)

@@ -16,8 +16,8 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.geo.resampling import kernel_radius, kernel_scale, pixel_vectors, source_bounds, spacing
 from hrdem.http.protocol import Http
-from hrdem.planning.overviews import coarsest_levels
-from hrdem.planning.resolve import NOTHING_BROKEN, nothing_there, resolve_sources
+from hrdem.planning.overviews import select_levels
+from hrdem.planning.resolve import NOTHING_BROKEN, no_item_error, resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align
 from hrdem.request.products import Collection
@@ -42,9 +42,9 @@ class PlannedSource:
         items: The catalogue's items that it holds.
         asset: Key of the asset, or identifier of the coverage.
         file: The file, as its own header describes it, and its version.
-        window: Pixels of the file's level to read, counted on its own grid.
-        place: Where they go, counted on the grid that sources are merged on.
-        instead_of: What is wrong with the COG in whose place it is read, or empty.
+        src_window: Pixels to read, on the grid of the file's level.
+        dst_window: The same pixels on the merge grid of the mosaic.
+        fallback_reason: Why the WCS is read in place of the COG; empty for everything else.
     """
 
     name: str
@@ -52,9 +52,9 @@ class PlannedSource:
     items: tuple[Item, ...]
     asset: str
     file: RasterFile
-    window: Window
-    place: Window
-    instead_of: str = ""
+    src_window: Window
+    dst_window: Window
+    fallback_reason: str = ""
 
     @property
     def url(self) -> str:
@@ -98,10 +98,10 @@ class PlannedSource:
             "level": self.level,
             "resolution": self.grid.resolution[0],
             "detail": self.detail,
-            "window": _window_as_list(self.window),
-            "place": _window_as_list(self.place),
+            "src_window": _window_as_list(self.src_window),
+            "dst_window": _window_as_list(self.dst_window),
         }
-        return told | ({"instead_of": self.instead_of} if self.instead_of else {})
+        return told | ({"fallback_reason": self.fallback_reason} if self.fallback_reason else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +114,13 @@ class Mosaic:
         dtype: Type of its pixels.
         nodata: Its nodata value; None only where blocks are copied from a file that declares none.
         sources: What is read from, sorted by sub-tile; at least one.
-        lacking: Ids of items under the area that do not have the surface.
-        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
-            not reach the area.
+        items_without_product: Ids of items in the area that do not publish the surface.
+        skipped_neighbours: Ids of items whose file is missing, and whose outline in the catalogue
+            does not reach the area.
         area: Left, bottom, right, top in EPSG:3979 of all that was looked for.
         region: Polygon in EPSG:3979; what lies outside bears on no pixel that is asked for. None
             if all of the grid does.
-        reach: How far from a pixel of the output lies what bears on it, metres.
+        reach_m: Distance from an output pixel within which source pixels can affect it, metres.
         widening: How many times wider than its radius a kernel is that warps it, along x and y.
     """
 
@@ -129,11 +129,11 @@ class Mosaic:
     dtype: str
     nodata: float | None
     sources: tuple[PlannedSource, ...]
-    lacking: tuple[str, ...]
-    left_out: tuple[str, ...]
+    items_without_product: tuple[str, ...]
+    skipped_neighbours: tuple[str, ...]
     area: Bounds
     region: shapely.Geometry | None
-    reach: float
+    reach_m: float
     kernel_scale: tuple[float, float]
 
     @property
@@ -150,16 +150,16 @@ class Mosaic:
         if self.region.is_empty:
             return None
         touched = self.grid.touched_by(self.region.bounds)
-        return touched.of_blocks(BLOCK, BLOCK).intersection(self.grid.window)
+        return touched.expand_to_blocks(BLOCK, BLOCK).intersection(self.grid.window)
 
-    def near(self, places: shapely.Geometry) -> Mosaic:
+    def restrict_to(self, places: shapely.Geometry) -> Mosaic:
         """Return it with only what bears on pixels of the output in some places.
 
         Args:
             places: Polygons in EPSG:3979.
         """
-        simple = shapely.simplify(places, self.reach / 4)
-        around = shapely.buffer(simple, 1.5 * self.reach, quad_segs=4)
+        simple = shapely.simplify(places, self.reach_m / 4)
+        around = shapely.buffer(simple, 1.5 * self.reach_m, quad_segs=4)
         if self.region is not None:
             around = around.intersection(self.region)
         shapely.prepare(around)
@@ -196,7 +196,7 @@ def make_mosaic(
     found = resolve_sources(replace(request, aoi=request.aoi.expand_to(area)), area, http, broken)
     if not request.resampling.takes_overviews:
         detail = 0.0
-    levels = coarsest_levels([met.file for met in found.files], detail / _FINER)
+    levels = select_levels([met.file for met in found.files], detail / _FINER)
     lattice = levels[0].grid
     if needed is not None:
         _check_detail(needed, lattice)
@@ -204,7 +204,7 @@ def make_mosaic(
     planned = (_planned(*each, grid, request) for each in zip(found.files, levels, strict=True))
     sources = tuple(source for source in planned if source is not None)
     if not sources:
-        raise nothing_there(request)
+        raise no_item_error(request)
     if any(source.file.is_resampled_remotely for source in sources):
         log.warning(
             "The WCS makes the pixels of %g m that this is made of, and does not say how; servers "
@@ -213,7 +213,7 @@ def make_mosaic(
         )
     dtype = _only_dtype(found.files, request)
     wider = 1.0, 1.0
-    if target is not None and lattice.place_of(target) is None:
+    if target is not None and lattice.locate(target) is None:
         wider = kernel_scale(target, NATIVE_CRS, lattice.resolution, request.resampling)
     mosaic = Mosaic(
         request=request,
@@ -221,14 +221,14 @@ def make_mosaic(
         dtype=dtype,
         nodata=_nodata(found.files, dtype, request),
         sources=sources,
-        lacking=found.lacking,
-        left_out=found.left_out,
+        items_without_product=found.items_without_product,
+        skipped_neighbours=found.skipped_neighbours,
         area=area,
         region=None,
-        reach=_reach(request, target, border, lattice, wider),
+        reach_m=_reach(request, target, border, lattice, wider),
         kernel_scale=wider,
     )
-    return mosaic.near(request.aoi.geometry) if request.crop else mosaic
+    return mosaic.restrict_to(request.aoi.geometry) if request.crop else mosaic
 
 
 def _area(request: Request, needed: Grid | None, resolution: float, margin: float) -> Bounds:
@@ -248,7 +248,7 @@ def _grid(
 ) -> Grid:
     """The pixels that the output is made of, on the lattice of the files."""
     if needed is not None:
-        place = lattice.place_of(needed)
+        place = lattice.locate(needed)
         if place is None:
             resolution = max(lattice.resolution)
             place = lattice.touched_by(
@@ -269,7 +269,7 @@ def _grid(
             f"{window.pixels - within.pixels:,}",
             f"{window.pixels:,}",
         )
-    blocks = within.of_blocks(*under[0].file.block).intersection(lattice.window)
+    blocks = within.expand_to_blocks(*under[0].file.block).intersection(lattice.window)
     assert blocks is not None
     return lattice.crop(blocks)
 
@@ -291,7 +291,7 @@ def _across_files(
     lattice = under[0].file.grid
     boxes = []
     for met in under:
-        whole = lattice.place_of(met.file.grid)
+        whole = lattice.locate(met.file.grid)
         share = whole and window.intersection(whole)
         if share is not None:
             box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
@@ -319,7 +319,7 @@ def _planned(
     met: ResolvedSource, file: RasterFile, merged: Grid, request: Request
 ) -> PlannedSource | None:
     """Place a file on the grid that sources are merged on; None if it has nothing there."""
-    whole = merged.place_of(file.grid)
+    whole = merged.locate(file.grid)
     if whole is None:
         raise SourceError(
             f"{met.name} is not on the pixel lattice of the other files of "
@@ -327,10 +327,10 @@ def _planned(
             f"{file.grid.bounds[0]:.3f}, {file.grid.bounds[3]:.3f}), so it cannot be merged "
             "without resampling. Extract the two sides of the border one by one."
         )
-    place = whole.intersection(merged.window)
-    if place is not None and met.share is not None:
-        place = place.intersection(merged.touched_by(met.share))
-    if place is None:
+    dst_window = whole.intersection(merged.window)
+    if dst_window is not None and met.share is not None:
+        dst_window = dst_window.intersection(merged.touched_by(met.share))
+    if dst_window is None:
         return None
     return PlannedSource(
         name=met.name,
@@ -338,9 +338,9 @@ def _planned(
         items=met.items,
         asset=met.asset,
         file=file,
-        window=place.shifted(-whole.column, -whole.row),
-        place=place,
-        instead_of=met.instead_of,
+        src_window=dst_window.shifted(-whole.column, -whole.row),
+        dst_window=dst_window,
+        fallback_reason=met.fallback_reason,
     )
 
 

@@ -9,7 +9,7 @@ from hrdem.sources.protocol import RasterFile
 _EQUAL = 1 + 1e-9
 
 
-def coarsest_levels(files: Sequence[RasterFile], largest: float) -> list[RasterFile]:
+def select_levels(files: Sequence[RasterFile], largest: float) -> list[RasterFile]:
     """Return the coarsest level of each file such that all lie on one lattice.
 
     An overview fills its image, so that its pixels may be a little off a power of two: 7,813 of

@@ -15,8 +15,8 @@ import shapely
 
 from hrdem.catalog.surveys.lookup import Surveys, find_surveys
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
-from hrdem.geo.crs import NATIVE_CRS, in_nad83, unit_of
-from hrdem.geo.grid import Grid, Window, snapped
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, get_unit
+from hrdem.geo.grid import Grid, Window, snap_grid
 from hrdem.geo.resampling import pixel_vectors
 from hrdem.http.protocol import Http
 from hrdem.planning.feather import Feather
@@ -59,7 +59,7 @@ class Plan:
         grid: Grid of the output.
         tiers: What is read, from the tier that comes first to the one that comes last; at least
             one.
-        absent: Why tiers that were asked for are not among them, by the name of the collection.
+        tiers_without_data: Why requested tiers are not among them, by name of the collection.
         computed: Whether the product is computed from its surfaces, not read as it is.
         feather: How far a tier is blended into the next.
         border: Pixels around the output that bear on it.
@@ -72,7 +72,7 @@ class Plan:
     request: Request
     grid: Grid
     tiers: tuple[Tier, ...]
-    absent: Mapping[str, str]
+    tiers_without_data: Mapping[str, str]
     computed: bool
     feather: Feather
     border: int
@@ -91,14 +91,18 @@ class Plan:
         return tuple(source for mosaic in self.mosaics for source in mosaic.sources)
 
     @property
-    def lacking(self) -> tuple[str, ...]:
-        """Ids of items under the area that do not have a surface that is needed."""
-        return tuple(dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.lacking))
+    def items_without_product(self) -> tuple[str, ...]:
+        """Ids of items in the area that do not publish a surface that is needed."""
+        return tuple(
+            dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.items_without_product)
+        )
 
     @property
-    def left_out(self) -> tuple[str, ...]:
-        """Ids of neighbours whose file is missing, and whose outline does not reach the area."""
-        return tuple(dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.left_out))
+    def skipped_neighbours(self) -> tuple[str, ...]:
+        """Ids of items whose file is missing, and whose outline does not reach the area."""
+        return tuple(
+            dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.skipped_neighbours)
+        )
 
     @property
     def resampled(self) -> bool:
@@ -115,10 +119,10 @@ class Plan:
         if self.computed or shifted or len(self.mosaics) > 1:
             return None
         (mosaic,) = self.mosaics
-        same = mosaic.grid.place_of(self.grid) == mosaic.grid.window
+        same = mosaic.grid.locate(self.grid) == mosaic.grid.window
         return mosaic if same else None
 
-    def near(self, window: Window) -> Plan:
+    def restrict_to(self, window: Window) -> Plan:
         """Return it with only what bears on a window of the output.
 
         Everything else stays that of the whole, so that pixels are the same to the last bit.
@@ -126,16 +130,16 @@ class Plan:
         if window == self.grid.window:
             return self
         outline = shapely.box(*self.grid.crop(window).bounds)
-        places = project_geometry(outline, in_nad83(self.grid.crs), NATIVE_CRS)
+        places = project_geometry(outline, assume_nad83(self.grid.crs), NATIVE_CRS)
         tiers = (
-            replace(tier, mosaics=tuple(mosaic.near(places) for mosaic in tier.mosaics))
+            replace(tier, mosaics=tuple(mosaic.restrict_to(places) for mosaic in tier.mosaics))
             for tier in self.tiers
         )
         return replace(self, tiers=tuple(tiers))
 
     def is_resampled(self, mosaic: Mosaic) -> bool:
         """Whether the pixels of a mosaic are not those of the output's lattice."""
-        return mosaic.grid.place_of(self.grid) is None
+        return mosaic.grid.locate(self.grid) is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -151,7 +155,7 @@ class Plan:
     def sources_as_dict(self) -> list[dict[str, Any]]:
         """Return the sources as JSON-ready values, numbered as in the source band."""
         numbered = enumerate(self.sources, start=1)
-        return [{"number": number, **source.as_dict()} for number, source in numbered]
+        return [{"source_id": number, **source.as_dict()} for number, source in numbered]
 
     def reading_as_dict(self) -> dict[str, Any]:
         """Return what is read and what is not as JSON-ready values, but for the sources."""
@@ -159,15 +163,15 @@ class Plan:
             "tiers": [
                 {
                     "collection": tier.collection.id,
-                    "merged_on": grid_as_dict(tier.mosaics[0].grid),
+                    "merge_grid": grid_as_dict(tier.mosaics[0].grid),
                     "resampled": self.is_resampled(tier.mosaics[0]),
                 }
                 for tier in self.tiers
             ],
-            "tiers_without_data": dict(self.absent),
+            "tiers_without_data": dict(self.tiers_without_data),
             "surveys": self.surveys and self.surveys.as_dict(),
-            "items_lacking_the_product": list(self.lacking),
-            "neighbours_left_out": list(self.left_out),
+            "items_without_product": list(self.items_without_product),
+            "skipped_neighbours": list(self.skipped_neighbours),
         }
 
 
@@ -203,7 +207,7 @@ def _made_of(request: Request, http: Http, broken: Broken) -> Plan:
     if product.cog_key is not None and _takes_published(request):
         with contextlib.suppress(NoDataError, SourceError):
             plan = _plan(request, [product], http, broken)
-            if not plan.lacking:
+            if not plan.items_without_product:
                 return plan
         plan = _plan(request, surfaces, http, broken)
         log.warning(
@@ -217,7 +221,7 @@ def grid_as_dict(grid: Grid) -> dict[str, Any]:
     """Return a grid as JSON-ready values."""
     return {
         "crs": grid.crs,
-        "unit": unit_of(grid.crs).name,
+        "unit": get_unit(grid.crs).name,
         "width": grid.width,
         "height": grid.height,
         "resolution": list(grid.resolution),
@@ -251,7 +255,7 @@ def _plan(request: Request, surfaces: Sequence[Product], http: Http, broken: Bro
         request=request,
         grid=grid,
         tiers=tuple(tiers),
-        absent={name: str(reason) for name, reason in absent.items()},
+        tiers_without_data={name: str(reason) for name, reason in absent.items()},
         computed=computed,
         feather=feather,
         border=border,
@@ -291,7 +295,7 @@ def _tiers(
         except NoDataError as exc:
             absent[collection.name] = exc
             if grid is None:
-                grid = snapped(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
+                grid = snap_grid(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
         else:
             tiers.append(tier)
             if grid is None:
@@ -333,7 +337,7 @@ def _asked_grid(request: Request) -> Grid | None:
     """The output's grid, where it is not the source's own."""
     if request.like is not None or request.resolution is None:
         return request.like
-    return snapped(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
+    return snap_grid(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
 
 
 def _feather(request: Request, grid: Grid | None) -> Feather:

@@ -20,12 +20,12 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.planning.resolved import ResolvedSource, ResolvedSources, is_under
+from hrdem.planning.resolved import ResolvedSource, ResolvedSources, is_in_area
 from hrdem.planning.wcs_fallback import (
     find_coverage,
-    may_fall_back,
+    is_fallback_allowed,
     replace_with_wcs,
-    whole_coverage,
+    resolve_coverage,
 )
 from hrdem.request.options import Engine, Via
 from hrdem.request.products import AssetKind
@@ -66,25 +66,25 @@ def resolve_sources(
     items = _items(request, http)
     met: list[ResolvedSource]
     lacking: list[Item] = []
-    left_out: list[str] = []
+    skipped_neighbours: list[str] = []
     if request.via is Via.WCS:
-        met = [whole_coverage(find_coverage(items, items, request, http), items, request, "")]
+        met = [resolve_coverage(find_coverage(items, items, request, http), items, request, "")]
     else:
         assets = [(item, item.get_asset(request.product, request.asset_kind)) for item in items]
         published = [(item, asset) for item, asset in assets if asset is not None]
-        lacking = [item for item, asset in assets if asset is None and is_under(item, request)]
-        met, failed, left_out = _headers(published, request, http)
+        lacking = [item for item, asset in assets if asset is None and is_in_area(item, request)]
+        met, failed, skipped_neighbours = _headers(published, request, http)
         known = {item.id for item, _ in published}
         failed = {name: broken[name] for name in broken if name in known} | failed
         if failed:
             met = replace_with_wcs([item for item, _ in published], met, failed, request, http)
     under = [each for each in met if _share_area(each, area, request)]
     if not under:
-        raise _lacking(request, lacking) if lacking else nothing_there(request)
+        raise _lacking(request, lacking) if lacking else no_item_error(request)
     order = {item.id: number for number, item in enumerate(items)}
     under.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
     return ResolvedSources(
-        tuple(under), tuple(item.id for item in lacking), tuple(sorted(left_out))
+        tuple(under), tuple(item.id for item in lacking), tuple(sorted(skipped_neighbours))
     )
 
 
@@ -97,7 +97,7 @@ def _headers(
     """
     met: list[ResolvedSource] = []
     failed: dict[str, NetworkError] = {}
-    left_out = []
+    skipped_neighbours = []
     with workers(_HEADERS_AT_ONCE, "header") as pool:
         reading = {pool.submit(_header, *each, request, http): each for each in published}
         for done in as_completed(reading):
@@ -110,14 +110,14 @@ def _headers(
                 raise
             except NetworkError as exc:
                 missing = isinstance(exc, ServerError) and exc.is_missing
-                if missing and item.footprint is not None and not is_under(item, request):
+                if missing and item.footprint is not None and not is_in_area(item, request):
                     log.warning("%s It is left out: its outline does not reach the area.", exc)
-                    left_out.append(item.id)
-                elif may_fall_back(request):
+                    skipped_neighbours.append(item.id)
+                elif is_fallback_allowed(request):
                     failed[item.id] = exc
                 else:
                     raise
-    return met, failed, left_out
+    return met, failed, skipped_neighbours
 
 
 def _items(request: Request, http: Http) -> Sequence[Item]:
@@ -130,7 +130,7 @@ def _items(request: Request, http: Http) -> Sequence[Item]:
         log.warning("Which items the WCS serves here is not known, and will not be told: %s", exc)
         return ()
     if not items:
-        raise nothing_there(request)
+        raise no_item_error(request)
     return items
 
 
@@ -180,7 +180,7 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
     return file
 
 
-def nothing_there(request: Request) -> NoDataError:
+def no_item_error(request: Request) -> NoDataError:
     """Return the error to raise where a collection has nothing."""
     return NoDataError(
         f"The collection {request.collection.id} has no item under the area {request.aoi.label}: "

@@ -20,7 +20,7 @@ class ResolvedSource:
         asset: Key of the asset, or identifier of the coverage.
         file: The file or the coverage.
         share: The only part of it to read, left, bottom, right, top in EPSG:3979; None for all.
-        instead_of: What is wrong with the COG in whose place it is read, or empty.
+        fallback_reason: Why the WCS is read in place of the COG; empty for everything else.
     """
 
     name: str
@@ -28,7 +28,7 @@ class ResolvedSource:
     asset: str
     file: RasterFile
     share: Bounds | None = None
-    instead_of: str = ""
+    fallback_reason: str = ""
 
     @property
     def bounds(self) -> Bounds:
@@ -42,17 +42,17 @@ class ResolvedSources:
 
     Attributes:
         files: The files, sorted by sub-tile; at least one.
-        lacking: Ids of items under the area that do not have the product.
-        left_out: Ids of neighbours whose file is missing, and whose outline in the catalogue does
-            not reach the area.
+        items_without_product: Ids of items in the area that do not publish the product.
+        skipped_neighbours: Ids of items whose file is missing, and whose outline in the catalogue
+            does not reach the area.
     """
 
     files: tuple[ResolvedSource, ...]
-    lacking: tuple[str, ...]
-    left_out: tuple[str, ...]
+    items_without_product: tuple[str, ...]
+    skipped_neighbours: tuple[str, ...]
 
 
-def is_under(item: Item, request: Request) -> bool:
+def is_in_area(item: Item, request: Request) -> bool:
     """Whether the catalogue's outline of an item reaches the area; True if it gives none."""
     outline = item.footprint
     return outline is None or outline.intersection(request.aoi.geometry).area > 0

@@ -16,7 +16,7 @@ from hrdem.errors import (
 )
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
-from hrdem.planning.resolved import ResolvedSource, is_under
+from hrdem.planning.resolved import ResolvedSource, is_in_area
 from hrdem.request.options import Align, Via
 from hrdem.request.products import AssetKind
 from hrdem.request.request import Request
@@ -26,7 +26,7 @@ from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 log = logging.getLogger(__name__)
 
 
-def may_fall_back(request: Request) -> bool:
+def is_fallback_allowed(request: Request) -> bool:
     """Whether the WCS may take the place of COGs that cannot be had."""
     return (
         request.via is Via.AUTO
@@ -62,7 +62,7 @@ def replace_with_wcs(
     for name, error in failed.items():
         log.warning("%s cannot be read from its COG, so it comes through the WCS: %s", name, error)
     if whole:
-        return [whole_coverage(coverage, items, request, str(first))]
+        return [resolve_coverage(coverage, items, request, str(first))]
     return [each for each in met if each.name not in failed] + [
         ResolvedSource(
             f"{name} (WCS)", (by_id[name],), coverage.identifier, coverage, bounds[name], str(error)
@@ -103,12 +103,12 @@ def find_coverage(
     return coverage
 
 
-def whole_coverage(
-    coverage: WcsCoverage, items: Sequence[Item], request: Request, instead_of: str
+def resolve_coverage(
+    coverage: WcsCoverage, items: Sequence[Item], request: Request, fallback_reason: str
 ) -> ResolvedSource:
-    under = tuple(item for item in items if is_under(item, request))
+    under = tuple(item for item in items if is_in_area(item, request))
     name = f"WCS {coverage.identifier}"
-    return ResolvedSource(name, under, coverage.identifier, coverage, None, instead_of)
+    return ResolvedSource(name, under, coverage.identifier, coverage, None, fallback_reason)
 
 
 def _neither(first: NetworkError, then: NetworkError) -> NetworkError:

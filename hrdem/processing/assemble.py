@@ -70,7 +70,7 @@ def stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
         block: Side of an output block, pixels; stripes begin at blocks.
         most_blocks: Most blocks side by side.
     """
-    return output.pieces(block * most_blocks, output.height, output.column, output.row)
+    return output.split(block * most_blocks, output.height, output.column, output.row)
 
 
 def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[Piece]:
@@ -95,7 +95,7 @@ def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[P
         window = place.shifted(columns, rows)
         across, tall = _blocks_of_a_piece(window, part.block, most_pixels)
         first = window.column // width * width
-        windows = window.pieces(width * across, height * tall, column=first)
+        windows = window.split(width * across, height * tall, column=first)
         found += [Piece(index, window, window.shifted(-columns, -rows)) for window in windows]
     found.sort(key=lambda piece: (piece.place.row, piece.place.column, piece.part))
     return found
@@ -134,7 +134,7 @@ def assemble(
     Yields:
         Every block of the stripe exactly once, blocks that no piece touches last.
     """
-    waiting = dict.fromkeys(stripe.pieces(block, block), 0)
+    waiting = dict.fromkeys(stripe.split(block, block), 0)
     for piece in pieces:
         for place in _blocks_under(piece.place, stripe, block):
             waiting[place] += 1

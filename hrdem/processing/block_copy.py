@@ -30,12 +30,12 @@ def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileRes
     """
     (planned,) = mosaic.sources
     assert planned.file.tiled is not None
-    source = planned.file.tiled.open_tiles(planned.window, http)
+    source = planned.file.tiled.open_tiles(planned.src_window, http)
     width, height = source.block
     itemsize = np.dtype(mosaic.dtype).itemsize
     budget = Budget.of(max_memory, mosaic.grid.window, itemsize, source.block, coders=0)
     across = max(1, budget.piece_pixels // (width * height))
-    left, top = planned.window.column // width, planned.window.row // height
+    left, top = planned.src_window.column // width, planned.src_window.row // height
 
     def fetched(piece: Window) -> list[TileResult]:
         tiles = source.fetch_tiles(piece)
@@ -68,7 +68,7 @@ def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileRes
         return steps
 
     with workers(CONNECTIONS, "fetch") as fetchers:
-        pieces = planned.window.pieces(across * width, height)
+        pieces = planned.src_window.split(across * width, height)
         with contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
             for steps in coming:
                 yield from steps

@@ -16,7 +16,7 @@ import rasterio
 import rasterio.windows
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
@@ -85,7 +85,7 @@ def compose_tiles(
         return finish.step(place, pixels, origins, received=0, edges=edges)
 
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), workers(_COMPOSERS, "compose") as pool:
-        places = window.pieces(BLOCK, BLOCK)
+        places = window.split(BLOCK, BLOCK)
         with contextlib.closing(in_order(pool, step, places, 2 * _COMPOSERS)) as steps:
             yield from steps
 
@@ -149,7 +149,7 @@ class _Reader:
                 plan.border,
             )
         else:
-            place = mosaic.grid.place_of(plan.grid)
+            place = mosaic.grid.locate(plan.grid)
             assert place is not None
             raster = AlignedRaster(stage.path, place.column, place.row, mosaic.nodata)
         return cls(stage, raster, plan.grid)
@@ -175,11 +175,11 @@ class _Reader:
         x = left + (window.column + columns + 0.5) * dx
         y = top - (window.row + rows + 0.5) * dy
         mosaic = self.stage.mosaic
-        x, y = project(np.column_stack([x, y]), in_nad83(self.grid.crs), NATIVE_CRS).T
+        x, y = project_points(np.column_stack([x, y]), assume_nad83(self.grid.crs), NATIVE_CRS).T
         number_of = dict(zip((s.name for s in mosaic.sources), self.stage.numbers, strict=True))
         found = np.full(len(x), number_of[mosaic.ranked[0].name], np.uint8)
         for source in reversed(mosaic.ranked):
-            west, south, east, north = mosaic.grid.crop(source.place).bounds
+            west, south, east, north = mosaic.grid.crop(source.dst_window).bounds
             within = (west <= x) & (x <= east) & (south <= y) & (y <= north)
             found[within] = number_of[source.name]
         return found

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
 
 
@@ -41,7 +41,7 @@ class AoiMask:
         dx, dy = grid.resolution
 
         def laid(points: NDArray[np.float64]) -> NDArray[np.float64]:
-            x, y = project(points, NATIVE_CRS, in_nad83(grid.crs)).T
+            x, y = project_points(points, NATIVE_CRS, assume_nad83(grid.crs)).T
             return np.column_stack([(x - left) / dx, (top - y) / dy])
 
         laid_out = shapely.transform(geometry, laid)

@@ -61,7 +61,12 @@ def merge_tiles(
     ranked = mosaic.ranked
     # what no file declares is still what no output can tell from nothing
     parts = [
-        Part(s.window, s.place, s.block, mosaic.nodata if s.file.nodata is None else s.file.nodata)
+        Part(
+            s.src_window,
+            s.dst_window,
+            s.block,
+            mosaic.nodata if s.file.nodata is None else s.file.nodata,
+        )
         for s in ranked
     ]
     block = max(part.block[0] for part in parts), max(part.block[1] for part in parts)
@@ -106,11 +111,11 @@ def _sources(
     with contextlib.ExitStack() as stack:
         found: list[Source | None] = []
         for planned in ranked:
-            share = planned.place.intersection(stripe)
+            share = planned.dst_window.intersection(stripe)
             source = None
             if share is not None:
-                columns = planned.window.column - planned.place.column
-                rows = planned.window.row - planned.place.row
+                columns = planned.src_window.column - planned.dst_window.column
+                rows = planned.src_window.row - planned.dst_window.row
                 within = share.shifted(columns, rows)
                 source = stack.enter_context(planned.file.open(within, means))
             found.append(source)
@@ -170,7 +175,7 @@ def _within(mosaic: Mosaic, pieces: list[Piece], parts: Sequence[Part]) -> list[
     blocks = [
         (number, block)
         for number, piece in enumerate(pieces)
-        for block in piece.window.pieces(*parts[piece.part].block)
+        for block in piece.window.split(*parts[piece.part].block)
     ]
     boxes = []
     for number, block in blocks:

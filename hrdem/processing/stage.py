@@ -86,7 +86,7 @@ def stage_and_compose(
             stages.append([])
             left = []
             for mosaic in tier.mosaics:
-                needed = mosaic if empty is None else mosaic.near(empty)
+                needed = mosaic if empty is None else mosaic.restrict_to(empty)
                 numbers = range(number, number + len(mosaic.sources))
                 number = numbers.stop
                 file = stack.enter_context(open_stage(mosaic))

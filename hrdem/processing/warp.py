@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
 from hrdem.errors import OutputError
-from hrdem.geo.crs import in_nad83
+from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
@@ -216,7 +216,7 @@ def _warped_vrt(
     _add(transformer, "DstInvGeoTransform", _numbers(~grid.transform))
     projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
     _add(projection, "SourceSRS", source_crs)
-    _add(projection, "TargetSRS", in_nad83(grid.crs))
+    _add(projection, "TargetSRS", assume_nad83(grid.crs))
     mapping = _add(_add(warp, "BandList"), "BandMapping", src=str(number), dst="1")
     _add(mapping, "SrcNoDataReal", repr(float(nodata)))
     _add(mapping, "DstNoDataReal", repr(float(left_out)))

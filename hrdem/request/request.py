@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Required, Unpack
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import NATIVE_CRS, output_crs, unit_of
+from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
 from hrdem.request.aoi.aoi import Aoi
@@ -172,7 +172,7 @@ class Request:
         tier = get_collection(collection)
         if where.grid is not None and (crs is not None or resolution is not None):
             raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")
-        target = NATIVE_CRS if crs is None else output_crs(crs)
+        target = NATIVE_CRS if crs is None else normalize_crs(crs)
         if where.grid is not None:
             target, resolution = where.grid.crs, None
         chosen = cls(
@@ -327,7 +327,7 @@ def _tiers(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ..
 
 def _checked_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
     """The pixel size of the output; None if its pixels are the source's own."""
-    native, unit = float(collection.resolution), unit_of(crs)
+    native, unit = float(collection.resolution), get_unit(crs)
     if resolution is None:
         if crs == NATIVE_CRS:
             return None

@@ -122,7 +122,7 @@ class CogFile:
     def level_on(self, lattice: Grid) -> CogFile | None:
         """Return the level whose pixels coincide with those of a lattice; None if there is none."""
         levels = (self.at_level(number) for number in range(len(self.header.levels)))
-        return next((each for each in levels if lattice.place_of(each.grid) is not None), None)
+        return next((each for each in levels if lattice.locate(each.grid) is not None), None)
 
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
@@ -297,7 +297,7 @@ class CogSource:
         """
         tiles = self._level.tiles_under(window)
         count = size = missing = 0
-        for rows in tiles.pieces(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
+        for rows in tiles.split(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
             with self._distrusting(self._index.spans(rows)):
                 offsets, counts = self._index.look_up(rows)
                 self._check_places(offsets, counts)

@@ -105,7 +105,7 @@ class GdalFile:
 
     def level_on(self, lattice: Grid) -> GdalFile | None:
         """Return itself if its pixels coincide with those of a lattice, else None."""
-        return None if lattice.place_of(self.grid) is None else self
+        return None if lattice.locate(self.grid) is None else self
 
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""

@@ -12,7 +12,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.errors import NoDataError, ServerError, SourceError
-from hrdem.geo.axis_order import box_in_axis_order
+from hrdem.geo.axis_order import order_box_axes
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.http.protocol import Http
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
@@ -29,7 +29,7 @@ def map_request(layer: str, grid: Grid) -> dict[str, Any]:
         layer: Name of the layer.
         grid: The picture's box, CRS and size. Its CRS has to be one of the EPSG register.
     """
-    box = box_in_axis_order(grid.crs, grid.bounds)
+    box = order_box_axes(grid.crs, grid.bounds)
     return {
         "SERVICE": "WMS",
         "VERSION": "1.3.0",

@@ -13,14 +13,14 @@ import shapely
 
 from hrdem.catalog.surveys.geojson import read_extent_projects
 from hrdem.errors import SourceError, TransferError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
 LEFT_HALF = shapely.box(1_499_900, -200_200, 1_500_050, -199_700)
 
 
 def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
-    corners = project(shapely.get_coordinates(shape), NATIVE_CRS, LONLAT)
+    corners = project_points(shapely.get_coordinates(shape), NATIVE_CRS, LONLAT)
     geometry = {"type": "Polygon", "coordinates": [corners.tolist()]}
     feature = {"type": "Feature", "geometry": geometry, "properties": properties}
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))

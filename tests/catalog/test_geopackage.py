@@ -15,7 +15,7 @@ from hrdem.catalog.surveys import geopackage, worker
 from hrdem.catalog.surveys.attributes import Project
 from hrdem.catalog.surveys.geopackage import read_geopackage_projects
 from hrdem.errors import SourceError, TransferError
-from hrdem.geo.crs import project
+from hrdem.geo.crs import project_points
 from tests.geopackages import write_layer
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
@@ -82,7 +82,7 @@ def test_without_such_a_layer_all_are_read(path: Path) -> None:
 def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) -> None:
     dense = shapely.segmentize(LEFT_HALF.intersection(AREA.buffer(50)), 1)
     there = shapely.transform(
-        dense, lambda xy: project(xy, "EPSG:3979", crs.replace("4326", "4617"))
+        dense, lambda xy: project_points(xy, "EPSG:3979", crs.replace("4326", "4617"))
     )
     write_layer(path, [there, FAR], {"Name": ["A", "B"]}, crs=crs)
     assert told(path) == [("A", None, 0.5)]
@@ -90,7 +90,7 @@ def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) ->
 
 def test_long_edges_bend_as_they_do_in_their_own_crs(path: Path) -> None:
     """Between corners 10 degrees apart a parallel runs 40 km beside the straight line."""
-    ((_, middle),) = project(np.array([[1_500_050, -199_950]]), "EPSG:3979", "EPSG:4617")
+    ((_, middle),) = project_points(np.array([[1_500_050, -199_950]]), "EPSG:3979", "EPSG:4617")
     write_layer(path, [shapely.box(-80, 40, -70, middle)], {"Name": ["south"]}, crs="EPSG:4617")
     ((_, _, share),) = told(path)
     assert share == pytest.approx(0.5, abs=0.02)

@@ -65,8 +65,8 @@ def test_the_demonstration_is_ready_at_once() -> None:
             ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"],
             {"output", "statistics", "sources"},
         ),
-        (["extract", *PLACE, "--product", "dtm", "--dry-run"], {"grid", "sources", "forecast"}),
-        (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "forecast"}),
+        (["extract", *PLACE, "--product", "dtm", "--dry-run"], {"grid", "sources", "estimate"}),
+        (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "estimate"}),
         (
             ["preview", *PLACE, "--product", "dtm-slope", "-o", "a.png"],
             {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},

@@ -168,11 +168,11 @@ def test_the_plan_and_the_result_tell_programs_the_same(capsys) -> None:
         assert told["grid"]["resolution"] == [0.001, 0.001]
         (tier,) = told["tiers"]
         assert (tier["collection"], tier["resampled"]) == ("hrdem-mosaic-1m", True)
-        assert (tier["merged_on"]["crs"], tier["merged_on"]["unit"]) == ("EPSG:3979", "metre")
+        assert (tier["merge_grid"]["crs"], tier["merged_on"]["unit"]) == ("EPSG:3979", "metre")
         (source,) = told["sources"]
-        assert [source["resolution"]] * 2 == tier["merged_on"]["resolution"] == [32, 32]
+        assert [source["resolution"]] * 2 == tier["merge_grid"]["resolution"] == [32, 32]
         assert source["level"] == 5
-    assert result["received_bytes"] == plan["forecast"]["transfer_bytes"]
+    assert result["received_bytes"] == plan["estimate"]["transfer_bytes"]
     assert result["statistics"]["pixels"] == result["grid"]["width"] * result["grid"]["height"]
 
 

@@ -453,7 +453,7 @@ def test_a_store_that_is_blocked_is_replaced_by_the_wcs(
         extract(server, tmp_path, http, via="auto")
     (source,) = sources(tmp_path / "out.tif")
     assert source["via"] == "wcs"
-    assert "403" in source["instead_of"]
+    assert "403" in source["fallback_reason"]
     assert "cannot be read from its COG, so it comes through the WCS" in caplog.text
     assert_right(tmp_path / "out.tif")
 
@@ -482,8 +482,8 @@ def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_
     west, east = sources(tmp_path / "out.tif")
     assert (west["name"], west["via"]) == ("8_2-mosaic-1m", "files")
     assert (east["name"], east["via"]) == ("9_2-mosaic-1m (WCS)", "wcs")
-    assert east["place"] == [200, 0, 200, 300]
-    assert east["instead_of"]
+    assert east["dst_window"] == [200, 0, 200, 300]
+    assert east["fallback_reason"]
     assert "9_2-mosaic-1m cannot be read from its COG" in caplog.text
     assert sum(result.pixels_by_source.values()) == result.statistics.valid
     assert_right(tmp_path / "out.tif")

@@ -128,7 +128,7 @@ def _check_header(file: CogFile, store: Store) -> None:
     ):
         raise FindingError(f"nodata {file.nodata} is no {dtype}")
     file.grid.touched_by((-1e8, -1e8, 1e8, 1e8))  # as planning does
-    file.grid.place_of(file.grid)
+    file.grid.locate(file.grid)
     first = file.header.levels[0]
     if any(each.width > first.width or each.height > first.height for each in file.header.levels):
         raise FindingError("an overview is larger than the image")

@@ -7,7 +7,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrdem.geo.grid import Bounds, Grid, Window, snapped
+from hrdem.geo.grid import Bounds, Grid, Window, snap_grid
 
 TILE = Grid("EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, 0), 500_000, 500_000)
 NEIGHBOUR = Grid("EPSG:3979", Affine(1, 0, 1_000_000, 0, -1, 0), 500_000, 500_000)
@@ -49,7 +49,7 @@ def test_a_box_over_the_edge_is_not_clipped() -> None:
 
 
 def test_a_neighbour_tile_has_its_place_on_the_lattice() -> None:
-    assert TILE.place_of(NEIGHBOUR) == Window(-500_000, 0, 500_000, 500_000)
+    assert TILE.locate(NEIGHBOUR) == Window(-500_000, 0, 500_000, 500_000)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_neighbour_tile_has_its_place_on_the_lattice() -> None:
     ids=["crs", "pixel size", "half a pixel off", "pixels that drift"],
 )
 def test_a_grid_off_the_lattice_has_no_place(other: Grid) -> None:
-    assert TILE.place_of(other) is None
+    assert TILE.locate(other) is None
 
 
 def test_cropping_moves_the_origin_and_nothing_else() -> None:
@@ -75,7 +75,7 @@ def test_cropping_moves_the_origin_and_nothing_else() -> None:
 @given(windows, st.integers(-600, 600), st.integers(-600, 600))
 def test_a_crop_is_where_its_window_was(window: Window, column: int, row: int) -> None:
     lattice = TILE.crop(Window(column, row, 10, 10))
-    assert lattice.place_of(lattice.crop(window)) == window
+    assert lattice.locate(lattice.crop(window)) == window
 
 
 @given(windows, windows)
@@ -103,7 +103,7 @@ def test_an_intersection_holds_the_pixels_of_both(one: Window, other: Window) ->
 def test_pieces_fill_a_window_without_gap_or_overlap(
     window: Window, width: int, height: int, origin: int
 ) -> None:
-    pieces = list(window.pieces(width, height, origin, origin))
+    pieces = list(window.split(width, height, origin, origin))
     assert sum(piece.pixels for piece in pieces) == window.pixels
     for piece in pieces:
         assert piece.intersection(window) == piece
@@ -134,9 +134,9 @@ def boxes(draw: st.DrawFn) -> tuple[str, float, Bounds]:
 
 
 def test_a_snapped_grid_lies_on_multiples_of_its_pixel() -> None:
-    grid = snapped("EPSG:2961", 5, (441_203, 4_957_991, 441_216, 4_958_010))
+    grid = snap_grid("EPSG:2961", 5, (441_203, 4_957_991, 441_216, 4_958_010))
     assert grid == Grid("EPSG:2961", Affine(5, 0, 441_200, 0, -5, 4_958_010), 4, 4)
-    degrees = snapped("EPSG:4326", 0.0001, (-75.7, 45.4, -75.6, 45.5))
+    degrees = snap_grid("EPSG:4326", 0.0001, (-75.7, 45.4, -75.6, 45.5))
     assert (degrees.width, degrees.height) == (1_000, 1_000)
     assert degrees.bounds == pytest.approx((-75.7, 45.4, -75.6, 45.5), abs=1e-12)
 
@@ -144,7 +144,7 @@ def test_a_snapped_grid_lies_on_multiples_of_its_pixel() -> None:
 @given(boxes())
 def test_snapping_covers_the_box_and_no_pixel_more(box: tuple[str, float, Bounds]) -> None:
     crs, resolution, (left, bottom, right, top) = box
-    grid = snapped(crs, resolution, (left, bottom, right, top))
+    grid = snap_grid(crs, resolution, (left, bottom, right, top))
     near = 2e-6 * resolution  # 1e-6 for the rule, as much for the floats
     assert grid.bounds[0] - near <= left < grid.bounds[0] + resolution + near
     assert grid.bounds[1] - near <= bottom < grid.bounds[1] + resolution + near
@@ -156,8 +156,8 @@ def test_snapping_covers_the_box_and_no_pixel_more(box: tuple[str, float, Bounds
 @given(boxes())
 def test_snapping_twice_changes_nothing(box: tuple[str, float, Bounds]) -> None:
     crs, resolution, bounds = box
-    grid = snapped(crs, resolution, bounds)
-    assert snapped(crs, resolution, grid.bounds) == grid
+    grid = snap_grid(crs, resolution, bounds)
+    assert snap_grid(crs, resolution, grid.bounds) == grid
 
 
 @given(boxes(), st.integers(-5_000, 5_000), st.integers(-5_000, 5_000))
@@ -165,10 +165,10 @@ def test_snapped_neighbours_line_up_to_the_last_bit(
     box: tuple[str, float, Bounds], columns: int, rows: int
 ) -> None:
     crs, resolution, (left, bottom, right, top) = box
-    grid = snapped(crs, resolution, (left, bottom, right, top))
+    grid = snap_grid(crs, resolution, (left, bottom, right, top))
     dx, dy = columns * resolution / 3, rows * resolution / 3
-    other = snapped(crs, resolution, (left + dx, bottom + dy, right + dx, top + dy))
-    place = grid.place_of(other)
+    other = snap_grid(crs, resolution, (left + dx, bottom + dy, right + dx, top + dy))
+    place = grid.locate(other)
     assert place is not None
     for edge in (grid, other):
         column, row = edge.transform.c / resolution, edge.transform.f / resolution

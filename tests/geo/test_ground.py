@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import NoDataError
-from hrdem.geo.crs import LONLAT, in_nad83, project
+from hrdem.geo.crs import LONLAT, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
-from hrdem.geo.ground import Ground, grid_of_box
+from hrdem.geo.ground import Ground, fit_grid
 
 RADIUS = 6_378_137.0  # metres, of the equator
 
 
 def grid_at(crs: str, lon: float, lat: float, pixel: float, width: int, height: int) -> Grid:
     """A grid around a place, pixels in units of its CRS."""
-    ((x, y),) = project(np.array([[lon, lat]]), LONLAT, in_nad83(crs))
+    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, assume_nad83(crs))
     corner = Affine(pixel, 0, x - width * pixel / 2, 0, -pixel, y + height * pixel / 2)
     return Grid(crs, corner, width, height)
 
@@ -32,12 +32,12 @@ def centres(grid: Grid, window: Window) -> np.ndarray:
     )
     x = grid.transform.c + columns * grid.transform.a
     y = grid.transform.f + rows * grid.transform.e
-    lonlat = project(np.column_stack([x.ravel(), y.ravel()]), in_nad83(grid.crs), LONLAT)
+    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), assume_nad83(grid.crs), LONLAT)
     return lonlat.T.reshape(2, window.height, window.width)
 
 
 def test_a_degree_square_at_60_north_is_half_as_wide_as_tall() -> None:
-    grid = grid_of_box((-100, 60, -99, 61), "EPSG:4326", 1000)
+    grid = fit_grid((-100, 60, -99, 61), "EPSG:4326", 1000)
     assert grid.height == 1000
     assert grid.width == pytest.approx(1000 * math.cos(math.radians(60.5)), abs=3)
     assert grid.bounds == pytest.approx((-100, 60, -99, 61))
@@ -49,13 +49,13 @@ def test_a_degree_square_at_60_north_is_half_as_wide_as_tall() -> None:
     [((0, 0, 2000, 1000), (64, 32)), ((0, 0, 1000, 3000), (21, 64)), ((0, 0, 9000, 10), (64, 1))],
 )
 def test_the_longer_edge_has_the_size_and_the_other_at_least_a_pixel(box, size) -> None:
-    grid = grid_of_box(box, "EPSG:3979", 64)
+    grid = fit_grid(box, "EPSG:3979", 64)
     assert (grid.width, grid.height) == size
 
 
 def test_a_crs_is_called_by_its_number_if_it_has_one() -> None:
-    assert grid_of_box((440_000, 5_020_000, 446_000, 5_024_000), "epsg:2959", 64).crs == "EPSG:2959"
-    assert grid_of_box((-76, 45, -75, 46), "OGC:CRS84", 64).crs == "OGC:CRS84"
+    assert fit_grid((440_000, 5_020_000, 446_000, 5_024_000), "epsg:2959", 64).crs == "EPSG:2959"
+    assert fit_grid((-76, 45, -75, 46), "OGC:CRS84", 64).crs == "OGC:CRS84"
 
 
 def test_pixels_of_degrees_are_as_long_as_the_ellipsoid_says() -> None:
@@ -134,9 +134,9 @@ def test_nothing_beyond_a_grid_is_asked_for(monkeypatch, width: int, height: int
     def inside(points: np.ndarray, source: str, target: str) -> np.ndarray:
         left, bottom, right, top = grid.bounds
         assert ((points >= (left, bottom)) & (points <= (right, top))).all()
-        return project(points, source, target)
+        return project_points(points, source, target)
 
-    monkeypatch.setattr("hrdem.geo.ground.project", inside)
+    monkeypatch.setattr("hrdem.geo.ground.project_points", inside)
     assert Ground.of(grid).nodes.shape[0] == 8
 
 

@@ -56,7 +56,7 @@ def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
     assert result.plan.grid.bounds == (1_498_068, -186_526, 1_522_104, -164_428)
     assert list(result.pixels_by_source) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
     strip = next(s for s in result.plan.sources if s.name == "8_2-mosaic-2m")
-    assert (strip.place.column, strip.place.width) == (0, 966)
+    assert (strip.dst_window.column, strip.dst_window.width) == (0, 966)
     assert different_pixels(output, collection="2m") == 0
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
@@ -117,7 +117,7 @@ def test_the_guides_example_is_the_window_that_rasterio_reads(demo: Addresses) -
     (source,) = plan.sources
     with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{source.url}") as dataset:
         window = from_bounds(*GUIDE, dataset.transform)
-    ours = source.window
+    ours = source.src_window
     assert (ours.column, ours.row, ours.width, ours.height) == window.flatten()
     assert (ours.width, ours.height) == (43_958, 36_857)
     assert plan.grid.bounds == GUIDE
@@ -278,7 +278,7 @@ def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
         stac_url=demo.stac,
     )
     assert [source.name for source in result.plan.sources] == ["3_8-mosaic-1m"]
-    assert result.plan.lacking == ("4_8-mosaic-1m",)
+    assert result.plan.items_without_product == ("4_8-mosaic-1m",)
     with rasterio.open(tmp_path / "edge.tif") as dataset:
         pixels = dataset.read(1)
     np.testing.assert_array_equal(pixels[:, :600], heights(-1_000_600, 2_600_000, 1, 600, 600))
@@ -326,7 +326,7 @@ def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addres
         )
         assert [source.name for source in plan.sources] == [tile.item_id]
         assert plan.sources[0].file.grid.bounds == tile.bounds
-        assert plan.sources[0].window == plan.sources[0].place.shifted(500, 500)
+        assert plan.sources[0].src_window == plan.sources[0].dst_window.shifted(500, 500)
 
 
 @pytest.mark.parametrize("engine", ["auto", "gdal"])

@@ -27,7 +27,7 @@ def write(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = Non
     grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), width, height)
     storage = storage_of(pixels.dtype.name)
     with GeoTiffWriter(path, grid, grid.crs, 7, storage, BANDS, overwrite=True) as writer:
-        for window in grid.window.pieces(BLOCK, BLOCK):
+        for window in grid.window.split(BLOCK, BLOCK):
             place = window.column // BLOCK, window.row // BLOCK
             if place != leave_out:
                 writer.write(*place, encode(pixels[window.slices], storage, 7))

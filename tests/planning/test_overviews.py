@@ -13,7 +13,7 @@ from affine import Affine
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.ranges import SourceVersion
-from hrdem.planning.overviews import coarsest_levels
+from hrdem.planning.overviews import select_levels
 from hrdem.sources.cog import CogFile, probe_cog
 from hrdem.sources.gdal import GdalFile
 from hrdem.sources.protocol import RasterFile
@@ -60,7 +60,7 @@ def coverage(left: float = LEFT) -> WcsCoverage:
 
 
 def sizes(files: Sequence[RasterFile], largest: float) -> list[float]:
-    return [level.grid.resolution[0] for level in coarsest_levels(files, largest)]
+    return [level.grid.resolution[0] for level in select_levels(files, largest)]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_the_coarsest_level_that_still_has_the_detail_is_read(cog, largest, size
 def test_levels_that_are_left_out_are_not_missed(cog) -> None:
     file = cog(512, 512, [4, 16])
     assert [sizes([file], size)[0] for size in (2, 3, 4, 15, 16, 99)] == [1, 1, 4, 4, 16, 16]
-    assert coarsest_levels([file], 16)[0].level == 2
+    assert select_levels([file], 16)[0].level == 2
 
 
 def test_an_overview_of_an_odd_size_fills_its_image(cog) -> None:
     """125 pixels make 63 of 1.98."""
     file = cog(500, 500, [2, 4, 8])
     assert [level.width for level in file.header.levels] == [500, 250, 125, 63]
-    (level,) = coarsest_levels([file], 8)
+    (level,) = select_levels([file], 8)
     assert (level.level, level.grid.width) == (3, 63)
     assert level.grid.resolution == (500 / 63, 500 / 63)
     assert level.grid.bounds == pytest.approx(file.grid.bounds, abs=1e-9)
@@ -89,9 +89,9 @@ def test_an_overview_of_an_odd_size_fills_its_image(cog) -> None:
 
 def test_odd_overviews_of_files_of_one_size_side_by_side_share_a_lattice(cog) -> None:
     files = [cog(500, 500, [2, 4, 8]), cog(500, 500, [2, 4, 8], left=LEFT - 500)]
-    levels = coarsest_levels(files, 8)
+    levels = select_levels(files, 8)
     assert [level.level for level in levels] == [3, 3]
-    assert levels[0].grid.place_of(levels[1].grid) == Window(-63, 0, 63, 63)
+    assert levels[0].grid.locate(levels[1].grid) == Window(-63, 0, 63, 63)
 
 
 def test_odd_overviews_of_files_of_other_sizes_do_not(cog) -> None:
@@ -101,7 +101,7 @@ def test_odd_overviews_of_files_of_other_sizes_do_not(cog) -> None:
 
 
 def test_pixels_of_an_overview_may_be_oblong_if_the_file_is_alone(cog) -> None:
-    (level,) = coarsest_levels([cog(512, 501, [2, 4])], 4.01)
+    (level,) = select_levels([cog(512, 501, [2, 4])], 4.01)
     assert (level.level, level.grid.resolution) == (2, (4, 501 / 126))
 
 
@@ -118,14 +118,14 @@ def test_files_whose_origins_are_off_the_coarser_lattice_are_read_finer(cog) -> 
 def test_only_levels_that_all_files_have_count(cog) -> None:
     files = [cog(512, 512, [2, 4, 8]), cog(512, 512, [4], left=LEFT + 512)]
     assert sizes(files, 8) == [4, 4]
-    assert [level.level for level in coarsest_levels(files, 8)] == [2, 1]
+    assert [level.level for level in select_levels(files, 8)] == [2, 1]
     assert sizes(files, 3) == [1, 1]
 
 
 def test_files_that_never_line_up_are_left_as_they_are(cog) -> None:
     """To be refused by name where they are merged."""
     files = [cog(512, 512, [2]), cog(512, 512, [2], left=LEFT + 512.5)]
-    assert [level.grid for level in coarsest_levels(files, 8)] == [file.grid for file in files]
+    assert [level.grid for level in select_levels(files, 8)] == [file.grid for file in files]
 
 
 def test_what_gdal_reads_is_read_at_full_resolution(cog) -> None:
@@ -140,9 +140,9 @@ def test_a_coverage_can_be_asked_for_any_power_of_two() -> None:
 
 def test_a_coverage_beside_a_file_is_asked_for_the_files_pixels(cog) -> None:
     files = [coverage(LEFT + 512), cog(512, 512, [2, 4])]
-    one, other = coarsest_levels(files, 100)
+    one, other = select_levels(files, 100)
     assert (one.level, one.grid.resolution) == (0, (4, 4))
-    assert other.grid.place_of(one.grid) == Window(128, 0, 128, 128)
+    assert other.grid.locate(one.grid) == Window(128, 0, 128, 128)
 
 
 def test_a_coverage_at_an_odd_origin_is_asked_for_all_of_it() -> None:

@@ -42,18 +42,18 @@ def plan_of(content: Bytes, window: Window) -> Plan:
         dtype=file.dtype,
         nodata=file.nodata,
         sources=(source,),
-        lacking=(),
-        left_out=(),
+        items_without_product=(),
+        skipped_neighbours=(),
         area=grid.bounds,
         region=None,
-        reach=0,
+        reach_m=0,
         kernel_scale=(1, 1),
     )
     return Plan(
         request=request,
         grid=grid,
         tiers=(Tier(request.collection, (mosaic,)),),
-        absent={},
+        tiers_without_data={},
         computed=False,
         feather=Feather(0, 1, 1),
         border=0,
@@ -103,8 +103,8 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     result = hrdem.extract(**request, align="blocks", output=tmp_path / "blocks.tif")
     assert (result.statistics, result.pixels_by_source) == (None, None)
     (source,) = result.plan.sources
-    assert (source.window.column % 512, source.window.row % 512) == (0, 0)
-    assert (source.window.width % 512, source.window.height % 512) == (0, 0)
+    assert (source.src_window.column % 512, source.src_window.row % 512) == (0, 0)
+    assert (source.src_window.width % 512, source.src_window.height % 512) == (0, 0)
     assert result.received == hrdem.estimate(result.plan).transfer_bytes
     with (
         rasterio.open(tmp_path / "usual.tif") as clip,

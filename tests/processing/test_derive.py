@@ -179,7 +179,7 @@ def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, sto
     np.testing.assert_array_equal(pixels[both], (surface - ground)[inner][both])
     np.testing.assert_allclose(pixels[~both], 3, rtol=0, atol=1e-3)
     np.testing.assert_array_equal(band, np.where(both, 1, 3))
-    assert list(result.plan.absent) == ["2m"]
+    assert list(result.plan.tiers_without_data) == ["2m"]
     assert result.pixels_by_source == {
         "tile-hrdem-mosaic-1m dsm": both.sum(),
         "tile-hrdem-mosaic-1m dtm": both.sum(),

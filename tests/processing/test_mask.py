@@ -24,7 +24,7 @@ def ragged(seed: int) -> shapely.Polygon:
 
 def test_threads_may_look_at_one_area_at_once() -> None:
     """GEOS 3.11 ended the process here, within ten areas as a rule."""
-    windows = list(GRID.window.pieces(128, 128))
+    windows = list(GRID.window.split(128, 128))
     with ThreadPoolExecutor(8) as pool:
         for seed in range(10):
             area = ragged(seed)

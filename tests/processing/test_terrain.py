@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rasterio.warp import transform as transform_points
 
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.geo.crs import LONLAT, in_nad83, project
+from hrdem.geo.crs import LONLAT, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, Steps
 from hrdem.processing.terrain import (
@@ -149,7 +149,7 @@ PLACES = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
 def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algorithm) -> None:
     """PROJ places the pixels in space; the plane touches nothing of ours."""
     east, north = 0.5, -0.2  # it rises to the east and falls to the north
-    ((x, y),) = project(np.array([[lon, lat]]), LONLAT, in_nad83(crs))
+    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, assume_nad83(crs))
     window = Window(4301, 977, 5, 4)  # far from the middle of a grid, where the place is
     corner = (x - (window.column + 2.5) * pixel, y + (window.row + 2) * pixel)
     grid = Grid(crs, Affine(pixel, 0, corner[0], 0, -pixel, corner[1]), 5000, 4000)
@@ -158,7 +158,7 @@ def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, al
     places = np.column_stack(
         [(corner[0] + columns * pixel).ravel(), (corner[1] - rows * pixel).ravel()]
     )
-    space = geocentric(*project(places, in_nad83(crs), LONLAT).T)
+    space = geocentric(*project_points(places, assume_nad83(crs), LONLAT).T)
     lam, phi = math.radians(lon), math.radians(lat)
     east_axis = np.array([-math.sin(lam), math.cos(lam), 0])
     up_axis = np.array(
@@ -186,7 +186,7 @@ def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, al
 )
 def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data) -> None:
     pixel = 1e-5 if crs == "EPSG:4617" else 1.0
-    ((x, y),) = project(np.array([[-75.7, 45.4]]), LONLAT, in_nad83(crs))
+    ((x, y),) = project_points(np.array([[-75.7, 45.4]]), LONLAT, assume_nad83(crs))
     grid = Grid(crs, Affine(pixel, 0, x, 0, -pixel, y), *size)
     pixels = (
         np.random.default_rng(seed).normal(100, 1, (size[1] + 2, size[0] + 2)).astype("float32")
@@ -202,7 +202,7 @@ def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data)
 
     whole = derived(grid.window)
     width, height = data.draw(st.integers(1, size[0])), data.draw(st.integers(1, size[1]))
-    for window in grid.window.pieces(width, height):
+    for window in grid.window.split(width, height):
         for everywhere, here in zip(whole, derived(window), strict=True):
             np.testing.assert_array_equal(here, everywhere[window.slices])
 
@@ -284,7 +284,7 @@ def test_slopes_of_the_mosaic_are_gdaldem_s_at_the_scale_of_the_place(tmp_path, 
     z[z == 10 * NODATA] = NODATA
     grid = Grid("EPSG:3979", Affine(1, 0, left + 1, 0, -1, top - 1), 298, 198)
     (x0, x1), (y0, y1) = (left + 140, left + 160), (top - 100, top - 100)
-    ends = project(np.array([[x0, y0], [x1, y1]]), "EPSG:3979", LONLAT)
+    ends = project_points(np.array([[x0, y0], [x1, y1]]), "EPSG:3979", LONLAT)
     one, other = geocentric(*ends.T).T
     scale = 20 / float(np.linalg.norm(one - other))
     assert abs(scale - 1) > 1e-3

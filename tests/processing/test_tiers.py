@@ -133,7 +133,7 @@ def test_the_band_of_sources_is_told_by_number(tmp_path: Path, store: Store) -> 
         told = json.loads(dataset.tags()["HRDEM_SOURCES"])
     item = json.loads((tmp_path / "a.stac.json").read_text())
     assert item["properties"]["hrdem:sources"] == told
-    names = {source["number"]: source["name"] for source in told}
+    names = {source["source_id"]: source["name"] for source in told}
     counts = {names[number]: int((band == number).sum()) for number in names}
     assert counts == result.pixels_by_source
     assert min(counts.values()) > 0

@@ -12,7 +12,7 @@ from rasterio.io import MemoryFile
 from rasterio.warp import transform
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import output_crs
+from hrdem.geo.crs import normalize_crs
 from hrdem.processing.vertical.crs import with_heights
 from hrdem.request.options import VerticalDatum, parse_choice
 
@@ -50,7 +50,7 @@ def test_another_datum_is_refused_with_those_that_there_are() -> None:
 @pytest.mark.parametrize("datum", VerticalDatum)
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_geotiff_keeps_both_parts_of_a_compound_system(system: str, datum: VerticalDatum) -> None:
-    horizontal = output_crs(system)
+    horizontal = normalize_crs(system)
     compound = with_heights(horizontal, datum)
     kept = in_a_geotiff(compound)
     assert kept == compound
@@ -75,6 +75,6 @@ def test_coordinates_are_those_of_the_horizontal_system(datum: VerticalDatum) ->
 
 def test_a_system_that_a_geotiff_holds_only_without_heights_can_be_told_by_reading() -> None:
     """GDAL leaves out the shift to WGS 84; whoever compares then refuses."""
-    bound = output_crs("+proj=utm +zone=18 +ellps=clrk66 +towgs84=1,2,3")
+    bound = normalize_crs("+proj=utm +zone=18 +ellps=clrk66 +towgs84=1,2,3")
     compound = with_heights(bound, VerticalDatum.CGVD28)
     assert in_a_geotiff(compound) != compound

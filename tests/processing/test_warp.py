@@ -20,8 +20,8 @@ from rasterio.warp import transform
 
 from hrdem.demo.terrain import heights
 from hrdem.errors import NoDataError, OutputError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
-from hrdem.geo.grid import Grid, Pixels, Window, snapped
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.grid import Grid, Pixels, Window, snap_grid
 from hrdem.geo.resampling import Resampling, kernel_scale, source_bounds, spacing
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
@@ -58,11 +58,11 @@ def around(crs: str, resolution: float, pixels: int) -> Grid:
     resolution = resolution / 100_000 if crs in {"EPSG:4326", "EPSG:4617"} else resolution
     x, y = transform(LONLAT, TWINS.get(crs, crs), *([each] for each in PLACES[crs]))
     half = pixels / 2 * resolution
-    return snapped(crs, resolution, (x[0] - half, y[0] - half, x[0] + half, y[0] + half))
+    return snap_grid(crs, resolution, (x[0] - half, y[0] - half, x[0] + half, y[0] + half))
 
 
 def native(bounds: tuple[float, float, float, float], resolution: float = 1) -> Grid:
-    return snapped(NATIVE_CRS, resolution, bounds)
+    return snap_grid(NATIVE_CRS, resolution, bounds)
 
 
 def whole(grid: Grid) -> Pixels:
@@ -84,7 +84,7 @@ def with_lakes(grid: Grid) -> Pixels:
 def store(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA) -> Path:
     storage = storage_of(pixels.dtype.name)
     with GeoTiffWriter(path, grid, grid.crs, nodata, storage, BANDS, overwrite=True) as writer:
-        for place in grid.window.pieces(BLOCK, BLOCK):
+        for place in grid.window.split(BLOCK, BLOCK):
             tile = encode(pixels[place.slices], storage, nodata)
             writer.write(place.column // BLOCK, place.row // BLOCK, tile)
         writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
@@ -104,7 +104,7 @@ def result(
     wider = kernel_scale(grid, NATIVE_CRS, resolution, resampling)
     raster = WarpedRaster.onto(source, grid, resampling, wider, nodata, border)
     pixels = np.empty((grid.height, grid.width), dtype)
-    for place in grid.window.pieces(BLOCK, BLOCK):
+    for place in grid.window.split(BLOCK, BLOCK):
         around = Window(
             place.column - border,
             place.row - border,
@@ -346,13 +346,13 @@ def test_less_of_the_source_would_not_do(made: Made, resampling: Resampling, crs
 
 def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
     """Four degrees of longitude along a parallel: its middle lies kilometres below its ends."""
-    grid = snapped("EPSG:4326", 0.001, (-77, 45, -73, 46))
+    grid = snap_grid("EPSG:4326", 0.001, (-77, 45, -73, 46))
     _, bottom, _, top = source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
     lonlat = np.column_stack([np.linspace(-77, -73, 4001), np.full(4001, 45)])
-    south = project(lonlat, LONLAT, NATIVE_CRS)[:, 1]
+    south = project_points(lonlat, LONLAT, NATIVE_CRS)[:, 1]
     assert bottom <= south.min() < bottom + 2
     corners = np.array([[-77, 45], [-73, 45], [-77, 46], [-73, 46]])
-    assert project(corners, LONLAT, NATIVE_CRS)[:, 1].max() <= top
+    assert project_points(corners, LONLAT, NATIVE_CRS)[:, 1].max() <= top
 
 
 @RELAXED
@@ -485,7 +485,7 @@ def test_a_broken_source_is_told(made: Made) -> None:
 
 
 def test_a_grid_without_a_place_in_canada_is_told() -> None:
-    grid = snapped("EPSG:4326", 1, (-100, 80, -90, 95))
+    grid = snap_grid("EPSG:4326", 1, (-100, 80, -90, 95))
     with pytest.raises(NoDataError, match="far outside Canada"):
         source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
 
@@ -493,18 +493,18 @@ def test_a_grid_without_a_place_in_canada_is_told() -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from hrdem.geo.grid import snapped
+from hrdem.geo.grid import snap_grid
 from hrdem.geo.resampling import Resampling, kernel_scale
 from hrdem.runtime.threads import in_order, workers
 from hrdem.processing.warp import WarpedRaster
 import rasterio
 left, bottom = map(float, sys.argv[3:])
-grid = snapped("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
+grid = snap_grid("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
 resampling = Resampling(sys.argv[2])
 wider = kernel_scale(grid, "EPSG:3979", (1, 1), resampling)
 raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
 with rasterio.Env(GDAL_CACHEMAX=32 << 20), workers(4, "warp") as pool:
-    for pixels, valid in in_order(pool, raster.read, grid.window.pieces(512, 512), 8):
+    for pixels, valid in in_order(pool, raster.read, grid.window.split(512, 512), 8):
         highest = pixels.max()
 status = Path("/proc/self/status").read_text().split()  # ru_maxrss would count the parent's too
 print(highest, status[status.index("VmHWM:") + 1])
@@ -516,14 +516,14 @@ print(highest, status[status.index("VmHWM:") + 1])
 def test_pixels_made_of_many_take_no_more_memory(tmp_path: Path, resampling: str) -> None:
     """One tile of 200 m pixels here is made of 11 000 x 11 000 pixels of 1 m: 480 MB."""
     middle = np.array([PLACES["EPSG:2961"]])
-    x, y = project(middle, LONLAT, "EPSG:2961")[0]
-    left, top = (project(middle, LONLAT, NATIVE_CRS)[0] // 1_000 * 1_000) + (-6_000, 6_000)
+    x, y = project_points(middle, LONLAT, "EPSG:2961")[0]
+    left, top = (project_points(middle, LONLAT, NATIVE_CRS)[0] // 1_000 * 1_000) + (-6_000, 6_000)
     source = Grid(NATIVE_CRS, Affine(1, 0, left, 0, -1, top), 12_000, 12_000)
     storage = storage_of("float32")
     path = tmp_path / "source.tif"
     tile = encode(np.full((BLOCK, BLOCK), 42, np.float32), storage, NODATA)
     with GeoTiffWriter(path, source, source.crs, NODATA, storage, BANDS) as writer:
-        for place in source.window.pieces(BLOCK, BLOCK):
+        for place in source.window.split(BLOCK, BLOCK):
             writer.write(place.column // BLOCK, place.row // BLOCK, tile)
         writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
     done = subprocess.run(

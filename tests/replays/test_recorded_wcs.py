@@ -15,7 +15,7 @@ import rasterio
 import hrdem
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.errors import ServerError, WcsError
-from hrdem.geo.grid import Grid, snapped
+from hrdem.geo.grid import Grid, snap_grid
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import RetryableError
 from hrdem.http.timeouts import Timeouts
@@ -33,8 +33,8 @@ pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
 MOSAIC = (-2_500_000, -1_000_000, 3_000_000, 4_000_000)
 # over the border of 8_2 and 9_2, where tests/services/stack.py has small files
-SMALL = snapped("EPSG:3979", 1, (1_499_985, -170_430, 1_500_025, -170_400))
-EMPTY = snapped("EPSG:3979", 1, (2_999_960, 1_499_970, 3_000_000, 1_500_000))
+SMALL = snap_grid("EPSG:3979", 1, (1_499_985, -170_430, 1_500_025, -170_400))
+EMPTY = snap_grid("EPSG:3979", 1, (2_999_960, 1_499_970, 3_000_000, 1_500_000))
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_too_large_a_request_is_told_with_the_limit(
 ) -> None:
     """Under status 200."""
     left, _, _, top = SMALL.bounds
-    wide = snapped("EPSG:3979", 1, (left, top - 10, left + 9_000, top))
+    wide = snap_grid("EPSG:3979", 1, (left, top - 10, left + 9_000, top))
     with pytest.raises(
         ChunkTooLargeError, match=r"^InvalidParameterValue \(width/height\): "
     ) as caught:

@@ -10,7 +10,7 @@ import shapely
 from rasterio.warp import transform
 
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
 from hrdem.request.aoi.aoi import Aoi, search_polygon
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
@@ -35,7 +35,7 @@ def test_a_box_in_the_native_projection_stays_as_it_is() -> None:
 def test_a_box_across_the_central_meridian_keeps_its_bulge() -> None:
     """By its corners alone this box would lose 2.3 km in the south."""
     box = (-97, 49, -93, 50)
-    corners = project(np.array([[-97, 49], [-93, 49]]), LONLAT, NATIVE_CRS)
+    corners = project_points(np.array([[-97, 49], [-93, 49]]), LONLAT, NATIVE_CRS)
     _, y = transform(LONLAT, NATIVE_CRS, [-95], [49])
     bottom = Aoi.from_bbox(box).bounds[1]
     assert corners[:, 1].min() - bottom == pytest.approx(2301, abs=1)
@@ -46,7 +46,7 @@ def test_a_box_across_the_central_meridian_keeps_its_bulge() -> None:
 def test_other_projections_are_understood(crs: str) -> None:
     x, y = transform(LONLAT, crs, [-75.70], [45.40])
     aoi = Aoi.from_bbox((x[0] - 50, y[0] - 50, x[0] + 50, y[0] + 50), crs)
-    centre = project(np.array([[-75.70, 45.40]]), LONLAT, NATIVE_CRS)[0]
+    centre = project_points(np.array([[-75.70, 45.40]]), LONLAT, NATIVE_CRS)[0]
     assert aoi.geometry.contains(shapely.Point(centre))
     assert aoi.geometry.area == pytest.approx(10_000, rel=0.6)
 
@@ -64,7 +64,7 @@ def test_other_projections_are_understood(crs: str) -> None:
     ],
 )
 def test_a_box_is_where_it_is_whatever_the_version_of_proj(crs: str, twin: str) -> None:
-    x, y = project(np.array([[-123.1, 49.3]]), LONLAT, twin)[0]
+    x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, twin)[0]
     size = 0.01 if twin == LONLAT else 1_000
     box = (x - size, y - size, x + size, y + size)
     here, there = Aoi.from_bbox(box, crs).bounds, Aoi.from_bbox(box, twin).bounds
@@ -73,7 +73,7 @@ def test_a_box_is_where_it_is_whatever_the_version_of_proj(crs: str, twin: str) 
 
 def test_another_datum_is_shifted() -> None:
     """NAD27 lies tens of metres away."""
-    x, y = project(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]
+    x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]
     box = (x - 1_000, y - 1_000, x + 1_000, y + 1_000)
     here, there = Aoi.from_bbox(box, "EPSG:26710").bounds, Aoi.from_bbox(box, "EPSG:3157").bounds
     assert math.dist(here[:2], there[:2]) > 10
@@ -118,7 +118,7 @@ def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) 
     """An area inside a tile's edge, where a four-corner footprint misses the most."""
     left, bottom = (column - 6) * 500_000, (row - 3) * 500_000
     corners = shapely.get_coordinates(shapely.box(left, bottom, left + 500_000, bottom + 500_000))
-    footprint = shapely.Polygon(project(corners, NATIVE_CRS, LONLAT))
+    footprint = shapely.Polygon(project_points(corners, NATIVE_CRS, LONLAT))
     middle_x, middle_y = left + 250_000, bottom + 250_000
     for x, y in (
         (left + 60, middle_y),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     extract_polygons,
@@ -25,12 +25,12 @@ LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
     """Geodesic distances of points in EPSG:3979 from a place, metres."""
     about = f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
-    return np.hypot(*project(points, NATIVE_CRS, in_nad83(about)).T)
+    return np.hypot(*project_points(points, NATIVE_CRS, assume_nad83(about)).T)
 
 
 def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
     """How far points on straight edges lie from an outline in EPSG:3979."""
-    points = shapely.points(project(edges, crs, NATIVE_CRS))
+    points = shapely.points(project_points(edges, crs, NATIVE_CRS))
     return float(shapely.distance(points, outline).max())
 
 
@@ -111,12 +111,12 @@ def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
         about = f"+proj=aeqd +lon_0={corner[0]:.12f} +lat_0={corner[1]:.12f} +datum=NAD83"
         away = np.array([[math.cos(turn), math.sin(turn)]])
         inside, outside = (
-            shapely.Point(project(away * distance, in_nad83(about), NATIVE_CRS)[0])
+            shapely.Point(project_points(away * distance, assume_nad83(about), NATIVE_CRS)[0])
             for distance in (metres * (1 - 1e-6) - 0.005, metres * 1.02 + 0.005)
         )
         assert wide.contains(inside)
         if outside.distance(area) > 0.999 * outside.distance(
-            shapely.Point(project(np.array([corner]), LONLAT, NATIVE_CRS)[0])
+            shapely.Point(project_points(np.array([corner]), LONLAT, NATIVE_CRS)[0])
         ):
             assert not wide.contains(outside)
 
@@ -125,10 +125,10 @@ def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
     wide = buffer_geometry(project_geometry(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)
     for longitude, latitude in corners.tolist():
-        about = in_nad83(f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83")
+        about = assume_nad83(f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83")
         outward = np.array([[longitude + 90, 5 if latitude > 60 else -40]])
         outward /= np.hypot(*outward.T)
-        inside, outside = project(outward * [[9_999.9], [10_800]], about, NATIVE_CRS)
+        inside, outside = project_points(outward * [[9_999.9], [10_800]], about, NATIVE_CRS)
         assert wide.contains(shapely.Point(inside))
         assert not wide.contains(shapely.Point(outside))
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import AoiParams, parse_aoi
 
@@ -147,12 +147,12 @@ def test_a_point_with_a_radius_is_a_circle() -> None:
     area = parse_aoi(point=(-75.7, 45.4), radius=500)
     assert area.is_polygon
     assert area.aoi.label == "500 m around -75.7,45.4"
-    centre = shapely.Point(project(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
+    centre = shapely.Point(project_points(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
     assert area.aoi.geometry.centroid.distance(centre) < 0.2
     scale = area.aoi.geometry.area / (math.pi * 500**2)  # of areas in EPSG:3979
-    about = in_nad83("+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83")
-    unit = project(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, NATIVE_CRS)
-    true = project(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, about)
+    about = assume_nad83("+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83")
+    unit = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, NATIVE_CRS)
+    true = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, about)
     lengths = [np.hypot(*np.diff(each, axis=0)[0]) for each in (unit, true)]
     assert scale == pytest.approx((lengths[0] / lengths[1]) ** 2, rel=1e-3)
     assert abs(scale - 1) > 0.01

@@ -424,9 +424,9 @@ def check_provenance(result: hrdem.Result, why: str) -> None:
     through_wcs = [each for each in told if each["via"] == "wcs"]
     assert through_wcs
     for each in told:
-        assert ("instead_of" in each) == (each in through_wcs)
+        assert ("fallback_reason" in each) == (each in through_wcs)
     for each in through_wcs:
-        assert why in each["instead_of"]
+        assert why in each["fallback_reason"]
         assert each["coverage"] == "dtm"
 
 

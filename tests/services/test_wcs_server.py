@@ -19,7 +19,7 @@ from rasterio.warp import transform
 from stack import Stack
 
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.geo.axis_order import crs_urn, in_axis_order
+from hrdem.geo.axis_order import format_crs_urn, order_axes
 from hrdem.sources.ogc_exceptions import read_refusal
 
 pytestmark = pytest.mark.services
@@ -48,19 +48,19 @@ def grid(
     """A request for exactly these pixels: all places in it are pixel centres."""
     west, east = left + size / 2, left + (width - 0.5) * size
     north, south = top - size / 2, top - (height - 0.5) * size
-    lower, upper = in_axis_order(crs, west, south), in_axis_order(crs, east, north)
+    lower, upper = order_axes(crs, west, south), order_axes(crs, east, north)
     return {
         "SERVICE": "WCS",
         "VERSION": "1.1.1",
         "REQUEST": "GetCoverage",
         "IDENTIFIER": "dtm",
         "FORMAT": "image/geotiff",
-        "BOUNDINGBOX": ",".join(map(str, (*lower, *upper, crs_urn(crs)))),
-        "GRIDBASECRS": crs_urn(crs),
+        "BOUNDINGBOX": ",".join(map(str, (*lower, *upper, format_crs_urn(crs)))),
+        "GRIDBASECRS": format_crs_urn(crs),
         "GRIDTYPE": "urn:ogc:def:method:WCS:1.1:2dSimpleGrid",
         "GRIDCS": "urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS",
-        "GRIDORIGIN": ",".join(map(str, in_axis_order(crs, west, north))),
-        "GRIDOFFSETS": ",".join(map(str, in_axis_order(crs, size, -size))),
+        "GRIDORIGIN": ",".join(map(str, order_axes(crs, west, north))),
+        "GRIDOFFSETS": ",".join(map(str, order_axes(crs, size, -size))),
     }
 
 

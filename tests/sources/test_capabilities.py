@@ -9,7 +9,7 @@ import pytest
 
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
-from hrdem.geo.axis_order import crs_named
+from hrdem.geo.axis_order import parse_crs_name
 from hrdem.http.protocol import Response
 from hrdem.sources.wcs.capabilities import (
     Capabilities,
@@ -224,7 +224,7 @@ def test_another_name_is_taken_only_where_nothing_else_can_be_meant() -> None:
     ],
 )
 def test_a_crs_is_known_by_its_number(name: str, crs: str) -> None:
-    assert crs_named(name) == crs
+    assert parse_crs_name(name) == crs
 
 
 @pytest.mark.parametrize(

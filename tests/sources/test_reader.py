@@ -155,7 +155,7 @@ def test_the_file_says_that_it_came_through_the_wcs(demo: Addresses, tmp_path: P
         (source,) = json.loads(dataset.tags()["HRDEM_SOURCES"])
     assert (source["via"], source["coverage"], source["href"]) == ("wcs", "dtm", demo.wcs)
     assert [item["id"] for item in source["items"]] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
-    assert "instead_of" not in source
+    assert "fallback_reason" not in source
 
 
 def test_a_plan_through_the_wcs_tells_what_is_known(demo: Addresses) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hrdem.errors import RequestError
-from hrdem.geo.ground import grid_of_box
+from hrdem.geo.ground import fit_grid
 from hrdem.request.products import WMS_LAYERS, Theme, get_layer
 from hrdem.sources.wms import map_request
 
@@ -14,7 +14,7 @@ METRES = (1_500_000, -180_000, 1_520_000, -170_000)
 
 
 def asked(box, crs: str) -> dict[str, object]:
-    return map_request("dsm-slope", grid_of_box(box, crs, 640))
+    return map_request("dsm-slope", fit_grid(box, crs, 640))
 
 
 def test_a_map_is_asked_for_as_the_standard_says() -> None:

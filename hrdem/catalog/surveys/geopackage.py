@@ -17,7 +17,7 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess, run_python
 from hrdem.errors import HrdemError
-from hrdem.geo.crs import NATIVE_CRS, in_nad83, project, project_shape
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points, project_shape
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _DRIVER = "GPKG"
@@ -75,9 +75,9 @@ def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outli
     if crs is None:
         raise ValueError(f"its layer {layer} has no coordinate reference system")
     native = crs == NATIVE_CRS
-    source = NATIVE_CRS if native else in_nad83(crs)
+    source = NATIVE_CRS if native else assume_nad83(crs)
     corners = shapely.get_coordinates(area)
-    around = corners if native else project(corners, NATIVE_CRS, source)
+    around = corners if native else project_points(corners, NATIVE_CRS, source)
     meta, _, shapes, columns = raw.read(
         path,
         layer=layer,

@@ -22,7 +22,7 @@ def with_heights(crs: str, datum: VerticalDatum) -> CRS:
     horizontal CRS.
 
     Args:
-        crs: Horizontal CRS, as `hrdem.geo.crs.output_crs` names it.
+        crs: Horizontal CRS, as `hrdem.geo.crs.normalize_crs` names it.
         datum: What the heights are counted from.
     """
     with rasterio.Env():

@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, project
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Bounds
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
@@ -51,7 +51,9 @@ class Aoi:
         Raises:
             NoDataError: If the area has no place in it.
         """
-        left, bottom, right, top = project_geometry(self.geometry, NATIVE_CRS, in_nad83(crs)).bounds
+        left, bottom, right, top = project_geometry(
+            self.geometry, NATIVE_CRS, assume_nad83(crs)
+        ).bounds
         return left, bottom, right, top
 
     def expand_to(self, bounds: Bounds) -> Aoi:
@@ -96,7 +98,7 @@ class Aoi:
                 f"The shape {label} has no area: it is of the type {geometry.geom_type}. Give "
                 "polygons, or --buffer METRES to take what is around it."
             )
-        native = project_geometry(geometry, in_nad83(crs), NATIVE_CRS)
+        native = project_geometry(geometry, assume_nad83(crs), NATIVE_CRS)
         if buffer:
             native, label = buffer_geometry(native, buffer), f"{label} and {buffer:g} m around it"
         return cls(extract_polygons(native), label)
@@ -118,7 +120,8 @@ def search_polygon(aoi: Aoi) -> shapely.Polygon | None:
     wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
     step = max(margin, (max(right - left, top - bottom) + 2 * margin) / _SEARCH_SEGMENTS)
     outline = shapely.get_coordinates(shapely.segmentize(wide, step))
-    lonlat = project(outline, NATIVE_CRS, LONLAT).round(4)  # few short numbers: it goes into URLs
+    # few short numbers: it goes into URLs
+    lonlat = project_points(outline, NATIVE_CRS, LONLAT).round(4)
     if np.abs(np.diff(lonlat[:, 0])).max() > 180:
         return None
     return shapely.Polygon(lonlat)
@@ -135,8 +138,8 @@ def _footprint_error(x: float, y: float) -> float:
     """How far a straight 500 km edge through a point lies from its chord in degrees, metres."""
     half = _TILE_EDGE / 2
     ends = np.array([[x - half, y], [x + half, y], [x, y - half], [x, y + half]])
-    lonlat = project(ends, NATIVE_CRS, LONLAT)
-    middles = project((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
+    lonlat = project_points(ends, NATIVE_CRS, LONLAT)
+    middles = project_points((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
     return float(np.hypot(*(middles - [x, y]).T).max())
 
 

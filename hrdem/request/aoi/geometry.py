@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, in_nad83, parse_crs, project, short_name, unit_of
+from hrdem.geo.crs import (
+    LONLAT,
+    NATIVE_CRS,
+    assume_nad83,
+    describe_crs,
+    get_unit,
+    parse_crs,
+    project_points,
+)
 from hrdem.geo.grid import Bounds
 
 _BULGE = 0.002  # metres that a piece of an edge may lie beside it
@@ -39,7 +47,7 @@ def check_coordinates(bounds: Bounds, crs: str, what: str, remedy: str) -> None:
     Raises:
         RequestError: If they look like those of another CRS, or like latitude before longitude.
     """
-    system, name = parse_crs(crs), short_name(crs)
+    system, name = parse_crs(crs), describe_crs(crs)
     left, bottom, right, top = bounds
     if system.is_projected and left >= -142 and right <= -40 and bottom >= 38 and top <= 84:
         raise RequestError(
@@ -82,7 +90,7 @@ def project_geometry(geometry: BaseGeometry, source: str, target: str) -> BaseGe
     if geometry.geom_type not in ("Point", "MultiPoint"):
         points, starts = _cut(points, offsets[0], source, target)
         offsets = (starts, *offsets[1:])
-    return shapely.from_ragged_array(kind, project(points, source, target), offsets)[0]
+    return shapely.from_ragged_array(kind, project_points(points, source, target), offsets)[0]
 
 
 def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiPolygon:
@@ -127,7 +135,9 @@ def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
         NoDataError: If the result reaches far outside Canada.
     """
     left, bottom, right, top = geometry.bounds
-    middle = project(np.array([[(left + right) / 2, (bottom + top) / 2]]), NATIVE_CRS, LONLAT)[0]
+    middle = project_points(
+        np.array([[(left + right) / 2, (bottom + top) / 2]]), NATIVE_CRS, LONLAT
+    )[0]
     plane = _centred(*middle.tolist())
     flat = project_geometry(geometry, NATIVE_CRS, plane)
     reach = float(np.hypot(*shapely.get_coordinates(flat).T).max()) + metres
@@ -145,7 +155,7 @@ def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
 
 def _centred(longitude: float, latitude: float) -> str:
     """The azimuthal equidistant projection about a point."""
-    return in_nad83(
+    return assume_nad83(
         f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
     )
 
@@ -161,7 +171,7 @@ def _cut(
         source: CRS of the points.
         target: In which pieces are to be straight.
     """
-    least = _BULGE / unit_of(target).metres
+    least = _BULGE / get_unit(target).metres
     for _ in range(_ROUNDS):
         bulges = _bulges(points[:-1], points[1:], source, target)
         bulges[starts[1:-1] - 1] = 0  # between the end of a line and the next one
@@ -183,7 +193,7 @@ def _bulges(
     """How far edges that are straight in one CRS leave their chords in another, in its units."""
     third = (ends - begins) / 3  # a bend to both sides does not show in the middle
     points = np.vstack([begins, begins + third, ends - third, ends])
-    first, *inner, last = np.split(project(points, source, target), 4)
+    first, *inner, last = np.split(project_points(points, source, target), 4)
     chord, sides = last - first, [point - first for point in inner]
     length = np.hypot(*chord.T)
     beside = [

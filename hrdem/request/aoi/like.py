@@ -10,7 +10,7 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import horizontal, output_crs
+from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 
@@ -50,4 +50,4 @@ def read_raster_grid(path: Path) -> Grid:
             f"--like was given {path.name}, whose grid is {turned}: its rows have to run from west "
             "to east, the first in the north. Make it so with gdalwarp, or give --bbox."
         )
-    return Grid(output_crs(horizontal(system.to_wkt())), transform, width, height)
+    return Grid(normalize_crs(drop_vertical(system.to_wkt())), transform, width, height)

@@ -21,7 +21,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import horizontal, in_nad83, short_name
+from hrdem.geo.crs import assume_nad83, describe_crs, drop_vertical
 from hrdem.request.aoi.geometry import check_coordinates
 from hrdem.request.aoi.local_files import resolve_local_path
 
@@ -99,7 +99,7 @@ def read_shape(
         )
     text = _shortened(geometries)
     system = _agreed(told, crs, f"The shape {text}") or DEFAULT_CRS
-    return _shape(geometries, system, f"{text} ({short_name(system)})", told)
+    return _shape(geometries, system, f"{text} ({describe_crs(system)})", told)
 
 
 def _of_file(source: Path | str | bytes, name: str, crs: str | None, layer: str | None) -> Shape:
@@ -227,12 +227,12 @@ def _old_crs(mapping: Mapping[str, Any]) -> str | None:
 def _agreed(told: str | None, said: str | None, what: str) -> str | None:
     """The CRS of a shape, of which it and the user may tell."""
     if told is None:
-        return None if said is None else horizontal(said)
-    theirs = horizontal(told)
-    ours = theirs if said is None else horizontal(said)
-    if CRS.from_user_input(in_nad83(ours)) != CRS.from_user_input(in_nad83(theirs)):
+        return None if said is None else drop_vertical(said)
+    theirs = drop_vertical(told)
+    ours = theirs if said is None else drop_vertical(said)
+    if CRS.from_user_input(assume_nad83(ours)) != CRS.from_user_input(assume_nad83(theirs)):
         raise RequestError(
-            f"{what} says that it is in {short_name(theirs)}, but --aoi-crs says {said}. Leave "
+            f"{what} says that it is in {describe_crs(theirs)}, but --aoi-crs says {said}. Leave "
             "--aoi-crs out, or correct the file; GeoJSON that names no CRS is in longitude and "
             "latitude."
         )

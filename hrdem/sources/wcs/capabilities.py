@@ -15,7 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
-from hrdem.geo.axis_order import crs_named
+from hrdem.geo.axis_order import parse_crs_name
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
@@ -181,7 +181,7 @@ def _description(identifier: str, described: Element) -> CoverageDescription:
     methods = [*_found(described, "InterpolationMethod"), *_found(described, "Default")]
     return CoverageDescription(
         identifier=identifier,
-        crss=tuple(dict.fromkeys(map(crs_named, _texts(_found(described, "SupportedCRS"))))),
+        crss=tuple(dict.fromkeys(map(parse_crs_name, _texts(_found(described, "SupportedCRS"))))),
         formats=_texts(_found(described, "SupportedFormat")),
         bounds=_bounds(described),
         resolution=_resolution(described),
@@ -193,7 +193,7 @@ def _description(identifier: str, described: Element) -> CoverageDescription:
 def _bounds(described: Element) -> Bounds | None:
     """The box in EPSG:3979, whose axes are x and y; that in degrees is in either order."""
     for box in _found(described, "BoundingBox"):
-        if crs_named(box.get("crs", "")) == NATIVE_CRS:
+        if parse_crs_name(box.get("crs", "")) == NATIVE_CRS:
             corners = [_numbers(_found(box, name)) for name in ("LowerCorner", "UpperCorner")]
             match corners:
                 case [[left, bottom], [right, top]] if left < right and bottom < top:
@@ -203,7 +203,7 @@ def _bounds(described: Element) -> Bounds | None:
 
 def _resolution(described: Element) -> tuple[float, float] | None:
     """Of two offsets, or of the four that a rotated grid would have (07-067r2, 9.3.3.3)."""
-    if [crs_named(text) for text in _texts(_found(described, "GridBaseCRS"))] != [NATIVE_CRS]:
+    if [parse_crs_name(text) for text in _texts(_found(described, "GridBaseCRS"))] != [NATIVE_CRS]:
         return None
     match _numbers(_found(described, "GridOffsets")):
         case [dx, dy] | [dx, 0.0, 0.0, dy] if dx and dy:

@@ -16,7 +16,7 @@ import shapely
 
 from hrdem.errors import WcsError
 from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snapped
+from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snap_grid
 from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.locks import FileLock
@@ -108,10 +108,10 @@ class WcsCoverage:
     def level_on(self, lattice: Grid) -> WcsCoverage | None:
         """Return it with the pixels of a lattice; None if they do not coincide."""
         level = self._with_pixels(lattice.resolution[0])
-        return None if lattice.place_of(level.grid) is None else level
+        return None if lattice.locate(level.grid) is None else level
 
     def _with_pixels(self, size: float) -> WcsCoverage:
-        return replace(self, grid=snapped(self.grid.crs, size, self.grid.bounds))
+        return replace(self, grid=snap_grid(self.grid.crs, size, self.grid.bounds))
 
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
@@ -219,7 +219,7 @@ def probe_wcs(
         url=url,
         identifier=product.name,
         media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
-        grid=snapped(NATIVE_CRS, native, _within_canada(told.bounds)),
+        grid=snap_grid(NATIVE_CRS, native, _within_canada(told.bounds)),
         dtype=_DTYPE,
         nodata=_NODATA if told.nodata is None else told.nodata,
         edition=edition,

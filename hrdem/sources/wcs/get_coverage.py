@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hrdem.geo.axis_order import box_in_axis_order, crs_urn, in_axis_order
+from hrdem.geo.axis_order import format_crs_urn, order_axes, order_box_axes
 from hrdem.geo.grid import Grid
 
 GEOTIFF = "image/geotiff"  # as the standard's servers and the live one call it
@@ -23,19 +23,19 @@ def get_coverage(identifier: str, media_type: str, grid: Grid) -> dict[str, str]
     left, bottom, right, top = grid.bounds
     dx, dy = grid.resolution
     centres = left + dx / 2, bottom + dy / 2, right - dx / 2, top - dy / 2
-    urn = crs_urn(grid.crs)
+    urn = format_crs_urn(grid.crs)
     return {
         "SERVICE": "WCS",
         "VERSION": "1.1.1",
         "REQUEST": "GetCoverage",
         "IDENTIFIER": identifier,
         "FORMAT": media_type,
-        "BOUNDINGBOX": f"{_numbers(*box_in_axis_order(grid.crs, centres))},{urn}",
+        "BOUNDINGBOX": f"{_numbers(*order_box_axes(grid.crs, centres))},{urn}",
         "GRIDBASECRS": urn,
         "GRIDTYPE": "urn:ogc:def:method:WCS:1.1:2dSimpleGrid",
         "GRIDCS": "urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS",
-        "GRIDORIGIN": _numbers(*in_axis_order(grid.crs, centres[0], centres[3])),
-        "GRIDOFFSETS": _numbers(*in_axis_order(grid.crs, dx, -dy)),
+        "GRIDORIGIN": _numbers(*order_axes(grid.crs, centres[0], centres[3])),
+        "GRIDOFFSETS": _numbers(*order_axes(grid.crs, dx, -dy)),
     }
 
 

@@ -226,7 +226,7 @@ def _is_same(met: Grid, asked: Grid) -> bool:
     here = met.transform
     if here.b or here.d or not all(map(math.isfinite, here)):
         return False
-    return asked.place_of(met) == asked.window
+    return asked.locate(met) == asked.window
 
 
 def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
