@@ -86,7 +86,7 @@ class Format(StrEnum):
     COG = "cog"
 
 
-def parse_choice(kind: type[E], name: str, what: str) -> E:
+def parse_choice(kind: type[E], name: str, parameter: str) -> E:
     """Return the member of an enumeration that a user names.
 
     Raises:
@@ -96,4 +96,4 @@ def parse_choice(kind: type[E], name: str, what: str) -> E:
         return kind(name)
     except ValueError:
         names = " or ".join(member.value for member in kind)
-        raise RequestError(f"There is no {what} {name!r}; choose {names}.") from None
+        raise RequestError(f"`{parameter}` cannot be {name!r}; choose {names}.") from None

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Required, Unpack
+from typing import Any, Unpack
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.parse import AoiParams, parse_aoi
-from hrdem.request.endpoints import LIVE_STAC_URL, check_url, default_wcs_url, normalize_stac_url
+from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
+from hrdem.request.fields import AREA, REQUEST
 from hrdem.request.options import (
     Algorithm,
     Align,
@@ -29,6 +28,7 @@ from hrdem.request.options import (
     Via,
     parse_choice,
 )
+from hrdem.request.params import RequestParams
 from hrdem.request.products import (
     AssetKind,
     Collection,
@@ -37,39 +37,11 @@ from hrdem.request.products import (
     get_collection,
     get_product,
 )
+from hrdem.request.signature import complete, select
 from hrdem.runtime.redaction import without_secrets
 
-DEFAULT_COLLECTION = "1m"
-WCS_LIMIT = 300.0  # seconds, as NRCan says of the live one
 _LONGEST_WCS_LIMIT = 86_400.0
 _FINEST, _COARSEST = 0.001, 10_000.0  # metres of a pixel
-
-
-class RequestParams(AoiParams, total=False):
-    """The words of a request, as `Request.of` takes them and `hrdem.extract` explains them."""
-
-    product: Required[str]
-    collection: str
-    fill: str | Sequence[str]
-    feather: float
-    source_band: bool
-    crop: bool | None
-    via: str
-    engine: str
-    align: str
-    crs: str | None
-    resolution: float | None
-    resampling: str
-    vertical_datum: str
-    vertical_grid: str | os.PathLike[str] | None
-    algorithm: str
-    slope_unit: str
-    aspect_north: str
-    surveys: bool
-    stac_url: str
-    wcs_url: str | None
-    wcs_limit: float
-    on_change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,76 +102,53 @@ class Request:
     on_change: OnChange
 
     @classmethod
-    def of(
-        cls,
-        *,
-        product: str,
-        collection: str = DEFAULT_COLLECTION,
-        fill: str | Sequence[str] = (),
-        feather: float = 0.0,
-        source_band: bool = False,
-        crop: bool | None = None,
-        via: str = "auto",
-        engine: str = "auto",
-        align: str = "pixels",
-        crs: str | None = None,
-        resolution: float | None = None,
-        resampling: str = "bilinear",
-        vertical_datum: str = "CGVD2013",
-        vertical_grid: str | os.PathLike[str] | None = None,
-        algorithm: str = "horn",
-        slope_unit: str = "degrees",
-        aspect_north: str = "true",
-        surveys: bool = False,
-        stac_url: str = LIVE_STAC_URL,
-        wcs_url: str | None = None,
-        wcs_limit: float = WCS_LIMIT,
-        on_change: str = "stop",
-        **area: Unpack[AoiParams],
-    ) -> Request:
-        """Validate the user's words, which `hrdem.extract` explains.
+    def of(cls, **params: Unpack[RequestParams]) -> Request:
+        """Validate the parameters of a request; see `hrdem.extract`.
 
         Raises:
-            RequestError: If one of them makes no sense, or two contradict each other.
-            TypeError: If a word is unknown.
-            NoDataError: If the area lies where there can be no data.
+            RequestError: If a value is invalid, or two contradict each other.
+            TypeError: If a parameter is unknown, or one that is required is missing.
+            NoDataError: If the area is where there can be no data.
         """
-        for word in area.keys() - RequestParams.__annotations__.keys():
-            near = difflib.get_close_matches(word, RequestParams.__annotations__, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{word!r} is no word of a request.{hint}")
-        where = parse_aoi(**area)
-        tier = get_collection(collection)
+        values = complete(REQUEST, params)
+        where = parse_aoi(**select(values, AREA))
+        tier = get_collection(values["collection"])
+        crs, resolution, crop = values["crs"], values["resolution"], values["crop"]
         if where.grid is not None and (crs is not None or resolution is not None):
             raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")
         target = NATIVE_CRS if crs is None else normalize_crs(crs)
         if where.grid is not None:
             target, resolution = where.grid.crs, None
+        vertical_grid, wcs_url = values["vertical_grid"], values["wcs_url"]
+        if wcs_url is None:
+            wcs_url = default_wcs_url(values["stac_url"])
+        else:
+            wcs_url = check_url(wcs_url, "WCS")
         chosen = cls(
             aoi=where.aoi,
             like=where.grid,
             crop=where.is_polygon if crop is None else crop,
-            product=get_product(product),
+            product=get_product(values["product"]),
             collection=tier,
-            fill=_tiers(fill, tier),
-            feather=feather,
-            source_band=source_band,
-            via=parse_choice(Via, via, "way to read"),
-            engine=parse_choice(Engine, engine, "engine"),
-            align=parse_choice(Align, align, "alignment"),
+            fill=_tiers(values["fill"], tier),
+            feather=values["feather"],
+            source_band=values["source_band"],
+            via=values["via"],
+            engine=values["engine"],
+            align=values["align"],
             crs=target,
             resolution=None if where.grid else _checked_resolution(resolution, target, tier),
-            resampling=parse_choice(Resampling, resampling, "resampling"),
-            vertical_datum=parse_choice(VerticalDatum, vertical_datum, "vertical datum"),
+            resampling=parse_choice(Resampling, values["resampling"], "resampling"),
+            vertical_datum=values["vertical_datum"],
             vertical_grid=None if vertical_grid is None else Path(vertical_grid),
-            algorithm=parse_choice(Algorithm, algorithm, "algorithm"),
-            slope_unit=parse_choice(SlopeUnit, slope_unit, "unit of slopes"),
-            aspect_north=parse_choice(North, aspect_north, "north"),
-            surveys=surveys,
-            stac_url=normalize_stac_url(stac_url),
-            wcs_url=default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS"),
-            wcs_limit=wcs_limit,
-            on_change=parse_choice(OnChange, on_change, "answer to a change"),
+            algorithm=values["algorithm"],
+            slope_unit=values["slope_unit"],
+            aspect_north=values["aspect_north"],
+            surveys=values["surveys"],
+            stac_url=normalize_stac_url(values["stac_url"]),
+            wcs_url=wcs_url,
+            wcs_limit=values["wcs_limit"],
+            on_change=values["on_change"],
         )
         chosen._check_tiers()
         chosen._check_heights()

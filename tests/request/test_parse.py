@@ -18,7 +18,8 @@ from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.parse import AoiParams, parse_aoi
+from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.params import AoiParams
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"

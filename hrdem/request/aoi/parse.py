@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Unpack
 
 import shapely
 
@@ -18,40 +18,11 @@ from hrdem.request.aoi.geometry import check_coordinates, make_circle
 from hrdem.request.aoi.like import read_raster_grid
 from hrdem.request.aoi.local_files import resolve_local_path
 from hrdem.request.aoi.nts import parse_sheet
-from hrdem.request.aoi.vector import DEFAULT_CRS, HasGeoInterface, read_shape
+from hrdem.request.aoi.vector import DEFAULT_CRS, read_shape
+from hrdem.request.params import AoiParams
 
 _FARTHEST = 1_000_000.0  # metres of a radius or a buffer
 _GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
-
-
-class AoiParams(TypedDict, total=False):
-    """What a user may say of an area; exactly one of the first five. None is as if not said.
-
-    Attributes:
-        bbox: West, south, east, north in ``bbox_crs``.
-        aoi: Path of a vector file, ``"-"`` for GeoJSON on standard input, WKT or EWKT, a GeoJSON
-            mapping, or a geometry that has ``__geo_interface__``, such as one of shapely.
-        like: Path of a raster whose footprint and grid are taken.
-        nts: Name of a sheet of the National Topographic System, such as ``"031G05"`` or ``"31G"``.
-        point: Longitude and latitude in degrees on NAD83; needs ``radius``.
-        bbox_crs: CRS of the box, EPSG:4326 unless said. WGS 84 and NAD83 are taken as NAD83(CSRS),
-            the datum of the data, here and elsewhere.
-        aoi_crs: CRS of ``aoi`` where it does not say one itself: EPSG:4326 for geometries.
-        layer: Which layer of the file, if it has several.
-        radius: Metres on the ground from the point to the edge of a circle.
-        buffer: Metres on the ground by which the area is widened; not with ``like``.
-    """
-
-    bbox: Sequence[float] | None
-    aoi: str | os.PathLike[str] | Mapping[str, Any] | HasGeoInterface | None
-    like: str | os.PathLike[str] | None
-    nts: str | None
-    point: Sequence[float] | None
-    bbox_crs: str | None
-    aoi_crs: str | None
-    layer: str | None
-    radius: float | None
-    buffer: float | None
 
 
 @dataclass(frozen=True, slots=True)

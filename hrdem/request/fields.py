@@ -1,0 +1,412 @@
+"""The table of parameters: every keyword of the Python functions, every option of the commands.
+
+Names, defaults, help texts and the conversion of text stand here and nowhere else. The command
+line, the signatures, the check of keywords and the reference page follow from this table;
+`hrdem.request.params` repeats names and types for type checkers. A help text names other
+parameters in backquotes; the command line prints those as options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hrdem.request.convert import (
+    parse_box,
+    parse_file,
+    parse_folder,
+    parse_integer,
+    parse_number,
+    parse_point,
+)
+from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
+from hrdem.request.options import (
+    Algorithm,
+    Align,
+    Engine,
+    Format,
+    North,
+    OnChange,
+    SlopeUnit,
+    VerticalDatum,
+    Via,
+)
+from hrdem.request.products import AssetKind
+from hrdem.runtime.byte_sizes import parse_size, size_text
+from hrdem.runtime.limits import (
+    DEFAULT_MAX_CACHE_BYTES,
+    DEFAULT_MAX_DOWNLOAD_BYTES,
+    DEFAULT_MAX_MEMORY_BYTES,
+)
+
+
+class Group(StrEnum):
+    """The sections of the help, in its order."""
+
+    AREA = "Area"
+    PRODUCT = "Product"
+    GRID = "Grid"
+    OUTPUT = "Output"
+    SERVICE = "Service"
+    RUN = "Run"
+    REPORTING = "Reporting"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter.
+
+    Attributes:
+        name: The keyword in Python; the option is the same with dashes.
+        help: What it does, in a sentence or two.
+        group: Its section in the help.
+        metavar: What the help shows for its value: the unit, or the form.
+        default: Its value if it is left out.
+        default_text: How the help describes a default that depends on other things.
+        parse: Converts the text of an option; raises ValueError with a sentence.
+        choices: The enumeration that its value is one of.
+        required: Whether it has to be given.
+        flags: Further names of the option, such as ``-o``, or ``--no-crop`` to switch it off.
+    """
+
+    name: str
+    help: str
+    group: Group
+    metavar: str = ""
+    default: Any = None
+    default_text: str = ""
+    parse: Callable[[str], Any] = str
+    choices: type[StrEnum] | None = None
+    required: bool = False
+    flags: tuple[str, ...] = ()
+
+    @property
+    def option(self) -> str:
+        """The long name of the option."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets the option."""
+        return f"HRDEM_{self.name.upper()}"
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the option has no value."""
+        return not self.form
+
+    @property
+    def form(self) -> str:
+        """What the help shows for a value; empty for a flag."""
+        return self.metavar or "|".join(self.choices or ())
+
+    @property
+    def shown_default(self) -> str:
+        """The default as a user would write it; empty if there is nothing to say."""
+        if self.default_text or self.default in (None, False, ""):
+            return self.default_text
+        if self.parse is parse_size:
+            return size_text(self.default).replace(" ", "")
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+
+
+AREA = (
+    Field(
+        "bbox",
+        "Area as a bounding box: west,south,east,north.",
+        Group.AREA,
+        "W,S,E,N",
+        parse=parse_box,
+    ),
+    Field("bbox_crs", "CRS of `bbox`.", Group.AREA, "CRS", default_text="EPSG:4326"),
+    Field(
+        "aoi",
+        "Area from a vector file, from GeoJSON on standard input (-), or as WKT.",
+        Group.AREA,
+        "FILE|-|WKT",
+    ),
+    Field(
+        "aoi_crs",
+        "CRS of `aoi`, if it does not name one.",
+        Group.AREA,
+        "CRS",
+        default_text="EPSG:4326 for WKT",
+    ),
+    Field("layer", "Layer of the vector file, if it has several.", Group.AREA, "NAME"),
+    Field("like", "Area and grid of an existing raster.", Group.AREA, "RASTER"),
+    Field("nts", "Area of an NTS map sheet, such as 031G05 or 31G.", Group.AREA, "SHEET"),
+    Field(
+        "point",
+        "Centre of a circular area, in degrees; needs `radius`.",
+        Group.AREA,
+        "LON,LAT",
+        parse=parse_point,
+    ),
+    Field(
+        "radius",
+        "Radius of the circle around `point`.",
+        Group.AREA,
+        "METRES",
+        parse=parse_number,
+    ),
+    Field(
+        "buffer",
+        "Widen the area by this distance; not with `like`.",
+        Group.AREA,
+        "METRES",
+        parse=parse_number,
+    ),
+)
+
+_PRODUCT = Field(
+    "product",
+    "Elevation of the terrain (dtm) or the surface (dsm); slope, aspect or hillshade of either; "
+    "or the difference dsm - dtm (chm).",
+    Group.PRODUCT,
+    "dtm|dsm[-slope|-aspect|-hillshade]|chm",
+    required=True,
+)
+COLLECTION = Field(
+    "collection",
+    "Collection to read, named by its pixel size.",
+    Group.PRODUCT,
+    "1m|2m|30m",
+    "1m",
+)
+PRODUCT = (
+    _PRODUCT,
+    COLLECTION,
+    Field(
+        "fill",
+        "Further collections, such as 2m,30m, each for the pixels that those before leave empty.",
+        Group.PRODUCT,
+        "COLLECTIONS",
+        "",
+    ),
+    Field(
+        "feather",
+        "Blend a collection into the next over this distance from the seam. Changes heights.",
+        Group.PRODUCT,
+        "METRES",
+        0.0,
+        parse=parse_number,
+    ),
+    Field(
+        "source_band",
+        "Add a band with the number of each pixel's source.",
+        Group.PRODUCT,
+        default=False,
+    ),
+    Field("surveys", "Look up the lidar surveys under the area.", Group.PRODUCT, default=False),
+    Field(
+        "algorithm",
+        "Algorithm for slope, aspect and hillshade.",
+        Group.PRODUCT,
+        default="horn",
+        choices=Algorithm,
+    ),
+    Field("slope_unit", "Unit of slopes.", Group.PRODUCT, default="degrees", choices=SlopeUnit),
+    Field(
+        "aspect_north",
+        "North from which aspects are measured: true north, or the top of the raster (grid).",
+        Group.PRODUCT,
+        default="true",
+        choices=North,
+    ),
+)
+
+GRID = (
+    Field(
+        "crop",
+        "Set pixels whose centre is outside the area to nodata.",
+        Group.GRID,
+        default_text="crop polygons and circles, not boxes",
+        flags=("--no-crop",),
+    ),
+    Field("crs", "CRS of the output.", Group.GRID, "CRS", default_text="EPSG:3979"),
+    Field(
+        "resolution",
+        "Pixel size of the output in units of its CRS.",
+        Group.GRID,
+        "SIZE",
+        default_text="that of the source",
+        parse=parse_number,
+    ),
+    Field(
+        "resampling",
+        "How pixels that are not copied are computed: nearest, bilinear, cubic, average, or "
+        "another method of GDAL.",
+        Group.GRID,
+        "METHOD",
+        "bilinear",
+    ),
+    Field(
+        "align",
+        "Align the output to pixels of the source; or to blocks of one COG, copied compressed.",
+        Group.GRID,
+        default="pixels",
+        choices=Align,
+    ),
+    Field(
+        "vertical_datum",
+        "Vertical datum of heights.",
+        Group.GRID,
+        default="CGVD2013",
+        choices=VerticalDatum,
+    ),
+    Field(
+        "vertical_grid",
+        "File of the shifts between the vertical datums.",
+        Group.GRID,
+        "FILE",
+        default_text="found or downloaded",
+        parse=parse_file,
+    ),
+)
+
+_OUTPUT = Field(
+    "output",
+    "GeoTIFF to write.",
+    Group.OUTPUT,
+    "FILE",
+    parse=Path,
+    required=True,
+    flags=("-o",),
+)
+_OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
+OUTPUT = (
+    _OUTPUT,
+    Field(
+        "format",
+        "Plain GeoTIFF, or cloud-optimized GeoTIFF with overviews.",
+        Group.OUTPUT,
+        default="gtiff",
+        choices=Format,
+    ),
+    _OVERWRITE,
+)
+
+STAC_URL = Field("stac_url", "Root of the STAC API.", Group.SERVICE, "URL", LIVE_STAC_URL)
+_WCS_URL = Field(
+    "wcs_url",
+    "Address of the WCS that serves the same data.",
+    Group.SERVICE,
+    "URL",
+    default_text="NRCan's, if `stac_url` is NRCan's",
+)
+SERVICE = (
+    Field(
+        "via",
+        "Files or service to read; auto reads COGs, and the WCS where COGs are unavailable.",
+        Group.SERVICE,
+        default="auto",
+        choices=Via,
+    ),
+    Field(
+        "engine",
+        "Reader of COGs: hrdem's own (auto), or GDAL.",
+        Group.SERVICE,
+        default="auto",
+        choices=Engine,
+    ),
+    Field(
+        "on_change",
+        "If a source is republished while it is read: stop, or restart once.",
+        Group.SERVICE,
+        default="stop",
+        choices=OnChange,
+    ),
+    STAC_URL,
+    _WCS_URL,
+    Field(
+        "wcs_limit",
+        "Time after which the WCS aborts a request.",
+        Group.SERVICE,
+        "SECONDS",
+        300.0,  # NRCan's figure for its WCS
+        parse=parse_number,
+    ),
+)
+
+LIMITS = (
+    Field(
+        "max_memory",
+        "Peak memory of the process, at least 240MB.",
+        Group.RUN,
+        "SIZE",
+        DEFAULT_MAX_MEMORY_BYTES,
+        parse=parse_size,
+    ),
+    Field(
+        "max_download",
+        "Refuse a request that needs a larger download.",
+        Group.RUN,
+        "SIZE",
+        DEFAULT_MAX_DOWNLOAD_BYTES,
+        parse=parse_size,
+    ),
+)
+
+_CACHE_DIR = Field(
+    "cache_dir",
+    "Folder of the download cache.",
+    Group.RUN,
+    "FOLDER",
+    default_text="the system's folder for caches",
+    parse=parse_folder,
+)
+_MAX_CACHE = Field(
+    "max_cache",
+    "Size limit of the cache. Least recently used entries are evicted first.",
+    Group.RUN,
+    "SIZE",
+    DEFAULT_MAX_CACHE_BYTES,
+    parse=parse_size,
+)
+CACHE = (
+    _CACHE_DIR,
+    Field("no_cache", "Neither read nor write the cache.", Group.RUN, default=False),
+    _MAX_CACHE,
+    Field("offline", "Read only the cache, send no request.", Group.RUN, default=False),
+)
+CACHE_FOLDER = (_CACHE_DIR, _MAX_CACHE)
+
+REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
+
+# the parameters of each function
+PLAN = (*REQUEST, *CACHE)
+LOAD = (*PLAN, *LIMITS)
+EXTRACT = (*LOAD, *OUTPUT)
+SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
+PREVIEW = (
+    *AREA,
+    replace(
+        _PRODUCT,
+        help="Heights, or slope, aspect or hillshade, of the terrain (dtm) or the surface (dsm).",
+        metavar="dtm|dsm[-slope|-aspect|-hillshade]",
+    ),
+    COLLECTION,
+    replace(_OUTPUT, help="PNG to write, with a world file beside it."),
+    Field(
+        "size",
+        "Longer edge of the picture, 16 to 4096.",
+        Group.OUTPUT,
+        "PIXELS",
+        1024,
+        parse=parse_integer,
+    ),
+    _OVERWRITE,
+    Field("wms_url", "Address of the WMS 1.3.0.", Group.SERVICE, "URL", LIVE_WMS_URL),
+    STAC_URL,
+    *CACHE,
+)
+ASSETS = (
+    replace(_PRODUCT, help="Only files of this product.", metavar="dtm|dsm", required=False),
+    Field("kind", "Only files of this kind.", Group.PRODUCT, choices=AssetKind),
+    STAC_URL,
+    *CACHE,
+)
+DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)

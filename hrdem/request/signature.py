@@ -1,0 +1,71 @@
+"""Give functions the keywords and defaults of the table of fields."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from hrdem.request.fields import Field
+from hrdem.request.options import parse_choice
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def complete(fields: Iterable[Field], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of all fields: as given or by default, choices as enumerations.
+
+    Raises:
+        TypeError: If a parameter is unknown, or one that is required is missing.
+        RequestError: If a value is none of its field's choices.
+    """
+    table = {field.name: field for field in fields}
+    for name in params.keys() - table.keys():
+        near = difflib.get_close_matches(name, table, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"There is no parameter {name!r}.{hint}")
+    if missing := [f.name for f in table.values() if f.required and f.name not in params]:
+        raise TypeError(f"The parameter {missing[0]!r} is required.")
+    values = {name: params.get(name, field.default) for name, field in table.items()}
+    for name, field in table.items():
+        if field.choices and values[name] is not None:
+            values[name] = parse_choice(field.choices, values[name], name)
+    return values
+
+
+def takes(fields: Sequence[Field]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function that takes fields as keywords: it receives all of them, `complete`.
+
+    Its signature, as `help` shows it, lists the fields with their defaults.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            others = {p.name: kwargs.pop(p.name) for p in own if p.name in kwargs}
+            return function(*args, **others, **complete(fields, kwargs))  # type: ignore[arg-type]
+
+        named = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if field.required else field.default,
+            )
+            for field in fields
+        ]
+        ordered = sorted([*own, *named], key=lambda p: p.kind)  # stable
+        call.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def select(params: Mapping[str, Any], fields: Iterable[Field]) -> dict[str, Any]:
+    """Return the parameters that are among fields."""
+    return {field.name: params[field.name] for field in fields}
