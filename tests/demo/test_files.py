@@ -39,7 +39,7 @@ def written(cog: DemoCog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_there_are_66_tiles_in_each_mosaic_and_one_national_raster() -> None:
+def test_mosaics_have_66_tiles_and_one_national_raster() -> None:
     assert [len([t for t in tiles() if t.collection == c]) for c in ("1m", "2m", "30m")] == [
         66,
         66,
@@ -81,7 +81,7 @@ def test_gdal_reads_every_overview(written: Path, cog: DemoCog, level: int) -> N
     np.testing.assert_array_equal(pixels, heights(left, top, this.resolution, 2, 2))
 
 
-def test_any_range_is_the_same_bytes_as_the_file(written: Path, cog: DemoCog) -> None:
+def test_any_range_equals_the_file(written: Path, cog: DemoCog) -> None:
     content = written.read_bytes()
     assert len(content) == cog.size
     generator = np.random.default_rng(3979)
@@ -90,7 +90,7 @@ def test_any_range_is_the_same_bytes_as_the_file(written: Path, cog: DemoCog) ->
         assert b"".join(cog.read(int(start), stop)) == content[int(start) : stop]
 
 
-def test_a_tile_that_is_said_to_be_empty_holds_no_data() -> None:
+def test_tile_marked_empty_holds_no_data() -> None:
     cog = DemoCog(TILES["9_2", "1m"], "dtm")
     rank, held = cog._present(0)
     assert 0 < held < cog.levels[0].count
@@ -99,7 +99,7 @@ def test_a_tile_that_is_said_to_be_empty_holds_no_data() -> None:
         assert (cog.tile_pixels(0, int(index)) == NODATA).all()
 
 
-def test_the_full_file_has_the_size_of_the_live_ones() -> None:
+def test_full_file_has_the_live_size() -> None:
     assert 0.9e12 < DemoCog(TILES["9_2", "1m"], "dtm").size < 1.2e12
 
 
@@ -109,7 +109,7 @@ def test_terrain_depends_on_the_point_only() -> None:
     np.testing.assert_array_equal(whole[77:277, 123:423], part)
 
 
-def test_each_pixel_tells_its_edition() -> None:
+def test_each_pixel_reveals_its_edition() -> None:
     first = heights(LAKE[0], LAKE[3], 1, 1024, 1024, product="dsm")
     assert (first == NODATA).any()
     for edition in (1, 2, 99):
@@ -118,7 +118,7 @@ def test_each_pixel_tells_its_edition() -> None:
         np.testing.assert_array_equal(other[other != NODATA] // 1024 + 1, edition)
 
 
-def test_gdal_reads_another_edition_in_the_same_places(tmp_path: Path, cog: DemoCog) -> None:
+def test_editions_differ_in_pixels_not_layout(tmp_path: Path, cog: DemoCog) -> None:
     again = DemoCog(cog.tile, "dtm", areas=(AREA,), edition=2)
     assert (again.size, again.etag != cog.etag) == (cog.size, True)
     again.write(tmp_path / "again.tif")
@@ -133,7 +133,7 @@ def test_gdal_reads_another_edition_in_the_same_places(tmp_path: Path, cog: Demo
         np.testing.assert_array_equal(pixels, expected)
 
 
-def test_gdal_sees_a_cog_in_the_shade_too(tmp_path: Path, written: Path) -> None:
+def test_gdal_sees_a_hillshade_cog(tmp_path: Path, written: Path) -> None:
     DemoCog(TILES["9_2", "1m"], "dtm", shaded=True, areas=(AREA,)).write(tmp_path / "shade.tif")
     with rasterio.open(tmp_path / "shade.tif") as shade, rasterio.open(written) as z:
         assert shade.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -146,7 +146,7 @@ def test_gdal_sees_a_cog_in_the_shade_too(tmp_path: Path, written: Path) -> None
 @pytest.mark.parametrize(
     ("collection", "product", "level"), [("1m", "dtm", 0), ("1m", "dsm", 0), ("1m", "dtm", 3)]
 )
-def test_gdaldem_shades_the_same_across_the_borders_of_tiles(
+def test_gdaldem_gives_the_same_hillshade_across_tiles(
     tmp_path: Path, collection: str, product: str, level: int
 ) -> None:
     tile = TILES["9_2", collection]
@@ -174,7 +174,7 @@ def test_gdaldem_shades_the_same_across_the_borders_of_tiles(
 
 
 @NEEDS_GDALDEM
-def test_shade_has_no_seam_between_sub_tiles(tmp_path: Path) -> None:
+def test_hillshade_has_no_seam_between_sub_tiles(tmp_path: Path) -> None:
     top = -180_000
     area = (1_499_990, top - 40, 1_500_010, top)
     halves = []
@@ -201,7 +201,7 @@ def gdaldem_hillshade(path: Path) -> np.ndarray:
         return dataset.read(1)
 
 
-def test_every_asset_but_the_thumbnail_is_there(demo: Addresses) -> None:
+def test_every_asset_but_the_thumbnail_exists(demo: Addresses) -> None:
     query = {"ids": ["9_2-mosaic-1m", "4_8-mosaic-2m", "mrdem"]}
     for item in httpx.post(f"{demo.stac}search", json=query).json()["features"]:
         for key, asset in item["assets"].items():
@@ -227,7 +227,7 @@ def test_every_asset_but_the_thumbnail_is_there(demo: Addresses) -> None:
         ("7_2-mosaic-1m", None),
     ],
 )
-def test_a_coverage_file_tells_which_projects_were_flown(
+def test_coverage_file_lists_the_projects(
     demo: Addresses, tmp_path: Path, item: str, fields: list[str] | None
 ) -> None:
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/{item}"
@@ -255,7 +255,7 @@ def test_a_coverage_file_tells_which_projects_were_flown(
     assert apart.area < 1e-4 * union.area
 
 
-def test_the_store_answers_ranges_as_s3_does(demo: Addresses) -> None:
+def test_store_serves_ranges_like_s3(demo: Addresses) -> None:
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
     first = httpx.get(href, headers={"Range": "bytes=0-15"})
     size = DemoCog(TILES["9_2", "1m"], "dtm").size
@@ -275,7 +275,7 @@ def test_the_store_answers_ranges_as_s3_does(demo: Addresses) -> None:
     assert (missing.status_code, b"NoSuchKey" in missing.content) == (404, True)
 
 
-def test_the_catalogue_has_the_live_quirks(demo: Addresses) -> None:
+def test_catalogue_has_the_live_quirks(demo: Addresses) -> None:
     query = {"collections": ["hrdem-mosaic-2m"], "ids": ["4_8-mosaic-2m", "9_2-mosaic-2m"]}
     page = httpx.post(f"{demo.stac}search", json=query).json()
     without, ours = sorted(page["features"], key=lambda item: item["id"])
@@ -289,9 +289,7 @@ def test_the_catalogue_has_the_live_quirks(demo: Addresses) -> None:
     assert len(ours["geometry"]["coordinates"][0]) == 401
 
 
-def test_what_is_published_again_has_other_versions(
-    demo: Addresses, republished: Addresses
-) -> None:
+def test_republished_files_have_new_versions(demo: Addresses, republished: Addresses) -> None:
     query = {"ids": ["9_2-mosaic-1m"], "collections": ["hrdem-mosaic-1m"]}
     before, after = (
         httpx.post(f"{service.stac}search", json=query).json()["features"][0]
@@ -318,7 +316,7 @@ WCS = (
 )
 
 
-def test_the_wcs_redirects_and_gives_the_cogs_pixels(demo: Addresses) -> None:
+def test_wcs_redirects_and_serves_the_cogs_pixels(demo: Addresses) -> None:
     left, top = 1_499_900, -180_000
     query = WCS.format(left + 0.5, top - 499.5, left + 599.5, top - 0.5, 3979, 1, 1)
     assert httpx.get(demo.wcs + query).status_code == 308
@@ -330,7 +328,7 @@ def test_the_wcs_redirects_and_gives_the_cogs_pixels(demo: Addresses) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a PNG
-def test_wcs_and_wms_have_the_edition_of_the_files(demo: Addresses, republished: Addresses) -> None:
+def test_wcs_and_wms_follow_the_edition(demo: Addresses, republished: Addresses) -> None:
     left, top = 1_499_900, -180_000
     query = WCS.format(left + 0.5, top - 49.5, left + 59.5, top - 0.5, 3979, 1, 1)
     answer = httpx.get(republished.wcs + query, follow_redirects=True)
@@ -360,12 +358,12 @@ def test_wcs_and_wms_have_the_edition_of_the_files(demo: Addresses, republished:
     ],
     ids=["version", "missing", "wide in 3857", "axis order", "too large"],
 )
-def test_the_wcs_refuses_in_the_live_ways(demo: Addresses, query, status, body) -> None:
+def test_wcs_rejects_like_the_live_one(demo: Addresses, query, status, body) -> None:
     answer = httpx.get(demo.wcs + query, follow_redirects=True)
     assert (answer.status_code, body in answer.content) == (status, True)
 
 
-def test_the_wcs_answers_one_pixel_where_there_is_no_data(demo: Addresses) -> None:
+def test_wcs_answers_one_pixel_for_an_empty_box(demo: Addresses) -> None:
     x, y = nowhere(TILES["9_2", "1m"])
     query = WCS.format(x + 0.5, y - 99.5, x + 99.5, y - 0.5, 3979, 1, 1)
     answer = httpx.get(demo.wcs + query, follow_redirects=True)

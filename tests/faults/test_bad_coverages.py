@@ -178,9 +178,10 @@ HOPELESS: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize("name", MENDABLE)
-def test_a_bad_answer_now_and_then_leaves_the_pixels_right(
+def test_occasional_bad_responses_leave_pixels_exact(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
+    """Two in five chunks fail once, then come right."""
     chance = random.Random(name)
     failed: set[tuple[float, ...]] = set()
 
@@ -197,10 +198,10 @@ def test_a_bad_answer_now_and_then_leaves_the_pixels_right(
 
 
 @pytest.mark.parametrize("name", [*MENDABLE, *HOPELESS])
-def test_a_piece_that_is_never_given_ends_the_run_with_its_box_and_the_servers_words(
+def test_lasting_failure_names_box_and_server_message(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
-    """Never with nodata in its place."""
+    """A chunk that always fails ends the run; it never becomes nodata."""
     bad = MENDABLE[name] if name in MENDABLE else HOPELESS[name][0]
 
     def is_bad(request: ServerRequest) -> bool:
@@ -227,7 +228,7 @@ def test_a_piece_that_is_never_given_ends_the_run_with_its_box_and_the_servers_w
     assert_nothing_left(tmp_path)
 
 
-def test_a_second_run_goes_on_where_the_first_stopped(
+def test_second_run_resumes_from_cached_chunks(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     with misbehaving(service(demo)) as server:
@@ -262,7 +263,7 @@ def updated(request: ServerRequest, demo: Addresses, date: str) -> Reply | None:
     return reply
 
 
-def test_pieces_of_an_earlier_edition_are_not_used(
+def test_cached_chunks_of_an_older_version_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     def of(date: str) -> Callable[[ServerRequest], Reply | None]:
@@ -275,10 +276,8 @@ def test_pieces_of_an_earlier_edition_are_not_used(
         assert sum(map(is_coverage, server.requests)) == 12
 
 
-def test_data_published_again_meanwhile_are_noticed(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """A WCS has no version; the catalogue tells."""
+def test_republished_data_are_detected(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """A WCS has no version; the catalogue's dates reveal the change."""
     searches: list[ServerRequest] = []
 
     def catalogue(request: ServerRequest) -> Reply | None:
@@ -311,7 +310,7 @@ def counting(counts: list[int]) -> Fault:
     return coverage
 
 
-def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
+def test_exactly_two_requests_run_in_parallel(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     counts: list[int] = []
@@ -321,9 +320,7 @@ def test_no_more_than_two_are_asked_for_at_a_time_but_two_are(
     assert sum(count == 2 for count in counts) >= 4
 
 
-def test_a_server_that_asks_for_a_pause_gets_it(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_retry_after_pauses_all_requests(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     times: list[float] = []
 
     def coverage(request: ServerRequest, right: Reply) -> Reply:
@@ -337,7 +334,7 @@ def test_a_server_that_asks_for_a_pause_gets_it(
     assert_right(tmp_path / "out.tif")
 
 
-def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(
+def test_retry_after_of_an_hour_ends_the_run(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     fault = answer(b"", 503, **{"Retry-After": "3600"})
@@ -347,9 +344,9 @@ def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(
         assert sum(map(is_coverage, server.requests)) <= 2
 
 
-def test_a_silent_server_is_given_up_after_its_limit_and_asked_for_less(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_timed_out_chunks_are_split(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """A server that never answers large requests gets smaller ones."""
+
     def coverage(request: ServerRequest, right: Reply) -> Reply:
         left, bottom, right_edge, top = box_of(request)
         return Reply(silent=True) if (right_edge - left) * (top - bottom) > 6_000 else right
@@ -359,10 +356,10 @@ def test_a_silent_server_is_given_up_after_its_limit_and_asked_for_less(
     assert_right(tmp_path / "out.tif")
 
 
-def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
+def test_chunk_size_adapts_to_the_server_time_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The live one's 5 minutes as 1.5 s; what is cut there is wasted, and has to stay a little."""
+    """The live limit of 5 minutes scaled to 1.5 s; timed-out work stays below a fifth."""
     monkeypatch.setattr(chunking, "_FIRST", 64**2)
     monkeypatch.setattr(chunking, "_LARGEST", 4096**2)
     limit, spent = 1.5, {"in vain": 0.0, "well": 0.0}
@@ -382,7 +379,7 @@ def test_a_server_whose_time_grows_with_the_pixels_is_kept_below_its_limit(
     assert_right(tmp_path / "out.tif")
 
 
-def test_a_full_disk_is_told_as_that(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+def test_full_disk_is_an_output_error(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     with (
         misbehaving(service(demo)) as server,
@@ -391,7 +388,7 @@ def test_a_full_disk_is_told_as_that(demo: Addresses, http: HttpClient, tmp_path
         extract(server, tmp_path, http)
 
 
-def test_an_unknown_product_is_refused_with_the_list(
+def test_unknown_product_lists_the_known_ones(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:
@@ -409,10 +406,10 @@ def test_an_unknown_product_is_refused_with_the_list(
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_wcs_that_is_gone_is_told_with_the_way_that_is_left(
+def test_missing_wcs_suggests_via_cog(
     demo: Addresses, http: HttpClient, tmp_path: Path, status: int
 ) -> None:
-    """It is to be phased out."""
+    """NRCan plans to retire the WCS."""
 
     def other(request: ServerRequest) -> Reply | None:
         return Reply(status) if request.path.startswith(WCS) else None
@@ -424,7 +421,7 @@ def test_a_wcs_that_is_gone_is_told_with_the_way_that_is_left(
         extract(server, tmp_path, http)
 
 
-def test_the_wcs_is_read_without_a_catalogue(
+def test_wcs_works_without_a_catalogue(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:
@@ -443,7 +440,7 @@ def sources(path: Path) -> list[dict[str, Any]]:
         return told
 
 
-def test_a_store_that_is_blocked_is_replaced_by_the_wcs(
+def test_wcs_replaces_a_blocked_store(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:
@@ -459,11 +456,11 @@ def test_a_store_that_is_blocked_is_replaced_by_the_wcs(
 
 
 @pytest.mark.parametrize("broken", ["header", "tiles"])
-def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_does_not(
+def test_wcs_replaces_only_the_broken_cog(
     demo: Addresses, http: HttpClient, tmp_path: Path, broken: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """All of a sub-tile comes in one way: never half of it in each."""
+    """A sub-tile comes from one source as a whole, never half from each."""
 
     def other(request: ServerRequest) -> Reply | None:
         if "9_2-mosaic-1m-dtm.tif" not in request.path:
@@ -489,9 +486,7 @@ def test_a_sub_tile_whose_cog_is_broken_comes_through_the_wcs_and_its_neighbour_
     assert_right(tmp_path / "out.tif")
 
 
-def test_without_either_way_both_are_told(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     def other(request: ServerRequest) -> Reply | None:
         if request.path.startswith("/canelevation-dem"):
             return Reply(403, b"<Error/>")
@@ -506,7 +501,7 @@ def test_without_either_way_both_are_told(
 
 
 @pytest.mark.parametrize("way", [{"via": "cog"}, {"align": "blocks"}, {"collection": "2m"}])
-def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
+def test_no_fallback_when_excluded_or_impossible(
     demo: Addresses, http: HttpClient, tmp_path: Path, way: dict[str, str]
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:
@@ -518,10 +513,10 @@ def test_nothing_falls_back_where_that_was_ruled_out_or_cannot_be(
         assert not [request for request in server.requests if request.path.startswith(WCS)]
 
 
-def test_the_live_wcs_is_no_substitute_for_the_files_of_another_catalogue(
+def test_live_wcs_never_replaces_files_of_another_catalogue(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Its pixels are others."""
+    """Its pixels differ."""
 
     def other(request: ServerRequest) -> Reply | None:
         return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
@@ -536,7 +531,7 @@ def test_the_live_wcs_is_no_substitute_for_the_files_of_another_catalogue(
             assert "WCS cannot take its place" not in str(told.value)
 
 
-def test_the_live_wcs_goes_with_the_live_catalogue() -> None:
+def test_live_catalogue_uses_live_wcs() -> None:
     request = Request.of(bbox=BOX, bbox_crs="EPSG:3979", product="dtm")
     assert request.wcs_url == LIVE_WCS_URL
 
@@ -581,10 +576,10 @@ def without_blocks(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [emptied, cut, zeroed, without_blocks, Path.unlink])
-def test_a_kept_piece_that_was_damaged_is_fetched_again(
+def test_damaged_cached_chunk_is_refetched(
     demo: Addresses, http: HttpClient, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    """As by a machine that crashed: it must neither end the run nor read as nodata."""
+    """A crash may truncate a file; that must neither fail the run nor read as nodata."""
     with misbehaving(service(demo, lower_rows_fail)) as server:
         kept = interrupted(server, http, tmp_path)
         for path in kept[:3]:
@@ -595,10 +590,10 @@ def test_a_kept_piece_that_was_damaged_is_fetched_again(
     assert_right(tmp_path / "out.tif")
 
 
-def test_pieces_that_another_run_takes_away_are_fetched_again(
+def test_chunks_deleted_by_another_run_are_refetched(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Of two runs with one folder, the first to end tidies up."""
+    """Two runs share one cache folder; the first to finish cleans up."""
     tidied: list[ServerRequest] = []
 
     def coverage(request: ServerRequest, right: Reply) -> Reply:
@@ -613,10 +608,10 @@ def test_pieces_that_another_run_takes_away_are_fetched_again(
     assert_right(tmp_path / "out.tif")
 
 
-def test_without_a_catalogue_nothing_of_an_earlier_run_is_used(
+def test_without_a_catalogue_cached_chunks_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Nothing would tell its edition from today's."""
+    """Nothing would reveal a change of version."""
 
     def other(request: ServerRequest) -> Reply | None:
         return Reply(404) if "/stac/" in request.path else None
@@ -628,7 +623,7 @@ def test_without_a_catalogue_nothing_of_an_earlier_run_is_used(
         assert sum(map(is_coverage, server.requests)) == 12
 
 
-def test_two_broken_files_do_not_make_four_requests_at_a_time(
+def test_two_fallbacks_share_the_request_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     counts: list[int] = []
@@ -643,9 +638,7 @@ def test_two_broken_files_do_not_make_four_requests_at_a_time(
     assert_right(tmp_path / "out.tif")
 
 
-def test_a_server_that_never_answers_is_given_up_before_long(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     fault = lambda request, right: Reply(silent=True)  # noqa: E731
     with misbehaving(service(demo, fault)) as server:
         with pytest.raises(hrdem.WcsError, match="Nothing has come in"):
@@ -654,7 +647,7 @@ def test_a_server_that_never_answers_is_given_up_before_long(
 
 
 @pytest.mark.parametrize("corner", ["1e17", "1.797e308", "nan"])
-def test_bounds_that_make_no_sense_are_not_believed(
+def test_absurd_bounds_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path, corner: str
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:
@@ -675,9 +668,11 @@ def test_bounds_that_make_no_sense_are_not_believed(
     assert_right(tmp_path / "out.tif")
 
 
-def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
+def test_wcs_smaller_than_the_data_is_an_error(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
+    """Pixels outside the coverage must not become nodata."""
+
     def other(request: ServerRequest) -> Reply | None:
         if "DescribeCoverage" not in request.path:
             return None
@@ -694,10 +689,10 @@ def test_a_wcs_that_ends_before_the_data_do_is_not_taken_for_nodata(
         extract(server, tmp_path, http)
 
 
-def test_a_wcs_that_ends_early_does_not_stand_in_for_a_broken_file(
+def test_wcs_must_cover_the_file_it_replaces(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Of a neighbour whose file is well it need not have anything."""
+    """It need not cover neighbours whose files are readable."""
 
     def ends_at(x: int, broken: str) -> Callable[[ServerRequest], Reply | None]:
         def other(request: ServerRequest) -> Reply | None:
@@ -724,10 +719,10 @@ def test_a_wcs_that_ends_early_does_not_stand_in_for_a_broken_file(
     assert_right(tmp_path / "out.tif")
 
 
-def test_of_a_broken_file_the_header_tells_what_the_wcs_has_to_serve(
+def test_header_of_a_broken_file_bounds_the_fallback(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """The catalogue's outline only hints; a strip may lie beyond it."""
+    """The catalogue's footprint is only a hint; a strip may lie outside it."""
 
     def other(request: ServerRequest) -> Reply | None:
         if "/search" in request.path:
@@ -755,7 +750,7 @@ def coverage() -> WcsCoverage:
     )
 
 
-def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
+def test_close_releases_waiting_threads(
     http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 60.0)
@@ -778,10 +773,8 @@ def test_threads_that_wait_are_sent_away_when_nothing_is_wanted_any_more(
     assert len(ended) == 4
 
 
-def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
-    tmp_path: Path, coverage: WcsCoverage
-) -> None:
-    """Counted twice, the thread would wait for ever."""
+def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> None:
+    """Counted twice, a waiting thread would never return."""
     whole, left, right = (Window(0, 0, 150, 100), Window(0, 0, 100, 100), Window(100, 0, 50, 100))
     ready = {left: threading.Event(), right: threading.Event()}
 
@@ -820,9 +813,7 @@ def test_a_piece_that_is_lost_while_a_thread_waits_is_not_counted_twice(
     assert (source.fetch(whole).decode() == 1).all()
 
 
-def test_a_defect_in_one_thread_does_not_leave_the_others_waiting(
-    tmp_path: Path, coverage: WcsCoverage
-) -> None:
+def test_exception_in_one_thread_releases_the_others(tmp_path: Path, coverage: WcsCoverage) -> None:
     class Defective:
         def save(self, *words: Any, **settings: Any) -> None:
             time.sleep(0.1)

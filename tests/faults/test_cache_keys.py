@@ -34,10 +34,10 @@ def pixels(path: Path) -> bytes:
         return dataset.read(1).tobytes()
 
 
-def test_files_whose_addresses_differ_in_what_is_not_told(
+def test_files_differing_in_redacted_parameters_are_kept_apart(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """A dsm was once taken from what was kept of the dtm: both were told as ?key=REDACTED."""
+    """A dsm once came from the cached dtm: both were named ?key=REDACTED."""
 
     def by_key(request: ServerRequest, base: str) -> Reply | None:
         where = urlsplit(request.path)
@@ -65,10 +65,10 @@ def test_files_whose_addresses_differ_in_what_is_not_told(
     assert "REDACTED" in hrdem.Cache().info().kept[0].name
 
 
-def test_pages_whose_addresses_differ_in_what_is_not_told(
+def test_pages_differing_in_redacted_parameters_are_kept_apart(
     demo: Addresses, http: HttpClient
 ) -> None:
-    """Offline, all but the last page of a search by GET with ?token= were once missing."""
+    """Offline, all pages but the last of a GET search with ?token= were once missing."""
 
     def by_pages(request: ServerRequest, base: str) -> Reply | None:
         where = urlsplit(request.path)
@@ -98,10 +98,10 @@ def test_pages_whose_addresses_differ_in_what_is_not_told(
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_editions_that_differ_in_their_date_alone(
+def test_versions_differing_in_date_only_are_kept_apart(
     demo: Addresses, http: HttpClient, tmp_path: Path, cached: bool
 ) -> None:
-    """As a server has them whose ETag is made of the size."""
+    """Some servers derive the ETag from the size."""
     date = "Mon, 02 Mar 2026 00:00:00 GMT"
     changes = 0
 

@@ -58,7 +58,7 @@ def near(server, http: HttpClient) -> list[items.Item]:
         (page(item(properties={"proj:epsg": 3979, "proj:geometry": {"type": "X"}})), "STAC item"),
     ],
 )
-def test_a_strange_answer_is_an_error_and_never_an_empty_result(
+def test_invalid_response_is_an_error_not_an_empty_result(
     http: HttpClient, reply: Reply, said: str
 ) -> None:
     with misbehaving(lambda _: reply) as server, pytest.raises(CatalogError, match=said):
@@ -66,10 +66,10 @@ def test_a_strange_answer_is_an_error_and_never_an_empty_result(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirected_search_keeps_its_question(
+def test_redirected_search_keeps_method_and_body(
     http: HttpClient, demo: Addresses, status: int
 ) -> None:
-    """As from http to https; a POST that became a GET would ask for the whole catalogue."""
+    """A POST that became a GET would request the whole catalogue."""
 
     def script(request):
         if request.path.startswith("/old/"):
@@ -82,7 +82,7 @@ def test_a_redirected_search_keeps_its_question(
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
-def test_items_of_another_collection_are_refused(http: HttpClient) -> None:
+def test_items_of_another_collection_are_rejected(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: page(item(collection="hrdem-lidar"))) as server,
         pytest.raises(CatalogError, match="asked for hrdem-mosaic-1m and answers with items of"),
@@ -90,7 +90,7 @@ def test_items_of_another_collection_are_refused(http: HttpClient) -> None:
         near(server, http)
 
 
-def test_an_empty_page_does_not_end_a_search(http: HttpClient) -> None:
+def test_empty_page_does_not_end_a_search(http: HttpClient) -> None:
     def script(request):
         number = int(request.path.rpartition("=")[2]) if "=" in request.path else 1
         link = {"rel": "next", "method": "POST", "href": f"/search?page={number + 1}"}
@@ -112,7 +112,7 @@ def test_fewer_items_than_matched_is_an_error(http: HttpClient) -> None:
 @pytest.mark.parametrize(
     "links", [["text"], [{}], [{"rel": "next"}], [{"rel": "next", "href": None}], 5]
 )
-def test_a_broken_link_is_an_error_of_the_catalogue(http: HttpClient, links: object) -> None:
+def test_broken_link_is_a_catalogue_error(http: HttpClient, links: object) -> None:
     with (
         misbehaving(lambda _: page(item(), links=links)) as server,
         pytest.raises(CatalogError, match="next page that cannot be followed"),
@@ -120,7 +120,7 @@ def test_a_broken_link_is_an_error_of_the_catalogue(http: HttpClient, links: obj
         near(server, http)
 
 
-def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo: Addresses) -> None:
+def test_search_falls_back_to_get(http: HttpClient, demo: Addresses) -> None:
     def script(request):
         if request.method == "POST":
             return Reply(405)
@@ -132,8 +132,8 @@ def test_a_catalogue_that_knows_get_only_is_asked_by_get(http: HttpClient, demo:
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
-def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addresses) -> None:
-    """Servers refuse addresses of more than 8 kB."""
+def test_get_search_stays_below_url_limit(http: HttpClient, demo: Addresses) -> None:
+    """Servers reject URLs of more than 8 kB."""
 
     def script(request):
         if request.method == "POST":
@@ -147,7 +147,7 @@ def test_a_search_by_get_stays_short_for_any_area(http: HttpClient, demo: Addres
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_pages_are_followed_as_given_under_another_prefix(
+def test_next_link_with_another_prefix_is_followed(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(search, "_PAGE", 13)
@@ -165,7 +165,7 @@ def test_pages_are_followed_as_given_under_another_prefix(
     assert paths == ["/stac/api/search"] + ["/pgstac/api/search"] * 5
 
 
-def test_items_are_sorted_by_tile_and_listed_once(http: HttpClient) -> None:
+def test_items_are_sorted_and_unique(http: HttpClient) -> None:
     names = ["10_2-mosaic-1m", "9_2-mosaic-1m", "8_10-mosaic-1m", "9_2-mosaic-1m"]
     with misbehaving(lambda _: page(*map(item, names))) as server:
         assert [each.id for each in near(server, http)] == [
@@ -175,7 +175,7 @@ def test_items_are_sorted_by_tile_and_listed_once(http: HttpClient) -> None:
         ]
 
 
-def test_an_endless_next_is_noticed(http: HttpClient) -> None:
+def test_endless_next_links_are_detected(http: HttpClient) -> None:
     def script(request):
         again = {"rel": "next", "method": "POST", "href": f"{server.url}/search", "body": {}}
         return page(item(), links=[again])
@@ -187,7 +187,7 @@ def test_an_endless_next_is_noticed(http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize("href", ["file:///etc/passwd", "ftp://host/next"])
-def test_a_next_link_to_no_http_address_is_refused(http: HttpClient, href: str) -> None:
+def test_next_link_to_another_scheme_is_rejected(http: HttpClient, href: str) -> None:
     link = {"rel": "next", "href": href}
     with (
         misbehaving(lambda _: page(item(), links=[link])) as server,
@@ -204,7 +204,7 @@ def test_a_next_link_to_no_http_address_is_refused(http: HttpClient, href: str) 
         "http://datacube-prod-data-public.s3.ca-central-1.amazonaws.com/store/elevation/hrdem",
     ],
 )
-def test_a_product_goes_by_key_whatever_host_type_or_role(http: HttpClient, host: str) -> None:
+def test_asset_is_selected_by_key_alone(http: HttpClient, host: str) -> None:
     cog = "image/tiff; application=geotiff; profile=cloud-optimized"
     assets = {
         "hillshade-dtm": {"href": f"{host}/9_2-dtm_hillshade.tif", "type": cog, "roles": ["data"]},
@@ -220,12 +220,12 @@ def test_a_product_goes_by_key_whatever_host_type_or_role(http: HttpClient, host
     assert found.get_asset(dsm, AssetKind.VRT) is None
 
 
-def test_a_relative_href_is_relative_to_the_catalogue(http: HttpClient) -> None:
+def test_relative_href_resolves_against_the_catalogue(http: HttpClient) -> None:
     with misbehaving(lambda _: page(item(assets={"dtm": {"href": "../x/9_2.tif"}}))) as server:
         assert near(server, http)[0].assets[0].href == f"{server.url}/x/9_2.tif"
 
 
-def test_an_unknown_item_is_told(http: HttpClient) -> None:
+def test_unknown_item_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: page()) as server,
         pytest.raises(NoDataError, match="no item '9_9-mosaic-1m'"),

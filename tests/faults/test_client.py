@@ -31,14 +31,14 @@ def first(*replies: Reply):
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_a_passing_refusal_is_tried_again(http: HttpClient, status: int) -> None:
+def test_transient_status_is_retried(http: HttpClient, status: int) -> None:
     with misbehaving(first(Reply(status), Reply(status))) as server:
         assert http.request("GET", server.url).content == b"good"
         assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 412, 416, 451])
-def test_a_lasting_refusal_is_told_at_once(http: HttpClient, status: int) -> None:
+def test_permanent_status_fails_at_once(http: HttpClient, status: int) -> None:
     with misbehaving(first(Reply(status, b"no such key"))) as server:
         with pytest.raises(ServerError, match=f"answers {status}: no such key") as caught:
             http.request("GET", server.url)
@@ -56,7 +56,7 @@ def test_a_lasting_refusal_is_told_at_once(http: HttpClient, status: int) -> Non
     ],
     ids=["truncated", "no body", "reset", "silence"],
 )
-def test_a_broken_transfer_is_tried_again(broken: Reply) -> None:
+def test_broken_transfer_is_retried(broken: Reply) -> None:
     timeouts = Timeouts(connect=2, read=0.3, total=5)
     with (
         misbehaving(first(broken)) as server,
@@ -66,7 +66,7 @@ def test_a_broken_transfer_is_tried_again(broken: Reply) -> None:
         assert len(server.requests) == 2
 
 
-def test_a_slow_drip_ends_at_the_total_timeout() -> None:
+def test_slow_response_ends_at_the_total_timeout() -> None:
     drip = Reply(body=b"x" * 1000, pause=0.05)
     timeouts = Timeouts(connect=2, read=1, total=0.5)
     with (
@@ -79,7 +79,7 @@ def test_a_slow_drip_ends_at_the_total_timeout() -> None:
         assert time.monotonic() - started < 2
 
 
-def test_after_the_last_try_the_error_says_how_many_there_were(http: HttpClient) -> None:
+def test_final_error_counts_the_attempts(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(503, b"<h1>busy</h1>")) as server:
         with pytest.raises(ServerError, match=r"503: <h1>busy</h1>. Tried 3 times\.") as caught:
             http.request("GET", server.url)
@@ -87,7 +87,7 @@ def test_after_the_last_try_the_error_says_how_many_there_were(http: HttpClient)
         assert len(server.requests) == 3
 
 
-def test_a_refused_connection_is_tried_again_and_told() -> None:
+def test_refused_connection_is_retried_then_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
@@ -120,7 +120,7 @@ def test_retry_after_is_honoured(form: str) -> None:
     assert slept[0] == pytest.approx(7, abs=1.2)
 
 
-def test_a_retry_after_beyond_a_minute_is_an_error_that_says_so() -> None:
+def test_retry_after_beyond_a_minute_is_an_error() -> None:
     slept: list[float] = []
     with (
         misbehaving(first(Reply(503, headers={"Retry-After": "3600"}))) as server,
@@ -131,7 +131,7 @@ def test_a_retry_after_beyond_a_minute_is_an_error_that_says_so() -> None:
     assert slept == []
 
 
-def test_a_retry_is_announced(http: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_retry_is_logged(http: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.WARNING, "hrdem"),
         misbehaving(first(Reply(502))) as server,
@@ -141,7 +141,7 @@ def test_a_retry_is_announced(http: HttpClient, caplog: pytest.LogCaptureFixture
     assert "Trying again in" in caplog.text
 
 
-def test_redirects_are_followed_with_their_query(http: HttpClient) -> None:
+def test_redirects_keep_the_query(http: HttpClient) -> None:
     def script(request):
         if request.path.startswith("/ows"):
             return Reply(308, headers={"Location": "/wrapper?" + request.path.partition("?")[2]})
@@ -153,7 +153,7 @@ def test_redirects_are_followed_with_their_query(http: HttpClient) -> None:
     assert answer.url.endswith("/wrapper?a=1&b=2")
 
 
-def test_a_redirect_loop_is_an_error(http: HttpClient) -> None:
+def test_redirect_loop_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: Reply(302, headers={"Location": "/again"})) as server,
         pytest.raises(TransferError, match="redirects in a circle"),
@@ -161,14 +161,14 @@ def test_a_redirect_loop_is_an_error(http: HttpClient) -> None:
         http.request("GET", server.url)
 
 
-def test_an_answer_longer_than_allowed_is_not_read(http: HttpClient) -> None:
+def test_response_beyond_max_bytes_is_not_read(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(body=b"x" * 5000)) as server:
         with pytest.raises(ServerError, match="more than 100 bytes. It announces 5000"):
             http.request("GET", server.url, max_bytes=100)
         assert len(server.requests) == 1
 
 
-def test_every_request_names_the_project(http: HttpClient) -> None:
+def test_every_request_sends_the_user_agent(http: HttpClient) -> None:
     with misbehaving(first()) as server:
         http.request("GET", server.url)
         assert server.requests[0].headers["user-agent"] == USER_AGENT
@@ -176,9 +176,7 @@ def test_every_request_names_the_project(http: HttpClient) -> None:
     assert "(+https://" in USER_AGENT
 
 
-def test_the_proxy_of_the_environment_is_used(
-    http: HttpClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_proxy_is_used(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with misbehaving(lambda request: Reply(body=request.path.encode())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -190,7 +188,7 @@ def test_the_proxy_of_the_environment_is_used(
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_certificate_bundle_of_the_environment_is_used(
+def test_environment_certificate_bundle_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path, name: str
 ) -> None:
     for other in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -201,7 +199,7 @@ def test_a_certificate_bundle_of_the_environment_is_used(
         HttpClient()
 
 
-def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
+def test_untrusted_certificate_is_not_retried() -> None:
     tries = []
 
     def refuse(request: httpx.Request) -> httpx.Response:
@@ -226,17 +224,17 @@ def test_credentials_never_reach_a_message() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_parameters_join_those_of_the_address_and_replace_their_namesakes(
+def test_params_extend_and_replace_those_of_the_url(
     http: HttpClient,
 ) -> None:
-    """MapServer is told its map file in the address; a copied one may hold a whole request."""
+    """MapServer needs map= in its URL; a copied URL may contain a whole request."""
     with misbehaving(lambda _: Reply(body=b"{}")) as server:
         address = f"{server.url}/?map=a%2Fb&request=GetCapabilities"
         http.request("GET", address, params={"REQUEST": "GetMap", "STYLES": ""})
         assert server.requests[0].path == "/?map=a%2Fb&REQUEST=GetMap&STYLES="
 
 
-def test_a_body_goes_into_a_file_and_is_asked_for_once(http: HttpClient, tmp_path: Path) -> None:
+def test_body_is_saved_to_a_file_by_one_request(http: HttpClient, tmp_path: Path) -> None:
     path = tmp_path / "body"
     wait = Timeouts(connect=1, read=1, total=1)
     with misbehaving(
@@ -249,9 +247,7 @@ def test_a_body_goes_into_a_file_and_is_asked_for_once(http: HttpClient, tmp_pat
         assert (told.value.status, told.value.body, len(server.requests)) == (503, b"abc", 2)
 
 
-def test_a_body_that_is_longer_than_it_may_be_does_not_fill_the_disk(
-    http: HttpClient, tmp_path: Path
-) -> None:
+def test_body_beyond_the_limit_does_not_fill_the_disk(http: HttpClient, tmp_path: Path) -> None:
     wait = Timeouts(connect=1, read=1, total=1)
     with (
         misbehaving(lambda _: Reply(body=b"a" * 1_000_000)) as server,
@@ -262,11 +258,11 @@ def test_a_body_that_is_longer_than_it_may_be_does_not_fill_the_disk(
 
 
 @pytest.mark.parametrize("value", ["²", "Fri, 20 Nov 2026 10:00:00 +99999999", "soon", "-1", ""])
-def test_a_wait_that_makes_no_sense_is_not_waited_for(value: str) -> None:
+def test_invalid_retry_after_is_ignored(value: str) -> None:
     assert retry_after({"retry-after": value}) is None
 
 
-def test_a_redirect_to_no_address_is_an_error(http: HttpClient) -> None:
+def test_redirect_to_an_invalid_url_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: Reply(302, headers={"Location": "//[abc]/x"})) as server,
         pytest.raises(TransferError, match="Invalid URL in location header"),

@@ -59,7 +59,7 @@ def failed(checks: dict[str, Check]) -> list[str]:
     return [check.name for check in checks.values() if check.state is State.FAIL]
 
 
-def test_a_service_that_is_well_is_found_so(demo: Addresses, http: HttpClient) -> None:
+def test_healthy_service_passes_every_check(demo: Addresses, http: HttpClient) -> None:
     checks = looked_at(demo.stac, demo.wcs, http)
     assert list(checks) == NAMES + WCS
     assert {check.state for check in checks.values()} == {State.OK}
@@ -70,7 +70,7 @@ def test_a_service_that_is_well_is_found_so(demo: Addresses, http: HttpClient) -
     assert checks["WCS dtm"].found.startswith("pixels 1 x 1 m; EPSG:3979, EPSG:4326")
 
 
-def test_a_catalogue_that_is_down_does_not_hide_the_wcs(demo: Addresses, http: HttpClient) -> None:
+def test_wcs_is_checked_when_the_catalogue_is_down(demo: Addresses, http: HttpClient) -> None:
     checks = looked_at("http://catalogue.invalid/", demo.wcs, http)
     assert list(checks) == [*NAMES[:5], *WCS]
     assert failed(checks) == ["STAC 1m"]
@@ -79,7 +79,7 @@ def test_a_catalogue_that_is_down_does_not_hide_the_wcs(demo: Addresses, http: H
     assert "http://catalogue.invalid/ opens in a browser" in checks["STAC 1m"].fix
 
 
-def test_a_wcs_that_is_gone_is_no_failure(demo: Addresses, http: HttpClient) -> None:
+def test_missing_wcs_is_a_warning(demo: Addresses, http: HttpClient) -> None:
     checks = looked_at(demo.stac, f"{demo.url}/gone", http)
     assert list(checks) == [*NAMES, "WCS"]
     assert failed(checks) == []
@@ -87,7 +87,7 @@ def test_a_wcs_that_is_gone_is_no_failure(demo: Addresses, http: HttpClient) -> 
     assert "--via cog" in checks["WCS"].fix
 
 
-def test_a_wcs_that_is_ill_is_one(diagnosed) -> None:
+def test_failing_wcs_is_a_failure(diagnosed) -> None:
     checks = diagnosed("/wrapper/", lambda _: Reply(503, b"maintenance"))
     assert failed(checks) == ["WCS"]
     assert checks["WCS"].exit_code == ExitCode.NETWORK
@@ -104,7 +104,7 @@ def test_a_wcs_that_is_ill_is_one(diagnosed) -> None:
         ("GetCapabilities", b">1.1.1</ows:S", b">2.0.1</ows:S", "WCS", "in version 1.1.1"),
     ],
 )
-def test_a_wcs_that_offers_less_is_told(
+def test_incomplete_wcs_is_reported(
     diagnosed, pattern: str, old: bytes, new: bytes, name: str, said: str
 ) -> None:
     def change(reply: Reply) -> Reply:
@@ -115,14 +115,14 @@ def test_a_wcs_that_offers_less_is_told(
     assert said in checks[name].found
 
 
-def test_a_store_without_ranges_is_told(diagnosed) -> None:
+def test_store_without_ranges_is_a_failure(diagnosed) -> None:
     checks = diagnosed(r"\.tif$", lambda _: Reply(200, b"II*\0" * 9_999))
     assert failed(checks) == ["store"]
     assert "ignores the Range header" in checks["store"].found
     assert "Range headers" in checks["store"].fix
 
 
-def test_a_store_without_versions_is_a_warning(diagnosed) -> None:
+def test_store_without_etags_is_a_warning(diagnosed) -> None:
     def without_etag(reply: Reply) -> Reply:
         kept = {name: value for name, value in reply.headers.items() if name.lower() != "etag"}
         return Reply(reply.status, reply.body, kept)
@@ -133,7 +133,7 @@ def test_a_store_without_versions_is_a_warning(diagnosed) -> None:
     assert "no strong ETag" in checks["store"].found
 
 
-def test_a_file_that_is_listed_but_missing_is_not_the_whole_store(diagnosed) -> None:
+def test_one_missing_file_does_not_fail_the_store(diagnosed) -> None:
     def once(seen: list[Reply], reply: Reply) -> Reply:
         seen.append(reply)
         return Reply(403) if len(seen) == 1 else reply
@@ -144,7 +144,7 @@ def test_a_file_that_is_listed_but_missing_is_not_the_whole_store(diagnosed) -> 
     assert failed(checks) == ["store"]
 
 
-def test_a_catalogue_without_items_is_told(http: HttpClient, demo: Addresses) -> None:
+def test_empty_catalogue_is_reported(http: HttpClient, demo: Addresses) -> None:
     empty = Reply.json({"type": "FeatureCollection", "features": [], "links": []})
     with misbehaving(lambda _: empty) as server:
         checks = looked_at(f"{server.url}/", demo.wcs, http)
@@ -153,7 +153,7 @@ def test_a_catalogue_without_items_is_told(http: HttpClient, demo: Addresses) ->
     assert checks["store"].exit_code == ExitCode.NO_DATA
 
 
-def test_a_silent_service_is_asked_twice_and_not_waited_for_long(
+def test_silent_service_gets_two_short_attempts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert doctor._TIMEOUTS.read <= 15

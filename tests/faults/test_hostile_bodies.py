@@ -52,13 +52,13 @@ def bare(body: bytes) -> bytes:
     ],
     ids=["none", "unsaid", "gzip", "gzip and none", "deflate", "bare deflate", "no body"],
 )
-def test_one_layer_is_taken_off(http: HttpClient, body: bytes, coding: str) -> None:
+def test_one_content_encoding_is_decoded(http: HttpClient, body: bytes, coding: str) -> None:
     with misbehaving(lambda _: packed(body, coding)) as server:
         assert http.request("GET", server.url).content == (b"good" if body else b"")
         assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
-def test_a_large_body_comes_out_whole(http: HttpClient) -> None:
+def test_large_body_is_decoded_whole(http: HttpClient) -> None:
     body = bytes(range(256)) * 20_000
     with misbehaving(lambda _: packed(gzip.compress(body), "gzip")) as server:
         assert http.request("GET", server.url).content == body
@@ -68,7 +68,7 @@ def test_a_large_body_comes_out_whole(http: HttpClient) -> None:
     "coding", ["gzip, gzip", "gzip, identity, deflate", "br", "zstd", "compress", "x\x9by"]
 )
 @pytest.mark.parametrize("status", [200, 404])
-def test_any_other_layer_is_refused_unread(
+def test_other_encodings_are_rejected_unread(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch, coding: str, status: int
 ) -> None:
     monkeypatch.setattr("hrdem.http.body.zlib.decompressobj", None)
@@ -87,7 +87,7 @@ def test_any_other_layer_is_refused_unread(
     [gzip.compress(b"good" * 1000)[:-9], b"no gzip at all", gzip.compress(b"{}") + bytes(200_000)],
     ids=["cut off", "other", "goes on"],
 )
-def test_what_cannot_be_unpacked_is_an_error(http: HttpClient, body: bytes) -> None:
+def test_undecodable_body_is_an_error(http: HttpClient, body: bytes) -> None:
     with (
         misbehaving(lambda _: packed(body, "gzip")) as server,
         pytest.raises(TransferError, match="gzip"),
@@ -96,10 +96,10 @@ def test_what_cannot_be_unpacked_is_an_error(http: HttpClient, body: bytes) -> N
 
 
 @pytest.mark.parametrize("way", ["request", "save", "refusal"])
-def test_a_bomb_stays_small_in_memory(
+def test_decompression_bomb_stays_small_in_memory(
     http: HttpClient, tmp_path: Path, bomb: bytes, way: str
 ) -> None:
-    """Httpx would unpack 64 kB of it into 67 MB before it asks whether that is too much."""
+    """Httpx would expand 64 kB to 67 MB before the size check."""
     wait = Timeouts(connect=2, read=5, total=30)
     status = 404 if way == "refusal" else 200
     with misbehaving(lambda _: packed(bomb, "gzip", status=status)) as server:
@@ -152,7 +152,7 @@ def nested(kind: str, depth: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["lists", "objects", "a feature", "an outline"])
 @pytest.mark.parametrize("depth", [200, 900, 5_000, 100_000])
-def test_a_page_that_is_nested_deeply_is_an_error(http: HttpClient, kind: str, depth: int) -> None:
+def test_deeply_nested_json_is_an_error(http: HttpClient, kind: str, depth: int) -> None:
     with misbehaving(lambda _: Reply(body=nested(kind, depth))) as server:
         said = ""
         try:
@@ -186,9 +186,7 @@ def test_a_page_that_is_nested_deeply_is_an_error(http: HttpClient, kind: str, d
     ],
     ids=lambda changes: repr(changes)[:60],
 )
-def test_an_item_that_is_none_is_told_in_a_short_printable_sentence(
-    http: HttpClient, changes: dict
-) -> None:
+def test_invalid_item_gives_a_short_printable_message(http: HttpClient, changes: dict) -> None:
     with (
         misbehaving(lambda _: Reply(body=page(**changes))) as server,
         pytest.raises(CatalogError, match="not a STAC item") as told,
@@ -210,10 +208,8 @@ def test_titles_and_dates_are_printable(http: HttpClient) -> None:
 @pytest.mark.parametrize(
     ("corners", "step"), [(200_000, 1), (9_000, 1), (8_001, 4_000), (901, 450)]
 )
-def test_an_outline_of_very_many_corners_takes_no_long_time(
-    http: HttpClient, corners: int, step: int
-) -> None:
-    """It is only a hint: where it is too much to look at, the file itself is opened."""
+def test_huge_footprint_is_skipped_quickly(http: HttpClient, corners: int, step: int) -> None:
+    """A footprint is only a hint; without it the file is opened."""
     body = page(**outline({"type": "Polygon", "coordinates": [ring(corners, step)]}))
     started = time.monotonic()
     patient = Timeouts(connect=2, read=10, total=60)
@@ -226,19 +222,19 @@ def test_an_outline_of_very_many_corners_takes_no_long_time(
     assert time.monotonic() - started < 20
 
 
-def test_an_item_whose_name_is_a_strange_digit_is_sorted_too(http: HttpClient) -> None:
+def test_item_ids_of_unusual_digits_are_sorted(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(body=page(id="²"))) as server:
         assert list_items(get_collection("1m"), f"{server.url}/", http)[0].id == "²"
 
 
 @pytest.mark.parametrize("told", ["many", [1], 1e400, {}])
-def test_a_strange_count_of_matches_is_passed_over(http: HttpClient, told: object) -> None:
+def test_invalid_match_count_is_ignored(http: HttpClient, told: object) -> None:
     body = page().replace(b"{", b'{"numberMatched": %b, ' % json.dumps(told).encode(), 1)
     with misbehaving(lambda _: Reply(body=body)) as server:
         assert len(list_items(get_collection("1m"), f"{server.url}/", http)) == 1
 
 
-def test_a_refusal_is_told_in_printable_characters(http: HttpClient) -> None:
+def test_server_text_is_shown_printable(http: HttpClient) -> None:
     body = b"\x1b]0;owned\x07 denied\x9b\xe2\x80\xae for http://me:pw@h/?sig=abc"
     with (
         misbehaving(lambda _: Reply(403, body)) as server,
@@ -252,9 +248,7 @@ def test_a_refusal_is_told_in_printable_characters(http: HttpClient) -> None:
 
 @pytest.mark.parametrize("header", ["ETag", "Last-Modified"])
 @pytest.mark.parametrize("value", ['"a\x9b2J"', '"' + "a" * 5_000 + '"'], ids=["control", "long"])
-def test_a_version_that_cannot_be_sent_back_is_an_error(
-    http: HttpClient, header: str, value: str
-) -> None:
+def test_etag_unfit_for_a_header_is_an_error(http: HttpClient, header: str, value: str) -> None:
     told = {"Content-Range": "bytes 0-15/16", header: value}
     with (
         misbehaving(lambda _: Reply(206, bytes(16), told)) as server,
@@ -265,9 +259,7 @@ def test_a_version_that_cannot_be_sent_back_is_an_error(
     assert len(str(error.value)) < 500
 
 
-def test_a_search_whose_pages_never_end_is_given_up(
-    http: HttpClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_endless_pages_end_the_search(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hrdem.catalog.stac_io._MOST_BYTES_IN_ALL", 100_000)
 
     def script(request: ServerRequest) -> Reply:
@@ -280,7 +272,7 @@ def test_a_search_whose_pages_never_end_is_given_up(
         assert len(server.requests) == 10
 
 
-def test_a_page_that_is_too_large_is_not_read(http: HttpClient) -> None:
+def test_oversized_page_is_not_read(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: Reply(length=17 << 20)) as server,
         pytest.raises(ServerError, match="more than 16777216 bytes"),
@@ -288,10 +280,8 @@ def test_a_page_that_is_too_large_is_not_read(http: HttpClient) -> None:
         list_items(get_collection("1m"), f"{server.url}/", http)
 
 
-def test_gdal_is_not_made_to_hold_a_file_that_is_one_block(
-    http: HttpClient, tmp_path: Path
-) -> None:
-    """A few hundred bytes that say they are 100 MB in one piece."""
+def test_single_block_raster_is_not_opened_by_gdal(http: HttpClient, tmp_path: Path) -> None:
+    """A few hundred bytes may claim one block of 100 MB."""
     path = tmp_path / "a.tif"
     with rasterio.open(
         path, "w", "GTiff", width=5_000, height=5_000, count=1, dtype="float32", crs="EPSG:3979",

@@ -76,7 +76,7 @@ def at(server: Misbehaving, name: str) -> str:
     return f"http://{name}:{server.server_port}"
 
 
-def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving) -> None:
+def test_private_address_is_not_requested(client: HttpClient, inside: Misbehaving) -> None:
     with pytest.raises(
         hrdem.BlockedAddressError, match=r"in a private network \(127.0.0.2\).*Nothing was"
     ):
@@ -87,9 +87,10 @@ def test_an_address_inside_is_not_asked(client: HttpClient, inside: Misbehaving)
 
 
 @pytest.mark.parametrize("name", ["harmless.example", "harmless.example.", "HARMLESS.example"])
-def test_a_name_that_leads_inside_is_found_out_before_anything_is_sent(
+def test_host_resolving_to_a_private_address_is_blocked(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]], name: str
 ) -> None:
+    """The check runs before any byte is sent."""
     for each in (name, name.lower()):
         names[each] = [PRIVATE]
     with pytest.raises(
@@ -99,7 +100,7 @@ def test_a_name_that_leads_inside_is_found_out_before_anything_is_sent(
     assert inside.requests == []
 
 
-def test_a_refused_place_leaves_no_connection_open(
+def test_blocked_host_leaves_no_open_connection(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:
     names["harmless.example"] = [PRIVATE]
@@ -110,7 +111,7 @@ def test_a_refused_place_leaves_no_connection_open(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_inside_is_not_followed(
+def test_redirect_to_a_private_address_is_blocked(
     client: HttpClient, inside: Misbehaving, status: int
 ) -> None:
     outside = Reply(status, headers={"Location": f"{inside.url}/admin"})
@@ -125,7 +126,7 @@ def test_a_redirect_inside_is_not_followed(
 
 
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://a.example/x", "gopher://a/"])
-def test_a_redirect_to_another_scheme_is_not_followed(client: HttpClient, where: str) -> None:
+def test_redirect_to_another_scheme_is_blocked(client: HttpClient, where: str) -> None:
     with (
         misbehaving(lambda _: Reply(302, headers={"Location": where})) as server,
         pytest.raises(
@@ -135,7 +136,7 @@ def test_a_redirect_to_another_scheme_is_not_followed(client: HttpClient, where:
         client.request("GET", server.url)
 
 
-def test_what_was_given_may_lie_inside_and_opens_it(
+def test_trusted_url_opens_its_private_network(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:
     names["intranet.example"] = [PRIVATE]
@@ -148,10 +149,10 @@ def test_what_was_given_may_lie_inside_and_opens_it(
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["one client", "a later one"])
-def test_a_name_that_was_public_may_not_lead_inside_later(
+def test_dns_rebinding_to_a_private_address_is_blocked(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]], anew: bool
 ) -> None:
-    """DNS rebinding: the owner of the name of a catalogue decides where it leads."""
+    """A catalogue's owner controls where its host name resolves."""
     names["catalogue.example"] = [PUBLIC, PRIVATE]
     with misbehaving(lambda _: Reply(headers={"Connection": "close"})) as server:
         client.request("GET", at(server, "catalogue.example"), given=True)
@@ -163,10 +164,10 @@ def test_a_name_that_was_public_may_not_lead_inside_later(
     assert inside.requests == []
 
 
-def test_a_name_that_led_inside_first_may_not_be_public_later(
+def test_private_host_stays_private(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:
-    """Else its owner would have opened what lies inside, where something need only have hung up."""
+    """Otherwise its owner could open the private network with one failed connection."""
     names["catalogue.example"] = [PRIVATE, PUBLIC]
     with socket.create_server((PRIVATE, 0)) as deaf:
         port = deaf.getsockname()[1]
@@ -185,7 +186,7 @@ def test_a_name_that_led_inside_first_may_not_be_public_later(
             assert server.requests == []
 
 
-def test_what_a_next_link_says_of_headers_goes_to_no_other_host(client: HttpClient) -> None:
+def test_next_link_headers_stay_on_their_host(client: HttpClient) -> None:
     with misbehaving(lambda _: Reply()) as other:
         there = Reply(302, headers={"Location": other.url})
         with misbehaving(lambda _: there) as server:
@@ -195,8 +196,8 @@ def test_what_a_next_link_says_of_headers_goes_to_no_other_host(client: HttpClie
     assert "hush" not in str(other.requests[0].headers)
 
 
-def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy may lie anywhere; what it connects to is not seen."""
+def test_behind_a_proxy_the_url_itself_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The addresses that a proxy connects to are unknown."""
     with misbehaving(lambda request: Reply(body=request.path.encode()), host=PRIVATE) as proxy:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, proxy.url)
@@ -213,7 +214,7 @@ def test_behind_a_proxy_the_address_itself_is_looked_at(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("rest", ["", "?next=1"])
-def test_a_next_link_inside_is_not_followed(
+def test_next_link_to_a_private_address_is_blocked(
     client: HttpClient, inside: Misbehaving, rest: str
 ) -> None:
     link = {"rel": "next", "href": f"{inside.url}/{rest}"}
@@ -243,7 +244,7 @@ def test_a_next_link_inside_is_not_followed(
     ],
     ids=str,
 )
-def test_a_next_link_may_not_say_how_requests_are_made(client: HttpClient, changes: dict) -> None:
+def test_next_link_cannot_set_client_options(client: HttpClient, changes: dict) -> None:
     link = {"rel": "next", "href": "/more", **changes}
     with misbehaving(lambda _: Reply.json({"features": [], "links": [link]})) as server:
         with pytest.raises(hrdem.CatalogError, match="next page"):
@@ -254,11 +255,11 @@ def test_a_next_link_may_not_say_how_requests_are_made(client: HttpClient, chang
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
 @pytest.mark.parametrize("via", ["auto", "vrt"])
 @pytest.mark.parametrize("local", [False, True], ids=["inside", "a local file"])
-def test_an_asset_inside_is_not_asked_and_named(
+def test_asset_at_a_private_address_is_blocked_and_named(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path,
     engine: str, via: str, local: bool,
 ) -> None:  # fmt: skip
-    """Neither by our own reader nor by GDAL; and the WCS does not take its place."""
+    """By our reader and by GDAL; the WCS does not replace it."""
     target = "file:///etc/passwd" if local else f"{inside.url}/x.tif"
     ending = ".vrt" if via == "vrt" else ".tif"
 
@@ -301,7 +302,7 @@ VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</S
     ],
     ids=["inside", "local", "nested", "mask"],
 )
-def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
+def test_vrt_with_foreign_sources_never_reaches_gdal(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, vrt: str, said: str
 ) -> None:
     def script(request: ServerRequest) -> Reply:
@@ -322,10 +323,10 @@ def test_a_vrt_that_leads_elsewhere_is_never_seen_by_gdal(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
+def test_vrt_is_opened_by_the_vrt_driver_only(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
 ) -> None:
-    """GDAL would tell by its bytes what it is, and follow it."""
+    """GDAL would choose a driver by content and follow its links."""
     body = VRT.format(source=f"/vsicurl/{inside.url}/x.tif", before="").encode()
 
     def script(request: ServerRequest) -> Reply:
@@ -341,7 +342,7 @@ def test_a_file_that_is_a_vrt_is_opened_by_no_other_driver(
     assert inside.requests == []
 
 
-def test_a_vrt_is_fetched_by_our_own_client_only(
+def test_vrt_is_fetched_by_our_client_only(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # scopes as they are
@@ -366,7 +367,7 @@ def overviews_elsewhere(path: Path, elsewhere: str) -> bytes:
 
 
 @pytest.mark.parametrize("way", [{"engine": "gdal"}, {"via": "vrt"}], ids=["gdal", "vrt"])
-def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
+def test_external_overviews_are_not_read(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, way: dict
 ) -> None:
     content = overviews_elsewhere(tmp_path / "a.tif", f"/vsicurl/{inside.url}/x.tif")
@@ -387,7 +388,7 @@ def test_a_file_that_leads_to_another_for_its_overviews_is_not_read(
     assert inside.requests == []
 
 
-def test_a_vrt_is_not_saved_if_its_files_may_not_be_asked(
+def test_vrt_with_blocked_sources_is_not_saved(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
 ) -> None:
     def script(request: ServerRequest) -> Reply:
@@ -407,10 +408,10 @@ def test_a_vrt_is_not_saved_if_its_files_may_not_be_asked(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_that_would_have_one_name_are_not_saved_over_one_another(
+def test_saved_files_never_overwrite_one_another(
     demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names end where hrefs do; a catalogue may write what it likes into both."""
+    """File names come from hrefs, which a catalogue controls."""
     from click.testing import CliRunner
 
     from hrdem.cli.main import cli

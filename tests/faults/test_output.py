@@ -21,10 +21,10 @@ PLACE = (-75.72, 45.40, -75.70, 45.41)
 
 @pytest.mark.parametrize("layout", ["gtiff", "cog"])
 @pytest.mark.parametrize("limit", [1_500_000, 4_900_000])
-def test_a_file_that_cannot_grow_is_never_published(
+def test_truncated_file_is_never_published(
     demo: Addresses, tmp_path: Path, layout: str, limit: int
 ) -> None:
-    """As on a full disk; GDAL, which makes COGs, only prints that in its writing threads."""
+    """On a full disk GDAL's writing threads only print the error."""
     program = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
@@ -45,7 +45,7 @@ def test_a_file_that_cannot_grow_is_never_published(
     assert not list(tmp_path.iterdir())
 
 
-def test_overviews_of_an_earlier_output_do_not_outlive_it(demo: Addresses, tmp_path: Path) -> None:
+def test_overwrite_removes_old_overview_files(demo: Addresses, tmp_path: Path) -> None:
     for ending in (".ovr", ".aux.xml", ".msk"):
         (tmp_path / f"a.tif{ending}").write_text("old")
     (tmp_path / "a.tif").write_text("old")
@@ -56,7 +56,7 @@ def test_overviews_of_an_earlier_output_do_not_outlive_it(demo: Addresses, tmp_p
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_a_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+def test_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(hrdem.OutputError, match="a device or a pipe"):
         hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / "pipe", overwrite=overwrite)
@@ -64,14 +64,12 @@ def test_a_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".tif", "a\0b.tif"])
-def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
+def test_impossible_file_name_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(hrdem.OutputError, match="cannot be"):
         hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / name)
 
 
-def test_giving_up_a_large_output_leaves_nothing_and_at_once(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         raise KeyboardInterrupt
 
@@ -89,7 +87,7 @@ def test_giving_up_a_large_output_leaves_nothing_and_at_once(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cut_off_file_is_not_whole(demo: Addresses, tmp_path: Path) -> None:
+def test_truncated_file_fails_the_check(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "a.tif"
     hrdem.extract(bbox=PLACE, product="dtm", output=output, format="cog", stac_url=demo.stac)
     _check_whole(output)
@@ -99,7 +97,7 @@ def test_a_cut_off_file_is_not_whole(demo: Addresses, tmp_path: Path) -> None:
         _check_whole(output)
 
 
-def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_output_created_during_the_run_is_not_replaced(tmp_path: Path) -> None:
     finished, output = tmp_path / "finished", tmp_path / "out.tif"
     finished.write_text("ours")
     output.write_text("theirs")
@@ -111,7 +109,8 @@ def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert not finished.exists()
 
 
-def test_folders_of_killed_runs_are_removed_and_those_of_others_are_spared(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    """Folders of runs in progress stay."""
     program = (
         "import sys, time; from pathlib import Path; from hrdem.runtime.atomic import workroom\n"
         "with workroom(Path(sys.argv[1])) as room:\n"

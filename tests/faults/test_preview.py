@@ -106,7 +106,7 @@ def preview(demo: Addresses, wms_url: str, http: HttpClient, output: Path, **cha
         (Reply(reset=True, body=b"x", length=5), "broke off"),
     ],
 )
-def test_overviews_step_in_with_the_servers_words(
+def test_overviews_replace_a_failed_wms(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog, reply: Reply, said: str
 ) -> None:
     with misbehaving(lambda _: reply) as server, caplog.at_level(logging.WARNING):
@@ -125,7 +125,7 @@ def test_overviews_step_in_with_the_servers_words(
     ids=["grey", "colour", "no alpha", "palette"],
 )
 @pytest.mark.parametrize("media_type", ["image/png", "text/plain"])
-def test_a_picture_is_kept_as_it_came(
+def test_picture_is_saved_unchanged(
     demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, media_type: str
 ) -> None:
     with misbehaving(lambda _: Reply(200, body, {"Content-Type": media_type})) as server:
@@ -134,8 +134,8 @@ def test_a_picture_is_kept_as_it_came(
     assert (tmp_path / "a.png").read_bytes() == body
 
 
-def test_a_moved_service_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
-    """As the live one's documented address does, with 308."""
+def test_redirect_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """The live documented address redirects with 308."""
 
     def script(request):
         if request.path.startswith("/ows"):
@@ -148,7 +148,7 @@ def test_a_moved_service_is_followed(demo: Addresses, http: HttpClient, tmp_path
     assert done.source.value == "wms"
 
 
-def test_a_crs_without_a_number_is_drawn_from_overviews(
+def test_crs_without_epsg_code_uses_overviews(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     tilted = "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +ellps=GRS80"
@@ -158,9 +158,7 @@ def test_a_crs_without_a_number_is_drawn_from_overviews(
     assert (done.width, done.crs) == (100, tilted)
 
 
-def test_if_both_fail_both_reasons_are_told(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     def script(request):
         if request.path.startswith("/wms"):
             return Reply(400, b"layer does not exist")
@@ -176,8 +174,8 @@ def test_if_both_fail_both_reasons_are_told(
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_anywhere_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
-    """The WMS's picture is transparent there, and no overview has a pixel."""
+def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """The WMS picture is transparent and no overview has a pixel."""
     x, y = nowhere(TILES["9_2", "1m"])
     box = (x + 10, y - 400, x + 400, y - 10)
     for product in ("dtm", "dtm-slope"):
@@ -186,17 +184,17 @@ def test_nothing_anywhere_is_no_data(demo: Addresses, http: HttpClient, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_without_overviews_is_refused_before_it_is_read(
+def test_file_without_overviews_is_refused_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture of 500 km from pixels of 1 m would be 1 TB."""
+    """A picture of 500 km from 1 m pixels would read 1 TB."""
     monkeypatch.setattr("hrdem.jobs.overviews._level_for", lambda file, detail: 0)
     box = (1_500_000, -400_000, 1_900_000, -100_000)
     with pytest.raises(NetworkError, match="no overviews coarse enough"):
         preview(demo, f"{demo.url}/nothing", http, tmp_path / "a.png", bbox=box)
 
 
-def test_neither_file_is_replaced_unless_that_is_asked(
+def test_neither_file_is_replaced_without_overwrite(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     for taken in ("a.png", "a.pgw"):
@@ -210,7 +208,7 @@ def test_neither_file_is_replaced_unless_that_is_asked(
             path.unlink()
 
 
-def test_the_command_warns_and_ends_well(demo: Addresses, tmp_path: Path, capsys) -> None:
+def test_command_warns_and_exits_0(demo: Addresses, tmp_path: Path, capsys) -> None:
     code = run(
         ["preview", "--bbox", ",".join(map(str, BOX)), "--bbox-crs", "EPSG:3979",
          "--product", "dsm", "-o", str(tmp_path / "a.png"), "--size", "64",

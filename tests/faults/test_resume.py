@@ -82,10 +82,10 @@ def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_run_that_is_killed_goes_on_where_it_stopped(
+def test_killed_run_resumes(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
 ) -> None:
-    """At most 5 % is fetched again, whenever it is killed, and the file is the same."""
+    """At most 5 % is fetched again, and the output is byte-identical."""
     whole, size = undisturbed
     moment = random.Random(seed).uniform(0.05 + 0.3 * seed, 0.35 + 0.3 * seed)
     process = begun(tmp_path, server)
@@ -102,7 +102,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
 
 
-def test_an_interrupted_run_says_that_it_can_be_gone_on_with(
+def test_interrupted_run_says_that_it_can_resume(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
     process = begun(tmp_path, server)
@@ -116,10 +116,10 @@ def test_an_interrupted_run_says_that_it_can_be_gone_on_with(
     assert sent + server.sent < 1.05 * undisturbed[1]
 
 
-def test_what_is_to_be_gone_on_with_may_be_more_than_the_cache_may_take(
+def test_interrupted_download_may_exceed_max_cache(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
-    """It once went when the run that was interrupted ended, or a plan was asked for between."""
+    """The end of the interrupted run, or a plan in between, once evicted it."""
     whole, size = undisturbed
     process = begun(tmp_path, server, "--max-cache", "10MB")
     server.begin(SLOW, 40_000_000, lambda: process.send_signal(signal.SIGINT))
@@ -135,10 +135,10 @@ def test_what_is_to_be_gone_on_with_may_be_more_than_the_cache_may_take(
     assert "is not kept, as it is more than the 10 MB of --max-cache" in said
 
 
-def test_chunks_spare_what_the_others_of_their_array_need(
+def test_chunks_keep_cached_ranges_of_their_array(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Each chunk once pruned what those before it had fetched."""
+    """Each chunk once evicted what earlier ones had fetched."""
     words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "http": http}
     array = hrdem.load(**words, product="dtm", chunks=512, max_cache=1_000_000)
     array[:512, :512].compute()
@@ -152,7 +152,7 @@ def test_chunks_spare_what_the_others_of_their_array_need(
     assert hrdem.Cache().info().bytes <= 1_000_000
 
 
-def test_a_run_killed_between_the_names_of_item_and_raster_is_done_again(
+def test_run_killed_between_item_and_raster_is_repeated(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     extract(demo.url, tmp_path / "a.tif", http)
@@ -166,7 +166,7 @@ def test_a_run_killed_between_the_names_of_item_and_raster_is_done_again(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
-def test_a_page_to_sign_in_does_not_take_the_place_of_what_is_kept(
+def test_login_page_does_not_replace_cached_responses(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     caught: Reply | None = None
@@ -182,14 +182,14 @@ def test_a_page_to_sign_in_does_not_take_the_place_of_what_is_kept(
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
-def test_without_a_cache_nothing_is_kept(server: Metered, tmp_path: Path) -> None:
+def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     process = begun(tmp_path, server, "--no-cache")
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
     assert "goes on from there" not in ended(process, 130)
     assert not (tmp_path / "cache").exists()
 
 
-def test_two_runs_at_once_make_the_same_bytes(
+def test_concurrent_runs_write_identical_files(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
     server.begin(FAST)
@@ -221,7 +221,7 @@ def store(demo: Addresses, fault: Callable[[ServerRequest], Reply | None]):
     return misbehaving(script)
 
 
-def test_the_same_area_again_reads_no_tile(server: Metered, tmp_path: Path) -> None:
+def test_repeated_area_reads_no_tile(server: Metered, tmp_path: Path) -> None:
     server.begin(FAST)
     first = extract(server.url, tmp_path / "a.tif")
     server.begin(FAST)
@@ -234,7 +234,7 @@ def test_the_same_area_again_reads_no_tile(server: Metered, tmp_path: Path) -> N
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
-def test_offline_repeats_an_extraction_and_any_within_it(
+def test_offline_repeats_an_extraction_and_any_part_of_it(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     with store(demo, lambda _: None) as server:
@@ -265,7 +265,7 @@ def test_offline_repeats_a_picture(
     assert filecmp.cmp(tmp_path / "a.png", tmp_path / "b.png", shallow=False)
 
 
-def test_offline_tells_the_age_of_an_old_answer(
+def test_offline_warns_of_an_old_response(
     demo: Addresses,
     http: HttpClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -281,7 +281,9 @@ def test_offline_tells_the_age_of_an_old_answer(
     assert re.search(r"search answers is of 20\d\d-\d\d-\d\d \d\d:\d\d\.", caplog.text)
 
 
-def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+def test_offline_error_names_the_missing_ranges(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
     with store(demo, lambda _: None) as server:
         url = server.url
         extract(url, tmp_path / "a.tif", http, box=WITHIN)
@@ -298,10 +300,8 @@ def test_offline_says_what_is_missing(demo: Addresses, http: HttpClient, tmp_pat
     assert names(tmp_path) == ["a.stac.json", "a.tif"]
 
 
-def test_offline_takes_a_catalogue_by_get_and_a_missing_neighbour_as_they_were(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """What was refused is refused again."""
+def test_offline_replays_405_and_404(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """A refused request is refused again."""
 
     def odd(request: ServerRequest) -> Reply | None:
         if request.method == "POST":
@@ -321,16 +321,12 @@ def test_offline_takes_a_catalogue_by_get_and_a_missing_neighbour_as_they_were(
 @pytest.mark.parametrize(
     "words", [{"via": "vrt"}, {"engine": "gdal"}, {"surveys": True}, {"no_cache": True}]
 )
-def test_offline_and_what_goes_past_the_cache_contradict_each_other(
-    tmp_path: Path, words: dict
-) -> None:
+def test_offline_rejects_options_that_bypass_the_cache(tmp_path: Path, words: dict) -> None:
     with pytest.raises(hrdem.RequestError, match="offline.* the cache"):
         extract("http://store.invalid", tmp_path / "a.tif", offline=True, **words)
 
 
-def test_offline_finds_the_pieces_of_a_coverage(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_offline_finds_wcs_chunks(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     more = {"via": "wcs", "wcs_url": demo.wcs}
     extract(demo.url, tmp_path / "a.tif", http, **more)
     extract(
@@ -342,10 +338,8 @@ def test_offline_finds_the_pieces_of_a_coverage(
         extract(demo.url, tmp_path / "c.tif", offline=True, box=WIDE, **more)
 
 
-def test_an_answer_with_an_etag_is_asked_for_only_if_it_changed(
-    demo: Addresses, http: HttpClient
-) -> None:
-    """By GET; the catalogue then need not send it again."""
+def test_response_with_etag_is_revalidated(demo: Addresses, http: HttpClient) -> None:
+    """By GET with If-None-Match; the catalogue need not send it again."""
 
     def tagged(request: ServerRequest) -> Reply | None:
         if request.method == "POST":
@@ -365,7 +359,7 @@ def test_an_answer_with_an_etag_is_asked_for_only_if_it_changed(
 
 
 @pytest.mark.parametrize("where", ["index", "tile"])
-def test_bytes_that_were_altered_on_the_way_are_not_kept(
+def test_corrupt_bytes_are_not_cached(
     demo: Addresses, http: HttpClient, tmp_path: Path, where: str
 ) -> None:
     hurt = True
@@ -390,7 +384,9 @@ def test_bytes_that_were_altered_on_the_way_are_not_kept(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
-def test_a_weak_version_is_not_kept(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+def test_file_with_a_weak_etag_is_not_cached(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
     def weak(request: ServerRequest) -> Reply | None:
         if not request.path.endswith(".tif"):
             return None
@@ -405,10 +401,10 @@ def test_a_weak_version_is_not_kept(demo: Addresses, http: HttpClient, tmp_path:
 
 
 @pytest.mark.parametrize("on_change", ["stop", "restart"])
-def test_a_file_published_again_stops_the_run_or_is_begun_with_again(
+def test_republished_file_stops_or_restarts_the_run(
     demo: Addresses, http: HttpClient, tmp_path: Path, on_change: str
 ) -> None:
-    """Only the changed file is fetched again; of it nothing old is kept."""
+    """Only the changed file is fetched again; none of its old bytes remain."""
     editions = _Editions(demo)
     with misbehaving(editions) as server:
         if on_change == "stop":
@@ -452,7 +448,7 @@ class _Editions:
         return reply
 
 
-def test_a_file_that_changes_twice_stops_the_run(
+def test_file_that_changes_twice_stops_the_run(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     number = 0
@@ -475,7 +471,7 @@ def test_a_file_that_changes_twice_stops_the_run(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_stops_nothing(
+def test_unwritable_cache_is_a_warning(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "cache").write_text("a file")
@@ -484,7 +480,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_stops_nothing(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
-def test_a_disk_that_is_nearly_full_is_left_to_the_output(
+def test_nearly_full_disk_is_left_to_the_output(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
 ) -> None:
     monkeypatch.setattr(hrdem.Cache, "has_room", lambda *_: False)
@@ -493,7 +489,7 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_output(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
-def test_more_than_may_be_fetched_is_refused_before_anything_is_read(
+def test_max_download_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     told = r"1200 x 600 pixels come from 8 tiles of 2 files, .* MB; .*--max-download allows 5 MB"
@@ -504,7 +500,7 @@ def test_more_than_may_be_fetched_is_refused_before_anything_is_read(
     extract(demo.url, tmp_path / "b.tif", http, max_download=5_000_000)  # it is in the cache
 
 
-def test_an_output_that_the_disk_cannot_hold_is_refused_before_anything_is_read(
+def test_disk_space_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hrdem.planning.cost._free", lambda folder: 1_000_000)
@@ -517,7 +513,7 @@ def test_an_output_that_the_disk_cannot_hold_is_refused_before_anything_is_read(
     extract(demo.url, tmp_path / "a.tif", http, no_cache=True)
 
 
-def test_the_cache_command_tells_prunes_and_clears(
+def test_cache_command_shows_prunes_and_clears(
     demo: Addresses, http: HttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     extract(demo.url, tmp_path / "a.tif", http)

@@ -68,7 +68,7 @@ def clean(text: str) -> str:
 @pytest.mark.parametrize(
     "way", [{}, {"engine": "gdal"}, {"via": "vrt"}], ids=["cog", "gdal", "vrt"]
 )
-def test_outputs_and_logs_tell_none(
+def test_outputs_and_logs_hold_no_secret(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: dict
 ) -> None:
     with guarded(demo) as (server, stray), caplog.at_level(logging.DEBUG, "hrdem"):
@@ -89,7 +89,7 @@ def test_outputs_and_logs_tell_none(
 
 
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
-def test_messages_tell_none_even_if_the_server_says_them(
+def test_messages_hold_no_secret_echoed_by_the_server(
     demo: Addresses, http: HttpClient, tmp_path: Path, engine: str
 ) -> None:
     with (
@@ -110,8 +110,8 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def test_the_command_line_tells_none_of_them(demo: Addresses, tmp_path: Path) -> None:
-    """Nor does httpx, which tells each request at -vv; but a VRT that is saved has to work."""
+def test_command_line_prints_no_secret(demo: Addresses, tmp_path: Path) -> None:
+    """Httpx logs requests at -vv without them; a saved VRT keeps them, as it has to work."""
     place = ["--bbox", "-75.72,45.40,-75.71,45.41", "--product", "dtm"]
     with guarded(demo) as (server, stray):
         stac = ["--stac-url", f"{server.url}/stac/api/"]
@@ -126,7 +126,7 @@ def test_the_command_line_tells_none_of_them(demo: Addresses, tmp_path: Path) ->
     assert (tmp_path / "9_2-mosaic-1m-dtm.vrt").read_text().count("hush0") == 1
 
 
-def test_orders_to_a_terminal_are_not_passed_on(tmp_path: Path) -> None:
+def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
     reply = Reply(403, b"\x1b]0;owned\x07no\x9b31m")
     with misbehaving(lambda _: reply) as server:
         done = run(
@@ -138,7 +138,7 @@ def test_orders_to_a_terminal_are_not_passed_on(tmp_path: Path) -> None:
     assert "owned" in done.stderr
 
 
-def test_a_version_of_such_orders_is_not_kept(demo: Addresses, tmp_path: Path) -> None:
+def test_etag_with_control_characters_is_not_cached(demo: Addresses, tmp_path: Path) -> None:
     def script(request: ServerRequest) -> Reply:
         reply = forward(request, demo.url, server.url)
         reply.headers["etag"] = '"\x1b]0;owned\x07"'
@@ -164,7 +164,7 @@ def test_a_version_of_such_orders_is_not_kept(demo: Addresses, tmp_path: Path) -
         'http://me:x"hush0@127.0.0.1:9',
     ],
 )
-def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
@@ -173,7 +173,7 @@ def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch, proxy: s
         clean(f"{check.found} {check.fix}")
 
 
-def test_a_redirect_with_a_password_tells_none(http: HttpClient) -> None:
+def test_password_in_a_redirect_is_redacted(http: HttpClient) -> None:
     def script(request: ServerRequest) -> Reply:
         if request.path == "/":
             there = server.url.replace("//", "//me:hush0@")

@@ -63,7 +63,7 @@ def put(content: bytes, folder: Path) -> Path:
     return path
 
 
-def test_it_is_fetched_once_and_kept(tmp_path: Path, served: Served, http: HttpClient) -> None:
+def test_grid_is_fetched_once_and_cached(tmp_path: Path, served: Served, http: HttpClient) -> None:
     cache = tmp_path / "cache"
     first = find_grid(None, cache, http, served.grid)
     again = find_grid(None, cache, http, served.grid)
@@ -73,7 +73,7 @@ def test_it_is_fetched_once_and_kept(tmp_path: Path, served: Served, http: HttpC
     assert [each.name for each in first.path.parent.iterdir()] == [NAME]
 
 
-def test_projs_folders_come_before_the_cache_and_that_before_the_network(
+def test_search_order_is_proj_then_cache_then_network(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -90,7 +90,7 @@ def test_projs_folders_come_before_the_cache_and_that_before_the_network(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no variable for it")
-def test_projs_usual_folder_of_the_user_is_looked_at(
+def test_default_proj_user_folder_is_searched(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -101,7 +101,7 @@ def test_projs_usual_folder_of_the_user_is_looked_at(
 
 
 @pytest.mark.parametrize("kept", ["longer", "as long"])
-def test_another_file_of_its_name_is_passed_over_with_a_warning(
+def test_wrong_file_of_the_same_name_is_skipped_with_a_warning(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient,
     caplog: pytest.LogCaptureFixture, kept: str,
 ) -> None:  # fmt: skip
@@ -115,7 +115,7 @@ def test_another_file_of_its_name_is_passed_over_with_a_warning(
     assert f"{path} is not the file" in caplog.text
 
 
-def test_a_kept_file_that_was_damaged_is_fetched_again(
+def test_damaged_cached_grid_is_refetched(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient
 ) -> None:
     put(content[:-10], tmp_path / "cache" / "proj")
@@ -123,7 +123,7 @@ def test_a_kept_file_that_was_damaged_is_fetched_again(
     assert found.path.read_bytes() == content
 
 
-def test_what_is_given_is_used_whatever_else_there_is(
+def test_user_supplied_grid_has_precedence(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient
 ) -> None:
     put(content, tmp_path / "user")
@@ -133,7 +133,7 @@ def test_what_is_given_is_used_whatever_else_there_is(
     assert found.sha256 == hashlib.sha256(own.read_bytes()).hexdigest()
 
 
-def test_what_is_given_in_vain_is_not_replaced_by_another(
+def test_invalid_user_supplied_grid_is_not_replaced(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient
 ) -> None:
     put(content, tmp_path / "user")
@@ -141,7 +141,7 @@ def test_what_is_given_in_vain_is_not_replaced_by_another(
         find_grid(tmp_path / "missing.tif", tmp_path / "cache", http, served.grid)
 
 
-def test_a_body_that_breaks_off_is_asked_for_again(
+def test_interrupted_download_is_retried(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient
 ) -> None:
     whole = Reply(body=content)
@@ -165,7 +165,7 @@ def test_a_body_that_breaks_off_is_asked_for_again(
         ("longer", "with more than"),
     ],
 )
-def test_without_it_nothing_is_shifted_and_nothing_kept(
+def test_missing_grid_is_an_error_and_leaves_no_file(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient, fault: str, said: str
 ) -> None:
     served.reply = {
@@ -183,9 +183,7 @@ def test_without_it_nothing_is_shifted_and_nothing_kept(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_cache_that_cannot_be_written_is_told(
-    tmp_path: Path, served: Served, http: HttpClient
-) -> None:
+def test_unwritable_cache_is_reported(tmp_path: Path, served: Served, http: HttpClient) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="cannot be kept in .*--cache-dir"):
         find_grid(None, tmp_path / "cache", http, served.grid)

@@ -106,10 +106,10 @@ def certificate(
 
 
 @pytest.mark.parametrize("piece", [700, 5_000, 40_000])
-def test_parts_that_trickle_in_are_whole_and_not_waited_for_in_vain(
+def test_slow_ranges_arrive_whole_without_extra_waits(
     certificate: trustme.LeafCert | None, client_of, piece: int
 ) -> None:
-    """The system wakes us for large reads only; what is still to come may be less than one."""
+    """The client wakes for large reads only; less than one may remain."""
     with contextlib.closing(Trickling(certificate, piece, pause=0.0005)) as store:
         scheme = "https" if certificate else "http"
         url = f"{scheme}://127.0.0.1:{store.port}/file.tif"
@@ -131,7 +131,7 @@ def client_of() -> Iterator:
         )
 
 
-def test_no_more_than_16_connections_are_open_at_a_time(client_of) -> None:
+def test_at_most_16_connections_are_open(client_of) -> None:
     with contextlib.closing(Trickling(None, 10_000, pause=0.02)) as store:
         url = f"http://127.0.0.1:{store.port}/file.tif"
         version = SourceVersion(url, '"1"', len(CONTENT), "", "")

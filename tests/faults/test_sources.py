@@ -53,10 +53,10 @@ def extract(server: Misbehaving, output: Path, http: HttpClient, **more) -> hrde
     )
 
 
-def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
+def test_missing_neighbour_outside_the_area_is_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Tiles near the area are opened too, as outlines may be drawn carelessly."""
+    """Tiles near the area are opened too, as footprints may be imprecise."""
 
     def gone(request: ServerRequest) -> Reply | None:
         return Reply(404) if "8_2-mosaic-1m-dtm.tif" in request.path else None
@@ -76,7 +76,9 @@ def test_a_missing_neighbour_that_does_not_reach_the_area_blocks_nothing(
     assert "left out" in caplog.text
 
 
-def test_passing_faults_change_no_pixel(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+def test_transient_faults_change_no_pixel(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
     hit: set[str] = set()
 
     def busy(request: ServerRequest) -> Reply | None:
@@ -99,7 +101,7 @@ def test_passing_faults_change_no_pixel(demo: Addresses, http: HttpClient, tmp_p
     [Reply(500), Reply(403), Reply(206, bytes(100), cut=10)],
     ids=["500", "403", "truncated"],
 )
-def test_tiles_that_gdal_cannot_have_are_an_error_and_nothing_is_left(
+def test_tiles_that_gdal_cannot_read_are_an_error(
     demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, monkeypatch
 ) -> None:
     monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
@@ -114,10 +116,10 @@ def test_tiles_that_gdal_cannot_have_are_an_error_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("where", ["tile", "trailer", "index"])
-def test_bytes_that_were_altered_on_the_way_are_noticed(
+def test_corrupt_bytes_are_detected(
     demo: Addresses, http: HttpClient, tmp_path: Path, where: str
 ) -> None:
-    """Leader and trailer of each tile belong to the index; GDAL would give wrong pixels."""
+    """Tile leader and trailer must match the index; GDAL would return wrong pixels."""
 
     def altered(request: ServerRequest) -> Reply | None:
         start = starts_at(request)
@@ -138,9 +140,7 @@ def test_bytes_that_were_altered_on_the_way_are_noticed(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_range_that_breaks_off_goes_on_where_it_stopped(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
+def test_interrupted_range_resumes(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     cut: list[tuple[int, int]] = []
 
     def once(request: ServerRequest) -> Reply | None:
@@ -161,10 +161,8 @@ def test_a_range_that_breaks_off_goes_on_where_it_stopped(
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
-def test_a_server_that_ignores_conditions_is_found_out(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """The answer's own ETag is compared too."""
+def test_ignored_if_match_is_detected(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
+    """The response's own ETag is compared as well."""
 
     def swap(request: ServerRequest) -> Reply | None:
         if not request.path.endswith("9_2-mosaic-1m-dtm.tif") or starts_at(request) == 0:
@@ -178,10 +176,10 @@ def test_a_server_that_ignores_conditions_is_found_out(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_published_again_while_gdal_reads_it_is_never_mixed(
+def test_republished_file_is_never_mixed_by_gdal(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """From the first tile on, the store has another edition and refuses the old one."""
+    """From the first tile on, the store has a new version and rejects the old one."""
     changed = False
 
     def swap(request: ServerRequest) -> Reply | None:
@@ -205,7 +203,7 @@ def test_a_file_published_again_while_gdal_reads_it_is_never_mixed(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_published_again_between_plan_and_run_is_noticed(
+def test_file_republished_between_plan_and_run_is_detected(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     planned = False
@@ -229,10 +227,10 @@ def test_a_file_published_again_between_plan_and_run_is_noticed(
 
 
 @pytest.mark.parametrize("no_cache", [True, False])
-def test_a_file_published_again_before_a_chunk_is_computed_is_never_mixed(
+def test_chunks_use_the_planned_version_only(
     demo: Addresses, http: HttpClient, no_cache: bool
 ) -> None:
-    """Every chunk is of the version that was planned: out of the cache, or not at all."""
+    """Later chunks come from the cache or fail."""
     changed = False
 
     def swap(request: ServerRequest) -> Reply | None:
@@ -259,9 +257,7 @@ def test_a_file_published_again_before_a_chunk_is_computed_is_never_mixed(
     assert (before != -32767).any()
 
 
-def test_a_chunk_that_cannot_be_read_is_an_error_and_can_be_computed_later(
-    demo: Addresses, http: HttpClient
-) -> None:
+def test_failed_chunk_can_be_computed_later(demo: Addresses, http: HttpClient) -> None:
     down = False
 
     def fault(request: ServerRequest) -> Reply | None:
@@ -278,10 +274,10 @@ def test_a_chunk_that_cannot_be_read_is_an_error_and_can_be_computed_later(
         np.testing.assert_array_equal(there, hrdem.load(**words, stac_url=demo.stac))
 
 
-def test_a_vrt_published_again_is_noticed_at_the_end(
+def test_republished_vrt_is_detected_at_the_end(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    """GDAL reads a VRT without a condition; its version is compared before the output is named."""
+    """GDAL reads a VRT without If-Match; its version is compared before publishing."""
     read = False
 
     def swap(request: ServerRequest) -> Reply | None:
@@ -296,7 +292,7 @@ def test_a_vrt_published_again_is_noticed_at_the_end(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cog_behind_a_vrt_that_is_published_again_is_noticed(
+def test_republished_cog_behind_a_vrt_is_detected(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     read = False
@@ -313,7 +309,7 @@ def test_a_cog_behind_a_vrt_that_is_published_again_is_noticed(
     assert not list(tmp_path.iterdir())
 
 
-def test_every_range_is_asked_for_under_the_planned_version(
+def test_every_range_request_sends_the_planned_version(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
     with store(demo, lambda request: None) as server:
@@ -325,7 +321,7 @@ def test_every_range_is_asked_for_under_the_planned_version(
         assert each.headers["if-match"] == etags[each.path.rsplit("/", 1)[1]]
 
 
-def test_an_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
+def test_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
     check_unchanged(href, version_of(href, http), http)
 
@@ -337,7 +333,7 @@ def test_an_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
     ("engine", "said"),
     [("auto", "cannot be read as a tiled GeoTIFF"), ("gdal", "cannot be opened")],
 )
-def test_a_file_that_is_no_raster_is_told(
+def test_file_that_is_no_raster_is_an_error(
     demo: Addresses, http: HttpClient, tmp_path: Path, body: bytes, engine: str, said: str
 ) -> None:
     def other(request: ServerRequest) -> Reply | None:

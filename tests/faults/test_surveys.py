@@ -89,7 +89,7 @@ BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "in parts"])
-def test_projects_are_read_whole_or_in_parts(
+def test_projects_are_read_whole_or_by_ranges(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", len(coverage) if whole else 0)
@@ -104,7 +104,7 @@ def test_projects_are_read_whole_or_in_parts(
     assert all(request.headers.get("if-match") == '"one"' for request in sent[1:-1])
 
 
-def test_a_missing_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
+def test_missing_coverage_falls_back_to_the_extent(coverage: bytes, http: HttpClient) -> None:
     gone = Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
     with store(coverage, lambda request: gone if request.path == COVERAGE else None) as server:
         found = read(server, http)
@@ -114,14 +114,16 @@ def test_a_missing_coverage_leaves_the_extent(coverage: bytes, http: HttpClient)
     assert not unknown.failed
 
 
-def test_a_catalogue_without_coverage_leaves_the_extent(coverage: bytes, http: HttpClient) -> None:
+def test_catalogue_without_coverage_falls_back_to_the_extent(
+    coverage: bytes, http: HttpClient
+) -> None:
     with store(coverage) as server:
         found = read(server, http, EXTENT)
     assert [survey.asset for survey in found.found] == ["extent"]
     assert found.unknown[0].reason.startswith("The catalogue lists no coverage.")
 
 
-def test_where_both_are_missing_nothing_is_known(coverage: bytes, http: HttpClient) -> None:
+def test_without_both_there_are_no_surveys(coverage: bytes, http: HttpClient) -> None:
     with store(coverage, lambda _: Reply(403)) as server:
         found = read(server, http, COVERAGE)
     assert found.found == ()
@@ -141,7 +143,7 @@ def test_where_both_are_missing_nothing_is_known(coverage: bytes, http: HttpClie
     ],
     ids=["500", "HTML", "HTML in parts", "cut off"],
 )
-def test_a_failed_transfer_is_no_lack_of_surveys(
+def test_failed_transfer_is_an_error(
     coverage: bytes, http: HttpClient, fault: Reply, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with store(coverage, lambda request: fault if request.path == COVERAGE else None) as server:
@@ -153,7 +155,7 @@ def test_a_failed_transfer_is_no_lack_of_surveys(
     assert "surveys of 9_2-mosaic-1m are not known" in caplog.text
 
 
-def test_a_file_that_was_cut_off_before_it_came_here(coverage: bytes, http: HttpClient) -> None:
+def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
     with store(coverage[:-200_000]) as server:
         found = read(server, http)
     assert found.found == ()
@@ -172,10 +174,10 @@ def test_a_file_that_was_cut_off_before_it_came_here(coverage: bytes, http: Http
         (6, "cut off"),
     ],
 )
-def test_no_part_that_is_lost_on_the_way_loses_a_project(
+def test_lost_range_never_loses_a_project(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, lost: int, kind: str
 ) -> None:
-    """SQLite meets what is missing anywhere: in the index, or in the middle of an outline."""
+    """SQLite may miss a page anywhere: in the index, or inside an outline."""
     monkeypatch.setattr(surveys, "_WHOLE", 0)
     ranges: list[str] = []
 
@@ -199,7 +201,7 @@ def test_no_part_that_is_lost_on_the_way_loses_a_project(
         assert found.unknown[0].failed
 
 
-def test_a_part_that_is_lost_once_is_asked_for_again(
+def test_range_lost_once_is_retried(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", 0)
@@ -217,7 +219,7 @@ def test_a_part_that_is_lost_once_is_asked_for_again(
     assert told(found) == BOTH
 
 
-def test_a_file_that_is_published_again_meanwhile_is_not_believed(
+def test_republished_file_is_detected(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", 0)
@@ -229,7 +231,7 @@ def test_a_file_that_is_published_again_meanwhile_is_not_believed(
     assert "published again" in found.unknown[0].reason
 
 
-def test_passwords_in_addresses_are_not_told(
+def test_passwords_in_urls_are_redacted(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surveys, "_WHOLE", 0)
@@ -255,7 +257,7 @@ def test_passwords_in_addresses_are_not_told(
         b'{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1e99, 1]}}',
     ],
 )
-def test_an_extent_that_is_none_is_an_error(http: HttpClient, document: bytes) -> None:
+def test_invalid_extent_is_an_error(http: HttpClient, document: bytes) -> None:
     with misbehaving(lambda _: Reply(body=document)) as server:
         found = read(server, http, EXTENT)
     assert found.found == ()
@@ -263,14 +265,14 @@ def test_an_extent_that_is_none_is_an_error(http: HttpClient, document: bytes) -
     assert "no GeoJSON of outlines" in found.unknown[0].reason
 
 
-def test_an_extent_of_nothing_tells_of_nothing(http: HttpClient) -> None:
+def test_empty_extent_gives_no_surveys(http: HttpClient) -> None:
     nothing = {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": []}}
     with misbehaving(lambda _: Reply.json(nothing)) as server:
         found = read(server, http, EXTENT)
     assert (found.found, [unknown.failed for unknown in found.unknown]) == ((), [False])
 
 
-def test_one_item_that_fails_leaves_the_others(
+def test_one_failed_item_keeps_the_others(
     coverage: bytes, http: HttpClient, tmp_path: Path
 ) -> None:
     with store(coverage, lambda request: Reply(500) if "8_2" in request.path else None) as server:

@@ -20,16 +20,14 @@ def told(url: str, http: HttpClient, kind: type[NetworkError]) -> str:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_service_that_is_gone_is_told_with_what_to_do_instead(
-    http: HttpClient, status: int
-) -> None:
+def test_missing_service_error_suggests_alternatives(http: HttpClient, status: int) -> None:
     with misbehaving(lambda _: Reply(status, b"<html><title>Gone</title></html>")) as server:
         message = told(f"{server.url}/ows", http, WcsError)
         assert f"/ows answers {status}" in message
         assert message.endswith("--via cog.")
 
 
-def test_a_connection_that_is_refused_is_told_so(http: HttpClient) -> None:
+def test_refused_connection_is_reported(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply()) as server:
         url = server.url
         server.server_close()
@@ -38,13 +36,13 @@ def test_a_connection_that_is_refused_is_told_so(http: HttpClient) -> None:
     assert message.endswith("--via cog.")
 
 
-def test_a_name_that_does_not_resolve_is_told_so(http: HttpClient) -> None:
+def test_unresolvable_host_is_reported(http: HttpClient) -> None:
     message = told("http://service.invalid/ows", http, WcsError)
     assert "service.invalid/ows cannot be reached" in message
     assert message.endswith("--via cog.")
 
 
-def test_a_page_with_status_200_is_no_service(http: HttpClient) -> None:
+def test_html_with_status_200_is_no_service(http: HttpClient) -> None:
     page = b"<!DOCTYPE html><html><head><title>Moved to the new catalogue</title></head></html>"
     with misbehaving(lambda _: Reply(body=page, headers={"Content-Type": "text/html"})) as server:
         message = told(server.url, http, WcsError)
@@ -52,7 +50,7 @@ def test_a_page_with_status_200_is_no_service(http: HttpClient) -> None:
     assert message.endswith("--via cog.")
 
 
-def test_a_service_that_is_ill_is_not_declared_dead(http: HttpClient) -> None:
+def test_failing_service_is_not_reported_as_missing(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(503, b"maintenance")) as server:
         assert "503: maintenance" in told(server.url, http, ServerError)
     with misbehaving(lambda _: Reply(400, b"Missing parameter 'x'")) as server:
@@ -61,12 +59,12 @@ def test_a_service_that_is_ill_is_not_declared_dead(http: HttpClient) -> None:
         assert "--via" not in told(server.url, http, TransferError)
 
 
-def test_a_document_without_end_is_not_read_to_the_end(http: HttpClient) -> None:
+def test_endless_document_is_not_read_whole(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(body=b"<Capabilities/>", length=1 << 40)) as server:
         assert "announces 1099511627776" in told(server.url, http, ServerError)
 
 
-def test_the_words_of_a_user_s_password_are_not_repeated(http: HttpClient) -> None:
+def test_user_password_is_redacted(http: HttpClient) -> None:
     with misbehaving(lambda _: Reply(404)) as server:
         url = server.url.replace("://", "://user:secret@")
         assert "secret" not in told(url, http, WcsError)

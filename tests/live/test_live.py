@@ -21,8 +21,8 @@ LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
 
 
 @pytest.mark.live
-def test_the_main_job_on_a_few_hundred_metres(tmp_path: Path) -> None:
-    """Parliament Hill in Ottawa, and the border of 8_2 and 9_2, from both kinds of file."""
+def test_main_job_on_a_few_hundred_metres(tmp_path: Path) -> None:
+    """Parliament Hill in Ottawa, and the border of 8_2 and 9_2, from COGs and VRTs."""
     hill = (-75.7030, 45.4225, -75.6985, 45.4255)
     border = (1_499_850, -176_200, 1_500_150, -176_000)
     for bbox, crs, items in (
@@ -44,7 +44,7 @@ def test_the_main_job_on_a_few_hundred_metres(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
-def test_where_the_live_service_differs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_differences_of_the_live_service(capsys: pytest.CaptureFixture[str]) -> None:
     points = 0
     with capsys.disabled():
         for point in observe(LIVE_STAC_URL, LIVE_WCS_URL):

@@ -35,7 +35,7 @@ class Noting:
         return self._http.request(method, url, **settings)
 
 
-def test_the_ottawa_box_lies_on_two_tiles(stac: str, http: HttpClient) -> None:
+def test_ottawa_box_lies_on_two_tiles(stac: str, http: HttpClient) -> None:
     found = find_intersecting_items(OTTAWA, ONE_METRE, stac, http)
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     for item, left in zip(found, (1_000_000, 1_500_000), strict=True):
@@ -48,10 +48,10 @@ def test_the_ottawa_box_lies_on_two_tiles(stac: str, http: HttpClient) -> None:
             assert asset.href.endswith(f"/hrdem-mosaic-1m/{item.id}-dtm.{ending}")
 
 
-def test_every_page_of_a_search_by_post_is_read(
+def test_post_search_reads_every_page(
     stac: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next links lie under another root than the one that was asked."""
+    """The next links have another root than the search."""
     monkeypatch.setattr("hrdem.catalog.search._PAGE", 10)
     noting = Noting(http)
     found = search_items(CANADA, ONE_METRE, stac, noting)
@@ -60,7 +60,7 @@ def test_every_page_of_a_search_by_post_is_read(
     assert noting.asked == [("POST", "/stac/api/search"), *[("POST", "/pgstac/api/search")] * 6]
 
 
-def test_every_page_of_a_search_by_get_is_read(
+def test_get_search_reads_every_page(
     stand_in: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hrdem.catalog.search._PAGE", 1)
@@ -79,14 +79,14 @@ def test_every_page_of_a_search_by_get_is_read(
     ]
 
 
-def test_an_api_without_post_finds_the_same_items(stand_in: str, http: HttpClient) -> None:
-    """It answers 405; the search is asked again by GET."""
+def test_api_without_post_finds_the_same_items(stand_in: str, http: HttpClient) -> None:
+    """It answers 405; the search is repeated by GET."""
     found = search_items(OTTAWA, ONE_METRE, f"{stand_in}/get-only/stac/api/", http)
     assert found == search_items(OTTAWA, ONE_METRE, f"{stand_in}/stac/api/", http)
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
-def test_an_item_is_found_by_its_id(stac: str, http: HttpClient) -> None:
+def test_item_is_found_by_id(stac: str, http: HttpClient) -> None:
     item = get_item("10_3-mosaic-2m", stac, http)
     assert item.collection == "hrdem-mosaic-2m"
     assert item.updated.startswith("20")
@@ -97,12 +97,12 @@ def test_an_item_is_found_by_its_id(stac: str, http: HttpClient) -> None:
     assert dsm.href.endswith("/hrdem-mosaic-2m/10_3-mosaic-2m-dsm.tif")
 
 
-def test_an_unknown_item_is_no_data(stac: str, http: HttpClient) -> None:
+def test_unknown_item_is_no_data(stac: str, http: HttpClient) -> None:
     with pytest.raises(NoDataError, match="no item '99_99-mosaic-1m'"):
         get_item("99_99-mosaic-1m", stac, http)
 
 
-def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> None:
+def test_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> None:
     item = get_item("4_8-mosaic-2m", stac, http)
     held = {
         (name, kind)
@@ -113,13 +113,13 @@ def test_a_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> No
     assert held == {("dsm", AssetKind.COG), ("dsm", AssetKind.VRT)}
 
 
-def test_the_address_of_the_store_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
+def test_store_url_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
     """A store answers with HTML and 404."""
     with pytest.raises(CatalogError, match="canelevation-dem/ is no STAC API.*--stac-url"):
         search_items(OTTAWA, ONE_METRE, f"{stand_in}/canelevation-dem/", http)
 
 
-def test_a_login_page_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
-    """A network that wants a login answers 200 to everything."""
+def test_login_page_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
+    """A captive portal answers 200 to everything."""
     with pytest.raises(CatalogError, match="'<html><body>Sign in.* where JSON was expected"):
         search_items(OTTAWA, ONE_METRE, f"{stand_in}/portal/", http)

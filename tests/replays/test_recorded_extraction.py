@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.vcr, pytest.mark.block_network, pytest.mark.usefixture
 AREA = (1_499_871, -170_410, 1_500_205, -170_123)
 
 
-def test_a_box_over_a_border_is_extracted_from_two_files(
+def test_box_over_a_border_is_extracted_from_two_files(
     stac: str, http: HttpClient, tmp_path: Path
 ) -> None:
     result = hrdem.extract(

@@ -37,7 +37,7 @@ def vrt(item_9_2: Item) -> Asset:
     return asset
 
 
-def test_the_version_of_a_cog_is_a_condition_for_later_reads(cog: str, http: HttpClient) -> None:
+def test_later_reads_require_the_first_version(cog: str, http: HttpClient) -> None:
     version = version_of(cog, http)
     assert version.url == cog
     assert version.etag.startswith('"')
@@ -46,15 +46,15 @@ def test_the_version_of_a_cog_is_a_condition_for_later_reads(cog: str, http: Htt
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_the_size_in_a_version_is_that_of_the_whole_file(cog: str, http: HttpClient) -> None:
-    """The answer itself has 16 bytes; nginx repeats the file's size in its ETag."""
+def test_version_has_the_size_of_the_whole_file(cog: str, http: HttpClient) -> None:
+    """The response has 16 bytes; nginx repeats the file size in its ETag."""
     version = version_of(cog, http)
     tile = next(tile for tile in tiles() if tile.item_id == "9_2-mosaic-2m")
     assert version.size == DemoCog(tile, "dtm", areas=(CORNER,)).size
     assert version.etag.endswith(f'-{version.size:x}"')
 
 
-def test_a_file_published_again_is_told(cog: str, http: HttpClient) -> None:
+def test_republished_file_is_an_error(cog: str, http: HttpClient) -> None:
     version = version_of(cog, http)
     check_unchanged(cog, version, http)
     earlier = dataclasses.replace(version, etag='"5f3c1a2b-10"', size=16)
@@ -62,13 +62,13 @@ def test_a_file_published_again_is_told(cog: str, http: HttpClient) -> None:
         check_unchanged(cog, earlier, http)
 
 
-def test_a_missing_cog_is_a_server_error(cog: str, http: HttpClient) -> None:
+def test_missing_cog_is_a_server_error(cog: str, http: HttpClient) -> None:
     with pytest.raises(ServerError) as caught:
         version_of(f"{cog}.none", http)
     assert caught.value.status in {403, 404}  # S3 tells 403 to those who may not list
 
 
-def test_a_listed_cog_that_is_missing_is_named(stand_in: str, http: HttpClient) -> None:
+def test_listed_but_missing_cog_is_named(stand_in: str, http: HttpClient) -> None:
     with pytest.raises(ServerError, match="lists dtm of item 5_4-mosaic-2m, but .* 404") as caught:
         hrdem.plan(
             bbox=(-250_500, 749_500, -249_500, 750_500),
@@ -81,7 +81,7 @@ def test_a_listed_cog_that_is_missing_is_named(stand_in: str, http: HttpClient) 
     assert caught.value.status == 404
 
 
-def test_a_downloaded_vrt_names_its_cog_by_an_absolute_address(
+def test_downloaded_vrt_has_absolute_sources(
     vrt: Asset, cog: str, http: HttpClient, tmp_path: Path
 ) -> None:
     saved = download(vrt, tmp_path, http)
@@ -91,7 +91,7 @@ def test_a_downloaded_vrt_names_its_cog_by_an_absolute_address(
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_the_recorded_vrt_named_its_cog_relative_to_itself(vrt: Asset, http: HttpClient) -> None:
-    """So that the test above cannot pass by keeping what the store gave."""
+def test_recorded_vrt_has_relative_sources(vrt: Asset, http: HttpClient) -> None:
+    """Ensures that the test above cannot pass by keeping the store's document."""
     served = http.request("GET", vrt.href).content
     assert b'relativeToVRT="1">9_2-mosaic-2m-dtm.tif<' in served

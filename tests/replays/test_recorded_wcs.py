@@ -75,10 +75,9 @@ def taken(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) 
     return tiff
 
 
-def test_a_service_that_moved_is_followed(
+def test_redirect_keeps_the_whole_query(
     demonstration: str, geotrellis: str, http: HttpClient
 ) -> None:
-    """With the whole query."""
     asked = {"SERVICE": "WCS", "VERSION": "1.1.1", "REQUEST": "GetCapabilities"}
     answer = http.request("GET", geotrellis, params=asked)
     query = "SERVICE=WCS&VERSION=1.1.1&REQUEST=GetCapabilities"
@@ -103,9 +102,7 @@ def test_each_service_describes_the_mosaic(wcs: str, http: HttpClient) -> None:
     assert told.interpolations
 
 
-def test_only_mapserver_tells_what_stands_for_no_data(
-    mapserver: str, geotrellis: str, http: HttpClient
-) -> None:
+def test_only_mapserver_describes_nodata(mapserver: str, geotrellis: str, http: HttpClient) -> None:
     assert describe_coverage(mapserver, "dtm", http).nodata == NODATA
     assert describe_coverage(geotrellis, "dtm", http).nodata is None
 
@@ -116,10 +113,10 @@ def test_only_mapserver_tells_what_stands_for_no_data(
     indirect=["wcs"],
     ids=["mapserver", "geotrellis"],
 )
-def test_a_coverage_is_the_terrain(
+def test_coverage_matches_the_terrain(
     wcs: str, beginning: bytes, http: HttpClient, tmp_path: Path
 ) -> None:
-    """In one part of a multipart answer, and bare and big-endian."""
+    """In a multipart response, and as a bare big-endian file."""
     answer, tiff = saved(wcs, SMALL, http, tmp_path), tmp_path / "coverage.tif"
     assert answer.read_bytes().startswith(beginning)
     take_coverage(answer, tiff)
@@ -131,9 +128,7 @@ def test_a_coverage_is_the_terrain(
         np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 40, 30))
 
 
-def test_one_pixel_stands_for_no_data_in_all_of_the_box(
-    geotrellis: str, http: HttpClient, tmp_path: Path
-) -> None:
+def test_one_pixel_means_an_empty_box(geotrellis: str, http: HttpClient, tmp_path: Path) -> None:
     tiff = taken(geotrellis, EMPTY, http, tmp_path)
     check_coverage(tiff, EMPTY, "float32", NODATA)
     with rasterio.open(tiff) as dataset:
@@ -141,10 +136,10 @@ def test_one_pixel_stands_for_no_data_in_all_of_the_box(
         assert is_placeholder(dataset, EMPTY)
 
 
-def test_too_large_a_request_is_told_with_the_limit(
+def test_oversized_request_error_names_the_limit(
     mapserver: str, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Under status 200."""
+    """The report has status 200."""
     left, _, _, top = SMALL.bounds
     wide = snap_grid("EPSG:3979", 1, (left, top - 10, left + 9_000, top))
     with pytest.raises(
@@ -154,7 +149,7 @@ def test_too_large_a_request_is_told_with_the_limit(
     assert caught.value.edge == 8_192
 
 
-def test_an_unknown_coverage_is_told_in_the_server_s_words(
+def test_unknown_coverage_error_quotes_the_server(
     mapserver: str, geotrellis: str, http: HttpClient, tmp_path: Path
 ) -> None:
     with pytest.raises(WcsError, match="COVERAGE=dtm-slope not found"):
@@ -168,7 +163,7 @@ def test_an_unknown_coverage_is_told_in_the_server_s_words(
         describe_coverage(geotrellis, "dtm-slope", http)
 
 
-def test_an_exception_that_is_printed_twice_is_told_once(
+def test_doubled_exception_is_reported_once(
     mapserver: str, http: HttpClient, tmp_path: Path
 ) -> None:
     answer = saved(mapserver, SMALL, http, tmp_path, BOUNDINGBOX="1,2,3")
@@ -184,20 +179,20 @@ def test_an_exception_that_is_printed_twice_is_told_once(
     assert "<" not in refusal.text
 
 
-def test_a_format_by_another_name_is_refused_in_plain_text(
+def test_unknown_format_is_rejected_in_plain_text(
     geotrellis: str, http: HttpClient, tmp_path: Path
 ) -> None:
-    """A GeoTIFF is image/tiff to most of the world."""
+    """Most servers call GeoTIFF image/tiff."""
     with pytest.raises(ServerError) as caught:
         taken(geotrellis, SMALL, http, tmp_path, FORMAT="image/tiff")
     assert caught.value.status == 400
     assert str(read_refusal(caught.value.body)) == "Unsupported format: 'image/tiff'"
 
 
-def test_of_a_stack_trace_only_its_first_line_is_told(
+def test_stack_trace_is_cut_to_its_first_line(
     geotrellis: str, http: HttpClient, tmp_path: Path
 ) -> None:
-    """Which is what came for corners in the wrong order."""
+    """The server sent one for corners in the wrong order."""
     with pytest.raises(RetryableError) as caught:
         taken(
             geotrellis,
@@ -213,10 +208,10 @@ def test_of_a_stack_trace_only_its_first_line_is_told(
     )
 
 
-def test_a_box_over_a_border_is_extracted_through_the_wcs(
+def test_box_over_a_border_is_extracted_through_the_wcs(
     stac: str, mapserver: str, http: HttpClient, tmp_path: Path
 ) -> None:
-    """A catalogue, capabilities, a description, a coverage, and the catalogue once more."""
+    """Catalogue, capabilities, description, coverage, and the catalogue once more."""
     result = hrdem.extract(
         bbox=SMALL.bounds,
         bbox_crs="EPSG:3979",

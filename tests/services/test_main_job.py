@@ -112,7 +112,7 @@ def different_pixels(path: Path, collection: str) -> int:
         return sum(pool.map(count, range(threads)))
 
 
-def test_a_box_on_a_tile_border_comes_whole_and_exact(ottawa: Run) -> None:
+def test_box_on_a_tile_border_is_exact(ottawa: Run) -> None:
     assert [source["name"] for source in ottawa.document["sources"]] == list(OTTAWA_TILES)
     with rasterio.open(ottawa.output) as dataset:
         assert horizontal(dataset.crs) == "EPSG:3979"
@@ -121,7 +121,7 @@ def test_a_box_on_a_tile_border_comes_whole_and_exact(ottawa: Run) -> None:
     assert different_pixels(ottawa.output, "1m") == 0
 
 
-def test_the_strip_west_of_the_border_comes_from_the_western_tile(ottawa: Run) -> None:
+def test_strip_west_of_the_border_uses_the_western_tile(ottawa: Run) -> None:
     with rasterio.open(ottawa.output) as dataset:
         width = round(TILE_BORDER - dataset.bounds.left)
         strip = dataset.read(1, window=Window(0, 0, width, dataset.height))
@@ -132,12 +132,12 @@ def test_the_strip_west_of_the_border_comes_from_the_western_tile(ottawa: Run) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
-def test_peak_memory_does_not_follow_the_area(ottawa: Run) -> None:
+def test_peak_memory_is_independent_of_the_area(ottawa: Run) -> None:
     assert 4 * ottawa.document["statistics"]["pixels"] > 2_000_000_000  # bytes in the box
     assert ottawa.peak * 1024 < 300_000_000
 
 
-def test_every_read_insists_on_the_version_that_was_met_first(ottawa: Run) -> None:
+def test_every_read_requires_the_first_version(ottawa: Run) -> None:
     etags = {source["href"]: source["etag"] for source in ottawa.document["sources"]}
     for href, etag in etags.items():
         asked = [request for request in ottawa.requests if href.endswith(request["uri"])]
@@ -147,8 +147,8 @@ def test_every_read_insists_on_the_version_that_was_met_first(ottawa: Run) -> No
         assert {request["status"] for request in reads} == {206}
 
 
-def test_nothing_is_asked_of_the_store_but_the_files(ottawa: Run) -> None:
-    """No listing of a folder, no search for files beside a COG, and never a whole COG."""
+def test_only_ranges_of_files_are_requested(ottawa: Run) -> None:
+    """No folder listing, no sidecar lookup, and never a whole COG."""
     store = [request for request in ottawa.requests if "/stac/api/" not in request["uri"]]
     hrefs = [source["href"] for source in ottawa.document["sources"]]
     assert {request["uri"] for request in store} == {
@@ -173,8 +173,8 @@ def test_four_tiles_meet_without_a_seam(corner: Stack, tmp_path: Path, via: str)
     assert different_pixels(output, "2m") == 0
 
 
-def test_a_downloaded_vrt_opens_far_from_its_cog(corner: Stack, tmp_path: Path) -> None:
-    """The store's VRT names its COG relative to its own place."""
+def test_downloaded_vrt_opens_anywhere(corner: Stack, tmp_path: Path) -> None:
+    """The store's VRT names its COG by a relative path."""
     assert 'relativeToVRT="1">9_2-' in corner.file_of("9_2-mosaic-2m", "dtm.vrt").read_text()
     words = (HRDEM, "assets", "9_2-mosaic-2m", "--product", "dtm", "--download", "--json")
     document = command(*words, "--stac-url", corner.stac, cwd=tmp_path)
@@ -190,9 +190,7 @@ def test_a_downloaded_vrt_opens_far_from_its_cog(corner: Stack, tmp_path: Path) 
     np.testing.assert_array_equal(pixels, heights(1_999_400, -100, 2, 300, 400, collection="2m"))
 
 
-def test_a_catalogue_that_knows_get_only_serves_an_extraction(
-    corner: Stack, tmp_path: Path
-) -> None:
+def test_get_only_catalogue_serves_an_extraction(corner: Stack, tmp_path: Path) -> None:
     output, before = tmp_path / "corner.tif", len(corner.requests())
     hrdem.extract(
         **FOUR_TILES,
@@ -206,7 +204,7 @@ def test_a_catalogue_that_knows_get_only_serves_an_extraction(
     assert different_pixels(output, "2m") == 0
 
 
-def test_a_tile_without_the_product_is_no_data(stack: Stack, tmp_path: Path) -> None:
+def test_tile_without_the_product_is_no_data(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm"):
         hrdem.extract(
             bbox=(-750_500, 2_749_500, -749_500, 2_750_500),
@@ -219,9 +217,7 @@ def test_a_tile_without_the_product_is_no_data(stack: Stack, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_listed_file_that_is_missing_is_an_error_and_never_nodata(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_listed_but_missing_file_is_an_error_not_nodata(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(hrdem.ServerError, match="dtm of item 5_4-mosaic-2m") as caught:
         hrdem.extract(
             bbox=(-250_500, 749_500, -249_500, 750_500),
@@ -235,7 +231,7 @@ def test_a_listed_file_that_is_missing_is_an_error_and_never_nodata(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_published_again_meanwhile_is_never_mixed(corner: Stack, tmp_path: Path) -> None:
+def test_republished_file_is_never_mixed(corner: Stack, tmp_path: Path) -> None:
     with HttpClient() as http:
         request = Request.of(**FOUR_TILES, product="dtm", collection="2m", stac_url=corner.stac)
         plan = make_plan(request, http)

@@ -217,10 +217,10 @@ def with_other_words(stack: Stack, name: str, *changes: tuple[str, str]) -> str:
     [(BEYOND, 640, 1), (BEYOND, 320, 4), (STRIP, 100, 17), (BEYOND, 64, 100)],
     ids=["1", "4", "17", "100"],
 )
-def test_however_many_pieces_it_takes_the_file_is_that_of_the_cogs(
+def test_file_is_independent_of_the_chunks(
     served: Stack, tmp_path: Path, pieces_of: Any, area: dict[str, Any], edge: int, count: int
 ) -> None:
-    """Across two sub-tiles, with nodata and beyond the edge of all data; and across four."""
+    """Two sub-tiles with nodata and the outer edge of the data; and four sub-tiles."""
     pieces_of(edge)
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", **area)
@@ -233,8 +233,8 @@ def test_however_many_pieces_it_takes_the_file_is_that_of_the_cogs(
     assert list(result.pixels_by_source) == ["WCS dtm"]
 
 
-def test_pieces_that_grow_make_no_seam(served: Stack, tmp_path: Path) -> None:
-    """As they do unless told otherwise, around a corner of four sub-tiles."""
+def test_growing_chunks_make_no_seam(served: Stack, tmp_path: Path) -> None:
+    """With default sizes, around a corner of four sub-tiles."""
     area = {"bbox": (CORNER[0] - 803, CORNER[1] - 711, CORNER[0] + 851, CORNER[1] + 897)}
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", **area)
@@ -245,10 +245,10 @@ def test_pieces_that_grow_make_no_seam(served: Stack, tmp_path: Path) -> None:
     check_terrain(result.output)
 
 
-def test_the_largest_size_is_learnt_from_one_refusal(
+def test_size_limit_is_learned_from_one_rejection(
     served: Stack, tmp_path: Path, pieces_of: Any
 ) -> None:
-    """Its halves would be refused too, and are not asked for."""
+    """Halves that would be rejected too are not requested."""
     pieces_of(20_000)
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", max_memory=1_000_000_000, **WIDE)
@@ -260,10 +260,8 @@ def test_the_largest_size_is_learnt_from_one_refusal(
     same_as_the_cogs(served, result, **WIDE)
 
 
-def test_pieces_for_which_a_gateway_has_no_patience_come_in_halves(
-    served: Stack, tmp_path: Path, pieces_of: Any
-) -> None:
-    """MapServer is made to compress as hard as it can, which takes it seconds."""
+def test_gateway_timeouts_halve_the_chunks(served: Stack, tmp_path: Path, pieces_of: Any) -> None:
+    """MapServer compresses at the highest level, which takes it seconds."""
     slow = with_other_words(served, "slow", ("COMPRESS=LZW", "COMPRESS=LZMA"))
     x, y = CORNER
     area = {"bbox": (x - 1_024, y - 1_024, x + 1_024, y + 1_024)}
@@ -287,9 +285,7 @@ def test_pieces_for_which_a_gateway_has_no_patience_come_in_halves(
     same_as_the_cogs(served, result, **area)
 
 
-def test_who_says_429_is_left_alone_for_as_long_as_it_says(
-    served: Stack, tmp_path: Path, pieces_of: Any
-) -> None:
+def test_http_429_pauses_for_retry_after(served: Stack, tmp_path: Path, pieces_of: Any) -> None:
     area = {"bbox": (CORNER[0] - 128, CORNER[1] - 64, CORNER[0] + 64, CORNER[1] + 64)}
     pieces_of(64)
     before = len(served.requests())
@@ -303,7 +299,7 @@ def test_who_says_429_is_left_alone_for_as_long_as_it_says(
     same_as_the_cogs(served, result, **area)
 
 
-def test_a_service_that_moved_is_found(served: Stack, tmp_path: Path) -> None:
+def test_redirect_is_followed(served: Stack, tmp_path: Path) -> None:
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", wcs_url=served.wcs_moved, **AROUND)
     asked = asked_since(served, before)
@@ -320,10 +316,10 @@ def test_a_service_that_moved_is_found(served: Stack, tmp_path: Path) -> None:
     [{"resolution": 6, "resampling": "nearest"}, {"crs": "EPSG:2961", "resolution": 7}],
     ids=["6m", "EPSG:2961"],
 )
-def test_coarse_pixels_are_those_of_the_cogs_where_the_server_gives_their_overviews(
+def test_coarse_pixels_match_the_cogs_overviews(
     served: Stack, tmp_path: Path, coarse: dict[str, Any]
 ) -> None:
-    """As MapServer does within a sub-tile when it is told to read no finer than it has to."""
+    """Where MapServer serves them: within a sub-tile, with a resolution limit in its mapfile."""
     closing = 'PROCESSING "CLOSE_CONNECTION=ALWAYS"'
     plain = with_other_words(
         served, "overviews", (closing, f'{closing}\n    PROCESSING "OVERSAMPLE_RATIO=1"')
@@ -335,9 +331,7 @@ def test_coarse_pixels_are_those_of_the_cogs_where_the_server_gives_their_overvi
     same_as_the_cogs(served, result, **asked)
 
 
-def test_mapserver_by_itself_resamples_the_next_finer_overview(
-    served: Stack, tmp_path: Path
-) -> None:
+def test_mapserver_by_default_resamples_a_finer_overview(served: Stack, tmp_path: Path) -> None:
     """So its pixels of 4 m are not those of the COGs' overview, and nothing tells us that.
 
     It takes the pixel of 2 m in the lower right of each, whose centre lies a metre off. What is
@@ -354,10 +348,10 @@ def test_mapserver_by_itself_resamples_the_next_finer_overview(
 
 
 @pytest.mark.parametrize("gone", [CORNER_TILES[1:2], CORNER_TILES], ids=["one", "all"])
-def test_what_the_store_does_not_have_comes_through_the_wcs(
+def test_wcs_replaces_files_missing_in_the_store(
     served: Stack, tmp_path: Path, gone: tuple[str, ...]
 ) -> None:
-    """Whole sub-tiles of it, and of these no pixel from elsewhere."""
+    """Whole sub-tiles, without a pixel from elsewhere."""
     before = len(served.requests())
     with withdrawn(served, *gone):
         result = extract(served, tmp_path / "out.tif", "auto", **AROUND)
@@ -376,10 +370,8 @@ def test_what_the_store_does_not_have_comes_through_the_wcs(
     check_provenance(result, "answers 404")
 
 
-def test_a_cog_that_turns_out_to_be_damaged_gives_way_to_the_wcs(
-    served: Stack, tmp_path: Path
-) -> None:
-    """Its header is whole, so that is found out while it is read."""
+def test_wcs_replaces_a_damaged_cog(served: Stack, tmp_path: Path) -> None:
+    """Its header is intact; the damage appears while reading."""
     item = CORNER_TILES[2]
     with withdrawn(served, item) as places:
         copy = places[item].with_name(f"copy-of-{places[item].name}")
@@ -430,7 +422,7 @@ def check_provenance(result: hrdem.Result, why: str) -> None:
         assert each["coverage"] == "dtm"
 
 
-def test_if_the_wcs_is_gone_too_both_are_told(served: Stack, tmp_path: Path) -> None:
+def test_error_names_both_failed_sources(served: Stack, tmp_path: Path) -> None:
     with withdrawn(served, CORNER_TILES[0]), pytest.raises(hrdem.ServerError) as caught:
         extract(served, tmp_path / "out.tif", "auto", wcs_url=f"{served.url}/ows/gone", **AROUND)
     assert caught.value.status == 404
@@ -440,10 +432,8 @@ def test_if_the_wcs_is_gone_too_both_are_told(served: Stack, tmp_path: Path) -> 
     assert not (tmp_path / "out.tif").exists()
 
 
-def test_a_product_that_the_server_does_not_list_is_not_asked_for(
-    served: Stack, tmp_path: Path
-) -> None:
-    """MapServer would answer with an exception, other servers with something else."""
+def test_unlisted_product_is_not_requested(served: Stack, tmp_path: Path) -> None:
+    """MapServer would answer with an exception, other servers differently."""
     without = with_other_words(served, "dtm-only", ('NAME "dsm"', 'NAME "dsm-of-old"'))
     before = len(served.requests())
     with pytest.raises(hrdem.WcsError, match="has no dsm; it lists dtm, dsm-of-old.*--via cog"):

@@ -95,10 +95,8 @@ def exception(answer: httpx.Response) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("product", ["dtm", "dsm"])
 @pytest.mark.parametrize("left", [BORDER - 500, BORDER - 120], ids=["within", "across"])
-def test_a_grid_asked_for_by_its_pixel_centres_comes_bit_for_bit(
-    border: Stack, left: int, product: str
-) -> None:
-    """Within a tile, and across the border between two."""
+def test_grid_by_pixel_centres_is_exact(border: Stack, left: int, product: str) -> None:
+    """Within a tile, and across the border of two."""
     asked = grid(left, TOP - 70, 300, 200) | {"IDENTIFIER": product}
     pixels, profile = raster(httpx.get(border.wcs, params=asked))
     assert profile["transform"] == Affine(1, 0, left, 0, -1, TOP - 70)
@@ -108,15 +106,15 @@ def test_a_grid_asked_for_by_its_pixel_centres_comes_bit_for_bit(
     np.testing.assert_array_equal(pixels, heights(left, TOP - 70, 1, 300, 200, product=product))
 
 
-def test_where_nothing_is_published_the_answer_has_its_full_size_in_nodata(border: Stack) -> None:
+def test_unpublished_area_is_full_size_nodata(border: Stack) -> None:
     pixels, _ = raster(httpx.get(border.wcs, params=grid(BORDER, TOP + 100, 300, 200)))
     assert pixels.shape == (200, 300)
     assert (pixels[:100] == NODATA).all()
     np.testing.assert_array_equal(pixels[100:], heights(BORDER, TOP, 1, 300, 100))
 
 
-def test_each_request_sees_what_was_published_last(stack: Stack) -> None:
-    """Also in a process of MapServer's that has read the former file."""
+def test_each_request_sees_the_latest_files(stack: Stack) -> None:
+    """Also in a MapServer process that has read the former file."""
     top = 250_000
     for left in (100_000, 101_000):
         stack.publish_small("6_3-mosaic-1m", "dtm", (left, top - 200, left + 200, top))
@@ -125,7 +123,7 @@ def test_each_request_sees_what_was_published_last(stack: Stack) -> None:
             np.testing.assert_array_equal(pixels, heights(left, top, 1, 64, 64))
 
 
-def test_the_coverage_is_the_second_part_and_named_by_the_first(border: Stack) -> None:
+def test_coverage_is_the_second_part_named_by_the_first(border: Stack) -> None:
     answer = httpx.get(border.wcs, params=grid(BORDER, TOP, 30, 20))
     assert answer.headers["Content-Type"].startswith("multipart/mixed;")
     (first, _, document), (second, name, tiff) = parts(answer)
@@ -135,7 +133,7 @@ def test_the_coverage_is_the_second_part_and_named_by_the_first(border: Stack) -
     assert tiff.startswith(b"II*\0")
 
 
-def test_latitude_comes_first_where_its_crs_is_named_by_a_urn(border: Stack) -> None:
+def test_urn_crs_has_latitude_first(border: Stack) -> None:
     (longitude,), (latitude,) = transform("EPSG:3979", "EPSG:4326", [BORDER], [TOP - 300])
     pixels, profile = raster(
         httpx.get(border.wcs, params=grid(longitude, latitude, 40, 30, 1e-5, "EPSG:4326"))
@@ -145,7 +143,7 @@ def test_latitude_comes_first_where_its_crs_is_named_by_a_urn(border: Stack) -> 
     assert abs(pixels[0, 0] - heights(BORDER, TOP - 300, 1, 1, 1)[0, 0]) < 1
 
 
-def test_too_large_a_request_is_an_exception_under_200(border: Stack) -> None:
+def test_oversized_request_is_an_exception_under_200(border: Stack) -> None:
     answer = httpx.get(border.wcs, params=grid(BORDER, TOP, 8_193, 10))
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/xml")
@@ -154,8 +152,8 @@ def test_too_large_a_request_is_an_exception_under_200(border: Stack) -> None:
     assert "MAXSIZE=8192" in text
 
 
-def test_an_exception_may_have_another_behind_it(border: Stack) -> None:
-    """Which no parser of XML takes as a whole; MapServer 8.0.0-3+deb12u2 leaves it out."""
+def test_exception_may_be_followed_by_another(border: Stack) -> None:
+    """XML parsers reject the whole; MapServer 8.0.0-3+deb12u2 sends one only."""
     answer = httpx.get(border.wcs, params=grid(BORDER, TOP, 10, 10) | {"BOUNDINGBOX": "1,2,3"})
     assert answer.status_code == 200
     assert exception(answer)[:2] == ("InvalidParameterValue", "boundingbox")
@@ -165,7 +163,7 @@ def test_an_exception_may_have_another_behind_it(border: Stack) -> None:
     assert answer.content.count(b"</ows:ExceptionReport>") in (1, 2)
 
 
-def test_a_moved_service_redirects_with_the_whole_query(border: Stack) -> None:
+def test_redirect_keeps_the_whole_query(border: Stack) -> None:
     asked = grid(BORDER, TOP, 30, 20)
     moved = httpx.get(border.wcs_moved, params=asked)
     assert moved.status_code == 308
@@ -174,7 +172,7 @@ def test_a_moved_service_redirects_with_the_whole_query(border: Stack) -> None:
     assert followed.content == httpx.get(border.wcs, params=asked).content
 
 
-def test_the_log_tells_which_grid_was_asked_for(border: Stack) -> None:
+def test_log_records_the_requested_grid(border: Stack) -> None:
     asked = grid(BORDER, TOP, 30, 20)
     httpx.get(border.wcs, params=asked)
     last = border.requests()[-1]
@@ -182,7 +180,7 @@ def test_the_log_tells_which_grid_was_asked_for(border: Stack) -> None:
     assert {name: value for name, [value] in parse_qs(last["args"]).items()} == asked
 
 
-def test_a_gateway_answers_504_in_html_and_others_are_served_meanwhile(border: Stack) -> None:
+def test_gateway_timeout_is_html_504_and_blocks_no_one(border: Stack) -> None:
     with ThreadPoolExecutor(1) as pool:
         long = pool.submit(httpx.get, border.wcs_impatient, params=LONG)
         time.sleep(0.2)  # until it has come to MapServer
@@ -194,7 +192,7 @@ def test_a_gateway_answers_504_in_html_and_others_are_served_meanwhile(border: S
     assert "504 Gateway Time-out" in long.result().text
 
 
-def test_too_many_requests_at_once_are_told_when_to_come_again(border: Stack) -> None:
+def test_too_many_requests_get_retry_after(border: Stack) -> None:
     asked = [grid(BORDER, TOP, 30, 20)] * 6
     with httpx.Client() as client, ThreadPoolExecutor(len(asked)) as pool:
         answers = list(
