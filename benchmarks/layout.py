@@ -108,7 +108,7 @@ def write_cog(
     ]
     index_at = _FIRST_DIRECTORY + sum(map(_size, plain))
     data_at = index_at + sum(12 * n * n for n in across if n > 1)
-    places = _placed(levels, data_at)
+    tile_offsets = _assign_offsets(levels, data_at)
     with path.open("wb") as file:
         ghost = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n" % len(_GHOST) + _GHOST
         file.write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, _FIRST_DIRECTORY) + ghost)
@@ -117,9 +117,9 @@ def write_cog(
             following = directory_at + _size(plain[level])
             arrays: tuple[tuple[int, ...], tuple[int, ...]] = (at,), (at + 8 * n * n,)
             if n == 1:
-                arrays = (int(places[level][0, 0]),), (int(levels[level].counts[0, 0]),)
+                arrays = (int(tile_offsets[level][0, 0]),), (int(levels[level].counts[0, 0]),)
             else:
-                _write_index(file, at, n, levels[level], places[level])
+                _write_index(file, at, n, levels[level], tile_offsets[level])
                 at += 12 * n * n
             index = [
                 _Entry(324, _LONG8, n * n, struct.pack("<Q", *arrays[0])),
@@ -174,22 +174,22 @@ def _directory(entries: list[_Entry], at: int, following: int) -> bytes:
     return struct.pack("<Q", len(entries)) + table + struct.pack("<Q", following) + spilled
 
 
-def _placed(levels: list[Tiles], at: int) -> list[NDArray[np.int64]]:
+def _assign_offsets(levels: list[Tiles], at: int) -> list[NDArray[np.int64]]:
     """Where each tile goes: between its leader and its trailer, coarsest level first."""
-    places = []
+    tile_offsets = []
     for tiles in reversed(levels):
         slots = np.cumsum(tiles.counts.ravel() + 8)
         starts = at + 4 + np.concatenate(([0], slots[:-1]))
-        places.append(starts.reshape(tiles.counts.shape))
+        tile_offsets.append(starts.reshape(tiles.counts.shape))
         at += int(slots[-1])
-    return places[::-1]
+    return tile_offsets[::-1]
 
 
 def _write_index(
-    file: BinaryIO, at: int, across: int, tiles: Tiles, places: NDArray[np.int64]
+    file: BinaryIO, at: int, across: int, tiles: Tiles, tile_offsets: NDArray[np.int64]
 ) -> None:
     """Write the rows of both arrays that have tiles; what lies between remains a hole."""
-    for row, (offsets, counts) in enumerate(zip(places, tiles.counts, strict=True)):
+    for row, (offsets, counts) in enumerate(zip(tile_offsets, tiles.counts, strict=True)):
         first = (tiles.row + row) * across + tiles.column
         file.seek(at + 8 * first)
         file.write(offsets.astype("<u8").tobytes())

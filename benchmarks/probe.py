@@ -1,4 +1,4 @@
-"""What a line really is like, and what carrying it costs."""
+"""Measure a link with curl, and the cost of emulating it."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.network import Line
+from benchmarks.links import Link
 
 _ALONE, _TOGETHER, _CONNECTIONS = 24_000_000, 8_000_000, 8  # bytes of each transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A line as measured with curl.
+    """A link as measured with curl.
 
     Attributes:
-        line: Its name.
+        link: Its name.
         connect: Seconds to connect, which is a round trip.
         alone: MB/s of 24 MB on one connection, with its slow start.
         together: MB/s of eight connections with 8 MB each.
-        carrier: Share of a core that the emulator took meanwhile, 0 without one.
+        emulator: Share of a core that the emulator took meanwhile, 0 without one.
     """
 
-    line: str
+    link: str
     connect: float
     alone: float
     together: float
-    carrier: float
+    emulator: float
 
 
-def probe(line: Line, url: str, start: int) -> Probe:
-    """Measure a line with ranges of a file that begin at a byte."""
-    connect, _ = _fetch(line, [(url, start, 1)])
-    before, began = _processor_time(line.carrier), time.perf_counter()
-    _, alone = _fetch(line, [(url, start, _ALONE)])
+def probe(link: Link, url: str, start: int) -> Probe:
+    """Measure a link with ranges of a file that begin at a byte."""
+    connect, _ = _fetch(link, [(url, start, 1)])
+    before, began = _processor_time(link.emulator), time.perf_counter()
+    _, alone = _fetch(link, [(url, start, _ALONE)])
     ranges = [(url, start + k * _TOGETHER, _TOGETHER) for k in range(_CONNECTIONS)]
-    _, together = _fetch(line, ranges)
-    used = _processor_time(line.carrier) - before
+    _, together = _fetch(link, ranges)
+    used = _processor_time(link.emulator) - before
     return Probe(
-        line=line.name,
+        link=link.name,
         connect=connect,
         alone=_ALONE / alone / 1e6,
         together=_CONNECTIONS * _TOGETHER / together / 1e6,
-        carrier=used / (time.perf_counter() - began),
+        emulator=used / (time.perf_counter() - began),
     )
 
 
-def _fetch(line: Line, ranges: list[tuple[str, int, int]]) -> tuple[float, float]:
-    """Fetch ranges at a time; return the time to connect, and that of the slowest."""
-    command = [*line.on_user, "curl", "--silent", "--parallel", "--parallel-immediate"]
+def _fetch(link: Link, ranges: list[tuple[str, int, int]]) -> tuple[float, float]:
+    """Fetch ranges at the same time; return the time to connect, and that of the slowest."""
+    command = [*link.on_user, "curl", "--silent", "--parallel", "--parallel-immediate"]
     for number, (url, start, length) in enumerate(ranges):
         command += ["--next"] if number else []
         command += ["--range", f"{start}-{start + length - 1}", "--output", os.devnull]

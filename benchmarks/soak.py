@@ -244,7 +244,7 @@ def _carry_out(
 ) -> None:
     output = room / "a.tif"
     command = [
-        *(sys.executable, "-m", "benchmarks.impatient", "extract", "-q"),
+        *(sys.executable, "-m", "benchmarks.short_timeouts", "extract", "-q"),
         *(f"--bbox={','.join(map(str, job.box))}", "--bbox-crs", "EPSG:3979"),
         *("--product", job.product, "--collection", job.collection, *job.options),
         *("--stac-url", f"{server.url}/stac/api/", "--wcs-url", f"{server.url}/ows/elevation"),

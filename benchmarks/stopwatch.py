@@ -1,4 +1,4 @@
-"""Run one command and print what it took, as JSON.
+"""Run one command and print its time, CPU and memory as JSON.
 
 A process of its own, and a small one: the peak of memory that the kernel reports for a command
 includes that of the process which started it.
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-_LAST_WORDS = 600  # characters of standard error that are kept
+MAX_STDERR_CHARACTERS = 600
 
 
 def measure(timeout: float, command: list[str]) -> dict[str, object]:
@@ -25,17 +25,17 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
 
     Args:
         timeout: Seconds after which it is killed, with all that it started.
-        command: Its words.
+        command: Its arguments.
 
     Returns:
         ``began`` (seconds since 1970), ``wall``, ``cpu`` (seconds, user and system, of it and of
-        what it started), ``others`` (seconds that the machine worked meanwhile for anything else:
-        the server, the emulated line, strangers), ``peak`` (bytes, of the largest process),
-        ``status``, ``timed_out``, ``words`` (the end of what it said on standard error).
+        what it started), ``other_cpu`` (CPU seconds that the machine spent on anything else
+        meanwhile: the server, the emulated link, other programs), ``peak`` (bytes, of the largest
+        process), ``status``, ``timed_out``, ``stderr`` (the end of its standard error).
     """
     timed_out = threading.Event()
     with tempfile.TemporaryFile() as errors:
-        busy = _busy()
+        busy = _busy_seconds()
         began, started = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
@@ -54,24 +54,24 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
             kill()
             raise
         wall = time.perf_counter() - started
-        busy = _busy() - busy
+        busy = _busy_seconds() - busy
         clock.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        words = errors.read().decode("utf-8", "replace").strip()
+        stderr = errors.read().decode("utf-8", "replace").strip()
     return {
         "began": began,
         "wall": wall,
         "cpu": used.ru_utime + used.ru_stime,
-        "others": max(0.0, busy - used.ru_utime - used.ru_stime),
+        "other_cpu": max(0.0, busy - used.ru_utime - used.ru_stime),
         "peak": used.ru_maxrss * 1024,
         "status": process.returncode,
         "timed_out": timed_out.is_set(),
-        "words": words[-_LAST_WORDS:],
+        "stderr": stderr[-MAX_STDERR_CHARACTERS:],
     }
 
 
-def _busy() -> float:
+def _busy_seconds() -> float:
     """Seconds that all cores together have worked since the machine started; 0 if unknown."""
     try:
         with open("/proc/stat", encoding="utf-8") as file:  # noqa: PTH123 (pathlib costs memory)

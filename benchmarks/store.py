@@ -57,7 +57,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SquareWindow:
     """A square window of pixels, counted from the file's upper left corner."""
 
     column: int
@@ -71,14 +71,14 @@ class Place:
         return left, top - self.size, left + self.size, top
 
 
-def place(size: int) -> Place:
+def window_of_size(size: int) -> SquareWindow:
     """The window of a size that is measured: not aligned to tiles, inside the surveyed area.
 
     One that is larger than the area has it in its middle.
     """
     spare = min(COLUMNS, ROWS) * BLOCK - size
     inside = 301 if spare >= BLOCK else spare // 2 // BLOCK * BLOCK + 301
-    return Place(COLUMN * BLOCK + inside, ROW * BLOCK + inside - 170, size)
+    return SquareWindow(COLUMN * BLOCK + inside, ROW * BLOCK + inside - 170, size)
 
 
 def stored_file(folder: Path, codec: str) -> StoredFile:
@@ -155,7 +155,7 @@ def _halved(pixels: Float32) -> Float32:
 
 
 def _padded(pixels: Float32, column: int, row: int) -> Float32:
-    """Place pixels into whole tiles."""
+    """SquareWindow pixels into whole tiles."""
     height = -(-(row + pixels.shape[0]) // BLOCK) * BLOCK
     width = -(-(column + pixels.shape[1]) // BLOCK) * BLOCK
     whole = np.full((height, width), NODATA, np.float32)

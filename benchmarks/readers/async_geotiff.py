@@ -6,7 +6,7 @@ import asyncio
 
 from async_geotiff import GeoTIFF, RasterArray, Window
 from obstore.store import HTTPStore
-from rasterio.windows import Window as Place
+from rasterio.windows import Window as OutputWindow
 
 from benchmarks.readers.output import create
 from benchmarks.readers.task import Task
@@ -25,7 +25,7 @@ async def run(task: Task) -> None:
         async def piece(column: int, row: int, width: int, height: int) -> None:
             async with turns:
                 found: RasterArray = await source.read(window=Window(column, row, width, height))
-                place = Place(column - task.column, row - task.row, width, height)
+                place = OutputWindow(column - task.column, row - task.row, width, height)
                 output.write(found.data[0], 1, window=place)
 
         await asyncio.gather(*(piece(*each) for each in task.pieces(_EDGE)))

@@ -1,4 +1,4 @@
-"""What a reader is asked for."""
+"""The task of a reader: one window of one file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TUNED = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A square window to be read.
+    """A square window to read.
 
     Attributes:
         url: Address of the COG.
@@ -33,7 +33,7 @@ class Task:
         row: First row.
         size: Columns and rows.
         output: Path of the GeoTIFF to write.
-        extra: What else the reader is told, by name.
+        extra: Further arguments, by name.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Task:
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
-    def words(self) -> list[str]:
+    def arguments(self) -> list[str]:
         """The task as command line arguments."""
         numbers = (str(number) for number in (self.column, self.row, self.size))
         extra = (f"{name}={value}" for name, value in self.extra.items())
@@ -52,16 +52,16 @@ class Task:
 
     @classmethod
     def from_command_line(cls) -> Task:
-        """Read what `words` wrote."""
+        """Parse what `arguments` returned."""
         parser = argparse.ArgumentParser()
         parser.add_argument("url")
         for name in ("column", "row", "size"):
             parser.add_argument(name, type=int)
         parser.add_argument("output")
         parser.add_argument("extra", nargs="*", metavar="NAME=VALUE")
-        given = vars(parser.parse_args())
-        extra = dict(pair.partition("=")[::2] for pair in given.pop("extra"))
-        return cls(**given, extra=extra)
+        parsed = vars(parser.parse_args())
+        extra = dict(pair.partition("=")[::2] for pair in parsed.pop("extra"))
+        return cls(**parsed, extra=extra)
 
     def pieces(self, edge: int) -> Iterator[tuple[int, int, int, int]]:
         """Cut the window along multiples of ``edge`` in the file: column, row, width, height."""

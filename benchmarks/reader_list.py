@@ -1,4 +1,4 @@
-"""Who takes part, what each needs, and which version of it is here."""
+"""The readers of the benchmark: their commands, requirements and installed versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from benchmarks.readers import gdal_translate
 from benchmarks.readers.task import Task
 
-# name -> module, distributions it is made of, and whether it asks the catalogue
+# name -> module, distributions, fixed arguments
 _READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "floor": ("floor", (), {}),
     "hrdem": ("hrdem", ("hrdem",), {}),
@@ -31,7 +31,7 @@ _PROGRAMS = {"floor": "curl", "gdal_translate": "gdal_translate"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
+class Reader:
     """A reader with its arguments.
 
     Attributes:
@@ -50,19 +50,19 @@ class Entrant:
         return self.label.partition(":")[0]
 
     @property
-    def asks_catalogue(self) -> bool:
-        """Whether it finds the file through the catalogue."""
+    def needs_catalog(self) -> bool:
+        """Whether it finds the file through a STAC API."""
         return self.module == "hrdem"
 
     def command(self, task: Task) -> list[str]:
-        """The command line for a task."""
+        """Return the command line for a task."""
         if self.module == "gdal_translate":
             return gdal_translate.command(task)
-        return [sys.executable, "-m", f"benchmarks.readers.{self.module}", *task.words]
+        return [sys.executable, "-m", f"benchmarks.readers.{self.module}", *task.arguments]
 
 
-def entrant(spec: str) -> Entrant:
-    """Find a reader by its name, which may be followed by arguments: ``name:a=1:b=2``.
+def parse_reader(spec: str) -> Reader:
+    """Return a reader by its name, which may be followed by arguments: ``name:a=1:b=2``.
 
     Raises:
         ValueError: If there is none of that name.
@@ -71,19 +71,19 @@ def entrant(spec: str) -> Entrant:
     if name not in _READERS:
         raise ValueError(f"no reader {name!r}; there are {', '.join(NAMES)}")
     module, _, fixed = _READERS[name]
-    given = dict(argument.partition("=")[::2] for argument in arguments)
-    return Entrant(spec, module, {**fixed, **given})
+    parsed = dict(argument.partition("=")[::2] for argument in arguments)
+    return Reader(spec, module, {**fixed, **parsed})
 
 
-def missing(name: str) -> list[str]:
-    """What a reader needs and is not here."""
+def missing_requirements(name: str) -> list[str]:
+    """Return what a reader needs and is not installed."""
     program = _PROGRAMS.get(name)
-    lacking = [program] if program and shutil.which(program) is None else []
-    return lacking + [each for each in _READERS[name][1] if _version(each) is None]
+    programs = [program] if program and shutil.which(program) is None else []
+    return programs + [each for each in _READERS[name][1] if _version(each) is None]
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that takes part, by name."""
+    """Return the version of every reader, library and program, by name."""
     found = {"Python": sys.version.partition(" ")[0]}
     names = {name for _, distributions, _ in _READERS.values() for name in distributions}
     for name in sorted(names | {"httpx", "numpy", "pystac-client"}):

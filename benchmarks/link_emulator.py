@@ -1,4 +1,4 @@
-"""A slow line between two network namespaces, for kernels without the netem queue discipline.
+"""Emulate a slow link between two network namespaces, for kernels without netem.
 
 Each namespace has a TUN device; this program carries the packets from one to the other, late by
 half of the round trip and no faster than the caps allow. The devices hand over what TCP wants to
@@ -7,8 +7,8 @@ processor low while the connections still count in segments of 1,500 bytes.
 
 Needs root, /dev/net/tun and iproute2. Nothing leaves the machine.
 
-    python -m benchmarks.link --rtt-ms 60 --flow-mb 12      prints ``ready`` and the namespaces
-    ip netns exec NAMESPACE COMMAND                         store 10.77.0.1, user 10.77.0.2
+    python -m benchmarks.link_emulator --rtt-ms 60 --flow-mb 12    prints ``ready``, the namespaces
+    ip netns exec NAMESPACE COMMAND                                store 10.77.0.1, user 10.77.0.2
 
 It ends, and takes the namespaces with it, on SIGTERM, SIGINT, or when its parent has gone.
 """
@@ -36,7 +36,7 @@ _TUNSETIFF, _TUNSETOFFLOAD = 0x400454CA, 0x400454D0
 _TUN, _NO_PACKET_INFO, _OFFLOAD_HEADER = 0x0001, 0x1000, 0x4000
 _CHECKSUM, _SEGMENTATION_4 = 1, 2
 _HEADER = 10  # bytes of struct virtio_net_hdr before each packet, passed on as they are
-_LARGEST = 65_536 + _HEADER
+MAX_PACKET_BYTES = 65_536 + _HEADER
 _IDLE = 0.5  # seconds between looks whether the parent is still there
 _GRAIN = 0.0002  # seconds; packets that are due together travel together
 _CONGESTION_CONTROL = "cubic"  # as most servers have it, whatever this machine's default is
@@ -44,7 +44,7 @@ _CONGESTION_CONTROL = "cubic"  # as most servers have it, whatever this machine'
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a line is like.
+    """Delay and limits of a link.
 
     Attributes:
         rtt: Round trip time, seconds.
@@ -60,7 +60,7 @@ class Shape:
 
 
 class Pipe:
-    """One direction of a line: packets go in now and come out later."""
+    """One direction of a link: packets go in now and come out later."""
 
     def __init__(self, source: int, sink: int, shape: Shape) -> None:
         self._source = source
@@ -76,29 +76,29 @@ class Pipe:
         """When the next packet comes out."""
         return self._waiting[0][0] if self._waiting else float("inf")
 
-    def take(self) -> None:
-        """Take in what the source has."""
+    def receive(self) -> None:
+        """Read what the source has."""
         now = time.monotonic()
         while True:
             try:
-                packet = os.read(self._source, _LARGEST)
+                packet = os.read(self._source, MAX_PACKET_BYTES)
             except BlockingIOError:
                 return
-            leaves = self._turn(packet, now)
+            leaves = self._leave_time(packet, now)
             if leaves - now <= self._shape.queue:
                 self._number += 1
                 entry = (leaves + self._shape.rtt / 2, self._number, packet)
                 heapq.heappush(self._waiting, entry)
 
-    def give(self) -> None:
-        """Hand on what is due."""
+    def send_due(self) -> None:
+        """Send what is due."""
         until = time.monotonic() + _GRAIN
         while self._waiting and self._waiting[0][0] <= until:
             with contextlib.suppress(BlockingIOError, OSError):
                 os.write(self._sink, self._waiting[0][2])
             heapq.heappop(self._waiting)
 
-    def _turn(self, packet: bytes, now: float) -> float:
+    def _leave_time(self, packet: bytes, now: float) -> float:
         """When a packet has passed the caps; if it would wait too long it takes up no time."""
         shape, leaves, flow_leaves, key = self._shape, now, now, b""
         if shape.flow_rate:
@@ -113,16 +113,16 @@ class Pipe:
         return max(leaves, flow_leaves)
 
 
-def carry(store: int, user: int, shape: Shape) -> None:
+def carry_packets(store: int, user: int, shape: Shape) -> None:
     """Carry packets between two devices until the parent has gone."""
     parent = os.getppid()
     pipes = {store: Pipe(store, user, shape), user: Pipe(user, store, shape)}
     while os.getppid() == parent:
         wait = min(pipe.due for pipe in pipes.values()) - time.monotonic()
         for ready in select.select(list(pipes), [], [], min(max(wait, 0), _IDLE))[0]:
-            pipes[ready].take()
+            pipes[ready].receive()
         for pipe in pipes.values():
-            pipe.give()
+            pipe.send_due()
 
 
 @contextlib.contextmanager
@@ -189,7 +189,7 @@ def main() -> None:
     names = f"{arguments.name}-store", f"{arguments.name}-user"
     with namespaces(names, arguments.mtu) as devices:
         print("ready", *names, flush=True)
-        carry(*devices, shape)
+        carry_packets(*devices, shape)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,18 @@ import rasterio
 import rasterio.windows
 from rasterio.errors import RasterioError
 
-from benchmarks.store import Place
+from benchmarks.store import SquareWindow
 
 _ROWS = 512  # read at a time
 
 
 @cache
-def reference(path: str, place: Place) -> str:
+def digest_window(path: str, square: SquareWindow) -> str:
     """Digest of a window of a local file."""
-    return _digest(path, place.column, place.row, place.size)
+    return _digest(path, square.column, square.row, square.size)
 
 
-def verdict(output: Path, place: Place, expected: str) -> str:
+def compare_pixels(output: Path, square: SquareWindow, expected: str) -> str:
     """Compare an output: ``"equal"``, or what is wrong with it.
 
     It may be larger than the window, if its pixels lie on the same lattice.
@@ -31,13 +31,13 @@ def verdict(output: Path, place: Place, expected: str) -> str:
     try:
         with rasterio.open(output) as dataset:
             size, transform, dtype = dataset.shape, dataset.transform, dataset.dtypes[0]
-        left, _, _, top = place.bounds
+        left, _, _, top = square.bounds
         column, row = ~transform * (left, top)
-        inside = 0 <= column <= size[1] - place.size and 0 <= row <= size[0] - place.size
+        inside = 0 <= column <= size[1] - square.size and 0 <= row <= size[0] - square.size
         whole = column == int(column) and row == int(row)
         if dtype != "float32" or (transform.a, transform.e) != (1, -1) or not (inside and whole):
             return f"another grid: {size[1]} x {size[0]} {dtype}, {tuple(transform)[:6]}"
-        digest = _digest(str(output), int(column), int(row), place.size)
+        digest = _digest(str(output), int(column), int(row), square.size)
         return "equal" if digest == expected else "wrong pixels"
     except RasterioError as exc:
         return f"unreadable: {exc}"

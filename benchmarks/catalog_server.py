@@ -1,6 +1,6 @@
-"""Serve a STAC API with one item, which answers at once: its cost is not what is measured.
+"""Serve a STAC API with one item, which answers at once, because its cost is not measured.
 
-python -m benchmarks.catalogue ADDRESS HREF     prints the root of the API; ends with its parent
+python -m benchmarks.catalog_server ADDRESS HREF    prints the API's root; exits with its parent
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from benchmarks.network import Line
+from benchmarks.links import Link
 from benchmarks.store import ITEM
 from hrdem.demo.catalog import collections, items, landing
 
 _PREFIX = "/stac/api"
-_PATIENCE = 10  # seconds
+_TIMEOUT = 10  # seconds
 
 
-def documents(base: str, href: str) -> dict[str, Any]:
-    """Every answer, by path."""
+def make_documents(base: str, href: str) -> dict[str, Any]:
+    """Return every response, by path."""
     item = next(each for each in items(base) if each["id"] == ITEM)
     item["assets"] = {"dtm": {**item["assets"]["dtm"], "href": href}}
     found = {"type": "FeatureCollection", "links": [], "features": [item], "numberMatched": 1}
@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     documents: dict[str, bytes]
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = "/" + self.path.partition("?")[0].removeprefix(_PREFIX).strip("/")
         body = self.documents.get(path, b"{}")
@@ -50,33 +50,33 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer  # noqa: N815 (the names are http.server's)
+    do_GET = do_POST = _respond  # noqa: N815 (the names are http.server's)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         pass
 
 
 @contextlib.contextmanager
-def catalogue(line: Line, href: str) -> Iterator[str]:
-    """Serve a catalogue on the user's side of a line; yield its root.
+def serve_catalog(link: Link, href: str) -> Iterator[str]:
+    """Serve a catalogue on the user's side of a link; yield its root.
 
     It listens in the store's network scope: hrdem refuses files elsewhere.
     """
-    command = [sys.executable, "-m", "benchmarks.catalogue", line.user_address, href]
-    command = [*line.on_user, *command]
+    command = [sys.executable, "-m", "benchmarks.catalog_server", link.user_address, href]
+    command = [*link.on_user, *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             root = process.stdout.readline().strip()
             if not root:
-                raise RuntimeError("the catalogue did not start")
+                raise RuntimeError("the catalog server did not start")
             yield root
         finally:
             process.terminate()
-            process.wait(_PATIENCE)
+            process.wait(_TIMEOUT)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.5)
@@ -88,9 +88,9 @@ def main() -> None:
     server = ThreadingHTTPServer((address, 0), _Handler)
     base = f"http://{address}:{server.server_port}"
     _Handler.documents = {
-        path: json.dumps(document).encode() for path, document in documents(base, href).items()
+        path: json.dumps(document).encode() for path, document in make_documents(base, href).items()
     }
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     print(f"{base}{_PREFIX}/", flush=True)
     server.serve_forever()
 

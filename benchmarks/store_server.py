@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.network import Line
+from benchmarks.links import Link
 
-_PATIENCE = 20.0  # seconds for nginx to start, and to have written its log
+_TIMEOUT = 20.0  # seconds for nginx to start, and to have written its log
 _QUIET = 0.15  # seconds without a new line after which the log of a run is whole
 _CONFIGURATION = """
 daemon off;
@@ -51,8 +51,8 @@ http {{
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A line of the log.
+class LoggedRequest:
+    """A request, as nginx logged it.
 
     Attributes:
         method: HTTP method.
@@ -71,7 +71,7 @@ class Answer:
     began: float
 
 
-class Server:
+class StoreServer:
     """A running nginx."""
 
     def __init__(self, base: str, log: Path) -> None:
@@ -79,8 +79,8 @@ class Server:
         self._log = log
         self._read = 0
 
-    def answers(self) -> list[Answer]:
-        """What was answered since the last call."""
+    def new_requests(self) -> list[LoggedRequest]:
+        """Return the requests that were logged since the last call."""
         size, since = self._log.stat().st_size, time.monotonic()
         while time.monotonic() - since < _QUIET:
             time.sleep(0.02)
@@ -90,13 +90,13 @@ class Server:
             file.seek(self._read)
             content = file.read(size - self._read)
         self._read = size
-        return sorted(map(_answer, content.splitlines()), key=lambda answer: answer.began)
+        return sorted(map(_parse_log_line, content.splitlines()), key=lambda request: request.began)
 
 
-def _answer(text: bytes) -> Answer:
+def _parse_log_line(text: bytes) -> LoggedRequest:
     entry = json.loads(text)
     first = entry["range"].removeprefix("bytes=").split("-")[0]
-    return Answer(
+    return LoggedRequest(
         method=entry["method"],
         start=int(first or 0),
         status=entry["status"],
@@ -107,11 +107,11 @@ def _answer(text: bytes) -> Answer:
 
 
 @contextlib.contextmanager
-def server(line: Line, root: Path, run: Path) -> Iterator[Server]:
-    """Serve a folder on the store's side of a line.
+def serve_store(link: Link, root: Path, run: Path) -> Iterator[StoreServer]:
+    """Serve a folder on the store's side of a link.
 
     Args:
-        line: The line.
+        link: The link.
         root: Folder with the files.
         run: Folder for configuration and log.
     """
@@ -122,21 +122,21 @@ def server(line: Line, root: Path, run: Path) -> Iterator[Server]:
     port = _free_port()
     configuration = run / "nginx.conf"
     configuration.write_text(
-        _CONFIGURATION.format(run=run, root=root, address=line.store_address, port=port), "utf-8"
+        _CONFIGURATION.format(run=run, root=root, address=link.store_address, port=port), "utf-8"
     )
     (run / "access.jsonl").write_bytes(b"")
-    command = [*line.on_store, program, "-c", str(configuration), "-e", str(run / "error.log")]
+    command = [*link.on_store, program, "-c", str(configuration), "-e", str(run / "error.log")]
     process = subprocess.Popen(command)
     try:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _TIMEOUT
         while not (run / "nginx.pid").exists() or not (run / "nginx.pid").read_text().strip():
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"nginx did not start; see {run / 'error.log'}")
             time.sleep(0.02)
-        yield Server(f"http://{line.store_address}:{port}", run / "access.jsonl")
+        yield StoreServer(f"http://{link.store_address}:{port}", run / "access.jsonl")
     finally:
         process.terminate()
-        process.wait(_PATIENCE)
+        process.wait(_TIMEOUT)
 
 
 def _free_port() -> int:

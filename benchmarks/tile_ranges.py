@@ -1,4 +1,4 @@
-"""Which bytes of a file a window needs, at the least."""
+"""The byte ranges of a file that a window needs at least."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.store import Place
+from benchmarks.store import SquareWindow
 from hrdem.geo.grid import Window
 from hrdem.tiff.header import read_header
 
@@ -15,7 +15,7 @@ _LARGEST_GAP = 64 << 10  # bytes that are fetched along rather than asked around
 _SPAN = 3 << 20  # bytes; longer stretches are cut into equal parts of about this length
 
 
-def spans(path: Path, place: Place) -> list[tuple[int, int]]:
+def tile_ranges(path: Path, square: SquareWindow) -> list[tuple[int, int]]:
     """Byte ranges, from and up to, of the tiles under a window."""
     with path.open("rb") as file:
 
@@ -24,7 +24,7 @@ def spans(path: Path, place: Place) -> list[tuple[int, int]]:
             return file.read(stop - start)
 
         level = read_header(fetch, path.stat().st_size, path.name).levels[0]
-        tiles = level.tiles_under(Window(place.column, place.row, place.size, place.size))
+        tiles = level.tiles_under(Window(square.column, square.row, square.size, square.size))
         needed: list[tuple[int, int]] = []
         for row in range(tiles.row, tiles.bottom):
             first, last = row * level.columns + tiles.column, row * level.columns + tiles.right
@@ -35,10 +35,10 @@ def spans(path: Path, place: Place) -> list[tuple[int, int]]:
             there = counts > 0
             ends = offsets + counts
             needed += zip(offsets[there].tolist(), ends[there].tolist(), strict=True)
-    return [part for span in _merged(sorted(needed)) for part in _cut(*span)]
+    return [part for span in _merge(sorted(needed)) for part in _split(*span)]
 
 
-def write_ranges(path: Path, url: str, ranges: list[tuple[int, int]]) -> None:
+def write_curl_config(path: Path, url: str, ranges: list[tuple[int, int]]) -> None:
     """Write byte ranges as options of curl."""
     requests = (
         f'url = "{url}"\nrange = "{start}-{stop - 1}"\noutput = "/dev/null"\n'
@@ -47,9 +47,9 @@ def write_ranges(path: Path, url: str, ranges: list[tuple[int, int]]) -> None:
     path.write_text("next\n".join(requests), "utf-8")
 
 
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
-    for start, stop in spans:
+    for start, stop in ranges:
         if merged and start - merged[-1][1] <= _LARGEST_GAP:
             merged[-1] = merged[-1][0], stop
         else:
@@ -57,7 +57,7 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _cut(start: int, stop: int) -> list[tuple[int, int]]:
+def _split(start: int, stop: int) -> list[tuple[int, int]]:
     parts = max(1, round((stop - start) / _SPAN))
     edges = [start + (stop - start) * part // parts for part in range(parts + 1)]
     return list(itertools.pairwise(edges))
