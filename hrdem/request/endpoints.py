@@ -1,4 +1,4 @@
-"""Addresses of services: the live ones, and what a user may give in their place."""
+"""Addresses of the live services, and checks of user-supplied ones."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from hrdem.runtime.redaction import has_user, without_secrets
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
-LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE tells them apart
+LIVE_WMS_URL = LIVE_WCS_URL  # one address for both; the parameter SERVICE selects the service
 
 
 def default_wcs_url(stac_url: str) -> str | None:
-    """Return the live WCS beside the live catalogue; its pixels are not those of another one."""
+    """Return the live WCS for the live catalogue; None for any other, whose pixels may differ."""
     return LIVE_WCS_URL if urlsplit(stac_url).hostname == urlsplit(LIVE_STAC_URL).hostname else None
 
 
 def normalize_stac_url(url: str) -> str:
-    """Return the root of a STAC API with one slash at its end.
+    """Return the root of a STAC API with exactly one trailing slash.
 
     Raises:
-        RequestError: If it is not an http or https address, or holds credentials.
+        RequestError: If it is not an http or https address, or contains credentials.
     """
     return check_url(url, "STAC API").rstrip("/") + "/"
 
 
-def check_url(url: str, of: str) -> str:
-    """Return the address of a service, as it is.
+def check_url(url: str, service: str) -> str:
+    """Return the address of a service unchanged if it is usable.
 
     Args:
-        url: As the user gave it.
-        of: Which service, for the message.
+        url: User-supplied address.
+        service: Name of the service, for the message.
 
     Raises:
-        RequestError: If it is not an http or https address, or holds credentials.
+        RequestError: If it is not an http or https address, or contains credentials.
     """
     try:
         parts = urlsplit(url)
@@ -42,13 +42,14 @@ def check_url(url: str, of: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
+        example = LIVE_STAC_URL if service == "STAC API" else LIVE_WCS_URL
         raise RequestError(
-            f"{without_secrets(url)!r} is not an http or https address; give that of a {of}, for "
-            f"example {LIVE_STAC_URL if of == 'STAC API' else LIVE_WCS_URL}."
+            f"{without_secrets(url)!r} is not an http or https address. Give the address of a "
+            f"{service}, for example {example}."
         )
     if has_user(url):
         raise RequestError(
-            f"The address {without_secrets(url)} was given with a user name or password, which "
-            "would be written into outputs as provenance; give it without."
+            f"The address {without_secrets(url)} contains a user name or password, which outputs "
+            "would record as provenance. Give the address without them."
         )
     return url

@@ -1,4 +1,4 @@
-"""What a request can choose between, by name."""
+"""Options with a fixed set of values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Via(StrEnum):
-    """The way in which pixels come."""
+    """Files or service to read pixels from."""
 
     AUTO = "auto"
     COG = "cog"
@@ -20,46 +20,46 @@ class Via(StrEnum):
 
 
 class Engine(StrEnum):
-    """What reads the files."""
+    """Library that reads the files."""
 
     AUTO = "auto"
     GDAL = "gdal"
 
 
 class Align(StrEnum):
-    """What the output's edges keep to."""
+    """Lattice to which the edges of the output are aligned."""
 
     PIXELS = "pixels"
     BLOCKS = "blocks"
 
 
 class OnChange(StrEnum):
-    """What to do when a source is published again while it is read."""
+    """Reaction to a source that is republished while it is read."""
 
     STOP = "stop"
     RESTART = "restart"
 
 
 class SlopeUnit(StrEnum):
-    """What slopes are counted in."""
+    """Unit of slopes."""
 
     DEGREES = "degrees"
     PERCENT = "percent"
 
 
 class North(StrEnum):
-    """Where aspects are counted from."""
+    """Direction from which aspects are measured."""
 
     TRUE = "true"
     GRID = "grid"
 
 
 class Algorithm(StrEnum):
-    """How a gradient comes from a pixel's neighbours.
+    """Method that computes a gradient from a pixel's neighbours.
 
-    Horn's weighs all eight, and so smooths a little: B. K. P. Horn, "Hill shading and the
-    reflectance map", Proceedings of the IEEE 69 (1981), 29. Zevenbergen and Thorne's takes the
-    four beside it, and so keeps more detail: L. W. Zevenbergen and C. R. Thorne, "Quantitative
+    Horn's weighs all eight neighbours, which smooths a little: B. K. P. Horn, "Hill shading and the
+    reflectance map", Proceedings of the IEEE 69 (1981), 29. Zevenbergen and Thorne's uses the four
+    adjacent ones, which preserves more detail: L. W. Zevenbergen and C. R. Thorne, "Quantitative
     analysis of land surface topography", Earth Surface Processes and Landforms 12 (1987), 47-56,
     parameters G and H.
     """
@@ -69,31 +69,36 @@ class Algorithm(StrEnum):
 
 
 class VerticalDatum(StrEnum):
-    """What heights are counted from; named in any case."""
+    """Vertical datum of heights; its name is not case-sensitive."""
 
     CGVD2013 = "CGVD2013"
     CGVD28 = "CGVD28"
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
-        return next((each for each in cls if each.value == str(value).upper()), None)
+        return next((datum for datum in cls if datum.value == str(value).upper()), None)
 
 
 class Format(StrEnum):
-    """Layout of the output."""
+    """Layout of the output file."""
 
     GTIFF = "gtiff"
     COG = "cog"
 
 
-def parse_choice(kind: type[E], name: str, parameter: str) -> E:
-    """Return the member of an enumeration that a user names.
+def parse_choice(options: type[E], name: str, parameter: str) -> E:
+    """Return the member of an enumeration that has a name.
+
+    Args:
+        options: The enumeration.
+        name: User-supplied name.
+        parameter: Name of the parameter that it was passed for, for the message.
 
     Raises:
-        RequestError: If there is none; the message lists them.
+        RequestError: If there is no such member; the message lists them.
     """
     try:
-        return kind(name)
+        return options(name)
     except ValueError:
-        names = " or ".join(member.value for member in kind)
-        raise RequestError(f"`{parameter}` cannot be {name!r}; choose {names}.") from None
+        names = ", ".join(member.value for member in options)
+        raise RequestError(f"`{parameter}` cannot be {name!r}. Choose one of: {names}.") from None

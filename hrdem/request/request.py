@@ -1,4 +1,4 @@
-"""What a user can ask for, validated once."""
+"""A validated request: what to extract, from where, onto which grid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, assert_never
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
@@ -40,40 +40,40 @@ from hrdem.request.products import (
 from hrdem.request.signature import complete, select
 from hrdem.runtime.redaction import without_secrets
 
-_LONGEST_WCS_LIMIT = 86_400.0
-_FINEST, _COARSEST = 0.001, 10_000.0  # metres of a pixel
+MAX_WCS_LIMIT_SECONDS = 86_400.0
+MIN_PIXEL_METRES, MAX_PIXEL_METRES = 0.001, 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One extraction, as asked for.
+    """A validated request for an extraction.
 
     Attributes:
-        aoi: The area of interest.
-        like: The very grid of the output; None if the others say it.
-        crop: Whether pixels whose centre lies outside the area are left without data.
-        product: What to extract.
-        collection: The tier to take it from.
-        fill: Further tiers, for what the one before leaves empty.
-        feather: Metres over which a tier is blended into the next at its edge.
-        source_band: Whether a second band says what each pixel came from.
-        via: The way in which pixels come; AUTO takes COGs, and the WCS where they cannot be had.
-        engine: What reads COGs: GDAL, or our own reader.
-        align: What the output's edges keep to: the source's pixels, or its blocks, which are then
-            copied without being decoded.
+        aoi: Area of interest.
+        like: Grid of the output, if it is that of another raster; None if it follows from the rest.
+        crop: Whether pixels whose centre is outside the area become nodata.
+        product: Product to extract.
+        collection: Collection to take it from.
+        fill: Further collections, each for the pixels that the ones before leave empty.
+        feather: Metres over which a collection is blended into the next one at its edge.
+        source_band: Whether a second band records the source of each pixel.
+        via: Files or service to read from; AUTO reads COGs, and the WCS where there are none.
+        engine: Library that reads COGs: hrdem's own reader, or GDAL.
+        align: Lattice of the output's edges: the source's pixels, or its blocks, which are then
+            copied without decoding.
         crs: CRS of the output.
         resolution: Pixel size of the output in units of its CRS; None for the source's own pixels.
-        resampling: How pixels are computed that are not the source's own.
-        vertical_datum: What heights are counted from.
-        vertical_grid: File of the differences between vertical datums; None to look for it.
-        algorithm: How slopes, aspects and hillshades come from heights.
-        slope_unit: What slopes are counted in.
-        aspect_north: Where aspects are counted from.
-        surveys: Whether the surveys under the area are looked up.
+        resampling: Kernel for pixels that are not the source's own.
+        vertical_datum: Vertical datum of the output's heights.
+        vertical_grid: File with the differences between vertical datums; None to find one.
+        algorithm: Method that computes slopes, aspects and hillshades from heights.
+        slope_unit: Unit of slopes.
+        aspect_north: Direction from which aspects are measured.
+        surveys: Whether to look up the lidar surveys under the area.
         stac_url: Root of the STAC API.
-        wcs_url: Address of the WCS that serves the same data; None if none is known to.
-        wcs_limit: Seconds after which the WCS gives up on a request.
-        on_change: What to do when a source is published again while it is read.
+        wcs_url: Address of the WCS that serves the same data; None if none is known.
+        wcs_limit: Seconds after which the WCS aborts a request.
+        on_change: Reaction to a source that is republished while it is read.
     """
 
     aoi: Aoi
@@ -103,41 +103,43 @@ class Request:
 
     @classmethod
     def of(cls, **params: Unpack[RequestParams]) -> Request:
-        """Validate the parameters of a request; see `hrdem.extract`.
+        """Validate the parameters of a request; `hrdem.extract` documents them.
 
         Raises:
             RequestError: If a value is invalid, or two contradict each other.
             TypeError: If a parameter is unknown, or one that is required is missing.
-            NoDataError: If the area is where there can be no data.
+            NoDataError: If the area reaches where there can be no data.
         """
         values = complete(REQUEST, params)
-        where = parse_aoi(**select(values, AREA))
-        tier = get_collection(values["collection"])
+        parsed = parse_aoi(**select(values, AREA))
+        first = get_collection(values["collection"])
         crs, resolution, crop = values["crs"], values["resolution"], values["crop"]
-        if where.grid is not None and (crs is not None or resolution is not None):
-            raise RequestError("--like gives CRS and resolution: leave --crs and --resolution out.")
+        if parsed.grid is not None and (crs is not None or resolution is not None):
+            raise RequestError(
+                "`like` sets the CRS and the pixel size. Leave `crs` and `resolution` out."
+            )
         target = NATIVE_CRS if crs is None else normalize_crs(crs)
-        if where.grid is not None:
-            target, resolution = where.grid.crs, None
+        if parsed.grid is not None:
+            target, resolution = parsed.grid.crs, None
         vertical_grid, wcs_url = values["vertical_grid"], values["wcs_url"]
         if wcs_url is None:
             wcs_url = default_wcs_url(values["stac_url"])
         else:
             wcs_url = check_url(wcs_url, "WCS")
-        chosen = cls(
-            aoi=where.aoi,
-            like=where.grid,
-            crop=where.is_polygon if crop is None else crop,
+        request = cls(
+            aoi=parsed.aoi,
+            like=parsed.grid,
+            crop=parsed.is_polygon if crop is None else crop,
             product=get_product(values["product"]),
-            collection=tier,
-            fill=_tiers(values["fill"], tier),
+            collection=first,
+            fill=_parse_fill(values["fill"], first),
             feather=values["feather"],
             source_band=values["source_band"],
             via=values["via"],
             engine=values["engine"],
             align=values["align"],
             crs=target,
-            resolution=None if where.grid else _checked_resolution(resolution, target, tier),
+            resolution=None if parsed.grid else _check_resolution(resolution, target, first),
             resampling=parse_choice(Resampling, values["resampling"], "resampling"),
             vertical_datum=values["vertical_datum"],
             vertical_grid=None if vertical_grid is None else Path(vertical_grid),
@@ -150,20 +152,20 @@ class Request:
             wcs_limit=values["wcs_limit"],
             on_change=values["on_change"],
         )
-        chosen._check_tiers()
-        chosen._check_heights()
-        chosen._check_blocks()
-        chosen._check_wcs()
-        return chosen
+        request._check_feather()
+        request._check_vertical_datum()
+        request._check_block_alignment()
+        request._check_wcs()
+        return request
 
     @property
     def tiers(self) -> tuple[Collection, ...]:
-        """The collections to take pixels from, the first where it has them."""
+        """Collections to take pixels from; an earlier one wins where both have data."""
         return self.collection, *self.fill
 
     @property
     def asset_kind(self) -> AssetKind:
-        """The form of the files to read."""
+        """Form of the files to read."""
         return AssetKind.VRT if self.via is Via.VRT else AssetKind.COG
 
     @property
@@ -179,8 +181,8 @@ class Request:
         return self.product.unit
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values; without what does not bear on the pixels."""
-        told: dict[str, Any] = {
+        """Return it as JSON-ready values, without options that cannot affect the pixels."""
+        values: dict[str, Any] = {
             "aoi": self.aoi.label,
             "crop": self.crop,
             "product": self.product.name,
@@ -196,108 +198,123 @@ class Request:
             "resampling": None if self.is_native and not self.fill else self.resampling.value,
             "vertical_datum": self.vertical_datum.value if self.product.is_height else None,
         }
-        if self.product.theme is not Theme.HEIGHT:
-            told["algorithm"] = self.algorithm.value
-        if self.product.theme is Theme.SLOPE:
-            told["slope_unit"] = self.slope_unit.value
-        if self.product.theme is Theme.ASPECT:
-            told["aspect_north"] = self.aspect_north.value
+        match self.product.theme:
+            case Theme.HEIGHT:
+                pass
+            case Theme.HILLSHADE:
+                values |= {"algorithm": self.algorithm.value}
+            case Theme.SLOPE:
+                values |= {"algorithm": self.algorithm.value, "slope_unit": self.slope_unit.value}
+            case Theme.ASPECT:
+                values |= {
+                    "algorithm": self.algorithm.value,
+                    "aspect_north": self.aspect_north.value,
+                }
+            case _:
+                assert_never(self.product.theme)
         wcs_url = self.wcs_url and without_secrets(self.wcs_url)
-        return told | {"stac_url": without_secrets(self.stac_url), "wcs_url": wcs_url}
+        return values | {"stac_url": without_secrets(self.stac_url), "wcs_url": wcs_url}
 
-    def _check_tiers(self) -> None:
+    def _check_feather(self) -> None:
         if not (math.isfinite(self.feather) and self.feather >= 0):
-            raise RequestError(f"--feather is a number of metres, not {self.feather}.")
+            raise RequestError(
+                f"`feather` is {self.feather}. Give a number of metres that is not negative."
+            )
         if self.feather and not self.fill:
             raise RequestError(
-                "--feather blends a tier into the next at its edge: give --fill too, or leave it "
-                "out."
+                "`feather` blends a collection into the next one, but only one was requested. Give "
+                "`fill`, or leave `feather` out."
             )
 
-    def _check_heights(self) -> None:
+    def _check_vertical_datum(self) -> None:
         if self.vertical_datum is VerticalDatum.CGVD28 and not self.product.is_height:
             raise RequestError(
-                f"--vertical-datum is of heights, and {self.product.name} does not depend on it: "
-                "leave it out."
+                f"`vertical_datum` applies to heights, and {self.product.name} does not depend on "
+                "it. Leave it out."
             )
 
-    def _check_blocks(self) -> None:
+    def _check_block_alignment(self) -> None:
         if self.align is Align.PIXELS:
             return
         if self.engine is Engine.GDAL or self.via in (Via.VRT, Via.WCS):
             raise RequestError(
-                "--align blocks copies blocks out of COGs as they are, which needs hrdem's own "
-                "reader: leave out --engine gdal and --via vrt or wcs."
+                "`align=blocks` copies compressed blocks of COGs, which only hrdem's own reader "
+                "can do. Leave out `engine=gdal`, `via=vrt` and `via=wcs`."
             )
-        making = {
-            "--crs, --resolution and --like make new pixels": not self.is_native,
-            "shapes are cut out of them unless --no-crop is given": self.crop,
-            "--fill makes new pixels": bool(self.fill),
-            "--source-band makes new pixels": self.source_band,
-            "--vertical-datum makes new pixels": self.vertical_datum is VerticalDatum.CGVD28,
+        conflicts = {
+            "`crs`, `resolution` and `like` resample pixels": not self.is_native,
+            "the area is cropped to its shape unless `crop=False`": self.crop,
+            "`fill` merges collections": bool(self.fill),
+            "`source_band` adds a band": self.source_band,
+            "`vertical_datum` changes heights": self.vertical_datum is VerticalDatum.CGVD28,
             f"{self.product.name} is computed": self.product.cog_key is None,
         }
-        for option, asked in making.items():
-            if asked:
+        for conflict, applies in conflicts.items():
+            if applies:
                 raise RequestError(
-                    f"--align blocks copies blocks as they are, {option}: choose one."
+                    f"`align=blocks` copies compressed blocks as they are, but {conflict}. Choose "
+                    "one of the two."
                 )
 
     def _check_wcs(self) -> None:
         if self.via is Via.WCS and self.wcs_url is None:
             raise RequestError(
-                f"{without_secrets(self.stac_url)} is another catalogue than the live one: give "
-                "the address of the WCS that serves the same data, as --wcs-url."
+                f"No WCS is known for the catalogue {without_secrets(self.stac_url)}. Give the "
+                "address of the one that serves the same data as `wcs_url`."
             )
-        if not 0 < self.wcs_limit <= _LONGEST_WCS_LIMIT:
+        if not 0 < self.wcs_limit <= MAX_WCS_LIMIT_SECONDS:
             raise RequestError(
-                "--wcs-limit is the seconds that a WCS takes at most, up to a day of them, not "
-                f"{self.wcs_limit:g}."
+                f"`wcs_limit` is {self.wcs_limit:g}. Give the seconds after which the WCS aborts a "
+                f"request, more than 0 and up to {MAX_WCS_LIMIT_SECONDS:.0f}."
             )
         for tier in self.tiers:
             if self.via is Via.WCS and not tier.in_wcs:
                 raise RequestError(
-                    f"The WCS has no {tier.name} tier: give --collection 1m alone, or --via cog."
+                    f"The WCS does not serve the collection {tier.name}. Give `collection=1m` "
+                    "without `fill`, or `via=cog`."
                 )
 
 
-def _tiers(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ...]:
-    """The further tiers, each once."""
+def _parse_fill(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ...]:
+    """Return the collections after the first, none of them twice."""
     names = fill.replace(",", " ").split() if isinstance(fill, str) else fill
     found = tuple(get_collection(name) for name in names)
     for number, tier in enumerate(found):
         if tier in (first, *found[:number]):
             raise RequestError(
-                f"--fill {','.join(names)} names the tier {tier.name} twice, counting --collection "
-                f"{first.name}. Give those that come after it, for example --fill 2m,30m."
+                f"`fill={','.join(names)}` after `collection={first.name}` names the collection "
+                f"{tier.name} twice. Give each further collection once, for example "
+                "`fill=2m,30m`."
             )
     return found
 
 
-def _checked_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
-    """The pixel size of the output; None if its pixels are the source's own."""
+def _check_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
+    """Return the pixel size of the output; None if its pixels are the source's own."""
     native, unit = float(collection.resolution), get_unit(crs)
     if resolution is None:
         if crs == NATIVE_CRS:
             return None
         if unit.metres != 1:
             raise RequestError(
-                f"The unit of the output's CRS is the {unit.name}: give the pixel size in it too, "
-                f"for example --resolution {_plain(1 / unit.metres)} for about a metre."
+                f"The unit of the output's CRS is the {unit.name}, so the pixel size has no "
+                f"default. Give it in that unit, for example "
+                f"`resolution={_one_digit(1 / unit.metres)}` for about a metre."
             )
         return native
     if not (math.isfinite(resolution) and resolution > 0):
-        raise RequestError(f"A resolution of {resolution} makes no pixels; give a positive number.")
-    if not _FINEST <= resolution * unit.metres <= _COARSEST:
+        raise RequestError(f"`resolution` is {resolution}. Give a positive number.")
+    if not MIN_PIXEL_METRES <= resolution * unit.metres <= MAX_PIXEL_METRES:
         raise RequestError(
-            f"A resolution of {resolution:g} makes pixels of {resolution * unit.metres:.3g} metres,"
-            f" as the unit of the output's CRS is the {unit.name}. Give --resolution from "
-            f"{_plain(_FINEST / unit.metres)} to {_plain(_COARSEST / unit.metres)}; "
-            f"{_plain(1 / unit.metres)} is about a metre."
+            f"`resolution={resolution:g}` makes pixels of {resolution * unit.metres:.3g} metres, "
+            f"because the unit of the output's CRS is the {unit.name}. Give a `resolution` from "
+            f"{_one_digit(MIN_PIXEL_METRES / unit.metres)} to "
+            f"{_one_digit(MAX_PIXEL_METRES / unit.metres)}; {_one_digit(1 / unit.metres)} is about "
+            "a metre."
         )
     return None if (crs, resolution) == (NATIVE_CRS, native) else float(resolution)
 
 
-def _plain(number: float) -> str:
-    """One digit that counts, and no exponent."""
+def _one_digit(number: float) -> str:
+    """Format a number with one significant digit and no exponent."""
     return f"{Decimal(f'{number:.1g}'):f}"

@@ -62,10 +62,10 @@ def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) ->
     [
         (["--product", "dmt"], "Did you mean dtm?"),
         (["--collection", "1"], "Did you mean 1m?"),
-        (["--via", "ftp"], "choose auto or cog or vrt or wcs"),
-        (["--format", "png"], "choose gtiff or cog"),
-        (["--engine", "fast"], "choose auto or gdal"),
-        (["--stac-url", "https://me:secret@x.example/"], "give it without"),
+        (["--via", "ftp"], "--via cannot be 'ftp'. Choose one of: auto, cog, vrt, wcs"),
+        (["--format", "png"], "Choose one of: gtiff, cog"),
+        (["--engine", "fast"], "Choose one of: auto, gdal"),
+        (["--stac-url", "https://me:secret@x.example/"], "Give the address without them"),
         (["--stac-url", "datacube.example"], "not an http or https address"),
         (["--stac-url", "https://x.example/", "--demo"], "not both"),
         (["--no-such-option"], "No such option"),
@@ -83,8 +83,8 @@ def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) 
         (["--size", "15"], "Give a --size from 16 to 4096"),
         (["--size", "4097"], "Give a --size from 16 to 4096"),
         (["-o", "view.jpg"], "a name that ends in .png"),
-        (["--wms-url", "datacube.example"], "give that of a WMS"),
-        (["--wms-url", "https://me:secret@x.example/"], "give it without"),
+        (["--wms-url", "datacube.example"], "Give the address of a WMS"),
+        (["--wms-url", "https://me:secret@x.example/"], "Give the address without them"),
         (["--wms-url", "https://x.example/", "--demo"], "not both"),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_wrong_memory_limit_is_a_usage_error(capsys, limit: str, hint: str) ->
 )
 def test_a_wrong_alignment_is_a_usage_error(capsys, other: tuple[str, str]) -> None:
     assert extract("--align", "blocks", *other) == 2
-    assert "--align blocks" in (told := said(capsys)) or "pixels or blocks" in told
+    assert "--align blocks" in (told := said(capsys)) or "pixels, blocks" in told
 
 
 def test_a_box_with_blanks_between_is_told_how_to_give_it(capsys) -> None:

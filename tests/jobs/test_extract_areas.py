@@ -188,7 +188,7 @@ def test_like_leaves_nothing_more_to_say_of_the_grid(tmp_path: Path, words: Any)
         crs="EPSG:3979", transform=Affine(1, 0, 1_700_100, 0, -1, -200_300),
     ):  # fmt: skip
         pass
-    with pytest.raises(hrdem.RequestError, match="--like gives CRS and resolution"):
+    with pytest.raises(hrdem.RequestError, match="`like` sets the CRS and the pixel size"):
         hrdem.plan(like=tmp_path / "like.tif", product="dtm", **words)
 
 

@@ -171,7 +171,7 @@ def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) 
 
 @pytest.mark.parametrize("other", [{"format": "cog"}, {"engine": "gdal"}, {"via": "vrt"}])
 def test_what_cannot_be_copied_is_a_wrong_request(tmp_path: Path, other: dict[str, str]) -> None:
-    with pytest.raises(hrdem.RequestError, match="--align blocks copies blocks"):
+    with pytest.raises(hrdem.RequestError, match="`align=blocks` copies compressed blocks"):
         hrdem.extract(**PLACE, **other, align="blocks", output=tmp_path / "a.tif")
 
 

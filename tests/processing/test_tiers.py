@@ -262,15 +262,18 @@ def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ({"fill": "2m,2m"}, "names the tier 2m twice"),
-        ({"fill": "1m"}, "names the tier 1m twice"),
+        ({"fill": "2m,2m"}, "names the collection 2m twice"),
+        ({"fill": "1m"}, "names the collection 1m twice"),
         ({"fill": "3m"}, "There is no collection '3m'"),
-        ({"feather": 5}, "give --fill too"),
-        ({"fill": "2m", "feather": -1}, "a number of metres, not -1"),
-        ({"fill": "2m", "feather": float("nan")}, "a number of metres"),
+        ({"feather": 5}, "Give `fill`"),
+        ({"fill": "2m", "feather": -1}, "`feather` is -1"),
+        ({"fill": "2m", "feather": float("nan")}, "a number of metres that is not negative"),
         ({"fill": "2m", "feather": 500}, "give up to 128"),
-        ({"fill": "2m", "align": "blocks"}, "--fill makes new pixels"),
-        ({"fill": "2m", "via": "wcs", "wcs_url": "http://x.invalid/"}, "The WCS has no 2m tier"),
+        ({"fill": "2m", "align": "blocks"}, "`fill` merges collections"),
+        (
+            {"fill": "2m", "via": "wcs", "wcs_url": "http://x.invalid/"},
+            "The WCS does not serve the collection 2m",
+        ),
     ],
 )
 def test_tiers_that_make_no_sense_are_told(

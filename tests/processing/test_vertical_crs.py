@@ -39,12 +39,12 @@ def in_a_geotiff(crs: CRS) -> CRS:
 
 @pytest.mark.parametrize("said", ["CGVD28", "cgvd28", "Cgvd28"])
 def test_a_datum_is_named_in_any_case(said: str) -> None:
-    assert parse_choice(VerticalDatum, said, "vertical datum") is VerticalDatum.CGVD28
+    assert parse_choice(VerticalDatum, said, "vertical_datum") is VerticalDatum.CGVD28
 
 
 def test_another_datum_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(RequestError, match="'NAVD88'; choose CGVD2013 or CGVD28"):
-        parse_choice(VerticalDatum, "NAVD88", "vertical datum")
+    with pytest.raises(RequestError, match="'NAVD88'. Choose one of: CGVD2013, CGVD28"):
+        parse_choice(VerticalDatum, "NAVD88", "vertical_datum")
 
 
 @pytest.mark.parametrize("datum", VerticalDatum)

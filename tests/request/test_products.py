@@ -57,5 +57,7 @@ def test_only_http_addresses_are_catalogues(url: str) -> None:
 
 
 def test_a_way_to_read_that_is_unknown_is_refused() -> None:
-    with pytest.raises(RequestError, match="'ftp'; choose auto or cog or vrt or wcs"):
+    with pytest.raises(
+        RequestError, match="`via` cannot be 'ftp'. Choose one of: auto, cog, vrt, wcs"
+    ):
         Request.of(bbox=(-76, 45, -75, 46), product="dtm", via="ftp")
