@@ -45,8 +45,8 @@ def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
     grid = Grid(
         "EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, -170_000), pixels.shape[1], pixels.shape[0]
     )
-    storage = encode.storage_of("float32")
     windows = list(grid.window.split(encode.BLOCK, encode.BLOCK))
+    storage = encode.choose_tile_format("float32")
     with (
         mock.patch.object(encode, "_LEVEL", level),
         GeoTiffWriter(path, grid, grid.crs, -32767, storage, [Band("dtm", "metre")]) as writer,

@@ -23,7 +23,7 @@ import rasterio
 from affine import Affine
 
 from hrdem.demo.terrain import heights
-from hrdem.tiff.decode import decode, directory_size
+from hrdem.tiff.decode import decode, directory_bytes
 from hrdem.tiff.header import Header, read_header
 
 CODECS = {
@@ -48,7 +48,7 @@ def pieces_of(content: bytes, header: Header) -> list[Piece]:
         np.frombuffer(content[slice(*array.span(0, array.count))], array.dtype).astype(np.int64)
         for array in (level.offsets, level.counts)
     ]
-    room, found = directory_size(2), []
+    room, found = directory_bytes(2), []
     for offsets, counts in zip(*(array.reshape(-1, 1, 2) for array in arrays), strict=True):
         start, stop = int(offsets.min()), int((offsets + counts).max())
         buffer = mmap(-1, room + stop - start)
@@ -58,7 +58,7 @@ def pieces_of(content: bytes, header: Header) -> list[Piece]:
 
 
 def by_gdal(piece: Piece, header: Header) -> np.ndarray:
-    return decode(*piece, header.storage(header.levels[0]), header.nodata, "benchmark")
+    return decode(*piece, header.tile_format(header.levels[0]), header.nodata, "benchmark")
 
 
 def by_imagecodecs(piece: Piece, header: Header) -> np.ndarray:

@@ -32,7 +32,7 @@ from hrdem.request.options import Align, Format, VerticalDatum
 from hrdem.request.request import Request
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import resident
-from hrdem.tiff.encode import BLOCK, storage_of
+from hrdem.tiff.encode import BLOCK, choose_tile_format
 from hrdem.tiff.write_ifd import TileFormat
 
 OnProgress = Callable[[Progress], None]
@@ -208,7 +208,7 @@ def _stage_writer(mosaic: Mosaic, writing: RunOptions) -> GeoTiffWriter:
         mosaic.grid,
         mosaic.grid.crs,
         mosaic.nodata,
-        storage_of(mosaic.dtype),
+        choose_tile_format(mosaic.dtype),
         bands[: 1 if len(mosaic.sources) == 1 else 2],
         overwrite=writing.overwrite,
     )
@@ -219,4 +219,4 @@ def _storage(plan: Plan) -> TileFormat:
         (source,) = plan.sources
         assert source.file.tiled is not None
         return source.file.tiled.tile_format
-    return storage_of(plan.dtype)
+    return choose_tile_format(plan.dtype)

@@ -11,8 +11,8 @@ from hrdem.http.protocol import Http
 from hrdem.output.paths import check_output, file_name
 from hrdem.runtime.atomic import write_text
 from hrdem.runtime.redaction import without_secrets
-from hrdem.sources.gdal import parts_of_vrt
-from hrdem.sources.vrt import MOST_BYTES, cleaned_vrt
+from hrdem.sources.gdal import probe_vrt_files
+from hrdem.sources.vrt import MAX_VRT_BYTES, sanitize_vrt
 
 
 def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
@@ -36,11 +36,11 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     path = folder / local_name(asset)
     check_output(path, overwrite)
     try:
-        text = http.request("GET", asset.href, max_bytes=MOST_BYTES).content
+        text = http.request("GET", asset.href, max_bytes=MAX_VRT_BYTES).content
     except BlockedAddressError as exc:
         raise BlockedAddressError(f"The catalogue lists {asset.key}, but {exc}") from exc
-    vrt = cleaned_vrt(text, asset.href)
-    parts_of_vrt(vrt.files, without_secrets(asset.href), http)
+    vrt = sanitize_vrt(text, asset.href)
+    probe_vrt_files(vrt.files, without_secrets(asset.href), http)
     write_text(path, vrt.text, overwrite)
     return path
 

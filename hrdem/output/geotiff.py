@@ -29,14 +29,14 @@ from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workr
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff.encode import BLOCK
 from hrdem.tiff.write_ifd import (
-    HEAD_BYTES,
+    FILE_HEADER_BYTES,
     LONG,
     LONG8,
     Entry,
     TileFormat,
-    directory,
-    first_directory,
-    head,
+    encode_directory,
+    encode_file_header,
+    read_first_directory,
 )
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
@@ -110,7 +110,7 @@ class GeoTiffWriter:
         tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
-        self._end = HEAD_BYTES
+        self._end = FILE_HEADER_BYTES
 
     def __enter__(self) -> Self:
         with self._errors(), contextlib.ExitStack() as stack:
@@ -118,7 +118,7 @@ class GeoTiffWriter:
             room = stack.enter_context(workroom(self._output))
             self._partial, self._arranged = room / "plain.tif", room / "arranged.tif"
             self._file = self._partial.open("xb")
-            self._file.write(bytes(HEAD_BYTES))
+            self._file.write(bytes(FILE_HEADER_BYTES))
             self._stack = stack.pop_all()
         return self
 
@@ -223,9 +223,9 @@ class GeoTiffWriter:
             entries[tag] = Entry(tag, kind, values.size, values.tobytes())
         padding = -self._end % 8
         at = self._end + padding
-        self._file.write(bytes(padding) + directory(entries.values(), order, big, at))
+        self._file.write(bytes(padding) + encode_directory(entries.values(), order, big, at))
         self._file.seek(0)
-        self._file.write(head(order, big, at))
+        self._file.write(encode_file_header(order, big, at))
         self._file.close()
 
     def _check_crs(self) -> None:
@@ -264,7 +264,7 @@ class GeoTiffWriter:
                     dataset.units = tuple(band.unit for band in self._bands)
                 if statistics is not None:
                     dataset.update_tags(1, **_statistics_tags(statistics))
-            return first_directory(memory.read())
+            return read_first_directory(memory.read())
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

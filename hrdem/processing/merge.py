@@ -81,7 +81,7 @@ def merge_tiles(
     finished = functools.partial(_finished, finish=finish, origin_of=origin_of)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
-        handles = stack.enter_context(contextlib.closing(DatasetPool(most=connections + 1)))
+        handles = stack.enter_context(contextlib.closing(DatasetPool(max_open=connections + 1)))
         fetchers = stack.enter_context(workers(connections, "fetch"))
         coders = stack.enter_context(workers(_CODERS, "code"))
         means = ReadContext(http, handles, cache)

@@ -27,7 +27,7 @@ from hrdem.processing.progress import TileResult, TileStats
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.memory import give_back, resident
-from hrdem.tiff.encode import BLOCK, storage_of
+from hrdem.tiff.encode import BLOCK, choose_tile_format
 
 
 class StageFile(Protocol):
@@ -111,7 +111,7 @@ def _stage(
     """Merge a mosaic into a file; return the blocks in which it leaves a pixel empty."""
     assert mosaic.nodata is not None
     finish = TileFinisher.of(
-        storage_of(mosaic.dtype),
+        choose_tile_format(mosaic.dtype),
         mosaic.nodata,
         sources,
         AoiMask.of(mosaic.region, mosaic.grid) if mosaic.region else None,

@@ -24,9 +24,9 @@ from hrdem.http.ranges import PinnedFile, SourceVersion, check_unchanged, first_
 from hrdem.runtime.lru import LruCache
 from hrdem.runtime.memory import buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
-from hrdem.tiff.decode import GUARD, check_guards, decode, directory_size
-from hrdem.tiff.header import FIRST_BYTES, Header, read_header
-from hrdem.tiff.tile_index import TileIndex, damaged_index
+from hrdem.tiff.decode import GUARD_BYTES, check_guards, decode, directory_bytes
+from hrdem.tiff.header import HEADER_READ_BYTES, Header, read_header
+from hrdem.tiff.tile_index import TileIndex, invalid_index_error
 from hrdem.tiff.write_ifd import TileFormat
 
 _LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
@@ -105,7 +105,7 @@ class CogFile:
     @property
     def tile_format(self) -> TileFormat:
         """Compression and layout of its tiles."""
-        return self.header.storage(self.header.levels[self.level])
+        return self.header.tile_format(self.header.levels[self.level])
 
     def at_level(self, level: int) -> CogFile:
         """Return the same file at another level."""
@@ -184,7 +184,7 @@ def probe_cog(url: str, http: Http) -> CogFile:
         SourceError: If it is no COG that is read here.
         NetworkError: If it cannot be had.
     """
-    version, beginning = first_bytes(url, FIRST_BYTES, http)
+    version, beginning = first_bytes(url, HEADER_READ_BYTES, http)
     file = PinnedFile(url, version, http)
 
     read = [(0, len(beginning))]
@@ -219,7 +219,7 @@ class CogSource:
     def __init__(self, file: CogFile, http: Http, within: Window | None = None) -> None:
         header = file.header
         self._level = header.levels[file.level]
-        self._guarded = header.guarded
+        self._guarded = header.has_guards
         self._name = file.version.url
         self._file = PinnedFile(file.url, file.version, http)
         self._index = TileIndex(
@@ -229,7 +229,7 @@ class CogSource:
             self._level.rows if within is None else self._level.tiles_under(within).bottom,
             self._name,
         )
-        self.storage = header.storage(self._level)
+        self.tile_format = header.tile_format(self._level)
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = self._level.tile
@@ -249,7 +249,12 @@ class CogSource:
         def decode_tiles() -> Pixels:
             with self._distrusting(tiles.spans):
                 return decode(
-                    tiles.buffer, tiles.offsets, tiles.counts, self.storage, self.nodata, self._name
+                    tiles.buffer,
+                    tiles.offsets,
+                    tiles.counts,
+                    self.tile_format,
+                    self.nodata,
+                    self._name,
                 )[inside]
 
         return Fetched(int(tiles.counts.sum()), decode_tiles)
@@ -326,15 +331,15 @@ class CogSource:
         return boxes
 
     def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        largest = _LARGEST_TILE * self.storage.raw_bytes
-        guard = GUARD if self._guarded else 0
+        largest = _LARGEST_TILE * self.tile_format.raw_bytes
+        guard = GUARD_BYTES if self._guarded else 0
         behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
         if counts.max() > largest or behind.any() or (offsets[counts > 0] < 8).any():
-            raise damaged_index(self._name)
+            raise invalid_index_error(self._name)
 
     def _spans(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Span]:
         """The bytes of the file that hold some tiles."""
-        guard = GUARD if self._guarded else 0
+        guard = GUARD_BYTES if self._guarded else 0
         present = counts > 0
         return coalesced(
             (int(begin) - guard, int(begin + count) + guard)
@@ -345,7 +350,7 @@ class CogSource:
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64], spans: Sequence[Span]
     ) -> tuple[mmap, NDArray[np.int64]]:
         """Read the bytes of tiles, and tell where each begins in them."""
-        room = directory_size(offsets.size)
+        room = directory_bytes(offsets.size)
         present = counts > 0
         if len(spans) == 1:
             ((start, stop),) = spans

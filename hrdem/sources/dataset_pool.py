@@ -18,18 +18,18 @@ class DatasetPool:
     over memory; those that were idle longest are closed first.
 
     Args:
-        most: Most datasets to keep open.
+        max_open: Most datasets to keep open.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_open: int) -> None:
+        self._max_open = max_open
         self._idle: collections.deque[tuple[str, DatasetReader]] = collections.deque()
         self._lent = 0
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
     @contextmanager
-    def borrowed(self, path: str) -> Iterator[DatasetReader]:
+    def borrow(self, path: str) -> Iterator[DatasetReader]:
         """Lend a dataset, opened if none is idle; one that failed is not lent again."""
         dataset = self._take(path)
         try:
@@ -59,7 +59,7 @@ class DatasetPool:
                 if entry[0] == path:
                     self._idle.remove(entry)
                     return entry[1]
-            while self._idle and self._lent + len(self._idle) > self._most:
+            while self._idle and self._lent + len(self._idle) > self._max_open:
                 surplus.append(self._idle.popleft()[1])
         self._shut(surplus)
         return None

@@ -35,7 +35,7 @@ from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.threads import workers
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
-from hrdem.sources.vrt import VSICURL, cleaned_vrt
+from hrdem.sources.vrt import VSICURL, sanitize_vrt
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VrtFile:
     """A file that a VRT refers to.
 
     Attributes:
@@ -69,7 +69,7 @@ class GdalFile:
         url: Its address.
         path: What GDAL opens: the address, or a VRT of ours in the place of the one that is there.
         version: The version that was met.
-        parts: For a VRT the files that it refers to, else none.
+        vrt_files: For a VRT the files that it refers to, else none.
         grid: Its pixel grid.
         dtype: Type of its pixels.
         nodata: Its nodata value.
@@ -79,7 +79,7 @@ class GdalFile:
     url: str
     path: str
     version: SourceVersion
-    parts: tuple[Part, ...]
+    vrt_files: tuple[VrtFile, ...]
     grid: Grid
     dtype: str
     nodata: float | None
@@ -129,7 +129,7 @@ class GdalFile:
 
     def sample(self, window: Window, max_edge: int, http: Http) -> Pixels:
         """Read a window from the overview that has at most so many pixels along its edges."""
-        with contextlib.closing(DatasetPool(most=1)) as pool:
+        with contextlib.closing(DatasetPool(max_open=1)) as pool:
             return GdalSource(self, pool, http).read_reduced(window, max_edge)
 
     def check_unchanged(self, http: Http) -> None:
@@ -139,8 +139,8 @@ class GdalFile:
             SourceChangedError: If one has another version now.
             NetworkError: If the server does not respond properly.
         """
-        check_unchanged(self.url, self.version, http, ranged=not self.parts)
-        for part in self.parts:
+        check_unchanged(self.url, self.version, http, ranged=not self.vrt_files)
+        for part in self.vrt_files:
             check_unchanged(part.url, part.version, http)
 
     def lock_cached(self, cache: Path) -> None:
@@ -172,15 +172,15 @@ def probe_vrt(url: str, http: Http) -> GdalFile:
         NetworkError: If it, or a file that it refers to, cannot be had.
     """
     version, document = whole_file(url, http)
-    vrt = cleaned_vrt(document, url)
-    parts = parts_of_vrt(vrt.files, version.url, http)
+    vrt = sanitize_vrt(document, url)
+    vrt_files = probe_vrt_files(vrt.files, version.url, http)
     with workers(_PARTS_AT_ONCE, "look") as pool:
-        list(pool.map(_look_at, parts))
-    file = _met(url, vrt.text, version, parts)
+        list(pool.map(_look_at, vrt_files))
+    file = _met(url, vrt.text, version, vrt_files)
     return replace(file, block=_VRT_BLOCK)
 
 
-def parts_of_vrt(files: Sequence[str], vrt: str, http: Http) -> tuple[Part, ...]:
+def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile, ...]:
     """Meet the files of a VRT, none of which may be another VRT: GDAL would open it as such.
 
     Args:
@@ -197,7 +197,7 @@ def parts_of_vrt(files: Sequence[str], vrt: str, http: Http) -> tuple[Part, ...]
         return tuple(pool.map(lambda url: _part(url, vrt, http), files))
 
 
-def _part(url: str, vrt: str, http: Http) -> Part:
+def _part(url: str, vrt: str, http: Http) -> VrtFile:
     try:
         version, beginning = first_bytes(url, 16, http)
     except BlockedAddressError as exc:
@@ -207,17 +207,17 @@ def _part(url: str, vrt: str, http: Http) -> Part:
             f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
             "Try --via cog."
         )
-    return Part(url, version)
+    return VrtFile(url, version)
 
 
-def _look_at(part: Part) -> None:
+def _look_at(part: VrtFile) -> None:
     """Have GDAL look at a file of a VRT as what it has to be."""
 
     def look() -> None:
         with (
-            contextlib.closing(DatasetPool(most=1)) as handles,
+            contextlib.closing(DatasetPool(max_open=1)) as pool,
             _opened(
-                part.url, f"{VSICURL}{part.url}", _options(part.version), handles, "be opened"
+                part.url, f"{VSICURL}{part.url}", _options(part.version), pool, "be opened"
             ) as dataset,
         ):
             _check_raster(dataset, part.version.url)
@@ -243,14 +243,14 @@ def _check_raster(dataset: DatasetReader, shown: str) -> None:
         )
 
 
-def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -> GdalFile:
+def _met(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile, ...]) -> GdalFile:
     shown = without_secrets(url)
 
     def opened() -> GdalFile:
-        options = _options(None if parts else version)
+        options = _options(None if vrt_files else version)
         with (
-            contextlib.closing(DatasetPool(most=1)) as handles,
-            _opened(url, path, options, handles, "be opened") as dataset,
+            contextlib.closing(DatasetPool(max_open=1)) as pool,
+            _opened(url, path, options, pool, "be opened") as dataset,
         ):
             _check_raster(dataset, shown)
             transform = dataset.transform
@@ -263,7 +263,7 @@ def _met(url: str, path: str, version: SourceVersion, parts: tuple[Part, ...]) -
                 url=url,
                 path=path,
                 version=version,
-                parts=parts,
+                vrt_files=vrt_files,
                 grid=Grid(crs, transform, dataset.width, dataset.height),
                 dtype=dataset.dtypes[0],
                 nodata=dataset.nodata,
@@ -299,15 +299,15 @@ class GdalSource:
 
     Args:
         file: The file.
-        handles: Where open datasets are borrowed.
+        pool: Where open datasets are borrowed.
         http: Client to find out with why a read failed.
     """
 
-    def __init__(self, file: GdalFile, handles: DatasetPool, http: Http) -> None:
+    def __init__(self, file: GdalFile, pool: DatasetPool, http: Http) -> None:
         self._file = file
-        self._handles = handles
+        self._pool = pool
         self._http = http
-        self._options = _options(None if file.parts else file.version)
+        self._options = _options(None if file.vrt_files else file.version)
         self.grid = file.grid
         self.dtype = file.dtype
         self.nodata = file.nodata
@@ -340,7 +340,7 @@ class GdalSource:
         """Borrow the dataset; if reading fails, find out whether the file has changed."""
         try:
             url, path = self._file.url, self._file.path
-            with _opened(url, path, self._options, self._handles, "be read") as dataset:
+            with _opened(url, path, self._options, self._pool, "be read") as dataset:
                 yield dataset
         except SourceError:
             self._file.check_unchanged(self._http)
@@ -349,11 +349,11 @@ class GdalSource:
 
 @contextmanager
 def _opened(
-    url: str, path: str, options: dict[str, object], handles: DatasetPool, what: str
+    url: str, path: str, options: dict[str, object], pool: DatasetPool, what: str
 ) -> Iterator[DatasetReader]:
     """Borrow a dataset, with GDAL's settings, and turn GDAL's errors into ours."""
     try:
-        with rasterio.Env(**options), handles.borrowed(path) as dataset:
+        with rasterio.Env(**options), pool.borrow(path) as dataset:
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(

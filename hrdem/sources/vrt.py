@@ -22,7 +22,7 @@ from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
 
 VSICURL = "/vsicurl/"
-MOST_BYTES = 16 << 20  # of a VRT
+MAX_VRT_BYTES = 16 << 20  # of a VRT
 _VSICURL_QUERY = "/vsicurl?"
 _MOST_ELEMENTS = 20_000
 _MOST_SOURCES = 1_000
@@ -106,7 +106,7 @@ class Vrt:
     files: tuple[str, ...]
 
 
-def cleaned_vrt(document: bytes, href: str) -> Vrt:
+def sanitize_vrt(document: bytes, href: str) -> Vrt:
     """Write a VRT anew, as far as it lays files at http addresses side by side.
 
     Args:

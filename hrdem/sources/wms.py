@@ -22,7 +22,7 @@ from hrdem.sources.ogc_exceptions import Refusal, read_refusal
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def map_request(layer: str, grid: Grid) -> dict[str, Any]:
+def get_map_params(layer: str, grid: Grid) -> dict[str, Any]:
     """Return the key-value pairs that ask for a picture (06-042, 7.3.2).
 
     Args:
@@ -59,7 +59,7 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
     if not grid.crs.startswith("EPSG:"):
         raise SourceError(f"A WMS takes CRSs by their EPSG number, and {grid.crs} has none.")
     try:
-        answer = http.request("GET", url, params=map_request(layer, grid), given=True)
+        answer = http.request("GET", url, params=get_map_params(layer, grid), given=True)
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:

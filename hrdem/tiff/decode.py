@@ -21,19 +21,19 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff.write_ifd import (
     ASCII,
     DOUBLE,
-    HEAD_BYTES,
+    FILE_HEADER_BYTES,
     LONG8,
     Entry,
     TileFormat,
-    directory,
-    entry,
-    head,
+    encode_directory,
+    encode_file_header,
+    make_entry,
 )
 
-GUARD = 4  # bytes of a tile's length before it, and of its end repeated after it
+GUARD_BYTES = 4  # bytes of a tile's length before it, and of its end repeated after it
 
 
-def directory_size(tiles: int) -> int:
+def directory_bytes(tiles: int) -> int:
     """Return how many bytes `decode` needs free at the beginning of its buffer."""
     return 512 + 16 * tiles
 
@@ -49,7 +49,7 @@ def decode(
     """Decode a rectangle of tiles.
 
     Args:
-        buffer: `directory_size` bytes that are free to be written to, then the tiles' bytes in any
+        buffer: `directory_bytes` bytes that are free to be written to, then the tiles' bytes in any
             order, with anything between them.
         offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
         counts: Length of each tile in bytes, same shape.
@@ -99,8 +99,8 @@ def check_guards(
         if not count:
             continue
         end = begin + count
-        (said,) = struct.unpack_from("<I", buffer, int(begin) - GUARD)
-        if said != count or buffer[end - GUARD : end] != buffer[end : end + GUARD]:
+        (said,) = struct.unpack_from("<I", buffer, int(begin) - GUARD_BYTES)
+        if said != count or buffer[end - GUARD_BYTES : end] != buffer[end : end + GUARD_BYTES]:
             raise SourceError(
                 f"A tile of {name} does not lie where the file's index says. The file may be "
                 "damaged, or may be being published again: try again later."
@@ -120,12 +120,12 @@ def _write_directory(
     entries = storage.entries(columns * storage.tile[0], rows * storage.tile[1], bands=1)
     for tag, places in ((324, offsets), (325, counts)):
         entries.append(Entry(tag, LONG8, places.size, places.astype(f"{order}u8").tobytes()))
-    entries.append(entry(order, 33550, DOUBLE, 1, 1, 0))  # a georeferencing: none is missed
-    entries.append(entry(order, 33922, DOUBLE, 0, 0, 0, 0, 0, 0))
+    entries.append(make_entry(order, 33550, DOUBLE, 1, 1, 0))  # a georeferencing: none is missed
+    entries.append(make_entry(order, 33922, DOUBLE, 0, 0, 0, 0, 0, 0))
     if nodata is not None:
         text = f"{nodata!r}\0".encode()
         entries.append(Entry(42113, ASCII, len(text), text))
-    start = head(order, True, HEAD_BYTES)
-    whole = start + directory(entries, order, True, HEAD_BYTES)
-    assert len(whole) <= directory_size(offsets.size)
+    start = encode_file_header(order, True, FILE_HEADER_BYTES)
+    whole = start + encode_directory(entries, order, True, FILE_HEADER_BYTES)
+    assert len(whole) <= directory_bytes(offsets.size)
     buffer[: len(whole)] = whole

@@ -16,7 +16,7 @@ _LEVEL = 1  # of ISA-L's 0 to 3; the others differ by a few percent: benchmarks/
 _START = 16  # bytes: the most that ISA-L leaves to its loop for short input
 
 
-def storage_of(dtype: str) -> TileFormat:
+def choose_tile_format(dtype: str) -> TileFormat:
     """Return how the tiles that `encode` makes are stored: as every GDAL, QGIS and ArcGIS reads.
 
     Args:
@@ -39,7 +39,7 @@ def encode(pixels: Pixels, storage: TileFormat, fill: float) -> bytes:
     Args:
         pixels: Array of shape (rows, columns), at most a tile; what is missing on the right and
             below is filled.
-        storage: From `storage_of`.
+        storage: From `choose_tile_format`.
         fill: Value of pixels beyond the array.
     """
     width, height = storage.tile

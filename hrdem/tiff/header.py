@@ -16,17 +16,17 @@ from affine import Affine
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Window
 from hrdem.tiff.read_ifd import (
+    BoundedReader,
     Directory,
     Fetch,
     InvalidTiffError,
-    Parts,
     byte_order,
     read_directories,
 )
 from hrdem.tiff.write_ifd import TileFormat
 
 # holds all directories of a mosaic file, more is fetched if not; comes in one round trip
-FIRST_BYTES = 12_288
+HEADER_READ_BYTES = 12_288
 _LARGEST_FILE = 1 << 60  # bytes: positions and their sums stay far from the end of 64 bits
 _LERC = 34887
 # none, LZW, DEFLATE in both numbers, LERC, ZSTD
@@ -117,7 +117,7 @@ class Header:
         nodata: Declared nodata value as the pixels hold it, None if there is none that they can
             hold.
         levels: Full resolution, then the overviews from fine to coarse.
-        guarded: Whether each tile lies between a leader and a trailer (GDAL's BLOCK_LEADER and
+        has_guards: Whether each tile lies between a leader and a trailer (GDAL's BLOCK_LEADER and
             BLOCK_TRAILER).
     """
 
@@ -126,9 +126,9 @@ class Header:
     byte_order: str
     nodata: float | None
     levels: tuple[Level, ...]
-    guarded: bool
+    has_guards: bool
 
-    def storage(self, level: Level) -> TileFormat:
+    def tile_format(self, level: Level) -> TileFormat:
         """Return how the tiles of a level are stored."""
         return TileFormat(
             tile=level.tile,
@@ -152,7 +152,7 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
         SourceError: If it is not a TIFF, is damaged, or is of a kind that is not read here.
     """
     try:
-        return _parse(Parts(fetch, size, FIRST_BYTES))
+        return _parse(BoundedReader(fetch, size, HEADER_READ_BYTES))
     except InvalidTiffError as exc:
         raise SourceError(
             f"{name} cannot be read as a tiled GeoTIFF: {exc}. The file may be damaged, or be of "
@@ -160,7 +160,7 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
         ) from exc
 
 
-def _parse(data: Parts) -> Header:
+def _parse(data: BoundedReader) -> Header:
     if data.size > _LARGEST_FILE:
         raise InvalidTiffError(f"the server says that it has {data.size} bytes")
     images: list[Directory] = []
@@ -184,7 +184,7 @@ def _parse(data: Parts) -> Header:
         byte_order=byte_order(data),
         nodata=_nodata(first, dtype),
         levels=levels,
-        guarded=_guarded(data),
+        has_guards=_has_guards(data),
     )
 
 
@@ -296,7 +296,7 @@ def _nodata(directory: Directory, dtype: str) -> float | None:
     return int(value) if value.is_integer() and held.min <= value <= held.max else None
 
 
-def _guarded(data: Parts) -> bool:
+def _has_guards(data: BoundedReader) -> bool:
     """Whether GDAL's ghost area promises a leader and a trailer around each tile."""
     at = 16 if b"+" in data(2, 2) else 8
     if data.size < at + 43:

@@ -32,7 +32,7 @@ class InvalidTiffError(Exception):
     """A file contradicts itself, or is of a kind that is not read; says how."""
 
 
-class Parts:
+class BoundedReader:
     """The beginning of a file, and further parts on demand, at most so much in all.
 
     Args:
@@ -81,7 +81,7 @@ class _Entry:
 class Directory:
     """The entries of one image file directory, their values read when asked for."""
 
-    def __init__(self, data: Parts, order: str, entries: dict[int, _Entry]) -> None:
+    def __init__(self, data: BoundedReader, order: str, entries: dict[int, _Entry]) -> None:
         self._data = data
         self._order = order
         self._entries = entries
@@ -132,7 +132,7 @@ class Directory:
         return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))
 
 
-def byte_order(data: Parts) -> str:
+def byte_order(data: BoundedReader) -> str:
     """Return the byte order of a file, as `struct` names it.
 
     Raises:
@@ -144,7 +144,7 @@ def byte_order(data: Parts) -> str:
     return order
 
 
-def read_directories(data: Parts) -> Iterator[Directory]:
+def read_directories(data: BoundedReader) -> Iterator[Directory]:
     """Read the directories of a file, one by one.
 
     Raises:

@@ -105,7 +105,7 @@ class TileIndex:
         offsets, counts = self._values(*span)
         # both 0 says that a tile is absent; one alone, or a negative, says nothing
         if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
-            raise damaged_index(self._name)
+            raise invalid_index_error(self._name)
         rows = [(one.copy(), other.copy()) for one, other in zip(offsets, counts, strict=True)]
         for number, row in enumerate(rows, first):
             rows_read.put(self._key(number), row, sum(part.nbytes for part in row))
@@ -131,7 +131,7 @@ class TileIndex:
         ]
 
 
-def damaged_index(name: str) -> SourceError:
+def invalid_index_error(name: str) -> SourceError:
     """Return the error of an index that cannot be right."""
     return SourceError(
         f"The tile index of {name} contradicts itself, or points beyond the file or to tiles that "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
-HEAD_BYTES = 16  # enough for the head of either kind of file
+FILE_HEADER_BYTES = 16  # enough for the head of either kind of file
 ORDER_MARKS = {"<": b"II", ">": b"MM"}
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
@@ -70,39 +70,39 @@ class TileFormat:
         """
         dtype, order = np.dtype(self.dtype), self.byte_order
         found = [
-            entry(order, 256, LONG, width),
-            entry(order, 257, LONG, height),
-            entry(order, 258, SHORT, *[8 * dtype.itemsize] * bands),
-            entry(order, 259, SHORT, self.compression),
-            entry(order, 262, SHORT, 1),  # black is zero
-            entry(order, 277, SHORT, bands),
-            entry(order, 284, SHORT, 1 if bands == 1 else 2),  # a plane for each band
-            entry(order, 322, LONG, self.tile[0]),
-            entry(order, 323, LONG, self.tile[1]),
-            entry(order, 339, SHORT, *[_SAMPLE_FORMATS[dtype.kind]] * bands),
+            make_entry(order, 256, LONG, width),
+            make_entry(order, 257, LONG, height),
+            make_entry(order, 258, SHORT, *[8 * dtype.itemsize] * bands),
+            make_entry(order, 259, SHORT, self.compression),
+            make_entry(order, 262, SHORT, 1),  # black is zero
+            make_entry(order, 277, SHORT, bands),
+            make_entry(order, 284, SHORT, 1 if bands == 1 else 2),  # a plane for each band
+            make_entry(order, 322, LONG, self.tile[0]),
+            make_entry(order, 323, LONG, self.tile[1]),
+            make_entry(order, 339, SHORT, *[_SAMPLE_FORMATS[dtype.kind]] * bands),
         ]
         if self.predictor != 1:
-            found.append(entry(order, 317, SHORT, self.predictor))
+            found.append(make_entry(order, 317, SHORT, self.predictor))
         if self.lerc is not None:
-            found.append(entry(order, 50674, LONG, *self.lerc))
+            found.append(make_entry(order, 50674, LONG, *self.lerc))
         return found
 
 
-def entry(order: str, tag: int, kind: int, *values: float) -> Entry:
+def make_entry(order: str, tag: int, kind: int, *values: float) -> Entry:
     """Return a tag with numbers as its values."""
     return Entry(
         tag, kind, len(values), struct.pack(f"{order}{len(values)}{_CODES[kind]}", *values)
     )
 
 
-def head(order: str, big: bool, directory_at: int) -> bytes:
+def encode_file_header(order: str, big: bool, directory_at: int) -> bytes:
     """Return the first bytes of a file: 16 of a BigTIFF, 8 of a classic one."""
     if big:
         return ORDER_MARKS[order] + struct.pack(f"{order}HHHQ", 43, 8, 0, directory_at)
     return ORDER_MARKS[order] + struct.pack(f"{order}HI", 42, directory_at)
 
 
-def directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes:
+def encode_directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes:
     """Return a file's only directory, followed by the values that do not fit into it.
 
     Args:
@@ -126,7 +126,7 @@ def directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes
     return bytes(table + bytes(inline) + spill)  # no further directory
 
 
-def first_directory(content: bytes) -> list[Entry]:
+def read_first_directory(content: bytes) -> list[Entry]:
     """Return the tags of the first directory of a BigTIFF that is known to be good."""
     order = {mark: order for order, mark in ORDER_MARKS.items()}[content[:2]]
     (at,) = struct.unpack_from(f"{order}Q", content, 8)

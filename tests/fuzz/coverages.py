@@ -19,7 +19,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
-from hrdem.sources.wcs.response import check_coverage, is_placeholder, take_coverage
+from hrdem.sources.wcs.response import check_coverage, extract_tiff, is_placeholder
 from tests.fuzz.answers import SEEDS as WORDS
 from tests.fuzz.findings import FindingError, check_shown
 from tests.fuzz.mutation import mutated
@@ -47,7 +47,7 @@ def attempt_coverage(body: bytes) -> str:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which is told in words too
         try:
-            take_coverage(answer, coverage)
+            extract_tiff(answer, coverage)
             check_coverage(coverage, GRID, "float32", NODATA)
         except (RetryableError, WcsError) as exc:
             check_shown(str(exc), _MOST_MESSAGE)

@@ -19,7 +19,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import SourceError
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.sources.vrt import cleaned_vrt
+from hrdem.sources.vrt import sanitize_vrt
 from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://store.invalid/mosaic/9_2-dtm.vrt"
@@ -65,7 +65,7 @@ def attempt_vrt(document: bytes) -> str:
 
 def taken(document: bytes) -> str:
     """Return what GDAL is given for a VRT; SourceError if it is refused."""
-    return cleaned_vrt(document, URL).text
+    return sanitize_vrt(document, URL).text
 
 
 def _texts(root: Element) -> Iterator[str]:

@@ -338,7 +338,7 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
     from hrdem.sources.gdal import GdalSource, probe_gdal_cog
 
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm.tif"
-    handles = DatasetPool(most=2)
+    handles = DatasetPool(max_open=2)
     if engine == "gdal":
         source = GdalSource(probe_gdal_cog(href, http), handles, http)
     else:

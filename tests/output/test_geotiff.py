@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.geotiff import Band, GeoTiffWriter
-from hrdem.tiff.encode import BLOCK, encode, storage_of
+from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 BANDS = [Band("dsm", "metre")]
@@ -25,7 +25,7 @@ BANDS = [Band("dsm", "metre")]
 def write(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = None) -> None:
     height, width = pixels.shape
     grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), width, height)
-    storage = storage_of(pixels.dtype.name)
+    storage = choose_tile_format(pixels.dtype.name)
     with GeoTiffWriter(path, grid, grid.crs, 7, storage, BANDS, overwrite=True) as writer:
         for window in grid.window.split(BLOCK, BLOCK):
             place = window.column // BLOCK, window.row // BLOCK
@@ -110,7 +110,7 @@ def test_it_is_a_bigtiff_only_where_it_has_to_be(
 def test_an_unfinished_file_is_no_tiff(tmp_path: Path) -> None:
     """Whatever happens to a process, nothing that could be taken for a result is left."""
     grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 600, 600)
-    storage = storage_of("float32")
+    storage = choose_tile_format("float32")
     with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, storage, BANDS) as writer:
         writer.write(0, 0, encode(noise("float32", (512, 512)), storage, 7))
         (room,) = tmp_path.iterdir()
@@ -126,7 +126,7 @@ def test_what_is_beyond_the_raster_is_filled(tmp_path: Path) -> None:
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_1_1", "TIFF", 1))
         size = int(dataset.get_tag_item("BLOCK_SIZE_1_1", "TIFF", 1))
     corner = (tmp_path / "a.tif").read_bytes()[offset : offset + size]
-    storage = storage_of("float32")
+    storage = choose_tile_format("float32")
     whole = np.full((512, 512), 7, "float32")
     whole[:88, :88] = 5
     assert corner == encode(whole, storage, 0)
@@ -138,7 +138,9 @@ def test_a_crs_that_a_geotiff_cannot_hold_is_refused_before_anything_is_written(
     """GDAL would leave its origin out, and say nothing."""
     crs = CRS.from_user_input("+proj=mill +lat_0=60").to_wkt()
     grid = Grid(crs, Affine(0.1, 0, 10, 0, -0.1, 50), 20, 20)
-    writer = GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, -32767, storage_of("float32"), BANDS)
+    writer = GeoTiffWriter(
+        tmp_path / "a.tif", grid, grid.crs, -32767, choose_tile_format("float32"), BANDS
+    )
     with pytest.raises(RequestError, match="cannot hold the CRS"), writer:
         pass
     assert not list(tmp_path.iterdir())

@@ -26,7 +26,7 @@ from hrdem.geo.resampling import Resampling, kernel_scale, source_bounds, spacin
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
 from hrdem.processing.warp import WarpedRaster
-from hrdem.tiff.encode import BLOCK, encode, storage_of
+from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -82,7 +82,7 @@ def with_lakes(grid: Grid) -> Pixels:
 
 
 def store(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA) -> Path:
-    storage = storage_of(pixels.dtype.name)
+    storage = choose_tile_format(pixels.dtype.name)
     with GeoTiffWriter(path, grid, grid.crs, nodata, storage, BANDS, overwrite=True) as writer:
         for place in grid.window.split(BLOCK, BLOCK):
             tile = encode(pixels[place.slices], storage, nodata)
@@ -519,7 +519,7 @@ def test_pixels_made_of_many_take_no_more_memory(tmp_path: Path, resampling: str
     x, y = project_points(middle, LONLAT, "EPSG:2961")[0]
     left, top = (project_points(middle, LONLAT, NATIVE_CRS)[0] // 1_000 * 1_000) + (-6_000, 6_000)
     source = Grid(NATIVE_CRS, Affine(1, 0, left, 0, -1, top), 12_000, 12_000)
-    storage = storage_of("float32")
+    storage = choose_tile_format("float32")
     path = tmp_path / "source.tif"
     tile = encode(np.full((BLOCK, BLOCK), 42, np.float32), storage, NODATA)
     with GeoTiffWriter(path, source, source.crs, NODATA, storage, BANDS) as writer:

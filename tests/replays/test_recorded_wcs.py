@@ -21,12 +21,12 @@ from hrdem.http.retry import RetryableError
 from hrdem.http.timeouts import Timeouts
 from hrdem.sources.ogc_exceptions import read_refusal
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
-from hrdem.sources.wcs.get_coverage import GEOTIFF, get_coverage
+from hrdem.sources.wcs.get_coverage import GEOTIFF, get_coverage_params
 from hrdem.sources.wcs.response import (
     ChunkTooLargeError,
     check_coverage,
+    extract_tiff,
     is_placeholder,
-    take_coverage,
 )
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
@@ -61,7 +61,7 @@ def saved(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) 
     http.save(
         url,
         answer,
-        params={**get_coverage("dtm", GEOTIFF, grid), **changes},
+        params={**get_coverage_params("dtm", GEOTIFF, grid), **changes},
         timeouts=Timeouts(),
         max_bytes=1 << 20,
     )
@@ -71,7 +71,7 @@ def saved(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) 
 def taken(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) -> Path:
     """The TIFF in that answer."""
     tiff = folder / "coverage.tif"
-    take_coverage(saved(url, grid, http, folder, **changes), tiff)
+    extract_tiff(saved(url, grid, http, folder, **changes), tiff)
     return tiff
 
 
@@ -119,7 +119,7 @@ def test_coverage_matches_the_terrain(
     """In a multipart response, and as a bare big-endian file."""
     answer, tiff = saved(wcs, SMALL, http, tmp_path), tmp_path / "coverage.tif"
     assert answer.read_bytes().startswith(beginning)
-    take_coverage(answer, tiff)
+    extract_tiff(answer, tiff)
     check_coverage(tiff, SMALL, "float32", NODATA)
     with rasterio.open(tiff) as dataset:
         assert (dataset.width, dataset.height) == (40, 30)
@@ -146,7 +146,7 @@ def test_oversized_request_error_names_the_limit(
         ChunkTooLargeError, match=r"^InvalidParameterValue \(width/height\): "
     ) as caught:
         taken(mapserver, wide, http, tmp_path)
-    assert caught.value.edge == 8_192
+    assert caught.value.max_edge == 8_192
 
 
 def test_unknown_coverage_error_quotes_the_server(
@@ -173,7 +173,7 @@ def test_doubled_exception_is_reported_once(
     assert refusal is not None
     assert (refusal.code, refusal.locator) == ("InvalidParameterValue", "boundingbox")
     with pytest.raises(WcsError) as caught:
-        take_coverage(answer, tmp_path / "coverage.tif")
+        extract_tiff(answer, tmp_path / "coverage.tif")
     assert str(caught.value) == str(refusal)
     assert "boundingbox" not in refusal.text
     assert "<" not in refusal.text

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Window
-from hrdem.sources.wcs.chunking import SMALLEST, ChunkScheduler, without
+from hrdem.sources.wcs.chunking import MIN_CHUNK_EDGE, ChunkScheduler, subtract
 
 LIMIT = 300.0  # seconds
 windows = st.builds(
@@ -25,7 +25,7 @@ def taken(
     """Every piece, of a server that takes so many seconds for one."""
     pieces = []
     while (piece := chunks.take()) is not None:
-        chunks.came(piece, seconds(piece))
+        chunks.record_success(piece, seconds(piece))
         pieces.append(piece)
     return pieces
 
@@ -41,7 +41,7 @@ def painted(pieces: list[Window], canvas: Window) -> np.ndarray:
 @given(windows, windows)
 def test_a_window_without_a_hole_is_all_the_rest(whole: Window, hole: Window) -> None:
     shared = whole.intersection(hole)
-    rest = without(whole, hole)
+    rest = subtract(whole, hole)
     count = painted([*rest, *([shared] if shared else [])], whole)
     assert (count == 1).all()
 
@@ -57,23 +57,23 @@ def test_each_pixel_is_asked_for_until_it_came_once(
 ) -> None:
     missing = [whole]
     for hole in kept:
-        missing = [rest for part in missing for rest in without(part, hole)]
+        missing = [rest for part in missing for rest in subtract(part, hole)]
     there = np.ones((whole.height, whole.width), int) - painted(missing, whole)
     chunks = ChunkScheduler(missing, LIMIT)
     came = []
     while (piece := chunks.take()) is not None:
         match fates.pop() if fates else "came":
-            case "too much" if chunks.failed(piece, 1):
+            case "too much" if chunks.record_failure(piece, 1):
                 continue
-            case "edge" if chunks.failed(piece, 1, 100):
+            case "edge" if chunks.record_failure(piece, 1, 100):
                 continue
             case "again":
-                chunks.back(piece)
+                chunks.put_back(piece)
                 continue
             case "slow":
-                chunks.came(piece, 299.0)
+                chunks.record_success(piece, 299.0)
             case _:
-                chunks.came(piece, 0.5)
+                chunks.record_success(piece, 0.5)
         came.append(piece)
     assert (painted(came, whole) + there == 1).all()
 
@@ -123,7 +123,7 @@ def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smalle
     chunks = ChunkScheduler([Window(0, 0, 4_096, 4_096)], LIMIT)
     first = chunks.take()
     assert first is not None
-    assert chunks.failed(first, 1)
+    assert chunks.record_failure(first, 1)
     second, third, fourth = chunks.take(), chunks.take(), chunks.take()
     assert (second, third) == (Window(0, 0, 256, 512), Window(256, 0, 256, 512))
     assert fourth is not None
@@ -134,7 +134,7 @@ def test_what_failed_once_is_tried_again_after_a_while() -> None:
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
-    chunks.failed(first, 0.5)
+    chunks.record_failure(first, 0.5)
     assert max(piece.pixels for piece in taken(chunks)) > 4 * first.pixels
 
 
@@ -143,10 +143,10 @@ def test_a_wall_is_not_run_against_more_often_than_it_costs_little() -> None:
     chunks, useful, wasted = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), 0.0, 0.0
     while (piece := chunks.take()) is not None:
         if piece.pixels > 500_000:
-            chunks.failed(piece, 300)
+            chunks.record_failure(piece, 300)
             wasted += 300
         else:
-            chunks.came(piece, 10)
+            chunks.record_success(piece, 10)
             useful += 10
     assert 0 < wasted < 0.15 * (useful + wasted)
 
@@ -155,12 +155,12 @@ def test_only_one_piece_at_a_time_finds_out_whether_more_can_be_had() -> None:
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
-    chunks.came(first, 1)
+    chunks.record_success(first, 1)
     probe, other = chunks.take(), chunks.take()
     assert probe is not None
     assert other is not None
     assert probe.pixels > 1.5 * first.pixels >= 1.5 * other.pixels
-    chunks.came(probe, 2)
+    chunks.record_success(probe, 2)
     following = chunks.take()
     assert following is not None
     assert following.pixels > 1.5 * probe.pixels
@@ -169,11 +169,11 @@ def test_only_one_piece_at_a_time_finds_out_whether_more_can_be_had() -> None:
 def test_halving_ends_at_64_pixels() -> None:
     chunks = ChunkScheduler([Window(0, 0, 1_000, 1_000)], LIMIT)
     piece, halvings = chunks.take(), 0
-    while piece is not None and chunks.failed(piece, 1):
+    while piece is not None and chunks.record_failure(piece, 1):
         halvings += 1
         piece = chunks.take()
     assert piece is not None
-    assert SMALLEST / 2 < max(piece.width, piece.height) <= SMALLEST
+    assert MIN_CHUNK_EDGE / 2 < max(piece.width, piece.height) <= MIN_CHUNK_EDGE
     assert halvings <= 8
 
 
@@ -181,7 +181,7 @@ def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
     chunks = ChunkScheduler([Window(0, 0, 30_000, 300)], LIMIT)
     first = chunks.take()
     assert first is not None
-    assert chunks.failed(first, 0, most_edge=200)
+    assert chunks.record_failure(first, 0, max_edge=200)
     pieces = taken(chunks)
     assert max(max(piece.width, piece.height) for piece in pieces) <= 200
     assert np.median([piece.pixels for piece in pieces]) > 15_000
@@ -199,4 +199,6 @@ def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 511, 513, 1_000])
 def test_no_thin_strip_is_left_over(size: int) -> None:
     pieces = taken(ChunkScheduler([Window(0, 0, size, 512)], LIMIT), lambda piece: 1e9)
-    assert len(pieces) <= -(-size // 512) or min(piece.width for piece in pieces) >= SMALLEST / 2
+    assert (
+        len(pieces) <= -(-size // 512) or min(piece.width for piece in pieces) >= MIN_CHUNK_EDGE / 2
+    )

@@ -30,7 +30,7 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
         assert (file.dtype, file.nodata) == (dataset.dtypes[0], dataset.nodata)
         assert file.block == dataset.block_shapes[0][::-1]
         assert len(file.header.levels) == 1 + len(dataset.overviews(1))
-        assert file.header.guarded == (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG")
+        assert file.header.has_guards == (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG")
     for level in range(len(file.header.levels)):
         source = CogSource(file.at_level(level), content)
         options = {"overview_level": level - 1} if level else {}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Grid, Window
-from hrdem.sources.wcs.get_coverage import get_coverage
+from hrdem.sources.wcs.get_coverage import get_coverage_params
 
 LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_000, 5_000_000)
 
@@ -15,7 +15,7 @@ LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_00
 def test_everything_that_is_said_about_places_is_a_pixel_centre() -> None:
     """Corners would come back half a pixel off, with plausible heights."""
     grid = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 100, 100)
-    assert get_coverage("dtm", "image/geotiff", grid) == {
+    assert get_coverage_params("dtm", "image/geotiff", grid) == {
         "SERVICE": "WCS",
         "VERSION": "1.1.1",
         "REQUEST": "GetCoverage",
@@ -33,14 +33,14 @@ def test_everything_that_is_said_about_places_is_a_pixel_centre() -> None:
 def test_the_parameters_are_named_as_the_standard_names_them() -> None:
     """GRIDOFFSET, as it is often written, is ignored: pixels of native size come back."""
     grid = Grid("EPSG:3979", Affine(200, 0, 1_897_000, 0, -200, 510_200), 4_775, 3_436)
-    asked = get_coverage("dtm", "image/geotiff", grid)
+    asked = get_coverage_params("dtm", "image/geotiff", grid)
     assert asked["GRIDOFFSETS"] == "200.0,-200.0"
     assert asked["BOUNDINGBOX"].startswith("1897100.0,-176900.0,2851900.0,510100.0,")
 
 
 def test_a_geographic_grid_is_written_latitude_first() -> None:
     grid = Grid("EPSG:4326", Affine(0.25, 0, -76, 0, -0.25, 46), 4, 2)
-    asked = get_coverage("dtm", "image/geotiff", grid)
+    asked = get_coverage_params("dtm", "image/geotiff", grid)
     assert asked["BOUNDINGBOX"] == "45.625,-75.875,45.875,-75.125,urn:ogc:def:crs:EPSG::4326"
     assert asked["GRIDORIGIN"] == "45.875,-75.875"
     assert asked["GRIDOFFSETS"] == "-0.25,0.25"
@@ -53,7 +53,9 @@ def test_a_server_counts_the_pixels_that_were_meant(
     column: int, row: int, width: int, height: int
 ) -> None:
     """Both kinds of server take the distance of the centres over the offset, and one more."""
-    asked = get_coverage("dtm", "image/geotiff", LATTICE.crop(Window(column, row, width, height)))
+    asked = get_coverage_params(
+        "dtm", "image/geotiff", LATTICE.crop(Window(column, row, width, height))
+    )
     x0, y0, x1, y1 = map(float, asked["BOUNDINGBOX"].split(",")[:4])
     assert int((x1 - x0) / 1.0) + 1 == width
     assert int((y1 - y0) / 1.0) + 1 == height

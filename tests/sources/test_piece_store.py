@@ -13,98 +13,98 @@ from hrdem.sources.wcs.piece_store import PieceStore
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
 
 
-def keep(pieces: PieceStore, window: Window) -> None:
-    room = pieces.room_for(window)
+def add(pieces: PieceStore, window: Window) -> None:
+    room = pieces.make_partial_path(window)
     room.write_bytes(b"II*\0")
-    pieces.keep(window, room)
+    pieces.add(window, room)
 
 
 def test_what_was_kept_is_found_by_the_next_run(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
-    assert pieces.windows() == []
-    keep(pieces, SECOND)
-    keep(pieces, FIRST)
+    assert pieces.list_windows() == []
+    add(pieces, SECOND)
+    add(pieces, FIRST)
     again = PieceStore(tmp_path, "a coverage")
-    assert sorted(again.windows(), key=lambda window: window.column) == [FIRST, SECOND]
-    assert again.path_of(FIRST).read_bytes() == b"II*\0"
+    assert sorted(again.list_windows(), key=lambda window: window.column) == [FIRST, SECOND]
+    assert again.get_path(FIRST).read_bytes() == b"II*\0"
 
 
 def test_another_coverage_grid_or_edition_has_its_own(tmp_path: Path) -> None:
-    keep(PieceStore(tmp_path, "a coverage"), FIRST)
-    assert PieceStore(tmp_path, "another").windows() == []
+    add(PieceStore(tmp_path, "a coverage"), FIRST)
+    assert PieceStore(tmp_path, "another").list_windows() == []
 
 
 def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
     """As two runs at a time leave them."""
     pieces = PieceStore(tmp_path, "a coverage")
-    keep(pieces, Window(0, 0, 100, 100))
-    keep(pieces, Window(50, 50, 100, 100))
-    keep(pieces, Window(0, 100, 50, 50))
-    assert set(pieces.windows()) == {Window(0, 0, 100, 100), Window(0, 100, 50, 50)}
+    add(pieces, Window(0, 0, 100, 100))
+    add(pieces, Window(50, 50, 100, 100))
+    add(pieces, Window(0, 100, 50, 50))
+    assert set(pieces.list_windows()) == {Window(0, 0, 100, 100), Window(0, 100, 50, 50)}
 
 
 def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
-    keep(pieces, FIRST)
-    os.utime(pieces.path_of(FIRST), (0, 0))
-    assert pieces.windows(sweep=False) == [FIRST]
-    assert pieces.windows() == []
+    add(pieces, FIRST)
+    os.utime(pieces.get_path(FIRST), (0, 0))
+    assert pieces.list_windows(sweep=False) == [FIRST]
+    assert pieces.list_windows() == []
 
 
 def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
-    pieces.room_for(FIRST).write_bytes(b"II")
-    pieces.path_of(FIRST).with_name("notes.tif").write_bytes(b"")
-    pieces.path_of(FIRST).with_name("0_0_0.tif").write_bytes(b"")
-    assert pieces.windows() == []
+    pieces.make_partial_path(FIRST).write_bytes(b"II")
+    pieces.get_path(FIRST).with_name("notes.tif").write_bytes(b"")
+    pieces.get_path(FIRST).with_name("0_0_0.tif").write_bytes(b"")
+    assert pieces.list_windows() == []
 
 
 def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
     old, new = PieceStore(tmp_path, "an area"), PieceStore(tmp_path, "another")
-    keep(old, FIRST)
-    keep(old, SECOND)
+    add(old, FIRST)
+    add(old, SECOND)
     yesterday = time.time() - 25 * 3600
-    os.utime(old.path_of(FIRST), (yesterday, yesterday))
-    assert new.windows() == []
-    assert old.windows() == [SECOND]
-    os.utime(old.path_of(SECOND), (yesterday, yesterday))
-    assert new.windows() == []
+    os.utime(old.get_path(FIRST), (yesterday, yesterday))
+    assert new.list_windows() == []
+    assert old.list_windows() == [SECOND]
+    os.utime(old.get_path(SECOND), (yesterday, yesterday))
+    assert new.list_windows() == []
     assert list((tmp_path / "wcs").iterdir()) == []
 
 
 def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
     theirs = tmp_path / "wcs" / "my-project" / "thesis.tif"
     ours = PieceStore(tmp_path, "a coverage")
-    keep(ours, FIRST)
-    beside = ours.path_of(FIRST).with_name("notes.txt")
+    add(ours, FIRST)
+    beside = ours.get_path(FIRST).with_name("notes.txt")
     theirs.parent.mkdir(parents=True)
     for path in (theirs, beside):
         path.write_text("of years")
         os.utime(path, (0, 0))
-    ours.windows()
+    ours.list_windows()
     assert theirs.exists()
     assert beside.exists()
 
 
 def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
-    keep(pieces, FIRST)
+    add(pieces, FIRST)
     nearly = time.time() - 23.9 * 3600
-    os.utime(pieces.path_of(FIRST), (nearly, nearly))
-    pieces.use(FIRST)
-    assert time.time() - pieces.path_of(FIRST).stat().st_mtime < 60
+    os.utime(pieces.get_path(FIRST), (nearly, nearly))
+    pieces.touch(FIRST)
+    assert time.time() - pieces.get_path(FIRST).stat().st_mtime < 60
 
 
 def test_pieces_that_a_run_reads_are_spared_when_the_cache_is_cleared(tmp_path: Path) -> None:
     pieces, cache = PieceStore(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
-    keep(pieces, FIRST)
-    held = pieces.hold()
+    add(pieces, FIRST)
+    held = pieces.lock()
     assert held is not None
     assert cache.info().kept[0].in_use
     cache.prune()
     cache.clear()
-    assert pieces.windows() == [FIRST]
+    assert pieces.list_windows() == [FIRST]
     held.close()
     cache.prune()
-    assert pieces.windows() == []
+    assert pieces.list_windows() == []
     assert not list((tmp_path / "wcs").iterdir())

@@ -17,7 +17,7 @@ from rasterio.io import DatasetWriter, MemoryFile
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
-from hrdem.sources.wcs.response import ChunkTooLargeError, check_coverage, take_coverage
+from hrdem.sources.wcs.response import ChunkTooLargeError, check_coverage, extract_tiff
 
 GRID = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 90, 70)
 NODATA = -32767.0
@@ -56,7 +56,7 @@ def multipart(
 def taken(body: bytes, folder: Path) -> bytes:
     answer, coverage = folder / "answer", folder / "coverage"
     answer.write_bytes(body)
-    take_coverage(answer, coverage)
+    extract_tiff(answer, coverage)
     assert not answer.exists()
     return coverage.read_bytes()
 
@@ -110,7 +110,7 @@ def test_a_tiff_before_the_description_is_found(tmp_path: Path) -> None:
 def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(ChunkTooLargeError) as told:
         taken(body, tmp_path)
-    assert told.value.edge == (2048 if b"MAXSIZE" in body else None)
+    assert told.value.max_edge == (2048 if b"MAXSIZE" in body else None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import rasterio.shutil
 from affine import Affine
 
 from hrdem.errors import SourceError
-from hrdem.sources.vrt import cleaned_vrt
+from hrdem.sources.vrt import sanitize_vrt
 
 HREF = "https://store.invalid/a/tile.vrt"
 SIZE = 'xOff="0" yOff="0" xSize="20" ySize="10"'
@@ -55,7 +55,7 @@ def test_what_is_no_vrt_is_told_in_a_sentence(document: bytes) -> None:
     with pytest.raises(
         SourceError, match=r"^https://store\.invalid/a/tile\.vrt is not a VRT: .*\.$"
     ):
-        cleaned_vrt(document, HREF)
+        sanitize_vrt(document, HREF)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_no_vrt_is_told_in_a_sentence(document: bytes) -> None:
 )
 def test_a_source_is_an_absolute_address_for_gdal(said: str, relative: int, address: str) -> None:
     source = SOURCE.replace('"1">tile.tif', f'"{relative}">{said}')
-    vrt_ = cleaned_vrt(vrt(source), HREF)
+    vrt_ = sanitize_vrt(vrt(source), HREF)
     assert vrt_.files == (address,)
     escaped = address.replace("&", "&amp;")
     assert f'relativeToVRT="0">/vsicurl/{escaped}</SourceFilename>' in vrt_.text
@@ -94,7 +94,7 @@ def test_a_source_is_an_absolute_address_for_gdal(said: str, relative: int, addr
 def test_a_source_that_is_no_http_address_is_refused(said: str) -> None:
     source = SOURCE.replace('"1">tile.tif', f'"0">{said}')
     with pytest.raises(SourceError, match="not an http or https address"):
-        cleaned_vrt(vrt(source), HREF)
+        sanitize_vrt(vrt(source), HREF)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_source_that_is_no_http_address_is_refused(said: str) -> None:
 )  # fmt: skip
 def test_what_does_more_than_lay_files_side_by_side_is_refused(document: bytes) -> None:
     with pytest.raises(SourceError, match=r"tile\.vrt .* Only plain mosaics of files are read"):
-        cleaned_vrt(document, HREF)
+        sanitize_vrt(document, HREF)
 
 
 def test_what_gdal_itself_writes_of_a_mosaic_is_read_as_it_was(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_gdal_itself_writes_of_a_mosaic_is_read_as_it_was(tmp_path: Path) -
     rasterio.shutil.copy(tmp_path / "tile.tif", tmp_path / "tile.vrt", driver="VRT")
     more = b"""<OverviewList resampling="average">2 4</OverviewList></VRTDataset>"""
     served = (tmp_path / "tile.vrt").read_bytes().replace(b"</VRTDataset>", more)
-    found = cleaned_vrt(served, HREF)
+    found = sanitize_vrt(served, HREF)
     assert found.files == ("https://store.invalid/a/tile.tif",)
     local = found.text.replace("/vsicurl/https://store.invalid/a", str(tmp_path))
     with rasterio.open(local) as dataset:
@@ -179,7 +179,7 @@ def test_what_gdalbuildvrt_writes_is_read() -> None:
     source = source.replace("</ComplexSource>", "<NODATA>-32767</NODATA></ComplexSource>")
     wkt = b'PROJCS["NAD83(CSRS) / Canada Atlas Lambert",AUTHORITY["EPSG","3979"]]'
     document = vrt(source + "<ColorInterp>Gray</ColorInterp>").replace(b"EPSG:3979", wkt)
-    assert cleaned_vrt(document, HREF).files == ("https://store.invalid/a/tile.tif",)
+    assert sanitize_vrt(document, HREF).files == ("https://store.invalid/a/tile.tif",)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_sixteen_megabytes_of_anything_take_little_memory_and_time(document: byt
     tracemalloc.start()
     try:
         with pytest.raises(SourceError) as told:
-            cleaned_vrt(document, HREF)
+            sanitize_vrt(document, HREF)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

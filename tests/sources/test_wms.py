@@ -7,14 +7,14 @@ import pytest
 from hrdem.errors import RequestError
 from hrdem.geo.ground import fit_grid
 from hrdem.request.products import WMS_LAYERS, Theme, get_layer
-from hrdem.sources.wms import map_request
+from hrdem.sources.wms import get_map_params
 
 DEGREES = (-75.75, 45.25, -75.5, 45.5)
 METRES = (1_500_000, -180_000, 1_520_000, -170_000)
 
 
 def asked(box, crs: str) -> dict[str, object]:
-    return map_request("dsm-slope", fit_grid(box, crs, 640))
+    return get_map_params("dsm-slope", fit_grid(box, crs, 640))
 
 
 def test_a_map_is_asked_for_as_the_standard_says() -> None:

@@ -130,7 +130,7 @@ def describe_coverage(url: str, identifier: str, http: Http) -> CoverageDescript
     return _description(name, described[name])
 
 
-def gone(url: str, exc: NetworkError) -> WcsError | None:
+def missing_service_error(url: str, exc: NetworkError) -> WcsError | None:
     """Return the error to raise if an error means that there is no service at an address.
 
     That is what a refused connection, a name that does not resolve, and the statuses 404 and 410
@@ -158,7 +158,7 @@ def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) ->
             "GET", url, params=parameters, max_bytes=_MOST_BYTES, given=True
         ).content
     except NetworkError as exc:
-        error = gone(url, exc)
+        error = missing_service_error(url, exc)
         if error is None:
             raise
         raise error from exc

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 
 from hrdem.geo.grid import Window
 
-SMALLEST = 64  # pixels along an edge: below, the size of a request is not what is wrong with it
+MIN_CHUNK_EDGE = (
+    64  # pixels along an edge: below, the size of a request is not what is wrong with it
+)
 _FIRST = 512**2  # pixels; the live server was seen to give 441 x 441
 _LARGEST = 4096**2  # pixels; more would gain nothing, lose more with each failure, and fill memory
 _SHARE = 0.1  # of the server's limit is aimed at
@@ -54,11 +56,11 @@ class ChunkScheduler:
         piece = Window(whole.column, whole.row, width, height)
         if 0 < self._largest < piece.pixels:
             self._probe = piece
-        for rest in without(whole, piece):
+        for rest in subtract(whole, piece):
             bisect.insort(self._missing, rest, key=_order)
         return piece
 
-    def came(self, piece: Window, seconds: float) -> None:
+    def record_success(self, piece: Window, seconds: float) -> None:
         """Learn from a piece that came; of small rests only that: each costs a little time."""
         self._ended(piece)
         self._used += seconds
@@ -71,35 +73,35 @@ class ChunkScheduler:
         self._slowness += weight * (slowness - self._slowness)
         slow = max(slowness, self._slowness)  # what was slow just now may be slow again
         target = min(self._aim / slow, _GROWTH * usual, _LARGEST)
-        self._target = max(int(target), SMALLEST**2)
+        self._target = max(int(target), MIN_CHUNK_EDGE**2)
         if self._failures and piece.pixels > self._ceiling / 2 and self._may_waste():
             self._ceiling = min(self._ceiling * _RECOVERY, _LARGEST)
 
-    def failed(self, piece: Window, seconds: float, most_edge: int | None = None) -> bool:
+    def record_failure(self, piece: Window, seconds: float, max_edge: int | None = None) -> bool:
         """Learn from a piece that was too much, and ask for its halves instead.
 
         Args:
             piece: The piece.
             seconds: How long it took to fail.
-            most_edge: Most pixels in a row or column that the server says to give, if it does.
+            max_edge: Most pixels in a row or column that the server says to give, if it does.
 
         Returns:
             False if it is as small as pieces get, and so is left out.
         """
         self._ended(piece)
         self._wasted += seconds
-        if most_edge is not None:
-            self._edge = max(SMALLEST, min(self._edge, most_edge))
+        if max_edge is not None:
+            self._edge = max(MIN_CHUNK_EDGE, min(self._edge, max_edge))
         else:
             self._failures += 1
-            self._ceiling = max(min(self._ceiling, piece.pixels / 2), SMALLEST**2)
-        if max(piece.width, piece.height) <= SMALLEST:
+            self._ceiling = max(min(self._ceiling, piece.pixels / 2), MIN_CHUNK_EDGE**2)
+        if max(piece.width, piece.height) <= MIN_CHUNK_EDGE:
             return False
         for half in _halves(piece):
             bisect.insort(self._missing, half, key=_order)
         return True
 
-    def back(self, piece: Window) -> None:
+    def put_back(self, piece: Window) -> None:
         """Ask for a piece once more, as it is."""
         self._ended(piece)
         bisect.insort(self._missing, piece, key=_order)
@@ -114,7 +116,7 @@ class ChunkScheduler:
         return self._wasted + another <= _WASTE * (self._used + self._wasted + another)
 
 
-def without(whole: Window, hole: Window) -> list[Window]:
+def subtract(whole: Window, hole: Window) -> list[Window]:
     """Return what is left of a window when another is taken out, as windows that do not overlap.
 
     What lies beside the hole comes as tall as the hole, so that rows are finished first.
@@ -140,12 +142,12 @@ def _order(window: Window) -> tuple[int, int]:
     return window.row, window.column
 
 
-def _shape(whole: Window, pixels: int, most_edge: int) -> tuple[int, int]:
+def _shape(whole: Window, pixels: int, max_edge: int) -> tuple[int, int]:
     """Width and height of a piece of at most so many pixels: squarish, and leaving no thin rest."""
-    if whole.pixels <= pixels and max(whole.width, whole.height) <= most_edge:
+    if whole.pixels <= pixels and max(whole.width, whole.height) <= max_edge:
         return whole.width, whole.height
-    height = _even(whole.height, min(max(SMALLEST, math.isqrt(pixels)), most_edge))
-    width = _even(whole.width, min(max(SMALLEST, pixels // height), most_edge))
+    height = _even(whole.height, min(max(MIN_CHUNK_EDGE, math.isqrt(pixels)), max_edge))
+    width = _even(whole.width, min(max(MIN_CHUNK_EDGE, pixels // height), max_edge))
     return width, height
 
 

@@ -134,7 +134,7 @@ class WcsCoverage:
         """Count the pixels that reading a window takes, less those of cached pieces."""
         cached = 0
         if cache is not None:
-            pieces = self.kept(cache).windows(sweep=False)
+            pieces = self.piece_store(cache).list_windows(sweep=False)
             shared = (piece.intersection(window) for piece in pieces)
             cached = sum(each.pixels for each in shared if each)
         itemsize = np.dtype(self.dtype).itemsize
@@ -161,7 +161,7 @@ class WcsCoverage:
 
     def lock_cached(self, cache: Path) -> FileLock | None:
         """Lock its cached pieces against removal; None if that fails."""
-        return self.kept(cache).hold()
+        return self.piece_store(cache).lock()
 
     @contextlib.contextmanager
     def open(self, within: Window, context: ReadContext) -> Iterator[WcsSource]:
@@ -170,7 +170,7 @@ class WcsCoverage:
         with contextlib.closing(source):
             yield source
 
-    def kept(self, cache: Path) -> PieceStore:
+    def piece_store(self, cache: Path) -> PieceStore:
         """Return the pieces of it that are on the local disk.
 
         Args:

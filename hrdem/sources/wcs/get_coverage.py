@@ -8,7 +8,7 @@ from hrdem.geo.grid import Grid
 GEOTIFF = "image/geotiff"  # as the standard's servers and the live one call it
 
 
-def get_coverage(identifier: str, media_type: str, grid: Grid) -> dict[str, str]:
+def get_coverage_params(identifier: str, media_type: str, grid: Grid) -> dict[str, str]:
     """Return the key-value pairs that ask for the pixels of a grid.
 
     All that is said about places are centres of pixels: servers take the corners of BOUNDINGBOX

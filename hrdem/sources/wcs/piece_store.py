@@ -31,14 +31,14 @@ class PieceStore:
         self._cache = cache / "wcs"
         self._folder = self._cache / hashlib.sha256(identity.encode()).hexdigest()[:24]
 
-    def hold(self) -> FileLock | None:
+    def lock(self) -> FileLock | None:
         """Keep others from removing the pieces until the lock is closed; None if that fails."""
         with contextlib.suppress(OSError):
             self._cache.mkdir(parents=True, exist_ok=True)
             return lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
         return None
 
-    def windows(self, *, sweep: bool = True) -> list[Window]:
+    def list_windows(self, *, sweep: bool = True) -> list[Window]:
         """Return the windows of the pieces, none of which overlap.
 
         Args:
@@ -67,36 +67,36 @@ class PieceStore:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # if it is empty
 
-    def path_of(self, window: Window) -> Path:
+    def get_path(self, window: Window) -> Path:
         """Return the path of a piece."""
         name = f"{window.column}_{window.row}_{window.width}_{window.height}.tif"
         return self._folder / name
 
-    def use(self, window: Window) -> None:
+    def touch(self, window: Window) -> None:
         """Make a piece young again, as a run counts on it."""
         with contextlib.suppress(OSError):
-            os.utime(self.path_of(window))
+            os.utime(self.get_path(window))
 
-    def room_for(self, window: Window) -> Path:
+    def make_partial_path(self, window: Window) -> Path:
         """Return a hidden path for a piece that is on its way.
 
         Raises:
             OSError: If the folder cannot be made.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        return hidden(self.path_of(window))
+        return hidden(self.get_path(window))
 
-    def keep(self, window: Window, finished: Path) -> None:
+    def add(self, window: Window, finished: Path) -> None:
         """Give a finished piece its name.
 
         Raises:
             OSError: If the disk refuses, or another run has just taken the folder away.
         """
-        publish(finished, self.path_of(window), overwrite=True)
+        publish(finished, self.get_path(window), overwrite=True)
 
-    def drop(self, window: Window) -> None:
+    def remove(self, window: Window) -> None:
         """Remove a piece that is damaged."""
-        self.path_of(window).unlink(missing_ok=True)
+        self.get_path(window).unlink(missing_ok=True)
 
 
 def _windows_in(folder: Path) -> list[Window]:

@@ -32,14 +32,14 @@ from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import sentence
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
-from hrdem.sources.wcs.chunking import ChunkScheduler, without
-from hrdem.sources.wcs.get_coverage import get_coverage
+from hrdem.sources.wcs.chunking import ChunkScheduler, subtract
+from hrdem.sources.wcs.get_coverage import get_coverage_params
 from hrdem.sources.wcs.piece_store import PieceStore
 from hrdem.sources.wcs.response import (
     ChunkTooLargeError,
     check_coverage,
+    extract_tiff,
     is_placeholder,
-    take_coverage,
 )
 
 _ENOUGH = 3  # times its limit, that a server may use up before anything has come
@@ -74,7 +74,7 @@ class Coverage(Protocol):
     def block(self) -> tuple[int, int]: ...
     @property
     def limit(self) -> float: ...
-    def kept(self, cache: Path) -> PieceStore: ...
+    def piece_store(self, cache: Path) -> PieceStore: ...
 
 
 class WcsSource:
@@ -108,16 +108,16 @@ class WcsSource:
         self._coverage = coverage
         self._http = http
         self._retries = retries
-        self._kept = coverage.kept(cache)
-        self._held = self._kept.hold()
+        self._store = coverage.piece_store(cache)
+        self._held = self._store.lock()
         offline = isinstance(http, CachingHttp) and http.offline  # nothing better can be had
-        there = self._kept.windows(sweep=not offline)
+        there = self._store.list_windows(sweep=not offline)
         self._pieces = [each for each in there if each.intersection(within)]
         missing = [within]
         for piece in self._pieces:
-            missing = [rest for whole in missing for rest in without(whole, piece)]
+            missing = [rest for whole in missing for rest in subtract(whole, piece)]
         for piece in self._pieces:
-            self._kept.use(piece)
+            self._store.touch(piece)
         if self._pieces:
             log.info("%d pieces of an earlier run are there.", len(self._pieces))
         self._unchecked = set(self._pieces)
@@ -210,13 +210,13 @@ class WcsSource:
             if isinstance(exc, HrdemError):
                 raise
             raise OutputError(
-                f"A piece of the coverage cannot be kept in {self._kept.path_of(piece).parent}: "
+                f"A piece of the coverage cannot be kept in {self._store.get_path(piece).parent}: "
                 f"{exc}. Give another --cache-dir, or make room on the disk."
             ) from exc
         seconds = time.monotonic() - started
         with self._changed:
             self._failures, self._any_came = 0, True
-            self._chunks.came(piece, seconds)
+            self._chunks.record_success(piece, seconds)
             self._pieces.append(piece)
         log.info("%s came in %.1f s.", _described(piece), seconds)
         return size
@@ -224,21 +224,21 @@ class WcsSource:
     def _asked(self, piece: Window) -> int:
         coverage = self._coverage
         grid = self.grid.crop(piece)
-        room = self._kept.room_for(piece)
+        room = self._store.make_partial_path(piece)
         finished = room.with_suffix(".tif.partial")
         limit = coverage.limit
         try:
             answer = self._http.save(
                 coverage.url,
                 room,
-                params=get_coverage(coverage.identifier, coverage.media_type, grid),
+                params=get_coverage_params(coverage.identifier, coverage.media_type, grid),
                 timeouts=Timeouts(read=_MARGIN * limit, total=limit, slow=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
                 given=True,
             )
-            take_coverage(room, finished)
+            extract_tiff(room, finished)
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
-            self._kept.keep(piece, finished)
+            self._store.add(piece, finished)
             return answer.size
         except (RetryableError, ServerError) as exc:
             told = _in_words(exc)
@@ -256,7 +256,7 @@ class WcsSource:
             NetworkError: If that was tried often enough.
         """
         retries = self._retries
-        edge = again.edge if isinstance(again, ChunkTooLargeError) else None
+        edge = again.max_edge if isinstance(again, ChunkTooLargeError) else None
         with self._changed:
             smaller = (
                 isinstance(again, ChunkTooLargeError)
@@ -269,13 +269,13 @@ class WcsSource:
                 said = f"{sentence(str(again))} Nothing has come in {self._vain:.0f} s."
                 raise self._given_up(piece, said, again.status) from again
             wait = retries.wait_after(self._failures) - seconds
-            halved = smaller and self._chunks.failed(piece, seconds, edge)
+            halved = smaller and self._chunks.record_failure(piece, seconds, edge)
             if not halved:
                 self._tries[piece] += 1
                 if self._tries[piece] >= retries.attempts:
                     said = f"{sentence(str(again))} Tried {retries.attempts} times."
                     raise self._given_up(piece, said, again.status) from again
-                self._chunks.back(piece)
+                self._chunks.put_back(piece)
             if again.after is not None:
                 if again.after > retries.longest_retry_after:
                     said = f"{sentence(str(again))} It asks to wait {again.after:.0f} s."
@@ -317,7 +317,7 @@ class WcsSource:
         return self.fetch(window).decode()
 
     def _part(self, piece: Window, inside: Window) -> Pixels | float:
-        path, grid = self._kept.path_of(piece), self.grid.crop(piece)
+        path, grid = self._store.get_path(piece), self.grid.crop(piece)
         if piece in self._unchecked:  # of an earlier run, whose machine may have crashed
             check_coverage(path, grid, self.dtype, self.nodata)
             self._unchecked.discard(piece)
@@ -336,14 +336,14 @@ class WcsSource:
             self._lost += 1
             if self._lost > _MOST_LOST:
                 raise SourceError(
-                    f"Pieces that came cannot be read from {self._kept.path_of(piece).parent}: "
+                    f"Pieces that came cannot be read from {self._store.get_path(piece).parent}: "
                     f"{exc} Check the disk, or give another --cache-dir."
                 ) from exc
             log.warning("%s is lost (%s) and asked for again.", _described(piece), exc)
             self._pieces.remove(piece)
             self._unchecked.discard(piece)
-            self._kept.drop(piece)
-            self._chunks.back(piece)
+            self._store.remove(piece)
+            self._chunks.put_back(piece)
 
 
 def _is_overtaxed(again: RetryableError) -> bool:

@@ -45,15 +45,15 @@ class ChunkTooLargeError(RetryableError):
     """An answer that a smaller request may mend: nothing, part of a raster, one of another size.
 
     Attributes:
-        edge: Most pixels in a row or column that the server says to give, if it does.
+        max_edge: Most pixels in a row or column that the server says to give, if it does.
     """
 
-    def __init__(self, said: str, edge: int | None = None) -> None:
+    def __init__(self, said: str, max_edge: int | None = None) -> None:
         super().__init__(said)
-        self.edge = edge
+        self.max_edge = max_edge
 
 
-def take_coverage(answer: Path, coverage: Path) -> None:
+def extract_tiff(answer: Path, coverage: Path) -> None:
     """Leave only the TIFF of an answer, under another name.
 
     Bare TIFFs and those in the parts of multipart/mixed or multipart/related (RFC 2046, 5.1) are
