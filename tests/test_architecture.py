@@ -1,8 +1,9 @@
-"""The house keeps its plan: imports run one way, start-up stays light, the public API is whole."""
+"""Imports run one way, start-up is light, the API is whole, and every module has its tests."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import pytest
 import hrdem
 
 PACKAGE = Path(hrdem.__file__).parent
+TESTS = Path(__file__).parent
 
-# From the ground up. A module may import from the rows below its own, and from its own room.
+# From the ground up. A module imports from earlier rows and from its own room.
 ROOMS = (
     ("errors", "_version", "demo"),
     ("runtime", "geo"),
@@ -29,6 +31,70 @@ ROOMS = (
     ("cli",),
     ("__main__",),
 )
+KINDS = {"faults", "fuzz", "live", "replays", "services"}  # tests that span rooms
+
+# Modules without a test file of their own that no test imports, and the file that covers them.
+COVERED_BY = {
+    "hrdem.api": "jobs/test_extract.py",
+    "hrdem.catalog.stac_io": "faults/test_catalogue.py",
+    "hrdem.cli.assets": "cli/test_commands.py",
+    "hrdem.cli.cache": "faults/test_resume.py",
+    "hrdem.cli.demo": "cli/test_commands.py",
+    "hrdem.cli.extract": "cli/test_commands.py",
+    "hrdem.cli.plan": "cli/test_commands.py",
+    "hrdem.cli.preview": "faults/test_preview.py",
+    "hrdem.cli.search": "cli/test_commands.py",
+    "hrdem.cli.service": "cli/test_commands.py",
+    "hrdem.http.body": "faults/test_hostile_bodies.py",
+    "hrdem.http.cache.client": "faults/test_resume.py",
+    "hrdem.http.response_checks": "faults/test_client.py",
+    "hrdem.output.png": "faults/test_preview.py",
+    "hrdem.output.provenance": "jobs/test_extract.py",
+    "hrdem.output.result": "jobs/test_extract.py",
+    "hrdem.planning.cost": "faults/test_resume.py",
+    "hrdem.planning.estimate": "jobs/test_extract.py",
+    "hrdem.planning.resolve": "faults/test_sources.py",
+    "hrdem.planning.resolved": "faults/test_bad_coverages.py",
+    "hrdem.planning.versions": "faults/test_sources.py",
+    "hrdem.planning.wcs_fallback": "faults/test_bad_coverages.py",
+    "hrdem.processing.merge": "processing/test_tiers.py",
+    "hrdem.processing.stage": "processing/test_derive.py",
+    "hrdem.request.aoi.local_files": "request/test_vector.py",
+    "hrdem.request.convert": "cli/test_bad_input.py",
+    "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
+    "hrdem.runtime.limits": "faults/test_resume.py",
+    "hrdem.runtime.memory": "processing/test_memory_budget.py",
+    "hrdem.tiff.decode": "sources/test_cog.py",
+    "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
+    "hrdem.tiff.write_ifd": "output/test_geotiff.py",
+}
+
+# Private names that tests import or replace, until a public one takes their place.
+PRIVATE_NAMES = {
+    "hrdem.catalog.search._PAGE",
+    "hrdem.catalog.stac_io._MOST_BYTES_IN_ALL",
+    "hrdem.catalog.surveys.geopackage._MOST_OUTLINES",
+    "hrdem.catalog.surveys.geopackage._outlines",
+    "hrdem.catalog.surveys.lookup._WHOLE",
+    "hrdem.http.allowed_hosts._met_first",
+    "hrdem.http.cache.store._space",
+    "hrdem.http.gdal_options._OPTIONS",
+    "hrdem.jobs.doctor._PLACE",
+    "hrdem.jobs.doctor._POINT",
+    "hrdem.jobs.doctor._PROJ_SETTINGS",
+    "hrdem.jobs.doctor._TIMEOUTS",
+    "hrdem.jobs.overviews._level_for",
+    "hrdem.output.geotiff._MOST_CLASSIC",
+    "hrdem.output.geotiff._check_whole",
+    "hrdem.planning.cost._free",
+    "hrdem.processing.memory_budget._MOST_BLOCKS",
+    "hrdem.processing.vertical.shift_grid._AT_ONCE",
+    "hrdem.processing.vertical.shift_grid._MOST_BYTES",
+    "hrdem.processing.vertical.shift_grid._MOST_NODES",
+    "hrdem.processing.warp._SOURCE_BYTES",
+    "hrdem.sources.wcs.chunking._FIRST",
+    "hrdem.sources.wcs.chunking._LARGEST",
+}
 HEAVY = (
     "dask",
     "httpx",
@@ -55,13 +121,13 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imported_by(module: str) -> Iterator[str]:
-    """The package's own modules that a module imports, wherever in its text."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+def imported_by(path: Path) -> Iterator[str]:
+    """Yield the package's modules that a file imports, anywhere in its text."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively"
+            assert node.level == 0, f"{path} imports relatively"
             source = node.module or ""
             names = [
                 f"{source}.{alias.name}" if f"{source}.{alias.name}" in MODULES else source
@@ -84,7 +150,7 @@ def row_of(module: str) -> int:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_module_imports_upward_or_sideways(module: str) -> None:
-    for other in imported_by(module):
+    for other in imported_by(MODULES[module]):
         if room_of(other) != room_of(module):
             assert row_of(other) < row_of(module), f"{module} imports {other}"
 
@@ -95,7 +161,7 @@ def test_no_import_cycle() -> None:
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " -> ".join((*path, module))
         if module not in done:
-            for other in imported_by(module):
+            for other in imported_by(MODULES[module]):
                 visit(other, (*path, module))
             done.add(module)
 
@@ -103,7 +169,7 @@ def test_no_import_cycle() -> None:
         visit(module, ())
 
 
-def test_an_upward_import_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_upward_import_is_detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     guilty = tmp_path / "locks.py"
     guilty.write_text("def f():\n    from hrdem.api import extract\n")
     monkeypatch.setitem(MODULES, "hrdem.runtime.locks", guilty)
@@ -138,5 +204,59 @@ def test_every_public_name_is_there_and_documented() -> None:
     assert set(dir(hrdem)) == set(hrdem.__all__)
 
 
-def test_no_public_name_is_hidden_by_a_module() -> None:
-    assert not {f"hrdem.{name}" for name in hrdem.__all__} & MODULES.keys()
+def test_no_module_hides_a_public_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`hrdem.plan` has to be the function, whatever was imported before."""
+    assert not hidden_names()
+    monkeypatch.setitem(MODULES, "hrdem.plan", PACKAGE / "plan" / "__init__.py")
+    assert hidden_names() == {"hrdem.plan"}
+
+
+def hidden_names() -> set[str]:
+    return {f"hrdem.{name}" for name in hrdem.__all__} & MODULES.keys()
+
+
+def test_every_test_folder_is_a_room_or_a_kind() -> None:
+    folders = {path.parent.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
+    assert folders - KINDS <= {room_of(module) for module in MODULES}
+
+
+def test_every_module_has_its_tests() -> None:
+    """A test file of its name in its room, a test that imports it, or a row in COVERED_BY."""
+    imported = {module for path in TESTS.rglob("*.py") for module in imported_by(path)}
+    own = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
+    uncovered = {
+        module
+        for module, path in MODULES.items()
+        if room_of(module) not in ("__init__", "__main__", "_version", "demo")
+        and path.name != "__init__.py"
+        and f"{room_of(module)}/test_{path.stem}.py" not in own
+        and module not in imported
+    }
+    assert uncovered <= COVERED_BY.keys()
+    assert set(COVERED_BY.values()) <= own
+
+
+def test_tests_use_public_names_of_modules() -> None:
+    found = {name for path in TESTS.rglob("*.py") for name in private_names_in(path)}
+    assert found <= PRIVATE_NAMES
+
+
+def private_names_in(path: Path) -> Iterator[str]:
+    """Yield the private names of the package's modules that a file imports, reads or replaces."""
+    tree = ast.parse(path.read_text("utf-8"))
+    imports = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    private = re.compile(r"hrdem(\.\w+)*\._[a-zA-Z]\w*")
+    yield from filter(private.fullmatch, imports.values())
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(str(name)) if private.fullmatch(name):
+                yield name
+            case ast.Attribute(ast.Name(module), name) | ast.Call(
+                ast.Attribute(), [ast.Name(module), ast.Constant(str(name)), *_]
+            ) if name.startswith("_") and imports.get(module) in MODULES:
+                yield f"{imports[module]}.{name}"
