@@ -17,16 +17,16 @@ from hrdem.http.cache.client import CachingHttp
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Http
 from hrdem.http.session import Session
-from hrdem.jobs.doctor import Check, examine
+from hrdem.jobs.doctor import Check, run_checks
 from hrdem.jobs.execute import OnProgress, RunOptions
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.jobs.preview import Picture, make_picture
 from hrdem.output.paths import check_output
-from hrdem.output.provenance import is_left_over, stac_path
+from hrdem.output.provenance import get_stac_path, has_orphaned_item
 from hrdem.output.result import Result
 from hrdem.planning.estimate import Estimate, estimate_plan
 from hrdem.planning.plan import Plan, make_plan
-from hrdem.processing.memory_budget import check_limit
+from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
 from hrdem.request.endpoints import (
     check_url,
@@ -175,10 +175,10 @@ def extract(
             "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
             "them. Choose one."
         )
-    check_limit(params["max_memory"])
+    check_max_memory(params["max_memory"])
     path = Path(params["output"])
     check_output(path, overwrite)
-    check_output(stac_path(path), overwrite or is_left_over(path))
+    check_output(get_stac_path(path), overwrite or has_orphaned_item(path))
     _check_offline(request, params["offline"])
     session = Session(**select(params, fields.CACHE))
     with session.client(http, fetches=True) as client, session.folder() as folder:
@@ -193,8 +193,8 @@ def extract(
         )
         done = extract_to_file(request, client, options)
         reused = client.reused if isinstance(client, CachingHttp) else 0
-        received = None if done.received is None else max(0, done.received - reused)
-        return replace(done, received=received, reused=reused)
+        received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
+        return replace(done, received_bytes=received, cached_bytes=reused)
 
 
 @takes(fields.LOAD)
@@ -243,7 +243,7 @@ def load(
         OutputError: If the temporary file cannot be written.
     """
     request = Request.of(**select(params, fields.REQUEST))
-    check_limit(params["max_memory"])
+    check_max_memory(params["max_memory"])
     _check_offline(request, params["offline"])
     try:
         if chunks is not None:
@@ -437,7 +437,7 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     stac_url, wcs_url = params["stac_url"], params["wcs_url"]
     coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
     cache = Cache(params["cache_dir"], params["max_cache"])
-    return examine(normalize_stac_url(stac_url), coverages, http, cache)
+    return run_checks(normalize_stac_url(stac_url), coverages, http, cache)
 
 
 def _check_offline(request: Request, offline: bool) -> None:

@@ -69,12 +69,12 @@ def command(
 def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
     from hrdem.errors import CatalogError
     from hrdem.http.client import HttpClient
-    from hrdem.jobs.save_vrt import download, local_name
+    from hrdem.jobs.save_vrt import make_local_name, save_vrt
 
-    names = [local_name(asset) for asset in assets]
+    names = [make_local_name(asset) for asset in assets]
     if len({name.lower() for name in names}) < len(names):
         raise CatalogError(
             f"Several files would be called {', '.join(sorted(set(names)))}. Save one: --product."
         )
     with HttpClient(given=[stac_url]) as http:
-        return [download(asset, Path(), http, overwrite=overwrite) for asset in assets]
+        return [save_vrt(asset, Path(), http, overwrite=overwrite) for asset in assets]

@@ -64,23 +64,23 @@ def result(done: Result) -> None:
         ("received", _received(done)),
         ("took", f"{done.seconds:.1f} s"),
     )
-    for tier, edge in zip(done.plan.tiers, done.edges, strict=False):
-        if edge.largest >= _LARGE_STEP:
-            x, y = done.plan.grid.centre(*edge.where)
+    for tier, seam in zip(done.plan.tiers, done.seams, strict=False):
+        if seam.max_step >= _LARGE_STEP:
+            x, y = done.plan.grid.centre(*seam.max_step_pixel)
             log.warning(
                 "At the edge of the tier %s heights step by %.2f m on average, by %.2f m at most, "
                 "at %.10g,%.10g (%s).%s",
-                tier.collection.name, edge.mean, edge.largest, x, y, _crs(done.plan.grid),
+                tier.collection.name, seam.mean_step, seam.max_step, x, y, _crs(done.plan.grid),
                 "" if done.plan.request.feather else " --feather METRES blends them.",
             )  # fmt: skip
     if statistics and statistics.valid < statistics.pixels:
-        from hrdem.output.result import advice
+        from hrdem.output.result import suggest_fill
 
         log.warning(
             "%s of the area has no data in %s; it is nodata in the output.%s",
             _percent(statistics.pixels - statistics.valid, statistics.pixels),
             " nor ".join(tier.id for tier in done.plan.request.tiers),
-            f" {told}" if (told := advice(done.plan.request)) else "",
+            f" {told}" if (told := suggest_fill(done.plan.request)) else "",
         )
 
 
@@ -174,11 +174,11 @@ def progress(label: str) -> Iterator[OnProgress]:
             nonlocal started
             started = started or time.monotonic()
             received = ""
-            if progress.received:
-                rate = progress.received / max(time.monotonic() - started, 0.1)
-                received = f"{size_text(progress.received)}, {size_text(round(rate))}/s"
+            if progress.received_bytes:
+                rate = progress.received_bytes / max(time.monotonic() - started, 0.1)
+                received = f"{size_text(progress.received_bytes)}, {size_text(round(rate))}/s"
             bars.update(
-                task, completed=progress.pixels, total=progress.all_pixels, received=received
+                task, completed=progress.pixels, total=progress.total_pixels, received=received
             )
 
         yield update
@@ -246,16 +246,18 @@ def _origins(done: Result) -> list[tuple[str, str]]:
 
 def _received(done: Result) -> str:
     """What came, and from where."""
-    told = "unknown" if done.received is None else size_text(done.received)
-    return f"{told}, and {size_text(done.reused)} from the cache" if done.reused else told
+    told = "unknown" if done.received_bytes is None else size_text(done.received_bytes)
+    return (
+        f"{told}, and {size_text(done.cached_bytes)} from the cache" if done.cached_bytes else told
+    )
 
 
 def _steps(done: Result) -> list[tuple[str, str]]:
     """How far heights step where one tier ends and the next goes on."""
     lines = []
-    for tier, edge in zip(done.plan.tiers, done.edges, strict=False):
-        if edge.pixels:
-            steps = f"steps of {edge.mean:.2f} on average, {edge.largest:.2f} at most"
+    for tier, seam in zip(done.plan.tiers, done.seams, strict=False):
+        if seam.pixels:
+            steps = f"steps of {seam.mean_step:.2f} on average, {seam.max_step:.2f} at most"
             lines.append(("edge", f"{tier.collection.name}: {steps}"))
     return lines
 

@@ -111,7 +111,7 @@ class _Finding:
     fix: str = ""
 
 
-def examine(
+def run_checks(
     stac_url: str, wcs_url: str | None, http: Http | None = None, cache: Cache | None = None
 ) -> Iterator[Check]:
     """Look at everything, from here outwards; each check comes as it is done.

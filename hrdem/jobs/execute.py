@@ -21,15 +21,13 @@ from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.block_copy import copy_tiles
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.mask import AoiMask
-from hrdem.processing.memory_budget import USUAL_MEMORY
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.progress import Progress, TileResult, TileStats
 from hrdem.processing.stage import stage_and_compose
-from hrdem.processing.vertical.crs import with_heights
-from hrdem.processing.vertical.find_grid import find_grid
+from hrdem.processing.vertical.crs import make_compound_crs
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.options import Align, Format, VerticalDatum
-from hrdem.request.request import Request
+from hrdem.request.options import Align, Format
+from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.memory import resident
 from hrdem.tiff.encode import BLOCK, choose_tile_format
@@ -57,18 +55,11 @@ class RunOptions:
     output: Path
     layout: Format = Format.GTIFF
     overwrite: bool = False
-    max_memory: int = USUAL_MEMORY
+    max_memory: int = DEFAULT_MAX_MEMORY_BYTES
     cache: Path = field(default_factory=usual_folder)
     max_download: int | None = None
     on_progress: OnProgress = lambda progress: None
     held: Callable[[], int] = field(default_factory=lambda: functools.cache(resident))
-
-
-def shifts_for(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
-    """Find what has to be added to heights; None for nothing. Errors are those of `find_grid`."""
-    if request.vertical_datum is VerticalDatum.CGVD2013:
-        return None
-    return find_grid(request.vertical_grid, cache, http)
 
 
 @contextlib.contextmanager
@@ -83,7 +74,7 @@ def execute_plan(
     Args:
         plan: What to read.
         window: Pixels of the output that are wanted.
-        shifts: From `shifts_for`.
+        shifts: From `hrdem.processing.vertical.find_grid.find_shift_grid`.
         http: Client to read with.
         writing: How the output is written.
 
@@ -96,12 +87,12 @@ def execute_plan(
         OutputError: If the output cannot be written.
     """
     steps = _steps(plan.restrict_to(window), window, shifts, http, writing)
-    progress = Progress(0, _all_pixels(plan, window), 0)
+    progress = Progress(0, _total_pixels(plan, window), 0)
     rows: dict[
         int, TileStats
     ] = {}  # summed by rows, statistics do not depend on how wide stripes are
     with contextlib.ExitStack() as stack:
-        for held in coverage_locks(plan, writing.cache):
+        for held in lock_coverages(plan, writing.cache):
             stack.enter_context(held)
         writer = stack.enter_context(_writer(plan, writing))
         with contextlib.closing(steps):
@@ -109,14 +100,14 @@ def execute_plan(
                 for band, tile in enumerate(step.tiles):
                     writer.write(step.column, step.row, tile, band)
                 row = rows.get(step.row)
-                rows[step.row] = step.tally if row is None else row + step.tally
-                progress = progress.with_more(step.tally)
+                rows[step.row] = step.stats if row is None else row + step.stats
+                progress = progress.advance(step.stats.pixels, step.stats.received_bytes)
                 writing.on_progress(progress)
         check_plan_unchanged(plan, http)
         yield writer, functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
 
 
-def coverage_locks(plan: Plan, cache: Path) -> list[FileLock]:
+def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:
     """Keep others, and this run itself, from removing pieces of coverages that it is to read.
 
     Args:
@@ -139,7 +130,7 @@ def _writer(plan: Plan, writing: RunOptions) -> GeoTiffWriter:
     return GeoTiffWriter(
         writing.output,
         plan.grid,
-        crs_of(plan),
+        make_output_crs(plan),
         plan.nodata,
         _storage(plan),
         bands,
@@ -149,14 +140,14 @@ def _writer(plan: Plan, writing: RunOptions) -> GeoTiffWriter:
     )
 
 
-def crs_of(plan: Plan) -> CRS | str:
+def make_output_crs(plan: Plan) -> CRS | str:
     """Return the CRS of the output, which says what heights are counted from."""
     if not plan.request.product.is_height:
         return plan.grid.crs
-    return with_heights(plan.grid.crs, plan.request.vertical_datum)
+    return make_compound_crs(plan.grid.crs, plan.request.vertical_datum)
 
 
-def _all_pixels(plan: Plan, window: Window) -> int:
+def _total_pixels(plan: Plan, window: Window) -> int:
     """Pixels that a run works on: those that are merged, and those that are made of them."""
     merged_first = plan.mosaics if plan.unprocessed is None else []
     return _blocks(plan, window).pixels + sum(mosaic.grid.window.pixels for mosaic in merged_first)

@@ -11,14 +11,15 @@ from typing import TypeVar
 
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
-from hrdem.jobs.execute import RunOptions, execute_plan, shifts_for
+from hrdem.jobs.execute import RunOptions, execute_plan
 from hrdem.output.paths import check_output
-from hrdem.output.provenance import is_left_over, stac_item, stac_path, tags
-from hrdem.output.result import Result, advice
+from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
+from hrdem.output.result import Result, suggest_fill
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.progress import TileStats
+from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
 
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 
 
 def extract(request: Request, http: Http, writing: RunOptions) -> Result:
-    """Plan a request and write what it asks for, as `plan_and_run` and `run` do."""
-    return plan_and_run(request, http, lambda plan: run(plan, http, writing))
+    """Plan a request and write what it asks for, as `plan_and_run` and `run_plan` do."""
+    return plan_and_run(request, http, lambda plan: run_plan(plan, http, writing))
 
 
 def plan_and_run(request: Request, http: Http, carry_out: Callable[[Plan], T]) -> T:
@@ -72,7 +73,7 @@ def _broken_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
     return None
 
 
-def run(plan: Plan, http: Http, writing: RunOptions) -> Result:
+def run_plan(plan: Plan, http: Http, writing: RunOptions) -> Result:
     """Carry out a plan.
 
     Args:
@@ -90,48 +91,50 @@ def run(plan: Plan, http: Http, writing: RunOptions) -> Result:
     """
     started = time.monotonic()
     output = writing.output
-    check_output(stac_path(output), writing.overwrite or is_left_over(output))
+    check_output(get_stac_path(output), writing.overwrite or has_orphaned_item(output))
     copies = 2 if writing.layout is Format.COG else 1
     check_cost(plan, http, output, writing.cache, writing.max_download, copies)
-    shifts = shifts_for(plan.request, writing.cache, http)
-    with execute_plan(plan, plan.grid.window, shifts, http, writing) as (writer, tally):
-        check_any_valid(plan, tally)
+    shifts = find_shift_grid(plan.request, writing.cache, http)
+    with execute_plan(plan, plan.grid.window, shifts, http, writing) as (writer, stats):
+        check_any_valid(plan, stats)
         result = Result(
             output=output,
             plan=plan,
-            statistics=tally.statistics,
-            pixels_by_source=_by_source(plan, tally),
-            edges=tally.edges,
-            shifts=shifts,
-            received=tally.received,
+            statistics=stats.statistics,
+            pixels_by_source=_by_source(plan, stats),
+            seams=stats.seams,
+            shift_grid=shifts,
+            received_bytes=stats.received_bytes,
             seconds=time.monotonic() - started,
         )
-        item = json.dumps(stac_item(result), indent=2, ensure_ascii=False, allow_nan=False)
-        if is_left_over(output):
-            stac_path(output).unlink(missing_ok=True)
-        writer.commit(tally.statistics, tags(plan, shifts), (stac_path(output), f"{item}\n"))
+        item = json.dumps(make_stac_item(result), indent=2, ensure_ascii=False, allow_nan=False)
+        if has_orphaned_item(output):
+            get_stac_path(output).unlink(missing_ok=True)
+        writer.commit(
+            stats.statistics, make_tags(plan, shifts), (get_stac_path(output), f"{item}\n")
+        )
     return replace(result, seconds=time.monotonic() - started)
 
 
-def _by_source(plan: Plan, tally: TileStats) -> dict[str, int] | None:
-    if tally.statistics is None:
+def _by_source(plan: Plan, stats: TileStats) -> dict[str, int] | None:
+    if stats.statistics is None:
         return None
-    return dict(zip((source.name for source in plan.sources), tally.owned, strict=True))
+    return dict(zip((source.name for source in plan.sources), stats.pixels_by_source, strict=True))
 
 
-def check_any_valid(plan: Plan, tally: TileStats) -> None:
+def check_any_valid(plan: Plan, stats: TileStats) -> None:
     """Make sure that there is data.
 
     Args:
         plan: What was carried out.
-        tally: What is known of all of its output.
+        stats: What is known of all of its output.
 
     Raises:
         NoDataError: If there is not one valid pixel.
     """
-    if tally.statistics.valid if tally.statistics else tally.present:
+    if stats.statistics.valid if stats.statistics else stats.present:
         return
-    if tally.statistics and not tally.statistics.pixels:
+    if stats.statistics and not stats.statistics.pixels:
         raise NoDataError(
             f"The area {plan.request.aoi.label} holds the centre of not one pixel of the output: "
             "it is smaller than they are, or lies between them. Nothing was written. Widen it with "
@@ -142,5 +145,5 @@ def check_any_valid(plan: Plan, tally: TileStats) -> None:
     raise NoDataError(
         f"{tiers} has not one valid pixel of {plan.request.product.name} in the area "
         f"{plan.request.aoi.label}: {sources} were read and hold nodata there, as over water or "
-        f"where no survey was flown. Nothing was written. {advice(plan.request)}"
+        f"where no survey was flown. Nothing was written. {suggest_fill(plan.request)}"
     )

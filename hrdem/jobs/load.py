@@ -27,15 +27,15 @@ from hrdem.http.protocol import Http
 from hrdem.jobs.execute import (
     OnProgress,
     RunOptions,
-    coverage_locks,
-    crs_of,
     execute_plan,
-    shifts_for,
+    lock_coverages,
+    make_output_crs,
 )
 from hrdem.jobs.extract import check_any_valid, plan_and_run
-from hrdem.output.provenance import tags
+from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan, make_plan
+from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
@@ -135,8 +135,8 @@ def load(
             return plan_and_run(request, http, lambda plan: _whole(plan, http, reading, masked))
         plan = make_plan(request, http)
         with reading.folder() as cache:
-            shifts = shifts_for(request, cache, http)
-            held = _Held(reading.hold(http), coverage_locks(plan, cache))
+            shifts = find_shift_grid(request, cache, http)
+            held = _Held(reading.hold(http), lock_coverages(plan, cache))
     pixels = _lazy(_Chunked(plan, shifts, reading, held), asked)
     return _described(plan, shifts, pixels, masked)
 
@@ -145,7 +145,7 @@ def _whole(plan: Plan, http: Http, reading: LoadContext, masked: bool) -> xr.Dat
     passing = Path(tempfile.gettempdir(), "pixels.tif")
     with reading.folder() as cache:
         check_cost(plan, http, passing, cache, reading.max_download, copies=1)
-        shifts = shifts_for(plan.request, cache, http)
+        shifts = find_shift_grid(plan.request, cache, http)
     pixels = _read(plan, plan.grid.window, shifts, http, reading)
     return _described(plan, shifts, pixels, masked)
 
@@ -170,9 +170,9 @@ def _read(
             cache=cache,
             on_progress=reading.on_progress,
         )
-        with execute_plan(plan, window, shifts, http, writing) as (writer, tally):
+        with execute_plan(plan, window, shifts, http, writing) as (writer, stats):
             if not may_be_empty:
-                check_any_valid(plan, tally)
+                check_any_valid(plan, stats)
             path = writer.finished()
             where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
             try:
@@ -230,14 +230,14 @@ def _described(plan: Plan, shifts: ShiftGrid | None, pixels: Any, masked: bool) 
     request, grid = plan.request, plan.grid
     assert plan.nodata is not None
     nodata = np.dtype(plan.dtype).type(plan.nodata)
-    attributes = {**tags(plan, shifts), "long_name": request.product.title}
+    attributes = {**make_tags(plan, shifts), "long_name": request.product.title}
     if request.unit:
         attributes["units"] = request.unit
     if plan.surveys is not None:
         attributes["HRDEM_SURVEYS"] = json.dumps(plan.surveys.as_dict(), ensure_ascii=False)
     array = xr.DataArray(
         pixels,
-        coords=_coordinates(grid, crs_of(plan)),
+        coords=_coordinates(grid, make_output_crs(plan)),
         dims=_AXES,
         name=request.product.name,
         attrs=attributes,

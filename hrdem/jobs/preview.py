@@ -15,7 +15,7 @@ from hrdem.geo.grid import Bounds, Grid
 from hrdem.http.protocol import Http
 from hrdem.jobs.overviews import heights_on
 from hrdem.output.paths import check_output
-from hrdem.output.png import brightness, png, with_border, world_file
+from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
 from hrdem.request.products import Product
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged
@@ -59,7 +59,7 @@ class Picture:
         """Return it as JSON-ready values."""
         return {
             "output": str(self.output),
-            "world_file": str(world_path(self.output)),
+            "world_file": str(get_world_file_path(self.output)),
             "product": self.layer.name,
             "width": self.width,
             "height": self.height,
@@ -97,7 +97,7 @@ def make_picture(
         SourceChangedError: If a file changed while it was read.
         OutputError: If the picture cannot be written.
     """
-    for path in (output, world_path(output)):
+    for path in (output, get_world_file_path(output)):
         check_output(path, overwrite)
     source, reason = PictureOrigin.WMS, ""
     try:
@@ -110,32 +110,32 @@ def make_picture(
     return Picture(output, layer, grid.width, grid.height, grid.crs, grid.bounds, source, reason)
 
 
-def world_path(output: Path) -> Path:
+def get_world_file_path(output: Path) -> Path:
     """Return the path of the world file beside a PNG."""
     return output.with_suffix(".pgw")
 
 
 def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
     try:
-        heights = heights_on(with_border(grid), request, http)
+        heights = heights_on(add_border(grid), request, http)
     except NetworkError as exc:
         raise NetworkError(
             f"Neither way gives a picture. The WMS: {refusal} The overviews of the files: {exc}"
         ) from exc
-    light = brightness(heights, grid, layer.theme)
+    light = compute_brightness(heights, grid, layer.theme)
     if np.isnan(light).all():
         raise NoDataError(
             f"The collection {request.collection.id} has nothing to draw in the area "
             f"{request.aoi.label}: its files hold nodata there, as over water or where no survey "
             "was flown. Try another --collection: 30m covers all of Canada."
         )
-    return png(light, grid)
+    return encode_png(light, grid)
 
 
 def _write(content: bytes, grid: Grid, output: Path, overwrite: bool) -> None:
-    beside = world_path(output)
+    beside = get_world_file_path(output)
     try:
-        with staged(output, content) as picture, staged(beside, world_file(grid)) as world:
+        with staged(output, content) as picture, staged(beside, format_world_file(grid)) as world:
             publish(picture, output, overwrite)
             publish(world, beside, overwrite)
     except OutputError:

@@ -8,14 +8,14 @@ from urllib.parse import unquote, urlsplit
 from hrdem.catalog.items import Asset
 from hrdem.errors import BlockedAddressError
 from hrdem.http.protocol import Http
-from hrdem.output.paths import check_output, file_name
+from hrdem.output.paths import check_output, make_file_name
 from hrdem.runtime.atomic import write_text
 from hrdem.runtime.redaction import without_secrets
 from hrdem.sources.gdal import probe_vrt_files
 from hrdem.sources.vrt import MAX_VRT_BYTES, sanitize_vrt
 
 
-def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
+def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
     """Save a VRT asset as a local file whose sources are absolute addresses.
 
     Only what makes a plain mosaic is saved of it.
@@ -33,7 +33,7 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
         OutputError: If it cannot be written.
         NetworkError: If it cannot be fetched, or is no VRT of remote files that may be read.
     """
-    path = folder / local_name(asset)
+    path = folder / make_local_name(asset)
     check_output(path, overwrite)
     try:
         text = http.request("GET", asset.href, max_bytes=MAX_VRT_BYTES).content
@@ -45,6 +45,6 @@ def download(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     return path
 
 
-def local_name(asset: Asset) -> str:
+def make_local_name(asset: Asset) -> str:
     """Return the name that a VRT asset has on the local disk."""
-    return file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, ".vrt")
+    return make_file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, ".vrt")

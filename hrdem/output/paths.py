@@ -46,7 +46,7 @@ def check_output(output: Path, overwrite: bool) -> None:
         raise OutputError(f"The folder {folder} is not writable; choose another -o.")
 
 
-def file_name(words: str, ending: str) -> str:
+def make_file_name(words: str, ending: str) -> str:
     """Return a name for a file, made of a stranger's words: a plain one, on any system.
 
     Args:

@@ -8,7 +8,14 @@ from rasterio.io import MemoryFile
 
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.ground import Ground
-from hrdem.processing.terrain import FALLS_NOWHERE, Gradient, aspect, gradient, illumination, slope
+from hrdem.processing.terrain import (
+    LEVEL_ASPECT,
+    Gradient,
+    compute_aspect,
+    compute_gradient,
+    compute_illumination,
+    compute_slope,
+)
 from hrdem.request.products import Theme
 
 _STEEP = 60.0  # degrees, drawn black
@@ -18,12 +25,12 @@ _FLAT = 0.01  # metres: less than that is no relief
 _RANGE = (1, 99)  # percentiles of the heights that the greys run between
 
 
-def with_border(grid: Grid) -> Grid:
+def add_border(grid: Grid) -> Grid:
     """Return a grid with one more pixel on each side, the neighbours that a gradient needs."""
     return grid.crop(grid.window.grown(1))
 
 
-def brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
+def compute_brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
     """Tell how light each pixel of a picture is.
 
     Heights are drawn as shaded relief: the higher the lighter, between the 1st and the 99th
@@ -32,27 +39,27 @@ def brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
 
     Args:
         heights: Floating-point array, metres, NaN where there is no data, on the grid with a border
-            (`with_border`).
+            (`add_border`).
         grid: The picture's.
         theme: What to show.
 
     Returns:
         Array of the grid's shape, 0 for black to 1 for white; NaN where there is nothing to draw.
     """
-    surface = gradient(heights, Ground.of(grid).steps(grid.window))
+    surface = compute_gradient(heights, Ground.of(grid).steps(grid.window))
     match theme:
         case Theme.HEIGHT:
             return _relief(heights[1:-1, 1:-1], surface)
         case Theme.HILLSHADE:
-            return illumination(surface)
+            return compute_illumination(surface)
         case Theme.SLOPE:
-            return np.clip(1 - slope(surface) / _STEEP, 0, 1)
+            return np.clip(1 - compute_slope(surface) / _STEEP, 0, 1)
         case Theme.ASPECT:
-            towards = aspect(surface)
-            return np.where(towards == FALLS_NOWHERE, np.nan, towards / 360)
+            towards = compute_aspect(surface)
+            return np.where(towards == LEVEL_ASPECT, np.nan, towards / 360)
 
 
-def png(light: Pixels, grid: Grid) -> bytes:
+def encode_png(light: Pixels, grid: Grid) -> bytes:
     """Encode a picture as a PNG of grey and transparency.
 
     Args:
@@ -71,7 +78,7 @@ def png(light: Pixels, grid: Grid) -> bytes:
         return bytes(file.getbuffer())
 
 
-def world_file(grid: Grid) -> str:
+def format_world_file(grid: Grid) -> str:
     """Return what goes into a world file beside a picture: pixel sizes, upper left centre."""
     dx, dy = grid.resolution
     left, _, _, top = grid.bounds
@@ -82,7 +89,7 @@ def _relief(heights: Pixels, surface: Gradient) -> Pixels:
     known = heights[~np.isnan(heights)]
     low, high = np.percentile(known, _RANGE) if known.size else (0.0, 1.0)
     share = np.clip((heights - low) / max(high - low, _FLAT), 0, 1)
-    shade = illumination(surface)
+    shade = compute_illumination(surface)
     shade[np.isnan(shade)] = _LEVEL  # at the edge of the data
     light: Pixels = (_DARKEST + (1 - _DARKEST) * share) * (0.5 + 0.5 * shade)
     return light

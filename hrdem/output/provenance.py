@@ -27,9 +27,9 @@ _BEING_NAMED = 5.0  # seconds between the names of an item and of its raster, at
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
-def is_left_over(output: Path) -> bool:
+def has_orphaned_item(output: Path) -> bool:
     """Whether a run was killed just before it gave an output its name: its STAC item is there."""
-    path = stac_path(output)
+    path = get_stac_path(output)
     try:
         if output.exists() or time.time() - path.stat().st_mtime < _BEING_NAMED:
             return False
@@ -43,20 +43,20 @@ def _href(output: Path) -> str:
     return f"./{quote(output.name)}"
 
 
-def stac_path(output: Path) -> Path:
+def get_stac_path(output: Path) -> Path:
     """Return the path of the STAC item beside an output."""
     return output.with_suffix(".stac.json")
 
 
-def tags(plan: Plan, shifts: ShiftGrid | None) -> dict[str, str]:
+def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     """Return the metadata that goes with pixels: what they are and where they come from.
 
     Args:
         plan: What was read.
-        shifts: What was added to heights; None for nothing.
+        shift_grid: What was added to heights; None for nothing.
     """
     request = plan.request
-    datum = vertical_datum_as_dict(request, shifts)
+    datum = vertical_datum_as_dict(request, shift_grid)
     titles = [tier.collection.title for tier in plan.tiers]
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
@@ -70,7 +70,7 @@ def tags(plan: Plan, shifts: ShiftGrid | None) -> dict[str, str]:
     }
 
 
-def stac_item(done: Result) -> dict[str, Any]:
+def make_stac_item(done: Result) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item, which refers to it as lying beside."""
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid

@@ -21,32 +21,32 @@ class Result:
 
     Attributes:
         output: Path of the file.
-        plan: What was read and why.
-        statistics: Of the output's pixels; None if blocks were copied, whose pixels were not
-            looked at.
-        pixels_by_source: How many valid pixels of the output came from each source, by its name,
-            in the plan's order; None likewise. Of a resampled pixel that is the nearest one's.
-        shifts: What was added to heights; None for nothing.
-        edges: For each tier but the last, the vertical steps along its edge.
-        received: Bytes of tiles that came over the network; None if GDAL fetched them, which does
-            not tell.
-        seconds: How long it took.
-        reused: Bytes of files that came from the cache.
+        plan: The plan that was executed.
+        statistics: Of the output's pixels; None if compressed blocks were copied undecoded.
+        pixels_by_source: Valid pixels of the output from each source, by its name, in the order of
+            the plan; None if compressed blocks were copied. A resampled pixel counts for the source
+            nearest to it.
+        seams: Vertical steps along the edge of each tier but the last.
+        shift_grid: Differences added to heights; None if heights are unchanged.
+        received_bytes: Bytes of tiles that came over the network; None if GDAL fetched them, which
+            does not report it.
+        seconds: Duration.
+        cached_bytes: Bytes of files that came from the cache.
     """
 
     output: Path
     plan: Plan
     statistics: Statistics | None
     pixels_by_source: dict[str, int] | None
-    edges: tuple[TierSeam, ...]
-    shifts: ShiftGrid | None
-    received: int | None
+    seams: tuple[TierSeam, ...]
+    shift_grid: ShiftGrid | None
+    received_bytes: int | None
     seconds: float
-    reused: int = 0
+    cached_bytes: int = 0
 
     @property
     def percent_by_tier(self) -> dict[str, float] | None:
-        """How many percent of the area came from each tier, by the name of the collection."""
+        """Percent of the area that came from each tier, by the name of the collection."""
         if self.pixels_by_source is None or self.statistics is None:
             return None
         shares = {}
@@ -64,8 +64,8 @@ class Result:
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),
             "grid": grid_as_dict(self.plan.grid),
-            "received_bytes": self.received,
-            "cached_bytes": self.reused,
+            "received_bytes": self.received_bytes,
+            "cached_bytes": self.cached_bytes,
             "statistics": self.statistics and self.statistics.as_dict(),
             "vertical": self.datum_as_dict(),
             **self.plan.reading_as_dict(),
@@ -77,40 +77,40 @@ class Result:
         }
 
     def datum_as_dict(self) -> dict[str, str]:
-        """Return what heights are counted from as JSON-ready values; nothing if there are none."""
-        return vertical_datum_as_dict(self.plan.request, self.shifts)
+        """Return the vertical datum as JSON-ready values; empty if the product is not heights."""
+        return vertical_datum_as_dict(self.plan.request, self.shift_grid)
 
     def blending_as_dict(self) -> dict[str, Any]:
-        """Return what each tier gave and how they fit together as JSON-ready values."""
+        """Return the share of each tier and the seams between them as JSON-ready values."""
         names = [tier.collection.name for tier in self.plan.tiers]
         return {
             "percent_by_tier": self.percent_by_tier,
-            "tier_edges": [
+            "tier_seams": [
                 {
                     "tier": name,
-                    "pixels": edge.pixels,
-                    "mean_step": edge.mean,
-                    "largest_step": edge.largest,
-                    "largest_at": list(self.plan.grid.centre(*edge.where)),
+                    "pixels": seam.pixels,
+                    "mean_step": seam.mean_step,
+                    "max_step": seam.max_step,
+                    "max_step_at": list(self.plan.grid.centre(*seam.max_step_pixel)),
                 }
-                for name, edge in zip(names, self.edges, strict=False)
-                if edge.pixels
+                for name, seam in zip(names, self.seams, strict=False)
+                if seam.pixels
             ],
         }
 
 
-def vertical_datum_as_dict(request: Request, shifts: ShiftGrid | None) -> dict[str, str]:
+def vertical_datum_as_dict(request: Request, shift_grid: ShiftGrid | None) -> dict[str, str]:
     """Return the vertical datum and its shift grid as JSON-ready values; empty if not heights."""
     if not request.product.is_height:
         return {}
-    told = {"datum": request.vertical_datum.value}
-    if shifts is not None:
-        told |= {"grid": shifts.path.name, "grid_sha256": shifts.sha256}
-    return told
+    described = {"datum": request.vertical_datum.value}
+    if shift_grid is not None:
+        described |= {"grid": shift_grid.path.name, "grid_sha256": shift_grid.sha256}
+    return described
 
 
-def advice(request: Request) -> str:
-    """Tell what would fill what a request leaves empty."""
+def suggest_fill(request: Request) -> str:
+    """Suggest the ``--fill`` that would close gaps of a request; empty if none would."""
     names = list(COLLECTIONS)
     last = max(names.index(tier.name) for tier in request.tiers)
     more = [tier.name for tier in request.fill] + names[last + 1 :]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
 
-NOBODY = 255
+NO_RANK = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MergeInput:
     """A file's share of the output.
 
     Attributes:
@@ -32,7 +32,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ReadTask:
     """A rectangle to read in one go.
 
     Attributes:
@@ -47,7 +47,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MergedBlock:
     """A finished block of the output.
 
     Attributes:
@@ -62,7 +62,7 @@ class Block:
     owner: NDArray[np.uint8]
 
 
-def stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
+def cut_stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
     """Cut an output into vertical stripes, so that its width does not decide over memory.
 
     Args:
@@ -73,7 +73,9 @@ def stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
     return output.split(block * most_blocks, output.height, output.column, output.row)
 
 
-def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[Piece]:
+def split_into_reads(
+    stripe: Window, parts: Sequence[MergeInput], most_pixels: int
+) -> list[ReadTask]:
     """List what to read for a stripe, from its top to its bottom.
 
     Pieces end at the lines of their file's own blocks, so that no block is read twice within a
@@ -96,7 +98,7 @@ def pieces_of(stripe: Window, parts: Sequence[Part], most_pixels: int) -> list[P
         across, tall = _blocks_of_a_piece(window, part.block, most_pixels)
         first = window.column // width * width
         windows = window.split(width * across, height * tall, column=first)
-        found += [Piece(index, window, window.shifted(-columns, -rows)) for window in windows]
+        found += [ReadTask(index, window, window.shifted(-columns, -rows)) for window in windows]
     found.sort(key=lambda piece: (piece.place.row, piece.place.column, piece.part))
     return found
 
@@ -114,12 +116,12 @@ def _blocks_of_a_piece(window: Window, block: tuple[int, int], most_pixels: int)
 def assemble(
     stripe: Window,
     block: int,
-    pieces: Sequence[Piece],
+    pieces: Sequence[ReadTask],
     arrays: Iterable[Pixels],
-    parts: Sequence[Part],
+    parts: Sequence[MergeInput],
     dtype: str,
     nodata: float,
-) -> Iterator[Block]:
+) -> Iterator[MergedBlock]:
     """Lay pieces onto the blocks of a stripe and yield each block once it is finished.
 
     Args:
@@ -138,7 +140,7 @@ def assemble(
     for piece in pieces:
         for place in _blocks_under(piece.place, stripe, block):
             waiting[place] += 1
-    begun: dict[Window, Block] = {}
+    begun: dict[Window, MergedBlock] = {}
     for piece, array in zip(pieces, arrays, strict=True):
         for place in _blocks_under(piece.place, stripe, block):
             target = begun.setdefault(place, _empty(place, dtype, nodata))
@@ -161,12 +163,12 @@ def _blocks_under(place: Window, stripe: Window, block: int) -> Iterator[Window]
             )
 
 
-def _empty(place: Window, dtype: str, nodata: float) -> Block:
+def _empty(place: Window, dtype: str, nodata: float) -> MergedBlock:
     shape = place.height, place.width
-    return Block(place, np.full(shape, nodata, dtype), np.full(shape, NOBODY, np.uint8))
+    return MergedBlock(place, np.full(shape, nodata, dtype), np.full(shape, NO_RANK, np.uint8))
 
 
-def _lay(target: Block, piece: Piece, array: Pixels, nodata: float | None) -> None:
+def _lay(target: MergedBlock, piece: ReadTask, array: Pixels, nodata: float | None) -> None:
     """Copy the valid pixels of a piece into a block, unless a file of more rank holds them."""
     shared = target.place.intersection(piece.place)
     assert shared is not None

@@ -56,12 +56,12 @@ def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileRes
                     column=place.column // width,
                     row=place.row // height,
                     tiles=(view[begin : begin + count],) if count else (),
-                    tally=TileStats(
+                    stats=TileStats(
                         pixels=covered.pixels,
-                        received=int(count),
+                        received_bytes=int(count),
                         present=covered.pixels if count else 0,
                         statistics=None,
-                        owned=(),
+                        pixels_by_source=(),
                     ),
                 )
             )

@@ -21,10 +21,10 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.derive import Derive
-from hrdem.processing.finish import Origin, TileFinisher
+from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.progress import TierSeam, TileResult
-from hrdem.processing.tiers import Layer, edge_steps, overlaid
-from hrdem.processing.warp import AlignedRaster, WarpedRaster, told_from
+from hrdem.processing.tiers import Layer, measure_seam, overlay
+from hrdem.processing.warp import AlignedRaster, WarpedRaster, avoid_nodata
 from hrdem.runtime.threads import in_order, workers
 from hrdem.tiff.encode import BLOCK
 
@@ -76,13 +76,13 @@ def compose_tiles(
         shown = np.ones((place.height, place.width), np.bool_)
         if finish.crop is not None and len(tiers) > 1:
             shown = finish.crop.inside(place)
-        layer, edges = _layered(tiers, around, place, shown, plan)
+        layer, seams = _layered(tiers, around, place, shown, plan)
         made = derive(layer, place)
         pixels = made.pixels.astype(plan.dtype, copy=False)
-        pixels = np.where(made.valid, told_from(pixels, finish.nodata), finish.nodata)
+        pixels = np.where(made.valid, avoid_nodata(pixels, finish.nodata), finish.nodata)
         pixels = pixels.astype(plan.dtype, copy=False)
         origins = [np.where(made.valid, origin, np.uint8(0)) for origin in made.origins]
-        return finish.step(place, pixels, origins, received=0, edges=edges)
+        return finish.step(place, pixels, origins, received_bytes=0, seams=seams)
 
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), workers(_COMPOSERS, "compose") as pool:
         places = window.split(BLOCK, BLOCK)
@@ -97,20 +97,20 @@ def _layered(
     shown: NDArray[np.bool_],
     plan: Plan,
 ) -> tuple[Layer, tuple[TierSeam, ...]]:
-    """Lay the tiers over one another, and look at their edges."""
+    """Lay the tiers over one another, and look at their seams."""
     layers: list[Layer] = []
     for tier in tiers:
         layers.append(_difference([reader.read(around) for reader in tier]))
         if layers[-1].valid.all():
             break
     within = place.shifted(-around.column, -around.row)
-    edges = [TierSeam()] * (len(plan.tiers) - 1)
+    seams = [TierSeam()] * (len(plan.tiers) - 1)
     below = layers.pop()
     for number in reversed(range(len(layers))):
         hidden = np.logical_or.reduce([above.valid[within.slices] for above in layers[:number]])
-        edges[number] = edge_steps(layers[number], below, shown & ~hidden, within, place)
-        below = overlaid(layers[number], below, plan.feather)
-    return below, tuple(edges)
+        seams[number] = measure_seam(layers[number], below, shown & ~hidden, within, place)
+        below = overlay(layers[number], below, plan.feather)
+    return below, tuple(seams)
 
 
 def _difference(surfaces: Sequence[Layer]) -> Layer:
@@ -167,7 +167,7 @@ class _Reader:
         origin[~valid] = 0
         return Layer(pixels, valid, [origin])
 
-    def _footprints(self, window: Window, wanted: NDArray[np.bool_]) -> Origin:
+    def _footprints(self, window: Window, wanted: NDArray[np.bool_]) -> SourceIds:
         """The source that comes first among those under some pixels, or the first of all."""
         rows, columns = np.nonzero(wanted)
         dx, dy = self.grid.resolution

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.ground import Ground
 from hrdem.planning.plan import Plan
-from hrdem.processing.terrain import aspect, gradient, hillshade, percent, slope
+from hrdem.processing.terrain import (
+    compute_aspect,
+    compute_gradient,
+    compute_hillshade,
+    compute_slope,
+    compute_slope_percent,
+)
 from hrdem.processing.tiers import Layer
-from hrdem.processing.vertical.shift_grid import ShiftGrid, no_shift
+from hrdem.processing.vertical.shift_grid import ShiftGrid, make_unknown_shift_error
 from hrdem.request.options import North, SlopeUnit
 from hrdem.request.products import Theme
 from hrdem.request.request import Request
@@ -22,7 +28,7 @@ Derive = Callable[[Layer, Window], Layer]
 """From heights in a window, and a pixel around it, to the product in the window."""
 
 
-def derivation(plan: Plan, shifts: ShiftGrid | None) -> Derive:
+def select_derivation(plan: Plan, shifts: ShiftGrid | None) -> Derive:
     """Return what makes the product of a plan.
 
     Args:
@@ -52,19 +58,19 @@ def _shown(
     beyond = (layer.valid.shape[0] - window.height) // 2 - 1
     near = Window(beyond, beyond, window.width + 2, window.height + 2).slices
     heights = np.where(layer.valid[near], layer.pixels[near], np.nan).astype(np.float32, copy=False)
-    surface = gradient(heights, ground.steps(window), request.algorithm)
+    surface = compute_gradient(heights, ground.steps(window), request.algorithm)
     pixels: Pixels
     match theme:
         case Theme.SLOPE if request.slope_unit is SlopeUnit.PERCENT:
-            pixels = percent(surface)
+            pixels = compute_slope_percent(surface)
         case Theme.SLOPE:
-            pixels = slope(surface)
+            pixels = compute_slope(surface)
         case Theme.ASPECT if request.aspect_north is North.TRUE:
-            pixels = aspect(surface, ground.bearing(window))
+            pixels = compute_aspect(surface, ground.bearing(window))
         case Theme.ASPECT:
-            pixels = aspect(surface)
+            pixels = compute_aspect(surface)
         case Theme.HILLSHADE:
-            pixels = hillshade(surface)
+            pixels = compute_hillshade(surface)
         case _:
             assert_never(theme)
     return _cut(layer, pixels, ~np.isnan(surface.right), window)
@@ -82,7 +88,7 @@ def _shifted(layer: Layer, window: Window, ground: Ground, shifts: ShiftGrid) ->
     unknown = heights.valid & np.isnan(shift)
     if unknown.any():
         row, column = np.argwhere(unknown)[0]
-        raise no_shift(shifts, float(lon[row, column]), float(lat[row, column]))
+        raise make_unknown_shift_error(shifts, float(lon[row, column]), float(lat[row, column]))
     moved = np.where(heights.valid, heights.pixels + shift, heights.pixels)
     return Layer(moved, heights.valid, heights.origins)
 

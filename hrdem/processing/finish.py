@@ -15,7 +15,7 @@ from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import TileFormat
 
-Origin = NDArray[np.uint8]
+SourceIds = NDArray[np.uint8]
 """What each pixel came from: number of a source, counted from 1; 0 where there is no data."""
 
 
@@ -56,15 +56,15 @@ class TileFinisher:
     def nothing(self, place: Window) -> TileResult:
         """Finish a block that the area does not touch."""
         pixels = np.full((place.height, place.width), self.nodata, self.storage.dtype)
-        return self.step(place, pixels, [np.zeros(pixels.shape, np.uint8)], received=0)
+        return self.step(place, pixels, [np.zeros(pixels.shape, np.uint8)], received_bytes=0)
 
     def step(
         self,
         place: Window,
         pixels: Pixels,
-        origins: Sequence[Origin],
-        received: int | None,
-        edges: tuple[TierSeam, ...] = (),
+        origins: Sequence[SourceIds],
+        received_bytes: int | None,
+        seams: tuple[TierSeam, ...] = (),
     ) -> TileResult:
         """Finish a block.
 
@@ -73,8 +73,8 @@ class TileFinisher:
             pixels: Array of shape (place.height, place.width); it may be written to.
             origins: Of each surface that the pixels were made of, arrays of the same shape, 0 at
                 the same pixels.
-            received: Bytes that came for it; None if that is not told.
-            edges: What was seen at edges of tiers.
+            received_bytes: Bytes that came for it; None if that is not told.
+            seams: What was seen at seams of tiers.
         """
         count = place.pixels
         valid = origins[0] > 0
@@ -88,19 +88,19 @@ class TileFinisher:
         if self.source_band:
             band = np.where(valid, origins[0], self.nodata).astype(self.storage.dtype)
             tiles.append(encode(band, self.storage, self.nodata) if values.size else self.empty)
-        owned = sum(
+        pixels_by_source = sum(
             np.bincount(origin[valid], minlength=self.sources + 1)[1:] for origin in origins
         )
         return TileResult(
             column=place.column // BLOCK,
             row=place.row // BLOCK,
             tiles=tuple(tiles),
-            tally=TileStats(
+            stats=TileStats(
                 pixels=place.pixels,
-                received=received,
+                received_bytes=received_bytes,
                 present=count,
                 statistics=Statistics.of(values, count),
-                owned=tuple(np.asarray(owned).tolist()),
-                edges=edges,
+                pixels_by_source=tuple(np.asarray(pixels_by_source).tolist()),
+                seams=seams,
             ),
         )

@@ -11,8 +11,6 @@ from hrdem.geo.grid import Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.tiff.encode import BLOCK
 
-USUAL_MEMORY = 300_000_000
-
 _LEAST = 240_000_000
 # The interpreter with its libraries takes 90 MB; the rest is GDAL's cache, what is held for a
 # moment while it is decoded and encoded, and what the allocator keeps of what was given back.
@@ -92,7 +90,7 @@ class Budget:
         )
 
 
-def check_limit(max_memory: int) -> None:
+def check_max_memory(max_memory: int) -> None:
     """Make sure that a run fits into a memory.
 
     Raises:

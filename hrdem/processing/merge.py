@@ -18,8 +18,16 @@ from hrdem.errors import NetworkError
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
-from hrdem.processing.assemble import NOBODY, Block, Part, Piece, assemble, pieces_of, stripes
-from hrdem.processing.finish import Origin, TileFinisher
+from hrdem.processing.assemble import (
+    NO_RANK,
+    MergedBlock,
+    MergeInput,
+    ReadTask,
+    assemble,
+    cut_stripes,
+    split_into_reads,
+)
+from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.memory_budget import Budget
 from hrdem.processing.progress import TileResult
 from hrdem.runtime.threads import in_order, workers
@@ -61,7 +69,7 @@ def merge_tiles(
     ranked = mosaic.ranked
     # what no file declares is still what no output can tell from nothing
     parts = [
-        Part(
+        MergeInput(
             s.src_window,
             s.dst_window,
             s.block,
@@ -76,7 +84,7 @@ def merge_tiles(
     if any(source.file.decodes_on_fetch for source in mosaic.sources):
         budget = replace(budget, pieces=min(budget.pieces, connections + _CODERS))
     number_of = dict(zip((source.name for source in mosaic.sources), numbers, strict=True))
-    origin_of = np.zeros(NOBODY + 1, np.uint8)  # by rank
+    origin_of = np.zeros(NO_RANK + 1, np.uint8)  # by rank
     origin_of[: len(ranked)] = [number_of[source.name] for source in ranked]
     finished = functools.partial(_finished, finish=finish, origin_of=origin_of)
     with contextlib.ExitStack() as stack:
@@ -85,7 +93,7 @@ def merge_tiles(
         fetchers = stack.enter_context(workers(connections, "fetch"))
         coders = stack.enter_context(workers(_CODERS, "code"))
         means = ReadContext(http, handles, cache)
-        for stripe in stripes(window, BLOCK, budget.blocks):
+        for stripe in cut_stripes(window, BLOCK, budget.blocks):
             with _sources(ranked, stripe, means) as sources:
                 reading = _Reading(mosaic, finish.nodata, ranked, parts, sources, budget)
                 blocks = _blocks(stripe, reading, fetchers, coders)
@@ -98,7 +106,7 @@ class _Reading:
     mosaic: Mosaic
     nodata: float
     ranked: Sequence[PlannedSource]
-    parts: Sequence[Part]
+    parts: Sequence[MergeInput]
     sources: Sequence[Source | None]
     budget: Budget
 
@@ -134,13 +142,13 @@ def _told(name: str) -> Iterator[None]:
 
 def _blocks(
     stripe: Window, reading: _Reading, fetchers: ThreadPoolExecutor, coders: ThreadPoolExecutor
-) -> Generator[tuple[Block, int | None]]:
+) -> Generator[tuple[MergedBlock, int | None]]:
     """Yield the merged blocks of a stripe, and how many bytes came since the block before."""
-    received: int | None = 0
+    received_bytes: int | None = 0
     names = [source.name for source in reading.ranked]
     parts, budget, mosaic = reading.parts, reading.budget, reading.mosaic
 
-    def fetched(piece: Piece) -> tuple[str, Fetched]:
+    def fetched(piece: ReadTask) -> tuple[str, Fetched]:
         source = reading.sources[piece.part]
         assert source is not None
         with _told(names[piece.part]):
@@ -152,23 +160,25 @@ def _blocks(
             return came.decode(), came.size
 
     def arrays() -> Iterator[Pixels]:
-        nonlocal received
+        nonlocal received_bytes
         for pixels, size in decoding:
-            received = None if received is None or size is None else received + size
+            received_bytes = (
+                None if received_bytes is None or size is None else received_bytes + size
+            )
             yield pixels
 
-    pieces = _within(mosaic, pieces_of(stripe, parts, budget.piece_pixels), parts)
+    pieces = _within(mosaic, split_into_reads(stripe, parts, budget.piece_pixels), parts)
     with (
         contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
         contextlib.closing(in_order(coders, decoded, fetching, budget.coding)) as decoding,
     ):
         blocks = assemble(stripe, BLOCK, pieces, arrays(), parts, mosaic.dtype, reading.nodata)
         for block in blocks:
-            yield block, received
-            received = None if received is None else 0
+            yield block, received_bytes
+            received_bytes = None if received_bytes is None else 0
 
 
-def _within(mosaic: Mosaic, pieces: list[Piece], parts: Sequence[Part]) -> list[Piece]:
+def _within(mosaic: Mosaic, pieces: list[ReadTask], parts: Sequence[MergeInput]) -> list[ReadTask]:
     """Trim pieces to the blocks that bear on a pixel that is asked for."""
     if mosaic.region is None or not pieces:
         return pieces
@@ -193,18 +203,18 @@ def _within(mosaic: Mosaic, pieces: list[Piece], parts: Sequence[Part]) -> list[
     return [_trimmed(pieces[number], windows) for number, windows in needed.items()]
 
 
-def _trimmed(piece: Piece, blocks: Sequence[Window]) -> Piece:
+def _trimmed(piece: ReadTask, blocks: Sequence[Window]) -> ReadTask:
     """The part of a piece around some of its blocks."""
     column, row = min(each.column for each in blocks), min(each.row for each in blocks)
     right, bottom = max(each.right for each in blocks), max(each.bottom for each in blocks)
     window = Window(column, row, right - column, bottom - row)
     columns = piece.place.column - piece.window.column
-    return Piece(piece.part, window, window.shifted(columns, piece.place.row - piece.window.row))
+    return ReadTask(piece.part, window, window.shifted(columns, piece.place.row - piece.window.row))
 
 
 def _finished(
-    read: tuple[Block, int | None], finish: TileFinisher, origin_of: Origin
+    read: tuple[MergedBlock, int | None], finish: TileFinisher, origin_of: SourceIds
 ) -> TileResult:
     """Look at the pixels of a block, and compress it."""
-    block, received = read
-    return finish.step(block.place, block.pixels, [origin_of[block.owner]], received)
+    block, received_bytes = read
+    return finish.step(block.place, block.pixels, [origin_of[block.owner]], received_bytes)

@@ -1,4 +1,4 @@
-"""What a run has done: tile by tile, and so far."""
+"""Results of tiles and the progress of a run: values that add up."""
 
 from __future__ import annotations
 
@@ -15,106 +15,109 @@ class Progress:
     """How far a run has come.
 
     Attributes:
-        pixels: Pixels of the output that are written.
-        all_pixels: Pixels of the output.
-        received: Bytes of tiles that came for them; None if GDAL fetches them, which does not
-            tell.
+        pixels: Pixels processed so far, of merged files and of the output.
+        total_pixels: Pixels to process.
+        received_bytes: Bytes of source tiles read for them; None if GDAL fetches them, which does
+            not report it.
     """
 
     pixels: int
-    all_pixels: int
-    received: int | None
+    total_pixels: int
+    received_bytes: int | None
 
-    def with_more(self, tally: TileStats) -> Progress:
-        """Return how far a run has come with some more tiles."""
-        received = _sum(self.received, tally.received)
-        return Progress(self.pixels + tally.pixels, self.all_pixels, received)
+    def advance(self, pixels: int, received_bytes: int | None) -> Progress:
+        """Return the progress after some more pixels and bytes."""
+        received_bytes = _add(self.received_bytes, received_bytes)
+        return Progress(self.pixels + pixels, self.total_pixels, received_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class TierSeam:
-    """The vertical steps where a tier ends and the next goes on.
+    """Vertical steps along the edge of a tier, where the next tier continues.
 
     Attributes:
-        pixels: Pixels of the tier that lie at its edge and that the next tier has too.
-        total: Sum of how much they differ, up or down, metres.
-        largest: Most that one differs, metres.
-        where: Column and row of that one on the output's grid.
+        pixels: Pixels at the edge that have data in both tiers.
+        total: Sum of their absolute differences, metres.
+        max_step: Largest difference, metres.
+        max_step_pixel: Column and row of that pixel on the grid of the output.
     """
 
     pixels: int = 0
     total: float = 0.0
-    largest: float = 0.0
-    where: tuple[int, int] = (0, 0)
+    max_step: float = 0.0
+    max_step_pixel: tuple[int, int] = (0, 0)
 
     @property
-    def mean(self) -> float:
-        """How much they differ on average, metres."""
+    def mean_step(self) -> float:
+        """Mean difference, metres."""
         return self.total / self.pixels if self.pixels else 0.0
 
     def __add__(self, other: TierSeam) -> TierSeam:
-        """Return the steps of both; the place of the larger."""
-        more = max(self, other, key=lambda edge: edge.largest)
+        """Return the seam of both; the larger step decides on the pixel."""
+        larger = max(self, other, key=lambda seam: seam.max_step)
         return TierSeam(
-            self.pixels + other.pixels, self.total + other.total, more.largest, more.where
+            pixels=self.pixels + other.pixels,
+            total=self.total + other.total,
+            max_step=larger.max_step,
+            max_step_pixel=larger.max_step_pixel,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class TileStats:
-    """What is known of some finished tiles; the sum of two is known of both together.
+    """Counts and statistics of finished tiles; the sum of two covers both.
 
     Attributes:
-        pixels: Pixels of the output that they cover.
-        received: Bytes that came for them; None if that is not told.
+        pixels: Pixels of the output that the tiles cover.
+        received_bytes: Bytes of source tiles read for them; None if unknown.
         present: Pixels of those tiles that are not absent.
-        statistics: Of their pixels; None if they were not looked at.
-        owned: How many valid pixels came from each source of the plan, in its order; empty if they
-            were not looked at.
-        edges: What was seen where one tier ends and the next goes on, in the order of the tiers.
+        statistics: Of their pixels; None if the pixels were not decoded.
+        pixels_by_source: Valid pixels of each source of the plan, in its order; empty if the
+            pixels were not decoded.
+        seams: Seams between tiers, in the order of the tiers.
     """
 
     pixels: int
-    received: int | None
+    received_bytes: int | None
     present: int
     statistics: Statistics | None
-    owned: tuple[int, ...]
-    edges: tuple[TierSeam, ...] = ()
+    pixels_by_source: tuple[int, ...]
+    seams: tuple[TierSeam, ...] = ()
 
     def __add__(self, other: TileStats) -> TileStats:
-        """Return what is known of both."""
+        """Return the stats of both."""
         return TileStats(
             pixels=self.pixels + other.pixels,
-            received=_sum(self.received, other.received),
+            received_bytes=_add(self.received_bytes, other.received_bytes),
             present=self.present + other.present,
-            statistics=_sum(self.statistics, other.statistics),
-            owned=_sums(self.owned, other.owned),
-            edges=_sums(self.edges, other.edges),
+            statistics=_add(self.statistics, other.statistics),
+            pixels_by_source=_add_items(self.pixels_by_source, other.pixels_by_source),
+            seams=_add_items(self.seams, other.seams),
         )
 
 
-def _sums(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Add item by item; nothing adds nothing."""
+def _add_items(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Add item by item; an empty tuple adds nothing."""
     return tuple(a + b for a, b in zip(one, other, strict=True)) if one and other else one or other
 
 
-def _sum(one: T | None, other: T | None) -> T | None:
+def _add(one: T | None, other: T | None) -> T | None:
     return None if one is None or other is None else one + other
 
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
-    """A finished tile of the output.
+    """A finished tile of a raster.
 
     Attributes:
-        column: Of the tile, counted in tiles.
-        row: Likewise.
-        tiles: Its compressed bytes, of one band after the other; none if it is absent from the
-            source, and so from the output.
-        tally: What is known of it.
+        column: Column of the tile, counted in tiles.
+        row: Row of the tile, counted in tiles.
+        tiles: Compressed bytes, one entry a band; empty if the tile is absent from the source, and
+            so from the output.
+        stats: Its counts and statistics.
     """
 
     column: int
     row: int
     tiles: tuple[bytes | memoryview, ...]
-    tally: TileStats
+    stats: TileStats

@@ -19,7 +19,7 @@ from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.compose import StagedMosaic, compose_tiles
-from hrdem.processing.derive import derivation
+from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.mask import AoiMask
 from hrdem.processing.merge import merge_tiles
@@ -71,7 +71,7 @@ def stage_and_compose(
         max_memory: Bytes that the process may take at its peak.
         cache: Folder of the download cache.
     """
-    derive = derivation(plan, shifts)
+    derive = select_derivation(plan, shifts)
     stages: list[list[StagedMosaic]] = []
     number = 1
     empty: shapely.Geometry | None = (
@@ -129,11 +129,11 @@ def _stage(
         for step in steps:
             for band, tile in enumerate(step.tiles):
                 file.write(step.column, step.row, tile, band)
-            found = step.tally.statistics
+            found = step.stats.statistics
             assert found is not None
             incomplete[step.row, step.column] = found.valid < found.pixels
-            read = replace(step.tally, present=0, statistics=Statistics(), owned=())
-            yield replace(step, tiles=(), tally=read)
+            read = replace(step.stats, present=0, statistics=Statistics(), pixels_by_source=())
+            yield replace(step, tiles=(), stats=read)
     if not incomplete.any():
         return shapely.MultiPolygon()
     (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds

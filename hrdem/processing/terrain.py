@@ -14,7 +14,7 @@ from hrdem.geo.grid import Pixels
 from hrdem.geo.ground import Steps
 from hrdem.request.options import Algorithm
 
-FALLS_NOWHERE = -1.0  # aspect of level ground
+LEVEL_ASPECT = -1.0  # aspect of level ground
 _SUN_AZIMUTH = 315.0  # degrees clockwise from the upper edge: upper left, as maps have it
 _SUN_ALTITUDE = 45.0  # degrees above the horizon
 
@@ -33,7 +33,9 @@ class Gradient:
     down: Pixels
 
 
-def gradient(heights: Pixels, steps: Steps, algorithm: Algorithm = Algorithm.HORN) -> Gradient:
+def compute_gradient(
+    heights: Pixels, steps: Steps, algorithm: Algorithm = Algorithm.HORN
+) -> Gradient:
     """Compute the gradient of heights from the neighbours of each pixel.
 
     A pixel has none if it has no height itself, or one of the neighbours that the algorithm looks
@@ -67,19 +69,19 @@ def gradient(heights: Pixels, steps: Steps, algorithm: Algorithm = Algorithm.HOR
     return Gradient(right, down)
 
 
-def slope(surface: Gradient) -> Pixels:
+def compute_slope(surface: Gradient) -> Pixels:
     """Return the angle between the surface and the horizontal: float32, degrees, 0 to 90."""
     degrees: Pixels = np.degrees(np.arctan(_steepness(surface)))
     return degrees
 
 
-def percent(surface: Gradient) -> Pixels:
+def compute_slope_percent(surface: Gradient) -> Pixels:
     """Return how much the surface rises in 100 of ground: float32, 0 and more."""
     rise: Pixels = 100 * _steepness(surface)
     return rise
 
 
-def aspect(surface: Gradient, bearing: float | Pixels = 0.0) -> Pixels:
+def compute_aspect(surface: Gradient, bearing: float | Pixels = 0.0) -> Pixels:
     """Return where the surface falls to.
 
     Args:
@@ -93,11 +95,11 @@ def aspect(surface: Gradient, bearing: float | Pixels = 0.0) -> Pixels:
     """
     towards: Pixels = (np.degrees(np.arctan2(-surface.right, surface.down)) + bearing) % 360
     towards[towards == 360] = 0  # of what is less than 0 by next to nothing
-    towards[(surface.right == 0) & (surface.down == 0)] = FALLS_NOWHERE
+    towards[(surface.right == 0) & (surface.down == 0)] = LEVEL_ASPECT
     return towards
 
 
-def illumination(
+def compute_illumination(
     surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
 ) -> Pixels:
     """Return how bright a matt surface is under the sun (Horn 1981, 26).
@@ -119,11 +121,11 @@ def illumination(
     return lit
 
 
-def hillshade(
+def compute_hillshade(
     surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
 ) -> NDArray[np.uint8]:
-    """Return `illumination` as bytes, 1 to 255 as ``gdaldem`` has them; 0 where it is not known."""
-    shine = illumination(surface, azimuth, altitude)
+    """Scale `compute_illumination` to bytes, 1 to 255 as ``gdaldem`` does; 0 is nodata."""
+    shine = compute_illumination(surface, azimuth, altitude)
     return np.where(np.isnan(shine), 0, np.floor(1.5 + 254 * shine)).astype(np.uint8)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
 from hrdem.planning.feather import Feather
-from hrdem.processing.finish import Origin
+from hrdem.processing.finish import SourceIds
 from hrdem.processing.progress import TierSeam
 
 Mask = NDArray[np.bool_]
@@ -29,10 +29,10 @@ class Layer:
 
     pixels: Pixels
     valid: Mask
-    origins: Sequence[Origin]
+    origins: Sequence[SourceIds]
 
 
-def overlaid(fine: Layer, coarse: Layer, feather: Feather) -> Layer:
+def overlay(fine: Layer, coarse: Layer, feather: Feather) -> Layer:
     """Lay a finer tier over a coarser one.
 
     Args:
@@ -46,7 +46,7 @@ def overlaid(fine: Layer, coarse: Layer, feather: Feather) -> Layer:
     """
     pixels = np.where(fine.valid, fine.pixels, coarse.pixels)
     if feather.metres:
-        weight = distance(~fine.valid & coarse.valid, feather) / np.float32(feather.metres)
+        weight = measure_distance(~fine.valid & coarse.valid, feather) / np.float32(feather.metres)
         blended = fine.valid & coarse.valid & (weight < 1)
         wide = np.result_type(pixels, np.float32)
         above, below = fine.pixels[blended].astype(wide), coarse.pixels[blended].astype(wide)
@@ -59,7 +59,9 @@ def overlaid(fine: Layer, coarse: Layer, feather: Feather) -> Layer:
     return Layer(pixels, fine.valid | coarse.valid, origins)
 
 
-def edge_steps(fine: Layer, coarse: Layer, shown: Mask, within: Window, place: Window) -> TierSeam:
+def measure_seam(
+    fine: Layer, coarse: Layer, shown: Mask, within: Window, place: Window
+) -> TierSeam:
     """Measure the steps between two tiers along the edge of the finer.
 
     Args:
@@ -86,12 +88,12 @@ def edge_steps(fine: Layer, coarse: Layer, shown: Mask, within: Window, place: W
     return TierSeam(
         pixels=apart.size,
         total=float(apart.sum()),
-        largest=float(apart[most]),
-        where=(place.column + int(column), place.row + int(row)),
+        max_step=float(apart[most]),
+        max_step_pixel=(place.column + int(column), place.row + int(row)),
     )
 
 
-def distance(mask: Mask, feather: Feather) -> NDArray[np.float32]:
+def measure_distance(mask: Mask, feather: Feather) -> NDArray[np.float32]:
     """Measure how far each pixel is from the nearest one of a mask.
 
     Args:

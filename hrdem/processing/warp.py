@@ -138,12 +138,12 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     if pixels.dtype.kind != "f":
         return pixels, pixels != nodata
     found = ~np.isnan(pixels)
-    pixels = told_from(pixels, nodata)
+    pixels = avoid_nodata(pixels, nodata)
     pixels[~found] = nodata
     return pixels, found
 
 
-def told_from(pixels: Pixels, nodata: float) -> Pixels:
+def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
     """Move values that are the nodata value by chance one step out of its way.
 
     Args:

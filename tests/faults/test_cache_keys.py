@@ -127,4 +127,4 @@ def test_versions_differing_in_date_only_are_kept_apart(
             return
         hrdem.extract(**words, output=tmp_path / "a.tif")
         date = "Tue, 03 Mar 2026 00:00:00 GMT"
-        assert hrdem.extract(**words, output=tmp_path / "b.tif").reused < 100_000
+        assert hrdem.extract(**words, output=tmp_path / "b.tif").cached_bytes < 100_000

@@ -13,7 +13,7 @@ from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs import doctor
-from hrdem.jobs.doctor import Check, State, examine
+from hrdem.jobs.doctor import Check, State, run_checks
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
@@ -21,7 +21,7 @@ WCS = ["WCS", "WCS dtm", "WCS dsm"]
 
 
 def looked_at(stac: str, wcs: str, http: HttpClient) -> dict[str, Check]:
-    return {check.name: check for check in examine(stac, wcs, http)}
+    return {check.name: check for check in run_checks(stac, wcs, http)}
 
 
 def through(server: Misbehaving, demo: Addresses, http: HttpClient) -> dict[str, Check]:
@@ -159,7 +159,7 @@ def test_silent_service_gets_two_short_attempts(
     assert doctor._TIMEOUTS.read <= 15
     monkeypatch.setattr(doctor, "_TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
     with misbehaving(lambda _: Reply(silent=True)) as server:
-        checks = {check.name: check for check in examine(f"{server.url}/", f"{server.url}/wcs")}
+        checks = {check.name: check for check in run_checks(f"{server.url}/", f"{server.url}/wcs")}
         assert len(server.requests) == 4
     assert failed(checks) == ["STAC 1m", "WCS"]
     assert checks["WCS"].seconds < 5

@@ -25,7 +25,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
-from hrdem.jobs.save_vrt import download
+from hrdem.jobs.save_vrt import save_vrt
 from hrdem.request.products import get_collection
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving, range_reply
 
@@ -404,7 +404,7 @@ def test_vrt_with_blocked_sources_is_not_saved(
         with pytest.raises(
             hrdem.BlockedAddressError, match="refers to a file, but .* private network"
         ):
-            download(asset, tmp_path, client)
+            save_vrt(asset, tmp_path, client)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import version_of
-from hrdem.jobs.doctor import examine
+from hrdem.jobs.doctor import run_checks
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
@@ -169,7 +169,7 @@ def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch, proxy: str)
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    for check in examine("http://catalogue.invalid/?token=hush0", "http://wcs.invalid/"):
+    for check in run_checks("http://catalogue.invalid/?token=hush0", "http://wcs.invalid/"):
         clean(f"{check.found} {check.fix}")
 
 

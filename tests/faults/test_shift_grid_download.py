@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 
 from hrdem.errors import OutputError, RequestError, TransferError
 from hrdem.http.client import HttpClient
-from hrdem.processing.vertical.find_grid import PublishedGrid, find_grid
+from hrdem.processing.vertical.find_grid import PublishedGrid, find_cgvd28_grid
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, misbehaving
 from tests.shift_grids import millimetres, write_grid
 
@@ -65,8 +65,8 @@ def put(content: bytes, folder: Path) -> Path:
 
 def test_grid_is_fetched_once_and_cached(tmp_path: Path, served: Served, http: HttpClient) -> None:
     cache = tmp_path / "cache"
-    first = find_grid(None, cache, http, served.grid)
-    again = find_grid(None, cache, http, served.grid)
+    first = find_cgvd28_grid(None, cache, http, served.grid)
+    again = find_cgvd28_grid(None, cache, http, served.grid)
     assert len(served.server.requests) == 1
     assert first.path == again.path == cache / "proj" / NAME
     assert first.sha256 == again.sha256 == served.grid.sha256
@@ -83,7 +83,7 @@ def test_search_order_is_proj_then_cache_then_network(
     for folder in (data, lib, tmp_path / "user", cache / "proj"):
         put(content, folder)
     for folder in (data, lib, tmp_path / "user", cache / "proj"):
-        found = find_grid(None, cache, http, served.grid)
+        found = find_cgvd28_grid(None, cache, http, served.grid)
         assert found.path == folder / NAME
         found.path.unlink()
     assert not served.server.requests
@@ -97,7 +97,7 @@ def test_default_proj_user_folder_is_searched(
     monkeypatch.delenv("PROJ_USER_WRITABLE_DIRECTORY")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     path = put(content, tmp_path / "share" / "proj")
-    assert find_grid(None, tmp_path / "cache", http, served.grid).path == path
+    assert find_cgvd28_grid(None, tmp_path / "cache", http, served.grid).path == path
 
 
 @pytest.mark.parametrize("kept", ["longer", "as long"])
@@ -109,7 +109,7 @@ def test_wrong_file_of_the_same_name_is_skipped_with_a_warning(
     other[-1] ^= 1
     path = put(bytes(other) + b"\0" * (kept == "longer"), tmp_path / "user")
     with caplog.at_level(logging.WARNING, "hrdem"):
-        found = find_grid(None, tmp_path / "cache", http, served.grid)
+        found = find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)
     assert found.sha256 == served.grid.sha256
     assert found.path != path
     assert f"{path} is not the file" in caplog.text
@@ -119,7 +119,7 @@ def test_damaged_cached_grid_is_refetched(
     tmp_path: Path, served: Served, content: bytes, http: HttpClient
 ) -> None:
     put(content[:-10], tmp_path / "cache" / "proj")
-    found = find_grid(None, tmp_path / "cache", http, served.grid)
+    found = find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)
     assert found.path.read_bytes() == content
 
 
@@ -128,7 +128,7 @@ def test_user_supplied_grid_has_precedence(
 ) -> None:
     put(content, tmp_path / "user")
     own = write_grid(tmp_path / "own.tif", millimetres() // 2)
-    found = find_grid(own, tmp_path / "cache", http, served.grid)
+    found = find_cgvd28_grid(own, tmp_path / "cache", http, served.grid)
     assert found.path == own
     assert found.sha256 == hashlib.sha256(own.read_bytes()).hexdigest()
 
@@ -138,7 +138,7 @@ def test_invalid_user_supplied_grid_is_not_replaced(
 ) -> None:
     put(content, tmp_path / "user")
     with pytest.raises(RequestError, match="cannot be read"):
-        find_grid(tmp_path / "missing.tif", tmp_path / "cache", http, served.grid)
+        find_cgvd28_grid(tmp_path / "missing.tif", tmp_path / "cache", http, served.grid)
 
 
 def test_interrupted_download_is_retried(
@@ -150,7 +150,7 @@ def test_interrupted_download_is_retried(
         return Reply(body=content, cut=len(content) // 2) if request.number < 3 else whole
 
     served.server.script = script
-    found = find_grid(None, tmp_path / "cache", http, served.grid)
+    found = find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)
     assert found.path.read_bytes() == content
     assert len(served.server.requests) == 3
 
@@ -176,7 +176,7 @@ def test_missing_grid_is_an_error_and_leaves_no_file(
         "longer": Reply(body=content + b"\0"),
     }[fault]
     with pytest.raises(TransferError, match=said) as failed:
-        find_grid(None, tmp_path / "cache", http, served.grid)
+        find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)
     for told in (str(tmp_path / "user"), str(tmp_path / "cache"), served.grid.url, "--vertical-gr"):
         assert told in str(failed.value)
     assert failed.value.__cause__ is not None
@@ -186,4 +186,4 @@ def test_missing_grid_is_an_error_and_leaves_no_file(
 def test_unwritable_cache_is_reported(tmp_path: Path, served: Served, http: HttpClient) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="cannot be kept in .*--cache-dir"):
-        find_grid(None, tmp_path / "cache", http, served.grid)
+        find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)

@@ -17,7 +17,7 @@ from hrdem.demo.terrain import heights
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
 from hrdem.jobs.execute import RunOptions
-from hrdem.jobs.extract import run
+from hrdem.jobs.extract import run_plan
 from hrdem.planning.plan import make_plan
 from hrdem.request.request import Request
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
@@ -222,7 +222,7 @@ def test_file_republished_between_plan_and_run_is_detected(
         plan = make_plan(request, http)
         planned = True
         with pytest.raises(hrdem.SourceChangedError):
-            run(plan, http, RunOptions(tmp_path / "out.tif"))
+            run_plan(plan, http, RunOptions(tmp_path / "out.tif"))
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hrdem.errors import ExitCode
 from hrdem.jobs import doctor
-from hrdem.jobs.doctor import State, examine
+from hrdem.jobs.doctor import State, run_checks
 
 
 def lambert(longitude: float, latitude: float) -> tuple[float, float]:
@@ -40,7 +40,7 @@ def test_a_transform_that_is_off_by_a_hair_is_seen(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "_PLACE", (x + 0.02, y))
     for name in doctor._PROJ_SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    checks = examine("http://catalogue.invalid/", "http://service.invalid/")
+    checks = run_checks("http://catalogue.invalid/", "http://service.invalid/")
     proj = next(check for check in checks if check.name == "PROJ")
     assert (proj.state, proj.exit_code) == (State.FAIL, ExitCode.DEFECT)
     assert "instead of 1511127.656, -172193.060" in proj.found

@@ -255,15 +255,15 @@ def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
         on_progress=seen.append,
     )
     pixels = result.plan.grid.width * result.plan.grid.height
-    assert seen == sorted(seen, key=lambda each: (each.pixels, each.received))
-    assert seen[-1] == Progress(pixels, pixels, result.received)
-    assert result.received == hrdem.estimate(result.plan).transfer_bytes
+    assert seen == sorted(seen, key=lambda each: (each.pixels, each.received_bytes))
+    assert seen[-1] == Progress(pixels, pixels, result.received_bytes)
+    assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
 
 
 def test_bytes_are_not_told_where_gdal_reads(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.71, 45.41), "product": "dtm", "stac_url": demo.stac}
     result = hrdem.extract(**request, output=tmp_path / "a.tif", engine="gdal")
-    assert result.received is None
+    assert result.received_bytes is None
 
 
 def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(

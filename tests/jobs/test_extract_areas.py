@@ -110,7 +110,7 @@ def test_a_shape_on_another_grid_is_cut_there(
         np.testing.assert_array_equal(one.read(1), np.where(outside, NODATA, two.read(1)))
     assert result.statistics.pixels == (~outside).sum()
     told = hrdem.estimate(result.plan)
-    assert told.transfer_bytes == result.received
+    assert told.transfer_bytes == result.received_bytes
     assert told.coverage_percent == pytest.approx(result.statistics.valid_percent, abs=1)
 
 
@@ -120,9 +120,9 @@ def test_only_what_lies_under_a_shape_is_read(demo: Addresses, tmp_path: Path) -
     line = shapely.LineString([corner, (corner[0] + 3_580, corner[1] - 3_580)]).buffer(5)
     words: dict[str, Any] = {"aoi_crs": "EPSG:3979", "product": "dtm", "stac_url": demo.stac}
     done = hrdem.extract(aoi=line, **words, output=tmp_path / "a.tif")
-    assert done.received == hrdem.estimate(done.plan).transfer_bytes
+    assert done.received_bytes == hrdem.estimate(done.plan).transfer_bytes
     box = hrdem.estimate(hrdem.plan(aoi=line, crop=False, **words))
-    assert done.received < 0.5 * box.transfer_bytes
+    assert done.received_bytes < 0.5 * box.transfer_bytes
     with rasterio.open(tmp_path / "a.tif") as dataset:
         x, y = centres(dataset)
         expected = heights(

@@ -272,11 +272,11 @@ def test_nothing_is_left_on_the_disk(
 def test_progress_ends_with_all_pixels(filled: Store) -> None:
     told: list[hrdem.Progress] = []
     loaded(filled, **JOBS["filled and warped"], on_progress=told.append)
-    assert told[-1].pixels == told[-1].all_pixels
+    assert told[-1].pixels == told[-1].total_pixels
     told.clear()
     later = loaded(filled, **JOBS["filled and warped"], on_progress=told.append, chunks=300)
     later[:10, :10].compute()
-    assert told[-1].pixels == told[-1].all_pixels
+    assert told[-1].pixels == told[-1].total_pixels
 
 
 @pytest.mark.parametrize("via", ["cog", "vrt", "wcs"])

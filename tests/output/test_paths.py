@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.output.paths import file_name
+from hrdem.output.paths import make_file_name
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ from hrdem.output.paths import file_name
     ],
 )
 def test_a_name_is_plain_on_any_system(words: str, name: str) -> None:
-    assert file_name(words, ".vrt") == name
+    assert make_file_name(words, ".vrt") == name

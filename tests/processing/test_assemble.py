@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.geo.grid import Window
-from hrdem.processing.assemble import NOBODY, Part, assemble, pieces_of, stripes
+from hrdem.processing.assemble import NO_RANK, MergeInput, assemble, cut_stripes, split_into_reads
 
 NODATA = -32767.0
 
 
 def merged(
     output: Window,
-    parts: list[Part],
+    parts: list[MergeInput],
     files: list[np.ndarray],
     *,
     block: int = 16,
@@ -24,8 +24,8 @@ def merged(
     """Run the whole merge over arrays that stand for files."""
     pixels = np.full((output.height, output.width), np.nan, "float32")
     owner = np.full(pixels.shape, 77, np.uint8)
-    for stripe in stripes(output, block, most_blocks):
-        pieces = pieces_of(stripe, parts, most_pixels)
+    for stripe in cut_stripes(output, block, most_blocks):
+        pieces = split_into_reads(stripe, parts, most_pixels)
         arrays = (files[piece.part][piece.window.slices] for piece in pieces)
         for done in assemble(stripe, block, pieces, arrays, parts, "float32", NODATA):
             assert np.isnan(pixels[done.place.slices]).all(), "a block came twice"
@@ -64,7 +64,7 @@ def test_four_tiles_on_any_lattice_merge_into_the_picture_that_was_cut(
         place = tile.shifted(-column, -row).intersection(output)
         if place is not None:
             window = place.shifted(column - tile.column, row - tile.row)
-            parts.append(Part(window, place, file_block, NODATA))
+            parts.append(MergeInput(window, place, file_block, NODATA))
             files.append(world[tile.slices])
 
     pixels, owner = merged(output, parts, files, block=block, most_pixels=most_pixels)
@@ -74,7 +74,7 @@ def test_four_tiles_on_any_lattice_merge_into_the_picture_that_was_cut(
     if shared is not None:
         expected[shared.shifted(-column, -row).slices] = world[shared.slices]
     np.testing.assert_array_equal(pixels, expected)
-    np.testing.assert_array_equal(owner == NOBODY, expected == NODATA)
+    np.testing.assert_array_equal(owner == NO_RANK, expected == NODATA)
 
 
 def test_where_two_files_overlap_the_first_wins_and_the_second_fills_its_holes() -> None:
@@ -82,7 +82,10 @@ def test_where_two_files_overlap_the_first_wins_and_the_second_fills_its_holes()
     first = np.full((20, 20), 1, "float32")
     first[5:10, 5:10] = NODATA
     second = np.full((20, 20), 2, "float32")
-    parts = [Part(output, output, (16, 16), NODATA), Part(output, output, (8, 8), NODATA)]
+    parts = [
+        MergeInput(output, output, (16, 16), NODATA),
+        MergeInput(output, output, (8, 8), NODATA),
+    ]
 
     pixels, owner = merged(output, parts, [first, second])
 
@@ -95,32 +98,32 @@ def test_a_file_whose_nodata_is_another_value_or_nan_is_translated() -> None:
     output = Window(0, 0, 4, 1)
     for nodata in (np.nan, -9999.0):
         file = np.array([[1, nodata, 3, 0]], "float32")
-        pixels, _ = merged(output, [Part(output, output, (4, 4), nodata)], [file])
+        pixels, _ = merged(output, [MergeInput(output, output, (4, 4), nodata)], [file])
         assert pixels.tolist() == [[1, NODATA, 3, 0]]
 
 
 def test_a_pixel_that_is_nan_is_no_height() -> None:
     output = Window(0, 0, 3, 1)
     file = np.array([[1, np.nan, NODATA]], "float32")
-    pixels, owner = merged(output, [Part(output, output, (4, 4), NODATA)], [file])
+    pixels, owner = merged(output, [MergeInput(output, output, (4, 4), NODATA)], [file])
     assert pixels.tolist() == [[1, NODATA, NODATA]]
-    assert owner.tolist() == [[0, NOBODY, NOBODY]]
+    assert owner.tolist() == [[0, NO_RANK, NO_RANK]]
 
 
 def test_a_file_without_nodata_is_all_data() -> None:
     output = Window(0, 0, 2, 1)
     file = np.array([[NODATA, 0]], "float32")
-    _, owner = merged(output, [Part(output, output, (4, 4), None)], [file])
+    _, owner = merged(output, [MergeInput(output, output, (4, 4), None)], [file])
     assert owner.tolist() == [[0, 0]]
 
 
 def test_a_wide_output_keeps_few_blocks_open() -> None:
     """Blocks are finished row by row within a stripe, so memory does not grow with the area."""
     output = Window(0, 0, 64 * 40, 64 * 40)
-    part = Part(output.shifted(13, 29), output, (64, 64), NODATA)
+    part = MergeInput(output.shifted(13, 29), output, (64, 64), NODATA)
     most = 0
-    for stripe in stripes(output, 64, 8):
-        pieces = pieces_of(stripe, [part], 64 * 64 * 4)
+    for stripe in cut_stripes(output, 64, 8):
+        pieces = split_into_reads(stripe, [part], 64 * 64 * 4)
         started, finished = set(), 0
 
         def arrays(pieces=pieces, started=started):
@@ -140,9 +143,9 @@ def test_a_wide_output_keeps_few_blocks_open() -> None:
 
 def test_no_block_of_a_file_is_read_twice_within_a_stripe() -> None:
     stripe = Window(0, 0, 300, 300)
-    part = Part(Window(5, 9, 300, 300), stripe, (32, 32), NODATA)
+    part = MergeInput(Window(5, 9, 300, 300), stripe, (32, 32), NODATA)
     read: list[tuple[int, int]] = []
-    for piece in pieces_of(stripe, [part], 4096):
+    for piece in split_into_reads(stripe, [part], 4096):
         read += [
             (column, row)
             for column in range(piece.window.column // 32, -(-piece.window.right // 32))

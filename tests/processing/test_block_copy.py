@@ -17,7 +17,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Window
 from hrdem.jobs.execute import RunOptions
-from hrdem.jobs.extract import run
+from hrdem.jobs.extract import run_plan
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier
@@ -80,9 +80,9 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
         output = tmp_path / f"{number}.tif"
         if kind == "sparse" and window.row == 0 and window.height == height:
             with pytest.raises(hrdem.NoDataError):
-                run(plan_of(content, window), content, RunOptions(output))
+                run_plan(plan_of(content, window), content, RunOptions(output))
             continue
-        run(plan_of(content, window), content, RunOptions(output))
+        run_plan(plan_of(content, window), content, RunOptions(output))
         with rasterio.open(path) as source, rasterio.open(output) as copy:
             expected = source.read(1)[window.slices]
             np.testing.assert_array_equal(copy.read(1), expected)
@@ -105,7 +105,7 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     (source,) = result.plan.sources
     assert (source.src_window.column % 512, source.src_window.row % 512) == (0, 0)
     assert (source.src_window.width % 512, source.src_window.height % 512) == (0, 0)
-    assert result.received == hrdem.estimate(result.plan).transfer_bytes
+    assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
     with (
         rasterio.open(tmp_path / "usual.tif") as clip,
         rasterio.open(tmp_path / "blocks.tif") as copy,
@@ -184,5 +184,5 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
     content[offset - 4] ^= 1  # of its leader
     with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
-        run(plan, Bytes(bytes(content)), RunOptions(tmp_path / "out.tif"))
+        run_plan(plan, Bytes(bytes(content)), RunOptions(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

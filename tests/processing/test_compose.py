@@ -170,8 +170,8 @@ def test_pixels_of_200_m_are_made_of_an_overview_and_not_of_everything(
     )
     (source,) = result.plan.sources
     assert (source.level, source.grid.resolution) == (7, (500_000 / 3_907,) * 2)
-    assert result.received == hrdem.estimate(result.plan).transfer_bytes
-    assert result.received <= 4 * 1_188_866  # bytes of a tile of the demonstration
+    assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
+    assert result.received_bytes <= 4 * 1_188_866  # bytes of a tile of the demonstration
     with rasterio.open(tmp_path / "a.tif") as dataset:
         expected = bilinear(dataset, 500_000 / 3_907, tmp_path)
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=1e-4)
@@ -387,7 +387,7 @@ def test_the_coarse_wcs_is_asked_for_coarse_pixels(demo: Addresses, tmp_path: Pa
         cache_dir=tmp_path / "cache",
     )
     assert result.plan.mosaics[0].grid.resolution == (128, 128)
-    assert result.received < 2_000_000
+    assert result.received_bytes < 2_000_000
 
 
 def test_the_origin_of_the_projection_is_a_place_like_others(
@@ -414,8 +414,8 @@ def test_progress_counts_what_is_read_and_what_is_made(demo: Addresses, tmp_path
         on_progress=seen.append,
     )
     pixels = result.plan.grid.window.pixels + result.plan.mosaics[0].grid.window.pixels
-    assert seen == sorted(seen, key=lambda each: (each.pixels, each.received))
-    assert seen[-1] == Progress(pixels, pixels, result.received)
+    assert seen == sorted(seen, key=lambda each: (each.pixels, each.received_bytes))
+    assert seen[-1] == Progress(pixels, pixels, result.received_bytes)
 
 
 @pytest.mark.parametrize("resolution", [1, 5])

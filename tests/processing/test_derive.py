@@ -17,7 +17,12 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground
-from hrdem.processing.terrain import aspect, gradient, hillshade, slope
+from hrdem.processing.terrain import (
+    compute_aspect,
+    compute_gradient,
+    compute_hillshade,
+    compute_slope,
+)
 from hrdem.request.options import Algorithm
 from tests.processing.test_terrain import needs_gdaldem
 from tests.processing.test_tiers import holed, relief
@@ -54,7 +59,7 @@ def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN)
     """The gradient of the inner pixels, of heights with a border of one pixel."""
     inner = grid.crop(Window(1, 1, grid.width - 2, grid.height - 2))
     known = np.where(heights == NODATA, np.nan, heights)
-    return gradient(known, Ground.of(inner).steps(inner.window), algorithm)
+    return compute_gradient(known, Ground.of(inner).steps(inner.window), algorithm)
 
 
 @RELAXED
@@ -68,7 +73,7 @@ def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
     extracted(store, tmp_path / "a.tif", "dtm-slope", algorithm=algorithm.value)
     pixels, grid = read(tmp_path / "a.tif")
     around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
-    expected = slope(in_one_go(whole[59:841, 59:841], around, algorithm))
+    expected = compute_slope(in_one_go(whole[59:841, 59:841], around, algorithm))
     np.testing.assert_array_equal(pixels, np.where(np.isnan(expected), NODATA, expected))
 
 
@@ -83,7 +88,7 @@ def test_a_slope_on_another_grid_is_that_of_the_heights_there(
     assert len(done.plan.sources) == 2
     heights, grid = read(tmp_path / "z.tif")
     pixels, _ = read(tmp_path / "slope.tif")
-    expected = slope(in_one_go(heights, grid))
+    expected = compute_slope(in_one_go(heights, grid))
     inner = pixels[1:-1, 1:-1]
     there = ~np.isnan(expected)
     np.testing.assert_array_equal(inner != NODATA, there)
@@ -137,7 +142,7 @@ def test_aspects_are_counted_from_the_pole_or_from_the_edge(
         bbox=(BORDER[0] - 1, BORDER[1] - 1, BORDER[2] + 1, BORDER[3] + 1), bbox_crs="EPSG:3979",
         product="dtm", stac_url=demo.stac, output=heights,
     )  # fmt: skip
-    expected = aspect(in_one_go(*read(heights)))
+    expected = compute_aspect(in_one_go(*read(heights)))
     np.testing.assert_array_equal(
         found["grid"], np.where(np.isnan(expected), NODATA, expected).astype(np.float32)
     )
@@ -250,7 +255,9 @@ class TestHillshades:
         pixels, grid = read(tmp_path / "a.tif")
         whole = np.concatenate([relief("1m", 450, 900)] * 2, axis=1)
         around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
-        np.testing.assert_array_equal(pixels, hillshade(in_one_go(whole[59:841, 59:841], around)))
+        np.testing.assert_array_equal(
+            pixels, compute_hillshade(in_one_go(whole[59:841, 59:841], around))
+        )
         assert "it is computed here" in caplog.text
 
     def test_the_demonstrations_own_and_ours_agree(self, demo: Addresses, tmp_path: Path) -> None:
@@ -295,7 +302,7 @@ class TestHeights:
             assert horizontal(dataset.crs) == "EPSG:3979"
             tags = dataset.tags()
         assert tags["HRDEM_VERTICAL_DATUM"] == "CGVD28"
-        assert tags["HRDEM_VERTICAL_GRID_SHA256"] == done.shifts.sha256
+        assert tags["HRDEM_VERTICAL_GRID_SHA256"] == done.shift_grid.sha256
 
     def test_a_height_without_a_known_difference_is_an_error(
         self, tmp_path: Path, store: Store, grid: Path

@@ -11,7 +11,7 @@ import rasterio
 
 import hrdem
 from hrdem.jobs.execute import RunOptions
-from hrdem.jobs.extract import run
+from hrdem.jobs.extract import run_plan
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
 
 
@@ -34,7 +34,7 @@ def test_what_a_file_declares_the_output_declares(
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
     written(path, dtype=dtype, nodata=nodata, compress="deflate")
     content = Bytes(path.read_bytes())
-    result = run(planned(monkeypatch, content, align=align), content, RunOptions(output))
+    result = run_plan(planned(monkeypatch, content, align=align), content, RunOptions(output))
     with rasterio.open(path) as source, rasterio.open(output) as copy:
         np.testing.assert_array_equal(copy.read(1)[:120, :200], source.read(1)[:120, :200])
         if nodata is not None or align == "blocks":
@@ -62,6 +62,6 @@ def test_pixels_that_hold_no_nodata_of_ours_cannot_be_merged_but_copied(
     content = Bytes(path.read_bytes())
     with pytest.raises(hrdem.SourceError, match=f"{dtype} leaves none for pixels.*--align blocks"):
         planned(monkeypatch, content)
-    run(planned(monkeypatch, content, align="blocks"), content, RunOptions(output))
+    run_plan(planned(monkeypatch, content, align="blocks"), content, RunOptions(output))
     with rasterio.open(output) as copy:
         assert copy.nodata is None

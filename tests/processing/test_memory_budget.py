@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
-from hrdem.processing.memory_budget import Budget, check_limit
+from hrdem.processing.memory_budget import Budget, check_max_memory
 
 BLOCK = (512, 512)
 LARGE = Window(0, 0, 16_384, 16_384)
@@ -74,6 +74,6 @@ def test_more_threads_leave_less_room_for_reading_ahead() -> None:
 
 
 def test_too_little_memory_is_a_wrong_request() -> None:
-    check_limit(240_000_000)
+    check_max_memory(240_000_000)
     with pytest.raises(RequestError, match="at least 240 MB"):
-        check_limit(239_999_999)
+        check_max_memory(239_999_999)

@@ -12,19 +12,19 @@ from affine import Affine
 
 from hrdem.errors import RequestError
 from hrdem.processing.vertical import shift_grid
-from hrdem.processing.vertical.shift_grid import given_grid, no_shift
+from hrdem.processing.vertical.shift_grid import make_unknown_shift_error, read_user_grid
 from tests.shift_grids import NODATA, STEP, millimetres, node, write_grid
 
 
 def test_what_is_stored_at_a_node_is_added_in_metres(tmp_path: Path) -> None:
     """At Halifax CGVD28 heights are 0.640 m higher than CGVD2013's, and 640 is what is stored."""
-    grid = given_grid(write_grid(tmp_path / "a.tif", [[640, -152], [293, 0]]))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, -152], [293, 0]]))
     places = [node(0, 0), node(1, 0), node(0, 1), node(1, 1)]
     np.testing.assert_allclose(grid.shift(*zip(*places, strict=True)), [0.640, -0.152, 0.293, 0])
 
 
 def test_between_nodes_it_is_what_lies_between(tmp_path: Path) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", [[0, 100], [200, 300]]))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", [[0, 100], [200, 300]]))
     lon, lat = node(0.25, 0.5)
     assert float(grid.shift(lon, lat)) == pytest.approx(0.125, abs=1e-9)
 
@@ -33,17 +33,17 @@ def test_a_stored_offset_counts(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", [[640, 640], [640, 640]])
     with rasterio.open(path, "r+") as dataset:
         dataset.offsets = (-1.0,)
-    assert float(given_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(-0.360)
+    assert float(read_user_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(-0.360)
 
 
 def test_a_place_beside_a_node_without_a_value_has_no_shift(tmp_path: Path) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", [[640, 640, NODATA], [640, 640, 640]]))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, 640, NODATA], [640, 640, 640]]))
     assert np.isfinite(grid.shift(*node(0.5, 0.5)))
     assert np.isnan(grid.shift(*node(1.001, 0.5)))
 
 
 def test_a_node_without_weight_may_be_without_a_value(tmp_path: Path) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", [[640, NODATA], [240, NODATA]]))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, NODATA], [240, NODATA]]))
     assert float(grid.shift(*node(0, 0.5))) == pytest.approx(0.440)
     lon, lat = node(0, 0.5)
     assert float(grid.shift(lon + 1e-12, lat)) == pytest.approx(0.440)
@@ -54,18 +54,18 @@ def test_a_node_without_weight_may_be_without_a_value(tmp_path: Path) -> None:
     [(-0.01, 1), (7.01, 1), (1, -0.01), (1, 5.01), (10_800, 1), (np.nan, 1), (1, np.inf)],
 )
 def test_a_place_outside_has_no_shift(tmp_path: Path, place: tuple[float, float]) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", millimetres(6, 8)))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres(6, 8)))
     assert np.isnan(grid.shift(*node(*place)))
 
 
 def test_the_last_nodes_are_inside(tmp_path: Path) -> None:
     stored = millimetres(6, 8)
-    grid = given_grid(write_grid(tmp_path / "a.tif", stored))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", stored))
     assert float(grid.shift(*node(7, 5))) == pytest.approx(stored[5, 7] / 1000)
 
 
 def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", millimetres()))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres()))
     lon, lat = node(*np.meshgrid(np.linspace(-1, 8, 37), np.linspace(-1, 6, 23)))
     whole = grid.shift(lon, lat)
     monkeypatch.setattr(shift_grid, "_AT_ONCE", 10)
@@ -77,11 +77,11 @@ def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_nodes_stay_points_whatever_gdal_is_told(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres())
-    usual = given_grid(path).transform
+    usual = read_user_grid(path).transform
     with rasterio.Env(GTIFF_POINT_GEO_IGNORE=True):
         with rasterio.open(path) as dataset:
             assert dataset.transform != usual
-        assert given_grid(path).transform == usual
+        assert read_user_grid(path).transform == usual
 
 
 def test_a_file_beside_the_grid_does_not_change_it(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_beside_the_grid_does_not_change_it(tmp_path: Path) -> None:
     (tmp_path / "a.tif.aux.xml").write_text(aside)
     with rasterio.open(path) as dataset:
         assert dataset.scales == (0.002,)
-    assert float(given_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(0.640)
+    assert float(read_user_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(0.640)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_cannot_be_the_difference_is_refused(
 ) -> None:
     path = write_grid(tmp_path / "a.tif", stored, **settings)
     with pytest.raises(RequestError, match=f"(?s)a.tif cannot be.*{said}.*--vertical-grid"):
-        given_grid(path)
+        read_user_grid(path)
 
 
 def test_a_grid_of_any_size_is_not_taken_into_memory(
@@ -123,31 +123,31 @@ def test_a_grid_of_any_size_is_not_taken_into_memory(
     path = write_grid(tmp_path / "a.tif", millimetres(6, 8))
     monkeypatch.setattr(shift_grid, "_MOST_NODES", 47)
     with pytest.raises(RequestError, match="more than 47 nodes"):
-        given_grid(path)
+        read_user_grid(path)
     monkeypatch.setattr(shift_grid, "_MOST_BYTES", 100)
     with pytest.raises(RequestError, match="larger than"):
-        given_grid(path)
+        read_user_grid(path)
 
 
 def test_a_file_that_is_no_raster_or_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     with pytest.raises(RequestError, match="cannot be read") as refused:
-        given_grid(path)
+        read_user_grid(path)
     assert isinstance(refused.value.__cause__, FileNotFoundError)
     path.write_bytes(b"<html>")
     with pytest.raises(RequestError, match="GDAL cannot read it"):
-        given_grid(path)
+        read_user_grid(path)
 
 
 def test_a_damaged_grid_is_refused(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres(60, 80), compress="deflate")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(RequestError, match="GDAL cannot read it"):
-        given_grid(path)
+        read_user_grid(path)
 
 
 def test_a_height_without_a_shift_is_told_by_its_place(tmp_path: Path) -> None:
-    grid = given_grid(write_grid(tmp_path / "a.tif", millimetres()))
-    said = str(no_shift(grid, -52.71261, 47.56152))
+    grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres()))
+    said = str(make_unknown_shift_error(grid, -52.71261, 47.56152))
     assert "a.tif" in said
     assert "-52.71261, 47.56152" in said

@@ -11,7 +11,7 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from hrdem.processing.vertical.shift_grid import given_grid
+from hrdem.processing.vertical.shift_grid import read_user_grid
 from tests.shift_grids import NORTH, STEP, WEST, millimetres, node, write_grid
 
 
@@ -30,5 +30,5 @@ def test_shifts_are_those_of_gdals_bilinear_kernel(tmp_path: Path, finer: int) -
     ):  # fmt: skip
         expected = warped.read(1) * 0.001
     column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    found = given_grid(path).shift(*node(column / finer, row / finer))
+    found = read_user_grid(path).shift(*node(column / finer, row / finer))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)

@@ -20,13 +20,13 @@ from hrdem.geo.crs import LONLAT, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, Steps
 from hrdem.processing.terrain import (
-    FALLS_NOWHERE,
-    aspect,
-    gradient,
-    hillshade,
-    illumination,
-    percent,
-    slope,
+    LEVEL_ASPECT,
+    compute_aspect,
+    compute_gradient,
+    compute_hillshade,
+    compute_illumination,
+    compute_slope,
+    compute_slope_percent,
 )
 from hrdem.request.options import Algorithm
 
@@ -58,28 +58,30 @@ def turn(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
     [(0, -1, 0), (-1, -1, 45), (-1, 0, 90), (0, 1, 180), (1, 0, 270), (0.3, -0.3, 315)],
 )
 def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards, algorithm) -> None:
-    surface = gradient(plane(east, north), OBLONG, algorithm)
+    surface = compute_gradient(plane(east, north), OBLONG, algorithm)
     assert surface.right.shape == (4, 5)
-    assert {slope(surface).dtype, percent(surface).dtype, aspect(surface).dtype} == {
-        np.float32().dtype
-    }
+    assert {
+        compute_slope(surface).dtype,
+        compute_slope_percent(surface).dtype,
+        compute_aspect(surface).dtype,
+    } == {np.float32().dtype}
     rise = np.hypot(east, north)
-    np.testing.assert_allclose(slope(surface), np.degrees(np.arctan(rise)), 1e-4)
-    np.testing.assert_allclose(percent(surface), 100 * rise, 1e-4)
-    assert turn(aspect(surface), towards).max() < 1e-2
-    assert turn(aspect(surface, bearing=-25), towards - 25).max() < 1e-2
+    np.testing.assert_allclose(compute_slope(surface), np.degrees(np.arctan(rise)), 1e-4)
+    np.testing.assert_allclose(compute_slope_percent(surface), 100 * rise, 1e-4)
+    assert turn(compute_aspect(surface), towards).max() < 1e-2
+    assert turn(compute_aspect(surface, bearing=-25), towards - 25).max() < 1e-2
     normal = np.array([-east, -north, 1]) / np.sqrt(1 + east**2 + north**2)
     lit = max(0, normal @ NORTH_WEST_SUN)
-    np.testing.assert_allclose(illumination(surface), lit, atol=1e-5)
-    assert (np.abs(hillshade(surface) - (1 + 254 * lit)) <= 0.501).all()
+    np.testing.assert_allclose(compute_illumination(surface), lit, atol=1e-5)
+    assert (np.abs(compute_hillshade(surface) - (1 + 254 * lit)) <= 0.501).all()
 
 
 @both_algorithms
 def test_level_ground_is_grey_and_falls_nowhere(algorithm: Algorithm) -> None:
-    surface = gradient(plane(0, 0), OBLONG, algorithm)
-    assert (slope(surface) == 0).all()
-    assert (aspect(surface, bearing=30) == FALLS_NOWHERE).all()
-    assert (hillshade(surface) == round(1 + 254 * math.sqrt(0.5))).all()
+    surface = compute_gradient(plane(0, 0), OBLONG, algorithm)
+    assert (compute_slope(surface) == 0).all()
+    assert (compute_aspect(surface, bearing=30) == LEVEL_ASPECT).all()
+    assert (compute_hillshade(surface) == round(1 + 254 * math.sqrt(0.5))).all()
 
 
 def test_an_aspect_stays_below_360() -> None:
@@ -87,25 +89,25 @@ def test_an_aspect_stays_below_360() -> None:
     level = np.zeros((3, 3), "float32")
     level[2, :] = 1e4
     level[1, 2] = 1e-6
-    surface = gradient(level, UNIT)
+    surface = compute_gradient(level, UNIT)
     assert surface.right[0, 0] > 0
-    assert aspect(surface)[0, 0] == 0
+    assert compute_aspect(surface)[0, 0] == 0
 
 
 @both_algorithms
 def test_what_looks_at_nodata_is_not_known_and_nothing_else(algorithm: Algorithm) -> None:
     pixels = plane(1, 1)
     pixels[2, 2] = np.nan
-    surface = gradient(pixels, OBLONG, algorithm)
+    surface = compute_gradient(pixels, OBLONG, algorithm)
     expected = np.zeros((4, 5), bool)
     expected[:3, :3] = NEIGHBOURS[algorithm]
-    for measure in (slope, percent, aspect, illumination):
+    for measure in (compute_slope, compute_slope_percent, compute_aspect, compute_illumination):
         np.testing.assert_array_equal(np.isnan(measure(surface)), expected)
-    np.testing.assert_array_equal(hillshade(surface) == 0, expected)
+    np.testing.assert_array_equal(compute_hillshade(surface) == 0, expected)
 
 
 def test_heights_far_above_zero_keep_their_digits() -> None:
-    surface = gradient(plane(0.01, 0) + np.float32(4000), OBLONG)
+    surface = compute_gradient(plane(0.01, 0) + np.float32(4000), OBLONG)
     np.testing.assert_allclose(surface.right, 0.01, atol=2e-4)
     assert surface.right.dtype == np.float32
 
@@ -113,11 +115,11 @@ def test_heights_far_above_zero_keep_their_digits() -> None:
 def test_float32_is_enough_for_the_highest_mountain() -> None:
     rough = heights(1_550_000, -150_000, 1, 300, 300)
     rough += 5900 + np.random.default_rng(1).normal(0, 3, rough.shape).astype("float32")
-    exact = gradient(rough.astype(float), UNIT)
-    surface = gradient(rough, UNIT)
-    assert np.abs(slope(surface) - slope(exact)).max() < 1e-4
-    steep = slope(surface) > 0.1
-    assert turn(aspect(surface), aspect(exact))[steep].max() < 1e-3
+    exact = compute_gradient(rough.astype(float), UNIT)
+    surface = compute_gradient(rough, UNIT)
+    assert np.abs(compute_slope(surface) - compute_slope(exact)).max() < 1e-4
+    steep = compute_slope(surface) > 0.1
+    assert turn(compute_aspect(surface), compute_aspect(exact))[steep].max() < 1e-3
 
 
 def geocentric(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
@@ -169,11 +171,13 @@ def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, al
     sampled = (rises @ from_here).reshape(6, 7).astype("float32")
 
     ground = Ground.of(grid)
-    surface = gradient(sampled, ground.steps(window), algorithm)
-    np.testing.assert_allclose(percent(surface), 100 * math.hypot(east, north), rtol=2e-5)
+    surface = compute_gradient(sampled, ground.steps(window), algorithm)
+    np.testing.assert_allclose(
+        compute_slope_percent(surface), 100 * math.hypot(east, north), rtol=2e-5
+    )
     falls = math.degrees(math.atan2(-east, -north))
     # meridians come together: 150 m from the place, at 82.5 degrees, north is 0.01 degrees off
-    assert turn(aspect(surface, ground.bearing(window)), falls).max() < 0.02
+    assert turn(compute_aspect(surface, ground.bearing(window)), falls).max() < 0.02
 
 
 @both_algorithms
@@ -196,9 +200,14 @@ def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data)
 
     def derived(window: Window) -> list[np.ndarray]:
         halo = Window(window.column, window.row, window.width + 2, window.height + 2)
-        surface = gradient(pixels[halo.slices], ground.steps(window), algorithm)
+        surface = compute_gradient(pixels[halo.slices], ground.steps(window), algorithm)
         bearing = ground.bearing(window)
-        return [slope(surface), percent(surface), aspect(surface, bearing), hillshade(surface)]
+        return [
+            compute_slope(surface),
+            compute_slope_percent(surface),
+            compute_aspect(surface, bearing),
+            compute_hillshade(surface),
+        ]
 
     whole = derived(grid.window)
     width, height = data.draw(st.integers(1, size[0])), data.draw(st.integers(1, size[1]))
@@ -232,9 +241,13 @@ def short_heights(left: float = 1_550_000, top: float = -150_000) -> np.ndarray:
 
 ALG = {Algorithm.HORN: (), Algorithm.ZEVENBERGEN_THORNE: ("-alg", "ZevenbergenThorne")}
 MEASURES = {
-    "slope": (("slope",), slope, 1.5),
-    "percent": (("slope", "-p"), percent, 1.5),
-    "aspect": (("aspect",), aspect, 1.0),  # gdaldem takes all pixels for square in its aspect
+    "slope": (("slope",), compute_slope, 1.5),
+    "percent": (("slope", "-p"), compute_slope_percent, 1.5),
+    "aspect": (
+        ("aspect",),
+        compute_aspect,
+        1.0,
+    ),  # gdaldem takes all pixels for square in its aspect
 }
 
 
@@ -246,8 +259,8 @@ def test_gdaldem_finds_the_same(tmp_path: Path, what: str, algorithm: Algorithm)
     z = short_heights()
     expected = by_gdaldem(tmp_path, z, *command, *ALG[algorithm], high=high)
     known = np.where(z == NODATA, np.float32(np.nan), z)
-    ours = measure(gradient(known, Steps(1.0, 0.0, high), algorithm)).astype(float)
-    ours[ours == FALLS_NOWHERE] = np.nan  # nodata to gdaldem
+    ours = measure(compute_gradient(known, Steps(1.0, 0.0, high), algorithm)).astype(float)
+    ours[ours == LEVEL_ASPECT] = np.nan  # nodata to gdaldem
     if algorithm is Algorithm.HORN:
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
     both = ~np.isnan(expected)
@@ -265,8 +278,12 @@ def test_hillshades_are_gdaldem_s_bytes_but_for_ties(
     sun = ("-az", str(azimuth), "-alt", str(altitude))
     expected = np.nan_to_num(by_gdaldem(tmp_path, z, "hillshade", *sun, *ALG[algorithm]))
     known = np.where(z == NODATA, np.nan, z.astype(float))
-    ours = hillshade(gradient(known.astype("float32"), UNIT, algorithm), azimuth, altitude)
-    exact = 1 + 254 * illumination(gradient(known, UNIT, algorithm), azimuth, altitude)
+    ours = compute_hillshade(
+        compute_gradient(known.astype("float32"), UNIT, algorithm), azimuth, altitude
+    )
+    exact = 1 + 254 * compute_illumination(
+        compute_gradient(known, UNIT, algorithm), azimuth, altitude
+    )
     both = expected > 0
     assert (ours[both] > 0).all()
     if algorithm is Algorithm.HORN:
@@ -290,6 +307,6 @@ def test_slopes_of_the_mosaic_are_gdaldem_s_at_the_scale_of_the_place(tmp_path, 
     assert abs(scale - 1) > 1e-3
     expected = by_gdaldem(tmp_path, z, "slope", "-s", repr(1 / scale))
     known = np.where(z == NODATA, np.float32(np.nan), z)
-    ours = slope(gradient(known, Ground.of(grid).steps(grid.window)))
+    ours = compute_slope(compute_gradient(known, Ground.of(grid).steps(grid.window)))
     assert np.nanmax(np.abs(ours - expected)) < 3e-4  # over 300 m the scale changes by 5e-6
-    assert np.nanmax(np.abs(slope(gradient(known, UNIT)) - expected)) > 1e-2
+    assert np.nanmax(np.abs(compute_slope(compute_gradient(known, UNIT)) - expected)) > 1e-2

@@ -204,12 +204,12 @@ def test_a_step_at_the_edge_of_a_tier_is_measured_and_told(
         steps = np.abs(above[:, column].astype(float) - below[:, column])
         row = int(steps.argmax())
         place = dataset.xy(row, column)
-    (edge,) = result.edges
-    assert edge.pixels == dataset.height
-    assert edge.mean == pytest.approx(steps.mean(), abs=1e-4)
-    assert edge.largest == pytest.approx(steps.max(), abs=1e-4)
-    assert result.plan.grid.centre(*edge.where) == pytest.approx(place)
-    (told,) = result.as_dict()["tier_edges"]
+    (seam,) = result.seams
+    assert seam.pixels == dataset.height
+    assert seam.mean_step == pytest.approx(steps.mean(), abs=1e-4)
+    assert seam.max_step == pytest.approx(steps.max(), abs=1e-4)
+    assert result.plan.grid.centre(*seam.max_step_pixel) == pytest.approx(place)
+    (told,) = result.as_dict()["tier_seams"]
     assert (told["tier"], told["pixels"]) == ("1m", dataset.height)
 
 
@@ -320,7 +320,7 @@ def test_whole_numbers_are_blended_without_running_over(
     assert row[-1] == 140
     assert (np.diff(row) >= 0).all()
     assert len(np.unique(row)) == 41
-    assert (result.edges[0].mean, result.edges[0].largest) == (40, 40)
+    assert (result.seams[0].mean_step, result.seams[0].max_step) == (40, 40)
 
 
 @pytest.mark.parametrize("crop", [False, True])
@@ -337,7 +337,7 @@ def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool)
     area = shapely.Polygon(corners)
     words = {"bbox": None, "bbox_crs": None, "aoi": area, "aoi_crs": "EPSG:3979", "crop": crop}
     result = extracted(store, tmp_path / "a.tif", fill="2m,30m", **words)
-    first, second = result.edges
+    first, second = result.seams
     assert first.pixels == 4
     assert second.pixels == 0
 

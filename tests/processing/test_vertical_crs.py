@@ -13,7 +13,7 @@ from rasterio.warp import transform
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import normalize_crs
-from hrdem.processing.vertical.crs import with_heights
+from hrdem.processing.vertical.crs import make_compound_crs
 from hrdem.request.options import VerticalDatum, parse_choice
 
 SYSTEMS = [
@@ -51,7 +51,7 @@ def test_another_datum_is_refused_with_those_that_there_are() -> None:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_geotiff_keeps_both_parts_of_a_compound_system(system: str, datum: VerticalDatum) -> None:
     horizontal = normalize_crs(system)
-    compound = with_heights(horizontal, datum)
+    compound = make_compound_crs(horizontal, datum)
     kept = in_a_geotiff(compound)
     assert kept == compound
     assert kept != CRS.from_user_input(horizontal)
@@ -61,7 +61,7 @@ def test_a_geotiff_keeps_both_parts_of_a_compound_system(system: str, datum: Ver
 
 
 def test_the_datums_are_told_apart() -> None:
-    compounds = [with_heights("EPSG:3979", datum) for datum in VerticalDatum]
+    compounds = [make_compound_crs("EPSG:3979", datum) for datum in VerticalDatum]
     assert compounds[0] != compounds[1]
     assert compounds == [CRS.from_user_input(f"EPSG:3979+{code}") for code in (6647, 5713)]
 
@@ -70,11 +70,13 @@ def test_the_datums_are_told_apart() -> None:
 def test_coordinates_are_those_of_the_horizontal_system(datum: VerticalDatum) -> None:
     x, y = [-2_000_000.0, 1_500_000.0], [500_000.0, -170_000.0]
     plain = transform("EPSG:3979", "EPSG:4326", x, y)
-    assert np.array_equal(transform(with_heights("EPSG:3979", datum), "EPSG:4326", x, y), plain)
+    assert np.array_equal(
+        transform(make_compound_crs("EPSG:3979", datum), "EPSG:4326", x, y), plain
+    )
 
 
 def test_a_system_that_a_geotiff_holds_only_without_heights_can_be_told_by_reading() -> None:
     """GDAL leaves out the shift to WGS 84; whoever compares then refuses."""
     bound = normalize_crs("+proj=utm +zone=18 +ellps=clrk66 +towgs84=1,2,3")
-    compound = with_heights(bound, VerticalDatum.CGVD28)
+    compound = make_compound_crs(bound, VerticalDatum.CGVD28)
     assert in_a_geotiff(compound) != compound

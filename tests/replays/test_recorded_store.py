@@ -14,7 +14,7 @@ from hrdem.demo.tiles import tiles
 from hrdem.errors import ServerError, SourceChangedError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
-from hrdem.jobs.save_vrt import download
+from hrdem.jobs.save_vrt import save_vrt
 from hrdem.request.products import PRODUCTS, AssetKind
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
@@ -84,7 +84,7 @@ def test_listed_but_missing_cog_is_named(stand_in: str, http: HttpClient) -> Non
 def test_downloaded_vrt_has_absolute_sources(
     vrt: Asset, cog: str, http: HttpClient, tmp_path: Path
 ) -> None:
-    saved = download(vrt, tmp_path, http)
+    saved = save_vrt(vrt, tmp_path, http)
     assert saved.name == "9_2-mosaic-2m-dtm.vrt"
     text = saved.read_text("utf-8")
     assert f'<SourceFilename relativeToVRT="0">/vsicurl/{cog}</SourceFilename>' in text

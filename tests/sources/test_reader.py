@@ -109,8 +109,8 @@ def test_pieces_grow_with_what_the_server_can_do(
     assert 4 < len(noting.asked) < 16  # 36 if all were as small as the first
     pixels, *_ = read(tmp_path / "out.tif")
     np.testing.assert_array_equal(pixels, heights(1_498_000, -170_000, 1, 3_000, 3_000))
-    assert result.received is not None
-    assert result.received > 4 * 9_000_000
+    assert result.received_bytes is not None
+    assert result.received_bytes > 4 * 9_000_000
 
 
 def test_where_the_coverage_has_nothing_the_output_has_nodata(

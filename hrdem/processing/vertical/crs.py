@@ -15,7 +15,7 @@ from hrdem.request.options import VerticalDatum
 _CODES = {VerticalDatum.CGVD2013: 6647, VerticalDatum.CGVD28: 5713}
 
 
-def with_heights(crs: str, datum: VerticalDatum) -> CRS:
+def make_compound_crs(crs: str, datum: VerticalDatum) -> CRS:
     """Return a compound CRS: a horizontal one, and heights in metres above a datum.
 
     Coordinates stay the same. The result has no EPSG number, as a rule, and does not equal the

@@ -15,7 +15,9 @@ import platformdirs
 
 from hrdem.errors import NetworkError, OutputError, TransferError
 from hrdem.http.protocol import Http
-from hrdem.processing.vertical.shift_grid import ShiftGrid, given_grid, read_grid
+from hrdem.processing.vertical.shift_grid import ShiftGrid, read_grid, read_user_grid
+from hrdem.request.options import VerticalDatum
+from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,21 @@ HT2_2010 = PublishedGrid(
 )
 
 
-def find_grid(
+def find_shift_grid(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
+    """Find the differences to add to heights for the vertical datum of a request.
+
+    Returns:
+        None if heights stay as they are in the data.
+
+    Raises:
+        HrdemError: As `find_cgvd28_grid` does.
+    """
+    if request.vertical_datum is VerticalDatum.CGVD2013:
+        return None
+    return find_cgvd28_grid(request.vertical_grid, cache, http)
+
+
+def find_cgvd28_grid(
     given: Path | None, cache: Path, http: Http, published: PublishedGrid = HT2_2010
 ) -> ShiftGrid:
     """Find the grid from CGVD2013 to CGVD28, and read it.
@@ -70,7 +86,7 @@ def find_grid(
         OutputError: If it cannot be kept in the cache.
     """
     if given is not None:
-        return given_grid(given)
+        return read_user_grid(given)
     kept = cache / "proj" / published.name
     folders = [*_proj_folders(), kept.parent]
     for folder in folders:

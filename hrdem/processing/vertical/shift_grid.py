@@ -96,7 +96,7 @@ def _on_nodes(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(steps - nearest) < _ON_NODE, nearest, steps)
 
 
-def no_shift(grid: ShiftGrid, lon: float, lat: float) -> RequestError:
+def make_unknown_shift_error(grid: ShiftGrid, lon: float, lat: float) -> RequestError:
     """Return the error for a height at a place where a grid has no value.
 
     Args:
@@ -111,7 +111,7 @@ def no_shift(grid: ShiftGrid, lon: float, lat: float) -> RequestError:
     )
 
 
-def given_grid(path: Path) -> ShiftGrid:
+def read_user_grid(path: Path) -> ShiftGrid:
     """Read a grid that a user gives.
 
     Raises:
