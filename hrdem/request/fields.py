@@ -237,8 +237,8 @@ GRID = (
     ),
     Field(
         "resampling",
-        "How pixels that are not copied are computed: nearest, bilinear, cubic, average, or "
-        "another method of GDAL.",
+        "Method for pixels that are not copied: nearest, bilinear, cubic, average, or another of "
+        "GDAL's.",
         Group.GRID,
         "METHOD",
         "bilinear",
@@ -276,7 +276,7 @@ _OUTPUT = Field(
     required=True,
     flags=("-o",),
 )
-_OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
+OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
 OUTPUT = (
     _OUTPUT,
     Field(
@@ -286,7 +286,7 @@ OUTPUT = (
         default="gtiff",
         choices=Format,
     ),
-    _OVERWRITE,
+    OVERWRITE,
 )
 
 STAC_URL = Field("stac_url", "Root of the STAC API.", Group.SERVICE, "URL", LIVE_STAC_URL)
@@ -350,7 +350,7 @@ LIMITS = (
     ),
 )
 
-_CACHE_DIR = Field(
+CACHE_DIR = Field(
     "cache_dir",
     "Folder of the download cache.",
     Group.RUN,
@@ -367,12 +367,12 @@ _MAX_CACHE = Field(
     parse=parse_size,
 )
 CACHE = (
-    _CACHE_DIR,
+    CACHE_DIR,
     Field("no_cache", "Neither read nor write the cache.", Group.RUN, default=False),
     _MAX_CACHE,
     Field("offline", "Read only the cache, send no request.", Group.RUN, default=False),
 )
-CACHE_FOLDER = (_CACHE_DIR, _MAX_CACHE)
+CACHE_FOLDER = (CACHE_DIR, _MAX_CACHE)
 
 REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 
@@ -398,7 +398,7 @@ PREVIEW = (
         1024,
         parse=parse_integer,
     ),
-    _OVERWRITE,
+    OVERWRITE,
     Field("wms_url", "Address of the WMS 1.3.0.", Group.SERVICE, "URL", LIVE_WMS_URL),
     STAC_URL,
     *CACHE,

@@ -6,15 +6,12 @@ import json
 import math
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import rasterio
 import shapely
 from affine import Affine
-from click.testing import CliRunner
 
-from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.request.aoi.aoi import Aoi
@@ -213,36 +210,3 @@ def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) 
 def test_a_shape_that_the_projection_cannot_hold_has_no_data() -> None:
     with pytest.raises(NoDataError, match="outside Canada"):
         parse_aoi(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")
-
-
-def said_on_the_command_line(*arguments: str) -> dict:
-    @click.command()
-    @options.area
-    @options.crs
-    def command(**words) -> None:
-        click.echo(repr(words))
-
-    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    return eval(done.stdout) if done.exit_code == 0 else {"error": done.output}
-
-
-def test_the_command_line_hands_on_what_was_said_and_no_more() -> None:
-    assert said_on_the_command_line() == {"crs": None}
-    assert said_on_the_command_line("--point", "-75.7,45.4", "--radius", "500") == {
-        "point": (-75.7, 45.4), "radius": 500.0, "crs": None,
-    }  # fmt: skip
-    assert said_on_the_command_line("--bbox=-75,45 -74 46", "--bbox-crs", "EPSG:4617") == {
-        "bbox": (-75, 45, -74, 46), "bbox_crs": "EPSG:4617", "crs": None,
-    }  # fmt: skip
-    words = ("--aoi", "-", "--aoi-crs", "EPSG:2959", "--layer", "a", "--buffer", "5")
-    assert said_on_the_command_line(*words) == {
-        "aoi": "-", "aoi_crs": "EPSG:2959", "layer": "a", "buffer": 5.0, "crs": None,
-    }  # fmt: skip
-    assert said_on_the_command_line("--nts", "31G", "--like", "a.tif") == {
-        "nts": "31G", "like": "a.tif", "crs": None,
-    }  # fmt: skip
-    assert "longitude,latitude" in said_on_the_command_line("--point", "here")["error"]
-
-
-def test_the_command_line_has_every_word_for_an_area() -> None:
-    assert set(options.AREA_WORDS) == AoiParams.__annotations__.keys()
