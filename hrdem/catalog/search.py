@@ -16,7 +16,7 @@ from hrdem.catalog.stac_io import HttpStacIO
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
 from hrdem.http.cache.client import CachingHttp
 from hrdem.http.protocol import Http
-from hrdem.request.aoi.aoi import Aoi, search_margin, search_polygon
+from hrdem.request.aoi.aoi import Aoi, make_search_polygon, measure_search_margin
 from hrdem.request.products import COLLECTIONS, Collection
 from hrdem.runtime.redaction import without_secrets
 from hrdem.runtime.text import one_line
@@ -48,7 +48,7 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         NetworkError: If no answer can be had.
         NotCachedError: If no such answer is kept, offline.
     """
-    area = search_polygon(aoi)
+    area = make_search_polygon(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
     query = {"collections": [collection.id], "intersects": polygon}
     try:
@@ -60,7 +60,7 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
                 f"What {without_secrets(stac_url)} lists of {collection.id} in the area "
                 f"{aoi.label} is not in the cache. Run the same command once without --offline."
             ) from exc
-    margin = search_margin(aoi)
+    margin = measure_search_margin(aoi)
     left, bottom, right, top = aoi.bounds
     reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
     found = _search(stac_url, http, **wider)
