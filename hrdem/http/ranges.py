@@ -10,8 +10,8 @@ from typing import Any
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
 from hrdem.http.cache.client import CachingHttp
-from hrdem.http.cache.mirror import Span
 from hrdem.http.protocol import Http, Response
+from hrdem.http.spans import Span
 from hrdem.runtime.redaction import fingerprint, without_secrets
 from hrdem.runtime.text import one_line
 

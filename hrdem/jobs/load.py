@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import threading
 import uuid
@@ -23,6 +22,7 @@ from rasterio.enums import WktVersion
 from hrdem.errors import OutputError, RequestError
 from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.jobs.execute import (
     OnProgress,
@@ -243,8 +243,7 @@ def _described(plan: Plan, shifts: ShiftGrid | None, pixels: Any, masked: bool) 
         attrs=attributes,
     )
     if masked:
-        there = array.notnull() if math.isnan(nodata) else array != nodata
-        array = array.where(there).assign_attrs(attributes)
+        array = array.where(valid_mask(array, nodata)).assign_attrs(attributes)
         array.encoding["_FillValue"] = nodata
     else:
         array.attrs["_FillValue"] = nodata

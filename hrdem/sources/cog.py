@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.cache.mirror import Span
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, SourceVersion, check_unchanged, first_bytes
+from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.lru import LruCache
 from hrdem.runtime.memory import buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
@@ -29,7 +29,6 @@ from hrdem.tiff.header import HEADER_READ_BYTES, Header, read_header
 from hrdem.tiff.tile_index import TileIndex, invalid_index_error
 from hrdem.tiff.write_ifd import TileFormat
 
-_LARGEST_GAP = 64 << 10  # bytes that are read along rather than asked around
 _TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
 _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
 
@@ -341,7 +340,7 @@ class CogSource:
         """The bytes of the file that hold some tiles."""
         guard = GUARD_BYTES if self._guarded else 0
         present = counts > 0
-        return coalesced(
+        return join_spans(
             (int(begin) - guard, int(begin + count) + guard)
             for begin, count in zip(offsets[present], counts[present], strict=True)
         )
@@ -374,14 +373,3 @@ class CogSource:
             self._index.forget()
             self._file.invalidate(spans)
             raise
-
-
-def coalesced(spans: Iterable[Span]) -> list[Span]:
-    """Join spans of bytes whose gaps are cheaper to read than to ask around."""
-    joined: list[Span] = []
-    for start, stop in sorted(spans):
-        if joined and start - joined[-1][1] <= _LARGEST_GAP:
-            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
-        else:
-            joined.append((start, stop))
-    return joined

@@ -36,6 +36,7 @@ from hrdem.runtime.threads import workers
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
 from hrdem.sources.vrt import VSICURL, sanitize_vrt
+from hrdem.tiff.read_ifd import has_tiff_signature
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,6 @@ _VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
 _LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of it is read
 _PARTS_AT_ONCE = 8
 _ELSEWHERE = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that GDAL follows
-_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _part(url: str, vrt: str, http: Http) -> VrtFile:
         version, beginning = first_bytes(url, 16, http)
     except BlockedAddressError as exc:
         raise BlockedAddressError(f"{vrt} refers to a file, but {exc}") from exc
-    if beginning[:4] not in _TIFF:
+    if not has_tiff_signature(beginning):
         raise SourceError(
             f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
             "Try --via cog."

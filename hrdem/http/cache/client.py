@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from hrdem.errors import NotCachedError, ServerError
 from hrdem.http.cache.entries import KeptVersion
-from hrdem.http.cache.mirror import Mirror, Span
+from hrdem.http.cache.mirror import Mirror
 from hrdem.http.cache.responses import (
     FORBIDDEN,
     CachedRequest,
@@ -32,6 +32,7 @@ from hrdem.http.cache.responses import (
 )
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Expected, Http, Keep, Response, Saved
+from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import buffer
 from hrdem.runtime.redaction import fingerprint, without_secrets

@@ -11,13 +11,11 @@ from pathlib import Path
 from isal import isal_zlib
 
 from hrdem.http.cache.range_log import LARGEST_PART, Part, RangeLog, line_of
+from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
 _BYTES, _RECORD = "bytes", "record"
-_LARGEST_GAP = 64 << 10  # bytes that are fetched again rather than asked around
-
-Span = tuple[int, int]
 
 
 class Mirror:
@@ -78,7 +76,7 @@ class Mirror:
             os.close(descriptor)
         if begin < stop:
             missing.append((begin, stop))
-        return _joined(missing)
+        return join_spans(missing)
 
     def keep(self, start: int, content: memoryview) -> None:
         """Keep bytes, unless all that was kept has been removed since.
@@ -160,14 +158,3 @@ def _append(path: Path, line: bytes) -> None:
             raise OSError(errno.ENOSPC, f"{path} does not take a whole line")
     finally:
         os.close(descriptor)
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    """Join spans whose gaps are cheaper to fetch again than to ask around."""
-    joined: list[Span] = []
-    for start, stop in spans:
-        if joined and start - joined[-1][1] <= _LARGEST_GAP:
-            joined[-1] = joined[-1][0], stop
-        else:
-            joined.append((start, stop))
-    return joined

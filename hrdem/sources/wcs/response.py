@@ -24,8 +24,8 @@ from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.runtime.text import one_line
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
+from hrdem.tiff.read_ifd import has_tiff_signature
 
-_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _EXCERPT = 16 << 10  # bytes that are looked at for words
 _LARGEST_BLOCK = (
     1 << 20
@@ -128,7 +128,7 @@ def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
 
 def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
     """First byte of the TIFF in a body, and the byte after its last."""
-    if body[:4] in _TIFF:
+    if has_tiff_signature(body[:4]):
         return 0, len(body)
     opening = _OPENING.match(body)
     if opening is None:
@@ -141,7 +141,7 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         if header_end is None:
             break
         start = header_end.end()
-        if body[start : start + 4] in _TIFF:
+        if has_tiff_signature(body[start : start + 4]):
             if closed < start:
                 raise ChunkTooLargeError("the multipart answer is cut off")
             return start, closed - (body[closed - 1 : closed] == b"\r")
