@@ -231,7 +231,7 @@ GRID = (
         "resolution",
         "Pixel size of the output in units of its CRS.",
         Group.GRID,
-        "SIZE",
+        "NUMBER",
         default_text="that of the source",
         parse=parse_number,
     ),
@@ -378,8 +378,8 @@ REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
-LOAD = (*PLAN, *LIMITS)
-EXTRACT = (*LOAD, *OUTPUT)
+LOAD = (*REQUEST, *LIMITS, *CACHE)
+EXTRACT = (*REQUEST, *OUTPUT, *LIMITS, *CACHE)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,
