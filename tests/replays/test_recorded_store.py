@@ -10,7 +10,7 @@ import pytest
 import hrdem
 from hrdem.catalog.items import Asset, Item
 from hrdem.demo.cog import DemoCog
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.errors import ServerError, SourceChangedError
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_unchanged, version_of
@@ -49,7 +49,7 @@ def test_later_reads_require_the_first_version(cog: str, http: HttpClient) -> No
 def test_version_has_the_size_of_the_whole_file(cog: str, http: HttpClient) -> None:
     """The response has 16 bytes; nginx repeats the file size in its ETag."""
     version = version_of(cog, http)
-    tile = next(tile for tile in tiles() if tile.item_id == "9_2-mosaic-2m")
+    tile = next(tile for tile in list_tiles() if tile.item_id == "9_2-mosaic-2m")
     assert version.size == DemoCog(tile, "dtm", areas=(CORNER,)).size
     assert version.etag.endswith(f'-{version.size:x}"')
 
