@@ -12,6 +12,7 @@ from rasterio.warp import Resampling, reproject
 from hrdem.errors import SourceError
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
+from hrdem.geo.nodata import valid_mask
 from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
@@ -105,9 +106,7 @@ def _read(piece: _Piece) -> Pixels:
     """Fetch and decode; NaN where there is no data."""
     pixels = piece.source.fetch(piece.window).decode()
     heights = pixels.astype(np.float32, copy=False)
-    nodata = piece.source.nodata
-    if nodata is not None:
-        heights[pixels == pixels.dtype.type(nodata)] = np.nan
+    heights[~valid_mask(pixels, piece.source.nodata)] = np.nan
     return heights
 
 

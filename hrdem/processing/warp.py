@@ -24,6 +24,7 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import valid_mask
 from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
 from hrdem.tiff.encode import BLOCK
@@ -136,7 +137,7 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     numbers GDAL does so itself.
     """
     if pixels.dtype.kind != "f":
-        return pixels, pixels != nodata
+        return pixels, valid_mask(pixels, nodata)
     found = ~np.isnan(pixels)
     pixels = avoid_nodata(pixels, nodata)
     pixels[~found] = nodata
@@ -287,6 +288,4 @@ class AlignedRaster:
                 f"{self.path}, which was merged before, cannot be read: {cause(exc)} Check the "
                 "disk and run it again."
             ) from exc
-        if np.isnan(self.nodata):
-            return pixels, ~np.isnan(pixels)
-        return pixels, pixels != pixels.dtype.type(self.nodata)
+        return pixels, valid_mask(pixels, self.nodata)
