@@ -1,1 +1,1 @@
-"""The STAC catalogue: items, assets, and the lidar surveys under an area."""
+"""What the STAC catalogue lists: items, assets, and the surveys under an area."""

@@ -1,4 +1,4 @@
-"""The I/O of pystac-client through our HTTP client."""
+"""pystac-client's way to the network, led over our HTTP client."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from urllib.parse import urljoin
 
 from pystac_client.stac_api_io import StacApiIO
 
-from hrdem.catalog.items import MAX_HREF_CHARACTERS
 from hrdem.errors import BlockedAddressError, CatalogError
 from hrdem.http.protocol import Http
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
-MAX_PAGE_BYTES = 16 << 20  # 100 items of a mosaic have 3 MB; parsed JSON takes ten times as much
-MAX_SEARCH_CHARACTERS = 128 << 20  # of all pages
-MAX_SHOWN_CHARACTERS = 200  # of server text in a message
+_MOST_BYTES = 16 << 20  # of a page; 100 items of a mosaic have 3 MB, and JSON grows tenfold
+_MOST_BYTES_IN_ALL = 128 << 20  # of a search, characters
+_LONGEST_ADDRESS = 8_000  # characters
+_EXCERPT = 200  # characters
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
-# headers that decide where a request goes, where it ends, or how its response is encoded
-_RESERVED_HEADERS = {
+# those that say where a request goes, where it ends, or how its answer is packed
+_KEPT_HEADERS = {
     "accept-encoding", "connection", "content-length", "expect", "host", "keep-alive",
     "proxy-authorization", "proxy-connection", "range", "te", "trailer", "transfer-encoding",
     "upgrade",
@@ -30,8 +30,8 @@ _RESERVED_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _PageRequest:
-    """A request for a page."""
+class _Asked:
+    """What is asked for a page."""
 
     url: str
     method: str
@@ -41,17 +41,22 @@ class _PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page and its length in characters."""
+    """A page, and how many characters it came in."""
 
     content: dict[str, Any]
     size: int
 
 
+_MOST_SHOWN = 200  # characters of the catalogue's words in a message
+_LONGEST_ADDRESS = 8_000  # characters; servers refuse longer ones
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
+
+
 class HttpStacIO(StacApiIO):
     """Read the pages of an item search through an `hrdem.http.protocol.Http`.
 
-    Unlike its base class it refuses every response that is not a page of items, which the base
-    class takes for an empty page.
+    Unlike its base it refuses whatever is not a page of items from an http address, instead of
+    taking a strange answer for an empty one.
     """
 
     def __init__(self, http: Http) -> None:
@@ -65,16 +70,16 @@ class HttpStacIO(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
         *,
-        given: bool = False,
+        trusted: bool = False,
     ) -> str:
-        """Send one request and return the text of its response.
+        """Send one request and return the text of its answer.
 
         Args:
             href: Address.
             method: GET or POST; None for GET.
             headers: Further headers.
-            parameters: Query parameters of a GET, or body of a POST.
-            given: Whether the user gave the address.
+            parameters: Of the query, or of the body of a POST.
+            trusted: Whether the user gave the address.
         """
         posted = method == "POST"
         response = self._http.request(
@@ -83,108 +88,104 @@ class HttpStacIO(StacApiIO):
             headers=headers,
             params=None if posted else parameters or None,
             json=parameters if posted else None,
-            max_bytes=MAX_PAGE_BYTES,
-            given=given,
+            max_bytes=_MOST_BYTES,
+            trusted=trusted,
         )
         try:
             return response.content.decode()
         except UnicodeDecodeError as exc:
-            raise CatalogError(
-                f"{without_secrets(href)} answers with binary data, not JSON. Check `stac_url`."
-            ) from exc
+            raise CatalogError(f"{redact_secrets(href)} answers with bytes, not JSON.") from exc
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield the pages of a search, following each ``next`` link exactly as it is.
+        """Yield the pages of a search, each ``next`` followed exactly as it is given.
 
-        Unlike its base class it continues after an empty page.
+        Unlike its base it goes on after an empty page.
 
         Raises:
-            CatalogError: If a response is not a page of items, a next link is invalid or blocked,
-                or the pages are too large for a list of items.
+            CatalogError: If an answer is not a page of items, a next link leads nowhere or where
+                it may not, or the pages are too much for a list of items.
         """
-        request = _PageRequest(url, method or "GET", None, parameters)
-        page = self._fetch_page(request, given=True)
-        total = page.size
+        asked = _Asked(url, method or "GET", None, parameters)
+        page = self._page(asked, trusted=True)
+        came = page.size
         yield page.content
-        while (following := _parse_next_link(page.content, request)) is not None:
+        while (following := _next(page.content, asked)) is not None:
             try:
-                page = self._fetch_page(following, given=False)
+                page = self._page(following, trusted=False)
             except BlockedAddressError as exc:
                 raise CatalogError(
-                    f"{without_secrets(request.url)} links to a next page, but {exc}"
+                    f"{redact_secrets(asked.url)} gives a link to a next page, but {exc}"
                 ) from exc
-            request = following
-            total += page.size
-            if total > MAX_SEARCH_CHARACTERS:
+            asked = following
+            came += page.size
+            if came > _MOST_BYTES_IN_ALL:
                 raise CatalogError(
-                    f"{without_secrets(url)} answers a search with more than "
-                    f"{MAX_SEARCH_CHARACTERS} bytes, too much for a list of items. Check "
-                    "`stac_url`."
+                    f"{redact_secrets(url)} answers a search with more than {_MOST_BYTES_IN_ALL} "
+                    "bytes, which is no list of items. Check the address given as --stac-url."
                 )
             yield page.content
 
-    def _fetch_page(self, request: _PageRequest, *, given: bool) -> _Page:
+    def _page(self, asked: _Asked, *, trusted: bool) -> _Page:
         text = self.request(
-            request.url, request.method, request.headers, request.parameters, given=given
+            asked.url, asked.method, asked.headers, asked.parameters, trusted=trusted
         )
-        return _Page(_parse_page(text, without_secrets(request.url)), len(text))
+        return _Page(_parsed(text, redact_secrets(asked.url)), len(text))
 
 
-def _parse_next_link(page: dict[str, Any], request: _PageRequest) -> _PageRequest | None:
-    """Return the request for the next page, with nothing in it that a search does not need."""
+def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
+    """What a page says to ask for next; nothing of it is sent that a search does not need."""
     try:
         link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
         if link is None:
             return None
-        json.dumps(
-            link, allow_nan=False, ensure_ascii=False
-        ).encode()  # raises if it cannot be sent
+        json.dumps(link, allow_nan=False, ensure_ascii=False).encode()  # or it cannot be sent
         href, method = link["href"], link.get("method")
         method = "GET" if method is None else method
         headers, body = link.get("headers") or {}, link.get("body")
         if not isinstance(href, str) or not isinstance(body, dict | None):
             raise TypeError("it has no address, or a body of another kind")  # noqa: TRY301
-        if not href.isprintable() or len(href) > MAX_HREF_CHARACTERS:
-            raise ValueError(f"{one_line(href, 30)!r} is not an address")  # noqa: TRY301
+        if not href.isprintable() or len(href) > _LONGEST_ADDRESS:
+            raise ValueError(f"{to_one_line(href, 30)!r} is no address")  # noqa: TRY301
         if method not in ("GET", "POST"):
-            raise ValueError(f"its method is {one_line(repr(method), 30)}")  # noqa: TRY301
+            raise ValueError(f"its method is {to_one_line(repr(method), 30)}")  # noqa: TRY301
         for name, value in headers.items():
             if (
                 not isinstance(value, str)
-                or name.lower() in _RESERVED_HEADERS
+                or name.lower() in _KEPT_HEADERS
                 or not _HEADER.fullmatch(f"{name}: {value}")
             ):
-                raise ValueError(f"its header {one_line(name, 30)!r} is not allowed")  # noqa: TRY301
+                raise ValueError(f"its header {to_one_line(name, 30)!r} is not to be set")  # noqa: TRY301
         parameters = body if method == "POST" else None
         if link.get("merge"):
-            parameters = {**(request.parameters or {}), **(parameters or {})}
-        return _PageRequest(urljoin(request.url, href), method, headers or None, parameters)
+            parameters = {**(asked.parameters or {}), **(parameters or {})}
+        return _Asked(urljoin(asked.url, href), method, headers or None, parameters)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
-        message = one_line(without_secrets(str(exc)), MAX_SHOWN_CHARACTERS)
+        said = to_one_line(redact_secrets(str(exc)), _EXCERPT)
         raise CatalogError(
-            f"{without_secrets(request.url)} links to a next page that cannot be followed "
-            f"({type(exc).__name__}: {message})."
+            f"{redact_secrets(asked.url)} gives a link to a next page that cannot be followed "
+            f"({type(exc).__name__}: {said})."
         ) from exc
 
 
-def _parse_page(text: str, address: str) -> dict[str, Any]:
+def _parsed(text: str, shown: str) -> dict[str, Any]:
     try:
         page = json.loads(text)
     except RecursionError as exc:
         raise CatalogError(
-            f"{address} is not a STAC API: its response is nested too deeply. Check `stac_url`."
+            f"{shown} is no STAC API: its answer is nested too deeply. Check the address given as "
+            "--stac-url."
         ) from exc
     except ValueError as exc:
-        start = one_line(text[:400], 80)
+        start = to_one_line(text[:400], 80)
         raise CatalogError(
-            f"{address} is not a STAC API: it answers {start!r} where JSON was expected. Check "
-            "`stac_url`."
+            f"{shown} is no STAC API: it answers {start!r} where JSON was expected. "
+            "Check the address given as --stac-url."
         ) from exc
     if not isinstance(page, dict) or not isinstance(page.get("features"), list):
         raise CatalogError(
-            f"{address} is not a STAC API: its response to an item search has no list of "
-            "features. Check `stac_url`."
+            f"{shown} is no STAC API: its answer to an item search has no list of features. "
+            "Check the address given as --stac-url."
         )
     return page

@@ -62,5 +62,5 @@ def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
             f"Several files have the same name, {', '.join(sorted(set(names)))}. Choose one with "
             "`product`."
         )
-    with HttpClient(given=[stac_url]) as http:
+    with HttpClient(trusted=[stac_url]) as http:
         return [save_vrt(asset, Path(), http, overwrite=overwrite) for asset in assets]

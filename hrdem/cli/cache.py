@@ -10,7 +10,7 @@ import click
 
 from hrdem.cli import options, show
 from hrdem.request import fields
-from hrdem.runtime.byte_sizes import size_text
+from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
     from hrdem.http.cache.entries import CacheInfo
@@ -41,7 +41,7 @@ def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
         return
     missing = "" if found.folder.is_dir() else ", which does not exist"
     click.echo(f"folder    {found.folder}{missing}")
-    click.echo(f"size      {size_text(found.bytes)} of at most {size_text(found.limit)}")
+    click.echo(f"size      {format_size(found.bytes)} of at most {format_size(found.limit)}")
     show.table(_rows(found))
 
 
@@ -74,7 +74,7 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
     else:
         used = sum(kept.in_use for kept in left.kept)
         locked = f"; {_count(used, 'file')} in use" if used else ""
-        click.echo(f"{size_text(freed)} removed, {size_text(left.bytes)} left{locked}.")
+        click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
 
 def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
@@ -84,11 +84,13 @@ def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
         if kept.kind == "file":
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.used))
             etag = kept.version.etag if kept.version else ""
-            rows.append((size_text(kept.bytes), "in use" if kept.in_use else used, kept.name, etag))
+            rows.append(
+                (format_size(kept.bytes), "in use" if kept.in_use else used, kept.name, etag)
+            )
     for kind, label in KINDS.items():
         sizes = [kept.bytes for kept in found.kept if kept.kind == kind]
         if sizes:
-            rows.append((size_text(sum(sizes)), "", _count(len(sizes), label), ""))
+            rows.append((format_size(sum(sizes)), "", _count(len(sizes), label), ""))
     return rows
 
 

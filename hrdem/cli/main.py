@@ -17,8 +17,8 @@ import click
 from hrdem._version import __version__
 from hrdem.cli.messages import for_terminal
 from hrdem.errors import ExitCode, HrdemError
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import printable
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import escape_unprintable
 
 # in the order of the help; a command imports heavy libraries only when it runs
 COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
@@ -119,7 +119,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _report_defect() -> int:
-    _print_error(printable(without_secrets(traceback.format_exc())))
+    _print_error(escape_unprintable(redact_secrets(traceback.format_exc())))
     _print_error("hrdem: this is a defect of hrdem. Please report it with the lines above.")
     return ExitCode.DEFECT
 

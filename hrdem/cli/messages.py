@@ -7,8 +7,8 @@ import re
 import time
 
 from hrdem.request import fields
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import printable
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
 
@@ -41,7 +41,7 @@ def _as_option(found: re.Match[str]) -> str:
 
 def for_terminal(text: str) -> str:
     """Name options in a message, remove credentials, and escape control characters."""
-    return printable(without_secrets(name_options(text)))
+    return escape_unprintable(redact_secrets(name_options(text)))
 
 
 class _TerminalFormatter(logging.Formatter):

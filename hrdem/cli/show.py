@@ -15,8 +15,8 @@ import click
 from hrdem.cli.messages import for_terminal, name_options
 from hrdem.request import fields
 from hrdem.request.signature import select
-from hrdem.runtime.byte_sizes import size_text
-from hrdem.runtime.text import printable
+from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
     from hrdem.geo.grid import Grid
@@ -53,7 +53,7 @@ def _with_named_options(value: Any, key: str = "") -> Any:
 def result(result: Result) -> None:
     """Print what an extraction wrote, and warn of steps and gaps."""
     _print_lines(
-        ("output", f"{result.output}  {size_text(result.output.stat().st_size)}"),
+        ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
         ("grid", _describe_grid(result.plan.grid)),
         *_mosaic_lines(result.plan),
         *_value_lines(result),
@@ -98,9 +98,9 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
     download = "unknown"
     if estimate.transfer_bytes is not None:
         most = "at most " if plan.request.fill else ""  # less if a tier leaves nothing empty
-        download = f"{most}{size_text(estimate.transfer_bytes)} in {estimate.tiles} tiles"
+        download = f"{most}{format_size(estimate.transfer_bytes)} in {estimate.tiles} tiles"
         if estimate.cached_bytes:
-            download += f"; {size_text(estimate.cached_bytes)} are cached"
+            download += f"; {format_size(estimate.cached_bytes)} are cached"
     _print_lines(
         ("product", plan.request.product.title),
         ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
@@ -109,7 +109,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
         *_mosaic_lines(plan),
         ("coverage", f"about {estimate.coverage_percent:.0f} % of the area"),
         ("download", download),
-        ("output", f"at most about {size_text(estimate.output_bytes)}"),
+        ("output", f"at most about {format_size(estimate.output_bytes)}"),
         *(
             ("source", f"{item}  about {share:.0f} %")
             for item, share in estimate.coverage_by_item.items()
@@ -133,7 +133,7 @@ def picture(picture: Picture) -> None:
     """Print what a preview wrote."""
     size = f"{picture.width} x {picture.height} pixels"
     _print_lines(
-        ("output", f"{picture.output}  {size_text(picture.output.stat().st_size)}"),
+        ("output", f"{picture.output}  {format_size(picture.output.stat().st_size)}"),
         ("picture", f"{picture.layer.name}, {size}, {picture.crs}"),
         ("drawn by", "hrdem, from overviews of the COGs" if picture.reason else "the WMS"),
     )
@@ -145,7 +145,7 @@ def table(rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         line = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-        click.echo(printable(line.rstrip()))
+        click.echo(escape_unprintable(line.rstrip()))
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def progress(label: str) -> Iterator[OnProgress]:
             received = ""
             if progress.received_bytes:
                 rate = progress.received_bytes / max(time.monotonic() - started, 0.1)
-                received = f"{size_text(progress.received_bytes)}, {size_text(round(rate))}/s"
+                received = f"{format_size(progress.received_bytes)}, {format_size(round(rate))}/s"
             bars.update(
                 task, completed=progress.pixels, total=progress.total_pixels, received=received
             )
@@ -190,7 +190,7 @@ def progress(label: str) -> Iterator[OnProgress]:
 
 def _print_lines(*lines: tuple[str, str]) -> None:
     for name, text in lines:
-        click.echo(printable(f"{name:<10} {text}"))
+        click.echo(escape_unprintable(f"{name:<10} {text}"))
 
 
 def _describe_grid(grid: Grid) -> str:
@@ -241,10 +241,10 @@ def _source_lines(result: Result) -> list[tuple[str, str]]:
 
 
 def _describe_download(result: Result) -> str:
-    received = "unknown" if result.received_bytes is None else size_text(result.received_bytes)
+    received = "unknown" if result.received_bytes is None else format_size(result.received_bytes)
     if not result.cached_bytes:
         return received
-    return f"{received}, and {size_text(result.cached_bytes)} from the cache"
+    return f"{received}, and {format_size(result.cached_bytes)} from the cache"
 
 
 def _seam_lines(result: Result) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
@@ -180,8 +180,8 @@ def _read(
                     pixels: Pixels = dataset.read(1, window=where)
             except GDAL_ERRORS as exc:
                 raise OutputError(
-                    f"{path}, into which pixels were read, cannot be read back: {cause(exc)} Check "
-                    "the disk that TMPDIR names, and run it again."
+                    f"{path}, into which pixels were read, cannot be read back: "
+                    f"{gdal_message(exc)} Check the disk that TMPDIR names, and run it again."
                 ) from exc
     return pixels
 

@@ -12,14 +12,13 @@ from rasterio.warp import Resampling, reproject
 from hrdem.errors import SourceError
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
-from hrdem.geo.nodata import valid_mask
 from hrdem.geo.resampling import spacing
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.planning.resolve import resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.request import Request
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.sources.cog import CogFile, CogSource
 
 _BORDER = 3  # pixels of the grid around it, that smoothing looks at
@@ -84,8 +83,8 @@ def _merged(
             "them. Ask for a smaller area."
         )
     merged = np.full((lattice.height, lattice.width), np.nan, np.float32)
-    with workers(CONNECTIONS, "overview") as pool:
-        read = in_order(pool, _read, pieces, CONNECTIONS + 4)
+    with thread_pool(CONNECTIONS, "overview") as pool:
+        read = map_in_order(pool, _read, pieces, CONNECTIONS + 4)
         for piece, pixels in zip(pieces, read, strict=True):
             _lay(pixels, piece.source.grid.crop(piece.window), merged, lattice)
     return merged, lattice
@@ -106,7 +105,9 @@ def _read(piece: _Piece) -> Pixels:
     """Fetch and decode; NaN where there is no data."""
     pixels = piece.source.fetch(piece.window).decode()
     heights = pixels.astype(np.float32, copy=False)
-    heights[~valid_mask(pixels, piece.source.nodata)] = np.nan
+    nodata = piece.source.nodata
+    if nodata is not None:
+        heights[pixels == pixels.dtype.type(nodata)] = np.nan
     return heights
 
 

@@ -24,9 +24,8 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.geo.nodata import valid_mask
 from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
@@ -137,7 +136,7 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
     numbers GDAL does so itself.
     """
     if pixels.dtype.kind != "f":
-        return pixels, valid_mask(pixels, nodata)
+        return pixels, pixels != nodata
     found = ~np.isnan(pixels)
     pixels = avoid_nodata(pixels, nodata)
     pixels[~found] = nodata
@@ -240,8 +239,8 @@ def _errors(source: Path) -> Generator[None]:
         yield
     except GDAL_ERRORS as exc:
         raise OutputError(
-            f"{source}, the merged raster that is to be warped, cannot be read: {cause(exc)} Check "
-            "the disk and run it again."
+            f"{source}, the merged raster that is to be warped, cannot be read: "
+            f"{gdal_message(exc)} Check the disk and run it again."
         ) from exc
 
 
@@ -285,7 +284,9 @@ class AlignedRaster:
                     pixels[into] = dataset.read(band + 1, window=where)
         except GDAL_ERRORS as exc:
             raise OutputError(
-                f"{self.path}, which was merged before, cannot be read: {cause(exc)} Check the "
-                "disk and run it again."
+                f"{self.path}, which was merged before, cannot be read: {gdal_message(exc)} Check "
+                "the disk and run it again."
             ) from exc
-        return pixels, valid_mask(pixels, self.nodata)
+        if np.isnan(self.nodata):
+            return pixels, ~np.isnan(pixels)
+        return pixels, pixels != pixels.dtype.type(self.nodata)

@@ -35,7 +35,7 @@ from hrdem.request.options import (
     Via,
 )
 from hrdem.request.products import AssetKind
-from hrdem.runtime.byte_sizes import parse_size, size_text
+from hrdem.runtime.byte_sizes import format_size, parse_size
 from hrdem.runtime.limits import (
     DEFAULT_MAX_CACHE_BYTES,
     DEFAULT_MAX_DOWNLOAD_BYTES,
@@ -109,7 +109,7 @@ class Field:
         if self.default_text or self.default in (None, False, ""):
             return self.default_text
         if self.parse is parse_size:
-            return size_text(self.default).replace(" ", "")
+            return format_size(self.default).replace(" ", "")
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 

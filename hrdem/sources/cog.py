@@ -19,10 +19,11 @@ from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import PinnedFile, SourceVersion, check_unchanged, first_bytes
+from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
+from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.lru import LruCache
-from hrdem.runtime.memory import buffer
+from hrdem.runtime.memory import allocate_buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
 from hrdem.tiff.decode import GUARD_BYTES, check_guards, decode, directory_bytes
 from hrdem.tiff.header import HEADER_READ_BYTES, Header, read_header
@@ -161,7 +162,7 @@ class CogFile:
     def check_unchanged(self, http: Http) -> None:
         """Compare the version again, unless each range request carried a strong entity tag."""
         if not self.version.pinned:
-            check_unchanged(self.url, self.version, http)
+            check_file_unchanged(self.url, self.version, http)
 
     def lock_cached(self, cache: Path) -> None:
         """Lock nothing: the cache protects the byte ranges of open files itself."""
@@ -183,7 +184,7 @@ def probe_cog(url: str, http: Http) -> CogFile:
         SourceError: If it is no COG that is read here.
         NetworkError: If it cannot be had.
     """
-    version, beginning = first_bytes(url, HEADER_READ_BYTES, http)
+    version, beginning = read_first_bytes(url, HEADER_READ_BYTES, http)
     file = PinnedFile(url, version, http)
 
     read = [(0, len(beginning))]
@@ -354,7 +355,7 @@ class CogSource:
         if len(spans) == 1:
             ((start, stop),) = spans
             return self._file.read(start, stop, room), np.where(present, offsets - start + room, 0)
-        whole = buffer(room + sum(stop - start for start, stop in spans))
+        whole = allocate_buffer(room + sum(stop - start for start, stop in spans))
         places = np.zeros_like(offsets)
         end = room
         for start, stop in spans:

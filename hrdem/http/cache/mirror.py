@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from hrdem.http.cache.range_log import LARGEST_PART, Part, RangeLog, line_of
+from hrdem.http.cache.range_log import MAX_PART_BYTES, CachedRange, RangeLog, line_of
 from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.locks import FileLock
 
@@ -88,9 +88,9 @@ class Mirror:
         Raises:
             OSError: If the disk does not take them.
         """
-        for at in range(0, len(content), LARGEST_PART):
-            piece = content[at : at + LARGEST_PART]
-            part = Part(start + at, len(piece), isal_zlib.crc32(piece))
+        for at in range(0, len(content), MAX_PART_BYTES):
+            piece = content[at : at + MAX_PART_BYTES]
+            part = CachedRange(start + at, len(piece), isal_zlib.crc32(piece))
             with contextlib.suppress(FileNotFoundError):
                 _write(self._bytes, piece, part.start)
                 _append(self._lines, line_of(part))
@@ -132,7 +132,7 @@ def prepare(folder: Path) -> None:
         (folder / name).touch()
 
 
-def _checked(descriptor: int, part: Part) -> memoryview:
+def _checked(descriptor: int, part: CachedRange) -> memoryview:
     """The bytes of a part; none if they are not those that were kept."""
     content = memoryview(os.pread(descriptor, part.size, part.start))
     right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum

@@ -12,7 +12,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from hrdem.errors import RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
 
 def read_raster_grid(path: Path) -> Grid:
@@ -35,8 +35,8 @@ def read_raster_grid(path: Path) -> Grid:
             has_points = bool(raster.gcps[0] or raster.rpcs)
     except GDAL_ERRORS as exc:
         raise RequestError(
-            f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: {cause(exc)} "
-            "Give a raster file, or `bbox`."
+            f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: "
+            f"{gdal_message(exc)} Give a raster file, or `bbox`."
         ) from exc
     if not system or transform == Affine.identity():
         problem = "is not georeferenced"

@@ -21,8 +21,8 @@ from rasterio.io import DatasetReader
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
-from hrdem.runtime.text import one_line
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.text import to_one_line
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.tiff.read_ifd import has_tiff_signature
 
@@ -108,7 +108,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
             _check_raster(dataset, grid, dtype, nodata)
             _check_blocks(dataset, path.stat().st_size, nodata)
     except GDAL_ERRORS as exc:
-        raise ChunkTooLargeError(f"the raster is damaged or cut off: {cause(exc)}") from exc
+        raise ChunkTooLargeError(f"the raster is damaged or cut off: {gdal_message(exc)}") from exc
 
 
 def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
@@ -202,7 +202,7 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        said = one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
+        said = to_one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
         raise _other(f"a raster in {said} instead of {grid.crs}")
     if not _is_same(Grid(grid.crs, here, dataset.width, dataset.height), grid):
         told = (
