@@ -24,6 +24,7 @@ def python(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_area_example_extracts_and_its_relief_is_a_picture(tmp_path: Path) -> None:
     printed = python(str(EXAMPLES / "extract_area.py"), "--demo", cwd=tmp_path)
     assert "pixels from 9_2-mosaic-1m" in printed
@@ -32,6 +33,7 @@ def test_the_area_example_extracts_and_its_relief_is_a_picture(tmp_path: Path) -
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
     notebook = json.loads((EXAMPLES / "area.ipynb").read_text("utf-8"))
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT
-from hrdem.http.source_version import SourceVersion
+from hrdem.http.ranges import (
+    SourceVersion,
+)
 
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
@@ -20,7 +22,7 @@ _OPTIONS = {
 }
 
 
-def gdal_http_options(version: SourceVersion | None) -> dict[str, object]:
+def curl_options(version: SourceVersion | None) -> dict[str, object]:
     """Return GDAL's settings for reading over http: patience, certificates, the version to hold to.
 
     Args:

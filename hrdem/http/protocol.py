@@ -8,7 +8,6 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
-from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
 
 
@@ -30,7 +29,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class Saved:
     """A whole answer with a status of 200 to 299, whose body went into a file.
 
     Attributes:
@@ -42,9 +41,33 @@ class Download:
     size: int
 
 
-ByteSink = Callable[[int, memoryview], None]
+Keep = Callable[[int, memoryview], None]
 """Is told of bytes of a file as they come: the position of the first, and the bytes, which are only
 lent."""
+
+
+class Expected(Protocol):
+    """The version of a file that a part has to be of."""
+
+    @property
+    def size(self) -> int:
+        """Size of the whole file in bytes."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Entity tag, or empty."""
+        ...
+
+    @property
+    def last_modified(self) -> str:
+        """Last-Modified, or empty."""
+        ...
+
+    @property
+    def condition(self) -> Mapping[str, str]:
+        """Headers that hold a server to the version."""
+        ...
 
 
 class Http(Protocol):
@@ -59,11 +82,11 @@ class Http(Protocol):
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = ...,
-        trusted: bool = ...,
+        given: bool = ...,
     ) -> Response:
         """Send a request and return the whole answer; raise for anything but success.
 
-        Only addresses that the user gave are ``trusted``, and may lie anywhere.
+        Only addresses that the user gave are ``given``, and may lie anywhere.
         """
         ...
 
@@ -72,14 +95,14 @@ class Http(Protocol):
         url: str,
         start: int,
         stop: int,
-        version: SourceVersion,
-        headroom: int = 0,
-        on_bytes: ByteSink | None = None,
+        expected: Expected,
+        room: int = 0,
+        keep: Keep | None = None,
     ) -> mmap:
         """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
         ...
 
-    def download(
+    def save(
         self,
         url: str,
         path: Path,
@@ -87,7 +110,7 @@ class Http(Protocol):
         params: Mapping[str, Any],
         timeouts: Timeouts,
         max_bytes: int,
-        trusted: bool = ...,
-    ) -> Download:
+        given: bool = ...,
+    ) -> Saved:
         """Ask once, and write the body of the answer into a file."""
         ...

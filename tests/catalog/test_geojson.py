@@ -39,6 +39,7 @@ def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
         read_extent_projects(path, "The file", AREA, 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit that is kept")
 def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"

@@ -37,8 +37,8 @@ def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
 def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
     done = hrdem("extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("output     a.tif")
-    assert "source     9_2-mosaic-1m  100 %" in done.stdout
+    assert done.stdout.startswith("output    a.tif")
+    assert "from      9_2-mosaic-1m  100 %" in done.stdout
     with rasterio.open(tmp_path / "a.tif") as dataset:
         left, top = dataset.bounds.left, dataset.bounds.top
         expected = heights(left, top, 1, dataset.width, dataset.height)
@@ -46,6 +46,7 @@ def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.stac.json", "a.tif"]
 
 
+@pytest.mark.slow
 def test_the_demonstration_is_ready_at_once() -> None:
     """Nothing is generated beforehand: 5 s the first time and 1 s afterwards are both kept."""
     took = []
@@ -65,14 +66,19 @@ def test_the_demonstration_is_ready_at_once() -> None:
             ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"],
             {"output", "statistics", "sources"},
         ),
-        (["extract", *PLACE, "--product", "dtm", "--dry-run"], {"grid", "sources", "estimate"}),
+        pytest.param(
+            ["extract", *PLACE, "--product", "dtm", "--dry-run"],
+            {"grid", "sources", "estimate"},
+            marks=pytest.mark.slow,
+        ),
         (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "estimate"}),
-        (
+        pytest.param(
             ["preview", *PLACE, "--product", "dtm-slope", "-o", "a.png"],
             {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
+            marks=pytest.mark.slow,
         ),
-        (["search", *PLACE], {"items"}),
-        (["assets", "9_2-mosaic-1m"], {"item", "assets"}),
+        pytest.param(["search", *PLACE], {"items"}, marks=pytest.mark.slow),
+        pytest.param(["assets", "9_2-mosaic-1m"], {"item", "assets"}, marks=pytest.mark.slow),
     ],
     ids=["extract", "dry run", "plan", "preview", "search", "assets"],
 )
@@ -88,32 +94,36 @@ def test_json_is_one_document_with_a_schema_version(
     assert keys <= document.keys()
 
 
+@pytest.mark.slow
 def test_preview_with_demo_makes_a_picture(tmp_path: Path) -> None:
     picture = ["--product", "dtm-hillshade", "-o", "view.png", "--size", "300"]
     done = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "picture    dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
-    assert "drawn by   the WMS" in done.stdout
+    assert "picture   dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
+    assert "drawn by the WMS" in done.stdout
     with rasterio.open(tmp_path / "view.png") as dataset:
         assert dataset.bounds == pytest.approx((-75.72, 45.40, -75.71, 45.41))
     again = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
     assert (again.returncode, "--overwrite" in again.stderr) == (7, True)
 
 
+@pytest.mark.slow
 def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_path: Path) -> None:
     request = [*PLACE, "--product", "dtm", "--stac-url", demo.stac]
     dry = hrdem("extract", *request, "--dry-run", "-o", "a.tif", cwd=tmp_path)
     plan = hrdem("plan", *request, cwd=tmp_path)
     assert (dry.returncode, dry.stdout) == (plan.returncode, plan.stdout) == (0, plan.stdout)
-    assert re.search(r"download   \S+ MB in \d+ tiles", plan.stdout)
+    assert re.search(r"transfer  \S+ MB in \d+ tiles", plan.stdout)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_negative_first_number_is_no_option(demo: Addresses, tmp_path: Path) -> None:
     for form in (PLACE, ["--bbox=" + PLACE[1]]):
         assert hrdem("search", *form, "--stac-url", demo.stac, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_every_option_has_a_variable(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem(
         "extract",
@@ -132,6 +142,7 @@ def test_every_option_has_a_variable(demo: Addresses, tmp_path: Path) -> None:
     assert (tmp_path / "from-environment.tif").exists()
 
 
+@pytest.mark.slow
 def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem("assets", "9_2-mosaic-1m", "--stac-url", demo.stac, cwd=tmp_path)
     lines = dict(line.split() for line in done.stdout.splitlines())
@@ -142,6 +153,7 @@ def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
     assert done.stdout.split() == ["dtm-vrt", lines["dtm-vrt"]]
 
 
+@pytest.mark.slow
 def test_a_downloaded_vrt_opens_and_holds_the_terrain(demo: Addresses, tmp_path: Path) -> None:
     arguments = ["assets", "9_2-mosaic-1m", "--product", "dtm", "--download"]
     done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
@@ -156,6 +168,7 @@ def test_a_downloaded_vrt_opens_and_holds_the_terrain(demo: Addresses, tmp_path:
     assert (again.returncode, "--overwrite" in again.stderr) == (7, True)
 
 
+@pytest.mark.slow
 def test_verbose_tells_the_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem("search", *PLACE, "-vv", "--stac-url", demo.stac, cwd=tmp_path)
     assert "POST http://127.0.0.1" in done.stderr
@@ -163,7 +176,9 @@ def test_verbose_tells_the_requests_on_standard_error(demo: Addresses, tmp_path:
     assert hrdem("search", *PLACE, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
 
 
-@pytest.mark.parametrize(("edition", "day"), [("1", "24"), ("2", "25")])
+@pytest.mark.parametrize(
+    ("edition", "day"), [pytest.param("1", "24", marks=pytest.mark.slow), ("2", "25")]
+)
 def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
     tmp_path: Path, edition: str, day: str
 ) -> None:
@@ -206,6 +221,7 @@ def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_demonstration_needs_no_proxy(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     done = hrdem(
@@ -215,6 +231,7 @@ def test_the_demonstration_needs_no_proxy(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_verbose_tells_items_and_versions(demo: Addresses, tmp_path: Path) -> None:
     arguments = ["extract", *PLACE, "--product", "dtm", "--dry-run", "-v"]
     done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
@@ -222,6 +239,7 @@ def test_verbose_tells_items_and_versions(demo: Addresses, tmp_path: Path) -> No
     assert "etag=" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) -> None:
     command = " ".join(
         [f"'{part}'" for part in [*HRDEM, "search", *PLACE, "--stac-url", demo.stac]]
@@ -251,6 +269,7 @@ def test_a_disk_that_is_full_where_output_goes_is_told_by_the_exit_code(
     assert "Traceback" not in (done.stdout or "") + (done.stderr or "")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_is_refused_before_the_work(demo: Addresses, tmp_path: Path) -> None:
     done = subprocess.run(
         [

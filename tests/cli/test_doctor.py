@@ -40,6 +40,7 @@ def test_the_demonstration_is_well() -> None:
     assert all(re.fullmatch(r"ok    [\w ]{9} \S.* \(\d+\.\d s\)", line) for line in lines)
 
 
+@pytest.mark.slow
 def test_of_a_catalogue_without_a_wcs_none_is_asked(demo: Addresses) -> None:
     """Least of all the live one, which has other data."""
     done = doctor("--stac-url", demo.stac, HRDEM_MAX_CACHE="7MB")
@@ -48,6 +49,7 @@ def test_of_a_catalogue_without_a_wcs_none_is_asked(demo: Addresses) -> None:
     assert "of at most 7 MB are kept" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_has_a_state_for_each_check(there: list[str]) -> None:
     done = doctor("--json", *there)
     document = json.loads(done.stdout)
@@ -69,6 +71,7 @@ def test_a_service_that_fails_is_told_without_colour_and_by_the_exit_code(
     assert "store" not in done.stdout
 
 
+@pytest.mark.slow
 def test_data_of_another_proj_are_found_out(there: list[str], tmp_path: Path) -> None:
     done = doctor(*there, PROJ_DATA=str(tmp_path))
     assert done.returncode == 1, done.stdout
@@ -86,6 +89,7 @@ def test_certificates_that_cannot_be_read_end_the_questions(
     assert "STAC" not in done.stdout
 
 
+@pytest.mark.slow
 def test_proxies_are_listed_without_their_passwords(there: list[str]) -> None:
     done = doctor(*there, HTTPS_PROXY="http://me:secret@proxy.invalid:80", NO_PROXY="127.0.0.1")
     assert done.returncode == 0, done.stdout

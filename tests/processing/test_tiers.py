@@ -243,6 +243,7 @@ def test_where_no_tier_has_anything_each_says_why(tmp_path: Path, store: Store) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store: Store) -> None:
     whole = relief("1m", 3_000, 3_000)
     store.add(TIERS["1m"], whole, LEFT, TOP)
@@ -348,10 +349,10 @@ def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool)
     "grid",
     [
         {},
-        {"resolution": 3},
-        {"resolution": 5, "crs": "EPSG:2959"},
-        {"source_band": True},
-        {"format": "cog"},
+        pytest.param({"resolution": 3}, marks=pytest.mark.slow),
+        pytest.param({"resolution": 5, "crs": "EPSG:2959"}, marks=pytest.mark.slow),
+        pytest.param({"source_band": True}, marks=pytest.mark.slow),
+        pytest.param({"format": "cog"}, marks=pytest.mark.slow),
     ],
     ids=["native", "3m", "utm", "source-band", "cog"],
 )

@@ -308,6 +308,7 @@ def test_blocks_leave_no_trace(
         np.testing.assert_array_equal(result(path, grid, resampling), at_once)
 
 
+@pytest.mark.slow
 @RELAXED
 @given(
     crs=ANY_CRS,
@@ -355,6 +356,7 @@ def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
     assert project_points(corners, LONLAT, NATIVE_CRS)[:, 1].max() <= top
 
 
+@pytest.mark.slow
 @RELAXED
 @given(
     crs=ANY_CRS,
@@ -429,6 +431,7 @@ def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: 
     assert spacing(grid, NATIVE_CRS) == pytest.approx(spacing(twin, NATIVE_CRS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resampling", [Resampling.NEAREST, Resampling.CUBIC])
 def test_a_border_around_blocks_changes_no_pixel(made: Made, resampling: Resampling) -> None:
     grid = around("EPSG:2961", 1, 1_100)
@@ -511,6 +514,7 @@ print(highest, status[status.index("VmHWM:") + 1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc elsewhere")
 @pytest.mark.parametrize("resampling", ["average", "bilinear"])
 def test_pixels_made_of_many_take_no_more_memory(tmp_path: Path, resampling: str) -> None:

@@ -102,10 +102,10 @@ def test_coverages_inside_others_are_listed_each_by_its_own_name() -> None:
 
 def test_the_demonstration_is_described_as_it_answers() -> None:
     asked = {"REQUEST": "GetCapabilities"}
-    offers = Service(wcs.respond("http://demo.invalid", asked).body.decode())
+    offers = Service(wcs.answer("http://demo.invalid", asked).body.decode())
     assert read_capabilities(URL, offers).identifiers == wcs.COVERAGES
     asked = {"REQUEST": "DescribeCoverage", "IDENTIFIERS": "dtm"}
-    body = wcs.respond("http://demo.invalid", asked).body.decode()
+    body = wcs.answer("http://demo.invalid", asked).body.decode()
     assert describe_coverage(URL, "dtm", Service(body)) == CoverageDescription(
         identifier="dtm",
         crss=(
@@ -265,6 +265,7 @@ def test_entities_in_a_description_are_refused() -> None:
         describe_coverage(URL, "dtm", Service(body))
 
 
+@pytest.mark.slow
 def test_the_largest_document_takes_bounded_memory() -> None:
     body = offered("<a>" * 150_000, "</a>" * 150_000, "<b/>" * 250_000, summary("deep"))
     assert len(body) < 2 << 20 < len(body) * 1.1

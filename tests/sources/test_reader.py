@@ -29,9 +29,9 @@ class Noting(HttpClient):
         super().__init__()
         self.asked: list[Mapping[str, str]] = []
 
-    def download(self, url: str, path: Path, *, params: Mapping[str, Any], **settings: Any) -> Any:
+    def save(self, url: str, path: Path, *, params: Mapping[str, Any], **settings: Any) -> Any:
         self.asked.append(params)
-        return super().download(url, path, params=params, **settings)
+        return super().save(url, path, params=params, **settings)
 
 
 @pytest.fixture
@@ -67,7 +67,8 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any], dict[str, str]]:
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize(
-    ("pieces", "columns", "rows"), [(1, 1, 1), (4, 2, 2), (17, 17, 1), (100, 10, 10)]
+    ("pieces", "columns", "rows"),
+    [(1, 1, 1), (4, 2, 2), (17, 17, 1), pytest.param(100, 10, 10, marks=pytest.mark.slow)],
 )
 def test_the_merged_pieces_are_the_pixels_of_the_files(
     demo: Addresses, noting: Noting, tmp_path: Path, pieces: int, columns: int, rows: int
@@ -101,6 +102,7 @@ def test_no_request_is_off_the_lattice(demo: Addresses, noting: Noting, tmp_path
         assert (asked["GRIDOFFSETS"], crs) == ("1.0,-1.0", "urn:ogc:def:crs:EPSG::3979")
 
 
+@pytest.mark.slow
 def test_pieces_grow_with_what_the_server_can_do(
     demo: Addresses, noting: Noting, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import rasterio
 from hrdem.demo import Addresses
 from hrdem.demo.cog import DemoCog
 from hrdem.demo.terrain import heights
-from hrdem.demo.tiles import list_tiles
+from hrdem.demo.tiles import tiles
 from hrdem.errors import ExitCode
 from tests.faults.matrix.commands import AREA, Outcome, Scene
 from tests.faults.matrix.row import Row
@@ -24,15 +25,42 @@ from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
 from tests.faults.matrix.table import DOCUMENT, written_into
 
-_FILES_OF = [tile for tile in list_tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
+_FILES_OF = [tile for tile in tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
 
 
-def _cases() -> Iterator[object]:
+# Rows of the fast lane: one of each way to fail.
+_FAST = {
+    "the files' host refuses connections",
+    "the files' certificate is not trusted (TLS)",
+    "a connection is reset during the response, once (tiles)",
+    "a response is shorter than its range, once (index)",
+    "the server ignores ranges and sends the whole file (200) (header)",
+    "a file in the catalogue does not exist (404) (header)",
+    "503 with Retry-After: 30, once (tiles)",
+    "500 Internal Server Error, always (catalogue)",
+    "a bit flips in the tile index, always (index)",
+    "a bit flips before a tile, once (tiles)",
+    "all files are republished between tiles (tiles)",
+    "all files are republished between tiles, and --on-change restart (tiles)",
+    "the catalogue returns HTML, such as a login page (catalogue)",
+    "the catalogue returns items without footprints and dates (catalogue)",
+    "the files answer 500, always; a WCS is configured (tiles)",
+    "the data are republished during a WCS read (WCS)",
+    "the disk lacks space for the output",
+    "the download exceeds --max-download",
+    "the disk fills up during the run (a COG)",
+    "--offline with an empty cache",
+    "cached data are damaged",
+}
+
+
+def _cases() -> Iterator[Any]:
     for _, rows in GROUPS:
         for row in rows:
             for place in row.at or (None,):
                 name = row.fault if place is None else f"{row.fault} ({place})"
-                yield pytest.param(row, place, id=name)
+                marks = () if name in _FAST else pytest.mark.slow
+                yield pytest.param(row, place, id=name, marks=marks)
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +137,10 @@ def _check_words(expected: str, message: str) -> None:
     for part in filter(None, expected.split("…")):
         assert part in rest, message
         rest = rest.partition(part)[2]
+
+
+def test_every_row_of_the_fast_lane_exists() -> None:
+    assert {case.id for case in _cases()} >= _FAST
 
 
 def test_the_document_has_the_rows() -> None:
