@@ -216,5 +216,5 @@ def test_command_warns_and_exits_0(demo: Addresses, tmp_path: Path, capsys) -> N
     )  # fmt: skip
     captured = capsys.readouterr()
     assert code == 0
-    assert "drawn from overviews" in captured.out
+    assert "from overviews" in captured.out
     assert "answers 404" in captured.err

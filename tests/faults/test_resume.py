@@ -520,10 +520,10 @@ def test_cache_command_shows_prunes_and_clears(
     assert command_line(["cache", "info"]) == 0
     told = capsys.readouterr().out
     assert "9_2-mosaic-1m-dtm.tif" in told
-    assert "1 answer" in told
+    assert "1 catalogue response" in told
     assert command_line(["cache", "info", "--json"]) == 0
     assert '"schema_version": 1' in capsys.readouterr().out
     assert command_line(["cache", "prune", "--max-cache", "1kB"]) == 0
-    assert "are free again; 0 B are left" in capsys.readouterr().out
+    assert "removed, 0 B left" in capsys.readouterr().out
     assert command_line(["cache", "clear"]) == 0
-    assert "0 B are free again" in capsys.readouterr().out
+    assert "0 B removed" in capsys.readouterr().out
