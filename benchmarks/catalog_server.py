@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.links import Link
 from benchmarks.store import ITEM
-from hrdem.demo.catalog import collections, items, landing
+from hrdem.demo.catalog import list_collections, list_items, make_landing_page
 
 _PREFIX = "/stac/api"
 _TIMEOUT = 10  # seconds
@@ -26,13 +26,13 @@ _TIMEOUT = 10  # seconds
 
 def make_documents(base: str, href: str) -> dict[str, Any]:
     """Return every response, by path."""
-    item = next(each for each in items(base) if each["id"] == ITEM)
+    item = next(each for each in list_items(base) if each["id"] == ITEM)
     item["assets"] = {"dtm": {**item["assets"]["dtm"], "href": href}}
     found = {"type": "FeatureCollection", "links": [], "features": [item], "numberMatched": 1}
     return {
-        "/": landing(base),
+        "/": make_landing_page(base),
         "/search": found,
-        **{f"/collections/{each['id']}": each for each in collections(base)},
+        **{f"/collections/{each['id']}": each for each in list_collections(base)},
     }
 
 

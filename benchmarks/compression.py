@@ -24,7 +24,7 @@ from affine import Affine
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid
 from hrdem.output.geotiff import Band, GeoTiffWriter
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff import encode
 
 OURS = "DEFLATE, predictor 3, ISA-L {}"
@@ -50,9 +50,9 @@ def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
     with (
         mock.patch.object(encode, "_LEVEL", level),
         GeoTiffWriter(path, grid, grid.crs, -32767, storage, [Band("dtm", "metre")]) as writer,
-        workers(os.cpu_count() or 1, "encode") as pool,
+        thread_pool(os.cpu_count() or 1, "encode") as pool,
     ):
-        tiles = in_order(
+        tiles = map_in_order(
             pool, lambda each: encode.encode(pixels[each.slices], storage, -32767), windows, 16
         )
         for window, tile in zip(windows, tiles, strict=True):

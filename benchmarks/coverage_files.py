@@ -122,7 +122,7 @@ def main() -> None:
     x, y = MIDDLE
     box = (x - 500, y - 500, x + 500, y + 500)
     report: dict[str, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as name, HttpClient(given=["http://127.0.0.1"]) as http:
+    with tempfile.TemporaryDirectory() as name, HttpClient(trusted=["http://127.0.0.1"]) as http:
         folder = Path(name)
         ours, theirs = multiprocessing.Pipe()
         server = multiprocessing.Process(target=serve, args=(folder, latency, theirs), daemon=True)

@@ -13,7 +13,7 @@ from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import fit_grid
-from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Http
 from hrdem.http.session import Session
@@ -192,7 +192,7 @@ def extract(
             on_progress=on_progress,
         )
         done = extract_to_file(request, client, options)
-        reused = client.reused if isinstance(client, CachingHttp) else 0
+        reused = client.reused if isinstance(client, CachingClient) else 0
         received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
         return replace(done, received_bytes=received, cached_bytes=reused)
 

@@ -37,10 +37,10 @@ class Bytes:
         said = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
         return Response(url, 206, {"etag": self.etag, "content-range": said}, body)
 
-    def read_range(self, url, start, stop, expected, room=0, keep=None) -> mmap:
+    def read_range(self, url, start, stop, version, headroom=0, on_bytes=None) -> mmap:
         self.ranges.append((start, stop))
-        part = mmap(-1, room + stop - start)
-        part[room:] = self.content[start:stop]
+        part = mmap(-1, headroom + stop - start)
+        part[headroom:] = self.content[start:stop]
         return part
 
 

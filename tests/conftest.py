@@ -39,7 +39,7 @@ def http() -> Iterator[HttpClient]:
         timeouts=timeouts,
         retries=Retries(attempts=3),
         sleep=lambda _: None,
-        given=["http://127.0.0.1"],
+        trusted=["http://127.0.0.1"],
     ) as client:
         yield client
 
@@ -63,7 +63,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """Each test has a cache of its own, also in the processes that it starts."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setattr("hrdem.http.cache.store.usual_folder", lambda: folder / "hrdem")
+    monkeypatch.setattr("hrdem.http.cache.store.default_cache_dir", lambda: folder / "hrdem")
     return folder / "hrdem"
 
 

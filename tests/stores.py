@@ -76,10 +76,10 @@ class Store:
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
         return Response(url, 206, {"etag": etag, "content-range": said}, body)
 
-    def read_range(self, url, start, stop, expected, room=0, keep=None) -> mmap:
+    def read_range(self, url, start, stop, version, headroom=0, on_bytes=None) -> mmap:
         self.received[url.rsplit("/", 1)[1]] += stop - start
-        part = mmap(-1, room + stop - start)
-        part[room:] = self._files[url][start:stop]
+        part = mmap(-1, headroom + stop - start)
+        part[headroom:] = self._files[url][start:stop]
         return part
 
     def _search_items(self, aoi, collection, *_) -> list[Item]:

@@ -15,8 +15,8 @@ import shapely
 
 from hrdem.errors import CatalogError
 from hrdem.request.products import AssetKind, Product
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 _MOST_ASSETS = 100  # of an item; those of a mosaic have 9
 MAX_TEXT_CHARACTERS = 250  # characters of an id, a key, a title
@@ -108,11 +108,11 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
     ) as exc:
         name = feature.get("id") if isinstance(feature, Mapping) else None
         shown = (
-            repr(one_line(name, MAX_TEXT_CHARACTERS))
+            repr(to_one_line(name, MAX_TEXT_CHARACTERS))
             if isinstance(name, str)
-            else one_line(str(name), MAX_TEXT_CHARACTERS)
+            else to_one_line(str(name), MAX_TEXT_CHARACTERS)
         )
-        message = one_line(without_secrets(str(exc)), MAX_TEXT_CHARACTERS).rstrip(".")
+        message = to_one_line(redact_secrets(str(exc)), MAX_TEXT_CHARACTERS).rstrip(".")
         raise CatalogError(
             f"{address} lists an item {shown} that is not a STAC item: "
             f"{type(exc).__name__}: {message}. Check the address given as --stac-url."
@@ -121,27 +121,27 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{one_line(repr(value), MAX_TEXT_CHARACTERS)} is not a text")
+        raise TypeError(f"{to_one_line(repr(value), MAX_TEXT_CHARACTERS)} is not a text")
     return value
 
 
 def _words(value: object) -> str:
     """What is said in words; nothing of it can be an order to a terminal."""
-    return one_line(_text(value or ""), MAX_TEXT_CHARACTERS)
+    return to_one_line(_text(value or ""), MAX_TEXT_CHARACTERS)
 
 
 def _name(value: object) -> str:
     """What something is called; it is shown, sent back, and written into outputs."""
     name = _text(value)
     if not name.isprintable() or not 0 < len(name) <= MAX_TEXT_CHARACTERS:
-        raise ValueError(f"{one_line(repr(name), MAX_TEXT_CHARACTERS)} is not a name")
+        raise ValueError(f"{to_one_line(repr(name), MAX_TEXT_CHARACTERS)} is not a name")
     return name
 
 
 def _href(value: object, address: str) -> str:
     href = _text(value)
     if not href.isprintable() or len(href) > _LONGEST_HREF:
-        raise ValueError(f"{one_line(repr(href), MAX_TEXT_CHARACTERS)} is not an address")
+        raise ValueError(f"{to_one_line(repr(href), MAX_TEXT_CHARACTERS)} is not an address")
     return urljoin(address, href)
 
 

@@ -14,12 +14,12 @@ from pystac_client import ItemSearch
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.stac_io import HttpStacIO
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
-from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
-from hrdem.request.aoi.aoi import Aoi, search_margin, search_polygon
+from hrdem.request.aoi.aoi import Aoi, make_search_polygon, measure_search_margin
 from hrdem.request.products import COLLECTIONS, Collection
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         NetworkError: If no answer can be had.
         NotCachedError: If no such answer is kept, offline.
     """
-    area = search_polygon(aoi)
+    area = make_search_polygon(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
     query = {"collections": [collection.id], "intersects": polygon}
     try:
@@ -57,10 +57,10 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         wider = _asked_before(area, query, stac_url, http)
         if wider is None:
             raise NotCachedError(
-                f"What {without_secrets(stac_url)} lists of {collection.id} in the area "
+                f"What {redact_secrets(stac_url)} lists of {collection.id} in the area "
                 f"{aoi.label} is not in the cache. Run the same command once without --offline."
             ) from exc
-    margin = search_margin(aoi)
+    margin = measure_search_margin(aoi)
     left, bottom, right, top = aoi.bounds
     reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
     found = _search(stac_url, http, **wider)
@@ -71,7 +71,7 @@ def _asked_before(
     area: shapely.Geometry | None, query: Mapping[str, Any], stac_url: str, http: Http
 ) -> dict[str, Any] | None:
     """A search of the same collection for a wider area, whose answer is kept; None if none is."""
-    assert isinstance(http, CachingHttp)
+    assert isinstance(http, CachingClient)
     for answer in http.answered(f"{stac_url}search"):
         asked = answer.question.json or answer.question.params or {}
         try:
@@ -119,7 +119,7 @@ def get_item(item_id: str, stac_url: str, http: Http) -> Item:
     found = _search(stac_url, http, collections=ids, ids=[item_id])
     if not found:
         raise NoDataError(
-            f"There is no item {item_id!r} at {without_secrets(stac_url)}. Items are named like "
+            f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Items are named like "
             "9_2-mosaic-1m; hrdem search --bbox … lists those of an area."
         )
     return found[0]
@@ -138,10 +138,10 @@ def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
             if refusal.status not in _POST_UNKNOWN:
                 raise
             raise CatalogError(
-                f"{without_secrets(stac_url)} is no STAC API with item search: {refusal} "
+                f"{redact_secrets(stac_url)} is no STAC API with item search: {refusal} "
                 "Check the address given as --stac-url."
             ) from refusal
-    log.info("%s lists %s.", without_secrets(stac_url), ", ".join(found) or "no item")
+    log.info("%s lists %s.", redact_secrets(stac_url), ", ".join(found) or "no item")
     return sorted(found.values(), key=lambda item: _natural(item.id))
 
 
@@ -166,15 +166,15 @@ def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict
         matched = max(matched, told if isinstance(told, int) else 0)
     strangers = {item.collection for item in found.values()} - set(query["collections"])
     if strangers:
-        others = one_line(", ".join(sorted(strangers)), MAX_TEXT_CHARACTERS)
+        others = to_one_line(", ".join(sorted(strangers)), MAX_TEXT_CHARACTERS)
         raise CatalogError(
             f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
             f"{others}. A redirect or a proxy may drop the question."
         )
     if len(found) < matched:
         raise CatalogError(
-            f"{address} says that {one_line(str(matched), 40)} items match but gives {len(found)} "
-            "and no next page."
+            f"{address} says that {to_one_line(str(matched), 40)} items match but gives "
+            f"{len(found)} and no next page."
         )
     return found
 

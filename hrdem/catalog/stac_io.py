@@ -13,8 +13,8 @@ from pystac_client.stac_api_io import StacApiIO
 
 from hrdem.errors import BlockedAddressError, CatalogError
 from hrdem.http.protocol import Http
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 _MOST_BYTES = 16 << 20  # of a page; 100 items of a mosaic have 3 MB, and JSON grows tenfold
 _MOST_BYTES_IN_ALL = 128 << 20  # of a search, characters
@@ -70,7 +70,7 @@ class HttpStacIO(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
         *,
-        given: bool = False,
+        trusted: bool = False,
     ) -> str:
         """Send one request and return the text of its answer.
 
@@ -79,7 +79,7 @@ class HttpStacIO(StacApiIO):
             method: GET or POST; None for GET.
             headers: Further headers.
             parameters: Of the query, or of the body of a POST.
-            given: Whether the user gave the address.
+            trusted: Whether the user gave the address.
         """
         posted = method == "POST"
         response = self._http.request(
@@ -89,12 +89,12 @@ class HttpStacIO(StacApiIO):
             params=None if posted else parameters or None,
             json=parameters if posted else None,
             max_bytes=_MOST_BYTES,
-            given=given,
+            trusted=trusted,
         )
         try:
             return response.content.decode()
         except UnicodeDecodeError as exc:
-            raise CatalogError(f"{without_secrets(href)} answers with bytes, not JSON.") from exc
+            raise CatalogError(f"{redact_secrets(href)} answers with bytes, not JSON.") from exc
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
@@ -108,28 +108,30 @@ class HttpStacIO(StacApiIO):
                 it may not, or the pages are too much for a list of items.
         """
         asked = _Asked(url, method or "GET", None, parameters)
-        page = self._page(asked, given=True)
+        page = self._page(asked, trusted=True)
         came = page.size
         yield page.content
         while (following := _next(page.content, asked)) is not None:
             try:
-                page = self._page(following, given=False)
+                page = self._page(following, trusted=False)
             except BlockedAddressError as exc:
                 raise CatalogError(
-                    f"{without_secrets(asked.url)} gives a link to a next page, but {exc}"
+                    f"{redact_secrets(asked.url)} gives a link to a next page, but {exc}"
                 ) from exc
             asked = following
             came += page.size
             if came > _MOST_BYTES_IN_ALL:
                 raise CatalogError(
-                    f"{without_secrets(url)} answers a search with more than {_MOST_BYTES_IN_ALL} "
+                    f"{redact_secrets(url)} answers a search with more than {_MOST_BYTES_IN_ALL} "
                     "bytes, which is no list of items. Check the address given as --stac-url."
                 )
             yield page.content
 
-    def _page(self, asked: _Asked, *, given: bool) -> _Page:
-        text = self.request(asked.url, asked.method, asked.headers, asked.parameters, given=given)
-        return _Page(_parsed(text, without_secrets(asked.url)), len(text))
+    def _page(self, asked: _Asked, *, trusted: bool) -> _Page:
+        text = self.request(
+            asked.url, asked.method, asked.headers, asked.parameters, trusted=trusted
+        )
+        return _Page(_parsed(text, redact_secrets(asked.url)), len(text))
 
 
 def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
@@ -145,24 +147,24 @@ def _next(page: dict[str, Any], asked: _Asked) -> _Asked | None:
         if not isinstance(href, str) or not isinstance(body, dict | None):
             raise TypeError("it has no address, or a body of another kind")  # noqa: TRY301
         if not href.isprintable() or len(href) > _LONGEST_ADDRESS:
-            raise ValueError(f"{one_line(href, 30)!r} is no address")  # noqa: TRY301
+            raise ValueError(f"{to_one_line(href, 30)!r} is no address")  # noqa: TRY301
         if method not in ("GET", "POST"):
-            raise ValueError(f"its method is {one_line(repr(method), 30)}")  # noqa: TRY301
+            raise ValueError(f"its method is {to_one_line(repr(method), 30)}")  # noqa: TRY301
         for name, value in headers.items():
             if (
                 not isinstance(value, str)
                 or name.lower() in _KEPT_HEADERS
                 or not _HEADER.fullmatch(f"{name}: {value}")
             ):
-                raise ValueError(f"its header {one_line(name, 30)!r} is not to be set")  # noqa: TRY301
+                raise ValueError(f"its header {to_one_line(name, 30)!r} is not to be set")  # noqa: TRY301
         parameters = body if method == "POST" else None
         if link.get("merge"):
             parameters = {**(asked.parameters or {}), **(parameters or {})}
         return _Asked(urljoin(asked.url, href), method, headers or None, parameters)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
-        said = one_line(without_secrets(str(exc)), _EXCERPT)
+        said = to_one_line(redact_secrets(str(exc)), _EXCERPT)
         raise CatalogError(
-            f"{without_secrets(asked.url)} gives a link to a next page that cannot be followed "
+            f"{redact_secrets(asked.url)} gives a link to a next page that cannot be followed "
             f"({type(exc).__name__}: {said})."
         ) from exc
 
@@ -176,7 +178,7 @@ def _parsed(text: str, shown: str) -> dict[str, Any]:
             "--stac-url."
         ) from exc
     except ValueError as exc:
-        start = one_line(text[:400], 80)
+        start = to_one_line(text[:400], 80)
         raise CatalogError(
             f"{shown} is no STAC API: it answers {start!r} where JSON was expected. "
             "Check the address given as --stac-url."

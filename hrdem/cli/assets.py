@@ -9,32 +9,18 @@ import click
 
 from hrdem.cli import options, service, show
 from hrdem.errors import NoDataError
+from hrdem.request import fields
+from hrdem.request.fields import OVERWRITE
 
 if TYPE_CHECKING:
     from hrdem.catalog.items import Asset
 
 
-@click.command("assets")
+@click.command("assets", cls=options.Command)
 @click.argument("item")
-@options.only_product
-@options.only_kind
-@options.download
-@options.overwrite
-@options.stac_url
-@options.demo
-@options.cache
-@options.as_json
-@options.reporting
+@options.add(*fields.ASSETS, options.DOWNLOAD, OVERWRITE, options.DEMO)
 def command(
-    item: str,
-    product: str | None,
-    kind: str | None,
-    download: bool,
-    overwrite: bool,
-    stac_url: str | None,
-    demo: bool,
-    as_json: bool,
-    kept: dict[str, Any],
+    *, item: str, download: bool, overwrite: bool, demo: bool, json: bool, **params: Any
 ) -> None:
     """List the addresses of an item's files, for QGIS, ArcGIS or GDAL.
 
@@ -44,26 +30,25 @@ def command(
       hrdem assets 9_2-mosaic-1m
       hrdem assets 9_2-mosaic-1m --product dtm --download
     """
-    if download and kind == "cog":
+    if download and params["kind"] == "cog":
         raise click.UsageError("A COG has up to 950 GB: use hrdem extract, or --kind vrt.")
-    if download and kept["offline"]:
+    if download and params["offline"]:
         raise click.UsageError("--download fetches VRTs, which --offline forbids.")
     import hrdem
-    from hrdem.request.endpoints import LIVE_STAC_URL
 
-    with service.chosen(demo, stac_url=stac_url) as urls:
-        found = hrdem.assets(item, product=product, kind=kind, **urls, **kept)
-        vrts = [asset for asset in found if asset.key.endswith("-vrt")] if download else []
-        saved = _save(vrts, urls.get("stac_url", LIVE_STAC_URL), overwrite)
-    if not found:
-        raise NoDataError(f"{item} has no such file; hrdem assets {item} lists those it has.")
-    if as_json:
-        listed = {a.key: {"href": a.href, "type": a.media_type, "title": a.title} for a in found}
+    with service.resolve_demo(params, demo=demo) as resolved:
+        assets = hrdem.assets(item, **resolved)
+        vrts = [asset for asset in assets if asset.key.endswith("-vrt")] if download else []
+        saved = _save(vrts, resolved["stac_url"], overwrite)
+    if not assets:
+        raise NoDataError(f"{item} has no such file. hrdem assets {item} lists its files.")
+    if json:
+        listed = {a.key: {"href": a.href, "type": a.media_type, "title": a.title} for a in assets}
         show.document({"item": item, "assets": listed, "saved": [str(path) for path in saved]})
     elif download:
         show.table((str(path),) for path in saved)
     else:
-        show.table((asset.key, asset.href) for asset in found)
+        show.table((asset.key, asset.href) for asset in assets)
 
 
 def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
@@ -74,7 +59,8 @@ def _save(assets: list[Asset], stac_url: str, overwrite: bool) -> list[Path]:
     names = [make_local_name(asset) for asset in assets]
     if len({name.lower() for name in names}) < len(names):
         raise CatalogError(
-            f"Several files would be called {', '.join(sorted(set(names)))}. Save one: --product."
+            f"Several files have the same name, {', '.join(sorted(set(names)))}. Choose one with "
+            "`product`."
         )
-    with HttpClient(given=[stac_url]) as http:
+    with HttpClient(trusted=[stac_url]) as http:
         return [save_vrt(asset, Path(), http, overwrite=overwrite) for asset in assets]

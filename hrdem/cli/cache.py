@@ -9,91 +9,90 @@ from typing import TYPE_CHECKING
 import click
 
 from hrdem.cli import options, show
-from hrdem.runtime.byte_sizes import size_text
+from hrdem.request import fields
+from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
     from hrdem.http.cache.entries import CacheInfo
 
 
+#: what the kinds of entries are called, besides files
+KINDS = {"answer": "catalogue response", "coverage": "WCS coverage", "grid": "vertical grid"}
+
+
 @click.group("cache")
 def command() -> None:
-    """Tell what is kept of what was fetched, or remove it.
+    """Show or clear the download cache.
 
-    Parts of files, of one version each; answers of the catalogue; pieces that came through the WCS;
-    grids between vertical datums.
+    It holds byte ranges of files, each of one version; responses of the catalogue; WCS coverages;
+    and grids of vertical datum shifts.
     """
 
 
-@command.command("info")
-@options.cache_dir
-@options.max_cache
-@options.as_json
-@options.reporting
-def info(cache_dir: Path | None, max_cache: int, as_json: bool) -> None:
-    """Tell what is kept, where, and since when it was not used."""
+@command.command("info", cls=options.Command)
+@options.add(*fields.CACHE_FOLDER)
+def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
+    """List what is cached, with sizes and when it was last used."""
     import hrdem
 
     found = hrdem.Cache(cache_dir, max_cache).info()
-    if as_json:
+    if json:
         show.document(found.as_dict())
         return
-    missing = "" if found.folder.is_dir() else ", which is not there"
+    missing = "" if found.folder.is_dir() else ", which does not exist"
     click.echo(f"folder    {found.folder}{missing}")
-    click.echo(f"size      {size_text(found.bytes)} of at most {size_text(found.limit)}")
+    click.echo(f"size      {format_size(found.bytes)} of at most {format_size(found.limit)}")
     show.table(_rows(found))
 
 
-@command.command("prune")
-@options.cache_dir
-@options.max_cache
-@options.as_json
-@options.reporting
-def prune(cache_dir: Path | None, max_cache: int, as_json: bool) -> None:
-    """Remove what was not used for longest, down to --max-cache.
+@command.command("prune", cls=options.Command)
+@options.add(*fields.CACHE_FOLDER)
+def prune(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
+    """Evict least recently used entries until the cache is within --max-cache.
 
-    What a run is using stays.
+    Entries that a run is using are kept.
     """
     import hrdem
 
     cache = hrdem.Cache(cache_dir, max_cache)
-    _told(cache.prune(), cache.info(), as_json)
+    _report(cache.prune(), cache.info(), as_json=json)
 
 
-@command.command("clear")
-@options.cache_dir
-@options.as_json
-@options.reporting
-def clear(cache_dir: Path | None, as_json: bool) -> None:
-    """Remove everything but what a run is using."""
+@command.command("clear", cls=options.Command)
+@options.add(fields.CACHE_DIR)
+def clear(*, cache_dir: Path | None, json: bool) -> None:
+    """Remove every entry that no run is using."""
     import hrdem
 
     cache = hrdem.Cache(cache_dir)
-    _told(cache.clear(), cache.info(), as_json)
+    _report(cache.clear(), cache.info(), as_json=json)
 
 
-def _told(freed: int, left: CacheInfo, as_json: bool) -> None:
+def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
     if as_json:
         show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
     else:
         used = sum(kept.in_use for kept in left.kept)
-        spared = f"; a run is using {_counted(used, 'file')}" if used else ""
-        click.echo(f"{size_text(freed)} are free again; {size_text(left.bytes)} are left{spared}.")
+        locked = f"; {_count(used, 'file')} in use" if used else ""
+        click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
 
 def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
-    """Files one by one, of all else the sum."""
+    """Return a row for each file, and one for each other kind."""
     rows = []
     for kept in found.kept:
         if kept.kind == "file":
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.used))
             etag = kept.version.etag if kept.version else ""
-            rows.append((size_text(kept.bytes), "in use" if kept.in_use else used, kept.name, etag))
-    for kind in ("answer", "coverage", "grid"):
+            rows.append(
+                (format_size(kept.bytes), "in use" if kept.in_use else used, kept.name, etag)
+            )
+    for kind, label in KINDS.items():
         sizes = [kept.bytes for kept in found.kept if kept.kind == kind]
         if sizes:
-            rows.append((size_text(sum(sizes)), "", _counted(len(sizes), kind), ""))
+            rows.append((format_size(sum(sizes)), "", _count(len(sizes), label), ""))
     return rows
 
 
-def _counted(count: int, what: str) -> str:
+def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"

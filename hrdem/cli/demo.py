@@ -6,22 +6,25 @@ import click
 
 from hrdem.cli import options, show
 
+MAX_PORT, MAX_EDITION = 65_535, 99
+
 
 @click.group("demo")
 def command() -> None:
     """Serve a local demonstration over synthetic terrain.
 
-    Every other command takes --demo to run one for itself.
+    Every other command takes --demo to start one for itself.
     """
 
 
-@command.command("serve")
-@options.port
-@options.edition
-@options.as_json
-@options.reporting
-def serve(port: int, edition: int, as_json: bool) -> None:
-    """Keep the demonstration service up until Ctrl-C: STAC, COG ranges, WCS and WMS."""
+@command.command("serve", cls=options.Command)
+@options.add(options.PORT, options.EDITION)
+def serve(*, port: int, edition: int, json: bool) -> None:
+    """Serve STAC, COG ranges, WCS and WMS until Ctrl-C."""
+    if not 0 <= port <= MAX_PORT:
+        raise click.UsageError(f"--port is 0 to {MAX_PORT}, not {port}.")
+    if not 1 <= edition <= MAX_EDITION:
+        raise click.UsageError(f"--edition is 1 to {MAX_EDITION}, not {edition}.")
     from hrdem.demo import Addresses
     from hrdem.demo.server import DemoServer
 
@@ -29,16 +32,16 @@ def serve(port: int, edition: int, as_json: bool) -> None:
         server = DemoServer(port, edition)
     except OSError as exc:
         raise click.UsageError(
-            f"Port {port} of 127.0.0.1 cannot be listened on ({exc.strerror}); give another --port."
+            f"Port {port} of 127.0.0.1 is not available ({exc.strerror}). Give another --port."
         ) from exc
     addresses = Addresses(server.url)
-    if as_json:
+    if json:
         show.document(addresses.by_option)
     else:
         show.table((("STAC", addresses.stac), ("WCS and WMS", addresses.wcs)))
-        click.echo(f"hrdem: use it with --stac-url {addresses.stac}; Ctrl-C ends it.", err=True)
+        click.echo(f"hrdem: give --stac-url {addresses.stac} to use it; Ctrl-C stops it.", err=True)
     with server:
         try:
             server.serve_forever(poll_interval=0.05)
         except KeyboardInterrupt:
-            click.echo("hrdem: ended.", err=True)
+            click.echo("hrdem: stopped.", err=True)

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from hrdem.cli import options, service, show
 from hrdem.errors import HrdemError
+from hrdem.request import fields
 
 
-@click.command("doctor")
-@options.stac_url
-@options.wcs_url
-@options.demo
-@options.cache_dir
-@options.max_cache
-@options.as_json
-@options.reporting
-def command(
-    stac_url: str | None,
-    wcs_url: str | None,
-    demo: bool,
-    cache_dir: Path | None,
-    max_cache: int,
-    as_json: bool,
-) -> int:
-    """Tell whether hrdem can work here, and how to mend what is wrong.
+@click.command("doctor", cls=options.Command)
+@options.add(*fields.DOCTOR, options.DEMO)
+def command(*, demo: bool, json: bool, **params: Any) -> int:
+    """Check whether hrdem works here, and print how to fix what does not.
 
-    Looks at versions, PROJ, the cache, the network's settings, the STAC API, a file of the store,
-    and the WCS.
-    Ends with the exit code that other commands would end with; a warning alone does not count.
+    Checks versions, PROJ, the cache, network settings, the STAC API, a file, and the WCS. The exit
+    code is the one that other commands would end with; warnings do not change it.
 
     \b
       hrdem doctor
@@ -44,14 +31,14 @@ def command(
             f"A library that hrdem needs cannot be imported: {exc}. Install it again: pip install "
             "--force-reinstall hrdem."
         ) from exc
-    worst = 0
-    told = []
-    with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
-        for check in doctor(**urls, cache_dir=cache_dir, max_cache=max_cache):
-            worst = max(worst, check.exit_code)
-            told.append(check.as_dict())
-            if not as_json:
+    exit_code = 0
+    checks = []
+    with service.resolve_demo(params, demo=demo) as resolved:
+        for check in doctor(**resolved):
+            exit_code = max(exit_code, check.exit_code)
+            checks.append(check.as_dict())
+            if not json:
                 show.check(check)
-    if as_json:
-        show.document({"checks": told})
-    return worst
+    if json:
+        show.document({"checks": checks})
+    return exit_code

@@ -1,4 +1,4 @@
-"""The ``hrdem`` command: finds its subcommands, turns errors into sentences and exit codes."""
+"""The ``hrdem`` command: finds subcommands, turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,40 +15,34 @@ from types import FrameType
 import click
 
 from hrdem._version import __version__
-from hrdem.cli.options import for_terminal
+from hrdem.cli.messages import for_terminal
 from hrdem.errors import ExitCode, HrdemError
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import printable
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import escape_unprintable
 
-# Heavy libraries are imported inside the commands, and a command only when it is called.
-_COMMANDS = {
-    "extract": "Extract an area as one local GeoTIFF.",
-    "plan": "Tell what extract would read, without reading it.",
-    "preview": "Make a picture of an area.",
-    "search": "List the catalogue's items under an area.",
-    "assets": "List the addresses of an item's files, for QGIS, ArcGIS or GDAL.",
-    "cache": "Tell what is kept of what was fetched, or remove it.",
-    "doctor": "Tell whether hrdem can work here, and how to mend what is wrong.",
-    "demo": "Serve a local demonstration over synthetic terrain.",
-}
+# in the order of the help; a command imports heavy libraries only when it runs
+COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # a disk that stdout leads to
-_ENDS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
+END_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"hrdem.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in COMMANDS)
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(
+                [(name, cmd.get_short_help_str(100)) for name, cmd in commands if cmd]
+            )
 
 
 @click.group(
@@ -59,37 +53,38 @@ class _Commands(click.Group):
 def cli() -> None:
     """Canadian elevation for your area.
 
-    Finds the sub-tiles of NRCan's HRDEM Mosaic under an area of interest, reads just the pixels
-    of the area, and merges them into one local GeoTIFF.
+    Finds the tiles of NRCan's HRDEM Mosaic under an area of interest, reads only the pixels of the
+    area, and merges them into one local GeoTIFF.
 
     \b
       hrdem extract --bbox -75.72,45.40,-75.66,45.44 --product dtm -o ottawa.tif
 
-    Add --demo to try it without a network. Results go to standard output, everything else to
-    standard error. Every option can be set by an environment variable, HRDEM_ and its name.
+    Add --demo to try it without a network. Results go to standard output, messages to standard
+    error. Each option can also be set by an environment variable, such as HRDEM_CACHE_DIR for
+    --cache-dir.
     """
 
 
 def main() -> None:
-    """Run the command line and leave the process with its exit code."""
-    for number in _ENDS:
+    """Run the command line and end the process with its exit code."""
+    for number in END_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            signal.signal(number, _handle_signal)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")  # characters that the terminal lacks
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, AttributeError):  # closed, or gone
+        with contextlib.suppress(OSError, AttributeError):  # closed already
             stream.flush()
     if code:
-        os._exit(code)  # without waiting for threads that wait for a silent server
+        os._exit(code)  # do not wait for threads that read from a silent server
     sys.exit(code)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """End cleanly, as Ctrl-C does; or at once, if that takes too long for the user."""
-    for other in _ENDS:
+def _handle_signal(number: int, frame: FrameType | None) -> None:
+    """End cleanly on the first signal, at once on the second."""
+    for other in END_SIGNALS:
         signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
     raise KeyboardInterrupt
 
@@ -102,40 +97,39 @@ def run(arguments: list[str]) -> int:
         _print_error(f"hrdem: {for_terminal(' '.join([str(exc), *_notes(exc)]))}")
         return exc.exit_code
     except click.ClickException as exc:
-        with contextlib.suppress(OSError):  # who would read it has gone
+        with contextlib.suppress(OSError):  # the reader is gone
             exc.show()
         if isinstance(exc, click.NoSuchOption) and exc.option_name[1:2].isdigit():
-            _print_error("Give numbers with commas between and no blanks: --bbox W,S,E,N.")
+            _print_error("Give numbers with commas between them and no blanks: --bbox W,S,E,N.")
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
-        _print_error(
-            f"hrdem: {' '.join(['interrupted; no unfinished output is left.', *_notes(exc)])}"
-        )
+        text = " ".join(["interrupted. No unfinished output is left.", *_notes(exc)])
+        _print_error(f"hrdem: {for_terminal(text)}")
         return ExitCode.INTERRUPTED
     except OSError as exc:
-        if exc.errno not in _FULL or exc.filename is not None:
-            return _defect()
+        if exc.errno not in DISK_ERRORS or exc.filename is not None:
+            return _report_defect()
         _print_error(f"hrdem: the results cannot be written to standard output: {exc}.")
         return ExitCode.OUTPUT
-    except SystemExit:  # how click ends when the reader of our output has gone, as head does
+    except SystemExit:  # from click, if the reader of stdout is gone, such as head
         return ExitCode.COMPLETE
-    except Exception:  # noqa: BLE001 (whatever is left is our defect, and told as one)
-        return _defect()
+    except Exception:  # noqa: BLE001 (anything else is a defect, and reported as one)
+        return _report_defect()
     return code if isinstance(code, int) else ExitCode.COMPLETE
 
 
-def _defect() -> int:
-    _print_error(printable(without_secrets(traceback.format_exc())))
+def _report_defect() -> int:
+    _print_error(escape_unprintable(redact_secrets(traceback.format_exc())))
     _print_error("hrdem: this is a defect of hrdem. Please report it with the lines above.")
     return ExitCode.DEFECT
 
 
 def _print_error(text: str) -> None:
-    with contextlib.suppress(OSError):  # who would read it has gone
+    with contextlib.suppress(OSError):  # the reader is gone
         click.echo(text, err=True)
 
 
 def _notes(exc: BaseException) -> list[str]:
-    """What was added to an error on its way; click puts one of its own around an interrupt."""
-    told = [*getattr(exc, "__notes__", ())]
-    return told if exc.__context__ is None or told else _notes(exc.__context__)
+    """Return the notes of an error, or of the one below it: click wraps an interrupt."""
+    notes = [*getattr(exc, "__notes__", ())]
+    return notes if exc.__context__ is None or notes else _notes(exc.__context__)

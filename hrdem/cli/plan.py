@@ -7,35 +7,18 @@ from typing import Any
 import click
 
 from hrdem.cli import options, service, show
+from hrdem.request import fields
 
 
-@click.command("plan")
-@options.area
-@options.product
-@options.tiers
-@options.grid
-@options.terrain
-@options.service
-@options.cache
-@options.as_json
-@options.reporting
-def command(
-    as_json: bool,
-    kept: dict[str, Any],
-    stac_url: str | None,
-    wcs_url: str | None,
-    demo: bool,
-    **request: Any,
-) -> None:
-    """Tell what extract would read and write, without reading the pixels.
+@click.command("plan", cls=options.Command)
+@options.add(*fields.PLAN, options.DEMO)
+def command(*, demo: bool, json: bool, **params: Any) -> None:
+    """Print what extract would read and write, without reading the pixels.
 
-    Coverage and transfer are estimates, from overviews and a few blocks.
+    Coverage and download are estimates from overviews and a sample of blocks.
 
     \b
       hrdem plan --bbox -75.72,45.40,-75.66,45.44 --product dtm
     """
-    import hrdem
-
-    with service.chosen(demo, stac_url=stac_url, wcs_url=wcs_url) as urls:
-        planned = hrdem.plan(**request, **urls, **kept)
-        show.planned(planned, hrdem.estimate(planned, **kept), as_json)
+    with service.resolve_demo(params, demo=demo) as resolved:
+        show.plan_and_estimate(resolved, as_json=json)

@@ -7,42 +7,25 @@ from typing import Any
 import click
 
 from hrdem.cli import options, service, show
+from hrdem.request import fields
 
 
-@click.command("preview")
-@options.area
-@options.layer
-@options.picture
-@options.size
-@options.overwrite
-@options.collection
-@options.wms_url
-@options.stac_url
-@options.demo
-@options.cache
-@options.as_json
-@options.reporting
-def command(
-    wms_url: str | None,
-    stac_url: str | None,
-    demo: bool,
-    kept: dict[str, Any],
-    as_json: bool,
-    **request: Any,
-) -> None:
-    """Make a picture of an area, to look at it before anything is extracted.
+@click.command("preview", cls=options.Command)
+@options.add(*fields.PREVIEW, options.DEMO)
+def command(*, demo: bool, json: bool, **params: Any) -> None:
+    """Draw an area as a PNG, for a quick look before an extraction.
 
-    The WMS draws it, a box in its own CRS, another area in EPSG:3979; if it does not, overviews of
-    the COGs do.
+    The WMS draws it, or hrdem from the overviews of the COGs if the WMS fails. A --bbox is drawn in
+    its own CRS, any other area in EPSG:3979.
 
     \b
       hrdem preview --bbox -75.72,45.40,-75.66,45.44 --product dtm-hillshade -o view.png
     """
     import hrdem
 
-    with service.chosen(demo, wms_url=wms_url, stac_url=stac_url) as urls:
-        done = hrdem.preview(**request, **urls, **kept)
-    if as_json:
-        show.document(done.as_dict())
+    with service.resolve_demo(params, demo=demo) as resolved:
+        picture = hrdem.preview(**resolved)
+    if json:
+        show.document(picture.as_dict())
     else:
-        show.pictured(done)
+        show.picture(picture)

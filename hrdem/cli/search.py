@@ -8,36 +8,29 @@ import click
 
 from hrdem.cli import options, service, show
 from hrdem.errors import NoDataError
+from hrdem.request import fields
 
 
-@click.command("search")
-@options.area
-@options.collection
-@options.stac_url
-@options.demo
-@options.cache
-@options.as_json
-@options.reporting
-def command(
-    as_json: bool, stac_url: str | None, demo: bool, kept: dict[str, Any], **request: Any
-) -> None:
-    """List the catalogue's items that share an area with another, and their assets.
+@click.command("search", cls=options.Command)
+@options.add(*fields.SEARCH, options.DEMO)
+def command(*, demo: bool, json: bool, **params: Any) -> None:
+    """List the catalogue's items that intersect an area, and their assets.
 
-    An item is a whole 500 km tile: that it is listed does not mean that there are pixels.
+    An item covers a whole 500 km tile, so it need not have pixels in the area.
 
     \b
       hrdem search --bbox -75.72,45.40,-75.66,45.44
     """
     import hrdem
 
-    with service.chosen(demo, stac_url=stac_url) as urls:
-        items = hrdem.search(**request, **urls, **kept)
+    with service.resolve_demo(params, demo=demo) as resolved:
+        items = hrdem.search(**resolved)
     if not items:
         raise NoDataError(
-            "The catalogue has no item there. Check the order west,south,east,north, or try "
-            "another --collection."
+            "The catalogue has no item in the area. Check the order west,south,east,north, or try "
+            "another `collection`."
         )
-    if as_json:
+    if json:
         show.document({"items": [item.as_dict() for item in items]})
         return
     show.table(

@@ -1,4 +1,4 @@
-"""Which service a command talks to: the live one, another, or the embedded demonstration."""
+"""Which service a command uses: NRCan's, another one, or the local demonstration."""
 
 from __future__ import annotations
 
@@ -8,28 +8,41 @@ from typing import Any
 
 import click
 
+from hrdem.cli.messages import FIELDS
+
+URLS = ("stac_url", "wcs_url", "wms_url")
+
 
 @contextmanager
-def chosen(demo: bool, **given: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the addresses to use, as arguments; the demonstration runs as long as the context.
+def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of a command, with --demo those that use the demonstration.
+
+    The demonstration runs as long as the context. It has another address each time, so that its
+    responses are never cached.
 
     Args:
-        demo: Use the demonstration.
-        given: What the user gave for each address that the command needs, such as ``stac_url``;
-            None leaves it to the function that is called, which takes the live one.
+        params: The parameters.
+        demo: Whether --demo was given.
 
     Raises:
-        click.UsageError: If both were given.
+        click.UsageError: If --demo contradicts another option.
     """
     if not demo:
-        yield {name: url for name, url in given.items() if url is not None}
+        yield params
         return
-    for name in given:
+    if params.get("offline"):
+        raise click.UsageError(
+            "--demo is never cached, as its address changes, so that --offline finds nothing. "
+            "Start hrdem demo serve, and give its --stac-url instead of --demo."
+        )
+    urls = [name for name in URLS if name in params]
+    for name in urls:
         source = click.get_current_context().get_parameter_source(name)
-        if source is click.core.ParameterSource.COMMANDLINE:  # a variable gives way to the flag
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"Give either --demo or {option}, not both.")
+        if source is click.core.ParameterSource.COMMANDLINE:  # the flag overrides a variable
+            raise click.UsageError(f"Give either --demo or {FIELDS[name].option}, not both.")
     from hrdem.demo import running
 
     with running() as addresses:
-        yield {name: addresses.by_option[name] for name in given}
+        local = {name: addresses.by_option[name] for name in urls}
+        uncached = {"no_cache": True} if "no_cache" in params else {}
+        yield params | local | uncached

@@ -1,4 +1,4 @@
-"""How results look: aligned text for people, one JSON document for programs, bars for waiting."""
+"""Print results: aligned text for people, one JSON document for programs, a progress bar."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrdem.cli.options import for_terminal, name_options
-from hrdem.runtime.byte_sizes import size_text
-from hrdem.runtime.text import printable
+from hrdem.cli.messages import for_terminal, name_options
+from hrdem.request import fields
+from hrdem.request.signature import select
+from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
     from hrdem.geo.grid import Grid
@@ -22,14 +24,13 @@ if TYPE_CHECKING:
     from hrdem.jobs.execute import OnProgress
     from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
-    from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
     from hrdem.processing.progress import Progress
 
 SCHEMA_VERSION = 1
 #: keys of JSON documents whose values are sentences
 MESSAGE_KEYS = {"found", "fix", "reason"}
-_LARGE_STEP = 1.0  # metres
+MIN_REPORTED_STEP_METRES = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -49,89 +50,92 @@ def _with_named_options(value: Any, key: str = "") -> Any:
     return name_options(value) if key in MESSAGE_KEYS and isinstance(value, str) else value
 
 
-def result(done: Result) -> None:
-    """Print a finished extraction."""
-    statistics = done.statistics
-    _lines(
-        ("output", f"{done.output}  {size_text(done.output.stat().st_size)}"),
-        ("grid", _grid(done.plan)),
-        *_made_of(done.plan),
-        *_found(done),
-        *_origins(done),
-        *_steps(done),
-        *_lacking(done.plan),
-        *_surveys(done.plan),
-        ("received", _received(done)),
-        ("took", f"{done.seconds:.1f} s"),
+def result(result: Result) -> None:
+    """Print what an extraction wrote, and warn of steps and gaps."""
+    _print_lines(
+        ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
+        ("grid", _describe_grid(result.plan.grid)),
+        *_mosaic_lines(result.plan),
+        *_value_lines(result),
+        *_source_lines(result),
+        *_seam_lines(result),
+        *_missing_lines(result.plan),
+        *_survey_lines(result.plan),
+        ("download", _describe_download(result)),
+        ("time", f"{result.seconds:.1f} s"),
     )
-    for tier, seam in zip(done.plan.tiers, done.seams, strict=False):
-        if seam.max_step >= _LARGE_STEP:
-            x, y = done.plan.grid.centre(*seam.max_step_pixel)
+    for tier, seam in zip(result.plan.tiers, result.seams, strict=False):
+        if seam.max_step >= MIN_REPORTED_STEP_METRES:
+            grid = result.plan.grid
+            x, y = grid.centre(*seam.max_step_pixel)
             log.warning(
-                "At the edge of the tier %s heights step by %.2f m on average, by %.2f m at most, "
-                "at %.10g,%.10g (%s).%s",
-                tier.collection.name, seam.mean_step, seam.max_step, x, y, _crs(done.plan.grid),
-                "" if done.plan.request.feather else " --feather METRES blends them.",
+                "At the seam of %s heights step by %.2f m on average, and by %.2f m at most, at "
+                "%.10g,%.10g (%s).%s",
+                tier.collection.name, seam.mean_step, seam.max_step, x, y, _crs_name(grid),
+                "" if result.plan.request.feather else " `feather=METRES` blends them.",
             )  # fmt: skip
+    statistics = result.statistics
     if statistics and statistics.valid < statistics.pixels:
         from hrdem.output.result import suggest_fill
 
         log.warning(
-            "%s of the area has no data in %s; it is nodata in the output.%s",
+            "%s of the area has no data in %s and is nodata in the output.%s",
             _percent(statistics.pixels - statistics.valid, statistics.pixels),
-            " nor ".join(tier.id for tier in done.plan.request.tiers),
-            f" {told}" if (told := suggest_fill(done.plan.request)) else "",
+            " or ".join(tier.id for tier in result.plan.request.tiers),
+            f" {hint}" if (hint := suggest_fill(result.plan.request)) else "",
         )
 
 
-def planned(planned: Plan, told: Estimate, as_json: bool) -> None:
-    """Print a plan and its estimate."""
+def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
+    """Make a plan and its estimate, and print both."""
+    import hrdem
+
+    plan = hrdem.plan(**params)
+    estimate = hrdem.estimate(plan, **select(params, fields.CACHE))
     if as_json:
-        document({**planned.as_dict(), "estimate": told.as_dict()})
+        document({**plan.as_dict(), "estimate": estimate.as_dict()})
         return
-    transfer = "unknown"
-    if told.transfer_bytes is not None:
-        most = "at most " if planned.request.fill else ""  # less if a tier leaves nothing empty
-        transfer = f"{most}{size_text(told.transfer_bytes)} in {told.tiles} tiles"
-        if told.cached_bytes:
-            transfer += f"; {size_text(told.cached_bytes)} are in the cache"
-    _lines(
-        ("product", planned.request.product.title),
-        ("tiers", "; ".join(tier.title for tier in planned.request.tiers)),
-        ("area", planned.request.aoi.label),
-        ("grid", _grid(planned)),
-        *_made_of(planned),
-        ("data", f"about {told.coverage_percent:.0f} % of the area"),
-        ("transfer", transfer),
-        ("output", f"at most about {size_text(told.output_bytes)}"),
+    download = "unknown"
+    if estimate.transfer_bytes is not None:
+        most = "at most " if plan.request.fill else ""  # less if a tier leaves nothing empty
+        download = f"{most}{format_size(estimate.transfer_bytes)} in {estimate.tiles} tiles"
+        if estimate.cached_bytes:
+            download += f"; {format_size(estimate.cached_bytes)} are cached"
+    _print_lines(
+        ("product", plan.request.product.title),
+        ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
+        ("area", plan.request.aoi.label),
+        ("grid", _describe_grid(plan.grid)),
+        *_mosaic_lines(plan),
+        ("coverage", f"about {estimate.coverage_percent:.0f} % of the area"),
+        ("download", download),
+        ("output", f"at most about {format_size(estimate.output_bytes)}"),
         *(
-            ("from", f"{item}  about {share:.0f} %")
-            for item, share in told.coverage_by_item.items()
+            ("source", f"{item}  about {share:.0f} %")
+            for item, share in estimate.coverage_by_item.items()
         ),
-        *(("file", source.url) for source in planned.sources),
-        *_offered(planned),
-        *_lacking(planned),
-        *_surveys(planned),
+        *(("file", source.url) for source in plan.sources),
+        *_wcs_lines(plan),
+        *_missing_lines(plan),
+        *_survey_lines(plan),
     )
 
 
-def check(done: Check) -> None:
-    """Print what was found, how it is, and what to do about it."""
-    mark = "FAIL" if done.state == "fail" else done.state
-    click.echo(for_terminal(f"{mark:<5} {done.name:<9} {done.found} ({done.seconds:.1f} s)"))
-    if done.fix:
-        click.echo(for_terminal(f"{'':<15} Fix: {done.fix}"))
+def check(check: Check) -> None:
+    """Print the state of a check, what it found, and the fix for a problem."""
+    state = "FAIL" if check.state == "fail" else check.state
+    click.echo(for_terminal(f"{state:<5} {check.name:<9} {check.found} ({check.seconds:.1f} s)"))
+    if check.fix:
+        click.echo(for_terminal(f"{'':<15} Fix: {check.fix}"))
 
 
-def pictured(done: Picture) -> None:
-    """Print a finished picture."""
-    drawn = "drawn by the WMS"
-    if done.reason:
-        drawn = "drawn from overviews of the files"
-    _lines(
-        ("output", f"{done.output}  {size_text(done.output.stat().st_size)}"),
-        ("picture", f"{done.layer.name}, {done.width} x {done.height} pixels, {done.crs}"),
-        ("source", drawn),
+def picture(picture: Picture) -> None:
+    """Print what a preview wrote."""
+    size = f"{picture.width} x {picture.height} pixels"
+    _print_lines(
+        ("output", f"{picture.output}  {format_size(picture.output.stat().st_size)}"),
+        ("picture", f"{picture.layer.name}, {size}, {picture.crs}"),
+        ("drawn by", "hrdem, from overviews of the COGs" if picture.reason else "the WMS"),
     )
 
 
@@ -141,7 +145,7 @@ def table(rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         line = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-        click.echo(printable(line.rstrip()))
+        click.echo(escape_unprintable(line.rstrip()))
 
 
 @contextmanager
@@ -176,7 +180,7 @@ def progress(label: str) -> Iterator[OnProgress]:
             received = ""
             if progress.received_bytes:
                 rate = progress.received_bytes / max(time.monotonic() - started, 0.1)
-                received = f"{size_text(progress.received_bytes)}, {size_text(round(rate))}/s"
+                received = f"{format_size(progress.received_bytes)}, {format_size(round(rate))}/s"
             bars.update(
                 task, completed=progress.pixels, total=progress.total_pixels, received=received
             )
@@ -184,115 +188,104 @@ def progress(label: str) -> Iterator[OnProgress]:
         yield update
 
 
-def _lines(*lines: tuple[str, str]) -> None:
+def _print_lines(*lines: tuple[str, str]) -> None:
     for name, text in lines:
-        click.echo(printable(f"{name:<9} {text}"))
+        click.echo(escape_unprintable(f"{name:<10} {text}"))
 
 
-def _grid(planned: Plan) -> str:
-    grid = planned.grid
-    return f"{grid.width} x {grid.height} pixels of {_length(grid)}, {_crs(grid)}"
-
-
-def _made_of(planned: Plan) -> list[tuple[str, str]]:
-    """What is read for pixels that are not the source's own."""
-    lines = []
-    for mosaic in planned.mosaics if planned.unprocessed is None else ():
-        details = " and ".join(sorted({source.detail for source in mosaic.sources}))
-        name = f"{mosaic.request.collection.name} {mosaic.request.product.name}: "
-        if len(planned.mosaics) == 1:
-            name = ""
-        how = "as they are"
-        if planned.is_resampled(mosaic):
-            how = planned.request.resampling.value
-        grid = mosaic.grid
-        pixels = f"{grid.width} x {grid.height} pixels of {_length(grid)}, {_crs(grid)}"
-        lines.append(("made of", f"{name}{pixels}, {details}; {how}"))
-    return lines
-
-
-def _length(grid: Grid) -> str:
+def _describe_grid(grid: Grid) -> str:
     from hrdem.geo.crs import get_unit
 
     size, unit = grid.resolution[0], get_unit(grid.crs).name
-    return f"{size:g} {'m' if unit == 'metre' else unit}"
+    pixel = f"{size:g} {'m' if unit == 'metre' else unit}"
+    return f"{grid.width} x {grid.height} pixels of {pixel}, {_crs_name(grid)}"
 
 
-def _crs(grid: Grid) -> str:
+def _crs_name(grid: Grid) -> str:
     return grid.crs if grid.crs.startswith("EPSG:") else grid.crs.split('"')[1]
 
 
-def _found(done: Result) -> list[tuple[str, str]]:
-    request, statistics = done.plan.request, done.statistics
+def _mosaic_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Describe what is read, if the output is not simply a copy of it."""
+    lines = []
+    for mosaic in plan.mosaics if plan.unprocessed is None else ():
+        details = " and ".join(sorted({source.detail for source in mosaic.sources}))
+        name = f"{mosaic.request.collection.name} {mosaic.request.product.name}: "
+        if len(plan.mosaics) == 1:
+            name = ""
+        method = plan.request.resampling.value if plan.is_resampled(mosaic) else "not resampled"
+        lines.append(("mosaic", f"{name}{_describe_grid(mosaic.grid)}, {details}; {method}"))
+    return lines
+
+
+def _value_lines(result: Result) -> list[tuple[str, str]]:
+    request, statistics = result.plan.request, result.statistics
     datum = f", {request.vertical_datum.value}" if request.product.is_height else ""
     if statistics is None:
-        return [("values", f"blocks as they are in the source{datum}")]
+        return [("values", f"blocks copied from the source{datum}")]
     unit = {"metre": " m", "degree": "°", "percent": " %", "": ""}[request.unit]
     low, high = f"{statistics.minimum:.2f}", f"{statistics.maximum:.2f}"
     return [
         ("values", f"{low} to {high}{unit}, mean {statistics.mean:.2f}{unit}{datum}"),
-        ("data", f"{_percent(statistics.valid, statistics.pixels)} of the area"),
+        ("coverage", f"{_percent(statistics.valid, statistics.pixels)} of the area"),
     ]
 
 
-def _origins(done: Result) -> list[tuple[str, str]]:
-    if done.pixels_by_source is None or done.statistics is None:
-        return [("from", source.name) for source in done.plan.sources]
+def _source_lines(result: Result) -> list[tuple[str, str]]:
+    if result.pixels_by_source is None or result.statistics is None:
+        return [("source", source.name) for source in result.plan.sources]
     return [
-        ("from", f"{item}  {_percent(owned, done.statistics.pixels)}")
-        for item, owned in done.pixels_by_source.items()
+        ("source", f"{item}  {_percent(pixels, result.statistics.pixels)}")
+        for item, pixels in result.pixels_by_source.items()
     ]
 
 
-def _received(done: Result) -> str:
-    """What came, and from where."""
-    told = "unknown" if done.received_bytes is None else size_text(done.received_bytes)
-    return (
-        f"{told}, and {size_text(done.cached_bytes)} from the cache" if done.cached_bytes else told
-    )
+def _describe_download(result: Result) -> str:
+    received = "unknown" if result.received_bytes is None else format_size(result.received_bytes)
+    if not result.cached_bytes:
+        return received
+    return f"{received}, and {format_size(result.cached_bytes)} from the cache"
 
 
-def _steps(done: Result) -> list[tuple[str, str]]:
-    """How far heights step where one tier ends and the next goes on."""
+def _seam_lines(result: Result) -> list[tuple[str, str]]:
+    """Describe the steps in height where one tier ends and the next begins."""
     lines = []
-    for tier, seam in zip(done.plan.tiers, done.seams, strict=False):
+    for tier, seam in zip(result.plan.tiers, result.seams, strict=False):
         if seam.pixels:
             steps = f"steps of {seam.mean_step:.2f} on average, {seam.max_step:.2f} at most"
-            lines.append(("edge", f"{tier.collection.name}: {steps}"))
+            lines.append(("seam", f"{tier.collection.name}: {steps}"))
     return lines
 
 
-def _offered(planned: Plan) -> list[tuple[str, str]]:
-    """What a WCS lists that is read from."""
-    lists = dict.fromkeys(source.file.listed_coverages for source in planned.sources)
-    return [("offered", f"{', '.join(names)} by the WCS") for names in lists if names]
+def _wcs_lines(plan: Plan) -> list[tuple[str, str]]:
+    """List the coverages of the WCS that is read."""
+    lists = dict.fromkeys(source.file.listed_coverages for source in plan.sources)
+    return [("WCS", f"lists {', '.join(names)}") for names in lists if names]
 
 
-def _lacking(planned: Plan) -> list[tuple[str, str]]:
-    product = planned.request.product.name
-    return [("lacking", f"{item} has no {product}") for item in planned.items_without_product]
+def _missing_lines(plan: Plan) -> list[tuple[str, str]]:
+    product = plan.request.product.name
+    return [("missing", f"{item} has no {product}") for item in plan.items_without_product]
 
 
-def _surveys(planned: Plan) -> list[tuple[str, str]]:
-    if planned.surveys is None:
+def _survey_lines(plan: Plan) -> list[tuple[str, str]]:
+    if plan.surveys is None:
         return []
     lines = []
-    for survey in planned.surveys.found:
+    for survey in plan.surveys.found:
         project = survey.project
         dates = " to ".join(dict.fromkeys(filter(None, (project.first, project.last))))
         name = ", ".join(filter(None, (project.name or "without a name", dates)))
         lines.append(("survey", f"{name}: {100 * project.share:.3g} % of the area, {survey.item}"))
-    told = {survey.item for survey in planned.surveys.found}
-    told |= {each.item for each in planned.surveys.unknown}
-    items = dict.fromkeys(item.id for source in planned.sources for item in source.items)
-    lines += [
-        ("survey", f"{item}: none is told under the area") for item in items if item not in told
-    ]
-    return lines + [("survey", f"{each.item}: {each.reason}") for each in planned.surveys.unknown]
+    known = {survey.item for survey in plan.surveys.found}
+    known |= {each.item for each in plan.surveys.unknown}
+    items = dict.fromkeys(item.id for source in plan.sources for item in source.items)
+    lines += [("survey", f"{item}: none under the area") for item in items if item not in known]
+    return lines + [("survey", f"{each.item}: {each.reason}") for each in plan.surveys.unknown]
 
 
 def _percent(part: int, whole: int) -> str:
-    """A share that says 0 and 100 only when it is exactly that."""
+    """Return a share that is 0 or 100 only if it is exact."""
     share = 100 * part / whole
     if part and part < whole:
         share = min(max(share, 0.01), 99.99)

@@ -1,4 +1,4 @@
-"""A small local copy of the service over synthetic terrain, for trying things without a network."""
+"""The demonstration: a local copy of the service over synthetic terrain, without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a running demonstration service answers.
+    """Addresses of a running demonstration service.
 
     Attributes:
         url: Scheme and host.
@@ -27,30 +27,30 @@ class Addresses:
 
     @property
     def wcs(self) -> str:
-        """Documented address of the WCS, which redirects as the live one does."""
+        """Documented address of the WCS; it redirects like the live one."""
         return f"{self.url}/ows/elevation"
 
     @property
     def wms(self) -> str:
-        """Documented address of the WMS: that of the WCS."""
+        """Documented address of the WMS, equal to that of the WCS."""
         return self.wcs
 
     @property
     def by_option(self) -> dict[str, str]:
-        """The addresses by the names of the options that take them."""
+        """The addresses by option name."""
         return {"stac_url": self.stac, "wcs_url": self.wcs, "wms_url": self.wms}
 
 
 @contextmanager
 def running(port: int = 0, edition: int = 1) -> Iterator[Addresses]:
-    """Run the demonstration service in a process of its own for as long as the context lasts.
+    """Run the demonstration service in a separate process while the context is open.
 
-    A process, because GDAL may hold Python's lock while it waits for an answer. The service ends
-    when its standard input closes, hence with this process, however that ends.
+    A process, because GDAL may hold Python's lock while it waits for a response. The service ends
+    when its standard input closes, and so with this process, however that ends.
 
     Args:
         port: Port of 127.0.0.1 to listen on; 0 takes a free one.
-        edition: Which edition of the files to serve: each has other heights and other versions.
+        edition: Edition of the files to serve; each has other heights and other versions.
 
     Raises:
         OSError: If the port is taken.
@@ -65,15 +65,15 @@ def running(port: int = 0, edition: int = 1) -> Iterator[Addresses]:
         if not url:
             raise OSError(f"the demonstration service could not listen on port {port}")
         try:
-            with _spared_from_proxies():
+            with _bypass_proxies():
                 yield Addresses(url)
         finally:
             process.stdin.close()
 
 
 @contextmanager
-def _spared_from_proxies() -> Iterator[None]:
-    """Let no proxy of the environment stand between this process and its own machine."""
+def _bypass_proxies() -> Iterator[None]:
+    """Bypass the proxies of the environment for this machine."""
     before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
     for name, value in before.items():
         os.environ[name] = f"{value},127.0.0.1" if value else "127.0.0.1"

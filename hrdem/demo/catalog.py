@@ -1,7 +1,7 @@
-"""The demonstration STAC API, in the forms and with the quirks of the live one.
+"""The demonstration STAC API, with the quirks of the live one.
 
-Links point to another prefix than the one that was asked, ``proj:transform`` is in GDAL order,
-footprints are those of whole sub-tiles, some items lack a DTM, and pages follow by token.
+Links have another prefix than the requested one, ``proj:transform`` is in GDAL order, footprints
+are those of whole sub-tiles, some items have no DTM, and pages are linked by token.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from urllib.parse import urlencode
 import shapely
 from rasterio.warp import transform as transform_points
 
-from hrdem.demo.editions import published
-from hrdem.demo.tiles import Tile, tiles
+from hrdem.demo.editions import published_at
+from hrdem.demo.tiles import Tile, list_tiles
 
 LINKS_PREFIX = "/pgstac/api"
 STORE_PREFIX = "/canelevation-dem"
 _COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 _VERTEX_EVERY = 5_000  # metres along a footprint's edge
 
-# key, file name ending, media type, role, title; in the order in which they are served
+# key, file name ending, media type, role, title; in the order of the live service
 _ASSETS = (
     ("dsm", "dsm.tif", _COG_TYPE, "data", "Digital Surface Model (COG)"),
     ("dtm", "dtm.tif", _COG_TYPE, "data", "Digital Terrain Model (COG)"),
@@ -41,11 +41,11 @@ Json = dict[str, Any]
 
 
 class BadQueryError(ValueError):
-    """A query that the API answers with status 400."""
+    """A query that gets status 400."""
 
 
-def landing(base: str) -> Json:
-    """The landing page. ``base`` is scheme and host, here and below."""
+def make_landing_page(base: str) -> Json:
+    """Return the landing page. ``base`` is scheme and host, here and below."""
     root = f"{base}{LINKS_PREFIX}/"
     return {
         "type": "Catalog",
@@ -68,13 +68,13 @@ def landing(base: str) -> Json:
     }
 
 
-def collections(base: str, collection_id: str | None = None) -> list[Json]:
-    """The collections, or only the one of that id."""
+def list_collections(base: str, collection_id: str | None = None) -> list[Json]:
+    """Return the collections, or only the one with an id."""
     found = []
-    for each in dict.fromkeys(tile.collection_id for tile in tiles()):
+    for each in dict.fromkeys(tile.collection_id for tile in list_tiles()):
         if collection_id not in (None, each):
             continue
-        boxes = [item["bbox"] for item in items(base) if item["collection"] == each]
+        boxes = [item["bbox"] for item in list_items(base) if item["collection"] == each]
         west, south, east, north = zip(*boxes, strict=True)
         found.append(
             {
@@ -94,9 +94,9 @@ def collections(base: str, collection_id: str | None = None) -> list[Json]:
     return found
 
 
-def items(base: str, edition: int = 1) -> list[Json]:
-    """Every item, newest first and by falling id, as the API sorts them."""
-    found = [_item(tile, base, edition) for tile in tiles()]
+def list_items(base: str, edition: int = 1) -> list[Json]:
+    """Return every item, newest first, then by descending id, as the API sorts them."""
+    found = [_item(tile, base, edition) for tile in list_tiles()]
     found.sort(key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
     return found
 
@@ -107,16 +107,16 @@ def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -
     Args:
         base: Scheme and host for links.
         query: ``collections``, ``ids``, ``bbox``, ``intersects``, ``limit``, ``token``.
-        method: ``"GET"`` or ``"POST"``; the next link is of the same kind.
+        method: ``"GET"`` or ``"POST"``; the next link has the same.
         edition: Decides when items were updated.
 
     Raises:
-        BadQueryError: If a value cannot be understood.
+        BadQueryError: If a value is invalid.
     """
     area = _area(query)
     matched = [
         item
-        for item in items(base, edition)
+        for item in list_items(base, edition)
         if item["collection"] in (query.get("collections") or [item["collection"]])
         and item["id"] in (query.get("ids") or [item["id"]])
         and (area is None or shapely.intersects(_footprint(item), area))
@@ -194,7 +194,7 @@ def _item(tile: Tile, base: str, edition: int) -> Json:
         "collection": tile.collection_id,
         "properties": {
             "created": "2024-02-06T19:38:07Z",
-            "updated": f"{published(edition):%Y-%m-%dT%H:%M:%S.%fZ}",
+            "updated": f"{published_at(edition):%Y-%m-%dT%H:%M:%S.%fZ}",
             "datetime": f"{made:%Y-%m-%dT%H:%M:%SZ}",
             "proj:epsg": 3979,
             "collection": tile.collection_id,
@@ -214,8 +214,8 @@ def _item(tile: Tile, base: str, edition: int) -> Json:
     }  # fmt: skip
 
 
-def files(tile: Tile) -> dict[str, str]:
-    """List the paths of a tile's files in the store, by asset key."""
+def list_file_paths(tile: Tile) -> dict[str, str]:
+    """Return the paths of a tile's files in the store, by asset key."""
     stem = "mrdem-30" if tile.collection == "30m" else tile.item_id
     joined = "-" if tile.collection == "30m" else "_"  # MRDEM's names differ in this
     return {
@@ -226,7 +226,7 @@ def files(tile: Tile) -> dict[str, str]:
 
 
 def _assets(tile: Tile, base: str) -> dict[str, Json]:
-    paths = files(tile)
+    paths = list_file_paths(tile)
     return {
         key: {
             "href": f"{base}{STORE_PREFIX}/{paths[key]}",

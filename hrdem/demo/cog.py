@@ -3,7 +3,7 @@
 Each has the layout of GDAL's COG driver: BigTIFF, ghost area, all directories first, then the
 tile indexes, then the tiles from the coarsest overview to full resolution, each between a leader
 and a trailer. LZW streams of literal codes only have one size for every tile, so the index follows
-from which tiles exist, and a file of a terabyte needs neither disk nor time to be there.
+from which tiles exist, and a file of a terabyte needs neither disk nor time to exist.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class DemoCog:
         shaded: Whether it is the hillshade of the product, uint8, instead of its heights.
         areas: Boxes (left, bottom, right, top in EPSG:3979) to which the data is confined, widened
             to whole blocks of each level; everything else is sparse. None for no limit.
-        edition: Of its heights, as `heights` has them; the ETag tells it too.
+        edition: Edition of the heights, as for `heights`; the ETag depends on it too.
     """
 
     tile: Tile
@@ -76,12 +76,12 @@ class DemoCog:
 
     @property
     def media_type(self) -> str:
-        """As the store says."""
+        """Value of Content-Type."""
         return "image/tiff"
 
     @property
     def etag(self) -> str:
-        """Strong, in the form of an object that was uploaded in parts."""
+        """A strong ETag, in the form of a multipart upload."""
         kind = "hillshade-" if self.shaded else ""
         name = f"{self.tile.item_id}-{self.product}-{kind}{self.edition}"
         return f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}-9997"'
@@ -122,7 +122,7 @@ class DemoCog:
             start += len(piece)
 
     def write(self, path: Path) -> None:
-        """Write the whole file; meant for one that is confined to small areas."""
+        """Write the whole file; for one that is confined to small areas."""
         with path.open("wb") as file:
             for piece in self.read(0, self.size):
                 file.write(piece)
@@ -148,21 +148,21 @@ class DemoCog:
         """Return some bytes from ``start``, at most up to ``stop``, from one part of the file."""
         if start < len(self._head):
             return self._head[start:stop]
-        for level, (offsets_at, counts_at) in enumerate(self._index_places):
+        for level, (offsets_at, counts_at) in enumerate(self._index_positions):
             if (length := 8 * self.levels[level].count) <= 8:
-                continue  # a single tile's entries lie in the directory itself
+                continue  # a single tile's entries are in the directory itself
             if offsets_at <= start < offsets_at + length:
                 return self._array(level, np.dtype("<u8"), offsets_at, start, stop)
             if counts_at <= start < counts_at + length // 2:
                 return self._array(level, np.dtype("<u4"), counts_at, start, stop)
         for level in reversed(range(len(self.levels))):
-            rank, held = self._present(level)
+            rank, count = self._present(level)
             begin = self._data_start(level)
-            if begin <= start < begin + held * self._slot:
+            if begin <= start < begin + count * self._slot:
                 number, within = divmod(start - begin, self._slot)
                 index = int(np.searchsorted(rank, number + 1))
                 return _slot(self, level, index)[within : within + stop - start]
-        raise ValueError(f"byte {start} lies beyond the end of the file ({self.size} bytes)")
+        raise ValueError(f"byte {start} is beyond the end of the file ({self.size} bytes)")
 
     def _array(self, level: int, dtype: np.dtype, at: int, start: int, stop: int) -> bytes:
         first = (start - at) // dtype.itemsize
@@ -172,37 +172,37 @@ class DemoCog:
         if dtype.itemsize == 4:
             values = np.where(there, self.tile_bytes, 0)
         else:
-            places = (
+            positions = (
                 self._data_start(level) + 4 + (rank[first:last].astype(np.int64) - 1) * self._slot
             )
-            values = np.where(there, places, 0)
+            values = np.where(there, positions, 0)
         begin = start - at - first * dtype.itemsize
         return values.astype(dtype).tobytes()[begin : begin + stop - start]
 
     def _present(self, level: int) -> tuple[NDArray[np.int32], int]:
-        """Tell the tiles that exist: their running count in row-major order, and the total."""
+        """Return the running count of existing tiles in row-major order, and the total."""
         return _running_count(self, level)
 
     @cached_property
-    def _index_places(self) -> tuple[tuple[int, int], ...]:
-        """For each level, where its offsets and its byte counts begin."""
+    def _index_positions(self) -> tuple[tuple[int, int], ...]:
+        """Positions of the offsets and the byte counts of each level."""
         at = _FIRST_DIRECTORY + sum(self._directory_size(k) for k in range(len(self.levels)))
-        places = []
+        positions = []
         for level in self.levels:
-            places.append((at, at + 8 * level.count))
+            positions.append((at, at + 8 * level.count))
             if level.count > 1:
                 at += 12 * level.count
-        return tuple(places)
+        return tuple(positions)
 
     def _data_start(self, level: int) -> int:
-        """Where the tiles of a level begin; coarser levels come first."""
+        """Return the position of the first tile of a level; coarser levels come first."""
         last = len(self.levels) - 1
-        offsets_at, _ = self._index_places[last]
+        offsets_at, _ = self._index_positions[last]
         at = offsets_at + (12 * self.levels[last].count if self.levels[last].count > 1 else 0)
         return at + sum(self._present(k)[1] for k in range(level + 1, last + 1)) * self._slot
 
     def _entries(self, level: int) -> list[tuple[int, int, Sequence[float] | bytes]]:
-        """Tags of a directory without the tile index: (tag, type, values)."""
+        """Return the tags of a directory without the tile index: (tag, type, values)."""
         this = self.levels[level]
         entries: list[tuple[int, int, Sequence[float] | bytes]] = [
             (254, _LONG, (1 if level else 0,)),
@@ -241,7 +241,7 @@ class DemoCog:
         out += bytes(_FIRST_DIRECTORY - len(out))
         for level, this in enumerate(self.levels):
             begin = len(out)
-            offsets_at, counts_at = self._index_places[level]
+            offsets_at, counts_at = self._index_positions[level]
             entries = [(tag, kind, len(values), _packed((tag, kind, values)))
                        for tag, kind, values in self._entries(level)]  # fmt: skip
             if this.count > 1:
@@ -294,7 +294,7 @@ def _running_count(cog: DemoCog, level: int) -> tuple[NDArray[np.int32], int]:
 
 @lru_cache(maxsize=16)
 def _slot(cog: DemoCog, level: int, index: int) -> bytes:
-    """One tile as it lies in the file: leader, LZW stream, trailer."""
+    """Return a tile as in the file: leader, LZW stream, trailer."""
     pixels = cog.tile_pixels(level, index)
     stream = _lzw_literals(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     return struct.pack("<I", len(stream)) + stream + stream[-4:]

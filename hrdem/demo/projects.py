@@ -1,7 +1,7 @@
 """The lidar projects of the demonstration: a patchwork of outlines, older ones under newer ones.
 
-What the live service calls the fields of its coverage files is not known, so they are called by
-one of several plausible sets of names here, which depends on the item.
+The field names of the live coverage files are not known, so each item uses one of several
+plausible sets of names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import shapely
 from rasterio.warp import transform as transform_points
 
-from hrdem.demo.editions import published
+from hrdem.demo.editions import published_at
 from hrdem.demo.terrain import Float64, lattice, surveyed
 from hrdem.demo.tiles import Tile
 
@@ -31,10 +31,10 @@ _NAMES = ("Lac", "Fork", "Pointe", "Creek", "Mont", "Bay", "Vallon", "Ridge")
 
 @dataclass(frozen=True, slots=True)
 class LidarProject:
-    """An area that was flown at one time.
+    """An area flown in one campaign.
 
     Attributes:
-        name: Its name.
+        name: Name of the project.
         first: First day of the flights.
         last: Last day of the flights.
         outline: Polygon in EPSG:3979.
@@ -51,8 +51,8 @@ class StoredFile:
     """A small file of the store.
 
     Attributes:
-        content: All of it.
-        media_type: As the store says.
+        content: Bytes of the file.
+        media_type: Value of Content-Type.
     """
 
     content: bytes
@@ -60,7 +60,7 @@ class StoredFile:
 
     @property
     def etag(self) -> str:
-        """Strong, in the form of an object that was uploaded whole."""
+        """A strong ETag, in the form of an upload in one part."""
         return f'"{hashlib.md5(self.content, usedforsecurity=False).hexdigest()}"'
 
     @property
@@ -74,8 +74,8 @@ class StoredFile:
 
 
 @cache
-def projects(tile: Tile) -> tuple[LidarProject, ...]:
-    """List the projects that reach into a tile, cut off at its edges, oldest campaign first."""
+def list_projects(tile: Tile) -> tuple[LidarProject, ...]:
+    """Return the projects in a tile, clipped to it, oldest campaign first."""
     found = []
     left, bottom, right, top = tile.bounds
     for number, (seed, side, flown, year, years) in enumerate(_CAMPAIGNS):
@@ -101,15 +101,15 @@ def projects(tile: Tile) -> tuple[LidarProject, ...]:
 
 
 @lru_cache(maxsize=4)
-def coverage(tile: Tile, edition: int = 1) -> StoredFile:
-    """Make the GeoPackage that tells which projects lie under a tile, a layer for each product."""
+def make_coverage_file(tile: Tile, edition: int = 1) -> StoredFile:
+    """Create the GeoPackage of the projects in a tile, one layer per product."""
     import pyogrio  # noqa: PLC0415 (the service starts without it)
     import pyogrio.raw  # noqa: PLC0415
 
-    found = projects(tile)
+    found = list_projects(tile)
     outlines = np.array([shapely.to_wkb(shapely.multipolygons([p.outline])) for p in found], object)
     fields = _fields(tile, found)
-    when = f"{published(edition):%Y-%m-%dT%H:%M:%S}.000Z"  # the same bytes every time
+    when = f"{published_at(edition):%Y-%m-%dT%H:%M:%S}.000Z"  # the same bytes every time
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": when})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "coverage.gpkg"
@@ -130,13 +130,13 @@ def coverage(tile: Tile, edition: int = 1) -> StoredFile:
 
 
 @lru_cache(maxsize=16)
-def extent(tile: Tile, edition: int = 1) -> StoredFile:
-    """Make the GeoJSON Feature that tells where anything was flown, longitude first."""
-    union = shapely.union_all([project.outline for project in projects(tile)])
+def make_extent_file(tile: Tile, edition: int = 1) -> StoredFile:
+    """Create the GeoJSON Feature of all surveyed ground, longitude first."""
+    union = shapely.union_all([project.outline for project in list_projects(tile)])
     parts = [part for part in shapely.get_parts(shapely.segmentize(union, 5_000)) if part.area > 0]
     feature = {
         "type": "Feature",
-        "properties": {} if edition == 1 else {"updated": f"{published(edition):%Y-%m-%d}"},
+        "properties": {} if edition == 1 else {"updated": f"{published_at(edition):%Y-%m-%d}"},
         "geometry": {
             "type": "MultiPolygon",
             "coordinates": [[_lonlat(ring) for ring in _rings(part)] for part in parts],
@@ -148,7 +148,7 @@ def extent(tile: Tile, edition: int = 1) -> StoredFile:
 def _corners(
     columns: np.ndarray, rows: np.ndarray, side: float, seed: int
 ) -> tuple[Float64, Float64]:
-    """Corners of the outlines: a lattice that is shaken, so that outlines still tile the plane."""
+    """Return corners of outlines: a jittered lattice, so that outlines tile the plane."""
     x = (columns[None, :] + 0.7 * lattice(columns, rows, seed).astype(float)) * side
     y = (rows[:, None] + 0.7 * lattice(columns, rows, seed + 1).astype(float)) * side
     return x, y

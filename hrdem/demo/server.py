@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from hrdem.demo import catalog, projects, wcs, wms
 from hrdem.demo.cog import DemoCog
-from hrdem.demo.editions import published
+from hrdem.demo.editions import published_at
 from hrdem.demo.projects import StoredFile
-from hrdem.demo.tiles import Tile, tiles
+from hrdem.demo.tiles import Tile, list_tiles
 
 _STAC_PREFIXES = ("/stac/api", catalog.LINKS_PREFIX)
 _OGC_PATH = "/wrapper/ogc/elevation-hrdem-mosaic"
@@ -27,7 +27,7 @@ class DemoServer(ThreadingHTTPServer):
 
     Args:
         port: Port to listen on; 0 takes a free one.
-        edition: Which edition of the files to serve, from 1.
+        edition: Edition of the files to serve, from 1.
 
     Raises:
         OSError: If the port is taken.
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         for prefix in _STAC_PREFIXES:
             if path == prefix or path.startswith(f"{prefix}/"):
                 query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-                return self._stac("GET", path.removeprefix(prefix).strip("/"), _typed(query))
+                return self._stac("GET", path.removeprefix(prefix).strip("/"), _parse_query(query))
         if path.startswith(f"{catalog.STORE_PREFIX}/"):
             return self._store(path.removeprefix(f"{catalog.STORE_PREFIX}/"))
         if path == "/ows/elevation":
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": "Method Not Allowed"})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (of the base)
-        """Stay quiet: the terminal belongs to the command that is being shown."""
+        """Log nothing: the terminal belongs to the user's command."""
 
     @property
     def _base(self) -> str:
@@ -90,14 +90,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stac(self, method: str, path: str, query: dict[str, Any]) -> None:
         if path == "":
-            return self._json(HTTPStatus.OK, catalog.landing(self._base))
+            return self._json(HTTPStatus.OK, catalog.make_landing_page(self._base))
         if path == "search":
             return self._search(query, method)
         match path.split("/"):
             case ["collections"]:
-                found = catalog.collections(self._base)
+                found = catalog.list_collections(self._base)
                 return self._json(HTTPStatus.OK, {"collections": found, "links": []})
-            case ["collections", name] if found := catalog.collections(self._base, name):
+            case ["collections", name] if found := catalog.list_collections(self._base, name):
                 return self._json(HTTPStatus.OK, found[0])
             case ["collections", name, "items"]:
                 return self._search({**query, "collections": [name]}, method)
@@ -128,29 +128,30 @@ class _Handler(BaseHTTPRequestHandler):
             case Tile(), "hillshade-dtm" | "hillshade-dsm":
                 return self._range(DemoCog(tile, product, shaded=True, edition=edition))
             case Tile(), "dtm-vrt" | "dsm-vrt":
-                href = f"{self._base}{catalog.STORE_PREFIX}/{catalog.files(tile)[product]}"
+                stored = catalog.list_file_paths(tile)[product]
+                href = f"{self._base}{catalog.STORE_PREFIX}/{stored}"
                 document = _vrt(DemoCog(tile, product), href)
                 return self._send(HTTPStatus.OK, "application/xml", document.encode())
             case Tile(), "coverage":
-                return self._range(projects.coverage(tile, edition))
+                return self._range(projects.make_coverage_file(tile, edition))
             case Tile(), "extent":
-                return self._range(projects.extent(tile, edition))
+                return self._range(projects.make_extent_file(tile, edition))
         error = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
         return self._send(HTTPStatus.NOT_FOUND, "application/xml", error.encode())
 
     def _range(self, file: DemoCog | StoredFile) -> None:
-        """Answer as S3 does: one range gives 206, several or none the whole object."""
+        """Respond like S3: one range gives 206, several or none give the whole object."""
         if self.headers.get("If-Match") not in (None, "*", file.etag):
             return self._send(HTTPStatus.PRECONDITION_FAILED, "application/xml", b"")
         start, stop, status = 0, file.size, HTTPStatus.OK
-        asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
-        if asked and (asked[1] or asked[2]):
+        wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
+        if wanted and (wanted[1] or wanted[2]):
             status = HTTPStatus.PARTIAL_CONTENT
-            if asked[1]:
-                start = int(asked[1])
-                stop = min(int(asked[2] or file.size) + 1, file.size)
+            if wanted[1]:
+                start = int(wanted[1])
+                stop = min(int(wanted[2] or file.size) + 1, file.size)
             else:
-                start = max(file.size - int(asked[2]), 0)
+                start = max(file.size - int(wanted[2]), 0)
             if start >= stop:
                 unsatisfied = {"Content-Range": f"bytes */{file.size}"}
                 return self._send(
@@ -164,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(stop - start))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", file.etag)
-        when = published(self.server.edition)
+        when = published_at(self.server.edition)
         self.send_header("Last-Modified", email.utils.format_datetime(when, usegmt=True))
         if status is HTTPStatus.PARTIAL_CONTENT:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{file.size}")
@@ -177,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for piece in pieces:
                 self.wfile.write(piece)
-        except ConnectionError:  # the reader has seen enough
+        except ConnectionError:  # the client closed the connection
             self.close_connection = True
 
     def _json(self, status: int, document: object, media_type: str = "application/json") -> None:
@@ -194,15 +195,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _ogc(base: str, query: dict[str, str], edition: int) -> wcs.Answer:
-    """Answer as the service that is asked for: both have one address."""
-    asked = {name.lower(): value.lower() for name, value in query.items()}.get("service")
-    answer = wms.answer if asked == "wms" else wcs.answer
-    return answer(base, query, edition)
+def _ogc(base: str, query: dict[str, str], edition: int) -> wcs.Response:
+    """Respond as the requested service: WCS and WMS share one address."""
+    service = {name.lower(): value.lower() for name, value in query.items()}.get("service")
+    respond = wms.respond if service == "wms" else wcs.respond
+    return respond(base, query, edition)
 
 
-def _typed(query: dict[str, str]) -> dict[str, Any]:
-    """Bring the parameters of a GET search into the types of a POST body."""
+def _parse_query(query: dict[str, str]) -> dict[str, Any]:
+    """Convert the parameters of a GET search to the types of a POST body."""
     typed: dict[str, Any] = dict(query)
     for name in ("collections", "ids"):
         if name in query:
@@ -219,8 +220,12 @@ def _typed(query: dict[str, str]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _assets_by_path() -> dict[str, tuple[Tile, str]]:
-    """Tile and asset key of each file that the catalogue names, by its path in the store."""
-    return {path: (tile, key) for tile in tiles() for key, path in catalog.files(tile).items()}
+    """Return tile and asset key of each listed file, by its path in the store."""
+    return {
+        path: (tile, key)
+        for tile in list_tiles()
+        for key, path in catalog.list_file_paths(tile).items()
+    }
 
 
 def _vrt(cog: DemoCog, href: str) -> str:

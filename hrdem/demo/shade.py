@@ -1,4 +1,4 @@
-"""Shaded relief of the synthetic terrain, as ``gdaldem hillshade`` makes it."""
+"""Shaded relief of the synthetic terrain, equal to that of ``gdaldem hillshade``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def hillshade(
 ) -> UInt8:
     """Shade the heights at the pixel centres of a grid, the sun in the north-west, half way up.
 
-    The gradient is Horn's, as `heights` has it also beyond the edges of the grid.
+    The gradient is Horn's; `heights` gives the pixels beyond the edges too.
 
     Args:
         left: x of the grid's upper left corner, metres, EPSG:3979.
@@ -30,7 +30,7 @@ def hillshade(
 
     Returns:
         uint8 array of shape (height, width), 1 for dark to 255; 0 where one of the nine heights
-        around is not known.
+        around is nodata.
     """
     z = heights(
         left - resolution, top + resolution, resolution, width + 2, height + 2, **surface

@@ -1,7 +1,6 @@
-"""Deterministic synthetic terrain: the height of a point depends on nothing but the point.
+"""Deterministic synthetic terrain: the height of a point depends on the point alone.
 
-Any window of any answer of the demonstration service can therefore be checked, pixel by pixel,
-against `heights`.
+So any window of any response of the demonstration can be compared with `heights`, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.demo.editions import raised
+from hrdem.demo.editions import height_offset
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.floating[Any]]
@@ -35,7 +34,7 @@ _OCTAVES = (
 )
 _LAKE_WAVELENGTH, _LAKE_LEVEL, _LAKE_SEED = 3_100.0, 0.9, 201
 _SURVEY_WAVELENGTH, _SURVEY_SEED = 150_000.0, 341
-# Where the survey noise is above this, the collection holds nothing.
+# where the survey noise is above this, the collection has no data
 _SURVEY_LIMIT = {"1m": 0.66, "2m": 0.78, "30m": 1.1}
 # value noise with smoothstep weights is steepest at 1.5 a wavelength along each axis
 _STEEPEST = 3.0
@@ -57,12 +56,12 @@ def heights(
     Args:
         left: x of the grid's upper left corner, metres, EPSG:3979.
         top: y of the same corner.
-        resolution: Pixel size in metres; detail finer than two pixels is left out.
+        resolution: Pixel size in metres; detail finer than two pixels is omitted.
         width: Columns.
         height: Rows.
         product: ``"dtm"``, or ``"dsm"`` for the ground with trees and buildings.
-        collection: ``"1m"``, ``"2m"`` or ``"30m"``; decides where no survey was flown.
-        edition: 1 for heights from 0 to 1,024 m; each other lies 1,024 m above the one before.
+        collection: ``"1m"``, ``"2m"`` or ``"30m"``; determines where there is no survey.
+        edition: 1 for heights from 0 to 1,024 m; each next one is 1,024 m higher.
 
     Returns:
         float32 array of shape (height, width), metres, -32767 where there is no data.
@@ -83,7 +82,7 @@ def heights(
         z += octave
     if product == "dsm":
         z += _canopy(x, y, resolution)
-    z += raised(edition)
+    z += height_offset(edition)
     z[_noise(x, y, _LAKE_WAVELENGTH, _LAKE_SEED) > _LAKE_LEVEL] = NODATA
     limit = _SURVEY_LIMIT[collection]
     if limit < 1:
@@ -101,7 +100,7 @@ def heights_at(
         y: Northing, of the same shape.
         resolution: Pixel size of the lattice, metres. All of it under the points is computed.
         product: As for `heights`.
-        edition: Likewise.
+        edition: As for `heights`.
 
     Returns:
         float32 array of the same shape, metres, -32767 where there is no data.
@@ -122,7 +121,7 @@ def heights_at(
 
 
 def surveyed(x: Float64, y: Float64, size: float, collection: str) -> NDArray[np.bool_]:
-    """Tell which squares may hold data, erring on the side of yes.
+    """Return which squares may have data; some without are included.
 
     Args:
         x: Centres of the columns of squares, metres, EPSG:3979, shape (columns,).

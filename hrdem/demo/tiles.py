@@ -1,4 +1,4 @@
-"""The sub-tiles of the mosaics: which exist, where they lie, what they hold."""
+"""The sub-tiles of the mosaics: which exist, their grids and products."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tile:
         width: Columns of the raster.
         height: Rows of the raster.
         resolution: Pixel size, metres.
-        products: Products that are published for it.
+        products: Published products.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Tile:
         return self.left, self.top - self.height * self.resolution, right, self.top
 
 
-def tiles() -> Iterator[Tile]:
+def list_tiles() -> Iterator[Tile]:
     """Yield every tile of the three collections, in no order that a client may rely on."""
     for collection, resolution, without in (("1m", 1, _NO_DTM_1M), ("2m", 2, _NO_DTM_2M)):
         for row, columns in _COLUMNS.items():

@@ -1,4 +1,4 @@
-"""The demonstration WCS 1.1.1: answers as GeoTrellis Server does, not as the standard asks.
+"""The demonstration WCS 1.1.1: it responds like GeoTrellis Server, not like the standard.
 
 A bare uncompressed GeoTIFF, errors in plain text, pixels stretched over the box, and a raster of
 one pixel where there is no data.
@@ -28,13 +28,13 @@ _URN = "urn:ogc:def:crs:EPSG::"
 _FORMATS = ("image/geotiff", "geotiff", "geotif")
 _BOUNDS = (-2_500_000.0, -1_000_000.0, 3_000_000.0, 4_000_000.0)  # of all sub-tiles
 _METHODS = ("nearest neighbor", "bilinear", "bicubic")  # listed, never used
-_MOST_PIXELS = 100_000_000
+MAX_COVERAGE_PIXELS = 100_000_000
 _BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Status, media type and body of one answer."""
+class Response:
+    """Status, media type and body of a response."""
 
     status: int
     media_type: str
@@ -52,35 +52,35 @@ class _Grid:
     rows: int
 
 
-def answer(base: str, query: Mapping[str, str], edition: int = 1) -> Answer:
-    """Answer one key-value request.
+def respond(base: str, query: Mapping[str, str], edition: int = 1) -> Response:
+    """Respond to a key-value request.
 
     Args:
         base: Scheme and host, for the addresses in the capabilities.
-        query: Parameters, as they came; names count in any case.
-        edition: Of the heights.
+        query: Parameters as received; names in any case.
+        edition: Edition of the heights.
     """
     kvp = {name.lower(): value for name, value in query.items()}
     request = kvp.get("request", "").lower()
     if kvp.get("service", "wcs").lower() != "wcs":
-        return _refused(f"Parameter 'service' has an invalid value of {kvp['service']}. "
+        return _refuse(f"Parameter 'service' has an invalid value of {kvp['service']}. "
                         "Needs to be one of: wcs")  # fmt: skip
     if "version" in kvp and not kvp["version"].startswith("1.1"):
-        return _refused("layer does not exist")
+        return _refuse("layer does not exist")
     if request == "getcapabilities":
         return _capabilities(base)
     if request == "describecoverage":
         return _description(kvp)
     if request == "getcoverage":
         return _coverage(kvp, edition)
-    return _refused("Missing parameter 'request'")
+    return _refuse("Missing parameter 'request'")
 
 
-def _refused(text: str) -> Answer:
-    return Answer(400, "text/plain; charset=UTF-8", text.encode())
+def _refuse(text: str) -> Response:
+    return Response(400, "text/plain; charset=UTF-8", text.encode())
 
 
-def _capabilities(base: str) -> Answer:
+def _capabilities(base: str) -> Response:
     address = escape(f"{base}/wrapper/ogc/elevation-hrdem-mosaic", {'"': "&quot;"})
     known = _parameter("service", "WCS") + _parameter("AcceptVersions", "1.1.1")
     parameters = {
@@ -95,7 +95,7 @@ def _capabilities(base: str) -> Answer:
     )
     summaries = "".join(
         f"<CoverageSummary><ows:Title>{name}</ows:Title>{_degrees('WGS84BoundingBox')}"
-        f"{_offered()}<Identifier>{name}</Identifier></CoverageSummary>"
+        f"{_supported_formats()}<Identifier>{name}</Identifier></CoverageSummary>"
         for name in COVERAGES
     )
     return _xml(
@@ -113,10 +113,10 @@ def _capabilities(base: str) -> Answer:
     )
 
 
-def _description(kvp: Mapping[str, str]) -> Answer:
+def _description(kvp: Mapping[str, str]) -> Response:
     names = kvp.get("identifiers", kvp.get("identifier", "")).split(",")
     if not set(names) <= set(COVERAGES):
-        return _refused("layer does not exist")
+        return _refuse("layer does not exist")
     left, bottom, right, top = _BOUNDS
     boxes = (
         _box("BoundingBox", (0.0, 0.0, right - left, top - bottom), "urn:ogc:def:crs:OGC::imageCRS")
@@ -133,7 +133,7 @@ def _description(kvp: Mapping[str, str]) -> Answer:
         "<GridCS>urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS</GridCS></GridCRS></SpatialDomain></Domain>"
         "<Range><Field><Identifier>contents</Identifier><Definition><ows:AnyValue/></Definition>"
         f"<InterpolationMethods>{methods}<Default>{_METHODS[0]}</Default></InterpolationMethods>"
-        f"</Field></Range>{_offered()}</CoverageDescription>"
+        f"</Field></Range>{_supported_formats()}</CoverageDescription>"
         for name in names
     )
     return _xml(
@@ -150,8 +150,8 @@ def _parameter(name: str, *values: str) -> str:
     )
 
 
-def _offered() -> str:
-    """CRSs and formats, pictures too."""
+def _supported_formats() -> str:
+    """Return the CRSs and formats; picture formats are listed too."""
     crss = "".join(f"<SupportedCRS>{_URN}{epsg}</SupportedCRS>" for epsg in _SUPPORTED)
     formats = ("image/geotiff", "image/jpeg", "image/png")
     return f"<SupportedCRS>urn:ogc:def:crs:OGC::imageCRS</SupportedCRS>{crss}" + "".join(
@@ -160,7 +160,7 @@ def _offered() -> str:
 
 
 def _degrees(element: str, crs: str = "") -> str:
-    """A box in degrees, whose corners are latitude and longitude even where that is wrong."""
+    """Return a box in degrees, latitude first even where that is wrong."""
     west, south, east, north = transform_bounds("EPSG:3979", "EPSG:4617", *_BOUNDS)
     return _box(element, (south, west, north, east), crs)
 
@@ -174,44 +174,44 @@ def _box(element: str, corners: tuple[float, float, float, float], crs: str = ""
     )
 
 
-def _xml(document: str) -> Answer:
-    return Answer(200, "text/xml; charset=UTF-8", f'<?xml version="1.0"?>{document}'.encode())
+def _xml(document: str) -> Response:
+    return Response(200, "text/xml; charset=UTF-8", f'<?xml version="1.0"?>{document}'.encode())
 
 
-def _coverage(kvp: Mapping[str, str], edition: int) -> Answer:
+def _coverage(kvp: Mapping[str, str], edition: int) -> Response:
     missing = [name for name in ("identifier", "boundingbox", "format") if name not in kvp]
     if missing:
-        return _refused("; ".join(f"Missing parameter '{name}'" for name in missing))
+        return _refuse("; ".join(f"Missing parameter '{name}'" for name in missing))
     if kvp["format"].lower() not in _FORMATS:
-        return _refused(f"Unsupported format: '{kvp['format']}'")
+        return _refuse(f"Unsupported format: '{kvp['format']}'")
     if kvp["identifier"] not in COVERAGES:
-        return _refused("layer does not exist")
+        return _refuse("layer does not exist")
     try:
         grid = _grid(kvp)
     except ValueError as exc:
-        return _refused(str(exc))
+        return _refuse(str(exc))
     if grid.dx <= 0 or grid.dy <= 0:
         stack = (
             "geotrellis.vector.ExtentRangeError: Invalid Extent: xmin must be less than xmax\n"
             "\tat geotrellis.vector.Extent.<init>(Extent.scala)\n"
         )
-        return Answer(500, "text/plain; charset=UTF-8", stack.encode())
-    if grid.columns * grid.rows > _MOST_PIXELS:
+        return Response(500, "text/plain; charset=UTF-8", stack.encode())
+    if grid.columns * grid.rows > MAX_COVERAGE_PIXELS:
         page = b"<html><head><title>502 Bad Gateway</title></head><body></body></html>"
-        return Answer(502, "text/html", page)
+        return Response(502, "text/html", page)
     if grid.epsg == 3857 and grid.columns > _BLOCK:
-        return Answer(200, "application/json", b"null")
+        return Response(200, "application/json", b"null")
     pixels = _pixels(grid, kvp["identifier"], edition)
     if (pixels == NODATA).all():
         spans = _Grid(
             grid.epsg, grid.left, grid.top, grid.dx * grid.columns, grid.dy * grid.rows, 1, 1
         )
-        return Answer(200, "image/tiff", _tiff(spans, np.full((1, 1), NODATA)))
-    return Answer(200, "image/tiff", _tiff(grid, pixels))
+        return Response(200, "image/tiff", _tiff(spans, np.full((1, 1), NODATA)))
+    return Response(200, "image/tiff", _tiff(grid, pixels))
 
 
 def _grid(kvp: Mapping[str, str]) -> _Grid:
-    """The grid of the answer: corners of the box are pixel centres, pixels stretch to fill it."""
+    """Return the grid: corners of the box are pixel centres, pixels stretch to fill it."""
     *corners, crs = kvp["boundingbox"].split(",", 4)
     if not crs.startswith(_URN) or not crs.removeprefix(_URN).isdigit():
         raise ValueError(f"Cannot parse CRS from '{crs}'")
@@ -245,7 +245,7 @@ def _numbers(texts: list[str], parameter: str) -> list[float]:
 
 
 def _pixels(grid: _Grid, product: str, edition: int) -> Float32:
-    """The nearest source pixel of each output pixel's centre, from a level fine enough."""
+    """Return the source pixel nearest to each pixel centre, from a level fine enough."""
     size = max(1.0, 2.0 ** math.floor(math.log2(grid.dx)) if grid.epsg not in _GEOGRAPHIC else 1.0)
     out = np.empty((grid.rows, grid.columns), np.float32)
     for top in range(0, grid.rows, _BLOCK):
@@ -272,7 +272,7 @@ def _tiff(grid: _Grid, pixels: Float32) -> bytes:
     with MemoryFile() as memory:
         with memory.open(**profile) as dataset:
             dataset.write(pixels, 1)
-        # only now: GDAL forgets to swap the bytes of blocks that it knows to be empty (to 3.12)
+        # set last: GDAL (to 3.12) does not swap the bytes of blocks that it knows to be empty
         with rasterio.open(memory.name, "r+") as dataset:
             dataset.nodata = float(NODATA)
         return bytes(memory.getbuffer())

@@ -1,4 +1,4 @@
-"""The demonstration WMS 1.3.0 (OGC 06-042): capabilities, and pictures of eight layers."""
+"""The demonstration WMS 1.3.0 (OGC 06-042): capabilities, and eight layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rasterio.transform import Affine
 from rasterio.warp import transform as transform_points
 
 from hrdem.demo.terrain import NODATA, Float32, Float64, heights_at
-from hrdem.demo.wcs import Answer
+from hrdem.demo.wcs import Response
 
 LAYERS = tuple(
     f"{surface}{theme}"
@@ -23,7 +23,7 @@ LAYERS = tuple(
 )
 _SUPPORTED = (3979, 4326, 3857, 3978, 4617)
 _LATITUDE_FIRST = (4326, 4617)
-_MOST_PIXELS = 4096  # an edge
+MAX_EDGE_PIXELS = 4096
 _BLOCK = 256
 _HIGHEST = 1000.0  # metres, drawn white in the first edition
 Box = tuple[float, float, float, float]
@@ -32,12 +32,12 @@ _NAMES = 'xmlns="http://www.opengis.net/{}" xmlns:ogc="http://www.opengis.net/og
 
 
 class _RefusedError(Exception):
-    """A request that is answered by an exception; the first argument is its code."""
+    """A request that gets an exception report: code and message."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Map:
-    """What is asked for: a layer, a box with easting or longitude first, and pixels."""
+    """A requested map: layer, box (easting or longitude first) and size."""
 
     layer: str
     epsg: int
@@ -46,19 +46,19 @@ class _Map:
     height: int
 
 
-def answer(base: str, query: Mapping[str, str], edition: int = 1) -> Answer:
-    """Answer one key-value request.
+def respond(base: str, query: Mapping[str, str], edition: int = 1) -> Response:
+    """Respond to a key-value request.
 
     Args:
         base: Scheme and host, for the addresses in the capabilities.
-        query: Parameters, as they came; names count in any case.
-        edition: Of the heights.
+        query: Parameters as received; names in any case.
+        edition: Edition of the heights.
     """
     kvp = {name.lower(): value for name, value in query.items()}
     try:
         if kvp.get("request", "").lower() == "getcapabilities":
             return _xml(200, _capabilities(base))
-        return Answer(200, "image/png", _picture(_asked(kvp), edition))
+        return Response(200, "image/png", _draw(_parse_map(kvp), edition))
     except _RefusedError as exc:
         code, text = exc.args
         return _xml(
@@ -69,9 +69,9 @@ def answer(base: str, query: Mapping[str, str], edition: int = 1) -> Answer:
         )
 
 
-def _xml(status: int, document: str) -> Answer:
+def _xml(status: int, document: str) -> Response:
     body = f'<?xml version="1.0" encoding="UTF-8"?>{document}'.encode()
-    return Answer(status, "text/xml; charset=UTF-8", body)
+    return Response(status, "text/xml; charset=UTF-8", body)
 
 
 def _capabilities(base: str) -> str:
@@ -97,7 +97,7 @@ def _capabilities(base: str) -> str:
     )
 
 
-def _asked(kvp: Mapping[str, str]) -> _Map:
+def _parse_map(kvp: Mapping[str, str]) -> _Map:
     request = kvp.get("request", "")
     if request.lower() != "getmap":
         raise _RefusedError("OperationNotSupported", f"There is no request '{request}'")
@@ -113,18 +113,18 @@ def _asked(kvp: Mapping[str, str]) -> _Map:
         raise _RefusedError("InvalidCRS", f"{kvp['crs']} is not among the supported systems")
     if kvp["format"] != "image/png":
         raise _RefusedError("InvalidFormat", f"Unsupported format: '{kvp['format']}'")
-    return _Map(kvp["layers"], int(number), *_place(kvp, int(number)))
+    return _Map(kvp["layers"], int(number), *_parse_extent(kvp, int(number)))
 
 
-def _place(kvp: Mapping[str, str], epsg: int) -> tuple[Box, int, int]:
-    """Box, width and height."""
+def _parse_extent(kvp: Mapping[str, str], epsg: int) -> tuple[Box, int, int]:
+    """Return box, width and height."""
     try:
         first, second, third, fourth = map(float, kvp["bbox"].split(","))
         width, height = int(kvp["width"]), int(kvp["height"])
     except ValueError as exc:
         raise _RefusedError("InvalidParameterValue", "Cannot parse BBOX, WIDTH or HEIGHT") from exc
-    if not (0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS):
-        raise _RefusedError("InvalidParameterValue", f"At most {_MOST_PIXELS} pixels an edge")
+    if not (0 < width <= MAX_EDGE_PIXELS and 0 < height <= MAX_EDGE_PIXELS):
+        raise _RefusedError("InvalidParameterValue", f"At most {MAX_EDGE_PIXELS} pixels an edge")
     if first >= third or second >= fourth:
         raise _RefusedError("InvalidParameterValue", "The corners of the BBOX are swapped")
     if epsg in _LATITUDE_FIRST:
@@ -132,10 +132,10 @@ def _place(kvp: Mapping[str, str], epsg: int) -> tuple[Box, int, int]:
     return (first, second, third, fourth), width, height
 
 
-def _picture(asked: _Map, edition: int) -> bytes:
+def _draw(requested: _Map, edition: int) -> bytes:
     """Draw a layer in grey, transparent where there is no data."""
-    surface, _, theme = asked.layer.partition("-")
-    heights, pixel = _heights(asked, surface, edition)
+    surface, _, theme = requested.layer.partition("-")
+    heights, pixel = _heights(requested, surface, edition)
     east = (heights[1:-1, 2:] - heights[1:-1, :-2]) / (2 * pixel)
     north = (heights[:-2, 1:-1] - heights[2:, 1:-1]) / (2 * pixel)
     if theme == "slope":
@@ -149,23 +149,23 @@ def _picture(asked: _Map, edition: int) -> bytes:
     seen = ~np.isnan(light)
     grey = np.where(seen, 255 * np.clip(light, 0, 1), 0).astype(np.uint8)
     bands = np.stack([grey, np.where(seen, 255, 0).astype(np.uint8)])
-    size = {"width": asked.width, "height": asked.height, "transform": Affine.scale(2, -2)}
+    size = {"width": requested.width, "height": requested.height, "transform": Affine.scale(2, -2)}
     with rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile(ext=".png") as file:
         with file.open(driver="PNG", count=2, dtype="uint8", **size) as picture:
             picture.write(bands)
         return bytes(file.getbuffer())
 
 
-def _heights(asked: _Map, surface: str, edition: int) -> tuple[Float32, float]:
-    """Heights on the picture's pixels and one more on each side, NaN without data; a pixel's size.
+def _heights(requested: _Map, surface: str, edition: int) -> tuple[Float32, float]:
+    """Return heights with a border of one pixel, NaN without data, and the pixel size.
 
-    The size is that on the ground in the middle of the picture, metres.
+    The size is measured on the ground in the middle of the picture, metres.
     """
-    left, bottom, right, top = asked.box
-    x = left + (np.arange(-1, asked.width + 1) + 0.5) * (right - left) / asked.width
-    y = top - (np.arange(-1, asked.height + 1) + 0.5) * (top - bottom) / asked.height
-    middle = x[asked.width // 2 : asked.width // 2 + 2], y[asked.height // 2]
-    ends_x, ends_y = _native(asked.epsg, middle[0], np.full(2, middle[1]))
+    left, bottom, right, top = requested.box
+    x = left + (np.arange(-1, requested.width + 1) + 0.5) * (right - left) / requested.width
+    y = top - (np.arange(-1, requested.height + 1) + 0.5) * (top - bottom) / requested.height
+    middle = x[requested.width // 2 : requested.width // 2 + 2], y[requested.height // 2]
+    ends_x, ends_y = _native(requested.epsg, middle[0], np.full(2, middle[1]))
     pixel = float(np.hypot(np.diff(ends_x), np.diff(ends_y))[0])
     level = 2.0 ** max(0, math.floor(math.log2(pixel)))
     heights = np.empty((y.size, x.size), np.float32)
@@ -173,7 +173,7 @@ def _heights(asked: _Map, surface: str, edition: int) -> tuple[Float32, float]:
         for column in range(0, x.size, _BLOCK):
             block = heights[row : row + _BLOCK, column : column + _BLOCK]
             points = np.meshgrid(x[column : column + _BLOCK], y[row : row + _BLOCK])
-            easting, northing = _native(asked.epsg, *(axis.ravel() for axis in points))
+            easting, northing = _native(requested.epsg, *(axis.ravel() for axis in points))
             nearest = heights_at(easting, northing, level, product=surface, edition=edition)
             block[:] = nearest.reshape(block.shape)
     heights[heights == NODATA] = np.nan
@@ -181,7 +181,7 @@ def _heights(asked: _Map, surface: str, edition: int) -> tuple[Float32, float]:
 
 
 def _native(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-    """Points in EPSG:3979; longitude and latitude are taken as NAD83(CSRS)."""
+    """Return points in EPSG:3979; longitude and latitude are taken as NAD83(CSRS)."""
     if epsg == 3979:
         return x, y
     source = "EPSG:4617" if epsg in _LATITUDE_FIRST else f"EPSG:{epsg}"

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import httpx
 
 from hrdem.errors import BlockedAddressError
-from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.redaction import redact_secrets
 
 _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_tcp.complete"
 _PORTS = {"http": 80, "https": 443}
@@ -103,7 +103,7 @@ class HostPolicy:
             BlockedAddressError: If it is already known to be blocked; what is returned
                 raises it as soon as it sees where the connection leads.
         """
-        shown = without_secrets(str(url))
+        shown = redact_secrets(str(url))
         if redirected_by:
             shown = f"{redirected_by} redirects to another place: {shown}"
         if url.scheme not in _PORTS or not url.host:

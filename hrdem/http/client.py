@@ -19,9 +19,9 @@ from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import ACCEPTED, decoded, in_large_reads, in_time, refused_coding
-from hrdem.http.cache.range_log import LARGEST_PART
+from hrdem.http.cache.range_log import MAX_PART_BYTES
 from hrdem.http.certificates import trusted_certificates
-from hrdem.http.protocol import Expected, Keep, Response, Saved
+from hrdem.http.protocol import ByteSink, Download, Response
 from hrdem.http.response_checks import (
     check_part,
     check_version,
@@ -32,9 +32,10 @@ from hrdem.http.response_checks import (
     words,
 )
 from hrdem.http.retry import Retries, RetryableError, retried
+from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
-from hrdem.runtime.memory import buffer
-from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.memory import allocate_buffer
+from hrdem.runtime.redaction import redact_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
@@ -58,7 +59,7 @@ class _Question:
     params: Mapping[str, Any] | None = None
     json: object = None
     timeouts: Timeouts | None = None
-    given: bool = False
+    trusted: bool = False
 
 
 class HttpClient:
@@ -72,9 +73,9 @@ class HttpClient:
         retries: How often to try.
         sleep: Waits that many seconds.
         transport: Takes the place of the network, for tests.
-        given: Addresses of services that may lie anywhere, as on this machine or in a private
+        trusted: Addresses of services that may lie anywhere, as on this machine or in a private
             network; others may then lie in that kind of place too. Those of requests that are
-            ``given`` join them. Whatever else is asked has to lie on the public internet.
+            ``trusted`` join them. Whatever else is asked has to lie on the public internet.
 
     Raises:
         RequestError: If the environment names certificates or a proxy that cannot be used.
@@ -87,19 +88,19 @@ class HttpClient:
         retries: Retries = Retries(),  # noqa: B008 (frozen)
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
-        given: Iterable[str] = (),
+        trusted: Iterable[str] = (),
     ) -> None:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
         self._closed = False
-        self._places = HostPolicy(given)
-        trusted = trusted_certificates()
+        self._places = HostPolicy(trusted)
+        certificates = trusted_certificates()
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED},
                 timeout=_waits(timeouts),
-                verify=trusted,
+                verify=certificates,
                 limits=httpx.Limits(
                     max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
                 ),
@@ -137,7 +138,7 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = 64 << 20,
-        given: bool = False,
+        trusted: bool = False,
     ) -> Response:
         """Send a request and return the whole answer.
 
@@ -152,14 +153,14 @@ class HttpClient:
                 in any case.
             json: Body, sent as JSON.
             max_bytes: Most bytes of body to accept.
-            given: Whether the user gave the address, so that it may lie anywhere.
+            trusted: Whether the user supplied the address; it may then be in any network.
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, may not be asked.
             TransferError: If no usable answer came.
             ServerError: If the answer is not a success.
         """
-        question = _Question(method, url, headers or {}, params, json, given=given)
+        question = _Question(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
             body = bytearray()
@@ -170,7 +171,7 @@ class HttpClient:
 
         return retried(once, self._retries, self._sleep)
 
-    def save(
+    def download(
         self,
         url: str,
         path: Path,
@@ -178,8 +179,8 @@ class HttpClient:
         params: Mapping[str, Any],
         timeouts: Timeouts,
         max_bytes: int,
-        given: bool = False,
-    ) -> Saved:
+        trusted: bool = False,
+    ) -> Download:
         """Ask once, and write the body of the answer into a file.
 
         Args:
@@ -188,7 +189,7 @@ class HttpClient:
             params: Query parameters, likewise.
             timeouts: How long to wait, in the place of the client's own.
             max_bytes: Most bytes of body to accept.
-            given: Whether the user gave the address, so that it may lie anywhere.
+            trusted: Whether the user supplied the address; it may then be in any network.
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, may not be asked.
@@ -197,20 +198,20 @@ class HttpClient:
             ServerError: If the answer is not a success.
             OSError: If the file cannot be written.
         """
-        question = _Question("GET", url, {}, params, timeouts=timeouts, given=given)
+        question = _Question("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
         with path.open("wb") as file, self._answer(question) as answer:
             for chunk in self._body(answer, question, max_bytes):
                 file.write(chunk)
-            return Saved(answer.headers.get("content-type", ""), file.tell())
+            return Download(answer.headers.get("content-type", ""), file.tell())
 
     def read_range(
         self,
         url: str,
         start: int,
         stop: int,
-        expected: Expected,
-        room: int = 0,
-        keep: Keep | None = None,
+        version: SourceVersion,
+        headroom: int = 0,
+        on_bytes: ByteSink | None = None,
     ) -> mmap:
         """Read a part of a file; a transfer that breaks off goes on where it stopped.
 
@@ -220,45 +221,45 @@ class HttpClient:
             url: Absolute http or https address.
             start: First byte.
             stop: The byte after the last.
-            expected: Which file it has to be a part of.
-            room: Bytes to leave free at the beginning of the result.
-            keep: Is told of the bytes as they come.
+            version: Which file it has to be a part of.
+            headroom: Bytes to leave free at the beginning of the result.
+            on_bytes: Is told of the bytes as they come.
 
         Returns:
-            Anonymous memory: ``room`` zero bytes, then the part.
+            Anonymous memory: ``headroom`` zero bytes, then the part.
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, may not be asked.
             TransferError: If the part does not come, or another part than was asked for.
             ServerError: If the answer is not a success, or not a part.
         """
-        shown = without_secrets(url)
-        part = buffer(room + stop - start)
-        done = told = room
+        shown = redact_secrets(url)
+        part = allocate_buffer(headroom + stop - start)
+        done = told = headroom
 
         def tell() -> None:
             nonlocal told
-            if keep is not None and done > told:
+            if on_bytes is not None and done > told:
                 with memoryview(part) as whole, whole[told:done] as came:
-                    keep(start + told - room, came)
+                    on_bytes(start + told - headroom, came)
             told = done
 
         def once() -> mmap:
             nonlocal done
             if done == len(part):  # what broke off came after the last byte
                 return part
-            begin = start + done - room
+            begin = start + done - headroom
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
             try:
-                with self._answer(_Question("GET", url, {**expected.condition, **asked})) as answer:
-                    check_part(answer, shown, f"bytes {begin}-{stop - 1}/{expected.size}")
-                    check_version(answer, shown, expected)
+                with self._answer(_Question("GET", url, {**version.condition, **asked})) as answer:
+                    check_part(answer, shown, f"bytes {begin}-{stop - 1}/{version.size}")
+                    check_version(answer, shown, version)
                     for chunk in in_time(answer, in_large_reads(answer), self._timeouts):
                         if done + len(chunk) > len(part):
                             raise TransferError(f"{shown} sends more bytes than asked for.")
                         part[done : done + len(chunk)] = chunk
                         done += len(chunk)
-                        if done - told >= LARGEST_PART:
+                        if done - told >= MAX_PART_BYTES:
                             tell()
             finally:
                 tell()
@@ -270,7 +271,7 @@ class HttpClient:
 
     def _body(self, answer: httpx.Response, asked: _Question, max_bytes: int) -> Iterator[bytes]:
         """Pass on a body of bounded length, in bounded time."""
-        said = f"{without_secrets(asked.url)} answers {answer.status_code}"
+        said = f"{redact_secrets(asked.url)} answers {answer.status_code}"
         too_long = f"{said} with more than {max_bytes} bytes."
         announced = int(answer.headers.get("content-length") or 0)
         if announced > max_bytes:
@@ -285,7 +286,7 @@ class HttpClient:
     @contextlib.contextmanager
     def _answer(self, asked: _Question) -> Iterator[httpx.Response]:
         """Send a request once; yields a successful answer whose body is still to be read."""
-        shown = without_secrets(asked.url)
+        shown = redact_secrets(asked.url)
         log.debug("%s %s %s", asked.method, shown, asked.headers.get("Range", ""))
         try:
             answer = self._sent(asked)
@@ -311,8 +312,8 @@ class HttpClient:
 
     def _sent(self, asked: _Question) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
-        first, shown = asked, without_secrets(asked.url)
-        if first.given:
+        first, shown = asked, redact_secrets(asked.url)
+        if first.trusted:
             self._places.give(httpx.URL(first.url))
         for _ in range(_MOST_REDIRECTS + 1):
             url = _with_query(asked.url, asked.params)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT
-from hrdem.http.ranges import (
-    SourceVersion,
-)
+from hrdem.http.source_version import SourceVersion
 
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
@@ -22,7 +20,7 @@ _OPTIONS = {
 }
 
 
-def curl_options(version: SourceVersion | None) -> dict[str, object]:
+def gdal_http_options(version: SourceVersion | None) -> dict[str, object]:
     """Return GDAL's settings for reading over http: patience, certificates, the version to hold to.
 
     Args:

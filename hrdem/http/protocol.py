@@ -8,6 +8,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
+from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
 
 
@@ -29,7 +30,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class Download:
     """A whole answer with a status of 200 to 299, whose body went into a file.
 
     Attributes:
@@ -41,33 +42,9 @@ class Saved:
     size: int
 
 
-Keep = Callable[[int, memoryview], None]
+ByteSink = Callable[[int, memoryview], None]
 """Is told of bytes of a file as they come: the position of the first, and the bytes, which are only
 lent."""
-
-
-class Expected(Protocol):
-    """The version of a file that a part has to be of."""
-
-    @property
-    def size(self) -> int:
-        """Size of the whole file in bytes."""
-        ...
-
-    @property
-    def etag(self) -> str:
-        """Entity tag, or empty."""
-        ...
-
-    @property
-    def last_modified(self) -> str:
-        """Last-Modified, or empty."""
-        ...
-
-    @property
-    def condition(self) -> Mapping[str, str]:
-        """Headers that hold a server to the version."""
-        ...
 
 
 class Http(Protocol):
@@ -82,11 +59,11 @@ class Http(Protocol):
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = ...,
-        given: bool = ...,
+        trusted: bool = ...,
     ) -> Response:
         """Send a request and return the whole answer; raise for anything but success.
 
-        Only addresses that the user gave are ``given``, and may lie anywhere.
+        Only addresses that the user gave are ``trusted``, and may lie anywhere.
         """
         ...
 
@@ -95,14 +72,14 @@ class Http(Protocol):
         url: str,
         start: int,
         stop: int,
-        expected: Expected,
-        room: int = 0,
-        keep: Keep | None = None,
+        version: SourceVersion,
+        headroom: int = 0,
+        on_bytes: ByteSink | None = None,
     ) -> mmap:
         """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
         ...
 
-    def save(
+    def download(
         self,
         url: str,
         path: Path,
@@ -110,7 +87,7 @@ class Http(Protocol):
         params: Mapping[str, Any],
         timeouts: Timeouts,
         max_bytes: int,
-        given: bool = ...,
-    ) -> Saved:
+        trusted: bool = ...,
+    ) -> Download:
         """Ask once, and write the body of the answer into a file."""
         ...

@@ -8,10 +8,10 @@ import httpx
 
 from hrdem.errors import ServerError, TransferError
 from hrdem.http.body import TooSlow
-from hrdem.http.protocol import Expected
 from hrdem.http.retry import RETRIED_STATUSES, RetryableError, retry_after
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line, sentence
+from hrdem.http.source_version import SourceVersion
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import end_sentence, to_one_line
 
 _CHANGED = 412  # Precondition Failed
 _EXCERPT = 200  # characters of others' words that a message quotes
@@ -50,13 +50,13 @@ def reason(exc: httpx.TransportError) -> str:
 
 def words(exc: Exception) -> str:
     """What a library says, which may hold addresses and words of a server."""
-    return one_line(without_secrets(str(exc)), _EXCERPT)
+    return to_one_line(redact_secrets(str(exc)), _EXCERPT)
 
 
 def coded(shown: str, coding: str) -> str:
     """Return what is said of an answer that is packed as nobody asked for."""
     return (
-        f"{shown} sends an answer in the encoding {one_line(coding, _EXCERPT)!r}, which was not "
+        f"{shown} sends an answer in the encoding {to_one_line(coding, _EXCERPT)!r}, which was not "
         "asked for and is not read. A proxy may be in the way."
     )
 
@@ -69,14 +69,14 @@ def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | Re
         shown: What to call the address.
         body: The beginning of what it says.
     """
-    said = one_line(without_secrets(body.decode("utf-8", "replace")), _EXCERPT)
-    text = f"{shown} answers {answer.status_code}" + (f": {sentence(said)}" if said else ".")
+    said = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _EXCERPT)
+    text = f"{shown} answers {answer.status_code}" + (f": {end_sentence(said)}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
         return RetryableError(text, answer.status_code, retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)
 
 
-def check_version(answer: httpx.Response, shown: str, expected: Expected) -> None:
+def check_version(answer: httpx.Response, shown: str, version: SourceVersion) -> None:
     """Make sure that an answer is of the version that was expected.
 
     Dates are compared where both are there: a server whose ETag says little may give another.
@@ -85,7 +85,7 @@ def check_version(answer: httpx.Response, shown: str, expected: Expected) -> Non
         ServerError: If not, with the status of a server that compares by itself.
     """
     etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
-    if etag != expected.etag or (date and expected.last_modified not in ("", date)):
+    if etag != version.etag or (date and version.last_modified not in ("", date)):
         raise ServerError(f"{shown} is another version by now.", _CHANGED)
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrdem.errors import NetworkError, RequestError
-from hrdem.http.cache.client import CachingHttp
-from hrdem.http.cache.entries import KeptVersion
+from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.store import USUAL_LIMIT, Cache
+from hrdem.http.cache.store import DEFAULT_MAX_CACHE_BYTES, Cache
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
-from hrdem.runtime.byte_sizes import size_text
+from hrdem.http.source_version import SourceVersion
+from hrdem.runtime.byte_sizes import format_size
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Session:
 
     cache_dir: str | os.PathLike[str] | None = None
     no_cache: bool = False
-    max_cache: int = USUAL_LIMIT
+    max_cache: int = DEFAULT_MAX_CACHE_BYTES
     offline: bool = False
 
     def __post_init__(self) -> None:
@@ -57,32 +57,32 @@ class Session:
 
     @contextlib.contextmanager
     def client(
-        self, http: Http | None, given: Iterable[str] = (), *, fetches: bool = False
+        self, http: Http | None, trusted: Iterable[str] = (), *, fetches: bool = False
     ) -> Iterator[Http]:
         """Yield a client that keeps what it fetches, unless nothing is to be kept.
 
         Args:
             http: What it asks with, left open; one is made for as long as the context lasts
                 otherwise.
-            given: Addresses of services that may lie anywhere, for a client that is made.
+            trusted: Addresses of services that may lie anywhere, for a client that is made.
             fetches: Whether pixels are fetched. Then the cache is brought back within its limit if
                 all goes well; if not, everything is left to a run that goes on, and the error says
                 so.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
-                yield stack.enter_context(CachingHttp(None, self.cache))
+                yield stack.enter_context(CachingClient(None, self.cache))
                 return
-            asking = stack.enter_context(HttpClient(given=given)) if http is None else http
+            asking = stack.enter_context(HttpClient(trusted=trusted)) if http is None else http
             if not self.no_cache:
-                asking = stack.enter_context(CachingHttp(asking, self.cache))
-            used: list[KeptVersion] = []
+                asking = stack.enter_context(CachingClient(asking, self.cache))
+            used: list[SourceVersion] = []
             try:
                 yield asking
-                if isinstance(asking, CachingHttp):
+                if isinstance(asking, CachingClient):
                     used = asking.versions
             except (NetworkError, KeyboardInterrupt) as exc:
-                if fetches and isinstance(asking, CachingHttp) and asking.resumable:
+                if fetches and isinstance(asking, CachingClient) and asking.resumable:
                     exc.add_note("What was fetched is kept: the same command goes on from there.")
                 raise
         if fetches and not self.no_cache:
@@ -90,21 +90,21 @@ class Session:
 
     def hold(self, http: Http) -> list[Mirror]:
         """Spare what is kept of the files that a client has met, until that is forgotten."""
-        if self.no_cache or not isinstance(http, CachingHttp):
+        if self.no_cache or not isinstance(http, CachingClient):
             return []
         with contextlib.suppress(OSError):
             mirrors = [self.cache.open_to_read(version) for version in http.versions]
             return [mirror for mirror in mirrors if mirror is not None]
         return []
 
-    def _prune(self, used: Iterable[KeptVersion]) -> None:
+    def _prune(self, used: Iterable[SourceVersion]) -> None:
         """Bring the cache back within its limit, and say so if that takes what was just used."""
         with contextlib.suppress(OSError):
             self.cache.prune()
         if self.max_cache and not all(map(self.cache.holds, used)):
             log.warning(
                 "What was fetched is not kept, as it is more than the %s of --max-cache.",
-                size_text(self.max_cache),
+                format_size(self.max_cache),
             )
 
     @contextlib.contextmanager

@@ -39,9 +39,9 @@ from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
-from hrdem.runtime.byte_sizes import size_text
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 from hrdem.sources.cog import probe_cog
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
@@ -143,7 +143,7 @@ def run_checks(
 
 def _files(stac_url: str, http: Http) -> Iterator[Check]:
     fix = (
-        f"If {without_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
+        f"If {redact_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
         "the way: set HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another "
         "--stac-url."
     )
@@ -214,7 +214,9 @@ def _proj_fix() -> str:
 
 def _kept(cache: Cache) -> _Finding:
     info = cache.info()
-    found = f"{info.folder}: {size_text(info.bytes)} of at most {size_text(info.limit)} are kept"
+    found = (
+        f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} are kept"
+    )
     try:
         cache.check()
     except OSError as exc:
@@ -238,7 +240,7 @@ def _proxy(url: str) -> str:
     """A proxy's address without credentials, also one that is given without a scheme."""
     scheme, between, rest = url.rpartition("//") if "@" not in url else url.partition("//")
     host = (rest or scheme).rpartition("@")[2]  # a password may have any signs
-    return without_secrets(f"{scheme}{between}{host}" if between else host)
+    return redact_secrets(f"{scheme}{between}{host}" if between else host)
 
 
 def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:
@@ -293,9 +295,9 @@ def _offered(url: str, http: Http, served: list[str]) -> _Finding:
     except WcsError as exc:  # gone, or no WCS: COGs do without it
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHT_PRODUCTS if name in offers.identifiers]
-    listed = one_line(", ".join(offers.identifiers), _MOST_LISTED)
-    versions = one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
-    found = f"{without_secrets(url)} offers {listed} in versions {versions}"
+    listed = to_one_line(", ".join(offers.identifiers), _MOST_LISTED)
+    versions = to_one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
+    found = f"{redact_secrets(url)} offers {listed} in versions {versions}"
     if not served or _VERSION not in (offers.versions or (_VERSION,)):
         return _Finding(f"{found}; no product of hrdem in version {_VERSION}", _WCS_FIX)
     return _Finding(f"{found}; serves {', '.join(served)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from rasterio.crs import CRS
 
 from hrdem.geo.grid import Window
-from hrdem.http.cache.store import usual_folder
+from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.protocol import Http
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.planning.mosaic import Mosaic
@@ -29,7 +29,7 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align, Format
 from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.locks import FileLock
-from hrdem.runtime.memory import resident
+from hrdem.runtime.memory import resident_bytes
 from hrdem.tiff.encode import BLOCK, choose_tile_format
 from hrdem.tiff.write_ifd import TileFormat
 
@@ -56,10 +56,10 @@ class RunOptions:
     layout: Format = Format.GTIFF
     overwrite: bool = False
     max_memory: int = DEFAULT_MAX_MEMORY_BYTES
-    cache: Path = field(default_factory=usual_folder)
+    cache: Path = field(default_factory=default_cache_dir)
     max_download: int | None = None
     on_progress: OnProgress = lambda progress: None
-    held: Callable[[], int] = field(default_factory=lambda: functools.cache(resident))
+    held: Callable[[], int] = field(default_factory=lambda: functools.cache(resident_bytes))
 
 
 @contextlib.contextmanager

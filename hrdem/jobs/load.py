@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import threading
 import uuid
@@ -23,6 +22,7 @@ from rasterio.enums import WktVersion
 from hrdem.errors import OutputError, RequestError
 from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.jobs.execute import (
     OnProgress,
@@ -39,7 +39,7 @@ from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
@@ -180,8 +180,8 @@ def _read(
                     pixels: Pixels = dataset.read(1, window=where)
             except GDAL_ERRORS as exc:
                 raise OutputError(
-                    f"{path}, into which pixels were read, cannot be read back: {cause(exc)} Check "
-                    "the disk that TMPDIR names, and run it again."
+                    f"{path}, into which pixels were read, cannot be read back: "
+                    f"{gdal_message(exc)} Check the disk that TMPDIR names, and run it again."
                 ) from exc
     return pixels
 
@@ -243,8 +243,7 @@ def _described(plan: Plan, shifts: ShiftGrid | None, pixels: Any, masked: bool) 
         attrs=attributes,
     )
     if masked:
-        there = array.notnull() if math.isnan(nodata) else array != nodata
-        array = array.where(there).assign_attrs(attributes)
+        array = array.where(valid_mask(array, nodata)).assign_attrs(attributes)
         array.encoding["_FillValue"] = nodata
     else:
         array.attrs["_FillValue"] = nodata

@@ -18,7 +18,7 @@ from hrdem.http.protocol import Http
 from hrdem.planning.resolve import resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.request import Request
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.sources.cog import CogFile, CogSource
 
 _BORDER = 3  # pixels of the grid around it, that smoothing looks at
@@ -83,8 +83,8 @@ def _merged(
             "them. Ask for a smaller area."
         )
     merged = np.full((lattice.height, lattice.width), np.nan, np.float32)
-    with workers(CONNECTIONS, "overview") as pool:
-        read = in_order(pool, _read, pieces, CONNECTIONS + 4)
+    with thread_pool(CONNECTIONS, "overview") as pool:
+        read = map_in_order(pool, _read, pieces, CONNECTIONS + 4)
         for piece, pixels in zip(pieces, read, strict=True):
             _lay(pixels, piece.source.grid.crop(piece.window), merged, lattice)
     return merged, lattice

@@ -18,7 +18,7 @@ from hrdem.output.paths import check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
 from hrdem.request.products import Product
 from hrdem.request.request import Request
-from hrdem.runtime.atomic import publish, staged
+from hrdem.runtime.atomic import publish, staged_file
 from hrdem.sources.wms import get_map
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,10 @@ def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hr
 def _write(content: bytes, grid: Grid, output: Path, overwrite: bool) -> None:
     beside = get_world_file_path(output)
     try:
-        with staged(output, content) as picture, staged(beside, format_world_file(grid)) as world:
+        with (
+            staged_file(output, content) as picture,
+            staged_file(beside, format_world_file(grid)) as world,
+        ):
             publish(picture, output, overwrite)
             publish(world, beside, overwrite)
     except OutputError:

@@ -25,7 +25,13 @@ from hrdem.geo.grid import Grid
 from hrdem.output.paths import check_output
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
-from hrdem.runtime.atomic import bring_onto_disk, exists, publish, staged, workroom
+from hrdem.runtime.atomic import (
+    output_exists_error,
+    publish,
+    staged_file,
+    staging_dir,
+    sync_to_disk,
+)
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff.encode import BLOCK
 from hrdem.tiff.write_ifd import (
@@ -115,7 +121,7 @@ class GeoTiffWriter:
     def __enter__(self) -> Self:
         with self._errors(), contextlib.ExitStack() as stack:
             self._check_crs()
-            room = stack.enter_context(workroom(self._output))
+            room = stack.enter_context(staging_dir(self._output))
             self._partial, self._arranged = room / "plain.tif", room / "arranged.tif"
             self._file = self._partial.open("xb")
             self._file.write(bytes(FILE_HEADER_BYTES))
@@ -179,13 +185,13 @@ class GeoTiffWriter:
                     **_COG_OPTIONS,
                 )
                 _check_whole(finished)
-            bring_onto_disk(finished)  # which takes its time
-            with staged(path, text) as companion:
+            sync_to_disk(finished)  # which takes its time
+            with staged_file(path, text) as companion:
                 # first, so that no raster is ever there without it, even if the run is killed
                 try:
                     publish(companion, path, self._overwrite)
                 except OutputExistsError as exc:  # by another run, just now
-                    raise exists(self._output) from exc
+                    raise output_exists_error(self._output) from exc
                 try:
                     publish(finished, self._output, self._overwrite)
                 except BaseException:

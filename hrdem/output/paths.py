@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from hrdem.errors import OutputError
-from hrdem.runtime.atomic import exists
+from hrdem.runtime.atomic import output_exists_error
 
 _NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
 _LONGEST_NAME = 100  # characters, without the ending
@@ -37,7 +37,7 @@ def check_output(output: Path, overwrite: bool) -> None:
         if output.exists() and not output.is_file():
             raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
         if output.exists() and not overwrite:
-            raise exists(output)
+            raise output_exists_error(output)
     except (OSError, ValueError) as exc:
         if isinstance(exc, OutputError):
             raise

@@ -20,7 +20,7 @@ from hrdem.geo.crs import LONLAT, assume_nad83, project_points
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.runtime.text import json_number
+from hrdem.runtime.text import to_json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _BEING_NAMED = 5.0  # seconds between the names of an item and of its raster, at most
@@ -85,7 +85,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
                 "name": "source",
                 "description": "number of the source of each pixel",
                 "data_type": plan.dtype,
-                "nodata": json_number(plan.nodata),
+                "nodata": to_json_number(plan.nodata),
             }
         )
     return {
@@ -140,7 +140,7 @@ def _band(done: Result) -> dict[str, Any]:
         "name": request.product.name,
         "description": request.product.title,
         "data_type": plan.dtype,
-        "nodata": json_number(plan.nodata),
+        "nodata": to_json_number(plan.nodata),
         "unit": request.unit,
     }
     if plan.nodata is None:
@@ -149,10 +149,10 @@ def _band(done: Result) -> dict[str, Any]:
         del band["unit"]
     if statistics is not None:
         band["statistics"] = {
-            "minimum": json_number(statistics.minimum),
-            "maximum": json_number(statistics.maximum),
-            "mean": json_number(statistics.mean),
-            "stddev": json_number(statistics.deviation),
+            "minimum": to_json_number(statistics.minimum),
+            "maximum": to_json_number(statistics.maximum),
+            "mean": to_json_number(statistics.mean),
+            "stddev": to_json_number(statistics.deviation),
             "valid_percent": statistics.valid_percent,
         }
     return band

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.errors import NotCachedError, OutputError, RequestError
-from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
-from hrdem.runtime.byte_sizes import size_text
-from hrdem.runtime.threads import workers
+from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.threads import thread_pool
 
 _INDEXES_AT_ONCE = 8
 _LARGEST_STORED = 1.5  # bytes in a file over those of its pixels; LZW makes noise larger
@@ -57,7 +57,7 @@ def measure_costs(plan: Plan, http: Http, cache: Path | None = None) -> list[Sou
         SourceChangedError: If a file changed since the plan was made.
     """
     read = [(source, mosaic) for mosaic in plan.mosaics for source in mosaic.sources]
-    with workers(_INDEXES_AT_ONCE, "need") as pool:
+    with thread_pool(_INDEXES_AT_ONCE, "need") as pool:
         return list(pool.map(lambda each: _need(each[0], each[1], http, cache), read))
 
 
@@ -84,7 +84,7 @@ def check_cost(
         RequestError: If more would have to be fetched.
         OutputError: If the disk has no room for it.
     """
-    offline = isinstance(http, CachingHttp) and http.offline
+    offline = isinstance(http, CachingClient) and http.offline
     whole = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
     most = sum(blocks.pixels for blocks in whole) * _itemsize(plan) * _LARGEST_STORED
     room = _free(output.parent)
@@ -100,7 +100,7 @@ def check_cost(
         raise _too_much(plan, needs, lacking, max_download)
     share = min(1.0, sum(need.pixels for need in needs) / max(plan.grid.window.pixels, 1))
     written = int(written * _PACKED * share)
-    kept = lacking if isinstance(http, CachingHttp) and _same_disk(output.parent, cache) else 0
+    kept = lacking if isinstance(http, CachingClient) and _same_disk(output.parent, cache) else 0
     if written + kept > room:
         raise _no_room(plan, output, written, kept, room)
 
@@ -109,7 +109,7 @@ def _check_kept(needs: Sequence[SourceCost]) -> None:
     missing = [need for need in needs if need.lacking and need.tiles is not None]
     if missing:
         told = "; ".join(
-            f"{size_text(need.lacking)} of the {size_text(need.size)} that the area needs of "
+            f"{format_size(need.lacking)} of the {format_size(need.size)} that the area needs of "
             f"{need.source.url}"
             for need in missing
         )
@@ -120,21 +120,21 @@ def _check_kept(needs: Sequence[SourceCost]) -> None:
 
 def _too_much(plan: Plan, needs: Sequence[SourceCost], lacking: int, allowed: int) -> RequestError:
     size = sum(need.size for need in needs)
-    kept = f", of which the cache has {size_text(size - lacking)}" if size > lacking else ""
+    kept = f", of which the cache has {format_size(size - lacking)}" if size > lacking else ""
     return RequestError(
-        f"{_figures(plan, needs)}{size_text(size)}{kept}; {size_text(lacking)} would have to be "
-        f"fetched, and --max-download allows {size_text(allowed)}. Give a larger --max-download, "
-        "a smaller area, or a coarser --resolution, which reads overviews."
+        f"{_figures(plan, needs)}{format_size(size)}{kept}; {format_size(lacking)} would have to "
+        f"be fetched, and --max-download allows {format_size(allowed)}. Give a larger "
+        "--max-download, a smaller area, or a coarser --resolution, which reads overviews."
     )
 
 
 def _no_room(plan: Plan, output: Path, written: int, kept: int, room: int) -> OutputError:
     grid = plan.grid
-    also = f", and the cache {size_text(kept)} on the same disk" if kept else ""
+    also = f", and the cache {format_size(kept)} on the same disk" if kept else ""
     way = "--no-cache, " if kept and written <= room else ""
     return OutputError(
-        f"The output of {grid.width} x {grid.height} pixels takes about {size_text(written)} "
-        f"while it is made{also}, and the disk of {output.parent} has {size_text(room)} free. "
+        f"The output of {grid.width} x {grid.height} pixels takes about {format_size(written)} "
+        f"while it is made{also}, and the disk of {output.parent} has {format_size(room)} free. "
         f"Make room, or give another -o, {way}a smaller area, or a coarser --resolution."
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Pixels
+from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.planning.cost import measure_costs
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -116,13 +117,7 @@ def _valid_at(
     pixels: Pixels, planned: PlannedSource, mosaic: Mosaic, sample: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Whether a source has data at places, seen from some of its pixels."""
-    nodata = planned.file.nodata
-    if nodata is None:
-        valid = np.ones(pixels.shape, np.bool_)
-    elif np.isnan(nodata):
-        valid = ~np.isnan(pixels)
-    else:
-        valid = pixels != pixels.dtype.type(nodata)
+    valid = valid_mask(pixels, planned.file.nodata)
     left, bottom, right, top = mosaic.grid.crop(planned.dst_window).bounds
     height, width = pixels.shape
     columns = np.floor((sample[:, 0] - left) * width / (right - left)).astype(int)

@@ -25,7 +25,7 @@ from hrdem.request.aoi.geometry import project_geometry
 from hrdem.request.options import Algorithm, VerticalDatum, Via
 from hrdem.request.products import PRODUCTS, Collection, Product
 from hrdem.request.request import Request
-from hrdem.runtime.text import json_number
+from hrdem.runtime.text import to_json_number
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Plan:
             "request": self.request.as_dict(),
             "grid": grid_as_dict(self.grid),
             "dtype": self.dtype,
-            "nodata": json_number(self.nodata),
+            "nodata": to_json_number(self.nodata),
             **self.reading_as_dict(),
             "sources": self.sources_as_dict(),
         }

@@ -30,7 +30,7 @@ from hrdem.planning.wcs_fallback import (
 from hrdem.request.options import Engine, Via
 from hrdem.request.products import AssetKind
 from hrdem.request.request import Request
-from hrdem.runtime.threads import workers
+from hrdem.runtime.threads import thread_pool
 from hrdem.sources.cog import probe_cog
 from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.protocol import RasterFile
@@ -98,7 +98,7 @@ def _headers(
     met: list[ResolvedSource] = []
     failed: dict[str, NetworkError] = {}
     skipped_neighbours = []
-    with workers(_HEADERS_AT_ONCE, "header") as pool:
+    with thread_pool(_HEADERS_AT_ONCE, "header") as pool:
         reading = {pool.submit(_header, *each, request, http): each for each in published}
         for done in as_completed(reading):
             item, asset = reading[done]

@@ -20,7 +20,7 @@ from hrdem.planning.resolved import ResolvedSource, is_in_area
 from hrdem.request.options import Align, Via
 from hrdem.request.products import AssetKind
 from hrdem.request.request import Request
-from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def find_coverage(
             if beyond.area > 0:
                 bounds = ",".join(f"{edge:.10g}" for edge in coverage.grid.bounds)
                 raise WcsError(
-                    f"The WCS {without_secrets(coverage.url)} says that its {coverage.identifier} "
+                    f"The WCS {redact_secrets(coverage.url)} says that its {coverage.identifier} "
                     f"reaches as far as {bounds} ({coverage.grid.crs}), but {item.id} has more of "
                     "it in the area. Read the files: --via cog."
                 )

@@ -13,7 +13,7 @@ from hrdem.http.protocol import Http
 from hrdem.planning.mosaic import Mosaic
 from hrdem.processing.memory_budget import Budget
 from hrdem.processing.progress import TileResult, TileStats
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 
 
 def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileResult]:
@@ -67,8 +67,8 @@ def copy_tiles(mosaic: Mosaic, http: Http, max_memory: int) -> Generator[TileRes
             )
         return steps
 
-    with workers(CONNECTIONS, "fetch") as fetchers:
+    with thread_pool(CONNECTIONS, "fetch") as fetchers:
         pieces = planned.src_window.split(across * width, height)
-        with contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
+        with contextlib.closing(map_in_order(fetchers, fetched, pieces, budget.pieces)) as coming:
             for steps in coming:
                 yield from steps

@@ -25,7 +25,7 @@ from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.progress import TierSeam, TileResult
 from hrdem.processing.tiers import Layer, measure_seam, overlay
 from hrdem.processing.warp import AlignedRaster, WarpedRaster, avoid_nodata
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.encode import BLOCK
 
 _COMPOSERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of
@@ -84,9 +84,9 @@ def compose_tiles(
         origins = [np.where(made.valid, origin, np.uint8(0)) for origin in made.origins]
         return finish.step(place, pixels, origins, received_bytes=0, seams=seams)
 
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), workers(_COMPOSERS, "compose") as pool:
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), thread_pool(_COMPOSERS, "compose") as pool:
         places = window.split(BLOCK, BLOCK)
-        with contextlib.closing(in_order(pool, step, places, 2 * _COMPOSERS)) as steps:
+        with contextlib.closing(map_in_order(pool, step, places, 2 * _COMPOSERS)) as steps:
             yield from steps
 
 

@@ -30,7 +30,7 @@ from hrdem.processing.assemble import (
 from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.memory_budget import Budget
 from hrdem.processing.progress import TileResult
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, ReadContext, Source
 from hrdem.tiff.encode import BLOCK
@@ -90,15 +90,15 @@ def merge_tiles(
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
         handles = stack.enter_context(contextlib.closing(DatasetPool(max_open=connections + 1)))
-        fetchers = stack.enter_context(workers(connections, "fetch"))
-        coders = stack.enter_context(workers(_CODERS, "code"))
+        fetchers = stack.enter_context(thread_pool(connections, "fetch"))
+        coders = stack.enter_context(thread_pool(_CODERS, "code"))
         means = ReadContext(http, handles, cache)
         for stripe in cut_stripes(window, BLOCK, budget.blocks):
             with _sources(ranked, stripe, means) as sources:
                 reading = _Reading(mosaic, finish.nodata, ranked, parts, sources, budget)
                 blocks = _blocks(stripe, reading, fetchers, coders)
                 with contextlib.closing(blocks):
-                    yield from in_order(coders, finished, blocks, budget.coding)
+                    yield from map_in_order(coders, finished, blocks, budget.coding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ def _blocks(
 
     pieces = _within(mosaic, split_into_reads(stripe, parts, budget.piece_pixels), parts)
     with (
-        contextlib.closing(in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
-        contextlib.closing(in_order(coders, decoded, fetching, budget.coding)) as decoding,
+        contextlib.closing(map_in_order(fetchers, fetched, pieces, budget.pieces)) as fetching,
+        contextlib.closing(map_in_order(coders, decoded, fetching, budget.coding)) as decoding,
     ):
         blocks = assemble(stripe, BLOCK, pieces, arrays(), parts, mosaic.dtype, reading.nodata)
         for block in blocks:

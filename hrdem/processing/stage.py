@@ -26,7 +26,7 @@ from hrdem.processing.merge import merge_tiles
 from hrdem.processing.progress import TileResult, TileStats
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.runtime.memory import give_back, resident
+from hrdem.runtime.memory import resident_bytes, trim_allocator
 from hrdem.tiff.encode import BLOCK, choose_tile_format
 
 
@@ -93,7 +93,7 @@ def stage_and_compose(
                 staging = _stage(needed, numbers, file, len(plan.sources), http, max_memory, cache)
                 left.append((yield from staging))
                 stages[-1].append(StagedMosaic(mosaic, file.finished(), numbers))
-                give_back()
+                trim_allocator()
             empty = shapely.union_all(left)
         with contextlib.closing(compose_tiles(plan, window, stages, derive, finish)) as steps:
             yield from steps
@@ -124,7 +124,9 @@ def _stage(
     yield TileResult(0, 0, (), TileStats(skipped, 0, 0, Statistics(), ()))
     if blocks is None:
         return shapely.MultiPolygon()
-    steps = merge_tiles(mosaic, blocks, numbers, finish, http, (max_memory, resident()), cache)
+    steps = merge_tiles(
+        mosaic, blocks, numbers, finish, http, (max_memory, resident_bytes()), cache
+    )
     with contextlib.closing(steps):
         for step in steps:
             for band, tile in enumerate(step.tiles):

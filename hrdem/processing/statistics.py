@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hrdem.geo.grid import Pixels
-from hrdem.runtime.text import json_number
+from hrdem.runtime.text import to_json_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class Statistics:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
-            "minimum": json_number(self.minimum),
-            "maximum": json_number(self.maximum),
-            "mean": json_number(self.mean),
-            "standard_deviation": json_number(self.deviation),
+            "minimum": to_json_number(self.minimum),
+            "maximum": to_json_number(self.maximum),
+            "mean": to_json_number(self.mean),
+            "standard_deviation": to_json_number(self.deviation),
             "valid_percent": self.valid_percent,
             "pixels": self.pixels,
             "valid_pixels": self.valid,

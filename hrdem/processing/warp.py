@@ -25,7 +25,7 @@ from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 _SOURCE_BYTES = 16 << 20  # that one block may be made of
@@ -239,8 +239,8 @@ def _errors(source: Path) -> Generator[None]:
         yield
     except GDAL_ERRORS as exc:
         raise OutputError(
-            f"{source}, the merged raster that is to be warped, cannot be read: {cause(exc)} Check "
-            "the disk and run it again."
+            f"{source}, the merged raster that is to be warped, cannot be read: "
+            f"{gdal_message(exc)} Check the disk and run it again."
         ) from exc
 
 
@@ -284,8 +284,8 @@ class AlignedRaster:
                     pixels[into] = dataset.read(band + 1, window=where)
         except GDAL_ERRORS as exc:
             raise OutputError(
-                f"{self.path}, which was merged before, cannot be read: {cause(exc)} Check the "
-                "disk and run it again."
+                f"{self.path}, which was merged before, cannot be read: {gdal_message(exc)} Check "
+                "the disk and run it again."
             ) from exc
         if np.isnan(self.nodata):
             return pixels, ~np.isnan(pixels)

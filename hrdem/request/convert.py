@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 
@@ -42,7 +43,7 @@ def _parse_numbers(text: str, what: str, order: str) -> tuple[float, ...]:
 
 def parse_file(text: str) -> Path:
     """Return the path of a file to read."""
-    if Path(text).is_dir():
+    if stat.S_ISDIR(_read_mode(text)):
         raise ValueError(f"{text} is a folder. Give a file.")
     return Path(text)
 
@@ -51,6 +52,14 @@ def parse_folder(text: str) -> Path:
     """Return the path of a folder, which need not exist."""
     if not text:
         raise ValueError("The name is empty. Give a folder, or leave the option out.")
-    if Path(text).is_file():
+    if stat.S_ISREG(_read_mode(text)):
         raise ValueError(f"{text} is a file. Give a folder.")
     return Path(text)
+
+
+def _read_mode(text: str) -> int:
+    """Return the mode of a path; 0 if there is nothing, or it cannot be a path."""
+    try:
+        return Path(text).stat().st_mode
+    except (OSError, ValueError):
+        return 0

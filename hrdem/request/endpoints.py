@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from hrdem.errors import RequestError
-from hrdem.runtime.redaction import has_user, without_secrets
+from hrdem.runtime.redaction import has_userinfo, redact_secrets
 
 LIVE_STAC_URL = "https://datacube.services.geo.ca/stac/api/"
 LIVE_WCS_URL = "https://datacube.services.geo.ca/ows/elevation"
@@ -44,12 +44,12 @@ def check_url(url: str, service: str) -> str:
     if not is_address:
         example = LIVE_STAC_URL if service == "STAC API" else LIVE_WCS_URL
         raise RequestError(
-            f"{without_secrets(url)!r} is not an http or https address. Give the address of a "
+            f"{redact_secrets(url)!r} is not an http or https address. Give the address of a "
             f"{service}, for example {example}."
         )
-    if has_user(url):
+    if has_userinfo(url):
         raise RequestError(
-            f"The address {without_secrets(url)} contains a user name or password, which outputs "
+            f"The address {redact_secrets(url)} contains a user name or password, which outputs "
             "would record as provenance. Give the address without them."
         )
     return url

@@ -35,7 +35,7 @@ from hrdem.request.options import (
     Via,
 )
 from hrdem.request.products import AssetKind
-from hrdem.runtime.byte_sizes import parse_size, size_text
+from hrdem.runtime.byte_sizes import format_size, parse_size
 from hrdem.runtime.limits import (
     DEFAULT_MAX_CACHE_BYTES,
     DEFAULT_MAX_DOWNLOAD_BYTES,
@@ -109,7 +109,7 @@ class Field:
         if self.default_text or self.default in (None, False, ""):
             return self.default_text
         if self.parse is parse_size:
-            return size_text(self.default).replace(" ", "")
+            return format_size(self.default).replace(" ", "")
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 
@@ -231,14 +231,14 @@ GRID = (
         "resolution",
         "Pixel size of the output in units of its CRS.",
         Group.GRID,
-        "SIZE",
+        "NUMBER",
         default_text="that of the source",
         parse=parse_number,
     ),
     Field(
         "resampling",
-        "How pixels that are not copied are computed: nearest, bilinear, cubic, average, or "
-        "another method of GDAL.",
+        "Method for pixels that are not copied: nearest, bilinear, cubic, average, or another of "
+        "GDAL's.",
         Group.GRID,
         "METHOD",
         "bilinear",
@@ -276,7 +276,7 @@ _OUTPUT = Field(
     required=True,
     flags=("-o",),
 )
-_OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
+OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
 OUTPUT = (
     _OUTPUT,
     Field(
@@ -286,7 +286,7 @@ OUTPUT = (
         default="gtiff",
         choices=Format,
     ),
-    _OVERWRITE,
+    OVERWRITE,
 )
 
 STAC_URL = Field("stac_url", "Root of the STAC API.", Group.SERVICE, "URL", LIVE_STAC_URL)
@@ -350,7 +350,7 @@ LIMITS = (
     ),
 )
 
-_CACHE_DIR = Field(
+CACHE_DIR = Field(
     "cache_dir",
     "Folder of the download cache.",
     Group.RUN,
@@ -367,19 +367,19 @@ _MAX_CACHE = Field(
     parse=parse_size,
 )
 CACHE = (
-    _CACHE_DIR,
+    CACHE_DIR,
     Field("no_cache", "Neither read nor write the cache.", Group.RUN, default=False),
     _MAX_CACHE,
     Field("offline", "Read only the cache, send no request.", Group.RUN, default=False),
 )
-CACHE_FOLDER = (_CACHE_DIR, _MAX_CACHE)
+CACHE_FOLDER = (CACHE_DIR, _MAX_CACHE)
 
 REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
-LOAD = (*PLAN, *LIMITS)
-EXTRACT = (*LOAD, *OUTPUT)
+LOAD = (*REQUEST, *LIMITS, *CACHE)
+EXTRACT = (*REQUEST, *OUTPUT, *LIMITS, *CACHE)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,
@@ -398,7 +398,7 @@ PREVIEW = (
         1024,
         parse=parse_integer,
     ),
-    _OVERWRITE,
+    OVERWRITE,
     Field("wms_url", "Address of the WMS 1.3.0.", Group.SERVICE, "URL", LIVE_WMS_URL),
     STAC_URL,
     *CACHE,

@@ -38,7 +38,7 @@ from hrdem.request.products import (
     get_product,
 )
 from hrdem.request.signature import complete, select
-from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.redaction import redact_secrets
 
 MAX_WCS_LIMIT_SECONDS = 86_400.0
 MIN_PIXEL_METRES, MAX_PIXEL_METRES = 0.001, 10_000.0
@@ -212,8 +212,8 @@ class Request:
                 }
             case _:
                 assert_never(self.product.theme)
-        wcs_url = self.wcs_url and without_secrets(self.wcs_url)
-        return values | {"stac_url": without_secrets(self.stac_url), "wcs_url": wcs_url}
+        wcs_url = self.wcs_url and redact_secrets(self.wcs_url)
+        return values | {"stac_url": redact_secrets(self.stac_url), "wcs_url": wcs_url}
 
     def _check_feather(self) -> None:
         if not (math.isfinite(self.feather) and self.feather >= 0):
@@ -259,7 +259,7 @@ class Request:
     def _check_wcs(self) -> None:
         if self.via is Via.WCS and self.wcs_url is None:
             raise RequestError(
-                f"No WCS is known for the catalogue {without_secrets(self.stac_url)}. Give the "
+                f"No WCS is known for the catalogue {redact_secrets(self.stac_url)}. Give the "
                 "address of the one that serves the same data as `wcs_url`."
             )
         if not 0 < self.wcs_limit <= MAX_WCS_LIMIT_SECONDS:

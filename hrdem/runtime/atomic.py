@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
-from hrdem.runtime.locks import AVAILABLE, lock
+from hrdem.runtime.locks import HAS_FILE_LOCKS, acquire_lock
 
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
 _NEW, _OLD = 0.5, 24 * 3600.0  # seconds
@@ -21,7 +21,7 @@ _NEW, _OLD = 0.5, 24 * 3600.0  # seconds
 log = logging.getLogger(__name__)
 
 
-def write_text(path: Path, text: str, overwrite: bool) -> None:
+def write_text_atomically(path: Path, text: str, overwrite: bool) -> None:
     """Write a small text file that appears under its name only when it is whole.
 
     Raises:
@@ -29,7 +29,7 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
         OutputError: If it cannot be written.
     """
     try:
-        with staged(path, text) as partial:
+        with staged_file(path, text) as partial:
             publish(partial, path, overwrite)
     except OutputError:
         raise
@@ -38,7 +38,7 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def workroom(output: Path) -> Iterator[Path]:
+def staging_dir(output: Path) -> Iterator[Path]:
     """Hold a hidden folder beside an output, for what is not finished; it goes at the end.
 
     Those of runs that were killed are recognised, as nobody holds their lock, and removed.
@@ -59,10 +59,10 @@ def workroom(output: Path) -> Iterator[Path]:
 def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
     """Make a hidden folder and hold its lock."""
     while True:
-        room = hidden(output)
+        room = hidden_path(output)
         room.mkdir()
         try:
-            return room, lock(room / _LOCK) or contextlib.nullcontext()
+            return room, acquire_lock(room / _LOCK) or contextlib.nullcontext()
         except FileNotFoundError:
             if not output.parent.is_dir():
                 raise
@@ -76,9 +76,11 @@ def _sweep(folder: Path) -> None:
     for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
             age = time.time() - room.stat().st_mtime
-            if age < (_NEW if AVAILABLE else _OLD):  # its run may not hold the lock yet, or cannot
+            if age < (
+                _NEW if HAS_FILE_LOCKS else _OLD
+            ):  # its run may not hold the lock yet, or cannot
                 continue
-            held = lock(room / _LOCK)
+            held = acquire_lock(room / _LOCK)
             if held is not None:
                 held.close()
                 log.info("%s is left over from a run that was killed, and is removed.", room)
@@ -86,15 +88,15 @@ def _sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def staged(path: Path, content: str | bytes) -> Iterator[Path]:
+def staged_file(path: Path, content: str | bytes) -> Iterator[Path]:
     """Hold a content ready in a hidden file beside a path, and take it away at the end."""
-    with workroom(path) as room:
+    with staging_dir(path) as room:
         partial = room / "content"
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         yield partial
 
 
-def bring_onto_disk(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Have the system write a file onto the disk now.
 
     Raises:
@@ -111,17 +113,17 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
         OutputExistsError: If the name was taken meanwhile and may not be replaced.
         OSError: If the file system refuses.
     """
-    bring_onto_disk(finished)
+    sync_to_disk(finished)
     if overwrite:
         finished.replace(output)
     else:
         try:
             os.link(finished, output)  # unlike a rename, never replaces
         except FileExistsError as exc:
-            raise exists(output) from exc
+            raise output_exists_error(output) from exc
         except OSError:  # a file system without hard links
             if output.exists():
-                raise exists(output) from None
+                raise output_exists_error(output) from None
             finished.replace(output)
         else:
             finished.unlink()
@@ -134,16 +136,16 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
             os.close(folder)
 
 
-def hidden(output: Path) -> Path:
+def hidden_path(output: Path) -> Path:
     """Return a name of its own beside an output, short enough wherever the output's is."""
     return output.with_name(f"{_HIDDEN}{secrets.token_hex(6)}{_PARTIAL}")
 
 
-def is_hidden(path: Path) -> bool:
-    """Whether a path is one that `hidden` gives."""
+def is_hidden_path(path: Path) -> bool:
+    """Whether a path is one that `hidden_path` gives."""
     return path.name.startswith(_HIDDEN) and path.name.endswith(_PARTIAL)
 
 
-def exists(output: Path) -> OutputExistsError:
+def output_exists_error(output: Path) -> OutputExistsError:
     """Return the error to raise for a name that is taken."""
     return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")

@@ -20,7 +20,7 @@ def parse_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
 
 
-def size_text(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a number of bytes in three digits and a unit."""
     value, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import CRSError, RasterioError
 
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 _MOST_WORDS = 500  # characters
 # rasterio lets some of GDAL's own through, and takes the names in a file for UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, UnicodeDecodeError)
 
 
-def cause(exc: BaseException) -> str:
+def gdal_message(exc: BaseException) -> str:
     """Return the innermost words of GDAL, as a sentence; they may hold addresses and more."""
     while exc.__cause__ is not None:
         exc = exc.__cause__
-    return one_line(without_secrets(str(exc)), _MOST_WORDS).rstrip(".") + "."
+    return to_one_line(redact_secrets(str(exc)), _MOST_WORDS).rstrip(".") + "."

@@ -16,7 +16,7 @@ except ImportError:  # Windows has no locks that end so
 
 _PAUSE = 0.01  # seconds between two tries
 
-AVAILABLE = fcntl is not None
+HAS_FILE_LOCKS = fcntl is not None
 
 
 class FileLock:
@@ -51,7 +51,7 @@ class FileLock:
             os.close(descriptor)
 
 
-def lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
+def acquire_lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
     """Take a lock on a file, which is made if it is missing.
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 _STATM = Path("/proc/self/statm")
 
 
-def buffer(size: int) -> mmap.mmap:
+def allocate_buffer(size: int) -> mmap.mmap:
     """Return that many zero bytes, which the system gets back at once when they are free.
 
     Taken from the allocator instead, they would be kept by the thread that took them. Linux is
@@ -26,7 +26,7 @@ def buffer(size: int) -> mmap.mmap:
     return memory
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Return the bytes of memory that the process holds; 0 where the system does not tell."""
     try:
         pages = int(_STATM.read_text("ascii").split()[1])
@@ -35,7 +35,7 @@ def resident() -> int:
         return 0
 
 
-def give_back() -> None:
+def trim_allocator() -> None:
     """Have the allocator give back what is free, where it can be told to.
 
     glibc keeps what one phase of a run took; the next takes its own on top of it.

@@ -35,7 +35,7 @@ _QUOTED_VALUE = re.compile(
 )
 
 
-def without_secrets(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Return an address, or a text with addresses in it, fit for messages, tags and logs.
 
     User names and passwords are left out; values that look like a signature, a token, a key or a
@@ -46,7 +46,7 @@ def without_secrets(text: str) -> str:
     return _VALUE.sub(lambda found: _told(found, "="), text)
 
 
-def fingerprint(url: str) -> str:
+def url_fingerprint(url: str) -> str:
     """Return what tells an address from all others, also from those that are told alike.
 
     It gives nothing away. User names, passwords and what signs an address do not count: signatures
@@ -60,7 +60,7 @@ def fingerprint(url: str) -> str:
     return hashlib.sha256(bare.geturl().encode(errors="surrogatepass")).hexdigest()[:24]
 
 
-def has_user(url: str) -> bool:
+def has_userinfo(url: str) -> bool:
     """Whether an address holds a user name or a password."""
     return "@" in urlsplit(url).netloc
 

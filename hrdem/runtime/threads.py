@@ -15,7 +15,7 @@ _LAST_WAIT = 2.0  # seconds that what is under way is given when its results are
 
 
 @contextmanager
-def workers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+def thread_pool(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """Run a pool of threads for as long as the context lasts.
 
     When the context ends by an exception, what has not begun is given up and what runs is not
@@ -30,7 +30,7 @@ def workers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def in_order(
+def map_in_order(
     pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
 ) -> Generator[R]:
     """Yield the results of work on items in their order, while the next ones are under way.

@@ -20,22 +20,18 @@ from rasterio.io import DatasetReader
 
 from hrdem.errors import BlockedAddressError, SourceError
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.gdal_options import curl_options
+from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import (
-    SourceVersion,
-    check_unchanged,
-    first_bytes,
-    version_of,
-    whole_file,
-)
+from hrdem.http.ranges import check_file_unchanged, read_first_bytes, read_version, read_whole_file
 from hrdem.http.retry import Retries
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.threads import workers
+from hrdem.http.source_version import SourceVersion
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.threads import thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
 from hrdem.sources.vrt import VSICURL, sanitize_vrt
+from hrdem.tiff.read_ifd import has_tiff_signature
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +41,6 @@ _VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
 _LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of it is read
 _PARTS_AT_ONCE = 8
 _ELSEWHERE = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that GDAL follows
-_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +134,9 @@ class GdalFile:
             SourceChangedError: If one has another version now.
             NetworkError: If the server does not respond properly.
         """
-        check_unchanged(self.url, self.version, http, ranged=not self.vrt_files)
+        check_file_unchanged(self.url, self.version, http, ranged=not self.vrt_files)
         for part in self.vrt_files:
-            check_unchanged(part.url, part.version, http)
+            check_file_unchanged(part.url, part.version, http)
 
     def lock_cached(self, cache: Path) -> None:
         """Lock nothing: what GDAL reads is not cached."""
@@ -159,7 +154,7 @@ def probe_gdal_cog(url: str, http: Http) -> GdalFile:
         SourceError: If GDAL cannot open it as a raster of one band.
         NetworkError: If it cannot be had.
     """
-    return _met(url, f"{VSICURL}{url}", version_of(url, http), ())
+    return _met(url, f"{VSICURL}{url}", read_version(url, http), ())
 
 
 def probe_vrt(url: str, http: Http) -> GdalFile:
@@ -171,10 +166,10 @@ def probe_vrt(url: str, http: Http) -> GdalFile:
         SourceError: If it is no VRT of TIFFs at http addresses that GDAL can open as one band.
         NetworkError: If it, or a file that it refers to, cannot be had.
     """
-    version, document = whole_file(url, http)
+    version, document = read_whole_file(url, http)
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
-    with workers(_PARTS_AT_ONCE, "look") as pool:
+    with thread_pool(_PARTS_AT_ONCE, "look") as pool:
         list(pool.map(_look_at, vrt_files))
     file = _met(url, vrt.text, version, vrt_files)
     return replace(file, block=_VRT_BLOCK)
@@ -193,16 +188,16 @@ def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile
         SourceError: If one is no TIFF.
         NetworkError: If one cannot be had.
     """
-    with workers(_PARTS_AT_ONCE, "meet") as pool:
+    with thread_pool(_PARTS_AT_ONCE, "meet") as pool:
         return tuple(pool.map(lambda url: _part(url, vrt, http), files))
 
 
 def _part(url: str, vrt: str, http: Http) -> VrtFile:
     try:
-        version, beginning = first_bytes(url, 16, http)
+        version, beginning = read_first_bytes(url, 16, http)
     except BlockedAddressError as exc:
         raise BlockedAddressError(f"{vrt} refers to a file, but {exc}") from exc
-    if beginning[:4] not in _TIFF:
+    if not has_tiff_signature(beginning):
         raise SourceError(
             f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
             "Try --via cog."
@@ -244,7 +239,7 @@ def _check_raster(dataset: DatasetReader, shown: str) -> None:
 
 
 def _met(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile, ...]) -> GdalFile:
-    shown = without_secrets(url)
+    shown = redact_secrets(url)
 
     def opened() -> GdalFile:
         options = _options(None if vrt_files else version)
@@ -357,10 +352,10 @@ def _opened(
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(
-            f"{without_secrets(url)} cannot {what}: {cause(exc)} Try again; if it stays so, "
+            f"{redact_secrets(url)} cannot {what}: {gdal_message(exc)} Try again; if it stays so, "
             "the file may be damaged."
         ) from exc
 
 
 def _options(version: SourceVersion | None) -> dict[str, object]:
-    return {**curl_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}
+    return {**gdal_http_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}

@@ -17,8 +17,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 _MOST_BYTES = 1 << 14  # that are looked at
 _MOST_TEXT = 1000  # characters that are kept
@@ -62,7 +62,7 @@ class Refusal:
     def __str__(self) -> str:
         about = f"{self.code} ({self.locator})" if self.locator else self.code
         said = ": ".join(part for part in (about.strip(), self.text) if part)
-        return one_line(without_secrets(said) or "an empty answer", _MOST_SHOWN)
+        return to_one_line(redact_secrets(said) or "an empty answer", _MOST_SHOWN)
 
 
 def read_refusal(body: bytes) -> Refusal | None:
@@ -89,7 +89,7 @@ def read_refusal(body: bytes) -> Refusal | None:
         text = _detail(text)
     elif _STACK.search(text):
         text = text.splitlines()[0]
-    return Refusal("", "", one_line(text, _MOST_TEXT))
+    return Refusal("", "", to_one_line(text, _MOST_TEXT))
 
 
 def is_too_large(refusal: Refusal) -> bool:
@@ -137,9 +137,9 @@ def _marked_up(head: bytes) -> Refusal | None:
     text = _decoded(head)
     title = _TITLE.search(text)
     shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
-    words = one_line(html.unescape(shown), _MOST_TEXT)
+    words = to_one_line(html.unescape(shown), _MOST_TEXT)
     if not words and _local(root) not in _REPORTS:
-        words = one_line(text, _MOST_TEXT)
+        words = to_one_line(text, _MOST_TEXT)
     return Refusal("", "", words)
 
 
@@ -149,9 +149,9 @@ def _reported(reading: _Reading) -> Refusal:
     texts = (" ".join("".join(said).split()) for _, _, said in reading.found)
     joined = "; ".join(text for text in texts if text)
     return Refusal(
-        one_line(code, _MOST_SHOWN),
-        one_line(locator, _MOST_SHOWN),
-        one_line(joined, _MOST_TEXT),
+        to_one_line(code, _MOST_SHOWN),
+        to_one_line(locator, _MOST_SHOWN),
+        to_one_line(joined, _MOST_TEXT),
     )
 
 

@@ -20,9 +20,9 @@ import shapely
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.cache.mirror import Span
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import SourceVersion
+from hrdem.http.source_version import SourceVersion
+from hrdem.http.spans import Span
 from hrdem.runtime.locks import FileLock
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.tiff.write_ifd import TileFormat

@@ -18,8 +18,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from hrdem.errors import SourceError
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 VSICURL = "/vsicurl/"
 MAX_VRT_BYTES = 16 << 20  # of a VRT
@@ -116,7 +116,7 @@ def sanitize_vrt(document: bytes, href: str) -> Vrt:
     Raises:
         SourceError: If it is no VRT, or has anything in it that is not known to be harmless.
     """
-    shown = without_secrets(href)
+    shown = redact_secrets(href)
     taking = _Taking()
     parser = XMLParser(target=taking, forbid_dtd=True)
     try:
@@ -130,7 +130,7 @@ def sanitize_vrt(document: bytes, href: str) -> Vrt:
             f"{shown} {exc}. Only plain mosaics of files are read as VRTs: try --via cog."
         ) from exc
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
-        raise SourceError(f"{shown} is not a VRT: {one_line(str(exc), _EXCERPT)}.") from exc
+        raise SourceError(f"{shown} is not a VRT: {to_one_line(str(exc), _EXCERPT)}.") from exc
     files: dict[str, None] = {}
     for source in root.iter("SourceFilename"):
         files[_absolute(source, href, shown)] = None
@@ -263,7 +263,7 @@ def _absolute(source: Element, href: str, shown: str) -> str:
         target = ""
     if not _ADDRESS.fullmatch(target) or not target.isprintable():
         raise SourceError(
-            f"{shown} refers to {_named(without_secrets(said))}, which is not an http or https "
+            f"{shown} refers to {_named(redact_secrets(said))}, which is not an http or https "
             "address, and is not read."
         )
     source.text = f"{VSICURL}{target}"
@@ -272,4 +272,4 @@ def _absolute(source: Element, href: str, shown: str) -> str:
 
 
 def _named(text: str) -> str:
-    return repr(one_line(text, _EXCERPT))
+    return repr(to_one_line(text, _EXCERPT))

@@ -15,8 +15,8 @@ from hrdem.errors import NoDataError, ServerError, SourceError
 from hrdem.geo.axis_order import order_box_axes
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.http.protocol import Http
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
-from hrdem.runtime.redaction import without_secrets
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.ogc_exceptions import Refusal, read_refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,16 +59,16 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
     if not grid.crs.startswith("EPSG:"):
         raise SourceError(f"A WMS takes CRSs by their EPSG number, and {grid.crs} has none.")
     try:
-        answer = http.request("GET", url, params=get_map_params(layer, grid), given=True)
+        answer = http.request("GET", url, params=get_map_params(layer, grid), trusted=True)
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:
             raise
-        shown = without_secrets(url)
+        shown = redact_secrets(url)
         raise ServerError(
             f"{shown} answers {exc.status}: {_sentence(refusal)}", exc.status, exc.body
         ) from exc
-    _check_picture(answer.content, grid, without_secrets(answer.url).partition("?")[0])
+    _check_picture(answer.content, grid, redact_secrets(answer.url).partition("?")[0])
     return answer.content
 
 
@@ -91,7 +91,9 @@ def _check_picture(content: bytes, grid: Grid, name: str) -> None:
                 )
             seen = _opacity(picture).any()
     except GDAL_ERRORS as exc:
-        raise SourceError(f"{name} gives a PNG that cannot be decoded: {cause(exc)}") from exc
+        raise SourceError(
+            f"{name} gives a PNG that cannot be decoded: {gdal_message(exc)}"
+        ) from exc
     if not seen:
         raise NoDataError(f"{name} gives a picture of {size} wholly transparent pixels.")
 

@@ -25,7 +25,13 @@ _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _REAL = {11: "f", 12: "d"}
 _TEXT = {2: "s"}
 _INDEX = {3: "u2", 4: "u4", 16: "u8"}  # as numpy names them
+_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CODES = _WHOLE | _REAL | _TEXT
+
+
+def has_tiff_signature(content: bytes) -> bool:
+    """Whether bytes begin as a TIFF or a BigTIFF does."""
+    return content[:4] in _SIGNATURES
 
 
 class InvalidTiffError(Exception):

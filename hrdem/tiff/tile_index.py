@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
 from hrdem.runtime.lru import LruCache
-from hrdem.runtime.threads import workers
+from hrdem.runtime.threads import thread_pool
 from hrdem.tiff.header import Level
 
 _TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
@@ -116,7 +116,7 @@ class TileIndex:
         arrays = self._level.offsets, self._level.counts
         spans = [array.span(first, last) for array in arrays]
         size = max(_LEAST_PART, -(-sum(stop - start for start, stop in spans) // (_PARTS - 1)))
-        with workers(_PARTS, "index") as pool:
+        with thread_pool(_PARTS, "index") as pool:
             coming = [
                 [
                     pool.submit(self._read, at, min(at + size, stop))

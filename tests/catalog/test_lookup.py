@@ -9,8 +9,8 @@ from hrdem.catalog.search import find_intersecting_items
 from hrdem.catalog.surveys import lookup as surveys
 from hrdem.catalog.surveys.lookup import find_surveys
 from hrdem.demo import Addresses
-from hrdem.demo.projects import projects
-from hrdem.demo.tiles import tiles
+from hrdem.demo.projects import list_projects
+from hrdem.demo.tiles import list_tiles
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import get_collection, get_product
@@ -31,14 +31,14 @@ def test_the_projects_under_an_area_are_those_of_the_demonstration(
     aoi = Aoi.from_bbox(box, "EPSG:3979")
     items = find_intersecting_items(aoi, get_collection(collection), demo.stac, http)
     found = find_surveys(items, aoi, get_product(product), http)
-    by_item = {tile.item_id: tile for tile in tiles()}
+    by_item = {tile.item_id: tile for tile in list_tiles()}
     expected = {
         (item.id, project.name): (
             str(project.last.year),
             shapely.area(project.outline.intersection(aoi.geometry)) / aoi.geometry.area,
         )
         for item in items
-        for project in projects(by_item[item.id])
+        for project in list_projects(by_item[item.id])
         if project.outline.intersection(aoi.geometry).area > 0
     }
     told = {

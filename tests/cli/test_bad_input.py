@@ -42,10 +42,10 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
         ("-75.85,45.30,-75.60,95", "EPSG:4326", "west,south,east,north"),
         ("-275,45.30,-75.60,45.45", "EPSG:4326", "west,south,east,north"),
         ("nan,45.30,-75.60,45.45", "EPSG:4326", "not a finite number"),
-        ("-75.85,45.30,-75.60", "EPSG:4326", "needs four numbers"),
+        ("-75.85,45.30,-75.60", "EPSG:4326", "Give four numbers"),
         ("-75.85,45.30,-75.60,north", "EPSG:4326", "Give numbers with commas between"),
-        ("", "EPSG:4326", "needs four numbers"),
-        ("-75.85,45.30,-75.60,45.45", "EPSG:3979", "Say --bbox-crs EPSG:4326"),
+        ("", "EPSG:4326", "Give four numbers"),
+        ("-75.85,45.30,-75.60,45.45", "EPSG:3979", "Give --bbox-crs EPSG:4326"),
         ("1774874,-89162,1818832,-52305", "EPSG:4326", "--bbox-crs EPSG:3979"),
         ("-75.85,45.30,-75.85,45.45", "EPSG:4326", "Give two opposite corners"),
         (PLACE, "EPSG:123456", "Give it as EPSG:n"),
@@ -195,7 +195,7 @@ def test_an_unknown_item_has_no_data(demo: Addresses, capsys) -> None:
 def test_a_product_that_an_item_lacks_is_told(demo: Addresses, capsys) -> None:
     arguments = ["assets", "4_8-mosaic-2m", "--product", "dtm", "--stac-url", demo.stac]
     assert run(arguments) == 4
-    assert "lists those it has" in said(capsys)
+    assert "lists its files" in said(capsys)
 
 
 def test_downloading_a_whole_cog_is_refused(capsys) -> None:
@@ -206,7 +206,7 @@ def test_downloading_a_whole_cog_is_refused(capsys) -> None:
 def test_a_port_that_is_taken_is_told(demo: Addresses, capsys) -> None:
     port = demo.url.rsplit(":", 1)[1]
     assert run(["demo", "serve", "--port", port]) == 2
-    assert "give another --port" in said(capsys)
+    assert "Give another --port" in said(capsys)
 
 
 def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -37,8 +37,8 @@ def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
 def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
     done = hrdem("extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("output    a.tif")
-    assert "from      9_2-mosaic-1m  100 %" in done.stdout
+    assert done.stdout.startswith("output     a.tif")
+    assert "source     9_2-mosaic-1m  100 %" in done.stdout
     with rasterio.open(tmp_path / "a.tif") as dataset:
         left, top = dataset.bounds.left, dataset.bounds.top
         expected = heights(left, top, 1, dataset.width, dataset.height)
@@ -99,8 +99,8 @@ def test_preview_with_demo_makes_a_picture(tmp_path: Path) -> None:
     picture = ["--product", "dtm-hillshade", "-o", "view.png", "--size", "300"]
     done = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "picture   dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
-    assert "drawn by the WMS" in done.stdout
+    assert "picture    dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
+    assert "drawn by   the WMS" in done.stdout
     with rasterio.open(tmp_path / "view.png") as dataset:
         assert dataset.bounds == pytest.approx((-75.72, 45.40, -75.71, 45.41))
     again = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
@@ -113,7 +113,7 @@ def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_p
     dry = hrdem("extract", *request, "--dry-run", "-o", "a.tif", cwd=tmp_path)
     plan = hrdem("plan", *request, cwd=tmp_path)
     assert (dry.returncode, dry.stdout) == (plan.returncode, plan.stdout) == (0, plan.stdout)
-    assert re.search(r"transfer  \S+ MB in \d+ tiles", plan.stdout)
+    assert re.search(r"download   \S+ MB in \d+ tiles", plan.stdout)
     assert not list(tmp_path.iterdir())
 
 

@@ -53,9 +53,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
         (["--resolution", "nan"], "Give a positive number"),
         (["--resolution", "1e-300"], "Give a --resolution from 0.001 to 10000"),
         (["--resolution", "1e300"], "Give a --resolution from 0.001 to 10000"),
-        (["--resolution", "5m"], "'5m' is not a valid float"),
+        (["--resolution", "5m"], "'5m' is not a number"),
         (["--resolution", "0.001"], "take a coarser --resolution"),
-        (["--resolution", "5,5"], "'5,5' is not a valid float"),
+        (["--resolution", "5,5"], "'5,5' is not a number"),
         (["--resolution", "5", "--resampling", "BILINEAR"], "Choose one of: nearest, bilinear"),
         (["--resolution", "5", "--align", "blocks"], "Choose one of the two"),
         (["--resolution", "10000", "--via", "vrt"], "Ask for a finer --resolution"),
@@ -110,8 +110,8 @@ def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
     assert hrdem("plan", "--crs", "EPSG:2961", "--resolution", "5") == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["grid"] == "161 x 224 pixels of 5 m, EPSG:2961"
-    assert lines["made"] == "of   643 x 707 pixels of 2 m, EPSG:3979, overview 1; bilinear"
-    assert lines["transfer"] == "4.76 MB in 4 tiles"
+    assert lines["mosaic"] == "643 x 707 pixels of 2 m, EPSG:3979, overview 1; bilinear"
+    assert lines["download"] == "4.76 MB in 4 tiles"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_plan_of_the_sources_own_pixels_is_made_of_nothing_else(capsys) -> Non
     assert hrdem("plan", "--crs", "epsg:3979", "--resolution", "1") == 0
     printed = capsys.readouterr().out
     assert "pixels of 1 m, EPSG:3979" in printed
-    assert "made of" not in printed
+    assert "\nmosaic " not in printed
 
 
 def test_the_plan_and_the_result_tell_programs_the_same(capsys) -> None:
@@ -168,7 +168,7 @@ def test_the_plan_and_the_result_tell_programs_the_same(capsys) -> None:
         assert told["grid"]["resolution"] == [0.001, 0.001]
         (tier,) = told["tiers"]
         assert (tier["collection"], tier["resampled"]) == ("hrdem-mosaic-1m", True)
-        assert (tier["merge_grid"]["crs"], tier["merged_on"]["unit"]) == ("EPSG:3979", "metre")
+        assert (tier["merge_grid"]["crs"], tier["merge_grid"]["unit"]) == ("EPSG:3979", "metre")
         (source,) = told["sources"]
         assert [source["resolution"]] * 2 == tier["merge_grid"]["resolution"] == [32, 32]
         assert source["level"] == 5

@@ -19,9 +19,9 @@ from rasterio.windows import Window
 from hrdem.demo import Addresses, projects
 from hrdem.demo.cog import BLOCK, DemoCog
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.demo.tiles import Tile, tiles
+from hrdem.demo.tiles import Tile, list_tiles
 
-TILES = {(tile.name, tile.collection): tile for tile in tiles()}
+TILES = {(tile.name, tile.collection): tile for tile in list_tiles()}
 AREA = (1_779_552, -66_560, 1_780_576, -65_536)  # four blocks of 9_2
 LAKE = (1_760_608, -114_688, 1_761_632, -113_664)  # four more, with a lake where they meet
 NEEDS_GDALDEM = pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
@@ -40,7 +40,7 @@ def written(cog: DemoCog, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_mosaics_have_66_tiles_and_one_national_raster() -> None:
-    assert [len([t for t in tiles() if t.collection == c]) for c in ("1m", "2m", "30m")] == [
+    assert [len([t for t in list_tiles() if t.collection == c]) for c in ("1m", "2m", "30m")] == [
         66,
         66,
         1,
@@ -233,14 +233,14 @@ def test_coverage_file_lists_the_projects(
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/{item}"
     content = httpx.get(f"{href}-coverage.gpkg").content
     tile = TILES[item.partition("-")[0], "1m"]
-    assert content == projects.coverage(tile).content  # in whatever process it is made
+    assert content == projects.make_coverage_file(tile).content  # in whatever process it is made
     path = tmp_path / "coverage.gpkg"
     path.write_bytes(content)
     assert [name for name, _ in pyogrio.list_layers(path)] == ["dsm", "dtm"]
     meta, _, shapes, columns = pyogrio.raw.read(path, layer="dtm")
     assert meta["crs"] == "EPSG:3979"
     assert fields is None or list(meta["fields"]) == fields
-    names = {project.name for project in projects.projects(tile)}
+    names = {project.name for project in projects.list_projects(tile)}
     assert set(columns[0]) == names
     assert len(names) > 30
     outlines = shapely.from_wkb(shapes)

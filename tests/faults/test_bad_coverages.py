@@ -24,7 +24,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Saved
+from hrdem.http.protocol import Download
 from hrdem.http.retry import Retries
 from hrdem.request.endpoints import LIVE_WCS_URL
 from hrdem.request.request import Request
@@ -779,14 +779,14 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
     ready = {left: threading.Event(), right: threading.Event()}
 
     class Slow:
-        def save(self, url: str, path: Path, *, params: Any, **settings: Any) -> Saved:
+        def download(self, url: str, path: Path, *, params: Any, **settings: Any) -> Download:
             x0, y0, x1, y1 = map(float, params["BOUNDINGBOX"].split(",")[:4])
             piece = Window(int(x0) - LEFT, int(TOP - y1), int(x1 - x0) + 1, int(y1 - y0) + 1)
             ready[piece].wait(5)
             path.write_bytes(
                 tiff(np.ones((100, piece.width), "f4"), x0 - 0.5, y1 + 0.5, nodata=-1).body
             )
-            return Saved("image/tiff", 1)
+            return Download("image/tiff", 1)
 
     slow: Any = Slow()
     source = WcsSource(coverage, slow, whole, tmp_path, limit_service_requests())
@@ -815,7 +815,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
 
 def test_exception_in_one_thread_releases_the_others(tmp_path: Path, coverage: WcsCoverage) -> None:
     class Defective:
-        def save(self, *words: Any, **settings: Any) -> None:
+        def download(self, *words: Any, **settings: Any) -> None:
             time.sleep(0.1)
             raise ZeroDivisionError
 

@@ -60,7 +60,7 @@ def test_broken_transfer_is_retried(broken: Reply) -> None:
     timeouts = Timeouts(connect=2, read=0.3, total=5)
     with (
         misbehaving(first(broken)) as server,
-        HttpClient(timeouts=timeouts, sleep=lambda _: None, given=HERE) as client,
+        HttpClient(timeouts=timeouts, sleep=lambda _: None, trusted=HERE) as client,
     ):
         assert client.request("GET", server.url).content == b"good"
         assert len(server.requests) == 2
@@ -71,7 +71,7 @@ def test_slow_response_ends_at_the_total_timeout() -> None:
     timeouts = Timeouts(connect=2, read=1, total=0.5)
     with (
         misbehaving(lambda _: drip) as server,
-        HttpClient(timeouts=timeouts, retries=Retries(attempts=1), given=HERE) as client,
+        HttpClient(timeouts=timeouts, retries=Retries(attempts=1), trusted=HERE) as client,
     ):
         started = time.monotonic()
         with pytest.raises(TransferError, match="no whole answer within"):
@@ -93,7 +93,7 @@ def test_refused_connection_is_retried_then_reported() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         slept: list[float] = []
         with (
-            HttpClient(sleep=slept.append, given=HERE) as client,
+            HttpClient(sleep=slept.append, trusted=HERE) as client,
             pytest.raises(TransferError, match=r"cannot be reached .*Tried 5 times") as caught,
         ):
             client.request("GET", url)
@@ -114,7 +114,7 @@ def test_retry_after_is_honoured(form: str) -> None:
     slept: list[float] = []
     with (
         misbehaving(first(Reply(429, headers={"Retry-After": after}))) as server,
-        HttpClient(sleep=slept.append, given=HERE) as client,
+        HttpClient(sleep=slept.append, trusted=HERE) as client,
     ):
         assert client.request("GET", server.url).content == b"good"
     assert slept[0] == pytest.approx(7, abs=1.2)
@@ -124,7 +124,7 @@ def test_retry_after_beyond_a_minute_is_an_error() -> None:
     slept: list[float] = []
     with (
         misbehaving(first(Reply(503, headers={"Retry-After": "3600"}))) as server,
-        HttpClient(sleep=slept.append, given=HERE) as client,
+        HttpClient(sleep=slept.append, trusted=HERE) as client,
         pytest.raises(ServerError, match="asks to wait 3600 s"),
     ):
         client.request("GET", server.url)
@@ -217,7 +217,7 @@ def test_untrusted_certificate_is_not_retried() -> None:
 def test_credentials_never_reach_a_message() -> None:
     with (
         misbehaving(lambda _: Reply(404)) as server,
-        HttpClient(given=HERE) as client,
+        HttpClient(trusted=HERE) as client,
         pytest.raises(ServerError) as caught,
     ):
         client.request("GET", server.url.replace("//", "//me:secret@"))
@@ -240,10 +240,10 @@ def test_body_is_saved_to_a_file_by_one_request(http: HttpClient, tmp_path: Path
     with misbehaving(
         lambda request: Reply(status=503 if request.number > 1 else 200, body=b"abc")
     ) as server:
-        http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
+        http.download(server.url, path, params={}, timeouts=wait, max_bytes=3)
         assert path.read_bytes() == b"abc"
         with pytest.raises(RetryableError) as told:
-            http.save(server.url, path, params={}, timeouts=wait, max_bytes=3)
+            http.download(server.url, path, params={}, timeouts=wait, max_bytes=3)
         assert (told.value.status, told.value.body, len(server.requests)) == (503, b"abc", 2)
 
 
@@ -253,7 +253,7 @@ def test_body_beyond_the_limit_does_not_fill_the_disk(http: HttpClient, tmp_path
         misbehaving(lambda _: Reply(body=b"a" * 1_000_000)) as server,
         pytest.raises(ServerError, match="more than 1000 bytes"),
     ):
-        http.save(server.url, tmp_path / "body", params={}, timeouts=wait, max_bytes=1_000)
+        http.download(server.url, tmp_path / "body", params={}, timeouts=wait, max_bytes=1_000)
     assert (tmp_path / "body").stat().st_size <= 1_000
 
 

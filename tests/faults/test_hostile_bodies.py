@@ -16,7 +16,7 @@ from affine import Affine
 from hrdem.catalog.search import list_items
 from hrdem.errors import CatalogError, ServerError, SourceError, TransferError
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import version_of
+from hrdem.http.ranges import read_version
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import get_collection
 from hrdem.sources.gdal import probe_gdal_cog
@@ -108,7 +108,7 @@ def test_decompression_bomb_stays_small_in_memory(
         ways = {
             "request": lambda: http.request("GET", server.url, **limit),
             "refusal": lambda: http.request("GET", server.url, **limit),
-            "save": lambda: http.save(server.url, path, params={}, timeouts=wait, **limit),
+            "save": lambda: http.download(server.url, path, params={}, timeouts=wait, **limit),
         }
         tracemalloc.start()
         try:
@@ -215,7 +215,7 @@ def test_huge_footprint_is_skipped_quickly(http: HttpClient, corners: int, step:
     patient = Timeouts(connect=2, read=10, total=60)
     with (
         misbehaving(lambda _: Reply(body=body)) as server,
-        HttpClient(timeouts=patient, given=[server.url]) as client,
+        HttpClient(timeouts=patient, trusted=[server.url]) as client,
     ):
         (found,) = list_items(get_collection("1m"), f"{server.url}/", client)
     assert (found.footprint is None) == (corners != 9_000)
@@ -254,7 +254,7 @@ def test_etag_unfit_for_a_header_is_an_error(http: HttpClient, header: str, valu
         misbehaving(lambda _: Reply(206, bytes(16), told)) as server,
         pytest.raises(TransferError, match="tells its version as") as error,
     ):
-        version_of(server.url, http)
+        read_version(server.url, http)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 500
 

@@ -22,8 +22,8 @@ from hrdem.demo import Addresses
 from hrdem.http import allowed_hosts
 from hrdem.http.allowed_hosts import Scope
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
+from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs.save_vrt import save_vrt
 from hrdem.request.products import get_collection
@@ -121,7 +121,7 @@ def test_redirect_to_a_private_address_is_blocked(
             hrdem.BlockedAddressError, match="redirects to another place: .*/admin lies in a pri"
         ),
     ):
-        client.request("GET", server.url, given=True)
+        client.request("GET", server.url, trusted=True)
     assert inside.requests == []
 
 
@@ -140,7 +140,7 @@ def test_trusted_url_opens_its_private_network(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:
     names["intranet.example"] = [PRIVATE]
-    assert client.request("GET", at(inside, "intranet.example"), given=True).status == 200
+    assert client.request("GET", at(inside, "intranet.example"), trusted=True).status == 200
     assert client.request("GET", inside.url).status == 200
     with misbehaving(lambda _: Reply(), host=OTHER) as elsewhere:
         with pytest.raises(hrdem.BlockedAddressError, match="on the local link"):
@@ -155,10 +155,12 @@ def test_dns_rebinding_to_a_private_address_is_blocked(
     """A catalogue's owner controls where its host name resolves."""
     names["catalogue.example"] = [PUBLIC, PRIVATE]
     with misbehaving(lambda _: Reply(headers={"Connection": "close"})) as server:
-        client.request("GET", at(server, "catalogue.example"), given=True)
-    with HttpClient(given=["http://catalogue.example"]) as later:
+        client.request("GET", at(server, "catalogue.example"), trusted=True)
+    with HttpClient(trusted=["http://catalogue.example"]) as later:
         with pytest.raises(hrdem.BlockedAddressError, match="met on the public internet before"):
-            (later if anew else client).request("GET", at(inside, "catalogue.example"), given=True)
+            (later if anew else client).request(
+                "GET", at(inside, "catalogue.example"), trusted=True
+            )
         with pytest.raises(hrdem.BlockedAddressError):
             later.request("GET", inside.url)
     assert inside.requests == []
@@ -179,10 +181,10 @@ def test_private_host_stays_private(
             threading.Thread(target=hang_up, daemon=True).start()
             with pytest.raises(hrdem.TransferError):
                 HttpClient(retries=Retries(attempts=1)).request(
-                    "GET", f"http://catalogue.example:{port}", given=True
+                    "GET", f"http://catalogue.example:{port}", trusted=True
                 )
             with pytest.raises(hrdem.BlockedAddressError, match="met in a private network before"):
-                client.request("GET", at(server, "catalogue.example"), given=True)
+                client.request("GET", at(server, "catalogue.example"), trusted=True)
             assert server.requests == []
 
 

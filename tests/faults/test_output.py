@@ -14,7 +14,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.output.geotiff import _check_whole
 from hrdem.processing.progress import Progress
-from hrdem.runtime.atomic import publish, workroom
+from hrdem.runtime.atomic import publish, staging_dir
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
@@ -112,8 +112,8 @@ def test_output_created_during_the_run_is_not_replaced(tmp_path: Path) -> None:
 def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     """Folders of runs in progress stay."""
     program = (
-        "import sys, time; from pathlib import Path; from hrdem.runtime.atomic import workroom\n"
-        "with workroom(Path(sys.argv[1])) as room:\n"
+        "import sys, time; from pathlib import Path; from hrdem.runtime.atomic import staging_dir\n"
+        "with staging_dir(Path(sys.argv[1])) as room:\n"
         "    (room / 'plain.tif').write_bytes(bytes(1000)); print(1, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "a.tif")]
@@ -128,7 +128,7 @@ def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
         killed.wait()
         time.sleep(0.6)
         assert len(list(tmp_path.iterdir())) == 2
-        with workroom(tmp_path / "b.tif"):
+        with staging_dir(tmp_path / "b.tif"):
             assert len(list(tmp_path.iterdir())) == 2
         assert len(list(tmp_path.iterdir())) == 1
         other.kill()

@@ -17,7 +17,7 @@ import rasterio
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import version_of
+from hrdem.http.ranges import read_version
 from hrdem.jobs.doctor import run_checks
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
@@ -182,7 +182,7 @@ def test_password_in_a_redirect_is_redacted(http: HttpClient) -> None:
 
     with misbehaving(script) as server:
         with pytest.raises(hrdem.ServerError) as told:
-            version_of(server.url, http)
+            read_version(server.url, http)
         assert server.requests[1].headers["authorization"] == "Basic bWU6aHVzaDA="
     clean(str(told.value))
     with (

@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import SourceVersion
 from hrdem.http.retry import Retries
+from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
 
 CONTENT = bytes(range(256)) * 4_000  # 1 MB
@@ -127,7 +127,7 @@ def client_of() -> Iterator:
     with contextlib.ExitStack() as stack:
         timeouts = Timeouts(connect=2, read=1, total=20)
         yield lambda: stack.enter_context(
-            HttpClient(timeouts=timeouts, retries=Retries(attempts=1), given=["http://127.0.0.1"])
+            HttpClient(timeouts=timeouts, retries=Retries(attempts=1), trusted=["http://127.0.0.1"])
         )
 
 

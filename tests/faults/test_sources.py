@@ -15,7 +15,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.http.ranges import check_file_unchanged, read_version
 from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run_plan
 from hrdem.planning.plan import make_plan
@@ -323,7 +323,7 @@ def test_every_range_request_sends_the_planned_version(
 
 def test_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
-    check_unchanged(href, version_of(href, http), http)
+    check_file_unchanged(href, read_version(href, http), http)
 
 
 @pytest.mark.parametrize(

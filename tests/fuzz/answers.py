@@ -29,8 +29,8 @@ SEEDS = {
     "stack": b"a.B: xmin must be less\n\tat a.B.<init>(B.scala)\n",
     "json": b'{"detail": "layer does not exist"}',
     "entities": b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d SYSTEM "file:///">]><a>&b;&d;</a>',
-    "capabilities": wcs.answer("http://demo.invalid", {"REQUEST": "GetCapabilities"}).body,
-    "description": wcs.answer(
+    "capabilities": wcs.respond("http://demo.invalid", {"REQUEST": "GetCapabilities"}).body,
+    "description": wcs.respond(
         "http://demo.invalid", {"REQUEST": "DescribeCoverage", "IDENTIFIERS": _NAME}
     ).body,
 }

@@ -65,15 +65,15 @@ class Store:
         said = f"bytes {start}-{start + len(body) - 1}/{self.size}"
         return Response(url, 206, {"etag": self.etag, "content-range": said}, body)
 
-    def read_range(self, url, start, stop, expected, room=0, keep=None) -> mmap:
+    def read_range(self, url, start, stop, version, headroom=0, on_bytes=None) -> mmap:
         if not 0 <= start < stop <= self.size:
             raise FindingError(f"bytes {start} to {stop} of {self.size} are asked for")
         self.requests += 1
         self.fetched += stop - start
         if stop - start > MOST_FETCHED:
             raise FindingError(f"{stop - start} bytes are asked for at once")
-        part = mmap(-1, room + stop - start)
-        part[room:] = self._part(start, stop)
+        part = mmap(-1, headroom + stop - start)
+        part[headroom:] = self._part(start, stop)
         return part
 
     def _part(self, start: int, stop: int) -> bytes:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.http.cache.mirror import Mirror, prepare
-from hrdem.http.cache.range_log import LARGEST_PART
-from hrdem.runtime.locks import lock
+from hrdem.http.cache.range_log import MAX_PART_BYTES
+from hrdem.runtime.locks import acquire_lock
 
 FAR = 900_000_000_000
 CONTENT = random.Random(1).randbytes(1 << 20)
@@ -21,7 +21,7 @@ CONTENT = random.Random(1).randbytes(1 << 20)
 
 def opened(folder: Path) -> Mirror:
     folder.mkdir(exist_ok=True)
-    held = lock(folder / "lock", shared=True)
+    held = acquire_lock(folder / "lock", shared=True)
     assert held is not None
     prepare(folder)
     return Mirror(folder, held)
@@ -95,10 +95,10 @@ def mask(spans: list[tuple[int, int]]) -> np.ndarray:
 def test_bytes_that_never_came_onto_the_disk_are_missing(mirror: Mirror, tmp_path: Path) -> None:
     """As when the power fails: the record is there, and holes are where the bytes should be."""
     keep(mirror, 0, 200_000)
-    os.truncate(tmp_path / "mirror" / "bytes", LARGEST_PART + 100)
+    os.truncate(tmp_path / "mirror" / "bytes", MAX_PART_BYTES + 100)
     content, missing = read(mirror, 0, 200_000)
-    assert missing == [(LARGEST_PART, 200_000)]
-    assert content[:LARGEST_PART] == CONTENT[:LARGEST_PART]
+    assert missing == [(MAX_PART_BYTES, 200_000)]
+    assert content[:MAX_PART_BYTES] == CONTENT[:MAX_PART_BYTES]
 
 
 def test_a_byte_that_the_disk_has_altered_is_missing(mirror: Mirror, tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_lines_after_one_that_a_full_disk_tore_count(
 def test_a_span_beyond_the_end_of_what_is_kept_is_missing(mirror: Mirror, tmp_path: Path) -> None:
     """What a plan says is to be fetched must not be less than is fetched."""
     keep(mirror, 0, 200_000)
-    os.truncate(tmp_path / "mirror" / "bytes", LARGEST_PART + 100)
-    assert mirror.gaps(0, 200_000) == [(LARGEST_PART, 200_000)]
+    os.truncate(tmp_path / "mirror" / "bytes", MAX_PART_BYTES + 100)
+    assert mirror.gaps(0, 200_000) == [(MAX_PART_BYTES, 200_000)]
 
 
 def test_a_record_of_garbage_tells_of_nothing(tmp_path: Path) -> None:

@@ -11,19 +11,19 @@ import pytest
 
 import hrdem
 from hrdem.cli.main import run as command_line
-from hrdem.http.cache.entries import KeptVersion
 from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.responses import CachedRequest, CachedResponse, keep_answer
+from hrdem.http.cache.responses import CachedRequest, CachedResponse, store_response
 from hrdem.http.cache.store import Cache
+from hrdem.http.source_version import SourceVersion
 
 MEGABYTE = os.urandom(1 << 20)
 
 
-def version(name: str = "a", etag: str = '"1"') -> KeptVersion:
-    return KeptVersion.of(f"http://store.invalid/{name}.tif", etag, 10**12, "yesterday")
+def version(name: str = "a", etag: str = '"1"') -> SourceVersion:
+    return SourceVersion.of(f"http://store.invalid/{name}.tif", etag, 10**12, "yesterday")
 
 
-def keep(cache: Cache, what: KeptVersion, count: int = 1, days_ago: float = 0.0) -> Path:
+def keep(cache: Cache, what: SourceVersion, count: int = 1, days_ago: float = 0.0) -> Path:
     """Keep some megabytes of a version; returns its folder."""
     mirror = cache.open(what)
     for number in range(count):
@@ -35,7 +35,7 @@ def keep(cache: Cache, what: KeptVersion, count: int = 1, days_ago: float = 0.0)
     return about.parent
 
 
-def opened(cache: Cache, what: KeptVersion) -> Mirror:
+def opened(cache: Cache, what: SourceVersion) -> Mirror:
     mirror = cache.open_to_read(what)
     assert mirror is not None
     return mirror
@@ -100,7 +100,7 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
     answer = CachedResponse(
         CachedRequest.of("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time()
     )
-    keep_answer(cache.answers, answer)
+    store_response(cache.answers, answer)
     with closing(cache.open(version("used"))) as mirror:
         mirror.keep(0, memoryview(MEGABYTE))
         other = keep(cache, version("other"))

@@ -13,7 +13,7 @@ from rasterio.windows import Window, from_bounds
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.http.client import HttpClient
 from hrdem.processing.progress import Progress
 from tests.rasters import horizontal
@@ -316,7 +316,7 @@ def test_an_estimate_is_near_what_is_read(demo: Addresses, tmp_path: Path) -> No
 def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addresses) -> None:
     """The catalogue's transform is in GDAL order; a client that believed it would be elsewhere."""
     for name in ("1_3", "6_10", "11_5"):
-        tile = next(t for t in tiles() if (t.name, t.collection) == (name, "2m"))
+        tile = next(t for t in list_tiles() if (t.name, t.collection) == (name, "2m"))
         plan = hrdem.plan(
             bbox=box(tile.left + 1_000, tile.top - 1_000, 400, 400),
             bbox_crs="EPSG:3979",

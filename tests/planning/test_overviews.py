@@ -12,7 +12,7 @@ from affine import Affine
 
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
-from hrdem.http.ranges import SourceVersion
+from hrdem.http.source_version import SourceVersion
 from hrdem.planning.overviews import select_levels
 from hrdem.sources.cog import CogFile, probe_cog
 from hrdem.sources.gdal import GdalFile

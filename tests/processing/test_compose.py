@@ -23,7 +23,7 @@ from rasterio.warp import transform
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.processing.progress import Progress
 from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, forward, misbehaving
@@ -268,7 +268,7 @@ def test_what_lies_beside_the_area_and_is_smoothed_in_is_read_too(
 
 def test_a_neighbour_within_the_reach_of_a_wide_pixel_is_found(demo: Addresses) -> None:
     """The catalogue is asked for all that pixels of 10 km look at, not for the box alone."""
-    tile = next(t for t in tiles() if t.item_id == "9_2-mosaic-1m")
+    tile = next(t for t in list_tiles() if t.item_id == "9_2-mosaic-1m")
     left, bottom, *_ = tile.bounds
     bbox = (left + 9_900, bottom + 200_000, left + 9_990, bottom + 200_090)
     plan = hrdem.plan(
@@ -440,7 +440,7 @@ def test_an_area_just_beyond_the_coverage_has_no_data(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
     """Files that are near enough to be looked at, and too far to be in any pixel."""
-    tile = next(t for t in tiles() if t.item_id == "11_3-mosaic-1m")
+    tile = next(t for t in list_tiles() if t.item_id == "11_3-mosaic-1m")
     for beyond in np.arange(0.25, 5, 0.25) * resolution:
         left = tile.bounds[2] + beyond
         bbox = (left, tile.top - 9_000, left + resolution / 100, tile.top - 8_990)

@@ -56,7 +56,7 @@ def vcr_config() -> dict[str, Any]:
 
 @pytest.fixture
 def http() -> Iterator[HttpClient]:
-    with HttpClient(given=[_STAND_IN]) as client:
+    with HttpClient(trusted=[_STAND_IN]) as client:
         yield client
 
 

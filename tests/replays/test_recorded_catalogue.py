@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hrdem.catalog.search import find_intersecting_items, get_item, search_items
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Response
@@ -55,7 +55,7 @@ def test_post_search_reads_every_page(
     monkeypatch.setattr("hrdem.catalog.search._PAGE", 10)
     noting = Noting(http)
     found = search_items(CANADA, ONE_METRE, stac, noting)
-    assert {item.id for item in found} == {t.item_id for t in tiles() if t.collection == "1m"}
+    assert {item.id for item in found} == {t.item_id for t in list_tiles() if t.collection == "1m"}
     assert [item.id for item in found][-2:] == ["11_4-mosaic-1m", "11_5-mosaic-1m"]
     assert noting.asked == [("POST", "/stac/api/search"), *[("POST", "/pgstac/api/search")] * 6]
 

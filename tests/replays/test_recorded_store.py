@@ -10,10 +10,10 @@ import pytest
 import hrdem
 from hrdem.catalog.items import Asset, Item
 from hrdem.demo.cog import DemoCog
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.errors import ServerError, SourceChangedError
 from hrdem.http.client import HttpClient
-from hrdem.http.ranges import check_unchanged, version_of
+from hrdem.http.ranges import check_file_unchanged, read_version
 from hrdem.jobs.save_vrt import save_vrt
 from hrdem.request.products import PRODUCTS, AssetKind
 
@@ -38,7 +38,7 @@ def vrt(item_9_2: Item) -> Asset:
 
 
 def test_later_reads_require_the_first_version(cog: str, http: HttpClient) -> None:
-    version = version_of(cog, http)
+    version = read_version(cog, http)
     assert version.url == cog
     assert version.etag.startswith('"')
     assert version.condition == {"If-Match": version.etag}
@@ -48,23 +48,23 @@ def test_later_reads_require_the_first_version(cog: str, http: HttpClient) -> No
 @pytest.mark.usefixtures("stand_in")
 def test_version_has_the_size_of_the_whole_file(cog: str, http: HttpClient) -> None:
     """The response has 16 bytes; nginx repeats the file size in its ETag."""
-    version = version_of(cog, http)
-    tile = next(tile for tile in tiles() if tile.item_id == "9_2-mosaic-2m")
+    version = read_version(cog, http)
+    tile = next(tile for tile in list_tiles() if tile.item_id == "9_2-mosaic-2m")
     assert version.size == DemoCog(tile, "dtm", areas=(CORNER,)).size
     assert version.etag.endswith(f'-{version.size:x}"')
 
 
 def test_republished_file_is_an_error(cog: str, http: HttpClient) -> None:
-    version = version_of(cog, http)
-    check_unchanged(cog, version, http)
+    version = read_version(cog, http)
+    check_file_unchanged(cog, version, http)
     earlier = dataclasses.replace(version, etag='"5f3c1a2b-10"', size=16)
     with pytest.raises(SourceChangedError, match="it was 16 bytes.*now it is [0-9]{3,} bytes"):
-        check_unchanged(cog, earlier, http)
+        check_file_unchanged(cog, earlier, http)
 
 
 def test_missing_cog_is_a_server_error(cog: str, http: HttpClient) -> None:
     with pytest.raises(ServerError) as caught:
-        version_of(f"{cog}.none", http)
+        read_version(f"{cog}.none", http)
     assert caught.value.status in {403, 404}  # S3 tells 403 to those who may not list
 
 

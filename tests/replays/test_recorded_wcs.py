@@ -58,7 +58,7 @@ def wcs(request: pytest.FixtureRequest) -> str:
 def saved(url: str, grid: Grid, http: HttpClient, folder: Path, **changes: str) -> Path:
     """The whole answer to a GetCoverage, or to one with other parameters."""
     answer = folder / "answer"
-    http.save(
+    http.download(
         url,
         answer,
         params={**get_coverage_params("dtm", GEOTIFF, grid), **changes},

@@ -11,7 +11,7 @@ from rasterio.warp import transform
 
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
-from hrdem.request.aoi.aoi import Aoi, search_polygon
+from hrdem.request.aoi.aoi import Aoi, make_search_polygon
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 
@@ -89,10 +89,10 @@ def test_another_datum_is_shifted() -> None:
         ((-75, 45, -74, 91), "EPSG:4326", "range of degrees"),
         ((math.nan, 45, -75, 46), "EPSG:4326", "not a finite number"),
         ((-76, 45, math.inf, 46), "EPSG:4326", "not a finite number"),
-        ((-76, 45, -75), "EPSG:4326", "four numbers"),
-        ((-76, 45, -75, 46, 0), "EPSG:4326", "four numbers"),
-        ((-76, 45, -75, 46), "EPSG:3979", "looks like degrees.*--bbox-crs EPSG:4326"),
-        ((1774874, -89162, 1818832, -52305), "EPSG:4326", "looks like metres.*--bbox-crs"),
+        ((-76, 45, -75), "EPSG:4326", "Give four numbers"),
+        ((-76, 45, -75, 46, 0), "EPSG:4326", "Give four numbers"),
+        ((-76, 45, -75, 46), "EPSG:3979", "looks like degrees.*`bbox_crs=EPSG:4326`"),
+        ((1774874, -89162, 1818832, -52305), "EPSG:4326", "looks like metres.*`bbox_crs="),
         ((-75, 45, -75, 46), "EPSG:4326", "no area"),
         ((-76, 45, -75, 45), "EPSG:4326", "no area"),
         (OTTAWA, "EPSG:99999", "not a coordinate reference system"),
@@ -127,12 +127,12 @@ def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) 
         (middle_x, bottom + 499_940),
     ):
         aoi = Aoi.from_bbox((x - 50, y - 50, x + 50, y + 50), "EPSG:3979")
-        area = search_polygon(aoi)
+        area = make_search_polygon(aoi)
         assert area is None or area.intersects(footprint)
 
 
 def test_the_search_area_in_the_south_stays_close() -> None:
-    west, south, east, north = search_polygon(Aoi.from_bbox(OTTAWA)).bounds
+    west, south, east, north = make_search_polygon(Aoi.from_bbox(OTTAWA)).bounds
     assert west > OTTAWA[0] - 0.25
     assert east < OTTAWA[2] + 0.25
     assert south > OTTAWA[1] - 0.2

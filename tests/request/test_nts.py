@@ -43,21 +43,21 @@ def test_a_name_may_be_written_in_any_usual_way(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "Ottawa", "31G٥"])
 def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
-    with pytest.raises(RequestError, match=r"look like 031G05 or 31G/5"):
+    with pytest.raises(RequestError, match=r"Give one like 031G05 or 31G/5"):
         parse_sheet(text)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("31Q", "letters of series 31 are A to P"),
-        ("87J", "letters of series 87 are A to H"),
-        ("340I", "letters of series 340 are A to H"),
+        ("31Q", "sheets of series 31 have the letters A to P"),
+        ("87J", "sheets of series 87 have the letters A to H"),
+        ("340I", "sheets of series 340 have the letters A to H"),
         ("31G00", "numbers 1 to 16"),
         ("31G17", "numbers 1 to 16"),
-        ("122A", "outside the numbering.*120 and 121"),
-        ("500A", "outside the numbering"),
-        ("342B", "outside the numbering"),
+        ("122A", "no series 122.*120 and 121"),
+        ("500A", "no series 500"),
+        ("342B", "no series 342"),
     ],
 )
 def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: str) -> None:

@@ -6,15 +6,12 @@ import json
 import math
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import rasterio
 import shapely
 from affine import Affine
-from click.testing import CliRunner
 
-from hrdem.cli import options
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.request.aoi.aoi import Aoi
@@ -92,7 +89,7 @@ def test_the_areal_parts_of_a_collection_count() -> None:
     "shape", ["POINT(-75 45)", "LINESTRING(-75 45,-74 45)", "POLYGON((-76 45,-75 45,-76 45))"]
 )
 def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
-    with pytest.raises(RequestError, match=r"has no area.*or --buffer METRES"):
+    with pytest.raises(RequestError, match=r"has no area.*give `buffer` in metres"):
         parse_aoi(aoi=shape)
     wide = parse_aoi(aoi=shape, buffer=100).aoi
     assert wide.geometry.geom_type == "Polygon"
@@ -119,9 +116,12 @@ def test_a_raster_gives_its_footprint_and_its_grid() -> None:
 @pytest.mark.parametrize(
     ("like", "said"),
     [
-        ("https://example.com/a.tif", "--like was given https.* local files only"),
+        (
+            "https://example.com/a.tif",
+            "https.* not a local file, and `like` reads local files only",
+        ),
         ("/vsicurl/https://example.com/a.tif", "local files only"),
-        ("b.tif", "no such file"),
+        ("b.tif", "There is no file b.tif"),
     ],
 )
 def test_only_a_local_raster_is_a_template(like: str, said: str) -> None:
@@ -178,31 +178,31 @@ def test_a_circle_may_be_widened() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({}, "No area was given. Give one of --bbox, --aoi, --like, --nts, or --point"),
-        ({"bbox": None}, "No area was given"),
-        ({"buffer": 10}, "No area was given"),
-        ({"bbox": OTTAWA, "nts": "31G"}, "--bbox and --nts each give an area"),
-        ({"aoi": TRIANGLE, "like": "a", "point": (0, 0)}, "--aoi and --like and --point each"),
-        ({"aoi": TRIANGLE, "bbox_crs": "EPSG:4326"}, "--bbox-crs goes with --bbox, but .* --aoi"),
-        ({"bbox": OTTAWA, "aoi_crs": "EPSG:4326"}, "--aoi-crs goes with --aoi"),
-        ({"nts": "31G", "layer": "a"}, "--layer goes with --aoi"),
-        ({"bbox": OTTAWA, "radius": 5}, "--radius goes with --point"),
-        ({"like": "a.tif", "buffer": 5}, "--like takes the grid of a raster as it is, --buffer"),
-        ({"point": (-75, 45)}, "The point -75,45 has no area. Give --radius METRES"),
-        ({"point": (-75, 45), "radius": 0}, "--radius takes metres, more than 0"),
-        ({"point": (-75, 45), "radius": math.nan}, "--radius takes metres"),
-        ({"point": (-75, 45), "radius": "wide"}, "'wide' is no number"),
-        ({"point": (-75, 45), "radius": 2e6}, "up to 1,000,000, not 2e"),
-        ({"point": (-75,), "radius": 5}, "A point needs two numbers"),
-        ({"point": ("west", "south"), "radius": 5}, "A point needs two numbers"),
+        ({}, "No area was requested. Give one of `bbox`, `aoi`, `like`, `nts`, or `point`"),
+        ({"bbox": None}, "No area was requested"),
+        ({"buffer": 10}, "No area was requested"),
+        ({"bbox": OTTAWA, "nts": "31G"}, "`bbox` and `nts` each define an area"),
+        ({"aoi": TRIANGLE, "like": "a", "point": (0, 0)}, "`aoi` and `like` and `point` each"),
+        ({"aoi": TRIANGLE, "bbox_crs": "EPSG:4326"}, "`bbox_crs` applies to `bbox`, but .* `aoi`"),
+        ({"bbox": OTTAWA, "aoi_crs": "EPSG:4326"}, "`aoi_crs` applies to `aoi`"),
+        ({"nts": "31G", "layer": "a"}, "`layer` applies to `aoi`"),
+        ({"bbox": OTTAWA, "radius": 5}, "`radius` applies to `point`"),
+        ({"like": "a.tif", "buffer": 5}, "`like` uses the grid of a raster as it is, but `buffer`"),
+        ({"point": (-75, 45)}, "The point -75,45 has no area. Give `radius` in metres"),
+        ({"point": (-75, 45), "radius": 0}, "`radius` is 0. Give metres, more than 0"),
+        ({"point": (-75, 45), "radius": math.nan}, "`radius` is nan. Give metres"),
+        ({"point": (-75, 45), "radius": "wide"}, "'wide', which is not a number"),
+        ({"point": (-75, 45), "radius": 2e6}, "`radius` is 2e.* up to 1,000,000"),
+        ({"point": (-75,), "radius": 5}, "is not a point. Give two numbers"),
+        ({"point": ("west", "south"), "radius": 5}, "is not a point. Give two numbers"),
         ({"point": (-75, math.inf), "radius": 5}, "not a finite number"),
         ({"point": (45, -75), "radius": 5}, "latitude before longitude"),
-        ({"point": (450_000, 5e6), "radius": 5}, "looks like metres.*--bbox-crs EPSG:3979"),
+        ({"point": (450_000, 5e6), "radius": 5}, "looks like metres.*`bbox_crs=EPSG:3979`"),
         ({"point": (-75, 95), "radius": 5}, "range of degrees"),
-        ({"bbox": OTTAWA, "buffer": -5}, "--buffer takes metres, more than 0.* not -5"),
-        ({"bbox": OTTAWA, "buffer": math.inf}, "--buffer takes metres"),
+        ({"bbox": OTTAWA, "buffer": -5}, "`buffer` is -5. Give metres, more than 0"),
+        ({"bbox": OTTAWA, "buffer": math.inf}, "`buffer` is inf. Give metres"),
         ({"bbox": (45.3, -75.85, 45.45, -75.6)}, "latitude before longitude"),
-        ({"nts": "Ottawa"}, "no name of an NTS sheet"),
+        ({"nts": "Ottawa"}, "not the name of an NTS sheet"),
     ],
 )
 def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) -> None:
@@ -213,36 +213,3 @@ def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) 
 def test_a_shape_that_the_projection_cannot_hold_has_no_data() -> None:
     with pytest.raises(NoDataError, match="outside Canada"):
         parse_aoi(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")
-
-
-def said_on_the_command_line(*arguments: str) -> dict:
-    @click.command()
-    @options.area
-    @options.crs
-    def command(**words) -> None:
-        click.echo(repr(words))
-
-    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    return eval(done.stdout) if done.exit_code == 0 else {"error": done.output}
-
-
-def test_the_command_line_hands_on_what_was_said_and_no_more() -> None:
-    assert said_on_the_command_line() == {"crs": None}
-    assert said_on_the_command_line("--point", "-75.7,45.4", "--radius", "500") == {
-        "point": (-75.7, 45.4), "radius": 500.0, "crs": None,
-    }  # fmt: skip
-    assert said_on_the_command_line("--bbox=-75,45 -74 46", "--bbox-crs", "EPSG:4617") == {
-        "bbox": (-75, 45, -74, 46), "bbox_crs": "EPSG:4617", "crs": None,
-    }  # fmt: skip
-    words = ("--aoi", "-", "--aoi-crs", "EPSG:2959", "--layer", "a", "--buffer", "5")
-    assert said_on_the_command_line(*words) == {
-        "aoi": "-", "aoi_crs": "EPSG:2959", "layer": "a", "buffer": 5.0, "crs": None,
-    }  # fmt: skip
-    assert said_on_the_command_line("--nts", "31G", "--like", "a.tif") == {
-        "nts": "31G", "like": "a.tif", "crs": None,
-    }  # fmt: skip
-    assert "longitude,latitude" in said_on_the_command_line("--point", "here")["error"]
-
-
-def test_the_command_line_has_every_word_for_an_area() -> None:
-    assert set(options.AREA_WORDS) == AoiParams.__annotations__.keys()

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.runtime.atomic import workroom
-from hrdem.runtime.locks import FileLock, lock
+from hrdem.runtime.atomic import staging_dir
+from hrdem.runtime.locks import FileLock, acquire_lock
 
-HOLD = "import sys, time; from hrdem.runtime.locks import lock; from pathlib import Path; "
+HOLD = "import sys, time; from hrdem.runtime.locks import acquire_lock; from pathlib import Path; "
 
 
 def holder(path: Path, *, shared: bool = False) -> subprocess.Popen[str]:
     """Another process that holds a lock until it is killed."""
-    program = f"{HOLD}held = lock(Path({str(path)!r}), shared={shared}); print(1); time.sleep(60)"
+    program = (
+        f"{HOLD}held = acquire_lock(Path({str(path)!r}), shared={shared}); print(1); time.sleep(60)"
+    )
     process = subprocess.Popen([sys.executable, "-uc", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "1\n"
@@ -27,11 +29,11 @@ def holder(path: Path, *, shared: bool = False) -> subprocess.Popen[str]:
 def test_a_lock_is_held_alone_until_its_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with holder(path) as process:
-        assert lock(path) is None
-        assert lock(path, shared=True) is None
+        assert acquire_lock(path) is None
+        assert acquire_lock(path, shared=True) is None
         process.kill()
         process.wait()
-    held = lock(path)
+    held = acquire_lock(path)
     assert held is not None
     held.close()
     held.close()
@@ -40,9 +42,9 @@ def test_a_lock_is_held_alone_until_its_process_is_killed(tmp_path: Path) -> Non
 def test_a_shared_lock_keeps_off_only_who_wants_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with holder(path, shared=True) as process:
-        with lock(path, shared=True):  # type: ignore[union-attr]
-            assert lock(path) is None
-        assert lock(path) is None
+        with acquire_lock(path, shared=True):  # type: ignore[union-attr]
+            assert acquire_lock(path) is None
+        assert acquire_lock(path) is None
         process.kill()
 
 
@@ -50,10 +52,10 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_taken_on_the_new_one(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "lock"
-    old = lock(path)
+    old = acquire_lock(path)
     assert old is not None
     path.unlink()
-    with lock(path) as new:  # type: ignore[union-attr]
+    with acquire_lock(path) as new:  # type: ignore[union-attr]
         assert new is not None
         assert path.exists()
     old.close()
@@ -69,10 +71,10 @@ def test_a_run_that_is_held_up_before_its_lock_makes_another_folder(
         made.append(path.parent)
         if len(made) == 1:
             shutil.rmtree(path.parent)
-        return lock(path)
+        return acquire_lock(path)
 
-    monkeypatch.setattr("hrdem.runtime.atomic.lock", held_up)
-    with workroom(tmp_path / "a.tif") as room:
+    monkeypatch.setattr("hrdem.runtime.atomic.acquire_lock", held_up)
+    with staging_dir(tmp_path / "a.tif") as room:
         assert room == made[1]
         assert room.is_dir()
     assert list(tmp_path.iterdir()) == []

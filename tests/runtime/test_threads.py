@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 
 
 @settings(max_examples=40, deadline=None)
@@ -26,8 +26,8 @@ def test_results_come_in_the_order_of_the_items(
         time.sleep(item[1])
         return item[0]
 
-    with workers(threads, "test") as pool:
-        assert list(in_order(pool, work, enumerate(pauses), most)) == list(range(len(pauses)))
+    with thread_pool(threads, "test") as pool:
+        assert list(map_in_order(pool, work, enumerate(pauses), most)) == list(range(len(pauses)))
 
 
 def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
@@ -39,8 +39,8 @@ def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
             taken += 1
             yield taken
 
-    with workers(2, "test") as pool:
-        results = in_order(pool, lambda item: item, items(), most=5)
+    with thread_pool(2, "test") as pool:
+        results = map_in_order(pool, lambda item: item, items(), most=5)
         for consumed in range(1, 40):
             next(results)
             assert taken <= consumed + 4
@@ -57,6 +57,6 @@ def test_an_error_comes_in_its_turn_and_the_rest_is_given_up() -> None:
         go.wait(0.2)
         return item
 
-    with pytest.raises(OSError, match="broken"), workers(1, "test") as pool:
-        list(in_order(pool, work, range(1_000), most=50))
+    with pytest.raises(OSError, match="broken"), thread_pool(1, "test") as pool:
+        list(map_in_order(pool, work, range(1_000), most=50))
     assert len(begun) <= 4

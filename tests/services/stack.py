@@ -30,7 +30,7 @@ from servers import Programs, accepts, done, free_ports, mapserver, nginx, postg
 from hrdem.demo import catalog
 from hrdem.demo.cog import Box, DemoCog
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.demo.tiles import Tile, tiles
+from hrdem.demo.tiles import Tile, list_tiles
 
 # where four tiles meet; small, and enough for the recordings in cassettes/
 CORNER_TILES = ("9_2-mosaic-2m", "10_2-mosaic-2m", "9_3-mosaic-2m", "10_3-mosaic-2m")
@@ -118,7 +118,7 @@ class Stack:
 
     def serve_coverage(self, product: str) -> None:
         """Have the WCS serve what the store has of a product at 1 m, and nodata elsewhere."""
-        mosaic = [tile for tile in tiles() if tile.collection == "1m"]
+        mosaic = [tile for tile in list_tiles() if tile.collection == "1m"]
         lefts, bottoms, rights, tops = zip(*(tile.bounds for tile in mosaic), strict=True)
         bounds = min(lefts), min(bottoms), max(rights), max(tops)
         cogs = self.file_of(mosaic[0].item_id, "").parent.glob(f"*-{product}.tif")
@@ -179,7 +179,7 @@ def _load_catalogue(programs: Programs, up: Stack, login: dict[str, str]) -> Non
     # the live API tells numberMatched
     counted = "ALTER DATABASE stac SET pgstac.context = 'on'"
     done([programs.postgres / "psql", "-qc", counted], log, env=env)
-    tables = {"collections": catalog.collections(up.url), "items": catalog.items(up.url)}
+    tables = {"collections": catalog.list_collections(up.url), "items": catalog.list_items(up.url)}
     for table, documents in tables.items():
         path = up.folder / "stac" / f"{table}.ndjson"
         # without links: the API writes its own
@@ -189,7 +189,7 @@ def _load_catalogue(programs: Programs, up: Stack, login: dict[str, str]) -> Non
 
 
 def _tile(item_id: str) -> Tile:
-    return next(tile for tile in tiles() if tile.item_id == item_id)
+    return next(tile for tile in list_tiles() if tile.item_id == item_id)
 
 
 def _write_vrt(path: Path, bounds: Box, resolution: int, cogs: Sequence[Path]) -> None:

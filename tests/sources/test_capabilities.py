@@ -102,10 +102,10 @@ def test_coverages_inside_others_are_listed_each_by_its_own_name() -> None:
 
 def test_the_demonstration_is_described_as_it_answers() -> None:
     asked = {"REQUEST": "GetCapabilities"}
-    offers = Service(wcs.answer("http://demo.invalid", asked).body.decode())
+    offers = Service(wcs.respond("http://demo.invalid", asked).body.decode())
     assert read_capabilities(URL, offers).identifiers == wcs.COVERAGES
     asked = {"REQUEST": "DescribeCoverage", "IDENTIFIERS": "dtm"}
-    body = wcs.answer("http://demo.invalid", asked).body.decode()
+    body = wcs.respond("http://demo.invalid", asked).body.decode()
     assert describe_coverage(URL, "dtm", Service(body)) == CoverageDescription(
         identifier="dtm",
         crss=(

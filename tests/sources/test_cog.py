@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
-from hrdem.sources.cog import CogSource, coalesced, probe_cog
+from hrdem.sources.cog import CogSource, probe_cog
 from hrdem.tiff.header import read_header
 from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
@@ -190,13 +189,3 @@ def test_directories_that_form_a_loop_end(sample: bytes) -> None:
     loop[at : at + 8] = (200).to_bytes(8, "little")
     with pytest.raises(SourceError, match="form a loop"):
         read_header(lambda a, b: bytes(loop[a:b]), len(loop), "loop")
-
-
-@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**6)), min_size=1))
-def test_merged_spans_cover_all_and_leave_only_wide_gaps(spans) -> None:
-    asked = [(start, start + length) for start, length in spans]
-    joined = coalesced(asked)
-    for start, stop in asked:
-        assert any(a <= start and stop <= b for a, b in joined)
-    for (_, stop), (start, _) in itertools.pairwise(joined):
-        assert start - stop > 64 << 10

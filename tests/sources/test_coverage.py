@@ -20,7 +20,7 @@ class Service:
         self.nodata = nodata
 
     def request(self, method, url, *, params, **_) -> Response:
-        body = wcs.answer("http://demo.invalid", params).body
+        body = wcs.respond("http://demo.invalid", params).body
         said = b"<Definition><NullValue>%b</NullValue>" % self.nodata
         return Response(url, 200, {}, body.replace(b"<Definition>", said))
 

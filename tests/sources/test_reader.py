@@ -29,9 +29,9 @@ class Noting(HttpClient):
         super().__init__()
         self.asked: list[Mapping[str, str]] = []
 
-    def save(self, url: str, path: Path, *, params: Mapping[str, Any], **settings: Any) -> Any:
+    def download(self, url: str, path: Path, *, params: Mapping[str, Any], **settings: Any) -> Any:
         self.asked.append(params)
-        return super().save(url, path, params=params, **settings)
+        return super().download(url, path, params=params, **settings)
 
 
 @pytest.fixture

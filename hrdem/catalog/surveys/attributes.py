@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hrdem.runtime.text import one_line
+from hrdem.runtime.text import to_one_line
 
 _LONGEST_TEXT = 500  # characters of an attribute
 _LONGEST_FIELD = 100  # characters of its name
@@ -157,7 +157,8 @@ def _laid_onto(area: shapely.Polygon, geometry: shapely.Geometry) -> shapely.Geo
 def _told(attributes: Attributes) -> dict[str, Any]:
     """Make attributes JSON-ready; those without a value, and binary ones, are left out."""
     ready = (
-        (one_line(str(field), _LONGEST_FIELD), _plain(value)) for field, value in attributes.items()
+        (to_one_line(str(field), _LONGEST_FIELD), _plain(value))
+        for field, value in attributes.items()
     )
     told = [(field, value) for field, value in ready if value is not None]
     return dict(told[:_MOST_FIELDS])
@@ -170,7 +171,7 @@ def _plain(value: Any) -> str | int | float | bool | None:
         case np.generic():
             return _plain(value.item())
         case str():
-            return one_line(value, _LONGEST_TEXT + 1)
+            return to_one_line(value, _LONGEST_TEXT + 1)
         case float():
             return value if math.isfinite(value) else None
         case bool() | int():

@@ -15,19 +15,14 @@ from hrdem.catalog.surveys.attributes import Project
 from hrdem.catalog.surveys.geojson import read_extent_projects
 from hrdem.catalog.surveys.geopackage import SIGNATURE, read_geopackage_projects
 from hrdem.errors import ServerError, SourceError
-from hrdem.http.gdal_options import curl_options
+from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
-from hrdem.http.ranges import (
-    PinnedFile,
-    SourceVersion,
-    check_unchanged,
-    first_bytes,
-    whole_file,
-)
+from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes, read_whole_file
 from hrdem.http.retry import Retries, RetryableError, retried
+from hrdem.http.source_version import SourceVersion
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import Product
-from hrdem.runtime.threads import workers
+from hrdem.runtime.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +118,7 @@ def find_surveys(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) 
         What is known. A file that is missing, or cannot be read, is among what is unknown; nothing
         is raised for it.
     """
-    with workers(_AT_ONCE, "survey") as pool:
+    with thread_pool(_AT_ONCE, "survey") as pool:
         answers = list(pool.map(lambda item: _of_item(item, aoi, product, http), items))
     for unknown in (each for answer in answers for each in answer.unknown):
         log.warning("The surveys of %s are not known: %s", unknown.item, unknown.reason)
@@ -166,7 +161,7 @@ def _in_coverage(
     asset: Asset, aoi: Aoi, product: Product, http: Http
 ) -> tuple[SourceVersion, list[Project]]:
     """Read a coverage file: a small one whole, of a large one the parts that GDAL asks for."""
-    version, beginning = first_bytes(asset.href, len(SIGNATURE), http)
+    version, beginning = read_first_bytes(asset.href, len(SIGNATURE), http)
     if beginning != SIGNATURE:
         raise SourceError(f"{version.url} is no GeoPackage: it begins with {beginning!r}.")
     if version.size <= _WHOLE:
@@ -178,7 +173,7 @@ def _in_coverage(
             )
     path = f"/vsicurl/{asset.href}"
     settings = {
-        **curl_options(version),
+        **gdal_http_options(version),
         "CPL_VSIL_CURL_ALLOWED_FILENAME": path,  # or it looks for a journal, and for metadata
         "CPL_VSIL_CURL_CHUNK_SIZE": 64 << 10,
     }
@@ -194,11 +189,11 @@ def _in_coverage(
     try:
         return version, retried(once, Retries(attempts=3), time.sleep)
     finally:
-        check_unchanged(asset.href, version, http)
+        check_file_unchanged(asset.href, version, http)
 
 
 def _in_extent(asset: Asset, aoi: Aoi, http: Http) -> tuple[SourceVersion, list[Project]]:
-    version, document = whole_file(asset.href, http)
+    version, document = read_whole_file(asset.href, http)
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         copy = Path(folder) / "extent.geojson"
         copy.write_bytes(document)

@@ -19,8 +19,8 @@ import shapely
 
 from hrdem.catalog.surveys.attributes import Outline, Project, find_projects
 from hrdem.errors import SourceError, TransferError
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 
 _LONGEST_WORDS = 500  # characters of a failure that are told
 _USUAL_TIME = 60.0  # seconds
@@ -55,7 +55,7 @@ def read_in_subprocess(
     except subprocess.TimeoutExpired as exc:
         raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
     except subprocess.CalledProcessError as exc:
-        last = one_line(without_secrets(exc.stderr.strip().rpartition("\n")[2]), _LONGEST_WORDS)
+        last = to_one_line(redact_secrets(exc.stderr.strip().rpartition("\n")[2]), _LONGEST_WORDS)
         raise TransferError(
             f"{name} was not read: the process that reads it ended with {exc.returncode} {last!r}."
         ) from exc
@@ -64,8 +64,8 @@ def read_in_subprocess(
             f"{name} was not read: the process that reads it failed ({exc})."
         ) from exc
     if "refused" in told:
-        said = without_secrets(told["refused"].replace(asked["path"], name))
-        raise SourceError(f"{name} cannot be read: {one_line(said, _LONGEST_WORDS)}.")
+        said = redact_secrets(told["refused"].replace(asked["path"], name))
+        raise SourceError(f"{name} cannot be read: {to_one_line(said, _LONGEST_WORDS)}.")
     return [Project(**each) for each in told["projects"]]
 
 

@@ -14,27 +14,28 @@ from types import TracebackType
 from typing import Any, Self
 
 from hrdem.errors import NotCachedError, ServerError
-from hrdem.http.cache.entries import KeptVersion
-from hrdem.http.cache.mirror import Mirror, Span
+from hrdem.http.cache.mirror import Mirror
 from hrdem.http.cache.responses import (
     FORBIDDEN,
     CachedRequest,
     CachedResponse,
-    forget_answer,
     is_better,
     is_json,
-    is_plain,
-    keep_answer,
-    kept_answer,
-    kept_answers,
-    relevant,
-    use,
+    is_printable_ascii,
+    iter_responses,
+    load_response,
+    remove_response,
+    select_headers,
+    store_response,
+    touch_response,
 )
 from hrdem.http.cache.store import Cache
-from hrdem.http.protocol import Expected, Http, Keep, Response, Saved
+from hrdem.http.protocol import ByteSink, Download, Http, Response
+from hrdem.http.source_version import SourceVersion
+from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
-from hrdem.runtime.memory import buffer
-from hrdem.runtime.redaction import fingerprint, without_secrets
+from hrdem.runtime.memory import allocate_buffer
+from hrdem.runtime.redaction import redact_secrets, url_fingerprint
 
 _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
@@ -45,7 +46,7 @@ _LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's
 log = logging.getLogger(__name__)
 
 
-class CachingHttp:
+class CachingClient:
     """Keep what a client fetches in a cache, to be used as a context manager.
 
     Parts of files are taken from the cache, if it has them of just that version. Everything else
@@ -60,7 +61,7 @@ class CachingHttp:
     def __init__(self, http: Http | None, cache: Cache) -> None:
         self._http = http
         self._cache = cache
-        self._mirrors: dict[KeptVersion, Mirror | None] = {}
+        self._mirrors: dict[SourceVersion, Mirror | None] = {}
         self._lock = threading.RLock()
         self._keeping = True
         self._unlooked: int | None = None  # bytes
@@ -89,7 +90,7 @@ class CachingHttp:
         return self._http is None
 
     @property
-    def versions(self) -> list[KeptVersion]:
+    def versions(self) -> list[SourceVersion]:
         """The versions of files that were met so far and can be kept."""
         with self._lock:
             return [version for version, mirror in self._mirrors.items() if mirror]
@@ -113,7 +114,7 @@ class CachingHttp:
         params: Mapping[str, Any] | None = None,
         json: object = None,
         max_bytes: int = 64 << 20,
-        given: bool = False,
+        trusted: bool = False,
     ) -> Response:
         """Ask, and keep the answer; offline give the answer that is kept.
 
@@ -125,7 +126,7 @@ class CachingHttp:
         question = CachedRequest.of(method, url, params, json, asked)
         if self._http is None:
             return self._repeated(question)
-        known = None if asked else kept_answer(self._cache.answers, question)
+        known = None if asked else load_response(self._cache.answers, question)
         sent = dict(headers or {})
         if method == "GET" and known and known.status == 200 and (tag := known.headers.get("etag")):
             sent["If-None-Match"] = tag
@@ -137,7 +138,7 @@ class CachingHttp:
                 params=params,
                 json=json,
                 max_bytes=max_bytes,
-                given=given,
+                trusted=trusted,
             )
         except ServerError as exc:
             if exc.status == 304 and known is not None:
@@ -149,7 +150,7 @@ class CachingHttp:
         if asked:
             self._meet(url, question, answer)
         elif not (known and is_json(known.headers) and not is_json(answer.headers)):
-            shown = without_secrets(answer.url)
+            shown = redact_secrets(answer.url)
             self._note(question, answer.status, shown, answer.headers, answer.content, "")
         return answer
 
@@ -158,9 +159,9 @@ class CachingHttp:
         url: str,
         start: int,
         stop: int,
-        expected: Expected,
-        room: int = 0,
-        keep: Keep | None = None,
+        version: SourceVersion,
+        headroom: int = 0,
+        on_bytes: ByteSink | None = None,
     ) -> mmap:
         """Read a part of a file, from the cache as far as it is there.
 
@@ -168,26 +169,25 @@ class CachingHttp:
             NotCachedError: If it is not all there, offline.
             NetworkError: As the client does.
         """
-        version = _version(url, expected)
         mirror = self._mirror(version)
         if mirror is None:
             if self._http is None:
                 raise _not_kept(version, [(start, stop)])
-            return self._http.read_range(url, start, stop, expected, room, keep)
-        part = buffer(room + stop - start)
-        missing = self._read(mirror, start, stop, part, room)
+            return self._http.read_range(url, start, stop, version, headroom, on_bytes)
+        part = allocate_buffer(headroom + stop - start)
+        missing = self._read(mirror, start, stop, part, headroom)
         if missing == [(start, stop)] and self._http is not None:
-            return self._http.read_range(url, start, stop, expected, room, self._keeper(mirror))
+            return self._http.read_range(url, start, stop, version, headroom, self._keeper(mirror))
         for begin, end in missing:
             if self._http is None:
                 raise _not_kept(version, missing)
-            came = self._http.read_range(url, begin, end, expected, 0, self._keeper(mirror))
-            part[room + begin - start : room + end - start] = came
+            came = self._http.read_range(url, begin, end, version, 0, self._keeper(mirror))
+            part[headroom + begin - start : headroom + end - start] = came
         with self._lock:
             self._reused += stop - start - sum(end - begin for begin, end in missing)
         return part
 
-    def save(
+    def download(
         self,
         url: str,
         path: Path,
@@ -195,8 +195,8 @@ class CachingHttp:
         params: Mapping[str, Any],
         timeouts: Timeouts,
         max_bytes: int,
-        given: bool = False,
-    ) -> Saved:
+        trusted: bool = False,
+    ) -> Download:
         """Save an answer, which is kept where the caller says; offline there is none.
 
         Raises:
@@ -205,18 +205,18 @@ class CachingHttp:
         """
         if self._http is None:
             raise NotCachedError(
-                f"{without_secrets(url)} would have to be asked, as the cache does not have "
+                f"{redact_secrets(url)} would have to be asked, as the cache does not have "
                 "what it gave. Run the same command once without --offline."
             )
-        saved = self._http.save(
-            url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, given=given
+        saved = self._http.download(
+            url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, trusted=trusted
         )
         self._came = True
         return saved
 
-    def gaps(self, url: str, expected: Expected, spans: Iterable[Span]) -> list[Span]:
+    def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return what of some spans of a file is not in the cache."""
-        mirror = self._mirror(_version(url, expected))
+        mirror = self._mirror(version)
         if mirror is None:
             return list(spans)
         found: list[Span] = []
@@ -227,22 +227,22 @@ class CachingHttp:
                 found.append((start, stop))
         return found
 
-    def invalidate(self, url: str, expected: Expected, spans: Iterable[Span]) -> None:
+    def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
         """Make sure that what is kept of some spans, which proved to be damaged, is not used."""
-        mirror = self._mirror(_version(url, expected))
+        mirror = self._mirror(version)
         if mirror is not None:
             for start, stop in spans:
                 self._tried(mirror.invalidate, start, stop)
 
     def answered(self, url: str) -> Iterator[CachedResponse]:
         """Yield what is kept of all that was asked of an address, the latest first."""
-        for answer in kept_answers(self._cache.answers):
-            if answer.question.address == fingerprint(url) and not answer.said:
+        for answer in iter_responses(self._cache.answers):
+            if answer.question.address == url_fingerprint(url) and not answer.said:
                 yield answer
 
     def _repeated(self, question: CachedRequest) -> Response:
         """What was answered before."""
-        refused = kept_answer(self._cache.answers, question)
+        refused = load_response(self._cache.answers, question)
         if found := _RANGE.fullmatch(question.range):
             version = self._cache.latest(question.address)
             hindered = refused is not None and refused.status == FORBIDDEN
@@ -253,16 +253,16 @@ class CachingHttp:
                 f"What {question.url} answers is not in the cache {self._cache.folder}, at least "
                 "not to just this question. Run the same command once without --offline."
             )
-        self._tried(use, self._cache.answers, question)
+        self._tried(touch_response, self._cache.answers, question)
         if refused.said:
             raise ServerError(refused.said, refused.status, refused.content)
         level = logging.WARNING if refused.age > _LONG_AGO else logging.INFO
         log.log(level, "What %s answers is of %s.", question.url, _when(refused.time))
         return _response(refused)
 
-    def _beginning(self, version: KeptVersion, count: int) -> Response:
+    def _beginning(self, version: SourceVersion, count: int) -> Response:
         count = min(count, version.size)
-        mirror, part = self._mirror(version), buffer(count)
+        mirror, part = self._mirror(version), allocate_buffer(count)
         missing = [(0, count)] if mirror is None else self._read(mirror, 0, count, part, 0)
         if missing:
             raise _not_kept(version, missing)
@@ -276,13 +276,12 @@ class CachingHttp:
     def _meet(self, url: str, question: CachedRequest, answer: Response) -> None:
         """Keep the beginning of a file, and drop what is kept of another version of it."""
         size = _SIZE.fullmatch(answer.headers.get("content-range", ""))
-        etag = answer.headers.get("etag", "")
-        modified = answer.headers.get("last-modified", "")
-        if answer.status != 206 or not size or not _is_strong(etag):
+        if answer.status != 206 or not size:
             return
-        if not (is_plain(etag) and is_plain(modified)):  # which will be an error
+        etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+        if not (is_printable_ascii(etag) and is_printable_ascii(date)):  # the reader will raise
             return
-        version = KeptVersion.of(url, etag, int(size[1]), modified)
+        version = SourceVersion.of(url, etag, int(size[1]), date)
         mirror = self._mirror(version)
         if mirror is not None:
             with self._lock:
@@ -291,19 +290,21 @@ class CachingHttp:
                     if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
-            self._tried(forget_answer, self._cache.answers, question)  # that there was no such file
+            self._tried(
+                remove_response, self._cache.answers, question
+            )  # that there was no such file
             self._keeper(mirror)(0, memoryview(answer.content))
 
-    def _mirror(self, version: KeptVersion) -> Mirror | None:
+    def _mirror(self, version: SourceVersion) -> Mirror | None:
         """The mirror of a version; None if it has no name, or the disk does not let it be."""
-        if not _is_strong(version.etag):
+        if not version.pinned:
             return None
         with self._lock:
             if version not in self._mirrors:
                 self._mirrors[version] = self._opened(version)
             return self._mirrors[version]
 
-    def _opened(self, version: KeptVersion) -> Mirror | None:
+    def _opened(self, version: SourceVersion) -> Mirror | None:
         if self._http is not None and self._keeping:
             try:
                 return self._cache.open(version)
@@ -314,16 +315,16 @@ class CachingHttp:
         except OSError:
             return None
 
-    def _read(self, mirror: Mirror, start: int, stop: int, part: mmap, room: int) -> list[Span]:
+    def _read(self, mirror: Mirror, start: int, stop: int, part: mmap, headroom: int) -> list[Span]:
         """Fill in what is there of a span, and return what is missing."""
         try:
-            with memoryview(part) as whole, whole[room : room + stop - start] as into:
+            with memoryview(part) as whole, whole[headroom : headroom + stop - start] as into:
                 return mirror.read(start, into)
         except OSError as exc:
             self._stop_keeping(exc)
             return [(start, stop)]
 
-    def _keeper(self, mirror: Mirror) -> Keep:
+    def _keeper(self, mirror: Mirror) -> ByteSink:
         """What keeps bytes as they come."""
 
         def keep(start: int, content: memoryview) -> None:
@@ -360,10 +361,10 @@ class CachingHttp:
         said: str,
     ) -> None:
         answer = CachedResponse(
-            question, status, url, relevant(headers), content, said, time.time()
+            question, status, url, select_headers(headers), content, said, time.time()
         )
         if self._keeping:
-            self._tried(keep_answer, self._cache.answers, answer)
+            self._tried(store_response, self._cache.answers, answer)
 
     def _tried(self, work: Callable[..., object], *about: object) -> None:
         try:
@@ -388,15 +389,7 @@ def _response(answer: CachedResponse) -> Response:
     return Response(answer.url, answer.status, answer.headers, answer.content)
 
 
-def _version(url: str, expected: Expected) -> KeptVersion:
-    return KeptVersion.of(url, expected.etag, expected.size, expected.last_modified)
-
-
-def _is_strong(etag: str) -> bool:
-    return bool(etag) and not etag.startswith("W/")
-
-
-def _not_kept(version: KeptVersion, missing: list[Span]) -> NotCachedError:
+def _not_kept(version: SourceVersion, missing: list[Span]) -> NotCachedError:
     count = sum(stop - start for start, stop in missing)
     spans = ", ".join(f"{start}-{stop - 1}" for start, stop in missing[:3])
     more = f" and {len(missing) - 3} further spans" if len(missing) > 3 else ""

@@ -5,33 +5,9 @@ from __future__ import annotations
 import datetime
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from hrdem.runtime.redaction import fingerprint, without_secrets
-
-
-@dataclass(frozen=True, slots=True)
-class KeptVersion:
-    """A version of a remote file of which parts are kept.
-
-    Attributes:
-        address: Fingerprint of its address, by which it is known.
-        url: Its address, as it may be told.
-        etag: Its entity tag.
-        size: Bytes of the whole file.
-        last_modified: As its server said, or empty.
-    """
-
-    address: str
-    url: str
-    etag: str
-    size: int
-    last_modified: str
-
-    @classmethod
-    def of(cls, url: str, etag: str, size: int, last_modified: str) -> Self:
-        """Return a version of the file at an address."""
-        return cls(fingerprint(url), without_secrets(url), etag, size, last_modified)
+from hrdem.http.source_version import SourceVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +28,7 @@ class CacheEntry:
     bytes: int
     used: float
     in_use: bool = False
-    version: KeptVersion | None = None
+    version: SourceVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,12 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from hrdem.http.cache.range_log import LARGEST_PART, Part, RangeLog, line_of
+from hrdem.http.cache.range_log import MAX_PART_BYTES, CachedRange, RangeLog, line_of
+from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
 _BYTES, _RECORD = "bytes", "record"
-_LARGEST_GAP = 64 << 10  # bytes that are fetched again rather than asked around
-
-Span = tuple[int, int]
 
 
 class Mirror:
@@ -78,7 +76,7 @@ class Mirror:
             os.close(descriptor)
         if begin < stop:
             missing.append((begin, stop))
-        return _joined(missing)
+        return join_spans(missing)
 
     def keep(self, start: int, content: memoryview) -> None:
         """Keep bytes, unless all that was kept has been removed since.
@@ -90,9 +88,9 @@ class Mirror:
         Raises:
             OSError: If the disk does not take them.
         """
-        for at in range(0, len(content), LARGEST_PART):
-            piece = content[at : at + LARGEST_PART]
-            part = Part(start + at, len(piece), isal_zlib.crc32(piece))
+        for at in range(0, len(content), MAX_PART_BYTES):
+            piece = content[at : at + MAX_PART_BYTES]
+            part = CachedRange(start + at, len(piece), isal_zlib.crc32(piece))
             with contextlib.suppress(FileNotFoundError):
                 _write(self._bytes, piece, part.start)
                 _append(self._lines, line_of(part))
@@ -134,7 +132,7 @@ def prepare(folder: Path) -> None:
         (folder / name).touch()
 
 
-def _checked(descriptor: int, part: Part) -> memoryview:
+def _checked(descriptor: int, part: CachedRange) -> memoryview:
     """The bytes of a part; none if they are not those that were kept."""
     content = memoryview(os.pread(descriptor, part.size, part.start))
     right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum
@@ -160,14 +158,3 @@ def _append(path: Path, line: bytes) -> None:
             raise OSError(errno.ENOSPC, f"{path} does not take a whole line")
     finally:
         os.close(descriptor)
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    """Join spans whose gaps are cheaper to fetch again than to ask around."""
-    joined: list[Span] = []
-    for start, stop in spans:
-        if joined and start - joined[-1][1] <= _LARGEST_GAP:
-            joined[-1] = joined[-1][0], stop
-        else:
-            joined.append((start, stop))
-    return joined

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_PART = 64 << 10  # bytes: so much of each request is lost at most when a run is killed
+MAX_PART_BYTES = 64 << 10  # bytes: so much of each request is lost at most when a run is killed
 
 _LINE = np.dtype([("start", "<u8"), ("size", "<u4"), ("checksum", "<u4"), ("proof", "<u8")])
 _FACTORS = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)))
@@ -23,12 +23,12 @@ _AT_ONCE = 4_096 * _LINE.itemsize  # bytes that are read at a time: a record of 
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CachedRange:
     """Bytes of a file that are kept.
 
     Attributes:
         start: Position of the first.
-        size: How many, at most `LARGEST_PART`.
+        size: How many, at most `MAX_PART_BYTES`.
         checksum: CRC-32 of them.
     """
 
@@ -55,7 +55,7 @@ class RangeLog:
         self._known = _Parts.of(np.empty(0, _LINE))
         self._fresh = self._known  # not yet among the others
 
-    def look_up(self, start: int, stop: int) -> Iterator[Part]:
+    def look_up(self, start: int, stop: int) -> Iterator[CachedRange]:
         """Yield the parts that share bytes with a span, by position.
 
         Raises:
@@ -64,7 +64,7 @@ class RangeLog:
         self._catch_up()
         found = self._known.within(start, stop).and_also(self._fresh.within(start, stop))
         for each in zip(found.start, found.size, found.checksum, strict=True):
-            part = Part(*map(int, each))
+            part = CachedRange(*map(int, each))
             if part.stop > start:
                 yield part
 
@@ -131,12 +131,12 @@ class _Parts:
 
     def within(self, start: int, stop: int) -> _Parts:
         """Those that may share bytes with a span."""
-        first = np.searchsorted(self.start, np.uint64(max(0, start - LARGEST_PART)))
+        first = np.searchsorted(self.start, np.uint64(max(0, start - MAX_PART_BYTES)))
         among = slice(first, np.searchsorted(self.start, np.uint64(stop)))
         return _Parts(self.start[among], self.size[among], self.checksum[among])
 
 
-def line_of(part: Part) -> bytes:
+def line_of(part: CachedRange) -> bytes:
     """Return the line of a record that tells of a part."""
     line = np.zeros(1, _LINE)
     line["start"], line["size"], line["checksum"] = part.start, part.size, part.checksum
@@ -154,7 +154,7 @@ def _whole_lines(content: bytes) -> tuple[NDArray[np.void], int]:
     while len(content) - at >= _LINE.itemsize:
         count = (len(content) - at) // _LINE.itemsize
         lines = np.frombuffer(content, _LINE, count, at)
-        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= LARGEST_PART)
+        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= MAX_PART_BYTES)
         wrong = count if right.all() else int(np.argmin(right))
         found.append(lines[:wrong])
         at += wrong * _LINE.itemsize
@@ -172,7 +172,7 @@ def _next_line(content: bytes, after: int) -> int:
     for begin in range(after + 1, last, _FEW):
         some = np.ascontiguousarray(places[begin : min(begin + _FEW, last)])
         lines = some.view(_LINE).ravel()
-        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= LARGEST_PART)
+        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= MAX_PART_BYTES)
         if right.any():
             return begin + int(np.argmax(right))
     return max(after + 1, last)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from hrdem.runtime.redaction import fingerprint, without_secrets
+from hrdem.runtime.redaction import redact_secrets, url_fingerprint
 
 FORBIDDEN = 403  # by the server, or by what inspects traffic
 _MOST_BYTES = 16 << 20  # of an answer that is kept
@@ -52,7 +52,7 @@ class CachedRequest:
         range: str = "",  # noqa: A002 (the name of the header)
     ) -> Self:
         """Return a question to an address."""
-        return cls(method, fingerprint(url), without_secrets(url), params, json, range)
+        return cls(method, url_fingerprint(url), redact_secrets(url), params, json, range)
 
     @property
     def name(self) -> str:
@@ -89,10 +89,10 @@ class CachedResponse:
         return max(0.0, time.time() - self.time)
 
 
-def relevant(headers: Mapping[str, str]) -> dict[str, str]:
+def select_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of an answer that are kept: those that can be sent back."""
     named = {name: headers[name] for name in _HEADERS if name in headers}
-    return {name: value for name, value in named.items() if is_plain(value)}
+    return {name: value for name, value in named.items() if is_printable_ascii(value)}
 
 
 def is_better(known: CachedResponse | None, status: int) -> bool:
@@ -105,12 +105,12 @@ def is_json(headers: Mapping[str, str]) -> bool:
     return "json" in headers.get("content-type", "").lower()
 
 
-def is_plain(text: str) -> bool:
+def is_printable_ascii(text: str) -> bool:
     """Whether a header can be sent back, and shown."""
     return text.isascii() and text.isprintable()
 
 
-def keep_answer(folder: Path, answer: CachedResponse) -> None:
+def store_response(folder: Path, answer: CachedResponse) -> None:
     """Keep an answer in the place of an earlier one, if it is not too large.
 
     Raises:
@@ -130,12 +130,12 @@ def keep_answer(folder: Path, answer: CachedResponse) -> None:
         partial.unlink(missing_ok=True)
 
 
-def kept_answer(folder: Path, question: CachedRequest) -> CachedResponse | None:
+def load_response(folder: Path, question: CachedRequest) -> CachedResponse | None:
     """Return the answer to a question; None if none is kept that can be read."""
     return _read(folder / question.name)
 
 
-def kept_answers(folder: Path) -> Iterator[CachedResponse]:
+def iter_responses(folder: Path) -> Iterator[CachedResponse]:
     """Yield all answers, the latest first."""
     try:
         paths = [path for path in folder.iterdir() if path.suffix == ".json"]
@@ -145,7 +145,7 @@ def kept_answers(folder: Path) -> Iterator[CachedResponse]:
     yield from sorted(answers, key=lambda answer: answer.time, reverse=True)
 
 
-def forget_answer(folder: Path, question: CachedRequest) -> None:
+def remove_response(folder: Path, question: CachedRequest) -> None:
     """Remove the answer to a question, if one is kept.
 
     Raises:
@@ -154,7 +154,7 @@ def forget_answer(folder: Path, question: CachedRequest) -> None:
     (folder / question.name).unlink(missing_ok=True)
 
 
-def use(folder: Path, question: CachedRequest) -> None:
+def touch_response(folder: Path, question: CachedRequest) -> None:
     """Make an answer young again, so that it is not the next to be removed.
 
     Raises:

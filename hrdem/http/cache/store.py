@@ -28,17 +28,18 @@ from pathlib import Path
 import platformdirs
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.http.cache.entries import CacheEntry, CacheInfo, KeptVersion
+from hrdem.http.cache.entries import CacheEntry, CacheInfo
 from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
+from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
 
-USUAL_LIMIT = 20_000_000_000  # bytes
+DEFAULT_MAX_CACHE_BYTES = 20_000_000_000  # bytes
 _LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
 _LOCK = "lock"
 _GONE = ".gone-"  # how the name begins of what is being removed
 _ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
-COVERAGE = re.compile(r"[0-9a-f]{24}")
+COVERAGE_NAME = re.compile(r"[0-9a-f]{24}")
 _SINGLE = {
     "answer": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
@@ -52,7 +53,7 @@ _PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
 log = logging.getLogger(__name__)
 
 
-def usual_folder() -> Path:
+def default_cache_dir() -> Path:
     """Return the folder that the system has for what can be fetched again.
 
     Raises:
@@ -80,11 +81,11 @@ class Cache:
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str] | None = None, limit: int = USUAL_LIMIT
+        self, folder: str | os.PathLike[str] | None = None, limit: int = DEFAULT_MAX_CACHE_BYTES
     ) -> None:
         if folder == "":
             raise RequestError("The cache's folder has an empty name; give another --cache-dir.")
-        self.folder = usual_folder() if folder is None else Path(folder).expanduser()
+        self.folder = default_cache_dir() if folder is None else Path(folder).expanduser()
         self.limit = limit
 
     @property
@@ -152,7 +153,7 @@ class Cache:
         self._sweep()
         return freed
 
-    def open(self, version: KeptVersion) -> Mirror:
+    def open(self, version: SourceVersion) -> Mirror:
         """Open the mirror of a version, which is spared until it is closed.
 
         Raises:
@@ -175,7 +176,7 @@ class Cache:
             break
         return Mirror(folder, held)
 
-    def open_to_read(self, version: KeptVersion) -> Mirror | None:
+    def open_to_read(self, version: SourceVersion) -> Mirror | None:
         """Open the mirror of a version as it is; None if nothing is kept of it.
 
         Raises:
@@ -193,16 +194,16 @@ class Cache:
                 os.utime(folder / ABOUT)
         return Mirror(folder, held)
 
-    def latest(self, address: str) -> KeptVersion | None:
+    def latest(self, address: str) -> SourceVersion | None:
         """Return the version of a file that was met last, by the address's fingerprint."""
         found = [path for path in self._address(address).glob(f"*/{ABOUT}") if _read_about(path)]
         return _read_about(max(found, key=_mtime)) if found else None
 
-    def holds(self, version: KeptVersion) -> bool:
+    def holds(self, version: SourceVersion) -> bool:
         """Whether anything is kept of a version."""
         return (self._folder_of(version) / ABOUT).exists()
 
-    def drop_others(self, version: KeptVersion) -> None:
+    def drop_others(self, version: SourceVersion) -> None:
         """Remove what is kept of other versions of the same file, if nobody uses it."""
         ours = self._folder_of(version)
         for folder in self._address(version.address).glob("*"):
@@ -222,7 +223,7 @@ class Cache:
     def _address(self, address: str) -> Path:
         return self.folder / "files" / address
 
-    def _folder_of(self, version: KeptVersion) -> Path:
+    def _folder_of(self, version: SourceVersion) -> Path:
         named = f"{version.etag} {version.size} {version.last_modified}"
         return self._address(version.address) / hashlib.sha256(named.encode()).hexdigest()[:16]
 
@@ -239,7 +240,7 @@ class Cache:
                 (CacheEntry("file", name, size, used, is_used(folder / _LOCK), about), folder)
             )
         for folder in self.folder.glob("wcs/*"):
-            if COVERAGE.fullmatch(folder.name) and folder.is_dir():
+            if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
                 pieces = _listed(folder)
                 size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_used(coverage_lock(folder))
@@ -276,7 +277,7 @@ def is_used(lock: Path) -> bool:
     with contextlib.suppress(OSError):
         if not lock.exists():
             return False
-        alone = locks.lock(lock)
+        alone = locks.acquire_lock(lock)
         if alone is not None:
             alone.close()
         return alone is None
@@ -284,7 +285,7 @@ def is_used(lock: Path) -> bool:
 
 
 def _shared(path: Path) -> locks.FileLock:
-    held = locks.lock(path, shared=True, wait=_PATIENCE)
+    held = locks.acquire_lock(path, shared=True, wait=_PATIENCE)
     if held is None:
         raise OSError(f"another process has held {path} for {_PATIENCE:.0f} s")
     return held
@@ -292,7 +293,7 @@ def _shared(path: Path) -> locks.FileLock:
 
 def _prepared(folder: Path) -> locks.FileLock:
     """Share the lock of a version, and make its files; whoever comes first tidies up."""
-    alone = locks.lock(folder / _LOCK)
+    alone = locks.acquire_lock(folder / _LOCK)
     if alone is None:
         held = _shared(folder / _LOCK)
         prepare(folder)  # who had the lock may only have looked
@@ -334,8 +335,8 @@ def _removed(path: Path) -> bool:
         if not path.is_dir() or path.is_symlink():
             path.unlink(missing_ok=True)
             return True
-        beside = coverage_lock(path) if COVERAGE.fullmatch(path.name) else None
-        alone = locks.lock(beside or path / _LOCK)
+        beside = coverage_lock(path) if COVERAGE_NAME.fullmatch(path.name) else None
+        alone = locks.acquire_lock(beside or path / _LOCK)
         if alone is not None:
             gone = path.with_name(f"{_GONE}{secrets.token_hex(6)}")
             with alone:
@@ -347,9 +348,9 @@ def _removed(path: Path) -> bool:
     return False
 
 
-def _read_about(path: Path) -> KeptVersion | None:
+def _read_about(path: Path) -> SourceVersion | None:
     try:
-        told = KeptVersion(**json.loads(path.read_bytes()))
+        told = SourceVersion(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     texts = (told.address, told.url, told.etag, told.last_modified)

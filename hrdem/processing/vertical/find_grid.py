@@ -18,7 +18,7 @@ from hrdem.http.protocol import Http
 from hrdem.processing.vertical.shift_grid import ShiftGrid, read_grid, read_user_grid
 from hrdem.request.options import VerticalDatum
 from hrdem.request.request import Request
-from hrdem.runtime.atomic import publish, staged
+from hrdem.runtime.atomic import publish, staged_file
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _fetched(published: PublishedGrid, http: Http) -> bytes:
 def _keep(path: Path, content: bytes, published: PublishedGrid) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with staged(path, content) as partial:
+        with staged_file(path, content) as partial:
             publish(partial, path, overwrite=True)
     except OSError as exc:
         raise OutputError(

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.errors import RequestError
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
 _MOST_BYTES = 256 << 20  # of a file that a user gives
 _MOST_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'
@@ -150,7 +150,7 @@ def read_grid(path: Path, content: bytes) -> ShiftGrid:
             scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
             transform = dataset.transform
     except GDAL_ERRORS as exc:
-        raise _unusable(path, f"GDAL cannot read it. {cause(exc)}") from exc
+        raise _unusable(path, f"GDAL cannot read it. {gdal_message(exc)}") from exc
     extremes = (float(reduce(values, axis=None)) for reduce in (np.fmin.reduce, np.fmax.reduce))
     largest = max(abs(stored * scale + offset) for stored in extremes)
     if not 0 < largest <= _LARGEST:

@@ -1,1 +1,1 @@
-"""Areas of interest: boxes, shapes, map sheets, rasters, circles."""
+"""Areas of interest: bounding boxes, polygons, map sheets, rasters, circles."""

@@ -1,4 +1,4 @@
-"""The area of interest: from what the user gives to a polygon in EPSG:3979, edges densified."""
+"""The area of interest: a polygon in EPSG:3979 with densified edges."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hrdem.request.aoi.geometry import (
     project_geometry,
 )
 
-_SEARCH_SEGMENTS = 24  # of an edge of a search area, at most
-_TILE_EDGE = 500_000  # metres, the longest straight edge of a footprint
+MAX_SEARCH_SEGMENTS = 24  # of an edge of a search polygon
+TILE_EDGE_METRES = 500_000  # the longest straight edge of a footprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Aoi:
     """An area of interest.
 
     Attributes:
-        geometry: Polygon or several, valid, in EPSG:3979, metres.
-        label: What the user gave, for messages and provenance.
+        geometry: Valid polygon or multipolygon in EPSG:3979, metres.
+        label: Short description for messages and provenance.
     """
 
     geometry: shapely.Polygon | shapely.MultiPolygon
@@ -46,10 +46,10 @@ class Aoi:
         """Return left, bottom, right, top in another CRS, in its units.
 
         Args:
-            crs: Anything PROJ knows; EPSG:4326 is taken as EPSG:4617.
+            crs: Any CRS that PROJ knows; EPSG:4326 is treated as EPSG:4617.
 
         Raises:
-            NoDataError: If the area has no place in it.
+            NoDataError: If the area has no coordinates in it.
         """
         left, bottom, right, top = project_geometry(
             self.geometry, NATIVE_CRS, assume_nad83(crs)
@@ -57,46 +57,46 @@ class Aoi:
         return left, bottom, right, top
 
     def expand_to(self, bounds: Bounds) -> Aoi:
-        """Return it with all of a box in EPSG:3979 around it, which has to be looked at for it."""
+        """Return the area that covers a box in EPSG:3979, left, bottom, right, top, metres."""
         return self if bounds == self.bounds else replace(self, geometry=shapely.box(*bounds))
 
     @classmethod
     def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326", buffer: float = 0.0) -> Aoi:
-        """Make an area of interest from a box.
+        """Create an area of interest from a bounding box.
 
         Args:
-            bbox: West, south, east, north: degrees for a geographic CRS, else its units.
-            crs: Anything PROJ knows, such as ``EPSG:3979``. WGS 84 and NAD83 are taken as
+            bbox: West, south, east, north in units of the CRS.
+            crs: Any CRS that PROJ knows, such as ``EPSG:3979``. WGS 84 and NAD83 are treated as
                 NAD83(CSRS), the datum of the data: EPSG:4326 as EPSG:4617.
-            buffer: Metres on the ground by which it is widened.
+            buffer: Distance on the ground to widen it by, metres.
 
         Raises:
-            RequestError: If the box or the CRS makes no sense.
+            RequestError: If the box or the CRS is invalid.
             NoDataError: If the box reaches where EPSG:3979 has no coordinates.
         """
-        box = _checked_box(bbox, crs)
+        box = _check_box(bbox, crs)
         label = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
         return cls.from_shape(shapely.box(*box), crs, label, buffer)
 
     @classmethod
     def from_shape(cls, geometry: BaseGeometry, crs: str, label: str, buffer: float = 0.0) -> Aoi:
-        """Make an area of interest from a geometry.
+        """Create an area of interest from a geometry.
 
         Args:
-            geometry: Of two dimensions, not empty, valid. Points and lines are an area only if
-                they are widened; what there is of them beside polygons is otherwise left out.
-            crs: Anything PROJ knows, for a box.
-            label: What the user gave, short.
-            buffer: Metres on the ground by which it is widened.
+            geometry: Valid geometry of two dimensions, not empty. Without a buffer, points and
+                lines are dropped.
+            crs: CRS of the geometry, as for a box.
+            label: Short description of it.
+            buffer: Distance on the ground to widen it by, metres.
 
         Raises:
-            RequestError: If it is no area.
+            RequestError: If it has no area.
             NoDataError: If it reaches where EPSG:3979 has no coordinates.
         """
         if not buffer and extract_polygons(geometry).is_empty:
             raise RequestError(
-                f"The shape {label} has no area: it is of the type {geometry.geom_type}. Give "
-                "polygons, or --buffer METRES to take what is around it."
+                f"The shape {label} has no area: it is a {geometry.geom_type}. Give a polygon, or "
+                "give `buffer` in metres to extract the area around it."
             )
         native = project_geometry(geometry, assume_nad83(crs), NATIVE_CRS)
         if buffer:
@@ -104,72 +104,70 @@ class Aoi:
         return cls(extract_polygons(native), label)
 
 
-def search_polygon(aoi: Aoi) -> shapely.Polygon | None:
-    """Return the polygon, in longitude and latitude, to ask a catalogue for.
+def make_search_polygon(aoi: Aoi) -> shapely.Polygon | None:
+    """Return the polygon to search a catalogue with.
 
-    A catalogue may draw the footprint of a 500 km tile by its corners only. Its edges then run
-    some 7 km beside the tile's in the south of Canada and 65 km in the far north, and an area
-    near a tile's edge would miss the tile. The area is therefore widened by that error.
+    A catalogue may describe the footprint of a 500 km tile by its corners alone. Straight in
+    degrees, its edges are then about 7 km off in southern Canada and 65 km in the far north, and
+    a search with an area near a tile's edge would miss the tile. The area is therefore widened by
+    that error.
 
     Returns:
-        A polygon in degrees; None if it would cross the antimeridian or the pole, where the whole
-        collection has to be asked for.
+        Polygon in longitude and latitude, degrees; None if it would cross the antimeridian or
+        contain the pole, where the whole collection has to be listed.
     """
     left, bottom, right, top = aoi.bounds
-    margin = search_margin(aoi)
+    margin = measure_search_margin(aoi)
     wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
-    step = max(margin, (max(right - left, top - bottom) + 2 * margin) / _SEARCH_SEGMENTS)
+    step = max(margin, (max(right - left, top - bottom) + 2 * margin) / MAX_SEARCH_SEGMENTS)
     outline = shapely.get_coordinates(shapely.segmentize(wide, step))
-    # few short numbers: it goes into URLs
+    # short, because it becomes part of URLs
     lonlat = project_points(outline, NATIVE_CRS, LONLAT).round(4)
     if np.abs(np.diff(lonlat[:, 0])).max() > 180:
         return None
     return shapely.Polygon(lonlat)
 
 
-def search_margin(aoi: Aoi) -> float:
-    """Return by how much an area is widened to ask a catalogue for it, metres."""
+def measure_search_margin(aoi: Aoi) -> float:
+    """Return the distance by which an area is widened to search a catalogue, metres."""
     left, bottom, right, top = aoi.bounds
-    error = max(_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
-    return 1.25 * error + 1_000  # a quarter more for the straight pieces of the area itself
+    error = max(_measure_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
+    return 1.25 * error + 1_000  # a quarter more, as the polygon has straight edges itself
 
 
-def _footprint_error(x: float, y: float) -> float:
-    """How far a straight 500 km edge through a point lies from its chord in degrees, metres."""
-    half = _TILE_EDGE / 2
+def _measure_footprint_error(x: float, y: float) -> float:
+    """Measure how far a 500 km edge is from its chord in degrees, at a point, in metres."""
+    half = TILE_EDGE_METRES / 2
     ends = np.array([[x - half, y], [x + half, y], [x, y - half], [x, y + half]])
     lonlat = project_points(ends, NATIVE_CRS, LONLAT)
     middles = project_points((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
     return float(np.hypot(*(middles - [x, y]).T).max())
 
 
-def _checked_box(bbox: Sequence[float], crs: str) -> Bounds:
+def _check_box(bbox: Sequence[float], crs: str) -> Bounds:
+    order = "Give four numbers: west,south,east,north."
     try:
         numbers = tuple(float(number) for number in bbox)
     except (TypeError, ValueError) as exc:
-        raise RequestError(
-            f"A box needs four numbers, west,south,east,north; {bbox!r} is something else."
-        ) from exc
-    shown = ",".join(f"{number:.12g}" for number in numbers)
+        raise RequestError(f"`bbox` is {bbox!r}, which is not a box. {order}") from exc
+    label = ",".join(f"{number:.12g}" for number in numbers)
     if len(numbers) != 4:
-        raise RequestError(
-            f"A box needs four numbers, west,south,east,north; {shown!r} has {len(numbers)}."
-        )
+        raise RequestError(f"`bbox` has {len(numbers)} numbers: {label!r}. {order}")
     if not all(map(math.isfinite, numbers)):
-        raise RequestError(f"The box {shown} holds a value that is not a finite number.")
+        raise RequestError(f"The box {label} contains a value that is not a finite number. {order}")
     west, south, east, north = numbers
-    mended = (min(west, east), min(south, north), max(west, east), max(south, north))
-    remedy = "Say --bbox-crs {} if that is what it is in."
-    check_coordinates(mended, crs, f"The box {shown}", remedy)
-    if mended != numbers:
+    sorted_box = (min(west, east), min(south, north), max(west, east), max(south, north))
+    remedy = "Give `bbox_crs={}` if that is its CRS."
+    check_coordinates(sorted_box, crs, f"The box {label}", remedy)
+    if sorted_box != numbers:
         problem = "west is greater than east" if west > east else "south is greater than north"
-        fixed = ",".join(f"{number:.12g}" for number in mended)
+        suggestion = ",".join(f"{number:.12g}" for number in sorted_box)
         raise RequestError(
-            f"In the box {shown} {problem}. The order is west,south,east,north: "
-            f"did you mean {fixed}?"
+            f"In the box {label} {problem}. The order is west,south,east,north: "
+            f"did you mean {suggestion}?"
         )
     if west == east or south == north:
         raise RequestError(
-            f"The box {shown} has no area. Give two opposite corners that differ in both axes."
+            f"The box {label} has no area. Give two opposite corners that differ in both axes."
         )
     return west, south, east, north

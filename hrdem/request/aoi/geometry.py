@@ -1,7 +1,7 @@
-"""Outlines of areas: whether their coordinates make sense, and their way between CRSs.
+"""Geometries of areas: coordinate checks, reprojection, buffers, circles.
 
-What is straight in one CRS is bent in another. Edges are cut into pieces until each lies within
-2 mm of where it belongs.
+An edge that is straight in one CRS is curved in another. Edges are densified until every piece is
+within 2 mm of the curve.
 """
 
 from __future__ import annotations
@@ -25,62 +25,64 @@ from hrdem.geo.crs import (
 )
 from hrdem.geo.grid import Bounds
 
-_BULGE = 0.002  # metres that a piece of an edge may lie beside it
-_ROUNDS = 8  # of cutting; where a datum shift has a step, no piece is short enough
-_ARC = 180  # pieces of a quarter of a circle: they lie within a 100,000th of its radius
-_BUFFER_ARC = 16  # of what is around many points
-_EARTH = 6_335_000.0  # metres, the least radius of curvature there is
-_WIDEST = 10_000_000.0  # metres from the middle of an area that is to be widened
+MAX_BULGE_METRES = 0.002  # between an edge and the chord that replaces it
+MAX_DENSIFY_ROUNDS = 8  # where a datum shift has a step, no piece is short enough
+CIRCLE_QUADRANT_SEGMENTS = 180  # chords within a 100,000th of the radius
+BUFFER_QUADRANT_SEGMENTS = 16
+MIN_CURVATURE_RADIUS_METRES = 6_335_000.0  # of the ellipsoid, anywhere
+MAX_BUFFER_REACH_METRES = 10_000_000.0  # from the centre of the area to its buffered edge
 
 Coordinates = NDArray[np.float64]  # of shape (n, 2), x or longitude first
 
 
 def check_coordinates(bounds: Bounds, crs: str, what: str, remedy: str) -> None:
-    """Make sure that coordinates can be in a CRS, as they might be meant for another.
+    """Check that coordinates are plausible in a CRS.
 
     Args:
-        bounds: The least and the largest of them: left, bottom, right, top.
-        crs: What they are said to be in.
-        what: What has them, to begin a message with.
-        remedy: What to do about a wrong CRS, a sentence with a place for the right one.
+        bounds: Left, bottom, right, top of the coordinates.
+        crs: Their presumed CRS.
+        what: Subject of the message.
+        remedy: Advice for a wrong CRS, with a placeholder for the likely one.
 
     Raises:
-        RequestError: If they look like those of another CRS, or like latitude before longitude.
+        RequestError: If they look like coordinates of another CRS, or like latitude before
+            longitude.
     """
     system, name = parse_crs(crs), describe_crs(crs)
     left, bottom, right, top = bounds
     if system.is_projected and left >= -142 and right <= -40 and bottom >= 38 and top <= 84:
         raise RequestError(
-            f"{what} looks like degrees, but {name} counts in metres. {remedy.format('EPSG:4326')}"
+            f"{what} looks like degrees, but {name} is a projected CRS. "
+            f"{remedy.format('EPSG:4326')}"
         )
     if not system.is_geographic:
         return
     if left >= 38 and right <= 84 and bottom >= -142 and top <= -40:
         raise RequestError(
-            f"{what} looks like latitude before longitude. Give longitude first, which is negative "
-            "in all of Canada."
+            f"{what} looks like latitude before longitude. Give longitude first; it is negative "
+            "everywhere in Canada."
         )
     if max(map(abs, bounds)) > 360:
         raise RequestError(
-            f"{what} looks like metres, but {name} counts in degrees. {remedy.format(NATIVE_CRS)}"
+            f"{what} looks like metres, but {name} is in degrees. {remedy.format(NATIVE_CRS)}"
         )
     if max(abs(left), abs(right)) > 180 or max(abs(bottom), abs(top)) > 90:
         raise RequestError(
-            f"{what} leaves the range of degrees: longitude is within -180 and 180, latitude "
-            "within -90 and 90, in the order west,south,east,north."
+            f"{what} is outside the range of degrees. Give longitude within -180 and 180 and "
+            "latitude within -90 and 90, in the order west,south,east,north."
         )
 
 
 def project_geometry(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
-    """Bring a geometry from one CRS to another, with its edges where they were.
+    """Reproject a geometry, densifying its edges so that they stay in place.
 
     Args:
-        geometry: Of two dimensions and any type, not empty.
-        source: Its CRS.
+        geometry: Geometry of two dimensions and any type, not empty.
+        source: CRS of the geometry.
         target: CRS of the result.
 
     Raises:
-        NoDataError: If a point of it has no place in the target.
+        NoDataError: If a point of it has no coordinates in the target.
     """
     if geometry.geom_type == "GeometryCollection":
         return shapely.GeometryCollection(
@@ -88,13 +90,13 @@ def project_geometry(geometry: BaseGeometry, source: str, target: str) -> BaseGe
         )
     kind, points, offsets = shapely.to_ragged_array([geometry])
     if geometry.geom_type not in ("Point", "MultiPoint"):
-        points, starts = _cut(points, offsets[0], source, target)
+        points, starts = _densify(points, offsets[0], source, target)
         offsets = (starts, *offsets[1:])
     return shapely.from_ragged_array(kind, project_points(points, source, target), offsets)[0]
 
 
 def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiPolygon:
-    """Return the polygons of a geometry, as one valid geometry; an empty one if it has none."""
+    """Return the polygons of a geometry as one valid geometry; an empty one if it has none."""
     if geometry.geom_type in ("Polygon", "MultiPolygon") and geometry.is_valid:
         return geometry
     if not geometry.is_valid:
@@ -103,32 +105,31 @@ def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiP
 
 
 def make_circle(longitude: float, latitude: float, radius: float) -> BaseGeometry:
-    """Return a circle on the ground, as a polygon in EPSG:3979.
-
-    It lies within a 100,000th of the radius of the geodesic circle.
+    """Return a geodesic circle as a polygon in EPSG:3979, exact to a 100,000th of its radius.
 
     Args:
-        longitude: Of the centre, degrees on NAD83.
-        latitude: Of the centre.
-        radius: Metres.
+        longitude: Longitude of the centre, degrees on NAD83(CSRS).
+        latitude: Latitude of the centre, degrees on NAD83(CSRS).
+        radius: Radius on the ground, metres.
 
     Raises:
         NoDataError: If it reaches far outside Canada.
     """
-    around = shapely.Point(0, 0).buffer(radius, quad_segs=_ARC)
-    return project_geometry(around, _centred(longitude, latitude), NATIVE_CRS)
+    around = shapely.Point(0, 0).buffer(radius, quad_segs=CIRCLE_QUADRANT_SEGMENTS)
+    return project_geometry(around, _azimuthal_crs(longitude, latitude), NATIVE_CRS)
 
 
 def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
-    """Return a geometry with all that is near it on the ground.
+    """Return a geometry and everything within a distance of it on the ground.
 
-    It is widened on a plane that has the right distances from its middle, and none that are too
-    short. All that is as near (but for 2 mm) is in the result, and nothing that is farther by more
-    than 2 percent, if the area reaches 1,000 km from its middle, or 8 percent, in all of Canada.
+    The buffer is drawn in an azimuthal equidistant projection about the centre of the geometry,
+    where no distance is too short. The result contains every point within the distance (to 2 mm),
+    and none farther by more than 2 percent if the area reaches 1,000 km from its centre, or 8
+    percent if it is all of Canada.
 
     Args:
-        geometry: In EPSG:3979, of any type, not empty.
-        metres: How far.
+        geometry: Geometry of any type in EPSG:3979, not empty.
+        metres: Distance, metres.
 
     Raises:
         RequestError: If it reaches around half of the earth.
@@ -138,65 +139,66 @@ def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     middle = project_points(
         np.array([[(left + right) / 2, (bottom + top) / 2]]), NATIVE_CRS, LONLAT
     )[0]
-    plane = _centred(*middle.tolist())
+    plane = _azimuthal_crs(*middle.tolist())
     flat = project_geometry(geometry, NATIVE_CRS, plane)
     reach = float(np.hypot(*shapely.get_coordinates(flat).T).max()) + metres
-    if reach > _WIDEST:
+    if reach > MAX_BUFFER_REACH_METRES:
         raise RequestError(
-            f"An area that reaches {reach / 1_000:,.0f} km from its middle cannot be widened by "
-            "--buffer. Give one within Canada."
+            f"The area reaches {reach / 1_000:,.0f} km from its centre, too far for `buffer`. "
+            "Give an area within Canada."
         )
-    stretch = reach / _EARTH / math.sin(reach / _EARTH)
-    # chords instead of arcs, and GEOS makes them up to half as long again
-    outside = 1 / math.cos(1.5 * math.pi / 4 / _BUFFER_ARC)
-    wide = flat.buffer(metres * stretch * outside, quad_segs=_BUFFER_ARC)
+    angle = reach / MIN_CURVATURE_RADIUS_METRES
+    stretch = angle / math.sin(angle)
+    # GEOS replaces arcs by chords that are up to half as long again as requested
+    outside = 1 / math.cos(1.5 * math.pi / 4 / BUFFER_QUADRANT_SEGMENTS)
+    wide = flat.buffer(metres * stretch * outside, quad_segs=BUFFER_QUADRANT_SEGMENTS)
     return project_geometry(wide, plane, NATIVE_CRS)
 
 
-def _centred(longitude: float, latitude: float) -> str:
-    """The azimuthal equidistant projection about a point."""
+def _azimuthal_crs(longitude: float, latitude: float) -> str:
+    """Return the azimuthal equidistant projection about a point in degrees."""
     return assume_nad83(
         f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
     )
 
 
-def _cut(
+def _densify(
     points: Coordinates, starts: NDArray[np.int64], source: str, target: str
 ) -> tuple[Coordinates, NDArray[np.int64]]:
-    """Put points on the edges of lines or rings, as many as the target needs.
+    """Insert points into the edges of lines or rings until chords in the target fit them.
 
     Args:
-        points: Of all lines, one after the other.
-        starts: Where each of them begins, and the end of the last.
+        points: Points of all lines, one line after the other.
+        starts: Index of the first point of each line, and the end of the last line.
         source: CRS of the points.
-        target: In which pieces are to be straight.
+        target: CRS in which the pieces will be straight.
     """
-    least = _BULGE / get_unit(target).metres
-    for _ in range(_ROUNDS):
-        bulges = _bulges(points[:-1], points[1:], source, target)
-        bulges[starts[1:-1] - 1] = 0  # between the end of a line and the next one
-        pieces = np.ceil(np.sqrt(bulges / least)).astype(np.int64).clip(min=1)
+    max_bulge = MAX_BULGE_METRES / get_unit(target).metres
+    for _ in range(MAX_DENSIFY_ROUNDS):
+        bulges = _measure_bulges(points[:-1], points[1:], source, target)
+        bulges[starts[1:-1] - 1] = 0  # no edge joins the end of a line to the next line
+        pieces = np.ceil(np.sqrt(bulges / max_bulge)).astype(np.int64).clip(min=1)
         if pieces.max() == 1:
             break
         edge = np.repeat(np.arange(len(pieces)), pieces)
-        places = np.concatenate([[0], np.cumsum(pieces)])  # of the old points among the new
-        part = (np.arange(len(edge)) - places[edge]) / pieces[edge]
-        between = points[edge] + part[:, None] * (points[edge + 1] - points[edge])
-        points = np.vstack([between, points[-1:]])
-        starts = np.append(places[starts[:-1]], len(points))
+        new_index = np.concatenate([[0], np.cumsum(pieces)])  # of each old point
+        fraction = (np.arange(len(edge)) - new_index[edge]) / pieces[edge]
+        inserted = points[edge] + fraction[:, None] * (points[edge + 1] - points[edge])
+        points = np.vstack([inserted, points[-1:]])
+        starts = np.append(new_index[starts[:-1]], len(points))
     return points, starts
 
 
-def _bulges(
+def _measure_bulges(
     begins: Coordinates, ends: Coordinates, source: str, target: str
 ) -> NDArray[np.float64]:
-    """How far edges that are straight in one CRS leave their chords in another, in its units."""
-    third = (ends - begins) / 3  # a bend to both sides does not show in the middle
+    """Measure how far straight edges leave their chords in another CRS, in its units."""
+    third = (ends - begins) / 3  # the midpoint alone would miss an S-shaped curve
     points = np.vstack([begins, begins + third, ends - third, ends])
     first, *inner, last = np.split(project_points(points, source, target), 4)
     chord, sides = last - first, [point - first for point in inner]
     length = np.hypot(*chord.T)
-    beside = [
+    distances = [
         np.where(
             length > 0,
             np.abs(chord[:, 0] * side[:, 1] - chord[:, 1] * side[:, 0])
@@ -205,5 +207,6 @@ def _bulges(
         )
         for side in sides
     ]
-    most: NDArray[np.float64] = np.maximum(*beside) * 9 / 8  # a parabola is that far in the middle
-    return most
+    # a parabola is 9/8 as far from its chord at the midpoint as at a third
+    largest: NDArray[np.float64] = np.maximum(*distances) * 9 / 8
+    return largest

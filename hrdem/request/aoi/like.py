@@ -1,4 +1,4 @@
-"""Rasters whose grid an output takes over."""
+"""Read the grid of an existing raster as a template for the output."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from rasterio.errors import NotGeoreferencedWarning
 from hrdem.errors import RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
 
 def read_raster_grid(path: Path) -> Grid:
-    """Return the grid of a raster; of a compound CRS the horizontal part.
+    """Return the grid of a raster, without the vertical part of its CRS.
 
     Args:
-        path: A file on a local disk.
+        path: Local file.
 
     Raises:
-        RequestError: If it is no raster, has no place on the earth, or its rows do not run from
-            west to east and from north to south.
+        RequestError: If it is not a raster, is not georeferenced, or is not a north-up grid.
     """
     try:
         with (
@@ -33,21 +32,24 @@ def read_raster_grid(path: Path) -> Grid:
         ):
             transform, system = raster.transform, raster.crs
             width, height = raster.width, raster.height
-            by_points = bool(raster.gcps[0] or raster.rpcs)
+            has_points = bool(raster.gcps[0] or raster.rpcs)
     except GDAL_ERRORS as exc:
         raise RequestError(
-            f"--like was given {path.name}, which GDAL cannot open as a raster: {cause(exc)}"
+            f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: "
+            f"{gdal_message(exc)} Give a raster file, or `bbox`."
         ) from exc
     if not system or transform == Affine.identity():
-        lacks = "ground control points instead of a grid" if by_points else "no place on the earth"
+        problem = "is not georeferenced"
+        if has_points:
+            problem = "has ground control points instead of a grid"
         raise RequestError(
-            f"--like was given {path.name}, which has {lacks}: --like needs a raster with a CRS "
-            "and a geotransform. Give it one, as gdalwarp does, or give --bbox."
+            f"{path.name}, given as `like`, {problem}. Give a raster with a CRS and a "
+            "geotransform, such as gdalwarp writes, or give `bbox`."
         )
     if transform.b or transform.d or transform.a < 0 or transform.e > 0:
-        turned = "rotated or sheared" if transform.b or transform.d else "mirrored"
+        problem = "rotated or sheared" if transform.b or transform.d else "mirrored"
         raise RequestError(
-            f"--like was given {path.name}, whose grid is {turned}: its rows have to run from west "
-            "to east, the first in the north. Make it so with gdalwarp, or give --bbox."
+            f"The grid of {path.name}, given as `like`, is {problem}. Give a north-up raster, such "
+            "as gdalwarp writes, or give `bbox`."
         )
     return Grid(normalize_crs(drop_vertical(system.to_wkt())), transform, width, height)

@@ -1,4 +1,4 @@
-"""Local files that a user names as input: nothing is fetched that was not asked for."""
+"""Check that user-supplied files are local, so that nothing is fetched unasked."""
 
 from __future__ import annotations
 
@@ -8,53 +8,56 @@ from pathlib import Path
 
 from hrdem.errors import RequestError
 
-_ADDRESS = re.compile(
-    r"/vsi|[a-z][a-z0-9+.-]+:/", re.IGNORECASE
-)  # a drive of Windows has one letter
-# what begins so names other files or services, which GDAL opens in turn
-_NAMES_OTHERS = re.compile(rb"<(OGR\w+DataSource|VRTDataset|GDAL_WMS|GDAL_WMTS|WCS_GDAL)\b")
-_ELSEWHERE = re.compile(
+# a URL or a virtual path of GDAL; a single letter before the colon is a drive of Windows
+_ADDRESS = re.compile(r"/vsi|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+# first elements of formats that refer to other files or services, which GDAL opens in turn
+_REFERRING = re.compile(rb"<(OGR\w+DataSource|VRTDataset|GDAL_WMS|GDAL_WMTS|WCS_GDAL)\b")
+_REMOTE_REFERENCE = re.compile(
     rb"<(OGRWFS|GDAL_WMS|GDAL_WMTS|WCS_GDAL)|"
     rb"<(SourceFilename|SourceDataset|SrcDataSource)\b[^>]*>[^<]*(://|/vsi)"
 )
-_LONGEST_SHOWN = 200  # characters of a path
-_HEAD = 1_024  # bytes in which a file says what it is
+MAX_SHOWN_CHARACTERS = 200  # of a path in a message
+HEADER_BYTES = 1_024  # that identify the format of a file
 
 
-def resolve_local_path(name: str | os.PathLike[str], option: str) -> Path:
-    """Return the absolute path of a file (or of a folder that is a data set) on a local disk.
+def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
+    """Return the absolute path of a local file, or of a folder that is a data set.
 
     Args:
-        name: As the user gave it.
-        option: Which option it was given to, for messages.
+        name: User-supplied path.
+        parameter: Name of the parameter that it was passed for, for messages.
 
     Raises:
-        RequestError: If it is not there, or is no local file, or refers to what is none.
+        RequestError: If it does not exist, is not local, or refers to something that is not local.
     """
     text = os.fspath(name)
-    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    label = text
+    if len(text) > MAX_SHOWN_CHARACTERS:
+        label = f"{text[:MAX_SHOWN_CHARACTERS]}…"
     if _ADDRESS.match(text):
         raise RequestError(
-            f"{option} was given {shown}, but reads local files only. Download it, then give the "
-            "path of the copy."
+            f"{label} is not a local file, and `{parameter}` reads local files only. Download it "
+            "and give the path of the copy."
         )
-    if not os.path.exists(text):  # noqa: PTH110 (says no to names that are too long, too)
+    if not os.path.exists(text):  # noqa: PTH110 (returns False for a name that is too long)
         raise RequestError(
-            f"{option} was given {shown}, but there is no such file. Check its path."
+            f"There is no file {label}. Check the path that was given as `{parameter}`."
         )
     path = Path(text).absolute()
-    if path.is_file() and _refers_elsewhere(path, option):
+    if path.is_file() and _refers_to_remote(path, parameter):
         raise RequestError(
-            f"{option} was given {path.name}, which refers to files or services on the network; "
-            "only local files are read. Download what it refers to, then give the path of the copy."
+            f"{path.name} refers to files or services on the network, and `{parameter}` reads "
+            "local files only. Download what it refers to and give the path of the copy."
         )
     return path
 
 
-def _refers_elsewhere(path: Path, option: str) -> bool:
+def _refers_to_remote(path: Path, parameter: str) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
-            return bool(_NAMES_OTHERS.search(head) and _ELSEWHERE.search(head + file.read()))
+            head = file.read(HEADER_BYTES)
+            return bool(_REFERRING.search(head) and _REMOTE_REFERENCE.search(head + file.read()))
     except OSError as exc:
-        raise RequestError(f"{option} was given {path.name}, which cannot be read: {exc}.") from exc
+        raise RequestError(
+            f"{path.name}, given as `{parameter}`, cannot be read: {exc}. Check its permissions."
+        ) from exc

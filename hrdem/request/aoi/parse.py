@@ -1,4 +1,4 @@
-"""The area that is asked for: from a user's params to an area of interest, and how it is cut."""
+"""Parse the parameters of an area."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.aoi.vector import DEFAULT_CRS, read_shape
 from hrdem.request.params import AoiParams
 
-_FARTHEST = 1_000_000.0  # metres of a radius or a buffer
-_GOES_WITH = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
+MAX_LENGTH_METRES = 1_000_000.0  # of a radius or a buffer
+_AREAS = ("bbox", "aoi", "like", "nts", "point")
+_NEEDS = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedAoi:
-    """An area as asked for.
+    """A requested area.
 
     Attributes:
-        aoi: The area of interest.
-        is_polygon: Whether it was given as a shape, whose outline matters, or as a box.
-        grid: The pixels that are asked for; None if they follow from the area.
+        aoi: Area of interest.
+        is_polygon: Whether its outline matters, as that of a polygon or a circle; False for boxes.
+        grid: Grid of the output, if it is that of another raster; None if it follows from the
+            area.
     """
 
     aoi: Aoi
@@ -41,96 +43,102 @@ class ParsedAoi:
 
 
 def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
-    """Return the area that the params of a user describe.
+    """Return the area that parameters describe.
 
     Args:
-        **params: Those of `AoiParams`.
+        **params: The parameters of an area; None counts as left out.
 
     Raises:
-        RequestError: If there is not exactly one area, or the params make no sense.
-        NoDataError: If it reaches where EPSG:3979 has no coordinates.
+        RequestError: If they describe no area or several, or are invalid.
+        NoDataError: If the area reaches where EPSG:3979 has no coordinates.
     """
-    _check_together({param for param, value in params.items() if value is not None})
+    _check_combination({name for name, value in params.items() if value is not None})
     buffer = params.get("buffer")
-    wider = 0.0 if buffer is None else _length(buffer, "--buffer")
+    metres = 0.0 if buffer is None else _parse_length(buffer, "buffer")
     if (bbox := params.get("bbox")) is not None:
         crs = params.get("bbox_crs")
-        return ParsedAoi(
-            Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, wider), is_polygon=False
-        )
+        aoi = Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, metres)
+        return ParsedAoi(aoi, is_polygon=False)
     if (nts := params.get("nts")) is not None:
         sheet = parse_sheet(nts)
         box = shapely.box(*sheet.bounds)
-        return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", wider), is_polygon=False)
+        return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", metres), is_polygon=False)
     if (like := params.get("like")) is not None:
-        return _like(like)
+        return _parse_like(like)
     if (point := params.get("point")) is not None:
-        return ParsedAoi(_around(point, params.get("radius"), wider), is_polygon=True)
-    given = params.get("aoi")
-    assert given is not None
-    shape = read_shape(given, params.get("aoi_crs"), params.get("layer"))
-    return ParsedAoi(Aoi.from_shape(shape.geometry, shape.crs, shape.label, wider), is_polygon=True)
+        return ParsedAoi(_parse_circle(point, params.get("radius"), metres), is_polygon=True)
+    source = params.get("aoi")
+    assert source is not None
+    shape = read_shape(source, params.get("aoi_crs"), params.get("layer"))
+    aoi = Aoi.from_shape(shape.geometry, shape.crs, shape.label, metres)
+    return ParsedAoi(aoi, is_polygon=True)
 
 
-def _check_together(given: set[str]) -> None:
-    kinds = [kind for kind in ("bbox", "aoi", "like", "nts", "point") if kind in given]
-    if not kinds:
+def _check_combination(names: set[str]) -> None:
+    areas = [name for name in _AREAS if name in names]
+    if not areas:
         raise RequestError(
-            "No area was given. Give one of --bbox, --aoi, --like, --nts, or --point with --radius."
+            "No area was requested. Give one of `bbox`, `aoi`, `like`, `nts`, or `point` with "
+            "`radius`."
         )
-    if len(kinds) > 1:
+    if len(areas) > 1:
         raise RequestError(
-            f"{' and '.join(f'--{kind}' for kind in kinds)} each give an area. Give one of them."
+            f"{' and '.join(f'`{name}`' for name in areas)} each define an area. Give only one of "
+            "them."
         )
-    for param, kind in _GOES_WITH.items():
-        if param in given and kind not in kinds:
+    for name, area in _NEEDS.items():
+        if name in names and area not in areas:
             raise RequestError(
-                f"--{param.replace('_', '-')} goes with --{kind}, but the area was given as "
-                f"--{kinds[0]}. Leave it out."
+                f"`{name}` applies to `{area}`, but the area was given as `{areas[0]}`. Leave "
+                f"`{name}` out."
             )
-    if kinds == ["like"] and "buffer" in given:
+    if areas == ["like"] and "buffer" in names:
         raise RequestError(
-            "--like takes the grid of a raster as it is, --buffer would widen it: choose one."
+            "`like` uses the grid of a raster as it is, but `buffer` would widen it. Give only one "
+            "of them."
         )
 
 
-def _like(name: str | os.PathLike[str]) -> ParsedAoi:
-    path = resolve_local_path(name, "--like")
+def _parse_like(name: str | os.PathLike[str]) -> ParsedAoi:
+    path = resolve_local_path(name, "like")
     grid = read_raster_grid(path)
-    what = f"The raster {path.name}"
-    check_coordinates(grid.bounds, grid.crs, what, "Give it the right CRS, for example {}.")
+    remedy = "Assign the right CRS to it, for example {}."
+    check_coordinates(grid.bounds, grid.crs, f"The raster {path.name}", remedy)
     aoi = Aoi.from_shape(shapely.box(*grid.bounds), grid.crs, path.name)
     return ParsedAoi(aoi, is_polygon=False, grid=grid)
 
 
-def _around(point: Sequence[float], radius: float | None, wider: float) -> Aoi:
-    """Return a circle about a point."""
+def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -> Aoi:
+    order = "Give two numbers: longitude,latitude."
     try:
         longitude, latitude = map(float, point)
     except (TypeError, ValueError) as exc:
-        raise RequestError(
-            f"A point needs two numbers, longitude,latitude; {point!r} is something else."
-        ) from exc
-    shown = f"{longitude:.12g},{latitude:.12g}"
+        raise RequestError(f"`point` is {point!r}, which is not a point. {order}") from exc
+    label = f"{longitude:.12g},{latitude:.12g}"
     if not (math.isfinite(longitude) and math.isfinite(latitude)):
-        raise RequestError(f"The point {shown} holds a value that is not a finite number.")
+        raise RequestError(
+            f"The point {label} contains a value that is not a finite number. {order}"
+        )
     if radius is None:
-        raise RequestError(f"The point {shown} has no area. Give --radius METRES with it.")
+        raise RequestError(f"The point {label} has no area. Give `radius` in metres.")
     bounds = (longitude, latitude, longitude, latitude)
-    remedy = "--point takes degrees; for metres give --bbox with --bbox-crs {}."
-    check_coordinates(bounds, LONLAT, f"The point {shown}", remedy)
-    metres = _length(radius, "--radius")
-    text = f"{metres:g} m around {shown}"
-    return Aoi.from_shape(make_circle(longitude, latitude, metres), NATIVE_CRS, text, wider)
+    remedy = "`point` takes degrees; for metres, give `bbox` with `bbox_crs={}`."
+    check_coordinates(bounds, LONLAT, f"The point {label}", remedy)
+    metres = _parse_length(radius, "radius")
+    circle = make_circle(longitude, latitude, metres)
+    return Aoi.from_shape(circle, NATIVE_CRS, f"{metres:g} m around {label}", buffer)
 
 
-def _length(metres: float, option: str) -> float:
+def _parse_length(metres: float, parameter: str) -> float:
     try:
         length = float(metres)
     except (TypeError, ValueError) as exc:
-        raise RequestError(f"{option} takes metres; {metres!r} is no number.") from exc
-    if not 0 < length <= _FARTHEST:
         raise RequestError(
-            f"{option} takes metres, more than 0 and up to {_FARTHEST:,.0f}, not {length:g}."
+            f"`{parameter}` is {metres!r}, which is not a number. Give metres."
+        ) from exc
+    if not 0 < length <= MAX_LENGTH_METRES:
+        raise RequestError(
+            f"`{parameter}` is {length:g}. Give metres, more than 0 and up to "
+            f"{MAX_LENGTH_METRES:,.0f}."
         )
     return length

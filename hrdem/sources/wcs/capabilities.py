@@ -20,8 +20,8 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RetryableError
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 from hrdem.sources.ogc_exceptions import read_refusal
 
 _MOST_BYTES = 2 << 20  # of a document; takes 30 times as much memory if it is all elements
@@ -88,7 +88,7 @@ def read_capabilities(url: str, http: Http) -> Capabilities:
     summaries = _found(root, "CoverageSummary")
     names = [name for summary in summaries for name in _names(summary)]
     if not names:
-        raise WcsError(f"{without_secrets(url)} lists no coverage of WCS 1.1.1. {_ADVICE}")
+        raise WcsError(f"{redact_secrets(url)} lists no coverage of WCS 1.1.1. {_ADVICE}")
     services = list(_found(root, "ServiceIdentification"))
     titles = _texts(each for service in services for each in _own(service, "Title"))
     return Capabilities(
@@ -121,9 +121,9 @@ def describe_coverage(url: str, identifier: str, http: Http) -> CoverageDescript
         name: each for each in _found(root, "CoverageDescription") for name in _names(each)
     }
     if identifier not in described and len(described) != 1:  # a gateway may rename the only one
-        listed = one_line(", ".join(described), _MOST_LISTED) or "none"
+        listed = to_one_line(", ".join(described), _MOST_LISTED) or "none"
         raise WcsError(
-            f"{without_secrets(url)} was asked for coverage {identifier!r} and describes "
+            f"{redact_secrets(url)} was asked for coverage {identifier!r} and describes "
             f"{listed}. {_ADVICE}"
         )
     name = identifier if identifier in described else next(iter(described))
@@ -144,7 +144,7 @@ def missing_service_error(url: str, exc: NetworkError) -> WcsError | None:
         The error, with what to do instead; None if the service is there.
     """
     if isinstance(exc, ServerError) and exc.status in _GONE:
-        return WcsError(f"{without_secrets(url)} answers {exc.status}: no WCS there. {_ADVICE}")
+        return WcsError(f"{redact_secrets(url)} answers {exc.status}: no WCS there. {_ADVICE}")
     met = not isinstance(exc.__cause__, RetryableError) or exc.__cause__.met
     if isinstance(exc, TransferError) and not met:
         return WcsError(f"{exc} {_ADVICE}")
@@ -155,7 +155,7 @@ def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) ->
     """Ask for a document; whatever else comes is told in its own words."""
     try:
         body = http.request(
-            "GET", url, params=parameters, max_bytes=_MOST_BYTES, given=True
+            "GET", url, params=parameters, max_bytes=_MOST_BYTES, trusted=True
         ).content
     except NetworkError as exc:
         error = missing_service_error(url, exc)
@@ -167,12 +167,12 @@ def _document(url: str, parameters: Mapping[str, str], kind: str, http: Http) ->
         root: Element = fromstring(body, forbid_dtd=True)
         if _local(root.tag) == kind:
             return root
-        other = f"a document of another kind, {one_line(_local(root.tag), _MOST_NAME)!r}"
+        other = f"a document of another kind, {to_one_line(_local(root.tag), _MOST_NAME)!r}"
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         other, cause = f"a document that cannot be read ({exc})", exc
     said = str(read_refusal(body) or other).rstrip(".")
     raise WcsError(
-        f"{without_secrets(url)} was asked for {parameters['REQUEST']} and answers: {said}. "
+        f"{redact_secrets(url)} was asked for {parameters['REQUEST']} and answers: {said}. "
         f"{_ADVICE}"
     ) from cause
 
@@ -236,7 +236,7 @@ def _names(described: Element) -> tuple[str, ...]:
 
 def _texts(elements: Iterable[Element]) -> tuple[str, ...]:
     """What elements say, each text once; empty ones say nothing."""
-    texts = (one_line("".join(element.itertext()), _MOST_NAME) for element in elements)
+    texts = (to_one_line("".join(element.itertext()), _MOST_NAME) for element in elements)
     return tuple(dict.fromkeys(text for text in texts if text))
 
 

@@ -20,8 +20,8 @@ from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snap_grid
 from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.locks import FileLock
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import one_line
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import to_one_line
 from hrdem.sources.protocol import (
     MAX_SERVICE_REQUESTS,
     Needed,
@@ -80,7 +80,7 @@ class WcsCoverage:
     @property
     def display_url(self) -> str:
         """Address of the service without credentials."""
-        return without_secrets(self.url)
+        return redact_secrets(self.url)
 
     @property
     def block(self) -> tuple[int, int]:
@@ -199,7 +199,7 @@ def probe_wcs(
     """
     listed_coverages = read_capabilities(url, http).identifiers
     if product.name not in listed_coverages:
-        listed = one_line(", ".join(listed_coverages), _MOST_LISTED)
+        listed = to_one_line(", ".join(listed_coverages), _MOST_LISTED)
         raise _lacking(url, f"no {product.name}; it lists {listed}")
     told = describe_coverage(url, product.name, http)
     native = float(collection.resolution)
@@ -207,11 +207,11 @@ def probe_wcs(
         pixels = " x ".join(f"{size:g}" for size in told.resolution)
         raise _lacking(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
     if told.crss and NATIVE_CRS not in told.crss:
-        listed = one_line(", ".join(told.crss), _MOST_LISTED)
+        listed = to_one_line(", ".join(told.crss), _MOST_LISTED)
         raise _lacking(url, f"{product.name} in {listed}, not in {NATIVE_CRS}")
     tiffs = [each for each in told.formats if "tif" in each.lower()]
     if told.formats and not tiffs:
-        listed = one_line(", ".join(told.formats), _MOST_LISTED)
+        listed = to_one_line(", ".join(told.formats), _MOST_LISTED)
         raise _lacking(url, f"{product.name} as {listed}, not as a GeoTIFF")
     if told.nodata is not None and abs(told.nodata) > _LARGEST and math.isfinite(told.nodata):
         raise _lacking(url, f"{product.name} with nodata {told.nodata:g}, which no pixel can have")
@@ -246,6 +246,6 @@ def _within_canada(bounds: Bounds | None) -> Bounds:
 
 def _lacking(url: str, what: str) -> WcsError:
     return WcsError(
-        f"The WCS {without_secrets(url)} has {what}. Check the address given as --wcs-url, or "
+        f"The WCS {redact_secrets(url)} has {what}. Check the address given as --wcs-url, or "
         "read the COGs: --via cog."
     )

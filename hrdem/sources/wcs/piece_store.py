@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from hrdem.geo.grid import Window
-from hrdem.http.cache.store import COVERAGE, coverage_lock
-from hrdem.runtime.atomic import hidden, is_hidden, publish
-from hrdem.runtime.locks import FileLock, lock
+from hrdem.http.cache.store import COVERAGE_NAME, coverage_lock
+from hrdem.runtime.atomic import hidden_path, is_hidden_path, publish
+from hrdem.runtime.locks import FileLock, acquire_lock
 
 _KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
 _PATIENCE = 30.0  # seconds that another process may take to remove them
@@ -35,7 +35,7 @@ class PieceStore:
         """Keep others from removing the pieces until the lock is closed; None if that fails."""
         with contextlib.suppress(OSError):
             self._cache.mkdir(parents=True, exist_ok=True)
-            return lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
+            return acquire_lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
         return None
 
     def list_windows(self, *, sweep: bool = True) -> list[Window]:
@@ -57,11 +57,11 @@ class PieceStore:
 
     def _sweep(self) -> None:
         """Remove what is old, of any coverage; what is not ours stays."""
-        ours = [each for each in _listed(self._cache) if COVERAGE.fullmatch(each.name)]
+        ours = [each for each in _listed(self._cache) if COVERAGE_NAME.fullmatch(each.name)]
         for path in (path for folder in ours for path in _listed(folder)):
             with contextlib.suppress(OSError):  # another run may be at it too
                 old = time.time() - path.stat().st_mtime > _KEPT_FOR
-                if old and (_NAME.fullmatch(path.name) or is_hidden(path)):
+                if old and (_NAME.fullmatch(path.name) or is_hidden_path(path)):
                     path.unlink()
         for folder in ours:
             with contextlib.suppress(OSError):
@@ -84,7 +84,7 @@ class PieceStore:
             OSError: If the folder cannot be made.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        return hidden(self.get_path(window))
+        return hidden_path(self.get_path(window))
 
     def add(self, window: Window, finished: Path) -> None:
         """Give a finished piece its name.

@@ -23,13 +23,13 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.cache.client import CachingHttp
+from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries, RetryableError
 from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.runtime.redaction import without_secrets
-from hrdem.runtime.text import sentence
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import end_sentence
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
 from hrdem.sources.wcs.chunking import ChunkScheduler, subtract
@@ -110,7 +110,7 @@ class WcsSource:
         self._retries = retries
         self._store = coverage.piece_store(cache)
         self._held = self._store.lock()
-        offline = isinstance(http, CachingHttp) and http.offline  # nothing better can be had
+        offline = isinstance(http, CachingClient) and http.offline  # nothing better can be had
         there = self._store.list_windows(sweep=not offline)
         self._pieces = [each for each in there if each.intersection(within)]
         missing = [within]
@@ -228,13 +228,13 @@ class WcsSource:
         finished = room.with_suffix(".tif.partial")
         limit = coverage.limit
         try:
-            answer = self._http.save(
+            answer = self._http.download(
                 coverage.url,
                 room,
                 params=get_coverage_params(coverage.identifier, coverage.media_type, grid),
                 timeouts=Timeouts(read=_MARGIN * limit, total=limit, slow=limit),
                 max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
-                given=True,
+                trusted=True,
             )
             extract_tiff(room, finished)
             check_coverage(finished, grid, coverage.dtype, coverage.nodata)
@@ -266,34 +266,34 @@ class WcsSource:
             self._failures += 1
             self._vain += seconds
             if not self._any_came and self._vain > _ENOUGH * self._coverage.limit:
-                said = f"{sentence(str(again))} Nothing has come in {self._vain:.0f} s."
+                said = f"{end_sentence(str(again))} Nothing has come in {self._vain:.0f} s."
                 raise self._given_up(piece, said, again.status) from again
             wait = retries.wait_after(self._failures) - seconds
             halved = smaller and self._chunks.record_failure(piece, seconds, edge)
             if not halved:
                 self._tries[piece] += 1
                 if self._tries[piece] >= retries.attempts:
-                    said = f"{sentence(str(again))} Tried {retries.attempts} times."
+                    said = f"{end_sentence(str(again))} Tried {retries.attempts} times."
                     raise self._given_up(piece, said, again.status) from again
                 self._chunks.put_back(piece)
             if again.after is not None:
                 if again.after > retries.longest_retry_after:
-                    said = f"{sentence(str(again))} It asks to wait {again.after:.0f} s."
+                    said = f"{end_sentence(str(again))} It asks to wait {again.after:.0f} s."
                     raise self._given_up(piece, said, again.status) from again
                 wait = again.after
             if edge is None:  # nothing is gained by waiting where a limit was told
                 self._resume = max(self._resume, time.monotonic() + wait)
         how = "in halves" if halved else "again"
-        log.warning("%s: %s Asking for it %s.", _described(piece), sentence(str(again)), how)
+        log.warning("%s: %s Asking for it %s.", _described(piece), end_sentence(str(again)), how)
 
     def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
         box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
-        shown = without_secrets(self._coverage.url)
+        shown = redact_secrets(self._coverage.url)
         said = said.replace(f"{shown} ", "it ")
         text = (
             f"{shown} does not give {self._coverage.identifier} "
             f"in the box {box} ({self.grid.crs}, {piece.width} x {piece.height} pixels): "
-            f"{sentence(said)} The pieces that came are kept: the same command goes on from "
+            f"{end_sentence(said)} The pieces that came are kept: the same command goes on from "
             "there. COGs hold the same data: --via cog."
         )
         return WcsError(text) if status in (None, 200) else ServerError(text, status or 0)
@@ -363,7 +363,7 @@ def _in_words(exc: RetryableError | ServerError) -> Exception:
         return ChunkTooLargeError(str(refusal or exc), size_limit(refusal) if refusal else None)
     if refusal is None:
         return exc
-    said = f"It answers {exc.status}: {sentence(str(refusal))}"
+    said = f"It answers {exc.status}: {end_sentence(str(refusal))}"
     if isinstance(exc, RetryableError):
         return RetryableError(said, exc.status, exc.after, exc.body, met=exc.met)
     return ServerError(said, exc.status, exc.body)

@@ -21,11 +21,11 @@ from rasterio.io import DatasetReader
 from hrdem.errors import WcsError
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, cause
-from hrdem.runtime.text import one_line
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.text import to_one_line
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
+from hrdem.tiff.read_ifd import has_tiff_signature
 
-_TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _EXCERPT = 16 << 10  # bytes that are looked at for words
 _LARGEST_BLOCK = (
     1 << 20
@@ -108,7 +108,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
             _check_raster(dataset, grid, dtype, nodata)
             _check_blocks(dataset, path.stat().st_size, nodata)
     except GDAL_ERRORS as exc:
-        raise ChunkTooLargeError(f"the raster is damaged or cut off: {cause(exc)}") from exc
+        raise ChunkTooLargeError(f"the raster is damaged or cut off: {gdal_message(exc)}") from exc
 
 
 def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
@@ -128,7 +128,7 @@ def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
 
 def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
     """First byte of the TIFF in a body, and the byte after its last."""
-    if body[:4] in _TIFF:
+    if has_tiff_signature(body[:4]):
         return 0, len(body)
     opening = _OPENING.match(body)
     if opening is None:
@@ -141,7 +141,7 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         if header_end is None:
             break
         start = header_end.end()
-        if body[start : start + 4] in _TIFF:
+        if has_tiff_signature(body[start : start + 4]):
             if closed < start:
                 raise ChunkTooLargeError("the multipart answer is cut off")
             return start, closed - (body[closed - 1 : closed] == b"\r")
@@ -202,7 +202,7 @@ def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float)
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        said = one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
+        said = to_one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
         raise _other(f"a raster in {said} instead of {grid.crs}")
     if not _is_same(Grid(grid.crs, here, dataset.width, dataset.height), grid):
         told = (

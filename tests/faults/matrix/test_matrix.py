@@ -17,7 +17,7 @@ import rasterio
 from hrdem.demo import Addresses
 from hrdem.demo.cog import DemoCog
 from hrdem.demo.terrain import heights
-from hrdem.demo.tiles import tiles
+from hrdem.demo.tiles import list_tiles
 from hrdem.errors import ExitCode
 from tests.faults.matrix.commands import AREA, Outcome, Scene
 from tests.faults.matrix.row import Row
@@ -25,7 +25,7 @@ from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
 from tests.faults.matrix.table import DOCUMENT, written_into
 
-_FILES_OF = [tile for tile in tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
+_FILES_OF = [tile for tile in list_tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
 
 
 # Rows of the fast lane: one of each way to fail.

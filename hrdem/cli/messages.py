@@ -1,0 +1,94 @@
+"""Messages on standard error: parameters named as options, credentials removed, logging."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from hrdem.request import fields
+from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.text import escape_unprintable
+
+MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
+
+#: every parameter by name
+FIELDS = {field.name: field for field in (*fields.ASSETS, *fields.PREVIEW, *fields.EXTRACT)}
+_PARAMETER = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
+
+
+def name_options(text: str) -> str:
+    """Rewrite the parameters that a message names in backquotes as options.
+
+    ``bbox_crs=EPSG:3979`` becomes ``--bbox-crs EPSG:3979``, and ``crop=False`` ``--no-crop``. What
+    names no parameter is left as it is.
+    """
+    return _PARAMETER.sub(_as_option, text)
+
+
+def _as_option(found: re.Match[str]) -> str:
+    field, value = FIELDS.get(found["name"]), found["value"]
+    if field is None:
+        return found[0]
+    option = next((flag for flag in field.flags if len(flag) == 2), field.option)
+    if value is None or (field.is_flag and value == "True"):
+        return option
+    if field.is_flag:
+        return next((flag for flag in field.flags if flag.startswith("--no-")), found[0])
+    bare = value.strip("\"'")
+    return f"{option} '{bare}'" if " " in bare else f"{option} {bare}"
+
+
+def for_terminal(text: str) -> str:
+    """Name options in a message, remove credentials, and escape control characters."""
+    return escape_unprintable(redact_secrets(name_options(text)))
+
+
+class _TerminalFormatter(logging.Formatter):
+    """Makes log lines safe to print, whatever library logged them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record))
+
+
+class RetryRateLimit(logging.Filter):
+    """Passes one line about retries a second, with the number of lines that it dropped.
+
+    Many connections fail at the same time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+        self._dropped = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "hrdem.http.retry" or record.levelno > logging.WARNING:
+            return True
+        if time.monotonic() < self._next:
+            self._dropped += 1
+            return False
+        if self._dropped:
+            record.msg = f"{record.getMessage()} {self._dropped} similar messages were left out."
+            record.args = ()
+        self._next, self._dropped = time.monotonic() + MIN_SECONDS_BETWEEN_RETRY_LINES, 0
+        return True
+
+
+def set_up_logging(verbose: int, *, quiet: bool) -> None:
+    """Log to standard error.
+
+    Args:
+        verbose: 0 for warnings, 1 for information, 2 for every request.
+        quiet: Whether only errors are logged.
+    """
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    handler = logging.StreamHandler()
+    handler.setFormatter(_TerminalFormatter("hrdem: %(message)s"))
+    if not verbose:
+        handler.addFilter(RetryRateLimit())
+    logging.basicConfig(handlers=[handler], force=True)
+    logging.getLogger("hrdem").setLevel(logging.ERROR if quiet else level)
+    libraries = logging.INFO if verbose > 1 else logging.CRITICAL
+    for name in ("rasterio", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(libraries)

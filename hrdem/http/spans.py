@@ -1,0 +1,28 @@
+"""Spans of bytes of a file, and the joining of those that are close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MAX_GAP_BYTES = 64 << 10  # a gap of this size costs less to fetch than another request
+
+Span = tuple[int, int]
+"""First byte, and the byte after the last."""
+
+
+def join_spans(spans: Iterable[Span]) -> list[Span]:
+    """Join spans whose gaps cost less to fetch than another request.
+
+    Args:
+        spans: In any order; they may overlap.
+
+    Returns:
+        Spans in order, with more than `MAX_GAP_BYTES` between them.
+    """
+    joined: list[Span] = []
+    for start, stop in sorted(spans):
+        if joined and start - joined[-1][1] <= MAX_GAP_BYTES:
+            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
+        else:
+            joined.append((start, stop))
+    return joined

@@ -1,0 +1,60 @@
+"""Messages name options, and one of many retries is logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+from unittest import mock
+
+import pytest
+
+from hrdem.cli import show
+from hrdem.cli.messages import RetryRateLimit, name_options
+
+
+@pytest.mark.parametrize(
+    ("message", "printed"),
+    [
+        ("Give `bbox_crs=EPSG:3979`.", "Give --bbox-crs EPSG:3979."),
+        ("Give `no_cache` or another `output`.", "Give --no-cache or another -o."),
+        ('Leave out `via="vrt"`.', "Leave out --via vrt."),
+        ("Give `crop=False`.", "Give --no-crop."),
+        ("Give `crop=True`.", "Give --crop."),
+        ("Give `overwrite=True`.", "Give --overwrite."),
+        ("Not `offline=False`.", "Not `offline=False`."),
+        ("Give `layer='main roads'`.", "Give --layer 'main roads'."),
+        ("Leave out `chunks` and `x y`.", "Leave out `chunks` and `x y`."),
+        ("A product; see `doctor`.", "A product; see `doctor`."),
+    ],
+)
+def test_parameters_in_backquotes_become_options(message: str, printed: str) -> None:
+    assert name_options(message) == printed
+
+
+def retry(message: str, name: str = "hrdem.http.retry") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.WARNING, "", 0, "%s Trying again.", (message,), None)
+
+
+def test_one_retry_a_second_is_logged_and_the_others_are_counted() -> None:
+    limit, logged = RetryRateLimit(), []
+    with mock.patch("hrdem.cli.messages.time.monotonic") as clock:
+        for at, message in ((10.0, "a"), (10.1, "b"), (10.9, "c"), (11.0, "d"), (12.5, "e")):
+            clock.return_value = at
+            if limit.filter(record := retry(message)):
+                logged.append(record.getMessage())
+        assert limit.filter(retry("another matter", "hrdem.http.client"))
+    assert logged == [
+        "a Trying again.",
+        "d Trying again. 2 similar messages were left out.",
+        "e Trying again.",
+    ]
+
+
+def test_messages_in_json_name_options_and_data_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = [{"name": "`via`", "fix": "Give `via=cog`."}]
+    show.document({"checks": checks, "reason": None})
+    assert json.loads(capsys.readouterr().out) == {
+        "schema_version": 1,
+        "checks": [{"name": "`via`", "fix": "Give --via cog."}],
+        "reason": None,
+    }

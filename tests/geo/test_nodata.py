@@ -1,0 +1,45 @@
+"""Which pixels are valid."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hrdem.geo.nodata import valid_mask
+
+
+@pytest.mark.parametrize(
+    ("nodata", "expected"),
+    [
+        (-32767.0, [True, False, False]),
+        (math.nan, [True, True, False]),
+        (None, [True, True, False]),
+        (-9999.0, [True, True, False]),
+    ],
+)
+def test_floats(nodata: float | None, expected: list[bool]) -> None:
+    pixels = np.array([1.5, -32767, math.nan], np.float32)
+    assert valid_mask(pixels, nodata).tolist() == expected
+
+
+def test_a_nodata_value_beyond_float32_is_rounded_as_the_pixels_are() -> None:
+    pixels = np.array([1.0, -3.4028234663852886e38], np.float32)
+    assert valid_mask(pixels, -3.4028234663852886e38).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("nodata", "expected"),
+    [(-1.0, [True, False]), (None, [True, True]), (math.nan, [True, True])],
+)
+def test_whole_numbers(nodata: float | None, expected: list[bool]) -> None:
+    assert valid_mask(np.array([5, -1], np.int16), nodata).tolist() == expected
+
+
+def test_xarray() -> None:
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(np.array([[1.0, -1.0, math.nan]], np.float32), dims=("y", "x"))
+    found = valid_mask(array, -1.0)
+    assert found.dims == ("y", "x")
+    assert found.values.tolist() == [[True, False, False]]

@@ -1,0 +1,20 @@
+"""Spans of bytes are joined where a gap costs less than a request."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hrdem.http.spans import MAX_GAP_BYTES, join_spans
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**6)), min_size=1))
+def test_joined_spans_cover_all_and_leave_only_wide_gaps(spans) -> None:
+    asked = [(start, start + length) for start, length in spans]
+    joined = join_spans(asked)
+    for start, stop in asked:
+        assert any(a <= start and stop <= b for a, b in joined)
+    for (_, stop), (start, _) in itertools.pairwise(joined):
+        assert start - stop > MAX_GAP_BYTES
