@@ -25,7 +25,8 @@ from hrdem.output.paths import check_output
 from hrdem.output.provenance import get_stac_path, has_orphaned_item
 from hrdem.output.result import Result
 from hrdem.planning.estimate import Estimate, estimate_plan
-from hrdem.planning.plan import Plan, make_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
 from hrdem.request.endpoints import (

@@ -14,7 +14,8 @@ from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.http.protocol import Response
-from hrdem.planning.plan import Plan, make_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
 from hrdem.request.request import Request
 
 URL = "http://store.invalid/file.tif"

@@ -210,7 +210,7 @@ def _mosaic_lines(plan: Plan) -> list[tuple[str, str]]:
     lines = []
     for mosaic in plan.mosaics if plan.unprocessed is None else ():
         details = " and ".join(sorted({source.detail for source in mosaic.sources}))
-        name = f"{mosaic.request.collection.name} {mosaic.request.product.name}: "
+        name = f"{mosaic.query.collection.name} {mosaic.query.product.name}: "
         if len(plan.mosaics) == 1:
             name = ""
         method = plan.request.resampling.value if plan.is_resampled(mosaic) else "not resampled"

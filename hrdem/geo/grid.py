@@ -10,6 +10,8 @@ from typing import Any
 from affine import Affine
 from numpy.typing import NDArray
 
+from hrdem.geo.crs import get_unit
+
 Bounds = tuple[float, float, float, float]
 Pixels = NDArray[Any]  # of shape (rows, columns)
 
@@ -140,6 +142,17 @@ class Grid:
         left, top = self.transform.c, self.transform.f
         dx, dy = self.resolution
         return left, top - self.height * dy, left + self.width * dx, top
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the grid as JSON-ready values."""
+        return {
+            "crs": self.crs,
+            "unit": get_unit(self.crs).name,
+            "width": self.width,
+            "height": self.height,
+            "resolution": list(self.resolution),
+            "bounds": list(self.bounds),
+        }
 
     def centre(self, column: int, row: int) -> tuple[float, float]:
         """Return the coordinates of the centre of a pixel."""

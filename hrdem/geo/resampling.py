@@ -1,8 +1,10 @@
-"""How pixels come from those of another grid: kernels, and what they look at."""
+"""Resampling: kernels, and the source pixels that the pixels of a grid depend on."""
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -11,18 +13,18 @@ from numpy.typing import NDArray
 from hrdem.geo.crs import assume_nad83, project_points
 from hrdem.geo.grid import Bounds, Grid
 
-_SEGMENTS = 10_000  # of each edge of a grid, at most: one of 5000 km then bulges by a centimetre
+MAX_EDGE_SEGMENTS = 10_000  # of each edge of a grid: one of 5000 km then bulges by a centimetre
 
 
 class Resampling(StrEnum):
-    """How the pixels of the output come from those of the source.
+    """How the pixels of the output are computed from those of the source.
 
     Bilinear, cubic, cubicspline and lanczos interpolate at the centre of the output pixel. Where
-    that is larger than the source's, the first three smooth as wide as it is; lanczos does not, as
-    GDAL's is wrong when it does (3.9: shifted; 3.10 to 3.12: noise where centres coincide).
-    Average to rms look at the source pixels in the upright box between the upper left and the
-    lower right corner of the output pixel, which is not all of a pixel that lies askew. Mode to
-    rms do so at full resolution: the largest of means is not the largest height.
+    that pixel is larger than the source's, the first three smooth over its width. Lanczos does not,
+    as GDAL's widened kernel is wrong (3.9: shifted; 3.10 to 3.12: noise where centres coincide).
+    Average to rms use the source pixels in the upright box between the upper left and the lower
+    right corner of the output pixel, which is not all of a rotated pixel. Mode to rms always start
+    from full resolution: the largest of means is not the largest height.
     """
 
     NEAREST = "nearest"
@@ -41,17 +43,17 @@ class Resampling(StrEnum):
 
     @property
     def takes_overviews(self) -> bool:
-        """Whether it may begin from pixels that were made coarser already."""
-        return self not in _OF_ALL_PIXELS
+        """Whether it may start from an overview instead of full resolution."""
+        return self not in _NEEDS_FULL_RESOLUTION
 
 
-_RADII = {  # of the kernels, in pixels
+_KERNEL_RADII = {  # pixels
     Resampling.BILINEAR: 1,
     Resampling.CUBIC: 2,
     Resampling.CUBICSPLINE: 2,
     Resampling.LANCZOS: 3,
 }
-_OF_ALL_PIXELS = (
+_NEEDS_FULL_RESOLUTION = (
     Resampling.MODE,
     Resampling.MIN,
     Resampling.MAX,
@@ -60,110 +62,144 @@ _OF_ALL_PIXELS = (
     Resampling.Q3,
     Resampling.RMS,
 )
-_WIDENED = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
+_SCALED_KERNELS = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
 
 
-def spacing(grid: Grid, source_crs: str) -> float:
-    """Return the smallest distance between the centres of neighbouring pixels of a grid.
+@dataclass(frozen=True)
+class Sampling:
+    """How the pixels of a grid sample a source in another CRS.
 
-    Args:
-        grid: The grid.
-        source_crs: CRS to measure in.
+    Everything is measured on first use and then remembered, so one value serves a whole tier. (It
+    has no slots because `functools.cached_property` needs a ``__dict__``.)
 
-    Returns:
-        Distance in units of `source_crs`, the smallest of nine places over the grid.
-
-    Raises:
-        NoDataError: If the grid reaches where that CRS has no coordinates.
+    Attributes:
+        grid: Grid to warp onto.
+        source_crs: CRS of the source.
+        resampling: Kernel.
     """
-    return float(np.linalg.norm(pixel_vectors(grid, source_crs), axis=2).min())
 
+    grid: Grid
+    source_crs: str
+    resampling: Resampling
 
-def source_bounds(
-    grid: Grid, source_crs: str, source_resolution: float, resampling: Resampling
-) -> Bounds:
-    """Return the bounds of everything that the pixels of a grid depend on.
+    @functools.cached_property
+    def pixel_vectors(self) -> NDArray[np.float64]:
+        """Steps to the next pixel on the right and below, at nine pixels spread over the grid.
 
-    Args:
-        grid: The grid to warp onto.
-        source_crs: CRS of what is warped.
-        source_resolution: Edge of its pixels in units of its CRS.
-        resampling: How it is resampled.
+        Array of shape (9, 2, 2): pixel, direction, (x, y), in units of the source CRS. Pixel 4 is
+        in the middle.
 
-    Returns:
-        Left, bottom, right, top in `source_crs`.
-
-    Raises:
-        NoDataError: If the grid reaches where that CRS has no coordinates.
-    """
-    columns = np.linspace(0, grid.width, min(grid.width, _SEGMENTS) + 1)
-    rows = np.linspace(0, grid.height, min(grid.height, _SEGMENTS) + 1)
-    outline = np.concatenate(
-        [
-            _places(grid, columns, 0 * columns),
-            _places(grid, columns, 0 * columns + grid.height),
-            _places(grid, 0 * rows, rows),
-            _places(grid, 0 * rows + grid.width, rows),
+        Raises:
+            NoDataError: If the grid extends to where the source CRS has no coordinates.
+        """
+        middles = [
+            axis.ravel()
+            for axis in np.meshgrid(
+                np.array([0.5, self.grid.width / 2, self.grid.width - 0.5]),
+                np.array([0.5, self.grid.height / 2, self.grid.height - 0.5]),
+            )
         ]
-    )
-    x, y = project_points(outline, assume_nad83(grid.crs), source_crs).T
-    square = source_resolution, source_resolution
-    reach = source_resolution * kernel_radius(
-        resampling, kernel_scale(grid, source_crs, square, resampling)
-    )
-    return (
-        float(x.min() - reach),
-        float(y.min() - reach),
-        float(x.max() + reach),
-        float(y.max() + reach),
-    )
+        stops = [(0, 0), (1, 0), (0, 1)]
+        points = [_positions(self.grid, middles[0] + dx, middles[1] + dy) for dx, dy in stops]
+        projected = self._project(np.concatenate(points))
+        here, right, below = projected.reshape(3, -1, 2)
+        return np.stack([right - here, below - here], axis=1)
 
+    @functools.cached_property
+    def outline_bounds(self) -> Bounds:
+        """Left, bottom, right, top of the outline of the grid in the source CRS.
 
-def _places(
-    grid: Grid, columns: NDArray[np.float64], rows: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Coordinates of places on a grid, counted in pixels from its corner; shape (n, 2)."""
-    dx, dy = grid.resolution
-    return np.column_stack([grid.transform.c + columns * dx, grid.transform.f - rows * dy])
-
-
-def pixel_vectors(grid: Grid, source_crs: str) -> NDArray[np.float64]:
-    """Where a step to the right and a step down lead from nine pixels; shape (9, 2, 2)."""
-    middles = [
-        axis.ravel()
-        for axis in np.meshgrid(
-            np.array([0.5, grid.width / 2, grid.width - 0.5]),
-            np.array([0.5, grid.height / 2, grid.height - 0.5]),
+        Raises:
+            NoDataError: If the grid extends to where the source CRS has no coordinates.
+        """
+        width, height = self.grid.width, self.grid.height
+        columns = np.linspace(0, width, min(width, MAX_EDGE_SEGMENTS) + 1)
+        rows = np.linspace(0, height, min(height, MAX_EDGE_SEGMENTS) + 1)
+        outline = np.concatenate(
+            [
+                _positions(self.grid, columns, 0 * columns),
+                _positions(self.grid, columns, 0 * columns + height),
+                _positions(self.grid, 0 * rows, rows),
+                _positions(self.grid, 0 * rows + width, rows),
+            ]
         )
-    ]
-    stops = [(0, 0), (1, 0), (0, 1)]
-    points = [_places(grid, middles[0] + right, middles[1] + down) for right, down in stops]
-    projected = project_points(np.concatenate(points), assume_nad83(grid.crs), source_crs)
-    here, right, below = projected.reshape(3, -1, 2)
-    return np.stack([right - here, below - here], axis=1)
+        x, y = self._project(outline).T
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
+    @functools.cached_property
+    def min_spacing(self) -> float:
+        """Smallest distance between neighbouring pixel centres, in units of the source CRS."""
+        return float(self._distances.min())
 
-def kernel_scale(
-    grid: Grid, source_crs: str, source_resolution: tuple[float, float], resampling: Resampling
-) -> tuple[float, float]:
-    """How many times wider than its radius a kernel is, along x and y of the source.
+    @functools.cached_property
+    def max_spacing(self) -> float:
+        """Largest distance between neighbouring pixel centres, in units of the source CRS."""
+        return float(self._distances.max())
 
-    As wide as an output pixel in the middle of the grid, in two figures so that neighbouring
-    grids agree.
+    @property
+    def middle_pixel_size(self) -> tuple[float, float]:
+        """Width and height of the pixel in the middle, in units of the source CRS."""
+        width, height = np.linalg.norm(self.pixel_vectors[4], axis=1).tolist()
+        return width, height
 
-    Args:
-        grid: The grid to warp onto.
-        source_crs: CRS of what is warped.
-        source_resolution: Width and height of its pixels in units of its CRS.
-        resampling: How it is resampled.
-    """
-    if resampling not in _WIDENED:
-        return 1.0, 1.0
-    middle = pixel_vectors(grid, source_crs)[4]
-    across, down = np.linalg.norm(middle, axis=0) / source_resolution
-    return max(1.0, float(f"{across:.2g}")), max(1.0, float(f"{down:.2g}"))
+    @property
+    def max_pixel_extent(self) -> NDArray[np.float64]:
+        """Width and height of the upright box around the largest pixel, in the source CRS."""
+        extent: NDArray[np.float64] = np.abs(self.pixel_vectors).sum(axis=1).max(axis=0)
+        return extent
+
+    def kernel_scale(self, source_resolution: tuple[float, float]) -> tuple[float, float]:
+        """Return how many times wider than its radius the kernel is, along x and y of the source.
+
+        As wide as an output pixel in the middle of the grid, rounded to two figures so that
+        neighbouring grids agree.
+
+        Args:
+            source_resolution: Width and height of the source's pixels in units of its CRS.
+        """
+        if self.resampling not in _SCALED_KERNELS:
+            return 1.0, 1.0
+        across, down = np.linalg.norm(self.pixel_vectors[4], axis=0) / source_resolution
+        return max(1.0, float(f"{across:.2g}")), max(1.0, float(f"{down:.2g}"))
+
+    def source_bounds(self, source_resolution: float) -> Bounds:
+        """Return the bounds of all source pixels that the pixels of the grid depend on.
+
+        Args:
+            source_resolution: Edge of the source's pixels in units of its CRS.
+
+        Returns:
+            Left, bottom, right, top in the source CRS.
+        """
+        scale = self.kernel_scale((source_resolution, source_resolution))
+        margin = source_resolution * kernel_radius(self.resampling, scale)
+        left, bottom, right, top = self.outline_bounds
+        return left - margin, bottom - margin, right + margin, top + margin
+
+    def grow(self, border: int) -> Sampling:
+        """Return the sampling of the same grid with pixels added on each side."""
+        if not border:
+            return self
+        grown = self.grid.crop(self.grid.window.grown(border))
+        return Sampling(grown, self.source_crs, self.resampling)
+
+    @property
+    def _distances(self) -> NDArray[np.float64]:
+        distances: NDArray[np.float64] = np.linalg.norm(self.pixel_vectors, axis=2)
+        return distances
+
+    def _project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return project_points(points, assume_nad83(self.grid.crs), self.source_crs)
 
 
 def kernel_radius(resampling: Resampling, kernel_scale: tuple[float, float]) -> int:
-    """How many source pixels beyond the output's outline are looked at, and one to be sure."""
-    return math.ceil(_RADII.get(resampling, 0) * max(kernel_scale)) + 1
+    """Return how far beyond the output's outline source pixels are read, pixels, plus one."""
+    return math.ceil(_KERNEL_RADII.get(resampling, 0) * max(kernel_scale)) + 1
+
+
+def _positions(
+    grid: Grid, columns: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Coordinates of positions on a grid, counted in pixels from its corner; shape (n, 2)."""
+    dx, dy = grid.resolution
+    return np.column_stack([grid.transform.c + columns * dx, grid.transform.f - rows * dy])

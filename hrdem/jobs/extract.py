@@ -16,7 +16,8 @@ from hrdem.output.paths import check_output
 from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
 from hrdem.output.result import Result, suggest_fill
 from hrdem.planning.cost import check_cost
-from hrdem.planning.plan import Plan, make_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.progress import TileStats
 from hrdem.processing.vertical.find_grid import find_shift_grid
@@ -67,9 +68,9 @@ def _broken_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
     """Surface and item of the COG that an error is of, if the WCS may take its place."""
     for mosaic in plan.mosaics:
         for source in mosaic.sources:
-            replaceable = source.file.has_fallback and is_fallback_allowed(mosaic.request)
+            replaceable = source.file.has_fallback and is_fallback_allowed(mosaic.query)
             if source.name == error.source and replaceable:
-                return mosaic.request.product.name, source.items[0].id
+                return mosaic.query.product.name, source.items[0].id
     return None
 
 

@@ -34,7 +34,8 @@ from hrdem.jobs.execute import (
 from hrdem.jobs.extract import check_any_valid, plan_and_run
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
-from hrdem.planning.plan import Plan, make_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align

@@ -12,9 +12,11 @@ from rasterio.warp import Resampling, reproject
 from hrdem.errors import SourceError
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
-from hrdem.geo.resampling import spacing
+from hrdem.geo.resampling import Resampling as Kernel
+from hrdem.geo.resampling import Sampling
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
+from hrdem.planning.query import Lookup, MosaicQuery
 from hrdem.planning.resolve import resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.request import Request
@@ -53,9 +55,10 @@ def heights_on(grid: Grid, request: Request, http: Http) -> Pixels:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed while it was read.
     """
-    detail = spacing(grid, NATIVE_CRS)
+    detail = Sampling(grid, NATIVE_CRS, Kernel.BILINEAR).min_spacing
     area = _widened(request.aoi.bounds, _BORDER * detail)
-    merged, lattice = _merged(resolve_sources(request, area, http).files, area, detail, http)
+    query = MosaicQuery.of(request, request.collection, request.product)
+    merged, lattice = _merged(resolve_sources(query, area, Lookup(http)).files, area, detail, http)
     heights = np.empty((grid.height, grid.width), np.float32)
     _warp(merged, lattice, heights, grid, Resampling.bilinear)
     return heights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrdem.planning.plan import Plan, grid_as_dict
+from hrdem.planning.plan import Plan
 from hrdem.processing.progress import TierSeam
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -63,7 +63,7 @@ class Result:
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),
-            "grid": grid_as_dict(self.plan.grid),
+            "grid": self.plan.grid.as_dict(),
             "received_bytes": self.received_bytes,
             "cached_bytes": self.cached_bytes,
             "statistics": self.statistics and self.statistics.as_dict(),

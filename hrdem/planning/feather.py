@@ -1,4 +1,4 @@
-"""Feathering: how far a tier is blended into the next."""
+"""Feathering: the distance over which a tier is blended into the next."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Feather:
-    """How far a tier is blended into the next.
+    """The distance over which a tier is blended into the next.
 
     Attributes:
-        metres: How far; 0 for a hard edge.
-        width: Of a pixel, metres.
-        height: Likewise.
+        metres: Distance; 0 for a hard edge.
+        width: Width of a pixel, metres.
+        height: Height of a pixel, metres.
     """
 
     metres: float
@@ -22,5 +22,5 @@ class Feather:
 
     @property
     def pixels(self) -> int:
-        """How many pixels that is, along the axis that takes more."""
+        """The distance in pixels, along the axis on which it is longer."""
         return math.ceil(self.metres / min(self.width, self.height))

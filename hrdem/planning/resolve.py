@@ -1,11 +1,11 @@
-"""From items of the catalogue to the files behind them: opened, pinned, or replaced by the WCS."""
+"""Resolve items of the catalogue to sources: open files, pin versions, replace failed COGs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import as_completed
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import search_items
@@ -20,138 +20,134 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.planning.resolved import ResolvedSource, ResolvedSources, is_in_area
+from hrdem.planning.query import Lookup, MosaicQuery
+from hrdem.planning.resolved import ResolvedSource, ResolvedSources
 from hrdem.planning.wcs_fallback import (
     find_coverage,
     is_fallback_allowed,
+    is_in_area,
     replace_with_wcs,
     resolve_coverage,
 )
 from hrdem.request.options import Engine, Via
 from hrdem.request.products import AssetKind
-from hrdem.request.request import Request
 from hrdem.runtime.threads import thread_pool
 from hrdem.sources.cog import probe_cog
 from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.protocol import RasterFile
 
-NOTHING_BROKEN: Mapping[str, NetworkError] = MappingProxyType({})
-_HEADERS_AT_ONCE = 8
+MAX_HEADER_THREADS = 8
 
 log = logging.getLogger(__name__)
 
 
-def resolve_sources(
-    request: Request,
-    area: Bounds,
-    http: Http,
-    broken: Mapping[str, NetworkError] = NOTHING_BROKEN,
-) -> ResolvedSources:
-    """Look up the catalogue and the headers of the files, and keep the files that share an area.
+def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> ResolvedSources:
+    """Look up the catalogue, read headers, and return the files that overlap an area.
 
-    Every file that the catalogue names near the area of interest is opened, for only its own
-    header tells where it lies.
+    Every file that the catalogue lists near the area is opened: only its own header states where
+    it is.
 
     Args:
-        request: What was asked for.
-        area: Left, bottom, right, top in EPSG:3979 of what will be looked at.
-        http: Client to ask with.
-        broken: What went wrong with files that are not to be read, by the ids of their items; the
-            WCS takes their place.
+        query: Area to search, collection and product.
+        area: Left, bottom, right, top in EPSG:3979 of the pixels that may be read.
+        lookup: Access to the catalogue and the files.
 
     Raises:
-        NoDataError: If nothing lies under the area.
+        NoDataError: If nothing overlaps the area.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    items = _items(request, http)
-    met: list[ResolvedSource]
-    lacking: list[Item] = []
+    items = _find_items(query, lookup.http)
+    without_product: list[Item] = []
     skipped_neighbours: list[str] = []
-    if request.via is Via.WCS:
-        met = [resolve_coverage(find_coverage(items, items, request, http), items, request, "")]
+    if query.via is Via.WCS:
+        coverage = find_coverage(items, items, query, lookup.http)
+        sources = [resolve_coverage(coverage, items, query, "")]
     else:
-        assets = [(item, item.get_asset(request.product, request.asset_kind)) for item in items]
+        assets = [(item, item.get_asset(query.product, query.asset_kind)) for item in items]
         published = [(item, asset) for item, asset in assets if asset is not None]
-        lacking = [item for item, asset in assets if asset is None and is_in_area(item, request)]
-        met, failed, skipped_neighbours = _headers(published, request, http)
-        known = {item.id for item, _ in published}
-        failed = {name: broken[name] for name in broken if name in known} | failed
-        if failed:
-            met = replace_with_wcs([item for item, _ in published], met, failed, request, http)
-    under = [each for each in met if _share_area(each, area, request)]
-    if not under:
-        raise _lacking(request, lacking) if lacking else no_item_error(request)
+        without_product = [
+            item for item, asset in assets if asset is None and is_in_area(item, query)
+        ]
+        headers = _read_headers(published, query, lookup.http)
+        skipped_neighbours = headers.skipped_neighbours
+        sources = _replace_failed([item for item, _ in published], headers, query, lookup)
+    found = [source for source in sources if _overlaps(source, area, query)]
+    if not found:
+        raise _no_product_error(query, without_product) if without_product else no_item_error(query)
     order = {item.id: number for number, item in enumerate(items)}
-    under.sort(key=lambda each: min((order[item.id] for item in each.items), default=0))
+    found.sort(key=lambda source: min((order[item.id] for item in source.items), default=0))
     return ResolvedSources(
-        tuple(under), tuple(item.id for item in lacking), tuple(sorted(skipped_neighbours))
+        tuple(found), tuple(item.id for item in without_product), tuple(sorted(skipped_neighbours))
     )
 
 
-def _headers(
-    published: list[tuple[Item, Asset]], request: Request, http: Http
-) -> tuple[list[ResolvedSource], dict[str, NetworkError], list[str]]:
-    """Read headers: what was met, what failed and may come through the WCS, and what is left out.
-
-    A file that is missing is no error if the catalogue says that it is a neighbour's.
-    """
-    met: list[ResolvedSource] = []
-    failed: dict[str, NetworkError] = {}
-    skipped_neighbours = []
-    with thread_pool(_HEADERS_AT_ONCE, "header") as pool:
-        reading = {pool.submit(_header, *each, request, http): each for each in published}
-        for done in as_completed(reading):
-            item, asset = reading[done]
-            try:
-                met.append(ResolvedSource(item.id, (item,), asset.key, done.result()))
-            except (
-                BlockedAddressError
-            ):  # whoever lists such a file may not be believed about others
-                raise
-            except NetworkError as exc:
-                missing = isinstance(exc, ServerError) and exc.is_missing
-                if missing and item.footprint is not None and not is_in_area(item, request):
-                    log.warning("%s It is left out: its outline does not reach the area.", exc)
-                    skipped_neighbours.append(item.id)
-                elif is_fallback_allowed(request):
-                    failed[item.id] = exc
-                else:
-                    raise
-    return met, failed, skipped_neighbours
-
-
-def _items(request: Request, http: Http) -> Sequence[Item]:
-    """Items near the area; the WCS can be read without knowing them."""
+def _find_items(query: MosaicQuery, http: Http) -> Sequence[Item]:
+    """Search items near the area; none if the catalogue cannot be read and only a WCS is used."""
     try:
-        items = search_items(request.aoi, request.collection, request.stac_url, http)
+        items = search_items(query.aoi, query.collection, query.stac_url, http)
     except NetworkError as exc:
-        if request.via is not Via.WCS:
+        if query.via is not Via.WCS:
             raise
-        log.warning("Which items the WCS serves here is not known, and will not be told: %s", exc)
+        log.warning("The items that the WCS serves here are unknown and will be omitted: %s", exc)
         return ()
     if not items:
-        raise no_item_error(request)
+        raise no_item_error(query)
     return items
 
 
-def _share_area(met: ResolvedSource, area: Bounds, request: Request) -> bool:
-    """Whether a raster holds pixels of an area."""
-    if met.file.grid.crs != NATIVE_CRS:
-        raise SourceError(
-            f"The files of {request.collection.id} are in {met.file.grid.crs}, not in {NATIVE_CRS} "
-            "as they should be. Check --stac-url."
-        )
-    left, bottom, right, top = met.bounds
-    west, south, east, north = area
-    return left < east and west < right and bottom < north and south < top
+@dataclass(slots=True)
+class _Headers:
+    """The result of reading the headers of several files.
+
+    Attributes:
+        sources: Files that were opened.
+        failed: Errors of files that the WCS may replace, by id of the item.
+        skipped_neighbours: Ids of items whose file is missing, and whose outline does not reach
+            the area.
+    """
+
+    sources: list[ResolvedSource] = field(default_factory=list)
+    failed: dict[str, NetworkError] = field(default_factory=dict)
+    skipped_neighbours: list[str] = field(default_factory=list)
 
 
-def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFile:
+def _read_headers(
+    published: Sequence[tuple[Item, Asset]], query: MosaicQuery, http: Http
+) -> _Headers:
+    """Read the headers of all files, and decide what to do about those that cannot be read.
+
+    A missing file is no error if, by its outline in the catalogue, it is a neighbour's.
+    """
+    headers = _Headers()
+    with thread_pool(MAX_HEADER_THREADS, "header") as pool:
+        pending = {pool.submit(_read_header, *each, query, http): each for each in published}
+        for future in as_completed(pending):
+            item, asset = pending[future]
+            try:
+                file = future.result()
+            except BlockedAddressError:
+                raise  # a catalogue that lists such a file cannot be trusted about others
+            except NetworkError as exc:
+                missing = isinstance(exc, ServerError) and exc.is_missing
+                if missing and item.footprint is not None and not is_in_area(item, query):
+                    log.warning("%s It is skipped: its outline does not reach the area.", exc)
+                    headers.skipped_neighbours.append(item.id)
+                elif is_fallback_allowed(query):
+                    headers.failed[item.id] = exc
+                else:
+                    raise
+            else:
+                headers.sources.append(ResolvedSource(item.id, (item,), asset.key, file))
+    return headers
+
+
+def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> RasterFile:
+    """Open a file; errors name the item and the asset."""
     try:
         file: RasterFile
-        if request.asset_kind is AssetKind.VRT:
+        if query.asset_kind is AssetKind.VRT:
             file = probe_vrt(asset.href, http)
-        elif request.engine is Engine.GDAL:
+        elif query.engine is Engine.GDAL:
             file = probe_gdal_cog(asset.href, http)
         else:
             file = probe_cog(asset.href, http)
@@ -163,8 +159,8 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
         advice = ""
         if exc.is_missing:
             advice = (
-                " The file may have been moved or withdrawn: try later, another --collection, or "
-                "--via vrt."
+                " The file may have been moved or withdrawn: try later, another `collection`, or "
+                "`via=vrt`."
             )
         elif exc.status in RETRIED_STATUSES:
             advice = " Try again later."
@@ -174,24 +170,48 @@ def _header(item: Item, asset: Asset, request: Request, http: Http) -> RasterFil
     log.info("%s: %s", item.id, file.version)
     if file.version is not None and not file.version.condition:
         log.warning(
-            "%s has neither ETag nor Last-Modified: only its size tells whether it changes.",
+            "%s has neither ETag nor Last-Modified: a change is noticed only if its size changes.",
             file.display_url,
         )
     return file
 
 
-def no_item_error(request: Request) -> NoDataError:
-    """Return the error to raise where a collection has nothing."""
+def _replace_failed(
+    items: Sequence[Item], headers: _Headers, query: MosaicQuery, lookup: Lookup
+) -> list[ResolvedSource]:
+    """Replace COGs that failed, now or in an earlier attempt, by the WCS."""
+    ids = {item.id for item in items}
+    earlier = lookup.failures_of(query.product)
+    failed = {name: earlier[name] for name in earlier if name in ids} | headers.failed
+    if not failed:
+        return headers.sources
+    return replace_with_wcs(items, headers.sources, failed, query, lookup.http)
+
+
+def _overlaps(source: ResolvedSource, area: Bounds, query: MosaicQuery) -> bool:
+    """Whether a source has pixels in an area."""
+    if source.file.grid.crs != NATIVE_CRS:
+        raise SourceError(
+            f"The files of {query.collection.id} are in {source.file.grid.crs}; {NATIVE_CRS} was "
+            "expected. Check `stac_url`."
+        )
+    left, bottom, right, top = source.bounds
+    west, south, east, north = area
+    return left < east and west < right and bottom < north and south < top
+
+
+def no_item_error(query: MosaicQuery) -> NoDataError:
+    """Return the error for a collection that has nothing in the area."""
     return NoDataError(
-        f"The collection {request.collection.id} has no item under the area {request.aoi.label}: "
-        "it lies outside the coverage. Check the order west,south,east,north, or try another "
-        "--collection; 30m covers all of Canada, and none covers more."
+        f"The collection {query.collection.id} has no item in the area {query.aoi.label}: it is "
+        "outside the coverage. Check the order west,south,east,north, or try another `collection`; "
+        "30m covers all of Canada, and none covers more."
     )
 
 
-def _lacking(request: Request, items: list[Item]) -> NoDataError:
+def _no_product_error(query: MosaicQuery, items: Sequence[Item]) -> NoDataError:
     names = ", ".join(item.id for item in items)
     return NoDataError(
-        f"{names} has no {request.product.name}. In the north there may be a dsm only: try "
-        "--product dsm, or --collection 30m."
+        f"{names} has no {query.product.name}. In the north there may be a dsm only: try "
+        "`product=dsm`, or `collection=30m`."
     )

@@ -1,4 +1,4 @@
-"""Resolved sources: files and coverages that were opened, with what their headers say."""
+"""Resolved sources: files and coverages that were opened, as their headers describe them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from hrdem.catalog.items import Item
 from hrdem.geo.grid import Bounds
-from hrdem.request.request import Request
 from hrdem.sources.protocol import RasterFile
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSource:
-    """Something to read from, as it describes itself.
+    """A file or a coverage that was opened.
 
     Attributes:
-        name: What it is called in messages and results: the item's id, as a rule.
-        items: The items that it holds.
+        name: Name in messages and results: usually the id of its item.
+        items: Catalogue items that it contains.
         asset: Key of the asset, or identifier of the coverage.
         file: The file or the coverage.
         share: The only part of it to read, left, bottom, right, top in EPSG:3979; None for all.
@@ -32,16 +31,16 @@ class ResolvedSource:
 
     @property
     def bounds(self) -> Bounds:
-        """Left, bottom, right, top of what is read of it."""
+        """Left, bottom, right, top in EPSG:3979 of the part to read."""
         return self.share or self.file.grid.bounds
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSources:
-    """What shares an area with a request's.
+    """The sources of an area.
 
     Attributes:
-        files: The files, sorted by sub-tile; at least one.
+        files: Files and coverages, sorted by sub-tile; at least one.
         items_without_product: Ids of items in the area that do not publish the product.
         skipped_neighbours: Ids of items whose file is missing, and whose outline in the catalogue
             does not reach the area.
@@ -50,9 +49,3 @@ class ResolvedSources:
     files: tuple[ResolvedSource, ...]
     items_without_product: tuple[str, ...]
     skipped_neighbours: tuple[str, ...]
-
-
-def is_in_area(item: Item, request: Request) -> bool:
-    """Whether the catalogue's outline of an item reaches the area; True if it gives none."""
-    outline = item.footprint
-    return outline is None or outline.intersection(request.aoi.geometry).area > 0

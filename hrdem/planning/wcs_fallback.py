@@ -1,10 +1,10 @@
-"""COG to WCS fallback: a coverage takes the place of files that cannot be read."""
+"""COG to WCS fallback: a coverage replaces files that cannot be read."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import shapely
 
@@ -16,54 +16,72 @@ from hrdem.errors import (
 )
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
-from hrdem.planning.resolved import ResolvedSource, is_in_area
+from hrdem.planning.query import MosaicQuery
+from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align, Via
 from hrdem.request.products import AssetKind
-from hrdem.request.request import Request
-from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 log = logging.getLogger(__name__)
 
 
-def is_fallback_allowed(request: Request) -> bool:
-    """Whether the WCS may take the place of COGs that cannot be had."""
+def is_fallback_allowed(query: MosaicQuery) -> bool:
+    """Whether the WCS may replace COGs that cannot be read."""
     return (
-        request.via is Via.AUTO
-        and request.wcs_url is not None
-        and request.align is Align.PIXELS
-        and request.collection.in_wcs
+        query.via is Via.AUTO
+        and query.wcs_url is not None
+        and query.align is Align.PIXELS
+        and query.collection.in_wcs
     )
+
+
+def is_in_area(item: Item, query: MosaicQuery) -> bool:
+    """Whether the catalogue's outline of an item overlaps the area; True if it has none."""
+    outline = item.footprint
+    return outline is None or outline.intersection(query.aoi.geometry).area > 0
 
 
 def replace_with_wcs(
     items: Sequence[Item],
-    met: list[ResolvedSource],
-    failed: dict[str, NetworkError],
-    request: Request,
+    sources: Sequence[ResolvedSource],
+    failed: Mapping[str, NetworkError],
+    query: MosaicQuery,
     http: Http,
 ) -> list[ResolvedSource]:
-    """Put the WCS in the place of the COGs that failed.
+    """Replace COGs that failed by the WCS.
 
-    It takes over whole sub-tiles, so that none is made of both; where the bounds of one are not
-    known, it takes over all of them.
+    It replaces whole sub-tiles, so that none is a mixture of both; if the bounds of one are
+    unknown, it replaces all of them.
+
+    Args:
+        items: All items that publish the product.
+        sources: COGs that were opened.
+        failed: Errors of the COGs to replace, by id of the item; at least one.
+        query: Area, collection and product.
+        http: HTTP client.
+
+    Raises:
+        NetworkError: If the WCS cannot replace them either.
     """
     first = next(iter(failed.values()))
     by_id = {item.id: item for item in items}
     outlines = {name: by_id[name].footprint for name in failed}
-    bounds = {name: _bounds(outline) for name, outline in outlines.items() if outline is not None}
-    bounds |= {each.name: each.file.grid.bounds for each in met}  # headers know better
-    whole = failed.keys() >= by_id.keys() or not failed.keys() <= bounds.keys()
-    served = items if whole else [by_id[name] for name in failed]
+    bounds = {
+        name: _bounds_of(outline) for name, outline in outlines.items() if outline is not None
+    }
+    # headers are more exact than the catalogue
+    bounds |= {source.name: source.file.grid.bounds for source in sources}
+    replaces_all = failed.keys() >= by_id.keys() or not failed.keys() <= bounds.keys()
+    served = items if replaces_all else [by_id[name] for name in failed]
     try:
-        coverage = find_coverage(items, served, request, http)
+        coverage = find_coverage(items, served, query, http)
     except NetworkError as exc:
-        raise _neither(first, exc) from exc
+        raise _combine_errors(first, exc) from exc
     for name, error in failed.items():
         log.warning("%s cannot be read from its COG, so it comes through the WCS: %s", name, error)
-    if whole:
-        return [resolve_coverage(coverage, items, request, str(first))]
-    return [each for each in met if each.name not in failed] + [
+    if replaces_all:
+        return [resolve_coverage(coverage, items, query, str(first))]
+    return [source for source in sources if source.name not in failed] + [
         ResolvedSource(
             f"{name} (WCS)", (by_id[name],), coverage.identifier, coverage, bounds[name], str(error)
         )
@@ -71,48 +89,66 @@ def replace_with_wcs(
     ]
 
 
-def _bounds(outline: shapely.Geometry) -> Bounds:
-    left, bottom, right, top = outline.bounds
-    return left, bottom, right, top
-
-
 def find_coverage(
-    items: Sequence[Item], served: Sequence[Item], request: Request, http: Http
+    items: Sequence[Item], served: Sequence[Item], query: MosaicQuery, http: Http
 ) -> WcsCoverage:
-    """Ask the WCS what it has, and make sure that it reaches as far as the items it is to serve.
+    """Look up the coverage of the WCS, and check that it contains the items that it has to serve.
 
-    Beyond what it says to have there is nodata.
+    Beyond the bounds that it states, a WCS returns nodata.
+
+    Args:
+        items: All items that publish the product; they identify the edition of the data.
+        served: Items that the coverage has to serve.
+        query: Area, collection and product.
+        http: HTTP client.
+
+    Raises:
+        NetworkError: If the WCS cannot be read.
+        WcsError: If it lacks the product, or does not contain the items.
     """
-    assert request.wcs_url is not None
-    # without a catalogue nothing tells editions apart, and what is kept is of this run only
+    assert query.wcs_url is not None
+    # without a catalogue, editions cannot be told apart: cached pieces then serve this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
     coverage = probe_wcs(
-        request.wcs_url, request.product, request.collection, edition, request.wcs_limit, http
+        query.wcs_url, query.product, query.collection, edition, query.wcs_limit, http
     )
-    reach = shapely.box(*coverage.grid.bounds)
+    extent = shapely.box(*coverage.grid.bounds)
     for item in served:
-        if item.footprint is not None and item.get_asset(request.product, AssetKind.COG):
-            beyond = item.footprint.intersection(request.aoi.geometry).difference(reach)
+        if item.footprint is not None and item.get_asset(query.product, AssetKind.COG):
+            beyond = item.footprint.intersection(query.aoi.geometry).difference(extent)
             if beyond.area > 0:
                 bounds = ",".join(f"{edge:.10g}" for edge in coverage.grid.bounds)
                 raise WcsError(
-                    f"The WCS {redact_secrets(coverage.url)} says that its {coverage.identifier} "
+                    f"The WCS {coverage.display_url} states that its {coverage.identifier} "
                     f"reaches as far as {bounds} ({coverage.grid.crs}), but {item.id} has more of "
-                    "it in the area. Read the files: --via cog."
+                    "it in the area. Read the files: `via=cog`."
                 )
     return coverage
 
 
 def resolve_coverage(
-    coverage: WcsCoverage, items: Sequence[Item], request: Request, fallback_reason: str
+    coverage: WcsCoverage, items: Sequence[Item], query: MosaicQuery, fallback_reason: str
 ) -> ResolvedSource:
-    under = tuple(item for item in items if is_in_area(item, request))
+    """Return one source for all items in the area.
+
+    Args:
+        coverage: Coverage to read.
+        items: Items that publish the product.
+        query: Area.
+        fallback_reason: Why it replaces COGs; empty if it was requested.
+    """
+    in_area = tuple(item for item in items if is_in_area(item, query))
     name = f"WCS {coverage.identifier}"
-    return ResolvedSource(name, under, coverage.identifier, coverage, None, fallback_reason)
+    return ResolvedSource(name, in_area, coverage.identifier, coverage, None, fallback_reason)
 
 
-def _neither(first: NetworkError, then: NetworkError) -> NetworkError:
-    text = f"{first} The WCS cannot take its place either: {then}"
+def _bounds_of(outline: shapely.Geometry) -> Bounds:
+    left, bottom, right, top = outline.bounds
+    return left, bottom, right, top
+
+
+def _combine_errors(first: NetworkError, second: NetworkError) -> NetworkError:
+    message = f"{first} The WCS cannot take its place either: {second}"
     if isinstance(first, ServerError):
-        return ServerError(text, first.status)
-    return type(first)(text)
+        return ServerError(message, first.status)
+    return type(first)(message)

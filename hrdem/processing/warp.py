@@ -24,7 +24,7 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.geo.resampling import Resampling, kernel_radius, pixel_vectors
+from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
@@ -82,11 +82,11 @@ class WarpedRaster:
         """Lay a raster onto a grid.
 
         Args:
-            path: A raster which reaches as far as `source_bounds` says. Of a second band, which
-                names things, the nearest pixel is taken.
+            path: A raster that contains `Sampling.source_bounds`. A second band, of source ids,
+                is resampled by nearest.
             grid: The grid.
             resampling: How to resample.
-            widening: How wide the kernel is: `hrdem.geo.resampling.kernel_scale`.
+            widening: How wide the kernel is: `hrdem.geo.resampling.Sampling.kernel_scale`.
             nodata: Value that says that there is no data.
             border: How far beyond the grid windows will reach, pixels.
 
@@ -98,10 +98,11 @@ class WarpedRaster:
             crs, transform = dataset.crs.to_string(), dataset.transform
             dtype, count = dataset.dtypes[0], dataset.count
         grown = grid.crop(grid.window.grown(border))
+        sampling = Sampling(grown, crs, resampling)
         kernels = [(resampling, widening), (Resampling.NEAREST, (1.0, 1.0))][:count]
         described = []
         for number, (kernel, wide) in enumerate(kernels, start=1):
-            edge = _block_edge(grown, crs, transform.a, kernel_radius(kernel, wide), dtype)
+            edge = _block_edge(sampling, transform.a, kernel_radius(kernel, wide), dtype)
             if border:
                 edge = min(edge, _BORDERED_EDGE)
             described.append(
@@ -157,14 +158,12 @@ def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
     return np.where(pixels == value, np.nextafter(value, away), pixels)
 
 
-def _block_edge(
-    grid: Grid, source_crs: str, source_resolution: float, reach: int, dtype: str
-) -> int:
+def _block_edge(sampling: Sampling, source_resolution: float, reach: int, dtype: str) -> int:
     """How many pixels of the output to compute at once, each way: they must cut no tile.
 
     GDAL holds the upright box around a block, however many pixels that is.
     """
-    extent = np.abs(pixel_vectors(grid, source_crs)).sum(axis=1).max(axis=0) / source_resolution
+    extent = sampling.max_pixel_extent / source_resolution
     itemsize = np.dtype(dtype).itemsize
     edge = BLOCK
     while edge > 1 and np.prod(edge * extent + 4 * reach) * itemsize > _SOURCE_BYTES:

@@ -429,7 +429,7 @@ def test_wcs_works_without_a_catalogue(
 
     with misbehaving(service(demo, other=other)) as server:
         result = extract(server, tmp_path, http)
-    assert "Which items the WCS serves here is not known" in caplog.text
+    assert "The items that the WCS serves here are unknown" in caplog.text
     assert result.plan.sources[0].items == ()
     assert_right(tmp_path / "out.tif")
 

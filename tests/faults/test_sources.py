@@ -18,7 +18,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_file_unchanged, read_version
 from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run_plan
-from hrdem.planning.plan import make_plan
+from hrdem.planning.make_plan import make_plan
 from hrdem.request.request import Request
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
@@ -73,7 +73,7 @@ def test_missing_neighbour_outside_the_area_is_ignored(
         assert any("8_2-mosaic-1m-dtm.tif" in request.path for request in server.requests)
     assert [source.name for source in result.plan.sources] == ["9_2-mosaic-1m"]
     assert "8_2-mosaic-1m" in caplog.text
-    assert "left out" in caplog.text
+    assert "skipped" in caplog.text
 
 
 def test_transient_faults_change_no_pixel(

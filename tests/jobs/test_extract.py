@@ -352,7 +352,7 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
 
 
 def test_an_area_of_many_tiles_at_full_resolution_is_refused(demo: Addresses) -> None:
-    with pytest.raises(hrdem.RequestError, match=r"pixels, more than.*coarser --resolution"):
+    with pytest.raises(hrdem.RequestError, match=r"pixels, more than.*coarser `resolution`"):
         hrdem.plan(bbox=(-96, 49, -84, 55), product="dsm", stac_url=demo.stac)
     national = hrdem.plan(
         bbox=(-96, 49, -84, 55), product="dsm", collection="30m", stac_url=demo.stac

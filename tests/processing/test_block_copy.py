@@ -21,6 +21,7 @@ from hrdem.jobs.extract import run_plan
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier
+from hrdem.planning.query import MosaicQuery
 from hrdem.request.request import Request
 from hrdem.sources.cog import probe_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
@@ -37,14 +38,14 @@ def plan_of(content: Bytes, window: Window) -> Plan:
     grid = file.grid.crop(window)
     source = PlannedSource(item.id, request.collection, (item,), "dtm", file, window, place)
     mosaic = Mosaic(
-        request=request,
+        query=MosaicQuery.of(request, request.collection, request.product),
         grid=grid,
         dtype=file.dtype,
         nodata=file.nodata,
         sources=(source,),
         items_without_product=(),
         skipped_neighbours=(),
-        area=grid.bounds,
+        search_bounds=grid.bounds,
         region=None,
         reach_m=0,
         kernel_scale=(1, 1),
@@ -164,7 +165,7 @@ def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) 
     }
     with pytest.raises(hrdem.RequestError, match="lies across 2 files") as caught:
         hrdem.extract(**across, output=tmp_path / "a.tif")
-    assert "--bbox 1999000,-61000,2000000,-60000 (9_2-mosaic-1m)" in str(caught.value)
+    assert "`bbox=1999000,-61000,2000000,-60000` (9_2-mosaic-1m)" in str(caught.value)
     across["bbox"] = (1_999_000, -61_000, 2_000_000, -60_000)  # as the message says
     assert hrdem.extract(**across, output=tmp_path / "a.tif").plan.grid.bounds[2] == 2_000_000
 

@@ -269,7 +269,7 @@ def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store:
         ({"feather": 5}, "Give `fill`"),
         ({"fill": "2m", "feather": -1}, "`feather` is -1"),
         ({"fill": "2m", "feather": float("nan")}, "a number of metres that is not negative"),
-        ({"fill": "2m", "feather": 500}, "give up to 128"),
+        ({"fill": "2m", "feather": 500}, "Give up to 128"),
         ({"fill": "2m", "align": "blocks"}, "`fill` merges collections"),
         (
             {"fill": "2m", "via": "wcs", "wcs_url": "http://x.invalid/"},

@@ -22,7 +22,7 @@ from hrdem.demo.terrain import heights
 from hrdem.errors import NoDataError, OutputError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
 from hrdem.geo.grid import Grid, Pixels, Window, snap_grid
-from hrdem.geo.resampling import Resampling, kernel_scale, source_bounds, spacing
+from hrdem.geo.resampling import Resampling, Sampling
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
 from hrdem.processing.warp import WarpedRaster
@@ -59,6 +59,10 @@ def around(crs: str, resolution: float, pixels: int) -> Grid:
     x, y = transform(LONLAT, TWINS.get(crs, crs), *([each] for each in PLACES[crs]))
     half = pixels / 2 * resolution
     return snap_grid(crs, resolution, (x[0] - half, y[0] - half, x[0] + half, y[0] + half))
+
+
+def min_spacing(grid: Grid) -> float:
+    return Sampling(grid, NATIVE_CRS, Resampling.NEAREST).min_spacing
 
 
 def native(bounds: tuple[float, float, float, float], resolution: float = 1) -> Grid:
@@ -101,7 +105,7 @@ def result(
     """Warp block by block, each with a border around it."""
     with rasterio.open(source) as dataset:
         resolution, dtype = dataset.res, dataset.dtypes[0]
-    wider = kernel_scale(grid, NATIVE_CRS, resolution, resampling)
+    wider = Sampling(grid, NATIVE_CRS, resampling).kernel_scale(resolution)
     raster = WarpedRaster.onto(source, grid, resampling, wider, nodata, border)
     pixels = np.empty((grid.height, grid.width), dtype)
     for place in grid.window.split(BLOCK, BLOCK):
@@ -144,7 +148,9 @@ def made(tmp_path: Path) -> Callable[..., tuple[Path, Grid, Pixels]]:
         more: int = 0,
         of: Callable[[Grid], Pixels] = with_lakes,
     ) -> tuple[Path, Grid, Pixels]:
-        lattice = native(source_bounds(grid, NATIVE_CRS, resolution, resampling), resolution)
+        lattice = native(
+            Sampling(grid, NATIVE_CRS, resampling).source_bounds(resolution), resolution
+        )
         wide = Window(-more, -more, lattice.width + 2 * more, lattice.height + 2 * more)
         lattice = lattice.crop(wide)
         pixels = of(lattice)
@@ -348,7 +354,7 @@ def test_less_of_the_source_would_not_do(made: Made, resampling: Resampling, crs
 def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
     """Four degrees of longitude along a parallel: its middle lies kilometres below its ends."""
     grid = snap_grid("EPSG:4326", 0.001, (-77, 45, -73, 46))
-    _, bottom, _, top = source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
+    _, bottom, _, top = Sampling(grid, NATIVE_CRS, Resampling.NEAREST).source_bounds(1)
     lonlat = np.column_stack([np.linspace(-77, -73, 4001), np.full(4001, 45)])
     south = project_points(lonlat, LONLAT, NATIVE_CRS)[:, 1]
     assert bottom <= south.min() < bottom + 2
@@ -389,7 +395,7 @@ def test_nodata_bleeds_into_no_height(
     tmp_path: Path, resampling: Resampling, nodata: float
 ) -> None:
     grid = around("EPSG:2961", 1.7, 150)
-    source = native(source_bounds(grid, NATIVE_CRS, 1, resampling))
+    source = native(Sampling(grid, NATIVE_CRS, resampling).source_bounds(1))
     pixels = np.full((source.height, source.width), 250, np.float32)
     holes = np.random.default_rng(3).random(pixels.shape) < 0.4
     pixels[holes] = nodata
@@ -426,9 +432,11 @@ def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: 
     np.testing.assert_array_equal(
         result(path, grid, Resampling.CUBIC), result(path, twin, Resampling.CUBIC)
     )
-    needed = [source_bounds(each, NATIVE_CRS, 1, Resampling.CUBIC) for each in (grid, twin)]
+    needed = [
+        Sampling(each, NATIVE_CRS, Resampling.CUBIC).source_bounds(1) for each in (grid, twin)
+    ]
     assert needed[0] == pytest.approx(needed[1], abs=1e-6)
-    assert spacing(grid, NATIVE_CRS) == pytest.approx(spacing(twin, NATIVE_CRS))
+    assert min_spacing(grid) == pytest.approx(min_spacing(twin))
 
 
 @pytest.mark.slow
@@ -463,13 +471,13 @@ def test_spacing_is_the_smallest_distance_of_neighbours(
     nearest = min(
         np.hypot(np.diff(rows, axis=axis), np.diff(columns, axis=axis)).min() for axis in (0, 1)
     )
-    assert spacing(grid, NATIVE_CRS) == pytest.approx(nearest, rel=1e-6)
-    assert spacing(grid, NATIVE_CRS) == pytest.approx(expected, rel=0.02)
+    assert min_spacing(grid) == pytest.approx(nearest, rel=1e-6)
+    assert min_spacing(grid) == pytest.approx(expected, rel=0.02)
 
 
 def test_a_single_pixel_has_a_spacing_and_can_be_warped(made: Made) -> None:
     grid = around("EPSG:2961", 5, 1).crop(Window(0, 0, 1, 1))
-    assert spacing(grid, NATIVE_CRS) == pytest.approx(5.1, rel=0.02)
+    assert min_spacing(grid) == pytest.approx(5.1, rel=0.02)
     path, _, pixels = made(grid, Resampling.MAX)
     assert result(path, grid, Resampling.MAX).item() in pixels
 
@@ -490,21 +498,21 @@ def test_a_broken_source_is_told(made: Made) -> None:
 def test_a_grid_without_a_place_in_canada_is_told() -> None:
     grid = snap_grid("EPSG:4326", 1, (-100, 80, -90, 95))
     with pytest.raises(NoDataError, match="far outside Canada"):
-        source_bounds(grid, NATIVE_CRS, 1, Resampling.NEAREST)
+        Sampling(grid, NATIVE_CRS, Resampling.NEAREST).source_bounds(1)
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from hrdem.geo.grid import snap_grid
-from hrdem.geo.resampling import Resampling, kernel_scale
+from hrdem.geo.resampling import Resampling, Sampling
 from hrdem.runtime.threads import in_order, workers
 from hrdem.processing.warp import WarpedRaster
 import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snap_grid("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
 resampling = Resampling(sys.argv[2])
-wider = kernel_scale(grid, "EPSG:3979", (1, 1), resampling)
+wider = Sampling(grid, "EPSG:3979", resampling).kernel_scale((1, 1))
 raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
 with rasterio.Env(GDAL_CACHEMAX=32 << 20), workers(4, "warp") as pool:
     for pixels, valid in in_order(pool, raster.read, grid.window.split(512, 512), 8):

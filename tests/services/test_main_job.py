@@ -23,7 +23,7 @@ from hrdem.demo.terrain import NODATA, heights
 from hrdem.http.client import HttpClient
 from hrdem.jobs.execute import RunOptions
 from hrdem.jobs.extract import run_plan
-from hrdem.planning.plan import make_plan
+from hrdem.planning.make_plan import make_plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request
 from tests.rasters import horizontal

@@ -1,0 +1,268 @@
+"""From a request to a plan: choose surfaces, plan each tier, fix the output's grid and pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hrdem.catalog.surveys.lookup import find_surveys
+from hrdem.errors import NoDataError, RequestError, SourceError
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Grid, snap_grid
+from hrdem.geo.resampling import Sampling
+from hrdem.http.protocol import Http
+from hrdem.planning.feather import Feather
+from hrdem.planning.make_mosaic import make_mosaic
+from hrdem.planning.mosaic import Mosaic
+from hrdem.planning.plan import Plan, Tier
+from hrdem.planning.query import FailedCogs, Lookup, MosaicQuery
+from hrdem.planning.target import Target
+from hrdem.request.options import Algorithm, VerticalDatum, Via
+from hrdem.request.products import PRODUCTS, Collection, Product
+from hrdem.request.request import Request
+
+log = logging.getLogger(__name__)
+
+MAX_SOURCES = 254  # the source band counts them in a byte
+MAX_GRID_PIXELS = 2**38
+MAX_FEATHER_PIXELS = 128  # each of them is read around each block
+
+
+def make_plan(request: Request, http: Http, failed_cogs: FailedCogs | None = None) -> Plan:
+    """Look up the catalogue and the headers of the files, and decide everything.
+
+    Args:
+        request: Validated request.
+        http: HTTP client.
+        failed_cogs: COGs that must not be read again; the WCS replaces them.
+
+    Raises:
+        NoDataError: If no requested collection has anything in the area.
+        RequestError: If the area is too large for one file, or one output pixel needs more source
+            pixels than fit in memory.
+        NetworkError: If the catalogue or a header cannot be read.
+    """
+    lookup = Lookup(http, failed_cogs or {})
+    plan = _plan_product(request, lookup)
+    if not request.surveys:
+        return plan
+    items = {item.id: item for source in plan.sources for item in source.items}
+    surface = PRODUCTS[request.product.surfaces[0]]
+    return replace(plan, surveys=find_surveys([*items.values()], request.aoi, surface, http))
+
+
+def _plan_product(request: Request, lookup: Lookup) -> Plan:
+    """Plan to read the product as published, or else to compute it from its surfaces."""
+    product = request.product
+    surfaces = tuple(PRODUCTS[name] for name in product.surfaces)
+    from_surfaces = _TierPlanner(request, surfaces, lookup)
+    if product in surfaces or product.cog_key is None or not _prefers_published(request):
+        return _plan_tiers(from_surfaces)
+    with contextlib.suppress(NoDataError, SourceError):
+        plan = _plan_tiers(_TierPlanner(request, (product,), lookup))
+        if not plan.items_without_product:
+            return plan
+    plan = _plan_tiers(from_surfaces)
+    log.warning("No usable %s is published for all of the area; it is computed here.", product.name)
+    return plan
+
+
+def _prefers_published(request: Request) -> bool:
+    """Whether a published product is read rather than computed."""
+    plain = request.is_native and not request.fill and request.algorithm is Algorithm.HORN
+    return plain and request.via in (Via.AUTO, Via.COG)
+
+
+@dataclass(frozen=True, slots=True)
+class _TierPlanner:
+    """Plans tiers from published products.
+
+    Attributes:
+        request: Validated request.
+        surfaces: Published products to read.
+        lookup: Access to the catalogue and the files.
+    """
+
+    request: Request
+    surfaces: tuple[Product, ...]
+    lookup: Lookup
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether the product is computed from the surfaces."""
+        return self.surfaces != (self.request.product,)
+
+    @property
+    def computing_border(self) -> int:
+        """Pixels around the output that computing the product needs."""
+        return self.request.product.border if self.is_computed else 0
+
+    def plan(self, collection: Collection, grid: Grid | None, border: int) -> Tier:
+        """Plan one collection, with all surfaces on one grid.
+
+        Args:
+            collection: Collection to read.
+            grid: Grid of the output; None for the native pixels of the collection.
+            border: Pixels around it that are needed too.
+
+        Raises:
+            NoDataError: If the collection has nothing in the area.
+        """
+        mosaics: list[Mosaic] = []
+        target = Target.of(grid, border, self.request.resampling)
+        for surface in self.surfaces:
+            query = MosaicQuery.of(self.request, collection, surface)
+            if target.grid is None and mosaics:
+                grid = _without_border(mosaics[0].grid, border)
+                target = Target.of(grid, border, self.request.resampling)
+            mosaic = make_mosaic(query, target, self.lookup)
+            mosaics.append(_name_by_asset(mosaic) if len(self.surfaces) > 1 else mosaic)
+        return Tier(collection, tuple(mosaics))
+
+
+def _name_by_asset(mosaic: Mosaic) -> Mosaic:
+    """Distinguish sources of one item by the name of the surface."""
+    sources = [replace(each, name=f"{each.name} {each.asset}") for each in mosaic.sources]
+    return replace(mosaic, sources=tuple(sources))
+
+
+def _plan_tiers(planner: _TierPlanner) -> Plan:
+    """Plan all tiers of a request, and the grid and the pixels of the output."""
+    request = planner.request
+    requested_grid = _make_requested_grid(request)
+    feather = _make_feather(request, requested_grid)
+    border = planner.computing_border + (max(feather.pixels, 1) if request.fill else 0)
+    tiers, empty, grid = _find_tiers(planner, requested_grid, border)
+    if len(tiers) == 1 and border > planner.computing_border:
+        # nothing is left to blend with: plan the only tier as if it had been requested alone
+        (tier,), border = tiers, planner.computing_border
+        target_grid = requested_grid if tier.collection == request.tiers[0] else grid
+        tiers = [planner.plan(tier.collection, target_grid, border)]
+    for name, reason in empty.items():
+        log.warning("The collection %s has no data here. %s", name, reason)
+    dtype, nodata = _choose_pixel_type(planner, tiers)
+    plan = Plan(
+        request=request,
+        grid=grid,
+        tiers=tuple(tiers),
+        tiers_without_data={name: str(reason) for name, reason in empty.items()},
+        computed=planner.is_computed,
+        feather=feather,
+        border=border,
+        dtype=dtype,
+        nodata=nodata,
+    )
+    _check_sources(plan)
+    return plan
+
+
+def _find_tiers(
+    planner: _TierPlanner, grid: Grid | None, border: int
+) -> tuple[list[Tier], Mapping[str, NoDataError], Grid]:
+    """Plan each requested collection.
+
+    Args:
+        planner: What to plan with.
+        grid: Grid of the output; None for the native pixels of the first collection.
+        border: Pixels around it that are needed too.
+
+    Returns:
+        The tiers with data, the errors of the other collections by name, and the output's grid.
+    """
+    request = planner.request
+    tiers: list[Tier] = []
+    empty: dict[str, NoDataError] = {}
+    for collection in request.tiers:
+        try:
+            tier = planner.plan(collection, grid, border)
+        except NoDataError as exc:
+            empty[collection.name] = exc
+            if grid is None:
+                grid = snap_grid(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
+        else:
+            tiers.append(tier)
+            if grid is None:
+                grid = _without_border(tier.mosaics[0].grid, border)
+        _check_size(grid)
+        for mosaic in tiers[-1].mosaics if tiers else ():
+            _check_size(mosaic.grid)
+    if not tiers:
+        raise _combine_errors(list(empty.values()))
+    assert grid is not None
+    return tiers, empty, grid
+
+
+def _make_requested_grid(request: Request) -> Grid | None:
+    """Return the output's grid; None for the source's own pixels."""
+    if request.like is not None or request.resolution is None:
+        return request.like
+    return snap_grid(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
+
+
+def _make_feather(request: Request, grid: Grid | None) -> Feather:
+    """Convert the feather distance to pixels of the size of the one in the middle."""
+    width = height = float(request.collection.resolution)
+    if grid is not None:
+        width, height = Sampling(grid, NATIVE_CRS, request.resampling).middle_pixel_size
+    feather = Feather(request.feather, width, height)
+    if feather.pixels > MAX_FEATHER_PIXELS:
+        size = min(width, height)
+        raise RequestError(
+            f"`feather={request.feather:g}` is {feather.pixels} pixels of {size:.3g} m; the "
+            f"maximum is {MAX_FEATHER_PIXELS} pixels. Give up to "
+            f"{math.floor(MAX_FEATHER_PIXELS * size)} m, or a coarser `resolution`."
+        )
+    return feather
+
+
+def _without_border(grid: Grid, border: int) -> Grid:
+    return grid.crop(grid.window.grown(-border))
+
+
+def _choose_pixel_type(planner: _TierPlanner, tiers: Sequence[Tier]) -> tuple[str, float | None]:
+    """Return the pixel type of the output and its nodata value."""
+    request = planner.request
+    if planner.is_computed:
+        return request.product.computed_dtype, request.product.computed_nodata
+    mosaics = [mosaic for tier in tiers for mosaic in tier.mosaics]
+    dtypes = [np.dtype(mosaic.dtype) for mosaic in mosaics]
+    if request.vertical_datum is not VerticalDatum.CGVD2013:
+        dtypes.append(np.dtype(np.float32))
+    return np.result_type(*dtypes).name, mosaics[0].nodata
+
+
+def _check_size(grid: Grid) -> None:
+    if grid.window.pixels > MAX_GRID_PIXELS:
+        raise RequestError(
+            f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
+            "1 m and more than one file should hold. Split it, or take a coarser `resolution` or "
+            "`collection`."
+        )
+
+
+def _check_sources(plan: Plan) -> None:
+    """Check the number of sources; warn if surfaces of one collection need resampling."""
+    first = plan.tiers[0]
+    if plan.request.is_native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
+        log.warning(
+            "The surfaces of %s are not on one lattice, so one of them is resampled.",
+            first.collection.id,
+        )
+    if len(plan.sources) > MAX_SOURCES:
+        raise SourceError(
+            f"{len(plan.sources)} files are in the area; the maximum is {MAX_SOURCES}. Give a "
+            "smaller area."
+        )
+
+
+def _combine_errors(errors: Sequence[NoDataError]) -> NoDataError:
+    if len(errors) == 1:
+        return errors[0]
+    error = NoDataError(" ".join(map(str, errors)))
+    error.__cause__ = errors[-1]
+    return error
