@@ -89,7 +89,6 @@ PRIVATE_NAMES = {
     "hrdem.jobs.overviews._level_for",
     "hrdem.output.geotiff._MOST_CLASSIC",
     "hrdem.output.geotiff._check_whole",
-    "hrdem.planning.cost._free",
     "hrdem.processing.memory_budget._MOST_BLOCKS",
     "hrdem.processing.vertical.shift_grid._AT_ONCE",
     "hrdem.processing.vertical.shift_grid._MOST_BYTES",

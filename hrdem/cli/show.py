@@ -112,7 +112,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
         ("output", f"at most about {format_size(estimate.output_bytes)}"),
         *(
             ("source", f"{item}  about {share:.0f} %")
-            for item, share in estimate.coverage_by_item.items()
+            for item, share in estimate.coverage_percent_by_item.items()
         ),
         *(("file", source.url) for source in plan.sources),
         *_wcs_lines(plan),

@@ -1,4 +1,4 @@
-"""What carrying out a plan takes: bytes to fetch, room on the disk; and whether that may be."""
+"""Estimate download and disk use of a plan; enforce the download limit and free disk space."""
 
 from __future__ import annotations
 
@@ -18,50 +18,52 @@ from hrdem.planning.plan import Plan
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.threads import thread_pool
 
-_INDEXES_AT_ONCE = 8
-_LARGEST_STORED = 1.5  # bytes in a file over those of its pixels; LZW makes noise larger
-_PACKED = 0.6  # bytes in an output over those of its pixels that hold data: half, and some more
+MAX_INDEX_THREADS = 8
+MAX_STORED_RATIO = 1.5  # bytes in a file per byte of pixels: LZW makes noise larger
+OUTPUT_RATIO = 0.6  # bytes in an output per byte of valid pixels: about half, with a margin
+UNKNOWN_FREE_BYTES = 1 << 62  # more than any plan needs
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCost:
-    """What is read of a source.
+    """The amount of data that is read from one source.
 
     Attributes:
         source: The source.
-        pixels: How many.
-        tiles: In how many tiles they are stored; None for what GDAL or a WCS reads, as they do not
-            tell.
-        size: Bytes of the tiles; for others about those of the pixels.
-        lacking: Bytes of them that the cache does not have.
+        pixels: Number of pixels.
+        tiles: Number of stored tiles; None where GDAL or a WCS reads them, which do not report it.
+        size: Bytes of the tiles; of other sources, bytes of the uncompressed pixels.
+        missing: Bytes of these that the cache does not have.
     """
 
     source: PlannedSource
     pixels: int
     tiles: int | None
     size: int
-    lacking: int
+    missing: int
 
 
 def measure_costs(plan: Plan, http: Http, cache: Path | None = None) -> list[SourceCost]:
-    """Tell what is read of each source of a plan, in its order, from the tile indexes.
+    """Measure what is read from each source of a plan, in its order, from the tile indexes.
 
     Args:
-        plan: The plan.
-        http: Client to read tile indexes with.
-        cache: Folder of what is kept, to look for pieces of coverages in; None for none.
+        plan: Plan to measure.
+        http: HTTP client, for tile indexes.
+        cache: Cache folder, to look for pieces of coverages; None to count none.
 
     Raises:
-        NotCachedError: If an index is not in the cache, offline.
-        NetworkError: If an index cannot be read.
+        NotCachedError: If a tile index is not in the cache, offline.
+        NetworkError: If a tile index cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    read = [(source, mosaic) for mosaic in plan.mosaics for source in mosaic.sources]
-    with thread_pool(_INDEXES_AT_ONCE, "need") as pool:
-        return list(pool.map(lambda each: _need(each[0], each[1], http, cache), read))
+    pairs = [(source, mosaic) for mosaic in plan.mosaics for source in mosaic.sources]
+    with thread_pool(MAX_INDEX_THREADS, "cost") as pool:
+        return list(pool.map(lambda pair: _measure_cost(pair[0], pair[1], http, cache), pairs))
 
 
-def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None) -> SourceCost:
+def _measure_cost(
+    source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None
+) -> SourceCost:
     needed = source.file.needed(source.src_window, mosaic.region, http, cache)
     return SourceCost(source, needed.pixels, needed.tiles, needed.size, needed.missing)
 
@@ -69,86 +71,92 @@ def _need(source: PlannedSource, mosaic: Mosaic, http: Http, cache: Path | None)
 def check_cost(
     plan: Plan, http: Http, output: Path, cache: Path, max_download: int | None, copies: int
 ) -> None:
-    """Make sure that a plan can be carried out here, before anything of it is.
+    """Check that a plan stays within the download limit and the free disk space.
+
+    Tile indexes are read only if the largest possible cost is too high.
 
     Args:
-        plan: The plan.
-        http: Client to read tile indexes with.
+        plan: Plan to check.
+        http: HTTP client, for tile indexes.
         output: Path of the output.
-        cache: Folder of what is kept.
-        max_download: Most bytes to fetch; None for any number.
-        copies: How often the pixels of the output are on the disk at a time.
+        cache: Cache folder.
+        max_download: Maximum number of bytes to fetch; None for no limit.
+        copies: Number of copies of the output that are on the disk at the same time.
 
     Raises:
-        NotCachedError: If something of it is not in the cache, offline.
-        RequestError: If more would have to be fetched.
-        OutputError: If the disk has no room for it.
+        NotCachedError: If something is not in the cache, offline.
+        RequestError: If it exceeds the download limit.
+        OutputError: If the disk lacks space.
     """
     offline = isinstance(http, CachingClient) and http.offline
-    whole = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
-    most = sum(blocks.pixels for blocks in whole) * _itemsize(plan) * _LARGEST_STORED
-    room = _free(output.parent)
-    written = _written(plan, copies)
-    small = max_download is None or most <= max_download
-    if small and not offline and written + most <= room:
+    blocks = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
+    max_fetched = sum(window.pixels for window in blocks) * _itemsize(plan) * MAX_STORED_RATIO
+    free = free_disk_bytes(output.parent)
+    written = _count_uncompressed_bytes(plan, copies)
+    within_limit = max_download is None or max_fetched <= max_download
+    if within_limit and not offline and written + max_fetched <= free:
         return
-    needs = measure_costs(plan, http, cache)
+    costs = measure_costs(plan, http, cache)
     if offline:
-        _check_kept(needs)
-    lacking = sum(need.lacking for need in needs)
-    if max_download is not None and lacking > max_download:
-        raise _too_much(plan, needs, lacking, max_download)
-    share = min(1.0, sum(need.pixels for need in needs) / max(plan.grid.window.pixels, 1))
-    written = int(written * _PACKED * share)
-    kept = lacking if isinstance(http, CachingClient) and _same_disk(output.parent, cache) else 0
-    if written + kept > room:
-        raise _no_room(plan, output, written, kept, room)
+        _check_cached(costs)
+    missing = sum(cost.missing for cost in costs)
+    if max_download is not None and missing > max_download:
+        raise _download_error(plan, costs, missing, max_download)
+    valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
+    written = int(written * OUTPUT_RATIO * valid_share)
+    shares_disk = isinstance(http, CachingClient) and _is_same_disk(output.parent, cache)
+    cached = missing if shares_disk else 0
+    if written + cached > free:
+        raise _space_error(plan, output, written, cached, free)
 
 
-def _check_kept(needs: Sequence[SourceCost]) -> None:
-    missing = [need for need in needs if need.lacking and need.tiles is not None]
-    if missing:
-        told = "; ".join(
-            f"{format_size(need.lacking)} of the {format_size(need.size)} that the area needs of "
-            f"{need.source.url}"
-            for need in missing
+def _check_cached(costs: Sequence[SourceCost]) -> None:
+    incomplete = [cost for cost in costs if cost.missing and cost.tiles is not None]
+    if incomplete:
+        parts = "; ".join(
+            f"{format_size(cost.missing)} of the {format_size(cost.size)} that the area needs of "
+            f"{cost.source.url}"
+            for cost in incomplete
         )
         raise NotCachedError(
-            f"The cache lacks {told}. Run the same command once without --offline."
+            f"The cache lacks {parts}. Run the same command once without `offline`."
         )
 
 
-def _too_much(plan: Plan, needs: Sequence[SourceCost], lacking: int, allowed: int) -> RequestError:
-    size = sum(need.size for need in needs)
-    kept = f", of which the cache has {format_size(size - lacking)}" if size > lacking else ""
+def _download_error(
+    plan: Plan, costs: Sequence[SourceCost], missing: int, allowed: int
+) -> RequestError:
+    size = sum(cost.size for cost in costs)
+    cached = f", of which the cache has {format_size(size - missing)}" if size > missing else ""
     return RequestError(
-        f"{_figures(plan, needs)}{format_size(size)}{kept}; {format_size(lacking)} would have to "
-        f"be fetched, and --max-download allows {format_size(allowed)}. Give a larger "
-        "--max-download, a smaller area, or a coarser --resolution, which reads overviews."
+        f"{_describe_costs(plan, costs)}{format_size(size)}{cached}; {format_size(missing)} would "
+        f"have to be fetched, and `max_download` allows {format_size(allowed)}. Give a larger "
+        "`max_download`, a smaller area, or a coarser `resolution`, which reads overviews."
     )
 
 
-def _no_room(plan: Plan, output: Path, written: int, kept: int, room: int) -> OutputError:
+def _space_error(plan: Plan, output: Path, written: int, cached: int, free: int) -> OutputError:
     grid = plan.grid
-    also = f", and the cache {format_size(kept)} on the same disk" if kept else ""
-    way = "--no-cache, " if kept and written <= room else ""
+    cache = f", and the cache {format_size(cached)} on the same disk" if cached else ""
+    uncached = "`no_cache`, " if cached and written <= free else ""
     return OutputError(
         f"The output of {grid.width} x {grid.height} pixels takes about {format_size(written)} "
-        f"while it is made{also}, and the disk of {output.parent} has {format_size(room)} free. "
-        f"Make room, or give another -o, {way}a smaller area, or a coarser --resolution."
+        f"while it is made{cache}, and the disk of {output.parent} has {format_size(free)} free. "
+        f"Make room, or give another `output`, {uncached}a smaller area, or a coarser "
+        "`resolution`."
     )
 
 
-def _figures(plan: Plan, needs: Sequence[SourceCost]) -> str:
-    grid, files = plan.grid, len({need.source.url for need in needs})
-    tiles = [need.tiles for need in needs if need.tiles is not None]
+def _describe_costs(plan: Plan, costs: Sequence[SourceCost]) -> str:
+    grid, files = plan.grid, len({cost.source.url for cost in costs})
+    tiles = [cost.tiles for cost in costs if cost.tiles is not None]
     named = "one file" if files == 1 else f"{files} files"
-    stored = f"{sum(tiles):,} tiles of {named}, " if len(tiles) == len(needs) else "about "
+    stored = f"{sum(tiles):,} tiles of {named}, " if len(tiles) == len(costs) else "about "
     return f"The area's {grid.width} x {grid.height} pixels come from {stored}"
 
 
-def _written(plan: Plan, copies: int) -> int:
-    """Bytes of all pixels that are on the disk at a time, before compression."""
+def _count_uncompressed_bytes(plan: Plan, copies: int) -> int:
+    """Count the bytes of all pixels that are on the disk at the same time."""
     size = plan.grid.window.pixels * _itemsize(plan) * (2 if plan.request.source_band else 1)
     merged_first = plan.mosaics if plan.unprocessed is None else []
     staged = sum(mosaic.grid.window.pixels for mosaic in merged_first)
@@ -159,16 +167,16 @@ def _itemsize(plan: Plan) -> int:
     return max(np.dtype(kind).itemsize for kind in (plan.dtype, *(m.dtype for m in plan.mosaics)))
 
 
-def _free(folder: Path) -> int:
-    """Bytes that are free on the disk of a folder; more than anything needs if it does not tell."""
+def free_disk_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk of a folder; `UNKNOWN_FREE_BYTES` if not reported."""
     with contextlib.suppress(OSError):
         total, _, free = shutil.disk_usage(folder)
-        return free if total else 1 << 62  # no disk
-    return 1 << 62
+        return free if total else UNKNOWN_FREE_BYTES  # not a disk
+    return UNKNOWN_FREE_BYTES
 
 
-def _same_disk(one: Path, other: Path) -> bool:
-    """Whether two folders, of which the second may have to be made, lie on one disk."""
+def _is_same_disk(one: Path, other: Path) -> bool:
+    """Whether two folders are on one disk; the second may not exist yet."""
     while not other.exists() and other != other.parent:
         other = other.parent
     with contextlib.suppress(OSError):

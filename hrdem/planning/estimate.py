@@ -1,8 +1,8 @@
-"""What running a plan would cost and give, told from few requests."""
+"""Estimates: cost and coverage of a plan, from tile indexes and overviews."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,21 @@ from hrdem.planning.cost import measure_costs
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
 
-_OVERVIEW_EDGE = 256  # pixels of the overview that coverage is told from
+SAMPLE_EDGE_PIXELS = 256  # of the overview, and of the output, that coverage is estimated from
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is known before any pixel of full resolution is fetched.
+    """The cost and the coverage of a plan, before a pixel of full resolution is fetched.
 
     Attributes:
-        tiles: How many tiles of the files will be read; None for what GDAL or a WCS reads, as they
-            do not tell.
-        transfer_bytes: Their size in the files; None likewise.
-        cached_bytes: How many of those bytes are in the cache already; None likewise.
+        tiles: Number of stored tiles to read; None where GDAL or a WCS reads them, which do not
+            report it.
+        transfer_bytes: Size of these tiles in the files; None likewise.
+        cached_bytes: Bytes of these that are in the cache; None likewise.
         output_bytes: Size of the output before compression.
-        coverage_percent: About which share of the area has data.
-        coverage_by_item: The same for each source, as far as no tier before it has data.
+        coverage_percent: Estimated share of the area with data, percent.
+        coverage_percent_by_item: The same for each source, where no tier before it has data.
     """
 
     tiles: int | None
@@ -39,90 +39,87 @@ class Estimate:
     cached_bytes: int | None
     output_bytes: int
     coverage_percent: float
-    coverage_by_item: dict[str, float]
+    coverage_percent_by_item: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values."""
-        return {
-            "tiles": self.tiles,
-            "transfer_bytes": self.transfer_bytes,
-            "cached_bytes": self.cached_bytes,
-            "output_bytes_uncompressed": self.output_bytes,
-            "coverage_percent_estimated": self.coverage_percent,
-            "coverage_percent_estimated_by_item": self.coverage_by_item,
-        }
+        """Return the estimate as JSON-ready values."""
+        return asdict(self)
 
 
 def estimate_plan(plan: Plan, http: Http) -> Estimate:
-    """Tell the cost of a plan from tile indexes, and its coverage from overviews.
+    """Estimate the cost of a plan from tile indexes, and its coverage from overviews.
+
+    Args:
+        plan: Plan to estimate.
+        http: HTTP client.
 
     Raises:
         NetworkError: If a file cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    sample = _sampled(plan)
-    covered = np.zeros(len(sample), np.bool_)
+    points = _sample_points(plan)
+    covered = np.zeros(len(points), np.bool_)
     shares = {}
     for tier in plan.tiers:
-        given = ~covered
+        in_tier = ~covered  # points that have data in all surfaces of the tier
         for mosaic in tier.mosaics:
-            held = np.zeros_like(covered)
-            for planned in mosaic.sources:
-                pixels = planned.file.sample(planned.src_window, _OVERVIEW_EDGE, http)
-                valid = _valid_at(pixels, planned, mosaic, sample)
-                shares[planned.name] = 100 * float((valid & ~covered).sum()) / len(sample)
-                held |= valid
-            given &= held
-        covered |= given
-    needs = measure_costs(plan, http)
-    tiles = [need.tiles for need in needs if need.tiles is not None]
-    told = len(tiles) == len(needs)
+            in_mosaic = np.zeros_like(covered)
+            for source in mosaic.sources:
+                pixels = source.file.sample(source.src_window, SAMPLE_EDGE_PIXELS, http)
+                valid = _is_valid_at(points, pixels, source, mosaic)
+                shares[source.name] = 100 * float((valid & ~covered).sum()) / len(points)
+                in_mosaic |= valid
+            in_tier &= in_mosaic
+        covered |= in_tier
+    costs = measure_costs(plan, http)
+    tiles = [cost.tiles for cost in costs if cost.tiles is not None]
+    are_known = len(tiles) == len(costs)
     return Estimate(
-        tiles=sum(tiles) if told else None,
-        transfer_bytes=sum(need.size for need in needs) if told else None,
-        cached_bytes=sum(need.size - need.lacking for need in needs) if told else None,
+        tiles=sum(tiles) if are_known else None,
+        transfer_bytes=sum(cost.size for cost in costs) if are_known else None,
+        cached_bytes=sum(cost.size - cost.missing for cost in costs) if are_known else None,
         output_bytes=plan.grid.window.pixels * np.dtype(plan.dtype).itemsize,
-        coverage_percent=100 * float(covered.sum()) / len(sample),
-        coverage_by_item=shares,
+        coverage_percent=100 * float(covered.sum()) / len(points),
+        coverage_percent_by_item=shares,
     )
 
 
-def _sampled(plan: Plan) -> NDArray[np.float64]:
-    """Where a sample of the output's pixels lies.
+def _sample_points(plan: Plan) -> NDArray[np.float64]:
+    """Return the centres of some output pixels, evenly spread over the area.
 
     Returns:
         Coordinates in EPSG:3979, array of shape (n, 2), n at least 1.
     """
     left, _, _, top = plan.grid.bounds
     dx, dy = plan.grid.resolution
-    x = left + dx * _spread(plan.grid.width)
-    y = top - dy * _spread(plan.grid.height)
-    points = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
-    found = project_points(points, assume_nad83(plan.grid.crs), NATIVE_CRS)
+    x = left + dx * _spread_centres(plan.grid.width)
+    y = top - dy * _spread_centres(plan.grid.height)
+    centres = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
+    points = project_points(centres, assume_nad83(plan.grid.crs), NATIVE_CRS)
     if not plan.request.crop:
-        return found
+        return points
     area = plan.request.aoi.geometry
     shapely.prepare(area)
-    inside = found[shapely.contains_xy(area, found)]
+    inside = points[shapely.contains_xy(area, points)]
     return inside if len(inside) else np.array([area.representative_point().coords[0]])
 
 
-def _spread(count: int) -> NDArray[np.float64]:
-    """Middles of some of so many pixels, all of them if they are few."""
-    some = min(count, _OVERVIEW_EDGE)
-    return np.floor((np.arange(some) + 0.5) * count / some) + 0.5
+def _spread_centres(count: int) -> NDArray[np.float64]:
+    """Return the centres of some pixels of a row; of all if there are few."""
+    chosen = min(count, SAMPLE_EDGE_PIXELS)
+    return np.floor((np.arange(chosen) + 0.5) * count / chosen) + 0.5
 
 
-def _valid_at(
-    pixels: Pixels, planned: PlannedSource, mosaic: Mosaic, sample: NDArray[np.float64]
+def _is_valid_at(
+    points: NDArray[np.float64], pixels: Pixels, source: PlannedSource, mosaic: Mosaic
 ) -> NDArray[np.bool_]:
-    """Whether a source has data at places, seen from some of its pixels."""
-    valid = valid_mask(pixels, planned.file.nodata)
-    left, bottom, right, top = mosaic.grid.crop(planned.dst_window).bounds
+    """Return at which points a source has data, from a reduced copy of its window."""
+    valid = valid_mask(pixels, source.file.nodata)
+    left, bottom, right, top = mosaic.grid.crop(source.dst_window).bounds
     height, width = pixels.shape
-    columns = np.floor((sample[:, 0] - left) * width / (right - left)).astype(int)
-    rows = np.floor((top - sample[:, 1]) * height / (top - bottom)).astype(int)
+    columns = np.floor((points[:, 0] - left) * width / (right - left)).astype(int)
+    rows = np.floor((top - points[:, 1]) * height / (top - bottom)).astype(int)
     within = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    found = np.zeros(len(sample), np.bool_)
+    found = np.zeros(len(points), np.bool_)
     found[within] = valid[rows[within], columns[within]]
     return found

@@ -492,7 +492,7 @@ def test_nearly_full_disk_is_left_to_the_output(
 def test_max_download_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    told = r"1200 x 600 pixels come from 8 tiles of 2 files, .* MB; .*--max-download allows 5 MB"
+    told = r"1200 x 600 pixels come from 8 tiles of 2 files, .* MB; .*`max_download` allows 5 MB"
     with pytest.raises(hrdem.RequestError, match=told):
         extract(demo.url, tmp_path / "a.tif", http, max_download=5_000_000)
     done = extract(demo.url, tmp_path / "a.tif", http, max_download=20_000_000)
@@ -503,11 +503,11 @@ def test_max_download_is_checked_before_reading(
 def test_disk_space_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.planning.cost._free", lambda folder: 1_000_000)
+    monkeypatch.setattr("hrdem.planning.cost.free_disk_bytes", lambda folder: 1_000_000)
     with pytest.raises(hrdem.OutputError, match=r"takes about .* MB .* has 1 MB free"):
         extract(demo.url, tmp_path / "a.tif", http)
-    monkeypatch.setattr("hrdem.planning.cost._free", lambda folder: 10_000_000)
-    told = r"and the cache .* MB on the same disk, .*--no-cache"
+    monkeypatch.setattr("hrdem.planning.cost.free_disk_bytes", lambda folder: 10_000_000)
+    told = r"and the cache .* MB on the same disk, .*`no_cache`"
     with pytest.raises(hrdem.OutputError, match=told):
         extract(demo.url, tmp_path / "a.tif", http)
     extract(demo.url, tmp_path / "a.tif", http, no_cache=True)

@@ -169,4 +169,4 @@ def test_a_plan_through_the_wcs_tells_what_is_known(demo: Addresses) -> None:
     told = hrdem.estimate(plan)
     assert (told.tiles, told.transfer_bytes) == (None, None)
     assert told.coverage_percent == pytest.approx(100, abs=5)
-    assert told.coverage_by_item.keys() == {"WCS dtm"}
+    assert told.coverage_percent_by_item.keys() == {"WCS dtm"}
