@@ -1,8 +1,8 @@
-"""Which lossless compression should the output have?
+"""Compare lossless compressions of the output.
 
-Writes the same terrain as a tiled GeoTIFF under each candidate, by GDAL with all cores and by our
-writer with as many threads, and prints size, and times to write and to read as ratios to the first.
-The candidates take turns, so that a machine that slows down slows them all.
+Writes the same terrain as a tiled GeoTIFF with each candidate, by GDAL with all cores and by our
+writer with as many threads, and prints size, write time and read time as ratios to the first.
+Candidates take turns, so that a machine that slows down slows them all.
 
     python benchmarks/compression.py [--edge 8192] [--rounds 3]
 """
@@ -27,9 +27,9 @@ from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff import encode
 
-OURS = "DEFLATE, predictor 3, ISA-L {}"
+HRDEM = "DEFLATE, predictor 3, ISA-L {}"
 CANDIDATES: dict[str, dict[str, object]] = {
-    **{OURS.format(level): {"isal": level} for level in (1, 0, 2, 3)},
+    **{HRDEM.format(level): {"isal": level} for level in (1, 0, 2, 3)},
     "DEFLATE 1, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 1},
     "DEFLATE 6, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 6},
     "DEFLATE 9, predictor 3": {"compress": "deflate", "predictor": 3, "zlevel": 9},
@@ -41,7 +41,7 @@ CANDIDATES: dict[str, dict[str, object]] = {
 }
 
 
-def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
+def write_with_hrdem(path: Path, pixels: np.ndarray, level: object) -> None:
     grid = Grid(
         "EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, -170_000), pixels.shape[1], pixels.shape[0]
     )
@@ -64,7 +64,7 @@ def write_by_ours(path: Path, pixels: np.ndarray, level: object) -> None:
 def write(path: Path, pixels: np.ndarray, options: dict[str, object]) -> float:
     started = time.perf_counter()
     if "isal" in options:
-        write_by_ours(path, pixels, options["isal"])
+        write_with_hrdem(path, pixels, options["isal"])
         return time.perf_counter() - started
     with rasterio.open(
         path, "w", driver="GTiff", dtype="float32", count=1, nodata=-32767, crs="EPSG:3979",

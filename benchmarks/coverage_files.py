@@ -1,8 +1,8 @@
-"""How much of a large coverage file is read for a small area, and is Python held up meanwhile?
+"""Measure how much of a large coverage file is read for a small area, and how long Python blocks.
 
-Two GeoPackages of some 200 MB, of a few long outlines and of many short ones, are asked over a
-local server that waits before each answer: by the process of its own that hrdem reads them in, and
-by pyogrio in this process. The server runs in another process.
+Two GeoPackages of some 200 MB, with a few long outlines and with many short ones, are read from a
+local server that waits before each response: in the separate process that hrdem uses, and by
+pyogrio in this process. The server runs in a third process.
 
     python benchmarks/coverage_files.py [--latency 0.1]
 """
@@ -55,7 +55,7 @@ def write(path: Path, count: int, points: int, radius: float) -> None:
 
 
 def serve(folder: Path, latency: float, pipe: Connection) -> None:
-    """Serve ranges for ever; tell what was sent so far whenever asked."""
+    """Serve byte ranges; report what was sent so far on each message."""
     sent: list[int] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,30 +94,30 @@ def serve(folder: Path, latency: float, pipe: Connection) -> None:
 
 
 @contextmanager
-def longest_hold() -> Iterator[list[float]]:
-    """Measure for how long a thread that only sleeps is kept from running."""
-    held, done = [0.0], threading.Event()
+def longest_block() -> Iterator[list[float]]:
+    """Measure the longest time that a sleeping thread could not run."""
+    blocked, done = [0.0], threading.Event()
 
     def tick() -> None:
         before = time.monotonic()
         while not done.wait(0.002):
             now = time.monotonic()
-            held[0] = max(held[0], now - before)
+            blocked[0] = max(blocked[0], now - before)
             before = now
 
     thread = threading.Thread(target=tick)
     thread.start()
     try:
-        yield held
+        yield blocked
     finally:
         done.set()
         thread.join()
 
 
 def main() -> None:
-    """Measure, and print a document of JSON."""
+    """Measure, and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.1, help="seconds before each answer")
+    parser.add_argument("--latency", type=float, default=0.1, help="seconds before each response")
     latency = parser.parse_args().latency
     x, y = MIDDLE
     box = (x - 500, y - 500, x + 500, y + 500)
@@ -130,21 +130,24 @@ def main() -> None:
         base = f"http://127.0.0.1:{ours.recv()}"
         pyogrio.set_gdal_config_options({"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"})
 
-        def apart(url: str) -> int:
+        def in_worker(url: str) -> int:
             area = Aoi.from_bbox(box, "EPSG:3979")
             item = Item("9_2", "hrdem-mosaic-1m", "", "", None, (Asset("coverage", url, "", ""),))
             return len(surveys.find_surveys([item], area, get_product("dtm"), http).found)
 
-        def here(url: str) -> int:
+        def in_process(url: str) -> int:
             return len(pyogrio.raw.read(f"/vsicurl/{url}", layer="dtm", bbox=box)[2])
 
-        ways: dict[str, Callable[[str], int]] = {"process of its own": apart, "this process": here}
+        ways: dict[str, Callable[[str], int]] = {
+            "separate process": in_worker,
+            "this process": in_process,
+        }
         for number, (kind, how) in enumerate(KINDS.items()):
             path = folder / f"{number}.gpkg"
             write(path, *how)
             for way, read in ways.items():
                 begin = time.monotonic()
-                with longest_hold() as held:
+                with longest_block() as blocked:
                     found = read(f"{base}/{path.name}")
                 seconds = time.monotonic() - begin
                 ours.send(True)
@@ -152,7 +155,7 @@ def main() -> None:
                 report.setdefault(kind, {})[way] = {
                     "outlines": found,
                     "seconds": round(seconds, 2),
-                    "held_up_for": round(held[0], 2),
+                    "blocked_for": round(blocked[0], 2),
                     "requests": requests,
                     "part_of_the_file": round(received / path.stat().st_size, 4),
                 }

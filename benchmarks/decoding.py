@@ -1,7 +1,7 @@
-"""What decodes tiles fastest: GDAL from memory, or imagecodecs?
+"""Compare GDAL (from memory) and imagecodecs at decoding tiles.
 
-Tiles of 512 x 512 float32 in the codecs that mosaics use, in pieces of two as the reader fetches
-them, by one and by two threads; the candidates take turns. Needs ``pip install imagecodecs``.
+Tiles of 512 x 512 float32 in the codecs of the mosaics, in pieces of two as the reader fetches
+them, with one and two threads; candidates take turns. Needs ``pip install imagecodecs``.
 
     python benchmarks/decoding.py [--pieces 60] [--rounds 5]
 """
@@ -41,8 +41,8 @@ DECODERS = {
 Piece = tuple[mmap, np.ndarray, np.ndarray]
 
 
-def pieces_of(content: bytes, header: Header) -> list[Piece]:
-    """The tiles of a file, two at a time, as the reader holds them."""
+def read_pieces(content: bytes, header: Header) -> list[Piece]:
+    """Return the tiles of a file, two at a time, as the reader holds them."""
     level = header.levels[0]
     arrays = [
         np.frombuffer(content[slice(*array.span(0, array.count))], array.dtype).astype(np.int64)
@@ -57,11 +57,11 @@ def pieces_of(content: bytes, header: Header) -> list[Piece]:
     return found
 
 
-def by_gdal(piece: Piece, header: Header) -> np.ndarray:
+def with_gdal(piece: Piece, header: Header) -> np.ndarray:
     return decode(*piece, header.tile_format(header.levels[0]), header.nodata, "benchmark")
 
 
-def by_imagecodecs(piece: Piece, header: Header) -> np.ndarray:
+def with_imagecodecs(piece: Piece, header: Header) -> np.ndarray:
     buffer, offsets, counts = piece
     level, tiles = header.levels[0], []
     for begin, count in zip(offsets.flat, counts.flat, strict=True):
@@ -101,14 +101,14 @@ def main() -> None:
                 dataset.write(pixels, 1)
             content = path.read_bytes()
         header = read_header(lambda a, b, c=content: c[a:b], len(content), name)
-        pieces = pieces_of(content, header)
+        pieces = read_pieces(content, header)
         for piece in pieces[:3]:
-            assert np.array_equal(by_gdal(piece, header), by_imagecodecs(piece, header)), name
+            assert np.array_equal(with_gdal(piece, header), with_imagecodecs(piece, header)), name
         for threads in (1, 2):
             times: dict[str, list[float]] = {"GDAL": [], "imagecodecs": []}
             for _ in range(arguments.rounds):
-                times["GDAL"].append(seconds(by_gdal, pieces, header, threads))
-                times["imagecodecs"].append(seconds(by_imagecodecs, pieces, header, threads))
+                times["GDAL"].append(seconds(with_gdal, pieces, header, threads))
+                times["imagecodecs"].append(seconds(with_imagecodecs, pieces, header, threads))
             speeds = {
                 way: pixels.nbytes / 1e6 / statistics.median(took) for way, took in times.items()
             }

@@ -1,9 +1,9 @@
-"""The four sizes of job in docs/jobs.md: what is read, and how long it takes on the demonstration.
+"""Measure the four jobs of docs/jobs.md on the demonstration: bytes, time and memory.
 
     python -m benchmarks.jobs
 
-Each command runs in a process of its own. The demonstration computes its pixels while they are
-read, which takes its share of the same cores.
+Each command runs in a separate process. The demonstration computes its pixels while they are read,
+on the same cores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ JOBS = {
 
 
 def main() -> None:
-    print("| job | output | made of pixels of | read | took | peak memory |")
+    print("| job | output | source pixels | downloaded | time | peak memory |")
     print("|---|---|---|---|---|---|")
     with running() as demo, tempfile.TemporaryDirectory() as folder:
         for name, arguments in JOBS.items():
@@ -39,8 +39,8 @@ def main() -> None:
             began = time.monotonic()
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             took = time.monotonic() - began
-            told, _, peak = done.stdout.rpartition("\n}\n")
-            result = json.loads(f"{told}\n}}")
+            document, _, peak = done.stdout.rpartition("\n}\n")
+            result = json.loads(f"{document}\n}}")
             grid, tier = result["grid"], result["tiers"][0]["merge_grid"]
             cells = [
                 name,

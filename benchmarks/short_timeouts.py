@@ -1,4 +1,4 @@
-"""The command line with a client that waits for nobody, for tests of endurance."""
+"""The command line with short timeouts and waits, for the soak test."""
 
 from __future__ import annotations
 

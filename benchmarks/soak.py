@@ -1,8 +1,8 @@
-"""Extract hundreds of random areas from a store that misbehaves, and kill the runs at random.
+"""Soak test: extract random areas from a store that misbehaves, and kill runs at random.
 
-Each run that was killed or has failed is begun again, with the same command, until the output is
-there. Then each pixel is compared with the terrain function. Files are published again meanwhile:
-the pixels of a file have to be all of one edition.
+A run that was killed or failed is repeated, with the same command, until the output is there. Then
+each pixel is compared with the terrain function. Files are republished meanwhile: all pixels of a
+file must be of one edition.
 
     python -m benchmarks.soak --jobs 300 --output docs/reliability.md
 """
@@ -33,30 +33,31 @@ from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbeh
 
 EDITIONS = (1, 2)
 _WORKERS = 2
-_MOST_TRIES = 25  # of a job
+MAX_TRIES = 25  # of a job
 _EDGE = 500_000  # metres of a sub-tile
 _CORNERS = ((1_500_000, 0), (1_000_000, 0), (1_500_000, 500_000))  # where four of them meet
 Fault = Callable[[Reply], tuple[str, Reply]]
 
 _MARKS = "<!-- soak -->", "<!-- /soak -->"
-_HURT = 0.12  # of the requests for parts of files
-_REPUBLISHED = 0.002
-_KILLED, _STOPPED = 0.4, 0.1  # of the runs
+_FAULT_SHARE = 0.12  # of the requests for parts of files
+_REPUBLISH_SHARE = 0.002
+_KILL_SHARE, _INTERRUPT_SHARE = 0.4, 0.1  # of the runs
 _CACHE = "60MB"
-_DELAY = 0.08  # seconds before each answer, as on a line
+_DELAY = 0.08  # seconds before each response, as on a network
 
 
 @dataclass
 class Figures:
-    """What happened.
+    """Counts of a soak test.
 
     Attributes:
-        codes: How often runs ended with which exit code.
-        faults: How often the store misbehaved, and how.
-        pixels: How many were compared.
-        wrong: How many of them were wrong.
-        defects: What must not happen, in words.
-        needed: Bytes of files that were sent, each counted once a job.
+        codes: Runs by exit code.
+        faults: Faults of the store by kind.
+        jobs: Finished jobs.
+        pixels: Compared pixels.
+        wrong: Wrong pixels.
+        defects: Descriptions of what must not happen.
+        needed: Bytes of files that were sent, counted once per job.
         again: Bytes of files that were sent again within a job.
     """
 
@@ -72,7 +73,7 @@ class Figures:
 
 
 class Store:
-    """A store of two editions whose answers are sometimes spoilt."""
+    """A store of two editions with random faults."""
 
     def __init__(self, upstreams: dict[int, str], figures: Figures, seed: int) -> None:
         self._upstreams = upstreams
@@ -81,14 +82,14 @@ class Store:
         self._editions: collections.defaultdict[str, int] = collections.defaultdict(lambda: 1)
         self._lock = threading.Lock()
         self._sent: collections.defaultdict[tuple[str, int], list[tuple[int, int]]]
-        self.begin()
+        self.reset_counts()
 
-    def begin(self) -> None:
-        """Count what is sent anew."""
+    def reset_counts(self) -> None:
+        """Reset the counts."""
         self._sent = collections.defaultdict(list)
 
-    def counted(self) -> tuple[int, int]:
-        """Bytes of files that were sent since, each once; and those that were sent again."""
+    def count_bytes(self) -> tuple[int, int]:
+        """Return the bytes that were sent since the reset, each once, and those sent again."""
         once = total = 0
         for spans in self._sent.values():
             end = 0
@@ -98,25 +99,26 @@ class Store:
                 total += stop - start
         return once, total - once
 
-    def answer(self, request: ServerRequest) -> Reply:
-        """Answer as the demonstration does, or otherwise."""
+    def respond(self, request: ServerRequest) -> Reply:
+        """Respond like the demonstration, or with a fault."""
         with self._lock:
             dice, kind = self._chance.random(), self._chance.choice(_FAULTS)
-            if dice > 1 - _REPUBLISHED:
+            if dice > 1 - _REPUBLISH_SHARE:
                 self._editions[request.path] = 3 - self._editions[request.path]
-                self._figures.faults["published again"] += 1
+                self._figures.faults["republished"] += 1
             edition = self._editions[request.path] if request.path.endswith(".tif") else 1
         base = f"http://{request.headers['host']}"
         time.sleep(_DELAY)
         part = "range" in request.headers
-        if dice < _HURT and not part:
-            return self._hurt("catalogue or WCS", Reply(self._chance.choice((500, 502, 503))))
+        if dice < _FAULT_SHARE and not part:
+            status = self._chance.choice((500, 502, 503))
+            return self._count_fault("catalogue or WCS", Reply(status))
         reply = forward(request, self._upstreams[edition], base)
-        if dice < _HURT and reply.status == 206:
+        if dice < _FAULT_SHARE and reply.status == 206:
             what, reply = kind(reply)
-            if what in _SPOILT:
-                return self._hurt(what, reply)
-            self._hurt(what, reply)
+            if what in _UNUSABLE:
+                return self._count_fault(what, reply)
+            self._count_fault(what, reply)
         if reply.status == 206:
             start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
             size = len(reply.body) if reply.cut is None else min(reply.cut, len(reply.body))
@@ -124,7 +126,7 @@ class Store:
                 self._sent[request.path, edition].append((start, start + size))
         return reply
 
-    def _hurt(self, what: str, reply: Reply) -> Reply:
+    def _count_fault(self, what: str, reply: Reply) -> Reply:
         with self._figures.lock:
             self._figures.faults[what] += 1
         return reply
@@ -132,7 +134,7 @@ class Store:
 
 def _status(status: int, **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda reply: (f"answer {status}", Reply(status, b"busy", named))
+    return lambda reply: (f"status {status}", Reply(status, b"busy", named))
 
 
 def _cut(reply: Reply) -> tuple[str, Reply]:
@@ -146,7 +148,7 @@ def _reset(reply: Reply) -> tuple[str, Reply]:
 
 
 def _dropped(reply: Reply) -> tuple[str, Reply]:
-    return "connection closed without an answer", Reply(dropped=True)
+    return "connection closed without a response", Reply(dropped=True)
 
 
 def _silent(reply: Reply) -> tuple[str, Reply]:
@@ -159,7 +161,7 @@ def _short(reply: Reply) -> tuple[str, Reply]:
 
 
 def _altered(reply: Reply) -> tuple[str, Reply]:
-    """The leader of a tile, its trailer, or a place in the index."""
+    """Flip a bit at both ends: the leader and trailer of a tile, or the index."""
     body = bytearray(reply.body)
     body[3] ^= 0x40
     body[-1] ^= 0x40
@@ -167,7 +169,7 @@ def _altered(reply: Reply) -> tuple[str, Reply]:
     return "altered bytes", reply
 
 
-def _other_place(reply: Reply) -> tuple[str, Reply]:
+def _other_range(reply: Reply) -> tuple[str, Reply]:
     reply.headers["content-range"] = "bytes 0-15/1000"
     return "Content-Range of another part", reply
 
@@ -177,12 +179,12 @@ def _other_version(reply: Reply) -> tuple[str, Reply]:
     return "another ETag", reply
 
 
-_SPOILT = ("altered bytes", "Content-Range of another part", "another ETag")  # nothing to keep
+_UNUSABLE = ("altered bytes", "Content-Range of another part", "another ETag")  # not cached
 _FAULTS = (
     *(_status(500), _status(502), _status(503, Retry_After="0"), _status(429, Retry_After="0")) * 3,
     *(_cut, _reset, _dropped, _short) * 3,
     _silent,
-    *(_altered, _other_place, _other_version, _status(403)),
+    *(_altered, _other_range, _other_version, _status(403)),
 )
 
 
@@ -194,7 +196,7 @@ class Job:
         box: Left, bottom, right, top in EPSG:3979.
         product: dtm or dsm.
         collection: 1m or 2m.
-        options: Further ones.
+        options: Further options.
     """
 
     box: tuple[int, int, int, int]
@@ -203,8 +205,8 @@ class Job:
     options: tuple[str, ...]
 
     @classmethod
-    def drawn(cls, chance: random.Random) -> Job:
-        """Draw one near a corner of sub-tiles."""
+    def draw(cls, chance: random.Random) -> Job:
+        """Draw a random job near a corner of sub-tiles."""
         collection = chance.choice(("1m", "1m", "2m"))
         step = 2 if collection == "2m" else 1
         x, y = chance.choice(_CORNERS)
@@ -223,23 +225,23 @@ class Job:
 
 
 def work(number: int, jobs: int, seed: int, upstreams: dict[int, str], figures: Figures) -> None:
-    """Carry out jobs one after the other."""
+    """Run jobs one after the other."""
     chance = random.Random(f"{seed} {number}")
     store = Store(upstreams, figures, chance.randrange(1 << 30))
-    with tempfile.TemporaryDirectory() as folder, misbehaving(store.answer) as server:
+    with tempfile.TemporaryDirectory() as folder, misbehaving(store.respond) as server:
         for _ in range(jobs):
-            job = Job.drawn(chance)
-            store.begin()
+            job = Job.draw(chance)
+            store.reset_counts()
             with tempfile.TemporaryDirectory(dir=folder) as room:
-                _carry_out(job, Path(room), Path(folder, "cache"), server, chance, figures)
-            once, again = store.counted()
+                _run_job(job, Path(room), Path(folder, "cache"), server, chance, figures)
+            once, again = store.count_bytes()
             with figures.lock:
                 figures.jobs += 1
                 figures.needed += once
                 figures.again += again
 
 
-def _carry_out(
+def _run_job(
     job: Job, room: Path, cache: Path, server: Misbehaving, chance: random.Random, figures: Figures
 ) -> None:
     output = room / "a.tif"
@@ -250,53 +252,53 @@ def _carry_out(
         *("--stac-url", f"{server.url}/stac/api/", "--wcs-url", f"{server.url}/ows/elevation"),
         *("--cache-dir", str(cache), "--max-cache", _CACHE, "-o", str(output)),
     ]
-    for tried in range(1, _MOST_TRIES + 1):
-        code, said = _run(command, chance, calm=tried > _MOST_TRIES - 5)
+    for tried in range(1, MAX_TRIES + 1):
+        code, stderr = _run(command, chance, calm=tried > MAX_TRIES - 5)
         with figures.lock:
             figures.codes[code] += 1
         if code == 0 or output.exists():  # killed when it was done
             break
         expected = (4, 5, 6, 130, -signal.SIGKILL)
-        if code not in expected or "Traceback" in said:
-            figures.defects.append(f"exit {code}: {' '.join(command[3:])}: {said[-600:]}")
+        if code not in expected or "Traceback" in stderr:
+            figures.defects.append(f"exit {code}: {' '.join(command[3:])}: {stderr[-600:]}")
         left = [path.name for path in room.iterdir() if not path.name.startswith(".hrdem-")]
         if left:
             figures.defects.append(f"exit {code} left {left}")
         if code == 4:
             break
     else:
-        figures.defects.append(f"no output after {_MOST_TRIES} runs: {' '.join(command[3:])}")
+        figures.defects.append(f"no output after {MAX_TRIES} runs: {' '.join(command[3:])}")
         return
     if code == 0 and sorted(path.name for path in room.iterdir()) != ["a.stac.json", "a.tif"]:
         time.sleep(0.6)
         stale = [path.name for path in room.iterdir()]
         figures.defects.append(f"after success there are {stale}")
-    pixels, wrong = _compared(job, output if code != 4 else None)
+    pixels, wrong = _count_wrong(job, output if code != 4 else None)
     with figures.lock:
         figures.pixels += pixels
         figures.wrong += wrong
 
 
 def _run(command: list[str], chance: random.Random, *, calm: bool) -> tuple[int, str]:
-    """Run a command, and kill it at some time or not."""
-    dice = chance.random()  # before the command has begun, Python itself answers Ctrl-C
-    moment = chance.uniform(0.3 if dice < _KILLED else 1.0, 2.0)
+    """Run a command; kill or interrupt it at a random time, or never."""
+    dice = chance.random()  # too early, Python itself would handle Ctrl-C
+    moment = chance.uniform(0.3 if dice < _KILL_SHARE else 1.0, 2.0)
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
-        if calm or dice > _KILLED + _STOPPED:
-            _, said = process.communicate(timeout=300)
+        if calm or dice > _KILL_SHARE + _INTERRUPT_SHARE:
+            _, stderr = process.communicate(timeout=300)
         else:
-            _, said = process.communicate(timeout=moment)
+            _, stderr = process.communicate(timeout=moment)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL if dice < _KILLED else signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    return process.returncode, said
+        process.send_signal(signal.SIGKILL if dice < _KILL_SHARE else signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    return process.returncode, stderr
 
 
-def _compared(job: Job, output: Path | None) -> tuple[int, int]:
-    """How many pixels there are, and how many are not those of one edition of their file."""
+def _count_wrong(job: Job, output: Path | None) -> tuple[int, int]:
+    """Return the number of pixels, and of those that are not of one edition of their file."""
     left, bottom, right, top = job.box
     step = 2 if job.collection == "2m" else 1
     width, height = -(-(right - left) // step), -(-(top - bottom) // step)
@@ -313,9 +315,9 @@ def _compared(job: Job, output: Path | None) -> tuple[int, int]:
         for row in np.unique(ys // _EDGE):
             across, down = np.flatnonzero(xs // _EDGE == column), np.flatnonzero(ys // _EDGE == row)
             part = np.s_[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
-            place = left + step * across[0], top - step * down[0], step, len(across), len(down)
-            told = {"product": job.product, "collection": job.collection}
-            unlike = [found[part] != heights(*place, **told, edition=each) for each in EDITIONS]
+            grid = left + step * across[0], top - step * down[0], step, len(across), len(down)
+            surface = {"product": job.product, "collection": job.collection}
+            unlike = [found[part] != heights(*grid, **surface, edition=each) for each in EDITIONS]
             wrong[part] = min(unlike, key=np.count_nonzero)
     return wrong.size, int(wrong.sum())
 
@@ -348,11 +350,11 @@ def report(figures: Figures, seconds: float, seed: int) -> str:
 
 
 def main() -> None:
-    """Soak, and tell."""
+    """Run the soak test and print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="Markdown file that has a place for it")
+    parser.add_argument("--output", type=Path, help="Markdown file with markers for the report")
     arguments = parser.parse_args()
     figures, begun = Figures(), time.monotonic()
     with running(edition=1) as first, running(edition=2) as second:
@@ -365,13 +367,13 @@ def main() -> None:
             ]
             for each in working:
                 each.result()
-    told = report(figures, time.monotonic() - begun, arguments.seed)
-    print(told, *figures.defects, sep="\n")
+    table = report(figures, time.monotonic() - begun, arguments.seed)
+    print(table, *figures.defects, sep="\n")
     if arguments.output:
         first_mark, last_mark = _MARKS
         before, _, rest = arguments.output.read_text("utf-8").partition(first_mark)
         _, _, after = rest.partition(last_mark)
-        text = f"{before}{first_mark}\n{told}{last_mark}{after}"
+        text = f"{before}{first_mark}\n{table}{last_mark}{after}"
         arguments.output.write_text(text, "utf-8")
     sys.exit(bool(figures.wrong or figures.defects))
 

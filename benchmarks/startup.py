@@ -1,4 +1,4 @@
-"""How long does ``hrdem --help`` take, beside an interpreter that does nothing?
+"""Measure the start of ``hrdem --help``, relative to an interpreter that does nothing.
 
 python benchmarks/startup.py [--rounds 15]
 """

@@ -1,4 +1,4 @@
-"""The store's web server: nginx, which answers ranges as object stores do, and counts."""
+"""The store's web server: nginx, which serves ranges like an object store, and logs them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LoggedRequest:
 
     Attributes:
         method: HTTP method.
-        start: First byte that was asked for, 0 without a range.
+        start: First requested byte, 0 without a range.
         status: HTTP status.
         size: Bytes of the body that were sent.
         connection: Number of the connection.

@@ -11,7 +11,7 @@ from benchmarks.store import SquareWindow
 from hrdem.geo.grid import Window
 from hrdem.tiff.header import read_header
 
-_LARGEST_GAP = 64 << 10  # bytes that are fetched along rather than asked around
+MAX_GAP_BYTES = 64 << 10  # smaller gaps are fetched too
 _SPAN = 3 << 20  # bytes; longer stretches are cut into equal parts of about this length
 
 
@@ -50,7 +50,7 @@ def write_curl_config(path: Path, url: str, ranges: list[tuple[int, int]]) -> No
 def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, stop in ranges:
-        if merged and start - merged[-1][1] <= _LARGEST_GAP:
+        if merged and start - merged[-1][1] <= MAX_GAP_BYTES:
             merged[-1] = merged[-1][0], stop
         else:
             merged.append((start, stop))

@@ -1,10 +1,10 @@
-"""How do pieces of a WCS settle under a server's limit, and how much of its time is wasted?
+"""Measure how WCS pieces adapt to a server's time limit, and how much of its time is wasted.
 
     python benchmarks/wcs_limit.py [--scale 0.01] [--output FILE.md]
 
-A server passes the demonstration's coverages on after a time that grows with their pixels, and
-cuts what takes longer than its limit: NRCan's 5 minutes times the scale. Each kind of server is
-asked for the same area with `hrdem extract --via wcs --wcs-limit`; every pixel is compared.
+A server forwards the demonstration's coverages after a time that grows with their pixels, and cuts
+what takes longer than its limit: NRCan's 5 minutes times the scale. Each kind of server gets the
+same area with `hrdem extract --via wcs --wcs-limit`; every pixel is compared.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
 
 @dataclass(frozen=True)
 class Kind:
-    """How long a server takes.
+    """A kind of server.
 
     Attributes:
-        name: In words.
-        seconds: For so many pixels, on the clock of the live server.
+        name: Description.
+        seconds: Time for a number of pixels, on the clock of the live server.
     """
 
     name: str
@@ -59,35 +59,35 @@ KINDS = (
 
 @dataclass
 class Clock:
-    """What a server did, in seconds of its own clock.
+    """Times of a server, in seconds of its own clock.
 
     Attributes:
-        kind: Which server.
-        scale: Seconds here for one of its own.
-        well: Time of each answer that was given.
-        vain: Time of each that was cut.
-        sizes: Pixels of each answer that was given.
+        kind: The kind of server.
+        scale: Real seconds for one of its own.
+        completed: Time of each completed response.
+        cut: Time of each response that was cut.
+        sizes: Pixels of each completed response.
     """
 
     kind: Kind
     scale: float
-    well: list[float] = field(default_factory=list)
-    vain: list[float] = field(default_factory=list)
+    completed: list[float] = field(default_factory=list)
+    cut: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
 
 def serve(clock: Clock, demo: Addresses) -> http.server.ThreadingHTTPServer:
-    """Return a server for a kind."""
+    """Return a server of a kind."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             started = time.monotonic()
-            pixels = asked_pixels(self.path)
+            pixels = requested_pixels(self.path)
             needs = clock.kind.seconds(pixels) if pixels else 0.0
             if needs > LIMIT:
                 time.sleep(LIMIT * clock.scale)
-                clock.vain.append(LIMIT)
-                return self.answer(504, b"<html><title>504 Gateway Time-out</title></html>")
+                clock.cut.append(LIMIT)
+                return self.respond(504, b"<html><title>504 Gateway Time-out</title></html>")
             try:
                 with urllib.request.urlopen(demo.url + self.path) as reply:
                     status, body = reply.status, reply.read()
@@ -95,11 +95,11 @@ def serve(clock: Clock, demo: Addresses) -> http.server.ThreadingHTTPServer:
                 status, body = refused.code, refused.read()
             time.sleep(max(0.0, needs * clock.scale - (time.monotonic() - started)))
             if pixels:
-                clock.well.append((time.monotonic() - started) / clock.scale)
+                clock.completed.append((time.monotonic() - started) / clock.scale)
                 clock.sizes.append(pixels)
-            return self.answer(status, body)
+            return self.respond(status, body)
 
-        def answer(self, status: int, body: bytes) -> None:
+        def respond(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -111,8 +111,8 @@ def serve(clock: Clock, demo: Addresses) -> http.server.ThreadingHTTPServer:
     return http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
 
-def asked_pixels(path: str) -> int:
-    """How many pixels a GetCoverage asks for; 0 for other requests."""
+def requested_pixels(path: str) -> int:
+    """Return the pixels of a GetCoverage request; 0 for other requests."""
     query = parse_qs(urlsplit(path).query)
     if query.get("REQUEST") != ["GetCoverage"]:
         return 0
@@ -120,7 +120,7 @@ def asked_pixels(path: str) -> int:
     return round((x1 - x0 + 1) * (y1 - y0 + 1))
 
 
-def measured(kind: Kind, scale: float, demo: Addresses) -> str:
+def measure(kind: Kind, scale: float, demo: Addresses) -> str:
     """Extract the area from a server of a kind, and return a row of the table."""
     clock = Clock(kind, scale)
     server = serve(clock, demo)
@@ -138,30 +138,32 @@ def measured(kind: Kind, scale: float, demo: Addresses) -> str:
         with rasterio.open(output) as dataset:
             wrong = int((dataset.read(1) != heights(LEFT, TOP, 1, EDGE, EDGE)).sum())
     server.shutdown()
-    times, sizes = clock.well, sorted(clock.sizes)
-    wasted = sum(clock.vain) / (sum(clock.vain) + sum(times))
+    times, sizes = clock.completed, sorted(clock.sizes)
+    wasted = sum(clock.cut) / (sum(clock.cut) + sum(times))
     middle = statistics.median(sizes[len(sizes) // 2 :])
     return (
         f"| {kind.name} | {len(times)} | {middle / 1e6:.2f} | {statistics.median(times):.0f} "
-        f"| {max(times):.0f} | {len(clock.vain)} | {100 * wasted:.1f} % | {wrong} |"
+        f"| {max(times):.0f} | {len(clock.cut)} | {100 * wasted:.1f} % | {wrong} |"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", type=float, default=0.01, help="seconds here for one there")
+    parser.add_argument(
+        "--scale", type=float, default=0.01, help="real seconds for one of the server's"
+    )
     parser.add_argument("--output", type=Path, help="Markdown file for the table")
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     head = "the server takes", "pieces", "usual size, Mpx", "median s", "longest s", "cut"
     head += "wasted time", "wrong pixels"
     rows = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     with running() as demo:
         for kind in KINDS:
-            rows.append(measured(kind, chosen.scale, demo))
+            rows.append(measure(kind, arguments.scale, demo))
             sys.stdout.write(f"{rows[-1]}\n")
             sys.stdout.flush()
-    if chosen.output:
-        chosen.output.write_text("\n".join(rows) + "\n", "utf-8")
+    if arguments.output:
+        arguments.output.write_text("\n".join(rows) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw a GeoTIFF of heights as coloured, shaded relief; areas without data stay blue-grey.
+"""Draw a GeoTIFF of heights as coloured, shaded relief; nodata is blue-grey.
 
 python examples/shaded_relief.py ottawa.tif ottawa.png [--edge 900]
 """
@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-# height as a share of the range, and its colour
+# share of the height range, and its colour
 RAMP = np.array(
     [
         (0.0, 78, 128, 84),
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("heights")
     parser.add_argument("picture")
-    parser.add_argument("--edge", type=int, default=900, help="longest edge, pixels")
+    parser.add_argument("--edge", type=int, default=900, help="longer edge, pixels")
     arguments = parser.parse_args()
     with rasterio.open(arguments.heights) as dataset:
         scale = min(1.0, arguments.edge / max(dataset.shape))
@@ -56,7 +56,7 @@ def main() -> None:
     transform = Affine(resolution, 0, 0, 0, -resolution, 0)
     profile = {"driver": "PNG", "dtype": "uint8", "count": 3, "transform": transform}
     with (
-        rasterio.Env(GDAL_PAM_ENABLED="NO"),  # a picture only, no file of georeferencing beside it
+        rasterio.Env(GDAL_PAM_ENABLED="NO"),  # no georeferencing file beside the picture
         rasterio.open(
             arguments.picture, "w", height=shape[0], width=shape[1], **profile
         ) as dataset,
