@@ -122,6 +122,7 @@ def test_attributes_are_told_as_json_has_them() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_attributes_is_bounded() -> None:
     wide = Outline(AREA, {f"field {number}": number for number in range(5_000)})
     many = [Outline(AREA, {"Name": "A", "Part": number}) for number in range(50)]

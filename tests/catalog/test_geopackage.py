@@ -42,16 +42,19 @@ def test_french_fields_with_dates_as_text(path: Path) -> None:
     assert told(path) == [("Île d'Orléans", "2019", 0.5)]
 
 
+@pytest.mark.slow
 def test_no_fields_at_all(path: Path) -> None:
     write_layer(path, [LEFT_HALF])
     assert told(path) == [(None, None, 0.5)]
 
 
+@pytest.mark.slow
 def test_no_spatial_index(path: Path) -> None:
     write_layer(path, [LEFT_HALF, FAR], {"Name": ["A", "B"]}, SPATIAL_INDEX="NO")
     assert told(path) == [("A", None, 0.5)]
 
 
+@pytest.mark.slow
 def test_whole_numbers_stay_whole_beside_missing_ones(path: Path) -> None:
     write_layer(path, [LEFT_HALF, AREA], {"Name": ["A", "B"], "Year": [2019, None]})
     assert json.dumps([each.attributes for each in read(path)]) == json.dumps(
@@ -71,6 +74,7 @@ def test_the_layer_of_the_product_is_read(path: Path) -> None:
     assert told(path, "dsm") == [("9_2_dsm", None, 0.5)]
 
 
+@pytest.mark.slow
 def test_without_such_a_layer_all_are_read(path: Path) -> None:
     write_layer(path, None, {"Name": ["no outlines"]}, layer="notes")
     for layer in ("north", "south"):
@@ -78,7 +82,14 @@ def test_without_such_a_layer_all_are_read(path: Path) -> None:
     assert [name for name, _, _ in told(path)] == ["south", "north"]
 
 
-@pytest.mark.parametrize("crs", ["EPSG:4617", "EPSG:4326", "EPSG:2959"])
+@pytest.mark.parametrize(
+    "crs",
+    [
+        pytest.param("EPSG:4617", marks=pytest.mark.slow),
+        pytest.param("EPSG:4326", marks=pytest.mark.slow),
+        "EPSG:2959",
+    ],
+)
 def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) -> None:
     dense = shapely.segmentize(LEFT_HALF.intersection(AREA.buffer(50)), 1)
     there = shapely.transform(
@@ -88,6 +99,7 @@ def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) ->
     assert told(path) == [("A", None, 0.5)]
 
 
+@pytest.mark.slow
 def test_long_edges_bend_as_they_do_in_their_own_crs(path: Path) -> None:
     """Between corners 10 degrees apart a parallel runs 40 km beside the straight line."""
     ((_, middle),) = project_points(np.array([[1_500_050, -199_950]]), "EPSG:3979", "EPSG:4617")
@@ -115,6 +127,7 @@ def test_too_many_outlines_are_refused(path: Path, monkeypatch: pytest.MonkeyPat
         list(geopackage._outlines(str(path), AREA, "dtm"))
 
 
+@pytest.mark.slow
 def test_a_cut_off_file_is_an_error(path: Path) -> None:
     write_layer(path, [LEFT_HALF] * 500, {"Name": ["A"] * 500})
     whole = path.read_bytes()
@@ -132,6 +145,7 @@ def test_another_sqlite_database_is_refused(path: Path) -> None:
         read(path)
 
 
+@pytest.mark.slow
 def test_another_format_is_not_read_for_a_geopackage(path: Path, tmp_path: Path) -> None:
     """A list of other sources leads to files of this machine and to other hosts."""
     outlines = {
@@ -156,6 +170,7 @@ def test_another_format_is_not_read_for_a_geopackage(path: Path, tmp_path: Path)
             read(stranger)
 
 
+@pytest.mark.slow
 def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
     write_layer(path, [LEFT_HALF], {"Name": ["A"]}, layer="table")
     with closing(sqlite3.connect(path)) as database:

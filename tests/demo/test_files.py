@@ -144,7 +144,12 @@ def test_gdal_sees_a_hillshade_cog(tmp_path: Path, written: Path) -> None:
 
 @NEEDS_GDALDEM
 @pytest.mark.parametrize(
-    ("collection", "product", "level"), [("1m", "dtm", 0), ("1m", "dsm", 0), ("1m", "dtm", 3)]
+    ("collection", "product", "level"),
+    [
+        pytest.param("1m", "dtm", 0, marks=pytest.mark.slow),
+        pytest.param("1m", "dsm", 0, marks=pytest.mark.slow),
+        ("1m", "dtm", 3),
+    ],
 )
 def test_gdaldem_gives_the_same_hillshade_across_tiles(
     tmp_path: Path, collection: str, product: str, level: int
@@ -201,6 +206,7 @@ def gdaldem_hillshade(path: Path) -> np.ndarray:
         return dataset.read(1)
 
 
+@pytest.mark.slow
 def test_every_asset_but_the_thumbnail_exists(demo: Addresses) -> None:
     query = {"ids": ["9_2-mosaic-1m", "4_8-mosaic-2m", "mrdem"]}
     for item in httpx.post(f"{demo.stac}search", json=query).json()["features"]:
@@ -289,6 +295,7 @@ def test_catalogue_has_the_live_quirks(demo: Addresses) -> None:
     assert len(ours["geometry"]["coordinates"][0]) == 401
 
 
+@pytest.mark.slow
 def test_republished_files_have_new_versions(demo: Addresses, republished: Addresses) -> None:
     query = {"ids": ["9_2-mosaic-1m"], "collections": ["hrdem-mosaic-1m"]}
     before, after = (

@@ -8,7 +8,7 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -175,9 +175,15 @@ HOPELESS: dict[str, tuple[Fault, str]] = {
     "wrong": (answer(report("InvalidParameterValue", "COVERAGE=dtm not found")),
               "COVERAGE=dtm not found"),
 }  # fmt: skip
+FAST = {"null", "504", "cut off", "too large", "half a pixel off", "no blocks", "404"}
 
 
-@pytest.mark.parametrize("name", MENDABLE)
+def by_speed(names: Iterable[str]) -> list[Any]:
+    """Mark all faults slow but one of each kind."""
+    return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", by_speed(MENDABLE))
 def test_occasional_bad_responses_leave_pixels_exact(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
@@ -197,7 +203,7 @@ def test_occasional_bad_responses_leave_pixels_exact(
     assert_right(tmp_path / "out.tif")
 
 
-@pytest.mark.parametrize("name", [*MENDABLE, *HOPELESS])
+@pytest.mark.parametrize("name", by_speed([*MENDABLE, *HOPELESS]))
 def test_lasting_failure_names_box_and_server_message(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
@@ -263,6 +269,7 @@ def updated(request: ServerRequest, demo: Addresses, date: str) -> Reply | None:
     return reply
 
 
+@pytest.mark.slow
 def test_cached_chunks_of_an_older_version_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -344,6 +351,7 @@ def test_retry_after_of_an_hour_ends_the_run(
         assert sum(map(is_coverage, server.requests)) <= 2
 
 
+@pytest.mark.slow
 def test_timed_out_chunks_are_split(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """A server that never answers large requests gets smaller ones."""
 
@@ -356,6 +364,7 @@ def test_timed_out_chunks_are_split(demo: Addresses, http: HttpClient, tmp_path:
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 def test_chunk_size_adapts_to_the_server_time_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -575,7 +584,16 @@ def without_blocks(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [emptied, cut, zeroed, without_blocks, Path.unlink])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(emptied, marks=pytest.mark.slow),
+        cut,
+        pytest.param(zeroed, marks=pytest.mark.slow),
+        without_blocks,
+        pytest.param(Path.unlink, marks=pytest.mark.slow),
+    ],
+)
 def test_damaged_cached_chunk_is_refetched(
     demo: Addresses, http: HttpClient, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -590,6 +608,7 @@ def test_damaged_cached_chunk_is_refetched(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 def test_chunks_deleted_by_another_run_are_refetched(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -646,7 +665,14 @@ def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_
         assert sum(map(is_coverage, server.requests)) <= 6
 
 
-@pytest.mark.parametrize("corner", ["1e17", "1.797e308", "nan"])
+@pytest.mark.parametrize(
+    "corner",
+    [
+        pytest.param("1e17", marks=pytest.mark.slow),
+        "1.797e308",
+        pytest.param("nan", marks=pytest.mark.slow),
+    ],
+)
 def test_absurd_bounds_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path, corner: str
 ) -> None:
@@ -719,6 +745,7 @@ def test_wcs_must_cover_the_file_it_replaces(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 def test_header_of_a_broken_file_bounds_the_fallback(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

@@ -206,7 +206,13 @@ def test_titles_and_dates_are_printable(http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("corners", "step"), [(200_000, 1), (9_000, 1), (8_001, 4_000), (901, 450)]
+    ("corners", "step"),
+    [
+        pytest.param(200_000, 1, marks=pytest.mark.slow),
+        (9_000, 1),
+        pytest.param(8_001, 4_000, marks=pytest.mark.slow),
+        (901, 450),
+    ],
 )
 def test_huge_footprint_is_skipped_quickly(http: HttpClient, corners: int, step: int) -> None:
     """A footprint is only a hint; without it the file is opened."""

@@ -40,6 +40,7 @@ def centres(dataset: rasterio.DatasetReader) -> tuple[NDArray[Any], NDArray[Any]
     return corner.c + dx * columns, corner.f - dy * rows
 
 
+@pytest.mark.slow
 @RELAXED
 @given(
     corners=st.lists(
@@ -84,7 +85,7 @@ def test_a_pixel_is_there_if_its_centre_is_inside(
         assert sum(result.pixels_by_source.values()) == result.statistics.valid
 
 
-@pytest.mark.parametrize("product", ["dtm", "dtm-slope"])
+@pytest.mark.parametrize("product", ["dtm", pytest.param("dtm-slope", marks=pytest.mark.slow)])
 def test_a_shape_on_another_grid_is_cut_there(
     demo: Addresses, tmp_path: Path, product: str
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_shape_on_another_grid_is_cut_there(
     assert told.coverage_percent == pytest.approx(result.statistics.valid_percent, abs=1)
 
 
+@pytest.mark.slow
 def test_only_what_lies_under_a_shape_is_read(demo: Addresses, tmp_path: Path) -> None:
     """A river runs across 49 tiles and lies in 13 of them."""
     corner = 1_700_352, -200_192  # of a tile
@@ -192,6 +194,7 @@ def test_like_leaves_nothing_more_to_say_of_the_grid(tmp_path: Path, words: Any)
         hrdem.plan(like=tmp_path / "like.tif", product="dtm", **words)
 
 
+@pytest.mark.slow
 def test_a_sheet_at_25_m_is_the_sheet(demo: Addresses, tmp_path: Path) -> None:
     result = hrdem.extract(
         nts="31G/5", product="dtm", crs="EPSG:2959", resolution=25, stac_url=demo.stac,

@@ -163,7 +163,10 @@ Made = Callable[..., tuple[Path, Grid, Pixels]]
 
 
 @pytest.mark.parametrize("crs", sorted(PLACES))
-@pytest.mark.parametrize("resolution", [0.7, 1, 2.3])
+@pytest.mark.parametrize(
+    "resolution",
+    [pytest.param(0.7, marks=pytest.mark.slow), 1, pytest.param(2.3, marks=pytest.mark.slow)],
+)
 def test_nearest_is_the_pixel_that_a_centre_lies_in(
     made: Made, crs: str, resolution: float
 ) -> None:
@@ -272,7 +275,12 @@ def by_gdal(path: Path, grid: Grid, resampling: Resampling, width: float) -> Pix
 
 @pytest.mark.parametrize(
     ("crs", "resolution", "width"),
-    [("EPSG:2961", 1.3, 1.3), ("EPSG:26910", 4, 4.0), ("EPSG:4326", 0.8, 1), ("EPSG:3979", 5, 5)],
+    [
+        ("EPSG:2961", 1.3, 1.3),
+        pytest.param("EPSG:26910", 4, 4.0, marks=pytest.mark.slow),
+        pytest.param("EPSG:4326", 0.8, 1, marks=pytest.mark.slow),
+        pytest.param("EPSG:3979", 5, 5, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("resampling", sorted(Resampling))
 def test_every_kernel_is_gdals_lakes_and_all(
@@ -287,6 +295,7 @@ def test_every_kernel_is_gdals_lakes_and_all(
     np.testing.assert_allclose(pixels, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @RELAXED
 @given(
     crs=ANY_CRS,
@@ -389,7 +398,16 @@ def test_neighbouring_outputs_share_their_pixels(
     )
 
 
-@pytest.mark.parametrize("nodata", [NODATA, 0.0, float("nan"), float("-inf"), 1e30])
+@pytest.mark.parametrize(
+    "nodata",
+    [
+        NODATA,
+        pytest.param(0.0, marks=pytest.mark.slow),
+        float("nan"),
+        pytest.param(float("-inf"), marks=pytest.mark.slow),
+        pytest.param(1e30, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("resampling", sorted(Resampling))
 def test_nodata_bleeds_into_no_height(
     tmp_path: Path, resampling: Resampling, nodata: float

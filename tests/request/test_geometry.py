@@ -34,6 +34,7 @@ def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
     return float(shapely.distance(points, outline).max())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(LONGITUDES, LATITUDES), min_size=3, max_size=3, unique=True))
 def test_an_edge_stays_within_millimetres_of_where_it_was(corners) -> None:
@@ -98,6 +99,7 @@ def test_a_circle_is_round_on_the_ground(longitude: float, latitude: float, radi
     assert distances.min() > radius * (1 - 1e-5) - 0.003
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(LONGITUDES, LATITUDES, st.floats(0.01, 8), st.floats(1, 50_000), st.floats(0, 360))
 def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
@@ -121,6 +123,7 @@ def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
             assert not wide.contains(outside)
 
 
+@pytest.mark.slow
 def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
     wide = buffer_geometry(project_geometry(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)

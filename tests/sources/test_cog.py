@@ -153,6 +153,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=2000, suppress_health_check=list(HealthCheck))
 @given(
     changes=st.lists(

@@ -115,6 +115,7 @@ def test_pieces_grow_with_what_the_server_can_do(
     assert result.received_bytes > 4 * 9_000_000
 
 
+@pytest.mark.slow
 def test_where_the_coverage_has_nothing_the_output_has_nodata(
     demo: Addresses, tmp_path: Path
 ) -> None:

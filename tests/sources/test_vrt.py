@@ -182,6 +182,7 @@ def test_what_gdalbuildvrt_writes_is_read() -> None:
     assert sanitize_vrt(document, HREF).files == ("https://store.invalid/a/tile.tif",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [
