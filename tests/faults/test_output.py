@@ -20,7 +20,7 @@ PLACE = (-75.72, 45.40, -75.70, 45.41)
 
 
 @pytest.mark.parametrize("layout", ["gtiff", "cog"])
-@pytest.mark.parametrize("limit", [1_500_000, 4_900_000])
+@pytest.mark.parametrize("limit", [pytest.param(1_500_000, marks=pytest.mark.slow), 4_900_000])
 def test_truncated_file_is_never_published(
     demo: Addresses, tmp_path: Path, layout: str, limit: int
 ) -> None:

@@ -184,6 +184,7 @@ def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_file_without_overviews_is_refused_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

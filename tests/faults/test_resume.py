@@ -81,6 +81,7 @@ def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tu
     return folder / "out" / "a.tif", server.sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_run_resumes(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
@@ -102,6 +103,7 @@ def test_killed_run_resumes(
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
 
 
+@pytest.mark.slow
 def test_interrupted_run_says_that_it_can_resume(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
@@ -116,6 +118,7 @@ def test_interrupted_run_says_that_it_can_resume(
     assert sent + server.sent < 1.05 * undisturbed[1]
 
 
+@pytest.mark.slow
 def test_interrupted_download_may_exceed_max_cache(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
@@ -182,6 +185,7 @@ def test_login_page_does_not_replace_cached_responses(
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
+@pytest.mark.slow
 def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     process = begun(tmp_path, server, "--no-cache")
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
@@ -189,6 +193,7 @@ def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_concurrent_runs_write_identical_files(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:

@@ -42,6 +42,7 @@ def different_pixels(path: Path, *, product: str = "dtm", collection: str = "1m"
     return different
 
 
+@pytest.mark.slow
 def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
     """It spans 8_2 and 9_2; reading 9_2 alone loses the 1,932 m west of x = 1,500,000."""
     output = tmp_path / "ottawa.tif"
@@ -221,6 +222,7 @@ def test_a_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_p
     ]
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dsm", "stac_url": demo.stac}
     contents = []
@@ -230,6 +232,7 @@ def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) 
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_statistics_do_not_depend_on_how_memory_is_shared_out(
     demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN)
     return compute_gradient(known, Ground.of(inner).steps(inner.window), algorithm)
 
 
+@pytest.mark.slow
 @RELAXED
 @given(seed=st.integers(0, 999), share=st.floats(0.01, 0.3), algorithm=st.sampled_from(Algorithm))
 def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
@@ -77,6 +78,7 @@ def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
     np.testing.assert_array_equal(pixels, np.where(np.isnan(expected), NODATA, expected))
 
 
+@pytest.mark.slow
 def test_a_slope_on_another_grid_is_that_of_the_heights_there(
     demo: Addresses, tmp_path: Path
 ) -> None:
@@ -128,6 +130,7 @@ def test_gdaldem_finds_the_same_slope_at_the_scale_of_the_projection(
     assert not (~theirs.mask & (pixels == NODATA)).any()
 
 
+@pytest.mark.slow
 def test_aspects_are_counted_from_the_pole_or_from_the_edge(
     demo: Addresses, tmp_path: Path
 ) -> None:
