@@ -75,8 +75,6 @@ COVERED_BY = {
 
 # Private names that tests import or replace, until a public one takes their place.
 PRIVATE_NAMES = {
-    "hrdem.catalog.search._PAGE",
-    "hrdem.catalog.stac_io._MOST_BYTES_IN_ALL",
     "hrdem.catalog.surveys.geopackage._MOST_OUTLINES",
     "hrdem.catalog.surveys.geopackage._outlines",
     "hrdem.catalog.surveys.lookup._WHOLE",

@@ -1,1 +1,1 @@
-"""What the STAC catalogue lists: items, assets, and the surveys under an area."""
+"""The STAC catalogue: items, assets, and the lidar surveys under an area."""

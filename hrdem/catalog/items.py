@@ -1,6 +1,6 @@
 """Items of the STAC catalogue and their assets, parsed from GeoJSON.
 
-Items only select files; georeferencing comes from the raster headers.
+Items only select files; georeferencing comes from the headers of the rasters.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hrdem.request.products import AssetKind, Product
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-_MOST_ASSETS = 100  # of an item; those of a mosaic have 9
-MAX_TEXT_CHARACTERS = 250  # characters of an id, a key, a title
-_LONGEST_HREF = 8_000  # characters; signed addresses have some 1,500
-_MOST_CORNERS = 10_000  # of an outline; those of a mosaic have 401
-_FARTHEST = 1e8  # metres of EPSG:3979
+MAX_ASSETS = 100  # of an item; those of a mosaic have 9
+MAX_TEXT_CHARACTERS = 250  # of an id, a key or a title
+MAX_HREF_CHARACTERS = 8_000  # signed addresses have about 1,500; servers refuse longer ones
+MAX_FOOTPRINT_VERTICES = 10_000  # those of a mosaic have 401
+MAX_COORDINATE_METRES = 1e8  # in EPSG:3979
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Asset:
     """A file of an item.
 
     Attributes:
-        key: Key under which the item lists it.
+        key: Key of the asset in the item.
         href: Absolute address.
-        media_type: As the catalogue says, or empty; never used to choose.
-        title: In words, or empty.
+        media_type: Media type in the catalogue, or empty; never used to select an asset.
+        title: Title for people, or empty.
     """
 
     key: str
@@ -44,15 +44,15 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A sub-tile of a mosaic, or a national raster, as catalogued.
+    """An item of the catalogue: a sub-tile of a mosaic, or a national raster.
 
     Attributes:
-        id: Its id, for example ``9_2-mosaic-1m``.
+        id: Id, for example ``9_2-mosaic-1m``.
         collection: Id of its collection.
-        updated: When it was last published, as the catalogue says, or empty.
-        datetime: Date of the newest survey in it, or empty; not the date of a pixel.
-        footprint: Outline in EPSG:3979 where the catalogue gives one, else None.
-        assets: Its files, in the order served.
+        updated: Time of its last publication according to the catalogue, or empty.
+        datetime: Date of the newest survey in it, or empty; not the date of each pixel.
+        footprint: Outline in EPSG:3979; None if the catalogue has none in that CRS.
+        assets: Its files, in the catalogue's order.
     """
 
     id: str
@@ -63,9 +63,9 @@ class Item:
     assets: tuple[Asset, ...]
 
     def get_asset(self, product: Product, kind: AssetKind) -> Asset | None:
-        """Return the file that holds a product; None if the item has none."""
-        wanted = product.asset_key(kind)
-        return next((asset for asset in self.assets if asset.key == wanted), None)
+        """Return the asset that holds a product; None if there is none."""
+        key = product.asset_key(kind)
+        return next((asset for asset in self.assets if asset.key == key), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -82,7 +82,11 @@ class Item:
 
 
 def parse_item(feature: Mapping[str, Any], address: str) -> Item:
-    """Make an item of a GeoJSON feature found at an address.
+    """Parse a GeoJSON feature as an item.
+
+    Args:
+        feature: The feature.
+        address: Address that it came from, which relative hrefs refer to.
 
     Raises:
         CatalogError: If it is not a STAC item.
@@ -90,12 +94,12 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
     try:
         properties = feature["properties"]
         return Item(
-            id=_name(feature["id"]),
-            collection=_name(feature["collection"]),
-            updated=_words(properties.get("updated")),
-            datetime=_words(properties.get("datetime")),
-            footprint=_outline(properties),
-            assets=tuple(_assets(feature["assets"], address)),
+            id=_check_name(feature["id"]),
+            collection=_check_name(feature["collection"]),
+            updated=_clean_text(properties.get("updated")),
+            datetime=_clean_text(properties.get("datetime")),
+            footprint=_parse_footprint(properties),
+            assets=tuple(_parse_assets(feature["assets"], address)),
         )
     except (
         AttributeError,
@@ -106,71 +110,70 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
         ValueError,
         shapely.errors.ShapelyError,
     ) as exc:
-        name = feature.get("id") if isinstance(feature, Mapping) else None
-        shown = (
-            repr(to_one_line(name, MAX_TEXT_CHARACTERS))
-            if isinstance(name, str)
-            else to_one_line(str(name), MAX_TEXT_CHARACTERS)
-        )
+        item_id = feature.get("id") if isinstance(feature, Mapping) else None
+        label = to_one_line(str(item_id), MAX_TEXT_CHARACTERS)
+        if isinstance(item_id, str):
+            label = repr(label)
         message = to_one_line(redact_secrets(str(exc)), MAX_TEXT_CHARACTERS).rstrip(".")
         raise CatalogError(
-            f"{address} lists an item {shown} that is not a STAC item: "
-            f"{type(exc).__name__}: {message}. Check the address given as --stac-url."
+            f"{address} lists an item {label} that is not a STAC item: "
+            f"{type(exc).__name__}: {message}. Check `stac_url`."
         ) from exc
 
 
-def _text(value: object) -> str:
+def _check_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{to_one_line(repr(value), MAX_TEXT_CHARACTERS)} is not a text")
+        raise TypeError(f"{to_one_line(repr(value), MAX_TEXT_CHARACTERS)} is not a string")
     return value
 
 
-def _words(value: object) -> str:
-    """What is said in words; nothing of it can be an order to a terminal."""
-    return to_one_line(_text(value or ""), MAX_TEXT_CHARACTERS)
+def _clean_text(value: object) -> str:
+    """Return text for people without control characters, shortened."""
+    return to_one_line(_check_text(value or ""), MAX_TEXT_CHARACTERS)
 
 
-def _name(value: object) -> str:
-    """What something is called; it is shown, sent back, and written into outputs."""
-    name = _text(value)
+def _check_name(value: object) -> str:
+    """Return an id or a key, which is displayed, sent to servers, and written to outputs."""
+    name = _check_text(value)
     if not name.isprintable() or not 0 < len(name) <= MAX_TEXT_CHARACTERS:
         raise ValueError(f"{to_one_line(repr(name), MAX_TEXT_CHARACTERS)} is not a name")
     return name
 
 
-def _href(value: object, address: str) -> str:
-    href = _text(value)
-    if not href.isprintable() or len(href) > _LONGEST_HREF:
+def _resolve_href(value: object, address: str) -> str:
+    href = _check_text(value)
+    if not href.isprintable() or len(href) > MAX_HREF_CHARACTERS:
         raise ValueError(f"{to_one_line(repr(href), MAX_TEXT_CHARACTERS)} is not an address")
     return urljoin(address, href)
 
 
-def _outline(properties: Mapping[str, Any]) -> shapely.Geometry | None:
-    """The outline in EPSG:3979, if that is what the projection extension describes.
+def _parse_footprint(properties: Mapping[str, Any]) -> shapely.Geometry | None:
+    """Return the geometry of the projection extension, if it is in EPSG:3979 and usable.
 
-    One that crosses itself, or has more corners than anyone would draw, is as good as none.
+    An invalid outline, or one with too many vertices, counts as missing.
     """
     if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
         return None
     geometry = properties.get("proj:geometry")
     if not geometry:
         return None
-    with np.errstate(invalid="ignore"):  # of corners that are no numbers
+    with np.errstate(invalid="ignore"):  # coordinates that are not finite are checked below
         outline = shapely.geometry.shape(geometry)
-    corners = shapely.get_coordinates(outline)
-    if len(corners) > _MOST_CORNERS or not (np.abs(corners) < _FARTHEST).all():  # nor NaN
+    vertices = shapely.get_coordinates(outline)
+    is_finite = (np.abs(vertices) < MAX_COORDINATE_METRES).all()  # False for NaN
+    if len(vertices) > MAX_FOOTPRINT_VERTICES or not is_finite:
         return None
-    # to mend 200 edges that all cross one another takes a minute
+    # no repair: 200 edges that all cross one another would take a minute
     return outline if shapely.is_valid(outline) and outline.area > 0 else None
 
 
-def _assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
-    if len(assets) > _MOST_ASSETS:
+def _parse_assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
+    if len(assets) > MAX_ASSETS:
         raise ValueError(f"it has {len(assets)} assets")
     for key, asset in assets.items():
         yield Asset(
-            key=_name(key),
-            href=_href(asset["href"], address),
-            media_type=_words(asset.get("type")),
-            title=_words(asset.get("title")),
+            key=_check_name(key),
+            href=_resolve_href(asset["href"], address),
+            media_type=_clean_text(asset.get("type")),
+            title=_clean_text(asset.get("title")),
         )

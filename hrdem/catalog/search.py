@@ -23,83 +23,83 @@ from hrdem.runtime.text import to_one_line
 
 log = logging.getLogger(__name__)
 
-_PAGE = 100  # items; a mosaic has 66
-_MOST_ITEMS = 10_000
-_MOST_PAGES = 1_000
-_SLACK = 0.002  # degrees: what rounding does to an outline, and much less than its margin
-_POST_UNKNOWN = (404, 405, 501)  # statuses of a catalogue that knows GET only
+ITEMS_PER_PAGE = 100  # a mosaic has 66
+MAX_ITEMS = 10_000
+MAX_PAGES = 1_000
+POLYGON_TOLERANCE_DEGREES = 0.002  # rounding of a search polygon, much less than its margin
+_GET_ONLY_STATUSES = (404, 405, 501)  # of a catalogue that does not support POST
 
 
 def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
-    """Find every item that may hold a pixel of an area, and some neighbours.
+    """Find every item that may have a pixel in an area, and some neighbours.
 
     Args:
-        aoi: The area.
-        collection: Where to look.
-        stac_url: Root of the STAC API, with a slash at its end.
-        http: Client to ask with.
+        aoi: Area of interest.
+        collection: Collection to search.
+        stac_url: Root of the STAC API, with a trailing slash.
+        http: Client to use.
 
     Returns:
-        Items sorted by sub-tile, each once. Offline, those of an answer that is kept, to the same
-        question or to that for a wider area.
+        Items sorted by sub-tile, without duplicates. Offline, the items of a cached response to
+        the same search or to one with a wider area.
 
     Raises:
-        CatalogError: If the answers are not those of a STAC API.
-        NetworkError: If no answer can be had.
-        NotCachedError: If no such answer is kept, offline.
+        CatalogError: If a response is not that of a STAC API.
+        NetworkError: If a request fails.
+        NotCachedError: If no such response is cached, offline.
     """
     area = make_search_polygon(aoi)
     polygon = shapely.geometry.mapping(area) if area else None
     query = {"collections": [collection.id], "intersects": polygon}
     try:
-        return _search(stac_url, http, **query)
+        return _fetch_items(stac_url, http, **query)
     except NotCachedError as exc:
-        wider = _asked_before(area, query, stac_url, http)
+        wider = _find_cached_query(area, query, stac_url, http)
         if wider is None:
             raise NotCachedError(
-                f"What {redact_secrets(stac_url)} lists of {collection.id} in the area "
-                f"{aoi.label} is not in the cache. Run the same command once without --offline."
+                f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
+                f"{aoi.label} is not in the cache. Run it once without `offline`."
             ) from exc
     margin = measure_search_margin(aoi)
     left, bottom, right, top = aoi.bounds
     reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
-    found = _search(stac_url, http, **wider)
-    return [each for each in found if each.footprint is None or each.footprint.intersects(reach)]
+    found = _fetch_items(stac_url, http, **wider)
+    return [item for item in found if item.footprint is None or item.footprint.intersects(reach)]
 
 
-def _asked_before(
+def _find_cached_query(
     area: shapely.Geometry | None, query: Mapping[str, Any], stac_url: str, http: Http
 ) -> dict[str, Any] | None:
-    """A search of the same collection for a wider area, whose answer is kept; None if none is."""
+    """Return a search of the same collection for a wider area that is cached; None if none is."""
     assert isinstance(http, CachingClient)
     for answer in http.answered(f"{stac_url}search"):
-        asked = answer.question.json or answer.question.params or {}
+        cached = answer.question.json or answer.question.params or {}
         try:
-            collections = asked["collections"]
-            place = asked.get("intersects")
-            place = json.loads(place) if isinstance(place, str) else place
-            covers = place is None or (
-                area is not None and shapely.geometry.shape(place).buffer(_SLACK).covers(area)
+            collections = cached["collections"]
+            searched = cached.get("intersects")
+            searched = json.loads(searched) if isinstance(searched, str) else searched
+            covers = searched is None or (
+                area is not None
+                and shapely.geometry.shape(searched).buffer(POLYGON_TOLERANCE_DEGREES).covers(area)
             )
         except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
             continue
         if collections in (query["collections"], ",".join(query["collections"])) and covers:
-            return {**query, "intersects": place}
+            return {**query, "intersects": searched}
     return None
 
 
 def list_items(collection: Collection, stac_url: str, http: Http) -> list[Item]:
-    """List all items of a collection; arguments and errors are those of `search_items`."""
-    return _search(stac_url, http, collections=[collection.id])
+    """Return all items of a collection; arguments and errors as for `search_items`."""
+    return _fetch_items(stac_url, http, collections=[collection.id])
 
 
 def find_intersecting_items(
     aoi: Aoi, collection: Collection, stac_url: str, http: Http
 ) -> list[Item]:
-    """Find the items whose catalogued outline shares an area with the area of interest.
+    """Find the items whose footprint overlaps an area.
 
-    An item without an outline in EPSG:3979 is kept. Arguments and errors are those of
-    `search_items`.
+    Items without a footprint are included. Arguments and errors as for `search_items`.
     """
     return [
         item
@@ -109,76 +109,82 @@ def find_intersecting_items(
 
 
 def get_item(item_id: str, stac_url: str, http: Http) -> Item:
-    """Fetch one item of the known collections by its id.
+    """Return the item with an id from any of the known collections.
 
     Raises:
-        NoDataError: If there is none of that id.
-        NetworkError: If no proper answer can be had.
+        NoDataError: If there is none with that id.
+        NetworkError: If the catalogue cannot be read.
     """
     ids = [collection.id for collection in COLLECTIONS.values()]
-    found = _search(stac_url, http, collections=ids, ids=[item_id])
+    found = _fetch_items(stac_url, http, collections=ids, ids=[item_id])
     if not found:
         raise NoDataError(
-            f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Items are named like "
-            "9_2-mosaic-1m; hrdem search --bbox … lists those of an area."
+            f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Give an id like "
+            "9_2-mosaic-1m; hrdem search --bbox … lists the items of an area."
         )
     return found[0]
 
 
-def _search(stac_url: str, http: Http, **query: Any) -> list[Item]:
+def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
+    """Run a search by POST, or by GET if the catalogue does not support POST."""
     address = f"{stac_url}search"
     try:
-        found = _pages(address, http, "POST", query)
+        found = _fetch_pages(address, http, "POST", query)
     except ServerError as exc:
-        if exc.status not in _POST_UNKNOWN:
+        if exc.status not in _GET_ONLY_STATUSES:
             raise
         try:
-            found = _pages(address, http, "GET", query)
+            found = _fetch_pages(address, http, "GET", query)
         except ServerError as refusal:
-            if refusal.status not in _POST_UNKNOWN:
+            if refusal.status not in _GET_ONLY_STATUSES:
                 raise
             raise CatalogError(
-                f"{redact_secrets(stac_url)} is no STAC API with item search: {refusal} "
-                "Check the address given as --stac-url."
+                f"{redact_secrets(stac_url)} is not a STAC API with item search: {refusal} "
+                "Check `stac_url`."
             ) from refusal
     log.info("%s lists %s.", redact_secrets(stac_url), ", ".join(found) or "no item")
-    return sorted(found.values(), key=lambda item: _natural(item.id))
+    return sorted(found.values(), key=lambda item: _natural_sort_key(item.id))
 
 
-def _pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict[str, Item]:
-    """Follow the pages of a search, each ``next`` exactly as it is given."""
+def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict[str, Item]:
+    """Return the items on all pages of a search by id."""
     io = HttpStacIO(http)
-    search = ItemSearch(address, method=method, limit=_PAGE, stac_io=io, **query)
+    search = ItemSearch(address, method=method, limit=ITEMS_PER_PAGE, stac_io=io, **query)
     found: dict[str, Item] = {}
     matched = 0
     for number, page in enumerate(io.get_pages(address, method, search.get_parameters())):
-        fresh = {item.id: item for item in (parse_item(each, address) for each in page["features"])}
-        if number and page["features"] and fresh.keys() <= found.keys():
-            raise CatalogError(f"{address} leads in a circle: a next page repeats an earlier one.")
-        found |= fresh
-        if len(found) > _MOST_ITEMS:
-            raise CatalogError(f"{address} lists more than {_MOST_ITEMS} items; is the area meant?")
-        if number >= _MOST_PAGES:
+        items = [parse_item(feature, address) for feature in page["features"]]
+        on_page = {item.id: item for item in items}
+        if number and page["features"] and on_page.keys() <= found.keys():
             raise CatalogError(
-                f"{address} gives more than {_MOST_PAGES} pages; a next page may lead in a circle."
+                f"{address} returns pages in a loop: a next page repeats an earlier one."
             )
-        told = page.get("numberMatched")
-        matched = max(matched, told if isinstance(told, int) else 0)
-    strangers = {item.collection for item in found.values()} - set(query["collections"])
-    if strangers:
-        others = to_one_line(", ".join(sorted(strangers)), MAX_TEXT_CHARACTERS)
+        found |= on_page
+        if len(found) > MAX_ITEMS:
+            raise CatalogError(
+                f"{address} lists more than {MAX_ITEMS} items. Request a smaller area."
+            )
+        if number >= MAX_PAGES:
+            raise CatalogError(
+                f"{address} returns more than {MAX_PAGES} pages; next pages may form a loop."
+            )
+        count = page.get("numberMatched")
+        matched = max(matched, count if isinstance(count, int) else 0)
+    unrequested = {item.collection for item in found.values()} - set(query["collections"])
+    if unrequested:
+        others = to_one_line(", ".join(sorted(unrequested)), MAX_TEXT_CHARACTERS)
         raise CatalogError(
-            f"{address} was asked for {', '.join(query['collections'])} and answers with items of "
-            f"{others}. A redirect or a proxy may drop the question."
+            f"{address} was searched for {', '.join(query['collections'])} and answers with items "
+            f"of {others}. A redirect or a proxy may have dropped the query."
         )
     if len(found) < matched:
         raise CatalogError(
-            f"{address} says that {to_one_line(str(matched), 40)} items match but gives "
+            f"{address} reports that {to_one_line(str(matched), 40)} items match but returns "
             f"{len(found)} and no next page."
         )
     return found
 
 
-def _natural(name: str) -> tuple[Any, ...]:
-    """Sort 10_2 after 9_2."""
+def _natural_sort_key(name: str) -> tuple[Any, ...]:
+    """Return a key that sorts 10_2 after 9_2."""
     return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
+from hrdem.geo.nodata import valid_mask
 
 NO_RANK = 255
 
@@ -175,9 +176,6 @@ def _lay(target: MergedBlock, piece: ReadTask, array: Pixels, nodata: float | No
     into = shared.shifted(-target.place.column, -target.place.row).slices
     pixels = array[shared.shifted(-piece.place.column, -piece.place.row).slices]
     ours = target.owner[into] > piece.part
-    if pixels.dtype.kind == "f":
-        ours &= ~np.isnan(pixels)  # no height, whatever the file declares
-    if nodata is not None and not math.isnan(nodata):
-        ours &= pixels != pixels.dtype.type(nodata)
+    ours &= valid_mask(pixels, nodata)
     np.copyto(target.pixels[into], pixels, where=ours)
     target.owner[into][ours] = piece.part

@@ -155,8 +155,8 @@ def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
 @pytest.mark.parametrize(
     ("reply", "hint"),
     [
-        (Reply(body=b"<html>portal</html>"), "no STAC API: it answers '<html>portal</html>'"),
-        (Reply(404, b"Not Found"), "no STAC API"),
+        (Reply(body=b"<html>portal</html>"), "not a STAC API: it answers '<html>portal</html>'"),
+        (Reply(404, b"Not Found"), "not a STAC API"),
         (Reply.json({"title": "Welcome"}), "no list of features"),
     ],
     ids=["HTML", "404", "other JSON"],

@@ -41,19 +41,22 @@ def near(server, http: HttpClient) -> list[items.Item]:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(body=b"<!DOCTYPE html><html>Sign in</html>"), "no STAC API: it answers '<!DOCTYPE"),
-        (Reply(body=b""), "no STAC API: it answers ''"),
-        (Reply(body=b'{"type": "Feat'), "no STAC API"),
-        (Reply(body=b"\xff\xfe\x00"), "bytes, not JSON"),
+        (
+            Reply(body=b"<!DOCTYPE html><html>Sign in</html>"),
+            "not a STAC API: it answers '<!DOCTYPE",
+        ),
+        (Reply(body=b""), "not a STAC API: it answers ''"),
+        (Reply(body=b'{"type": "Feat'), "not a STAC API"),
+        (Reply(body=b"\xff\xfe\x00"), "binary data, not JSON"),
         (Reply.json([1, 2]), "no list of features"),
         (Reply.json({"message": "welcome"}), "no list of features"),
         (Reply.json({"features": "none"}), "no list of features"),
-        (Reply(404, b"not here"), "no STAC API with item search"),
-        (Reply(405), "no STAC API with item search"),
+        (Reply(404, b"not here"), "not a STAC API with item search"),
+        (Reply(405), "not a STAC API with item search"),
         (page("text"), "not a STAC item"),
         (page({"id": 1}), "not a STAC item"),
         (page(item(assets=None)), "'9_2-mosaic-1m' that is not a STAC item"),
-        (page(item(assets={"dtm": {"href": 5}})), "not a STAC item: TypeError: 5 is not a text"),
+        (page(item(assets={"dtm": {"href": 5}})), "not a STAC item: TypeError: 5 is not a string"),
         (page(item(properties=None)), "not a STAC item"),
         (page(item(properties={"proj:epsg": 3979, "proj:geometry": {"type": "X"}})), "STAC item"),
     ],
@@ -85,7 +88,7 @@ def test_redirected_search_keeps_method_and_body(
 def test_items_of_another_collection_are_rejected(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: page(item(collection="hrdem-lidar"))) as server,
-        pytest.raises(CatalogError, match="asked for hrdem-mosaic-1m and answers with items of"),
+        pytest.raises(CatalogError, match="searched for hrdem-mosaic-1m and answers with items of"),
     ):
         near(server, http)
 
@@ -104,7 +107,7 @@ def test_empty_page_does_not_end_a_search(http: HttpClient) -> None:
 def test_fewer_items_than_matched_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: page(item(), numberMatched=2)) as server,
-        pytest.raises(CatalogError, match="2 items match but gives 1"),
+        pytest.raises(CatalogError, match="2 items match but returns 1"),
     ):
         near(server, http)
 
@@ -150,7 +153,7 @@ def test_get_search_stays_below_url_limit(http: HttpClient, demo: Addresses) -> 
 def test_next_link_with_another_prefix_is_followed(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(search, "_PAGE", 13)
+    monkeypatch.setattr(search, "ITEMS_PER_PAGE", 13)
     canada = Aoi.from_bbox((-2_450_000, -950_000, 2_950_000, 3_950_000), "EPSG:3979")
 
     def script(request):
@@ -181,7 +184,7 @@ def test_endless_next_links_are_detected(http: HttpClient) -> None:
         return page(item(), links=[again])
 
     with misbehaving(script) as server:
-        with pytest.raises(CatalogError, match="leads in a circle"):
+        with pytest.raises(CatalogError, match="returns pages in a loop"):
             near(server, http)
         assert len(server.requests) == 2
 

@@ -266,7 +266,7 @@ def test_etag_unfit_for_a_header_is_an_error(http: HttpClient, header: str, valu
 
 
 def test_endless_pages_end_the_search(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hrdem.catalog.stac_io._MOST_BYTES_IN_ALL", 100_000)
+    monkeypatch.setattr("hrdem.catalog.stac_io.MAX_SEARCH_CHARACTERS", 100_000)
 
     def script(request: ServerRequest) -> Reply:
         link = {"rel": "next", "href": f"/{request.number}"}

@@ -434,5 +434,5 @@ def test_saved_files_never_overwrite_one_another(
             f"{server.url}/stac/api",
         ]
         done = CliRunner().invoke(cli, arguments)
-    assert "Several files would be called 9_2-mosaic-1m-dtm.vrt" in str(done.exception)
+    assert "Several files have the same name, 9_2-mosaic-1m-dtm.vrt" in str(done.exception)
     assert list(tmp_path.iterdir()) == []

@@ -52,7 +52,7 @@ def test_post_search_reads_every_page(
     stac: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next links have another root than the search."""
-    monkeypatch.setattr("hrdem.catalog.search._PAGE", 10)
+    monkeypatch.setattr("hrdem.catalog.search.ITEMS_PER_PAGE", 10)
     noting = Noting(http)
     found = search_items(CANADA, ONE_METRE, stac, noting)
     assert {item.id for item in found} == {t.item_id for t in list_tiles() if t.collection == "1m"}
@@ -63,7 +63,7 @@ def test_post_search_reads_every_page(
 def test_get_search_reads_every_page(
     stand_in: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.catalog.search._PAGE", 1)
+    monkeypatch.setattr("hrdem.catalog.search.ITEMS_PER_PAGE", 1)
     noting = Noting(http)
     found = search_items(ARCTIC, ONE_METRE, f"{stand_in}/get-only/stac/api/", noting)
     assert [item.id for item in found] == [
@@ -115,7 +115,7 @@ def test_northern_item_has_a_dsm_but_no_dtm(stac: str, http: HttpClient) -> None
 
 def test_store_url_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
     """A store answers with HTML and 404."""
-    with pytest.raises(CatalogError, match="canelevation-dem/ is no STAC API.*--stac-url"):
+    with pytest.raises(CatalogError, match="canelevation-dem/ is not a STAC API.*`stac_url`"):
         search_items(OTTAWA, ONE_METRE, f"{stand_in}/canelevation-dem/", http)
 
 

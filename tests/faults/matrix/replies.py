@@ -78,8 +78,8 @@ REPLIES = (
     ),
     Row(
         fault="the catalogue does not exist (404)",
-        message="SERVER/stac/api/ is no STAC API with item search: SERVER/stac/api/search answers "
-        "404: Not Found. Check the address given as --stac-url.",
+        message="SERVER/stac/api/ is not a STAC API with item search: SERVER/stac/api/search "
+        "answers 404: Not Found. Check --stac-url.",
         answer=answers.reply(404, b"Not Found"),
         at=(Place.CATALOGUE,),
     ),
