@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from hrdem.planning.plan import Plan as Plan
     from hrdem.processing.progress import Progress as Progress
 
-_HOMES = {
+_NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.jobs.doctor": ("Check",),
@@ -77,15 +77,15 @@ _HOMES = {
     "hrdem.processing.progress": ("Progress",),
     "hrdem.output.result": ("Result",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
-__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (all of them are strings)
+__all__ = ["__version__", *sorted(_MODULE_BY_NAME)]  # noqa: PLE0604 (all of them are strings)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module 'hrdem' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME_OF[name]), name)
+    return getattr(importlib.import_module(_MODULE_BY_NAME[name]), name)
 
 
 def __dir__() -> list[str]:

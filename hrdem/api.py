@@ -260,7 +260,7 @@ def load(
         ) from exc
     session = Session(**select(params, fields.CACHE))
     context = load_job.LoadContext(
-        connect=functools.partial(session.client, http, _services_of(request), fetches=True),
+        connect=functools.partial(session.client, http, _service_urls(request), fetches=True),
         hold=session.hold,
         folder=session.folder,
         max_memory=params["max_memory"],
@@ -308,7 +308,7 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
         SourceChangedError: If a file was republished since the plan was made.
     """
     session = Session(**params)
-    with session.client(http, _services_of(plan.request)) as client:
+    with session.client(http, _service_urls(plan.request)) as client:
         return estimate_plan(plan, client)
 
 
@@ -458,6 +458,6 @@ def _check_offline(request: Request, offline: bool) -> None:
             )
 
 
-def _services_of(request: Request) -> list[str]:
+def _service_urls(request: Request) -> list[str]:
     """Return the addresses of the services that a request names; they may be on any host."""
     return [url for url in (request.stac_url, request.wcs_url) if url is not None]

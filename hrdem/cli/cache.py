@@ -72,7 +72,7 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
     if as_json:
         show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
     else:
-        used = sum(kept.in_use for kept in left.kept)
+        used = sum(entry.in_use for entry in left.kept)
         locked = f"; {_count(used, 'file')} in use" if used else ""
         click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
@@ -80,15 +80,15 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
 def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
     """Return a row for each file, and one for each other kind."""
     rows = []
-    for kept in found.kept:
-        if kept.kind == "file":
-            used = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.used))
-            etag = kept.version.etag if kept.version else ""
+    for entry in found.kept:
+        if entry.kind == "file":
+            used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+            etag = entry.version.etag if entry.version else ""
             rows.append(
-                (format_size(kept.bytes), "in use" if kept.in_use else used, kept.name, etag)
+                (format_size(entry.bytes), "in use" if entry.in_use else used, entry.name, etag)
             )
     for kind, label in KINDS.items():
-        sizes = [kept.bytes for kept in found.kept if kept.kind == kind]
+        sizes = [entry.bytes for entry in found.kept if entry.kind == kind]
         if sizes:
             rows.append((format_size(sum(sizes)), "", _count(len(sizes), label), ""))
     return rows

@@ -69,7 +69,7 @@ class RetryRateLimit(logging.Filter):
             self._dropped += 1
             return False
         if self._dropped:
-            record.msg = f"{record.getMessage()} {self._dropped} similar messages were left out."
+            record.msg = f"{record.getMessage()} Similar messages left out: {self._dropped}."
             record.args = ()
         self._next, self._dropped = time.monotonic() + MIN_SECONDS_BETWEEN_RETRY_LINES, 0
         return True

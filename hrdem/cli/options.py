@@ -115,7 +115,7 @@ def group_of(param: click.Parameter) -> Group | None:
 
 def describe_default(field: Field) -> str:
     """Return how the help ends for a default; empty if there is nothing to say."""
-    return f"  [default: {field.shown_default}]" if field.shown_default else ""
+    return f"  [default: {field.displayed_default}]" if field.displayed_default else ""
 
 
 def add(*table: Field) -> Callable[[F], F]:

@@ -124,8 +124,8 @@ def _describe_field(field: Field, used_by: list[str]) -> str:
     parts = [f"{head} ({', '.join([f'`{field.variable}`', *used_by])}): {field.help}"]
     if field.required:
         parts.append("Required.")
-    if field.shown_default:
-        parts.append(f"Default: {field.shown_default}.")
+    if field.displayed_default:
+        parts.append(f"Default: {field.displayed_default}.")
     return name_options(" ".join(parts))
 
 

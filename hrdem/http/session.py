@@ -13,11 +13,12 @@ from pathlib import Path
 from hrdem.errors import NetworkError, RequestError
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.store import DEFAULT_MAX_CACHE_BYTES, Cache
+from hrdem.http.cache.store import Cache
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -104,7 +104,7 @@ class Field:
         return self.metavar or "|".join(self.choices or ())
 
     @property
-    def shown_default(self) -> str:
+    def displayed_default(self) -> str:
         """The default as a user would write it; empty if there is nothing to say."""
         if self.default_text or self.default in (None, False, ""):
             return self.default_text

@@ -1,4 +1,4 @@
-"""Each wrong input: one sentence that says what to do, the right exit code, nothing written."""
+"""Invalid input ends with the fix in one line, the right exit code, and no file."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hrdem.demo import Addresses
 from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, misbehaving
 
-PLACE = "-75.72,45.40,-75.71,45.41"
+BBOX = "-75.72,45.40,-75.71,45.41"
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Work in an empty folder, and do not wait between tries."""
+    """Run in an empty folder, without waiting between retries."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hrdem.http.retry.Retries.waits", lambda self: iter([0.0, 0.0]))
 
 
-def extract(*arguments: str, bbox: str = PLACE, product: str = "dtm") -> int:
+def extract(*arguments: str, bbox: str = BBOX, product: str = "dtm") -> int:
     return run(["extract", f"--bbox={bbox}", "--product", product, "-o", "out.tif", *arguments])
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def read_error(capsys: pytest.CaptureFixture[str]) -> str:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
@@ -48,13 +48,13 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
         ("-75.85,45.30,-75.60,45.45", "EPSG:3979", "Give --bbox-crs EPSG:4326"),
         ("1774874,-89162,1818832,-52305", "EPSG:4326", "--bbox-crs EPSG:3979"),
         ("-75.85,45.30,-75.85,45.45", "EPSG:4326", "Give two opposite corners"),
-        (PLACE, "EPSG:123456", "Give it as EPSG:n"),
-        (PLACE, "WGS84 UTM", "Give it as EPSG:n"),
+        (BBOX, "EPSG:123456", "Give it as EPSG:n"),
+        (BBOX, "WGS84 UTM", "Give it as EPSG:n"),
     ],
 )
-def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) -> None:
+def test_invalid_bbox(capsys, bbox: str, crs: str, hint: str) -> None:
     assert extract("--bbox-crs", crs, bbox=bbox) == 2
-    assert hint in said(capsys)
+    assert hint in read_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_a_wrong_box_is_a_usage_error(capsys, bbox: str, crs: str, hint: str) ->
         (["--no-such-option"], "No such option"),
     ],
 )
-def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) -> None:
+def test_invalid_option_value(capsys, arguments: list[str], hint: str) -> None:
     assert extract(*arguments) == 2
-    assert hint in said(capsys)
+    assert hint in read_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -88,58 +88,58 @@ def test_a_wrong_word_is_a_usage_error(capsys, arguments: list[str], hint: str) 
         (["--wms-url", "https://x.example/", "--demo"], "not both"),
     ],
 )
-def test_a_picture_that_makes_no_sense_is_a_usage_error(capsys, arguments, hint: str) -> None:
-    request = ["preview", "--bbox", PLACE, "--product", "dtm", "-o", "view.png"]
+def test_invalid_preview_option(capsys, arguments, hint: str) -> None:
+    request = ["preview", "--bbox", BBOX, "--product", "dtm", "-o", "view.png"]
     assert run([*request, *arguments]) == 2
-    assert hint in said(capsys)
+    assert hint in read_error(capsys)
 
 
-def test_a_missing_output_or_product_is_a_usage_error(capsys) -> None:
-    assert run(["extract", "--bbox", PLACE, "--product", "dtm"]) == 2
-    assert "'-o'" in said(capsys)
-    assert run(["extract", "--bbox", PLACE, "-o", "a.tif"]) == 2
-    assert "--product" in said(capsys)
+def test_missing_required_option(capsys) -> None:
+    assert run(["extract", "--bbox", BBOX, "--product", "dtm"]) == 2
+    assert "'-o'" in read_error(capsys)
+    assert run(["extract", "--bbox", BBOX, "-o", "a.tif"]) == 2
+    assert "--product" in read_error(capsys)
     assert run(["extrakt"]) == 2
-    assert "extrakt" in said(capsys)
+    assert "extrakt" in read_error(capsys)
 
 
 @pytest.mark.parametrize(
     "bbox", ["2.0,48.0,2.1,48.1", "151.1,-33.9,151.2,-33.8", "-180,-90,180,90"]
 )
-def test_a_box_outside_canada_has_no_data(demo: Addresses, capsys, bbox: str) -> None:
+def test_bbox_outside_canada_has_no_data(demo: Addresses, capsys, bbox: str) -> None:
     assert extract("--stac-url", demo.stac, bbox=bbox) == 4
-    assert "Canada" in said(capsys)
+    assert "Canada" in read_error(capsys)
 
 
-def test_a_box_over_water_has_no_data(demo: Addresses, capsys) -> None:
+def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
     x, y = nowhere(TILES["9_2", "1m"])
     bbox = f"{x + 10},{y - 400},{x + 400},{y - 10}"
     assert extract("--bbox-crs", "EPSG:3979", "--stac-url", demo.stac, bbox=bbox) == 4
-    message = said(capsys)
+    message = read_error(capsys)
     assert "not one valid pixel" in message
     assert "9_2-mosaic-1m" in message
     assert "--fill 2m,30m takes it from there" in message
 
 
-def test_a_missing_folder_is_told_before_any_request(capsys) -> None:
+def test_missing_output_folder_is_found_before_any_request(capsys) -> None:
     assert extract("-o", "no/such/folder/out.tif", "--stac-url", "http://hrdem.invalid") == 7
-    assert "does not exist" in said(capsys)
+    assert "does not exist" in read_error(capsys)
 
 
-def test_a_folder_as_output_is_told(capsys, tmp_path_factory) -> None:
+def test_output_that_is_a_folder(capsys, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("folder")
     assert extract("-o", str(folder), "--stac-url", "http://hrdem.invalid") == 7
-    assert "is a folder" in said(capsys)
+    assert "is a folder" in read_error(capsys)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a folder that not even root may write to")
-def test_an_unwritable_folder_is_told(demo: Addresses, capsys) -> None:
+def test_unwritable_output_folder(demo: Addresses, capsys) -> None:
     assert extract("-o", "/proc/out.tif", "--stac-url", demo.stac) == 7
-    assert "/proc/out.tif cannot be written" in said(capsys)
+    assert "/proc/out.tif cannot be written" in read_error(capsys)
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.stac.json"])
-def test_an_existing_output_is_kept(capsys, name: str) -> None:
+def test_existing_output_is_not_replaced(capsys, name: str) -> None:
     Path(name).write_text("mine")
     assert extract("--stac-url", "http://hrdem.invalid") == 7
     assert f"{name} exists; give --overwrite" in capsys.readouterr().err
@@ -161,20 +161,20 @@ def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
     ],
     ids=["HTML", "404", "other JSON"],
 )
-def test_an_endpoint_that_is_no_stac_api_is_a_network_error(capsys, reply, hint: str) -> None:
+def test_endpoint_that_is_no_stac_api(capsys, reply, hint: str) -> None:
     with misbehaving(lambda _: reply) as server:
         assert extract("--stac-url", server.url) == 5
-    message = said(capsys)
+    message = read_error(capsys)
     assert hint in message
     assert "--stac-url" in message
 
 
-def test_an_unreachable_endpoint_is_a_network_error(capsys) -> None:
+def test_unreachable_endpoint(capsys) -> None:
     assert extract("--stac-url", "http://127.0.0.1:9/", "-q") == 5
-    assert "cannot be reached" in said(capsys)
+    assert "cannot be reached" in read_error(capsys)
 
 
-def test_an_asset_that_is_gone_is_a_network_error(demo: Addresses, capsys) -> None:
+def test_asset_that_answers_404(demo: Addresses, capsys) -> None:
     from tests.misbehaving import forward
 
     def script(request):
@@ -184,37 +184,37 @@ def test_an_asset_that_is_gone_is_a_network_error(demo: Addresses, capsys) -> No
 
     with misbehaving(script) as server:
         assert extract("--stac-url", f"{server.url}/stac/api/") == 5
-    assert "dtm of item 9_2-mosaic-1m" in said(capsys)
+    assert "dtm of item 9_2-mosaic-1m" in read_error(capsys)
 
 
-def test_an_unknown_item_has_no_data(demo: Addresses, capsys) -> None:
+def test_unknown_item_has_no_data(demo: Addresses, capsys) -> None:
     assert run(["assets", "99_99-mosaic-1m", "--stac-url", demo.stac]) == 4
-    assert "no item '99_99-mosaic-1m'" in said(capsys)
+    assert "no item '99_99-mosaic-1m'" in read_error(capsys)
 
 
-def test_a_product_that_an_item_lacks_is_told(demo: Addresses, capsys) -> None:
+def test_product_missing_from_an_item(demo: Addresses, capsys) -> None:
     arguments = ["assets", "4_8-mosaic-2m", "--product", "dtm", "--stac-url", demo.stac]
     assert run(arguments) == 4
-    assert "lists its files" in said(capsys)
+    assert "lists its files" in read_error(capsys)
 
 
-def test_downloading_a_whole_cog_is_refused(capsys) -> None:
+def test_download_of_a_whole_cog_is_refused(capsys) -> None:
     assert run(["assets", "9_2-mosaic-1m", "--kind", "cog", "--download"]) == 2
-    assert "use hrdem extract" in said(capsys)
+    assert "use hrdem extract" in read_error(capsys)
 
 
-def test_a_port_that_is_taken_is_told(demo: Addresses, capsys) -> None:
+def test_port_in_use(demo: Addresses, capsys) -> None:
     port = demo.url.rsplit(":", 1)[1]
     assert run(["demo", "serve", "--port", port]) == 2
-    assert "Give another --port" in said(capsys)
+    assert "Give another --port" in read_error(capsys)
 
 
-def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_defect_asks_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     def broken(**_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("hrdem.api.search", broken)
-    assert run(["search", "--bbox", PLACE]) == 1
+    assert run(["search", "--bbox", BBOX]) == 1
     assert "defect of hrdem" in capsys.readouterr().err
 
 
@@ -227,19 +227,19 @@ def test_our_own_defect_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None
         ("", "Give it like 500MB"),
     ],
 )
-def test_a_wrong_memory_limit_is_a_usage_error(capsys, limit: str, hint: str) -> None:
+def test_invalid_memory_limit(capsys, limit: str, hint: str) -> None:
     assert extract("--max-memory", limit) == 2
-    assert hint in " ".join(said(capsys).split())
+    assert hint in " ".join(read_error(capsys).split())
 
 
 @pytest.mark.parametrize(
     "other", [("--format", "cog"), ("--engine", "gdal"), ("--via", "vrt"), ("--align", "tiles")]
 )
-def test_a_wrong_alignment_is_a_usage_error(capsys, other: tuple[str, str]) -> None:
+def test_invalid_alignment(capsys, other: tuple[str, str]) -> None:
     assert extract("--align", "blocks", *other) == 2
-    assert "--align blocks" in (told := said(capsys)) or "pixels, blocks" in told
+    assert "--align blocks" in (message := read_error(capsys)) or "pixels, blocks" in message
 
 
-def test_a_box_with_blanks_between_is_told_how_to_give_it(capsys) -> None:
+def test_bbox_with_blanks_names_the_right_form(capsys) -> None:
     assert run(["plan", "--bbox", "-75.72", "45.40", "-75.66", "45.44", "--product", "dtm"]) == 2
-    assert "commas between" in said(capsys)
+    assert "commas between" in read_error(capsys)

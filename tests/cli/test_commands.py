@@ -1,4 +1,4 @@
-"""The command line as a person or a script uses it: real processes, real files."""
+"""Commands in real processes, with real files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hrdem.demo import Addresses, running
 from hrdem.demo.terrain import heights
 
 HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
-PLACE = ["--bbox", "-75.72,45.40,-75.71,45.41"]
+BBOX = ["--bbox", "-75.72,45.40,-75.71,45.41"]
 
 
 def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -34,8 +34,8 @@ def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
     )
 
 
-def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
-    done = hrdem("extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
+def test_extract_demo_writes_the_terrain(tmp_path: Path) -> None:
+    done = hrdem("extract", "--demo", *BBOX, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("output     a.tif")
     assert "source     9_2-mosaic-1m  100 %" in done.stdout
@@ -48,7 +48,7 @@ def test_extract_with_demo_writes_the_terrain(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_demonstration_is_ready_at_once() -> None:
-    """Nothing is generated beforehand: 5 s the first time and 1 s afterwards are both kept."""
+    """Nothing is generated beforehand: it takes below 5 s the first time, and 1 s afterwards."""
     took = []
     for _ in range(3):
         started = time.monotonic()
@@ -63,21 +63,21 @@ def test_the_demonstration_is_ready_at_once() -> None:
     ("arguments", "keys"),
     [
         (
-            ["extract", *PLACE, "--product", "dtm", "-o", "a.tif"],
+            ["extract", *BBOX, "--product", "dtm", "-o", "a.tif"],
             {"output", "statistics", "sources"},
         ),
         pytest.param(
-            ["extract", *PLACE, "--product", "dtm", "--dry-run"],
+            ["extract", *BBOX, "--product", "dtm", "--dry-run"],
             {"grid", "sources", "estimate"},
             marks=pytest.mark.slow,
         ),
-        (["plan", *PLACE, "--product", "dsm"], {"grid", "sources", "estimate"}),
+        (["plan", *BBOX, "--product", "dsm"], {"grid", "sources", "estimate"}),
         pytest.param(
-            ["preview", *PLACE, "--product", "dtm-slope", "-o", "a.png"],
+            ["preview", *BBOX, "--product", "dtm-slope", "-o", "a.png"],
             {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
             marks=pytest.mark.slow,
         ),
-        pytest.param(["search", *PLACE], {"items"}, marks=pytest.mark.slow),
+        pytest.param(["search", *BBOX], {"items"}, marks=pytest.mark.slow),
         pytest.param(["assets", "9_2-mosaic-1m"], {"item", "assets"}, marks=pytest.mark.slow),
     ],
     ids=["extract", "dry run", "plan", "preview", "search", "assets"],
@@ -95,21 +95,21 @@ def test_json_is_one_document_with_a_schema_version(
 
 
 @pytest.mark.slow
-def test_preview_with_demo_makes_a_picture(tmp_path: Path) -> None:
+def test_preview_demo_draws_a_picture(tmp_path: Path) -> None:
     picture = ["--product", "dtm-hillshade", "-o", "view.png", "--size", "300"]
-    done = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
+    done = hrdem("preview", "--demo", *BBOX, *picture, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "picture    dtm-hillshade, 211 x 300 pixels, EPSG:4326" in done.stdout
     assert "drawn by   the WMS" in done.stdout
     with rasterio.open(tmp_path / "view.png") as dataset:
         assert dataset.bounds == pytest.approx((-75.72, 45.40, -75.71, 45.41))
-    again = hrdem("preview", "--demo", *PLACE, *picture, cwd=tmp_path)
+    again = hrdem("preview", "--demo", *BBOX, *picture, cwd=tmp_path)
     assert (again.returncode, "--overwrite" in again.stderr) == (7, True)
 
 
 @pytest.mark.slow
-def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_path: Path) -> None:
-    request = [*PLACE, "--product", "dtm", "--stac-url", demo.stac]
+def test_dry_run_prints_the_plan_and_writes_nothing(demo: Addresses, tmp_path: Path) -> None:
+    request = [*BBOX, "--product", "dtm", "--stac-url", demo.stac]
     dry = hrdem("extract", *request, "--dry-run", "-o", "a.tif", cwd=tmp_path)
     plan = hrdem("plan", *request, cwd=tmp_path)
     assert (dry.returncode, dry.stdout) == (plan.returncode, plan.stdout) == (0, plan.stdout)
@@ -118,8 +118,8 @@ def test_a_dry_run_is_what_plan_prints_and_writes_nothing(demo: Addresses, tmp_p
 
 
 @pytest.mark.slow
-def test_a_negative_first_number_is_no_option(demo: Addresses, tmp_path: Path) -> None:
-    for form in (PLACE, ["--bbox=" + PLACE[1]]):
+def test_negative_number_is_not_an_option(demo: Addresses, tmp_path: Path) -> None:
+    for form in (BBOX, ["--bbox=" + BBOX[1]]):
         assert hrdem("search", *form, "--stac-url", demo.stac, cwd=tmp_path).returncode == 0
 
 
@@ -128,7 +128,7 @@ def test_every_option_has_a_variable(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem(
         "extract",
         cwd=tmp_path,
-        HRDEM_BBOX=PLACE[1],
+        HRDEM_BBOX=BBOX[1],
         HRDEM_PRODUCT="dsm",
         HRDEM_COLLECTION="2m",
         HRDEM_STAC_URL=demo.stac,
@@ -154,7 +154,7 @@ def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_downloaded_vrt_opens_and_holds_the_terrain(demo: Addresses, tmp_path: Path) -> None:
+def test_downloaded_vrt_holds_the_terrain(demo: Addresses, tmp_path: Path) -> None:
     arguments = ["assets", "9_2-mosaic-1m", "--product", "dtm", "--download"]
     done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
     assert done.stdout.split() == ["9_2-mosaic-1m-dtm.vrt"]
@@ -169,11 +169,11 @@ def test_a_downloaded_vrt_opens_and_holds_the_terrain(demo: Addresses, tmp_path:
 
 
 @pytest.mark.slow
-def test_verbose_tells_the_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> None:
-    done = hrdem("search", *PLACE, "-vv", "--stac-url", demo.stac, cwd=tmp_path)
+def test_vv_logs_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> None:
+    done = hrdem("search", *BBOX, "-vv", "--stac-url", demo.stac, cwd=tmp_path)
     assert "POST http://127.0.0.1" in done.stderr
     assert "POST" not in done.stdout
-    assert hrdem("search", *PLACE, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
+    assert hrdem("search", *BBOX, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -194,15 +194,13 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
         while not lines.endswith("}\n"):
             lines += serving.stdout.readline()
         url = json.loads(lines)["stac_url"]
-        done = hrdem("search", *PLACE, "--stac-url", url, "--json", cwd=tmp_path)
+        done = hrdem("search", *BBOX, "--stac-url", url, "--json", cwd=tmp_path)
         assert f'"updated": "2026-03-{day}T' in done.stdout
         serving.send_signal(signal.SIGINT)
         assert serving.wait(10) == 0
 
 
-def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_interrupted_extraction_leaves_no_file(demo: Addresses, tmp_path: Path) -> None:
     ottawa = ["--bbox", "-75.85,45.30,-75.60,45.45", "--product", "dtm", "-o", "a.tif"]
     with subprocess.Popen(
         [*HRDEM, "extract", *ottawa, "--stac-url", demo.stac],
@@ -222,28 +220,26 @@ def test_an_interrupted_extraction_leaves_nothing_and_exits_with_130(
 
 
 @pytest.mark.slow
-def test_the_demonstration_needs_no_proxy(tmp_path: Path) -> None:
+def test_demo_ignores_proxies(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     done = hrdem(
-        "extract", "--demo", *PLACE, "--product", "dtm", "-o", "a.tif",
+        "extract", "--demo", *BBOX, "--product", "dtm", "-o", "a.tif",
         cwd=tmp_path, HTTP_PROXY=nowhere, http_proxy=nowhere, NO_PROXY="", no_proxy="",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
-def test_verbose_tells_items_and_versions(demo: Addresses, tmp_path: Path) -> None:
-    arguments = ["extract", *PLACE, "--product", "dtm", "--dry-run", "-v"]
+def test_v_logs_items_and_versions(demo: Addresses, tmp_path: Path) -> None:
+    arguments = ["extract", *BBOX, "--product", "dtm", "--dry-run", "-v"]
     done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
     assert "lists 9_2-mosaic-1m" in done.stderr
     assert "etag=" in done.stderr
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) -> None:
-    command = " ".join(
-        [f"'{part}'" for part in [*HRDEM, "search", *PLACE, "--stac-url", demo.stac]]
-    )
+def test_closed_stdout_pipe_is_no_error(demo: Addresses, tmp_path: Path) -> None:
+    command = " ".join([f"'{part}'" for part in [*HRDEM, "search", *BBOX, "--stac-url", demo.stac]])
     done = subprocess.run(
         ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
         cwd=tmp_path,
@@ -253,8 +249,8 @@ def test_a_reader_that_goes_away_is_no_error(demo: Addresses, tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["plan"], 2), (["search", *PLACE], 7)])
-def test_a_disk_that_is_full_where_output_goes_is_told_by_the_exit_code(
+@pytest.mark.parametrize(("arguments", "code"), [(["plan"], 2), (["search", *BBOX], 7)])
+def test_full_disk_behind_a_stream_sets_the_exit_code(
     demo: Addresses, arguments: list[str], code: int
 ) -> None:
     """And is no defect of ours, on whichever of both streams."""
@@ -270,10 +266,10 @@ def test_a_disk_that_is_full_where_output_goes_is_told_by_the_exit_code(
 
 
 @pytest.mark.slow
-def test_a_name_that_is_no_text_is_refused_before_the_work(demo: Addresses, tmp_path: Path) -> None:
+def test_output_name_with_invalid_encoding_is_refused(demo: Addresses, tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "hrdem", "extract", *PLACE, "--product", "dtm"),
+            *(sys.executable, "-m", "hrdem", "extract", *BBOX, "--product", "dtm"),
             *("--stac-url", demo.stac, "-o", os.fsencode(tmp_path) + b"/o\xff.tif"),
         ],
         capture_output=True,

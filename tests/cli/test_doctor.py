@@ -1,4 +1,4 @@
-"""``hrdem doctor`` as a person or a script uses it."""
+"""``hrdem doctor`` in real processes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.fixture
-def there(demo: Addresses) -> list[str]:
+def urls(demo: Addresses) -> list[str]:
     return ["--stac-url", demo.stac, "--wcs-url", demo.wcs]
 
 
-def test_the_demonstration_is_well() -> None:
+def test_demo_passes_all_checks() -> None:
     done = doctor("--demo")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -41,7 +41,7 @@ def test_the_demonstration_is_well() -> None:
 
 
 @pytest.mark.slow
-def test_of_a_catalogue_without_a_wcs_none_is_asked(demo: Addresses) -> None:
+def test_other_catalogue_skips_the_wcs(demo: Addresses) -> None:
     """Least of all the live one, which has other data."""
     done = doctor("--stac-url", demo.stac, HRDEM_MAX_CACHE="7MB")
     assert done.returncode == 0, done.stdout
@@ -50,15 +50,15 @@ def test_of_a_catalogue_without_a_wcs_none_is_asked(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
-def test_json_has_a_state_for_each_check(there: list[str]) -> None:
-    done = doctor("--json", *there)
+def test_json_lists_the_state_of_each_check(urls: list[str]) -> None:
+    done = doctor("--json", *urls)
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
     assert {check["state"] for check in document["checks"]} == {"ok"}
     assert document["checks"][0].keys() == {"name", "state", "found", "fix", "seconds"}
 
 
-def test_a_service_that_fails_is_told_without_colour_and_by_the_exit_code(
+def test_failing_service_sets_the_exit_code(
     demo: Addresses,
 ) -> None:
     with misbehaving(lambda _: Reply(500, b"pool timeout")) as server:
@@ -72,32 +72,30 @@ def test_a_service_that_fails_is_told_without_colour_and_by_the_exit_code(
 
 
 @pytest.mark.slow
-def test_data_of_another_proj_are_found_out(there: list[str], tmp_path: Path) -> None:
-    done = doctor(*there, PROJ_DATA=str(tmp_path))
+def test_foreign_proj_data_is_detected(urls: list[str], tmp_path: Path) -> None:
+    done = doctor(*urls, PROJ_DATA=str(tmp_path))
     assert done.returncode == 1, done.stdout
     assert re.search(r"^FAIL  PROJ .*EPSG:3979 cannot|^FAIL  PROJ ", done.stdout, re.MULTILINE)
     assert f"Fix: Unset PROJ_DATA ({tmp_path})" in done.stdout
     assert re.search(r"^ok    store", done.stdout, re.MULTILINE)
 
 
-def test_certificates_that_cannot_be_read_end_the_questions(
-    there: list[str], tmp_path: Path
-) -> None:
-    done = doctor(*there, SSL_CERT_FILE=str(tmp_path / "none.pem"))
+def test_unreadable_certificates_stop_the_checks(urls: list[str], tmp_path: Path) -> None:
+    done = doctor(*urls, SSL_CERT_FILE=str(tmp_path / "none.pem"))
     assert done.returncode == 2
     assert re.search(r"^FAIL  network .*none\.pem", done.stdout, re.MULTILINE)
     assert "STAC" not in done.stdout
 
 
 @pytest.mark.slow
-def test_proxies_are_listed_without_their_passwords(there: list[str]) -> None:
-    done = doctor(*there, HTTPS_PROXY="http://me:secret@proxy.invalid:80", NO_PROXY="127.0.0.1")
+def test_proxies_are_listed_without_passwords(urls: list[str]) -> None:
+    done = doctor(*urls, HTTPS_PROXY="http://me:secret@proxy.invalid:80", NO_PROXY="127.0.0.1")
     assert done.returncode == 0, done.stdout
     assert "https through http://proxy.invalid:80; not for 127.0.0.1" in done.stdout
     assert "secret" not in done.stdout
 
 
-def test_a_library_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+def test_broken_library_is_named(tmp_path: Path) -> None:
     (tmp_path / "rasterio.py").write_text("raise ImportError('DLL load failed')")
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = doctor("--demo", PYTHONPATH=path)
@@ -106,7 +104,7 @@ def test_a_library_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_that_is_none_is_a_wrong_request() -> None:
+def test_invalid_address_is_a_usage_error() -> None:
     done = doctor("--stac-url", "nowhere")
     assert (done.returncode, done.stdout.count("STAC")) == (2, 0)
     assert "'nowhere' is not an http or https address" in done.stderr

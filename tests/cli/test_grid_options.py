@@ -1,4 +1,4 @@
-"""--crs, --resolution and --resampling, as people and scripts give them."""
+"""--crs, --resolution and --resampling on the command line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def extract(*arguments: str) -> int:
     return hrdem("extract", "-o", "out.tif", *arguments)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def read_error(capsys: pytest.CaptureFixture[str]) -> str:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
@@ -65,22 +65,20 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
         (["--wcs-limit", "-1"], "more than 0 and up to 86400"),
     ],
 )
-def test_a_grid_that_makes_no_sense_is_a_usage_error(
-    capsys, command: str, arguments: list[str], hint: str
-) -> None:
+def test_invalid_grid_option(capsys, command: str, arguments: list[str], hint: str) -> None:
     output = ["-o", "out.tif"] if command == "extract" else []
     assert hrdem(command, *output, *arguments) == 2
-    assert hint in " ".join(said(capsys).split())
+    assert hint in " ".join(read_error(capsys).split())
 
 
-def test_a_crs_that_no_geotiff_can_hold_is_a_usage_error(capsys) -> None:
+def test_crs_that_geotiff_cannot_store(capsys) -> None:
     assert extract("--crs", "+proj=mill +lat_0=60", "--resolution", "50") == 2
-    assert "A GeoTIFF cannot hold the CRS" in said(capsys)
+    assert "A GeoTIFF cannot hold the CRS" in read_error(capsys)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32761", "EPSG:2193", "EPSG:27700"])
-def test_a_crs_of_elsewhere_ends_in_a_sentence_or_a_file(capsys, crs: str) -> None:
-    """Some projections have coordinates for Canada, far from where they are true."""
+def test_crs_of_another_region_fails_cleanly_or_works(capsys, crs: str) -> None:
+    """Some projections have coordinates for Canada, far outside their area of use."""
     code = extract("--crs", crs, "--resolution", "100")
     error = capsys.readouterr().err
     assert "Traceback" not in error
@@ -93,20 +91,20 @@ def test_a_crs_of_elsewhere_ends_in_a_sentence_or_a_file(capsys, crs: str) -> No
 
 
 @pytest.mark.parametrize("folder", ["x" * 300, f"{__file__}/cache"], ids=["long", "in a file"])
-def test_a_cache_that_cannot_be_made_is_told(capsys, folder: str) -> None:
+def test_cache_folder_that_cannot_be_created(capsys, folder: str) -> None:
     assert extract("--resolution", "20", "--via", "wcs", "--cache-dir", folder) == 7
-    message = said(capsys)
+    message = read_error(capsys)
     assert "Give another --cache-dir" in message
 
 
-def test_a_wcs_without_time_is_told(capsys, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_wcs_limit_too_short_to_read(capsys, tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = str(tmp_path_factory.mktemp("cache"))
     limited = ["--via", "wcs", "--wcs-limit", "1e-9", "--cache-dir", cache]
     assert extract("--resolution", "20", *limited) == 5
-    assert "COGs hold the same data: --via cog" in said(capsys)
+    assert "COGs hold the same data: --via cog" in read_error(capsys)
 
 
-def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
+def test_plan_prints_grid_mosaic_and_download(capsys) -> None:
     assert hrdem("plan", "--crs", "EPSG:2961", "--resolution", "5") == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["grid"] == "161 x 224 pixels of 5 m, EPSG:2961"
@@ -115,7 +113,7 @@ def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "grid", "made_of"),
+    ("arguments", "grid", "mosaic"),
     [
         (
             ["--crs", "EPSG:4326", "--resolution", "0.0001"],
@@ -139,44 +137,46 @@ def test_a_plan_tells_what_is_read_and_what_is_made_of_it(capsys) -> None:
         ),
     ],
 )
-def test_units_and_ways_are_named(capsys, arguments: list[str], grid: str, made_of: str) -> None:
+def test_plan_prints_units_and_sources(
+    capsys, arguments: list[str], grid: str, mosaic: str
+) -> None:
     assert hrdem("plan", *arguments) == 0
     printed = capsys.readouterr().out
     assert grid in printed
-    assert made_of in printed
+    assert mosaic in printed
 
 
-def test_a_plan_of_the_sources_own_pixels_is_made_of_nothing_else(capsys) -> None:
+def test_plan_of_native_pixels_has_no_mosaic_line(capsys) -> None:
     assert hrdem("plan", "--crs", "epsg:3979", "--resolution", "1") == 0
     printed = capsys.readouterr().out
     assert "pixels of 1 m, EPSG:3979" in printed
     assert "\nmosaic " not in printed
 
 
-def test_the_plan_and_the_result_tell_programs_the_same(capsys) -> None:
+def test_json_of_plan_and_result_agree(capsys) -> None:
     request = ["--crs", "EPSG:4326", "--resolution", "0.001", "--resampling", "average", "--json"]
     request.append("--no-cache")
     assert hrdem("plan", *request) == 0
     plan = json.loads(capsys.readouterr().out)
     assert extract(*request) == 0
     result = json.loads(capsys.readouterr().out)
-    for told in (plan, result):
-        assert told["request"]["crs"] == "EPSG:4326"
-        assert told["request"]["resolution"] == 0.001
-        assert told["request"]["resampling"] == "average"
-        assert (told["grid"]["crs"], told["grid"]["unit"]) == ("EPSG:4326", "degree")
-        assert told["grid"]["resolution"] == [0.001, 0.001]
-        (tier,) = told["tiers"]
+    for document in (plan, result):
+        assert document["request"]["crs"] == "EPSG:4326"
+        assert document["request"]["resolution"] == 0.001
+        assert document["request"]["resampling"] == "average"
+        assert (document["grid"]["crs"], document["grid"]["unit"]) == ("EPSG:4326", "degree")
+        assert document["grid"]["resolution"] == [0.001, 0.001]
+        (tier,) = document["tiers"]
         assert (tier["collection"], tier["resampled"]) == ("hrdem-mosaic-1m", True)
         assert (tier["merge_grid"]["crs"], tier["merge_grid"]["unit"]) == ("EPSG:3979", "metre")
-        (source,) = told["sources"]
+        (source,) = document["sources"]
         assert [source["resolution"]] * 2 == tier["merge_grid"]["resolution"] == [32, 32]
         assert source["level"] == 5
     assert result["received_bytes"] == plan["estimate"]["transfer_bytes"]
     assert result["statistics"]["pixels"] == result["grid"]["width"] * result["grid"]["height"]
 
 
-def test_a_result_tells_what_it_is_made_of(capsys) -> None:
+def test_result_prints_its_mosaic(capsys) -> None:
     assert extract("--crs", "EPSG:2961", "--resolution", "200", "--resampling", "cubic") == 0
     printed = capsys.readouterr().out
     assert "pixels of 200 m, EPSG:2961" in printed

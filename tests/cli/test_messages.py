@@ -45,7 +45,7 @@ def test_one_retry_a_second_is_logged_and_the_others_are_counted() -> None:
         assert limit.filter(retry("another matter", "hrdem.http.client"))
     assert logged == [
         "a Trying again.",
-        "d Trying again. 2 similar messages were left out.",
+        "d Trying again. Similar messages left out: 2.",
         "e Trying again.",
     ]
 

@@ -94,4 +94,4 @@ def test_a_value_that_is_no_choice_is_a_wrong_request() -> None:
 )
 def test_defaults_are_shown_as_a_user_writes_them(name: str, shown: str) -> None:
     (field,) = (field for field in fields.EXTRACT if field.name == name)
-    assert field.shown_default == shown
+    assert field.displayed_default == shown

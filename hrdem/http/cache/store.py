@@ -32,8 +32,8 @@ from hrdem.http.cache.entries import CacheEntry, CacheInfo
 from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
+from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 
-DEFAULT_MAX_CACHE_BYTES = 20_000_000_000  # bytes
 _LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
 _LOCK = "lock"
 _GONE = ".gone-"  # how the name begins of what is being removed
