@@ -75,9 +75,6 @@ COVERED_BY = {
 
 # Private names that tests import or replace, until a public one takes their place.
 PRIVATE_NAMES = {
-    "hrdem.catalog.surveys.geopackage._MOST_OUTLINES",
-    "hrdem.catalog.surveys.geopackage._outlines",
-    "hrdem.catalog.surveys.lookup._WHOLE",
     "hrdem.http.allowed_hosts._met_first",
     "hrdem.http.cache.store._space",
     "hrdem.http.gdal_options._OPTIONS",

@@ -45,7 +45,7 @@ def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")  # 15 MB that become 300
     program = (
-        "from hrdem.catalog.surveys import geojson, worker; worker._MOST_MEMORY = 400 << 20; "
+        "from hrdem.catalog.surveys import geojson, worker; worker.MAX_MEMORY_BYTES = 400 << 20; "
         "worker.answer_request(geojson.read_outlines, (ValueError,))"
     )
     asked = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
@@ -53,7 +53,7 @@ def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
         [sys.executable, "-c", program], input=asked, capture_output=True, text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
-    assert json.loads(done.stdout) == {"refused": "it takes more memory than it should"}
+    assert json.loads(done.stdout) == {"error": "reading it takes too much memory"}
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,9 @@ def test_no_layer_of_outlines_is_an_error_and_never_no_project(path: Path) -> No
 
 def test_too_many_outlines_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_layer(path, [LEFT_HALF] * 4, {"Name": ["A"] * 4})
-    monkeypatch.setattr(geopackage, "_MOST_OUTLINES", 3)
+    monkeypatch.setattr(geopackage, "MAX_OUTLINES", 3)
     with pytest.raises(ValueError, match="more than 3 outlines"):
-        list(geopackage._outlines(str(path), AREA, "dtm"))
+        list(geopackage.read_outlines({"path": str(path), "prefer": "dtm"}, AREA))
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
 def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_layer(path, [LEFT_HALF])
     fatal = {"PYTHONHASHSEED": "no number"}
-    with pytest.raises(TransferError, match="The file was not read: .*ended with 1"):
+    with pytest.raises(TransferError, match="The file was not read: .*exit code 1"):
         read_geopackage_projects(str(path), "The file", AREA, "dtm", fatal, 60)
     monkeypatch.setattr(worker.spawn, "get_executable", lambda: str(path))
     with pytest.raises(TransferError, match="The file was not read: .*failed"):

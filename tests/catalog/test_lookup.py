@@ -56,6 +56,6 @@ def test_a_small_area_needs_little_of_a_large_file(demo: Addresses, http: HttpCl
     aoi = Aoi.from_bbox((-75.72, 45.40, -75.66, 45.44))
     items = find_intersecting_items(aoi, get_collection("30m"), demo.stac, http)
     found = find_surveys(items, aoi, get_product("dtm"), http)
-    assert found.versions[0].size > surveys._WHOLE
+    assert found.versions[0].size > surveys.MAX_WHOLE_FILE_BYTES
     assert [survey.asset for survey in found.found] == ["coverage"] * len(found.found)
     assert sum(survey.project.share for survey in found.found) >= 1

@@ -92,7 +92,7 @@ BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
 def test_projects_are_read_whole_or_by_ranges(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
-    monkeypatch.setattr(surveys, "_WHOLE", len(coverage) if whole else 0)
+    monkeypatch.setattr(surveys, "MAX_WHOLE_FILE_BYTES", len(coverage) if whole else 0)
     with store(coverage) as server:
         found = read(server, http)
         sent = [request for request in server.requests if request.method == "GET"]
@@ -138,7 +138,10 @@ def test_without_both_there_are_no_surveys(coverage: bytes, http: HttpClient) ->
     [
         (Reply(500, b"later"), "500"),
         (Reply(200, b"<html>Sign in</html>"), "ignores the Range header"),
-        (Reply(206, b"<html>Sign in</h", {"Content-Range": "bytes 0-15/900"}), "is no GeoPackage"),
+        (
+            Reply(206, b"<html>Sign in</h", {"Content-Range": "bytes 0-15/900"}),
+            "is not a GeoPackage",
+        ),
         (Reply(206, bytes(16), {"Content-Range": "bytes 0-15/900"}, cut=3), "Tried 3 times"),
     ],
     ids=["500", "HTML", "HTML in parts", "cut off"],
@@ -178,7 +181,7 @@ def test_lost_range_never_loses_a_project(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, lost: int, kind: str
 ) -> None:
     """SQLite may miss a page anywhere: in the index, or inside an outline."""
-    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    monkeypatch.setattr(surveys, "MAX_WHOLE_FILE_BYTES", 0)
     ranges: list[str] = []
 
     def fault(request: ServerRequest) -> Reply | None:
@@ -204,7 +207,7 @@ def test_lost_range_never_loses_a_project(
 def test_range_lost_once_is_retried(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    monkeypatch.setattr(surveys, "MAX_WHOLE_FILE_BYTES", 0)
     lost: list[ServerRequest] = []
 
     def fault(request: ServerRequest) -> Reply | None:
@@ -222,7 +225,7 @@ def test_range_lost_once_is_retried(
 def test_republished_file_is_detected(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    monkeypatch.setattr(surveys, "MAX_WHOLE_FILE_BYTES", 0)
     with store(
         coverage, lambda request: served(request, coverage, '"two"') if request.number > 4 else None
     ) as server:
@@ -234,7 +237,7 @@ def test_republished_file_is_detected(
 def test_passwords_in_urls_are_redacted(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surveys, "_WHOLE", 0)
+    monkeypatch.setattr(surveys, "MAX_WHOLE_FILE_BYTES", 0)
     damaged = coverage[:16] + b"\xff" * (len(coverage) - 16)
     with store(damaged) as server:
         href = f"{server.url}{COVERAGE}".replace("//", "//user:secret@")
@@ -262,7 +265,7 @@ def test_invalid_extent_is_an_error(http: HttpClient, document: bytes) -> None:
         found = read(server, http, EXTENT)
     assert found.found == ()
     assert found.unknown[0].failed
-    assert "no GeoJSON of outlines" in found.unknown[0].reason
+    assert "not GeoJSON of outlines" in found.unknown[0].reason
 
 
 def test_empty_extent_gives_no_surveys(http: HttpClient) -> None:

@@ -1,1 +1,1 @@
-"""Lidar surveys under an area, from the coverage files that items link to."""
+"""Lidar surveys under an area, read from the coverage files that items link to."""

@@ -1,4 +1,4 @@
-"""Projects in GeoJSON (RFC 7946), longitude and latitude, read in a process of its own."""
+"""Read projects from GeoJSON (RFC 7946), in longitude and latitude, in a separate process."""
 
 from __future__ import annotations
 
@@ -17,42 +17,46 @@ from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_shape
 def read_extent_projects(
     path: str, name: str, area: shapely.Polygon, seconds: float
 ) -> list[Project]:
-    """Tell which projects in a local GeoJSON share some of an area, the newest first.
+    """Return the projects in a local GeoJSON file that overlap an area, newest first.
 
     Args:
-        path: Its path.
-        name: What messages call it.
+        path: Path of the file.
+        name: Name of the file in messages.
         area: Polygon in EPSG:3979.
-        seconds: Longest time to take.
+        seconds: Time limit.
 
     Raises:
-        SourceError: If it is no GeoJSON of outlines.
-        TransferError: If the process that reads does not end in that time, or ends otherwise.
+        SourceError: If it is not GeoJSON of outlines.
+        TransferError: If the process that reads it exceeds the time limit or fails.
     """
     return read_in_subprocess(
         "hrdem.catalog.surveys.geojson", {"path": path}, name, area, {}, seconds
     )
 
 
-def read_outlines(asked: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:
-    """Read the outlines in a GeoJSON, in EPSG:3979.
+def read_outlines(arguments: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:
+    """Yield the outlines in a GeoJSON file, in EPSG:3979.
+
+    Args:
+        arguments: ``path`` of the file.
+        area: Polygon in EPSG:3979; all outlines are read, wherever they are.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not GeoJSON of outlines.
     """
     try:
-        read = json.loads(Path(asked["path"]).read_bytes())
-        features = read["features"] if read["type"] == "FeatureCollection" else [read]
-        for each in features:
-            if each["geometry"] is not None:
-                shape = shapely.geometry.shape(each["geometry"])
-                attributes = each.get("properties") or {}
+        document = json.loads(Path(arguments["path"]).read_bytes())
+        features = document["features"] if document["type"] == "FeatureCollection" else [document]
+        for feature in features:
+            if feature["geometry"] is not None:
+                shape = shapely.geometry.shape(feature["geometry"])
+                attributes = feature.get("properties") or {}
                 yield Outline(project_shape(shape, LONLAT, NATIVE_CRS), dict(attributes))
     except (
         AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
         HrdemError, shapely.errors.ShapelyError,
     ) as exc:  # fmt: skip
-        raise ValueError(f"it is no GeoJSON of outlines ({type(exc).__name__}: {exc})") from exc
+        raise ValueError(f"it is not GeoJSON of outlines ({type(exc).__name__}: {exc})") from exc
 
 
 if __name__ == "__main__":

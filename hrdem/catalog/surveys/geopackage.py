@@ -1,8 +1,8 @@
-"""Projects in a GeoPackage (OGC 12-128), read by GDAL in a process of its own.
+"""Read projects from a GeoPackage (OGC 12-128) through GDAL, in a separate process.
 
-A GeoPackage from the network is a stranger's database, whose views may compute for ever; and
-GDAL's vector reader holds Python's lock and keeps its settings for all threads while it waits for
-a server. A process of its own can be ended, and has settings of its own.
+A GeoPackage from the network is an untrusted database, whose views may compute forever. GDAL's
+vector reader also keeps Python's global lock while it waits for a server, and its settings apply
+to all threads. A separate process can be ended, and has its own settings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points, project_shap
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _DRIVER = "GPKG"
-_MOST_OUTLINES = 100_000  # of a layer, that reach into the box around the area
+MAX_OUTLINES = 100_000  # of a layer in the bounding box of the area
 
 
 def read_geopackage_projects(
@@ -32,93 +32,102 @@ def read_geopackage_projects(
     settings: Mapping[str, object],
     seconds: float,
 ) -> list[Project]:
-    """Tell which projects in a GeoPackage share some of an area, the newest first.
+    """Return the projects in a GeoPackage that overlap an area, newest first.
 
-    Layers whose name has the preferred word are read, or else all of them. Of a layer only the
-    outlines are looked at that its spatial index finds in the box around the area.
+    Layers whose name contains the preferred word are read, or all if there are none. The spatial
+    index of a layer finds the outlines in the bounding box of the area.
 
     Args:
-        path: Its path, as GDAL has it.
-        name: What messages call it.
+        path: Path for GDAL.
+        name: Name of the file in messages.
         area: Polygon in EPSG:3979.
-        prefer: Word in the names of layers.
-        settings: GDAL's configuration options.
-        seconds: Longest time to take.
+        prefer: Word in the names of layers to prefer.
+        settings: Configuration options of GDAL.
+        seconds: Time limit.
 
     Raises:
-        SourceError: If GDAL cannot read it, or it is something else than outlines.
-        TransferError: If the process that reads does not end in that time, or ends otherwise.
+        SourceError: If GDAL cannot read it, or it has no outlines.
+        TransferError: If the process that reads it exceeds the time limit or fails.
     """
-    asked = {"path": path, "prefer": prefer}
+    arguments = {"path": path, "prefer": prefer}
     module = "hrdem.catalog.surveys.geopackage"
-    settings = {**settings, "OGR_SKIP": _other_drivers()}
-    return read_in_subprocess(module, asked, name, area, settings, seconds)
+    settings = {**settings, "OGR_SKIP": _list_other_drivers()}
+    return read_in_subprocess(module, arguments, name, area, settings, seconds)
 
 
-def _outlines(path: str, area: shapely.Polygon, prefer: str) -> Iterator[Outline]:
+def read_outlines(arguments: Mapping[str, str], area: shapely.Polygon) -> Iterator[Outline]:
+    """Yield the outlines in a GeoPackage that are in the bounding box of an area, in EPSG:3979.
+
+    Args:
+        arguments: ``path`` of the file for GDAL, and ``prefer``, a word in the names of layers.
+        area: Polygon in EPSG:3979.
+
+    Raises:
+        ValueError: If it has no outlines, or too many.
+    """
     import pyogrio  # noqa: PLC0415
 
+    path, prefer = arguments["path"], arguments["prefer"]
     layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
     if not layers:
         raise ValueError("it has no layer with outlines")
     preferred = [name for name in layers if prefer in name.lower()]
     for layer in preferred or layers:
-        yield from _outlines_of(path, layer, area)
+        yield from _read_layer(path, layer, area)
 
 
-def _outlines_of(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outline]:
-    """Read the outlines of a layer in the box around an area, in EPSG:3979."""
+def _read_layer(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outline]:
+    """Yield the outlines of a layer in the bounding box of an area, in EPSG:3979."""
     from pyogrio import raw, read_info  # noqa: PLC0415
 
-    about = read_info(path, layer=layer)
-    crs = about["crs"]
+    crs = read_info(path, layer=layer)["crs"]
     if crs is None:
         raise ValueError(f"its layer {layer} has no coordinate reference system")
-    native = crs == NATIVE_CRS
-    source = NATIVE_CRS if native else assume_nad83(crs)
+    is_native = crs == NATIVE_CRS
+    source = NATIVE_CRS if is_native else assume_nad83(crs)
     corners = shapely.get_coordinates(area)
-    around = corners if native else project_points(corners, NATIVE_CRS, source)
+    around = corners if is_native else project_points(corners, NATIVE_CRS, source)
     meta, _, shapes, columns = raw.read(
         path,
         layer=layer,
         bbox=(*around.min(axis=0), *around.max(axis=0)),
-        max_features=_MOST_OUTLINES + 1,
+        max_features=MAX_OUTLINES + 1,
         force_2d=True,
     )
-    if len(shapes) > _MOST_OUTLINES:
-        raise ValueError(f"its layer {layer} has more than {_MOST_OUTLINES} outlines there")
-    whole = [np.dtype(dtype).kind in "iu" for dtype in meta["dtypes"]]
+    if len(shapes) > MAX_OUTLINES:
+        raise ValueError(f"its layer {layer} has more than {MAX_OUTLINES} outlines there")
+    is_integer = [np.dtype(dtype).kind in "iu" for dtype in meta["dtypes"]]
     for number, shape in enumerate(shapes):
         geometry = shapely.from_wkb(shape)
         if geometry is None or geometry.is_empty:
             continue
-        if not native:
+        if not is_native:
             geometry = project_shape(geometry, source, NATIVE_CRS)
         row = [column[number] for column in columns]
-        # columns of whole numbers come as floats where some are missing
-        values = [int(v) if i and v == v else v for v, i in zip(row, whole, strict=True)]  # noqa: PLR0124
+        # integer columns with missing values are read as floats
+        values = [int(v) if i and v == v else v for v, i in zip(row, is_integer, strict=True)]  # noqa: PLR0124
         yield Outline(geometry, dict(zip(map(str, meta["fields"]), values, strict=True)))
 
 
 @functools.cache
-def _other_drivers() -> str:
-    """The names of all formats but GeoPackage, as GDAL wants to be told of them before it begins.
+def _list_other_drivers() -> str:
+    """Return the names of all drivers but GeoPackage, for GDAL to skip when it starts.
 
-    What it does not know it cannot take a file for: other formats lead to other files and hosts.
+    Other formats can refer to other files and hosts.
 
     Raises:
-        TransferError: If the process that knows them fails.
+        TransferError: If the process that lists them fails.
     """
-    told = run_python(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
-    return ",".join(sorted(json.loads(told).keys() - {_DRIVER}))
+    output = run_python(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
+    return ",".join(sorted(json.loads(output).keys() - {_DRIVER}))
 
 
 if __name__ == "__main__":
     import pyogrio
 
     if pyogrio.list_drivers().keys() != {_DRIVER}:
-        raise SystemExit("GDAL's other drivers cannot be left out")
+        raise SystemExit("GDAL does not skip its other drivers")
     answer_request(
-        lambda asked, area: _outlines(asked["path"], area, asked["prefer"]),
+        read_outlines,
         (pyogrio.errors.DataSourceError, RuntimeError, ValueError, HrdemError),
     )

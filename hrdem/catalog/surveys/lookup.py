@@ -1,4 +1,4 @@
-"""Which lidar projects lie under an area, by the outlines that lie beside the rasters."""
+"""Find the lidar projects under an area in the coverage files beside the rasters."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from hrdem.runtime.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 4  # items
-_WHOLE = 8 << 20  # bytes of a GeoPackage that is fetched whole; parts of it take 20 requests
-_SECONDS = 300.0  # for reading one file
+MAX_PARALLEL_ITEMS = 4
+MAX_WHOLE_FILE_BYTES = 8 << 20  # of a GeoPackage read in one piece; in parts it takes 20 requests
+MAX_READ_SECONDS = 300.0  # of one file
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A project that lies under an area of interest.
+    """A lidar project under an area of interest.
 
     Attributes:
-        item: Id of the item beside whose rasters it is told.
-        asset: Key of the asset that tells it: ``coverage``, or ``extent``, which knows only that
-            something was flown.
+        item: Id of the item that links to it.
+        asset: Key of the asset that describes it: ``coverage``, or ``extent``, which only has the
+            outline of all projects together.
         project: The project.
     """
 
@@ -61,12 +61,12 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSurvey:
-    """What is not known of the projects of an item.
+    """An item whose projects are unknown, or known only in part.
 
     Attributes:
-        item: Its id.
-        reason: Why, as sentences.
-        failed: Whether something went wrong; False if the item just does not tell.
+        item: Id of the item.
+        reason: Reason, in sentences.
+        failed: Whether reading failed; False if the catalogue has no such file.
     """
 
     item: str
@@ -80,12 +80,12 @@ class UnknownSurvey:
 
 @dataclass(frozen=True, slots=True)
 class Surveys:
-    """The projects under an area of interest.
+    """The lidar projects under an area of interest.
 
     Attributes:
-        found: Of each item, the newest first.
-        unknown: What could not be told.
-        versions: The files that told it.
+        found: Projects by item, the newest first.
+        unknown: Items whose projects are unknown.
+        versions: Files that the projects were read from.
     """
 
     found: tuple[Survey, ...]
@@ -102,35 +102,35 @@ class Surveys:
 
 
 def find_surveys(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) -> Surveys:
-    """Tell which lidar projects lie under an area of interest.
+    """Find the lidar projects under an area of interest.
 
-    Each item is asked by itself, so a project that reaches over two sub-tiles is told twice. A
-    share is that of a project's own outlines: where projects overlap, the mosaic holds the newest,
+    Each item is read by itself, so a project that spans two sub-tiles is listed twice. Shares are
+    computed from each project's own outlines: where projects overlap, the mosaic has the newest,
     and the shares add up to more than the area.
 
     Args:
         items: Items under the area.
-        aoi: The area.
-        product: Which of them; a coverage file may tell of the terrain and of the surface model.
-        http: Client to read with.
+        aoi: Area of interest.
+        product: Product; a coverage file may have layers for the terrain and the surface model.
+        http: Client to use.
 
     Returns:
-        What is known. A file that is missing, or cannot be read, is among what is unknown; nothing
+        The projects. An item whose file is missing or cannot be read is listed as unknown; nothing
         is raised for it.
     """
-    with thread_pool(_AT_ONCE, "survey") as pool:
-        answers = list(pool.map(lambda item: _of_item(item, aoi, product, http), items))
-    for unknown in (each for answer in answers for each in answer.unknown):
+    with thread_pool(MAX_PARALLEL_ITEMS, "survey") as pool:
+        results = list(pool.map(lambda item: _find_in_item(item, aoi, product, http), items))
+    for unknown in (each for result in results for each in result.unknown):
         log.warning("The surveys of %s are not known: %s", unknown.item, unknown.reason)
     return Surveys(
-        tuple(survey for answer in answers for survey in answer.found),
-        tuple(unknown for answer in answers for unknown in answer.unknown),
-        tuple(version for answer in answers for version in answer.versions),
+        tuple(survey for result in results for survey in result.found),
+        tuple(unknown for result in results for unknown in result.unknown),
+        tuple(version for result in results for version in result.versions),
     )
 
 
-def _of_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
-    """Ask the coverage file; if there is none, the extent."""
+def _find_in_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
+    """Read the coverage file of an item; if there is none, its extent."""
     missing = []
     for key in ("coverage", "extent"):
         asset = next((asset for asset in item.assets if asset.key == key), None)
@@ -139,10 +139,10 @@ def _of_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
             continue
         try:
             if key == "coverage":
-                version, projects = _in_coverage(asset, aoi, product, http)
+                version, projects = _read_coverage(asset, aoi, product, http)
             else:
-                version, projects = _in_extent(asset, aoi, http)
-        except OSError as exc:  # of the network; or of the local disk, for a while
+                version, projects = _read_extent(asset, aoi, http)
+        except OSError as exc:  # a failed request, or a full disk
             if isinstance(exc, ServerError) and exc.is_missing:
                 missing.append(str(exc))
                 continue
@@ -150,51 +150,51 @@ def _of_item(item: Item, aoi: Aoi, product: Product, http: Http) -> Surveys:
                 (), (UnknownSurvey(item.id, " ".join([*missing, str(exc)]), failed=True),), ()
             )
         if missing:
-            missing.append("Its extent tells only where anything was flown.")
+            missing.append("Its extent shows only where any project was flown.")
         unknown = [UnknownSurvey(item.id, " ".join(missing), failed=False)] if missing else []
         found = (Survey(item.id, key, project) for project in projects)
         return Surveys(tuple(found), tuple(unknown), (version,))
     return Surveys((), (UnknownSurvey(item.id, " ".join(missing), failed=False),), ())
 
 
-def _in_coverage(
+def _read_coverage(
     asset: Asset, aoi: Aoi, product: Product, http: Http
 ) -> tuple[SourceVersion, list[Project]]:
-    """Read a coverage file: a small one whole, of a large one the parts that GDAL asks for."""
+    """Read a coverage file: a small one whole, a large one in the parts that GDAL needs."""
     version, beginning = read_first_bytes(asset.href, len(SIGNATURE), http)
     if beginning != SIGNATURE:
-        raise SourceError(f"{version.url} is no GeoPackage: it begins with {beginning!r}.")
-    if version.size <= _WHOLE:
+        raise SourceError(f"{version.url} is not a GeoPackage: it begins with {beginning!r}.")
+    if version.size <= MAX_WHOLE_FILE_BYTES:
         with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
             copy = Path(folder) / "coverage.gpkg"
             copy.write_bytes(PinnedFile(asset.href, version, http).read(0, version.size))
             return version, read_geopackage_projects(
-                str(copy), version.url, aoi.geometry, product.name, {}, _SECONDS
+                str(copy), version.url, aoi.geometry, product.name, {}, MAX_READ_SECONDS
             )
     path = f"/vsicurl/{asset.href}"
     settings = {
         **gdal_http_options(version),
-        "CPL_VSIL_CURL_ALLOWED_FILENAME": path,  # or it looks for a journal, and for metadata
+        "CPL_VSIL_CURL_ALLOWED_FILENAME": path,  # else GDAL looks for a journal and metadata
         "CPL_VSIL_CURL_CHUNK_SIZE": 64 << 10,
     }
 
-    def once() -> list[Project]:
+    def read_once() -> list[Project]:
         try:
             return read_geopackage_projects(
-                path, version.url, aoi.geometry, product.name, settings, _SECONDS
+                path, version.url, aoi.geometry, product.name, settings, MAX_READ_SECONDS
             )
-        except SourceError as exc:  # GDAL does not tell a transfer that broke off from damage
+        except SourceError as exc:  # GDAL reports a broken transfer as a damaged file
             raise RetryableError(str(exc)) from exc
 
     try:
-        return version, retried(once, Retries(attempts=3), time.sleep)
+        return version, retried(read_once, Retries(attempts=3), time.sleep)
     finally:
         check_file_unchanged(asset.href, version, http)
 
 
-def _in_extent(asset: Asset, aoi: Aoi, http: Http) -> tuple[SourceVersion, list[Project]]:
+def _read_extent(asset: Asset, aoi: Aoi, http: Http) -> tuple[SourceVersion, list[Project]]:
     version, document = read_whole_file(asset.href, http)
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         copy = Path(folder) / "extent.geojson"
         copy.write_bytes(document)
-        return version, read_extent_projects(str(copy), version.url, aoi.geometry, _SECONDS)
+        return version, read_extent_projects(str(copy), version.url, aoi.geometry, MAX_READ_SECONDS)

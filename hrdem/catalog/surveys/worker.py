@@ -1,6 +1,6 @@
-"""A process of its own for a stranger's file, which may compute for ever or take all memory.
+"""Read untrusted files in a separate process, with limits on its time and memory.
 
-A process can be ended, and is held to less memory than a machine has.
+Such a file may make its reader compute forever or take all memory of the machine.
 """
 
 from __future__ import annotations
@@ -22,74 +22,76 @@ from hrdem.errors import SourceError, TransferError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-_LONGEST_WORDS = 500  # characters of a failure that are told
-_USUAL_TIME = 60.0  # seconds
-_MOST_MEMORY = 4 << 30  # bytes of addresses
+MAX_MESSAGE_CHARACTERS = 500  # of an error of the process
+MAX_PYTHON_SECONDS = 60.0
+MAX_MEMORY_BYTES = 4 << 30  # of address space
 
 
 def read_in_subprocess(
     module: str,
-    asked: Mapping[str, str],
+    arguments: Mapping[str, str],
     name: str,
     area: shapely.Polygon,
     settings: Mapping[str, object],
     seconds: float,
 ) -> list[Project]:
-    """Tell which projects in a file share some of an area, the newest first.
+    """Return the projects in a file that overlap an area, newest first.
 
     Args:
-        module: The module that reads the file, which ends in `answer_request` if it is run.
-        asked: What it has to know, with the file's ``path``.
-        name: What messages call the file.
+        module: Module that reads the file and calls `answer_request` when it is run.
+        arguments: Arguments for it, among them the ``path`` of the file.
+        name: Name of the file in messages.
         area: Polygon in EPSG:3979.
-        settings: Of the environment.
-        seconds: Longest time to take.
+        settings: Environment variables to set.
+        seconds: Time limit.
 
     Raises:
         SourceError: If the module cannot read it.
-        TransferError: If the process that reads does not end in that time, or ends otherwise.
+        TransferError: If the process exceeds the time limit or fails.
     """
-    question = json.dumps({**asked, "area": shapely.to_wkb(area, hex=True)})
+    request = json.dumps({**arguments, "area": shapely.to_wkb(area, hex=True)})
     try:
-        told = json.loads(_run(["-m", module], question, settings, seconds))
+        response = json.loads(_run(["-m", module], request, settings, seconds))
     except subprocess.TimeoutExpired as exc:
         raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
     except subprocess.CalledProcessError as exc:
-        last = to_one_line(redact_secrets(exc.stderr.strip().rpartition("\n")[2]), _LONGEST_WORDS)
+        last_line = exc.stderr.strip().rpartition("\n")[2]
+        message = to_one_line(redact_secrets(last_line), MAX_MESSAGE_CHARACTERS)
         raise TransferError(
-            f"{name} was not read: the process that reads it ended with {exc.returncode} {last!r}."
+            f"{name} was not read: its reader ended with exit code {exc.returncode} {message!r}."
         ) from exc
     except (OSError, ValueError) as exc:
-        raise TransferError(
-            f"{name} was not read: the process that reads it failed ({exc})."
-        ) from exc
-    if "refused" in told:
-        said = redact_secrets(told["refused"].replace(asked["path"], name))
-        raise SourceError(f"{name} cannot be read: {to_one_line(said, _LONGEST_WORDS)}.")
-    return [Project(**each) for each in told["projects"]]
+        raise TransferError(f"{name} was not read: its reader failed ({exc}).") from exc
+    if "error" in response:
+        message = redact_secrets(response["error"].replace(arguments["path"], name))
+        raise SourceError(f"{name} cannot be read: {to_one_line(message, MAX_MESSAGE_CHARACTERS)}.")
+    return [Project(**project) for project in response["projects"]]
 
 
 def run_python(arguments: Sequence[str]) -> str:
-    """Return what Python prints, in a process of its own.
+    """Run Python in a separate process and return its standard output.
+
+    Args:
+        arguments: Arguments of the interpreter.
 
     Raises:
         TransferError: If it fails.
     """
     try:
-        return _run(arguments, "", {}, _USUAL_TIME)
+        return _run(arguments, "", {}, MAX_PYTHON_SECONDS)
     except (OSError, subprocess.SubprocessError) as exc:
-        raise TransferError(f"A process that reads files failed ({exc}).") from exc
+        raise TransferError(f"A process that reads surveys failed ({exc}).") from exc
 
 
 def _run(
-    arguments: Sequence[str], question: str, settings: Mapping[str, object], seconds: float
+    arguments: Sequence[str], request: str, settings: Mapping[str, object], seconds: float
 ) -> str:
     environment = os.environ | {name: str(value) for name, value in settings.items()}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     executable = os.fsdecode(spawn.get_executable() or sys.executable)
-    done = subprocess.run(  # noqa: S603 (our own interpreter and modules)
+    completed = subprocess.run(  # noqa: S603 (our own interpreter and modules)
         [executable, "-P", "-W", "ignore", *arguments],
-        input=question,
+        input=request,
         capture_output=True,
         check=True,
         encoding="utf-8",
@@ -97,31 +99,31 @@ def _run(
         env=environment,
         timeout=seconds,
     )
-    return done.stdout
+    return completed.stdout
 
 
 def answer_request(
     read: Callable[[Mapping[str, str], shapely.Polygon], Iterable[Outline]],
-    refusals: tuple[type[Exception], ...],
+    errors: tuple[type[Exception], ...],
 ) -> None:
-    """Answer what `read_in_subprocess` asks, in the process that it starts.
+    """Answer the request of `read_in_subprocess`, in the process that it starts.
 
     Args:
-        read: Returns the outlines in a file that may lie under an area.
-        refusals: What it raises if the file is not what it should be.
+        read: Returns the outlines in a file that may overlap an area.
+        errors: Exceptions that it raises if the file is invalid.
     """
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
         import resource  # noqa: PLC0415
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    asked = json.load(sys.stdin)
-    area = shapely.from_wkb(asked["area"])
-    told: dict[str, Any]
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    request = json.load(sys.stdin)
+    area = shapely.from_wkb(request["area"])
+    response: dict[str, Any]
     try:
-        projects = find_projects(area, read(asked, area))
-        told = {"projects": [dataclasses.asdict(each) for each in projects]}
+        projects = find_projects(area, read(request, area))
+        response = {"projects": [dataclasses.asdict(project) for project in projects]}
     except MemoryError:
-        told = {"refused": "it takes more memory than it should"}
-    except refusals as exc:
-        told = {"refused": str(exc).rstrip(".")}
-    json.dump(told, sys.stdout)
+        response = {"error": "reading it takes too much memory"}
+    except errors as exc:
+        response = {"error": str(exc).rstrip(".")}
+    json.dump(response, sys.stdout)
