@@ -1,4 +1,4 @@
-"""Coordinate reference systems: what a user may name, their units, and ways between them."""
+"""Coordinate reference systems: NATIVE_CRS, user input, units, and transformation of points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import shapely
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -19,20 +18,20 @@ from rasterio.warp import transform as transform_points
 
 from hrdem.errors import NoDataError, RequestError
 
-NATIVE_CRS = "EPSG:3979"  # NAD83(CSRS) / Canada Atlas Lambert: of every published file
-LONLAT = "EPSG:4617"  # NAD83(CSRS), the datum of the data
-_TAKEN_AS_NAD83 = (
+#: NAD83(CSRS) / Canada Atlas Lambert: the CRS of every published file
+NATIVE_CRS = "EPSG:3979"
+#: NAD83(CSRS), longitude and latitude: the datum of the data
+LONLAT = "EPSG:4617"
+METRES_PER_DEGREE = 111_000.0  # of latitude, about
+MAX_CRS_CHARACTERS = 80  # in a message
+_ASSUMED_NAD83_CSRS = (
     "North American Datum 1983",
     "World Geodetic System 1984",
     "World Geodetic System 1984 ensemble",
 )
-_DEGREE = 111_000.0  # metres of latitude, about
-_LONGITUDE_FIRST = {"CRS83": 4269, "CRS84": 4326}  # of the OGC; rasters have it so anyway
-_PIECES = 1_000  # of the width or height of a shape
-_MOST_PIECES = 1_000_000  # of all its edges
-_LONGEST_SHOWN = 80  # characters of a CRS in a message
-_BEGINS_AS_CODE = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
-_CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
+_EPSG_OF_OGC = {"CRS83": 4269, "CRS84": 4326}  # differ in axis order only, which rasters ignore
+_EPSG_PREFIX = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
+_EPSG_CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
 
 
 def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
@@ -47,60 +46,38 @@ def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
         float64 array of shape (n, 2).
 
     Raises:
-        NoDataError: If a point has no place in the target.
+        NoDataError: If a point has no coordinates in the target.
     """
     try:
         with rasterio.Env():
             x, y = transform_points(source, target, points[:, 0], points[:, 1])
     except CPLE_BaseError as exc:
-        raise _unprojectable(source, target) from exc
+        raise unprojectable_error(source, target) from exc
     projected = np.column_stack([x, y])
     if not np.isfinite(projected).all():
-        raise _unprojectable(source, target)
+        raise unprojectable_error(source, target)
     return projected
-
-
-def project_shape(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:
-    """Transform a geometry, whose edges are straight in the CRS that it comes from.
-
-    Edges are divided to a thousandth of its width or height, but into a million pieces at most.
-
-    Args:
-        shape: Geometry in the source CRS, x (or longitude) first; further axes are dropped.
-        source: CRS of the geometry.
-        target: CRS of the result.
-
-    Raises:
-        NoDataError: If a point has no place in the target.
-    """
-    if shape.is_empty:
-        return shape
-    points = shapely.get_coordinates(shape)
-    if not np.isfinite(points).all():
-        raise _unprojectable(source, target)
-    step = max(np.ptp(points, axis=0).max() / _PIECES, shapely.length(shape) / _MOST_PIECES)
-    dense = shapely.segmentize(shape, step) if step > 0 else shape
-    return shapely.transform(dense, lambda xy: project_points(xy, source, target))
 
 
 @functools.cache
 def assume_nad83(crs: str) -> str:
-    """Return the CRS that stands for another where coordinates are transformed.
+    """Return a CRS to transform with, on NAD83(CSRS) if its datum is WGS 84 or NAD83.
 
-    WGS 84 as an ensemble, and NAD83 where its realisation is not told, are no more exact than the
-    1 to 2 m between them and NAD83(CSRS), and which shift PROJ applies depends on its version: none
-    is applied here. Systems on these datums are taken as the same ones on NAD83(CSRS).
+    WGS 84 as an ensemble, and NAD83 without a realization, are no more exact than the 1 to 2 m
+    between them and NAD83(CSRS), and the shift that PROJ applies depends on its version. So none
+    is applied: systems on these datums are read as the same systems on NAD83(CSRS). Other systems
+    are returned unchanged.
 
     Args:
-        crs: Anything PROJ knows.
+        crs: Anything that PROJ reads.
 
     Raises:
-        RequestError: If PROJ does not know it.
+        RequestError: If PROJ cannot read it.
     """
     described = parse_crs(crs).to_dict(projjson=True)
     base = described.get("base_crs", described)
     datum = base.get("datum") or base.get("datum_ensemble") or {}
-    if datum.get("name") not in _TAKEN_AS_NAD83:
+    if datum.get("name") not in _ASSUMED_NAD83_CSRS:
         return crs
     if base is described:
         return LONLAT
@@ -109,35 +86,38 @@ def assume_nad83(crs: str) -> str:
 
 
 def normalize_crs(text: str) -> str:
-    """Return the name of a CRS that an output can be in: ``EPSG:n`` if it has a number, else WKT.
+    """Return the name of an output CRS: ``EPSG:n`` if it has a number, else WKT.
 
-    It is named by a number only if it is exactly the system of that number: a system without a
-    datum resembles many.
+    It gets a number only if it is exactly the system of that number: a system without a datum
+    resembles many.
+
+    Args:
+        text: Anything that PROJ reads.
 
     Raises:
-        RequestError: If PROJ does not know it, or it is no CRS for a map: heights are those of
-            the data, so that it has no vertical axis.
+        RequestError: If PROJ cannot read it, or it has a vertical axis or none for a map: heights
+            are always those of the data.
     """
     with rasterio.Env():
         system = parse_crs(text)
         if len(_axes(system)) != 2:
             raise RequestError(
-                f"{_shown(text)} is no plain system of two axes, longitude and latitude or easting "
-                "and northing. Give a horizontal system alone: heights stay those of the data."
+                f"{_quote(text)} is not a system of two axes, longitude and latitude or "
+                "easting and northing. Give a horizontal system: heights stay those of the data."
             )
         code = system.to_dict(projjson=True).get("id", {}).get("code")
-        epsg = _LONGITUDE_FIRST.get(code) or system.to_epsg(confidence_threshold=100)
+        epsg = _EPSG_OF_OGC.get(code) or system.to_epsg(confidence_threshold=100)
         name: str = f"EPSG:{epsg}" if epsg else system.to_wkt()
         return name
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What the axes of a CRS count in.
+    """The unit of the axes of a CRS.
 
     Attributes:
         name: ``metre``, ``degree``, ``US survey foot``, …
-        metres: Its length; of angles about that on the ground.
+        metres: Its length; of an angle, its approximate length on the ground.
     """
 
     name: str
@@ -149,44 +129,44 @@ def get_unit(crs: str) -> Unit:
     """Return the unit of a CRS of two axes.
 
     Args:
-        crs: As `normalize_crs` names it.
+        crs: Name from `normalize_crs`.
     """
     with rasterio.Env():
         unit = _axes(CRS.from_user_input(crs))[0]["unit"]
-    if isinstance(unit, str):  # of metre and degree PROJJSON gives the name alone
-        return Unit(unit, 1.0 if unit == "metre" else _DEGREE)
+    if isinstance(unit, str):  # PROJJSON names metre and degree without a factor
+        return Unit(unit, 1.0 if unit == "metre" else METRES_PER_DEGREE)
     factor = float(unit["conversion_factor"])
     angle = unit["type"] == "AngularUnit"
-    return Unit(unit["name"], math.degrees(factor) * _DEGREE if angle else factor)
+    return Unit(unit["name"], math.degrees(factor) * METRES_PER_DEGREE if angle else factor)
 
 
 def _axes(system: CRS) -> list[dict[str, Any]]:
-    """The axes of a geographic or projected system in PROJJSON; none of one that is neither."""
-    told = system.to_dict(projjson=True)
-    told = told.get("source_crs", told)  # of one that is bound to a shift of its datum
-    if told["type"] not in ("GeographicCRS", "ProjectedCRS"):
+    """Return the axes of a geographic or projected system in PROJJSON; empty for any other."""
+    described = system.to_dict(projjson=True)
+    described = described.get("source_crs", described)  # of a bound CRS
+    if described["type"] not in ("GeographicCRS", "ProjectedCRS"):
         return []
-    axes: list[dict[str, Any]] = told["coordinate_system"]["axis"]
+    axes: list[dict[str, Any]] = described["coordinate_system"]["axis"]
     return axes
 
 
-def _system_of(text: str) -> CRS:
-    if _BEGINS_AS_CODE.match(text) and not _CODE.fullmatch(text):
-        raise ValueError("no number of the EPSG register")  # rasterio 1.4.0 takes what it finds
+def _read_system(text: str) -> CRS:
+    if _EPSG_PREFIX.match(text) and not _EPSG_CODE.fullmatch(text):
+        raise ValueError("not a code of the EPSG register")  # rasterio 1.4.0 reads a part of it
     with rasterio.Env():
         system = CRS.from_user_input(text)
-        system.to_wkt()  # of which PROJ is incapable for some that it takes
+        system.to_wkt()  # fails for some systems that PROJ reads
     return system
 
 
 def drop_vertical(text: str) -> str:
-    """Return a CRS without its vertical part; as it is, if it has none.
+    """Return the horizontal part of a compound CRS; any other CRS unchanged.
 
     Args:
-        text: Anything PROJ knows.
+        text: Anything that PROJ reads.
 
     Raises:
-        RequestError: If PROJ does not know it, or it is no CRS for a map.
+        RequestError: If PROJ cannot read it, or it is neither geographic nor projected.
     """
     described = parse_crs(text).to_dict(projjson=True)
     if described["type"] != "CompoundCRS":
@@ -196,45 +176,51 @@ def drop_vertical(text: str) -> str:
 
 
 def describe_crs(crs: str) -> str:
-    """Return a CRS as it was given if that is short, else what it calls itself, for messages.
+    """Return a short description of a CRS for messages: its text, or its name if that is long.
 
     Raises:
-        RequestError: If PROJ does not know it.
+        RequestError: If PROJ cannot read it.
     """
-    if len(crs) <= _LONGEST_SHOWN:
+    if len(crs) <= MAX_CRS_CHARACTERS:
         return crs
     name: str = parse_crs(crs).to_dict(projjson=True)["name"]
     return name
 
 
 def parse_crs(text: str) -> CRS:
-    """Return the CRS that a text names.
+    """Parse a CRS.
 
     Args:
-        text: ``EPSG:n``, WKT, a PROJ string, PROJJSON or whatever else PROJ reads.
+        text: ``EPSG:n``, WKT, a PROJ string, PROJJSON or anything else that PROJ reads.
 
     Raises:
-        RequestError: If PROJ does not know it, or it is neither geographic nor projected.
+        RequestError: If PROJ cannot read it, or it is neither geographic nor projected.
     """
     try:
-        system = _system_of(text)
-    except (CRSError, ValueError) as exc:  # the second of "EPSG:" without a number
+        system = _read_system(text)
+    except (CRSError, ValueError) as exc:  # ValueError: "EPSG:" without a number
         raise RequestError(
-            f"{_shown(text)} is not a coordinate reference system that PROJ knows. Give it as "
+            f"{_quote(text)} is not a coordinate reference system that PROJ knows. Give it as "
             "EPSG:n, for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
         ) from exc
     if not (system.is_geographic or system.is_projected):
         raise RequestError(
-            f"{_shown(text)} is neither a geographic nor a projected system; give one."
+            f"{_quote(text)} is neither a geographic nor a projected system; give one."
         )
     return system
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= MAX_CRS_CHARACTERS else f"{text[:MAX_CRS_CHARACTERS]}…")
 
 
-def _unprojectable(source: str, target: str) -> NoDataError:
+def unprojectable_error(source: str, target: str) -> NoDataError:
+    """Return the error for coordinates that cannot be transformed.
+
+    Args:
+        source: CRS of the coordinates.
+        target: CRS in which they do not exist.
+    """
     return NoDataError(
         f"The area cannot be brought from {source} to {target}: it reaches far outside Canada. "
         "Give a smaller area, in the order west, south, east, north."

@@ -11,9 +11,9 @@ import shapely
 from hrdem.catalog.surveys.lookup import Surveys
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83
 from hrdem.geo.grid import Grid, Window
+from hrdem.geo.reproject import project_geometry
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
-from hrdem.request.aoi.geometry import project_geometry
 from hrdem.request.options import VerticalDatum
 from hrdem.request.products import Collection
 from hrdem.request.request import Request

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     extract_polygons,
     make_circle,
-    project_geometry,
 )
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
@@ -26,66 +26,6 @@ def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.n
     """Geodesic distances of points in EPSG:3979 from a place, metres."""
     about = f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
     return np.hypot(*project_points(points, NATIVE_CRS, assume_nad83(about)).T)
-
-
-def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
-    """How far points on straight edges lie from an outline in EPSG:3979."""
-    points = shapely.points(project_points(edges, crs, NATIVE_CRS))
-    return float(shapely.distance(points, outline).max())
-
-
-@pytest.mark.slow
-@settings(deadline=None, max_examples=20)
-@given(st.lists(st.tuples(LONGITUDES, LATITUDES), min_size=3, max_size=3, unique=True))
-def test_an_edge_stays_within_millimetres_of_where_it_was(corners) -> None:
-    line = shapely.LineString(corners)
-    places = shapely.line_interpolate_point(line, np.linspace(0, 1, 31), normalized=True)
-    there = project_geometry(line, LONLAT, NATIVE_CRS)
-    assert farthest_from(there, shapely.get_coordinates(places), LONLAT) < 0.003
-
-
-def test_an_edge_that_bends_to_both_sides_is_cut_too() -> None:
-    """Its middle lies on its chord: -5 to 5 degrees about the meridian that is a straight line."""
-    line = shapely.LineString([(-100, 45), (-90, 55)])
-    assert shapely.get_num_coordinates(project_geometry(line, LONLAT, NATIVE_CRS)) > 100
-
-
-def test_short_edges_are_left_as_they_are() -> None:
-    """A detailed outline does not grow by a fixed factor."""
-    angle = np.linspace(0, 2 * math.pi, 20_001)[:-1]
-    points = np.column_stack([-75 + 0.1 * np.cos(angle), 45 + 0.1 * np.sin(angle)])
-    there = project_geometry(shapely.Polygon(points), LONLAT, NATIVE_CRS)
-    assert shapely.get_num_coordinates(there) == 20_001
-
-
-def test_nothing_is_cut_where_nothing_is_projected() -> None:
-    box = shapely.box(1_000, 2_000, 900_000, 800_000)
-    assert project_geometry(box, NATIVE_CRS, NATIVE_CRS).equals_exact(box, tolerance=0)
-
-
-def test_holes_and_parts_stay_what_they_are() -> None:
-    hole = shapely.box(-75.9, 45.1, -75.6, 45.8).exterior.coords
-    parts = [
-        shapely.Polygon(shapely.box(-76, 45, -75.5, 46).exterior.coords, [hole]),
-        shapely.box(-75, 45, -74, 46),
-    ]
-    there = project_geometry(shapely.MultiPolygon(parts), LONLAT, NATIVE_CRS)
-    assert there.is_valid
-    assert [len(part.interiors) for part in there.geoms] == [1, 0]
-    for whole, part in zip(parts, there.geoms, strict=True):
-        assert project_geometry(whole, LONLAT, NATIVE_CRS).equals(part)
-
-
-def test_a_collection_of_everything_is_projected_part_by_part() -> None:
-    parts = [
-        shapely.Point(-75, 45),
-        shapely.MultiPoint([(-75, 45), (-74, 46)]),
-        shapely.LineString([(-75, 45), (-70, 45)]),
-        shapely.box(-75, 45, -74, 46),
-    ]
-    there = project_geometry(shapely.GeometryCollection(parts), LONLAT, NATIVE_CRS)
-    assert [part.geom_type for part in there.geoms] == [part.geom_type for part in parts]
-    assert len(there.geoms[2].coords) > 100
 
 
 @settings(deadline=None, max_examples=50)

@@ -138,12 +138,12 @@ def test_a_crs_of_a_thousand_words_is_not_repeated() -> None:
         ("EPSG:5713", "neither a geographic nor a projected"),
         ("EPSG:4978", "neither a geographic nor a projected"),
         ('LOCAL_CS["mine"]', "neither a geographic nor a projected"),
-        ("EPSG:9518", "horizontal system alone"),
-        ("EPSG:6649", "horizontal system alone"),
-        ("EPSG:2959+5713", "horizontal system alone"),
-        ("EPSG:4979", "horizontal system alone"),
-        ("EPSG:4955", "horizontal system alone"),
-        ("+proj=ob_tran +o_proj=longlat +o_lat_p=30", "no plain system of two axes"),
+        ("EPSG:9518", "Give a horizontal system"),
+        ("EPSG:6649", "Give a horizontal system"),
+        ("EPSG:2959+5713", "Give a horizontal system"),
+        ("EPSG:4979", "Give a horizontal system"),
+        ("EPSG:4955", "Give a horizontal system"),
+        ("+proj=ob_tran +o_proj=longlat +o_lat_p=30", "not a system of two axes"),
     ],
 )
 def test_an_output_claims_no_heights_but_those_of_the_data(crs: str, said: str) -> None:

@@ -11,7 +11,8 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess
 from hrdem.errors import HrdemError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_shape
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.reproject import project_outline
 
 
 def read_extent_projects(
@@ -51,7 +52,7 @@ def read_outlines(arguments: Mapping[str, str], area: shapely.Polygon) -> Iterat
             if feature["geometry"] is not None:
                 shape = shapely.geometry.shape(feature["geometry"])
                 attributes = feature.get("properties") or {}
-                yield Outline(project_shape(shape, LONLAT, NATIVE_CRS), dict(attributes))
+                yield Outline(project_outline(shape, LONLAT, NATIVE_CRS), dict(attributes))
     except (
         AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
         HrdemError, shapely.errors.ShapelyError,

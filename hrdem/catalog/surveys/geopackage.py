@@ -17,7 +17,8 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess, run_python
 from hrdem.errors import HrdemError
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points, project_shape
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.reproject import project_outline
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _DRIVER = "GPKG"
@@ -102,7 +103,7 @@ def _read_layer(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outlin
         if geometry is None or geometry.is_empty:
             continue
         if not is_native:
-            geometry = project_shape(geometry, source, NATIVE_CRS)
+            geometry = project_outline(geometry, source, NATIVE_CRS)
         row = [column[number] for column in columns]
         # integer columns with missing values are read as floats
         values = [int(v) if i and v == v else v for v, i in zip(row, is_integer, strict=True)]  # noqa: PLR0124

@@ -13,11 +13,11 @@ from shapely.geometry.base import BaseGeometry
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Bounds
+from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     check_coordinates,
     extract_polygons,
-    project_geometry,
 )
 
 MAX_SEARCH_SEGMENTS = 24  # of an edge of a search polygon
