@@ -82,7 +82,6 @@ PRIVATE_NAMES = {
     "hrdem.jobs.doctor._POINT",
     "hrdem.jobs.doctor._PROJ_SETTINGS",
     "hrdem.jobs.doctor._TIMEOUTS",
-    "hrdem.jobs.overviews._level_for",
     "hrdem.output.geotiff._MOST_CLASSIC",
     "hrdem.output.geotiff._check_whole",
     "hrdem.processing.memory_budget._MOST_BLOCKS",
@@ -90,8 +89,6 @@ PRIVATE_NAMES = {
     "hrdem.processing.vertical.shift_grid._MOST_BYTES",
     "hrdem.processing.vertical.shift_grid._MOST_NODES",
     "hrdem.processing.warp._SOURCE_BYTES",
-    "hrdem.sources.wcs.chunking._FIRST",
-    "hrdem.sources.wcs.chunking._LARGEST",
 }
 HEAVY = (
     "dask",

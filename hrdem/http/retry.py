@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hrdem.errors import ServerError, TransferError
+from hrdem.runtime.text import end_sentence
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
@@ -47,6 +48,28 @@ class Retries:
         most = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
         return random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
+    def next_wait(self, error: RetryableError, tries: int, failures: int | None = None) -> float:
+        """Return the wait before another try, seconds.
+
+        Args:
+            error: Failure of the last try.
+            tries: Number of tries so far.
+            failures: Number of failures in a row, which the wait grows with; `tries` if None.
+
+        Raises:
+            TransferError: If there is no other try, and the last one got no response.
+            ServerError: If there is no other try, or the server asks for too long a wait.
+        """
+        if tries >= self.attempts:
+            raise error.given_up(f"Tried {self.attempts} times.") from error
+        if error.after is None:
+            return self.wait_after(tries if failures is None else failures)
+        if error.after > self.longest_retry_after:
+            raise error.given_up(
+                f"It asks to wait {error.after:.0f} s: try again after that."
+            ) from error
+        return error.after
+
 
 class RetryableError(Exception):
     """The request failed in a way that another try may mend.
@@ -75,9 +98,10 @@ class RetryableError(Exception):
 
     def given_up(self, why: str) -> TransferError | ServerError:
         """Return the error to raise when there is no other try."""
+        text = f"{end_sentence(str(self))} {why}"
         if self.status is None:
-            return TransferError(f"{self} {why}")
-        return ServerError(f"{self} {why}", self.status, self.body)
+            return TransferError(text)
+        return ServerError(text, self.status, self.body)
 
 
 def retried(
@@ -98,24 +122,17 @@ def retried(
         TransferError: If the last try failed without an answer.
         ServerError: If the last try was refused, or the server asks to wait for too long.
     """
-    waits, before = retries.waits(), progress()
+    tries, before = 0, progress()
     while True:
         try:
             return once()
         except RetryableError as again:
             now = progress()
             if now - before >= _WORTH_A_TRY:
-                waits = retries.waits()
+                tries = 0
             before = now
-            wait = next(waits, None)
-            if wait is None:
-                raise again.given_up(f"Tried {retries.attempts} times.") from again
-            if again.after is not None:
-                if again.after > retries.longest_retry_after:
-                    raise again.given_up(
-                        f"It asks to wait {again.after:.0f} s: try again after that."
-                    ) from again
-                wait = again.after
+            tries += 1
+            wait = retries.next_wait(again, tries)
             log.warning("%s Trying again in %.1f s.", again, wait)
             sleep(wait)
 

@@ -200,7 +200,7 @@ def _part(url: str, vrt: str, http: Http) -> VrtFile:
     if not has_tiff_signature(beginning):
         raise SourceError(
             f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
-            "Try --via cog."
+            "Try `via=cog`."
         )
     return VrtFile(url, version)
 

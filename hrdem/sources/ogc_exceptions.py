@@ -1,7 +1,7 @@
-"""What a service says when it gives no coverage: exception reports, pages and plain words.
+"""Error messages of OGC services: exception reports, HTML pages, JSON and plain text.
 
-Neither the status nor the media type tells: MapServer sends its exceptions with status 200,
-GeoTrellis sends text, gateways send pages. The body alone decides, and of it only the beginning.
+Neither status nor media type identifies them: MapServer sends exceptions with status 200,
+GeoTrellis sends text, gateways send pages. The beginning of the body alone decides.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from defusedxml.ElementTree import XMLParser
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-_MOST_BYTES = 1 << 14  # that are looked at
-_MOST_TEXT = 1000  # characters that are kept
-_MOST_SHOWN = 200  # characters in a message
+_MAX_BYTES = 1 << 14  # of a body that are parsed
+_MAX_TEXT_CHARACTERS = 1000
+_MAX_MESSAGE_CHARACTERS = 200
 _REPORTS = ("ExceptionReport", "ServiceExceptionReport")
 _EXCEPTIONS = ("Exception", "ServiceException")
 _BLANKS = b" \t\r\n"
@@ -45,14 +45,14 @@ _TOO_LARGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a service says instead of giving what was asked for.
+    """Error message of a service.
 
-    As a string it is one line of at most 200 characters, for messages.
+    As a string it is one line of at most 200 characters.
 
     Attributes:
         code: Code of the exception, such as ``InvalidParameterValue``, or empty.
-        locator: What the exception is about, often a parameter, or empty.
-        text: The service's words in one line, or empty.
+        locator: Subject of the exception, often a parameter, or empty.
+        text: Text of the message in one line, or empty.
     """
 
     code: str
@@ -61,53 +61,53 @@ class Refusal:
 
     def __str__(self) -> str:
         about = f"{self.code} ({self.locator})" if self.locator else self.code
-        said = ": ".join(part for part in (about.strip(), self.text) if part)
-        return to_one_line(redact_secrets(said) or "an empty answer", _MOST_SHOWN)
+        message = ": ".join(part for part in (about.strip(), self.text) if part)
+        return to_one_line(redact_secrets(message) or "an empty response", _MAX_MESSAGE_CHARACTERS)
 
 
 def read_refusal(body: bytes) -> Refusal | None:
-    """Read what a service says in place of a coverage or a description of one.
+    """Parse the error message that a service sends in place of an image or a document.
 
     Exception reports of OWS 1.1 (06-121r3, 8) and 2.0 (06-121r9, 8), service exceptions of WMS
-    1.3.0 (06-042) and WCS 1.0 (03-065r6), HTML pages, JSON and plain text are told apart by their
+    1.3.0 (06-042) and WCS 1.0 (03-065r6), HTML pages, JSON and plain text are recognized by their
     content. Only the first of several documents counts: MapServer may append another. Entities
     are not expanded and nothing is loaded.
 
     Args:
-        body: The whole answer, or its beginning.
+        body: The response's body, or its beginning.
 
     Returns:
-        The refusal; None for an image, a multipart answer, or an XML document of another kind.
+        The message; None for an image, a multipart body, or an XML document of another kind.
     """
-    head = body[:_MOST_BYTES].removeprefix(codecs.BOM_UTF8).lstrip(_BLANKS)
+    head = body[:_MAX_BYTES].removeprefix(codecs.BOM_UTF8).lstrip(_BLANKS)
     if head.startswith(b"<"):
-        return _marked_up(head)
+        return _parse_markup(head)
     if head.startswith(b"--") or head.translate(None, _TEXT_BYTES):
         return None
-    text = _decoded(head)
+    text = _decode(head)
     if text.startswith("{"):
-        text = _detail(text)
+        text = _parse_json(text)
     elif _STACK.search(text):
         text = text.splitlines()[0]
-    return Refusal("", "", to_one_line(text, _MOST_TEXT))
+    return Refusal("", "", to_one_line(text, _MAX_TEXT_CHARACTERS))
 
 
 def is_too_large(refusal: Refusal) -> bool:
-    """Whether a service says that more was asked for than it gives at once."""
+    """Whether a message states that the request is too large."""
     return _TOO_LARGE.search(refusal.text) is not None
 
 
 def size_limit(refusal: Refusal) -> int | None:
-    """Return the most pixels in a row or column that a service says to allow; None if it does not.
+    """Return the maximum width and height, pixels, that a message states; None if it does not.
 
-    MapServer names its limit, as ``MAXSIZE=…``.
+    MapServer states it as ``MAXSIZE=…``.
     """
     found = _LIMIT.search(refusal.text)
     return int(found[1]) if found else None
 
 
-class _Reading:
-    """Takes the exceptions of a report from a parser, as far as that gets."""
+class _ReportTarget:
+    """Parser target that collects the exceptions of a report, as far as it can be parsed."""
 
     def __init__(self) -> None:
         self.root: str | None = None
@@ -115,7 +115,7 @@ class _Reading:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.root = self.root or tag
-        if _local(tag) in _EXCEPTIONS:
+        if _local_name(tag) in _EXCEPTIONS:
             code = attributes.get("exceptionCode") or attributes.get("code") or ""
             self.found.append((code, attributes.get("locator", ""), []))
 
@@ -124,55 +124,59 @@ class _Reading:
             self.found[-1][2].append(text)
 
 
-def _marked_up(head: bytes) -> Refusal | None:
-    reading = _Reading()
+def _parse_markup(head: bytes) -> Refusal | None:
+    report = _ReportTarget()
     # the end may be missing, a second document may follow, HTML need not be XML
     with contextlib.suppress(ParseError, DefusedXmlException, LookupError, ValueError):
-        XMLParser(target=reading).feed(head)
-    root = reading.root or ""
-    if _local(root) in _REPORTS and reading.found:
-        return _reported(reading)
-    if root.startswith("{") and _local(root).lower() != "html" and _local(root) not in _REPORTS:
+        XMLParser(target=report).feed(head)
+    root = report.root or ""
+    if _local_name(root) in _REPORTS and report.found:
+        return _join_exceptions(report)
+    if (
+        root.startswith("{")
+        and _local_name(root).lower() != "html"
+        and _local_name(root) not in _REPORTS
+    ):
         return None
-    text = _decoded(head)
+    text = _decode(head)
     title = _TITLE.search(text)
-    shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
-    words = to_one_line(html.unescape(shown), _MOST_TEXT)
-    if not words and _local(root) not in _REPORTS:
-        words = to_one_line(text, _MOST_TEXT)
+    visible = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
+    words = to_one_line(html.unescape(visible), _MAX_TEXT_CHARACTERS)
+    if not words and _local_name(root) not in _REPORTS:
+        words = to_one_line(text, _MAX_TEXT_CHARACTERS)
     return Refusal("", "", words)
 
 
-def _reported(reading: _Reading) -> Refusal:
-    """One refusal of all exceptions; what it is about comes from the first."""
-    code, locator, _ = reading.found[0] if reading.found else ("", "", [])
-    texts = (" ".join("".join(said).split()) for _, _, said in reading.found)
+def _join_exceptions(report: _ReportTarget) -> Refusal:
+    """Join all exceptions of a report; code and locator are those of the first."""
+    code, locator, _ = report.found[0] if report.found else ("", "", [])
+    texts = (" ".join("".join(message).split()) for _, _, message in report.found)
     joined = "; ".join(text for text in texts if text)
     return Refusal(
-        to_one_line(code, _MOST_SHOWN),
-        to_one_line(locator, _MOST_SHOWN),
-        to_one_line(joined, _MOST_TEXT),
+        to_one_line(code, _MAX_MESSAGE_CHARACTERS),
+        to_one_line(locator, _MAX_MESSAGE_CHARACTERS),
+        to_one_line(joined, _MAX_TEXT_CHARACTERS),
     )
 
 
-def _detail(text: str) -> str:
-    """The words in a JSON object, where services put them."""
+def _parse_json(text: str) -> str:
+    """Return the message in a JSON object, from the keys that services use."""
     try:
-        said = json.loads(text)
+        message = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    match said:
+    match message:
         case {"detail": str(words)} | {"message": str(words)} | {"description": str(words)}:
             return words
     return text
 
 
-def _decoded(head: bytes) -> str:
+def _decode(head: bytes) -> str:
     try:
-        return codecs.utf_8_decode(head, "strict", False)[0]  # the last letter may be cut
+        return codecs.utf_8_decode(head, "strict", False)[0]  # the last character may be cut off
     except UnicodeDecodeError:
         return head.decode("cp1252", "replace")
 
 
-def _local(tag: str) -> str:
+def _local_name(tag: str) -> str:
     return tag.rpartition("}")[2]

@@ -127,7 +127,7 @@ def sanitize_vrt(document: bytes, href: str) -> Vrt:
             raise ValueError("it is empty")  # noqa: TRY301
     except _ForeignError as exc:
         raise SourceError(
-            f"{shown} {exc}. Only plain mosaics of files are read as VRTs: try --via cog."
+            f"{shown} {exc}. Only plain mosaics of files are read as VRTs: try `via=cog`."
         ) from exc
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         raise SourceError(f"{shown} is not a VRT: {to_one_line(str(exc), _EXCERPT)}.") from exc

@@ -1,4 +1,4 @@
-"""Pictures from a WMS 1.3.0 (OGC 06-042), whose answers are looked at before they are believed."""
+"""GetMap of WMS 1.3.0 (OGC 06-042); each response is checked to be the requested PNG."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def get_map_params(layer: str, grid: Grid) -> dict[str, Any]:
-    """Return the key-value pairs that ask for a picture (06-042, 7.3.2).
+    """Return the parameters of a GetMap request (06-042, 7.3.2).
 
     Args:
         layer: Name of the layer.
-        grid: The picture's box, CRS and size. Its CRS has to be one of the EPSG register.
+        grid: Bounds, CRS and size of the image. The CRS must have an EPSG code.
     """
     box = order_box_axes(grid.crs, grid.bounds)
     return {
@@ -46,70 +46,76 @@ def get_map_params(layer: str, grid: Grid) -> dict[str, Any]:
 
 
 def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
-    """Get a picture and make sure that it is one.
+    """Request an image, and check that the response is a PNG of that size.
+
+    Args:
+        url: Address of the WMS.
+        layer: Name of the layer.
+        grid: Bounds, CRS and size of the image.
+        http: HTTP client.
 
     Returns:
-        The PNG as it came.
+        The PNG, unchanged.
 
     Raises:
-        NoDataError: If every pixel of the picture is transparent.
-        SourceError: If the answer is no picture of that size, or the CRS has no EPSG number.
-        NetworkError: If no answer can be had, or it is a refusal.
+        NoDataError: If every pixel is transparent.
+        SourceError: If the response is not a PNG of that size, or the CRS has no EPSG code.
+        NetworkError: If the service does not respond, or responds with an error.
     """
     if not grid.crs.startswith("EPSG:"):
-        raise SourceError(f"A WMS takes CRSs by their EPSG number, and {grid.crs} has none.")
+        raise SourceError(f"A WMS needs a CRS with an EPSG code, and {grid.crs} has none.")
     try:
-        answer = http.request("GET", url, params=get_map_params(layer, grid), trusted=True)
+        response = http.request("GET", url, params=get_map_params(layer, grid), trusted=True)
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:
             raise
-        shown = redact_secrets(url)
+        display_url = redact_secrets(url)
         raise ServerError(
-            f"{shown} answers {exc.status}: {_sentence(refusal)}", exc.status, exc.body
+            f"{display_url} answers {exc.status}: {_sentence(refusal)}", exc.status, exc.body
         ) from exc
-    _check_picture(answer.content, grid, redact_secrets(answer.url).partition("?")[0])
-    return answer.content
+    _check_png(response.content, grid, redact_secrets(response.url).partition("?")[0])
+    return response.content
 
 
-def _check_picture(content: bytes, grid: Grid, name: str) -> None:
+def _check_png(content: bytes, grid: Grid, name: str) -> None:
     if not content.startswith(_PNG):
         refusal = read_refusal(content)
-        said = f"says: {_sentence(refusal)}" if refusal else f"begins with {content[:8]!r}."
-        raise SourceError(f"{name} gives no PNG; its answer {said}")
+        found = f"reads: {_sentence(refusal)}" if refusal else f"begins with {content[:8]!r}."
+        raise SourceError(f"{name} does not return a PNG; its response {found}")
     try:
         with (
             warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-            rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),  # its short cut takes what is cut off
+            rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),  # its fast path accepts truncated files
             MemoryFile(content) as file,
-            file.open(driver="PNG") as picture,
+            file.open(driver="PNG") as image,
         ):
-            size = f"{picture.width} x {picture.height}"
-            if (picture.width, picture.height) != (grid.width, grid.height):
+            size = f"{image.width} x {image.height}"
+            if (image.width, image.height) != (grid.width, grid.height):
                 raise SourceError(
-                    f"{name} was asked for {grid.width} x {grid.height} pixels and gives {size}."
+                    f"{name} returns {size} pixels instead of {grid.width} x {grid.height}."
                 )
-            seen = _opacity(picture).any()
+            opaque = _opacity(image).any()
     except GDAL_ERRORS as exc:
         raise SourceError(
-            f"{name} gives a PNG that cannot be decoded: {gdal_message(exc)}"
+            f"{name} returns a PNG that cannot be decoded: {gdal_message(exc)}"
         ) from exc
-    if not seen:
-        raise NoDataError(f"{name} gives a picture of {size} wholly transparent pixels.")
+    if not opaque:
+        raise NoDataError(f"{name} returns an image of {size} pixels, all transparent.")
 
 
 def _sentence(refusal: Refusal) -> str:
     return f"{str(refusal).rstrip('.')}."
 
 
-def _opacity(picture: DatasetReader) -> Pixels:
-    """Decode all of a picture; 0 where it is transparent."""
-    bands: Pixels = picture.read()
-    if ColorInterp.palette in picture.colorinterp:
+def _opacity(image: DatasetReader) -> Pixels:
+    """Decode an image completely; return 0 for transparent pixels."""
+    bands: Pixels = image.read()
+    if ColorInterp.palette in image.colorinterp:
         opacity = np.zeros(256, np.uint8)
-        for index, colour in picture.colormap(1).items():
+        for index, colour in image.colormap(1).items():
             opacity[index] = colour[3]
-        shown: Pixels = opacity[bands[0]]
+        visible: Pixels = opacity[bands[0]]
     else:
-        shown = picture.dataset_mask()
-    return shown
+        visible = image.dataset_mask()
+    return visible

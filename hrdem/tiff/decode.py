@@ -73,7 +73,7 @@ def decode(
     except GDAL_ERRORS as exc:
         raise SourceError(
             f"A tile of {name} cannot be decoded ({exc}). The file may be damaged, or the tile may "
-            "have been altered on the way: try again, or with --engine gdal."
+            "have been altered on the way: try again, or with `engine=gdal`."
         ) from exc
     assert pixels.shape == (rows * height, columns * width)
     return pixels

@@ -46,8 +46,8 @@ Fault = Callable[[ServerRequest, Reply], Reply]
 
 @pytest.fixture(autouse=True)
 def _small_pieces_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunking, "_FIRST", EDGE**2)
-    monkeypatch.setattr(chunking, "_LARGEST", EDGE**2)
+    monkeypatch.setattr(chunking, "FIRST_CHUNK_PIXELS", EDGE**2)
+    monkeypatch.setattr(chunking, "MAX_CHUNK_PIXELS", EDGE**2)
     monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
 
 
@@ -224,10 +224,10 @@ def test_lasting_failure_names_box_and_server_message(
             request for request in server.requests if is_coverage(request) and is_bad(request)
         ]
     said = str(told.value)
-    place = re.search(r"does not give dtm in the box ([-\d,]+) \(EPSG:3979, \d+ x \d+ pix", said)
+    place = re.search(r"does not return dtm in the box ([-\d,]+) \(EPSG:3979, \d+ x \d+ pix", said)
     assert place
     assert tuple(map(float, place[1].split(","))) in map(box_of, failed)
-    assert "--via cog" in said
+    assert "`via=cog`" in said
     assert len(failed) <= 60
     if name in HOPELESS:
         assert HOPELESS[name][1] in said
@@ -249,7 +249,7 @@ def test_second_run_resumes_from_cached_chunks(
             return normal(request)
 
         server.script = dead_after_seven
-        with pytest.raises(hrdem.ServerError, match="gone for lunch.*goes on from there"):
+        with pytest.raises(hrdem.ServerError, match="gone for lunch.*again to resume"):
             extract(server, tmp_path, http)
         first = sum(1 for path in (tmp_path / "cache").rglob("*.tif"))
         assert first >= 6
@@ -369,8 +369,8 @@ def test_chunk_size_adapts_to_the_server_time_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The live limit of 5 minutes scaled to 1.5 s; timed-out work stays below a fifth."""
-    monkeypatch.setattr(chunking, "_FIRST", 64**2)
-    monkeypatch.setattr(chunking, "_LARGEST", 4096**2)
+    monkeypatch.setattr(chunking, "FIRST_CHUNK_PIXELS", 64**2)
+    monkeypatch.setattr(chunking, "MAX_CHUNK_PIXELS", 4096**2)
     limit, spent = 1.5, {"in vain": 0.0, "well": 0.0}
 
     def coverage(request: ServerRequest, right: Reply) -> Reply:
@@ -392,7 +392,7 @@ def test_full_disk_is_an_output_error(demo: Addresses, http: HttpClient, tmp_pat
     (tmp_path / "cache").write_text("a file where the folder should be")
     with (
         misbehaving(service(demo)) as server,
-        pytest.raises(hrdem.OutputError, match="cannot be kept in .*--cache-dir"),
+        pytest.raises(hrdem.OutputError, match="cannot be written to .*`cache_dir`"),
     ):
         extract(server, tmp_path, http)
 
@@ -425,7 +425,7 @@ def test_missing_wcs_suggests_via_cog(
 
     with (
         misbehaving(service(demo, other=other)) as server,
-        pytest.raises(hrdem.WcsError, match="COGs hold the same data: --via cog"),
+        pytest.raises(hrdem.WcsError, match="COGs hold the same data: `via=cog`"),
     ):
         extract(server, tmp_path, http)
 
@@ -660,7 +660,7 @@ def test_two_fallbacks_share_the_request_limit(
 def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     fault = lambda request, right: Reply(silent=True)  # noqa: E731
     with misbehaving(service(demo, fault)) as server:
-        with pytest.raises(hrdem.WcsError, match="Nothing has come in"):
+        with pytest.raises(hrdem.WcsError, match="Nothing has arrived in"):
             extract(server, tmp_path, http, wcs_limit=0.3)
         assert sum(map(is_coverage, server.requests)) <= 6
 

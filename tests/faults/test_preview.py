@@ -89,19 +89,19 @@ def preview(demo: Addresses, wms_url: str, http: HttpClient, output: Path, **cha
         (Reply(404), "answers 404"),
         (Reply(500, b"<html><title>Oops</title></html>"), "500: Oops"),
         (Reply(502, b"<html><title>502 Bad Gateway</title>"), "502: 502 Bad Gateway"),
-        (Reply(200, b"<!DOCTYPE html><html><title>Sign in</title>"), "says: Sign in"),
-        (Reply(200, b""), "an empty answer"),
-        (Reply(200, b"null"), "says: null"),
-        (Reply(200, b"GIF89a\x00\x01"), "no PNG"),
+        (Reply(200, b"<!DOCTYPE html><html><title>Sign in</title>"), "reads: Sign in"),
+        (Reply(200, b""), "an empty response"),
+        (Reply(200, b"null"), "reads: null"),
+        (Reply(200, b"GIF89a\x00\x01"), "not return a PNG"),
         (Reply(200, b"II*\x00\x08\x00\x00\x00"), "begins with b'II*"),
         (Reply(200, NOISE[: len(NOISE) // 2]), "cannot be decoded"),
         (Reply(200, NOISE[: len(NOISE) // 2] + NOISE[-12:]), "cannot be decoded"),
         (Reply(200, NOISE[:3000] + b"oops" + NOISE[3004:]), "cannot be decoded"),
         (Reply(200, b"\x89PNG\r\n\x1a\nnonsense"), "cannot be decoded"),
-        (Reply(200, picture(256, 256)), "asked for 100 x 50 pixels and gives 256 x 256"),
-        (Reply(200, picture(100, 50, opacity=0)), "wholly transparent"),
-        (Reply(200, picture(100, 50, opacity=0, bands=4)), "wholly transparent"),
-        (Reply(200, palette(100, 50, 0)), "wholly transparent"),
+        (Reply(200, picture(256, 256)), "256 x 256 pixels instead of 100 x 50"),
+        (Reply(200, picture(100, 50, opacity=0)), "all transparent"),
+        (Reply(200, picture(100, 50, opacity=0, bands=4)), "all transparent"),
+        (Reply(200, palette(100, 50, 0)), "all transparent"),
         (Reply(200, picture(100, 50), cut=90), "broke off"),
         (Reply(reset=True, body=b"x", length=5), "broke off"),
     ],
@@ -154,7 +154,7 @@ def test_crs_without_epsg_code_uses_overviews(
     tilted = "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +ellps=GRS80"
     changes = {"bbox": (-60_000, 50_000, -55_000, 52_000), "bbox_crs": tilted}
     done = preview(demo, demo.wms, http, tmp_path / "a.png", **changes)
-    assert "EPSG number" in done.reason
+    assert "EPSG code" in done.reason
     assert (done.width, done.crs) == (100, tilted)
 
 
@@ -189,7 +189,7 @@ def test_file_without_overviews_is_refused_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture of 500 km from 1 m pixels would read 1 TB."""
-    monkeypatch.setattr("hrdem.jobs.overviews._level_for", lambda file, detail: 0)
+    monkeypatch.setattr("hrdem.sources.cog.CogFile.levels", lambda file, size: iter([file]))
     box = (1_500_000, -400_000, 1_900_000, -100_000)
     with pytest.raises(NetworkError, match="no overviews coarse enough"):
         preview(demo, f"{demo.url}/nothing", http, tmp_path / "a.png", bbox=box)

@@ -24,7 +24,7 @@ def test_missing_service_error_suggests_alternatives(http: HttpClient, status: i
     with misbehaving(lambda _: Reply(status, b"<html><title>Gone</title></html>")) as server:
         message = told(f"{server.url}/ows", http, WcsError)
         assert f"/ows answers {status}" in message
-        assert message.endswith("--via cog.")
+        assert message.endswith("`via=cog`.")
 
 
 def test_refused_connection_is_reported(http: HttpClient) -> None:
@@ -33,21 +33,21 @@ def test_refused_connection_is_reported(http: HttpClient) -> None:
         server.server_close()
         message = told(url, http, WcsError)
     assert "cannot be reached" in message
-    assert message.endswith("--via cog.")
+    assert message.endswith("`via=cog`.")
 
 
 def test_unresolvable_host_is_reported(http: HttpClient) -> None:
     message = told("http://service.invalid/ows", http, WcsError)
     assert "service.invalid/ows cannot be reached" in message
-    assert message.endswith("--via cog.")
+    assert message.endswith("`via=cog`.")
 
 
 def test_html_with_status_200_is_no_service(http: HttpClient) -> None:
     page = b"<!DOCTYPE html><html><head><title>Moved to the new catalogue</title></head></html>"
     with misbehaving(lambda _: Reply(body=page, headers={"Content-Type": "text/html"})) as server:
         message = told(server.url, http, WcsError)
-    assert "answers: Moved to the new catalogue. Check" in message
-    assert message.endswith("--via cog.")
+    assert "with: Moved to the new catalogue. Check" in message
+    assert message.endswith("`via=cog`.")
 
 
 def test_failing_service_is_not_reported_as_missing(http: HttpClient) -> None:

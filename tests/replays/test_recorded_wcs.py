@@ -154,7 +154,7 @@ def test_unknown_coverage_error_quotes_the_server(
 ) -> None:
     with pytest.raises(WcsError, match="COVERAGE=dtm-slope not found"):
         taken(mapserver, SMALL, http, tmp_path, IDENTIFIER="dtm-slope")
-    with pytest.raises(WcsError, match="answers: CoverageNotDefined .* dtm-slope .*--via cog"):
+    with pytest.raises(WcsError, match="with: CoverageNotDefined .* dtm-slope .*`via=cog`"):
         describe_coverage(mapserver, "dtm-slope", http)
     with pytest.raises(ServerError, match="400: layer does not exist") as caught:
         taken(geotrellis, SMALL, http, tmp_path, IDENTIFIER="dtm-slope")

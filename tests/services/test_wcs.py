@@ -92,8 +92,8 @@ def pieces_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have all pieces asked for with that many pixels along an edge, and no more."""
 
     def limit(edge: int) -> None:
-        monkeypatch.setattr("hrdem.sources.wcs.chunking._FIRST", edge**2)
-        monkeypatch.setattr("hrdem.sources.wcs.chunking._LARGEST", edge**2)
+        monkeypatch.setattr("hrdem.sources.wcs.chunking.FIRST_CHUNK_PIXELS", edge**2)
+        monkeypatch.setattr("hrdem.sources.wcs.chunking.MAX_CHUNK_PIXELS", edge**2)
 
     return limit
 
@@ -436,7 +436,7 @@ def test_unlisted_product_is_not_requested(served: Stack, tmp_path: Path) -> Non
     """MapServer would answer with an exception, other servers differently."""
     without = with_other_words(served, "dtm-only", ('NAME "dsm"', 'NAME "dsm-of-old"'))
     before = len(served.requests())
-    with pytest.raises(hrdem.WcsError, match="has no dsm; it lists dtm, dsm-of-old.*--via cog"):
+    with pytest.raises(hrdem.WcsError, match="has no dsm; it lists dtm, dsm-of-old.*`via=cog`"):
         extract(
             served,
             tmp_path / "out.tif",

@@ -202,7 +202,7 @@ def test_another_name_is_taken_only_where_nothing_else_can_be_meant() -> None:
         one.replace("</CoverageDescriptions>", "") + other[other.index("<CoverageDescription>") :]
     )
     assert describe_coverage(URL, "chm", Service(both)).identifier == "chm"
-    with pytest.raises(WcsError, match="asked for coverage 'dtm' and describes dsm, chm"):
+    with pytest.raises(WcsError, match="describes dsm, chm instead of coverage 'dtm'"):
         describe_coverage(URL, "dtm", Service(both))
     empty = '<CoverageDescriptions xmlns="http://www.opengis.net/wcs/1.1.1"/>'
     with pytest.raises(WcsError, match="describes none"):
@@ -230,13 +230,13 @@ def test_a_crs_is_known_by_its_number(name: str, crs: str) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("", "answers: an empty answer"),
-        ("null", "answers: null"),
-        ("layer does not exist", "answers: layer does not exist"),
-        ("<html><title>Sign in</title></html>", "answers: Sign in"),
+        ("", "with: an empty response"),
+        ("null", "with: null"),
+        ("layer does not exist", "with: layer does not exist"),
+        ("<html><title>Sign in</title></html>", "with: Sign in"),
         (
             "<ExceptionReport><Exception exceptionCode='E'>Later.</Exception></ExceptionReport>",
-            "answers: E: Later. Check",
+            "with: E: Later. Check",
         ),
         ('<WMS_Capabilities xmlns="http://www.opengis.net/wms"/>', "kind, 'WMS_Capabilities'"),
         (offered(summary("a"))[:-9], "a document that cannot be read"),
@@ -254,14 +254,14 @@ def test_what_is_no_capabilities_is_told_in_its_own_words(body: str, said: str) 
     message = str(caught.value)
     assert said in message
     assert message.startswith(URL)
-    assert message.endswith("--via cog.")
+    assert message.endswith("`via=cog`.")
     assert message.isprintable()
 
 
 def test_entities_in_a_description_are_refused() -> None:
     bomb = '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
     body = bomb + described("<SupportedFormat>&b;</SupportedFormat>")
-    with pytest.raises(WcsError, match="answers: .* &b;. Check"):
+    with pytest.raises(WcsError, match="with: .* &b;. Check"):
         describe_coverage(URL, "dtm", Service(body))
 
 

@@ -142,7 +142,7 @@ def test_a_kind_that_is_not_read_is_told_with_the_way_out(tmp_path, options, sai
     profile |= {"driver": "GTiff", "count": 1, "width": 512, "height": 512, **options}
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(np.zeros((512, 512), profile["dtype"]), 1)
-    with pytest.raises(SourceError, match=f"{said}.*--engine gdal"):
+    with pytest.raises(SourceError, match=f"{said}.*`engine=gdal`"):
         probe_cog("http://store.invalid/file.tif", Bytes(path.read_bytes()))
 
 

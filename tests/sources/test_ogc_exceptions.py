@@ -154,7 +154,7 @@ def test_a_page_without_words_is_shown_as_it_is() -> None:
 def test_an_empty_answer_is_a_refusal_without_words(body: bytes) -> None:
     refusal = read_refusal(body)
     assert refusal == Refusal("", "", "")
-    assert str(refusal) == "an empty answer"
+    assert str(refusal) == "an empty response"
 
 
 @pytest.mark.parametrize(

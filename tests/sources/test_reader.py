@@ -43,8 +43,8 @@ def noting() -> Iterator[Noting]:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every piece is of 64 x 64 pixels, whatever the server can do."""
-    monkeypatch.setattr(chunking, "_FIRST", EDGE**2)
-    monkeypatch.setattr(chunking, "_LARGEST", EDGE**2)
+    monkeypatch.setattr(chunking, "FIRST_CHUNK_PIXELS", EDGE**2)
+    monkeypatch.setattr(chunking, "MAX_CHUNK_PIXELS", EDGE**2)
 
 
 def extract(demo: Addresses, output: Path, box: tuple[float, ...], **more: Any) -> hrdem.Result:

@@ -137,8 +137,8 @@ def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is
     [
         (b"layer does not exist", "layer does not exist"),
         (b"<html><head><title>Sign in</title></head></html>", "Sign in"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0", "no coverage, beginning with"),
-        (b"<Coverages xmlns='http://www.opengis.net/wcs/1.1'/>", "no coverage, beginning with"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "not a coverage, beginning with"),
+        (b"<Coverages xmlns='http://www.opengis.net/wcs/1.1'/>", "not a coverage, beginning with"),
     ],
 )
 def test_anything_else_is_told_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:

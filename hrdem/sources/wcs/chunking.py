@@ -1,7 +1,7 @@
-"""In which pieces a window is asked for: small at first, then as large as the server bears.
+"""Chunk sizes of WCS requests: small at first, then as large as the server can compute in time.
 
-A server gives up after some minutes, and tells nobody beforehand how much it can do until then. So
-the time of each piece decides over the size of the next.
+A server gives up after some minutes, and does not state how many pixels it can return until then.
+So the time of each chunk sets the size of the next.
 """
 
 from __future__ import annotations
@@ -12,114 +12,115 @@ from collections.abc import Iterable
 
 from hrdem.geo.grid import Window
 
-MIN_CHUNK_EDGE = (
-    64  # pixels along an edge: below, the size of a request is not what is wrong with it
-)
-_FIRST = 512**2  # pixels; the live server was seen to give 441 x 441
-_LARGEST = 4096**2  # pixels; more would gain nothing, lose more with each failure, and fill memory
-_SHARE = 0.1  # of the server's limit is aimed at
-_GROWTH = 2  # times the pixels of the piece before, at most: time may grow faster than they do
-_RECOVERY = 1.1  # times the size that failed once, with each piece near it that does not
-_WASTE = 0.1  # of all time may be spent on finding out again what is too much
-_MEMORY = 0.5  # weight of the last piece in the measure of speed
+MIN_CHUNK_EDGE = 64  # pixels; smaller requests fail for reasons other than their size
+FIRST_CHUNK_PIXELS = 512**2  # the live server has returned chunks of 441 x 441
+MAX_CHUNK_PIXELS = 4096**2  # larger ones gain nothing, lose more by a failure, and fill memory
+_TARGET_SHARE = 0.1  # of the server's time limit, for one chunk
+_MAX_GROWTH = 2  # times the pixels of the chunk before: time may grow faster than pixels
+_RECOVERY = 1.1  # times the size that failed, after each success near that size
+_MAX_WASTED_SHARE = 0.1  # of the total time, spent on probing the limit again
+_LAST_WEIGHT = 0.5  # weight of the last chunk in the moving average of speed
 
 
 class ChunkScheduler:
-    """What is still to be asked for, and in which size.
+    """The windows still to be requested, cut into chunks of a size that adapts to the server.
 
     Args:
         missing: Windows that do not overlap.
-        limit: Seconds after which the server gives up.
+        limit: Time limit of the server, seconds.
     """
 
     def __init__(self, missing: Iterable[Window], limit: float) -> None:
-        self._missing = sorted(missing, key=_order)
-        self._aim = _SHARE * limit  # seconds that a piece is expected to take at most
-        self._edge = math.isqrt(_LARGEST)
-        self._ceiling = float(_LARGEST)
-        self._target = _FIRST
-        self._slowness = 0.0  # seconds a pixel
-        self._largest = 0  # pixels of a piece that came
-        self._probe: Window | None = None  # a larger one on its way, of which it is not known
+        self._missing = sorted(missing, key=_row_order)
+        self._max_seconds = _TARGET_SHARE * limit  # for one chunk
+        self._max_edge = math.isqrt(MAX_CHUNK_PIXELS)
+        self._ceiling = float(MAX_CHUNK_PIXELS)
+        self._target = FIRST_CHUNK_PIXELS
+        self._slowness = 0.0  # seconds per pixel, moving average
+        self._largest = 0  # pixels of the largest chunk received
+        self._probe: Window | None = None  # chunk in flight that is larger than any received
         self._used = self._wasted = 0.0  # seconds
         self._failures = 0
 
     def take(self) -> Window | None:
-        """Return the next piece, topmost and leftmost first; None if nothing is left."""
+        """Return the next chunk, the topmost and leftmost; None if nothing is left."""
         if not self._missing:
             return None
         whole = self._missing.pop(0)
         pixels = min(self._target, int(self._ceiling))
         if self._probe is not None:
             pixels = min(pixels, self._largest)
-        width, height = _shape(whole, pixels, self._edge)
-        piece = Window(whole.column, whole.row, width, height)
-        if 0 < self._largest < piece.pixels:
-            self._probe = piece
-        for rest in subtract(whole, piece):
-            bisect.insort(self._missing, rest, key=_order)
-        return piece
+        width, height = _chunk_shape(whole, pixels, self._max_edge)
+        chunk = Window(whole.column, whole.row, width, height)
+        if 0 < self._largest < chunk.pixels:
+            self._probe = chunk
+        for rest in subtract(whole, chunk):
+            bisect.insort(self._missing, rest, key=_row_order)
+        return chunk
 
-    def record_success(self, piece: Window, seconds: float) -> None:
-        """Learn from a piece that came; of small rests only that: each costs a little time."""
-        self._ended(piece)
+    def record_success(self, chunk: Window, seconds: float) -> None:
+        """Adapt the size to a chunk that was received.
+
+        Chunks smaller than half the usual size say little of speed: each has a fixed cost.
+        """
+        self._end_probe(chunk)
         self._used += seconds
-        self._largest = max(self._largest, piece.pixels)
+        self._largest = max(self._largest, chunk.pixels)
         usual = min(self._target, self._ceiling)
-        if piece.pixels < usual / 2:
+        if chunk.pixels < usual / 2:
             return
-        slowness = max(seconds, 1e-3) / piece.pixels
-        weight = _MEMORY if self._slowness else 1.0
+        slowness = max(seconds, 1e-3) / chunk.pixels
+        weight = _LAST_WEIGHT if self._slowness else 1.0
         self._slowness += weight * (slowness - self._slowness)
-        slow = max(slowness, self._slowness)  # what was slow just now may be slow again
-        target = min(self._aim / slow, _GROWTH * usual, _LARGEST)
+        slow = max(slowness, self._slowness)  # the server may stay slow
+        target = min(self._max_seconds / slow, _MAX_GROWTH * usual, MAX_CHUNK_PIXELS)
         self._target = max(int(target), MIN_CHUNK_EDGE**2)
-        if self._failures and piece.pixels > self._ceiling / 2 and self._may_waste():
-            self._ceiling = min(self._ceiling * _RECOVERY, _LARGEST)
+        if self._failures and chunk.pixels > self._ceiling / 2 and self._may_waste():
+            self._ceiling = min(self._ceiling * _RECOVERY, MAX_CHUNK_PIXELS)
 
-    def record_failure(self, piece: Window, seconds: float, max_edge: int | None = None) -> bool:
-        """Learn from a piece that was too much, and ask for its halves instead.
+    def record_failure(self, chunk: Window, seconds: float, max_edge: int | None = None) -> bool:
+        """Adapt the size to a chunk that was too large, and schedule its halves.
 
         Args:
-            piece: The piece.
-            seconds: How long it took to fail.
-            max_edge: Most pixels in a row or column that the server says to give, if it does.
+            chunk: The chunk.
+            seconds: Time until it failed.
+            max_edge: Maximum width and height, pixels, if the server states one.
 
         Returns:
-            False if it is as small as pieces get, and so is left out.
+            False if the chunk has the minimum size; it is not scheduled again then.
         """
-        self._ended(piece)
+        self._end_probe(chunk)
         self._wasted += seconds
         if max_edge is not None:
-            self._edge = max(MIN_CHUNK_EDGE, min(self._edge, max_edge))
+            self._max_edge = max(MIN_CHUNK_EDGE, min(self._max_edge, max_edge))
         else:
             self._failures += 1
-            self._ceiling = max(min(self._ceiling, piece.pixels / 2), MIN_CHUNK_EDGE**2)
-        if max(piece.width, piece.height) <= MIN_CHUNK_EDGE:
+            self._ceiling = max(min(self._ceiling, chunk.pixels / 2), MIN_CHUNK_EDGE**2)
+        if max(chunk.width, chunk.height) <= MIN_CHUNK_EDGE:
             return False
-        for half in _halves(piece):
-            bisect.insort(self._missing, half, key=_order)
+        for half in _halve(chunk):
+            bisect.insort(self._missing, half, key=_row_order)
         return True
 
-    def put_back(self, piece: Window) -> None:
-        """Ask for a piece once more, as it is."""
-        self._ended(piece)
-        bisect.insort(self._missing, piece, key=_order)
+    def put_back(self, chunk: Window) -> None:
+        """Schedule a chunk again as it is."""
+        self._end_probe(chunk)
+        bisect.insort(self._missing, chunk, key=_row_order)
 
-    def _ended(self, piece: Window) -> None:
-        if piece == self._probe:
+    def _end_probe(self, chunk: Window) -> None:
+        if chunk == self._probe:
             self._probe = None
 
     def _may_waste(self) -> bool:
-        """Whether another failure like those before would cost but a small share of the time."""
+        """Whether another average failure would waste only a small share of the time."""
         another = self._wasted / self._failures
-        return self._wasted + another <= _WASTE * (self._used + self._wasted + another)
+        return self._wasted + another <= _MAX_WASTED_SHARE * (self._used + self._wasted + another)
 
 
 def subtract(whole: Window, hole: Window) -> list[Window]:
-    """Return what is left of a window when another is taken out, as windows that do not overlap.
+    """Subtract a window from another; return the rest as windows that do not overlap.
 
-    What lies beside the hole comes as tall as the hole, so that rows are finished first.
+    Those to the left and right of the hole have its height, so that rows are completed first.
     """
     hole_here = whole.intersection(hole)
     if hole_here is None:
@@ -138,34 +139,34 @@ def subtract(whole: Window, hole: Window) -> list[Window]:
     ]
 
 
-def _order(window: Window) -> tuple[int, int]:
+def _row_order(window: Window) -> tuple[int, int]:
     return window.row, window.column
 
 
-def _shape(whole: Window, pixels: int, max_edge: int) -> tuple[int, int]:
-    """Width and height of a piece of at most so many pixels: squarish, and leaving no thin rest."""
+def _chunk_shape(whole: Window, pixels: int, max_edge: int) -> tuple[int, int]:
+    """Return width and height of a chunk: about square, and leaving no thin rest."""
     if whole.pixels <= pixels and max(whole.width, whole.height) <= max_edge:
         return whole.width, whole.height
-    height = _even(whole.height, min(max(MIN_CHUNK_EDGE, math.isqrt(pixels)), max_edge))
-    width = _even(whole.width, min(max(MIN_CHUNK_EDGE, pixels // height), max_edge))
+    height = _divide_evenly(whole.height, min(max(MIN_CHUNK_EDGE, math.isqrt(pixels)), max_edge))
+    width = _divide_evenly(whole.width, min(max(MIN_CHUNK_EDGE, pixels // height), max_edge))
     return width, height
 
 
-def _even(length: int, most: int) -> int:
-    """Length of the parts, none longer than that, into which a length is cut evenly."""
+def _divide_evenly(length: int, most: int) -> int:
+    """Divide a length evenly into parts of at most a given length; return the parts' length."""
     return math.ceil(length / math.ceil(length / most))
 
 
-def _halves(piece: Window) -> tuple[Window, Window]:
-    """Cut across the longer edge."""
-    if piece.width >= piece.height:
-        half = -(-piece.width // 2)
+def _halve(chunk: Window) -> tuple[Window, Window]:
+    """Cut a chunk in two across its longer edge."""
+    if chunk.width >= chunk.height:
+        half = -(-chunk.width // 2)
         return (
-            Window(piece.column, piece.row, half, piece.height),
-            Window(piece.column + half, piece.row, piece.width - half, piece.height),
+            Window(chunk.column, chunk.row, half, chunk.height),
+            Window(chunk.column + half, chunk.row, chunk.width - half, chunk.height),
         )
-    half = -(-piece.height // 2)
+    half = -(-chunk.height // 2)
     return (
-        Window(piece.column, piece.row, piece.width, half),
-        Window(piece.column, piece.row + half, piece.width, piece.height - half),
+        Window(chunk.column, chunk.row, chunk.width, half),
+        Window(chunk.column, chunk.row + half, chunk.width, chunk.height - half),
     )

@@ -1,4 +1,4 @@
-"""A coverage of a WCS: what it says of itself, held against what is to be read."""
+"""A WCS coverage as a raster file: probed, checked against what is to be read, and opened."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ from hrdem.sources.wcs.get_coverage import GEOTIFF
 from hrdem.sources.wcs.piece_store import PieceStore
 from hrdem.sources.wcs.reader import WcsSource
 
-_BLOCK = (512, 512)  # pixels; the pieces decide what is fetched, this only what is read of them
-_CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # in EPSG:3979, and some more
+_BLOCK = (512, 512)  # pixels; chunks set what is fetched, this only what is read of them
+_CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # EPSG:3979, with a margin
 _MAX_FACTOR = 2**20  # times the coverage's own pixels
-_MOST_LISTED = 500  # characters of a list in a message
-_LARGEST = float(np.finfo("float32").max)  # that a pixel can hold
-_DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each answer is held against them
+_MAX_LIST_CHARACTERS = 500  # of a list in a message
+_MAX_FLOAT32 = float(np.finfo("float32").max)
+_DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each response is checked against them
 
 
 @dataclass(frozen=True, slots=True)
 class WcsCoverage:
-    """A coverage of a WCS, on a grid to ask for.
+    """A WCS coverage with pixels of one size (see `hrdem.sources.protocol.RasterFile`).
 
     Attributes:
         url: Address of the service.
-        identifier: Name of the coverage.
-        media_type: What the service calls a GeoTIFF.
-        grid: Pixels that can be asked for; not more than the coverage holds.
-        dtype: Type of its pixels.
-        nodata: Its nodata value.
-        edition: What tells this edition of the data from others, as far as that is known.
+        identifier: Identifier of the coverage.
+        media_type: Media type that the service uses for GeoTIFF.
+        grid: Pixels that can be requested, within the extent of the coverage.
+        dtype: Pixel type, a numpy name.
+        nodata: Nodata value.
+        edition: Text that differs for each edition of the data, as far as that is known.
         listed_coverages: Names of all coverages that the service lists.
         native: Edge of the coverage's own pixels, metres; those of the grid may be larger.
-        limit: Seconds after which the service gives up on a request.
+        limit: Time limit of the service for a request, seconds.
     """
 
     url: str
@@ -171,10 +171,10 @@ class WcsCoverage:
             yield source
 
     def piece_store(self, cache: Path) -> PieceStore:
-        """Return the pieces of it that are on the local disk.
+        """Return the store of its cached pieces.
 
         Args:
-            cache: Folder of everything that is kept.
+            cache: Cache folder.
         """
         lattice = [*self.grid.transform[:6], self.grid.crs]
         return PieceStore(cache, json.dumps([self.url, self.identifier, lattice, self.edition]))
@@ -183,45 +183,51 @@ class WcsCoverage:
 def probe_wcs(
     url: str, product: Product, collection: Collection, edition: str, limit: float, http: Http
 ) -> WcsCoverage:
-    """Ask a WCS for what it says of a product.
+    """Read the description of a product's coverage, and check that it can be read.
 
     Args:
         url: Address of the WCS.
-        product: What to read.
-        collection: The tier that the WCS serves, on whose lattice it is asked.
-        edition: What tells this edition of the data from others.
-        limit: Seconds after which the WCS gives up on a request.
-        http: Client to ask with.
+        product: Product, whose name is the identifier of the coverage.
+        collection: Tier that the WCS serves; its lattice is requested.
+        edition: Text that differs for each edition of the data.
+        limit: Time limit of the WCS for a request, seconds.
+        http: HTTP client.
 
     Raises:
         WcsError: If the WCS does not have the product, or not in the collection's pixels.
-        NetworkError: If it cannot be asked.
+        NetworkError: If it does not respond.
     """
     listed_coverages = read_capabilities(url, http).identifiers
     if product.name not in listed_coverages:
-        listed = to_one_line(", ".join(listed_coverages), _MOST_LISTED)
-        raise _lacking(url, f"no {product.name}; it lists {listed}")
-    told = describe_coverage(url, product.name, http)
+        listed = to_one_line(", ".join(listed_coverages), _MAX_LIST_CHARACTERS)
+        raise _unusable_error(url, f"no {product.name}; it lists {listed}")
+    described = describe_coverage(url, product.name, http)
     native = float(collection.resolution)
-    if told.resolution not in (None, (native, native)):
-        pixels = " x ".join(f"{size:g}" for size in told.resolution)
-        raise _lacking(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
-    if told.crss and NATIVE_CRS not in told.crss:
-        listed = to_one_line(", ".join(told.crss), _MOST_LISTED)
-        raise _lacking(url, f"{product.name} in {listed}, not in {NATIVE_CRS}")
-    tiffs = [each for each in told.formats if "tif" in each.lower()]
-    if told.formats and not tiffs:
-        listed = to_one_line(", ".join(told.formats), _MOST_LISTED)
-        raise _lacking(url, f"{product.name} as {listed}, not as a GeoTIFF")
-    if told.nodata is not None and abs(told.nodata) > _LARGEST and math.isfinite(told.nodata):
-        raise _lacking(url, f"{product.name} with nodata {told.nodata:g}, which no pixel can have")
+    if described.resolution not in (None, (native, native)):
+        pixels = " x ".join(f"{size:g}" for size in described.resolution)
+        raise _unusable_error(url, f"{product.name} in pixels of {pixels} m, not of {native:g} m")
+    if described.crss and NATIVE_CRS not in described.crss:
+        listed = to_one_line(", ".join(described.crss), _MAX_LIST_CHARACTERS)
+        raise _unusable_error(url, f"{product.name} in {listed}, not in {NATIVE_CRS}")
+    tiffs = [each for each in described.formats if "tif" in each.lower()]
+    if described.formats and not tiffs:
+        listed = to_one_line(", ".join(described.formats), _MAX_LIST_CHARACTERS)
+        raise _unusable_error(url, f"{product.name} as {listed}, not as a GeoTIFF")
+    if (
+        described.nodata is not None
+        and abs(described.nodata) > _MAX_FLOAT32
+        and math.isfinite(described.nodata)
+    ):
+        raise _unusable_error(
+            url, f"{product.name} with nodata {described.nodata:g}, which no pixel can have"
+        )
     return WcsCoverage(
         url=url,
         identifier=product.name,
         media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
-        grid=snap_grid(NATIVE_CRS, native, _within_canada(told.bounds)),
+        grid=snap_grid(NATIVE_CRS, native, _within_canada(described.bounds)),
         dtype=_DTYPE,
-        nodata=_NODATA if told.nodata is None else told.nodata,
+        nodata=_NODATA if described.nodata is None else described.nodata,
         edition=edition,
         listed_coverages=listed_coverages,
         native=native,
@@ -230,7 +236,7 @@ def probe_wcs(
 
 
 def _within_canada(bounds: Bounds | None) -> Bounds:
-    """Bounds that can be believed: what is written for the unknown is larger than the Earth."""
+    """Limit bounds to Canada: services state bounds larger than the Earth for unknown ones."""
     if bounds is None:
         return _CANADA
     left, bottom, right, top = _CANADA
@@ -244,8 +250,7 @@ def _within_canada(bounds: Bounds | None) -> Bounds:
     return (west, south, east, north) if west < east and south < north else _CANADA
 
 
-def _lacking(url: str, what: str) -> WcsError:
+def _unusable_error(url: str, what: str) -> WcsError:
     return WcsError(
-        f"The WCS {redact_secrets(url)} has {what}. Check the address given as --wcs-url, or "
-        "read the COGs: --via cog."
+        f"The WCS {redact_secrets(url)} has {what}. Check `wcs_url`, or read the COGs: `via=cog`."
     )

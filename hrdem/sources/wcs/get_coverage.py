@@ -1,23 +1,23 @@
-"""GetCoverage of WCS 1.1.1 for exactly the pixels of a grid."""
+"""GetCoverage parameters of WCS 1.1.1 for exactly the pixels of a grid."""
 
 from __future__ import annotations
 
 from hrdem.geo.axis_order import format_crs_urn, order_axes, order_box_axes
 from hrdem.geo.grid import Grid
 
-GEOTIFF = "image/geotiff"  # as the standard's servers and the live one call it
+GEOTIFF = "image/geotiff"  # media type of the reference servers and of the live one
 
 
 def get_coverage_params(identifier: str, media_type: str, grid: Grid) -> dict[str, str]:
-    """Return the key-value pairs that ask for the pixels of a grid.
+    """Return the GetCoverage parameters for the pixels of a grid.
 
-    All that is said about places are centres of pixels: servers take the corners of BOUNDINGBOX
-    and GRIDORIGIN as such (OGC 07-067r5, GridCRS), and a request that gives corners of pixels
-    comes back half a pixel off. On the grid of the coverage itself pixels come unresampled.
+    All coordinates are centres of pixels: servers take the corners of BOUNDINGBOX and GRIDORIGIN
+    as such (OGC 07-067r5, GridCRS), and a request with corners of pixels returns a raster that is
+    half a pixel off. On the coverage's own grid the server does not resample.
 
     Args:
-        identifier: Name of the coverage.
-        media_type: What the service calls a GeoTIFF.
+        identifier: Identifier of the coverage.
+        media_type: Media type that the service uses for GeoTIFF.
         grid: The pixels; its CRS has to be ``EPSG:n``.
     """
     left, bottom, right, top = grid.bounds
@@ -30,14 +30,14 @@ def get_coverage_params(identifier: str, media_type: str, grid: Grid) -> dict[st
         "REQUEST": "GetCoverage",
         "IDENTIFIER": identifier,
         "FORMAT": media_type,
-        "BOUNDINGBOX": f"{_numbers(*order_box_axes(grid.crs, centres))},{urn}",
+        "BOUNDINGBOX": f"{_join_numbers(*order_box_axes(grid.crs, centres))},{urn}",
         "GRIDBASECRS": urn,
         "GRIDTYPE": "urn:ogc:def:method:WCS:1.1:2dSimpleGrid",
         "GRIDCS": "urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS",
-        "GRIDORIGIN": _numbers(*order_axes(grid.crs, centres[0], centres[3])),
-        "GRIDOFFSETS": _numbers(*order_axes(grid.crs, dx, -dy)),
+        "GRIDORIGIN": _join_numbers(*order_axes(grid.crs, centres[0], centres[3])),
+        "GRIDOFFSETS": _join_numbers(*order_axes(grid.crs, dx, -dy)),
     }
 
 
-def _numbers(*values: float) -> str:
+def _join_numbers(*values: float) -> str:
     return ",".join(repr(float(value)) for value in values)

@@ -1,4 +1,4 @@
-"""Pieces of a coverage on the local disk: what an interrupted run has fetched, the next one has."""
+"""Cached pieces of a coverage: a run resumes from the pieces that an earlier one received."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hrdem.http.cache.store import COVERAGE_NAME, coverage_lock
 from hrdem.runtime.atomic import hidden_path, is_hidden_path, publish
 from hrdem.runtime.locks import FileLock, acquire_lock
 
-_KEPT_FOR = 24 * 3600  # seconds; a WCS does not tell when its data change
-_PATIENCE = 30.0  # seconds that another process may take to remove them
+_MAX_AGE_SECONDS = 24 * 3600  # a WCS does not report when its data change
+_MAX_LOCK_WAIT_SECONDS = 30.0  # another process may be removing pieces
 _NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,9})_(\d{1,9})\.tif")
 
 
@@ -23,8 +23,8 @@ class PieceStore:
     """A folder with pieces of one coverage, on one grid, of one edition.
 
     Args:
-        cache: Folder of everything that is kept; it is made when it is needed.
-        identity: What distinguishes the coverage, its grid and its edition from others.
+        cache: Cache folder; it is created when needed.
+        identity: Text that differs for each coverage, grid and edition.
     """
 
     def __init__(self, cache: Path, identity: str) -> None:
@@ -32,23 +32,25 @@ class PieceStore:
         self._folder = self._cache / hashlib.sha256(identity.encode()).hexdigest()[:24]
 
     def lock(self) -> FileLock | None:
-        """Keep others from removing the pieces until the lock is closed; None if that fails."""
+        """Lock the pieces against removal until the lock is closed; None if that fails."""
         with contextlib.suppress(OSError):
             self._cache.mkdir(parents=True, exist_ok=True)
-            return acquire_lock(coverage_lock(self._folder), shared=True, wait=_PATIENCE)
+            return acquire_lock(
+                coverage_lock(self._folder), shared=True, wait=_MAX_LOCK_WAIT_SECONDS
+            )
         return None
 
     def list_windows(self, *, sweep: bool = True) -> list[Window]:
-        """Return the windows of the pieces, none of which overlap.
+        """Return the windows of pieces that do not overlap.
 
         Args:
-            sweep: Whether those of yesterday go, of any coverage.
+            sweep: Whether to remove pieces older than a day first, of any coverage.
         """
         if sweep:
             self._sweep()
         found: list[Window] = []
-        near: list[Window] = []  # of those found, the ones that reach this row
-        for window in sorted(_windows_in(self._folder), key=lambda window: window.row):
+        near: list[Window] = []  # found windows that reach this row
+        for window in sorted(_parse_windows(self._folder), key=lambda window: window.row):
             near = [other for other in near if other.bottom > window.row]
             if not any(window.intersection(other) for other in near):
                 found.append(window)
@@ -56,16 +58,16 @@ class PieceStore:
         return found
 
     def _sweep(self) -> None:
-        """Remove what is old, of any coverage; what is not ours stays."""
-        ours = [each for each in _listed(self._cache) if COVERAGE_NAME.fullmatch(each.name)]
-        for path in (path for folder in ours for path in _listed(folder)):
-            with contextlib.suppress(OSError):  # another run may be at it too
-                old = time.time() - path.stat().st_mtime > _KEPT_FOR
+        """Remove old pieces of any coverage, and nothing that this package did not write."""
+        ours = [each for each in _list_folder(self._cache) if COVERAGE_NAME.fullmatch(each.name)]
+        for path in (path for folder in ours for path in _list_folder(folder)):
+            with contextlib.suppress(OSError):  # another run may remove it at the same time
+                old = time.time() - path.stat().st_mtime > _MAX_AGE_SECONDS
                 if old and (_NAME.fullmatch(path.name) or is_hidden_path(path)):
                     path.unlink()
         for folder in ours:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # if it is empty
+                folder.rmdir()  # only if it is empty
 
     def get_path(self, window: Window) -> Path:
         """Return the path of a piece."""
@@ -73,39 +75,39 @@ class PieceStore:
         return self._folder / name
 
     def touch(self, window: Window) -> None:
-        """Make a piece young again, as a run counts on it."""
+        """Set the age of a piece to zero, so that no run removes it while this one uses it."""
         with contextlib.suppress(OSError):
             os.utime(self.get_path(window))
 
     def make_partial_path(self, window: Window) -> Path:
-        """Return a hidden path for a piece that is on its way.
+        """Return a hidden path to write an unfinished piece to.
 
         Raises:
-            OSError: If the folder cannot be made.
+            OSError: If the folder cannot be created.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         return hidden_path(self.get_path(window))
 
     def add(self, window: Window, finished: Path) -> None:
-        """Give a finished piece its name.
+        """Move a finished piece to its path.
 
         Raises:
-            OSError: If the disk refuses, or another run has just taken the folder away.
+            OSError: If the disk refuses, or another run has just removed the folder.
         """
         publish(finished, self.get_path(window), overwrite=True)
 
     def remove(self, window: Window) -> None:
-        """Remove a piece that is damaged."""
+        """Remove a damaged piece."""
         self.get_path(window).unlink(missing_ok=True)
 
 
-def _windows_in(folder: Path) -> list[Window]:
-    names = (_NAME.fullmatch(path.name) for path in _listed(folder))
+def _parse_windows(folder: Path) -> list[Window]:
+    names = (_NAME.fullmatch(path.name) for path in _list_folder(folder))
     return [Window(*map(int, name.groups())) for name in names if name]
 
 
-def _listed(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if it is missing or cannot be read, which writing will tell."""
+def _list_folder(folder: Path) -> list[Path]:
+    """List a folder; nothing if it is missing or unreadable, which writing will report."""
     try:
         return list(folder.iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""A coverage of a WCS, fetched in pieces that are kept on the local disk."""
+"""Reading a WCS coverage: it is requested in chunks, which are cached as pieces on disk."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ from hrdem.sources.wcs.response import (
     is_placeholder,
 )
 
-_ENOUGH = 3  # times its limit, that a server may use up before anything has come
-_PATIENCE = 2  # times that a server may break down over a piece before it is asked for in halves
-_MOST_LOST = 100  # pieces that were kept and cannot be read
-_SAID_OK = 200
-_TOO_LARGE = 413  # RFC 9110, 15.5.14
-_TOO_SLOW = (502, 503, 504)  # what gateways say of a server that takes too long
-_OVERHEAD = 1 << 20  # bytes of an answer besides its pixels
-_WIDEST = 4  # times the bytes of the pixels that an answer may have
-_MARGIN = 1.1  # times the limit, until which the server's own words about it should have come
+_MAX_STALLED_LIMITS = 3  # server time limits spent without one chunk
+_MAX_FAILURES_PER_CHUNK = 2  # server errors for one chunk before it is halved
+_MAX_LOST_PIECES = 100  # cached pieces that turn out to be unreadable
+_MAX_RESPONSE_OVERHEAD_BYTES = 1 << 20  # besides the pixels
+_MAX_RESPONSE_FACTOR = 4  # times the bytes of the uncompressed pixels
+_READ_TIMEOUT_MARGIN = 1.1  # times the server's limit: its own message about it should arrive first
+_OK = 200
+_CONTENT_TOO_LARGE = 413  # RFC 9110, 15.5.14
+_GATEWAY_STATUSES = (502, 503, 504)  # what gateways send for a server that takes too long
 
 log = logging.getLogger(__name__)
 
 
 class Coverage(Protocol):
-    """A coverage as far as reading it needs (see `hrdem.sources.wcs.coverage.WcsCoverage`)."""
+    """The attributes of `hrdem.sources.wcs.coverage.WcsCoverage` that reading needs."""
 
     @property
     def url(self) -> str: ...
@@ -78,18 +78,18 @@ class Coverage(Protocol):
 
 
 class WcsSource:
-    """Pixels of a coverage, for several threads at a time.
+    """Pixels of a coverage, for several threads at the same time.
 
-    Threads that come for pixels fetch what is missing, two at a time and from the top to the
-    bottom, whoever needs it; the others wait until theirs has come.
+    A thread that needs pixels fetches missing chunks, two at a time and from top to bottom,
+    whichever thread they are for; further threads wait until their pixels have arrived.
 
     Args:
         coverage: The coverage.
-        http: Client to ask with.
-        within: Window that all reading will stay in.
-        cache: Folder in which pieces are kept.
-        turns: What a request has to wait for; sources of one server share it.
-        retries: How often and patiently to ask again.
+        http: HTTP client.
+        within: Window that all reads stay in.
+        cache: Cache folder.
+        service_requests: Semaphore that each request acquires; shared by sources of one server.
+        retries: Retry policy.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class WcsSource:
         http: Http,
         within: Window,
         cache: Path,
-        turns: threading.Semaphore,
+        service_requests: threading.Semaphore,
         retries: Retries = Retries(),  # noqa: B008 (frozen)
     ) -> None:
         self.grid = coverage.grid
@@ -109,43 +109,43 @@ class WcsSource:
         self._http = http
         self._retries = retries
         self._store = coverage.piece_store(cache)
-        self._held = self._store.lock()
-        offline = isinstance(http, CachingClient) and http.offline  # nothing better can be had
-        there = self._store.list_windows(sweep=not offline)
-        self._pieces = [each for each in there if each.intersection(within)]
+        self._store_lock = self._store.lock()
+        offline = isinstance(http, CachingClient) and http.offline  # old pieces are all there is
+        cached = self._store.list_windows(sweep=not offline)
+        self._pieces = [piece for piece in cached if piece.intersection(within)]
         missing = [within]
         for piece in self._pieces:
             missing = [rest for whole in missing for rest in subtract(whole, piece)]
         for piece in self._pieces:
             self._store.touch(piece)
         if self._pieces:
-            log.info("%d pieces of an earlier run are there.", len(self._pieces))
+            log.info("%d pieces of an earlier run are in the cache.", len(self._pieces))
         self._unchecked = set(self._pieces)
         self._lost = 0
         self._chunks = ChunkScheduler(missing, coverage.limit)
         self._changed = threading.Condition()
-        self._turns = turns
+        self._service_requests = service_requests
         self._active = 0
         self._failures = 0  # in a row
-        self._vain = 0.0  # seconds of them, as long as nothing has come at all
-        self._any_came = False
-        self._resume = 0.0  # when to ask again, by the monotonic clock
+        self._stalled = 0.0  # seconds spent on failures before the first chunk
+        self._any_received = False
+        self._resume_at = 0.0  # time of the next request, monotonic clock
         self._tries: collections.Counter[Window] = collections.Counter()
         self._error: BaseException | None = None
 
     def close(self) -> None:
-        """Ask for nothing more: threads that wait are sent away."""
-        self._stop(SourceError("The WCS is not read any more."))
-        if self._held is not None:
-            self._held.close()
+        """Send no further request, and raise in threads that wait."""
+        self._stop(SourceError("The WCS is closed."))
+        if self._store_lock is not None:
+            self._store_lock.close()
 
     def fetch(self, window: Window) -> Fetched:
-        """Wait until all pieces under a window are there, and fetch what is missing meanwhile."""
+        """Fetch missing chunks until every pixel of a window is in the cache."""
         received = 0
-        while (piece := self._next(window)) is not None:
+        while (chunk := self._next_chunk(window)) is not None:
             try:
-                received += self._bring(piece)
-            except BaseException as exc:  # noqa: BLE001 (others wait for this piece: all have to end)
+                received += self._fetch_chunk(chunk)
+            except BaseException as exc:  # noqa: BLE001 (others wait for this chunk: all have to end)
                 self._stop(exc)
             finally:
                 with self._changed:
@@ -153,29 +153,29 @@ class WcsSource:
                     self._changed.notify_all()
         return Fetched(received, lambda: self._read(window))
 
-    def _next(self, window: Window) -> Window | None:
-        """A piece to fetch; None when a window is there."""
-        there = looked_at = lost = 0
+    def _next_chunk(self, window: Window) -> Window | None:
+        """Return a chunk to fetch; None when a window is complete."""
+        present = examined = lost = 0
         with self._changed:
             while True:
                 if self._error is not None:
                     raise self._error
-                if lost != self._lost:  # what was counted may be gone
-                    there, looked_at, lost = 0, 0, self._lost
-                came = (window.intersection(piece) for piece in self._pieces[looked_at:])
-                there += sum(shared.pixels for shared in came if shared)
-                looked_at = len(self._pieces)
-                if there == window.pixels:
+                if lost != self._lost:  # counted pieces may be gone: count again
+                    present, examined, lost = 0, 0, self._lost
+                shared = (window.intersection(piece) for piece in self._pieces[examined:])
+                present += sum(part.pixels for part in shared if part)
+                examined = len(self._pieces)
+                if present == window.pixels:
                     return None
-                pause = self._resume - time.monotonic()
+                pause = self._resume_at - time.monotonic()
                 if pause > 0:
                     self._changed.wait(pause)
                 elif (
                     self._active < MAX_SERVICE_REQUESTS
-                    and (piece := self._chunks.take()) is not None
+                    and (chunk := self._chunks.take()) is not None
                 ):
                     self._active += 1
-                    return piece
+                    return chunk
                 else:
                     self._changed.wait()
 
@@ -184,141 +184,148 @@ class WcsSource:
             self._error = self._error or error
             self._changed.notify_all()
 
-    def _bring(self, piece: Window) -> int:
-        """Ask for a piece once and keep it; what fails in a way that can be mended comes back.
+    def _fetch_chunk(self, chunk: Window) -> int:
+        """Request a chunk once and cache it; put it back after a failure that a retry may fix.
 
         Returns:
-            Bytes that came.
+            Number of bytes received.
         """
-        with self._turns:
-            return 0 if self._error else self._brought(piece)
+        with self._service_requests:
+            return 0 if self._error else self._request_and_record(chunk)
 
-    def _brought(self, piece: Window) -> int:
+    def _request_and_record(self, chunk: Window) -> int:
         started = time.monotonic()
         try:
-            size = self._asked(piece)
-        except RetryableError as again:
-            self._put_back(piece, again, time.monotonic() - started)
+            size = self._request(chunk)
+        except RetryableError as exc:
+            self._put_back(chunk, exc, time.monotonic() - started)
             return 0
         except (WcsError, ServerError, TransferError) as exc:
-            raise self._given_up(piece, str(exc), getattr(exc, "status", None)) from exc
+            raise self._give_up(chunk, str(exc), getattr(exc, "status", None)) from exc
         except FileNotFoundError:
-            gone = RetryableError("Another run has taken the folder of its pieces away.", _SAID_OK)
-            self._put_back(piece, gone, time.monotonic() - started)
+            gone = RetryableError("Another run has removed the folder of its pieces.", _OK)
+            self._put_back(chunk, gone, time.monotonic() - started)
             return 0
         except OSError as exc:
             if isinstance(exc, HrdemError):
                 raise
             raise OutputError(
-                f"A piece of the coverage cannot be kept in {self._store.get_path(piece).parent}: "
-                f"{exc}. Give another --cache-dir, or make room on the disk."
+                f"A piece of the coverage cannot be written to "
+                f"{self._store.get_path(chunk).parent}: {exc}. Give another `cache_dir`, or free "
+                "disk space."
             ) from exc
         seconds = time.monotonic() - started
         with self._changed:
-            self._failures, self._any_came = 0, True
-            self._chunks.record_success(piece, seconds)
-            self._pieces.append(piece)
-        log.info("%s came in %.1f s.", _described(piece), seconds)
+            self._failures, self._any_received = 0, True
+            self._chunks.record_success(chunk, seconds)
+            self._pieces.append(chunk)
+        log.info("%s arrived in %.1f s.", _describe(chunk), seconds)
         return size
 
-    def _asked(self, piece: Window) -> int:
+    def _request(self, chunk: Window) -> int:
         coverage = self._coverage
-        grid = self.grid.crop(piece)
-        room = self._store.make_partial_path(piece)
-        finished = room.with_suffix(".tif.partial")
+        grid = self.grid.crop(chunk)
+        body = self._store.make_partial_path(chunk)
+        tiff = body.with_suffix(".tif.partial")
         limit = coverage.limit
+        raw_bytes = chunk.pixels * np.dtype(coverage.dtype).itemsize
         try:
-            answer = self._http.download(
+            response = self._http.download(
                 coverage.url,
-                room,
+                body,
                 params=get_coverage_params(coverage.identifier, coverage.media_type, grid),
-                timeouts=Timeouts(read=_MARGIN * limit, total=limit, slow=limit),
-                max_bytes=_OVERHEAD + _WIDEST * piece.pixels * np.dtype(coverage.dtype).itemsize,
+                timeouts=Timeouts(read=_READ_TIMEOUT_MARGIN * limit, total=limit, slow=limit),
+                max_bytes=_MAX_RESPONSE_OVERHEAD_BYTES + _MAX_RESPONSE_FACTOR * raw_bytes,
                 trusted=True,
             )
-            extract_tiff(room, finished)
-            check_coverage(finished, grid, coverage.dtype, coverage.nodata)
-            self._store.add(piece, finished)
-            return answer.size
+            extract_tiff(body, tiff)
+            check_coverage(tiff, grid, coverage.dtype, coverage.nodata)
+            self._store.add(chunk, tiff)
+            return response.size
         except (RetryableError, ServerError) as exc:
-            told = _in_words(exc)
-            if told is exc:
+            parsed = _parse_refusal(exc)
+            if parsed is exc:
                 raise
-            raise told from exc
+            raise parsed from exc
         finally:
-            for left in (room, finished):
-                left.unlink(missing_ok=True)
+            for path in (body, tiff):
+                path.unlink(missing_ok=True)
 
-    def _put_back(self, piece: Window, again: RetryableError, seconds: float) -> None:
-        """Arrange that a piece is asked for again after a wait, in halves or as it is.
+    def _put_back(self, chunk: Window, error: RetryableError, seconds: float) -> None:
+        """Schedule a chunk again after a wait, in halves or as it is.
 
         Raises:
-            NetworkError: If that was tried often enough.
+            NetworkError: If the retry policy allows no further try.
         """
-        retries = self._retries
-        edge = again.max_edge if isinstance(again, ChunkTooLargeError) else None
+        max_edge = error.max_edge if isinstance(error, ChunkTooLargeError) else None
         with self._changed:
             smaller = (
-                isinstance(again, ChunkTooLargeError)
-                or _is_overtaxed(again)
-                or (_is_defect(again) and self._tries[piece] >= _PATIENCE)
+                isinstance(error, ChunkTooLargeError)
+                or _is_overloaded(error)
+                or (_is_server_error(error) and self._tries[chunk] >= _MAX_FAILURES_PER_CHUNK)
             )
             self._failures += 1
-            self._vain += seconds
-            if not self._any_came and self._vain > _ENOUGH * self._coverage.limit:
-                said = f"{end_sentence(str(again))} Nothing has come in {self._vain:.0f} s."
-                raise self._given_up(piece, said, again.status) from again
-            wait = retries.wait_after(self._failures) - seconds
-            halved = smaller and self._chunks.record_failure(piece, seconds, edge)
+            self._stalled += seconds
+            if (
+                not self._any_received
+                and self._stalled > _MAX_STALLED_LIMITS * self._coverage.limit
+            ):
+                message = (
+                    f"{end_sentence(str(error))} Nothing has arrived in {self._stalled:.0f} s."
+                )
+                raise self._give_up(chunk, message, error.status) from error
+            halved = smaller and self._chunks.record_failure(chunk, seconds, max_edge)
             if not halved:
-                self._tries[piece] += 1
-                if self._tries[piece] >= retries.attempts:
-                    said = f"{end_sentence(str(again))} Tried {retries.attempts} times."
-                    raise self._given_up(piece, said, again.status) from again
-                self._chunks.put_back(piece)
-            if again.after is not None:
-                if again.after > retries.longest_retry_after:
-                    said = f"{end_sentence(str(again))} It asks to wait {again.after:.0f} s."
-                    raise self._given_up(piece, said, again.status) from again
-                wait = again.after
-            if edge is None:  # nothing is gained by waiting where a limit was told
-                self._resume = max(self._resume, time.monotonic() + wait)
+                self._tries[chunk] += 1
+            tries = 0 if halved else self._tries[chunk]
+            try:
+                wait = self._retries.next_wait(error, tries, self._failures)
+            except (ServerError, TransferError) as exc:
+                raise self._give_up(chunk, str(exc), error.status) from exc
+            if not halved:
+                self._chunks.put_back(chunk)
+            if error.after is None:
+                wait -= seconds
+            if max_edge is None:  # a server that states its limit needs no time to recover
+                self._resume_at = max(self._resume_at, time.monotonic() + wait)
         how = "in halves" if halved else "again"
-        log.warning("%s: %s Asking for it %s.", _described(piece), end_sentence(str(again)), how)
+        log.warning("%s: %s It is requested %s.", _describe(chunk), end_sentence(str(error)), how)
 
-    def _given_up(self, piece: Window, said: str, status: int | None = None) -> NetworkError:
-        box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(piece).bounds)
-        shown = redact_secrets(self._coverage.url)
-        said = said.replace(f"{shown} ", "it ")
+    def _give_up(self, chunk: Window, message: str, status: int | None = None) -> NetworkError:
+        """Return the error of a chunk that cannot be fetched."""
+        box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(chunk).bounds)
+        display_url = redact_secrets(self._coverage.url)
+        message = message.replace(f"{display_url} ", "it ")
         text = (
-            f"{shown} does not give {self._coverage.identifier} "
-            f"in the box {box} ({self.grid.crs}, {piece.width} x {piece.height} pixels): "
-            f"{end_sentence(said)} The pieces that came are kept: the same command goes on from "
-            "there. COGs hold the same data: --via cog."
+            f"{display_url} does not return {self._coverage.identifier} "
+            f"in the box {box} ({self.grid.crs}, {chunk.width} x {chunk.height} pixels): "
+            f"{end_sentence(message)} The pieces received so far are cached: run the same command "
+            "again to resume. COGs hold the same data: `via=cog`."
         )
-        return WcsError(text) if status in (None, 200) else ServerError(text, status or 0)
+        return WcsError(text) if status in (None, _OK) else ServerError(text, status or 0)
 
     def _read(self, window: Window) -> Pixels:
-        """Read a window of pieces; one that is gone or damaged by now is fetched once more."""
+        """Read a window from cached pieces; fetch again those that are gone or damaged."""
         pixels = np.full((window.height, window.width), self.nodata, self.dtype)
-        there = 0
+        present = 0
         for piece in self._pieces.copy():
             shared = window.intersection(piece)
             if shared is not None:
                 into = shared.shifted(-window.column, -window.row).slices
                 try:
-                    pixels[into] = self._part(piece, shared.shifted(-piece.column, -piece.row))
+                    inside = shared.shifted(-piece.column, -piece.row)
+                    pixels[into] = self._read_piece(piece, inside)
                 except (*GDAL_ERRORS, RetryableError) as exc:
-                    self._lose(piece, exc)
+                    self._discard(piece, exc)
                 else:
-                    there += shared.pixels
-        if there == window.pixels:
+                    present += shared.pixels
+        if present == window.pixels:
             return pixels
         return self.fetch(window).decode()
 
-    def _part(self, piece: Window, inside: Window) -> Pixels | float:
+    def _read_piece(self, piece: Window, inside: Window) -> Pixels | float:
         path, grid = self._store.get_path(piece), self.grid.crop(piece)
-        if piece in self._unchecked:  # of an earlier run, whose machine may have crashed
+        if piece in self._unchecked:  # the machine may have crashed in the run that wrote it
             check_coverage(path, grid, self.dtype, self.nodata)
             self._unchecked.discard(piece)
         where = rasterio.windows.Window(inside.column, inside.row, inside.width, inside.height)
@@ -328,46 +335,48 @@ class WcsSource:
             pixels: Pixels = dataset.read(1, window=where)
             return pixels
 
-    def _lose(self, piece: Window, exc: Exception) -> None:
-        """Ask for a piece again that was there."""
+    def _discard(self, piece: Window, exc: Exception) -> None:
+        """Remove a piece that cannot be read, and schedule it again."""
         with self._changed:
             if piece not in self._pieces:
-                return  # another thread has seen it too
+                return  # another thread was first
             self._lost += 1
-            if self._lost > _MOST_LOST:
+            if self._lost > _MAX_LOST_PIECES:
                 raise SourceError(
-                    f"Pieces that came cannot be read from {self._store.get_path(piece).parent}: "
-                    f"{exc} Check the disk, or give another --cache-dir."
+                    f"Cached pieces cannot be read from {self._store.get_path(piece).parent}: "
+                    f"{exc} Check the disk, or give another `cache_dir`."
                 ) from exc
-            log.warning("%s is lost (%s) and asked for again.", _described(piece), exc)
+            log.warning(
+                "%s cannot be read from the cache (%s): requested again.", _describe(piece), exc
+            )
             self._pieces.remove(piece)
             self._unchecked.discard(piece)
             self._store.remove(piece)
             self._chunks.put_back(piece)
 
 
-def _is_overtaxed(again: RetryableError) -> bool:
-    """Whether an answer did not come, or not whole, because it takes too long to make."""
-    return again.met and again.status in (None, *_TOO_SLOW)
+def _is_overloaded(error: RetryableError) -> bool:
+    """Whether a response took the server too long to arrive, or to arrive whole."""
+    return error.met and error.status in (None, *_GATEWAY_STATUSES)
 
 
-def _is_defect(again: RetryableError) -> bool:
-    """Whether a server broke down over a request; that it has too little memory is one reason."""
-    return again.status is not None and again.status >= 500
+def _is_server_error(error: RetryableError) -> bool:
+    """Whether a server failed over a request; too little memory is one reason."""
+    return error.status is not None and error.status >= 500
 
 
-def _in_words(exc: RetryableError | ServerError) -> Exception:
-    """Put a refusal into the server's own words, and see whether it is for its size."""
+def _parse_refusal(exc: RetryableError | ServerError) -> Exception:
+    """Replace the message of an error by the server's own; detect a request that is too large."""
     refusal = read_refusal(exc.body) if exc.body else None
-    if exc.status == _TOO_LARGE or (refusal and is_too_large(refusal)):
+    if exc.status == _CONTENT_TOO_LARGE or (refusal and is_too_large(refusal)):
         return ChunkTooLargeError(str(refusal or exc), size_limit(refusal) if refusal else None)
     if refusal is None:
         return exc
-    said = f"It answers {exc.status}: {end_sentence(str(refusal))}"
+    message = f"It answers {exc.status}: {end_sentence(str(refusal))}"
     if isinstance(exc, RetryableError):
-        return RetryableError(said, exc.status, exc.after, exc.body, met=exc.met)
-    return ServerError(said, exc.status, exc.body)
+        return RetryableError(message, exc.status, exc.after, exc.body, met=exc.met)
+    return ServerError(message, exc.status, exc.body)
 
 
-def _described(piece: Window) -> str:
-    return f"Piece {piece.width} x {piece.height} at column {piece.column}, row {piece.row}"
+def _describe(chunk: Window) -> str:
+    return f"Chunk of {chunk.width} x {chunk.height} pixels at {chunk.column}, {chunk.row}"

@@ -1,7 +1,7 @@
-"""The coverage in an answer: found by its bytes, taken out, and held against what was asked.
+"""GetCoverage responses: find the TIFF by its bytes, extract it, and compare it with the request.
 
-Servers answer with status 200 and a raster of one pixel, half a pixel off, or cut off. So neither
-status nor media type is believed, and of the raster nothing that was not compared.
+Servers send rasters of one pixel, shifted by half a pixel or cut off, with status 200. So neither
+status nor media type is trusted, and every property of the raster is compared.
 """
 
 from __future__ import annotations
@@ -26,78 +26,77 @@ from hrdem.runtime.text import to_one_line
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.tiff.read_ifd import has_tiff_signature
 
-_EXCERPT = 16 << 10  # bytes that are looked at for words
-_LARGEST_BLOCK = (
-    1 << 20
-)  # pixels of all bands; GDAL holds a whole block, however little of it is read
+_MAX_REFUSAL_BYTES = 16 << 10  # that are searched for a message
+# Of all bands: GDAL decodes whole blocks, however little of them is read.
+_MAX_BLOCK_PIXELS = 1 << 20
 _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_MOST_SHOWN = 200  # characters of the name of a CRS
-_COPIED = 1 << 20  # bytes at a time
+_MAX_CRS_CHARACTERS = 200  # of the name of a CRS in a message
+_COPY_BYTES = 1 << 20  # at a time
 _MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
-_SAID_OK = 200  # the status under which servers send exceptions
-_OUR_FAULT = ("ParameterValue", "NotDefined", "NotSupported")  # ends of codes of exceptions
-_SPANS = 0.4  # pixels that the place of one pixel over all may be off; half is another request
-_ABSENT = (0.0, -9999.0)  # what stands for no data in a raster of one pixel, besides nodata
+_OK = 200  # status with which servers send exception reports
+_CLIENT_ERROR_CODES = ("ParameterValue", "NotDefined", "NotSupported")  # endings of exception codes
+_MAX_PLACEHOLDER_SHIFT = 0.4  # pixels; half a pixel off is the raster of another request
+_PLACEHOLDER_VALUES = (0.0, -9999.0)  # in a raster of one pixel without data, besides nodata
 
 
 class ChunkTooLargeError(RetryableError):
-    """An answer that a smaller request may mend: nothing, part of a raster, one of another size.
+    """A response that a smaller request may avoid: none, a truncated raster, one of another size.
 
     Attributes:
-        max_edge: Most pixels in a row or column that the server says to give, if it does.
+        max_edge: Maximum width and height, pixels, if the server states one.
     """
 
-    def __init__(self, said: str, max_edge: int | None = None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, max_edge: int | None = None) -> None:
+        super().__init__(message)
         self.max_edge = max_edge
 
 
-def extract_tiff(answer: Path, coverage: Path) -> None:
-    """Leave only the TIFF of an answer, under another name.
+def extract_tiff(body: Path, tiff: Path) -> None:
+    """Extract the TIFF from the body of a response.
 
     Bare TIFFs and those in the parts of multipart/mixed or multipart/related (RFC 2046, 5.1) are
     found by their first bytes.
 
     Args:
-        answer: Body of the answer; it is gone afterwards.
-        coverage: Where the TIFF goes.
+        body: File with the body; it is removed.
+        tiff: Path to write the TIFF to.
 
     Raises:
-        ChunkTooLargeError: If the answer is empty, ``null``, cut off, or refused for its size.
-        WcsError: If the server says that the request is wrong.
-        Again: If it says something else.
+        ChunkTooLargeError: If the body is empty, ``null``, cut off, or a refusal of the size.
+        WcsError: If the server reports that the request is wrong.
+        RetryableError: If it reports another failure.
         OSError: If a file cannot be written.
     """
-    size = answer.stat().st_size
+    size = body.stat().st_size
     if size == 0:
-        raise ChunkTooLargeError("the answer is empty")
-    with answer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
-        start, stop = _tiff_in(body)
+        raise ChunkTooLargeError("the response is empty")
+    with body.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start, stop = _find_tiff(content)
     if (start, stop) == (0, size):
-        answer.replace(coverage)
+        body.replace(tiff)
         return
-    with answer.open("rb") as file, coverage.open("wb") as taken:
-        file.seek(start)
-        for at in range(start, stop, _COPIED):  # mapped, the body would count as memory
-            taken.write(file.read(min(_COPIED, stop - at)))
-    answer.unlink()
+    with body.open("rb") as source, tiff.open("wb") as target:
+        source.seek(start)
+        for at in range(start, stop, _COPY_BYTES):  # mapped, the body would count as memory
+            target.write(source.read(min(_COPY_BYTES, stop - at)))
+    body.unlink()
 
 
 def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
-    """Make sure that a TIFF holds exactly the pixels of a grid, each of them.
+    """Check that a TIFF has exactly the pixels of a grid, and that all of them can be decoded.
 
-    A raster of one pixel that spans the grid says that there is no data (see `is_placeholder`).
+    A raster of one pixel that spans the grid means that there is no data (see `is_placeholder`).
 
     Args:
         path: The TIFF.
-        grid: What was asked for.
-        dtype: Type of the pixels that the coverage has.
-        nodata: Nodata value that the coverage has.
+        grid: The requested grid.
+        dtype: Pixel type of the coverage.
+        nodata: Nodata value of the coverage.
 
     Raises:
         ChunkTooLargeError: If it has another size, or is damaged.
-        Again: If it is anything else.
+        RetryableError: If it differs in another way.
     """
     try:
         with rasterio.Env(), rasterio.open(path, driver="GTiff") as dataset:
@@ -112,27 +111,27 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
 
 
 def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
-    """Whether a raster is the single pixel that GeoTrellis gives where there is no data.
+    """Whether a raster is the single pixel that GeoTrellis returns where there is no data.
 
-    The request has to have been larger, and the pixel has to span it: other servers give a single
-    pixel of any height for requests that they misunderstood.
+    The request must be larger than one pixel, and the pixel must span it: other servers return a
+    single pixel with any height for requests that they misunderstand.
     """
     if (dataset.width, dataset.height) != (1, 1) or grid.window.pixels == 1:
         return False
     if dataset.crs is not None and dataset.crs != CRS.from_user_input(grid.crs):
         return False
     dx, dy = grid.resolution
-    apart = np.abs(np.subtract(dataset.bounds, grid.bounds)) / (dx, dy, dx, dy)
-    return bool((apart < _SPANS).all())
+    shift = np.abs(np.subtract(dataset.bounds, grid.bounds)) / (dx, dy, dx, dy)
+    return bool((shift < _MAX_PLACEHOLDER_SHIFT).all())
 
 
-def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
-    """First byte of the TIFF in a body, and the byte after its last."""
+def _find_tiff(body: mmap.mmap) -> tuple[int, int]:
+    """Return the first byte of the TIFF in a body, and the byte after its last."""
     if has_tiff_signature(body[:4]):
         return 0, len(body)
     opening = _OPENING.match(body)
     if opening is None:
-        raise _no_coverage(body[:_EXCERPT])
+        raise _parse_refusal_body(body[:_MAX_REFUSAL_BYTES])
     boundary = opening[1].rstrip()
     closed = body.rfind(b"\n" + boundary + b"--")
     at = opening.start(1)
@@ -143,34 +142,34 @@ def _tiff_in(body: mmap.mmap) -> tuple[int, int]:
         start = header_end.end()
         if has_tiff_signature(body[start : start + 4]):
             if closed < start:
-                raise ChunkTooLargeError("the multipart answer is cut off")
+                raise ChunkTooLargeError("the multipart response is cut off")
             return start, closed - (body[closed - 1 : closed] == b"\r")
         at = body.find(b"\n" + boundary, start - 1)
     if closed < 0:
-        raise ChunkTooLargeError("the multipart answer is cut off")
-    raise _no_coverage(body[opening.end() : opening.end() + _EXCERPT])
+        raise ChunkTooLargeError("the multipart response is cut off")
+    raise _parse_refusal_body(body[opening.end() : opening.end() + _MAX_REFUSAL_BYTES])
 
 
-def _no_coverage(body: bytes) -> Exception:
-    """What is wrong with an answer that begins so and holds no TIFF."""
+def _parse_refusal_body(body: bytes) -> Exception:
+    """Return the error of a response without a TIFF, from its first bytes."""
     refusal = read_refusal(body)
     if refusal is None:
         return RetryableError(
-            f"an answer that is no coverage, beginning with {body[:16]!r}", _SAID_OK
+            f"a response that is not a coverage, beginning with {body[:16]!r}", _OK
         )
     if refusal.text in ("", "null") and not refusal.code:
-        return ChunkTooLargeError(f"the answer is {refusal.text or 'empty'}")
+        return ChunkTooLargeError(f"the response is {refusal.text or 'empty'}")
     if is_too_large(refusal):
         return ChunkTooLargeError(str(refusal), size_limit(refusal))
-    if refusal.code.endswith(_OUR_FAULT):
+    if refusal.code.endswith(_CLIENT_ERROR_CODES):
         return WcsError(str(refusal))
-    return RetryableError(str(refusal), _SAID_OK)
+    return RetryableError(str(refusal), _OK)
 
 
 def _check_block_size(dataset: DatasetReader) -> None:
-    """A file of 5 kB may announce one pixel in a block of 14 GB."""
+    """Refuse large blocks: a file of 5 kB may declare one pixel in a block of 14 GB."""
     height, width = dataset.block_shapes[0]
-    if width * height * dataset.count > _LARGEST_BLOCK:
+    if width * height * dataset.count > _MAX_BLOCK_PIXELS:
         raise ChunkTooLargeError(
             f"blocks of {width} x {height} pixels, which are too large to decode"
         )
@@ -179,61 +178,64 @@ def _check_block_size(dataset: DatasetReader) -> None:
 def _check_placeholder(dataset: DatasetReader, nodata: float) -> None:
     if np.dtype(dataset.dtypes[0]).kind == "f":
         value = float(dataset.read(1)[0, 0])
-        if not any(_same(value, each) for each in (math.nan, nodata, dataset.nodata, *_ABSENT)):
+        if not any(
+            _equal_nodata(value, each)
+            for each in (math.nan, nodata, dataset.nodata, *_PLACEHOLDER_VALUES)
+        ):
             raise ChunkTooLargeError(f"one pixel of {value:g} in the place of the raster")
 
 
-def _same(one: float | None, other: float | None) -> bool:
+def _equal_nodata(one: float | None, other: float | None) -> bool:
     """Whether two nodata values are the same, NaN included."""
     if one is None or other is None:
         return False
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _other(said: str) -> RetryableError:
-    """An answer of the right size, but not what was asked for: less of it would not be either."""
-    return RetryableError(said, _SAID_OK)
+def _mismatch(message: str) -> RetryableError:
+    """Return the error of a raster of the right size that differs otherwise: halving is no use."""
+    return RetryableError(message, _OK)
 
 
 def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
     here = dataset.transform
     if dataset.count != 1 or dataset.dtypes[0] != dtype:
-        raise _other(
+        raise _mismatch(
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        said = to_one_line(str(dataset.crs or "no CRS"), _MOST_SHOWN)
-        raise _other(f"a raster in {said} instead of {grid.crs}")
-    if not _is_same(Grid(grid.crs, here, dataset.width, dataset.height), grid):
-        told = (
+        message = to_one_line(str(dataset.crs or "no CRS"), _MAX_CRS_CHARACTERS)
+        raise _mismatch(f"a raster in {message} instead of {grid.crs}")
+    if not _has_pixels_of(Grid(grid.crs, here, dataset.width, dataset.height), grid):
+        found = (
             f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "
             f"{here.c:.10g}, {here.f:.10g}"
         )
         if dataset.shape == (grid.height, grid.width):
-            raise _other(told)
-        raise ChunkTooLargeError(told)  # GeoTrellis sometimes loses a row or a column to rounding
-    if not _same(dataset.nodata, nodata):
-        told = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
-        raise _other(f"{told} instead of {nodata:g}")
+            raise _mismatch(found)
+        raise ChunkTooLargeError(found)  # GeoTrellis sometimes loses a row or a column to rounding
+    if not _equal_nodata(dataset.nodata, nodata):
+        found = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
+        raise _mismatch(f"{found} instead of {nodata:g}")
     if (dataset.scales, dataset.offsets) != ((1.0,), (0.0,)):
-        raise _other("heights that are scaled")
+        raise _mismatch("heights that are scaled")
     if any(flag in _MASKS for flag in dataset.mask_flag_enums[0]):
-        raise _other("a mask beside its pixels")
+        raise _mismatch("a mask beside its pixels")
 
 
-def _is_same(met: Grid, asked: Grid) -> bool:
-    """Whether a raster has exactly the pixels that were asked for, rows running down."""
-    here = met.transform
+def _has_pixels_of(found: Grid, requested: Grid) -> bool:
+    """Whether a raster has exactly the requested pixels, its rows from north to south."""
+    here = found.transform
     if here.b or here.d or not all(map(math.isfinite, here)):
         return False
-    return asked.locate(met) == asked.window
+    return requested.locate(found) == requested.window
 
 
 def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
-    """Decode every block: one that is absent or cut off must not pass as nodata.
+    """Decode every block: one that is absent or cut off must not be read as nodata.
 
-    Nor must nodata pass as heights: GDAL (3.9 to 3.12, at least) leaves the bytes of empty blocks
-    as they are when it writes big-endian files, where -32767 then reads as 2.3e-38.
+    Nor may nodata be read as heights: GDAL (3.9 to 3.12, at least) does not swap the bytes of empty
+    blocks when it writes big-endian files, where -32767 then reads as 2.3e-38.
     """
     height, width = dataset.block_shapes[0]
     rows, columns = range(-(-dataset.height // height)), range(-(-dataset.width // width))
@@ -247,5 +249,5 @@ def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
     swapped = np.array(nodata, dataset.dtypes[0]).byteswap()
     for _, window in dataset.block_windows(1):
         pixels = dataset.read(1, window=window)
-        if not _same(float(swapped), nodata) and (pixels == swapped).any():
+        if not _equal_nodata(float(swapped), nodata) and (pixels == swapped).any():
             raise ChunkTooLargeError(f"heights of {swapped:g}, which are nodata with swapped bytes")
