@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from hrdem.output.result import Result as Result
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
-    from hrdem.processing.progress import Progress as Progress
+    from hrdem.runtime.progress import Progress as Progress
 
 _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
@@ -74,7 +74,7 @@ _NAMES_BY_MODULE = {
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.planning.plan": ("Plan",),
-    "hrdem.processing.progress": ("Progress",),
+    "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),
 }
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,13 @@ from hrdem.geo.ground import fit_grid
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunSettings
 from hrdem.http.session import Session
 from hrdem.jobs.doctor import Check, run_checks
-from hrdem.jobs.execute import OnProgress, RunOptions
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.jobs.preview import Picture, make_picture
 from hrdem.output.paths import check_output
+from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import get_stac_path, has_orphaned_item
 from hrdem.output.result import Result
 from hrdem.planning.estimate import Estimate, estimate_plan
@@ -48,6 +48,7 @@ from hrdem.request.params import (
 from hrdem.request.products import AssetKind, get_layer, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select, takes
+from hrdem.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     import xarray
@@ -181,18 +182,17 @@ def extract(
     check_output(path, overwrite)
     check_output(get_stac_path(path), overwrite or has_orphaned_item(path))
     _check_offline(request, params["offline"])
-    session = Session(**select(params, fields.CACHE))
-    with session.client(http, fetches=True) as client, session.folder() as folder:
-        options = RunOptions(
-            path,
-            layout=layout,
-            overwrite=overwrite,
-            max_memory=params["max_memory"],
-            cache=folder,
-            max_download=params["max_download"],
-            on_progress=on_progress,
-        )
-        done = extract_to_file(request, client, options)
+    settings = RunSettings(
+        session=Session(**select(params, fields.CACHE)),
+        http=http,
+        trusted=(),
+        max_memory=params["max_memory"],
+        max_download=params["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        done = extract_to_file(request, context, OutputOptions(path, layout, overwrite))
+        client = context.http
         reused = client.reused if isinstance(client, CachingClient) else 0
         received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
         return replace(done, received_bytes=received, cached_bytes=reused)
@@ -258,16 +258,15 @@ def load(
             "pip install 'hrdem[xarray]'. hrdem.extract works without it.",
             name=missing,
         ) from exc
-    session = Session(**select(params, fields.CACHE))
-    context = load_job.LoadContext(
-        connect=functools.partial(session.client, http, _service_urls(request), fetches=True),
-        hold=session.hold,
-        folder=session.folder,
+    settings = RunSettings(
+        session=Session(**select(params, fields.CACHE)),
+        http=http,
+        trusted=_service_urls(request),
         max_memory=params["max_memory"],
         max_download=params["max_download"],
         on_progress=on_progress,
     )
-    return load_job.load(request, context, chunks, masked=masked)
+    return load_job.load(request, settings, chunks, masked=masked)
 
 
 @takes(fields.PLAN)
@@ -458,6 +457,6 @@ def _check_offline(request: Request, offline: bool) -> None:
             )
 
 
-def _service_urls(request: Request) -> list[str]:
+def _service_urls(request: Request) -> tuple[str, ...]:
     """Return the addresses of the services that a request names; they may be on any host."""
-    return [url for url in (request.stac_url, request.wcs_url) if url is not None]
+    return tuple(url for url in (request.stac_url, request.wcs_url) if url is not None)

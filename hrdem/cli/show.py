@@ -21,11 +21,10 @@ from hrdem.runtime.text import escape_unprintable
 if TYPE_CHECKING:
     from hrdem.geo.grid import Grid
     from hrdem.jobs.doctor import Check
-    from hrdem.jobs.execute import OnProgress
     from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
     from hrdem.planning.plan import Plan
-    from hrdem.processing.progress import Progress
+    from hrdem.runtime.progress import OnProgress, Progress
 
 SCHEMA_VERSION = 1
 #: keys of JSON documents whose values are sentences

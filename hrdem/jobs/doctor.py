@@ -47,11 +47,11 @@ from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
 
 _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
-_PROJ_SETTINGS = ("PROJ_DATA", "PROJ_LIB")
+PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
 # by the formulas of Lambert's conformal conic with two standard parallels (EPSG guidance note 7-2)
-_POINT, _PLACE = (-75.7, 45.4), (1_511_127.636, -172_193.060)
+PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
 _EXACT = 0.01  # metres
-_TIMEOUTS = Timeouts(connect=5, read=15, total=30)
+TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
 _MOST_FILES = 3  # that are tried
 _MOST_LISTED = 500  # characters
@@ -129,7 +129,7 @@ def run_checks(
     yield _check("cache", "", _kept, cache or Cache())
     with ExitStack() as stack:
         try:
-            client = http or stack.enter_context(HttpClient(timeouts=_TIMEOUTS, retries=_RETRIES))
+            client = http or stack.enter_context(HttpClient(timeouts=TIMEOUTS, retries=_RETRIES))
         except RequestError as exc:
             yield Check("network", str(exc), State.FAIL, _NETWORK_FIX, exc.exit_code)
             return
@@ -191,14 +191,14 @@ def _versions() -> _Finding:
 
 
 def _proj() -> _Finding:
-    x, y = _PLACE
+    x, y = PROBE_XY
     try:
-        [[there_x, there_y]] = project_points(np.array([_POINT]), LONLAT, NATIVE_CRS)
+        [[there_x, there_y]] = project_points(np.array([PROBE_LONLAT]), LONLAT, NATIVE_CRS)
     except (CRSError, NoDataError) as exc:
         raise HrdemError(f"PROJ cannot use {LONLAT} and {NATIVE_CRS}: {exc}.") from exc
     if abs(there_x - x) > _EXACT or abs(there_y - y) > _EXACT:
         raise HrdemError(
-            f"PROJ puts {_POINT} at {there_x:.3f}, {there_y:.3f} in {NATIVE_CRS} instead of "
+            f"PROJ puts {PROBE_LONLAT} at {there_x:.3f}, {there_y:.3f} in {NATIVE_CRS} instead of "
             f"{x:.3f}, {y:.3f}."
         )
     return _Finding(f"knows {LONLAT} and {NATIVE_CRS}, and transforms exactly")
@@ -206,7 +206,7 @@ def _proj() -> _Finding:
 
 def _proj_fix() -> str:
     """PROJ follows the environment, which may lead to the data of another installation."""
-    named = [f"{name} ({os.environ[name]})" for name in _PROJ_SETTINGS if os.environ.get(name)]
+    named = [f"{name} ({os.environ[name]})" for name in PROJ_VARIABLES if os.environ.get(name)]
     if named:
         return f"Unset {' and '.join(named)}, which leads to the data of another PROJ."
     return "Install rasterio again, which brings its PROJ: pip install --force-reinstall rasterio"

@@ -1,4 +1,4 @@
-"""Loading: what an extraction would write, as an `xarray.DataArray`, at once or chunk by chunk."""
+"""Load the pixels of an extraction as an `xarray.DataArray`, at once or chunk by chunk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,10 @@ from hrdem.errors import OutputError, RequestError
 from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.nodata import valid_mask
-from hrdem.http.protocol import Http
-from hrdem.jobs.execute import (
-    OnProgress,
-    RunOptions,
-    execute_plan,
-    lock_coverages,
-    make_output_crs,
-)
+from hrdem.http.run_context import RunContext, RunSettings
+from hrdem.jobs.execute import execute_plan, lock_coverages
 from hrdem.jobs.extract import check_any_valid, plan_and_run
+from hrdem.output.plan_writer import OutputOptions, make_output_crs
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.make_plan import make_plan
@@ -44,181 +38,154 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
-"""Pixels along both axes, ``"auto"``, or the like for each of ``"y"`` and ``"x"``."""
+"""Pixels along both axes, ``"auto"`` or -1; or one of these for each of ``"y"`` and ``"x"``."""
 
 _AXES = "y", "x"
-_CACHE_BYTES = 32 << 20  # of GDAL's
-# A chunk is read with as many connections, threads and bytes as an extraction may take: dask, which
-# asks for as many chunks as there are cores, has to wait.
-_ONE_AT_A_TIME = threading.Lock()
+_GDAL_CACHE_BYTES = 32 << 20
+# A chunk is read with as many connections, threads and bytes as an extraction may use. Dask, which
+# computes as many chunks as there are cores, has to wait.
+_CHUNK_LOCK = threading.Lock()
+
+
+class _CacheLocks:
+    """Locks of an array's cached files against removal, in this process; not pickled."""
+
+    def __init__(self, *locks: Sequence[object]) -> None:
+        self._locks = locks
+
+    def __reduce__(self) -> tuple[type[_CacheLocks], tuple[()]]:
+        return _CacheLocks, ()
 
 
 @dataclass(frozen=True, slots=True)
-class LoadContext:
-    """How pixels are read.
-
-    Attributes:
-        connect: Opens a client, or lends one that is open.
-        hold: Keeps what was kept of the files that a client has met, for as long as what is
-            returned is not forgotten.
-        max_memory: Bytes that the process may take at its peak, beside the arrays.
-        folder: Lends a folder for what is kept for another run.
-        max_download: Most bytes to fetch now; None for any number.
-        on_progress: Called whenever a tile is made.
-    """
-
-    connect: Callable[[], AbstractContextManager[Http]]
-    hold: Callable[[Http], Sequence[object]]
-    max_memory: int
-    folder: Callable[[], AbstractContextManager[Path]]
-    max_download: int | None
-    on_progress: OnProgress
-
-
-class _Held:
-    """What keeps others from removing what is kept of an array's files, in this process."""
-
-    def __init__(self, *held: Sequence[object]) -> None:
-        self._held = held
-
-    def __reduce__(self) -> tuple[type[_Held], tuple[()]]:
-        return _Held, ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunked:
-    """Pixels of a plan that are read when they are needed."""
+class _ChunkReader:
+    """Reads the chunks of a plan's output when they are computed."""
 
     plan: Plan
-    shifts: ShiftGrid | None
-    reading: LoadContext
-    held: _Held
+    shift_grid: ShiftGrid | None
+    settings: RunSettings
+    locks: _CacheLocks
 
     def read(self, block_info: Mapping[Any, Any]) -> Pixels:
-        """Read what `dask.array.map_blocks` says of a chunk."""
+        """Read a chunk, with the information that `dask.array.map_blocks` passes."""
         (top, bottom), (left, right) = block_info[None]["array-location"]
         window = Window(left, top, right - left, bottom - top)
-        with _ONE_AT_A_TIME, self.reading.connect() as http:
-            return _read(self.plan, window, self.shifts, http, self.reading, may_be_empty=True)
+        with _CHUNK_LOCK, self.settings.open() as context:
+            return _read_window(self.plan, window, self.shift_grid, context, may_be_empty=True)
 
 
 def load(
-    request: Request, reading: LoadContext, chunks: Chunks | None = None, *, masked: bool = False
+    request: Request, settings: RunSettings, chunks: Chunks | None = None, *, masked: bool = False
 ) -> xr.DataArray:
-    """Load what a request asks for.
+    """Load the pixels of a request.
 
     Args:
-        request: What is asked for.
-        reading: How it is read.
-        chunks: Into what the array is cut; None for an array that is read now.
-        masked: Whether NaN stands where there is no data.
+        request: The request.
+        settings: Client, cache and limits to read with. The download limit applies to arrays that
+            are read now, and memory to the process without the arrays.
+        chunks: Size of chunks; None for an array that is read now.
+        masked: Whether nodata becomes NaN.
 
     Returns:
-        Pixels with dimensions y and x, as `hrdem.load` says of them.
+        Pixels with dimensions y and x, as `hrdem.load` describes them.
 
     Raises:
-        RequestError: If the request asks for what an array does not have, or chunks make no sense.
+        RequestError: If the request has a second band or copies blocks, or chunks are invalid.
         HrdemError: As `make_plan` and `execute_plan` do.
-        NoDataError: If there is not one valid pixel, unless it is read later.
+        NoDataError: If no pixel is valid; chunks may be empty.
     """
     if request.source_band:
         raise RequestError(
-            "--source-band makes a second band, and an array has one: leave it out, or extract to "
-            "a file."
+            "`source_band` adds a second band, and an array has one. Leave it out, or extract to a "
+            "file."
         )
     if request.align is Align.BLOCKS:
         raise RequestError(
-            "--align blocks copies compressed blocks into a file; an array has none: leave it out."
+            "`align=blocks` copies compressed blocks into a file, and an array has none. Leave it "
+            "out."
         )
-    asked = None if chunks is None else _asked_chunks(chunks)
-    with reading.connect() as http:
-        if asked is None:
-            return plan_and_run(request, http, lambda plan: _whole(plan, http, reading, masked))
-        plan = make_plan(request, http)
-        with reading.folder() as cache:
-            shifts = find_shift_grid(request, cache, http)
-            held = _Held(reading.hold(http), lock_coverages(plan, cache))
-    pixels = _lazy(_Chunked(plan, shifts, reading, held), asked)
-    return _described(plan, shifts, pixels, masked)
+    sizes = None if chunks is None else _parse_chunks(chunks)
+    with settings.open() as context:
+        if sizes is None:
+            return plan_and_run(
+                request, context.http, lambda plan: _load_whole(plan, context, masked)
+            )
+        plan = make_plan(request, context.http)
+        shift_grid = find_shift_grid(request, context)
+        locks = _CacheLocks(
+            settings.session.hold(context.http), lock_coverages(plan, context.cache)
+        )
+    pixels = _make_dask_array(_ChunkReader(plan, shift_grid, settings, locks), sizes)
+    return _make_data_array(plan, shift_grid, pixels, masked)
 
 
-def _whole(plan: Plan, http: Http, reading: LoadContext, masked: bool) -> xr.DataArray:
-    passing = Path(tempfile.gettempdir(), "pixels.tif")
-    with reading.folder() as cache:
-        check_cost(plan, http, passing, cache, reading.max_download, copies=1)
-        shifts = find_shift_grid(plan.request, cache, http)
-    pixels = _read(plan, plan.grid.window, shifts, http, reading)
-    return _described(plan, shifts, pixels, masked)
+def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
+    temporary = Path(tempfile.gettempdir(), "pixels.tif")
+    check_cost(plan, context, temporary, copies=1)
+    shift_grid = find_shift_grid(plan.request, context)
+    pixels = _read_window(plan, plan.grid.window, shift_grid, context)
+    return _make_data_array(plan, shift_grid, pixels, masked)
 
 
-def _read(
+def _read_window(
     plan: Plan,
     window: Window,
-    shifts: ShiftGrid | None,
-    http: Http,
-    reading: LoadContext,
+    shift_grid: ShiftGrid | None,
+    context: RunContext,
     *,
     may_be_empty: bool = False,
 ) -> Pixels:
-    """Read a window of a plan's output: into a file, as an extraction does, and out of it."""
-    with (
-        tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
-        reading.folder() as cache,
-    ):
-        writing = RunOptions(
-            Path(folder, "pixels.tif"),
-            max_memory=reading.max_memory,
-            cache=cache,
-            on_progress=reading.on_progress,
-        )
-        with execute_plan(plan, window, shifts, http, writing) as (writer, stats):
+    """Execute a plan for a window into a temporary file, and read the window from the file."""
+    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        options = OutputOptions(Path(folder, "pixels.tif"))
+        with execute_plan(plan, window, shift_grid, context, options) as executed:
             if not may_be_empty:
-                check_any_valid(plan, stats)
-            path = writer.finished()
+                check_any_valid(plan, executed.stats)
+            path = executed.file.finish()
             where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
             try:
-                with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), rasterio.open(path) as dataset:
+                with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES), rasterio.open(path) as dataset:
                     pixels: Pixels = dataset.read(1, window=where)
             except GDAL_ERRORS as exc:
                 raise OutputError(
-                    f"{path}, into which pixels were read, cannot be read back: "
-                    f"{gdal_message(exc)} Check the disk that TMPDIR names, and run it again."
+                    f"The temporary file {path} cannot be read back: {gdal_message(exc)} Check "
+                    "the disk of TMPDIR, and run it again."
                 ) from exc
     return pixels
 
 
-def _asked_chunks(chunks: Chunks) -> tuple[int | str, int | str]:
-    """How high and how wide chunks are to be; -1 for all there is.
+def _parse_chunks(chunks: Chunks) -> tuple[int | str, int | str]:
+    """Return the height and the width of chunks; -1 for the whole array.
 
     Raises:
-        RequestError: If that makes no sense.
+        RequestError: If they are invalid.
     """
-    asked = chunks if isinstance(chunks, Mapping) else dict.fromkeys(_AXES, chunks)
-    if unknown := [axis for axis in asked if axis not in _AXES]:
-        raise RequestError(f"chunks={chunks!r} cuts {unknown[0]!r}; the dimensions are y and x.")
-    for size in asked.values():
-        counts = isinstance(size, int | np.integer) and not isinstance(size, bool)
-        if size != "auto" and not (counts and (int(size) == -1 or int(size) > 0)):
+    sizes = chunks if isinstance(chunks, Mapping) else dict.fromkeys(_AXES, chunks)
+    if unknown := [axis for axis in sizes if axis not in _AXES]:
+        raise RequestError(f"chunks={chunks!r} names {unknown[0]!r}; the dimensions are y and x.")
+    for size in sizes.values():
+        is_count = isinstance(size, int | np.integer) and not isinstance(size, bool)
+        if size != "auto" and not (is_count and (int(size) == -1 or int(size) > 0)):
             raise RequestError(
-                f'chunks={chunks!r} makes no chunks: give pixels (512 or a multiple), "auto", or '
-                '-1 for all in one, alone or as {"y": …, "x": …}.'
+                f'chunks={chunks!r} is invalid. Pass pixels (512 or a multiple), "auto", or -1 for '
+                'one chunk, alone or as {"y": …, "x": …}.'
             )
-    return asked.get("y", -1), asked.get("x", -1)
+    return sizes.get("y", -1), sizes.get("x", -1)
 
 
-def _lazy(chunked: _Chunked, chunks: tuple[int | str, int | str]) -> Any:
-    """A dask array that reads each chunk by itself."""
-    import dask.array as da  # noqa: PLC0415 (only those need it who want chunks)
+def _make_dask_array(reader: _ChunkReader, chunks: tuple[int | str, int | str]) -> Any:
+    """Return a dask array that reads each chunk when it is computed."""
+    import dask.array as da  # noqa: PLC0415 (only chunks need it)
 
-    plan = chunked.plan
+    plan = reader.plan
     shape, dtype = (plan.grid.height, plan.grid.width), np.dtype(plan.dtype)
     edges = da.core.normalize_chunks(chunks, shape, dtype=dtype)
     sizes = [
-        max(edge[0] // BLOCK, 1) * BLOCK if asked == "auto" and len(edge) > 1 else asked
-        for asked, edge in zip(chunks, edges, strict=True)
+        max(edge[0] // BLOCK, 1) * BLOCK if size == "auto" and len(edge) > 1 else size
+        for size, edge in zip(chunks, edges, strict=True)
     ]
     return da.map_blocks(
-        chunked.read,
+        reader.read,
         chunks=da.core.normalize_chunks(sizes, shape, dtype=dtype),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
@@ -226,19 +193,21 @@ def _lazy(chunked: _Chunked, chunks: tuple[int | str, int | str]) -> Any:
     )
 
 
-def _described(plan: Plan, shifts: ShiftGrid | None, pixels: Any, masked: bool) -> xr.DataArray:
-    """Say what pixels are, as rioxarray does: https://corteva.github.io/rioxarray."""
+def _make_data_array(
+    plan: Plan, shift_grid: ShiftGrid | None, pixels: Any, masked: bool
+) -> xr.DataArray:
+    """Add coordinates, CRS and tags, as rioxarray does: https://corteva.github.io/rioxarray."""
     request, grid = plan.request, plan.grid
     assert plan.nodata is not None
     nodata = np.dtype(plan.dtype).type(plan.nodata)
-    attributes = {**make_tags(plan, shifts), "long_name": request.product.title}
+    attributes = {**make_tags(plan, shift_grid), "long_name": request.product.title}
     if request.unit:
         attributes["units"] = request.unit
     if plan.surveys is not None:
         attributes["HRDEM_SURVEYS"] = json.dumps(plan.surveys.as_dict(), ensure_ascii=False)
     array = xr.DataArray(
         pixels,
-        coords=_coordinates(grid, make_output_crs(plan)),
+        coords=_make_coordinates(grid, make_output_crs(plan)),
         dims=_AXES,
         name=request.product.name,
         attrs=attributes,
@@ -252,8 +221,8 @@ def _described(plan: Plan, shifts: ShiftGrid | None, pixels: Any, masked: bool) 
     return array
 
 
-def _coordinates(grid: Grid, crs: CRS | str) -> dict[str, xr.Variable]:
-    """The centres of pixels, and what they are coordinates of (CF conventions 1.11, 4 and 5.6)."""
+def _make_coordinates(grid: Grid, crs: CRS | str) -> dict[str, xr.Variable]:
+    """Return pixel centres and the CRS (CF conventions 1.11, chapters 4 and 5.6)."""
     dx, dy = grid.resolution
     left, _, _, top = grid.bounds
     unit = get_unit(grid.crs).name

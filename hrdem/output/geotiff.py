@@ -46,7 +46,7 @@ from hrdem.tiff.write_ifd import (
 )
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
-_MOST_CLASSIC = 2**32 - 2**20  # bytes without the directory; a classic TIFF counts in 32 bits
+MAX_CLASSIC_BYTES = 2**32 - 2**20  # bytes without the directory; a classic TIFF counts in 32 bits
 _PLACES = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
 _TINY = 16  # edge of the raster that GDAL describes for us, pixels
@@ -172,7 +172,7 @@ class GeoTiffWriter:
         """
         path, text = beside
         with self._errors():
-            self._finish(statistics, tags)
+            self._write_index(statistics, tags)
             finished = self._partial
             if self._layout is Format.COG:
                 finished = self._arranged
@@ -184,7 +184,7 @@ class GeoTiffWriter:
                     OVERVIEW_RESAMPLING=overviews,
                     **_COG_OPTIONS,
                 )
-                _check_whole(finished)
+                check_blocks(finished)
             sync_to_disk(finished)  # which takes its time
             with staged_file(path, text) as companion:
                 # first, so that no raster is ever there without it, even if the run is killed
@@ -201,7 +201,7 @@ class GeoTiffWriter:
                 for stale in _COMPANIONS:  # GDAL would take them for the new file's
                     self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
 
-    def finished(self) -> Path:
+    def finish(self) -> Path:
         """Finish the file without giving it a name.
 
         Returns:
@@ -211,10 +211,10 @@ class GeoTiffWriter:
             OutputError: If it cannot be finished.
         """
         with self._errors():
-            self._finish(None, {})
+            self._write_index(None, {})
         return self._partial
 
-    def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
+    def _write_index(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
         """Write index, directory and head behind and before the tiles."""
         order, grid = self._storage.byte_order, self._grid
         entries = {each.tag: each for each in self._described(statistics, tags)}
@@ -223,7 +223,7 @@ class GeoTiffWriter:
             for each in self._storage.entries(grid.width, grid.height, len(self._bands))
         }
         offsets, counts = self._offsets.ravel(), self._counts.ravel()
-        big = self._end + 8 * offsets.size > _MOST_CLASSIC
+        big = self._end + 8 * offsets.size > MAX_CLASSIC_BYTES
         places = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
         for tag, kind, values in zip(_PLACES, (LONG8 if big else LONG, LONG), places, strict=True):
             entries[tag] = Entry(tag, kind, values.size, values.tobytes())
@@ -285,7 +285,7 @@ class GeoTiffWriter:
             ) from exc
 
 
-def _check_whole(path: Path) -> None:
+def check_blocks(path: Path) -> None:
     """Make sure that every block of a written file is there.
 
     GDAL prints but does not raise when its writing threads meet a full disk. A block that was not
@@ -328,6 +328,6 @@ def _statistics_tags(statistics: Statistics) -> dict[str, str]:
         "STATISTICS_MINIMUM": repr(statistics.minimum),
         "STATISTICS_MAXIMUM": repr(statistics.maximum),
         "STATISTICS_MEAN": repr(statistics.mean),
-        "STATISTICS_STDDEV": repr(statistics.deviation),
+        "STATISTICS_STDDEV": repr(statistics.standard_deviation),
         "STATISTICS_VALID_PERCENT": f"{statistics.valid_percent:.4g}",
     }

@@ -152,7 +152,7 @@ def _band(done: Result) -> dict[str, Any]:
             "minimum": to_json_number(statistics.minimum),
             "maximum": to_json_number(statistics.maximum),
             "mean": to_json_number(statistics.mean),
-            "stddev": to_json_number(statistics.deviation),
+            "stddev": to_json_number(statistics.standard_deviation),
             "valid_percent": statistics.valid_percent,
         }
     return band

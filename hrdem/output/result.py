@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hrdem.planning.plan import Plan
-from hrdem.processing.progress import TierSeam
 from hrdem.processing.statistics import Statistics
+from hrdem.processing.tile_result import TierSeam
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Via
 from hrdem.request.products import COLLECTIONS
@@ -116,4 +116,4 @@ def suggest_fill(request: Request) -> str:
     more = [tier.name for tier in request.fill] + names[last + 1 :]
     if last + 1 == len(names) or request.via is Via.WCS:
         return ""
-    return f"--fill {','.join(more)} takes it from there; 30m reaches over all of Canada."
+    return f"`fill={','.join(more)}` closes the gaps; 30m covers all of Canada."

@@ -13,6 +13,7 @@ import numpy as np
 from hrdem.errors import NotCachedError, OutputError, RequestError
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
 from hrdem.runtime.byte_sizes import format_size
@@ -68,19 +69,15 @@ def _measure_cost(
     return SourceCost(source, needed.pixels, needed.tiles, needed.size, needed.missing)
 
 
-def check_cost(
-    plan: Plan, http: Http, output: Path, cache: Path, max_download: int | None, copies: int
-) -> None:
+def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> None:
     """Check that a plan stays within the download limit and the free disk space.
 
     Tile indexes are read only if the largest possible cost is too high.
 
     Args:
         plan: Plan to check.
-        http: HTTP client, for tile indexes.
+        context: HTTP client, for tile indexes, cache folder and download limit.
         output: Path of the output.
-        cache: Cache folder.
-        max_download: Maximum number of bytes to fetch; None for no limit.
         copies: Number of copies of the output that are on the disk at the same time.
 
     Raises:
@@ -88,6 +85,7 @@ def check_cost(
         RequestError: If it exceeds the download limit.
         OutputError: If the disk lacks space.
     """
+    http, max_download = context.http, context.max_download
     offline = isinstance(http, CachingClient) and http.offline
     blocks = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
     max_fetched = sum(window.pixels for window in blocks) * _itemsize(plan) * MAX_STORED_RATIO
@@ -96,7 +94,7 @@ def check_cost(
     within_limit = max_download is None or max_fetched <= max_download
     if within_limit and not offline and written + max_fetched <= free:
         return
-    costs = measure_costs(plan, http, cache)
+    costs = measure_costs(plan, http, context.cache)
     if offline:
         _check_cached(costs)
     missing = sum(cost.missing for cost in costs)
@@ -104,7 +102,7 @@ def check_cost(
         raise _download_error(plan, costs, missing, max_download)
     valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
     written = int(written * OUTPUT_RATIO * valid_share)
-    shares_disk = isinstance(http, CachingClient) and _is_same_disk(output.parent, cache)
+    shares_disk = isinstance(http, CachingClient) and _is_same_disk(output.parent, context.cache)
     cached = missing if shares_disk else 0
     if written + cached > free:
         raise _space_error(plan, output, written, cached, free)

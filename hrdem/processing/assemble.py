@@ -1,4 +1,4 @@
-"""Merging: pieces of several files onto one grid, block by block, without a seam."""
+"""Assemble the pixels of several sources on one grid, block by block, without seams."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ NO_RANK = 255
 
 @dataclass(frozen=True, slots=True)
 class MergeInput:
-    """A file's share of the output.
+    """One source of a merge. Its rank is its index: where sources overlap, the lowest rank wins.
 
     Attributes:
-        window: Pixels of the file, counted on its own grid.
-        place: The same pixels, counted on the output grid.
-        block: Width and height of the file's blocks, pixels.
-        nodata: The file's nodata value; None if every pixel but NaN is data.
+        src_window: Pixels of the source, on its own grid.
+        dst_window: The same pixels on the output grid.
+        block: Width and height of the source's blocks, pixels.
+        nodata: Nodata value of the source; None if every pixel but NaN is valid.
     """
 
-    window: Window
-    place: Window
+    src_window: Window
+    dst_window: Window
     block: tuple[int, int]
     nodata: float | None
 
@@ -37,14 +37,20 @@ class ReadTask:
     """A rectangle to read in one go.
 
     Attributes:
-        part: Index of the part that it belongs to; where parts overlap, the lower index wins.
-        window: Pixels of the file.
-        place: The same pixels, counted on the output grid.
+        rank: Rank of the source.
+        src_window: Pixels of the source.
+        dst_window: The same pixels on the output grid.
     """
 
-    part: int
-    window: Window
-    place: Window
+    rank: int
+    src_window: Window
+    dst_window: Window
+
+    def crop(self, src_window: Window) -> ReadTask:
+        """Return the task for a window of the same source."""
+        columns = self.dst_window.column - self.src_window.column
+        rows = self.dst_window.row - self.src_window.row
+        return ReadTask(self.rank, src_window, src_window.shifted(columns, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,130 +58,131 @@ class MergedBlock:
     """A finished block of the output.
 
     Attributes:
-        place: Where it lies on the output grid.
-        pixels: Array of shape (place.height, place.width).
-        owner: uint8 array of the same shape: index of the part that a pixel came from, 255 for
-            pixels without data.
+        dst_window: Its window on the output grid.
+        pixels: Array of shape (dst_window.height, dst_window.width).
+        ranks: uint8 array of the same shape: rank of the source of each pixel, 255 for nodata.
     """
 
-    place: Window
+    dst_window: Window
     pixels: Pixels
-    owner: NDArray[np.uint8]
+    ranks: NDArray[np.uint8]
 
 
-def cut_stripes(output: Window, block: int, most_blocks: int) -> Iterator[Window]:
-    """Cut an output into vertical stripes, so that its width does not decide over memory.
+def cut_stripes(output: Window, block: int, max_blocks: int) -> Iterator[Window]:
+    """Cut an output into vertical stripes, so that memory does not depend on its width.
 
     Args:
-        output: All of the output, or a part that begins at a block.
-        block: Side of an output block, pixels; stripes begin at blocks.
-        most_blocks: Most blocks side by side.
+        output: The whole output, or a part that starts at a block.
+        block: Edge of an output block, pixels; stripes start at blocks.
+        max_blocks: Maximum width of a stripe, blocks.
     """
-    return output.split(block * most_blocks, output.height, output.column, output.row)
+    return output.split(block * max_blocks, output.height, output.column, output.row)
 
 
 def split_into_reads(
-    stripe: Window, parts: Sequence[MergeInput], most_pixels: int
+    stripe: Window, inputs: Sequence[MergeInput], max_pixels: int
 ) -> list[ReadTask]:
-    """List what to read for a stripe, from its top to its bottom.
+    """List the rectangles to read for a stripe, from top to bottom.
 
-    Pieces end at the lines of their file's own blocks, so that no block is read twice within a
+    Rectangles end at the block boundaries of their source, so that no block is read twice within a
     stripe.
 
     Args:
         stripe: Part of the output.
-        parts: What each file contributes.
-        most_pixels: Most pixels of a piece, as far as whole blocks allow.
+        inputs: The sources, by rank.
+        max_pixels: Maximum pixels of a rectangle, unless a single block has more.
     """
-    found = []
-    for index, part in enumerate(parts):
-        place = part.place.intersection(stripe)
-        if place is None:
+    reads = []
+    for rank, source in enumerate(inputs):
+        dst_window = source.dst_window.intersection(stripe)
+        if dst_window is None:
             continue
-        columns = part.window.column - part.place.column
-        rows = part.window.row - part.place.row
-        width, height = part.block
-        window = place.shifted(columns, rows)
-        across, tall = _blocks_of_a_piece(window, part.block, most_pixels)
-        first = window.column // width * width
-        windows = window.split(width * across, height * tall, column=first)
-        found += [ReadTask(index, window, window.shifted(-columns, -rows)) for window in windows]
-    found.sort(key=lambda piece: (piece.place.row, piece.place.column, piece.part))
-    return found
+        whole = ReadTask(rank, source.src_window, source.dst_window)
+        src_window = dst_window.shifted(
+            source.src_window.column - source.dst_window.column,
+            source.src_window.row - source.dst_window.row,
+        )
+        width, height = source.block
+        across, down = _count_blocks(src_window, source.block, max_pixels)
+        first = src_window.column // width * width
+        windows = src_window.split(width * across, height * down, column=first)
+        reads += [whole.crop(window) for window in windows]
+    reads.sort(key=lambda read: (read.dst_window.row, read.dst_window.column, read.rank))
+    return reads
 
 
-def _blocks_of_a_piece(window: Window, block: tuple[int, int], most_pixels: int) -> tuple[int, int]:
-    """How many blocks side by side and one above the other make pieces of about the same size."""
+def _count_blocks(window: Window, block: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """Return how many blocks, across and down, split a window into rectangles of similar size."""
     width, height = block
-    most = max(1, most_pixels // (width * height))
-    tall = max(1, math.isqrt(most // 4))
+    max_blocks = max(1, max_pixels // (width * height))
+    down = max(1, math.isqrt(max_blocks // 4))
     blocks = -(-window.right // width) - window.column // width
-    pieces = -(-blocks // (most // tall))
-    return -(-blocks // pieces), tall
+    rectangles = -(-blocks // (max_blocks // down))
+    return -(-blocks // rectangles), down
 
 
 def assemble(
     stripe: Window,
     block: int,
-    pieces: Sequence[ReadTask],
+    reads: Sequence[ReadTask],
     arrays: Iterable[Pixels],
-    parts: Sequence[MergeInput],
+    inputs: Sequence[MergeInput],
     dtype: str,
     nodata: float,
 ) -> Iterator[MergedBlock]:
-    """Lay pieces onto the blocks of a stripe and yield each block once it is finished.
+    """Copy rectangles into the blocks of a stripe, and yield each block once it is complete.
 
     Args:
-        stripe: Part of the output; begins at a block.
-        block: Side of an output block, pixels.
-        pieces: What is read, in the order in which it comes.
-        arrays: The pixels of each piece, in the same order.
-        parts: What each file contributes.
+        stripe: Part of the output; starts at a block.
+        block: Edge of an output block, pixels.
+        reads: The rectangles, in the order in which their pixels arrive.
+        arrays: Pixels of each rectangle, in the same order.
+        inputs: The sources, by rank.
         dtype: Pixel type of the output.
-        nodata: Value of pixels that no file holds.
+        nodata: Value of pixels without data.
 
     Yields:
-        Every block of the stripe exactly once, blocks that no piece touches last.
+        Every block of the stripe exactly once; blocks without any rectangle come last.
     """
     waiting = dict.fromkeys(stripe.split(block, block), 0)
-    for piece in pieces:
-        for place in _blocks_under(piece.place, stripe, block):
-            waiting[place] += 1
-    begun: dict[Window, MergedBlock] = {}
-    for piece, array in zip(pieces, arrays, strict=True):
-        for place in _blocks_under(piece.place, stripe, block):
-            target = begun.setdefault(place, _empty(place, dtype, nodata))
-            _lay(target, piece, array, parts[piece.part].nodata)
-            waiting[place] -= 1
-            if not waiting[place]:
-                yield begun.pop(place)
-                del waiting[place]
-    for place in waiting:
-        yield _empty(place, dtype, nodata)
+    for read in reads:
+        for dst_window in _blocks_touched(read.dst_window, stripe, block):
+            waiting[dst_window] += 1
+    started: dict[Window, MergedBlock] = {}
+    for read, array in zip(reads, arrays, strict=True):
+        for dst_window in _blocks_touched(read.dst_window, stripe, block):
+            target = started.setdefault(dst_window, _make_empty(dst_window, dtype, nodata))
+            _copy_valid(read, array, inputs[read.rank].nodata, target)
+            waiting[dst_window] -= 1
+            if not waiting[dst_window]:
+                yield started.pop(dst_window)
+                del waiting[dst_window]
+    for dst_window in waiting:
+        yield _make_empty(dst_window, dtype, nodata)
 
 
-def _blocks_under(place: Window, stripe: Window, block: int) -> Iterator[Window]:
-    first = stripe.row + (place.row - stripe.row) // block * block
-    left = stripe.column + (place.column - stripe.column) // block * block
-    for row in range(first, place.bottom, block):
-        for column in range(left, place.right, block):
+def _blocks_touched(window: Window, stripe: Window, block: int) -> Iterator[Window]:
+    top = stripe.row + (window.row - stripe.row) // block * block
+    left = stripe.column + (window.column - stripe.column) // block * block
+    for row in range(top, window.bottom, block):
+        for column in range(left, window.right, block):
             yield Window(
                 column, row, min(block, stripe.right - column), min(block, stripe.bottom - row)
             )
 
 
-def _empty(place: Window, dtype: str, nodata: float) -> MergedBlock:
-    shape = place.height, place.width
-    return MergedBlock(place, np.full(shape, nodata, dtype), np.full(shape, NO_RANK, np.uint8))
+def _make_empty(dst_window: Window, dtype: str, nodata: float) -> MergedBlock:
+    shape = dst_window.height, dst_window.width
+    return MergedBlock(dst_window, np.full(shape, nodata, dtype), np.full(shape, NO_RANK, np.uint8))
 
 
-def _lay(target: MergedBlock, piece: ReadTask, array: Pixels, nodata: float | None) -> None:
-    """Copy the valid pixels of a piece into a block, unless a file of more rank holds them."""
-    shared = target.place.intersection(piece.place)
+def _copy_valid(read: ReadTask, array: Pixels, nodata: float | None, target: MergedBlock) -> None:
+    """Copy the valid pixels of a rectangle into a block, except where a lower rank has data."""
+    shared = target.dst_window.intersection(read.dst_window)
     assert shared is not None
-    into = shared.shifted(-target.place.column, -target.place.row).slices
-    pixels = array[shared.shifted(-piece.place.column, -piece.place.row).slices]
-    ours = target.owner[into] > piece.part
-    ours &= valid_mask(pixels, nodata)
-    np.copyto(target.pixels[into], pixels, where=ours)
-    target.owner[into][ours] = piece.part
+    within = shared.shifted(-target.dst_window.column, -target.dst_window.row).slices
+    pixels = array[shared.shifted(-read.dst_window.column, -read.dst_window.row).slices]
+    copied = valid_mask(pixels, nodata)
+    copied &= target.ranks[within] > read.rank
+    np.copyto(target.pixels[within], pixels, where=copied)
+    target.ranks[within][copied] = read.rank

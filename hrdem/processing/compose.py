@@ -1,6 +1,6 @@
-"""Composing: merged mosaics become the output, block by block: tiers, products, heights.
+"""Compose the output from staged mosaics, block by block: tiers, products, vertical datums.
 
-A pixel depends on nothing but its place: not on the block that it is made in.
+A pixel's value never depends on the block that computed it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.derive import Derive
 from hrdem.processing.finish import SourceIds, TileFinisher
-from hrdem.processing.progress import TierSeam, TileResult
 from hrdem.processing.tiers import Layer, measure_seam, overlay
+from hrdem.processing.tile_result import TierSeam, TileResult
 from hrdem.processing.warp import AlignedRaster, WarpedRaster, avoid_nodata
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.encode import BLOCK
 
-_COMPOSERS = min(4, os.cpu_count() or 1)  # each holds a block, and what it is made of
-_CACHE_BYTES = 16 << 20  # of GDAL's
+_COMPOSERS = min(4, os.cpu_count() or 1)  # threads; each holds a block and its inputs
+_GDAL_CACHE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class StagedMosaic:
     """A mosaic that was merged into a local file.
 
     Attributes:
-        mosaic: What was merged.
-        path: The file; a second band tells the origin of pixels, if there are several.
-        numbers: By which number each source of the mosaic is told, in its order.
+        mosaic: The mosaic.
+        path: The file. A second band holds source ids, if the mosaic has several sources.
+        source_ids: Id of each source of the mosaic in the plan, in its order.
     """
 
     mosaic: Mosaic
     path: Path
-    numbers: Sequence[int]
+    source_ids: Sequence[int]
 
 
 def compose_tiles(
@@ -52,69 +52,72 @@ def compose_tiles(
     window: Window,
     stages: Sequence[Sequence[StagedMosaic]],
     derive: Derive,
-    finish: TileFinisher,
+    finisher: TileFinisher,
 ) -> Generator[TileResult]:
-    """Make the tiles of the output, each once.
+    """Compute the tiles of the output, and yield each once.
 
     Args:
-        plan: What is made.
-        window: Blocks of the output, of which the tiles are wanted.
-        stages: For each tier that was merged, a stage for each of its mosaics.
-        derive: From heights to the product.
-        finish: How blocks become tiles.
+        plan: The plan.
+        window: Blocks of the output whose tiles are wanted.
+        stages: The staged mosaics of each tier that was merged.
+        derive: Computes the product from heights.
+        finisher: Makes tiles of blocks.
 
     Raises:
-        OutputError: If a merged file cannot be read.
+        OutputError: If a staged file cannot be read.
         NoDataError: If the output reaches where EPSG:3979 has no coordinates.
     """
-    tiers = [[_Reader.of(stage, plan) for stage in tier] for tier in stages]
+    tiers = [[_StageReader.of(stage, plan) for stage in tier] for tier in stages]
+    mask = finisher.mask
 
-    def step(place: Window) -> TileResult:
-        if finish.crop is not None and not finish.crop.touches(place):
-            return finish.nothing(place)
-        around = place.grown(plan.border)
-        shown = np.ones((place.height, place.width), np.bool_)
-        if finish.crop is not None and len(tiers) > 1:
-            shown = finish.crop.inside(place)
-        layer, seams = _layered(tiers, around, place, shown, plan)
-        made = derive(layer, place)
-        pixels = made.pixels.astype(plan.dtype, copy=False)
-        pixels = np.where(made.valid, avoid_nodata(pixels, finish.nodata), finish.nodata)
+    def compose(dst_window: Window) -> TileResult:
+        if mask is not None and not mask.intersects(dst_window):
+            return finisher.finish_empty(dst_window)
+        visible = np.ones((dst_window.height, dst_window.width), np.bool_)
+        if mask is not None and len(tiers) > 1:
+            visible = mask.rasterize(dst_window)
+        layer, seams = _overlay_tiers(tiers, dst_window, visible, plan)
+        product = derive(layer, dst_window)
+        pixels = product.pixels.astype(plan.dtype, copy=False)
+        pixels = np.where(product.valid, avoid_nodata(pixels, finisher.nodata), finisher.nodata)
         pixels = pixels.astype(plan.dtype, copy=False)
-        origins = [np.where(made.valid, origin, np.uint8(0)) for origin in made.origins]
-        return finish.step(place, pixels, origins, received_bytes=0, seams=seams)
+        ids = [np.where(product.valid, each, np.uint8(0)) for each in product.source_ids]
+        return finisher.finish_block(dst_window, pixels, ids, received_bytes=0, seams=seams)
 
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), thread_pool(_COMPOSERS, "compose") as pool:
-        places = window.split(BLOCK, BLOCK)
-        with contextlib.closing(map_in_order(pool, step, places, 2 * _COMPOSERS)) as steps:
-            yield from steps
+    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES), thread_pool(_COMPOSERS, "compose") as pool:
+        blocks = window.split(BLOCK, BLOCK)
+        with contextlib.closing(map_in_order(pool, compose, blocks, 2 * _COMPOSERS)) as results:
+            yield from results
 
 
-def _layered(
-    tiers: Sequence[Sequence[_Reader]],
-    around: Window,
-    place: Window,
-    shown: NDArray[np.bool_],
+def _overlay_tiers(
+    tiers: Sequence[Sequence[_StageReader]],
+    dst_window: Window,
+    visible: NDArray[np.bool_],
     plan: Plan,
 ) -> tuple[Layer, tuple[TierSeam, ...]]:
-    """Lay the tiers over one another, and look at their seams."""
+    """Read a window and its border from all tiers, overlay them, and measure their seams.
+
+    Only visible pixels count for seams: those inside the area, and not below a finer tier.
+    """
+    bordered = dst_window.grown(plan.border)
     layers: list[Layer] = []
     for tier in tiers:
-        layers.append(_difference([reader.read(around) for reader in tier]))
+        layers.append(_subtract([reader.read(bordered) for reader in tier]))
         if layers[-1].valid.all():
             break
-    within = place.shifted(-around.column, -around.row)
+    within = dst_window.shifted(-bordered.column, -bordered.row)
     seams = [TierSeam()] * (len(plan.tiers) - 1)
     below = layers.pop()
     for number in reversed(range(len(layers))):
         hidden = np.logical_or.reduce([above.valid[within.slices] for above in layers[:number]])
-        seams[number] = measure_seam(layers[number], below, shown & ~hidden, within, place)
+        seams[number] = measure_seam(layers[number], below, visible & ~hidden, within, dst_window)
         below = overlay(layers[number], below, plan.feather)
     return below, tuple(seams)
 
 
-def _difference(surfaces: Sequence[Layer]) -> Layer:
-    """The only surface, or the first above the second."""
+def _subtract(surfaces: Sequence[Layer]) -> Layer:
+    """Return the only surface, or the first minus the second."""
     if len(surfaces) == 1:
         return surfaces[0]
     upper, lower = surfaces
@@ -122,20 +125,20 @@ def _difference(surfaces: Sequence[Layer]) -> Layer:
     dtype = np.result_type(upper.pixels, lower.pixels, np.float32)
     pixels = np.zeros(valid.shape, dtype)
     np.subtract(upper.pixels, lower.pixels, where=valid, out=pixels, dtype=dtype)
-    origins = [np.where(valid, *of) for of in ((upper.origins[0], 0), (lower.origins[0], 0))]
-    return Layer(pixels, valid, origins)
+    ids = [np.where(valid, each.source_ids[0], np.uint8(0)) for each in surfaces]
+    return Layer(pixels, valid, ids)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """A merged mosaic on the output's grid."""
+class _StageReader:
+    """A staged mosaic, read on the output's grid."""
 
     stage: StagedMosaic
     raster: AlignedRaster | WarpedRaster
     grid: Grid
 
     @classmethod
-    def of(cls, stage: StagedMosaic, plan: Plan) -> _Reader:
+    def of(cls, stage: StagedMosaic, plan: Plan) -> _StageReader:
         mosaic = stage.mosaic
         assert mosaic.nodata is not None
         raster: AlignedRaster | WarpedRaster
@@ -149,26 +152,29 @@ class _Reader:
                 plan.border,
             )
         else:
-            place = mosaic.grid.locate(plan.grid)
-            assert place is not None
-            raster = AlignedRaster(stage.path, place.column, place.row, mosaic.nodata)
+            window = mosaic.grid.locate(plan.grid)
+            assert window is not None
+            raster = AlignedRaster(stage.path, window.column, window.row, mosaic.nodata)
         return cls(stage, raster, plan.grid)
 
     def read(self, window: Window) -> Layer:
         pixels, valid = self.raster.read(window)
-        numbers = self.stage.numbers
-        if len(numbers) == 1:
-            return Layer(pixels, valid, [np.where(valid, np.uint8(numbers[0]), np.uint8(0))])
-        named, told = self.raster.read(window, band=1)
-        origin = np.where(told, named, 0).astype(np.uint8)
-        untold = valid & (origin == 0)  # a kernel reaches beyond the data; the nearest has none
-        if untold.any():
-            origin[untold] = self._footprints(window, untold)
-        origin[~valid] = 0
-        return Layer(pixels, valid, [origin])
+        source_ids = self.stage.source_ids
+        if len(source_ids) == 1:
+            return Layer(pixels, valid, [np.where(valid, np.uint8(source_ids[0]), np.uint8(0))])
+        nearest, known = self.raster.read(window, band=1)
+        ids = np.where(known, nearest, 0).astype(np.uint8)
+        unknown = valid & (ids == 0)  # a kernel reaches beyond the data, the nearest pixel is empty
+        if unknown.any():
+            ids[unknown] = self._find_by_extent(window, unknown)
+        ids[~valid] = 0
+        return Layer(pixels, valid, [ids])
 
-    def _footprints(self, window: Window, wanted: NDArray[np.bool_]) -> SourceIds:
-        """The source that comes first among those under some pixels, or the first of all."""
+    def _find_by_extent(self, window: Window, wanted: NDArray[np.bool_]) -> SourceIds:
+        """Return the id of the lowest-ranked source whose extent holds each wanted pixel.
+
+        A pixel outside of all extents gets the lowest-ranked source of all.
+        """
         rows, columns = np.nonzero(wanted)
         dx, dy = self.grid.resolution
         left, _, _, top = self.grid.bounds
@@ -176,10 +182,11 @@ class _Reader:
         y = top - (window.row + rows + 0.5) * dy
         mosaic = self.stage.mosaic
         x, y = project_points(np.column_stack([x, y]), assume_nad83(self.grid.crs), NATIVE_CRS).T
-        number_of = dict(zip((s.name for s in mosaic.sources), self.stage.numbers, strict=True))
-        found = np.full(len(x), number_of[mosaic.ranked[0].name], np.uint8)
+        names = (source.name for source in mosaic.sources)
+        ids = dict(zip(names, self.stage.source_ids, strict=True))
+        found = np.full(len(x), ids[mosaic.ranked[0].name], np.uint8)
         for source in reversed(mosaic.ranked):
             west, south, east, north = mosaic.grid.crop(source.dst_window).bounds
             within = (west <= x) & (x <= east) & (south <= y) & (y <= north)
-            found[within] = number_of[source.name]
+            found[within] = ids[source.name]
         return found

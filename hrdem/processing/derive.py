@@ -1,4 +1,4 @@
-"""From heights to products: what is computed of a window, and heights above another datum."""
+"""Derive products from heights: terrain, or heights in another vertical datum."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ from hrdem.request.products import Theme
 from hrdem.request.request import Request
 
 Derive = Callable[[Layer, Window], Layer]
-"""From heights in a window, and a pixel around it, to the product in the window."""
+"""Computes the product in a window from heights in the window and a border around it."""
 
 
-def select_derivation(plan: Plan, shifts: ShiftGrid | None) -> Derive:
-    """Return what makes the product of a plan.
+def select_derivation(plan: Plan, shift_grid: ShiftGrid | None) -> Derive:
+    """Return the function that computes the product of a plan.
 
     Args:
-        plan: What is made.
-        shifts: The differences to add to heights; None for none.
+        plan: The plan.
+        shift_grid: Differences to add to heights; None for none.
 
     Raises:
         NoDataError: If the output reaches where its CRS has no coordinates.
     """
     ground = Ground.of(plan.grid)
-    if shifts is not None:
-        return lambda layer, window: _shifted(layer, window, ground, shifts)
+    if shift_grid is not None:
+        return lambda layer, window: _shift_heights(layer, window, ground, shift_grid)
     theme = plan.request.product.theme
     if not plan.computed or theme is Theme.HEIGHT:
-        return lambda layer, window: _cut(layer, layer.pixels, layer.valid, window)
-    return lambda layer, window: _shown(layer, window, ground, plan.request, theme)
+        return lambda layer, window: _crop(layer, layer.pixels, layer.valid, window)
+    return lambda layer, window: _derive_terrain(layer, window, ground, plan.request, theme)
 
 
-def _shown(
+def _derive_terrain(
     layer: Layer,
     window: Window,
     ground: Ground,
     request: Request,
     theme: Literal[Theme.HILLSHADE, Theme.SLOPE, Theme.ASPECT],
 ) -> Layer:
-    """What a product shows of heights."""
-    beyond = (layer.valid.shape[0] - window.height) // 2 - 1
-    near = Window(beyond, beyond, window.width + 2, window.height + 2).slices
+    """Compute slope, aspect or hillshade from heights."""
+    border = (layer.valid.shape[0] - window.height) // 2 - 1
+    near = Window(border, border, window.width + 2, window.height + 2).slices
     heights = np.where(layer.valid[near], layer.pixels[near], np.nan).astype(np.float32, copy=False)
     surface = compute_gradient(heights, ground.steps(window), request.algorithm)
     pixels: Pixels
@@ -73,32 +73,32 @@ def _shown(
             pixels = compute_hillshade(surface)
         case _:
             assert_never(theme)
-    return _cut(layer, pixels, ~np.isnan(surface.right), window)
+    return _crop(layer, pixels, ~np.isnan(surface.right), window)
 
 
-def _shifted(layer: Layer, window: Window, ground: Ground, shifts: ShiftGrid) -> Layer:
-    """Heights above the older datum.
+def _shift_heights(layer: Layer, window: Window, ground: Ground, shift_grid: ShiftGrid) -> Layer:
+    """Convert heights from CGVD2013 to CGVD28.
 
     Raises:
-        RequestError: If the difference is not known where there is a height.
+        RequestError: If the grid has no value at a pixel that has a height.
     """
-    heights = _cut(layer, layer.pixels, layer.valid, window)
+    heights = _crop(layer, layer.pixels, layer.valid, window)
     lon, lat = ground.lonlat(window)
-    shift = shifts.shift(lon, lat)
+    shift = shift_grid.shift(lon, lat)
     unknown = heights.valid & np.isnan(shift)
     if unknown.any():
         row, column = np.argwhere(unknown)[0]
-        raise make_unknown_shift_error(shifts, float(lon[row, column]), float(lat[row, column]))
-    moved = np.where(heights.valid, heights.pixels + shift, heights.pixels)
-    return Layer(moved, heights.valid, heights.origins)
+        raise make_unknown_shift_error(shift_grid, float(lon[row, column]), float(lat[row, column]))
+    shifted = np.where(heights.valid, heights.pixels + shift, heights.pixels)
+    return Layer(shifted, heights.valid, heights.source_ids)
 
 
-def _cut(layer: Layer, pixels: Pixels, valid: NDArray[np.bool_], window: Window) -> Layer:
-    """Keep the window alone, of arrays that reach beyond it evenly."""
-    origins = [_middle(origin, window) for origin in layer.origins]
-    return Layer(_middle(pixels, window), _middle(valid, window), origins)
+def _crop(layer: Layer, pixels: Pixels, valid: NDArray[np.bool_], window: Window) -> Layer:
+    """Crop arrays to a window in their middle."""
+    source_ids = [_crop_array(ids, window) for ids in layer.source_ids]
+    return Layer(_crop_array(pixels, window), _crop_array(valid, window), source_ids)
 
 
-def _middle(array: Pixels, window: Window) -> Pixels:
-    beyond = (array.shape[0] - window.height) // 2
-    return array[Window(beyond, beyond, window.width, window.height).slices]
+def _crop_array(array: Pixels, window: Window) -> Pixels:
+    border = (array.shape[0] - window.height) // 2
+    return array[Window(border, border, window.width, window.height).slices]

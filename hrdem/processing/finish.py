@@ -1,4 +1,4 @@
-"""The last step of a block: what lies outside the area goes, pixels become compressed tiles."""
+"""Finish blocks: mask pixels outside the area, compute statistics, compress tiles."""
 
 from __future__ import annotations
 
@@ -10,97 +10,100 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
 from hrdem.processing.mask import AoiMask
-from hrdem.processing.progress import TierSeam, TileResult, TileStats
 from hrdem.processing.statistics import Statistics
+from hrdem.processing.tile_result import TierSeam, TileResult, TileStats
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import TileFormat
 
 SourceIds = NDArray[np.uint8]
-"""What each pixel came from: number of a source, counted from 1; 0 where there is no data."""
+"""Id of the source of each pixel, from 1; 0 where there is no data."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileFinisher:
-    """How blocks are finished.
+    """Makes compressed tiles of blocks.
 
     Attributes:
-        storage: How tiles are stored.
+        tile_format: Compression and layout of tiles.
         nodata: Value of pixels without data.
-        empty: A tile of nothing but that.
-        sources: How many sources there are.
-        crop: The area, beyond which there is no data; None for all of the grid.
-        source_band: Whether a second band tells the origin of pixels.
+        empty_tile: A compressed tile of nothing but nodata.
+        sources: Number of sources of the plan.
+        mask: Area outside of which pixels are nodata; None for the whole grid.
+        source_band: Whether a second band holds the source id of each pixel.
     """
 
-    storage: TileFormat
+    tile_format: TileFormat
     nodata: float
-    empty: bytes
+    empty_tile: bytes
     sources: int
-    crop: AoiMask | None
+    mask: AoiMask | None
     source_band: bool
 
     @classmethod
     def of(
         cls,
-        storage: TileFormat,
+        tile_format: TileFormat,
         nodata: float,
         sources: int,
-        crop: AoiMask | None = None,
+        mask: AoiMask | None = None,
         *,
         source_band: bool = False,
     ) -> TileFinisher:
-        """Prepare what all blocks share; arguments are the attributes."""
-        empty = encode(np.empty((0, 0), storage.dtype), storage, nodata)
-        return cls(storage, nodata, empty, sources, crop, source_band)
+        """Compress the empty tile that all blocks share; arguments are the attributes."""
+        empty_tile = encode(np.empty((0, 0), tile_format.dtype), tile_format, nodata)
+        return cls(tile_format, nodata, empty_tile, sources, mask, source_band)
 
-    def nothing(self, place: Window) -> TileResult:
-        """Finish a block that the area does not touch."""
-        pixels = np.full((place.height, place.width), self.nodata, self.storage.dtype)
-        return self.step(place, pixels, [np.zeros(pixels.shape, np.uint8)], received_bytes=0)
+    def finish_empty(self, dst_window: Window) -> TileResult:
+        """Finish a block outside the area."""
+        pixels = np.full((dst_window.height, dst_window.width), self.nodata, self.tile_format.dtype)
+        return self.finish_block(dst_window, pixels, [np.zeros(pixels.shape, np.uint8)], 0)
 
-    def step(
+    def finish_block(
         self,
-        place: Window,
+        dst_window: Window,
         pixels: Pixels,
-        origins: Sequence[SourceIds],
+        source_ids: Sequence[SourceIds],
         received_bytes: int | None,
         seams: tuple[TierSeam, ...] = (),
     ) -> TileResult:
         """Finish a block.
 
         Args:
-            place: Where it lies on the output's grid; it begins at a block.
-            pixels: Array of shape (place.height, place.width); it may be written to.
-            origins: Of each surface that the pixels were made of, arrays of the same shape, 0 at
-                the same pixels.
-            received_bytes: Bytes that came for it; None if that is not told.
-            seams: What was seen at seams of tiers.
+            dst_window: Its window on the output's grid; it starts at a block.
+            pixels: Array of shape (dst_window.height, dst_window.width); may be modified.
+            source_ids: Source ids of each surface that the pixels are computed from, arrays of the
+                same shape, 0 at the same pixels.
+            received_bytes: Bytes read from sources for it; None if unknown.
+            seams: Seams between tiers within the block.
         """
-        count = place.pixels
-        valid = origins[0] > 0
-        if self.crop is not None:
-            inside = self.crop.inside(place)
+        count = dst_window.pixels
+        valid = source_ids[0] > 0
+        if self.mask is not None:
+            inside = self.mask.rasterize(dst_window)
             count = int(np.count_nonzero(inside))
             valid &= inside
             pixels[~valid] = self.nodata
         values = pixels.ravel() if valid.all() else pixels[valid]
-        tiles = [encode(pixels, self.storage, self.nodata) if values.size else self.empty]
+        tiles = [self._encode(pixels) if values.size else self.empty_tile]
         if self.source_band:
-            band = np.where(valid, origins[0], self.nodata).astype(self.storage.dtype)
-            tiles.append(encode(band, self.storage, self.nodata) if values.size else self.empty)
+            band = np.where(valid, source_ids[0], self.nodata).astype(self.tile_format.dtype)
+            tiles.append(self._encode(band) if values.size else self.empty_tile)
         pixels_by_source = sum(
-            np.bincount(origin[valid], minlength=self.sources + 1)[1:] for origin in origins
+            np.bincount(ids[valid], minlength=self.sources + 1)[1:] for ids in source_ids
         )
         return TileResult(
-            column=place.column // BLOCK,
-            row=place.row // BLOCK,
+            column=dst_window.column // BLOCK,
+            row=dst_window.row // BLOCK,
             tiles=tuple(tiles),
+            received_bytes=received_bytes,
             stats=TileStats(
-                pixels=place.pixels,
-                received_bytes=received_bytes,
+                pixels=dst_window.pixels,
                 present=count,
                 statistics=Statistics.of(values, count),
                 pixels_by_source=tuple(np.asarray(pixels_by_source).tolist()),
                 seams=seams,
             ),
         )
+
+    def _encode(self, pixels: Pixels) -> bytes:
+        return encode(pixels, self.tile_format, self.nodata)

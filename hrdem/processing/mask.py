@@ -1,4 +1,4 @@
-"""The shape of an area on a grid: which pixels have their centre inside."""
+"""Mask of an area on a grid: which pixels have their centre inside."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from hrdem.geo.grid import Grid, Window
 
 @dataclass(frozen=True, slots=True)
 class AoiMask:
-    """An area of interest, laid over a grid.
+    """An area of interest in the pixel coordinates of a grid.
 
     Attributes:
-        geometry: Polygons in units of pixels of the grid, from its upper left corner.
-        turns: Held by the thread that looks at them: a prepared geometry builds its indexes while
-            it is asked, and GEOS does not guard that (libgeos/geos#825).
+        geometry: Polygons in pixels of the grid, from its upper left corner.
+        lock: Held while the geometry is queried: a prepared geometry builds its indexes on the
+            first query, which GEOS does not protect (libgeos/geos#825).
     """
 
     geometry: shapely.Geometry
-    turns: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def of(cls, geometry: shapely.Geometry, grid: Grid) -> AoiMask:
-        """Lay polygons over a grid.
+        """Project polygons to the pixels of a grid.
 
         Args:
-            geometry: In EPSG:3979, its edges dense enough to be brought point by point.
+            geometry: Polygons in EPSG:3979, dense enough to be projected vertex by vertex.
             grid: In any CRS.
 
         Raises:
-            NoDataError: If the polygons have no place in the grid's CRS.
+            NoDataError: If the polygons cannot be projected to the grid's CRS.
         """
         left, _, _, top = grid.bounds
         dx, dy = grid.resolution
 
-        def laid(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
             x, y = project_points(points, NATIVE_CRS, assume_nad83(grid.crs)).T
             return np.column_stack([(x - left) / dx, (top - y) / dy])
 
-        laid_out = shapely.transform(geometry, laid)
-        if not shapely.is_valid(laid_out):
-            laid_out = shapely.make_valid(laid_out)
-        shapely.prepare(laid_out)
-        return cls(laid_out)
+        polygons = shapely.transform(geometry, to_pixels)
+        if not shapely.is_valid(polygons):
+            polygons = shapely.make_valid(polygons)
+        shapely.prepare(polygons)
+        return cls(polygons)
 
-    def touches(self, window: Window) -> bool:
-        """Whether any of it lies in a window."""
-        with self.turns:
-            return bool(self.geometry.intersects(_box(window)))
+    def intersects(self, window: Window) -> bool:
+        """Whether the area intersects a window."""
+        with self.lock:
+            return bool(self.geometry.intersects(_to_box(window)))
 
-    def inside(self, window: Window) -> NDArray[np.bool_]:
-        """Tell the pixels of a window whose centre lies in it.
+    def rasterize(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels of a window have their centre inside the area.
 
         Returns:
-            Array of shape (window.height, window.width).
+            Boolean array of shape (window.height, window.width).
         """
-        shape, box = (window.height, window.width), _box(window)
-        with self.turns:
+        shape, box = (window.height, window.width), _to_box(window)
+        with self.lock:
             if self.geometry.contains(box):
                 return np.ones(shape, np.bool_)
-            near = self.geometry.intersection(box)  # few corners, of perhaps many thousands
+            near = self.geometry.intersection(box)  # few vertices, of perhaps many thousands
         parts = [part for part in shapely.get_parts(near) if part.area > 0]
         if not parts:
             return np.zeros(shape, np.bool_)
@@ -76,5 +76,5 @@ class AoiMask:
         return inside
 
 
-def _box(window: Window) -> shapely.Polygon:
+def _to_box(window: Window) -> shapely.Polygon:
     return shapely.box(window.column, window.row, window.right, window.bottom)

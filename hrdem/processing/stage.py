@@ -1,11 +1,10 @@
-"""Staging: mosaics are merged into local files first, and the output is computed from those."""
+"""Stage mosaics: merge each into a local file, then compute the output from the files."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +14,7 @@ import shapely
 from affine import Affine
 
 from hrdem.geo.grid import Window
-from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.compose import StagedMosaic, compose_tiles
@@ -23,10 +22,10 @@ from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.mask import AoiMask
 from hrdem.processing.merge import merge_tiles
-from hrdem.processing.progress import TileResult, TileStats
-from hrdem.processing.statistics import Statistics
+from hrdem.processing.tile_result import TileResult
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.memory import resident_bytes, trim_allocator
+from hrdem.runtime.progress import ProgressMeter
 from hrdem.tiff.encode import BLOCK, choose_tile_format
 
 
@@ -34,108 +33,102 @@ class StageFile(Protocol):
     """A local raster that a mosaic is merged into, tile by tile."""
 
     def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
-        """Write a compressed tile, counted in tiles."""
+        """Write a compressed tile; column and row are counted in tiles."""
         ...
 
-    def finished(self) -> Path:
+    def finish(self) -> Path:
         """Finish the raster and return its path."""
         ...
 
 
 OpenStage = Callable[[Mosaic], AbstractContextManager[StageFile]]
-"""Opens the file of a mosaic: heights, and the number of the source if it has several."""
+"""Opens the file of a mosaic: heights, and a band of source ids if it has several sources."""
 
 
 def stage_and_compose(
     plan: Plan,
     window: Window,
-    shifts: ShiftGrid | None,
-    finish: TileFinisher,
-    http: Http,
+    shift_grid: ShiftGrid | None,
+    finisher: TileFinisher,
+    context: RunContext,
     open_stage: OpenStage,
-    max_memory: int,
-    cache: Path,
+    meter: ProgressMeter,
 ) -> Generator[TileResult]:
-    """Merge the mosaics of a plan into local files, then compute the output from them.
+    """Merge the mosaics of a plan into local files, then yield the tiles of the output, each once.
 
-    The first steps have no tiles: they report what was read. A tier is read only around the pixels
-    that the tiers before it leave empty.
+    Merging is done before the first tile. A tier is read only around the pixels that the tiers
+    before it leave empty.
 
     Args:
-        plan: What to read.
+        plan: The plan.
         window: Blocks of the output.
-        shifts: What to add to heights; None for nothing.
-        finish: How blocks become tiles.
-        http: Client to read with.
+        shift_grid: Differences to add to heights; None for none.
+        finisher: Makes tiles of blocks.
+        context: Client, cache folder and memory limit.
         open_stage: Opens the file of a mosaic.
-        max_memory: Bytes that the process may take at its peak.
-        cache: Folder of the download cache.
+        meter: Counts the pixels of mosaics that are merged.
+
+    Raises:
+        NetworkError: If a source cannot be read.
+        SourceChangedError: If a source changed while it was read.
+        OutputError: If a local file cannot be written or read.
     """
-    derive = select_derivation(plan, shifts)
+    derive = select_derivation(plan, shift_grid)
     stages: list[list[StagedMosaic]] = []
-    number = 1
-    empty: shapely.Geometry | None = (
-        None  # what the tiers so far leave empty; None before the first
-    )
+    next_id = 1
+    empty: shapely.Geometry | None = None  # left empty by the tiers so far; None before the first
     with contextlib.ExitStack() as stack:
         for tier in plan.tiers:
             if empty is not None and empty.is_empty:
-                pixels = sum(mosaic.grid.window.pixels for mosaic in tier.mosaics)
-                yield TileResult(0, 0, (), TileStats(pixels, 0, 0, Statistics(), ()))
+                meter.add(sum(mosaic.grid.window.pixels for mosaic in tier.mosaics), 0)
                 continue
             stages.append([])
-            left = []
+            gaps = []
             for mosaic in tier.mosaics:
                 needed = mosaic if empty is None else mosaic.restrict_to(empty)
-                numbers = range(number, number + len(mosaic.sources))
-                number = numbers.stop
+                source_ids = range(next_id, next_id + len(mosaic.sources))
+                next_id = source_ids.stop
                 file = stack.enter_context(open_stage(mosaic))
-                staging = _stage(needed, numbers, file, len(plan.sources), http, max_memory, cache)
-                left.append((yield from staging))
-                stages[-1].append(StagedMosaic(mosaic, file.finished(), numbers))
+                gaps.append(_stage(needed, source_ids, file, len(plan.sources), context, meter))
+                stages[-1].append(StagedMosaic(mosaic, file.finish(), source_ids))
                 trim_allocator()
-            empty = shapely.union_all(left)
-        with contextlib.closing(compose_tiles(plan, window, stages, derive, finish)) as steps:
-            yield from steps
+            empty = shapely.union_all(gaps)
+        with contextlib.closing(compose_tiles(plan, window, stages, derive, finisher)) as tiles:
+            yield from tiles
 
 
 def _stage(
     mosaic: Mosaic,
-    numbers: Sequence[int],
+    source_ids: Sequence[int],
     file: StageFile,
     sources: int,
-    http: Http,
-    max_memory: int,
-    cache: Path,
-) -> Generator[TileResult, None, shapely.Geometry]:
+    context: RunContext,
+    meter: ProgressMeter,
+) -> shapely.Geometry:
     """Merge a mosaic into a file; return the blocks in which it leaves a pixel empty."""
     assert mosaic.nodata is not None
-    finish = TileFinisher.of(
+    finisher = TileFinisher.of(
         choose_tile_format(mosaic.dtype),
         mosaic.nodata,
         sources,
         AoiMask.of(mosaic.region, mosaic.grid) if mosaic.region else None,
-        source_band=len(numbers) > 1,
+        source_band=len(source_ids) > 1,
     )
     rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
     incomplete = np.zeros((rows, columns), np.uint8)
     blocks = mosaic.blocks
-    skipped = mosaic.grid.window.pixels - (blocks.pixels if blocks else 0)
-    yield TileResult(0, 0, (), TileStats(skipped, 0, 0, Statistics(), ()))
+    meter.add(mosaic.grid.window.pixels - (blocks.pixels if blocks else 0), 0)  # not needed
     if blocks is None:
         return shapely.MultiPolygon()
-    steps = merge_tiles(
-        mosaic, blocks, numbers, finish, http, (max_memory, resident_bytes()), cache
-    )
-    with contextlib.closing(steps):
-        for step in steps:
-            for band, tile in enumerate(step.tiles):
-                file.write(step.column, step.row, tile, band)
-            found = step.stats.statistics
-            assert found is not None
-            incomplete[step.row, step.column] = found.valid < found.pixels
-            read = replace(step.stats, present=0, statistics=Statistics(), pixels_by_source=())
-            yield replace(step, tiles=(), stats=read)
+    merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, resident_bytes())
+    with contextlib.closing(merged) as results:
+        for result in results:
+            for band, tile in enumerate(result.tiles):
+                file.write(result.column, result.row, tile, band)
+            statistics = result.stats.statistics
+            assert statistics is not None
+            incomplete[result.row, result.column] = statistics.valid < statistics.pixels
+            meter.add(result.stats.pixels, result.received_bytes)
     if not incomplete.any():
         return shapely.MultiPolygon()
     (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds

@@ -1,4 +1,4 @@
-"""Statistics of a raster, gathered block by block."""
+"""Statistics of a raster, accumulated block by block."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Statistics:
     Attributes:
         pixels: Number of pixels, valid or not.
         valid: Number of valid pixels.
-        minimum: Smallest value; NaN if nothing is valid, as all that follow.
+        minimum: Smallest value; this and the following are NaN if no pixel is valid.
         maximum: Largest value.
         mean: Mean value.
-        spread: Sum of squared differences from the mean.
+        squared_deviations: Sum of squared differences from the mean.
     """
 
     pixels: int = 0
@@ -30,16 +30,16 @@ class Statistics:
     minimum: float = math.nan
     maximum: float = math.nan
     mean: float = math.nan
-    spread: float = math.nan
+    squared_deviations: float = math.nan
 
     @property
-    def deviation(self) -> float:
+    def standard_deviation(self) -> float:
         """Standard deviation of the population."""
-        return math.sqrt(self.spread / self.valid) if self.valid else math.nan
+        return math.sqrt(self.squared_deviations / self.valid) if self.valid else math.nan
 
     @property
     def valid_percent(self) -> float:
-        """Share of valid pixels, in percent."""
+        """Percentage of valid pixels."""
         return 100 * self.valid / self.pixels if self.pixels else 0.0
 
     @classmethod
@@ -48,15 +48,15 @@ class Statistics:
         if not valid.size:
             return cls(pixels=pixels)
         mean = float(valid.mean(dtype=np.float64))
-        apart = valid.astype(np.float64)
-        apart -= mean
+        deviations = valid.astype(np.float64)
+        deviations -= mean
         return cls(
             pixels=pixels,
             valid=valid.size,
             minimum=float(valid.min()),
             maximum=float(valid.max()),
             mean=mean,
-            spread=float(np.einsum("i,i->", apart, apart)),  # unlike a dot product, no threads
+            squared_deviations=float(np.einsum("i,i->", deviations, deviations)),  # no threads
         )
 
     def __add__(self, other: Statistics) -> Statistics:
@@ -64,16 +64,20 @@ class Statistics:
         pixels = self.pixels + other.pixels
         if not self.valid or not other.valid:
             one = self if self.valid else other
-            return Statistics(pixels, one.valid, one.minimum, one.maximum, one.mean, one.spread)
+            return Statistics(
+                pixels, one.valid, one.minimum, one.maximum, one.mean, one.squared_deviations
+            )
         valid = self.valid + other.valid
-        apart = other.mean - self.mean
+        difference = other.mean - self.mean
         return Statistics(
             pixels=pixels,
             valid=valid,
             minimum=min(self.minimum, other.minimum),
             maximum=max(self.maximum, other.maximum),
-            mean=self.mean + apart * other.valid / valid,
-            spread=self.spread + other.spread + apart**2 * self.valid * other.valid / valid,
+            mean=self.mean + difference * other.valid / valid,
+            squared_deviations=self.squared_deviations
+            + other.squared_deviations
+            + difference**2 * self.valid * other.valid / valid,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -82,7 +86,7 @@ class Statistics:
             "minimum": to_json_number(self.minimum),
             "maximum": to_json_number(self.maximum),
             "mean": to_json_number(self.mean),
-            "standard_deviation": to_json_number(self.deviation),
+            "standard_deviation": to_json_number(self.standard_deviation),
             "valid_percent": self.valid_percent,
             "pixels": self.pixels,
             "valid_pixels": self.valid,

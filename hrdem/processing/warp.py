@@ -1,8 +1,8 @@
-"""Warping: windows of a merged raster on the output grid, resampled or aligned, without a seam.
+"""Read windows of a merged raster on the output grid, warped or aligned, without seams.
 
-GDAL's warper does it, through a warped VRT that this module writes, because rasterio's own ways to
-it leave no choice where choice matters. The transformation is exact, for every pixel. The kernels
-have one width over the whole grid, where GDAL would choose one for each block by the block's shape.
+GDAL's warper is used through a warped VRT that this module writes, because rasterio's interfaces to
+it do not expose two settings. The transformation is exact for every pixel. The kernel has one width
+over the whole grid, where GDAL would choose one for each block by the block's shape.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import valid_mask
 from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
-_SOURCE_BYTES = 16 << 20  # that one block may be made of
-_BORDERED_EDGE = 64  # blocks at the edge of a window with a border are computed twice: small ones
+MAX_SOURCE_BYTES = 16 << 20  # source pixels of one block
+_MAX_BORDERED_EDGE = 64  # pixels; blocks at the edge of a window with a border are warped twice
 _GDAL_NAMES = {
     Resampling.NEAREST: "NearestNeighbour",
     Resampling.BILINEAR: "Bilinear",
@@ -49,18 +50,17 @@ _GDAL_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class WarpedRaster:
-    """A local raster as if it lay on another grid, for several threads at a time.
+    """A local raster warped onto another grid; several threads can read it at the same time.
 
-    Memory does not depend on the size of either, unless one output pixel is made of millions of
+    Memory does not depend on the size of either, unless one output pixel covers millions of source
     pixels.
 
     Attributes:
         path: The raster.
-        nodata: Value that says that there is no data.
-        dtype: Type of its pixels.
-        bands: A description of the warp for GDAL, for each band that can be read.
-        border: How far the described grid reaches beyond the one that windows are counted on,
-            pixels.
+        nodata: Nodata value.
+        dtype: Pixel type.
+        bands: XML of the warped VRT of each band.
+        border: Width of the border around the grid that windows may reach into, pixels.
     """
 
     path: Path
@@ -75,47 +75,50 @@ class WarpedRaster:
         path: Path,
         grid: Grid,
         resampling: Resampling,
-        widening: tuple[float, float],
+        scale: tuple[float, float],
         nodata: float,
         border: int = 0,
     ) -> WarpedRaster:
-        """Lay a raster onto a grid.
+        """Describe the warp of a raster onto a grid.
 
         Args:
-            path: A raster that contains `Sampling.source_bounds`. A second band, of source ids,
-                is resampled by nearest.
-            grid: The grid.
-            resampling: How to resample.
-            widening: How wide the kernel is: `hrdem.geo.resampling.Sampling.kernel_scale`.
-            nodata: Value that says that there is no data.
-            border: How far beyond the grid windows will reach, pixels.
+            path: A raster that covers `hrdem.geo.resampling.Sampling.source_bounds`. A second
+                band, which holds source ids, is resampled by the nearest pixel.
+            grid: The target grid.
+            resampling: Resampling method.
+            scale: Width of the kernel, from `hrdem.geo.resampling.Sampling.kernel_scale`.
+            nodata: Nodata value.
+            border: Width of the border around the grid that windows may reach into, pixels.
 
         Raises:
             OutputError: If the raster cannot be read.
             NoDataError: If the grid reaches where the raster's CRS has no coordinates.
         """
-        with _errors(path), rasterio.open(path) as dataset:
+        with _translate_errors(path), rasterio.open(path) as dataset:
             crs, transform = dataset.crs.to_string(), dataset.transform
             dtype, count = dataset.dtypes[0], dataset.count
         grown = grid.crop(grid.window.grown(border))
+        kernels = [(resampling, scale), (Resampling.NEAREST, (1.0, 1.0))][:count]
         sampling = Sampling(grown, crs, resampling)
-        kernels = [(resampling, widening), (Resampling.NEAREST, (1.0, 1.0))][:count]
-        described = []
-        for number, (kernel, wide) in enumerate(kernels, start=1):
-            edge = _block_edge(sampling, transform.a, kernel_radius(kernel, wide), dtype)
+        bands = []
+        for number, (kernel, kernel_scale) in enumerate(kernels, start=1):
+            radius = kernel_radius(kernel, kernel_scale)
+            edge = _choose_block_edge(sampling, transform.a, radius, dtype)
             if border:
-                edge = min(edge, _BORDERED_EDGE)
-            described.append(
-                _warped_vrt(path, crs, transform, grown, edge, kernel, wide, dtype, nodata, number)
+                edge = min(edge, _MAX_BORDERED_EDGE)
+            bands.append(
+                _format_vrt(
+                    path, crs, transform, grown, edge, kernel, kernel_scale, dtype, nodata, number
+                )
             )
-        return cls(path, nodata, dtype, tuple(described), border)
+        return cls(path, nodata, dtype, tuple(bands), border)
 
     def read(self, window: Window, band: int = 0) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp a window.
 
         Args:
-            window: Counted on the grid; it may reach beyond it by the border.
-            band: Counted from 0.
+            window: On the grid; it may reach into the border.
+            band: Index, from 0.
 
         Returns:
             Pixels of shape (window.height, window.width), and which of them have data.
@@ -123,18 +126,17 @@ class WarpedRaster:
         Raises:
             OutputError: If the raster cannot be read.
         """
-        place = window.shifted(self.border, self.border)
-        where = rasterio.windows.Window(place.column, place.row, place.width, place.height)
-        with _errors(self.path), rasterio.open(self.bands[band]) as dataset:
-            return _told_apart(dataset.read(1, window=where), self.nodata)
+        warped = window.shifted(self.border, self.border)
+        where = rasterio.windows.Window(warped.column, warped.row, warped.width, warped.height)
+        with _translate_errors(self.path), rasterio.open(self.bands[band]) as dataset:
+            return _split_nodata(dataset.read(1, window=where), self.nodata)
 
 
-def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return GDAL's pixels as the output has them, and which are heights.
+def _split_nodata(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Return warped pixels with the output's nodata value, and which of them have data.
 
-    Where pixels can be NaN, GDAL was told to leave that where there is no data: a height that comes
-    out as the nodata value by chance is then known, and moved one step out of its way. Of whole
-    numbers GDAL does so itself.
+    For floating-point pixels GDAL marks nodata by NaN. A height that equals the nodata value by
+    chance is then moved to the next number; for integers GDAL does this itself.
     """
     if pixels.dtype.kind != "f":
         return pixels, pixels != nodata
@@ -145,11 +147,11 @@ def _told_apart(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.bool_
 
 
 def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
-    """Move values that are the nodata value by chance one step out of its way.
+    """Move values that equal the nodata value by chance to the next number.
 
     Args:
-        pixels: Values that were computed; whole numbers are returned as they are.
-        nodata: The value to keep free.
+        pixels: Computed values; integers are returned unchanged.
+        nodata: Nodata value.
     """
     value = np.array(nodata, pixels.dtype)
     if pixels.dtype.kind != "f" or not (pixels == value).any():
@@ -158,67 +160,69 @@ def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
     return np.where(pixels == value, np.nextafter(value, away), pixels)
 
 
-def _block_edge(sampling: Sampling, source_resolution: float, reach: int, dtype: str) -> int:
-    """How many pixels of the output to compute at once, each way: they must cut no tile.
+def _choose_block_edge(
+    sampling: Sampling, source_resolution: float, radius: int, dtype: str
+) -> int:
+    """Choose the edge of the blocks to warp, pixels: a power of two that divides a tile.
 
-    GDAL holds the upright box around a block, however many pixels that is.
+    GDAL reads the bounding box of a block in the source, whatever its size.
     """
     extent = sampling.max_pixel_extent / source_resolution
     itemsize = np.dtype(dtype).itemsize
     edge = BLOCK
-    while edge > 1 and np.prod(edge * extent + 4 * reach) * itemsize > _SOURCE_BYTES:
+    while edge > 1 and np.prod(edge * extent + 4 * radius) * itemsize > MAX_SOURCE_BYTES:
         edge //= 2
     return edge
 
 
-def _warped_vrt(
+def _format_vrt(
     source: Path,
     source_crs: str,
     transform: Affine,
     grid: Grid,
     edge: int,
     resampling: Resampling,
-    widening: tuple[float, float],
+    scale: tuple[float, float],
     dtype: str,
     nodata: float,
     number: int,
 ) -> str:
-    """Describe a warp to GDAL: https://gdal.org/en/stable/drivers/raster/vrt.html.
+    """Format a warped VRT: https://gdal.org/en/stable/drivers/raster/vrt.html.
 
-    The transformer stands there without an approximating one around it, which rasterio 1.4 always
-    has (an eighth of a pixel off) and no rasterio's WarpedVRT can be without.
+    Its transformer is not wrapped in an approximating one, which rasterio 1.4 always adds (an
+    eighth of a pixel off) and which no version of rasterio's WarpedVRT can do without.
     """
     kind = typename_fwd[dtype_rev[dtype]]
-    left_out = math.nan if np.dtype(dtype).kind == "f" else nodata
+    nodata_value = math.nan if np.dtype(dtype).kind == "f" else nodata
     root = ET.Element(
         "VRTDataset",
         subClass="VRTWarpedDataset",
         rasterXSize=str(grid.width),
         rasterYSize=str(grid.height),
     )
-    _add(root, "GeoTransform", _numbers(grid.transform))
+    _add(root, "GeoTransform", _format_transform(grid.transform))
     band = _add(root, "VRTRasterBand", dataType=kind, band="1", subClass="VRTWarpedRasterBand")
-    _add(band, "NoDataValue", repr(float(left_out)))
+    _add(band, "NoDataValue", repr(float(nodata_value)))
     _add(root, "BlockXSize", str(edge))
     _add(root, "BlockYSize", str(edge))
     warp = _add(root, "GDALWarpOptions")
     _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
     _add(warp, "WorkingDataType", kind)
     _add(warp, "Option", "NO_DATA", name="INIT_DEST")
-    _add(warp, "Option", repr(1 / widening[0]), name="XSCALE")
-    _add(warp, "Option", repr(1 / widening[1]), name="YSCALE")
+    _add(warp, "Option", repr(1 / scale[0]), name="XSCALE")
+    _add(warp, "Option", repr(1 / scale[1]), name="YSCALE")
     _add(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
     transformer = _add(_add(warp, "Transformer"), "GenImgProjTransformer")
-    _add(transformer, "SrcGeoTransform", _numbers(transform))
-    _add(transformer, "SrcInvGeoTransform", _numbers(~transform))
-    _add(transformer, "DstGeoTransform", _numbers(grid.transform))
-    _add(transformer, "DstInvGeoTransform", _numbers(~grid.transform))
+    _add(transformer, "SrcGeoTransform", _format_transform(transform))
+    _add(transformer, "SrcInvGeoTransform", _format_transform(~transform))
+    _add(transformer, "DstGeoTransform", _format_transform(grid.transform))
+    _add(transformer, "DstInvGeoTransform", _format_transform(~grid.transform))
     projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
     _add(projection, "SourceSRS", source_crs)
     _add(projection, "TargetSRS", assume_nad83(grid.crs))
     mapping = _add(_add(warp, "BandList"), "BandMapping", src=str(number), dst="1")
     _add(mapping, "SrcNoDataReal", repr(float(nodata)))
-    _add(mapping, "DstNoDataReal", repr(float(left_out)))
+    _add(mapping, "DstNoDataReal", repr(float(nodata_value)))
     return ET.tostring(root, "unicode")
 
 
@@ -228,30 +232,30 @@ def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: st
     return element
 
 
-def _numbers(transform: Affine) -> str:
+def _format_transform(transform: Affine) -> str:
     return ",".join(repr(float(number)) for number in transform.to_gdal())
 
 
 @contextlib.contextmanager
-def _errors(source: Path) -> Generator[None]:
+def _translate_errors(source: Path) -> Generator[None]:
     try:
         yield
     except GDAL_ERRORS as exc:
         raise OutputError(
-            f"{source}, the merged raster that is to be warped, cannot be read: "
-            f"{gdal_message(exc)} Check the disk and run it again."
+            f"The merged raster {source} cannot be read for warping: {gdal_message(exc)} Check the "
+            "disk and run it again."
         ) from exc
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedRaster:
-    """A local raster on the lattice of a grid, for several threads at a time.
+    """A local raster on the lattice of a grid; several threads can read it at the same time.
 
     Attributes:
         path: The raster.
-        column: Of the raster, at which the grid begins.
-        row: Likewise.
-        nodata: Value that says that there is no data.
+        column: Column of the raster at which the grid starts.
+        row: Row of the raster at which the grid starts.
+        nodata: Nodata value.
     """
 
     path: Path
@@ -263,8 +267,8 @@ class AlignedRaster:
         """Read a window.
 
         Args:
-            window: Counted on the grid; there is no data beyond the raster.
-            band: Counted from 0.
+            window: On the grid; pixels outside the raster are nodata.
+            band: Index, from 0.
 
         Returns:
             Pixels of shape (window.height, window.width), and which of them have data.
@@ -272,20 +276,20 @@ class AlignedRaster:
         Raises:
             OutputError: If the raster cannot be read.
         """
-        place = window.shifted(self.column, self.row)
+        src_window = window.shifted(self.column, self.row)
         try:
             with rasterio.open(self.path) as dataset:
-                pixels = np.full((place.height, place.width), self.nodata, dataset.dtypes[band])
-                held = place.intersection(Window(0, 0, dataset.width, dataset.height))
-                if held is not None:
-                    where = rasterio.windows.Window(held.column, held.row, held.width, held.height)
-                    into = held.shifted(-place.column, -place.row).slices
-                    pixels[into] = dataset.read(band + 1, window=where)
+                pixels = np.full((window.height, window.width), self.nodata, dataset.dtypes[band])
+                shared = src_window.intersection(Window(0, 0, dataset.width, dataset.height))
+                if shared is not None:
+                    where = rasterio.windows.Window(
+                        shared.column, shared.row, shared.width, shared.height
+                    )
+                    within = shared.shifted(-src_window.column, -src_window.row).slices
+                    pixels[within] = dataset.read(band + 1, window=where)
         except GDAL_ERRORS as exc:
             raise OutputError(
-                f"{self.path}, which was merged before, cannot be read: {gdal_message(exc)} Check "
-                "the disk and run it again."
+                f"The merged raster {self.path} cannot be read: {gdal_message(exc)} Check the disk "
+                "and run it again."
             ) from exc
-        if np.isnan(self.nodata):
-            return pixels, ~np.isnan(pixels)
-        return pixels, pixels != pixels.dtype.type(self.nodata)
+        return pixels, valid_mask(pixels, self.nodata)

@@ -116,9 +116,9 @@ def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
     bbox = f"{x + 10},{y - 400},{x + 400},{y - 10}"
     assert extract("--bbox-crs", "EPSG:3979", "--stac-url", demo.stac, bbox=bbox) == 4
     message = read_error(capsys)
-    assert "not one valid pixel" in message
+    assert "no valid pixel" in message
     assert "9_2-mosaic-1m" in message
-    assert "--fill 2m,30m takes it from there" in message
+    assert "--fill 2m,30m closes the gaps" in message
 
 
 def test_missing_output_folder_is_found_before_any_request(capsys) -> None:

@@ -156,8 +156,8 @@ def test_empty_catalogue_is_reported(http: HttpClient, demo: Addresses) -> None:
 def test_silent_service_gets_two_short_attempts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert doctor._TIMEOUTS.read <= 15
-    monkeypatch.setattr(doctor, "_TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
+    assert doctor.TIMEOUTS.read <= 15
+    monkeypatch.setattr(doctor, "TIMEOUTS", Timeouts(connect=2, read=0.3, total=1))
     with misbehaving(lambda _: Reply(silent=True)) as server:
         checks = {check.name: check for check in run_checks(f"{server.url}/", f"{server.url}/wcs")}
         assert len(server.requests) == 4

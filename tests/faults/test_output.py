@@ -12,9 +12,9 @@ import pytest
 
 import hrdem
 from hrdem.demo import Addresses
-from hrdem.output.geotiff import _check_whole
-from hrdem.processing.progress import Progress
+from hrdem.output.geotiff import check_blocks
 from hrdem.runtime.atomic import publish, staging_dir
+from hrdem.runtime.progress import Progress
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
@@ -90,11 +90,11 @@ def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) ->
 def test_truncated_file_fails_the_check(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "a.tif"
     hrdem.extract(bbox=PLACE, product="dtm", output=output, format="cog", stac_url=demo.stac)
-    _check_whole(output)
+    check_blocks(output)
     content = output.read_bytes()
     output.write_bytes(content[: len(content) // 2])
     with pytest.raises(OSError, match="not every block came onto the disk"):
-        _check_whole(output)
+        check_blocks(output)
 
 
 def test_output_created_during_the_run_is_not_replaced(tmp_path: Path) -> None:

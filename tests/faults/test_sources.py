@@ -16,8 +16,9 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_file_unchanged, read_version
-from hrdem.jobs.execute import RunOptions
+from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
+from hrdem.output.plan_writer import OutputOptions
 from hrdem.planning.make_plan import make_plan
 from hrdem.request.request import Request
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
@@ -222,7 +223,7 @@ def test_file_republished_between_plan_and_run_is_detected(
         plan = make_plan(request, http)
         planned = True
         with pytest.raises(hrdem.SourceChangedError):
-            run_plan(plan, http, RunOptions(tmp_path / "out.tif"))
+            run_plan(plan, RunContext(http), OutputOptions(tmp_path / "out.tif"))
     assert not list(tmp_path.iterdir())
 
 

@@ -32,13 +32,13 @@ def lambert(longitude: float, latitude: float) -> tuple[float, float]:
 
 def test_the_known_place_is_where_the_formulas_of_the_projection_put_it() -> None:
     assert lambert(-95, 49) == pytest.approx((0, 0), abs=1e-6)
-    assert lambert(*doctor._POINT) == pytest.approx(doctor._PLACE, abs=0.001)
+    assert lambert(*doctor.PROBE_LONLAT) == pytest.approx(doctor.PROBE_XY, abs=0.001)
 
 
 def test_a_transform_that_is_off_by_a_hair_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, y = doctor._PLACE
-    monkeypatch.setattr(doctor, "_PLACE", (x + 0.02, y))
-    for name in doctor._PROJ_SETTINGS:
+    x, y = doctor.PROBE_XY
+    monkeypatch.setattr(doctor, "PROBE_XY", (x + 0.02, y))
+    for name in doctor.PROJ_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     checks = run_checks("http://catalogue.invalid/", "http://service.invalid/")
     proj = next(check for check in checks if check.name == "PROJ")

@@ -15,7 +15,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import list_tiles
 from hrdem.http.client import HttpClient
-from hrdem.processing.progress import Progress
+from hrdem.runtime.progress import Progress
 from tests.rasters import horizontal
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
@@ -239,7 +239,7 @@ def test_statistics_do_not_depend_on_how_memory_is_shared_out(
     """They once were sums in the order of stripes, and differed in the last digit."""
     found = []
     for blocks in (1, 2, 64):
-        monkeypatch.setattr("hrdem.processing.memory_budget._MOST_BLOCKS", blocks)
+        monkeypatch.setattr("hrdem.processing.memory_budget.MAX_STRIPE_BLOCKS", blocks)
         result = hrdem.extract(
             bbox=(1_498_600, -171_400, 1_501_400, -170_000), bbox_crs="EPSG:3979", product="dtm",
             stac_url=demo.stac, output=tmp_path / f"{blocks}.tif",

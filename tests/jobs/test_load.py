@@ -215,7 +215,7 @@ def test_a_chunk_without_data_is_nodata_and_an_array_without_data_an_error(store
     assert (later[440:] != NODATA).all()
     upper = {"bbox": (LEFT + 60, TOP - 400, LEFT + 740, TOP - 60)}
     assert (loaded(store, **upper, chunks=-1) == NODATA).all()
-    with pytest.raises(hrdem.NoDataError, match="not one valid pixel"):
+    with pytest.raises(hrdem.NoDataError, match="no valid pixel"):
         loaded(store, **upper)
 
 
@@ -299,15 +299,15 @@ def test_a_chunk_finds_its_own_way_to_the_service(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ({"source_band": True}, "an array has one: leave it out"),
-        ({"align": "blocks"}, "an array has none: leave it out"),
-        ({"chunks": 0}, "makes no chunks: give pixels"),
-        ({"chunks": -2}, "makes no chunks"),
-        ({"chunks": True}, "makes no chunks"),
-        ({"chunks": 1.5}, "makes no chunks"),
-        ({"chunks": "large"}, "makes no chunks"),
-        ({"chunks": {"y": 512, "x": None}}, "makes no chunks"),
-        ({"chunks": {"y": 512, "band": 1}}, "cuts 'band'; the dimensions are y and x"),
+        ({"source_band": True}, "an array has one. Leave it out"),
+        ({"align": "blocks"}, "an array has none. Leave it"),
+        ({"chunks": 0}, "is invalid. Pass pixels"),
+        ({"chunks": -2}, "is invalid"),
+        ({"chunks": True}, "is invalid"),
+        ({"chunks": 1.5}, "is invalid"),
+        ({"chunks": "large"}, "is invalid"),
+        ({"chunks": {"y": 512, "x": None}}, "is invalid"),
+        ({"chunks": {"y": 512, "band": 1}}, "names .band.; the dimensions are y and x"),
         ({"max_memory": 1_000_000}, "at least 240 MB"),
         ({"product": "dmt"}, "Did you mean dtm"),
     ],

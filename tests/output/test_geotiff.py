@@ -99,7 +99,7 @@ def test_it_is_a_bigtiff_only_where_it_has_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, version: int
 ) -> None:
     """Not every program reads BigTIFFs."""
-    monkeypatch.setattr("hrdem.output.geotiff._MOST_CLASSIC", most)
+    monkeypatch.setattr("hrdem.output.geotiff.MAX_CLASSIC_BYTES", most)
     pixels = noise("float32", (600, 700))
     write(tmp_path / "a.tif", pixels)
     assert (tmp_path / "a.tif").read_bytes()[:4] == b"II" + bytes([version, 0])

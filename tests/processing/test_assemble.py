@@ -26,11 +26,11 @@ def merged(
     owner = np.full(pixels.shape, 77, np.uint8)
     for stripe in cut_stripes(output, block, most_blocks):
         pieces = split_into_reads(stripe, parts, most_pixels)
-        arrays = (files[piece.part][piece.window.slices] for piece in pieces)
+        arrays = (files[piece.rank][piece.src_window.slices] for piece in pieces)
         for done in assemble(stripe, block, pieces, arrays, parts, "float32", NODATA):
-            assert np.isnan(pixels[done.place.slices]).all(), "a block came twice"
-            pixels[done.place.slices] = done.pixels
-            owner[done.place.slices] = done.owner
+            assert np.isnan(pixels[done.dst_window.slices]).all(), "a block came twice"
+            pixels[done.dst_window.slices] = done.pixels
+            owner[done.dst_window.slices] = done.ranks
     assert not np.isnan(pixels).any(), "a block is missing"
     return pixels, owner
 
@@ -130,10 +130,12 @@ def test_a_wide_output_keeps_few_blocks_open() -> None:
             for piece in pieces:
                 started.update(
                     (column, row)
-                    for column in range(piece.place.column // 64, -(-piece.place.right // 64))
-                    for row in range(piece.place.row // 64, -(-piece.place.bottom // 64))
+                    for column in range(
+                        piece.dst_window.column // 64, -(-piece.dst_window.right // 64)
+                    )
+                    for row in range(piece.dst_window.row // 64, -(-piece.dst_window.bottom // 64))
                 )
-                yield np.zeros((piece.place.height, piece.place.width), "float32")
+                yield np.zeros((piece.dst_window.height, piece.dst_window.width), "float32")
 
         for _ in assemble(stripe, 64, pieces, arrays(), [part], "float32", NODATA):
             finished += 1
@@ -148,7 +150,7 @@ def test_no_block_of_a_file_is_read_twice_within_a_stripe() -> None:
     for piece in split_into_reads(stripe, [part], 4096):
         read += [
             (column, row)
-            for column in range(piece.window.column // 32, -(-piece.window.right // 32))
-            for row in range(piece.window.row // 32, -(-piece.window.bottom // 32))
+            for column in range(piece.src_window.column // 32, -(-piece.src_window.right // 32))
+            for row in range(piece.src_window.row // 32, -(-piece.src_window.bottom // 32))
         ]
     assert len(read) == len(set(read))

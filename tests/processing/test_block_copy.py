@@ -16,8 +16,9 @@ from hrdem.catalog.items import Item
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Window
-from hrdem.jobs.execute import RunOptions
+from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
+from hrdem.output.plan_writer import OutputOptions
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier
@@ -81,9 +82,9 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
         output = tmp_path / f"{number}.tif"
         if kind == "sparse" and window.row == 0 and window.height == height:
             with pytest.raises(hrdem.NoDataError):
-                run_plan(plan_of(content, window), content, RunOptions(output))
+                run_plan(plan_of(content, window), RunContext(content), OutputOptions(output))
             continue
-        run_plan(plan_of(content, window), content, RunOptions(output))
+        run_plan(plan_of(content, window), RunContext(content), OutputOptions(output))
         with rasterio.open(path) as source, rasterio.open(output) as copy:
             expected = source.read(1)[window.slices]
             np.testing.assert_array_equal(copy.read(1), expected)
@@ -185,5 +186,5 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
     content[offset - 4] ^= 1  # of its leader
     with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
-        run_plan(plan, Bytes(bytes(content)), RunOptions(tmp_path / "out.tif"))
+        run_plan(plan, RunContext(Bytes(bytes(content))), OutputOptions(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

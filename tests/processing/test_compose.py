@@ -24,7 +24,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import list_tiles
-from hrdem.processing.progress import Progress
+from hrdem.runtime.progress import Progress
 from tests.demo.test_files import TILES, nowhere
 from tests.misbehaving import Reply, forward, misbehaving
 from tests.rasters import horizontal
@@ -423,7 +423,7 @@ def test_an_area_without_a_valid_pixel_leaves_nothing(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
     x, y = nowhere(TILES["9_2", "1m"])
-    with pytest.raises(hrdem.NoDataError, match="not one valid pixel"):
+    with pytest.raises(hrdem.NoDataError, match="no valid pixel"):
         extracted(
             demo,
             tmp_path / "none.tif",

@@ -10,8 +10,9 @@ import pytest
 import rasterio
 
 import hrdem
-from hrdem.jobs.execute import RunOptions
+from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
+from hrdem.output.plan_writer import OutputOptions
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
 
 
@@ -34,7 +35,9 @@ def test_what_a_file_declares_the_output_declares(
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
     written(path, dtype=dtype, nodata=nodata, compress="deflate")
     content = Bytes(path.read_bytes())
-    result = run_plan(planned(monkeypatch, content, align=align), content, RunOptions(output))
+    result = run_plan(
+        planned(monkeypatch, content, align=align), RunContext(content), OutputOptions(output)
+    )
     with rasterio.open(path) as source, rasterio.open(output) as copy:
         np.testing.assert_array_equal(copy.read(1)[:120, :200], source.read(1)[:120, :200])
         if nodata is not None or align == "blocks":
@@ -60,8 +63,10 @@ def test_pixels_that_hold_no_nodata_of_ours_cannot_be_merged_but_copied(
     ) as dataset:  # fmt: skip
         dataset.write(np.full((HEIGHT, WIDTH), 7, dtype), 1)
     content = Bytes(path.read_bytes())
-    with pytest.raises(hrdem.SourceError, match=f"{dtype} leaves none for pixels.*--align blocks"):
+    with pytest.raises(hrdem.SourceError, match=f"{dtype} leaves none free.*align=blocks"):
         planned(monkeypatch, content)
-    run_plan(planned(monkeypatch, content, align="blocks"), content, RunOptions(output))
+    run_plan(
+        planned(monkeypatch, content, align="blocks"), RunContext(content), OutputOptions(output)
+    )
     with rasterio.open(output) as copy:
         assert copy.nodata is None

@@ -28,7 +28,7 @@ def test_threads_may_look_at_one_area_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         for seed in range(10):
             area = ragged(seed)
-            found = list(pool.map(AoiMask.of(area, GRID).inside, windows))
+            found = list(pool.map(AoiMask.of(area, GRID).rasterize, windows))
             alone = AoiMask.of(area, GRID)
             for window, inside in zip(windows, found, strict=True):
-                np.testing.assert_array_equal(inside, alone.inside(window))
+                np.testing.assert_array_equal(inside, alone.rasterize(window))

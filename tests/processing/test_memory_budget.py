@@ -26,51 +26,52 @@ def test_all_that_is_held_at_a_time_fits_below_the_limit(
     limit: int, width: int, height: int, itemsize: int, coders: int, edge: int
 ) -> None:
     budget = Budget.of(limit, Window(0, 0, width, height), itemsize, (edge, edge), coders)
-    assert min(budget.blocks, budget.pieces, budget.coding) >= 1
-    piece = max(budget.piece_pixels, edge * edge) * itemsize
+    assert min(budget.stripe_blocks, budget.max_reads, budget.max_coding) >= 1
+    piece = max(budget.read_pixels, edge * edge) * itemsize
     block = 512 * 512 * (itemsize + 1)
-    held = budget.blocks * block * max(1, edge // 512)
-    held += budget.pieces * piece
-    held += budget.coding * (3 * piece + block)  # stored, a copy of that, pixels; a block
-    slight = (budget.blocks, budget.pieces) == (1, 1)
+    held = budget.stripe_blocks * block * max(1, edge // 512)
+    held += budget.max_reads * piece
+    held += budget.max_coding * (3 * piece + block)  # stored, a copy of that, pixels; a block
+    slight = (budget.stripe_blocks, budget.max_reads) == (1, 1)
     assert held < limit - 90_000_000 or slight
 
 
 def test_the_usual_limit_keeps_all_connections_busy_on_a_wide_area() -> None:
     budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, BLOCK, 2)
-    assert budget.blocks >= 48  # a border between stripes is read twice
-    assert budget.pieces >= 16
+    assert budget.stripe_blocks >= 48  # a border between stripes is read twice
+    assert budget.max_reads >= 16
 
 
 def test_a_process_that_holds_some_megabytes_more_makes_the_same_stripes() -> None:
     """Their width decides over the order of tiles in the file."""
     wide = Window(0, 0, 65_536, 65_536)
     usual, fuller = (
-        Budget.of(300_000_000, wide, 4, BLOCK, 2, held=held) for held in (100_000_000, 112_000_000)
+        Budget.of(300_000_000, wide, 4, BLOCK, 2, used_memory=held)
+        for held in (100_000_000, 112_000_000)
     )
-    assert usual.blocks == fuller.blocks
+    assert usual.stripe_blocks == fuller.stripe_blocks
 
 
 def test_more_memory_reads_further_ahead() -> None:
     small, large = (Budget.of(limit, LARGE, 4, BLOCK, 2) for limit in (300_000_000, 600_000_000))
-    assert large.pieces * large.piece_pixels > small.pieces * small.piece_pixels
+    assert large.max_reads * large.read_pixels > small.max_reads * small.read_pixels
 
 
 def test_a_small_area_is_cut_fine_enough_for_all_connections() -> None:
     budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, BLOCK, 2)
-    assert budget.piece_pixels == 512 * 512
+    assert budget.read_pixels == 512 * 512
 
 
 def test_files_with_large_blocks_are_read_and_decoded_fewer_at_a_time() -> None:
     usual = Budget.of(300_000_000, LARGE, 4, BLOCK, 2)
     large = Budget.of(300_000_000, LARGE, 4, (2_048, 2_048), 2)
-    assert large.pieces < usual.pieces / 8
-    assert (large.coding, usual.coding) == (1, 4)
+    assert large.max_reads < usual.max_reads / 8
+    assert (large.max_coding, usual.max_coding) == (1, 4)
 
 
 def test_more_threads_leave_less_room_for_reading_ahead() -> None:
     two, four = (Budget.of(300_000_000, LARGE, 4, BLOCK, coders) for coders in (2, 4))
-    assert four.pieces * four.piece_pixels < two.pieces * two.piece_pixels
+    assert four.max_reads * four.read_pixels < two.max_reads * two.read_pixels
 
 
 def test_too_little_memory_is_a_wrong_request() -> None:

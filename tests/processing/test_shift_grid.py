@@ -68,7 +68,7 @@ def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.Mo
     grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres()))
     lon, lat = node(*np.meshgrid(np.linspace(-1, 8, 37), np.linspace(-1, 6, 23)))
     whole = grid.shift(lon, lat)
-    monkeypatch.setattr(shift_grid, "_AT_ONCE", 10)
+    monkeypatch.setattr(shift_grid, "CHUNK_POINTS", 10)
     np.testing.assert_array_equal(grid.shift(lon, lat), whole)
     one = [float(grid.shift(x, y)) for x, y in zip(lon.ravel(), lat.ravel(), strict=True)]
     np.testing.assert_array_equal(one, whole.ravel())
@@ -121,10 +121,10 @@ def test_a_grid_of_any_size_is_not_taken_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres(6, 8))
-    monkeypatch.setattr(shift_grid, "_MOST_NODES", 47)
+    monkeypatch.setattr(shift_grid, "MAX_NODES", 47)
     with pytest.raises(RequestError, match="more than 47 nodes"):
         read_user_grid(path)
-    monkeypatch.setattr(shift_grid, "_MOST_BYTES", 100)
+    monkeypatch.setattr(shift_grid, "MAX_FILE_BYTES", 100)
     with pytest.raises(RequestError, match="larger than"):
         read_user_grid(path)
 

@@ -25,7 +25,7 @@ def test_parts_add_up_to_the_whole(parts: list[list[float]]) -> None:
     if everything.size:
         assert (total.minimum, total.maximum) == (everything.min(), everything.max())
         assert total.mean == pytest.approx(everything.mean(dtype="f8"), abs=1e-6)
-        assert total.deviation == pytest.approx(everything.std(dtype="f8"), abs=1e-6)
+        assert total.standard_deviation == pytest.approx(everything.std(dtype="f8"), abs=1e-6)
     else:
         assert math.isnan(total.mean)
         assert total.valid_percent == 0
@@ -33,4 +33,4 @@ def test_parts_add_up_to_the_whole(parts: list[list[float]]) -> None:
 
 def test_a_flat_lake_has_no_deviation() -> None:
     lake = Statistics.of(np.full(1000, 56.7, "float32"), 1000)
-    assert (lake + lake).deviation == pytest.approx(0, abs=1e-5)
+    assert (lake + lake).standard_deviation == pytest.approx(0, abs=1e-5)

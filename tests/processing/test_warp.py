@@ -319,7 +319,7 @@ def test_blocks_leave_no_trace(
     path, _, _ = made(grid, resampling)
     at_once = result(path, grid, resampling)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warp, "_SOURCE_BYTES", most)
+        patch.setattr(warp, "MAX_SOURCE_BYTES", most)
         np.testing.assert_array_equal(result(path, grid, resampling), at_once)
 
 
@@ -524,7 +524,7 @@ import sys
 from pathlib import Path
 from hrdem.geo.grid import snap_grid
 from hrdem.geo.resampling import Resampling, Sampling
-from hrdem.runtime.threads import in_order, workers
+from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.processing.warp import WarpedRaster
 import rasterio
 left, bottom = map(float, sys.argv[3:])
@@ -532,8 +532,8 @@ grid = snap_grid("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
 resampling = Resampling(sys.argv[2])
 wider = Sampling(grid, "EPSG:3979", resampling).kernel_scale((1, 1))
 raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
-with rasterio.Env(GDAL_CACHEMAX=32 << 20), workers(4, "warp") as pool:
-    for pixels, valid in in_order(pool, raster.read, grid.window.split(512, 512), 8):
+with rasterio.Env(GDAL_CACHEMAX=32 << 20), thread_pool(4, "warp") as pool:
+    for pixels, valid in map_in_order(pool, raster.read, grid.window.split(512, 512), 8):
         highest = pixels.max()
 status = Path("/proc/self/status").read_text().split()  # ru_maxrss would count the parent's too
 print(highest, status[status.index("VmHWM:") + 1])

@@ -21,8 +21,9 @@ from stack import CORNER_TILES, Stack
 import hrdem
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.http.client import HttpClient
-from hrdem.jobs.execute import RunOptions
+from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
+from hrdem.output.plan_writer import OutputOptions
 from hrdem.planning.make_plan import make_plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request
@@ -239,6 +240,6 @@ def test_republished_file_is_never_mixed(corner: Stack, tmp_path: Path) -> None:
         later = cog.stat().st_mtime + 60
         os.utime(cog, (later, later))  # nginx makes its ETag of time and size
         with pytest.raises(hrdem.SourceChangedError, match="10_3-mosaic-2m-dtm.tif was published"):
-            run_plan(plan, http, RunOptions(tmp_path / "mixed.tif"))
+            run_plan(plan, RunContext(http), OutputOptions(tmp_path / "mixed.tif"))
     assert any(each["status"] == 412 for each in corner.requests())
     assert list(tmp_path.iterdir()) == []

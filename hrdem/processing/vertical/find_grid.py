@@ -15,6 +15,7 @@ import platformdirs
 
 from hrdem.errors import NetworkError, OutputError, TransferError
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
 from hrdem.processing.vertical.shift_grid import ShiftGrid, read_grid, read_user_grid
 from hrdem.request.options import VerticalDatum
 from hrdem.request.request import Request
@@ -51,7 +52,7 @@ HT2_2010 = PublishedGrid(
 )
 
 
-def find_shift_grid(request: Request, cache: Path, http: Http) -> ShiftGrid | None:
+def find_shift_grid(request: Request, context: RunContext) -> ShiftGrid | None:
     """Find the differences to add to heights for the vertical datum of a request.
 
     Returns:
@@ -62,7 +63,7 @@ def find_shift_grid(request: Request, cache: Path, http: Http) -> ShiftGrid | No
     """
     if request.vertical_datum is VerticalDatum.CGVD2013:
         return None
-    return find_cgvd28_grid(request.vertical_grid, cache, http)
+    return find_cgvd28_grid(request.vertical_grid, context.cache, context.http)
 
 
 def find_cgvd28_grid(

@@ -18,11 +18,11 @@ from rasterio.io import DatasetReader, MemoryFile
 from hrdem.errors import RequestError
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
-_MOST_BYTES = 256 << 20  # of a file that a user gives
-_MOST_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'
+MAX_FILE_BYTES = 256 << 20  # of a file that a user gives
+MAX_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'
 _LARGEST = 5.0  # metres between the datums, and some to spare; a geoid is tens of metres away
 _ON_NODE = 1e-6  # of a step, millimetres on the ground; coordinates are not exact to the last bit
-_AT_ONCE = 1 << 15  # places: what is computed of them then stays in the processor's cache
+CHUNK_POINTS = 1 << 15  # places: what is computed of them then stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +62,8 @@ class ShiftGrid:
         x, y = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
         shifts = np.empty(x.shape)
         flat_x, flat_y, flat = x.reshape(-1), y.reshape(-1), shifts.reshape(-1)
-        for start in range(0, flat.size, _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
+        for start in range(0, flat.size, CHUNK_POINTS):
+            some = slice(start, start + CHUNK_POINTS)
             flat[some] = self._interpolated(flat_x[some], flat_y[some])
         return shifts
 
@@ -118,8 +118,8 @@ def read_user_grid(path: Path) -> ShiftGrid:
         RequestError: If it cannot be read, or `read_grid` refuses it.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise _unusable(path, f"it is larger than {_MOST_BYTES >> 20} MiB.")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise _unusable(path, f"it is larger than {MAX_FILE_BYTES >> 20} MiB.")
         content = path.read_bytes()
     except OSError as exc:
         raise _unusable(path, f"it cannot be read ({exc}).") from exc
@@ -173,8 +173,8 @@ def _check_nodes(path: Path, dataset: DatasetReader) -> None:
     """Make sure that a raster has one band, and its nodes in longitude and latitude."""
     if dataset.count != 1:
         raise _unusable(path, f"it has {dataset.count} bands, and not one.")
-    if dataset.width * dataset.height > _MOST_NODES:
-        raise _unusable(path, f"it has more than {_MOST_NODES:,} nodes.")
+    if dataset.width * dataset.height > MAX_NODES:
+        raise _unusable(path, f"it has more than {MAX_NODES:,} nodes.")
     if dataset.crs is None or not dataset.crs.is_geographic:
         raise _unusable(path, "it is not in longitude and latitude.")
     transform = dataset.transform

@@ -43,7 +43,7 @@ EDITIONS = (
         effect="restarts; reads the new version only",
         exit_codes=(ExitCode.COMPLETE,),
         message="was published again while it was being read: … ETag OLD, now it is … ETag NEW. "
-        "Beginning again with it.",
+        "Starting again with it.",
         answer=answers.published_again,
         at=(Place.TILES,),
         first=4,

@@ -1,4 +1,4 @@
-"""Results of tiles and the progress of a run: values that add up."""
+"""Results of tiles: compressed bytes, and statistics that add up."""
 
 from __future__ import annotations
 
@@ -8,27 +8,6 @@ from typing import Any, TypeVar
 from hrdem.processing.statistics import Statistics
 
 T = TypeVar("T", int, Statistics)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run has come.
-
-    Attributes:
-        pixels: Pixels processed so far, of merged files and of the output.
-        total_pixels: Pixels to process.
-        received_bytes: Bytes of source tiles read for them; None if GDAL fetches them, which does
-            not report it.
-    """
-
-    pixels: int
-    total_pixels: int
-    received_bytes: int | None
-
-    def advance(self, pixels: int, received_bytes: int | None) -> Progress:
-        """Return the progress after some more pixels and bytes."""
-        received_bytes = _add(self.received_bytes, received_bytes)
-        return Progress(self.pixels + pixels, self.total_pixels, received_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +48,6 @@ class TileStats:
 
     Attributes:
         pixels: Pixels of the output that the tiles cover.
-        received_bytes: Bytes of source tiles read for them; None if unknown.
         present: Pixels of those tiles that are not absent.
         statistics: Of their pixels; None if the pixels were not decoded.
         pixels_by_source: Valid pixels of each source of the plan, in its order; empty if the
@@ -78,7 +56,6 @@ class TileStats:
     """
 
     pixels: int
-    received_bytes: int | None
     present: int
     statistics: Statistics | None
     pixels_by_source: tuple[int, ...]
@@ -88,7 +65,6 @@ class TileStats:
         """Return the stats of both."""
         return TileStats(
             pixels=self.pixels + other.pixels,
-            received_bytes=_add(self.received_bytes, other.received_bytes),
             present=self.present + other.present,
             statistics=_add(self.statistics, other.statistics),
             pixels_by_source=_add_items(self.pixels_by_source, other.pixels_by_source),
@@ -114,10 +90,12 @@ class TileResult:
         row: Row of the tile, counted in tiles.
         tiles: Compressed bytes, one entry a band; empty if the tile is absent from the source, and
             so from the output.
+        received_bytes: Bytes read from sources for it; None if unknown.
         stats: Its counts and statistics.
     """
 
     column: int
     row: int
     tiles: tuple[bytes | memoryview, ...]
+    received_bytes: int | None
     stats: TileStats

@@ -1,0 +1,70 @@
+"""The context of a run: client, cache folder and limits, passed as one value."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hrdem.http.cache.store import default_cache_dir
+from hrdem.http.protocol import Http
+from hrdem.http.session import Session
+from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
+from hrdem.runtime.memory import resident_bytes
+from hrdem.runtime.progress import OnProgress
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a run reads with, and how much it may use.
+
+    Attributes:
+        http: HTTP client.
+        cache: Cache folder.
+        max_memory: Peak memory of the process, bytes.
+        max_download: Maximum bytes to fetch; None for no limit.
+        on_progress: Called whenever a tile is read or written.
+        baseline_memory: Returns the bytes that the process held when it was first called. A run
+            that starts again then divides memory as before and writes tiles in the same order.
+    """
+
+    http: Http
+    cache: Path = field(default_factory=default_cache_dir)
+    max_memory: int = DEFAULT_MAX_MEMORY_BYTES
+    max_download: int | None = None
+    on_progress: OnProgress = lambda progress: None
+    baseline_memory: Callable[[], int] = field(
+        default_factory=lambda: functools.cache(resident_bytes)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Settings that run contexts are opened with; picklable for the workers of dask.
+
+    Attributes:
+        session: Cache settings.
+        http: HTTP client to use, left open; None opens one for each context.
+        trusted: Addresses of user-supplied services, which may have any network scope.
+        max_memory: Peak memory of the process, bytes.
+        max_download: Maximum bytes to fetch; None for no limit.
+        on_progress: Called whenever a tile is read or written.
+    """
+
+    session: Session
+    http: Http | None
+    trusted: tuple[str, ...]
+    max_memory: int
+    max_download: int | None
+    on_progress: OnProgress
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[RunContext]:
+        """Open a client and a cache folder, and yield the context of a run."""
+        with (
+            self.session.client(self.http, self.trusted, fetches=True) as http,
+            self.session.folder() as cache,
+        ):
+            yield RunContext(http, cache, self.max_memory, self.max_download, self.on_progress)

@@ -1,0 +1,80 @@
+"""Open the files of a plan: its output, and those that its mosaics are merged into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rasterio.crs import CRS
+
+from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.planning.mosaic import Mosaic
+from hrdem.planning.plan import Plan
+from hrdem.processing.vertical.crs import make_compound_crs
+from hrdem.request.options import Align, Format
+from hrdem.tiff.encode import choose_tile_format
+from hrdem.tiff.write_ifd import TileFormat
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where and how the output is written.
+
+    Attributes:
+        output: Path of the file.
+        layout: Layout of the file.
+        overwrite: Whether an existing file may be replaced.
+    """
+
+    output: Path
+    layout: Format = Format.GTIFF
+    overwrite: bool = False
+
+
+def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
+    """Return a writer of a plan's output."""
+    request = plan.request
+    bands = [Band(request.product.name, request.unit)]
+    if request.source_band:
+        bands.append(Band("source", "1"))  # without a unit, readers take that of the CRS
+    return GeoTiffWriter(
+        options.output,
+        plan.grid,
+        make_output_crs(plan),
+        plan.nodata,
+        get_tile_format(plan),
+        bands,
+        smooth=request.product.is_averageable,
+        layout=options.layout,
+        overwrite=options.overwrite,
+    )
+
+
+def open_stage(mosaic: Mosaic, options: OutputOptions) -> GeoTiffWriter:
+    """Return a writer of the file that a mosaic is merged into, beside the output."""
+    bands = [Band("heights", ""), Band("source", "1")]
+    return GeoTiffWriter(
+        options.output,
+        mosaic.grid,
+        mosaic.grid.crs,
+        mosaic.nodata,
+        choose_tile_format(mosaic.dtype),
+        bands[: 1 if len(mosaic.sources) == 1 else 2],
+        overwrite=options.overwrite,
+    )
+
+
+def make_output_crs(plan: Plan) -> CRS | str:
+    """Return the CRS of the output: a compound CRS with the vertical datum, if it holds heights."""
+    if not plan.request.product.is_height:
+        return plan.grid.crs
+    return make_compound_crs(plan.grid.crs, plan.request.vertical_datum)
+
+
+def get_tile_format(plan: Plan) -> TileFormat:
+    """Return the format of the output's tiles: that of the source, if its tiles are copied."""
+    if plan.request.align is Align.BLOCKS:
+        (source,) = plan.sources
+        assert source.file.tiled is not None
+        return source.file.tiled.tile_format
+    return choose_tile_format(plan.dtype)
