@@ -1,4 +1,4 @@
-"""What outlines with attributes tell, whatever their fields are called."""
+"""Projects from outlines, whatever the names of their fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AREA = shapely.box(0, 0, 100, 100)
         ({}, None),
     ],
 )
-def test_a_project_is_known_by_the_words_of_its_fields(attributes, name) -> None:
+def test_name_fields(attributes, name) -> None:
     assert find_name(attributes) == name
 
 
@@ -52,11 +52,11 @@ def test_a_project_is_known_by_the_words_of_its_fields(attributes, name) -> None
         ({"date": 1234567890123}, (None, None)),
     ],
 )
-def test_dates_are_known_whatever_their_form(attributes, dates) -> None:
+def test_date_fields(attributes, dates) -> None:
     assert find_dates(attributes) == dates
 
 
-def test_shares_are_of_the_area_and_overlaps_count_for_both() -> None:
+def test_overlapping_projects_both_count_their_share() -> None:
     old = Outline(shapely.box(-50, -50, 150, 150), {"Project": "old", "Year": 2012})
     new = Outline(shapely.box(50, 0, 900, 100), {"Project": "new", "Year": 2020})
     beside = Outline(shapely.box(100, 0, 200, 100), {"Project": "beside", "Year": 2021})
@@ -67,7 +67,7 @@ def test_shares_are_of_the_area_and_overlaps_count_for_both() -> None:
     ]
 
 
-def test_what_the_outlines_of_one_project_share_counts_once() -> None:
+def test_overlaps_within_a_project_count_once() -> None:
     parts = [
         Outline(shapely.box(0, 0, 60, 100), {"Project": "A", "Year": 2020, "Part": 1}),
         Outline(shapely.box(40, 0, 80, 100), {"Project": "A", "Year": 2020, "Part": 2}),
@@ -79,25 +79,25 @@ def test_what_the_outlines_of_one_project_share_counts_once() -> None:
     assert (fourteen.first, fourteen.share) == ("2014", 0.1)
 
 
-def test_an_outline_without_attributes_still_has_its_share() -> None:
+def test_outline_without_attributes_has_a_share() -> None:
     (found,) = find_projects(AREA, [Outline(shapely.box(0, 0, 100, 25), {})])
     assert (found.name, found.first, found.last, found.share) == (None, None, None, 0.25)
 
 
-def test_an_outline_that_crosses_itself_is_mended() -> None:
+def test_invalid_outline_is_repaired() -> None:
     bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
     (found,) = find_projects(AREA, [Outline(bow, {})])
     assert found.share == pytest.approx(0.5)
 
 
-def test_an_outline_without_a_place_is_refused() -> None:
+def test_outline_that_is_not_finite_is_refused() -> None:
     with np.errstate(invalid="ignore"):
         nowhere = shapely.Polygon([(0, 0), (np.nan, 10), (10, 10)])
     with pytest.raises(ValueError, match="not finite"):
         find_projects(AREA, [Outline(nowhere, {})])
 
 
-def test_attributes_are_told_as_json_has_them() -> None:
+def test_attributes_are_json_ready() -> None:
     attributes = {
         "text": "x" * 600,
         "count": np.int32(7),
@@ -111,9 +111,9 @@ def test_attributes_are_told_as_json_has_them() -> None:
         "flag": np.True_,
     }
     (found,) = find_projects(AREA, [Outline(AREA, attributes)])
-    told = json.loads(json.dumps(found.attributes))
-    assert told.pop("text") == "x" * 500 + "…"
-    assert told == {
+    values = json.loads(json.dumps(found.attributes))
+    assert values.pop("text") == "x" * 500 + "…"
+    assert values == {
         "count": 7,
         "density": 2.5,
         "when": "2019-05-03",
@@ -123,7 +123,7 @@ def test_attributes_are_told_as_json_has_them() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_kept_of_attributes_is_bounded() -> None:
+def test_attributes_are_bounded() -> None:
     wide = Outline(AREA, {f"field {number}": number for number in range(5_000)})
     many = [Outline(AREA, {"Name": "A", "Part": number}) for number in range(50)]
     assert len(find_projects(AREA, [wide])[0].attributes) == 100

@@ -1,4 +1,4 @@
-"""Extents: GeoJSON of outlines, from strangers."""
+"""Extents: untrusted GeoJSON files of outlines."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
     return str(path)
 
 
-def test_an_extent_tells_what_lies_under_the_area(tmp_path: Path) -> None:
+def test_projects_under_the_area(tmp_path: Path) -> None:
     path = extent(tmp_path / "a.geojson", LEFT_HALF, Project="A\x1b[2J", Year=2019)
     (found,) = read_extent_projects(path, "The file", AREA, 60)
     assert (found.name, found.first, round(found.share, 2)) == ("A [2J", "2019", 0.5)
 
 
-def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
+def test_reading_has_a_time_limit(tmp_path: Path) -> None:
     path = extent(tmp_path / "a.geojson", LEFT_HALF)
     with pytest.raises(TransferError, match="The file could not be read within 0 s"):
         read_extent_projects(path, "The file", AREA, 0.01)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit that is kept")
-def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is not enforced elsewhere")
+def test_reading_has_a_memory_limit(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")  # 15 MB that become 300
     program = (
         "from hrdem.catalog.surveys import geojson, worker; worker.MAX_MEMORY_BYTES = 400 << 20; "
         "worker.answer_request(geojson.read_outlines, (ValueError,))"
     )
-    asked = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
+    request = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
     done = subprocess.run(
-        [sys.executable, "-c", program], input=asked, capture_output=True, text=True,
+        [sys.executable, "-c", program], input=request, capture_output=True, text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     assert json.loads(done.stdout) == {"error": "reading it takes too much memory"}
@@ -70,9 +70,9 @@ def test_what_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     ],
     ids=lambda document: repr(document[:60]),
 )  # fmt: skip
-def test_what_is_no_geojson_of_outlines_is_told(tmp_path: Path, document: bytes) -> None:
+def test_file_that_is_not_geojson_of_outlines_is_an_error(tmp_path: Path, document: bytes) -> None:
     path = tmp_path / "a.geojson"
     path.write_bytes(document)
-    with pytest.raises(SourceError, match="^The file cannot be read: it ") as told:
+    with pytest.raises(SourceError, match="^The file cannot be read: it ") as caught:
         read_extent_projects(str(path), "The file", AREA, 60)
-    assert len(str(told.value)) < 600
+    assert len(str(caught.value)) < 600

@@ -1,4 +1,4 @@
-"""GeoPackages of any kind, and what only looks like one."""
+"""Coverage files: GeoPackages of any kind, and files that only look like one."""
 
 from __future__ import annotations
 
@@ -32,54 +32,54 @@ def read(path: Path, prefer: str = "dtm", seconds: float = 60) -> list[Project]:
     return read_geopackage_projects(str(path), "The file", AREA, prefer, {}, seconds)
 
 
-def told(path: Path, prefer: str = "dtm") -> list[tuple]:
+def summarize(path: Path, prefer: str = "dtm") -> list[tuple]:
     return [(each.name, each.first, round(each.share, 6)) for each in read(path, prefer)]
 
 
 def test_french_fields_with_dates_as_text(path: Path) -> None:
     fields = {"Nom_du_projet": ["Île d'Orléans", "x"], "Année": ["2019", "2020"]}
     write_layer(path, [LEFT_HALF, FAR], fields)
-    assert told(path) == [("Île d'Orléans", "2019", 0.5)]
+    assert summarize(path) == [("Île d'Orléans", "2019", 0.5)]
 
 
 @pytest.mark.slow
 def test_no_fields_at_all(path: Path) -> None:
     write_layer(path, [LEFT_HALF])
-    assert told(path) == [(None, None, 0.5)]
+    assert summarize(path) == [(None, None, 0.5)]
 
 
 @pytest.mark.slow
 def test_no_spatial_index(path: Path) -> None:
     write_layer(path, [LEFT_HALF, FAR], {"Name": ["A", "B"]}, SPATIAL_INDEX="NO")
-    assert told(path) == [("A", None, 0.5)]
+    assert summarize(path) == [("A", None, 0.5)]
 
 
 @pytest.mark.slow
-def test_whole_numbers_stay_whole_beside_missing_ones(path: Path) -> None:
+def test_integers_stay_integers_beside_missing_values(path: Path) -> None:
     write_layer(path, [LEFT_HALF, AREA], {"Name": ["A", "B"], "Year": [2019, None]})
     assert json.dumps([each.attributes for each in read(path)]) == json.dumps(
         [{"Name": "A", "Year": 2019}, {"Name": "B"}]
     )
 
 
-def test_an_empty_layer_tells_of_nothing(path: Path) -> None:
+def test_empty_layer_has_no_projects(path: Path) -> None:
     write_layer(path, [], {"Name": []})
     assert read(path) == []
 
 
-def test_the_layer_of_the_product_is_read(path: Path) -> None:
+def test_layer_of_the_product_is_preferred(path: Path) -> None:
     for layer in ("9_2_dsm", "9_2_DTM", "overview"):
         write_layer(path, [LEFT_HALF], {"Name": [layer]}, layer=layer)
-    assert told(path) == [("9_2_DTM", None, 0.5)]
-    assert told(path, "dsm") == [("9_2_dsm", None, 0.5)]
+    assert summarize(path) == [("9_2_DTM", None, 0.5)]
+    assert summarize(path, "dsm") == [("9_2_dsm", None, 0.5)]
 
 
 @pytest.mark.slow
-def test_without_such_a_layer_all_are_read(path: Path) -> None:
+def test_all_layers_are_read_if_none_is_preferred(path: Path) -> None:
     write_layer(path, None, {"Name": ["no outlines"]}, layer="notes")
     for layer in ("north", "south"):
         write_layer(path, [LEFT_HALF], {"Name": [layer]}, layer=layer)
-    assert [name for name, _, _ in told(path)] == ["south", "north"]
+    assert [name for name, _, _ in summarize(path)] == ["south", "north"]
 
 
 @pytest.mark.parametrize(
@@ -90,31 +90,31 @@ def test_without_such_a_layer_all_are_read(path: Path) -> None:
         "EPSG:2959",
     ],
 )
-def test_outlines_in_another_crs_are_laid_onto_the_area(path: Path, crs: str) -> None:
+def test_outlines_in_another_crs_are_projected(path: Path, crs: str) -> None:
     dense = shapely.segmentize(LEFT_HALF.intersection(AREA.buffer(50)), 1)
     there = shapely.transform(
         dense, lambda xy: project_points(xy, "EPSG:3979", crs.replace("4326", "4617"))
     )
     write_layer(path, [there, FAR], {"Name": ["A", "B"]}, crs=crs)
-    assert told(path) == [("A", None, 0.5)]
+    assert summarize(path) == [("A", None, 0.5)]
 
 
 @pytest.mark.slow
-def test_long_edges_bend_as_they_do_in_their_own_crs(path: Path) -> None:
-    """Between corners 10 degrees apart a parallel runs 40 km beside the straight line."""
+def test_long_edges_are_densified(path: Path) -> None:
+    """Between corners 10 degrees apart a parallel is 40 km from the straight line."""
     ((_, middle),) = project_points(np.array([[1_500_050, -199_950]]), "EPSG:3979", "EPSG:4617")
     write_layer(path, [shapely.box(-80, 40, -70, middle)], {"Name": ["south"]}, crs="EPSG:4617")
-    ((_, _, share),) = told(path)
+    ((_, _, share),) = summarize(path)
     assert share == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_layer_that_does_not_say_where_it_lies_is_refused(path: Path) -> None:
+def test_layer_without_crs_is_an_error(path: Path) -> None:
     write_layer(path, [LEFT_HALF], crs=None)
     with pytest.raises(SourceError, match="The file cannot be read: .*coordinate"):
         read(path)
 
 
-def test_no_layer_of_outlines_is_an_error_and_never_no_project(path: Path) -> None:
+def test_file_without_outlines_is_an_error_not_an_empty_result(path: Path) -> None:
     write_layer(path, None, {"Name": ["no outlines"]})
     with pytest.raises(SourceError, match="no layer with outlines"):
         read(path)
@@ -128,7 +128,7 @@ def test_too_many_outlines_are_refused(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-def test_a_cut_off_file_is_an_error(path: Path) -> None:
+def test_truncated_file_is_an_error(path: Path) -> None:
     write_layer(path, [LEFT_HALF] * 500, {"Name": ["A"] * 500})
     whole = path.read_bytes()
     for length in (100, 40_000, len(whole) - 5_000):
@@ -137,7 +137,7 @@ def test_a_cut_off_file_is_an_error(path: Path) -> None:
             read(path)
 
 
-def test_another_sqlite_database_is_refused(path: Path) -> None:
+def test_other_sqlite_database_is_an_error(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE dtm (name TEXT, geom BLOB)")
         database.commit()
@@ -146,8 +146,8 @@ def test_another_sqlite_database_is_refused(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_format_is_not_read_for_a_geopackage(path: Path, tmp_path: Path) -> None:
-    """A list of other sources leads to files of this machine and to other hosts."""
+def test_other_formats_are_not_read(path: Path, tmp_path: Path) -> None:
+    """A VRT can refer to files of this machine and to other hosts."""
     outlines = {
         "type": "FeatureCollection",
         "crs": {"type": "name", "properties": {"name": "EPSG:3979"}},
@@ -171,7 +171,7 @@ def test_another_format_is_not_read_for_a_geopackage(path: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
+def test_view_that_computes_forever_is_stopped(path: Path) -> None:
     write_layer(path, [LEFT_HALF], {"Name": ["A"]}, layer="table")
     with closing(sqlite3.connect(path)) as database:
         database.executescript(
@@ -186,7 +186,7 @@ def test_a_view_that_computes_for_ever_is_given_up(path: Path) -> None:
         read(path, seconds=2)
 
 
-def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_that_fails_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_layer(path, [LEFT_HALF])
     fatal = {"PYTHONHASHSEED": "no number"}
     with pytest.raises(TransferError, match="The file was not read: .*exit code 1"):
@@ -196,8 +196,8 @@ def test_a_reader_that_breaks_down_is_an_error(path: Path, monkeypatch: pytest.M
         read(path)
 
 
-def test_the_settings_of_this_process_stay_its_own(path: Path) -> None:
-    """They would hold every other file that is read by pyogrio to this one's version."""
+def test_settings_stay_in_the_separate_process(path: Path) -> None:
+    """In this process they would apply to every file that pyogrio reads."""
     import pyogrio
 
     write_layer(path, [LEFT_HALF])

@@ -1,4 +1,4 @@
-"""Surveys under an area, against the projects that the demonstration made."""
+"""Surveys under an area, compared with the projects of the demonstration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hrdem.request.products import get_collection, get_product
         ("30m", "dtm", (1_499_400, -170_600, 1_540_600, -140_000)),
     ],
 )
-def test_the_projects_under_an_area_are_those_of_the_demonstration(
+def test_surveys_match_the_demonstration(
     demo: Addresses, http: HttpClient, collection: str, product: str, box: tuple
 ) -> None:
     aoi = Aoi.from_bbox(box, "EPSG:3979")
@@ -41,18 +41,18 @@ def test_the_projects_under_an_area_are_those_of_the_demonstration(
         for project in list_projects(by_item[item.id])
         if project.outline.intersection(aoi.geometry).area > 0
     }
-    told = {
+    shares = {
         (survey.item, survey.project.name): (survey.project.last[:4], survey.project.share)
         for survey in found.found
     }
     assert found.unknown == ()
     assert len(found.versions) == len(items)
-    assert told.keys() == expected.keys()
+    assert shares.keys() == expected.keys()
     for key, (year, share) in expected.items():
-        assert told[key] == (year, pytest.approx(share, abs=1e-9))
+        assert shares[key] == (year, pytest.approx(share, abs=1e-9))
 
 
-def test_a_small_area_needs_little_of_a_large_file(demo: Addresses, http: HttpClient) -> None:
+def test_small_area_reads_little_of_a_large_file(demo: Addresses, http: HttpClient) -> None:
     aoi = Aoi.from_bbox((-75.72, 45.40, -75.66, 45.44))
     items = find_intersecting_items(aoi, get_collection("30m"), demo.stac, http)
     found = find_surveys(items, aoi, get_product("dtm"), http)

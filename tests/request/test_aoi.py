@@ -1,4 +1,4 @@
-"""From a box to a polygon in EPSG:3979."""
+"""Bounding boxes as polygons in EPSG:3979, and search polygons."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from hrdem.request.aoi.aoi import Aoi, make_search_polygon
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 
 
-def test_the_agencys_ottawa_box_has_the_agencys_coordinates() -> None:
+def test_ottawa_box_matches_the_published_coordinates() -> None:
     # printed by the agency's notebook, which transforms densely from EPSG:4617
     printed = (1498068.328271543, -186524.45076723737, 1522103.6826346598, -164429.1884248994)
     assert Aoi.from_bbox(OTTAWA).bounds == pytest.approx(printed, abs=1e-6)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "epsg:4326", "OGC:CRS84", "EPSG:4617"])
-def test_degrees_are_those_of_the_datas_datum(crs: str) -> None:
+def test_degrees_are_on_the_datum_of_the_data(crs: str) -> None:
     assert Aoi.from_bbox(OTTAWA, crs).bounds == Aoi.from_bbox(OTTAWA).bounds
 
 
-def test_a_box_in_the_native_projection_stays_as_it_is() -> None:
+def test_native_box_is_unchanged() -> None:
     guide = (1774874, -89162, 1818832, -52305)
     assert Aoi.from_bbox(guide, "EPSG:3979").bounds == guide
 
 
-def test_a_box_across_the_central_meridian_keeps_its_bulge() -> None:
-    """By its corners alone this box would lose 2.3 km in the south."""
+def test_box_across_the_central_meridian_keeps_its_bulge() -> None:
+    """The corners alone would lose 2.3 km in the south."""
     box = (-97, 49, -93, 50)
     corners = project_points(np.array([[-97, 49], [-93, 49]]), LONLAT, NATIVE_CRS)
     _, y = transform(LONLAT, NATIVE_CRS, [-95], [49])
@@ -43,7 +43,7 @@ def test_a_box_across_the_central_meridian_keeps_its_bulge() -> None:
 
 
 @pytest.mark.parametrize("crs", ["EPSG:2959", "EPSG:3857", "EPSG:3978"])
-def test_other_projections_are_understood(crs: str) -> None:
+def test_box_in_another_projection(crs: str) -> None:
     x, y = transform(LONLAT, crs, [-75.70], [45.40])
     aoi = Aoi.from_bbox((x[0] - 50, y[0] - 50, x[0] + 50, y[0] + 50), crs)
     centre = project_points(np.array([[-75.70, 45.40]]), LONLAT, NATIVE_CRS)[0]
@@ -63,7 +63,7 @@ def test_other_projections_are_understood(crs: str) -> None:
         ("OGC:CRS84", "EPSG:4617"),
     ],
 )
-def test_a_box_is_where_it_is_whatever_the_version_of_proj(crs: str, twin: str) -> None:
+def test_position_does_not_depend_on_the_proj_version(crs: str, twin: str) -> None:
     x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, twin)[0]
     size = 0.01 if twin == LONLAT else 1_000
     box = (x - size, y - size, x + size, y + size)
@@ -71,8 +71,8 @@ def test_a_box_is_where_it_is_whatever_the_version_of_proj(crs: str, twin: str) 
     assert here == pytest.approx(there, abs=1e-6)
 
 
-def test_another_datum_is_shifted() -> None:
-    """NAD27 lies tens of metres away."""
+def test_nad27_is_shifted() -> None:
+    """NAD27 is tens of metres away."""
     x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]
     box = (x - 1_000, y - 1_000, x + 1_000, y + 1_000)
     here, there = Aoi.from_bbox(box, "EPSG:26710").bounds, Aoi.from_bbox(box, "EPSG:3157").bounds
@@ -80,7 +80,7 @@ def test_another_datum_is_shifted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "crs", "said"),
+    ("box", "crs", "message"),
     [
         ((-75, 45, -76, 46), "EPSG:4326", r"west is greater than east.*mean -76,45,-75,46\?"),
         ((-76, 46, -75, 45), "EPSG:4326", r"south is greater than north.*mean -76,45,-75,46\?"),
@@ -101,12 +101,12 @@ def test_another_datum_is_shifted() -> None:
         ((0, 0, 500, 500), "EPSG:5703", "neither a geographic nor a projected"),
     ],
 )
-def test_a_box_that_makes_no_sense_is_refused_with_what_to_do(box, crs, said) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_invalid_box_names_the_problem_and_the_fix(box, crs, message) -> None:
+    with pytest.raises(RequestError, match=message):
         Aoi.from_bbox(box, crs)
 
 
-def test_a_box_that_the_projection_cannot_hold_has_no_data() -> None:
+def test_box_outside_the_projection_has_no_data() -> None:
     with pytest.raises(NoDataError, match="outside Canada"):
         Aoi.from_bbox((-180, -90, 180, 90))
 
@@ -114,8 +114,8 @@ def test_a_box_that_the_projection_cannot_hold_has_no_data() -> None:
 @pytest.mark.parametrize(
     ("column", "row"), [(8, 1), (9, 2), (1, 3), (11, 5), (6, 10), (4, 9), (2, 8)]
 )
-def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) -> None:
-    """An area inside a tile's edge, where a four-corner footprint misses the most."""
+def test_search_polygon_reaches_four_corner_footprints(column: int, row: int) -> None:
+    """An area just inside a tile edge, where a four-corner footprint is farthest off."""
     left, bottom = (column - 6) * 500_000, (row - 3) * 500_000
     corners = shapely.get_coordinates(shapely.box(left, bottom, left + 500_000, bottom + 500_000))
     footprint = shapely.Polygon(project_points(corners, NATIVE_CRS, LONLAT))
@@ -131,7 +131,7 @@ def test_a_footprint_drawn_by_its_corners_is_still_found(column: int, row: int) 
         assert area is None or area.intersects(footprint)
 
 
-def test_the_search_area_in_the_south_stays_close() -> None:
+def test_search_polygon_stays_close_in_the_south() -> None:
     west, south, east, north = make_search_polygon(Aoi.from_bbox(OTTAWA)).bounds
     assert west > OTTAWA[0] - 0.25
     assert east < OTTAWA[2] + 0.25

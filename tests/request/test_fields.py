@@ -1,4 +1,4 @@
-"""The table of fields: what signatures, defaults and checks follow from."""
+"""The table of fields, which signatures, defaults and checks follow from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_types_agree_with_the_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_signatures_have_the_keywords_and_defaults_of_the_table(name: str) -> None:
+def test_signatures_agree_with_the_table(name: str) -> None:
     shown = inspect.signature(getattr(hrdem, name)).parameters
     for field in TABLES[name][0]:
         default = inspect.Parameter.empty if field.required else field.default
@@ -41,7 +41,7 @@ def test_signatures_have_the_keywords_and_defaults_of_the_table(name: str) -> No
         assert shown[field.name].kind is inspect.Parameter.KEYWORD_ONLY
 
 
-def test_each_name_stands_once_in_a_table() -> None:
+def test_names_are_unique_in_each_table() -> None:
     for table, _ in TABLES.values():
         assert len({field.name for field in table}) == len(table)
 
@@ -57,7 +57,7 @@ def listed(item: str, **params: Unpack[params.AssetsParams]) -> dict[str, Any]:
     return {"item": item, **params}
 
 
-def test_a_function_receives_every_field() -> None:
+def test_function_receives_every_field() -> None:
     values = listed("9_2", kind="vrt")
     assert values["item"] == "9_2"
     assert values["kind"] == "vrt"
@@ -65,17 +65,17 @@ def test_a_function_receives_every_field() -> None:
     assert values["max_cache"] == 20_000_000_000
 
 
-def test_an_unknown_parameter_is_corrected() -> None:
+def test_unknown_parameter_suggests_the_closest() -> None:
     with pytest.raises(TypeError, match="no parameter 'ofline'. Did you mean 'offline'"):
         listed("9_2", ofline=True)  # type: ignore[call-arg]
 
 
-def test_a_missing_parameter_is_named() -> None:
+def test_missing_parameter_is_named() -> None:
     with pytest.raises(TypeError, match="'product' is required"):
         complete(fields.REQUEST, {"bbox": (-76, 45, -75, 46)})
 
 
-def test_a_value_that_is_no_choice_is_a_wrong_request() -> None:
+def test_invalid_choice_is_a_request_error() -> None:
     with pytest.raises(hrdem.RequestError, match="vrt"):
         listed("9_2", kind="tif")
 
@@ -92,6 +92,6 @@ def test_a_value_that_is_no_choice_is_a_wrong_request() -> None:
         ("offline", ""),
     ],
 )
-def test_defaults_are_shown_as_a_user_writes_them(name: str, shown: str) -> None:
+def test_defaults_are_shown_as_users_write_them(name: str, shown: str) -> None:
     (field,) = (field for field in fields.EXTRACT if field.name == name)
     assert field.displayed_default == shown

@@ -1,4 +1,4 @@
-"""Outlines between CRSs: nothing of an edge is lost, distances are those of the ground."""
+"""Circles and buffers are measured on the ground."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.n
 
 @settings(deadline=None, max_examples=50)
 @given(LONGITUDES, LATITUDES, st.floats(0.5, 300_000))
-def test_a_circle_is_round_on_the_ground(longitude: float, latitude: float, radius: float) -> None:
-    """EPSG:3979 would have it wrong by up to several percent."""
+def test_circle_is_geodesic(longitude: float, latitude: float, radius: float) -> None:
+    """A circle drawn in EPSG:3979 would be off by up to several percent."""
     ring = make_circle(longitude, latitude, radius)
     rim = shapely.get_coordinates(shapely.segmentize(ring, radius / 100))
     distances = on_the_ground(rim, longitude, latitude)
@@ -42,7 +42,7 @@ def test_a_circle_is_round_on_the_ground(longitude: float, latitude: float, radi
 @pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(LONGITUDES, LATITUDES, st.floats(0.01, 8), st.floats(1, 50_000), st.floats(0, 360))
-def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
+def test_buffer_has_all_near_points_and_no_others(
     longitude: float, latitude: float, size: float, metres: float, turn: float
 ) -> None:
     corners = [(longitude, latitude), (longitude + size, latitude), (longitude, latitude - size)]
@@ -64,7 +64,7 @@ def test_what_is_near_on_the_ground_is_in_a_widened_area_and_nothing_else(
 
 
 @pytest.mark.slow
-def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
+def test_buffer_of_all_canada_is_at_most_8_percent_too_wide() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
     wide = buffer_geometry(project_geometry(shapely.Polygon(corners), LONLAT, NATIVE_CRS), 10_000)
     for longitude, latitude in corners.tolist():
@@ -76,7 +76,7 @@ def test_all_of_canada_is_widened_by_no_less_and_hardly_more() -> None:
         assert not wide.contains(shapely.Point(outside))
 
 
-def test_a_widened_hole_gets_smaller() -> None:
+def test_buffer_shrinks_holes() -> None:
     hole = shapely.box(-75.8, 45.2, -75.2, 45.8).exterior.coords
     ring = shapely.Polygon(shapely.box(-76, 45, -75, 46).exterior.coords, [hole])
     area = project_geometry(ring, LONLAT, NATIVE_CRS)
@@ -86,13 +86,13 @@ def test_a_widened_hole_gets_smaller() -> None:
     )
 
 
-def test_an_area_around_the_earth_is_not_widened() -> None:
+def test_buffer_of_half_the_earth_is_refused() -> None:
     poles = project_geometry(shapely.MultiPoint([(-95, 85), (-95, -60)]), LONLAT, NATIVE_CRS)
     with pytest.raises(RequestError, match="within Canada"):
         buffer_geometry(poles, 10)
 
 
-def test_only_polygons_are_areal() -> None:
+def test_extract_polygons_drops_points_and_lines() -> None:
     box, point = shapely.box(0, 0, 1, 1), shapely.Point(5, 5)
     line = shapely.LineString([(0, 0), (9, 9)])
     mixed = shapely.GeometryCollection([point, shapely.GeometryCollection([box, line])])

@@ -1,4 +1,4 @@
-"""Rasters whose grid is taken over."""
+"""Rasters as templates of the output grid."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def raster(path, transform=UTM, crs="EPSG:2959", **more):
     return path
 
 
-def test_the_grid_is_that_of_the_raster(tmp_path) -> None:
+def test_grid_of_a_raster(tmp_path) -> None:
     grid = read_raster_grid(raster(tmp_path / "a.tif"))
     assert (grid.crs, grid.transform, grid.width, grid.height) == ("EPSG:2959", UTM, 40, 20)
     assert grid.bounds == (450_000, 5_029_900, 450_100, 5_030_000)
 
 
-def test_a_compound_crs_gives_its_horizontal_part(tmp_path) -> None:
+def test_compound_crs_loses_its_vertical_part(tmp_path) -> None:
     assert read_raster_grid(raster(tmp_path / "a.tif", crs="EPSG:2959+5713")).crs == "EPSG:2959"
 
 
-def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> None:
+def test_compound_crs_without_code_loses_its_vertical_part(tmp_path) -> None:
     flat = "+proj=tmerc +lon_0=-75 +k=0.9999 +x_0=1000 +ellps=GRS80 +units=m"
     wkt = CRS.from_string(flat).to_wkt(version="WKT2_2019")
     height = CRS.from_epsg(5713).to_wkt(version="WKT2_2019")
@@ -45,7 +45,7 @@ def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> 
 
 
 @pytest.mark.parametrize(
-    ("transform", "said"),
+    ("transform", "message"),
     [
         (Affine(5, 1, 450_000, 1, -5, 5_030_000), "rotated or sheared"),
         (Affine(5, 0.01, 450_000, 0, -5, 5_030_000), "rotated or sheared"),
@@ -55,17 +55,17 @@ def test_a_compound_crs_without_a_number_gives_its_horizontal_part(tmp_path) -> 
     ],
 )
 @pytest.mark.filterwarnings("ignore:The given matrix is equal")
-def test_a_grid_that_no_output_can_have_is_refused(tmp_path, transform, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_grid_that_is_not_north_up_is_refused(tmp_path, transform, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         read_raster_grid(raster(tmp_path / "a.tif", transform))
 
 
-def test_a_raster_without_a_crs_has_no_place(tmp_path) -> None:
+def test_raster_without_crs_is_refused(tmp_path) -> None:
     with pytest.raises(RequestError, match="not georeferenced"):
         read_raster_grid(raster(tmp_path / "a.tif", crs=None))
 
 
-def test_control_points_are_no_grid(tmp_path) -> None:
+def test_ground_control_points_are_refused(tmp_path) -> None:
     points = [GroundControlPoint(row, row, row, row, 0) for row in range(4)]
     path = raster(tmp_path / "a.tif")
     with rasterio.open(path, "r+") as made:
@@ -74,14 +74,14 @@ def test_control_points_are_no_grid(tmp_path) -> None:
         read_raster_grid(path)
 
 
-def test_what_is_no_raster_is_told(tmp_path) -> None:
+def test_file_that_is_not_a_raster_is_refused(tmp_path) -> None:
     path = tmp_path / "a.tif"
     path.write_text("no raster")
     with pytest.raises(RequestError, match=r"a\.tif, given as `like`, cannot be opened"):
         read_raster_grid(path)
 
 
-def test_a_crs_that_is_no_map_is_refused(tmp_path) -> None:
+def test_engineering_crs_is_refused(tmp_path) -> None:
     local = 'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'  # noqa: E501
     with pytest.raises(RequestError, match="neither a geographic nor a projected"):
         read_raster_grid(raster(tmp_path / "a.tif", crs=local))

@@ -1,4 +1,4 @@
-"""Names of NTS sheets and what they cover."""
+"""Names and bounds of NTS sheets."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from hrdem.request.aoi.nts import parse_sheet
         ("910H16", (-122, 83.75, -120, 84)),
     ],
 )
-def test_a_sheet_covers_what_the_numbering_says(name: str, bounds) -> None:
+def test_bounds_of_sheets(name: str, bounds) -> None:
     assert parse_sheet(name).bounds == bounds
     assert parse_sheet(name).name == name
 
 
 @pytest.mark.parametrize("text", ["031G05", "31G5", "31G/5", "31g/05", " 031g-05 ", "31 G 5"])
-def test_a_name_may_be_written_in_any_usual_way(text: str) -> None:
+def test_spellings_of_a_name(text: str) -> None:
     assert parse_sheet(text).name == "031G05"
 
 
 @pytest.mark.parametrize("text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "Ottawa", "31G٥"])
-def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
+def test_invalid_name_shows_examples(text: str) -> None:
     with pytest.raises(RequestError, match=r"Give one like 031G05 or 31G/5"):
         parse_sheet(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("31Q", "sheets of series 31 have the letters A to P"),
         ("87J", "sheets of series 87 have the letters A to H"),
@@ -60,8 +60,8 @@ def test_what_is_no_name_is_told_what_names_look_like(text: str) -> None:
         ("342B", "no series 342"),
     ],
 )
-def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_sheet_outside_the_numbering_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         parse_sheet(text)
 
 
@@ -69,7 +69,7 @@ def test_a_sheet_that_the_numbering_does_not_have_is_refused(text: str, said: st
     st.sampled_from([*range(120), 120, 121, 340, 341, 560, 561, 780, 781, 910, 911]),
     st.sampled_from("ABCDEFGH"),
 )
-def test_the_small_sheets_fill_the_large_one_once(number: int, letter: str) -> None:
+def test_small_sheets_tile_the_large_one(number: int, letter: str) -> None:
     large = parse_sheet(f"{number}{letter}")
     small = [shapely.box(*parse_sheet(f"{large.name}{n:02}").bounds) for n in range(1, 17)]
     assert shapely.union_all(small).equals(shapely.box(*large.bounds))

@@ -1,4 +1,4 @@
-"""The words for an area: exactly one of them, and what each comes to."""
+"""Parameters of an area: exactly one area, and what each becomes."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def raster(path: str, crs: str = "EPSG:2959") -> str:
         return path
 
 
-def test_a_box_is_a_box() -> None:
+def test_bbox() -> None:
     area = parse_aoi(bbox=OTTAWA)
     assert area.aoi == Aoi.from_bbox(OTTAWA)
     assert (area.is_polygon, area.grid) == (False, None)
     assert area.aoi.label == "-75.85,45.3,-75.6,45.45 (EPSG:4326)"
 
 
-def test_a_box_may_be_in_any_crs() -> None:
+def test_bbox_in_another_crs() -> None:
     guide = (1774874, -89162, 1818832, -52305)
     assert parse_aoi(bbox=guide, bbox_crs="EPSG:3979").aoi.bounds == guide
 
 
-def test_a_word_that_is_none_was_not_said() -> None:
-    words: AoiParams = dict.fromkeys(AoiParams.__annotations__)  # type: ignore[assignment]
-    assert parse_aoi(**{**words, "bbox": OTTAWA}) == parse_aoi(bbox=OTTAWA)
+def test_none_counts_as_left_out() -> None:
+    params: AoiParams = dict.fromkeys(AoiParams.__annotations__)  # type: ignore[assignment]
+    assert parse_aoi(**{**params, "bbox": OTTAWA}) == parse_aoi(bbox=OTTAWA)
 
 
-def test_a_shape_is_shaped() -> None:
+def test_wkt_is_a_polygon() -> None:
     area = parse_aoi(aoi=TRIANGLE)
     assert (area.is_polygon, area.grid) == (True, None)
     box = Aoi.from_bbox((-76, 45, -75, 46)).geometry
@@ -60,19 +60,19 @@ def test_a_shape_is_shaped() -> None:
     assert area.aoi.label == "POLYGON ((-76 45, -75 45, -75 46, -76 45)) (EPSG:4326)"
 
 
-def test_a_box_given_as_a_shape_has_the_same_outline() -> None:
+def test_rectangle_as_wkt_equals_the_bbox() -> None:
     shape = parse_aoi(aoi=shapely.box(*OTTAWA))
     assert shape.aoi.geometry.equals(Aoi.from_bbox(OTTAWA).geometry)
 
 
-def test_a_file_is_named_without_its_folder(tmp_path: Path) -> None:
+def test_file_label_has_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "basin.geojson"
     path.write_text(json.dumps(shapely.geometry.mapping(shapely.box(*OTTAWA))))
     assert parse_aoi(aoi=path).aoi.label == "basin.geojson"
     assert parse_aoi(aoi=path, buffer=50).aoi.label == "basin.geojson and 50 m around it"
 
 
-def test_several_polygons_stay_apart() -> None:
+def test_multipolygon_keeps_its_parts() -> None:
     area = parse_aoi(
         aoi="MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 45)),((-74 45,-73 45,-73 46,-74 45)))"
     )
@@ -80,7 +80,7 @@ def test_several_polygons_stay_apart() -> None:
     assert area.aoi.bounds_in("EPSG:4617") == pytest.approx((-76, 45, -73, 46), abs=1e-7)
 
 
-def test_the_areal_parts_of_a_collection_count() -> None:
+def test_geometry_collection_keeps_its_polygons() -> None:
     point = f"GEOMETRYCOLLECTION(POINT(-70 45),GEOMETRYCOLLECTION({TRIANGLE}))"
     assert parse_aoi(aoi=point).aoi.geometry.equals(parse_aoi(aoi=TRIANGLE).aoi.geometry)
 
@@ -88,7 +88,7 @@ def test_the_areal_parts_of_a_collection_count() -> None:
 @pytest.mark.parametrize(
     "shape", ["POINT(-75 45)", "LINESTRING(-75 45,-74 45)", "POLYGON((-76 45,-75 45,-76 45))"]
 )
-def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
+def test_points_and_lines_need_a_buffer(shape: str) -> None:
     with pytest.raises(RequestError, match=r"has no area.*give `buffer` in metres"):
         parse_aoi(aoi=shape)
     wide = parse_aoi(aoi=shape, buffer=100).aoi
@@ -97,13 +97,13 @@ def test_what_has_no_area_is_one_only_if_it_is_widened(shape: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["31G/5", "031g05"])
-def test_a_sheet_is_a_box_in_degrees(name: str) -> None:
+def test_nts_sheet_is_a_box_in_degrees(name: str) -> None:
     area = parse_aoi(nts=name)
     assert area.aoi.geometry.equals(Aoi.from_bbox((-76, 45.25, -75.5, 45.5)).geometry)
     assert (area.aoi.label, area.is_polygon, area.grid) == ("NTS 031G05", False, None)
 
 
-def test_a_raster_gives_its_footprint_and_its_grid() -> None:
+def test_like_gives_footprint_and_grid() -> None:
     area = parse_aoi(like=raster("a.tif"))
     assert area.grid is not None
     assert (area.grid.crs, area.grid.width, area.grid.height) == ("EPSG:2959", 40, 20)
@@ -114,7 +114,7 @@ def test_a_raster_gives_its_footprint_and_its_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("like", "said"),
+    ("like", "message"),
     [
         (
             "https://example.com/a.tif",
@@ -124,12 +124,12 @@ def test_a_raster_gives_its_footprint_and_its_grid() -> None:
         ("b.tif", "There is no file b.tif"),
     ],
 )
-def test_only_a_local_raster_is_a_template(like: str, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_like_needs_a_local_file(like: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         parse_aoi(like=like)
 
 
-def test_a_raster_vrt_of_remote_files_is_refused() -> None:
+def test_like_refuses_a_vrt_of_remote_files() -> None:
     Path("a.vrt").write_text(
         '<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">'
         "<SimpleSource><SourceFilename>/vsicurl/http://x.invalid/a.tif</SourceFilename>"
@@ -139,12 +139,12 @@ def test_a_raster_vrt_of_remote_files_is_refused() -> None:
         parse_aoi(like="a.vrt")
 
 
-def test_a_raster_whose_coordinates_are_no_degrees_is_refused() -> None:
+def test_like_refuses_metres_in_a_crs_of_degrees() -> None:
     with pytest.raises(RequestError, match=r"raster a\.tif looks like metres, but EPSG:4326"):
         parse_aoi(like=raster("a.tif", crs="EPSG:4326"))
 
 
-def test_a_point_with_a_radius_is_a_circle() -> None:
+def test_point_with_radius_is_a_circle() -> None:
     area = parse_aoi(point=(-75.7, 45.4), radius=500)
     assert area.is_polygon
     assert area.aoi.label == "500 m around -75.7,45.4"
@@ -160,7 +160,7 @@ def test_a_point_with_a_radius_is_a_circle() -> None:
 
 
 @pytest.mark.parametrize("kind", [{"bbox": OTTAWA}, {"nts": "31G5"}, {"aoi": TRIANGLE}])
-def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
+def test_buffer_widens_every_kind_of_area(kind) -> None:
     area, wide = parse_aoi(**kind), parse_aoi(**kind, buffer=1_000)
     assert wide.is_polygon is area.is_polygon
     assert wide.aoi.geometry.contains(area.aoi.geometry)
@@ -169,14 +169,14 @@ def test_a_buffer_widens_any_area_and_leaves_its_kind(kind) -> None:
     assert grown == pytest.approx([1_000] * 4, rel=0.05)
 
 
-def test_a_circle_may_be_widened() -> None:
+def test_buffer_widens_a_circle() -> None:
     wide = parse_aoi(point=(-75.7, 45.4), radius=500, buffer=500).aoi
     assert wide.geometry.contains(parse_aoi(point=(-75.7, 45.4), radius=999.9).aoi.geometry)
     assert parse_aoi(point=(-75.7, 45.4), radius=1_020).aoi.geometry.contains(wide.geometry)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("params", "message"),
     [
         ({}, "No area was requested. Give one of `bbox`, `aoi`, `like`, `nts`, or `point`"),
         ({"bbox": None}, "No area was requested"),
@@ -205,11 +205,11 @@ def test_a_circle_may_be_widened() -> None:
         ({"nts": "Ottawa"}, "not the name of an NTS sheet"),
     ],
 )
-def test_words_that_make_no_sense_are_refused_with_what_to_do(words, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
-        parse_aoi(**words)
+def test_invalid_parameters_name_the_problem_and_the_fix(params, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        parse_aoi(**params)
 
 
-def test_a_shape_that_the_projection_cannot_hold_has_no_data() -> None:
+def test_shape_outside_the_projection_has_no_data() -> None:
     with pytest.raises(NoDataError, match="outside Canada"):
         parse_aoi(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")

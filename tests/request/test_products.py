@@ -1,4 +1,4 @@
-"""Products, collections, and the keys of the assets that serve them."""
+"""Products, collections, and the asset keys that publish them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from hrdem.request.products import PRODUCTS, AssetKind, get_collection, get_prod
 from hrdem.request.request import Request
 
 
-@pytest.mark.parametrize(("said", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
-def test_an_unknown_product_suggests_the_nearest(said: str, near: str) -> None:
-    with pytest.raises(RequestError, match=rf"no product '{said}'\. Did you mean {near}\?"):
-        get_product(said)
+@pytest.mark.parametrize(("name", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
+def test_unknown_product_suggests_the_closest(name: str, near: str) -> None:
+    with pytest.raises(RequestError, match=rf"no product '{name}'\. Did you mean {near}\?"):
+        get_product(name)
 
 
-def test_a_product_like_nothing_lists_what_there_is() -> None:
+def test_product_without_close_match_lists_all() -> None:
     with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, .*, chm\."):
         get_product("xyz")
 
 
-def test_a_collection_goes_by_its_short_name_or_its_id() -> None:
+def test_collection_by_name_or_id() -> None:
     assert get_collection("30m").id == "mrdem-30"
     assert get_collection("hrdem-mosaic-2m").name == "2m"
     with pytest.raises(RequestError, match="no collection '3m'"):
         get_collection("3m")
 
 
-def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
+def test_products_know_their_cogs_and_surfaces() -> None:
     held = {name: product.cog_key for name, product in PRODUCTS.items()}
     assert held == {
         "dtm": "dtm",
@@ -45,18 +45,18 @@ def test_a_product_knows_what_holds_it_or_what_it_is_made_of() -> None:
     assert [name for name, product in PRODUCTS.items() if product.is_height] == ["dtm", "dsm"]
 
 
-def test_assets_go_by_key() -> None:
+def test_asset_keys() -> None:
     assert get_product("dtm").asset_key(AssetKind.COG) == "dtm"
     assert get_product("dsm").asset_key(AssetKind.VRT) == "dsm-vrt"
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "file:///etc", "s3://bucket", "/vsicurl/x"])
-def test_only_http_addresses_are_catalogues(url: str) -> None:
+def test_stac_url_needs_http(url: str) -> None:
     with pytest.raises(RequestError, match="not an http or https address"):
         normalize_stac_url(url)
 
 
-def test_a_way_to_read_that_is_unknown_is_refused() -> None:
+def test_unknown_via_lists_the_choices() -> None:
     with pytest.raises(
         RequestError, match="`via` cannot be 'ftp'. Choose one of: auto, cog, vrt, wcs"
     ):

@@ -1,4 +1,4 @@
-"""What can be asked for: grids of the output that make sense, and why others do not."""
+"""Requests: output grids that are valid, and messages for those that are not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hrdem.request.request import Request
 OTTAWA = (-75.72, 45.40, -75.71, 45.41)
 
 
-def asked(**request) -> Request:
+def make_request(**request) -> Request:
     return Request.of(**{"bbox": OTTAWA, "product": "dtm", **request})
 
 
@@ -31,8 +31,8 @@ def asked(**request) -> Request:
         {"resolution": 30, "collection": "30m", "crs": "EPSG:3979"},
     ],
 )
-def test_the_sources_own_grid_can_be_asked_for_by_name(request_) -> None:
-    request = asked(**request_)
+def test_naming_the_native_grid_does_not_resample(request_) -> None:
+    request = make_request(**request_)
     assert (request.crs, request.resolution) == ("EPSG:3979", None)
     assert request.as_dict()["resampling"] is None
 
@@ -49,10 +49,8 @@ def test_the_sources_own_grid_can_be_asked_for_by_name(request_) -> None:
         ({"crs": "EPSG:2225", "resolution": 10}, "EPSG:2225", 10),
     ],
 )
-def test_another_grid_has_pixels_of_the_sources_size_where_none_is_given(
-    request_, crs: str, resolution: float
-) -> None:
-    request = asked(**request_)
+def test_resolution_defaults_to_that_of_the_source(request_, crs: str, resolution: float) -> None:
+    request = make_request(**request_)
     assert (request.crs, request.resolution) == (crs, resolution)
     assert request.resampling is Resampling.BILINEAR
     assert request.as_dict()["resampling"] == "bilinear"
@@ -69,20 +67,20 @@ def test_another_grid_has_pixels_of_the_sources_size_where_none_is_given(
         ("EPSG:4807", "grad", "0.00001` for about a metre"),
     ],
 )
-def test_where_the_unit_is_no_metre_a_resolution_is_needed(crs, unit: str, metre: str) -> None:
+def test_crs_not_in_metres_needs_a_resolution(crs, unit: str, metre: str) -> None:
     with pytest.raises(RequestError, match=f"is the {unit}, so .*`resolution={metre}"):
-        asked(crs=crs)
+        make_request(crs=crs)
 
 
 @pytest.mark.parametrize("resolution", [0, -0.0, -1, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("crs", [None, "EPSG:2959", "EPSG:4326"])
-def test_pixels_of_no_size_are_refused(crs, resolution: float) -> None:
+def test_resolution_must_be_positive(crs, resolution: float) -> None:
     with pytest.raises(RequestError, match="Give a positive number"):
-        asked(crs=crs, resolution=resolution)
+        make_request(crs=crs, resolution=resolution)
 
 
 @pytest.mark.parametrize(
-    ("crs", "resolution", "said"),
+    ("crs", "resolution", "message"),
     [
         (None, 5e-324, "from 0.001 to 10000; 1 is about a metre"),
         (None, 1e308, "from 0.001 to 10000; 1 is about a metre"),
@@ -94,9 +92,9 @@ def test_pixels_of_no_size_are_refused(crs, resolution: float) -> None:
         ("EPSG:2225", 40_000, "the US survey foot"),
     ],
 )
-def test_pixels_that_nobody_means_are_refused(crs, resolution: float, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
-        asked(crs=crs, resolution=resolution)
+def test_resolution_out_of_range_is_refused(crs, resolution: float, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        make_request(crs=crs, resolution=resolution)
 
 
 @pytest.mark.parametrize(
@@ -121,19 +119,19 @@ def test_pixels_that_nobody_means_are_refused(crs, resolution: float, said: str)
         "\udcff",
     ],
 )
-def test_what_is_no_crs_is_refused(crs: str) -> None:
+def test_invalid_crs_is_refused(crs: str) -> None:
     with pytest.raises(RequestError, match="Give it as EPSG:n"):
-        asked(crs=crs, resolution=5)
+        make_request(crs=crs, resolution=5)
 
 
-def test_a_crs_of_a_thousand_words_is_not_repeated() -> None:
+def test_long_crs_is_truncated_in_the_message() -> None:
     with pytest.raises(RequestError) as caught:
-        asked(crs="word " * 1_000, resolution=5)
+        make_request(crs="word " * 1_000, resolution=5)
     assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(
-    ("crs", "said"),
+    ("crs", "message"),
     [
         ("EPSG:5713", "neither a geographic nor a projected"),
         ("EPSG:4978", "neither a geographic nor a projected"),
@@ -146,48 +144,48 @@ def test_a_crs_of_a_thousand_words_is_not_repeated() -> None:
         ("+proj=ob_tran +o_proj=longlat +o_lat_p=30", "not a system of two axes"),
     ],
 )
-def test_an_output_claims_no_heights_but_those_of_the_data(crs: str, said: str) -> None:
-    """A vertical axis would say that they are above another surface."""
-    with pytest.raises(RequestError, match=said):
-        asked(crs=crs, resolution=5)
+def test_crs_with_heights_is_refused(crs: str, message: str) -> None:
+    """Its vertical axis would claim another vertical datum."""
+    with pytest.raises(RequestError, match=message):
+        make_request(crs=crs, resolution=5)
 
 
-def test_a_crs_is_named_by_a_number_only_if_it_is_that_one() -> None:
-    """PROJ takes UTM 20 on an unknown datum for Greenland's EPSG:3180, with 70 percent."""
-    crs = asked(crs="+proj=utm +zone=20 +ellps=GRS80", resolution=5).crs
+def test_crs_gets_a_code_only_if_it_is_identical() -> None:
+    """PROJ takes UTM 20 on an unknown datum for Greenland's EPSG:3180, at 70 percent."""
+    crs = make_request(crs="+proj=utm +zone=20 +ellps=GRS80", resolution=5).crs
     assert crs.startswith('PROJCS["unknown"')
     esri = rasterio.CRS.from_epsg(2961).to_wkt(version="WKT1_ESRI")
-    assert asked(crs=esri, resolution=5).crs == "EPSG:2961"
+    assert make_request(crs=esri, resolution=5).crs == "EPSG:2961"
 
 
 @pytest.mark.parametrize("grid", [{"crs": "EPSG:2959"}, {"resolution": 5}])
-def test_copied_blocks_are_on_no_grid_but_their_own(grid) -> None:
+def test_block_copies_need_the_native_grid(grid) -> None:
     with pytest.raises(RequestError, match="copies compressed blocks as they are.*Choose one"):
-        asked(align="blocks", **grid)
-    assert asked(align="blocks", crs="EPSG:3979", resolution=1).resolution is None
+        make_request(align="blocks", **grid)
+    assert make_request(align="blocks", crs="EPSG:3979", resolution=1).resolution is None
 
 
 @pytest.mark.parametrize("resampling", ["Bilinear", "", "near", "gauss"])
-def test_an_unknown_kernel_is_refused_with_those_there_are(resampling: str) -> None:
+def test_unknown_resampling_lists_the_choices(resampling: str) -> None:
     with pytest.raises(RequestError, match="Choose one of: nearest, bilinear, "):
-        asked(crs="EPSG:2959", resampling=resampling)
+        make_request(crs="EPSG:2959", resampling=resampling)
 
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf, 86_401, 1e300])
-def test_a_wcs_takes_no_longer_than_a_day(limit: float) -> None:
+def test_wcs_limit_out_of_range_is_refused(limit: float) -> None:
     with pytest.raises(RequestError, match="`wcs_limit` is .* up to 86400"):
-        asked(wcs_limit=limit)
+        make_request(wcs_limit=limit)
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("resolutoin", "resolution"), ("vertical_datun", "vertical_datum")]
+    ("name", "closest"), [("resolutoin", "resolution"), ("vertical_datun", "vertical_datum")]
 )
-def test_a_word_that_is_misspelt_is_not_passed_over(word: str, meant: str) -> None:
-    with pytest.raises(TypeError, match=f"no parameter '{word}'. Did you mean '{meant}'"):
-        asked(**{word: 5})
+def test_misspelt_parameter_is_refused(name: str, closest: str) -> None:
+    with pytest.raises(TypeError, match=f"no parameter '{name}'. Did you mean '{closest}'"):
+        make_request(**{name: 5})
 
 
-def test_a_token_in_the_address_of_a_service_is_used_and_not_told() -> None:
+def test_token_in_an_address_is_used_but_not_recorded() -> None:
     request = Request.of(
         bbox=(-75.72, 45.40, -75.66, 45.44), product="dtm", via="wcs",
         wcs_url="http://wcs.invalid/ows?map=a&token=hush",

@@ -1,4 +1,4 @@
-"""Shapes that users give: every kind of file and text, and what is wrong with them."""
+"""User-supplied shapes: formats that are read, and messages for what is not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shapefile(name: str, shape, crs: str | None = "EPSG:4326") -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", ["geojson", "gpkg", "shp"])
-def test_a_file_is_read_with_its_crs(suffix: str) -> None:
+def test_file_with_its_crs(suffix: str) -> None:
     for shape, crs in ((SQUARE, "EPSG:4326"), (IN_UTM, "EPSG:2959"), (IN_UTM, "EPSG:26918")):
         name = write(f"a{crs[5:]}.{suffix}", shape, crs=crs)
         read = read_shape(name)
@@ -65,7 +65,7 @@ def test_a_file_is_read_with_its_crs(suffix: str) -> None:
         assert read.geometry.equals(shape)
 
 
-def test_a_path_may_be_a_path() -> None:
+def test_path_object() -> None:
     assert read_shape(Path(write("a.geojson", SQUARE))).geometry.equals(SQUARE)
 
 
@@ -73,7 +73,7 @@ def test_features_are_united() -> None:
     assert read_shape(write("a.gpkg", SQUARE, NEXT)).geometry.equals(shapely.box(-76, 45, -74, 46))
 
 
-def test_kml_is_read() -> None:
+def test_kml() -> None:
     Path("a.kml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
         "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
@@ -87,14 +87,14 @@ def test_kml_is_read() -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "data/shapes/"])
-def test_a_zipped_shapefile_is_read_wherever_it_lies_in_the_archive(folder: str) -> None:
+def test_zipped_shapefile_in_any_folder(folder: str) -> None:
     name = zipped("a.zip", *shapefile("roads", IN_UTM, "EPSG:2959"), folder=folder)
     read = read_shape(name)
     assert (read.crs, read.label) == ("EPSG:2959", "a.zip")
     assert read.geometry.equals(IN_UTM)
 
 
-def test_zipped_geojson_beside_other_files_is_read() -> None:
+def test_zipped_geojson_beside_other_files() -> None:
     Path("readme.txt").write_text("hello")
     name = zipped("a.zip", write("b.geojson", SQUARE), "readme.txt", folder="in/")
     assert read_shape(name).geometry.equals(SQUARE)
@@ -107,7 +107,7 @@ def test_two_zipped_shapefiles_are_two_layers() -> None:
     assert read_shape(name, layer="lakes").geometry.equals(NEXT)
 
 
-def test_a_layer_is_chosen_by_its_name() -> None:
+def test_layer_by_name() -> None:
     for layer, shape in (("one", SQUARE), ("two", NEXT)):
         write("a.gpkg", shape, layer=layer)
     with pytest.raises(RequestError, match=r"a\.gpkg has 2 layers: one, two\. Choose one with `la"):
@@ -119,8 +119,8 @@ def test_a_layer_is_chosen_by_its_name() -> None:
     assert read.geometry.equals(NEXT)
 
 
-def test_a_table_without_geometries_is_no_layer_to_choose() -> None:
-    """QGIS keeps its styles in one."""
+def test_table_without_geometries_is_not_a_layer() -> None:
+    """QGIS stores its styles in one."""
     write("a.gpkg", SQUARE, layer="one")
     with sqlite3.connect("a.gpkg") as table:
         table.executescript(
@@ -132,7 +132,7 @@ def test_a_table_without_geometries_is_no_layer_to_choose() -> None:
     assert read_shape("a.gpkg").geometry.equals(SQUARE)
 
 
-def test_geojson_is_taken_from_standard_input(monkeypatch) -> None:
+def test_geojson_on_standard_input(monkeypatch) -> None:
     text = json.dumps(shapely.geometry.mapping(SQUARE)).encode()
     for data in (text, b"\xef\xbb\xbf \n" + text):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
@@ -142,7 +142,7 @@ def test_geojson_is_taken_from_standard_input(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"POLYGON((0 0", b"<OGRVRTDataSource/>", b"{nonsense"])
-def test_standard_input_without_geojson_is_refused(monkeypatch, data: bytes) -> None:
+def test_standard_input_that_is_not_geojson_is_refused(monkeypatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     with pytest.raises(RequestError, match=r"(?i)standard input (has .* not GeoJSON|cannot be)"):
         read_shape("-")
@@ -157,18 +157,18 @@ def old_geojson(name: str, shape, path: str) -> str:
     return path
 
 
-def test_the_old_crs_member_of_geojson_is_honoured() -> None:
+def test_crs_member_of_old_geojson() -> None:
     name = old_geojson("urn:ogc:def:crs:EPSG::2959", IN_UTM, "a.geojson")
     assert read_shape(name).crs == "EPSG:2959"
-    told = read_shape(json.loads(Path(name).read_text()))
-    assert told.crs == "urn:ogc:def:crs:EPSG::2959"
+    mapping = read_shape(json.loads(Path(name).read_text()))
+    assert mapping.crs == "urn:ogc:def:crs:EPSG::2959"
     with pytest.raises(RequestError, match=r"CRS EPSG:2959, but `aoi_crs` is EPSG:3979"):
         read_shape(name, "EPSG:3979")
     with pytest.raises(RequestError, match="but `aoi_crs` is EPSG:4326"):
         read_shape(json.loads(Path(name).read_text()), "EPSG:4326")
 
 
-def test_a_file_without_a_crs_has_to_be_told_one() -> None:
+def test_file_without_crs_needs_aoi_crs() -> None:
     name = write("a.shp", IN_UTM, crs=None)
     with pytest.raises(RequestError, match=r"does not declare its CRS.*`aoi_crs="):
         read_shape(name)
@@ -176,7 +176,7 @@ def test_a_file_without_a_crs_has_to_be_told_one() -> None:
 
 
 @pytest.mark.parametrize("undefined", [-1, 0])
-def test_an_undefined_crs_of_a_geopackage_is_none(undefined: int) -> None:
+def test_undefined_crs_of_a_geopackage_is_none(undefined: int) -> None:
     write("a.gpkg", IN_UTM, crs="EPSG:2959")
     with sqlite3.connect("a.gpkg") as table:
         table.execute("DROP TRIGGER IF EXISTS trigger_insert_feature_count_a")
@@ -188,7 +188,7 @@ def test_an_undefined_crs_of_a_geopackage_is_none(undefined: int) -> None:
     assert read_shape("a.gpkg", "EPSG:2959").crs == "EPSG:2959"
 
 
-def test_what_a_file_says_of_its_crs_may_be_repeated_but_not_contradicted() -> None:
+def test_aoi_crs_may_repeat_but_not_contradict_the_file() -> None:
     name = write("a.geojson", SQUARE)
     for same in ("EPSG:4326", "EPSG:4617", "EPSG:4269", "OGC:CRS84"):
         assert read_shape(name, same).crs == "EPSG:4326"
@@ -196,11 +196,11 @@ def test_what_a_file_says_of_its_crs_may_be_repeated_but_not_contradicted() -> N
         read_shape(name, "EPSG:4267")
 
 
-def test_of_a_compound_crs_the_horizontal_part_is_taken() -> None:
+def test_compound_crs_loses_its_vertical_part() -> None:
     assert read_shape(write("a.gpkg", IN_UTM, crs="EPSG:2959+5713")).crs == "EPSG:2959"
 
 
-def test_heights_in_geojson_do_no_harm() -> None:
+def test_heights_in_geojson_are_dropped() -> None:
     Path("a.geojson").write_text(shapely.to_geojson(shapely.force_3d(SQUARE, 7)))
     read = read_shape("a.geojson")
     assert read.geometry.equals(SQUARE)
@@ -216,23 +216,23 @@ def test_heights_in_geojson_do_no_harm() -> None:
         ("srid = 4269 ; MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 46,-76 45)))", "EPSG:4269"),
     ],
 )
-def test_wkt_and_ewkt_are_understood(text: str, crs: str) -> None:
+def test_wkt_and_ewkt(text: str, crs: str) -> None:
     read = read_shape(text)
     assert read.crs == crs
     assert read.geometry.equals(SQUARE)
 
 
-def test_wkt_may_be_in_any_crs() -> None:
+def test_wkt_in_another_crs() -> None:
     assert read_shape(IN_UTM.wkt, "EPSG:2959").crs == "EPSG:2959"
     with pytest.raises(RequestError, match="CRS EPSG:2959, but `aoi_crs` is EPSG:3979"):
         read_shape(f"SRID=2959;{IN_UTM.wkt}", "EPSG:3979")
 
 
-def test_a_file_whose_name_looks_like_wkt_is_a_file() -> None:
+def test_file_name_that_looks_like_wkt() -> None:
     assert read_shape(write("polygon (1).geojson", SQUARE)).label == "polygon (1).geojson"
 
 
-def test_a_long_shape_has_a_short_text() -> None:
+def test_long_wkt_has_a_short_label() -> None:
     text = read_shape(SQUARE.buffer(0.1)).label
     assert text.startswith("POLYGON ((-7")
     assert text.endswith("… (EPSG:4326)")
@@ -250,7 +250,7 @@ class Feature:
         self.__geo_interface__ = {"type": "FeatureCollection", "features": features}
 
 
-def test_geometries_of_any_library_are_understood() -> None:
+def test_geometries_of_other_libraries() -> None:
     both = shapely.box(-76, 45, -74, 46)
     assert read_shape(SQUARE).geometry.equals(SQUARE)
     assert read_shape(SQUARE.__geo_interface__).geometry.equals(SQUARE)
@@ -260,7 +260,7 @@ def test_geometries_of_any_library_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "source",
     [
         {"type": "Polygon"},
         {"type": "Polygon", "coordinates": [[["a", "b"]]]},
@@ -269,17 +269,17 @@ def test_geometries_of_any_library_are_understood() -> None:
         {},
     ],
 )
-def test_a_mapping_that_is_no_geojson_is_refused(given) -> None:
+def test_invalid_geojson_is_refused(source) -> None:
     with pytest.raises(RequestError, match="is not GeoJSON"):
-        read_shape(given)
+        read_shape(source)
 
 
-def test_what_has_no_geometry_is_refused() -> None:
+def test_object_without_geometry_is_refused() -> None:
     with pytest.raises(RequestError, match="type int, which is not an area"):
         read_shape(5)
 
 
-def test_a_broken_polygon_is_mended_and_told(caplog) -> None:
+def test_invalid_polygon_is_repaired_with_a_warning(caplog) -> None:
     bow_tie = "POLYGON((-76 45,-75 46,-75 45,-76 46,-76 45))"
     with caplog.at_level(logging.WARNING):
         assert read_shape(bow_tie).geometry.area == pytest.approx(0.5)
@@ -287,13 +287,13 @@ def test_a_broken_polygon_is_mended_and_told(caplog) -> None:
     assert "was not valid (Self-intersection[-75.5 45.5]) and was repaired" in record.message
 
 
-def test_a_sound_polygon_is_not_warned_of(caplog) -> None:
+def test_valid_polygon_gives_no_warning(caplog) -> None:
     read_shape(SQUARE)
     assert not caplog.records
 
 
 @pytest.mark.parametrize(
-    ("given", "crs", "said"),
+    ("source", "crs", "message"),
     [
         ("POLYGON EMPTY", None, "is empty"),
         ({"type": "FeatureCollection", "features": []}, None, "is empty"),
@@ -321,20 +321,20 @@ def test_a_sound_polygon_is_not_warned_of(caplog) -> None:
         ("s3://bucket/a.gpkg", None, "local files only"),
     ],
 )
-def test_a_shape_that_makes_no_sense_is_refused_with_what_to_do(given, crs, said) -> None:
-    with pytest.raises(RequestError, match=said) as refused:
-        read_shape(given, crs)
+def test_invalid_shape_names_the_problem_and_the_fix(source, crs, message) -> None:
+    with pytest.raises(RequestError, match=message) as refused:
+        read_shape(source, crs)
     assert len(str(refused.value)) < 500
 
 
-def test_a_layer_of_what_has_none_is_refused() -> None:
+def test_layer_without_a_file_is_refused() -> None:
     with pytest.raises(RequestError, match="`layer=one` chooses from the layers of a file"):
         read_shape(SQUARE, layer="one")
 
 
 @pytest.mark.parametrize("data", [b"{nonsense", b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
 @pytest.mark.parametrize("name", ["a.geojson", "a.shp", "a.gpkg", "a.zip", "a.kml"])
-def test_a_damaged_file_is_refused_by_its_name(name: str, data: bytes) -> None:
+def test_damaged_file_is_refused_by_name(name: str, data: bytes) -> None:
     Path(name).write_bytes(data)
     with pytest.raises(
         RequestError, match=rf"^{name} (cannot be read as a vector file|has no)"
@@ -350,13 +350,13 @@ def test_a_damaged_file_is_refused_by_its_name(name: str, data: bytes) -> None:
         "<OGRWFSDataSource><URL>http://x.invalid/</URL></OGRWFSDataSource>",
     ],
 )
-def test_a_file_that_refers_to_the_network_is_refused(data: str) -> None:
+def test_file_that_refers_to_the_network_is_refused(data: str) -> None:
     Path("a.vrt").write_text(data)
     with pytest.raises(RequestError, match=r"a\.vrt refers to files or services on the net"):
         read_shape("a.vrt")
 
 
-def test_a_vrt_of_local_files_is_read() -> None:
+def test_vrt_of_local_files() -> None:
     write("b.geojson", SQUARE)
     Path("a.vrt").write_text(
         '<OGRVRTDataSource><OGRVRTLayer name="b"><SrcDataSource relativeToVRT="1">b.geojson'
@@ -365,7 +365,7 @@ def test_a_vrt_of_local_files_is_read() -> None:
     assert read_shape("a.vrt").geometry.equals(SQUARE)
 
 
-def test_gdal_says_nothing_to_standard_error(capfd) -> None:
+def test_gdal_prints_nothing_to_standard_error(capfd) -> None:
     Path("a.geojson").write_text(
         '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}'
     )
