@@ -166,7 +166,7 @@ def extract(
         RequestError: If the request is invalid.
         NoDataError: If there is no data in the area.
         NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
-        NotCachedError: If ``offline`` is set and the cache lacks something.
+        NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a source was republished while it was read.
         OutputError: If the output exists or cannot be written, or the disk is too small for it.
     """
@@ -239,7 +239,7 @@ def load(
         NoDataError: If there is no data in the area; a chunk without data is no error.
         NetworkError: If a server cannot be reached, refuses, or sends an invalid response; with
             chunks also when they are computed, as all that follow.
-        NotCachedError: If ``offline`` is set and the cache lacks something.
+        NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a source was republished while it was read.
         OutputError: If the temporary file cannot be written.
     """
@@ -284,7 +284,7 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
         RequestError: If the request is invalid.
         NoDataError: If there is no data in the area.
         NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
-        NotCachedError: If ``offline`` is set and the cache lacks something.
+        NotCachedError: If ``offline`` is set and something is not cached.
     """
     request = Request.of(**select(params, fields.REQUEST))
     _check_offline(request, params["offline"])
@@ -303,7 +303,7 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
 
     Raises:
         NetworkError: If a file cannot be read.
-        NotCachedError: If ``offline`` is set and the cache lacks something.
+        NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a file was republished since the plan was made.
     """
     session = Session(**params)
@@ -339,7 +339,7 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
         RequestError: If the request is invalid.
         NoDataError: If there is no data in the area.
         NetworkError: If neither the WMS nor the files are available.
-        NotCachedError: If ``offline`` is set and the cache has neither.
+        NotCachedError: If ``offline`` is set and neither is cached.
         SourceChangedError: If a file was republished while it was read.
         OutputError: If the picture exists or cannot be written.
     """
@@ -383,7 +383,7 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
     Raises:
         RequestError: If the request is invalid.
         NetworkError: If the catalogue cannot be searched.
-        NotCachedError: If ``offline`` is set and the cache lacks the response.
+        NotCachedError: If ``offline`` is set and the response is not cached.
     """
     request = Request.of(
         **select(params, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)), product="dsm"
@@ -408,7 +408,7 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
         RequestError: If the product or the kind is unknown.
         NoDataError: If there is no such item.
         NetworkError: If the catalogue cannot be read.
-        NotCachedError: If ``offline`` is set and the cache lacks the response.
+        NotCachedError: If ``offline`` is set and the response is not cached.
     """
     product, kind = params["product"], params["kind"]
     products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]

@@ -127,7 +127,7 @@ def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hr
         raise NoDataError(
             f"The collection {request.collection.id} has nothing to draw in the area "
             f"{request.aoi.label}: its files hold nodata there, as over water or where no survey "
-            "was flown. Try another --collection: 30m covers all of Canada."
+            "was flown. Try another `collection`: 30m covers all of Canada."
         )
     return encode_png(light, grid)
 

@@ -31,7 +31,7 @@ def check_output(output: Path, overwrite: bool) -> None:
             output.lstat()
         if not folder.is_dir():
             missing = "is not a folder" if folder.exists() else "does not exist; create it"
-            raise OutputError(f"The folder {folder} {missing}, or choose another -o.")
+            raise OutputError(f"The folder {folder} {missing}, or choose another `output`.")
         if output.is_dir():
             raise OutputError(f"{output} is a folder; give a file name, like {output}/dtm.tif.")
         if output.exists() and not output.is_file():
@@ -43,7 +43,7 @@ def check_output(output: Path, overwrite: bool) -> None:
             raise
         raise OutputError(f"{output} cannot be the name of a file: {exc}.") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {folder} is not writable; choose another -o.")
+        raise OutputError(f"The folder {folder} is not writable; choose another `output`.")
 
 
 def make_file_name(words: str, ending: str) -> str:

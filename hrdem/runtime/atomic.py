@@ -148,4 +148,6 @@ def is_hidden_path(path: Path) -> bool:
 
 def output_exists_error(output: Path) -> OutputExistsError:
     """Return the error to raise for a name that is taken."""
-    return OutputExistsError(f"{output} exists; give --overwrite to replace it, or another -o.")
+    return OutputExistsError(
+        f"{output} exists; give `overwrite` to replace it, or another `output`."
+    )
