@@ -24,7 +24,7 @@ def digest_window(path: str, square: SquareWindow) -> str:
 def compare_pixels(output: Path, square: SquareWindow, expected: str) -> str:
     """Compare an output: ``"equal"``, or what is wrong with it.
 
-    It may be larger than the window, if its pixels lie on the same lattice.
+    It may be larger than the window, if its pixels are on the same lattice.
     """
     if not output.exists():
         return "no output"

@@ -220,7 +220,7 @@ class _Case:
         ]
         if not tiles:
             return None, None
-        # one round trip to connect, one for the tile itself; between lie those of header and index
+        # one round trip to connect, one for the tile itself; those of header and index in between
         between = tiles[0] - requests[0].began
         round_trips = 2 + between / self.link.rtt if self.link.rtt else None
         return tiles[0] - began, round_trips

@@ -188,7 +188,7 @@ def _assign_offsets(levels: list[Tiles], at: int) -> list[NDArray[np.int64]]:
 def _write_index(
     file: BinaryIO, at: int, across: int, tiles: Tiles, tile_offsets: NDArray[np.int64]
 ) -> None:
-    """Write the rows of both arrays that have tiles; what lies between remains a hole."""
+    """Write the rows of both arrays that have tiles; the rest remains a hole."""
     for row, (offsets, counts) in enumerate(zip(tile_offsets, tiles.counts, strict=True)):
         first = (tiles.row + row) * across + tiles.column
         file.seek(at + 8 * first)

@@ -44,7 +44,7 @@ class StoredFile:
     Attributes:
         codec: Name of its codec.
         path: Where it is.
-        data_start: Byte at which tiles begin; what lies before is header and index.
+        data_start: Position of the first tile; header and index come before.
         size: Bytes.
         edition: Of the way it is made.
     """

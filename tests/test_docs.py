@@ -41,6 +41,16 @@ def test_modules_that_are_named_exist(name: str) -> None:
             assert any((ROOT / folder / path).exists() for folder in FOLDERS), path
 
 
+def test_groups_of_the_fault_matrix_that_are_named_exist() -> None:
+    """The evidence of a decision can be found in the tables of reliability.md."""
+    decisions, tables = (
+        (ROOT / "docs" / name).read_text("utf-8") for name in ("decisions.md", "reliability.md")
+    )
+    groups = re.findall(r"`tests/faults/matrix` \(\"([^\"]+)\"\)", decisions)
+    assert groups
+    assert all(f"### {group}\n" in tables for group in groups), groups
+
+
 def test_the_rooms_of_the_table_exist_with_their_modules() -> None:
     """Every row of the table names a package or module, and modules in it."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -102,7 +102,7 @@ def list_items(base: str, edition: int = 1) -> list[Json]:
 
 
 def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -> Json:
-    """Answer an item search.
+    """Respond to an item search.
 
     Args:
         base: Scheme and host for links.
