@@ -29,6 +29,7 @@ from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
+from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import (
     check_url,
     default_wcs_url,
@@ -45,7 +46,7 @@ from hrdem.request.params import (
     PreviewParams,
     SearchParams,
 )
-from hrdem.request.products import AssetKind, get_layer, get_product
+from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select, takes
 from hrdem.runtime.progress import OnProgress
@@ -385,11 +386,11 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
         NetworkError: If the catalogue cannot be searched.
         NotCachedError: If ``offline`` is set and the response is not cached.
     """
-    request = Request.of(
-        **select(params, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)), product="dsm"
-    )
+    aoi = parse_aoi(**select(params, fields.AREA)).aoi
+    collection = get_collection(params["collection"])
+    stac_url = normalize_stac_url(params["stac_url"])
     with Session(**select(params, fields.CACHE)).client(http) as client:
-        return find_intersecting_items(request.aoi, request.collection, request.stac_url, client)
+        return find_intersecting_items(aoi, collection, stac_url, client)
 
 
 @takes(fields.ASSETS)

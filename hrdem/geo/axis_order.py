@@ -1,4 +1,4 @@
-"""How services of the OGC write coordinates: the names of CRSs, and which axis comes first."""
+"""Axis order: names of CRSs and order of coordinates in OGC services."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ _EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE
 
 
 def format_crs_urn(crs: str) -> str:
-    """Return the URN of a CRS, the one spelling that all servers of WCS 1.1 know (OGC 07-092r1).
+    """Return the URN of a CRS, the only form that all WCS 1.1 servers accept (OGC 07-092r1).
 
     Args:
-        crs: As ``EPSG:n``.
+        crs: CRS as ``EPSG:n``.
     """
     authority, _, code = crs.partition(":")
     return f"urn:ogc:def:crs:{authority}::{code}"
 
 
 def parse_crs_name(name: str) -> str:
-    """Return a CRS that a service names as ``EPSG:n``; the name as it is if it has no number.
+    """Return ``EPSG:n`` for the name that a service gives a CRS; other names unchanged.
 
-    Known are URNs with and without a version, ``EPSG:n``, and http addresses (OGC 09-048r5).
+    It reads URNs with and without a version, ``EPSG:n``, and http addresses (OGC 09-048r5).
+
+    Args:
+        name: Name of the CRS.
     """
     found = _EPSG.search(name)
     return f"EPSG:{found[1]}" if found else name
 
 
 def order_axes(crs: str, x: float, y: float) -> tuple[float, float]:
-    """Return two coordinates in the order in which their CRS has its axes.
+    """Return two coordinates in the axis order of their CRS.
 
-    WCS 1.1 (06-121r3, 10.2, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) want the
-    order of the EPSG register: latitude before longitude, and in a few projections northing before
+    WCS 1.1 (06-121r3, 10.2, for CRSs named by URN) and WMS 1.3.0 (06-042, 6.7.2) require the order
+    of the EPSG register: latitude before longitude, and in a few projections northing before
     easting.
 
     Args:
-        crs: As ``EPSG:n``.
+        crs: CRS as ``EPSG:n``.
         x: Longitude or easting.
         y: Latitude or northing.
     """
@@ -50,10 +53,10 @@ def order_axes(crs: str, x: float, y: float) -> tuple[float, float]:
 
 
 def order_box_axes(crs: str, bounds: Bounds) -> Bounds:
-    """Return the lower and the upper corner of a box, each in the order of its CRS.
+    """Return the lower and the upper corner of a box, each in the axis order of its CRS.
 
     Args:
-        crs: As ``EPSG:n``.
+        crs: CRS as ``EPSG:n``.
         bounds: Left, bottom, right, top.
     """
     left, bottom, right, top = bounds

@@ -1,4 +1,4 @@
-"""Pixel grids and windows on them: exact, immutable, whole numbers wherever pixels are counted."""
+"""Pixel grids and windows: exact, immutable values; pixels are counted in whole numbers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hrdem.geo.crs import get_unit
 Bounds = tuple[float, float, float, float]
 Pixels = NDArray[Any]  # of shape (rows, columns)
 
-_SAME = 1e-6  # pixels: two positions closer than this are the same position
+SNAP_TOLERANCE = 1e-6  # pixels: positions closer than this are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of pixels; half-open, may lie outside the grid that it refers to.
+    """A half-open rectangle of pixels; it may extend beyond the grid that it refers to.
 
     Attributes:
         column: First column.
@@ -59,11 +59,11 @@ class Window:
         return slice(self.row, self.bottom), slice(self.column, self.right)
 
     def shifted(self, columns: int, rows: int) -> Window:
-        """Return the same rectangle, moved."""
+        """Return the window moved by some columns and rows."""
         return Window(self.column + columns, self.row + rows, self.width, self.height)
 
     def grown(self, border: int) -> Window:
-        """Return the same rectangle with so many pixels more on each side; fewer if negative."""
+        """Return the window with pixels added on each side; removed if the border is negative."""
         return Window(
             self.column - border,
             self.row - border,
@@ -72,31 +72,31 @@ class Window:
         )
 
     def intersection(self, other: Window) -> Window | None:
-        """Return the pixels that both hold; None if they share no area."""
+        """Return the pixels that two windows share; None if there are none."""
         column, row = max(self.column, other.column), max(self.row, other.row)
         width = min(self.right, other.right) - column
         height = min(self.bottom, other.bottom) - row
         return Window(column, row, width, height) if width > 0 and height > 0 else None
 
     def expand_to_blocks(self, width: int, height: int) -> Window:
-        """Return the window of all blocks that it touches, of a lattice that begins at 0, 0.
+        """Return the window of all blocks that it touches; blocks start at column 0, row 0.
 
         Args:
-            width: Of a block, pixels.
-            height: Likewise.
+            width: Width of a block, pixels.
+            height: Height of a block, pixels.
         """
         left, top = self.column // width * width, self.row // height * height
         right, bottom = -(-self.right // width) * width, -(-self.bottom // height) * height
         return Window(left, top, right - left, bottom - top)
 
     def split(self, width: int, height: int, column: int = 0, row: int = 0) -> Iterator[Window]:
-        """Cut into rectangles at the lines of a lattice, row by row.
+        """Split the window into blocks, row by row.
 
         Args:
-            width: Distance of the vertical lines, pixels.
-            height: Distance of the horizontal lines, pixels.
-            column: A column at which a vertical line lies.
-            row: A row at which a horizontal line lies.
+            width: Width of a block, pixels.
+            height: Height of a block, pixels.
+            column: Column at which a block starts.
+            row: Row at which a block starts.
         """
         for top, bottom in _cuts(self.row, self.bottom, height, row):
             for left, right in _cuts(self.column, self.right, width, column):
@@ -115,10 +115,10 @@ class Grid:
     """A north-up grid of square or oblong pixels.
 
     Attributes:
-        crs: Coordinate reference system, as ``EPSG:n`` where it has a number, else as WKT.
-        transform: From (column, row) of pixel corners to (x, y) in units of the CRS.
-        width: Columns.
-        height: Rows.
+        crs: Coordinate reference system: ``EPSG:n`` if it has a number, else WKT.
+        transform: Affine transform from (column, row) of pixel corners to (x, y) in the CRS.
+        width: Number of columns.
+        height: Number of rows.
     """
 
     crs: str
@@ -128,7 +128,7 @@ class Grid:
 
     @property
     def window(self) -> Window:
-        """All of it."""
+        """Window of the whole grid."""
         return Window(0, 0, self.width, self.height)
 
     @property
@@ -160,20 +160,20 @@ class Grid:
         return self.transform.c + (column + 0.5) * dx, self.transform.f - (row + 0.5) * dy
 
     def touched_by(self, bounds: Bounds) -> Window:
-        """Return the window of every pixel that a box touches, on this lattice but unclipped.
+        """Return the window of every pixel that a box touches, not clipped to the grid.
 
-        A box edge within 1e-6 of a pixel of a pixel edge counts as lying on it, so that a box
-        given by pixel edges is exactly these pixels.
+        An edge of the box within 1e-6 pixels of a pixel edge counts as being on it, so a box made
+        of pixel edges gives exactly these pixels.
 
         Args:
             bounds: Left, bottom, right, top in units of the grid's CRS.
         """
         left, bottom, right, top = bounds
         dx, dy = self.resolution
-        first_column = math.floor((left - self.transform.c) / dx + _SAME)
-        first_row = math.floor((self.transform.f - top) / dy + _SAME)
-        end_column = math.ceil((right - self.transform.c) / dx - _SAME)
-        end_row = math.ceil((self.transform.f - bottom) / dy - _SAME)
+        first_column = math.floor((left - self.transform.c) / dx + SNAP_TOLERANCE)
+        first_row = math.floor((self.transform.f - top) / dy + SNAP_TOLERANCE)
+        end_column = math.ceil((right - self.transform.c) / dx - SNAP_TOLERANCE)
+        end_row = math.ceil((self.transform.f - bottom) / dy - SNAP_TOLERANCE)
         return Window(
             first_column,
             first_row,
@@ -182,42 +182,41 @@ class Grid:
         )
 
     def crop(self, window: Window) -> Grid:
-        """Return the grid of a window of this lattice; the window may reach beyond the grid."""
+        """Return the grid of a window on this lattice; the window may extend beyond the grid."""
         dx, dy = self.resolution
         left = self.transform.c + window.column * dx
         top = self.transform.f - window.row * dy
         return Grid(self.crs, Affine(dx, 0, left, 0, -dy, top), window.width, window.height)
 
     def locate(self, other: Grid) -> Window | None:
-        """Return where another grid lies on this one's lattice, unclipped.
+        """Return the window of another grid on this one's lattice, not clipped.
 
         Returns:
-            The window that the other grid fills, counted in this grid's pixels; None if CRS or
-            pixel size differ or its pixels are not this lattice's pixels.
+            Window in pixels of this grid; None if CRS, pixel size or pixel edges differ.
         """
         dx, dy = self.resolution
         odx, ody = other.resolution
-        if self.crs != other.crs or abs(odx - dx) * other.width > _SAME * dx:
+        if self.crs != other.crs or abs(odx - dx) * other.width > SNAP_TOLERANCE * dx:
             return None
-        if abs(ody - dy) * other.height > _SAME * dy:
+        if abs(ody - dy) * other.height > SNAP_TOLERANCE * dy:
             return None
         column = (other.transform.c - self.transform.c) / dx
         row = (self.transform.f - other.transform.f) / dy
-        if abs(column - round(column)) > _SAME or abs(row - round(row)) > _SAME:
+        if abs(column - round(column)) > SNAP_TOLERANCE or abs(row - round(row)) > SNAP_TOLERANCE:
             return None
         return Window(round(column), round(row), other.width, other.height)
 
 
 def snap_grid(crs: str, resolution: float, bounds: Bounds) -> Grid:
-    """Return the grid of square pixels that covers a box, its origin on multiples of their size.
+    """Return the grid of square pixels that covers a box, aligned to multiples of their size.
 
-    Grids of one CRS and resolution share one lattice, whatever their areas.
+    All such grids of one CRS and resolution share one lattice.
 
     Args:
         crs: Coordinate reference system.
         resolution: Edge of a pixel in units of the CRS.
-        bounds: Left, bottom, right, top in units of the CRS; every pixel that it touches is in
-            the grid, by the rule of `Grid.touched_by`.
+        bounds: Left, bottom, right, top in units of the CRS. The grid contains every pixel that
+            it touches, by the rule of `Grid.touched_by`.
     """
     lattice = Grid(crs, Affine(resolution, 0, 0, 0, -resolution, 0), 1, 1)
     return lattice.crop(lattice.touched_by(bounds))

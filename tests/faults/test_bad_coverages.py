@@ -532,7 +532,7 @@ def test_live_wcs_never_replaces_files_of_another_catalogue(
 
     with misbehaving(service(demo, other=other)) as server:
         for via, error in (("auto", hrdem.ServerError), ("wcs", hrdem.RequestError)):
-            with pytest.raises(error, match="403|give the address of the WCS") as told:
+            with pytest.raises(error, match="403|Give the address of the one") as told:
                 hrdem.extract(
                     bbox=BOX, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
                     via=via, stac_url=f"{server.url}/stac/api/", http=http,

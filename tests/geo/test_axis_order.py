@@ -1,4 +1,4 @@
-"""Axis order, as the EPSG register has it: swapped corners come back as plausible wrong pixels."""
+"""Axis order of the EPSG register: swapped corners would return plausible but wrong pixels."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_some_projected_systems_are_north_then_east(crs: str) -> None:
     assert order_axes(crs, 1.5, 2.5) == (2.5, 1.5)
 
 
-def test_a_crs_that_only_looks_at_longitude_first_keeps_it() -> None:
+def test_a_longitude_first_crs_keeps_its_order() -> None:
     assert order_axes("OGC:CRS84", -75.7, 45.4) == (-75.7, 45.4)
 
 
-def test_the_corners_of_a_box_stay_lower_and_upper() -> None:
+def test_box_corners_stay_lower_and_upper() -> None:
     assert order_box_axes("EPSG:4326", (-76, 45, -75, 46)) == (45, -76, 46, -75)
     assert order_box_axes("EPSG:3979", (1, 2, 3, 4)) == (1, 2, 3, 4)
 

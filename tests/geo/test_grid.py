@@ -21,15 +21,15 @@ windows = st.builds(
 )
 
 
-def test_a_box_given_by_pixel_edges_is_exactly_these_pixels() -> None:
+def test_a_box_of_pixel_edges_is_exactly_these_pixels() -> None:
     assert TILE.touched_by((1_500_010, -40, 1_500_030, -10)) == Window(10, 10, 20, 30)
 
 
-def test_a_box_touches_the_pixels_that_it_cuts() -> None:
+def test_a_box_touches_the_pixels_that_it_crosses() -> None:
     assert TILE.touched_by((1_500_010.3, -40.2, 1_500_029.1, -10.9)) == Window(10, 10, 20, 31)
 
 
-def test_a_fractional_box_is_rounded_at_its_corners_not_by_its_size() -> None:
+def test_a_fractional_box_is_rounded_at_its_corners() -> None:
     # 2.0 wide, but on three pixels: rounding offset and size apart would lose the last
     assert TILE.touched_by((1_500_000.6, -1, 1_500_002.6, 0)).width == 3
 
@@ -44,11 +44,11 @@ def test_a_box_smaller_than_a_pixel_is_one_pixel() -> None:
     assert TILE.touched_by((1_500_010.4, -10.6, 1_500_010.5, -10.5)) == Window(10, 10, 1, 1)
 
 
-def test_a_box_over_the_edge_is_not_clipped() -> None:
+def test_a_box_beyond_the_edge_is_not_clipped() -> None:
     assert TILE.touched_by((1_499_990, -10, 1_500_010, 0)) == Window(-10, 0, 20, 10)
 
 
-def test_a_neighbour_tile_has_its_place_on_the_lattice() -> None:
+def test_a_neighbour_tile_is_located_on_the_lattice() -> None:
     assert TILE.locate(NEIGHBOUR) == Window(-500_000, 0, 500_000, 500_000)
 
 
@@ -62,24 +62,24 @@ def test_a_neighbour_tile_has_its_place_on_the_lattice() -> None:
     ],
     ids=["crs", "pixel size", "half a pixel off", "pixels that drift"],
 )
-def test_a_grid_off_the_lattice_has_no_place(other: Grid) -> None:
+def test_a_grid_off_the_lattice_is_not_located(other: Grid) -> None:
     assert TILE.locate(other) is None
 
 
-def test_cropping_moves_the_origin_and_nothing_else() -> None:
+def test_crop_moves_the_origin_only() -> None:
     cropped = TILE.crop(Window(-68, 164_429, 100, 50))
     assert cropped.bounds == (1_499_932, -164_479, 1_500_032, -164_429)
     assert cropped.resolution == TILE.resolution
 
 
 @given(windows, st.integers(-600, 600), st.integers(-600, 600))
-def test_a_crop_is_where_its_window_was(window: Window, column: int, row: int) -> None:
+def test_a_crop_is_located_at_its_window(window: Window, column: int, row: int) -> None:
     lattice = TILE.crop(Window(column, row, 10, 10))
     assert lattice.locate(lattice.crop(window)) == window
 
 
 @given(windows, windows)
-def test_an_intersection_holds_the_pixels_of_both(one: Window, other: Window) -> None:
+def test_an_intersection_has_the_pixels_of_both(one: Window, other: Window) -> None:
     def inside(column: int, row: int, window: Window) -> bool:
         return window.column <= column < window.right and window.row <= row < window.bottom
 
@@ -100,7 +100,7 @@ def test_an_intersection_holds_the_pixels_of_both(one: Window, other: Window) ->
 
 
 @given(windows, st.integers(100, 700), st.integers(100, 700), st.integers(-900, 900))
-def test_pieces_fill_a_window_without_gap_or_overlap(
+def test_split_leaves_no_gap_and_no_overlap(
     window: Window, width: int, height: int, origin: int
 ) -> None:
     pieces = list(window.split(width, height, origin, origin))
@@ -114,7 +114,7 @@ def test_pieces_fill_a_window_without_gap_or_overlap(
 
 
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (-1, 5)])
-def test_a_window_without_pixels_cannot_be_made(size: tuple[int, int]) -> None:
+def test_a_window_needs_a_pixel(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one pixel"):
         Window(0, 0, *size)
 
@@ -133,7 +133,7 @@ def boxes(draw: st.DrawFn) -> tuple[str, float, Bounds]:
     return crs, resolution, (left, bottom, left + width * resolution, bottom + height * resolution)
 
 
-def test_a_snapped_grid_lies_on_multiples_of_its_pixel() -> None:
+def test_a_snapped_grid_is_on_multiples_of_its_pixel() -> None:
     grid = snap_grid("EPSG:2961", 5, (441_203, 4_957_991, 441_216, 4_958_010))
     assert grid == Grid("EPSG:2961", Affine(5, 0, 441_200, 0, -5, 4_958_010), 4, 4)
     degrees = snap_grid("EPSG:4326", 0.0001, (-75.7, 45.4, -75.6, 45.5))
@@ -142,7 +142,7 @@ def test_a_snapped_grid_lies_on_multiples_of_its_pixel() -> None:
 
 
 @given(boxes())
-def test_snapping_covers_the_box_and_no_pixel_more(box: tuple[str, float, Bounds]) -> None:
+def test_snapping_adds_no_pixel_beyond_the_box(box: tuple[str, float, Bounds]) -> None:
     crs, resolution, (left, bottom, right, top) = box
     grid = snap_grid(crs, resolution, (left, bottom, right, top))
     near = 2e-6 * resolution  # 1e-6 for the rule, as much for the floats
@@ -154,7 +154,7 @@ def test_snapping_covers_the_box_and_no_pixel_more(box: tuple[str, float, Bounds
 
 
 @given(boxes())
-def test_snapping_twice_changes_nothing(box: tuple[str, float, Bounds]) -> None:
+def test_snapping_is_idempotent(box: tuple[str, float, Bounds]) -> None:
     crs, resolution, bounds = box
     grid = snap_grid(crs, resolution, bounds)
     assert snap_grid(crs, resolution, grid.bounds) == grid

@@ -1,4 +1,4 @@
-"""How grids lie on the ground: steps that a map distorts, north that is not up, places."""
+"""Ground geometry: distorted steps, tilted north, positions of pixels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ RADIUS = 6_378_137.0  # metres, of the equator
 
 
 def grid_at(crs: str, lon: float, lat: float, pixel: float, width: int, height: int) -> Grid:
-    """A grid around a place, pixels in units of its CRS."""
+    """Return a grid around a position, pixels in units of its CRS."""
     ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, assume_nad83(crs))
     corner = Affine(pixel, 0, x - width * pixel / 2, 0, -pixel, y + height * pixel / 2)
     return Grid(crs, corner, width, height)
 
 
 def centres(grid: Grid, window: Window) -> np.ndarray:
-    """Longitude and latitude, each projected by itself; shape (2, rows, columns)."""
+    """Project each pixel to longitude and latitude; shape (2, rows, columns)."""
     columns, rows = np.meshgrid(
         np.arange(window.column, window.right) + 0.5, np.arange(window.row, window.bottom) + 0.5
     )
@@ -48,17 +48,17 @@ def test_a_degree_square_at_60_north_is_half_as_wide_as_tall() -> None:
     ("box", "size"),
     [((0, 0, 2000, 1000), (64, 32)), ((0, 0, 1000, 3000), (21, 64)), ((0, 0, 9000, 10), (64, 1))],
 )
-def test_the_longer_edge_has_the_size_and_the_other_at_least_a_pixel(box, size) -> None:
+def test_the_longer_edge_has_the_requested_size(box, size) -> None:
     grid = fit_grid(box, "EPSG:3979", 64)
     assert (grid.width, grid.height) == size
 
 
-def test_a_crs_is_called_by_its_number_if_it_has_one() -> None:
+def test_a_crs_is_named_by_its_number() -> None:
     assert fit_grid((440_000, 5_020_000, 446_000, 5_024_000), "epsg:2959", 64).crs == "EPSG:2959"
     assert fit_grid((-76, 45, -75, 46), "OGC:CRS84", 64).crs == "OGC:CRS84"
 
 
-def test_pixels_of_degrees_are_as_long_as_the_ellipsoid_says() -> None:
+def test_pixels_of_degrees_have_the_ellipsoids_lengths() -> None:
     grid = Grid("EPSG:4326", Affine(0.01, 0, -96, 0, -0.01, 62), 200, 2000)
     steps = Ground.of(grid).steps(grid.window)
     lat = np.radians(62 - 0.01 * (np.arange(2000) + 0.5))[:, None]
@@ -74,7 +74,7 @@ def test_pixels_of_degrees_are_as_long_as_the_ellipsoid_says() -> None:
 
 
 @pytest.mark.parametrize("place", [(-123.1, 49.25), (-52.7, 47.56), (-95, 75), (-62.3, 82.5)])
-def test_pixels_of_the_mosaic_have_the_scale_and_the_north_of_lambert(place) -> None:
+def test_native_pixels_have_lamberts_scale_and_north(place) -> None:
     """Two standard parallels: Snyder, Map Projections (1987), 14-15, 15-1, 15-3, 15-5."""
     eccentricity = math.sqrt(0.0066943800229)
 
@@ -96,7 +96,7 @@ def test_pixels_of_the_mosaic_have_the_scale_and_the_north_of_lambert(place) -> 
     assert ground.bearing(Window(2, 2, 1, 1)) == pytest.approx(cone * (lon + 95), abs=1e-4)
 
 
-def test_equal_areas_are_askew() -> None:
+def test_pixels_of_an_equal_area_crs_are_skewed() -> None:
     grid = grid_at("EPSG:3573", -64, 47, 10, 5, 5)  # azimuthal, from the pole
     steps = Ground.of(grid).steps(grid.window)
     np.testing.assert_allclose(steps.width * steps.height, 100, 1e-5)
@@ -105,7 +105,7 @@ def test_equal_areas_are_askew() -> None:
 
 @pytest.mark.parametrize("crs", ["EPSG:3979", "EPSG:3857", "EPSG:3573", "EPSG:2962", "ESRI:102001"])
 @pytest.mark.parametrize(("lat", "pixel"), [(46, 1), (46, 200), (80, 1), (80, 200)])
-def test_places_of_pixels_are_exact_to_five_centimetres(crs: str, lat: float, pixel: float) -> None:
+def test_positions_are_exact_to_five_centimetres(crs: str, lat: float, pixel: float) -> None:
     grid = grid_at(crs, -64, lat, pixel, 3000, 2000)
     ground = Ground.of(grid)
     for window in (Window(-1, -1, 40, 30), Window(1301, 977, 40, 30), Window(2961, 1971, 40, 30)):
@@ -117,7 +117,7 @@ def test_places_of_pixels_are_exact_to_five_centimetres(crs: str, lat: float, pi
         assert np.abs(east).max() * degree < 0.05
 
 
-def test_a_grid_over_the_pole_and_the_antimeridian_has_its_places() -> None:
+def test_a_grid_may_contain_pole_and_antimeridian() -> None:
     grid = grid_at("EPSG:3413", -45, 90, 5000, 401, 401)
     lon, lat = Ground.of(grid).lonlat(grid.window)
     expected = centres(grid, grid.window)
@@ -127,8 +127,8 @@ def test_a_grid_over_the_pole_and_the_antimeridian_has_its_places() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 700), (4000, 50)])
-def test_nothing_beyond_a_grid_is_asked_for(monkeypatch, width: int, height: int) -> None:
-    """It may end where its projection does."""
+def test_no_position_beyond_the_grid_is_projected(monkeypatch, width: int, height: int) -> None:
+    """A grid may end where its projection ends."""
     grid = grid_at("EPSG:3979", -95, 62, 30, width, height)
 
     def inside(points: np.ndarray, source: str, target: str) -> np.ndarray:
@@ -140,14 +140,14 @@ def test_nothing_beyond_a_grid_is_asked_for(monkeypatch, width: int, height: int
     assert Ground.of(grid).nodes.shape[0] == 8
 
 
-def test_a_grid_that_leaves_the_earth_is_refused() -> None:
+def test_a_grid_beyond_the_earth_is_an_error() -> None:
     sight = "+proj=ortho +lat_0=60 +lon_0=-95 +ellps=GRS80"
     with pytest.raises(NoDataError, match="cannot be brought"):
         Ground.of(Grid(sight, Affine(100_000, 0, 4_500_000, 0, -100_000, 6_500_000), 10, 10))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 3000), (3, 2), (5000, 1)])
-def test_grids_of_few_pixels_have_steps_too(width: int, height: int) -> None:
+def test_small_grids_have_steps_too(width: int, height: int) -> None:
     grid = grid_at("EPSG:2955", -115, 51, 5, width, height)
     steps = Ground.of(grid).steps(grid.window)
     np.testing.assert_allclose(steps.width, 5, 1e-3)
@@ -161,7 +161,7 @@ def test_grids_of_few_pixels_have_steps_too(width: int, height: int) -> None:
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
     data=st.data(),
 )
-def test_what_is_told_of_a_pixel_does_not_depend_on_the_window(crs, metres, size, data) -> None:
+def test_a_value_does_not_depend_on_its_window(crs, metres, size, data) -> None:
     pixel = metres / 100_000 if crs == "EPSG:4617" else metres
     grid = grid_at(crs, -95, 62, pixel, *size)
     column = data.draw(st.integers(-1, grid.width))

@@ -1,4 +1,4 @@
-"""Which level is read: the coarsest that all files share, lattice and all."""
+"""Levels: the coarsest that keeps the detail and that all files share on one lattice."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ def sizes(files: Sequence[RasterFile], largest: float) -> list[float]:
     ("largest", "size"),
     [(0, 1), (0.3, 1), (1, 1), (1.99, 1), (2, 2), (3.999, 2), (4 - 1e-10, 4), (7, 4), (1e9, 8)],
 )
-def test_the_coarsest_level_that_still_has_the_detail_is_read(cog, largest, size) -> None:
+def test_the_coarsest_level_with_the_detail_is_read(cog, largest, size) -> None:
     assert sizes([cog(512, 512, [2, 4, 8])], largest) == [size]
 
 
-def test_levels_that_are_left_out_are_not_missed(cog) -> None:
+def test_missing_levels_are_no_problem(cog) -> None:
     file = cog(512, 512, [4, 16])
     assert [sizes([file], size)[0] for size in (2, 3, 4, 15, 16, 99)] == [1, 1, 4, 4, 16, 16]
     assert select_levels([file], 16)[0].level == 2
 
 
-def test_an_overview_of_an_odd_size_fills_its_image(cog) -> None:
-    """125 pixels make 63 of 1.98."""
+def test_an_odd_overview_fills_its_image(cog) -> None:
+    """125 pixels become 63 of 1.98."""
     file = cog(500, 500, [2, 4, 8])
     assert [level.width for level in file.header.levels] == [500, 250, 125, 63]
     (level,) = select_levels([file], 8)
@@ -87,25 +87,25 @@ def test_an_overview_of_an_odd_size_fills_its_image(cog) -> None:
     assert level.grid.bounds == pytest.approx(file.grid.bounds, abs=1e-9)
 
 
-def test_odd_overviews_of_files_of_one_size_side_by_side_share_a_lattice(cog) -> None:
+def test_odd_overviews_of_equal_files_share_a_lattice(cog) -> None:
     files = [cog(500, 500, [2, 4, 8]), cog(500, 500, [2, 4, 8], left=LEFT - 500)]
     levels = select_levels(files, 8)
     assert [level.level for level in levels] == [3, 3]
     assert levels[0].grid.locate(levels[1].grid) == Window(-63, 0, 63, 63)
 
 
-def test_odd_overviews_of_files_of_other_sizes_do_not(cog) -> None:
+def test_odd_overviews_of_unequal_files_do_not(cog) -> None:
     """A file of 510 pixels has 64 of 7.97 where its neighbour has 63 of 7.94."""
     files = [cog(500, 500, [2, 4, 8]), cog(510, 510, [2, 4, 8], left=LEFT + 500)]
     assert sizes(files, 8) == [2, 2]
 
 
-def test_pixels_of_an_overview_may_be_oblong_if_the_file_is_alone(cog) -> None:
+def test_a_single_file_may_have_oblong_overview_pixels(cog) -> None:
     (level,) = select_levels([cog(512, 501, [2, 4])], 4.01)
     assert (level.level, level.grid.resolution) == (2, (4, 501 / 126))
 
 
-def test_files_whose_origins_are_off_the_coarser_lattice_are_read_finer(cog) -> None:
+def test_origins_off_the_coarse_lattice_take_a_finer_level(cog) -> None:
     """Two pixels apart: levels of 2 m line up, those of 4 and 8 m do not."""
     files = [cog(512, 512, [2, 4, 8]), cog(512, 512, [2, 4, 8], left=LEFT + 514)]
     assert sizes(files, 8) == [2, 2]
@@ -115,38 +115,38 @@ def test_files_whose_origins_are_off_the_coarser_lattice_are_read_finer(cog) -> 
     assert sizes(files, 8) == [8, 8]
 
 
-def test_only_levels_that_all_files_have_count(cog) -> None:
+def test_a_level_must_exist_in_all_files(cog) -> None:
     files = [cog(512, 512, [2, 4, 8]), cog(512, 512, [4], left=LEFT + 512)]
     assert sizes(files, 8) == [4, 4]
     assert [level.level for level in select_levels(files, 8)] == [2, 1]
     assert sizes(files, 3) == [1, 1]
 
 
-def test_files_that_never_line_up_are_left_as_they_are(cog) -> None:
-    """To be refused by name where they are merged."""
+def test_files_without_a_common_lattice_stay_as_they_are(cog) -> None:
+    """The merge refuses them by name."""
     files = [cog(512, 512, [2]), cog(512, 512, [2], left=LEFT + 512.5)]
     assert [level.grid for level in select_levels(files, 8)] == [file.grid for file in files]
 
 
-def test_what_gdal_reads_is_read_at_full_resolution(cog) -> None:
+def test_gdal_reads_full_resolution(cog) -> None:
     assert sizes([by_gdal()], 100) == [1]
     assert sizes([cog(512, 512, [2, 4]), by_gdal()], 100) == [1, 1]
 
 
-def test_a_coverage_can_be_asked_for_any_power_of_two() -> None:
+def test_a_coverage_has_levels_of_all_powers_of_two() -> None:
     found = [sizes([coverage()], size)[0] for size in (0.5, 1, 3, 200, 1_023, 1_024)]
     assert found == [1, 1, 2, 128, 512, 1_024]
 
 
-def test_a_coverage_beside_a_file_is_asked_for_the_files_pixels(cog) -> None:
+def test_a_coverage_takes_the_lattice_of_a_file(cog) -> None:
     files = [coverage(LEFT + 512), cog(512, 512, [2, 4])]
     one, other = select_levels(files, 100)
     assert (one.level, one.grid.resolution) == (0, (4, 4))
     assert other.grid.locate(one.grid) == Window(128, 0, 128, 128)
 
 
-def test_a_coverage_at_an_odd_origin_is_asked_for_all_of_it() -> None:
-    """Its coarser pixels lie on multiples of their size and reach beyond it."""
+def test_a_coverage_at_an_odd_origin_is_read_whole() -> None:
+    """Its coarse pixels are on multiples of their size and extend beyond it."""
     grid = coverage(LEFT + 3).coarsen(8).grid
     assert grid.bounds[0] == LEFT
     assert grid.bounds[2] == LEFT + 520
