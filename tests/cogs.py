@@ -1,4 +1,4 @@
-"""Files of every kind that our reader reads, made by GDAL, and a client that serves them."""
+"""Files of every layout that our reader supports, and a client that serves them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
 
 
 class Bytes:
-    """An HTTP client whose only file lies in memory; counts what it is asked for."""
+    """An HTTP client for one file in memory; records the requested ranges."""
 
     def __init__(self, content: bytes, etag: str | None = None) -> None:
         self.content = content
@@ -35,8 +35,8 @@ class Bytes:
     def request(self, method, url, *, headers=None, **_) -> Response:
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
         body = self.content[start : stop + 1]
-        said = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
-        return Response(url, 206, {"etag": self.etag, "content-range": said}, body)
+        content_range = f"bytes {start}-{start + len(body) - 1}/{len(self.content)}"
+        return Response(url, 206, {"etag": self.etag, "content-range": content_range}, body)
 
     def read_range(self, url, start, stop, version, headroom=0, on_bytes=None) -> mmap:
         self.ranges.append((start, stop))
@@ -100,17 +100,17 @@ KINDS = {
 def planned(
     monkeypatch: pytest.MonkeyPatch, content: Bytes, *, shifted: int = 0, **request
 ) -> Plan:
-    """Plan 200 x 120 pixels of the one file that a client has, as if a catalogue had named it.
+    """Plan 200 x 120 pixels of a client's only file.
 
     Args:
-        monkeypatch: Puts the catalogue aside.
+        monkeypatch: Replaces the catalogue search.
         content: The client.
-        shifted: Pixels by which the box lies east of the file's corner.
+        shifted: Offset of the box east of the file's corner, in pixels.
         request: Further arguments of `Request.of`.
     """
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, (Asset("dtm", URL, "", ""),))
     monkeypatch.setattr("hrdem.planning.resolve.search_items", lambda *_: [item])
     left, top = TRANSFORM.c + 2 * shifted, TRANSFORM.f
     box = left, top - 240, left + 400, top
-    asked = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}
-    return make_plan(Request.of(**asked, **request), content)
+    words = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}
+    return make_plan(Request.of(**words, **request), content)

@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of tests share."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.stores import Store
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Addresses]:
-    """The demonstration service, in a process of its own."""
+    """The demonstration service, in a separate process."""
     with running() as addresses:
         yield addresses
 
 
 @pytest.fixture(scope="session")
 def republished() -> Iterator[Addresses]:
-    """The demonstration service with the second edition of its files."""
+    """The demonstration service after its files were republished."""
     with running(edition=2) as addresses:
         yield addresses
 
 
 @pytest.fixture
 def http() -> Iterator[HttpClient]:
-    """A client that waits for nobody: short timeouts, no pause between tries."""
+    """A client with short timeouts and no pause between attempts."""
     timeouts = Timeouts(connect=2, read=2, total=5)
     with HttpClient(
         timeouts=timeouts,
@@ -46,13 +46,13 @@ def http() -> Iterator[HttpClient]:
 
 @pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A service in memory, to which a test adds its rasters."""
+    """An in-memory service, to which a test adds rasters."""
     return Store(tmp_path_factory.mktemp("store"), monkeypatch)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing is kept where the user's own is, also of what several tests share."""
+def shared_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures shared by several tests out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("shared-cache")))
         yield
@@ -60,7 +60,7 @@ def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 @pytest.fixture(autouse=True)
 def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test has a cache of its own, also in the processes that it starts."""
+    """Give each test its own cache, also in the processes that it starts."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setattr("hrdem.http.cache.store.default_cache_dir", lambda: folder / "hrdem")
@@ -68,8 +68,8 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """Each test reads headers and tile indexes itself, and meets each host for the first time."""
+def empty_memory() -> None:
+    """Forget cached headers, tile indexes and host addresses before each test."""
     headers_read.clear()
     rows_read.clear()
     allowed_hosts._met_first.clear()

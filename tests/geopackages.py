@@ -1,4 +1,4 @@
-"""GeoPackages of outlines, made by hand."""
+"""Write small GeoPackages of polygons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_layer(
     kind: str = "Polygon",
     **options: str,
 ) -> None:
-    """Add a layer; None as a value of a field is null."""
+    """Add a layer; a field value of None is written as null."""
     columns = [_column(values) for values in (fields or {}).values()]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*'crs' was not provided")

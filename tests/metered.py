@@ -1,4 +1,4 @@
-"""A store on a slow line, which counts the bytes of files that it sends."""
+"""A rate-limited proxy that counts the bytes of files it sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _PIECE = 16 << 10  # bytes
 
 
 class Metered(ThreadingHTTPServer):
-    """Passes on another server, whose scheme and host are given."""
+    """Forwards to another server at a limited rate.
+
+    Args:
+        upstream: Scheme and host of that server.
+    """
 
     daemon_threads = True
 
@@ -25,7 +29,7 @@ class Metered(ThreadingHTTPServer):
         self.rate = 1e9
         self.sent = 0
         self.lock = threading.Lock()
-        self.at: int | None = None  # after so many bytes
+        self.at: int | None = None  # bytes after which `do` is called
         self.do: Callable[[], None] = lambda: None
 
     @property
@@ -35,9 +39,12 @@ class Metered(ThreadingHTTPServer):
     def begin(
         self, rate: float, at: int | None = None, do: Callable[[], None] = lambda: None
     ) -> None:
-        """Count anew, at so many bytes a second on each connection.
+        """Reset the count and the rate.
 
-        When so many bytes have been sent, something is done.
+        Args:
+            rate: Bytes per second on each connection.
+            at: Bytes after which `do` is called once.
+            do: What to call.
         """
         with self.lock:
             self.rate, self.sent, self.at, self.do = rate, 0, at, do
@@ -52,7 +59,7 @@ class Metered(ThreadingHTTPServer):
             self.do()
 
     def handle_error(self, request, client_address) -> None:
-        """A client that is killed is part of the game."""
+        """Ignore errors: tests kill clients."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def metered(upstream: str) -> Iterator[Metered]:
-    """Serve for as long as the context lasts."""
+    """Serve while the context is open."""
     with Metered(upstream) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

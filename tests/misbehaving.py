@@ -1,4 +1,4 @@
-"""A real server on this machine that answers as a test tells it to, or not at all."""
+"""A local HTTP server that replies, delays or fails as a test's script says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import trustme
 
 @dataclass
 class ServerRequest:
-    """One request, as it arrived; ``number`` counts from 1."""
+    """A request as received; ``number`` counts from 1."""
 
     number: int
     method: str
@@ -31,12 +31,20 @@ class ServerRequest:
 
 @dataclass
 class Reply:
-    """One answer.
+    """A reply and its faults.
 
-    ``cut`` sends only so many bytes of the body, then closes, or if it ``stalls`` nothing more;
-    ``reset`` closes with RST, ``dropped`` without any answer before; ``pause`` waits before each
-    ``piece`` of so many bytes; ``silent`` never answers; ``length`` is announced instead of the
-    body's own.
+    Attributes:
+        status: HTTP status.
+        body: Body.
+        headers: Headers; Content-Length is added.
+        cut: Bytes of the body to send before closing the connection.
+        stalls: Keep the connection open after the cut, without sending.
+        reset: Close the connection with RST.
+        dropped: Close it with RST before any response.
+        pause: Seconds to wait before each piece of the body.
+        piece: Bytes of a piece.
+        silent: Never respond.
+        length: Content-Length to announce instead of the body's own.
     """
 
     status: int = 200
@@ -61,13 +69,13 @@ class Reply:
 
 
 def range_reply(content: bytes, request: ServerRequest) -> Reply:
-    """Answer with the part of a file that is asked for, or all of it."""
+    """Return the requested range of a file, or all of it."""
     if "range" not in request.headers:
         return Reply(200, content, {"ETag": '"1"'})
     start, stop = map(int, request.headers["range"].removeprefix("bytes=").split("-"))
     part = content[start : stop + 1]
-    told = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-    return Reply(206, part, {"Content-Range": told, "ETag": '"1"'})
+    content_range = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+    return Reply(206, part, {"Content-Range": content_range, "ETag": '"1"'})
 
 
 Script = Callable[[ServerRequest], Reply]
@@ -101,7 +109,7 @@ class Misbehaving(ThreadingHTTPServer):
         return f"{self.scheme}://{self.server_address[0]}:{self.server_port}"
 
     def handle_error(self, request, client_address) -> None:
-        """A client that goes away is part of the game."""
+        """Ignore errors: clients disconnect at will."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -109,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Misbehaving
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.lock:
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -117,9 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
                 len(self.server.requests) + 1, self.command, self.path, headers, body
             )
             self.server.requests.append(request)
-        self._give(self.server.script(request))
+        self._reply(self.server.script(request))
 
-    def _give(self, reply: Reply) -> None:
+    def _reply(self, reply: Reply) -> None:
         if reply.silent:
             self.server.ended.wait(30)
             self.close_connection = True
@@ -161,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = _answer
+    do_GET = do_HEAD = do_POST = _respond
 
     def log_message(self, *args) -> None:
         pass
@@ -171,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
 def misbehaving(
     script: Script, certificate: trustme.LeafCert | None = None, host: str = "127.0.0.1"
 ) -> Iterator[Misbehaving]:
-    """Serve a script for as long as the context lasts, over TLS if there is a certificate."""
+    """Serve a script while the context is open, over TLS with a certificate."""
     with Misbehaving(script, certificate, host) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
@@ -185,12 +193,12 @@ def misbehaving(
 
 @functools.cache
 def _client() -> httpx.Client:
-    """One for all tests: to make one takes as long as dozens of its requests."""
+    """Return the client of all tests; creating one costs as much as dozens of requests."""
     return httpx.Client(trust_env=False, verify=False, timeout=60)
 
 
 def forward(request: ServerRequest, upstream: str, base: str) -> Reply:
-    """Fetch the answer of another server, with its addresses replaced by ours."""
+    """Return the response of another server, with its URLs replaced by ours."""
     kept = {n: v for n, v in request.headers.items() if n not in ("host", "connection")}
     answer = _client().request(
         request.method, upstream + request.path, headers=kept, content=request.body

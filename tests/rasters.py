@@ -1,4 +1,4 @@
-"""What tests ask of the files that they made."""
+"""Queries about rasters that tests have written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rasterio.crs import CRS
 
 
 def horizontal(crs: CRS) -> str:
-    """The part of a compound CRS that says where a pixel lies, and not how high."""
-    told = crs.to_dict(projjson=True)
-    assert told["type"] == "CompoundCRS"
-    name: str = CRS.from_user_input(json.dumps(told["components"][0])).to_string()
+    """Return the horizontal part of a compound CRS."""
+    parts = crs.to_dict(projjson=True)
+    assert parts["type"] == "CompoundCRS"
+    name: str = CRS.from_user_input(json.dumps(parts["components"][0])).to_string()
     return name

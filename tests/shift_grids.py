@@ -1,4 +1,4 @@
-"""Small grids of differences between vertical datums, built as the published one is."""
+"""Small vertical shift grids in the format of the published one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WEST, NORTH = -76.0, 46.0  # of the first node
 
 
 def node(column: Any, row: Any) -> tuple[Any, Any]:
-    """Longitude and latitude of a node, or of a place between nodes."""
+    """Return longitude and latitude of a node; fractions lie between nodes."""
     return WEST + column * STEP, NORTH - row * STEP
 
 
 def write_grid(path: Path, millimetres: Any, **settings: Any) -> Path:
-    """Write a grid of whole millimetres, whose nodes are points; settings replace the usual."""
+    """Write a grid of whole millimetres with point nodes; settings override the profile."""
     stored = np.asarray(millimetres)
     transform = Affine(STEP, 0, WEST - STEP / 2, 0, -STEP, NORTH + STEP / 2)
     scale = settings.pop("scale", 0.001)
@@ -40,5 +40,5 @@ def write_grid(path: Path, millimetres: Any, **settings: Any) -> Path:
 
 
 def millimetres(rows: int = 6, columns: int = 8) -> np.ndarray:
-    """Values that differ from node to node, with a bend in every cell."""
+    """Return random values: every node differs and no cell is a plane."""
     return np.random.default_rng(28).integers(-2256, 2818, (rows, columns))

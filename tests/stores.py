@@ -1,4 +1,4 @@
-"""A service in memory: rasters that a test makes up, behind a catalogue that lists them."""
+"""An in-memory service: rasters of a test, behind a catalogue that lists them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HOST = "http://store.invalid"
 
 
 class Store:
-    """Files and the items that list them; an HTTP client for the files.
+    """Files, the items that list them, and an HTTP client for the files.
 
     Attributes:
-        received: Bytes that were read of each file.
+        received: Bytes read from each file, by name.
     """
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ class Store:
         overviews: tuple[int, ...] = (),
         nodata: float | None = -32767,
     ) -> None:
-        """Publish a raster of a collection, by its upper left corner in EPSG:3979."""
+        """Publish a raster of a collection; left and top are in EPSG:3979."""
         name = f"{item}-{collection}-{asset}.tif"
         path, size = self._folder / name, RESOLUTIONS[collection]
         height, width = pixels.shape
@@ -65,16 +65,16 @@ class Store:
         assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")
 
     def add_item(self, collection: str, item: str) -> None:
-        """List an item without any file."""
+        """List an item without files."""
         self._items.setdefault(collection, {})[f"{item}-{collection}"] = {}
 
     def request(self, method, url, *, headers=None, **_) -> Response:
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
         content = self._files[url]
         body = content[start : stop + 1]
-        said = f"bytes {start}-{start + len(body) - 1}/{len(content)}"
+        content_range = f"bytes {start}-{start + len(body) - 1}/{len(content)}"
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
-        return Response(url, 206, {"etag": etag, "content-range": said}, body)
+        return Response(url, 206, {"etag": etag, "content-range": content_range}, body)
 
     def read_range(self, url, start, stop, version, headroom=0, on_bytes=None) -> mmap:
         self.received[url.rsplit("/", 1)[1]] += stop - start

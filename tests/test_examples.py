@@ -25,7 +25,7 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_area_example_extracts_and_its_relief_is_a_picture(tmp_path: Path) -> None:
+def test_area_example_and_its_relief(tmp_path: Path) -> None:
     printed = python(str(EXAMPLES / "extract_area.py"), "--demo", cwd=tmp_path)
     assert "pixels from 9_2-mosaic-1m" in printed
     python(str(EXAMPLES / "shaded_relief.py"), "ottawa.tif", "ottawa.png", cwd=tmp_path)
@@ -34,14 +34,14 @@ def test_the_area_example_extracts_and_its_relief_is_a_picture(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
+def test_notebook_runs(tmp_path: Path) -> None:
     notebook = json.loads((EXAMPLES / "area.ipynb").read_text("utf-8"))
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
     (tmp_path / "cells.py").write_text("\n".join(cells), "utf-8")
     assert "m on average" in python("cells.py", cwd=tmp_path)
 
 
-def test_the_readme_begins_with_the_main_job_and_the_tests() -> None:
+def test_readme_begins_with_the_main_job_and_the_tests() -> None:
     blocks = re.findall(
         r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )

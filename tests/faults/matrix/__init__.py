@@ -1,5 +1,5 @@
-"""What can go wrong, row by row, and what the command line makes of it.
+"""The fault matrix: one row per fault, with exit code and message of the command line.
 
-`rows.py` says it, `test_matrix.py` holds the command line to it, and
-`python -m tests.faults.matrix` writes it into docs/reliability.md.
+`rows.py` lists the rows, `test_matrix.py` tests them, and `python -m tests.faults.matrix` writes
+them into docs/reliability.md.
 """

@@ -1,4 +1,4 @@
-"""Answers that a store should not give."""
+"""Faulty replies."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.misbehaving import Reply, ServerRequest
 
 
 def reply(status: int = 200, body: bytes = b"", **settings: Any) -> Answer:
-    """One answer, whatever was asked."""
+    """The same reply to every request."""
     return lambda request, store: Reply(status, body, **settings)
 
 
 def document(content: object) -> Answer:
-    """One JSON document."""
+    """A JSON document."""
     return lambda request, store: Reply.json(content)
 
 
 def altered(**settings: Any) -> Answer:
-    """The right answer, sent otherwise."""
+    """The correct reply with other transport settings."""
     return lambda request, store: replace(store.upstream_reply(request), **settings)
 
 
 def with_headers(**headers: str) -> Answer:
-    """The right answer with other headers; an underscore stands for a hyphen."""
+    """The correct reply with other headers; underscores stand for hyphens."""
 
     def answer(request: ServerRequest, store: Store) -> Reply:
         reply = store.upstream_reply(request)
@@ -40,7 +40,7 @@ def with_headers(**headers: str) -> Answer:
 
 
 def cut_in_half(*, announced: bool) -> Answer:
-    """Half of the right body; the whole length is announced, or only that of the half."""
+    """Half of the correct body, announced as the whole or as the half."""
 
     def answer(request: ServerRequest, store: Store) -> Reply:
         reply = store.upstream_reply(request)
@@ -53,7 +53,7 @@ def cut_in_half(*, announced: bool) -> Answer:
 
 
 def flipped(at: int, every: int = 1 << 60) -> Answer:
-    """The right answer with a bit of one byte inverted, or of every so many-th from it."""
+    """The correct reply with a flipped bit at a byte, and at every so many bytes after it."""
 
     def answer(request: ServerRequest, store: Store) -> Reply:
         reply = store.upstream_reply(request)
@@ -66,42 +66,42 @@ def flipped(at: int, every: int = 1 << 60) -> Answer:
 
 
 def zipped(request: ServerRequest, store: Store) -> Reply:
-    """The right answer, compressed."""
+    """The correct reply, compressed."""
     reply = store.upstream_reply(request)
     reply.headers["Content-Encoding"] = "gzip"
     return replace(reply, body=gzip.compress(reply.body, 1))
 
 
 def elsewhere(request: ServerRequest, store: Store) -> Reply:
-    """A redirect to another host that has the same."""
+    """A redirect to another host with the same files."""
     return Reply(307, headers={"Location": store.demo.url + request.path})
 
 
 def in_a_circle(request: ServerRequest, store: Store) -> Reply:
-    """A redirect to where it came from."""
+    """A redirect to itself."""
     return Reply(302, headers={"Location": request.path})
 
 
 def published_again(request: ServerRequest, store: Store) -> Reply:
-    """The right answer, from now on, after all files were published again."""
+    """The correct reply after republishing all files."""
     store.upstream = store.republished
     return store.upstream_reply(request)
 
 
 def without_conditions(request: ServerRequest, store: Store) -> Reply:
-    """The files that were published again, whatever version is asked for."""
+    """The republished file, ignoring If-Match."""
     store.upstream = store.republished
     return store.upstream_reply(request, but_for="if-match")
 
 
 def without_folder(request: ServerRequest, store: Store) -> Reply:
-    """The right answer, while the folder of the output is taken away."""
+    """The correct reply, after removing the output folder."""
     shutil.rmtree(store.folder, ignore_errors=True)
     return store.upstream_reply(request)
 
 
 def page(change: Callable[[dict[str, Any]], object]) -> Answer:
-    """The right page of the catalogue, after a change to each of its items."""
+    """The correct page of the catalogue with each item changed."""
 
     def answer(request: ServerRequest, store: Store) -> Reply:
         found = json.loads(store.upstream_reply(request).body)
@@ -112,7 +112,7 @@ def page(change: Callable[[dict[str, Any]], object]) -> Answer:
 
 
 def without(*keys: str) -> Answer:
-    """The right page of the catalogue, but its items lack something."""
+    """The correct page of the catalogue without one key of each item."""
 
     def change(item: dict[str, Any]) -> dict[str, Any]:
         *parents, last = keys
@@ -126,18 +126,18 @@ def without(*keys: str) -> Answer:
 
 
 def many_items(number: int) -> Answer:
-    """One page with so many items."""
+    """A page with a number of items."""
     return document({"features": [_item(column, 2) for column in range(number)]})
 
 
 def _item(column: int, row: int) -> dict[str, Any]:
-    """An item with nothing in it."""
+    """An empty item."""
     name = f"{column}_{row}-mosaic-1m"
     return {"id": name, "collection": "hrdem-mosaic-1m", "properties": {}, "assets": {}}
 
 
 def endless(*, items: bool) -> Answer:
-    """Pages that always lead to a next one: with other items each, or empty."""
+    """Endless pages, with new items each or empty."""
 
     def answer(request: ServerRequest, store: Store) -> Reply:
         features = [_item(column, store.hits) for column in range(100 if items else 0)]
@@ -148,14 +148,14 @@ def endless(*, items: bool) -> Answer:
 
 
 def repeated(request: ServerRequest, store: Store) -> Reply:
-    """The right page, again and again as its own next one."""
+    """The correct page as its own next page."""
     found = json.loads(store.upstream_reply(replace(request, path="/stac/api/search")).body)
     following = {"rel": "next", "method": "POST", "href": "search", "merge": True}
     return Reply.json({**found, "links": [following]})
 
 
 def empty_first(request: ServerRequest, store: Store) -> Reply:
-    """An empty page that leads to the right one."""
+    """An empty page whose next page is correct."""
     following = {
         "rel": "next",
         "method": "POST",
@@ -166,7 +166,7 @@ def empty_first(request: ServerRequest, store: Store) -> Reply:
 
 
 def other_total(request: ServerRequest, store: Store) -> Reply:
-    """The right answer, but it says that the file has another size."""
+    """The correct reply with another file size."""
     reply = store.upstream_reply(request)
     unit = reply.headers["content-range"].partition("/")[0]
     reply.headers["content-range"] = f"{unit}/999"
@@ -174,13 +174,13 @@ def other_total(request: ServerRequest, store: Store) -> Reply:
 
 
 def all_500(request: ServerRequest, store: Store) -> Reply:
-    """500 here, and from now on wherever the service would be asked."""
+    """500 here and, from now on, everywhere."""
     store.down = True
     return Reply(500)
 
 
 def when_two_have_come(request: ServerRequest, store: Store) -> Reply:
-    """The right answer, but not before two runs have asked for the same."""
+    """The correct reply, delayed until two runs have requested the same range."""
     with store.lock:
         if request.headers["range"] in store.ranges:
             store.two.set()

@@ -1,4 +1,4 @@
-"""The command line, run as a row asks for it: in this process, in others, on a disk of its own."""
+"""Ways to run the command of a row: in this process, in others, on a separate disk."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from tests.misbehaving import misbehaving
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # a half in 8_2, a half in 9_2
 _MAIN = "from hrdem.cli.main import main; main()"
-_OLD_ENOUGH = 0.6  # seconds, for a folder to be a killed run's
+_OLD_ENOUGH = 0.6  # seconds until a folder counts as left by a killed run
 _SMALL_DISK = 600_000  # bytes; the output has 1.1 million
 
 
 @dataclass
 class Scene:
-    """What a row is played with.
+    """The setting of a row.
 
     Attributes:
-        store: The service, without its fault as yet.
-        url: Where it answers.
-        folder: Of the output.
-        cache: Folder of what is kept for another run.
+        store: The service that the fault affects.
+        url: Scheme and host of the service.
+        folder: Output folder.
+        cache: Cache folder.
         options: Further options of the command.
-        timeouts: How long the command waits; between tries it does not.
-        patch: Undone at the end.
+        timeouts: Timeouts of the command, which retries without a pause.
+        patch: Undone at the end of the test.
     """
 
     store: Store
@@ -74,9 +74,9 @@ class Outcome:
     """How the command ended.
 
     Attributes:
-        codes: Exit codes; several, sorted, if it was run several times.
-        said: All that came to standard error.
-        hosts: Further addresses in it, by what stands for them in a row.
+        exit_codes: Exit codes, one per run.
+        message: Standard error.
+        hosts: Further URLs in it, by their placeholders in a row.
     """
 
     exit_codes: tuple[int, ...]
@@ -88,7 +88,7 @@ Runner = Callable[[Scene], Outcome]
 
 
 def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
-    """Run the command in this process, with a client that waits for nobody."""
+    """Run the command in this process; retries do not pause."""
     client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
     scene.patch.setattr(hrdem.http.session, "HttpClient", client)
     with (
@@ -99,13 +99,13 @@ def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     return Outcome((int(code),), message.getvalue())
 
 
-def asking(stac: str) -> Runner:
+def with_catalogue(stac: str) -> Runner:
     """Run the command with another catalogue."""
     return partial(here, stac=stac)
 
 
 def untrusted_catalogue(scene: Scene) -> Outcome:
-    """Run the command with a catalogue whose certificate nobody vouches for."""
+    """Run the command with a catalogue behind an untrusted certificate."""
     certificate = trustme.CA().issue_cert("127.0.0.1")
     with misbehaving(scene.store.upstream_reply, certificate) as server:
         done = here(scene, stac=f"{server.url}/stac/api/")
@@ -113,7 +113,7 @@ def untrusted_catalogue(scene: Scene) -> Outcome:
 
 
 def untrusted_files(scene: Scene) -> Outcome:
-    """Run the command with files behind a certificate that nobody vouches for."""
+    """Run the command with files behind an untrusted certificate."""
     certificate = trustme.CA().issue_cert("127.0.0.1")
     with misbehaving(scene.store.upstream_reply, certificate) as server:
         scene.store.files_url = server.url
@@ -121,8 +121,8 @@ def untrusted_files(scene: Scene) -> Outcome:
         return Outcome(done.exit_codes, done.message, {"https://SERVER": server.url})
 
 
-def altered_on_the_way(scene: Scene) -> Outcome:
-    """Run the command with files that come over TLS, on a wire that flips a bit of a tile."""
+def altered_in_transit(scene: Scene) -> Outcome:
+    """Run the command over TLS and a wire that flips a bit of a tile."""
     authority = trustme.CA()
     bundle = scene.folder.parent / "authority.pem"
     authority.cert_pem.write_to_path(bundle)
@@ -138,15 +138,15 @@ def altered_on_the_way(scene: Scene) -> Outcome:
 
 
 def without_room(scene: Scene) -> Outcome:
-    """Run the command where there is less space than it needs."""
+    """Run the command with less disk space than it needs."""
     with _disk(scene.folder, f"size={_SMALL_DISK}") as mounted:
         if not mounted:
-            pytest.skip("a disk of its own needs root, and leave to mount")
+            pytest.skip("mounting needs root")
         return here(scene)
 
 
 def on_a_disk_that_fills(scene: Scene) -> Outcome:
-    """Run the command where files cannot grow as large as they would."""
+    """Run the command with a limit on the size of files."""
     limit = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({_SMALL_DISK}, {_SMALL_DISK})); "
@@ -156,7 +156,7 @@ def on_a_disk_that_fills(scene: Scene) -> Outcome:
 
 
 def in_a_read_only_folder(scene: Scene) -> Outcome:
-    """Run the command where nothing can be written."""
+    """Run the command with a read-only output folder."""
     with _disk(scene.folder, "ro") as mounted:
         if not mounted and os.geteuid() == 0:
             pytest.skip("root writes wherever no mount forbids it, and cannot mount here")
@@ -170,7 +170,7 @@ def in_a_read_only_folder(scene: Scene) -> Outcome:
 
 
 def twice_at_once(scene: Scene) -> Outcome:
-    """Run the command twice; both are at work before either can end."""
+    """Run the command twice; both start before either can end."""
     with _started(scene) as one, _started(scene) as other:
         ended = _ended(one), _ended(other)
     return Outcome(
@@ -180,32 +180,32 @@ def twice_at_once(scene: Scene) -> Outcome:
 
 
 def signalled(number: signal.Signals, after: float = 0.0) -> Runner:
-    """Run the command and send it a signal some seconds after the fault was met."""
+    """Run the command and send it a signal some seconds after the fault."""
 
     def runner(scene: Scene) -> Outcome:
         with _started(scene) as process:
             assert scene.store.reached.wait(30)
-            time.sleep(after)  # that tiles which were under way have come
+            time.sleep(after)  # so that tiles in flight arrive
             process.send_signal(number)
-            return _ended(process, within=10)  # without waiting for the store, which is silent
+            return _ended(process, within=10)  # must not wait for the silent store
 
     return runner
 
 
 def killed_and_run_again(scene: Scene) -> Outcome:
-    """Kill the command when it waits for a tile, look, and run it once more."""
+    """Kill the command while it waits for a tile, then run it again."""
     killed = signalled(signal.SIGKILL, after=1.0)(scene)
     assert not [path for path in scene.folder.iterdir() if path.name.startswith("out")]
-    return _and_again(scene, killed)
+    return _run_again(scene, killed)
 
 
 def failed_and_run_again(scene: Scene) -> Outcome:
-    """Let the command fail, and run it once more when the server is well again."""
-    return _and_again(scene, here(scene))
+    """Let the command fail, then run it again with a healthy server."""
+    return _run_again(scene, here(scene))
 
 
-def _and_again(scene: Scene, first: Outcome) -> Outcome:
-    """Run the command once more: no tile that came is asked for again."""
+def _run_again(scene: Scene, first: Outcome) -> Outcome:
+    """Run the command again; tiles that arrived are not requested again."""
     store = scene.store
     time.sleep(_OLD_ENOUGH)
     store.mended = True
@@ -216,7 +216,7 @@ def _and_again(scene: Scene, first: Outcome) -> Outcome:
 
 
 def again(*more: str, then: Callable[[Scene], None] = lambda scene: None) -> Runner:
-    """Run the command, which is well; do something; run it once more with further options."""
+    """Run the command, do something, then run it again with further options."""
 
     def runner(scene: Scene) -> Outcome:
         assert here(scene).exit_codes == (ExitCode.COMPLETE,)
@@ -229,17 +229,17 @@ def again(*more: str, then: Callable[[Scene], None] = lambda scene: None) -> Run
 
 
 def no_network(scene: Scene) -> None:
-    """Let the service answer nothing any more."""
+    """Let the service answer 500 to everything."""
     scene.store.down = True
 
 
 def publish_again(scene: Scene) -> None:
-    """Put the second edition in the place of the files."""
+    """Republish all files."""
     scene.store.upstream = scene.store.republished
 
 
 def damage_cache(scene: Scene) -> None:
-    """Alter a byte in each 10 kB of what is kept, and cut the records."""
+    """Alter a byte of each cached range and truncate the range logs."""
     for path in scene.cache.rglob("bytes"):
         with path.open("r+b") as file:
             for line in np.fromfile(path.with_name("record"), "<u8").reshape(-1, 3):
@@ -250,13 +250,13 @@ def damage_cache(scene: Scene) -> None:
 
 
 def with_cache_on(options: str) -> Runner:
-    """Run the command with its cache on a disk of its own."""
+    """Run the command with its cache on a separate disk."""
 
     def runner(scene: Scene) -> Outcome:
         scene.cache.mkdir()
         with _disk(scene.cache, options, emptied=False) as mounted:
             if not mounted:
-                pytest.skip("a disk of its own needs root, and leave to mount")
+                pytest.skip("mounting needs root")
             return here(scene)
 
     return runner
@@ -264,7 +264,7 @@ def with_cache_on(options: str) -> Runner:
 
 @contextmanager
 def _disk(folder: Path, options: str, *, emptied: bool = True) -> Iterator[bool]:
-    """Put a small file system of its own in the place of a folder, where that is allowed."""
+    """Mount a small file system over a folder, if permitted."""
     mount = ["mount", "-t", "tmpfs", "-o", options, "hrdem", str(folder)]
     allowed = sys.platform == "linux" and os.geteuid() == 0 and not subprocess.run(mount).returncode
     try:

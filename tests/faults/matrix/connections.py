@@ -18,7 +18,7 @@ CONNECTIONS = (
         fault="the catalogue's host refuses connections",
         message=f"{_NO_WAY}/search cannot be reached (…). Check the network, the proxy and the "
         "address. Tried 5 times.",
-        run=commands.asking(_NO_WAY),
+        run=commands.with_catalogue(_NO_WAY),
     ),
     Row(
         fault="the files' host refuses connections",
@@ -30,7 +30,7 @@ CONNECTIONS = (
         fault="the catalogue's host has no address (DNS)",
         message=f"{_NOWHERE}/search cannot be reached (…). Check the network, the proxy and the "
         "address. Tried 5 times.",
-        run=commands.asking(_NOWHERE),
+        run=commands.with_catalogue(_NOWHERE),
     ),
     Row(
         fault="the files' host has no address (DNS)",
@@ -103,7 +103,7 @@ CONNECTIONS = (
         effect=RESUMED,
         exit_codes=(ExitCode.COMPLETE,),
         message="https://FILES/…dtm.tif broke off its answer (…). Trying again in",
-        run=commands.altered_on_the_way,
+        run=commands.altered_in_transit,
     ),
     Row(
         fault="a response trickles past the total timeout",

@@ -1,4 +1,4 @@
-"""The demonstration behind a server that misbehaves at one place of a run."""
+"""The demonstration service behind a server that fails at one place of a run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from hrdem.demo import Addresses
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
-_TILES_FROM = 12_000_000  # bytes; what lies before is the header and the tile index
+_TILES_FROM = 12_000_000  # bytes; header and tile index come before
 
 
 class Place(StrEnum):
-    """Where in a run a request belongs, in the order in which a run comes there."""
+    """The kinds of requests in a run, in order."""
 
     CATALOGUE = "catalogue"
     HEADER = "header"
@@ -28,7 +28,7 @@ class Place(StrEnum):
 
 
 def place_of(request: ServerRequest) -> Place | None:
-    """Tell where in a run a request belongs."""
+    """Return the place of a request in a run."""
     if "/search" in request.path:
         return Place.CATALOGUE
     if "request=getcoverage" in request.path.lower():
@@ -44,13 +44,13 @@ def place_of(request: ServerRequest) -> Place | None:
 
 @dataclass
 class Store:
-    """The demonstration as a fault finds it.
+    """The demonstration service with a fault.
 
     Attributes:
-        demo: The service with the first edition of the files.
-        republished: The same with the second.
-        folder: Where the run puts its output.
-        files_at: Scheme and host that the catalogue gives for files; empty for the store's own.
+        demo: The service with the first version of the files.
+        republished: The service with the second.
+        folder: Output folder of the run.
+        files_url: Scheme and host of the files in the catalogue; empty for the store's own.
     """
 
     demo: Addresses
@@ -61,18 +61,20 @@ class Store:
     def __post_init__(self) -> None:
         self.upstream = self.demo
         self.seen = 0  # requests at the place of the fault
-        self.hits = 0  # those that it met
-        self.reached = threading.Event()  # by the first of them
-        self.two = threading.Event()  # runs have come to it
-        self.ranges: set[str] = set()  # that were asked for there
-        self.requests: collections.Counter[str] = collections.Counter()  # tiles, and answered
-        self.down = False  # all of it, by a fault
+        self.hits = 0  # requests that the fault affected
+        self.reached = threading.Event()  # the first fault happened
+        self.two = threading.Event()  # both runs reached the fault
+        self.ranges: set[str] = set()  # requested there
+        self.requests: collections.Counter[str] = (
+            collections.Counter()
+        )  # tiles sent, by URL and range
+        self.down = False  # the whole service
         self.mended = False  # the fault is over
         self.errors: list[Exception] = []  # of our own
         self.lock = threading.Lock()
 
     def upstream_reply(self, request: ServerRequest, *, but_for: str = "") -> Reply:
-        """The answer that the service gives, to a request without a header."""
+        """Return the service's own reply, optionally without one request header."""
         headers = {name: value for name, value in request.headers.items() if name != but_for}
         reply = forward(replace(request, headers=headers), self.upstream.url, self.server.url)
         if self.files_url and place_of(request) is Place.CATALOGUE:
@@ -81,20 +83,20 @@ class Store:
         return reply
 
     def twice(self, before: dict[str, int]) -> set[str]:
-        """Tiles that have been asked for since, although they had come before."""
+        """Return the tiles that were requested again after they had arrived."""
         return {each for each in before if self.requests[each] > before[each]}
 
     @contextmanager
     def serving(
         self, answer: Answer | None, place: Place | None, first: int, last: int
     ) -> Iterator[Misbehaving]:
-        """Serve, with a fault at a place.
+        """Serve with a fault.
 
         Args:
-            answer: What is answered there in the place of the right answer.
-            place: Where.
-            first: Which request there is the first that is so answered, counted from 1.
-            last: Which is the last.
+            answer: The faulty reply.
+            place: Where it happens.
+            first: First request there that gets it, counted from 1.
+            last: Last request that gets it.
         """
 
         def script(request: ServerRequest) -> Reply:

@@ -1,4 +1,4 @@
-"""The rows as tables of docs/reliability.md."""
+"""Write the rows as tables into docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- rows -->\n", "<!-- end of rows -->\n"
 
 
-def written_into(text: str) -> str:
-    """Put the tables between the markers of a text."""
+def with_tables(text: str) -> str:
+    """Return a text with the tables between its markers."""
     before, _, rest = text.partition(_BEGIN)
     _, found, after = rest.partition(_END)
     assert found, "the markers are missing"

@@ -1,4 +1,4 @@
-"""The command line against every row: exit code, words, and never a wrong pixel or a rest."""
+"""Run the command line against every row: exit code, message, pixels and leftover files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.faults.matrix.commands import AREA, Outcome, Scene
 from tests.faults.matrix.row import Row
 from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
-from tests.faults.matrix.table import DOCUMENT, written_into
+from tests.faults.matrix.table import DOCUMENT, with_tables
 
 _FILES_OF = [tile for tile in list_tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
 
@@ -65,8 +65,8 @@ def _cases() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def as_in_a_process_of_its_own() -> Iterator[None]:
-    """The command sets up logging, and its process ends without waiting for threads."""
+def as_in_a_separate_process() -> Iterator[None]:
+    """Undo the logging that the command sets up, and wait for its threads."""
     root, ours = logging.getLogger(), logging.getLogger("hrdem")
     before = root.handlers[:], ours.level
     threads = set(threading.enumerate())
@@ -74,14 +74,14 @@ def as_in_a_process_of_its_own() -> Iterator[None]:
     for thread in set(threading.enumerate()) - threads:
         thread.join(10)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what they had just connected
+        warnings.simplefilter("ignore", ResourceWarning)  # connections that they had just opened
         gc.collect()
     root.handlers[:], level = before
     ours.setLevel(level)
 
 
 @pytest.mark.parametrize(("row", "place"), list(_cases()))
-def test_a_row_holds(
+def test_row(
     row: Row,
     place: Place | None,
     demo: Addresses,
@@ -107,7 +107,7 @@ def test_a_row_holds(
     assert "defect" not in message
     _check_words(row.message, message)
     if row.answer is not None:
-        assert store.hits, "the fault was not met"
+        assert store.hits, "the fault did not happen"
     left = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     if ExitCode.COMPLETE not in row.exit_codes:
         assert left == []
@@ -120,7 +120,7 @@ def test_a_row_holds(
 
 
 def _with_placeholders(done: Outcome, server: str, folder: Path) -> str:
-    """What was said, with what differs from run to run as a row has it."""
+    """Return the message with placeholders for what differs between runs."""
     message = done.message
     names = {**done.hosts, "SERVER": server, "OUTPUT": str(folder / "out.tif")}
     for edition, version in ((1, "OLD"), (2, "NEW")):
@@ -133,7 +133,7 @@ def _with_placeholders(done: Outcome, server: str, folder: Path) -> str:
 
 
 def _check_words(expected: str, message: str) -> None:
-    """Make sure that all parts of a text were said, one after the other."""
+    """Check that all parts of the expected text appear, in order."""
     rest = " ".join(message.split())
     for part in filter(None, expected.split("…")):
         assert part in rest, message
@@ -144,7 +144,7 @@ def test_every_row_of_the_fast_lane_exists() -> None:
     assert {case.id for case in _cases()} >= _FAST
 
 
-def test_the_document_has_the_rows() -> None:
-    """`python -m tests.faults.matrix` writes them."""
+def test_document_is_up_to_date() -> None:
+    """`python -m tests.faults.matrix` writes it."""
     text = DOCUMENT.read_text("utf-8")
-    assert written_into(text) == text
+    assert with_tables(text) == text

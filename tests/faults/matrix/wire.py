@@ -1,4 +1,4 @@
-"""A wire between a client and a server on which a bit is flipped."""
+"""A TCP proxy that flips one bit."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from contextlib import contextmanager
 
 
 class Wire:
-    """Passes on what clients and a server on this machine say to each other.
+    """Forwards connections to a local server.
 
     Args:
-        port: The server's.
-        at: After how many bytes from the server one bit of them is flipped.
+        port: Port of the server.
+        at: Bytes from the server after which one bit flips.
     """
 
     def __init__(self, port: int, at: int) -> None:
         self._server = port
         self._left = at
         self._lock = threading.Lock()
-        self._ears = socket.create_server(("127.0.0.1", 0))
-        self.port = self._ears.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
         self.flipped = False
 
     def close(self) -> None:
-        self._ears.shutdown(socket.SHUT_RDWR)  # or it goes on listening
-        self._ears.close()
+        self._listener.shutdown(socket.SHUT_RDWR)  # or it keeps listening
+        self._listener.close()
 
     def serve(self) -> None:
-        """Take connections until it is closed."""
+        """Accept connections until closed."""
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._ears.accept()
+                client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._server))
                 for ways in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass, args=ways, daemon=True).start()
@@ -59,7 +59,7 @@ class Wire:
 
 @contextmanager
 def wire(port: int, at: int) -> Iterator[Wire]:
-    """Lay a wire to a server for as long as the context lasts."""
+    """Proxy a server while the context is open."""
     laid = Wire(port, at)
     thread = threading.Thread(target=laid.serve, daemon=True)
     thread.start()
