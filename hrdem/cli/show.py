@@ -207,7 +207,7 @@ def _crs_name(grid: Grid) -> str:
 def _mosaic_lines(plan: Plan) -> list[tuple[str, str]]:
     """Describe what is read, if the output is not simply a copy of it."""
     lines = []
-    for mosaic in plan.mosaics if plan.unprocessed is None else ():
+    for mosaic in plan.staged_mosaics:
         details = " and ".join(sorted({source.detail for source in mosaic.sources}))
         name = f"{mosaic.query.collection.name} {mosaic.query.product.name}: "
         if len(plan.mosaics) == 1:

@@ -106,9 +106,8 @@ def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:
 
 def _count_pixels(plan: Plan, window: Window) -> int:
     """Count the pixels to process: those of staged mosaics, and those of the output."""
-    staged = plan.mosaics if plan.unprocessed is None else []
     blocks = _expand_to_blocks(plan, window)
-    return blocks.pixels + sum(mosaic.grid.window.pixels for mosaic in staged)
+    return blocks.pixels + sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
 
 
 def _make_tiles(
@@ -120,7 +119,7 @@ def _make_tiles(
     meter: ProgressMeter,
 ) -> Generator[TileResult]:
     """Copy, merge, or stage and compose the tiles of the output, as the plan requires."""
-    request, mosaic = plan.request, plan.unprocessed
+    request, mosaic = plan.request, plan.direct_mosaic
     if request.align is Align.BLOCKS:
         assert mosaic is not None
         return copy_tiles(mosaic, context)

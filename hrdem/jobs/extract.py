@@ -54,12 +54,12 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     Raises:
         HrdemError: As `make_plan` and ``run`` do.
     """
-    broken: dict[tuple[str, str], NetworkError] = {}
+    failed_cogs: dict[tuple[str, str], NetworkError] = {}
     changed: set[str] = set()
     while True:
         plan = None
         try:
-            plan = make_plan(request, http, broken)
+            plan = make_plan(request, http, failed_cogs)
             return run(plan)
         except SourceChangedError as exc:
             if request.on_change is OnChange.STOP or exc.url in changed:
@@ -70,7 +70,7 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
             cog = None if plan is None else _find_replaceable_cog(plan, exc)
             if cog is None:
                 raise
-            broken[cog] = exc
+            failed_cogs[cog] = exc
 
 
 def _find_replaceable_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:

@@ -151,7 +151,7 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
         grid=grid,
         tiers=tuple(tiers),
         tiers_without_data={name: str(reason) for name, reason in empty.items()},
-        computed=planner.is_computed,
+        is_computed=planner.is_computed,
         feather=feather,
         border=border,
         dtype=dtype,

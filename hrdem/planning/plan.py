@@ -42,7 +42,7 @@ class Plan:
         grid: Grid of the output.
         tiers: Collections to read, the one with the highest priority first; at least one.
         tiers_without_data: Why other requested collections are not among them, by name.
-        computed: Whether the product is computed from its surfaces instead of read as published.
+        is_computed: Whether the product is computed from its surfaces instead of read as published.
         feather: Distance over which a tier is blended into the next.
         border: Number of pixels around the output that affect it.
         dtype: Pixel type of the output.
@@ -55,7 +55,7 @@ class Plan:
     grid: Grid
     tiers: tuple[Tier, ...]
     tiers_without_data: Mapping[str, str]
-    computed: bool
+    is_computed: bool
     feather: Feather
     border: int
     dtype: str
@@ -92,17 +92,22 @@ class Plan:
         return any(self.is_resampled(mosaic) for mosaic in self.mosaics)
 
     @property
-    def unprocessed(self) -> Mosaic | None:
+    def direct_mosaic(self) -> Mosaic | None:
         """The only mosaic if its grid and pixels are exactly those of the output, else None.
 
         If None, mosaics are merged into local files first and the output is computed from those.
         """
         shifted = self.request.vertical_datum is not VerticalDatum.CGVD2013
-        if self.computed or shifted or len(self.mosaics) > 1:
+        if self.is_computed or shifted or len(self.mosaics) > 1:
             return None
         (mosaic,) = self.mosaics
         same = mosaic.grid.locate(self.grid) == mosaic.grid.window
         return mosaic if same else None
+
+    @property
+    def staged_mosaics(self) -> list[Mosaic]:
+        """The mosaics that are merged into local files first."""
+        return self.mosaics if self.direct_mosaic is None else []
 
     def restrict_to(self, window: Window) -> Plan:
         """Return the plan with its regions cut to what can affect a window of the output.

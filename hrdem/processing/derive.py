@@ -42,7 +42,7 @@ def select_derivation(plan: Plan, shift_grid: ShiftGrid | None) -> Derive:
     if shift_grid is not None:
         return lambda layer, window: _shift_heights(layer, window, ground, shift_grid)
     theme = plan.request.product.theme
-    if not plan.computed or theme is Theme.HEIGHT:
+    if not plan.is_computed or theme is Theme.HEIGHT:
         return lambda layer, window: _crop(layer, layer.pixels, layer.valid, window)
     return lambda layer, window: _derive_terrain(layer, window, ground, plan.request, theme)
 

@@ -56,7 +56,7 @@ def plan_of(content: Bytes, window: Window) -> Plan:
         grid=grid,
         tiers=(Tier(request.collection, (mosaic,)),),
         tiers_without_data={},
-        computed=False,
+        is_computed=False,
         feather=Feather(0, 1, 1),
         border=0,
         dtype=file.dtype,

@@ -220,7 +220,7 @@ class TestHillshades:
         whole = np.concatenate([self.shades()] * 2, axis=1)
         np.testing.assert_array_equal(pixels, whole[60:840, 60:840])
         assert pixels.dtype == np.uint8
-        assert not done.plan.computed
+        assert not done.plan.is_computed
         assert all(source.asset == "hillshade-dtm" for source in done.plan.sources)
 
     @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ class TestHillshades:
                 nodata=0,
             )  # fmt: skip
         done = extracted(stored, tmp_path / "a.tif", "dtm-hillshade", **words)
-        assert done.plan.computed
+        assert done.plan.is_computed
         assert {source.asset for source in done.plan.sources} == {"dtm"}
 
     @pytest.mark.parametrize("published", [[], ["west"]])
