@@ -243,7 +243,7 @@ class Request:
             )
         conflicts = {
             "`crs`, `resolution` and `like` resample pixels": not self.is_native,
-            "the area is cropped to its shape unless `crop=False`": self.crop,
+            "the area is cropped to its shape (`crop=False` turns that off)": self.crop,
             "`fill` merges collections": bool(self.fill),
             "`source_band` adds a band": self.source_band,
             "`vertical_datum` changes heights": self.vertical_datum is VerticalDatum.CGVD28,
