@@ -58,7 +58,8 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         if wider is None:
             raise NotCachedError(
                 f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
-                f"{aoi.label} is not in the cache. Run it once without `offline`."
+                f"{aoi.label} is not in the cache. Run the same command once without "
+                "`offline`."
             ) from exc
     margin = measure_search_margin(aoi)
     left, bottom, right, top = aoi.bounds

@@ -298,7 +298,7 @@ def test_offline_error_names_the_missing_ranges(
         extract(url, tmp_path / "b.tif", offline=True)
     with pytest.raises(NotCachedError, match="bytes of .* are not in the cache"):  # of the index
         extract(url, tmp_path / "b.tif", offline=True, box=WIDE)
-    with pytest.raises(NotCachedError, match="lists of .* in the area .* is not in the cache"):
+    with pytest.raises(NotCachedError, match="search of .* for the area .* is not in the cache"):
         extract(url, tmp_path / "b.tif", offline=True, box=(0, 0, 100, 100))
     with pytest.raises(NotCachedError, match="is not in the cache"):
         hrdem.assets("9_2-mosaic-1m", stac_url=f"{url}/stac/api/", offline=True)

@@ -123,8 +123,8 @@ CACHE = (
     Row(
         fault="--offline with an empty cache",
         exit_codes=(ExitCode.NETWORK,),
-        message="What SERVER/stac/api/ lists of hrdem-mosaic-1m in the area … is not in the cache. "
-        "Run the same command once without --offline.",
+        message="The search of hrdem-mosaic-1m at SERVER/stac/api/ for the area … is not in the "
+        "cache. Run the same command once without --offline.",
         options=("--offline",),
     ),
     Row(
