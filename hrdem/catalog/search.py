@@ -121,7 +121,7 @@ def get_item(item_id: str, stac_url: str, http: Http) -> Item:
     if not found:
         raise NoDataError(
             f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Give an id like "
-            "9_2-mosaic-1m; hrdem search --bbox … lists the items of an area."
+            "9_2-mosaic-1m; hrdem search lists the items of an area."
         )
     return found[0]
 

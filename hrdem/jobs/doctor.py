@@ -61,7 +61,7 @@ _STORE_FIX = (
     "Files lie on another host than the catalogue: see that the proxy lets it through, with Range "
     "headers."
 )
-_WCS_FIX = "Nothing to do as long as COGs can be had, which hold the same data: --via cog."
+_WCS_FIX = "Nothing to do as long as COGs can be had, which hold the same data: `via=cog`."
 
 
 class State(StrEnum):
@@ -136,7 +136,7 @@ def run_checks(
         yield _check("network", _NETWORK_FIX, _surroundings)
         yield from _files(stac_url, client)
         if wcs_url is None:
-            yield Check("WCS", "none is known to have what this catalogue has; --wcs-url names one")
+            yield Check("WCS", "none is known to have what this catalogue has; `wcs_url` names one")
         else:
             yield from _coverages(wcs_url, client)
 
@@ -145,7 +145,7 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
     fix = (
         f"If {redact_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
         "the way: set HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another "
-        "--stac-url."
+        "`stac_url`."
     )
     items: list[Item] = []
     for collection in COLLECTIONS.values():
@@ -220,7 +220,7 @@ def _kept(cache: Cache) -> _Finding:
     try:
         cache.check()
     except OSError as exc:
-        fix = "Give another --cache-dir; without one, an interrupted run begins anew."
+        fix = "Give another `cache_dir`; without one, an interrupted run begins anew."
         return _Finding(f"{found}; nothing can be kept there ({exc})", fix)
     return _Finding(found)
 
@@ -248,7 +248,7 @@ def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]
     found = list_items(collection, stac_url, http)
     items += found
     if not found:
-        fix = f"Choose another --collection than {collection.name}, or give another --stac-url."
+        fix = f"Choose another `collection` than {collection.name}, or give another `stac_url`."
         return _Finding(f"{collection.id} has no items", fix)
     counts = [
         f"{name} in {sum(item.get_asset(product, AssetKind.COG) is not None for item in found)}"
@@ -262,7 +262,7 @@ def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]
 def _stored(hrefs: list[str], http: Http) -> _Finding:
     """Meet the first file that is there; a catalogue may list some that are not."""
     if not hrefs:
-        raise NoDataError("The catalogue lists no file. Give another --stac-url.")
+        raise NoDataError("The catalogue lists no file. Give another `stac_url`.")
     for href in hrefs[:-1]:
         try:
             return _met(href, http)

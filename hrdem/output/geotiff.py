@@ -248,7 +248,7 @@ class GeoTiffWriter:
         if not kept:
             raise RequestError(
                 f"A GeoTIFF cannot hold the CRS that {self._output} was asked for in, and would "
-                "lie elsewhere. Give --crs one that has a number, like EPSG:2961."
+                "lie elsewhere. Give `crs` one that has a number, like EPSG:2961."
             )
 
     def _described(self, statistics: Statistics | None, tags: Mapping[str, str]) -> list[Entry]:

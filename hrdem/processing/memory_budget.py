@@ -99,5 +99,5 @@ def check_max_memory(max_memory: int) -> None:
     if max_memory < _MIN_MEMORY_BYTES:
         raise RequestError(
             f"A limit of {max_memory / 1e6:.0f} MB is too small: hrdem and its libraries need at "
-            f"least {_MIN_MEMORY_BYTES / 1e6:.0f} MB. Give a larger --max-memory."
+            f"least {_MIN_MEMORY_BYTES / 1e6:.0f} MB. Give a larger `max_memory`."
         )

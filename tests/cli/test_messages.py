@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
 
+import hrdem
 from hrdem.cli import show
-from hrdem.cli.messages import RetryRateLimit, name_options
+from hrdem.cli.messages import FIELDS, RetryRateLimit, name_options
+
+PACKAGE = Path(hrdem.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -58,3 +65,24 @@ def test_messages_in_json_name_options_and_data_stay(capsys: pytest.CaptureFixtu
         "checks": [{"name": "`via`", "fix": "Give --via cog."}],
         "reason": None,
     }
+
+
+def strings_in(path: Path) -> Iterator[str]:
+    """Yield the strings of a module that are no docstrings."""
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+
+
+def test_parameters_in_backquotes_exist() -> None:
+    names = set()
+    for path in PACKAGE.rglob("*.py"):
+        for text in strings_in(path):
+            names |= set(re.findall(r"`([a-z_]+)(?:=[^`]*)?`", text))
+    assert names <= FIELDS.keys()

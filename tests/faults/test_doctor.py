@@ -84,7 +84,7 @@ def test_missing_wcs_is_a_warning(demo: Addresses, http: HttpClient) -> None:
     assert list(checks) == [*NAMES, "WCS"]
     assert failed(checks) == []
     assert checks["WCS"].state is State.WARN
-    assert "--via cog" in checks["WCS"].fix
+    assert "`via=cog`" in checks["WCS"].fix
 
 
 def test_failing_wcs_is_a_failure(diagnosed) -> None:

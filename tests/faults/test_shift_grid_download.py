@@ -177,7 +177,7 @@ def test_missing_grid_is_an_error_and_leaves_no_file(
     }[fault]
     with pytest.raises(TransferError, match=said) as failed:
         find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)
-    for told in (str(tmp_path / "user"), str(tmp_path / "cache"), served.grid.url, "--vertical-gr"):
+    for told in (str(tmp_path / "user"), str(tmp_path / "cache"), served.grid.url, "`vertical_gr"):
         assert told in str(failed.value)
     assert failed.value.__cause__ is not None
     assert not (tmp_path / "cache").exists()
@@ -185,5 +185,5 @@ def test_missing_grid_is_an_error_and_leaves_no_file(
 
 def test_unwritable_cache_is_reported(tmp_path: Path, served: Served, http: HttpClient) -> None:
     (tmp_path / "cache").write_text("a file")
-    with pytest.raises(OutputError, match="cannot be kept in .*--cache-dir"):
+    with pytest.raises(OutputError, match="cannot be kept in .*`cache_dir`"):
         find_cgvd28_grid(None, tmp_path / "cache", http, served.grid)

@@ -289,7 +289,7 @@ def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
 
 
 def test_a_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -> None:
-    with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*--product dsm"):
+    with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*`product=dsm`"):
         hrdem.extract(
             bbox=box(-700_000, 2_700_000, 100, 100),
             bbox_crs="EPSG:3979",

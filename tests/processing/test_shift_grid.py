@@ -113,7 +113,7 @@ def test_what_cannot_be_the_difference_is_refused(
     tmp_path: Path, stored: Any, settings: dict[str, Any], said: str
 ) -> None:
     path = write_grid(tmp_path / "a.tif", stored, **settings)
-    with pytest.raises(RequestError, match=f"(?s)a.tif cannot be.*{said}.*--vertical-grid"):
+    with pytest.raises(RequestError, match=f"(?s)a.tif cannot be.*{said}.*`vertical_grid`"):
         read_user_grid(path)
 
 

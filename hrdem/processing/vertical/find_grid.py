@@ -102,7 +102,7 @@ def find_cgvd28_grid(
         raise TransferError(
             f"Heights in CGVD28 need the grid {published.name}. It is not in "
             f"{', '.join(map(str, folders))}, and cannot be fetched: {exc} Fetch "
-            f"{published.url} in another way, and give the file as --vertical-grid."
+            f"{published.url} in another way, and give the file as `vertical_grid`."
         ) from exc
     _keep(kept, content, published)
     return read_grid(kept, content)
@@ -129,7 +129,7 @@ def _found(path: Path, published: PublishedGrid) -> bytes | None:
     if hashlib.sha256(content).hexdigest() == published.sha256:
         return content
     log.warning(
-        "%s is not the file that %s is, and is passed over. To use it, give it as --vertical-grid.",
+        "%s is not the file that %s is, and is passed over. To use it, give it as `vertical_grid`.",
         path,
         published.url,
     )
@@ -156,5 +156,5 @@ def _keep(path: Path, content: bytes, published: PublishedGrid) -> None:
     except OSError as exc:
         raise OutputError(
             f"The grid {published.name} cannot be kept in {path.parent}: {exc}. Give another "
-            f"--cache-dir, or fetch {published.url} and give the file as --vertical-grid."
+            f"`cache_dir`, or fetch {published.url} and give the file as `vertical_grid`."
         ) from exc

@@ -107,7 +107,7 @@ def make_unknown_shift_error(grid: ShiftGrid, lon: float, lat: float) -> Request
     return RequestError(
         f"The grid {grid.path.name} does not tell the difference between CGVD2013 and CGVD28 at "
         f"{lon:.5f}, {lat:.5f}, where the data have a height. Nothing was written. Give a smaller "
-        "area, a --vertical-grid that reaches there, or --vertical-datum CGVD2013."
+        "area, a `vertical_grid` that reaches there, or `vertical_datum=CGVD2013`."
     )
 
 
@@ -185,5 +185,5 @@ def _check_nodes(path: Path, dataset: DatasetReader) -> None:
 def _unusable(path: Path, why: str) -> RequestError:
     return RequestError(
         f"{path} cannot be the grid of differences between CGVD2013 and CGVD28: {why} Leave out "
-        "--vertical-grid to have the usual one looked for, or fetched."
+        "`vertical_grid` to have the usual one looked for, or fetched."
     )
