@@ -1,1 +1,1 @@
-"""TIFF files as bytes: headers, directories, the tile index, tiles in and out."""
+"""TIFF files as bytes: headers, directories, tile indexes, decoding and encoding of tiles."""

@@ -1,8 +1,8 @@
-"""From compressed tiles to pixels: GDAL decodes them from memory, whatever their codec.
+"""Decoding of compressed tiles by GDAL, from memory.
 
-The tiles of a rectangle are put behind a directory of a TIFF in memory, as they came, and GDAL
-reads that. This knows every codec and predictor that GDAL knows, frees Python's lock while it
-decodes, and needs no further library; benchmarks/decoding.py compares it with imagecodecs.
+A TIFF directory is written before the compressed tiles of a rectangle, and GDAL reads that TIFF in
+memory. This supports every codec and predictor of GDAL, releases Python's lock while decoding, and
+needs no further library; benchmarks/decoding.py compares it with imagecodecs.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from hrdem.tiff.write_ifd import (
     make_entry,
 )
 
-GUARD_BYTES = 4  # bytes of a tile's length before it, and of its end repeated after it
+GUARD_BYTES = 4  # a tile's length before it, and its last bytes repeated after it
 
 
 def directory_bytes(tiles: int) -> int:
-    """Return how many bytes `decode` needs free at the beginning of its buffer."""
+    """Return the number of free bytes that `decode` needs at the beginning of its buffer."""
     return 512 + 16 * tiles
 
 
@@ -42,31 +42,31 @@ def decode(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    storage: TileFormat,
+    tile_format: TileFormat,
     nodata: float | None,
     name: str,
 ) -> Pixels:
     """Decode a rectangle of tiles.
 
     Args:
-        buffer: `directory_bytes` bytes that are free to be written to, then the tiles' bytes in any
-            order, with anything between them.
-        offsets: Where each tile begins in the buffer, shape (rows, columns); 0 for absent tiles.
+        buffer: `directory_bytes` free bytes, which are overwritten, then the tiles in any order,
+            with any bytes between them.
+        offsets: Start of each tile in the buffer, shape (rows, columns); 0 for absent tiles.
         counts: Length of each tile in bytes, same shape.
-        storage: How the tiles are stored.
+        tile_format: Compression and layout of the tiles.
         nodata: Value of absent tiles.
-        name: Of the file, for messages.
+        name: Name of the file, for messages.
 
     Returns:
         Array of shape (rows * tile height, columns * tile width); absent tiles are nodata, or 0
-        where the file declares none.
+        where nodata is None.
 
     Raises:
         SourceError: If a tile cannot be decoded.
     """
     rows, columns = offsets.shape
-    width, height = storage.tile
-    _write_directory(buffer, offsets, counts, storage, nodata)
+    width, height = tile_format.tile
+    _write_directory(buffer, offsets, counts, tile_format, nodata)
     try:
         with rasterio.Env(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
             pixels: Pixels = dataset.read(1)
@@ -82,28 +82,28 @@ def decode(
 def check_guards(
     buffer: mmap, offsets: NDArray[np.int64], counts: NDArray[np.int64], name: str
 ) -> None:
-    """Make sure that each tile lies between its leader and its trailer (GDAL's COG layout).
+    """Check the leader and the trailer of each tile (GDAL's COG layout).
 
-    Index and tiles then belong together, and no tile was cut or moved.
+    If they are right, index and tiles belong together, and no tile was truncated or moved.
 
     Args:
-        buffer: Holds the tiles, each with 4 bytes before and after.
-        offsets: Where each tile begins in the buffer; 0 for absent tiles.
-        counts: Length of each tile.
-        name: Of the file, for messages.
+        buffer: The tiles, each with 4 bytes before and after.
+        offsets: Start of each tile in the buffer; 0 for absent tiles.
+        counts: Length of each tile in bytes.
+        name: Name of the file, for messages.
 
     Raises:
-        SourceError: If a leader or a trailer is not what it should be.
+        SourceError: If a leader or a trailer is wrong.
     """
     for begin, count in zip(offsets.flat, counts.flat, strict=True):
         if not count:
             continue
         end = begin + count
-        (said,) = struct.unpack_from("<I", buffer, int(begin) - GUARD_BYTES)
-        if said != count or buffer[end - GUARD_BYTES : end] != buffer[end : end + GUARD_BYTES]:
+        (length,) = struct.unpack_from("<I", buffer, int(begin) - GUARD_BYTES)
+        if length != count or buffer[end - GUARD_BYTES : end] != buffer[end : end + GUARD_BYTES]:
             raise SourceError(
-                f"A tile of {name} does not lie where the file's index says. The file may be "
-                "damaged, or may be being published again: try again later."
+                f"A tile of {name} is not where the file's index says. The file may be damaged, or "
+                "may be being published again: try again later."
             )
 
 
@@ -111,16 +111,18 @@ def _write_directory(
     buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
-    storage: TileFormat,
+    tile_format: TileFormat,
     nodata: float | None,
 ) -> None:
-    """Write a BigTIFF's head and directory for the tiles at the beginning of a buffer."""
-    order = storage.byte_order
+    """Write a BigTIFF's header and directory for the tiles to the beginning of a buffer."""
+    order = tile_format.byte_order
     rows, columns = offsets.shape
-    entries = storage.entries(columns * storage.tile[0], rows * storage.tile[1], bands=1)
-    for tag, places in ((324, offsets), (325, counts)):
-        entries.append(Entry(tag, LONG8, places.size, places.astype(f"{order}u8").tobytes()))
-    entries.append(make_entry(order, 33550, DOUBLE, 1, 1, 0))  # a georeferencing: none is missed
+    entries = tile_format.entries(
+        columns * tile_format.tile[0], rows * tile_format.tile[1], bands=1
+    )
+    for tag, values in ((324, offsets), (325, counts)):
+        entries.append(Entry(tag, LONG8, values.size, values.astype(f"{order}u8").tobytes()))
+    entries.append(make_entry(order, 33550, DOUBLE, 1, 1, 0))  # GDAL warns without georeferencing
     entries.append(make_entry(order, 33922, DOUBLE, 0, 0, 0, 0, 0, 0))
     if nodata is not None:
         text = f"{nodata!r}\0".encode()

@@ -1,8 +1,7 @@
-"""What a tiled TIFF says about itself before its pixels: grid, levels, places of the index.
+"""The header of a tiled GeoTIFF: grid, pixel type, levels, and the positions of the tile index.
 
-GeoTIFF 1.1 keys, and GDAL's ghost area, which is used when it is there and not needed. The tile
-index itself is not read here: of a file of 500,000 x 500,000 pixels it is 11 MB, of which a window
-needs a few kilobytes.
+Parses GeoTIFF 1.1 keys, and GDAL's ghost area where there is one. The tile index itself is not read
+here: that of a file of 500,000 x 500,000 pixels has 11 MB, of which a window needs a few kilobytes.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from hrdem.tiff.read_ifd import (
 )
 from hrdem.tiff.write_ifd import TileFormat
 
-# holds all directories of a mosaic file, more is fetched if not; comes in one round trip
+# Holds all directories of a mosaic file and arrives in one round trip; more is read if needed.
 HEADER_READ_BYTES = 12_288
-_LARGEST_FILE = 1 << 60  # bytes: positions and their sums stay far from the end of 64 bits
+_MAX_FILE_BYTES = 1 << 60  # sums of positions stay within 64 bits
 _LERC = 34887
 # none, LZW, DEFLATE in both numbers, LERC, ZSTD
 _COMPRESSIONS = (1, 5, 8, 32946, _LERC, 50000)
 _PREDICTORS = (1, 2, 3)  # none, differences of whole numbers, of floating point ones
-_TILE_EDGES = range(16, 2_049)  # pixels; a few of the largest fit into the memory of a run
-_MOST_ACROSS = 32_768  # tiles side by side, or one above the other
-_FINEST, _FARTHEST = 1e-9, 1e9  # of pixels and places on Earth, in metres, feet or degrees
+_TILE_EDGES = range(16, 2_049)  # pixels; a few of the largest fit in the memory of a run
+_MAX_TILES_PER_AXIS = 32_768
+_MIN_PIXEL_SIZE, _MAX_COORDINATE = 1e-9, 1e9  # metres, feet or degrees
 
 # SampleFormat and BitsPerSample -> type
 _DTYPES = {(1, 8): "uint8", (1, 16): "uint16", (1, 32): "uint32", (1, 64): "uint64",
@@ -46,12 +45,12 @@ _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 
 @dataclass(frozen=True, slots=True)
 class IndexArray:
-    """Where TileOffsets or TileByteCounts lie.
+    """Position of the values of TileOffsets or TileByteCounts.
 
     Attributes:
         at: Position of the first value in the file.
         count: Number of values, one for each tile in row-major order.
-        dtype: Type and byte order of the values, as numpy names it.
+        dtype: Type and byte order of the values, a numpy name.
     """
 
     at: int
@@ -59,7 +58,7 @@ class IndexArray:
     dtype: str
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Return the bytes, from and up to, of the values from ``first`` up to ``last``."""
+        """Return the span of bytes of the values from ``first`` up to ``last``."""
         size = np.dtype(self.dtype).itemsize
         return self.at + first * size, self.at + last * size
 
@@ -74,8 +73,8 @@ class Level:
         tile: Width and height of a tile, pixels.
         compression: TIFF compression number.
         predictor: TIFF predictor number, 1 for none.
-        offsets: Where the tiles' positions lie; 0 is a tile that is absent.
-        counts: Where the tiles' lengths lie.
+        offsets: The tiles' positions; 0 for an absent tile.
+        counts: The tiles' lengths in bytes.
         lerc: LERC's version and further compression (tag 50674), None for other codecs.
     """
 
@@ -90,16 +89,16 @@ class Level:
 
     @property
     def columns(self) -> int:
-        """Number of tiles side by side."""
+        """Number of tiles in a row."""
         return -(-self.width // self.tile[0])
 
     @property
     def rows(self) -> int:
-        """Number of tiles one above the other."""
+        """Number of rows of tiles."""
         return -(-self.height // self.tile[1])
 
     def tiles_under(self, window: Window) -> Window:
-        """Return the rectangle of tiles that a window touches, counted in tiles."""
+        """Return the rectangle of tiles that a window touches, in units of tiles."""
         width, height = self.tile
         column, row = window.column // width, window.row // height
         right, bottom = -(-window.right // width), -(-window.bottom // height)
@@ -108,16 +107,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A parsed file.
+    """The contents of a file's directories.
 
     Attributes:
         grid: Pixel grid of full resolution.
-        dtype: Type of the pixels in this machine's byte order, as numpy names it.
-        byte_order: ``"<"`` or ``">"``: that of the file, and so of its pixels.
-        nodata: Declared nodata value as the pixels hold it, None if there is none that they can
-            hold.
+        dtype: Pixel type in this machine's byte order, a numpy name.
+        byte_order: ``"<"`` or ``">"``: byte order of the file and its pixels.
+        nodata: Declared nodata value, rounded to the pixel type; None if there is none, or none
+            that the type can represent.
         levels: Full resolution, then the overviews from fine to coarse.
-        has_guards: Whether each tile lies between a leader and a trailer (GDAL's BLOCK_LEADER and
+        has_guards: Whether each tile has a leader and a trailer (GDAL's BLOCK_LEADER and
             BLOCK_TRAILER).
     """
 
@@ -129,7 +128,7 @@ class Header:
     has_guards: bool
 
     def tile_format(self, level: Level) -> TileFormat:
-        """Return how the tiles of a level are stored."""
+        """Return the compression and layout of the tiles of a level."""
         return TileFormat(
             tile=level.tile,
             dtype=self.dtype,
@@ -144,15 +143,15 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
     """Parse the directories of a TIFF.
 
     Args:
-        fetch: Returns the bytes of the file from a position up to another.
-        size: Size of the file.
-        name: Of the file, for messages.
+        fetch: Returns the bytes of the file from one position up to another.
+        size: Size of the file, bytes.
+        name: Name of the file, for messages.
 
     Raises:
-        SourceError: If it is not a TIFF, is damaged, or is of a kind that is not read here.
+        SourceError: If it is not a TIFF, is damaged, or is of an unsupported kind.
     """
     try:
-        return _parse(BoundedReader(fetch, size, HEADER_READ_BYTES))
+        return _parse_header(BoundedReader(fetch, size, HEADER_READ_BYTES))
     except InvalidTiffError as exc:
         raise SourceError(
             f"{name} cannot be read as a tiled GeoTIFF: {exc}. The file may be damaged, or be of "
@@ -160,9 +159,9 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
         ) from exc
 
 
-def _parse(data: BoundedReader) -> Header:
-    if data.size > _LARGEST_FILE:
-        raise InvalidTiffError(f"the server says that it has {data.size} bytes")
+def _parse_header(data: BoundedReader) -> Header:
+    if data.size > _MAX_FILE_BYTES:
+        raise InvalidTiffError(f"the server reports a size of {data.size} bytes")
     images: list[Directory] = []
     for directory in read_directories(data):
         kind = directory.number(254, 0)
@@ -171,24 +170,24 @@ def _parse(data: BoundedReader) -> Header:
     if not images:
         raise InvalidTiffError("it has no image")
     first = images[0]
-    full, *overviews = map(_level, images)
+    full, *overviews = map(_parse_level, images)
     levels = (full, *sorted(overviews, key=lambda level: -level.width))
-    dtype = _dtype(first)
-    if any(_dtype(directory) != dtype for directory in images):
-        raise InvalidTiffError("its overviews have another type of pixels")
+    dtype = _parse_dtype(first)
+    if any(_parse_dtype(directory) != dtype for directory in images):
+        raise InvalidTiffError("its overviews have another pixel type")
     if any(level.width > full.width or level.height > full.height for level in overviews):
         raise InvalidTiffError("it has an overview that is larger than the image")
     return Header(
-        grid=_grid(first, full),
+        grid=_parse_grid(first, full),
         dtype=dtype,
         byte_order=byte_order(data),
-        nodata=_nodata(first, dtype),
+        nodata=_parse_nodata(first, dtype),
         levels=levels,
         has_guards=_has_guards(data),
     )
 
 
-def _level(directory: Directory) -> Level:
+def _parse_level(directory: Directory) -> Level:
     width, height = directory.number(256), directory.number(257)
     compression = directory.number(259, 1)
     if compression not in _COMPRESSIONS:
@@ -206,12 +205,12 @@ def _level(directory: Directory) -> Level:
     if predictor not in _PREDICTORS:
         raise InvalidTiffError(f"its predictor is number {predictor}")
     if directory.number(266, 1) != 1:
-        raise InvalidTiffError("the bits of its bytes run backwards")
+        raise InvalidTiffError("its FillOrder is not 1")
     lerc = directory.whole(50674) if compression == _LERC else ()
     if len(lerc) > 2 or any(value > 255 for value in lerc):
-        raise InvalidTiffError("its parameters of LERC are not two small numbers")
+        raise InvalidTiffError("its LERC parameters are not two small numbers")
     columns, rows = -(-width // tile[0]), -(-height // tile[1])
-    if max(columns, rows) > _MOST_ACROSS:
+    if max(columns, rows) > _MAX_TILES_PER_AXIS:
         raise InvalidTiffError(f"it has {columns} x {rows} tiles")
     return Level(
         width=width,
@@ -219,33 +218,33 @@ def _level(directory: Directory) -> Level:
         tile=tile,
         compression=compression,
         predictor=predictor,
-        offsets=_index(directory, 324, columns * rows),
-        counts=_index(directory, 325, columns * rows),
+        offsets=_locate_index(directory, 324, columns * rows),
+        counts=_locate_index(directory, 325, columns * rows),
         lerc=lerc or None,
     )
 
 
-def _index(directory: Directory, tag: int, tiles: int) -> IndexArray:
-    at, dtype = directory.place(tag, tiles)
+def _locate_index(directory: Directory, tag: int, tiles: int) -> IndexArray:
+    at, dtype = directory.locate_values(tag, tiles)
     return IndexArray(at, tiles, dtype)
 
 
-def _dtype(directory: Directory) -> str:
+def _parse_dtype(directory: Directory) -> str:
     bits, kind = directory.number(258, 1), directory.number(339, 1)
     if (kind, bits) not in _DTYPES:
         raise InvalidTiffError(f"its pixels have {bits} bits of kind {kind}")
     return _DTYPES[kind, bits]
 
 
-def _grid(directory: Directory, full: Level) -> Grid:
-    grid = Grid(_crs(directory), _transform(directory), full.width, full.height)
-    if not all(abs(edge) < _FARTHEST for edge in grid.bounds):
-        raise InvalidTiffError(f"its edges, {grid.bounds}, lie nowhere on Earth")
+def _parse_grid(directory: Directory, full: Level) -> Grid:
+    grid = Grid(_parse_crs(directory), _parse_transform(directory), full.width, full.height)
+    if not all(abs(edge) < _MAX_COORDINATE for edge in grid.bounds):
+        raise InvalidTiffError(f"its bounds, {grid.bounds}, are not on Earth")
     return grid
 
 
-def _transform(directory: Directory) -> Affine:
-    """GeoTIFF 1.1, annex B.6: a tie point and a scale, or a matrix."""
+def _parse_transform(directory: Directory) -> Affine:
+    """Read the transform: a tie point and a scale, or a matrix (GeoTIFF 1.1, annex B.6)."""
     scale, tie, matrix = (directory.real(tag) for tag in (33550, 33922, 34264))
     if len(scale) >= 2 and len(tie) == 6:
         dx, dy = scale[0], scale[1]
@@ -254,24 +253,24 @@ def _transform(directory: Directory) -> Affine:
         dx, dy, left, top = matrix[0], -matrix[5], matrix[3], matrix[7]
     else:
         raise InvalidTiffError("it has no georeferencing, or a rotated one")
-    if not (dx >= _FINEST and dy >= _FINEST):
-        raise InvalidTiffError(f"its pixels of {dx:g} x {dy:g} do not run east and south")
-    if _geokey(directory, 1025) == 2:  # PixelIsPoint: the tie point is a pixel's centre
+    if not (dx >= _MIN_PIXEL_SIZE and dy >= _MIN_PIXEL_SIZE):
+        raise InvalidTiffError(f"its pixels of {dx:g} x {dy:g} are not north-up")
+    if _read_geokey(directory, 1025) == 2:  # PixelIsPoint: the tie point is a pixel's centre
         left, top = left - dx / 2, top + dy / 2
     return Affine(dx, 0, left, 0, -dy, top)
 
 
-def _crs(directory: Directory) -> str:
-    """GeoTIFF 1.1, 7.3: the code of a projected or a geographic system."""
-    key = {1: 3072, 2: 2048}.get(_geokey(directory, 1024))
-    code = _geokey(directory, key) if key else 0
+def _parse_crs(directory: Directory) -> str:
+    """Read the EPSG code of a projected or a geographic CRS (GeoTIFF 1.1, 7.3)."""
+    key = {1: 3072, 2: 2048}.get(_read_geokey(directory, 1024))
+    code = _read_geokey(directory, key) if key else 0
     if not 0 < code < _USER_DEFINED:
         raise InvalidTiffError("its coordinate reference system has no EPSG code")
     return f"EPSG:{code}"
 
 
-def _geokey(directory: Directory, wanted: int) -> int:
-    """The value of a key that is held in the directory itself; 0 if it is not there."""
+def _read_geokey(directory: Directory, wanted: int) -> int:
+    """Return the value of a GeoKey that is stored in the directory; 0 if it is missing."""
     keys = directory.whole(34735)
     for index in range(4, len(keys) - 3, 4):
         key, place, _, value = keys[index : index + 4]
@@ -280,8 +279,8 @@ def _geokey(directory: Directory, wanted: int) -> int:
     return 0
 
 
-def _nodata(directory: Directory, dtype: str) -> float | None:
-    """GDAL_NODATA; a number that is none of the pixels' is as good as none."""
+def _parse_nodata(directory: Directory, dtype: str) -> float | None:
+    """Read GDAL_NODATA; a number that the pixel type cannot represent counts as none."""
     text = directory.text(42113)
     if not text:
         return None
@@ -297,7 +296,7 @@ def _nodata(directory: Directory, dtype: str) -> float | None:
 
 
 def _has_guards(data: BoundedReader) -> bool:
-    """Whether GDAL's ghost area promises a leader and a trailer around each tile."""
+    """Whether GDAL's ghost area declares a leader and a trailer for each tile."""
     at = 16 if b"+" in data(2, 2) else 8
     if data.size < at + 43:
         return False

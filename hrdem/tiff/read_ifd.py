@@ -1,7 +1,7 @@
-"""The directories of a TIFF: what its tags hold, read on demand and within bounds.
+"""TIFF directories: the values of tags, read on demand and within limits.
 
-Classic TIFF (TIFF 6.0, section 2) and BigTIFF, both byte orders. Nothing that a file says about
-itself is believed further than these bounds: bytes, requests, directories, entries, values.
+Classic TIFF (TIFF 6.0, section 2) and BigTIFF, in both byte orders. Whatever a file declares, the
+number of bytes, requests, directories, entries and values that are read is limited.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 Fetch = Callable[[int, int], bytes]
 
-_MOST_BYTES = 4 << 20  # of directories and their values
-_MOST_PARTS = 64  # that they are fetched in
-_MOST_DIRECTORIES = 64
-_MOST_ENTRIES = 1_000
-_MOST_VALUES = 65_536
-_MOST_TEXT = 256
+_MAX_BYTES = 4 << 20  # of directories and their values
+_MAX_REQUESTS = 64
+_MAX_DIRECTORIES = 64
+_MAX_ENTRIES = 1_000  # of a directory
+_MAX_VALUES = 65_536  # of a tag
+_MAX_TEXT_BYTES = 256
 
 # TIFF type -> struct code; TIFF 6.0, section 2, and BigTIFF's type 16
 _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _REAL = {11: "f", 12: "d"}
 _TEXT = {2: "s"}
-_INDEX = {3: "u2", 4: "u4", 16: "u8"}  # as numpy names them
+_INDEX = {3: "u2", 4: "u4", 16: "u8"}  # numpy names
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CODES = _WHOLE | _REAL | _TEXT
 
@@ -35,23 +35,23 @@ def has_tiff_signature(content: bytes) -> bool:
 
 
 class InvalidTiffError(Exception):
-    """A file contradicts itself, or is of a kind that is not read; says how."""
+    """A file is inconsistent, or of an unsupported kind; the message says how."""
 
 
 class BoundedReader:
-    """The beginning of a file, and further parts on demand, at most so much in all.
+    """Bytes of a file: the beginning at once, further ones on demand, limited in total.
 
     Args:
-        fetch: Returns the bytes of the file from a position up to another.
-        size: Size of the file.
-        first: Bytes to fetch at once.
+        fetch: Returns the bytes of the file from one position up to another.
+        size: Size of the file, bytes.
+        first: Number of bytes to fetch first, and at least in each request.
     """
 
     def __init__(self, fetch: Fetch, size: int, first: int) -> None:
         self._fetch = fetch
-        self._least = first
+        self._min_bytes = first
         self.size = size
-        self._left = _MOST_BYTES
+        self._bytes_left = _MAX_BYTES
         self._parts: list[tuple[int, bytes]] = []
         self._load(0, first)
 
@@ -64,15 +64,15 @@ class BoundedReader:
             for at, part in self._parts:
                 if at <= start and start + length <= at + len(part):
                     return part[start - at : start - at + length]
-            self._load(start, max(length, self._least))
-        raise InvalidTiffError(f"bytes {start} to {start + length} cannot be had")
+            self._load(start, max(length, self._min_bytes))
+        raise InvalidTiffError(f"bytes {start} to {start + length} cannot be read")
 
     def _load(self, start: int, length: int) -> None:
         stop = min(start + length, self.size)
-        self._left -= stop - start
-        if self._left < 0 or len(self._parts) == _MOST_PARTS:
+        self._bytes_left -= stop - start
+        if self._bytes_left < 0 or len(self._parts) == _MAX_REQUESTS:
             raise InvalidTiffError(
-                f"its directories take more than {_MOST_BYTES} bytes or {_MOST_PARTS} requests"
+                f"its directories take more than {_MAX_BYTES} bytes or {_MAX_REQUESTS} requests"
             )
         self._parts.insert(0, (start, self._fetch(start, stop)))
 
@@ -107,23 +107,23 @@ class Directory:
 
     def whole(self, tag: int) -> tuple[int, ...]:
         """Return whole numbers, none if the tag is not there."""
-        return self._values(tag, _WHOLE, _MOST_VALUES)
+        return self._values(tag, _WHOLE, _MAX_VALUES)
 
     def real(self, tag: int) -> tuple[float, ...]:
         """Return floating point numbers, none if the tag is not there."""
-        return self._values(tag, _REAL, _MOST_VALUES)
+        return self._values(tag, _REAL, _MAX_VALUES)
 
     def text(self, tag: int) -> str:
         """Return a text, empty if the tag is not there."""
-        values = self._values(tag, _TEXT, _MOST_TEXT)
+        values = self._values(tag, _TEXT, _MAX_TEXT_BYTES)
         return str(b"".join(values).partition(b"\0")[0], "latin-1").strip()
 
-    def place(self, tag: int, count: int) -> tuple[int, str]:
+    def locate_values(self, tag: int, count: int) -> tuple[int, str]:
         """Return where the values of a tag begin, and their type as numpy names it."""
         entry = self._entries.get(tag)
         if entry is None or entry.kind not in _INDEX or entry.count != count:
             raise InvalidTiffError(f"tag {tag} is no index of its {count} tiles")
-        if entry.at + count * _size(entry.kind) > self._data.size:
+        if entry.at + count * _value_size(entry.kind) > self._data.size:
             raise InvalidTiffError(f"tag {tag} lies beyond the end of the file")
         return entry.at, self._order + _INDEX[entry.kind]
 
@@ -172,11 +172,11 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
     head = struct.calcsize(f"<{entry_form}")
     seen: set[int] = set()
     while at:
-        if at in seen or len(seen) == _MOST_DIRECTORIES:
+        if at in seen or len(seen) == _MAX_DIRECTORIES:
             raise InvalidTiffError("its directories form a loop, or are too many")
         seen.add(at)
         (count,) = struct.unpack(order + count_form, data(at, count_size))
-        if not 0 < count <= _MOST_ENTRIES:
+        if not 0 < count <= _MAX_ENTRIES:
             raise InvalidTiffError(f"its directory at byte {at} has {count} entries")
         table = data(at + count_size, count * (head + inline) + next_size)
         entries = {}
@@ -184,13 +184,13 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
             begin = index * (head + inline)
             tag, kind, values = struct.unpack_from(order + entry_form, table, begin)
             place = at + count_size + begin + head
-            if values * _size(kind) > inline:
+            if values * _value_size(kind) > inline:
                 (place,) = struct.unpack_from(order + next_form, table, begin + head)
             entries[tag] = _Entry(kind, values, place)
         yield Directory(data, order, entries)
         (at,) = struct.unpack_from(order + next_form, table, count * (head + inline))
 
 
-def _size(kind: int) -> int:
+def _value_size(kind: int) -> int:
     """Bytes of a value; what is not read here may count as one."""
     return struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1

@@ -1,4 +1,4 @@
-"""TIFF directories: entries and their bytes, classic (TIFF 6.0, section 2) and BigTIFF."""
+"""Encoding of TIFF directories, classic (TIFF 6.0, section 2) and BigTIFF."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
-FILE_HEADER_BYTES = 16  # enough for the head of either kind of file
+FILE_HEADER_BYTES = 16  # of a BigTIFF; that of a classic TIFF has 8
 ORDER_MARKS = {"<": b"II", ">": b"MM"}
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
@@ -24,9 +24,9 @@ class Entry:
 
     Attributes:
         tag: Number of the tag.
-        kind: Number of the values' type.
+        kind: TIFF number of the values' type.
         count: Number of values.
-        data: The values, in the byte order of the file.
+        data: The encoded values, in the byte order of the file.
     """
 
     tag: int
@@ -37,12 +37,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class TileFormat:
-    """How pixels are stored in tiles.
+    """Compression and layout of tiles.
 
     Attributes:
         tile: Width and height of a tile, pixels.
-        dtype: Type of the pixels, as numpy names it, whatever their byte order.
-        byte_order: ``"<"`` or ``">"``: that of the file, and so of the pixels.
+        dtype: Pixel type, a numpy name without byte order.
+        byte_order: ``"<"`` or ``">"``: byte order of the file and its pixels.
         compression: TIFF compression number.
         predictor: TIFF predictor number, 1 for none.
         lerc: LERC's version and further compression (tag 50674), None for other codecs.
@@ -61,12 +61,12 @@ class TileFormat:
         return self.tile[0] * self.tile[1] * np.dtype(self.dtype).itemsize
 
     def entries(self, width: int, height: int, bands: int) -> list[Entry]:
-        """Return the tags of a raster of this storage, all but the places of its tiles.
+        """Return the tags of a raster in this format, without TileOffsets and TileByteCounts.
 
         Args:
-            width: Columns.
-            height: Rows.
-            bands: How many bands; the tiles of one come before those of the next.
+            width: Number of columns.
+            height: Number of rows.
+            bands: Number of bands; all tiles of one precede those of the next.
         """
         dtype, order = np.dtype(self.dtype), self.byte_order
         found = [
@@ -74,9 +74,9 @@ class TileFormat:
             make_entry(order, 257, LONG, height),
             make_entry(order, 258, SHORT, *[8 * dtype.itemsize] * bands),
             make_entry(order, 259, SHORT, self.compression),
-            make_entry(order, 262, SHORT, 1),  # black is zero
+            make_entry(order, 262, SHORT, 1),  # BlackIsZero
             make_entry(order, 277, SHORT, bands),
-            make_entry(order, 284, SHORT, 1 if bands == 1 else 2),  # a plane for each band
+            make_entry(order, 284, SHORT, 1 if bands == 1 else 2),  # separate planes
             make_entry(order, 322, LONG, self.tile[0]),
             make_entry(order, 323, LONG, self.tile[1]),
             make_entry(order, 339, SHORT, *[_SAMPLE_FORMATS[dtype.kind]] * bands),
@@ -89,27 +89,27 @@ class TileFormat:
 
 
 def make_entry(order: str, tag: int, kind: int, *values: float) -> Entry:
-    """Return a tag with numbers as its values."""
+    """Encode a tag with numeric values."""
     return Entry(
         tag, kind, len(values), struct.pack(f"{order}{len(values)}{_CODES[kind]}", *values)
     )
 
 
 def encode_file_header(order: str, big: bool, directory_at: int) -> bytes:
-    """Return the first bytes of a file: 16 of a BigTIFF, 8 of a classic one."""
+    """Encode the first bytes of a file: 16 of a BigTIFF, 8 of a classic one."""
     if big:
         return ORDER_MARKS[order] + struct.pack(f"{order}HHHQ", 43, 8, 0, directory_at)
     return ORDER_MARKS[order] + struct.pack(f"{order}HI", 42, directory_at)
 
 
 def encode_directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes:
-    """Return a file's only directory, followed by the values that do not fit into it.
+    """Encode a file's only directory, followed by the values that do not fit into its entries.
 
     Args:
-        entries: In any order.
+        entries: Tags, in any order.
         order: ``"<"`` or ``">"``.
         big: Whether the file is a BigTIFF.
-        at: Where in the file it will lie, a multiple of 8.
+        at: Position of the directory in the file, a multiple of 8.
     """
     entries = sorted(entries, key=lambda each: each.tag)
     count, form, place = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
@@ -127,7 +127,7 @@ def encode_directory(entries: Iterable[Entry], order: str, big: bool, at: int) -
 
 
 def read_first_directory(content: bytes) -> list[Entry]:
-    """Return the tags of the first directory of a BigTIFF that is known to be good."""
+    """Parse the first directory of a BigTIFF that is known to be valid."""
     order = {mark: order for order, mark in ORDER_MARKS.items()}[content[:2]]
     (at,) = struct.unpack_from(f"{order}Q", content, 8)
     (count,) = struct.unpack_from(f"{order}Q", content, at)

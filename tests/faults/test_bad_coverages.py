@@ -830,7 +830,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
     ready[left].set()
     time.sleep(0.3)
     ready[left].clear()
-    source._lose(left, OSError("gone"))
+    source._discard(left, OSError("gone"))
     ready[right].set()
     time.sleep(0.3)
     ready[left].set()

@@ -185,6 +185,6 @@ def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> Non
     with rasterio.open(path) as dataset:
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
     content[offset - 4] ^= 1  # of its leader
-    with pytest.raises(hrdem.SourceError, match="does not lie where the file's index says"):
+    with pytest.raises(hrdem.SourceError, match="is not where the file's index says"):
         run_plan(plan, RunContext(Bytes(bytes(content))), OutputOptions(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

@@ -95,7 +95,7 @@ def test_an_index_that_came_altered_is_not_remembered(tmp_path: Path) -> None:
     start, _ = file.header.levels[0].offsets.span(0, 1)
     content[start] ^= 1
     altered = Bytes(bytes(content), etag=good.etag)
-    with pytest.raises(SourceError, match="does not lie where the file's index says"):
+    with pytest.raises(SourceError, match="is not where the file's index says"):
         CogSource(file, altered).fetch(Window(0, 0, 10, 10)).decode()
     CogSource(file, good).fetch(Window(0, 0, 10, 10)).decode()
 

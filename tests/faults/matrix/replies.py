@@ -207,7 +207,7 @@ REPLIES = (
     ),
     once(
         "a bit flips before a tile, once",
-        "does not lie where the file's index says. The file may be damaged, or may be being "
+        "is not where the file's index says. The file may be damaged, or may be being "
         "published again: try again later. They are read once more.",
         answers.flipped(0),
         (Place.TILES,),
@@ -223,7 +223,7 @@ REPLIES = (
     ),
     Row(
         fault="a bit flips before a tile, always",
-        message="A tile of FILES/…dtm.tif does not lie where the file's index says. The file may "
+        message="A tile of FILES/…dtm.tif is not where the file's index says. The file may "
         "be damaged, or may be being published again: try again later.",
         answer=answers.flipped(0),
         at=(Place.TILES,),
