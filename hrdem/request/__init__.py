@@ -1,1 +1,1 @@
-"""What was requested: the area, the product, the output grid, the service."""
+"""The request: area, product, output grid and services, and the table of all parameters."""
