@@ -1,4 +1,4 @@
-"""The output file: a tiled GeoTIFF, tile after tile, under its name only when it is whole."""
+"""Write a tiled GeoTIFF tile by tile; it is published under its name when it is complete."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ from hrdem.tiff.write_ifd import (
 )
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
-MAX_CLASSIC_BYTES = 2**32 - 2**20  # bytes without the directory; a classic TIFF counts in 32 bits
-_PLACES = (324, 325)  # TileOffsets, TileByteCounts
-_ENCODERS = min(4, os.cpu_count() or 1)  # each holds blocks
-_TINY = 16  # edge of the raster that GDAL describes for us, pixels
-_TINY_PIXELS = Affine(2, 0, 0, 0, -2, 0)
+MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
+_INDEX_TAGS = (324, 325)  # TileOffsets, TileByteCounts
+_ENCODERS = min(4, os.cpu_count() or 1)  # threads of GDAL; each holds blocks
+_TINY = 16  # pixels; edge of the raster whose directory GDAL writes for us
+_TINY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What a band says of itself.
+    """Description of a band.
 
     Attributes:
-        name: What its pixels are.
-        unit: Their unit; empty if they have none.
+        name: Name of the band.
+        unit: Unit of its pixels; empty if they have none.
     """
 
     name: str
@@ -67,26 +67,26 @@ class Band:
 
 
 class GeoTiffWriter:
-    """Write a raster tile by tile, to be used as a context manager.
+    """Writes a raster tile by tile; a context manager.
 
-    Everything goes into a file in a hidden folder beside the output: tiles as they come, then their
-    index and the directory, and last the head that makes it a TIFF. `commit` gives it the output's
-    name in one step; leaving the context without it leaves nothing behind.
+    The file is written in a hidden folder beside the output: tiles as they arrive, then their index
+    and the directory, and last the header that makes it a TIFF. `commit` publishes it under the
+    output's name atomically; leaving the context without it removes everything.
 
     Args:
         output: Path of the output.
-        grid: Its grid.
-        crs: Its CRS, which may say more than the grid's what heights are counted from.
-        nodata: Value that says there is no data; None if none does.
-        storage: How its tiles are stored.
-        bands: What its bands are.
-        smooth: Whether its pixels may be averaged in overviews.
-        layout: A plain tiled GeoTIFF, or one with overviews in cloud-optimised order.
+        grid: Pixel grid.
+        crs: CRS, which may add a vertical datum to that of the grid.
+        nodata: Nodata value; None for none.
+        tile_format: Compression and layout of the tiles that are written.
+        bands: Description of each band.
+        smooth: Whether overviews may average pixels.
+        layout: A plain tiled GeoTIFF, or a cloud-optimized one with overviews.
         overwrite: Whether an existing output may be replaced.
 
     Raises:
-        OutputExistsError: If the output exists and may not be replaced.
-        OutputError: If it cannot be written there; entering the context raises it too.
+        OutputExistsError: If the output exists and ``overwrite`` is not set.
+        OutputError: If it cannot be written; entering the context raises it too.
         RequestError: On entering the context, if a GeoTIFF cannot hold the grid's CRS.
     """
 
@@ -96,7 +96,7 @@ class GeoTiffWriter:
         grid: Grid,
         crs: CRS | str,
         nodata: float | None,
-        storage: TileFormat,
+        tile_format: TileFormat,
         bands: Sequence[Band],
         smooth: bool = True,
         layout: Format = Format.GTIFF,
@@ -107,19 +107,19 @@ class GeoTiffWriter:
         self._grid = grid
         self._crs = crs
         self._nodata = nodata
-        self._storage = storage
+        self._tile_format = tile_format
         self._bands = tuple(bands)
         self._smooth = smooth
         self._layout = layout
         self._overwrite = overwrite
-        width, height = storage.tile
+        width, height = tile_format.tile
         tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
         self._end = FILE_HEADER_BYTES
 
     def __enter__(self) -> Self:
-        with self._errors(), contextlib.ExitStack() as stack:
+        with self._translate_errors(), contextlib.ExitStack() as stack:
             self._check_crs()
             room = stack.enter_context(staging_dir(self._output))
             self._partial, self._arranged = room / "plain.tif", room / "arranged.tif"
@@ -134,44 +134,44 @@ class GeoTiffWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with contextlib.suppress(OSError):  # of a full disk, that was told already
+        with contextlib.suppress(OSError):  # a full disk was reported before
             self._file.close()
         self._stack.close()
 
     def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
-        """Write a tile; one that is never written is nodata to every reader.
+        """Write a tile; readers see a tile that is never written as nodata.
 
         Args:
-            column: Of the tile, counted in tiles.
-            row: Likewise.
-            tile: As compressed by the storage's codec.
-            band: Which band it is of, counted from 0.
+            column: Column of the tile, counted in tiles.
+            row: Row of the tile, counted in tiles.
+            tile: The tile, compressed as the tile format says.
+            band: Index of its band, from 0.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        with self._errors():
+        with self._translate_errors():
             self._file.write(tile)
         self._offsets[band, row, column] = self._end
         self._counts[band, row, column] = len(tile)
         self._end += len(tile)
 
     def commit(
-        self, statistics: Statistics | None, tags: Mapping[str, str], beside: tuple[Path, str]
+        self, statistics: Statistics | None, tags: Mapping[str, str], sidecar: tuple[Path, str]
     ) -> None:
-        """Finish the file and give it its name, and a text file beside it.
+        """Finish the file, and publish it and a text file beside it.
 
         Args:
-            statistics: Of all pixels of the first band, so that no reader has to compute them;
-                None if they are not known.
-            tags: Metadata of the dataset.
-            beside: Path and content of the text file.
+            statistics: Statistics of the first band, so that no reader has to compute them; None
+                if unknown.
+            tags: Tags of the dataset.
+            sidecar: Path and content of the text file.
 
         Raises:
-            OutputError: If the file cannot be finished, or its name was taken meanwhile.
+            OutputError: If the file cannot be finished, or another file took its name meanwhile.
         """
-        path, text = beside
-        with self._errors():
+        path, text = sidecar
+        with self._translate_errors():
             self._write_index(statistics, tags)
             finished = self._partial
             if self._layout is Format.COG:
@@ -185,12 +185,12 @@ class GeoTiffWriter:
                     **_COG_OPTIONS,
                 )
                 check_blocks(finished)
-            sync_to_disk(finished)  # which takes its time
+            sync_to_disk(finished)
             with staged_file(path, text) as companion:
-                # first, so that no raster is ever there without it, even if the run is killed
+                # published first: no raster is ever without it, even if the run is killed
                 try:
                     publish(companion, path, self._overwrite)
-                except OutputExistsError as exc:  # by another run, just now
+                except OutputExistsError as exc:  # another run published it meanwhile
                     raise output_exists_error(self._output) from exc
                 try:
                     publish(finished, self._output, self._overwrite)
@@ -198,34 +198,36 @@ class GeoTiffWriter:
                     if not self._overwrite:
                         path.unlink(missing_ok=True)
                     raise
-                for stale in _COMPANIONS:  # GDAL would take them for the new file's
+                for stale in _COMPANIONS:  # GDAL would read them with the new file
                     self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
 
     def finish(self) -> Path:
-        """Finish the file without giving it a name.
+        """Finish the file without publishing it.
 
         Returns:
-            Where it is until the context ends.
+            Its path, until the context ends.
 
         Raises:
             OutputError: If it cannot be finished.
         """
-        with self._errors():
+        with self._translate_errors():
             self._write_index(None, {})
         return self._partial
 
     def _write_index(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
-        """Write index, directory and head behind and before the tiles."""
-        order, grid = self._storage.byte_order, self._grid
-        entries = {each.tag: each for each in self._described(statistics, tags)}
+        """Write index and directory after the tiles, and the header before them."""
+        order, grid = self._tile_format.byte_order, self._grid
+        entries = {each.tag: each for each in self._encode_metadata(statistics, tags)}
         entries |= {
             each.tag: each
-            for each in self._storage.entries(grid.width, grid.height, len(self._bands))
+            for each in self._tile_format.entries(grid.width, grid.height, len(self._bands))
         }
         offsets, counts = self._offsets.ravel(), self._counts.ravel()
         big = self._end + 8 * offsets.size > MAX_CLASSIC_BYTES
-        places = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
-        for tag, kind, values in zip(_PLACES, (LONG8 if big else LONG, LONG), places, strict=True):
+        index = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
+        for tag, kind, values in zip(
+            _INDEX_TAGS, (LONG8 if big else LONG, LONG), index, strict=True
+        ):
             entries[tag] = Entry(tag, kind, values.size, values.tobytes())
         padding = -self._end % 8
         at = self._end + padding
@@ -235,45 +237,47 @@ class GeoTiffWriter:
         self._file.close()
 
     def _check_crs(self) -> None:
-        """Make sure that a GeoTIFF can hold the CRS; GDAL leaves out of it what it has no keys for.
+        """Check that a GeoTIFF can hold the CRS: GDAL drops what it has no keys for.
 
         Raises:
             RequestError: If it cannot.
         """
         tiny = {"width": _TINY, "height": _TINY, "count": 1, "dtype": "uint8"}
         with rasterio.Env(), MemoryFile() as memory:
-            memory.open(driver="GTiff", **tiny, crs=self._crs, transform=_TINY_PIXELS).close()
+            memory.open(driver="GTiff", **tiny, crs=self._crs, transform=_TINY_TRANSFORM).close()
             with memory.open() as dataset:
-                kept = dataset.crs == CRS.from_user_input(self._crs)
-        if not kept:
+                is_kept = dataset.crs == CRS.from_user_input(self._crs)
+        if not is_kept:
             raise RequestError(
-                f"A GeoTIFF cannot hold the CRS that {self._output} was asked for in, and would "
-                "lie elsewhere. Give `crs` one that has a number, like EPSG:2961."
+                f"A GeoTIFF cannot hold the CRS requested for {self._output}, so its position "
+                "would be wrong. Set `crs` to one with an EPSG code, such as EPSG:2961."
             )
 
-    def _described(self, statistics: Statistics | None, tags: Mapping[str, str]) -> list[Entry]:
-        """Let GDAL write everything that is not about tiles, into an empty file in memory."""
+    def _encode_metadata(
+        self, statistics: Statistics | None, tags: Mapping[str, str]
+    ) -> list[Entry]:
+        """Let GDAL encode all directory entries that do not concern tiles, in an empty file."""
         with MemoryFile() as memory, warnings.catch_warnings():
-            # where pixels of one unit begin at 0, 0, as at the origin of EPSG:3979
+            # GDAL warns of pixels of one unit at 0, 0, which is the origin of EPSG:3979
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with memory.open(
                 driver="GTiff", width=_TINY, height=_TINY, count=len(self._bands),
-                dtype=self._storage.dtype, nodata=self._nodata,
+                dtype=self._tile_format.dtype, nodata=self._nodata,
                 crs=self._crs, transform=self._grid.transform,
                 tiled=True, blockxsize=_TINY, blockysize=_TINY, SPARSE_OK=True, BIGTIFF="YES",
                 INTERLEAVE="BAND",
-                ENDIANNESS="BIG" if self._storage.byte_order == ">" else "LITTLE",
+                ENDIANNESS="BIG" if self._tile_format.byte_order == ">" else "LITTLE",
             ) as dataset:  # fmt: skip
                 dataset.update_tags(AREA_OR_POINT="Area", **tags)
                 dataset.descriptions = tuple(band.name for band in self._bands)
                 if any(band.unit for band in self._bands):
                     dataset.units = tuple(band.unit for band in self._bands)
                 if statistics is not None:
-                    dataset.update_tags(1, **_statistics_tags(statistics))
+                    dataset.update_tags(1, **_make_statistics_tags(statistics))
             return read_first_directory(memory.read())
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except OutputError:
@@ -286,11 +290,13 @@ class GeoTiffWriter:
 
 
 def check_blocks(path: Path) -> None:
-    """Make sure that every block of a written file is there.
+    """Check that a file written by GDAL has all of its blocks.
 
-    GDAL prints but does not raise when its writing threads meet a full disk. A block that was not
-    written whole then has no length, lies beyond the end of the file, or shares bytes with the
-    block that was written next.
+    GDAL prints an error but does not raise one when its writing threads find the disk full. An
+    incomplete block then has no length, is beyond the end of the file, or overlaps the next one.
+
+    Raises:
+        OSError: If a block is missing.
     """
     size = path.stat().st_size
     with rasterio.open(path) as dataset:
@@ -303,27 +309,27 @@ def check_blocks(path: Path) -> None:
             blocks = itertools.product(
                 range(-(-dataset.height // height)), range(-(-dataset.width // width))
             )
-            places = (
+            values = (
                 int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", 1) or 0)
                 for row, column in blocks
                 for what in ("OFFSET", "SIZE")
             )
-            found.append(np.fromiter(places, np.int64).reshape(-1, 2))
+            found.append(np.fromiter(values, np.int64).reshape(-1, 2))
     spans = np.concatenate(found)
     spans = spans[spans[:, 0].argsort()]
     ends = spans.sum(axis=1)
     if (spans <= 0).any() or (ends[:-1] > spans[1:, 0]).any() or ends[-1] > size:
-        raise OSError("not every block came onto the disk, which may have been full")
+        raise OSError("blocks are missing; the disk may have been full")
 
 
-# A COG is made to be kept and sent: level 6, of whose codec every GDAL, QGIS and ArcGIS knows.
+# A COG is for archives and transfer: level 6 of a codec that every GDAL, QGIS and ArcGIS reads.
 _COG_OPTIONS = {
     "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
     "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
 }  # fmt: skip
 
 
-def _statistics_tags(statistics: Statistics) -> dict[str, str]:
+def _make_statistics_tags(statistics: Statistics) -> dict[str, str]:
     return {
         "STATISTICS_MINIMUM": repr(statistics.minimum),
         "STATISTICS_MAXIMUM": repr(statistics.maximum),

@@ -1,4 +1,4 @@
-"""Names of outputs: checked before any work, taken in one step when a file is whole."""
+"""Paths of outputs: checks before any work, and safe file names."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from hrdem.errors import OutputError
 from hrdem.runtime.atomic import output_exists_error
 
-_NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
-_LONGEST_NAME = 100  # characters, without the ending
+_UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
+_MAX_NAME_CHARACTERS = 100  # without the suffix
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
-}  # of Windows, whatever the ending
+}  # reserved by Windows, with any suffix
 
 
 def check_output(output: Path, overwrite: bool) -> None:
-    """Make sure, before any work, that a file can be written.
+    """Check that a file can be written.
 
     Raises:
-        OutputExistsError: If it exists and may not be replaced.
+        OutputExistsError: If it exists and ``overwrite`` is not set.
         OutputError: If its folder is missing or not writable.
     """
     folder = output.parent
     try:
-        output.name.encode()  # names of other bytes cannot be told in the STAC item
+        output.name.encode()  # the STAC item cannot contain names that are not Unicode
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             output.lstat()
         if not folder.is_dir():
@@ -46,15 +46,15 @@ def check_output(output: Path, overwrite: bool) -> None:
         raise OutputError(f"The folder {folder} is not writable; choose another `output`.")
 
 
-def make_file_name(words: str, ending: str) -> str:
-    """Return a name for a file, made of a stranger's words: a plain one, on any system.
+def make_file_name(name: str, suffix: str) -> str:
+    """Make a file name that is safe on any system from an untrusted one.
 
     Args:
-        words: What it is to be called after.
-        ending: What it has to end in, such as ``.vrt``.
+        name: Name that a server supplied.
+        suffix: Suffix of the file name, such as ``.vrt``.
     """
-    stem = words[: -len(ending)] if words.lower().endswith(ending) else words
-    stem = _NO_NAME.sub("_", stem)[:_LONGEST_NAME].strip(" ._-") or "file"
+    stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
+    stem = _UNSAFE.sub("_", stem)[:_MAX_NAME_CHARACTERS].strip(" ._-") or "file"
     if stem.partition(".")[0].rstrip().upper() in _DEVICES:
         stem = f"_{stem}"
-    return f"{stem}{ending}"
+    return f"{stem}{suffix}"

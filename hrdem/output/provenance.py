@@ -1,4 +1,4 @@
-"""Provenance: tags in the file and a STAC item beside it say what every pixel came from."""
+"""Provenance: tags in the file and a STAC item beside it record the source of every pixel."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.text import to_json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
-_BEING_NAMED = 5.0  # seconds between the names of an item and of its raster, at most
+_MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
 def has_orphaned_item(output: Path) -> bool:
-    """Whether a run was killed just before it gave an output its name: its STAC item is there."""
+    """Whether an output has a STAC item but no raster: a run was killed while publishing."""
     path = get_stac_path(output)
     try:
-        if output.exists() or time.time() - path.stat().st_mtime < _BEING_NAMED:
+        if output.exists() or time.time() - path.stat().st_mtime < _MAX_PUBLISHING_SECONDS:
             return False
         hrefs = [asset["href"] for asset in json.loads(path.read_bytes())["assets"].values()]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
-    return hrefs == [_href(output)]
+    return hrefs == [_format_href(output)]
 
 
-def _href(output: Path) -> str:
+def _format_href(output: Path) -> str:
     return f"./{quote(output.name)}"
 
 
@@ -49,11 +49,11 @@ def get_stac_path(output: Path) -> Path:
 
 
 def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
-    """Return the metadata that goes with pixels: what they are and where they come from.
+    """Return the tags of an output: product, collections, vertical datum, request and sources.
 
     Args:
-        plan: What was read.
-        shift_grid: What was added to heights; None for nothing.
+        plan: The plan that was executed.
+        shift_grid: Differences added to heights; None for none.
     """
     request = plan.request
     datum = vertical_datum_as_dict(request, shift_grid)
@@ -71,19 +71,19 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
 
 
 def make_stac_item(done: Result) -> dict[str, Any]:
-    """Describe an output as a STAC 1.1 item, which refers to it as lying beside."""
+    """Describe an output as a STAC 1.1 item with a relative link to it."""
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project_points(shapely.get_coordinates(outline), assume_nad83(grid.crs), LONLAT).round(7)
     newest = max(source.newest for source in plan.sources)
-    bands: list[dict[str, Any]] = [_band(done)]
+    bands: list[dict[str, Any]] = [_describe_band(done)]
     if request.source_band:
         bands.append(
             {
                 "name": "source",
-                "description": "number of the source of each pixel",
+                "description": "id of the source of each pixel",
                 "data_type": plan.dtype,
                 "nodata": to_json_number(plan.nodata),
             }
@@ -100,11 +100,11 @@ def make_stac_item(done: Result) -> dict[str, Any]:
         "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
         "properties": {
             "title": f"{request.product.title}, {request.aoi.label}",
-            "datetime": newest or _now(),
-            "created": _now(),
+            "datetime": newest or _format_now(),
+            "created": _format_now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,
-            **_projection(grid.crs),
+            **_describe_crs(grid.crs),
             "proj:shape": [grid.height, grid.width],
             "proj:transform": list(grid.transform)[:6],
             "proj:bbox": list(grid.bounds),
@@ -124,7 +124,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
         ],
         "assets": {
             request.product.name: {
-                "href": _href(output),
+                "href": _format_href(output),
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
                 "bands": bands,
@@ -133,7 +133,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
     }
 
 
-def _band(done: Result) -> dict[str, Any]:
+def _describe_band(done: Result) -> dict[str, Any]:
     """Describe the band of the product."""
     plan, request, statistics = done.plan, done.plan.request, done.statistics
     band: dict[str, Any] = {
@@ -158,8 +158,8 @@ def _band(done: Result) -> dict[str, Any]:
     return band
 
 
-def _projection(crs: str) -> dict[str, str | None]:
-    """Name a CRS (STAC projection extension 2.0.0): a code if it has one, else null and WKT2."""
+def _describe_crs(crs: str) -> dict[str, str | None]:
+    """Describe a CRS (STAC projection extension 2.0.0): its code, or null and WKT2."""
     if crs.startswith("EPSG:"):
         return {"proj:code": crs}
     with rasterio.Env():
@@ -167,5 +167,5 @@ def _projection(crs: str) -> dict[str, str | None]:
     return {"proj:code": None, "proj:wkt2": wkt}
 
 
-def _now() -> str:
+def _format_now() -> str:
     return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

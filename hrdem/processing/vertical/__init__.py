@@ -1,1 +1,1 @@
-"""Vertical datums: the compound CRS, and the published grid of differences between two."""
+"""Vertical datums: compound CRSs, and the published grid of differences between two datums."""

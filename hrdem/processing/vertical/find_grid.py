@@ -1,6 +1,6 @@
-"""The published grid of the difference between CGVD2013 and CGVD28: found here, or fetched once.
+"""Find the published grid of differences between CGVD2013 and CGVD28, or download it once.
 
-It is held to its checksum, wherever it is found.
+Its checksum is verified wherever it is found.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PublishedGrid:
-    """A grid file as its publisher has it.
+    """A published grid file.
 
     Attributes:
-        url: Its address, which ends in its name.
+        url: Its address, which ends with the name of the file.
         size: Bytes.
         sha256: Checksum, hexadecimal.
     """
@@ -67,49 +67,49 @@ def find_shift_grid(request: Request, context: RunContext) -> ShiftGrid | None:
 
 
 def find_cgvd28_grid(
-    given: Path | None, cache: Path, http: Http, published: PublishedGrid = HT2_2010
+    trusted: Path | None, cache: Path, http: Http, published: PublishedGrid = HT2_2010
 ) -> ShiftGrid:
     """Find the grid from CGVD2013 to CGVD28, and read it.
 
-    It is the file that is given; else it is looked for in PROJ's folders (all of PROJ_DATA and
-    PROJ_LIB, and the user's own) and in the cache; else it is fetched into the cache. A file that
-    was not given is taken only if it is the published one, bit for bit.
+    A user-supplied file comes first, then PROJ's folders (PROJ_DATA, PROJ_LIB, and the user's own),
+    then the cache; otherwise the grid is downloaded into the cache. Except for a user-supplied
+    file, only the published one is used, bit for bit.
 
     Args:
-        given: A file to use whatever its checksum; None to look for one.
-        cache: Folder of everything that is kept; it is made when it is needed.
-        http: Client to fetch it with.
-        published: What to look for.
+        trusted: User-supplied file, used whatever its checksum; None to look for one.
+        cache: Cache folder; created if needed.
+        http: HTTP client.
+        published: The grid to look for.
 
     Raises:
-        RequestError: If the file that is given cannot be used.
-        TransferError: If there is no grid, and it cannot be fetched.
-        OutputError: If it cannot be kept in the cache.
+        RequestError: If the user-supplied file cannot be used.
+        TransferError: If there is no grid, and it cannot be downloaded.
+        OutputError: If it cannot be written to the cache.
     """
-    if given is not None:
-        return read_user_grid(given)
-    kept = cache / "proj" / published.name
-    folders = [*_proj_folders(), kept.parent]
+    if trusted is not None:
+        return read_user_grid(trusted)
+    cached = cache / "proj" / published.name
+    folders = [*_find_proj_folders(), cached.parent]
     for folder in folders:
         path = folder / published.name
-        content = _found(path, published)
+        content = _read_published(path, published)
         if content is not None:
             log.info("%s is the grid from CGVD2013 to CGVD28.", path)
             return read_grid(path, content)
     try:
-        content = _fetched(published, http)
+        content = _download(published, http)
     except NetworkError as exc:
         raise TransferError(
             f"Heights in CGVD28 need the grid {published.name}. It is not in "
-            f"{', '.join(map(str, folders))}, and cannot be fetched: {exc} Fetch "
-            f"{published.url} in another way, and give the file as `vertical_grid`."
+            f"{', '.join(map(str, folders))}, and cannot be downloaded: {exc} Download "
+            f"{published.url} in another way, and pass the file as `vertical_grid`."
         ) from exc
-    _keep(kept, content, published)
-    return read_grid(kept, content)
+    _store(cached, content, published)
+    return read_grid(cached, content)
 
 
-def _proj_folders() -> list[Path]:
-    """Where PROJ keeps grids: https://proj.org/en/stable/resource_files.html."""
+def _find_proj_folders() -> list[Path]:
+    """Return PROJ's folders of grids: https://proj.org/en/stable/resource_files.html."""
     named = [os.environ.get(name, "") for name in ("PROJ_DATA", "PROJ_LIB")]
     parts = [part for each in named for part in each.split(os.pathsep) if part]
     own = os.environ.get("PROJ_USER_WRITABLE_DIRECTORY")
@@ -117,44 +117,44 @@ def _proj_folders() -> list[Path]:
     return list(dict.fromkeys([*map(Path, parts), users]))
 
 
-def _found(path: Path, published: PublishedGrid) -> bytes | None:
-    """The bytes of a file, if it is there and the published one."""
+def _read_published(path: Path, published: PublishedGrid) -> bytes | None:
+    """Return the bytes of a file; None if it does not exist or is not the published one."""
     try:
         content = path.read_bytes() if path.stat().st_size == published.size else b""
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        log.warning("%s cannot be read and is passed over: %s.", path, exc)
+        log.warning("%s cannot be read and is ignored: %s.", path, exc)
         return None
     if hashlib.sha256(content).hexdigest() == published.sha256:
         return content
     log.warning(
-        "%s is not the file that %s is, and is passed over. To use it, give it as `vertical_grid`.",
+        "%s differs from %s and is ignored. To use it, pass it as `vertical_grid`.",
         path,
         published.url,
     )
     return None
 
 
-def _fetched(published: PublishedGrid, http: Http) -> bytes:
-    log.info("Fetching %s.", published.url)
+def _download(published: PublishedGrid, http: Http) -> bytes:
+    log.info("Downloading %s.", published.url)
     content = http.request("GET", published.url, max_bytes=published.size).content
     found = hashlib.sha256(content).hexdigest()
     if found != published.sha256:
         raise TransferError(
-            f"{published.url} is another file by now, or a proxy's: {len(content)} bytes instead "
-            f"of {published.size}, SHA-256 {found} instead of {published.sha256}."
+            f"{published.url} was replaced, or a proxy answered: {len(content)} bytes instead of "
+            f"{published.size}, SHA-256 {found} instead of {published.sha256}."
         )
     return content
 
 
-def _keep(path: Path, content: bytes, published: PublishedGrid) -> None:
+def _store(path: Path, content: bytes, published: PublishedGrid) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with staged_file(path, content) as partial:
             publish(partial, path, overwrite=True)
     except OSError as exc:
         raise OutputError(
-            f"The grid {published.name} cannot be kept in {path.parent}: {exc}. Give another "
-            f"`cache_dir`, or fetch {published.url} and give the file as `vertical_grid`."
+            f"The grid {published.name} cannot be written to {path.parent}: {exc}. Set another "
+            f"`cache_dir`, or download {published.url} and pass the file as `vertical_grid`."
         ) from exc
