@@ -12,7 +12,6 @@ from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.ground import fit_grid
-from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
@@ -193,8 +192,7 @@ def extract(
     )
     with settings.open() as context:
         done = extract_to_file(request, context, OutputOptions(path, layout, overwrite))
-        client = context.http
-        reused = client.reused if isinstance(client, CachingClient) else 0
+        reused = context.http.cached_bytes
         received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
         return replace(done, received_bytes=received, cached_bytes=reused)
 

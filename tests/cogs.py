@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from mmap import mmap
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import rasterio.shutil
 from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
-from hrdem.http.protocol import Response
+from hrdem.http.metadata_cache import MetadataCache
+from hrdem.http.protocol import Http, Response
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.request.request import Request
@@ -24,13 +26,17 @@ WIDTH, HEIGHT = 700, 530
 TRANSFORM = Affine(2, 0, 1_500_000, 0, -2, -160_000)
 
 
-class Bytes:
+class Bytes(Http):
     """An HTTP client for one file in memory; records the requested ranges."""
 
     def __init__(self, content: bytes, etag: str | None = None) -> None:
         self.content = content
         self.etag = f'"{hashlib.sha256(content).hexdigest()}"' if etag is None else etag
         self.ranges: list[tuple[int, int]] = []
+
+    @cached_property
+    def metadata(self) -> MetadataCache:
+        return MetadataCache()
 
     def request(self, method, url, *, headers=None, **_) -> Response:
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))

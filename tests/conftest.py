@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from hrdem.demo import Addresses, running
-from hrdem.http import allowed_hosts
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
-from hrdem.sources.cog import headers_read
-from hrdem.tiff.tile_index import rows_read
 from tests.stores import Store
 
 
@@ -65,11 +62,3 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setattr("hrdem.http.cache.store.default_cache_dir", lambda: folder / "hrdem")
     return folder / "hrdem"
-
-
-@pytest.fixture(autouse=True)
-def empty_memory() -> None:
-    """Forget cached headers, tile indexes and host addresses before each test."""
-    headers_read.clear()
-    rows_read.clear()
-    allowed_hosts._met_first.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from mmap import mmap
 from pathlib import Path
 
@@ -12,14 +13,15 @@ import rasterio
 from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
-from hrdem.http.protocol import Response
+from hrdem.http.metadata_cache import MetadataCache
+from hrdem.http.protocol import Http, Response
 
 NODATA = np.float32(-32767)
 RESOLUTIONS = {"hrdem-mosaic-1m": 1, "hrdem-mosaic-2m": 2, "mrdem-30": 30}
 HOST = "http://store.invalid"
 
 
-class Store:
+class Store(Http):
     """Files, the items that list them, and an HTTP client for the files.
 
     Attributes:
@@ -67,6 +69,10 @@ class Store:
     def add_item(self, collection: str, item: str) -> None:
         """List an item without files."""
         self._items.setdefault(collection, {})[f"{item}-{collection}"] = {}
+
+    @cached_property
+    def metadata(self) -> MetadataCache:
+        return MetadataCache()
 
     def request(self, method, url, *, headers=None, **_) -> Response:
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))

@@ -14,7 +14,6 @@ from pystac_client import ItemSearch
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.stac_io import HttpStacIO
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
-from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
 from hrdem.request.aoi.aoi import Aoi, make_search_polygon, measure_search_margin
 from hrdem.request.products import COLLECTIONS, Collection
@@ -72,8 +71,7 @@ def _find_cached_query(
     area: shapely.Geometry | None, query: Mapping[str, Any], stac_url: str, http: Http
 ) -> dict[str, Any] | None:
     """Return a search of the same collection for a wider area that is cached; None if none is."""
-    assert isinstance(http, CachingClient)
-    for answer in http.answered(f"{stac_url}search"):
+    for answer in http.cached_responses(f"{stac_url}search"):
         cached = answer.question.json or answer.question.params or {}
         try:
             collections = cached["collections"]

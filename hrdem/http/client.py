@@ -19,9 +19,9 @@ from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import ACCEPTED, decoded, in_large_reads, in_time, refused_coding
-from hrdem.http.cache.range_log import MAX_PART_BYTES
 from hrdem.http.certificates import trusted_certificates
-from hrdem.http.protocol import ByteSink, Download, Response
+from hrdem.http.metadata_cache import MetadataCache
+from hrdem.http.protocol import ByteSink, Download, Http, Response
 from hrdem.http.response_checks import (
     check_part,
     check_version,
@@ -33,6 +33,7 @@ from hrdem.http.response_checks import (
 )
 from hrdem.http.retry import Retries, RetryableError, retried
 from hrdem.http.source_version import SourceVersion
+from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.redaction import redact_secrets
@@ -44,6 +45,7 @@ _HARMLESS = frozenset(
 )  # headers
 _MOST_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
+_FLUSH_BYTES = 64 << 10  # bytes of a range that are passed to a sink at a time
 _BEGINNING = 4096  # bytes of a refusal that are read
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,7 @@ class _Question:
     trusted: bool = False
 
 
-class HttpClient:
+class HttpClient(Http):
     """The HTTP client of a run, to be used as a context manager.
 
     Proxies come from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; certificates from
@@ -89,12 +91,16 @@ class HttpClient:
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
         trusted: Iterable[str] = (),
+        hosts: HostPolicy | None = None,
+        metadata: MetadataCache | None = None,
     ) -> None:
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
         self._closed = False
-        self._places = HostPolicy(trusted)
+        self._hosts = HostPolicy() if hosts is None else hosts
+        self._hosts.trust(*trusted)
+        self._metadata = MetadataCache() if metadata is None else metadata
         certificates = trusted_certificates()
         try:
             self._client = httpx.Client(
@@ -123,6 +129,14 @@ class HttpClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def metadata(self) -> MetadataCache:
+        """Headers and tile indexes that were parsed, for all readers that use the client."""
+        return self._metadata
+
+    def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
+        """Do nothing: every read fetches from the server."""
 
     def close(self) -> None:
         """Close the connections; what other threads still wait for is given up."""
@@ -259,7 +273,7 @@ class HttpClient:
                             raise TransferError(f"{shown} sends more bytes than asked for.")
                         part[done : done + len(chunk)] = chunk
                         done += len(chunk)
-                        if done - told >= MAX_PART_BYTES:
+                        if done - told >= _FLUSH_BYTES:
                             tell()
             finally:
                 tell()
@@ -314,7 +328,7 @@ class HttpClient:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
         first, shown = asked, redact_secrets(asked.url)
         if first.trusted:
-            self._places.give(httpx.URL(first.url))
+            self._hosts.trust(first.url)
         for _ in range(_MOST_REDIRECTS + 1):
             url = _with_query(asked.url, asked.params)
             request = self._client.build_request(
@@ -323,7 +337,9 @@ class HttpClient:
                 headers=dict(asked.headers),
                 json=asked.json,
                 timeout=_waits(asked.timeouts or self._timeouts),
-                extensions={"trace": self._places.watched(url, "" if asked is first else shown)},
+                extensions={
+                    "trace": self._hosts.connection_check(url, "" if asked is first else shown)
+                },
             )
             answer = self._client.send(request, stream=True)
             if not answer.has_redirect_location:

@@ -1,32 +1,43 @@
-"""The client's settings as GDAL's own HTTP client takes them."""
+"""The client's settings, in the form of GDAL's HTTP options."""
 
 from __future__ import annotations
 
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import USER_AGENT
+from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion
+from hrdem.http.timeouts import Timeouts
 
-_OPTIONS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
-    "GDAL_HTTP_USERAGENT": USER_AGENT,
-    "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_TIMEOUT": 300,
-    "GDAL_HTTP_LOW_SPEED_TIME": 30,
-    "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,
-    "GDAL_HTTP_MAX_RETRY": 5,
-    "GDAL_HTTP_RETRY_DELAY": 0.5,
-    "GDAL_HTTP_RETRY_CODES": "408,425,429,500,502,503,504",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-}
+_RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)  # GDAL takes a list, not a range
+_MIN_SPEED_BYTES_PER_SECOND = 1_000
 
 
-def gdal_http_options(version: SourceVersion | None) -> dict[str, object]:
-    """Return GDAL's settings for reading over http: patience, certificates, the version to hold to.
+def gdal_http_options(
+    version: SourceVersion | None,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 (frozen)
+    retries: Retries = Retries(),  # noqa: B008 (frozen)
+) -> dict[str, object]:
+    """Return GDAL's options for reading over HTTP.
+
+    See https://gdal.org/en/stable/user/configoptions.html#networking-options.
 
     Args:
-        version: The version that requests are to be held to; None for no condition.
+        version: Version that requests are conditional on; None for no condition.
+        timeouts: How long to wait.
+        retries: How often to try.
     """
-    options: dict[str, object] = dict(_OPTIONS)
+    options: dict[str, object] = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
+        "GDAL_HTTP_USERAGENT": USER_AGENT,
+        "GDAL_HTTP_CONNECTTIMEOUT": int(timeouts.connect),
+        "GDAL_HTTP_TIMEOUT": int(timeouts.total),
+        "GDAL_HTTP_LOW_SPEED_TIME": int(timeouts.slow),
+        "GDAL_HTTP_LOW_SPEED_LIMIT": _MIN_SPEED_BYTES_PER_SECOND,
+        "GDAL_HTTP_MAX_RETRY": retries.attempts,
+        "GDAL_HTTP_RETRY_DELAY": retries.first_wait,
+        "GDAL_HTTP_RETRY_CODES": ",".join(map(str, _RETRIED_STATUSES)),
+        "GDAL_VRT_ENABLE_PYTHON": "NO",
+    }
     if bundle := certificate_bundle():
         options["GDAL_CURL_CA_BUNDLE"] = bundle
     if version is not None and version.condition:

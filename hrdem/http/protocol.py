@@ -1,23 +1,26 @@
-"""What the rest of the package needs of an HTTP client, and the values that go to and fro."""
+"""The HTTP client protocol, and the values that its methods return."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
+from hrdem.http.cache.responses import CachedResponse
+from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.source_version import SourceVersion
+from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer with a status of 200 to 299.
+    """A complete response with a status of 200 to 299.
 
     Attributes:
-        url: Address that answered, after redirects.
+        url: Address that responded, after redirects.
         status: HTTP status.
         headers: By lower-case name.
         content: Body.
@@ -31,11 +34,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A whole answer with a status of 200 to 299, whose body went into a file.
+    """A complete response with a status of 200 to 299, whose body was written to a file.
 
     Attributes:
-        media_type: As the server says, or empty.
-        size: Bytes of the body.
+        media_type: Content-Type as sent, or empty.
+        size: Size of the body in bytes.
     """
 
     media_type: str
@@ -43,12 +46,16 @@ class Download:
 
 
 ByteSink = Callable[[int, memoryview], None]
-"""Is told of bytes of a file as they come: the position of the first, and the bytes, which are only
-lent."""
+"""Called with bytes of a file as they arrive: position of the first, and a view that is valid only
+during the call."""
 
 
 class Http(Protocol):
-    """What the rest of the package needs of an HTTP client."""
+    """An HTTP client: requests, byte ranges and downloads; what a cache adds is optional.
+
+    A client without a cache subclasses this and implements `request`, `read_range`, `download`,
+    `metadata` and `invalidate`; the other methods answer for a client that caches nothing.
+    """
 
     def request(
         self,
@@ -61,9 +68,9 @@ class Http(Protocol):
         max_bytes: int = ...,
         trusted: bool = ...,
     ) -> Response:
-        """Send a request and return the whole answer; raise for anything but success.
+        """Send a request and return the complete response; raise for anything but success.
 
-        Only addresses that the user gave are ``trusted``, and may lie anywhere.
+        Only an address that the user supplied is ``trusted`` and may be in any network.
         """
         ...
 
@@ -76,7 +83,7 @@ class Http(Protocol):
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
     ) -> mmap:
-        """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not come."""
+        """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not arrive."""
         ...
 
     def download(
@@ -89,5 +96,47 @@ class Http(Protocol):
         max_bytes: int,
         trusted: bool = ...,
     ) -> Download:
-        """Ask once, and write the body of the answer into a file."""
+        """Send one request without retries and write the response body to a file."""
         ...
+
+    @property
+    def metadata(self) -> MetadataCache:
+        """Headers and tile indexes that were parsed, for all readers that use the client."""
+        ...
+
+    @property
+    def offline(self) -> bool:
+        """Whether everything comes from a cache and no request is sent."""
+        return False
+
+    @property
+    def caches_ranges(self) -> bool:
+        """Whether byte ranges that are fetched are stored on disk."""
+        return False
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether pixels were fetched and stored, so that another run can resume."""
+        return False
+
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of files that were read from a cache so far."""
+        return 0
+
+    @property
+    def cached_versions(self) -> list[SourceVersion]:
+        """Versions of files that were opened so far and have a place in a cache."""
+        return []
+
+    def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
+        """Return the parts of some spans of a file that no cache has."""
+        return list(spans)
+
+    def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
+        """Make sure that some spans of a file, which are damaged, are fetched again."""
+        ...
+
+    def cached_responses(self, url: str) -> Iterator[CachedResponse]:
+        """Yield the cached responses to all requests to an address, the latest first."""
+        return iter(())

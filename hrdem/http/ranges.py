@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from mmap import mmap
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http, Response
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
@@ -50,14 +49,11 @@ class PinnedFile:
 
     def gaps(self, spans: Iterable[Span]) -> list[Span]:
         """Return what of some spans would have to be fetched, as no cache has it."""
-        if isinstance(self._http, CachingClient):
-            return self._http.gaps(self._url, self.version, spans)
-        return list(spans)
+        return self._http.gaps(self._url, self.version, spans)
 
     def invalidate(self, spans: Iterable[Span]) -> None:
         """Make sure that spans which proved to be damaged are fetched anew when they are read."""
-        if isinstance(self._http, CachingClient):
-            self._http.invalidate(self._url, self.version, spans)
+        self._http.invalidate(self._url, self.version, spans)
 
 
 def read_whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:

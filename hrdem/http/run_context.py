@@ -65,6 +65,6 @@ class RunSettings:
         """Open a client and a cache folder, and yield the context of a run."""
         with (
             self.session.client(self.http, self.trusted, fetches=True) as http,
-            self.session.folder() as cache,
+            self.session.data_dir() as cache,
         ):
             yield RunContext(http, cache, self.max_memory, self.max_download, self.on_progress)

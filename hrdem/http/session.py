@@ -1,4 +1,4 @@
-"""How a run keeps what it fetches: in which cache, or nowhere, or from there alone."""
+"""A session: one cache setting, and the clients that share it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrdem.errors import NetworkError, RequestError
+from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.mirror import Mirror
 from hrdem.http.cache.store import Cache
 from hrdem.http.client import HttpClient
+from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime.byte_sizes import format_size
@@ -25,31 +27,35 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the user says of the cache.
+    """Cache settings of a call, and what its clients share in memory.
 
     Attributes:
-        cache_dir: Its folder; None for the system's folder for such files.
-        no_cache: Whether nothing is kept, and nothing that was kept is used.
-        max_cache: Bytes that it may take.
-        offline: Whether everything comes from it.
+        cache_dir: Folder of the cache; None for the system's cache folder.
+        no_cache: Whether to neither read nor write the cache.
+        max_cache: Largest size of the cache in bytes.
+        offline: Whether to read everything from the cache and send no request.
+        hosts: Addresses that may be requested.
+        metadata: Parsed headers and tile indexes of remote files.
 
     Raises:
-        RequestError: If that makes no sense.
+        RequestError: If the settings contradict each other.
     """
 
     cache_dir: str | os.PathLike[str] | None = None
     no_cache: bool = False
     max_cache: int = DEFAULT_MAX_CACHE_BYTES
     offline: bool = False
+    hosts: HostPolicy = field(default_factory=HostPolicy, compare=False)
+    metadata: MetadataCache = field(default_factory=MetadataCache, compare=False)
 
     def __post_init__(self) -> None:
         if self.offline and self.no_cache:
             raise RequestError(
-                "--offline takes everything from the cache, which --no-cache forbids: leave one of "
-                "them out."
+                "`offline` reads everything from the cache, and `no_cache` disables it: leave one "
+                "of them out."
             )
         if self.max_cache < 0:
-            raise RequestError(f"--max-cache is a number of bytes, not {self.max_cache}.")
+            raise RequestError(f"`max_cache` is a number of bytes, not {self.max_cache}.")
 
     @property
     def cache(self) -> Cache:
@@ -60,57 +66,58 @@ class Session:
     def client(
         self, http: Http | None, trusted: Iterable[str] = (), *, fetches: bool = False
     ) -> Iterator[Http]:
-        """Yield a client that keeps what it fetches, unless nothing is to be kept.
+        """Yield a client that reads and fills the cache, as the settings say.
 
         Args:
-            http: What it asks with, left open; one is made for as long as the context lasts
-                otherwise.
-            trusted: Addresses of services that may lie anywhere, for a client that is made.
-            fetches: Whether pixels are fetched. Then the cache is brought back within its limit if
-                all goes well; if not, everything is left to a run that goes on, and the error says
-                so.
+            http: Client to wrap, which is left open; None to create one for the context.
+            trusted: User-supplied addresses, which may be in any network, for a client that is
+                created.
+            fetches: Whether pixels are fetched. On success the cache is then pruned to its limit;
+                on failure all is left for a run that resumes, and the error says so.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
-                yield stack.enter_context(CachingClient(None, self.cache))
+                yield stack.enter_context(CachingClient(None, self.cache, self.metadata))
                 return
-            asking = stack.enter_context(HttpClient(trusted=trusted)) if http is None else http
+            if http is None:
+                http = stack.enter_context(
+                    HttpClient(trusted=trusted, hosts=self.hosts, metadata=self.metadata)
+                )
             if not self.no_cache:
-                asking = stack.enter_context(CachingClient(asking, self.cache))
-            used: list[SourceVersion] = []
+                http = stack.enter_context(CachingClient(http, self.cache))
             try:
-                yield asking
-                if isinstance(asking, CachingClient):
-                    used = asking.versions
+                yield http
+                used = http.cached_versions
             except (NetworkError, KeyboardInterrupt) as exc:
-                if fetches and isinstance(asking, CachingClient) and asking.resumable:
-                    exc.add_note("What was fetched is kept: the same command goes on from there.")
+                if fetches and http.can_resume:
+                    exc.add_note("Fetched data is cached: run the same command again to resume.")
                 raise
         if fetches and not self.no_cache:
             self._prune(used)
 
-    def hold(self, http: Http) -> list[Mirror]:
-        """Spare what is kept of the files that a client has met, until that is forgotten."""
-        if self.no_cache or not isinstance(http, CachingClient):
+    def lock_cached_files(self, http: Http) -> list[Mirror]:
+        """Keep the cached ranges of files that a client has opened, while the result is alive."""
+        if self.no_cache:
             return []
         with contextlib.suppress(OSError):
-            mirrors = [self.cache.open_to_read(version) for version in http.versions]
+            mirrors = [self.cache.open_to_read(version) for version in http.cached_versions]
             return [mirror for mirror in mirrors if mirror is not None]
         return []
 
     def _prune(self, used: Iterable[SourceVersion]) -> None:
-        """Bring the cache back within its limit, and say so if that takes what was just used."""
+        """Prune the cache to its limit; warn if that removes what was just used."""
         with contextlib.suppress(OSError):
             self.cache.prune()
-        if self.max_cache and not all(map(self.cache.holds, used)):
+        if self.max_cache and not all(map(self.cache.has, used)):
             log.warning(
-                "What was fetched is not kept, as it is more than the %s of --max-cache.",
+                "Fetched data was removed from the cache: it is larger than the limit of %s "
+                "(--max-cache).",
                 format_size(self.max_cache),
             )
 
     @contextlib.contextmanager
-    def folder(self) -> Iterator[Path]:
-        """Yield a folder for what is kept beside files: that of the cache, or one that goes."""
+    def data_dir(self) -> Iterator[Path]:
+        """Yield a folder for other files to cache: that of the cache, or a temporary one."""
         if not self.no_cache:
             yield self.cache.folder
             return

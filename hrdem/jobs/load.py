@@ -113,7 +113,7 @@ def load(
         plan = make_plan(request, context.http)
         shift_grid = find_shift_grid(request, context)
         locks = _CacheLocks(
-            settings.session.hold(context.http), lock_coverages(plan, context.cache)
+            settings.session.lock_cached_files(context.http), lock_coverages(plan, context.cache)
         )
     pixels = _make_dask_array(_ChunkReader(plan, shift_grid, settings, locks), sizes)
     return _make_data_array(plan, shift_grid, pixels, masked)

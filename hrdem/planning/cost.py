@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.errors import NotCachedError, OutputError, RequestError
-from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -86,23 +85,22 @@ def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> No
         OutputError: If the disk lacks space.
     """
     http, max_download = context.http, context.max_download
-    offline = isinstance(http, CachingClient) and http.offline
     blocks = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
     max_fetched = sum(window.pixels for window in blocks) * _itemsize(plan) * MAX_STORED_RATIO
     free = free_disk_bytes(output.parent)
     written = _count_uncompressed_bytes(plan, copies)
     within_limit = max_download is None or max_fetched <= max_download
-    if within_limit and not offline and written + max_fetched <= free:
+    if within_limit and not http.offline and written + max_fetched <= free:
         return
     costs = measure_costs(plan, http, context.cache)
-    if offline:
+    if http.offline:
         _check_cached(costs)
     missing = sum(cost.missing for cost in costs)
     if max_download is not None and missing > max_download:
         raise _download_error(plan, costs, missing, max_download)
     valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
     written = int(written * OUTPUT_RATIO * valid_share)
-    shares_disk = isinstance(http, CachingClient) and _is_same_disk(output.parent, context.cache)
+    shares_disk = http.caches_ranges and _is_same_disk(output.parent, context.cache)
     cached = missing if shares_disk else 0
     if written + cached > free:
         raise _space_error(plan, output, written, cached, free)

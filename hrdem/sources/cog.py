@@ -22,7 +22,6 @@ from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span, join_spans
-from hrdem.runtime.lru import LruCache
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
 from hrdem.tiff.decode import GUARD_BYTES, check_guards, decode, directory_bytes
@@ -34,8 +33,6 @@ _TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
 _LARGEST_TILE = 4  # times its pixels: more is no compressed tile
 
 log = logging.getLogger(__name__)
-
-headers_read: LruCache[Header] = LruCache(64)  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ def probe_cog(url: str, http: Http) -> CogFile:
         read.append((start, stop))
         return bytes(file.read(start, stop))
 
-    header = headers_read.get(version) if version.pinned else None
+    header = http.metadata.headers.get(version) if version.pinned else None
     if header is None:
         try:
             header = read_header(fetch, version.size, version.url)
@@ -203,7 +200,7 @@ def probe_cog(url: str, http: Http) -> CogFile:
             file.invalidate(read)
             raise
         if version.pinned:
-            headers_read.put(version, header, 1)
+            http.metadata.headers.put(version, header, 1)
     return CogFile(url, version, header)
 
 
@@ -224,6 +221,7 @@ class CogSource:
         self._file = PinnedFile(file.url, file.version, http)
         self._index = TileIndex(
             self._file.read,
+            http.metadata.index_rows,
             file.version if file.version.pinned else None,
             self._level,
             self._level.rows if within is None else self._level.tiles_under(within).bottom,
@@ -278,7 +276,7 @@ class CogSource:
     def _checked_tiles(self, window: Window) -> StoredTiles:
         """Fetch tiles, and make sure that they are what the index says, if the file tells."""
         rectangle = self._level.tiles_under(window)
-        index = self._index.spans(rectangle)
+        index = self._index.spans
         with self._distrusting(index):
             offsets, counts = self._index.look_up(rectangle)
             self._check_places(offsets, counts)
@@ -303,7 +301,7 @@ class CogSource:
         tiles = self._level.tiles_under(window)
         count = size = missing = 0
         for rows in tiles.split(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
-            with self._distrusting(self._index.spans(rows)):
+            with self._distrusting(self._index.spans):
                 offsets, counts = self._index.look_up(rows)
                 self._check_places(offsets, counts)
             if region is not None:

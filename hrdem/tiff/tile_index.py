@@ -1,4 +1,4 @@
-"""The tile index of a level: read by rows as far as it is needed, remembered by version."""
+"""The tile index of a level: rows are read on demand and shared by version."""
 
 from __future__ import annotations
 
@@ -15,36 +15,40 @@ from hrdem.runtime.lru import LruCache
 from hrdem.runtime.threads import thread_pool
 from hrdem.tiff.header import Level
 
-_TILES_AT_ONCE = 1 << 16  # looked up in one go, in whole rows: 67 rows of a 1 m mosaic file
+_MAX_TILES_PER_READ = 1 << 16  # in whole rows: 67 rows of a 1 m mosaic file
 
-# Side by side, so that it takes no more round trips than one part, and that the connections are
-# open when the tiles are fetched.
-_PARTS = 16
-_LEAST_PART = 7_000  # bytes
+# Parts are read concurrently: they take one round trip, and open the connections for the tiles.
+_MAX_PARTS = 16
+_MIN_PART_BYTES = 7_000
 
 Read = Callable[[int, int], bytes | mmap.mmap]
 Row = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-rows_read: LruCache[Row] = LruCache(8 << 20)  # bytes, of all files together
-
-
 class TileIndex:
-    """Where the tiles of a level lie, for several threads at a time.
+    """Positions and lengths of the tiles of a level, for several threads at a time.
 
     Args:
         read: Returns the bytes of the file from a position up to another.
-        version: What tells this edition of the file from all others; rows that another reader of
-            the same version has read are not read again. None if nothing does.
-        level: The level.
-        below: The row of tiles after the last that will be asked for.
-        name: Of the file, for messages.
+        rows: Rows that were read, shared by the readers of all files.
+        version: Identifies the version of the file; readers of one version share rows. None if
+            nothing identifies it.
+        level: Level of the file.
+        below: The row of tiles after the last that will be looked up.
+        name: Name of the file in messages.
     """
 
     def __init__(
-        self, read: Read, version: Hashable | None, level: Level, below: int, name: str
+        self,
+        read: Read,
+        rows: LruCache[Row],
+        version: Hashable | None,
+        level: Level,
+        below: int,
+        name: str,
     ) -> None:
         self._read = read
+        self._rows = rows
         self._version = object() if version is None else version
         self._level = level
         self._below = below
@@ -52,12 +56,22 @@ class TileIndex:
         self._lock = threading.Lock()
         self._failure: HrdemError | None = None
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Bytes of the file that hold the index.
+
+        If one row is damaged, none of them can be trusted: rows are read many at a time, and one
+        outside the rectangle that was looked up makes the next read fail.
+        """
+        arrays = self._level.offsets, self._level.counts
+        return [array.span(0, array.count) for array in arrays]
+
     def look_up(self, tiles: Window) -> Row:
         """Return position and length of each tile of a rectangle, shape (rows, columns).
 
         Raises:
             SourceError: If the index contradicts itself.
-            NetworkError: If it cannot be had.
+            NetworkError: If it cannot be read.
         """
         columns = slice(tiles.column, tiles.right)
         rows = [self._row(row) for row in range(tiles.row, tiles.bottom)]
@@ -66,26 +80,21 @@ class TileIndex:
         )
         return offsets, counts
 
-    def spans(self, tiles: Window) -> list[tuple[int, int]]:
-        """Return the bytes of the file that tell of a rectangle of tiles, and of all beside it."""
-        first, last = tiles.row * self._level.columns, tiles.bottom * self._level.columns
-        return [array.span(first, last) for array in (self._level.offsets, self._level.counts)]
-
     def forget(self) -> None:
-        """Read everything anew: what was read does not fit."""
+        """Drop all rows in memory, so that they are read again."""
         with self._lock:
             self._failure = None
-            rows_read.clear()
+            self._rows.clear()
 
     def _row(self, number: int) -> Row:
-        found = rows_read.get(self._key(number))
+        found = self._rows.get(self._key(number))
         if found is None:
             with self._lock:  # one thread reads, the others find what it has read
-                found = rows_read.get(self._key(number)) or self._loaded(number)
+                found = self._rows.get(self._key(number)) or self._loaded(number)
         return found
 
     def _loaded(self, number: int) -> Row:
-        """Load a row, unless that has failed before: then it is too late for the others too."""
+        """Load a row; raise the earlier error if that has failed before."""
         if self._failure is None:
             try:
                 return self._load(number)
@@ -99,7 +108,7 @@ class TileIndex:
     def _load(self, first: int) -> Row:
         """Read and remember rows from a row on, and return that row."""
         columns = self._level.columns
-        at_once = max(1, _TILES_AT_ONCE // columns)
+        at_once = max(1, _MAX_TILES_PER_READ // columns)
         below = max(first + 1, min(first + at_once, self._below))
         span = first * columns, below * columns
         offsets, counts = self._values(*span)
@@ -108,15 +117,17 @@ class TileIndex:
             raise invalid_index_error(self._name)
         rows = [(one.copy(), other.copy()) for one, other in zip(offsets, counts, strict=True)]
         for number, row in enumerate(rows, first):
-            rows_read.put(self._key(number), row, sum(part.nbytes for part in row))
+            self._rows.put(self._key(number), row, sum(part.nbytes for part in row))
         return rows[0]
 
     def _values(self, first: int, last: int) -> list[NDArray[np.int64]]:
         """Read a run of both arrays in parts, all at the same time."""
         arrays = self._level.offsets, self._level.counts
         spans = [array.span(first, last) for array in arrays]
-        size = max(_LEAST_PART, -(-sum(stop - start for start, stop in spans) // (_PARTS - 1)))
-        with thread_pool(_PARTS, "index") as pool:
+        size = max(
+            _MIN_PART_BYTES, -(-sum(stop - start for start, stop in spans) // (_MAX_PARTS - 1))
+        )
+        with thread_pool(_MAX_PARTS, "index") as pool:
             coming = [
                 [
                     pool.submit(self._read, at, min(at + size, stop))

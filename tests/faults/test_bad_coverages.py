@@ -24,7 +24,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Download
+from hrdem.http.protocol import Download, Http
 from hrdem.http.retry import Retries
 from hrdem.request.endpoints import LIVE_WCS_URL
 from hrdem.request.request import Request
@@ -805,7 +805,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
     whole, left, right = (Window(0, 0, 150, 100), Window(0, 0, 100, 100), Window(100, 0, 50, 100))
     ready = {left: threading.Event(), right: threading.Event()}
 
-    class Slow:
+    class Slow(Http):
         def download(self, url: str, path: Path, *, params: Any, **settings: Any) -> Download:
             x0, y0, x1, y1 = map(float, params["BOUNDINGBOX"].split(",")[:4])
             piece = Window(int(x0) - LEFT, int(TOP - y1), int(x1 - x0) + 1, int(y1 - y0) + 1)
@@ -841,7 +841,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
 
 
 def test_exception_in_one_thread_releases_the_others(tmp_path: Path, coverage: WcsCoverage) -> None:
-    class Defective:
+    class Defective(Http):
         def download(self, *words: Any, **settings: Any) -> None:
             time.sleep(0.1)
             raise ZeroDivisionError

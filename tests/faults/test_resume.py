@@ -110,7 +110,7 @@ def test_interrupted_run_says_that_it_can_resume(
     process = begun(tmp_path, server)
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
     said = ended(process, 130)
-    assert "the same command goes on from there" in said
+    assert "run the same command again to resume" in said
     assert names(tmp_path / "out") == []
     sent = server.sent
     server.begin(FAST)
@@ -135,7 +135,7 @@ def test_interrupted_download_may_exceed_max_cache(
     assert fetched + server.sent - size < 0.05 * size
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
     assert hrdem.Cache(tmp_path / "cache").info().bytes <= 10_000_000
-    assert "is not kept, as it is more than the 10 MB of --max-cache" in said
+    assert "removed from the cache: it is larger than the limit of 10 MB" in said
 
 
 def test_chunks_keep_cached_ranges_of_their_array(
@@ -189,7 +189,7 @@ def test_login_page_does_not_replace_cached_responses(
 def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     process = begun(tmp_path, server, "--no-cache")
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))
-    assert "goes on from there" not in ended(process, 130)
+    assert "to resume" not in ended(process, 130)
     assert not (tmp_path / "cache").exists()
 
 

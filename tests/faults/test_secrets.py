@@ -191,7 +191,7 @@ def test_password_in_a_redirect_is_redacted(http: HttpClient) -> None:
         ) as server,
         pytest.raises(
             hrdem.BlockedAddressError,
-            match=r"redirects to another place: http://10.0.0.1/\?key=RED",
+            match=r"redirects to another address: http://10.0.0.1/\?key=RED",
         ),
     ):
         http.request("GET", server.url)

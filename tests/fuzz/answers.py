@@ -6,7 +6,7 @@ import random
 
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
-from hrdem.http.protocol import Response
+from hrdem.http.protocol import Http, Response
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from tests.fuzz.findings import FindingError, check_shown
@@ -36,7 +36,7 @@ SEEDS = {
 }
 
 
-class _Service:
+class _Service(Http):
     """An HTTP client that gets one body for every question."""
 
     def __init__(self, body: bytes) -> None:

@@ -11,13 +11,15 @@ import hashlib
 import itertools
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from mmap import mmap
 
 import numpy as np
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
-from hrdem.http.protocol import Response
+from hrdem.http.metadata_cache import MetadataCache
+from hrdem.http.protocol import Http, Response
 from hrdem.sources.cog import CogFile, CogSource, probe_cog
 from tests.fuzz.findings import FindingError
 
@@ -49,7 +51,7 @@ class Outcome:
     fetched: int
 
 
-class Store:
+class Store(Http):
     """An HTTP client whose only file lies in memory, followed by zeros up to a size."""
 
     def __init__(self, content: bytes, size: int | None = None) -> None:
@@ -58,6 +60,10 @@ class Store:
         self.etag = f'"{hashlib.sha256(content).hexdigest()}"'
         self.requests = 0
         self.fetched = 0
+
+    @cached_property
+    def metadata(self) -> MetadataCache:
+        return MetadataCache()
 
     def request(self, method, url, *, headers=None, **_) -> Response:
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))

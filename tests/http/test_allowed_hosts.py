@@ -87,7 +87,7 @@ def test_an_address_has_the_scope_of_what_it_leads_to(address: str, scope: Scope
 def test_what_is_no_public_http_address_is_known_without_a_connection(url: str) -> None:
     """Behind a proxy there is nothing else to go by."""
     with pytest.raises((BlockedAddressError, httpx.InvalidURL)):
-        HostPolicy().watched(httpx.URL(url))
+        HostPolicy().connection_check(httpx.URL(url))
 
 
 @pytest.mark.parametrize(
@@ -95,20 +95,22 @@ def test_what_is_no_public_http_address_is_known_without_a_connection(url: str) 
     ["https://catalogue.example/", "http://8.8.8.8:8080/", "http://face.example./", "http://beef/"],
 )
 def test_names_and_public_numbers_may_be_tried(url: str) -> None:
-    HostPolicy().watched(httpx.URL(url))
+    HostPolicy().connection_check(httpx.URL(url))
 
 
 def test_what_was_given_opens_its_own_kind_of_place_only() -> None:
     places = HostPolicy(["http://localhost:8080/stac"])
-    places.watched(httpx.URL("http://127.0.0.1:9090/store"))
+    places.connection_check(httpx.URL("http://127.0.0.1:9090/store"))
     with pytest.raises(BlockedAddressError, match="in a private network .10.0.0.1."):
-        places.watched(httpx.URL("http://10.0.0.1/"))
+        places.connection_check(httpx.URL("http://10.0.0.1/"))
     with pytest.raises(BlockedAddressError, match="on this machine"):
-        HostPolicy().watched(httpx.URL("http://127.0.0.1:9090/store"))
+        HostPolicy().connection_check(httpx.URL("http://127.0.0.1:9090/store"))
 
 
 def test_a_service_that_was_given_but_not_asked_yet_is_looked_up(monkeypatch) -> None:
     """As an estimate of a plan does, which needs no catalogue."""
     found = [(2, 1, 6, "", ("192.168.7.7", 0))]
     monkeypatch.setattr("hrdem.http.allowed_hosts.socket.getaddrinfo", lambda *_, **__: found)
-    HostPolicy(["http://intranet.example/stac"]).watched(httpx.URL("http://192.168.1.1/file.tif"))
+    HostPolicy(["http://intranet.example/stac"]).connection_check(
+        httpx.URL("http://192.168.1.1/file.tif")
+    )

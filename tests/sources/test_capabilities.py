@@ -10,7 +10,7 @@ import pytest
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
 from hrdem.geo.axis_order import parse_crs_name
-from hrdem.http.protocol import Response
+from hrdem.http.protocol import Http, Response
 from hrdem.sources.wcs.capabilities import (
     Capabilities,
     CoverageDescription,
@@ -22,7 +22,7 @@ URL = "http://service.invalid/wcs"
 URN = "urn:ogc:def:crs:EPSG::"
 
 
-class Service:
+class Service(Http):
     """Answers every request with one body, and keeps what was asked."""
 
     def __init__(self, body: str) -> None:

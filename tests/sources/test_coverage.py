@@ -6,14 +6,14 @@ import pytest
 
 from hrdem.demo import wcs
 from hrdem.errors import WcsError
-from hrdem.http.protocol import Response
+from hrdem.http.protocol import Http, Response
 from hrdem.request.products import get_collection, get_product
 from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
 
 URL = "http://service.invalid/wcs"
 
 
-class Service:
+class Service(Http):
     """The demonstration's WCS, with another nodata value."""
 
     def __init__(self, nodata: bytes) -> None:

@@ -30,6 +30,7 @@ from hrdem.http.cache.responses import (
     touch_response,
 )
 from hrdem.http.cache.store import Cache
+from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import ByteSink, Download, Http, Response
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
@@ -46,7 +47,7 @@ _LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's
 log = logging.getLogger(__name__)
 
 
-class CachingClient:
+class CachingClient(Http):
     """Keep what a client fetches in a cache, to be used as a context manager.
 
     Parts of files are taken from the cache, if it has them of just that version. Everything else
@@ -58,8 +59,11 @@ class CachingClient:
         cache: Where things are kept.
     """
 
-    def __init__(self, http: Http | None, cache: Cache) -> None:
+    def __init__(
+        self, http: Http | None, cache: Cache, metadata: MetadataCache | None = None
+    ) -> None:
         self._http = http
+        self._own_metadata = MetadataCache() if metadata is None else metadata
         self._cache = cache
         self._mirrors: dict[SourceVersion, Mirror | None] = {}
         self._lock = threading.RLock()
@@ -85,25 +89,35 @@ class CachingClient:
                 mirror.close()
 
     @property
+    def metadata(self) -> MetadataCache:
+        """Parsed headers and tile indexes: those of the wrapped client."""
+        return self._own_metadata if self._http is None else self._http.metadata
+
+    @property
     def offline(self) -> bool:
-        """Whether nobody is asked."""
+        """Whether no request is sent."""
         return self._http is None
 
     @property
-    def versions(self) -> list[SourceVersion]:
-        """The versions of files that were met so far and can be kept."""
-        with self._lock:
-            return [version for version, mirror in self._mirrors.items() if mirror]
+    def caches_ranges(self) -> bool:
+        """Whether byte ranges that are fetched are stored on disk: they are."""
+        return True
 
     @property
-    def resumable(self) -> bool:
-        """Whether something of files came and is kept, for a run that goes on from there."""
+    def can_resume(self) -> bool:
+        """Whether pixels were fetched and stored, so that another run can resume."""
         return self._came and self._keeping
 
     @property
-    def reused(self) -> int:
-        """Bytes of files that came from the cache so far."""
+    def cached_bytes(self) -> int:
+        """Bytes of files that were read from the cache so far."""
         return self._reused
+
+    @property
+    def cached_versions(self) -> list[SourceVersion]:
+        """Versions of files that were opened so far and have a mirror."""
+        with self._lock:
+            return [version for version, mirror in self._mirrors.items() if mirror]
 
     def request(
         self,
@@ -234,7 +248,7 @@ class CachingClient:
             for start, stop in spans:
                 self._tried(mirror.invalidate, start, stop)
 
-    def answered(self, url: str) -> Iterator[CachedResponse]:
+    def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield what is kept of all that was asked of an address, the latest first."""
         for answer in iter_responses(self._cache.answers):
             if answer.question.address == url_fingerprint(url) and not answer.said:

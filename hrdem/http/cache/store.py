@@ -199,7 +199,7 @@ class Cache:
         found = [path for path in self._address(address).glob(f"*/{ABOUT}") if _read_about(path)]
         return _read_about(max(found, key=_mtime)) if found else None
 
-    def holds(self, version: SourceVersion) -> bool:
+    def has(self, version: SourceVersion) -> bool:
         """Whether anything is kept of a version."""
         return (self._folder_of(version) / ABOUT).exists()
 

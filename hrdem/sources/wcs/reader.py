@@ -23,7 +23,6 @@ from hrdem.errors import (
     WcsError,
 )
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.http.cache.client import CachingClient
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries, RetryableError
 from hrdem.http.timeouts import Timeouts
@@ -110,8 +109,9 @@ class WcsSource:
         self._retries = retries
         self._store = coverage.piece_store(cache)
         self._store_lock = self._store.lock()
-        offline = isinstance(http, CachingClient) and http.offline  # old pieces are all there is
-        cached = self._store.list_windows(sweep=not offline)
+        cached = self._store.list_windows(
+            sweep=not http.offline
+        )  # offline, old pieces are all there is
         self._pieces = [piece for piece in cached if piece.intersection(within)]
         missing = [within]
         for piece in self._pieces:

@@ -81,8 +81,8 @@ THIS_MACHINE = (
         Row(
             fault=what,
             exit_codes=(ExitCode.INTERRUPTED,),
-            message="hrdem: interrupted; no unfinished output is left. What was fetched is kept: "
-            "the same command goes on from there.",
+            message="hrdem: interrupted; no unfinished output is left. Fetched data is "
+            "cached: run the same command again to resume.",
             answer=answers.reply(silent=True),
             at=(Place.TILES,),
             run=commands.signalled(number),
@@ -108,7 +108,7 @@ CACHE = (
         fault="the network fails during the run and returns for the next",
         effect="ends the run; the second run fetches the rest",
         exit_codes=(ExitCode.NETWORK, ExitCode.COMPLETE),
-        message="Tried 5 times. What was fetched is kept: the same command goes on from there.",
+        message="Tried 5 times. Fetched data is cached: run the same command again to resume.",
         answer=answers.reply(dropped=True),
         at=(Place.TILES,),
         first=4,
