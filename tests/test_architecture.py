@@ -44,7 +44,6 @@ COVERED_BY = {
     "hrdem.cli.plan": "cli/test_commands.py",
     "hrdem.cli.preview": "faults/test_preview.py",
     "hrdem.cli.search": "cli/test_commands.py",
-    "hrdem.cli.service": "cli/test_commands.py",
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.cache.client": "faults/test_resume.py",
     "hrdem.http.cache.entries": "http/test_store.py",
