@@ -19,10 +19,14 @@ from hrdem.request.products import get_collection, get_product
 @pytest.mark.parametrize(
     ("collection", "product", "box"),
     [
-        ("1m", "dtm", (1_440_000, -210_000, 1_560_000, -120_000)),
+        pytest.param(
+            "1m", "dtm", (1_440_000, -210_000, 1_560_000, -120_000), marks=pytest.mark.slow
+        ),
         ("2m", "dsm", (1_440_000, -210_000, 1_560_000, -120_000)),
-        ("1m", "dsm", (-1_010_000, 490_000, -990_000, 510_000)),
-        ("30m", "dtm", (1_499_400, -170_600, 1_540_600, -140_000)),
+        pytest.param("1m", "dsm", (-1_010_000, 490_000, -990_000, 510_000), marks=pytest.mark.slow),
+        pytest.param(
+            "30m", "dtm", (1_499_400, -170_600, 1_540_600, -140_000), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_surveys_match_the_demonstration(
@@ -52,6 +56,7 @@ def test_surveys_match_the_demonstration(
         assert shares[key] == (year, pytest.approx(share, abs=1e-9))
 
 
+@pytest.mark.slow
 def test_small_area_reads_little_of_a_large_file(demo: Addresses, http: HttpClient) -> None:
     aoi = Aoi.from_bbox((-75.72, 45.40, -75.66, 45.44))
     items = find_intersecting_items(aoi, get_collection("30m"), demo.stac, http)

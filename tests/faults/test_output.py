@@ -87,6 +87,7 @@ def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_truncated_file_fails_the_check(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "a.tif"
     hrdem.extract(bbox=PLACE, product="dtm", output=output, format="cog", stac_url=demo.stac)

@@ -239,6 +239,7 @@ def test_repeated_area_reads_no_tile(server: Metered, tmp_path: Path) -> None:
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
+@pytest.mark.slow
 def test_offline_repeats_an_extraction_and_any_part_of_it(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -363,6 +364,7 @@ def test_response_with_etag_is_revalidated(demo: Addresses, http: HttpClient) ->
     assert request == [None, None, None, '"7"']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["index", "tile"])
 def test_corrupt_bytes_are_not_cached(
     demo: Addresses, http: HttpClient, tmp_path: Path, where: str
@@ -405,6 +407,7 @@ def test_file_with_a_weak_etag_is_not_cached(
     assert not [kept for kept in hrdem.Cache().info().kept if kept.kind == "file"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_change", ["stop", "restart"])
 def test_republished_file_stops_or_restarts_the_run(
     demo: Addresses, http: HttpClient, tmp_path: Path, on_change: str

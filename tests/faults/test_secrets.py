@@ -66,7 +66,13 @@ def clean(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "way", [{}, {"engine": "gdal"}, {"via": "vrt"}], ids=["cog", "gdal", "vrt"]
+    "way",
+    [
+        {},
+        pytest.param({"engine": "gdal"}, marks=pytest.mark.slow),
+        pytest.param({"via": "vrt"}, marks=pytest.mark.slow),
+    ],
+    ids=["cog", "gdal", "vrt"],
 )
 def test_outputs_and_logs_hold_no_secret(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: dict
@@ -110,6 +116,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_command_line_prints_no_secret(demo: Addresses, tmp_path: Path) -> None:
     """Httpx logs requests at -vv without them; a saved VRT keeps them, as it has to work."""
     place = ["--bbox", "-75.72,45.40,-75.71,45.41", "--product", "dtm"]
@@ -138,6 +145,7 @@ def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
     assert "owned" in done.stderr
 
 
+@pytest.mark.slow
 def test_etag_with_control_characters_is_not_cached(demo: Addresses, tmp_path: Path) -> None:
     def script(request: ServerRequest) -> Reply:
         reply = forward(request, demo.url, server.url)

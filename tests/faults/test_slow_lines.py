@@ -105,6 +105,7 @@ def certificate(
     return authority.issue_cert("127.0.0.1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [700, 5_000, 40_000])
 def test_slow_ranges_arrive_whole_without_extra_waits(
     certificate: trustme.LeafCert | None, client_of, piece: int

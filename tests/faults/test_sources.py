@@ -77,6 +77,7 @@ def test_missing_neighbour_outside_the_area_is_ignored(
     assert "skipped" in caplog.text
 
 
+@pytest.mark.slow
 def test_transient_faults_change_no_pixel(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -99,7 +100,11 @@ def test_transient_faults_change_no_pixel(
 
 @pytest.mark.parametrize(
     "fault",
-    [Reply(500), Reply(403), Reply(206, bytes(100), cut=10)],
+    [
+        pytest.param(Reply(500), marks=pytest.mark.slow),
+        pytest.param(Reply(403), marks=pytest.mark.slow),
+        Reply(206, bytes(100), cut=10),
+    ],
     ids=["500", "403", "truncated"],
 )
 def test_tiles_that_gdal_cannot_read_are_an_error(
@@ -116,7 +121,14 @@ def test_tiles_that_gdal_cannot_read_are_an_error(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("where", ["tile", "trailer", "index"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("tile", marks=pytest.mark.slow),
+        "trailer",
+        pytest.param("index", marks=pytest.mark.slow),
+    ],
+)
 def test_corrupt_bytes_are_detected(
     demo: Addresses, http: HttpClient, tmp_path: Path, where: str
 ) -> None:
@@ -141,6 +153,7 @@ def test_corrupt_bytes_are_detected(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_interrupted_range_resumes(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     cut: list[tuple[int, int]] = []
 
@@ -177,6 +190,7 @@ def test_ignored_if_match_is_detected(demo: Addresses, http: HttpClient, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_republished_file_is_never_mixed_by_gdal(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -227,6 +241,7 @@ def test_file_republished_between_plan_and_run_is_detected(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("no_cache", [True, False])
 def test_chunks_use_the_planned_version_only(
     demo: Addresses, http: HttpClient, no_cache: bool
@@ -258,6 +273,7 @@ def test_chunks_use_the_planned_version_only(
     assert (before != -32767).any()
 
 
+@pytest.mark.slow
 def test_failed_chunk_can_be_computed_later(demo: Addresses, http: HttpClient) -> None:
     down = False
 
@@ -293,6 +309,7 @@ def test_republished_vrt_is_detected_at_the_end(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_republished_cog_behind_a_vrt_is_detected(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -327,6 +344,7 @@ def test_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
     check_file_unchanged(href, read_version(href, http), http)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", [b"II*\0" + bytes(400), b"<html></html>" * 40], ids=["broken TIFF", "HTML"]
 )

@@ -88,7 +88,9 @@ def told(found: Surveys) -> list[tuple]:
 BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    "whole", [pytest.param(True, marks=pytest.mark.slow), False], ids=["whole", "in parts"]
+)
 def test_projects_are_read_whole_or_by_ranges(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
@@ -114,6 +116,7 @@ def test_missing_coverage_falls_back_to_the_extent(coverage: bytes, http: HttpCl
     assert not unknown.failed
 
 
+@pytest.mark.slow
 def test_catalogue_without_coverage_falls_back_to_the_extent(
     coverage: bytes, http: HttpClient
 ) -> None:
@@ -158,6 +161,7 @@ def test_failed_transfer_is_an_error(
     assert "surveys of 9_2-mosaic-1m are not known" in caplog.text
 
 
+@pytest.mark.slow
 def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
     with store(coverage[:-200_000]) as server:
         found = read(server, http)
@@ -166,6 +170,7 @@ def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
     assert f"{server.url}{COVERAGE} cannot be read" in found.unknown[0].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lost", "kind"),
     [

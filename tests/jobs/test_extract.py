@@ -79,7 +79,7 @@ def test_a_tile_border_is_seamless_at_one_metre(demo: Addresses, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("via", "engine"), [("cog", "auto"), ("cog", "gdal"), ("vrt", "auto")])
-@pytest.mark.parametrize("collection", ["1m", "2m"])
+@pytest.mark.parametrize("collection", ["1m", pytest.param("2m", marks=pytest.mark.slow)])
 def test_four_tiles_meet_in_a_corner(
     demo: Addresses, tmp_path: Path, via: str, engine: str, collection: str
 ) -> None:
@@ -201,6 +201,7 @@ def test_the_stac_item_beside_the_file_describes_it(demo: Addresses, tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_a_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm", "stac_url": demo.stac}
     plain, cog = tmp_path / "plain.tif", tmp_path / "cog.tif"

@@ -80,7 +80,13 @@ def bits(pixels: np.ndarray) -> np.ndarray:
     return pixels.view(f"u{pixels.dtype.itemsize}")
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(job, marks=() if number == 0 else pytest.mark.slow)
+        for number, job in enumerate(JOBS)
+    ],
+)
 def test_any_chunks_hold_the_bits_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
     with rasterio.open(extracted(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
         expected = dataset.read(1)

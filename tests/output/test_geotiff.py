@@ -56,6 +56,7 @@ def test_every_type_comes_back_bit_for_bit(
         assert dataset.dtypes == (dtype,)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -97,6 +97,7 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
             assert copy.block_shapes == source.block_shapes
 
 
+@pytest.mark.slow
 def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     demo: Addresses, tmp_path: Path
 ) -> None:

@@ -118,7 +118,9 @@ def bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("case", GRIDS)
-@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize(
+    "resampling", [pytest.param("nearest", marks=pytest.mark.slow), "bilinear"]
+)
 def test_an_output_is_what_gdal_makes_of_the_terrain(
     demo: Addresses, tmp_path: Path, case: str, resampling: str
 ) -> None:
@@ -177,6 +179,7 @@ def test_pixels_of_200_m_are_made_of_an_overview_and_not_of_everything(
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resampling", ["max", "min", "med", "mode", "q1", "q3", "rms"])
 def test_extremes_are_those_of_the_pixels_and_not_of_their_means(
     demo: Addresses, tmp_path: Path, resampling: str
@@ -364,6 +367,7 @@ def test_a_cog_on_another_grid_has_overviews_and_the_same_pixels(
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("via", ["vrt", "wcs"])
 def test_other_ways_lead_to_the_same_pixels(demo: Addresses, tmp_path: Path, via: str) -> None:
     """At a resolution where a VRT and the WCS have the pixels that a COG has."""
@@ -403,6 +407,7 @@ def test_the_origin_of_the_projection_is_a_place_like_others(
         assert horizontal(dataset.crs) == "EPSG:3979"
 
 
+@pytest.mark.slow
 def test_progress_counts_what_is_read_and_what_is_made(demo: Addresses, tmp_path: Path) -> None:
     seen: list[Progress] = []
     result = extracted(
@@ -435,6 +440,7 @@ def test_an_area_without_a_valid_pixel_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resolution", [47, 190, 5_100])
 def test_an_area_just_beyond_the_coverage_has_no_data(
     demo: Addresses, tmp_path: Path, resolution: float
@@ -459,6 +465,7 @@ def test_an_area_just_beyond_the_coverage_has_no_data(
         pytest.fail("each box found a file")
 
 
+@pytest.mark.slow
 def test_an_estimate_of_coverage_is_of_the_output_and_not_of_what_lies_around_it(
     demo: Addresses, tmp_path: Path
 ) -> None:
@@ -514,6 +521,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["merge_tiles", "compose_tiles"])
 def test_an_interrupt_leaves_no_hidden_file(demo: Addresses, tmp_path: Path, of: str) -> None:
     """While the sources are merged, and while that is warped."""
@@ -540,6 +548,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
 def test_peak_memory_stays_within_its_limit(demo: Addresses, tmp_path: Path) -> None:
     """The peak of a process counts that of the one that started it, hence one in between."""
