@@ -62,8 +62,8 @@ def make_landing_page(base: str) -> Json:
             {"rel": "self", "type": "application/json", "href": root},
             {"rel": "root", "type": "application/json", "href": root},
             {"rel": "data", "type": "application/json", "href": f"{root}collections"},
-            _search_link(base, "GET"),
-            _search_link(base, "POST"),
+            _make_search_link(base, "GET"),
+            _make_search_link(base, "POST"),
         ],
     }
 
@@ -88,7 +88,10 @@ def list_collections(base: str, collection_id: str | None = None) -> list[Json]:
                     "spatial": {"bbox": [[min(west), min(south), max(east), max(north)]]},
                     "temporal": {"interval": [["2017-04-14T12:00:00Z", None]]},
                 },
-                "links": [_link(base, "root", ""), _link(base, "self", f"collections/{each}")],
+                "links": [
+                    _make_link(base, "root", ""),
+                    _make_link(base, "self", f"collections/{each}"),
+                ],
             }
         )
     return found
@@ -96,7 +99,7 @@ def list_collections(base: str, collection_id: str | None = None) -> list[Json]:
 
 def list_items(base: str, edition: int = 1) -> list[Json]:
     """Return every item, newest first, then by descending id, as the API sorts them."""
-    found = [_item(tile, base, edition) for tile in list_tiles()]
+    found = [_make_item(tile, base, edition) for tile in list_tiles()]
     found.sort(key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
     return found
 
@@ -113,13 +116,13 @@ def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -
     Raises:
         BadQueryError: If a value is invalid.
     """
-    area = _area(query)
+    area = _parse_area(query)
     matched = [
         item
         for item in list_items(base, edition)
         if item["collection"] in (query.get("collections") or [item["collection"]])
         and item["id"] in (query.get("ids") or [item["id"]])
-        and (area is None or shapely.intersects(_footprint(item), area))
+        and (area is None or shapely.intersects(_read_footprint(item), area))
     ]
     try:
         limit = min(int(query.get("limit") or 10), 10_000)
@@ -131,9 +134,9 @@ def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -
         raise BadQueryError(f"unknown token {token}")
     first = names.index(token) + 1 if token else 0
     page = matched[first : first + limit]
-    links = [_link(base, "root", ""), _link(base, "self", "search")]
+    links = [_make_link(base, "root", ""), _make_link(base, "self", "search")]
     if first + limit < len(matched):
-        links.append(_next_link(base, query, method, names[first + limit - 1]))
+        links.append(_make_next_link(base, query, method, names[first + limit - 1]))
     return {
         "type": "FeatureCollection",
         "links": links,
@@ -143,7 +146,7 @@ def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -
     }
 
 
-def _area(query: Mapping[str, Any]) -> shapely.Geometry | None:
+def _parse_area(query: Mapping[str, Any]) -> shapely.Geometry | None:
     if (bbox := query.get("bbox")) is not None:
         if len(bbox) != 4 or bbox[1] > bbox[3]:
             raise BadQueryError("Invalid bbox")
@@ -156,24 +159,24 @@ def _area(query: Mapping[str, Any]) -> shapely.Geometry | None:
     return None
 
 
-def _next_link(base: str, query: Mapping[str, Any], method: str, token: str) -> Json:
+def _make_next_link(base: str, query: Mapping[str, Any], method: str, token: str) -> Json:
     href = f"{base}{LINKS_PREFIX}/search"
     link: Json = {"rel": "next", "type": "application/geo+json", "method": method, "href": href}
     if method == "POST":
         link["body"] = {**query, "token": token}
     else:
-        plain = {k: ",".join(map(str, v)) if _several(v) else v for k, v in query.items()}
+        plain = {k: ",".join(map(str, v)) if _is_list(v) else v for k, v in query.items()}
         link["href"] += "?" + urlencode({**plain, "token": token})
     return link
 
 
-def _several(value: object) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _item(tile: Tile, base: str, edition: int) -> Json:
+def _make_item(tile: Tile, base: str, edition: int) -> Json:
     left, bottom, right, top = tile.bounds
-    ring = _ring(tile)
+    ring = _make_ring(tile)
     west, south, east, north = shapely.bounds(shapely.Polygon(ring)).tolist()
     made = datetime.datetime(2023, 1, 1, 12, tzinfo=datetime.UTC) - datetime.timedelta(
         days=zlib.crc32(tile.item_id.encode()) % 1500
@@ -184,12 +187,12 @@ def _item(tile: Tile, base: str, edition: int) -> Json:
         "bbox": [west, south, east, north],
         "type": "Feature",
         "links": [
-            _link(base, "collection", here),
-            _link(base, "parent", here),
-            _link(base, "root", ""),
-            _link(base, "self", f"{here}/items/{tile.item_id}"),
+            _make_link(base, "collection", here),
+            _make_link(base, "parent", here),
+            _make_link(base, "root", ""),
+            _make_link(base, "self", f"{here}/items/{tile.item_id}"),
         ],
-        "assets": _assets(tile, base),
+        "assets": _make_assets(tile, base),
         "geometry": {"type": "Polygon", "coordinates": [ring]},
         "collection": tile.collection_id,
         "properties": {
@@ -225,7 +228,7 @@ def list_file_paths(tile: Tile) -> dict[str, str]:
     }
 
 
-def _assets(tile: Tile, base: str) -> dict[str, Json]:
+def _make_assets(tile: Tile, base: str) -> dict[str, Json]:
     paths = list_file_paths(tile)
     return {
         key: {
@@ -240,7 +243,7 @@ def _assets(tile: Tile, base: str) -> dict[str, Json]:
     }
 
 
-def _link(base: str, rel: str, path: str) -> Json:
+def _make_link(base: str, rel: str, path: str) -> Json:
     kind = "application/geo+json" if rel == "self" and "collections" not in path else None
     return {
         "rel": rel,
@@ -249,22 +252,26 @@ def _link(base: str, rel: str, path: str) -> Json:
     }
 
 
-def _search_link(base: str, method: str) -> Json:
-    return {**_link(base, "search", "search"), "type": "application/geo+json", "method": method}
+def _make_search_link(base: str, method: str) -> Json:
+    return {
+        **_make_link(base, "search", "search"),
+        "type": "application/geo+json",
+        "method": method,
+    }
 
 
-def _footprint(item: Mapping[str, Any]) -> shapely.Geometry:
+def _read_footprint(item: Mapping[str, Any]) -> shapely.Geometry:
     return shapely.geometry.shape(item["geometry"])
 
 
 @cache
-def _ring(tile: Tile) -> tuple[tuple[float, float], ...]:
+def _make_ring(tile: Tile) -> tuple[tuple[float, float], ...]:
     """The tile's outline in longitude and latitude, degrees."""
     outline = shapely.segmentize(shapely.box(*tile.bounds), _VERTEX_EVERY)
     x, y = shapely.get_coordinates(outline).T
     lon, lat = transform_points("EPSG:3979", "EPSG:4617", x, y)
-    return tuple(_rounded(zip(lon, lat, strict=True)))
+    return tuple(_round_points(zip(lon, lat, strict=True)))
 
 
-def _rounded(points: Iterable[tuple[float, float]]) -> Iterable[tuple[float, float]]:
+def _round_points(points: Iterable[tuple[float, float]]) -> Iterable[tuple[float, float]]:
     return ((round(lon, 6), round(lat, 6)) for lon, lat in points)

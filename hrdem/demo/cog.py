@@ -93,7 +93,7 @@ class DemoCog:
         return -(-(raw // _LITERALS * (_LITERALS + 1) + 1) * 9 // 8)
 
     @property
-    def _slot(self) -> int:
+    def _slot_size(self) -> int:
         """Size of a tile with leader and trailer."""
         return self.tile_bytes + 8
 
@@ -112,12 +112,12 @@ class DemoCog:
     @cached_property
     def size(self) -> int:
         """Size of the file in bytes."""
-        return self._data_start(0) + self._present(0)[1] * self._slot
+        return self._data_start(0) + self._count_present(0)[1] * self._slot_size
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes of the file from ``start`` up to, not including, ``stop``."""
         while start < stop:
-            piece = self._piece(start, stop)
+            piece = self._read_piece(start, stop)
             yield piece
             start += len(piece)
 
@@ -144,7 +144,7 @@ class DemoCog:
             edition=self.edition,
         )
 
-    def _piece(self, start: int, stop: int) -> bytes:
+    def _read_piece(self, start: int, stop: int) -> bytes:
         """Return some bytes from ``start``, at most up to ``stop``, from one part of the file."""
         if start < len(self._head):
             return self._head[start:stop]
@@ -152,41 +152,43 @@ class DemoCog:
             if (length := 8 * self.levels[level].count) <= 8:
                 continue  # a single tile's entries are in the directory itself
             if offsets_at <= start < offsets_at + length:
-                return self._array(level, np.dtype("<u8"), offsets_at, start, stop)
+                return self._read_index(level, np.dtype("<u8"), offsets_at, start, stop)
             if counts_at <= start < counts_at + length // 2:
-                return self._array(level, np.dtype("<u4"), counts_at, start, stop)
+                return self._read_index(level, np.dtype("<u4"), counts_at, start, stop)
         for level in reversed(range(len(self.levels))):
-            rank, count = self._present(level)
+            rank, count = self._count_present(level)
             begin = self._data_start(level)
-            if begin <= start < begin + count * self._slot:
-                number, within = divmod(start - begin, self._slot)
+            if begin <= start < begin + count * self._slot_size:
+                number, within = divmod(start - begin, self._slot_size)
                 index = int(np.searchsorted(rank, number + 1))
-                return _slot(self, level, index)[within : within + stop - start]
+                return _encode_slot(self, level, index)[within : within + stop - start]
         raise ValueError(f"byte {start} is beyond the end of the file ({self.size} bytes)")
 
-    def _array(self, level: int, dtype: np.dtype, at: int, start: int, stop: int) -> bytes:
+    def _read_index(self, level: int, dtype: np.dtype, at: int, start: int, stop: int) -> bytes:
         first = (start - at) // dtype.itemsize
         last = min(self.levels[level].count, -(-(stop - at) // dtype.itemsize))
-        rank, _ = self._present(level)
+        rank, _ = self._count_present(level)
         there = np.diff(rank[first:last], prepend=rank[first - 1] if first else 0)
         if dtype.itemsize == 4:
             values = np.where(there, self.tile_bytes, 0)
         else:
             positions = (
-                self._data_start(level) + 4 + (rank[first:last].astype(np.int64) - 1) * self._slot
+                self._data_start(level)
+                + 4
+                + (rank[first:last].astype(np.int64) - 1) * self._slot_size
             )
             values = np.where(there, positions, 0)
         begin = start - at - first * dtype.itemsize
         return values.astype(dtype).tobytes()[begin : begin + stop - start]
 
-    def _present(self, level: int) -> tuple[NDArray[np.int32], int]:
+    def _count_present(self, level: int) -> tuple[NDArray[np.int32], int]:
         """Return the running count of existing tiles in row-major order, and the total."""
-        return _running_count(self, level)
+        return _count_tiles(self, level)
 
     @cached_property
     def _index_positions(self) -> tuple[tuple[int, int], ...]:
         """Positions of the offsets and the byte counts of each level."""
-        at = _FIRST_DIRECTORY + sum(self._directory_size(k) for k in range(len(self.levels)))
+        at = _FIRST_DIRECTORY + sum(self._measure_directory(k) for k in range(len(self.levels)))
         positions = []
         for level in self.levels:
             positions.append((at, at + 8 * level.count))
@@ -199,9 +201,12 @@ class DemoCog:
         last = len(self.levels) - 1
         offsets_at, _ = self._index_positions[last]
         at = offsets_at + (12 * self.levels[last].count if self.levels[last].count > 1 else 0)
-        return at + sum(self._present(k)[1] for k in range(level + 1, last + 1)) * self._slot
+        return (
+            at
+            + sum(self._count_present(k)[1] for k in range(level + 1, last + 1)) * self._slot_size
+        )
 
-    def _entries(self, level: int) -> list[tuple[int, int, Sequence[float] | bytes]]:
+    def _list_entries(self, level: int) -> list[tuple[int, int, Sequence[float] | bytes]]:
         """Return the tags of a directory without the tile index: (tag, type, values)."""
         this = self.levels[level]
         entries: list[tuple[int, int, Sequence[float] | bytes]] = [
@@ -228,9 +233,9 @@ class DemoCog:
             ]
         return entries
 
-    def _directory_size(self, level: int) -> int:
-        entries = self._entries(level)
-        spilled = sum(len(data) for data in map(_packed, entries) if len(data) > 8)
+    def _measure_directory(self, level: int) -> int:
+        entries = self._list_entries(level)
+        spilled = sum(len(data) for data in map(_pack_values, entries) if len(data) > 8)
         return 8 + 20 * (len(entries) + 2) + 8 + spilled
 
     @cached_property
@@ -242,13 +247,13 @@ class DemoCog:
         for level, this in enumerate(self.levels):
             begin = len(out)
             offsets_at, counts_at = self._index_positions[level]
-            entries = [(tag, kind, len(values), _packed((tag, kind, values)))
-                       for tag, kind, values in self._entries(level)]  # fmt: skip
+            entries = [(tag, kind, len(values), _pack_values((tag, kind, values)))
+                       for tag, kind, values in self._list_entries(level)]  # fmt: skip
             if this.count > 1:
                 entries += [(324, _LONG8, this.count, struct.pack("<Q", offsets_at)),
                             (325, _LONG, this.count, struct.pack("<Q", counts_at))]  # fmt: skip
             else:
-                there = self._present(level)[1] > 0
+                there = self._count_present(level)[1] > 0
                 place, length = (self._data_start(level) + 4, self.tile_bytes) if there else (0, 0)
                 entries += [(324, _LONG8, 1, struct.pack("<Q", place)),
                             (325, _LONG, 1, struct.pack("<I", length))]  # fmt: skip
@@ -262,12 +267,12 @@ class DemoCog:
                     spill += data
                 table += struct.pack("<HHQ", tag, kind, count) + value.ljust(8, b"\0")
             last = level == len(self.levels) - 1
-            following = 0 if last else begin + self._directory_size(level)
+            following = 0 if last else begin + self._measure_directory(level)
             out += struct.pack("<Q", len(entries)) + table + struct.pack("<Q", following) + spill
         return bytes(out)
 
 
-def _packed(entry: tuple[int, int, Sequence[float] | bytes]) -> bytes:
+def _pack_values(entry: tuple[int, int, Sequence[float] | bytes]) -> bytes:
     _, kind, values = entry
     if isinstance(values, bytes):
         return values
@@ -275,7 +280,7 @@ def _packed(entry: tuple[int, int, Sequence[float] | bytes]) -> bytes:
 
 
 @lru_cache(maxsize=96)
-def _running_count(cog: DemoCog, level: int) -> tuple[NDArray[np.int32], int]:
+def _count_tiles(cog: DemoCog, level: int) -> tuple[NDArray[np.int32], int]:
     this = cog.levels[level]
     step = BLOCK * this.resolution
     x = cog.tile.left + (np.arange(this.columns) + 0.5) * step
@@ -293,14 +298,14 @@ def _running_count(cog: DemoCog, level: int) -> tuple[NDArray[np.int32], int]:
 
 
 @lru_cache(maxsize=16)
-def _slot(cog: DemoCog, level: int, index: int) -> bytes:
+def _encode_slot(cog: DemoCog, level: int, index: int) -> bytes:
     """Return a tile as in the file: leader, LZW stream, trailer."""
     pixels = cog.tile_pixels(level, index)
-    stream = _lzw_literals(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
+    stream = _encode_lzw_literals(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     return struct.pack("<I", len(stream)) + stream + stream[-4:]
 
 
-def _lzw_literals(data: bytes) -> bytes:
+def _encode_lzw_literals(data: bytes) -> bytes:
     """Encode as TIFF LZW without strings: 9-bit literals, cleared before the codes grow."""
     codes = np.full((len(data) // _LITERALS, _LITERALS + 1), 256, np.uint16)
     codes[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, _LITERALS)

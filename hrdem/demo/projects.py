@@ -81,7 +81,7 @@ def list_projects(tile: Tile) -> tuple[LidarProject, ...]:
     for number, (seed, side, flown, year, years) in enumerate(_CAMPAIGNS):
         columns = np.arange(left // side - 1, right // side + 2).astype(np.int64)
         rows = np.arange(bottom // side - 1, top // side + 2).astype(np.int64)
-        corners_x, corners_y = _corners(columns, rows, side, seed)
+        corners_x, corners_y = _make_corners(columns, rows, side, seed)
         chance = lattice(columns, rows, seed + 2)
         there = surveyed((columns + 0.5) * side, (rows + 0.5) * side, 0, tile.collection)
         for row, column in zip(*np.nonzero(there & (chance < flown)), strict=True):
@@ -108,7 +108,7 @@ def make_coverage_file(tile: Tile, edition: int = 1) -> StoredFile:
 
     found = list_projects(tile)
     outlines = np.array([shapely.to_wkb(shapely.multipolygons([p.outline])) for p in found], object)
-    fields = _fields(tile, found)
+    fields = _make_fields(tile, found)
     when = f"{published_at(edition):%Y-%m-%dT%H:%M:%S}.000Z"  # the same bytes every time
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": when})
     with tempfile.TemporaryDirectory() as folder:
@@ -139,13 +139,13 @@ def make_extent_file(tile: Tile, edition: int = 1) -> StoredFile:
         "properties": {} if edition == 1 else {"updated": f"{published_at(edition):%Y-%m-%d}"},
         "geometry": {
             "type": "MultiPolygon",
-            "coordinates": [[_lonlat(ring) for ring in _rings(part)] for part in parts],
+            "coordinates": [[_project_ring(ring) for ring in _list_rings(part)] for part in parts],
         },
     }
     return StoredFile(json.dumps(feature).encode(), "application/geo+json")
 
 
-def _corners(
+def _make_corners(
     columns: np.ndarray, rows: np.ndarray, side: float, seed: int
 ) -> tuple[Float64, Float64]:
     """Return corners of outlines: a jittered lattice, so that outlines tile the plane."""
@@ -154,7 +154,7 @@ def _corners(
     return x, y
 
 
-def _fields(tile: Tile, found: tuple[LidarProject, ...]) -> dict[str, list[object]]:
+def _make_fields(tile: Tile, found: tuple[LidarProject, ...]) -> dict[str, list[object]]:
     names: list[object] = [project.name for project in found]
     match zlib.crc32(tile.item_id.encode()) % 3:
         case 0:
@@ -175,12 +175,12 @@ def _fields(tile: Tile, found: tuple[LidarProject, ...]) -> dict[str, list[objec
             return {"NAME": names, "Year": [p.last.year for p in found]}
 
 
-def _rings(polygon: shapely.Polygon) -> Iterator[shapely.LinearRing]:
+def _list_rings(polygon: shapely.Polygon) -> Iterator[shapely.LinearRing]:
     yield polygon.exterior
     yield from polygon.interiors
 
 
-def _lonlat(ring: shapely.LinearRing) -> list[tuple[float, float]]:
+def _project_ring(ring: shapely.LinearRing) -> list[tuple[float, float]]:
     x, y = shapely.get_coordinates(ring).T
     lon, lat = transform_points("EPSG:3979", "EPSG:4617", x, y)
     return [(round(a, 6), round(b, 6)) for a, b in zip(lon, lat, strict=True)]

@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
             target = f"{self._base}{_OGC_PATH}?{parts.query}"
             return self._send(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", Location=target)
         if path == _OGC_PATH:
-            reply = _ogc(self._base, dict(parse_qsl(parts.query)), self.server.edition)
+            reply = _respond_ogc(self._base, dict(parse_qsl(parts.query)), self.server.edition)
             return self._send(reply.status, reply.media_type, reply.body)
         return self._json(HTTPStatus.NOT_FOUND, {"detail": "Not Found"})
 
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Tile(), "dtm-vrt" | "dsm-vrt":
                 stored = catalog.list_file_paths(tile)[product]
                 href = f"{self._base}{catalog.STORE_PREFIX}/{stored}"
-                document = _vrt(DemoCog(tile, product), href)
+                document = _make_vrt(DemoCog(tile, product), href)
                 return self._send(HTTPStatus.OK, "application/xml", document.encode())
             case Tile(), "coverage":
                 return self._range(projects.make_coverage_file(tile, edition))
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _ogc(base: str, query: dict[str, str], edition: int) -> wcs.Response:
+def _respond_ogc(base: str, query: dict[str, str], edition: int) -> wcs.Response:
     """Respond as the requested service: WCS and WMS share one address."""
     service = {name.lower(): value.lower() for name, value in query.items()}.get("service")
     respond = wms.respond if service == "wms" else wcs.respond
@@ -228,7 +228,7 @@ def _assets_by_path() -> dict[str, tuple[Tile, str]]:
     }
 
 
-def _vrt(cog: DemoCog, href: str) -> str:
+def _make_vrt(cog: DemoCog, href: str) -> str:
     tile = cog.tile
     size = f'xSize="{tile.width}" ySize="{tile.height}"'
     return (

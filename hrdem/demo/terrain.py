@@ -73,7 +73,7 @@ def heights(
         if wavelength < 2 * resolution:
             z += np.float32(amplitude / 2)
             continue
-        octave = _noise(x, y, wavelength, seed + 1)
+        octave = _value_noise(x, y, wavelength, seed + 1)
         if ridged:
             octave *= 2
             octave -= 1
@@ -81,12 +81,12 @@ def heights(
         octave *= np.float32(amplitude)
         z += octave
     if product == "dsm":
-        z += _canopy(x, y, resolution)
+        z += _compute_canopy(x, y, resolution)
     z += height_offset(edition)
-    z[_noise(x, y, _LAKE_WAVELENGTH, _LAKE_SEED) > _LAKE_LEVEL] = NODATA
+    z[_value_noise(x, y, _LAKE_WAVELENGTH, _LAKE_SEED) > _LAKE_LEVEL] = NODATA
     limit = _SURVEY_LIMIT[collection]
     if limit < 1:
-        z[_noise(x, y, _SURVEY_WAVELENGTH, _SURVEY_SEED) > limit] = NODATA
+        z[_value_noise(x, y, _SURVEY_WAVELENGTH, _SURVEY_SEED) > limit] = NODATA
     return z
 
 
@@ -133,23 +133,23 @@ def surveyed(x: Float64, y: Float64, size: float, collection: str) -> NDArray[np
         bool array of shape (rows, columns); False means that no pixel of the square has data.
     """
     slack = _STEEPEST * size / 2 / _SURVEY_WAVELENGTH
-    return _noise(x, y, _SURVEY_WAVELENGTH, _SURVEY_SEED) <= _SURVEY_LIMIT[collection] + slack
+    return _value_noise(x, y, _SURVEY_WAVELENGTH, _SURVEY_SEED) <= _SURVEY_LIMIT[collection] + slack
 
 
-def _canopy(x: Float64, y: Float64, resolution: float) -> Float32:
+def _compute_canopy(x: Float64, y: Float64, resolution: float) -> Float32:
     """Height above ground of trees in woods and of flat roofs, metres."""
-    woods = _noise(x, y, 640.0, 101)
+    woods = _value_noise(x, y, 640.0, 101)
     woods -= np.float32(0.5)
     np.clip(woods, 0, 0.25, out=woods)
-    crowns = _noise(x, y, 6.0, 102) if resolution < 3 else np.float32(0.5)
+    crowns = _value_noise(x, y, 6.0, 102) if resolution < 3 else np.float32(0.5)
     trees: Float32 = woods * crowns * np.float32(90)
     blocks = lattice(np.floor(x / 37).astype(np.int64), np.floor(y / 29).astype(np.int64), 103)
-    town = _noise(x, y, 2_900.0, 104) > 0.72
+    town = _value_noise(x, y, 2_900.0, 104) > 0.72
     roofs = np.where(town & (blocks > 0.62), np.float32(4) + blocks * np.float32(9), np.float32(0))
     return np.maximum(trees, roofs)
 
 
-def _noise(x: Float64, y: Float64, wavelength: float, seed: int) -> Float32:
+def _value_noise(x: Float64, y: Float64, wavelength: float, seed: int) -> Float32:
     """Value noise in [0, 1): random lattice values, joined by smoothstep weights."""
     u, v = x / wavelength, y / wavelength
     column, row = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)

@@ -68,11 +68,11 @@ def respond(base: str, query: Mapping[str, str], edition: int = 1) -> Response:
     if "version" in kvp and not kvp["version"].startswith("1.1"):
         return _refuse("layer does not exist")
     if request == "getcapabilities":
-        return _capabilities(base)
+        return _make_capabilities(base)
     if request == "describecoverage":
-        return _description(kvp)
+        return _make_descriptions(kvp)
     if request == "getcoverage":
-        return _coverage(kvp, edition)
+        return _make_coverage(kvp, edition)
     return _refuse("Missing parameter 'request'")
 
 
@@ -80,13 +80,13 @@ def _refuse(text: str) -> Response:
     return Response(400, "text/plain; charset=UTF-8", text.encode())
 
 
-def _capabilities(base: str) -> Response:
+def _make_capabilities(base: str) -> Response:
     address = escape(f"{base}/wrapper/ogc/elevation-hrdem-mosaic", {'"': "&quot;"})
-    known = _parameter("service", "WCS") + _parameter("AcceptVersions", "1.1.1")
+    known = _make_parameter("service", "WCS") + _make_parameter("AcceptVersions", "1.1.1")
     parameters = {
         "GetCapabilities": known,
         "DescribeCoverage": known,
-        "GetCoverage": known + _parameter("InterpolationType", *_METHODS),
+        "GetCoverage": known + _make_parameter("InterpolationType", *_METHODS),
     }
     operations = "".join(
         f'<ows:Operation name="{name}"><ows:DCP><ows:HTTP><ows:Get xlink:href="{address}"/>'
@@ -94,11 +94,11 @@ def _capabilities(base: str) -> Response:
         for name, described in parameters.items()
     )
     summaries = "".join(
-        f"<CoverageSummary><ows:Title>{name}</ows:Title>{_degrees('WGS84BoundingBox')}"
-        f"{_supported_formats()}<Identifier>{name}</Identifier></CoverageSummary>"
+        f"<CoverageSummary><ows:Title>{name}</ows:Title>{_make_degree_box('WGS84BoundingBox')}"
+        f"{_list_formats()}<Identifier>{name}</Identifier></CoverageSummary>"
         for name in COVERAGES
     )
-    return _xml(
+    return _make_xml_response(
         '<Capabilities xmlns="http://www.opengis.net/wcs/1.1.1" '
         'xmlns:ows="http://www.opengis.net/ows/1.1" '
         'xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1.1">'
@@ -113,16 +113,18 @@ def _capabilities(base: str) -> Response:
     )
 
 
-def _description(kvp: Mapping[str, str]) -> Response:
+def _make_descriptions(kvp: Mapping[str, str]) -> Response:
     names = kvp.get("identifiers", kvp.get("identifier", "")).split(",")
     if not set(names) <= set(COVERAGES):
         return _refuse("layer does not exist")
     left, bottom, right, top = _BOUNDS
     boxes = (
-        _box("BoundingBox", (0.0, 0.0, right - left, top - bottom), "urn:ogc:def:crs:OGC::imageCRS")
-        + _box("BoundingBox", _BOUNDS, f"{_URN}3979")
-        + _degrees("BoundingBox", f"{_URN}4326")
-        + _degrees("WGS84BoundingBox")
+        _make_box(
+            "BoundingBox", (0.0, 0.0, right - left, top - bottom), "urn:ogc:def:crs:OGC::imageCRS"
+        )
+        + _make_box("BoundingBox", _BOUNDS, f"{_URN}3979")
+        + _make_degree_box("BoundingBox", f"{_URN}4326")
+        + _make_degree_box("WGS84BoundingBox")
     )
     methods = "".join(f"<InterpolationMethod>{name}</InterpolationMethod>" for name in _METHODS)
     described = "".join(
@@ -133,16 +135,16 @@ def _description(kvp: Mapping[str, str]) -> Response:
         "<GridCS>urn:ogc:def:cs:OGC:0.0:Grid2dSquareCS</GridCS></GridCRS></SpatialDomain></Domain>"
         "<Range><Field><Identifier>contents</Identifier><Definition><ows:AnyValue/></Definition>"
         f"<InterpolationMethods>{methods}<Default>{_METHODS[0]}</Default></InterpolationMethods>"
-        f"</Field></Range>{_supported_formats()}</CoverageDescription>"
+        f"</Field></Range>{_list_formats()}</CoverageDescription>"
         for name in names
     )
-    return _xml(
+    return _make_xml_response(
         '<CoverageDescriptions xmlns="http://www.opengis.net/wcs/1.1.1" '
         f'xmlns:ows="http://www.opengis.net/ows/1.1">{described}</CoverageDescriptions>'
     )
 
 
-def _parameter(name: str, *values: str) -> str:
+def _make_parameter(name: str, *values: str) -> str:
     allowed = "".join(f"<ows:Value>{value}</ows:Value>" for value in values)
     return (
         f'<ows:Parameter name="{name}"><ows:AllowedValues>{allowed}</ows:AllowedValues>'
@@ -150,7 +152,7 @@ def _parameter(name: str, *values: str) -> str:
     )
 
 
-def _supported_formats() -> str:
+def _list_formats() -> str:
     """Return the CRSs and formats; picture formats are listed too."""
     crss = "".join(f"<SupportedCRS>{_URN}{epsg}</SupportedCRS>" for epsg in _SUPPORTED)
     formats = ("image/geotiff", "image/jpeg", "image/png")
@@ -159,13 +161,13 @@ def _supported_formats() -> str:
     )
 
 
-def _degrees(element: str, crs: str = "") -> str:
+def _make_degree_box(element: str, crs: str = "") -> str:
     """Return a box in degrees, latitude first even where that is wrong."""
     west, south, east, north = transform_bounds("EPSG:3979", "EPSG:4617", *_BOUNDS)
-    return _box(element, (south, west, north, east), crs)
+    return _make_box(element, (south, west, north, east), crs)
 
 
-def _box(element: str, corners: tuple[float, float, float, float], crs: str = "") -> str:
+def _make_box(element: str, corners: tuple[float, float, float, float], crs: str = "") -> str:
     first, second, third, fourth = corners
     named = f' crs="{crs}"' if crs else ""
     return (
@@ -174,11 +176,11 @@ def _box(element: str, corners: tuple[float, float, float, float], crs: str = ""
     )
 
 
-def _xml(document: str) -> Response:
+def _make_xml_response(document: str) -> Response:
     return Response(200, "text/xml; charset=UTF-8", f'<?xml version="1.0"?>{document}'.encode())
 
 
-def _coverage(kvp: Mapping[str, str], edition: int) -> Response:
+def _make_coverage(kvp: Mapping[str, str], edition: int) -> Response:
     missing = [name for name in ("identifier", "boundingbox", "format") if name not in kvp]
     if missing:
         return _refuse("; ".join(f"Missing parameter '{name}'" for name in missing))
@@ -187,7 +189,7 @@ def _coverage(kvp: Mapping[str, str], edition: int) -> Response:
     if kvp["identifier"] not in COVERAGES:
         return _refuse("layer does not exist")
     try:
-        grid = _grid(kvp)
+        grid = _parse_grid(kvp)
     except ValueError as exc:
         return _refuse(str(exc))
     if grid.dx <= 0 or grid.dy <= 0:
@@ -201,16 +203,16 @@ def _coverage(kvp: Mapping[str, str], edition: int) -> Response:
         return Response(502, "text/html", page)
     if grid.epsg == 3857 and grid.columns > _BLOCK:
         return Response(200, "application/json", b"null")
-    pixels = _pixels(grid, kvp["identifier"], edition)
+    pixels = _compute_pixels(grid, kvp["identifier"], edition)
     if (pixels == NODATA).all():
         spans = _Grid(
             grid.epsg, grid.left, grid.top, grid.dx * grid.columns, grid.dy * grid.rows, 1, 1
         )
-        return Response(200, "image/tiff", _tiff(spans, np.full((1, 1), NODATA)))
-    return Response(200, "image/tiff", _tiff(grid, pixels))
+        return Response(200, "image/tiff", _encode_tiff(spans, np.full((1, 1), NODATA)))
+    return Response(200, "image/tiff", _encode_tiff(grid, pixels))
 
 
-def _grid(kvp: Mapping[str, str]) -> _Grid:
+def _parse_grid(kvp: Mapping[str, str]) -> _Grid:
     """Return the grid: corners of the box are pixel centres, pixels stretch to fill it."""
     *corners, crs = kvp["boundingbox"].split(",", 4)
     if not crs.startswith(_URN) or not crs.removeprefix(_URN).isdigit():
@@ -218,14 +220,14 @@ def _grid(kvp: Mapping[str, str]) -> _Grid:
     epsg = int(crs.removeprefix(_URN))
     if epsg not in _SUPPORTED:
         raise ValueError(f"Cannot parse CRS from '{crs}'")
-    x0, y0, x1, y1 = _numbers(corners, "boundingbox")
+    x0, y0, x1, y1 = _parse_numbers(corners, "boundingbox")
     offsets = kvp.get("gridoffsets")
     if epsg in _GEOGRAPHIC:
         x0, y0, x1, y1 = y0, x0, y1, x1
     if offsets is None:  # no half-cell border then, and the native pixel size
         step, buffer = 1.0 if epsg not in _GEOGRAPHIC else 1 / 111_320, 0.0
     else:
-        numbers = _numbers(offsets.split(","), "gridoffsets")
+        numbers = _parse_numbers(offsets.split(","), "gridoffsets")
         step = abs(numbers[-1] if epsg in _GEOGRAPHIC else numbers[0])
         buffer = step / 2
     if step <= 0:
@@ -237,14 +239,14 @@ def _grid(kvp: Mapping[str, str]) -> _Grid:
     return _Grid(epsg, x0 - buffer, y1 + buffer, dx, dy, columns, rows)
 
 
-def _numbers(texts: list[str], parameter: str) -> list[float]:
+def _parse_numbers(texts: list[str], parameter: str) -> list[float]:
     try:
         return [float(text) for text in texts]
     except ValueError as exc:
         raise ValueError(f"Cannot parse value '{texts}' for parameter '{parameter}'") from exc
 
 
-def _pixels(grid: _Grid, product: str, edition: int) -> Float32:
+def _compute_pixels(grid: _Grid, product: str, edition: int) -> Float32:
     """Return the source pixel nearest to each pixel centre, from a level fine enough."""
     size = max(1.0, 2.0 ** math.floor(math.log2(grid.dx)) if grid.epsg not in _GEOGRAPHIC else 1.0)
     out = np.empty((grid.rows, grid.columns), np.float32)
@@ -262,7 +264,7 @@ def _pixels(grid: _Grid, product: str, edition: int) -> Float32:
     return out
 
 
-def _tiff(grid: _Grid, pixels: Float32) -> bytes:
+def _encode_tiff(grid: _Grid, pixels: Float32) -> bytes:
     profile = {
         "driver": "GTiff", "dtype": "float32", "count": 1,
         "width": grid.columns, "height": grid.rows, "crs": CRS.from_epsg(grid.epsg),

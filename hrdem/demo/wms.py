@@ -57,11 +57,11 @@ def respond(base: str, query: Mapping[str, str], edition: int = 1) -> Response:
     kvp = {name.lower(): value for name, value in query.items()}
     try:
         if kvp.get("request", "").lower() == "getcapabilities":
-            return _xml(200, _capabilities(base))
+            return _make_xml_response(200, _make_capabilities(base))
         return Response(200, "image/png", _draw(_parse_map(kvp), edition))
     except _RefusedError as exc:
         code, text = exc.args
-        return _xml(
+        return _make_xml_response(
             400,
             f'<ServiceExceptionReport version="1.3.0" {_NAMES.format("ogc")}>'
             f'<ogc:ServiceException locator="noLocator" code="{code}">{escape(text)}'
@@ -69,12 +69,12 @@ def respond(base: str, query: Mapping[str, str], edition: int = 1) -> Response:
         )
 
 
-def _xml(status: int, document: str) -> Response:
+def _make_xml_response(status: int, document: str) -> Response:
     body = f'<?xml version="1.0" encoding="UTF-8"?>{document}'.encode()
     return Response(status, "text/xml; charset=UTF-8", body)
 
 
-def _capabilities(base: str) -> str:
+def _make_capabilities(base: str) -> str:
     address = escape(f"{base}/wrapper/ogc/elevation-hrdem-mosaic?", {'"': "&quot;"})
     via = (
         '<DCPType><HTTP><Get><OnlineResource xmlns:xlink="http://www.w3.org/1999/xlink" '
@@ -135,7 +135,7 @@ def _parse_extent(kvp: Mapping[str, str], epsg: int) -> tuple[Box, int, int]:
 def _draw(requested: _Map, edition: int) -> bytes:
     """Draw a layer in grey, transparent where there is no data."""
     surface, _, theme = requested.layer.partition("-")
-    heights, pixel = _heights(requested, surface, edition)
+    heights, pixel = _compute_heights(requested, surface, edition)
     east = (heights[1:-1, 2:] - heights[1:-1, :-2]) / (2 * pixel)
     north = (heights[:-2, 1:-1] - heights[2:, 1:-1]) / (2 * pixel)
     if theme == "slope":
@@ -156,7 +156,7 @@ def _draw(requested: _Map, edition: int) -> bytes:
         return bytes(file.getbuffer())
 
 
-def _heights(requested: _Map, surface: str, edition: int) -> tuple[Float32, float]:
+def _compute_heights(requested: _Map, surface: str, edition: int) -> tuple[Float32, float]:
     """Return heights with a border of one pixel, NaN without data, and the pixel size.
 
     The size is measured on the ground in the middle of the picture, metres.
@@ -165,7 +165,7 @@ def _heights(requested: _Map, surface: str, edition: int) -> tuple[Float32, floa
     x = left + (np.arange(-1, requested.width + 1) + 0.5) * (right - left) / requested.width
     y = top - (np.arange(-1, requested.height + 1) + 0.5) * (top - bottom) / requested.height
     middle = x[requested.width // 2 : requested.width // 2 + 2], y[requested.height // 2]
-    ends_x, ends_y = _native(requested.epsg, middle[0], np.full(2, middle[1]))
+    ends_x, ends_y = _project_to_native(requested.epsg, middle[0], np.full(2, middle[1]))
     pixel = float(np.hypot(np.diff(ends_x), np.diff(ends_y))[0])
     level = 2.0 ** max(0, math.floor(math.log2(pixel)))
     heights = np.empty((y.size, x.size), np.float32)
@@ -173,14 +173,16 @@ def _heights(requested: _Map, surface: str, edition: int) -> tuple[Float32, floa
         for column in range(0, x.size, _BLOCK):
             block = heights[row : row + _BLOCK, column : column + _BLOCK]
             points = np.meshgrid(x[column : column + _BLOCK], y[row : row + _BLOCK])
-            easting, northing = _native(requested.epsg, *(axis.ravel() for axis in points))
+            easting, northing = _project_to_native(
+                requested.epsg, *(axis.ravel() for axis in points)
+            )
             nearest = heights_at(easting, northing, level, product=surface, edition=edition)
             block[:] = nearest.reshape(block.shape)
     heights[heights == NODATA] = np.nan
     return heights, pixel
 
 
-def _native(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+def _project_to_native(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
     """Return points in EPSG:3979; longitude and latitude are taken as NAD83(CSRS)."""
     if epsg == 3979:
         return x, y

@@ -92,7 +92,7 @@ def test_any_range_equals_the_file(written: Path, cog: DemoCog) -> None:
 
 def test_tile_marked_empty_holds_no_data() -> None:
     cog = DemoCog(TILES["9_2", "1m"], "dtm")
-    rank, held = cog._present(0)
+    rank, held = cog._count_present(0)
     assert 0 < held < cog.levels[0].count
     absent = np.flatnonzero(np.diff(rank, prepend=0) == 0)
     for index in absent[:: len(absent) // 12]:
@@ -382,7 +382,7 @@ def test_wcs_answers_one_pixel_for_an_empty_box(demo: Addresses) -> None:
 def nowhere(tile: Tile) -> tuple[int, int]:
     """The upper left corner of a block without any data."""
     cog = DemoCog(tile, "dtm")
-    rank, _ = cog._present(0)
+    rank, _ = cog._count_present(0)
     absent = np.flatnonzero(np.diff(rank, prepend=0) == 0)
     row, column = divmod(int(absent[len(absent) // 2]), cog.levels[0].columns)
     return tile.left + column * BLOCK, tile.top - row * BLOCK
