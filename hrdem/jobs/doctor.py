@@ -1,6 +1,6 @@
-"""Whether hrdem can work here: the installation, the network around it, the services.
+"""Check whether hrdem works here: installation, cache, network and services.
 
-Each look ends in a `Check`; what one finds does not stop the others.
+Each check yields a `Check`; a failure does not stop independent checks.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ from hrdem.sources.wcs.get_coverage import GEOTIFF
 
 _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
 PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
-# by the formulas of Lambert's conformal conic with two standard parallels (EPSG guidance note 7-2)
+# From the formulas of Lambert conic conformal (2SP), EPSG guidance note 7-2.
 PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
-_EXACT = 0.01  # metres
+_TOLERANCE = 0.01  # metres
 TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
-_MOST_FILES = 3  # that are tried
-_MOST_LISTED = 500  # characters
-_VERSION = "1.1.1"  # of WCS
+_MAX_FILES = 3  # files to try
+_MAX_LIST_CHARACTERS = 500
+_WCS_VERSION = "1.1.1"
 _NETWORK_FIX = "Mend or unset these variables."
 _STORE_FIX = (
     "Files lie on another host than the catalogue: see that the proxy lets it through, with Range "
@@ -65,7 +65,7 @@ _WCS_FIX = "Nothing to do as long as COGs can be had, which hold the same data: 
 
 
 class State(StrEnum):
-    """How something was found."""
+    """Outcome of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -74,15 +74,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found where something was looked at.
+    """Result of one check.
 
     Attributes:
-        name: What was looked at.
-        found: What was found, in words.
-        state: How that is: fine, not as it should be, or in the way of an extraction.
+        name: What was checked.
+        found: Description of what was found.
+        state: Fine, a warning, or a failure that prevents extractions.
         fix: What to do about it; empty if it is fine.
-        exit_code: With which other commands would end for it; 0 unless it failed.
-        seconds: How long the look took.
+        exit_code: Exit code of other commands that meet this failure; 0 unless it failed.
+        seconds: Duration of the check.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What a look found, and what to do if that is not as it should be."""
+    """What a check found, and the fix for a warning; empty if it is fine."""
 
     found: str
     fix: str = ""
@@ -114,34 +114,34 @@ class _Finding:
 def run_checks(
     stac_url: str, wcs_url: str | None, http: Http | None = None, cache: Cache | None = None
 ) -> Iterator[Check]:
-    """Look at everything, from here outwards; each check comes as it is done.
+    """Run all checks, from the installation outwards, and yield each when it is done.
 
-    What cannot be asked because something before it failed is left out.
+    Checks that depend on a failed one are skipped.
 
     Args:
         stac_url: Root of the STAC API, with a slash at its end.
-        wcs_url: Address of the WCS; None if none has the same data.
-        http: Client to use; one that is less patient than usual is made otherwise.
-        cache: Where things are kept; None for the usual one.
+        wcs_url: Address of the WCS; None if none serves the same data.
+        http: HTTP client; None creates one with shorter timeouts than usual.
+        cache: Cache to check; None for the default one.
     """
-    yield _check("versions", "", _versions)
-    yield _check("PROJ", _proj_fix(), _proj)
-    yield _check("cache", "", _kept, cache or Cache())
+    yield _run_check("versions", "", _check_versions)
+    yield _run_check("PROJ", _suggest_proj_fix(), _check_proj)
+    yield _run_check("cache", "", _check_cache, cache or Cache())
     with ExitStack() as stack:
         try:
             client = http or stack.enter_context(HttpClient(timeouts=TIMEOUTS, retries=_RETRIES))
         except RequestError as exc:
             yield Check("network", str(exc), State.FAIL, _NETWORK_FIX, exc.exit_code)
             return
-        yield _check("network", _NETWORK_FIX, _surroundings)
-        yield from _files(stac_url, client)
+        yield _run_check("network", _NETWORK_FIX, _check_network)
+        yield from _check_files(stac_url, client)
         if wcs_url is None:
             yield Check("WCS", "none is known to have what this catalogue has; `wcs_url` names one")
         else:
-            yield from _coverages(wcs_url, client)
+            yield from _check_coverages(wcs_url, client)
 
 
-def _files(stac_url: str, http: Http) -> Iterator[Check]:
+def _check_files(stac_url: str, http: Http) -> Iterator[Check]:
     fix = (
         f"If {redact_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
         "the way: set HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another "
@@ -149,7 +149,9 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
     )
     items: list[Item] = []
     for collection in COLLECTIONS.values():
-        check = _check(f"STAC {collection.name}", fix, _listed, collection, stac_url, http, items)
+        check = _run_check(
+            f"STAC {collection.name}", fix, _check_collection, collection, stac_url, http, items
+        )
         yield check
         if check.state is State.FAIL:  # so would the others
             break
@@ -160,28 +162,28 @@ def _files(stac_url: str, http: Http) -> Iterator[Check]:
     ]
     hrefs = [asset.href for asset in assets if asset]
     if hrefs or check.state is not State.FAIL:
-        yield _check("store", _STORE_FIX, _stored, hrefs[:_MOST_FILES], http)
+        yield _run_check("store", _STORE_FIX, _check_store, hrefs[:_MAX_FILES], http)
 
 
-def _coverages(wcs_url: str, http: Http) -> Iterator[Check]:
+def _check_coverages(wcs_url: str, http: Http) -> Iterator[Check]:
     served: list[str] = []
-    yield _check("WCS", _WCS_FIX, _offered, wcs_url, http, served)
+    yield _run_check("WCS", _WCS_FIX, _check_capabilities, wcs_url, http, served)
     for product in served:
-        yield _check(f"WCS {product}", _WCS_FIX, _described, product, wcs_url, http)
+        yield _run_check(f"WCS {product}", _WCS_FIX, _check_coverage, product, wcs_url, http)
 
 
-def _check(name: str, fix: str, look: Callable[..., _Finding], *about: Any) -> Check:
-    """Have a look; ``fix`` is for errors."""
-    begun = time.monotonic()
+def _run_check(name: str, fix: str, check_: Callable[..., _Finding], *arguments: Any) -> Check:
+    """Run a check; ``fix`` is for errors."""
+    started = time.monotonic()
     try:
-        finding = look(*about)
+        finding = check_(*arguments)
         check = Check(name, finding.found, State.WARN if finding.fix else State.OK, finding.fix)
     except HrdemError as exc:
         check = Check(name, str(exc), State.FAIL, fix, exc.exit_code)
-    return replace(check, seconds=round(time.monotonic() - begun, 3))
+    return replace(check, seconds=round(time.monotonic() - started, 3))
 
 
-def _versions() -> _Finding:
+def _check_versions() -> _Finding:
     libraries = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     ours = (
         f"hrdem {__version__}, Python {platform.python_version()} on {platform.system()} "
@@ -190,13 +192,13 @@ def _versions() -> _Finding:
     return _Finding(", ".join([ours, *libraries]))
 
 
-def _proj() -> _Finding:
+def _check_proj() -> _Finding:
     x, y = PROBE_XY
     try:
         [[there_x, there_y]] = project_points(np.array([PROBE_LONLAT]), LONLAT, NATIVE_CRS)
     except (CRSError, NoDataError) as exc:
         raise HrdemError(f"PROJ cannot use {LONLAT} and {NATIVE_CRS}: {exc}.") from exc
-    if abs(there_x - x) > _EXACT or abs(there_y - y) > _EXACT:
+    if abs(there_x - x) > _TOLERANCE or abs(there_y - y) > _TOLERANCE:
         raise HrdemError(
             f"PROJ puts {PROBE_LONLAT} at {there_x:.3f}, {there_y:.3f} in {NATIVE_CRS} instead of "
             f"{x:.3f}, {y:.3f}."
@@ -204,47 +206,47 @@ def _proj() -> _Finding:
     return _Finding(f"knows {LONLAT} and {NATIVE_CRS}, and transforms exactly")
 
 
-def _proj_fix() -> str:
-    """PROJ follows the environment, which may lead to the data of another installation."""
-    named = [f"{name} ({os.environ[name]})" for name in PROJ_VARIABLES if os.environ.get(name)]
-    if named:
-        return f"Unset {' and '.join(named)}, which leads to the data of another PROJ."
+def _suggest_proj_fix() -> str:
+    """Suggest a fix for PROJ: environment variables may point to another installation's data."""
+    variables = [f"{name} ({os.environ[name]})" for name in PROJ_VARIABLES if os.environ.get(name)]
+    if variables:
+        return f"Unset {' and '.join(variables)}, which points to the data of another PROJ."
     return "Install rasterio again, which brings its PROJ: pip install --force-reinstall rasterio"
 
 
-def _kept(cache: Cache) -> _Finding:
+def _check_cache(cache: Cache) -> _Finding:
     info = cache.info()
-    found = (
-        f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} are kept"
-    )
+    found = f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} used"
     try:
         cache.check()
     except OSError as exc:
-        fix = "Give another `cache_dir`; without one, an interrupted run begins anew."
-        return _Finding(f"{found}; nothing can be kept there ({exc})", fix)
+        fix = "Give another `cache_dir`; without a cache, interrupted runs start again."
+        return _Finding(f"{found}; the folder is not writable ({exc})", fix)
     return _Finding(found)
 
 
-def _surroundings() -> _Finding:
+def _check_network() -> _Finding:
     proxies = getproxies()
-    spared = proxies.pop("no", "")
-    ways = [f"{scheme} through {_proxy(url)}" for scheme, url in proxies.items()]
-    said = [", ".join(ways) or "no proxy"]
-    if ways and spared:
-        said.append(f"not for {spared}")
-    said.append(f"certificates of {certificate_bundle() or 'certifi'}")
-    return _Finding("; ".join(said))
+    exempt = proxies.pop("no", "")
+    proxied = [f"{scheme} through {_redact_proxy(url)}" for scheme, url in proxies.items()]
+    parts = [", ".join(proxied) or "no proxy"]
+    if proxied and exempt:
+        parts.append(f"not for {exempt}")
+    parts.append(f"certificates of {certificate_bundle() or 'certifi'}")
+    return _Finding("; ".join(parts))
 
 
-def _proxy(url: str) -> str:
-    """A proxy's address without credentials, also one that is given without a scheme."""
+def _redact_proxy(url: str) -> str:
+    """Return a proxy's address without credentials, with or without a scheme."""
     scheme, between, rest = url.rpartition("//") if "@" not in url else url.partition("//")
-    host = (rest or scheme).rpartition("@")[2]  # a password may have any signs
+    host = (rest or scheme).rpartition("@")[2]  # a password may contain any character
     return redact_secrets(f"{scheme}{between}{host}" if between else host)
 
 
-def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]) -> _Finding:
-    """Add the items of a collection to those that are known."""
+def _check_collection(
+    collection: Collection, stac_url: str, http: Http, items: list[Item]
+) -> _Finding:
+    """Find the items of a collection, and append them to ``items``."""
     found = list_items(collection, stac_url, http)
     items += found
     if not found:
@@ -259,20 +261,20 @@ def _listed(collection: Collection, stac_url: str, http: Http, items: list[Item]
     return _Finding(f"{collection.id}: {', '.join(counts)} of {len(found)} items{since}")
 
 
-def _stored(hrefs: list[str], http: Http) -> _Finding:
-    """Meet the first file that is there; a catalogue may list some that are not."""
+def _check_store(hrefs: list[str], http: Http) -> _Finding:
+    """Open the first file that exists; a catalogue may list missing ones."""
     if not hrefs:
         raise NoDataError("The catalogue lists no file. Give another `stac_url`.")
     for href in hrefs[:-1]:
         try:
-            return _met(href, http)
+            return _check_file(href, http)
         except ServerError as exc:
             if not exc.is_missing:
                 raise
-    return _met(hrefs[-1], http)
+    return _check_file(hrefs[-1], http)
 
 
-def _met(href: str, http: Http) -> _Finding:
+def _check_file(href: str, http: Http) -> _Finding:
     file = probe_cog(href, http)
     width, height = file.block
     version = file.version
@@ -288,22 +290,22 @@ def _met(href: str, http: Http) -> _Finding:
     )
 
 
-def _offered(url: str, http: Http, served: list[str]) -> _Finding:
-    """Add the products that a WCS serves to those that are known."""
+def _check_capabilities(url: str, http: Http, served: list[str]) -> _Finding:
+    """Find the products that a WCS serves, and append them to ``served``."""
     try:
         offers = read_capabilities(url, http)
-    except WcsError as exc:  # gone, or no WCS: COGs do without it
+    except WcsError as exc:  # gone, or not a WCS: COGs do not need it
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHT_PRODUCTS if name in offers.identifiers]
-    listed = to_one_line(", ".join(offers.identifiers), _MOST_LISTED)
-    versions = to_one_line(", ".join(offers.versions), _MOST_LISTED) or "not said"
+    listed = to_one_line(", ".join(offers.identifiers), _MAX_LIST_CHARACTERS)
+    versions = to_one_line(", ".join(offers.versions), _MAX_LIST_CHARACTERS) or "not said"
     found = f"{redact_secrets(url)} offers {listed} in versions {versions}"
-    if not served or _VERSION not in (offers.versions or (_VERSION,)):
-        return _Finding(f"{found}; no product of hrdem in version {_VERSION}", _WCS_FIX)
+    if not served or _WCS_VERSION not in (offers.versions or (_WCS_VERSION,)):
+        return _Finding(f"{found}; no product of hrdem in version {_WCS_VERSION}", _WCS_FIX)
     return _Finding(f"{found}; serves {', '.join(served)}")
 
 
-def _described(product: str, url: str, http: Http) -> _Finding:
+def _check_coverage(product: str, url: str, http: Http) -> _Finding:
     described = describe_coverage(url, product, http)
     size = "not said"
     if described.resolution:

@@ -1,4 +1,4 @@
-"""A picture of an area: from the WMS, or drawn from the overviews of the files if that fails."""
+"""Preview an area as a picture: from the WMS, or from overviews of the files if that fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class PictureOrigin(StrEnum):
-    """What a picture was made by."""
+    """Where a picture comes from."""
 
     WMS = "wms"
     OVERVIEWS = "overviews"
@@ -36,14 +36,14 @@ class Picture:
     """A finished picture.
 
     Attributes:
-        output: Path of the PNG; a world file lies beside it.
-        layer: What it shows.
-        width: Columns.
-        height: Rows.
-        crs: Its coordinate reference system: that of a box, else EPSG:3979.
-        bounds: Left, bottom, right, top: the box, or the one around another area.
-        source: What it was made by.
-        reason: Why not by the WMS; empty if it was.
+        output: Path of the PNG, with a world file beside it.
+        layer: Layer that it shows.
+        width: Width, pixels.
+        height: Height, pixels.
+        crs: CRS of the requested box, or EPSG:3979 for other areas.
+        bounds: Left, bottom, right, top in units of the CRS.
+        source: The WMS, or overviews of the files.
+        reason: Why the WMS was not used; empty if it was.
     """
 
     output: Path
@@ -80,20 +80,20 @@ def make_picture(
     *,
     overwrite: bool = False,
 ) -> Picture:
-    """Get or draw a picture, and write it.
+    """Request a picture from the WMS, or draw it from overviews, and write it.
 
     Args:
-        request: The area, and which files to draw from if it comes to that.
-        layer: What to show.
-        grid: The picture's: box, CRS and size.
+        request: Area, collection and surface to draw, if the WMS fails.
+        layer: Layer to show.
+        grid: Bounds, CRS and size of the picture.
         wms_url: Address of the WMS.
         output: Path of the PNG.
-        http: Client to use.
+        http: HTTP client.
         overwrite: Whether existing files may be replaced.
 
     Raises:
         NoDataError: If there is no data in the area.
-        NetworkError: If neither the WMS nor the files give a picture.
+        NetworkError: If both the WMS and the files fail.
         SourceChangedError: If a file changed while it was read.
         OutputError: If the picture cannot be written.
     """
@@ -103,9 +103,9 @@ def make_picture(
     try:
         content = get_map(wms_url, layer.name, grid, http)
     except (NetworkError, NoDataError) as exc:
-        log.warning("The WMS gives no picture, overviews of the files do instead. %s", exc)
+        log.warning("The WMS failed; overviews of the files are drawn instead. %s", exc)
         source, reason = PictureOrigin.OVERVIEWS, str(exc)
-        content = _drawn(request, layer, grid, http, exc)
+        content = _draw(request, layer, grid, http, exc)
     _write(content, grid, output, overwrite)
     return Picture(output, layer, grid.width, grid.height, grid.crs, grid.bounds, source, reason)
 
@@ -115,17 +115,17 @@ def get_world_file_path(output: Path) -> Path:
     return output.with_suffix(".pgw")
 
 
-def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
+def _draw(request: Request, layer: Product, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
     try:
         heights = heights_on(add_border(grid), request, http)
     except NetworkError as exc:
         raise NetworkError(
-            f"Neither way gives a picture. The WMS: {refusal} The overviews of the files: {exc}"
+            f"Both sources of the picture failed. WMS: {refusal} Overviews of the files: {exc}"
         ) from exc
     light = compute_brightness(heights, grid, layer.theme)
     if np.isnan(light).all():
         raise NoDataError(
-            f"The collection {request.collection.id} has nothing to draw in the area "
+            f"The collection {request.collection.id} has no valid pixel in the area "
             f"{request.aoi.label}: its files hold nodata there, as over water or where no survey "
             "was flown. Try another `collection`: 30m covers all of Canada."
         )
@@ -133,14 +133,14 @@ def _drawn(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hr
 
 
 def _write(content: bytes, grid: Grid, output: Path, overwrite: bool) -> None:
-    beside = get_world_file_path(output)
+    world_path = get_world_file_path(output)
     try:
         with (
             staged_file(output, content) as picture,
-            staged_file(beside, format_world_file(grid)) as world,
+            staged_file(world_path, format_world_file(grid)) as world,
         ):
             publish(picture, output, overwrite)
-            publish(world, beside, overwrite)
+            publish(world, world_path, overwrite)
     except OutputError:
         raise
     except OSError as exc:

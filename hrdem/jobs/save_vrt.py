@@ -1,4 +1,4 @@
-"""The published VRTs, made to work from a local disk in QGIS, ArcGIS and GDAL."""
+"""Save published VRTs so that they work from a local disk in QGIS, ArcGIS and GDAL."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hrdem.sources.vrt import MAX_VRT_BYTES, sanitize_vrt
 
 
 def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
-    """Save a VRT asset as a local file whose sources are absolute addresses.
+    """Save a VRT asset as a local file whose sources have absolute addresses.
 
-    Only what makes a plain mosaic is saved of it.
+    Only the elements of a plain mosaic are saved.
 
     Args:
         asset: A VRT asset.
-        folder: Where to save it, under its own name or what is harmless of that.
-        http: Client to fetch it with.
+        folder: Folder to save it in, under a safe form of its own name.
+        http: HTTP client.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
@@ -31,7 +31,7 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
 
     Raises:
         OutputError: If it cannot be written.
-        NetworkError: If it cannot be fetched, or is no VRT of remote files that may be read.
+        NetworkError: If it cannot be fetched, or is not a VRT of remote files that may be read.
     """
     path = folder / make_local_name(asset)
     check_output(path, overwrite)
@@ -46,5 +46,5 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
 
 
 def make_local_name(asset: Asset) -> str:
-    """Return the name that a VRT asset has on the local disk."""
+    """Make the local file name of a VRT asset."""
     return make_file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, ".vrt")

@@ -46,7 +46,7 @@ def test_other_catalogue_skips_the_wcs(demo: Addresses) -> None:
     done = doctor("--stac-url", demo.stac, HRDEM_MAX_CACHE="7MB")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^ok    WCS  .*none is known .*--wcs-url", done.stdout, re.MULTILINE)
-    assert "of at most 7 MB are kept" in done.stdout
+    assert "of at most 7 MB used" in done.stdout
 
 
 @pytest.mark.slow

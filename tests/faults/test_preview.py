@@ -170,7 +170,7 @@ def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_
         urls = {"stac_url": f"{server.url}/stac/api/"}
         with pytest.raises(NetworkError, match="layer does not exist.*out of order") as caught:
             preview(demo, f"{server.url}/wms", http, tmp_path / "a.png", **urls)
-    assert "Neither way" in str(caught.value)
+    assert "Both sources" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
@@ -179,7 +179,7 @@ def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path
     x, y = nowhere(TILES["9_2", "1m"])
     box = (x + 10, y - 400, x + 400, y - 10)
     for product in ("dtm", "dtm-slope"):
-        with pytest.raises(NoDataError, match="nothing to draw"):
+        with pytest.raises(NoDataError, match="no valid pixel"):
             preview(demo, demo.wms, http, tmp_path / "a.png", bbox=box, product=product)
     assert not list(tmp_path.iterdir())
 
