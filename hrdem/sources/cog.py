@@ -1,4 +1,4 @@
-"""COGs, read by our own reader: slices of the index, whole runs of tiles, one version."""
+"""COGs, read by our own reader: slices of the index, runs of tiles in one request, one version."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from hrdem.tiff.header import HEADER_READ_BYTES, Header, read_header
 from hrdem.tiff.tile_index import TileIndex, invalid_index_error
 from hrdem.tiff.write_ifd import TileFormat
 
-_TILES_AT_ONCE = 1 << 16  # that are looked at while a need is told
-_LARGEST_TILE = 4  # times its pixels: more is no compressed tile
+_MAX_TILES_PER_LOOKUP = 1 << 16  # of the index, to measure needed data
+_MAX_TILE_FACTOR = 4  # times the uncompressed bytes; a longer tile is invalid
 
 log = logging.getLogger(__name__)
 
@@ -175,11 +175,11 @@ class CogFile:
 
 
 def probe_cog(url: str, http: Http) -> CogFile:
-    """Read the header of a COG and fix its version, in one request as a rule.
+    """Read the header and the version of a COG, usually in one request.
 
     Raises:
-        SourceError: If it is no COG that is read here.
-        NetworkError: If it cannot be had.
+        SourceError: If it is not a COG of a supported kind.
+        NetworkError: If it cannot be read.
     """
     version, beginning = read_first_bytes(url, HEADER_READ_BYTES, http)
     file = PinnedFile(url, version, http)
@@ -205,11 +205,11 @@ def probe_cog(url: str, http: Http) -> CogFile:
 
 
 class CogSource:
-    """Pixels of a COG, for several threads at a time.
+    """A COG open for reading by several threads at the same time.
 
     Args:
         file: The file.
-        http: Client to read with.
+        http: HTTP client.
         within: Window of its grid that all reads stay in; None for all of it.
     """
 
@@ -234,7 +234,7 @@ class CogSource:
         self.grid = file.grid
 
     def fetch(self, window: Window) -> Fetched:
-        """Fetch the tiles under a window, in as few requests as is sensible."""
+        """Fetch the tiles that a window touches, in few requests."""
         tiles = self.fetch_tiles(window)
         if not tiles.counts.any():
             shape = (window.height, window.width)
@@ -245,7 +245,7 @@ class CogSource:
         inside = window.shifted(*corner).slices
 
         def decode_tiles() -> Pixels:
-            with self._distrusting(tiles.spans):
+            with self._invalidate_on_error(tiles.spans):
                 return decode(
                     tiles.buffer,
                     tiles.offsets,
@@ -258,34 +258,34 @@ class CogSource:
         return Fetched(int(tiles.counts.sum()), decode_tiles)
 
     def fetch_tiles(self, window: Window) -> StoredTiles:
-        """Fetch the tiles under a window, and leave them as they are.
+        """Fetch the compressed tiles that a window touches.
 
-        Tiles that do not fit the index are fetched once more, as is the index: something on the
-        way may have altered either.
+        Tiles that contradict the index are fetched once more, as is the index: either may have
+        been altered on the way.
 
         Raises:
-            NetworkError: If they cannot be had.
-            SourceChangedError: If the file is no longer the one that was met.
+            NetworkError: If they cannot be read.
+            SourceChangedError: If the file is no longer the version that was opened.
         """
         try:
-            return self._checked_tiles(window)
+            return self._fetch_checked(window)
         except SourceError as exc:
             log.warning("%s They are read once more.", exc)
-            return self._checked_tiles(window)
+            return self._fetch_checked(window)
 
-    def _checked_tiles(self, window: Window) -> StoredTiles:
-        """Fetch tiles, and make sure that they are what the index says, if the file tells."""
+    def _fetch_checked(self, window: Window) -> StoredTiles:
+        """Fetch tiles, and check their guards if the file has any."""
         rectangle = self._level.tiles_under(window)
         index = self._index.spans
-        with self._distrusting(index):
+        with self._invalidate_on_error(index):
             offsets, counts = self._index.look_up(rectangle)
-            self._check_places(offsets, counts)
-        spans = self._spans(offsets, counts)
-        held, places = self._fetch(offsets, counts, spans)
+            self._check_positions(offsets, counts)
+        spans = self._spans_of(offsets, counts)
+        content, starts = self._read_spans(offsets, counts, spans)
         if self._guarded:
-            with self._distrusting([*spans, *index]):
-                check_guards(held, places, counts, self._name)
-        return StoredTiles(rectangle, held, places, counts, tuple(spans))
+            with self._invalidate_on_error([*spans, *index]):
+                check_guards(content, starts, counts, self._name)
+        return StoredTiles(rectangle, content, starts, counts, tuple(spans))
 
     def needed(self, window: Window, region: shapely.Geometry | None = None) -> Needed:
         """Look up the tiles that reading a window takes.
@@ -300,13 +300,13 @@ class CogSource:
         """
         tiles = self._level.tiles_under(window)
         count = size = missing = 0
-        for rows in tiles.split(tiles.width, max(1, _TILES_AT_ONCE // tiles.width)):
-            with self._distrusting(self._index.spans):
+        for rows in tiles.split(tiles.width, max(1, _MAX_TILES_PER_LOOKUP // tiles.width)):
+            with self._invalidate_on_error(self._index.spans):
                 offsets, counts = self._index.look_up(rows)
-                self._check_places(offsets, counts)
+                self._check_positions(offsets, counts)
             if region is not None:
                 counts = np.where(shapely.intersects(region, self._boxes(rows)), counts, 0)
-            spans = self._spans(offsets, counts)
+            spans = self._spans_of(offsets, counts)
             count += int((counts > 0).sum())
             size += int(counts.sum())
             missing += sum(stop - start for start, stop in self._file.gaps(spans))
@@ -319,7 +319,7 @@ class CogSource:
         )
 
     def _boxes(self, tiles: Window) -> NDArray[np.object_]:
-        """Outlines of tiles in the file's CRS, shape (rows, columns)."""
+        """Return the outlines of tiles in the file's CRS, shape (rows, columns)."""
         width, height = self.block
         dx, dy = self.grid.resolution
         west, _, _, north = self.grid.bounds
@@ -328,15 +328,15 @@ class CogSource:
         boxes: NDArray[np.object_] = shapely.box(left, top - dy * height, left + dx * width, top)
         return boxes
 
-    def _check_places(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        largest = _LARGEST_TILE * self.tile_format.raw_bytes
+    def _check_positions(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        largest = _MAX_TILE_FACTOR * self.tile_format.raw_bytes
         guard = GUARD_BYTES if self._guarded else 0
-        behind = offsets > self._file.version.size - guard - counts  # a sum might overflow
+        behind = offsets > self._file.version.size - guard - counts  # a sum could overflow
         if counts.max() > largest or behind.any() or (offsets[counts > 0] < 8).any():
             raise invalid_index_error(self._name)
 
-    def _spans(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Span]:
-        """The bytes of the file that hold some tiles."""
+    def _spans_of(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Span]:
+        """Return the spans of the file to read for some tiles."""
         guard = GUARD_BYTES if self._guarded else 0
         present = counts > 0
         return join_spans(
@@ -344,28 +344,28 @@ class CogSource:
             for begin, count in zip(offsets[present], counts[present], strict=True)
         )
 
-    def _fetch(
+    def _read_spans(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64], spans: Sequence[Span]
     ) -> tuple[mmap, NDArray[np.int64]]:
-        """Read the bytes of tiles, and tell where each begins in them."""
+        """Read spans into one buffer; return it, and the start of each tile in it."""
         room = directory_bytes(offsets.size)
         present = counts > 0
         if len(spans) == 1:
             ((start, stop),) = spans
             return self._file.read(start, stop, room), np.where(present, offsets - start + room, 0)
         whole = allocate_buffer(room + sum(stop - start for start, stop in spans))
-        places = np.zeros_like(offsets)
+        starts = np.zeros_like(offsets)
         end = room
         for start, stop in spans:
             here = present & (offsets >= start) & (offsets < stop)
-            places[here] = offsets[here] - start + end
+            starts[here] = offsets[here] - start + end
             whole[end : end + stop - start] = self._file.read(start, stop)
             end += stop - start
-        return whole, places
+        return whole, starts
 
     @contextlib.contextmanager
-    def _distrusting(self, spans: Sequence[Span]) -> Iterator[None]:
-        """If bytes do not fit, forget what was read: the next time it may come unaltered."""
+    def _invalidate_on_error(self, spans: Sequence[Span]) -> Iterator[None]:
+        """Invalidate cached bytes that turn out to be damaged, so that they are fetched again."""
         try:
             yield
         except SourceError:

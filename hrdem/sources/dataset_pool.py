@@ -1,4 +1,4 @@
-"""Datasets that GDAL has open, lent to the threads that read."""
+"""A pool of open GDAL datasets for threads that read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rasterio.io import DatasetReader
 
 
 class DatasetPool:
-    """Open datasets that threads borrow, each lent to one at a time.
+    """Open datasets that threads borrow; one thread uses a dataset at a time.
 
-    GDAL keeps up to 15 MB of tile index for an open mosaic file, so how many stay open decides
-    over memory; those that were idle longest are closed first.
+    GDAL keeps up to 15 MB of tile index for an open mosaic file, so the number of open datasets
+    limits memory. Those that were idle longest are closed first.
 
     Args:
-        max_open: Most datasets to keep open.
+        max_open: Maximum number of open datasets.
     """
 
     def __init__(self, max_open: int) -> None:
@@ -30,17 +30,17 @@ class DatasetPool:
 
     @contextmanager
     def borrow(self, path: str) -> Iterator[DatasetReader]:
-        """Lend a dataset, opened if none is idle; one that failed is not lent again."""
+        """Borrow a dataset, opened if none is idle; one that failed is closed."""
         dataset = self._take(path)
         try:
             if dataset is None:
-                dataset = self._opened(path)
+                dataset = self._open(path)
             yield dataset
         except BaseException:
             with self._lock:
                 self._lent -= 1
             if dataset is not None:
-                self._shut([dataset])
+                self._close_datasets([dataset])
             raise
         with self._lock:
             self._lent -= 1
@@ -49,7 +49,7 @@ class DatasetPool:
     def close(self) -> None:
         """Close every idle dataset."""
         while self._idle:
-            self._shut([self._idle.popleft()[1]])
+            self._close_datasets([self._idle.popleft()[1]])
 
     def _take(self, path: str) -> DatasetReader | None:
         surplus = []
@@ -61,24 +61,24 @@ class DatasetPool:
                     return entry[1]
             while self._idle and self._lent + len(self._idle) > self._max_open:
                 surplus.append(self._idle.popleft()[1])
-        self._shut(surplus)
+        self._close_datasets(surplus)
         return None
 
-    def _opened(self, path: str) -> DatasetReader:
-        """Open a dataset, and have GDAL walk through its directories.
+    def _open(self, path: str) -> DatasetReader:
+        """Open a dataset, and let GDAL read its directories.
 
-        GDAL else does that at the first read, in rasterio's look at the flags of masks, which holds
-        Python's lock: no thread of the process moves while GDAL waits for the network. It does not
-        wait if the directories are at hand, as they are just after opening; but to open or close
-        the same file elsewhere makes GDAL forget them. So only one thread does any of it at a time.
+        Otherwise GDAL does so at the first read, when rasterio queries the mask flags with Python's
+        lock acquired: every thread of the process stops while GDAL waits for the network. Just
+        after opening the directories are cached and it does not wait; but opening or closing the
+        same file elsewhere evicts them. So one thread opens or closes at a time.
         """
         with self._opening:
-            # a COG that is none could be a VRT: no other driver may have a look
+            # a file that is not a COG could be a VRT: allow one driver only
             dataset = rasterio.open(path, driver="VRT" if path.startswith("<") else "GTiff")
             _ = dataset.mask_flag_enums
         return dataset
 
-    def _shut(self, datasets: Iterable[DatasetReader]) -> None:
+    def _close_datasets(self, datasets: Iterable[DatasetReader]) -> None:
         with self._opening:
             for dataset in datasets:
                 dataset.close()

@@ -1,4 +1,4 @@
-"""Rasters read by GDAL: VRTs, and COGs that only GDAL reads or when it is asked for."""
+"""Rasters read by GDAL: VRTs, and COGs with `engine=gdal`."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_VRT_BLOCK = (512, 512)  # of the files behind it; its own 128 would cut theirs
-_LARGEST_BLOCK = 16 << 20  # pixels; GDAL holds a whole block, however little of it is read
-_PARTS_AT_ONCE = 8
-_ELSEWHERE = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that GDAL follows
+_VRT_BLOCK = (512, 512)  # of its files; its own blocks of 128 would split theirs
+_MAX_BLOCK_PIXELS = 16 << 20  # GDAL decodes whole blocks, however little of them is read
+_MAX_VRT_FILE_REQUESTS = 8  # at a time
+_FOLLOWED_DOMAINS = ("OVERVIEWS", "ProxyOverviewRequest")  # metadata that names other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class VrtFile:
     """A file that a VRT refers to.
 
     Attributes:
-        url: Its address.
-        version: The version that was met.
+        url: Address.
+        version: Version that was opened.
     """
 
     url: str
@@ -58,16 +58,16 @@ class VrtFile:
 
 @dataclass(frozen=True, slots=True)
 class GdalFile:
-    """A raster that GDAL has opened once.
+    """A raster that GDAL can open (see `hrdem.sources.protocol.RasterFile`).
 
     Attributes:
-        url: Its address.
-        path: What GDAL opens: the address, or a VRT of ours in the place of the one that is there.
-        version: The version that was met.
-        vrt_files: For a VRT the files that it refers to, else none.
-        grid: Its pixel grid.
-        dtype: Type of its pixels.
-        nodata: Its nodata value.
+        url: Address.
+        path: Text that GDAL opens: the address with a prefix, or a sanitized VRT.
+        version: Version that was opened.
+        vrt_files: Files that a VRT refers to; none for a COG.
+        grid: Pixel grid.
+        dtype: Pixel type, a numpy name.
+        nodata: Declared nodata value.
         block: Width and height of its blocks, pixels.
     """
 
@@ -135,8 +135,8 @@ class GdalFile:
             NetworkError: If the server does not respond properly.
         """
         check_file_unchanged(self.url, self.version, http, ranged=not self.vrt_files)
-        for part in self.vrt_files:
-            check_file_unchanged(part.url, part.version, http)
+        for vrt_file in self.vrt_files:
+            check_file_unchanged(vrt_file.url, vrt_file.version, http)
 
     def lock_cached(self, cache: Path) -> None:
         """Lock nothing: what GDAL reads is not cached."""
@@ -148,109 +148,116 @@ class GdalFile:
 
 
 def probe_gdal_cog(url: str, http: Http) -> GdalFile:
-    """Fix the version of a COG and read its header by GDAL.
+    """Read the version of a COG, and its header through GDAL.
 
     Raises:
         SourceError: If GDAL cannot open it as a raster of one band.
-        NetworkError: If it cannot be had.
+        NetworkError: If it cannot be read.
     """
-    return _met(url, f"{VSICURL}{url}", read_version(url, http), ())
+    return _probe(url, f"{VSICURL}{url}", read_version(url, http), ())
 
 
 def probe_vrt(url: str, http: Http) -> GdalFile:
-    """Fix the version of a VRT and of each file that it refers to, and read its header.
+    """Read the versions of a VRT and of the files that it refers to, and open it through GDAL.
 
-    GDAL opens what `hrdem.sources.vrt` leaves of it.
+    GDAL opens the sanitized VRT of `hrdem.sources.vrt`.
 
     Raises:
-        SourceError: If it is no VRT of TIFFs at http addresses that GDAL can open as one band.
-        NetworkError: If it, or a file that it refers to, cannot be had.
+        SourceError: If it is not a VRT of TIFFs at http addresses that GDAL opens as one band.
+        NetworkError: If it, or a file that it refers to, cannot be read.
     """
     version, document = read_whole_file(url, http)
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
-    with thread_pool(_PARTS_AT_ONCE, "look") as pool:
-        list(pool.map(_look_at, vrt_files))
-    file = _met(url, vrt.text, version, vrt_files)
+    with thread_pool(_MAX_VRT_FILE_REQUESTS, "look") as pool:
+        list(pool.map(_check_vrt_file, vrt_files))
+    file = _probe(url, vrt.text, version, vrt_files)
     return replace(file, block=_VRT_BLOCK)
 
 
 def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile, ...]:
-    """Meet the files of a VRT, none of which may be another VRT: GDAL would open it as such.
+    """Read the versions of the files of a VRT, and check that each is a TIFF.
+
+    GDAL would open another VRT among them as such.
 
     Args:
-        files: Their addresses.
-        vrt: What to call the VRT.
-        http: Client to ask with.
+        files: Addresses of the files.
+        vrt: Name of the VRT, for messages.
+        http: HTTP client.
 
     Raises:
-        BlockedAddressError: If a file lies where nothing may be asked.
-        SourceError: If one is no TIFF.
-        NetworkError: If one cannot be had.
+        BlockedAddressError: If a file has an address that must not be requested.
+        SourceError: If one is not a TIFF.
+        NetworkError: If one cannot be read.
     """
-    with thread_pool(_PARTS_AT_ONCE, "meet") as pool:
-        return tuple(pool.map(lambda url: _part(url, vrt, http), files))
+    with thread_pool(_MAX_VRT_FILE_REQUESTS, "meet") as pool:
+        return tuple(pool.map(lambda url: _probe_vrt_file(url, vrt, http), files))
 
 
-def _part(url: str, vrt: str, http: Http) -> VrtFile:
+def _probe_vrt_file(url: str, vrt: str, http: Http) -> VrtFile:
     try:
         version, beginning = read_first_bytes(url, 16, http)
     except BlockedAddressError as exc:
         raise BlockedAddressError(f"{vrt} refers to a file, but {exc}") from exc
     if not has_tiff_signature(beginning):
         raise SourceError(
-            f"{vrt} refers to {version.url}, which is no TIFF: it begins with {beginning[:8]!r}. "
-            "Try `via=cog`."
+            f"{vrt} refers to {version.url}, which is not a TIFF: it begins with "
+            f"{beginning[:8]!r}. Try `via=cog`."
         )
     return VrtFile(url, version)
 
 
-def _look_at(part: VrtFile) -> None:
-    """Have GDAL look at a file of a VRT as what it has to be."""
+def _check_vrt_file(vrt_file: VrtFile) -> None:
+    """Open a file of a VRT as a COG, and check it."""
 
-    def look() -> None:
+    def check() -> None:
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
-            _opened(
-                part.url, f"{VSICURL}{part.url}", _options(part.version), pool, "be opened"
+            _borrow_dataset(
+                vrt_file.url,
+                f"{VSICURL}{vrt_file.url}",
+                _gdal_options(vrt_file.version),
+                pool,
+                "be opened",
             ) as dataset,
         ):
-            _check_raster(dataset, part.version.url)
+            _check_raster(dataset, vrt_file.version.url)
 
-    _retried(look)
+    _retry(check)
 
 
-def _check_raster(dataset: DatasetReader, shown: str) -> None:
-    """Make sure that a raster is of a kind that is read, and leads to no other file.
+def _check_raster(dataset: DatasetReader, display_url: str) -> None:
+    """Check that a raster has one band and blocks of a bearable size, and names no other file.
 
     Raises:
         SourceError: If not.
     """
     if dataset.count != 1:
-        raise SourceError(f"{shown} has {dataset.count} bands instead of one.")
-    if any(dataset.tags(ns=domain) for domain in _ELSEWHERE):
-        raise SourceError(f"{shown} names another file for its overviews, and is not read.")
-    height, width = dataset.block_shapes[0]
-    if height * width > _LARGEST_BLOCK:
+        raise SourceError(f"{display_url} has {dataset.count} bands instead of one.")
+    if any(dataset.tags(ns=domain) for domain in _FOLLOWED_DOMAINS):
         raise SourceError(
-            f"{shown} is stored in blocks of {width} x {height} pixels, which are too large to be "
-            "held."
+            f"{display_url} names another file for its overviews, which is not supported."
+        )
+    height, width = dataset.block_shapes[0]
+    if height * width > _MAX_BLOCK_PIXELS:
+        raise SourceError(
+            f"{display_url} has blocks of {width} x {height} pixels, which do not fit in memory."
         )
 
 
-def _met(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile, ...]) -> GdalFile:
-    shown = redact_secrets(url)
+def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile, ...]) -> GdalFile:
+    display_url = redact_secrets(url)
 
-    def opened() -> GdalFile:
-        options = _options(None if vrt_files else version)
+    def read_header() -> GdalFile:
+        options = _gdal_options(None if vrt_files else version)
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
-            _opened(url, path, options, pool, "be opened") as dataset,
+            _borrow_dataset(url, path, options, pool, "be opened") as dataset,
         ):
-            _check_raster(dataset, shown)
+            _check_raster(dataset, display_url)
             transform = dataset.transform
             if dataset.crs is None or not _is_north_up(transform):
-                raise SourceError(f"{shown} has no georeferencing, or is not north-up.")
+                raise SourceError(f"{display_url} has no georeferencing, or is not north-up.")
             epsg = dataset.crs.to_epsg()
             crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
             height, width = dataset.block_shapes[0]
@@ -265,15 +272,15 @@ def _met(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile, 
                 block=(width, height),
             )
 
-    return _retried(opened)
+    return _retry(read_header)
 
 
 def _is_north_up(transform: Affine) -> bool:
     return transform.a > 0 > transform.e and transform.b == transform.d == 0
 
 
-def _retried(read: Callable[[], T]) -> T:
-    """Try again, with a new handle, when a transfer fails: GDAL itself retries statuses only."""
+def _retry(read: Callable[[], T]) -> T:
+    """Retry with another dataset after a failed transfer: GDAL itself retries statuses only."""
     waits = Retries(attempts=3).waits()
     while True:
         try:
@@ -289,27 +296,27 @@ def _retried(read: Callable[[], T]) -> T:
 class GdalSource:
     """Pixels of a raster behind an http address, read through GDAL's /vsicurl/.
 
-    Requests carry the version's condition, so that a file that was published again is refused by
-    its server instead of being mixed.
+    Requests carry the version's condition, so that the server refuses another version of the file
+    and versions are never mixed.
 
     Args:
         file: The file.
-        pool: Where open datasets are borrowed.
-        http: Client to find out with why a read failed.
+        pool: Open datasets.
+        http: HTTP client, to compare versions after a failed read.
     """
 
     def __init__(self, file: GdalFile, pool: DatasetPool, http: Http) -> None:
         self._file = file
         self._pool = pool
         self._http = http
-        self._options = _options(None if file.vrt_files else file.version)
+        self._options = _gdal_options(None if file.vrt_files else file.version)
         self.grid = file.grid
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = file.block
 
     def fetch(self, window: Window) -> Fetched:
-        """Read a window; GDAL transfers and decodes in one step."""
+        """Read a window; GDAL fetches and decodes in one step."""
         pixels = self._read(window)
         return Fetched(None, lambda: pixels)
 
@@ -324,18 +331,18 @@ class GdalSource:
         where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
 
         def read() -> Pixels:
-            with self._dataset() as dataset:
+            with self._borrow() as dataset:
                 pixels: Pixels = dataset.read(1, window=where, out_shape=shape)
                 return pixels
 
-        return _retried(read)
+        return _retry(read)
 
     @contextmanager
-    def _dataset(self) -> Iterator[DatasetReader]:
-        """Borrow the dataset; if reading fails, find out whether the file has changed."""
+    def _borrow(self) -> Iterator[DatasetReader]:
+        """Borrow the dataset; after a failure, check whether the file has changed."""
         try:
             url, path = self._file.url, self._file.path
-            with _opened(url, path, self._options, self._pool, "be read") as dataset:
+            with _borrow_dataset(url, path, self._options, self._pool, "be read") as dataset:
                 yield dataset
         except SourceError:
             self._file.check_unchanged(self._http)
@@ -343,19 +350,19 @@ class GdalSource:
 
 
 @contextmanager
-def _opened(
+def _borrow_dataset(
     url: str, path: str, options: dict[str, object], pool: DatasetPool, what: str
 ) -> Iterator[DatasetReader]:
-    """Borrow a dataset, with GDAL's settings, and turn GDAL's errors into ours."""
+    """Borrow a dataset with GDAL's settings, and translate GDAL's errors."""
     try:
         with rasterio.Env(**options), pool.borrow(path) as dataset:
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(
-            f"{redact_secrets(url)} cannot {what}: {gdal_message(exc)} Try again; if it stays so, "
-            "the file may be damaged."
+            f"{redact_secrets(url)} cannot {what}: {gdal_message(exc)} Try again; if it fails "
+            "again, the file may be damaged."
         ) from exc
 
 
-def _options(version: SourceVersion | None) -> dict[str, object]:
+def _gdal_options(version: SourceVersion | None) -> dict[str, object]:
     return {**gdal_http_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}

@@ -1,8 +1,8 @@
-"""The published VRTs: which files they refer to, and what GDAL is handed in their place.
+"""Sanitizing of published VRTs: GDAL opens a rewritten VRT, never the one that is served.
 
-A VRT can make GDAL do almost anything: open any file, run code, compute pixels. So GDAL never sees
-one as it is served, but another that is written here, of those elements and attributes only that
-say how pixels of files lie side by side (https://gdal.org/en/stable/drivers/raster/vrt.html).
+A VRT can make GDAL do almost anything: open any file, run code, compute pixels. So it is rewritten
+with only the elements and attributes that place pixels of files side by side
+(https://gdal.org/en/stable/drivers/raster/vrt.html).
 """
 
 from __future__ import annotations
@@ -22,70 +22,70 @@ from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
 VSICURL = "/vsicurl/"
-MAX_VRT_BYTES = 16 << 20  # of a VRT
+MAX_VRT_BYTES = 16 << 20
 _VSICURL_QUERY = "/vsicurl?"
-_MOST_ELEMENTS = 20_000
-_MOST_SOURCES = 1_000
-_MOST_FILES = 100
-_MOST_TEXT = 64 << 10  # characters of an element
-_EXCERPT = 80  # characters
+_MAX_ELEMENTS = 20_000
+_MAX_SOURCES = 1_000
+_MAX_FILES = 100
+_MAX_TEXT_CHARACTERS = 64 << 10  # of an element
+_MAX_QUOTE_CHARACTERS = 80  # of text of the VRT in a message
 
 _ADDRESS = re.compile(r"https?://[^\s\"<>\\^`{|}]+", re.IGNORECASE)
-# neither a file nor an address, which GDAL would open in search of a CRS
+# names of files and addresses, which GDAL would open to find a CRS
 _OPENS_FILES = re.compile(r"EXTENSION|PARAMETERFILE|BOUNDCRS|ABRIDGED|nadgrids", re.IGNORECASE)
 _CRS = re.compile(
     r"EPSG:\d{4,6}|(PROJCS|GEOGCS|COMPD_CS|PROJCRS|GEOGCRS|COMPOUNDCRS|BOUNDCRS)\[.*",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?|[-+]?(nan|inf)", re.IGNORECASE)
-_DOMAINS = ("", "IMAGE_STRUCTURE", "STATISTICS", "TIFF")  # of metadata that change no pixel
-_PIXEL_TYPE = "PIXELTYPE"  # but for this of them
+_DOMAINS = ("", "IMAGE_STRUCTURE", "STATISTICS", "TIFF")  # of metadata that change no pixel ...
+_PIXEL_TYPE = "PIXELTYPE"  # ... except this item
 
 _SOURCE = ("SourceFilename", "SourceBand", "SourceProperties", "SrcRect", "DstRect")
 _RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """What an element may have."""
+class _ElementRule:
+    """Allowed children and attributes of an element."""
 
     children: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
 
 
-_KINDS: Mapping[str, _Kind] = {
-    "VRTDataset": _Kind(
+_ELEMENT_RULES: Mapping[str, _ElementRule] = {
+    "VRTDataset": _ElementRule(
         ("SRS", "GeoTransform", "Metadata", "VRTRasterBand", "BlockXSize", "BlockYSize",
          "OverviewList"),
         ("rasterXSize", "rasterYSize"),
     ),
-    "SRS": _Kind((), ("dataAxisToSRSAxisMapping", "coordinateEpoch")),
-    "Metadata": _Kind(("MDI",), ("domain",)),
-    "MDI": _Kind((), ("key",)),
-    "OverviewList": _Kind((), ("resampling",)),
-    "VRTRasterBand": _Kind(
+    "SRS": _ElementRule((), ("dataAxisToSRSAxisMapping", "coordinateEpoch")),
+    "Metadata": _ElementRule(("MDI",), ("domain",)),
+    "MDI": _ElementRule((), ("key",)),
+    "OverviewList": _ElementRule((), ("resampling",)),
+    "VRTRasterBand": _ElementRule(
         ("Description", "UnitType", "NoDataValue", "HideNoDataValue", "ColorInterp", "Offset",
          "Scale", "Metadata", "Histograms", "Overview", "SimpleSource", "ComplexSource"),
         ("dataType", "band", "subClass", "blockXSize", "blockYSize"),
     ),
-    "Histograms": _Kind(("HistItem",)),
-    "HistItem": _Kind(
+    "Histograms": _ElementRule(("HistItem",)),
+    "HistItem": _ElementRule(
         ("HistMin", "HistMax", "BucketCount", "IncludeOutOfRange", "Approximate", "HistCounts")
     ),
-    "Overview": _Kind(("SourceFilename", "SourceBand")),
-    "SimpleSource": _Kind(_SOURCE, ("resampling",)),
-    "ComplexSource": _Kind(
+    "Overview": _ElementRule(("SourceFilename", "SourceBand")),
+    "SimpleSource": _ElementRule(_SOURCE, ("resampling",)),
+    "ComplexSource": _ElementRule(
         (*_SOURCE, "NODATA", "UseMaskBand", "ScaleOffset", "ScaleRatio"), ("resampling",)
     ),
-    "SourceFilename": _Kind((), ("relativeToVRT", "shared")),
-    "SourceProperties": _Kind(
+    "SourceFilename": _ElementRule((), ("relativeToVRT", "shared")),
+    "SourceProperties": _ElementRule(
         (), ("RasterXSize", "RasterYSize", "DataType", "BlockXSize", "BlockYSize")
     ),
-    "SrcRect": _Kind((), _RECTANGLE),
-    "DstRect": _Kind((), _RECTANGLE),
+    "SrcRect": _ElementRule((), _RECTANGLE),
+    "DstRect": _ElementRule((), _RECTANGLE),
 }  # fmt: skip
 _SOURCES = ("SimpleSource", "ComplexSource", "Overview")
-# elements and attributes that may have one value only, the one that changes nothing
+# elements with one allowed value: the one that changes no pixel
 _NEUTRAL = {
     "SourceBand": 1.0, "Offset": 0.0, "Scale": 1.0, "ScaleOffset": 0.0, "ScaleRatio": 1.0,
     "HideNoDataValue": 0.0,
@@ -98,8 +98,8 @@ class Vrt:
     """A VRT that is safe to open.
 
     Attributes:
-        text: The VRT, whose sources are absolute addresses for GDAL's /vsicurl/.
-        files: These addresses, each once, in order; at least one.
+        text: The VRT; its sources are absolute addresses for GDAL's /vsicurl/.
+        files: These addresses without duplicates, in order; at least one.
     """
 
     text: str
@@ -107,45 +107,47 @@ class Vrt:
 
 
 def sanitize_vrt(document: bytes, href: str) -> Vrt:
-    """Write a VRT anew, as far as it lays files at http addresses side by side.
+    """Rewrite a VRT that places files at http addresses side by side.
 
     Args:
         document: The VRT as served.
-        href: Address that it was served at, which relative sources are relative to.
+        href: Its address, to resolve relative sources.
 
     Raises:
-        SourceError: If it is no VRT, or has anything in it that is not known to be harmless.
+        SourceError: If it is not a VRT, or contains anything that is not known to be harmless.
     """
-    shown = redact_secrets(href)
-    taking = _Taking()
-    parser = XMLParser(target=taking, forbid_dtd=True)
+    display_url = redact_secrets(href)
+    target_builder = _SanitizingTarget()
+    parser = XMLParser(target=target_builder, forbid_dtd=True)
     try:
         parser.feed(document)
         parser.close()
-        root = taking.root
+        root = target_builder.root
         if root is None:
             raise ValueError("it is empty")  # noqa: TRY301
-    except _ForeignError as exc:
+    except _NotAllowedError as exc:
         raise SourceError(
-            f"{shown} {exc}. Only plain mosaics of files are read as VRTs: try `via=cog`."
+            f"{display_url} {exc}. Only plain mosaics of files are read as VRTs: try `via=cog`."
         ) from exc
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
-        raise SourceError(f"{shown} is not a VRT: {to_one_line(str(exc), _EXCERPT)}.") from exc
+        raise SourceError(
+            f"{display_url} is not a VRT: {to_one_line(str(exc), _MAX_QUOTE_CHARACTERS)}."
+        ) from exc
     files: dict[str, None] = {}
     for source in root.iter("SourceFilename"):
-        files[_absolute(source, href, shown)] = None
-    if not 0 < len(files) <= _MOST_FILES:
-        raise SourceError(f"{shown} refers to {len(files)} files; read the COG instead.")
+        files[_make_absolute(source, href, display_url)] = None
+    if not 0 < len(files) <= _MAX_FILES:
+        raise SourceError(f"{display_url} refers to {len(files)} files; read the COG instead.")
     return Vrt(tostring(root, encoding="unicode"), tuple(files))
 
 
-class _ForeignError(Exception):
-    """A VRT has something in it that is not read; says what, as words that follow its name."""
+class _NotAllowedError(Exception):
+    """A VRT contains something that is not allowed; the message follows the VRT's name."""
 
 
 @dataclass(slots=True)
-class _Taking:
-    """Takes elements from a parser, and ends it at the first that is not allowed."""
+class _SanitizingTarget:
+    """Parser target that copies elements, and raises at the first that is not allowed."""
 
     root: Element | None = None
     _open: list[Element] = field(default_factory=list)
@@ -155,21 +157,25 @@ class _Taking:
     _sources: int = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        kind = _KINDS.get(tag, _Kind())
+        rule = _ELEMENT_RULES.get(tag, _ElementRule())
         if self._open:
             parent = self._open[-1]
-            if tag not in _KINDS.get(parent.tag, _Kind()).children:
-                raise _ForeignError(f"has {_named(tag)} in its {parent.tag}, which is not read")
+            if tag not in _ELEMENT_RULES.get(parent.tag, _ElementRule()).children:
+                raise _NotAllowedError(f"has {_quote(tag)} in its {parent.tag}, which is not read")
         elif tag != "VRTDataset":
-            raise ValueError(f"its root element is {_named(tag)}")
+            raise ValueError(f"its root element is {_quote(tag)}")
         for name, value in attributes.items():
-            if name not in kind.attributes or not value.isprintable() or len(value) > _MOST_TEXT:
-                raise _ForeignError(f"has {_named(name)} of {tag}, which is not read")
+            if (
+                name not in rule.attributes
+                or not value.isprintable()
+                or len(value) > _MAX_TEXT_CHARACTERS
+            ):
+                raise _NotAllowedError(f"has {_quote(name)} of {tag}, which is not read")
         self._elements += 1
         self._sources += tag in _SOURCES
-        if self._elements > _MOST_ELEMENTS or self._sources > _MOST_SOURCES:
-            raise _ForeignError(
-                f"has more than {_MOST_ELEMENTS} elements or {_MOST_SOURCES} sources"
+        if self._elements > _MAX_ELEMENTS or self._sources > _MAX_SOURCES:
+            raise _NotAllowedError(
+                f"has more than {_MAX_ELEMENTS} elements or {_MAX_SOURCES} sources"
             )
         _check_attributes(tag, attributes)
         if self._open:
@@ -182,9 +188,9 @@ class _Taking:
     def data(self, text: str) -> None:
         self._texts.append(text)
         self._length += len(text)
-        if self._length > _MOST_TEXT:
-            raise _ForeignError(
-                f"has more than {_MOST_TEXT} characters in its {self._open[-1].tag}"
+        if self._length > _MAX_TEXT_CHARACTERS:
+            raise _NotAllowedError(
+                f"has more than {_MAX_TEXT_CHARACTERS} characters in its {self._open[-1].tag}"
             )
 
     def end(self, tag: str) -> None:
@@ -200,37 +206,37 @@ class _Taking:
         self._length = 0
 
     def close(self) -> None:
-        """The parser has come to its end."""
+        """Finish: the parser calls this at the end of the document."""
 
 
 def _check_attributes(tag: str, attributes: Mapping[str, str]) -> None:
     if attributes.get("subClass", _CLASS) != _CLASS:
-        raise _ForeignError(f"has a {tag} of class {_named(attributes['subClass'])}")
+        raise _NotAllowedError(f"has a {tag} of class {_quote(attributes['subClass'])}")
     if tag == "Metadata" and attributes.get("domain", "") not in _DOMAINS:
-        raise _ForeignError(f"has metadata of domain {_named(attributes['domain'])}")
+        raise _NotAllowedError(f"has metadata of domain {_quote(attributes['domain'])}")
     if tag == "MDI" and attributes.get("key", "").upper() == _PIXEL_TYPE:
-        raise _ForeignError("has pixels of another type than it says")
+        raise _NotAllowedError("has pixels of another type than it declares")
 
 
 def _check_text(element: Element) -> None:
-    """Make sure that the text of an element means what it should, and nothing else."""
+    """Check that the text of an element is allowed."""
     tag, text = element.tag, element.text or ""
-    proper = True
+    allowed = True
     if tag in _NEUTRAL:
-        proper = _NUMBER.fullmatch(text) is not None and float(text) == _NEUTRAL[tag]
+        allowed = _NUMBER.fullmatch(text) is not None and float(text) == _NEUTRAL[tag]
     elif tag in ("NoDataValue", "NODATA"):
-        proper = _NUMBER.fullmatch(text) is not None
+        allowed = _NUMBER.fullmatch(text) is not None
     elif tag == "SRS":
-        proper = _CRS.fullmatch(text) is not None and not _OPENS_FILES.search(text)
+        allowed = _CRS.fullmatch(text) is not None and not _OPENS_FILES.search(text)
     elif tag == "GeoTransform":
         numbers = [each.strip() for each in text.split(",")]
-        proper = len(numbers) == 6 and all(map(_is_finite, numbers))
-    if not proper:
-        raise _ForeignError(f"has {_named(text)} as its {tag}, which is not read")
+        allowed = len(numbers) == 6 and all(map(_is_finite, numbers))
+    if not allowed:
+        raise _NotAllowedError(f"has {_quote(text)} as its {tag}, which is not read")
 
 
 def _check_rectangles(element: Element) -> None:
-    """Make sure that pixels are laid as they are, and not resampled."""
+    """Check that source and target rectangles have one size, so that no pixel is resampled."""
     rectangles = [element.find(name) for name in ("SrcRect", "DstRect")]
     sizes = []
     for rectangle in rectangles:
@@ -238,23 +244,23 @@ def _check_rectangles(element: Element) -> None:
             continue
         numbers = [rectangle.get(name, "") for name in _RECTANGLE]
         if not all(map(_is_finite, numbers)):
-            raise _ForeignError(f"has a {rectangle.tag} that is none")
+            raise _NotAllowedError(f"has a {rectangle.tag} that is not a rectangle")
         sizes.append((float(numbers[2]), float(numbers[3])))
     if len(sizes) == 2 and not all(map(math.isclose, *sizes)):
-        raise _ForeignError("resamples the pixels of its files")
+        raise _NotAllowedError("resamples the pixels of its files")
 
 
 def _is_finite(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
-def _absolute(source: Element, href: str, shown: str) -> str:
-    """Make a source an absolute address for GDAL, and return the address."""
-    said = source.text or ""
-    target = said.removeprefix(VSICURL)
+def _make_absolute(source: Element, href: str, display_url: str) -> str:
+    """Replace a source by an absolute address for GDAL, and return the address."""
+    text = source.text or ""
+    target = text.removeprefix(VSICURL)
     try:
-        if said.startswith(_VSICURL_QUERY):
-            target = parse_qs(said.removeprefix(_VSICURL_QUERY)).get("url", [""])[-1]
+        if text.startswith(_VSICURL_QUERY):
+            target = parse_qs(text.removeprefix(_VSICURL_QUERY)).get("url", [""])[-1]
         elif source.get("relativeToVRT") == "1":
             target = urljoin(href, target)
         if not urlsplit(target).hostname:
@@ -263,13 +269,13 @@ def _absolute(source: Element, href: str, shown: str) -> str:
         target = ""
     if not _ADDRESS.fullmatch(target) or not target.isprintable():
         raise SourceError(
-            f"{shown} refers to {_named(redact_secrets(said))}, which is not an http or https "
-            "address, and is not read."
+            f"{display_url} refers to {_quote(redact_secrets(text))}, which is not an http or "
+            "https address, and is not read."
         )
     source.text = f"{VSICURL}{target}"
     source.set("relativeToVRT", "0")
     return target
 
 
-def _named(text: str) -> str:
-    return repr(to_one_line(text, _EXCERPT))
+def _quote(text: str) -> str:
+    return repr(to_one_line(text, _MAX_QUOTE_CHARACTERS))

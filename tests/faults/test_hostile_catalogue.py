@@ -302,7 +302,7 @@ VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</S
     [
         (VRT.format(source="{inside}/x.tif", before=""), "refers to a file, but .* private net"),
         (VRT.format(source="/etc/passwd", before=""), "refers to '/etc/passwd'"),
-        (VRT.format(source="{own}/nested.vrt", before=""), "which is no TIFF"),
+        (VRT.format(source="{own}/nested.vrt", before=""), "which is not a TIFF"),
         (VRT.format(source="{own}/x.tif", before="<MaskBand/>"), "has 'MaskBand'"),
     ],
     ids=["inside", "local", "nested", "mask"],
