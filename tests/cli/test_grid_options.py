@@ -47,7 +47,7 @@ def read_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--crs", "EPSG:4326", "--resolution", "1"], "pixels of 1.11e+05 metres"),
         (["--crs", "EPSG:4326; drop"], "Give it as EPSG:n"),
         (["--bbox-crs", "EPSG:4326; drop"], "Give it as EPSG:n"),
-        (["--crs", "EPSG:9518", "--resolution", "0.001"], "horizontal system alone"),
+        (["--crs", "EPSG:9518", "--resolution", "0.001"], "Give a horizontal system"),
         (["--resolution", "0"], "Give a positive number"),
         (["--resolution=-5"], "Give a positive number"),
         (["--resolution", "nan"], "Give a positive number"),
