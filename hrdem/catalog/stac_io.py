@@ -19,7 +19,7 @@ from hrdem.runtime.text import to_one_line
 
 MAX_PAGE_BYTES = 16 << 20  # 100 items of a mosaic have 3 MB; parsed JSON takes ten times as much
 MAX_SEARCH_CHARACTERS = 128 << 20  # of all pages
-MAX_SHOWN_CHARACTERS = 200  # of server text in a message
+MAX_REASON_CHARACTERS = 200  # of server text in a message
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")
 # headers that decide where a request goes, where it ends, or how its response is encoded
 _RESERVED_HEADERS = {
@@ -162,7 +162,7 @@ def _parse_next_link(page: dict[str, Any], request: _PageRequest) -> _PageReques
             parameters = {**(request.parameters or {}), **(parameters or {})}
         return _PageRequest(urljoin(request.url, href), method, headers or None, parameters)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
-        message = to_one_line(redact_secrets(str(exc)), MAX_SHOWN_CHARACTERS)
+        message = to_one_line(redact_secrets(str(exc)), MAX_REASON_CHARACTERS)
         raise CatalogError(
             f"{redact_secrets(request.url)} links to a next page that cannot be followed "
             f"({type(exc).__name__}: {message})."

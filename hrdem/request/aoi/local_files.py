@@ -16,7 +16,7 @@ _REMOTE_REFERENCE = re.compile(
     rb"<(OGRWFS|GDAL_WMS|GDAL_WMTS|WCS_GDAL)|"
     rb"<(SourceFilename|SourceDataset|SrcDataSource)\b[^>]*>[^<]*(://|/vsi)"
 )
-MAX_SHOWN_CHARACTERS = 200  # of a path in a message
+MAX_PATH_CHARACTERS = 200  # of a path in a message
 HEADER_BYTES = 1_024  # that identify the format of a file
 
 
@@ -32,8 +32,8 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
     """
     text = os.fspath(name)
     label = text
-    if len(text) > MAX_SHOWN_CHARACTERS:
-        label = f"{text[:MAX_SHOWN_CHARACTERS]}…"
+    if len(text) > MAX_PATH_CHARACTERS:
+        label = f"{text[:MAX_PATH_CHARACTERS]}…"
     if _ADDRESS.match(text):
         raise RequestError(
             f"{label} is not a local file, and `{parameter}` reads local files only. Download it "

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 DEFAULT_CRS = "EPSG:4326"
-MAX_SHOWN_CHARACTERS = 60  # of WKT or GeoJSON in a message
+MAX_LABEL_CHARACTERS = 60  # of WKT or GeoJSON in a message
 _TYPES = "POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION"
 _WKT = re.compile(
     rf"\s*(SRID\s*=\s*(?P<srid>\d{{1,9}})\s*;)?\s*(?P<wkt>({_TYPES})\s*(Z|M|ZM)?\s*(\(|EMPTY).*)",
@@ -181,7 +181,7 @@ def _parse_wkt(wkt: str) -> BaseGeometry:
             return shapely.force_2d(shapely.from_wkt(wkt))
     except ShapelyError as exc:
         raise RequestError(
-            f"{wkt[:MAX_SHOWN_CHARACTERS]!r} is not valid WKT: {exc}. Give a geometry like "
+            f"{wkt[:MAX_LABEL_CHARACTERS]!r} is not valid WKT: {exc}. Give a geometry like "
             "POLYGON((-75.7 45.4, -75.6 45.4, -75.6 45.5, -75.7 45.4))."
         ) from exc
 
@@ -210,7 +210,7 @@ def _parse_geojson(mapping: Mapping[str, Any]) -> Iterator[BaseGeometry]:
                 yield shapely.force_2d(shapely.geometry.shape(mapping))
     except (ShapelyError, KeyError, TypeError, ValueError, AttributeError) as exc:
         raise RequestError(
-            f"{str(mapping)[:MAX_SHOWN_CHARACTERS]} is not GeoJSON. Give a geometry, a Feature or "
+            f"{str(mapping)[:MAX_LABEL_CHARACTERS]} is not GeoJSON. Give a geometry, a Feature or "
             "a FeatureCollection."
         ) from exc
 
@@ -275,4 +275,4 @@ def _unite(
 def _shorten(geometries: list[BaseGeometry]) -> str:
     text = shapely.to_wkt(geometries[0], rounding_precision=6) if geometries else "GEOJSON EMPTY"
     more = f" and {len(geometries) - 1} more" if len(geometries) > 1 else ""
-    return (text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…") + more
+    return (text if len(text) <= MAX_LABEL_CHARACTERS else f"{text[:MAX_LABEL_CHARACTERS]}…") + more
