@@ -129,7 +129,7 @@ def check_file_unchanged(
         raise SourceChangedError(
             f"{version.url} was published again while it was being read: it was "
             f"{_described(version)}, now it is {_described(now)}. Nothing was written; run the "
-            "same command again to read the new version, or give --on-change restart.",
+            "same command again to read the new version, or give `on_change=restart`.",
             version.url,
         )
 

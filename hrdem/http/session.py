@@ -111,7 +111,7 @@ class Session:
         if self.max_cache and not all(map(self.cache.has, used)):
             log.warning(
                 "Fetched data was removed from the cache: it is larger than the limit of %s "
-                "(--max-cache).",
+                "(`max_cache`).",
                 format_size(self.max_cache),
             )
 
