@@ -1,120 +1,48 @@
-"""A WCS that fails in every way that was seen, or read of: the right pixels, or a clean failure."""
+"""Bad responses of a WCS give the right pixels or a clean failure."""
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
-from rasterio.io import MemoryFile
 
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Download, Http
-from hrdem.http.retry import Retries
-from hrdem.request.endpoints import LIVE_WCS_URL
-from hrdem.request.request import Request
-from hrdem.sources.protocol import limit_service_requests
 from hrdem.sources.wcs import chunking
-from hrdem.sources.wcs.coverage import WcsCoverage
-from hrdem.sources.wcs.reader import WcsSource
-from tests.misbehaving import Misbehaving, Reply, Script, ServerRequest, forward, misbehaving
+from tests.faults.wcs_service import (
+    EDGE,
+    GATEWAY,
+    LEFT,
+    TOP,
+    WCS,
+    Fault,
+    answer,
+    assert_nothing_left,
+    assert_right,
+    box_of,
+    counting,
+    extract,
+    is_coverage,
+    report,
+    service,
+    tiff,
+)
+from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
-WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
-LEFT, TOP = 1_499_800, -170_500  # on both sides of the border between 8_2 and 9_2
-WIDTH, HEIGHT = 400, 300
-BOX = (LEFT, TOP - HEIGHT, LEFT + WIDTH, TOP)
-EDGE = 100  # of the pieces: 4 x 3 of them
-GATEWAY = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
-
-Fault = Callable[[ServerRequest, Reply], Reply]
-
-
-@pytest.fixture(autouse=True)
-def _small_pieces_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunking, "FIRST_CHUNK_PIXELS", EDGE**2)
-    monkeypatch.setattr(chunking, "MAX_CHUNK_PIXELS", EDGE**2)
-    monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
-
-
-def is_coverage(request: ServerRequest) -> bool:
-    return request.path.startswith(WCS) and "GetCoverage" in request.path
-
-
-def box_of(request: ServerRequest) -> tuple[float, ...]:
-    """Left, bottom, right, top of the pixels that a GetCoverage asks for."""
-    query = parse_qs(urlsplit(request.path).query)
-    x0, y0, x1, y1 = map(float, query["BOUNDINGBOX"][0].split(",")[:4])
-    return x0 - 0.5, y0 - 0.5, x1 + 0.5, y1 + 0.5
-
-
-def service(
-    demo: Addresses,
-    coverage: Fault = lambda request, right: right,
-    other: Callable[[ServerRequest], Reply | None] = lambda request: None,
-) -> Script:
-    """The demonstration, whose coverages and other answers pass through hands."""
-
-    def script(request: ServerRequest) -> Reply:
-        base = f"http://{request.headers['host']}"
-        if is_coverage(request):
-            return coverage(request, forward(request, demo.url, base))
-        return other(request) or forward(request, demo.url, base)
-
-    return script
-
-
-def extract(server: Misbehaving, folder: Path, http: HttpClient, **more: Any) -> hrdem.Result:
-    settings = {"via": "wcs", "product": "dtm", "cache_dir": folder / "cache", **more}
-    return hrdem.extract(
-        bbox=BOX,
-        bbox_crs="EPSG:3979",
-        output=folder / "out.tif",
-        stac_url=f"{server.url}/stac/api/",
-        wcs_url=f"{server.url}{WCS}",
-        http=http,
-        **settings,
-    )
-
-
-def assert_right(path: Path) -> None:
-    with rasterio.open(path) as dataset:
-        np.testing.assert_array_equal(dataset.read(1), heights(LEFT, TOP, 1, WIDTH, HEIGHT))
-
-
-def assert_nothing_left(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} <= {"cache"}
-    assert not list(folder.rglob("*.partial"))
-
-
-def tiff(pixels: np.ndarray, left: float, top: float, size: float = 1, **options: Any) -> Reply:
-    settings = {
-        "driver": "GTiff", "width": pixels.shape[1], "height": pixels.shape[0], "count": 1,
-        "dtype": pixels.dtype.name, "crs": "EPSG:3979", "nodata": -32767,
-        "transform": Affine(size, 0, left, 0, -size, top), **options,
-    }  # fmt: skip
-    with MemoryFile() as memory:
-        with memory.open(**settings) as dataset:
-            dataset.write(pixels, 1)
-        return Reply(body=bytes(memory.read()), headers={"Content-Type": "image/tiff"})
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def made(make: Callable[[np.ndarray, float, float], Reply]) -> Fault:
-    """A fault that makes a raster of the right pixels and their corner."""
+    """Return a fault that builds its reply from the right pixels and their corner."""
 
     def fault(request: ServerRequest, right: Reply) -> Reply:
         left, bottom, right_edge, top = box_of(request)
@@ -124,19 +52,7 @@ def made(make: Callable[[np.ndarray, float, float], Reply]) -> Fault:
     return fault
 
 
-def answer(body: bytes, status: int = 200, **headers: str) -> Fault:
-    return lambda request, right: Reply(status, body, dict(headers))
-
-
-def report(code: str, text: str) -> bytes:
-    return (
-        '<?xml version="1.0"?><ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows/1.1">'
-        f'<ows:Exception exceptionCode="{code}"><ows:ExceptionText>{text}</ows:ExceptionText>'
-        "</ows:Exception></ows:ExceptionReport>"
-    ).encode()
-
-
-MENDABLE: dict[str, Fault] = {
+TRANSIENT: dict[str, Fault] = {
     "null": answer(b"null", **{"Content-Type": "application/json"}),
     "empty": answer(b""),
     "502": answer(b"<html><title>502 Bad Gateway</title></html>", 502),
@@ -167,7 +83,9 @@ MENDABLE: dict[str, Fault] = {
     ),
     "a picture": answer(b"\x89PNG\r\n\x1a\n" + b"\0" * 100),
 }
-HOPELESS: dict[str, tuple[Fault, str]] = {
+
+
+PERMANENT: dict[str, tuple[Fault, str]] = {
     "400": (answer(b"Missing parameter 'format'; Missing parameter 'identifier'", 400),
             "answers 400: Missing parameter 'format'; Missing parameter 'identifier'"),
     "unknown name": (answer(b"layer does not exist", 400), "layer does not exist"),
@@ -175,6 +93,8 @@ HOPELESS: dict[str, tuple[Fault, str]] = {
     "wrong": (answer(report("InvalidParameterValue", "COVERAGE=dtm not found")),
               "COVERAGE=dtm not found"),
 }  # fmt: skip
+
+
 FAST = {"null", "504", "cut off", "too large", "half a pixel off", "no blocks", "404"}
 
 
@@ -183,7 +103,7 @@ def by_speed(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("name", by_speed(MENDABLE))
+@pytest.mark.parametrize("name", by_speed(TRANSIENT))
 def test_occasional_bad_responses_leave_pixels_exact(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
@@ -195,7 +115,7 @@ def test_occasional_bad_responses_leave_pixels_exact(
         if box_of(request) in failed or chance.random() > 0.4:
             return right
         failed.add(box_of(request))
-        return MENDABLE[name](request, right)
+        return TRANSIENT[name](request, right)
 
     with misbehaving(service(demo, coverage)) as server:
         extract(server, tmp_path, http)
@@ -203,12 +123,12 @@ def test_occasional_bad_responses_leave_pixels_exact(
     assert_right(tmp_path / "out.tif")
 
 
-@pytest.mark.parametrize("name", by_speed([*MENDABLE, *HOPELESS]))
+@pytest.mark.parametrize("name", by_speed([*TRANSIENT, *PERMANENT]))
 def test_lasting_failure_names_box_and_server_message(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
     """A chunk that always fails ends the run; it never becomes nodata."""
-    bad = MENDABLE[name] if name in MENDABLE else HOPELESS[name][0]
+    bad = TRANSIENT[name] if name in TRANSIENT else PERMANENT[name][0]
 
     def is_bad(request: ServerRequest) -> bool:
         left, bottom, right, top = box_of(request)
@@ -229,8 +149,8 @@ def test_lasting_failure_names_box_and_server_message(
     assert tuple(map(float, place[1].split(","))) in map(box_of, failed)
     assert "`via=cog`" in said
     assert len(failed) <= 60
-    if name in HOPELESS:
-        assert HOPELESS[name][1] in said
+    if name in PERMANENT:
+        assert PERMANENT[name][1] in said
     assert_nothing_left(tmp_path)
 
 
@@ -298,23 +218,6 @@ def test_republished_data_are_detected(demo: Addresses, http: HttpClient, tmp_pa
     ):
         extract(server, tmp_path, http)
     assert_nothing_left(tmp_path)
-
-
-def counting(counts: list[int]) -> Fault:
-    """No fault: notes with each request how many are under way."""
-    active = [0]
-    lock = threading.Lock()
-
-    def coverage(request: ServerRequest, right: Reply) -> Reply:
-        with lock:
-            active[0] += 1
-            counts.append(active[0])
-        time.sleep(0.05)
-        with lock:
-            active[0] -= 1
-        return right
-
-    return coverage
 
 
 def test_exactly_two_requests_run_in_parallel(
@@ -443,108 +346,6 @@ def test_wcs_works_without_a_catalogue(
     assert_right(tmp_path / "out.tif")
 
 
-def sources(path: Path) -> list[dict[str, Any]]:
-    with rasterio.open(path) as dataset:
-        told: list[dict[str, Any]] = json.loads(dataset.tags()["HRDEM_SOURCES"])
-        return told
-
-
-def test_wcs_replaces_a_blocked_store(
-    demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def other(request: ServerRequest) -> Reply | None:
-        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
-
-    with misbehaving(service(demo, other=other)) as server:
-        extract(server, tmp_path, http, via="auto")
-    (source,) = sources(tmp_path / "out.tif")
-    assert source["via"] == "wcs"
-    assert "403" in source["fallback_reason"]
-    assert "cannot be read from its COG, so it comes through the WCS" in caplog.text
-    assert_right(tmp_path / "out.tif")
-
-
-@pytest.mark.parametrize("broken", ["header", "tiles"])
-def test_wcs_replaces_only_the_broken_cog(
-    demo: Addresses, http: HttpClient, tmp_path: Path, broken: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    """A sub-tile comes from one source as a whole, never half from each."""
-
-    def other(request: ServerRequest) -> Reply | None:
-        if "9_2-mosaic-1m-dtm.tif" not in request.path:
-            return None
-        first = request.headers.get("range", "").startswith("bytes=0-")
-        if broken == "header":
-            return Reply(500, b"")
-        reply = forward(request, demo.url, f"http://{request.headers['host']}")
-        far = int(request.headers["range"].removeprefix("bytes=").split("-")[0]) > 100_000_000
-        if not first and far:
-            reply.body = bytes(len(reply.body))
-        return reply
-
-    with misbehaving(service(demo, other=other)) as server:
-        result = extract(server, tmp_path, http, via="auto")
-    west, east = sources(tmp_path / "out.tif")
-    assert (west["name"], west["via"]) == ("8_2-mosaic-1m", "files")
-    assert (east["name"], east["via"]) == ("9_2-mosaic-1m (WCS)", "wcs")
-    assert east["dst_window"] == [200, 0, 200, 300]
-    assert east["fallback_reason"]
-    assert "9_2-mosaic-1m cannot be read from its COG" in caplog.text
-    assert sum(result.pixels_by_source.values()) == result.statistics.valid
-    assert_right(tmp_path / "out.tif")
-
-
-def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
-    def other(request: ServerRequest) -> Reply | None:
-        if request.path.startswith("/canelevation-dem"):
-            return Reply(403, b"<Error/>")
-        return Reply(404) if request.path.startswith(WCS) else None
-
-    with (
-        misbehaving(service(demo, other=other)) as server,
-        pytest.raises(hrdem.ServerError, match="403.*The WCS cannot take its place either"),
-    ):
-        extract(server, tmp_path, http, via="auto")
-    assert_nothing_left(tmp_path)
-
-
-@pytest.mark.parametrize("way", [{"via": "cog"}, {"align": "blocks"}, {"collection": "2m"}])
-def test_no_fallback_when_excluded_or_impossible(
-    demo: Addresses, http: HttpClient, tmp_path: Path, way: dict[str, str]
-) -> None:
-    def other(request: ServerRequest) -> Reply | None:
-        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
-
-    with misbehaving(service(demo, other=other)) as server:
-        with pytest.raises(hrdem.ServerError, match="403"):
-            extract(server, tmp_path, http, **{"via": "auto", **way})
-        assert not [request for request in server.requests if request.path.startswith(WCS)]
-
-
-def test_live_wcs_never_replaces_files_of_another_catalogue(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """Its pixels differ."""
-
-    def other(request: ServerRequest) -> Reply | None:
-        return Reply(403, b"<Error/>") if request.path.startswith("/canelevation-dem") else None
-
-    with misbehaving(service(demo, other=other)) as server:
-        for via, error in (("auto", hrdem.ServerError), ("wcs", hrdem.RequestError)):
-            with pytest.raises(error, match="403|Give the address of the one") as told:
-                hrdem.extract(
-                    bbox=BOX, bbox_crs="EPSG:3979", product="dtm", output=tmp_path / "out.tif",
-                    via=via, stac_url=f"{server.url}/stac/api/", http=http,
-                )  # fmt: skip
-            assert "WCS cannot take its place" not in str(told.value)
-
-
-def test_live_catalogue_uses_live_wcs() -> None:
-    request = Request.of(bbox=BOX, bbox_crs="EPSG:3979", product="dtm")
-    assert request.wcs_url == LIVE_WCS_URL
-
-
 def lower_rows_fail(request: ServerRequest, right: Reply) -> Reply:
     return Reply(400, b"no more") if box_of(request)[1] < TOP - 250 else right
 
@@ -642,21 +443,6 @@ def test_without_a_catalogue_cached_chunks_are_ignored(
         assert sum(map(is_coverage, server.requests)) == 12
 
 
-def test_two_fallbacks_share_the_request_limit(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    counts: list[int] = []
-
-    def other(request: ServerRequest) -> Reply | None:
-        head = request.headers.get("range", "").startswith("bytes=0-")
-        return Reply(404) if request.path.startswith("/canelevation-dem") and not head else None
-
-    with misbehaving(service(demo, counting(counts), other)) as server:
-        extract(server, tmp_path, http, via="auto")
-    assert max(counts) == 2
-    assert_right(tmp_path / "out.tif")
-
-
 def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     fault = lambda request, right: Reply(silent=True)  # noqa: E731
     with misbehaving(service(demo, fault)) as server:
@@ -713,152 +499,3 @@ def test_wcs_smaller_than_the_data_is_an_error(
         pytest.raises(hrdem.WcsError, match="reaches as far as .*-mosaic-1m has more of it"),
     ):
         extract(server, tmp_path, http)
-
-
-def test_wcs_must_cover_the_file_it_replaces(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """It need not cover neighbours whose files are readable."""
-
-    def ends_at(x: int, broken: str) -> Callable[[ServerRequest], Reply | None]:
-        def other(request: ServerRequest) -> Reply | None:
-            if broken in request.path:
-                return Reply(404)
-            if "DescribeCoverage" not in request.path:
-                return None
-            reply = forward(request, demo.url, f"http://{request.headers['host']}")
-            upper = re.compile(
-                rb"(BoundingBox crs=[^>]*3979.*?<ows:UpperCorner>)[-\d.]+", re.DOTALL
-            )
-            reply.body, changed = upper.subn(rb"\g<1>%d" % x, reply.body)
-            assert changed
-            return reply
-
-        return other
-
-    with misbehaving(service(demo)) as server:
-        server.script = service(demo, other=ends_at(1_500_100, "9_2-mosaic-1m-dtm.tif"))
-        with pytest.raises(hrdem.ServerError, match="404.*9_2-mosaic-1m has more of it"):
-            extract(server, tmp_path, http, via="auto")
-        server.script = service(demo, other=ends_at(1_500_000, "8_2-mosaic-1m-dtm.tif"))
-        extract(server, tmp_path, http, via="auto")
-    assert_right(tmp_path / "out.tif")
-
-
-@pytest.mark.slow
-def test_header_of_a_broken_file_bounds_the_fallback(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """The catalogue's footprint is only a hint; a strip may lie outside it."""
-
-    def other(request: ServerRequest) -> Reply | None:
-        if "/search" in request.path:
-            reply = forward(request, demo.url, f"http://{request.headers['host']}")
-            page = json.loads(reply.body)
-            for item in page["features"]:
-                if item["id"] == "9_2-mosaic-1m":
-                    (ring,) = item["properties"]["proj:geometry"]["coordinates"]
-                    ring[:] = [[max(x, 1_500_050), y] for x, y in ring]
-            reply.body = json.dumps(page).encode()
-            return reply
-        head = request.headers.get("range", "").startswith("bytes=0-")
-        return Reply(404) if "9_2-mosaic-1m-dtm.tif" in request.path and not head else None
-
-    with misbehaving(service(demo, other=other)) as server:
-        extract(server, tmp_path, http, via="auto")
-    assert_right(tmp_path / "out.tif")
-
-
-@pytest.fixture
-def coverage() -> WcsCoverage:
-    grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), 1_000, 1_000)
-    return WcsCoverage(
-        "http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", ("dtm",), 1, 300
-    )
-
-
-def test_close_releases_waiting_threads(
-    http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 60.0)
-    source = WcsSource(coverage, http, Window(0, 0, 500, 500), tmp_path, limit_service_requests())
-    ended: list[BaseException] = []
-
-    def fetch() -> None:
-        try:
-            source.fetch(Window(0, 0, 10, 10))
-        except hrdem.HrdemError as exc:
-            ended.append(exc)
-
-    threads = [threading.Thread(target=fetch) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.3)
-    source.close()
-    for thread in threads:
-        thread.join(5)
-    assert len(ended) == 4
-
-
-def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> None:
-    """Counted twice, a waiting thread would never return."""
-    whole, left, right = (Window(0, 0, 150, 100), Window(0, 0, 100, 100), Window(100, 0, 50, 100))
-    ready = {left: threading.Event(), right: threading.Event()}
-
-    class Slow(Http):
-        def download(self, url: str, path: Path, *, params: Any, **settings: Any) -> Download:
-            x0, y0, x1, y1 = map(float, params["BOUNDINGBOX"].split(",")[:4])
-            piece = Window(int(x0) - LEFT, int(TOP - y1), int(x1 - x0) + 1, int(y1 - y0) + 1)
-            ready[piece].wait(5)
-            path.write_bytes(
-                tiff(np.ones((100, piece.width), "f4"), x0 - 0.5, y1 + 0.5, nodata=-1).body
-            )
-            return Download("image/tiff", 1)
-
-    slow: Any = Slow()
-    source = WcsSource(coverage, slow, whole, tmp_path, limit_service_requests())
-    source._chunks = chunking.ChunkScheduler([left, right], 300)
-    done: list[bool] = []
-
-    def fetch() -> None:
-        source.fetch(whole)
-        done.append(True)
-
-    threads = [threading.Thread(target=fetch) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    ready[left].set()
-    time.sleep(0.3)
-    ready[left].clear()
-    source._discard(left, OSError("gone"))
-    ready[right].set()
-    time.sleep(0.3)
-    ready[left].set()
-    for thread in threads:
-        thread.join(5)
-    assert done == [True] * 3
-    assert (source.fetch(whole).decode() == 1).all()
-
-
-def test_exception_in_one_thread_releases_the_others(tmp_path: Path, coverage: WcsCoverage) -> None:
-    class Defective(Http):
-        def download(self, *words: Any, **settings: Any) -> None:
-            time.sleep(0.1)
-            raise ZeroDivisionError
-
-    whole, requests = Window(0, 0, 500, 500), limit_service_requests()
-    source = WcsSource(coverage, Defective(), whole, tmp_path, requests)  # type: ignore[arg-type]
-    ended: list[type[BaseException]] = []
-
-    def fetch(column: int) -> None:
-        try:
-            source.fetch(Window(column, 0, 10, 10))
-        except ZeroDivisionError as exc:
-            ended.append(type(exc))
-
-    threads = [threading.Thread(target=fetch, args=(100 * n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(5)
-    assert len(ended) == 4
