@@ -95,7 +95,7 @@ PERMANENT: dict[str, tuple[Fault, str]] = {
 }  # fmt: skip
 
 
-FAST = {"null", "504", "cut off", "too large", "half a pixel off", "no blocks", "404"}
+FAST = {"null", "cut off", "too large", "half a pixel off", "404"}
 
 
 def by_speed(names: Iterable[str]) -> list[Any]:

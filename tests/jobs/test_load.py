@@ -104,6 +104,7 @@ def test_any_chunks_hold_the_bits_of_the_file(tmp_path: Path, filled: Store, job
     cut()
 
 
+@pytest.mark.slow
 def test_chunks_of_heights_above_another_datum_are_those_of_the_file(
     tmp_path: Path, filled: Store
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_chunk_reads_only_what_it_needs(filled: Store) -> None:
     assert filled.received[east] == part
 
 
+@pytest.mark.slow
 def test_a_chunk_warps_of_a_tier_only_what_it_needs(filled: Store) -> None:
     later = loaded(filled, **JOBS["filled and warped"], chunks=128)
     later[:128, :128].compute()
@@ -275,6 +277,7 @@ def test_nothing_is_left_on_the_disk(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_progress_ends_with_all_pixels(filled: Store) -> None:
     told: list[hrdem.Progress] = []
     loaded(filled, **JOBS["filled and warped"], on_progress=told.append)
@@ -285,6 +288,7 @@ def test_progress_ends_with_all_pixels(filled: Store) -> None:
     assert told[-1].pixels == told[-1].total_pixels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("via", ["cog", "vrt", "wcs"])
 def test_a_chunk_finds_its_own_way_to_the_service(
     demo: Addresses, tmp_path: Path, via: str

@@ -353,6 +353,7 @@ def test_a_crs_without_a_number_is_told_as_wkt(demo: Addresses, tmp_path: Path) 
         assert horizontal(dataset.crs) == "ESRI:102001"
 
 
+@pytest.mark.slow
 def test_a_cog_on_another_grid_has_overviews_and_the_same_pixels(
     demo: Addresses, tmp_path: Path
 ) -> None:

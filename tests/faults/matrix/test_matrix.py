@@ -48,7 +48,6 @@ _FAST = {
     "the data are republished during a WCS read (WCS)",
     "the disk lacks space for the output",
     "the download exceeds --max-download",
-    "the disk fills up during the run (a COG)",
     "the network fails during the run and returns for the next (tiles)",
     "--offline with an empty cache",
     "cached data are damaged",
