@@ -1,23 +1,23 @@
-"""What can go wrong, drawn once.
+"""The exceptions of hrdem, and the exit code of each.
 
     HrdemError                     exit code
-    ├── RequestError        (2)    the request itself is wrong; also a ValueError
-    ├── NoDataError         (4)    no item, or not one valid pixel; also a LookupError
+    ├── RequestError        (2)    invalid request; also a ValueError
+    ├── NoDataError         (4)    no item, or no valid pixel; also a LookupError
     ├── NetworkError        (5)    also an OSError
-    │   ├── TransferError          no usable answer: refused, reset, timed out, cut off
-    │   │   └── BlockedAddressError  an address that is not allowed; nothing was sent
-    │   ├── ServerError            an answer that says no; has ``status`` and ``body``
-    │   ├── CatalogError           an answer that is not what a STAC API gives
-    │   ├── WcsError               an answer that is not what a WCS gives
+    │   ├── TransferError          no usable response: refused, reset, timed out, truncated
+    │   │   └── BlockedAddressError  an address that is blocked; nothing was sent
+    │   ├── ServerError            an error status; has ``status`` and ``body``
+    │   ├── CatalogError           a response that is not valid for a STAC API
+    │   ├── WcsError               a response that is not valid for a WCS
     │   └── SourceError            a raster that cannot be opened or read
-    ├── NotCachedError      (5)    offline, and not in the cache; also a LookupError
-    ├── SourceChangedError  (6)    the source changed while it was read; also an OSError
+    ├── NotCachedError      (5)    offline and not in the cache; also a LookupError
+    ├── SourceChangedError  (6)    a source was republished during the run; also an OSError
     ├── OutputError         (7)    the output cannot be written; also an OSError
     │   └── OutputExistsError      also a FileExistsError
     └── MissingLibraryError (1)    an optional library is not installed; also an ImportError
 
-Each class also inherits the standard one that a caller would catch. A message says what was asked,
-what was found and what to do next; the cause is chained.
+Each class also inherits the standard exception that a caller would catch. A message says what was
+requested, what was found and what to do next; the cause is chained.
 """
 
 from __future__ import annotations
@@ -58,28 +58,28 @@ class ExitCode(IntEnum):
 
 
 class HrdemError(Exception):
-    """Root of the errors that hrdem raises on purpose."""
+    """Base class of the exceptions that hrdem raises."""
 
     exit_code = ExitCode.DEFECT
 
 
 class RequestError(HrdemError, ValueError):
-    """The request itself is wrong."""
+    """The request is invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 class NoDataError(HrdemError, LookupError):
-    """There is no item, or not one valid pixel, where data was asked for."""
+    """The requested area has no item, or no valid pixel."""
 
     exit_code = ExitCode.NO_DATA
 
 
 class NetworkError(HrdemError, OSError):
-    """A network or a server did not give what was needed.
+    """A network or server failed.
 
     Attributes:
-        source: Name of the planned source that could not be read, if it was one.
+        source: Name of the planned source that could not be read; None for other requests.
     """
 
     exit_code = ExitCode.NETWORK
@@ -87,19 +87,19 @@ class NetworkError(HrdemError, OSError):
 
 
 class TransferError(NetworkError):
-    """No usable answer came: connection refused or reset, timed out, cut off."""
+    """No usable response: connection refused or reset, timed out, truncated."""
 
 
 class BlockedAddressError(TransferError):
-    """An address from a catalogue, a redirect or a VRT that may not be asked; nothing was sent."""
+    """An address from a catalogue, a redirect or a VRT that is blocked; nothing was sent."""
 
 
 class ServerError(NetworkError):
-    """A server answered, and said no.
+    """A server responded with an error status.
 
     Attributes:
-        status: HTTP status of the answer.
-        body: The beginning of what it said, as far as that was read.
+        status: HTTP status.
+        body: Beginning of the response body, as far as it was read.
     """
 
     def __init__(self, message: str, status: int = 0, body: bytes = b"") -> None:
@@ -114,11 +114,11 @@ class ServerError(NetworkError):
 
 
 class CatalogError(NetworkError):
-    """An answer is not what a STAC API gives."""
+    """A response is not valid for a STAC API."""
 
 
 class WcsError(NetworkError):
-    """An answer is not what a WCS gives."""
+    """A response is not valid for a WCS."""
 
 
 class SourceError(NetworkError):
@@ -126,16 +126,16 @@ class SourceError(NetworkError):
 
 
 class NotCachedError(HrdemError, LookupError):
-    """Something is not in the cache, and no server may be asked for it."""
+    """Something is not in the cache, and the run is offline."""
 
     exit_code = ExitCode.NETWORK
 
 
 class SourceChangedError(HrdemError, OSError):
-    """A source was published again while it was being read.
+    """A source was republished while it was being read.
 
     Attributes:
-        url: Its address, or that of the WCS it was read through, without credentials.
+        url: Address of the source or of its WCS, without credentials.
     """
 
     exit_code = ExitCode.SOURCE_CHANGED
@@ -152,8 +152,8 @@ class OutputError(HrdemError, OSError):
 
 
 class OutputExistsError(OutputError, FileExistsError):
-    """The output exists already."""
+    """The output file already exists."""
 
 
 class MissingLibraryError(HrdemError, ImportError):
-    """A library that is needed only for some things is not installed."""
+    """An optional library is not installed."""

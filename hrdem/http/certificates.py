@@ -1,4 +1,4 @@
-"""Which certificates to trust: those that the environment names, else certifi's."""
+"""Trusted certificates: the bundle that the environment names, otherwise certifi's."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hrdem.errors import RequestError
 
 
 def certificate_bundle() -> str | None:
-    """Return the file of certificates that the environment names, if any."""
+    """Return the path of the bundle that the environment names; None if it names none."""
     names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def trusted_certificates() -> ssl.SSLContext | bool:
-    """Return what httpx is to verify servers with; True stands for its own bundle.
+    """Return httpx's ``verify`` setting; True is its own bundle.
 
     Raises:
         RequestError: If the environment names a bundle that cannot be read.
@@ -28,5 +28,5 @@ def trusted_certificates() -> ssl.SSLContext | bool:
     except OSError as exc:
         raise RequestError(
             f"The environment names {bundle!r} as the bundle of certificates to trust, which "
-            "cannot be read. Mend or unset SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
+            "cannot be read. Correct or unset SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
         ) from exc

@@ -18,20 +18,26 @@ import httpx
 from hrdem._version import __version__
 from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
-from hrdem.http.body import ACCEPTED, decoded, in_large_reads, in_time, refused_coding
+from hrdem.http.body import (
+    ACCEPT_ENCODING,
+    decode_body,
+    limit_time,
+    read_large_chunks,
+    unsupported_encoding,
+)
 from hrdem.http.certificates import trusted_certificates
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import ByteSink, Download, Http, Response
 from hrdem.http.response_checks import (
-    check_part,
-    check_version,
-    coded,
-    is_tls,
-    reason,
-    refusal,
-    words,
+    check_content_range,
+    check_response_version,
+    describe_transport_error,
+    encoding_message,
+    error_response,
+    is_certificate_error,
+    quote_error,
 )
-from hrdem.http.retry import Retries, RetryableError, retried
+from hrdem.http.retry import Retries, RetryableError, run_with_retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
@@ -40,20 +46,20 @@ from hrdem.runtime.redaction import redact_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
-_HARMLESS = frozenset(
+_SAFE_HEADERS = frozenset(
     {"accept", "accept-encoding", "if-match", "if-none-match", "if-unmodified-since", "range"}
 )  # headers
-_MOST_REDIRECTS = 10
+_MAX_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
 _FLUSH_BYTES = 64 << 10  # bytes of a range that are passed to a sink at a time
-_BEGINNING = 4096  # bytes of a refusal that are read
+_MAX_ERROR_BODY_BYTES = 4096
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """What is sent, once or several times."""
+class _Request:
+    """A request, which may be sent several times."""
 
     method: str
     url: str
@@ -65,22 +71,24 @@ class _Question:
 
 
 class HttpClient(Http):
-    """The HTTP client of a run, to be used as a context manager.
+    """An HTTP client with timeouts and retries; use it as a context manager.
 
     Proxies come from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; certificates from
-    SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else from certifi.
+    SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, otherwise from certifi.
 
     Args:
         timeouts: How long to wait.
         retries: How often to try.
-        sleep: Waits that many seconds.
-        transport: Takes the place of the network, for tests.
-        trusted: Addresses of services that may lie anywhere, as on this machine or in a private
-            network; others may then lie in that kind of place too. Those of requests that are
-            ``trusted`` join them. Whatever else is asked has to lie on the public internet.
+        sleep: Waits a number of seconds.
+        transport: Replaces the network in tests.
+        trusted: User-supplied addresses, which may be on this machine or in a private network;
+            other addresses may then be in the same kind of network. Addresses of ``trusted``
+            requests are added. All other addresses have to be on the public internet.
+        hosts: Addresses that may be requested, shared with other clients; None for a new policy.
+        metadata: Headers and tile indexes, shared with other clients; None for an empty cache.
 
     Raises:
-        RequestError: If the environment names certificates or a proxy that cannot be used.
+        RequestError: If the environment names a certificate bundle or a proxy that cannot be used.
     """
 
     def __init__(
@@ -104,8 +112,8 @@ class HttpClient(Http):
         certificates = trusted_certificates()
         try:
             self._client = httpx.Client(
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED},
-                timeout=_waits(timeouts),
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
+                timeout=_httpx_timeout(timeouts),
                 verify=certificates,
                 limits=httpx.Limits(
                     max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
@@ -113,9 +121,9 @@ class HttpClient(Http):
                 transport=transport,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
-            why = f" ({words(exc)})" if isinstance(exc, ImportError) else ""  # no password
+            why = f" ({quote_error(exc)})" if isinstance(exc, ImportError) else ""  # no password
             raise RequestError(
-                f"The proxy of the environment cannot be used{why}. Mend or unset "
+                f"The proxy of the environment cannot be used{why}. Correct or unset "
                 "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
             ) from exc
 
@@ -139,7 +147,7 @@ class HttpClient(Http):
         """Do nothing: every read fetches from the server."""
 
     def close(self) -> None:
-        """Close the connections; what other threads still wait for is given up."""
+        """Close the connections; requests of other threads fail."""
         self._closed = True
         self._client.close()
 
@@ -154,36 +162,36 @@ class HttpClient(Http):
         max_bytes: int = 64 << 20,
         trusted: bool = False,
     ) -> Response:
-        """Send a request and return the whole answer.
+        """Send a request and return the complete response.
 
-        Connection errors, resets, truncated bodies, 408, 425, 429 and 5xx are tried again, so
-        the request has to be one that may be repeated.
+        Connection errors, resets, truncated bodies, 408, 425, 429 and 5xx are retried, so the
+        request has to be one that may be repeated.
 
         Args:
             method: HTTP method.
             url: Absolute http or https address.
-            headers: Further headers.
-            params: Query parameters; they replace those of the address that have the same names,
-                in any case.
+            headers: Additional headers.
+            params: Query parameters; they replace parameters of the address with the same names,
+                whatever their case.
             json: Body, sent as JSON.
-            max_bytes: Most bytes of body to accept.
+            max_bytes: Maximum size of the body.
             trusted: Whether the user supplied the address; it may then be in any network.
 
         Raises:
-            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
-            TransferError: If no usable answer came.
-            ServerError: If the answer is not a success.
+            BlockedAddressError: If the address, or one that it redirects to, is blocked.
+            TransferError: If there is no usable response.
+            ServerError: If the response has an error status.
         """
-        question = _Question(method, url, headers or {}, params, json, trusted=trusted)
+        question = _Request(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
             body = bytearray()
-            with self._answer(question) as answer:
-                for chunk in self._body(answer, question, max_bytes):
+            with self._open_response(question) as answer:
+                for chunk in self._read_body(answer, question, max_bytes):
                     body += chunk
                 return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
 
-        return retried(once, self._retries, self._sleep)
+        return run_with_retries(once, self._retries, self._sleep)
 
     def download(
         self,
@@ -195,26 +203,26 @@ class HttpClient(Http):
         max_bytes: int,
         trusted: bool = False,
     ) -> Download:
-        """Ask once, and write the body of the answer into a file.
+        """Send one request without retries, and write the response body to a file.
 
         Args:
             url: Absolute http or https address.
-            path: File to write; what it held is lost, also if the answer fails.
-            params: Query parameters, likewise.
-            timeouts: How long to wait, in the place of the client's own.
-            max_bytes: Most bytes of body to accept.
+            path: File to write; its old content is lost even if the request fails.
+            params: Query parameters, as for `request`.
+            timeouts: How long to wait, instead of the client's own timeouts.
+            max_bytes: Maximum size of the body.
             trusted: Whether the user supplied the address; it may then be in any network.
 
         Raises:
-            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
-            Again: If no usable answer came, and another try may mend it.
-            TransferError: If no usable answer came, and none will.
-            ServerError: If the answer is not a success.
+            BlockedAddressError: If the address, or one that it redirects to, is blocked.
+            RetryableError: If there is no usable response, and another attempt may succeed.
+            TransferError: If there is no usable response, and no attempt will succeed.
+            ServerError: If the response has an error status.
             OSError: If the file cannot be written.
         """
-        question = _Question("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
-        with path.open("wb") as file, self._answer(question) as answer:
-            for chunk in self._body(answer, question, max_bytes):
+        question = _Request("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
+        with path.open("wb") as file, self._open_response(question) as answer:
+            for chunk in self._read_body(answer, question, max_bytes):
                 file.write(chunk)
             return Download(answer.headers.get("content-type", ""), file.tell())
 
@@ -227,25 +235,25 @@ class HttpClient(Http):
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
     ) -> mmap:
-        """Read a part of a file; a transfer that breaks off goes on where it stopped.
+        """Read a byte range; an interrupted transfer resumes where it stopped.
 
-        As long as it brings something each time, it may break off any number of times.
+        It may be interrupted any number of times as long as each attempt brings 64 kB.
 
         Args:
             url: Absolute http or https address.
             start: First byte.
-            stop: The byte after the last.
-            version: Which file it has to be a part of.
-            headroom: Bytes to leave free at the beginning of the result.
-            on_bytes: Is told of the bytes as they come.
+            stop: Byte after the last.
+            version: Version that the file must have.
+            headroom: Free bytes at the beginning of the result.
+            on_bytes: Called with the bytes as they arrive.
 
         Returns:
-            Anonymous memory: ``headroom`` zero bytes, then the part.
+            Anonymous memory: ``headroom`` zero bytes, then the range.
 
         Raises:
-            BlockedAddressError: If the address, or one that it redirects to, may not be asked.
-            TransferError: If the part does not come, or another part than was asked for.
-            ServerError: If the answer is not a success, or not a part.
+            BlockedAddressError: If the address, or one that it redirects to, is blocked.
+            TransferError: If the range cannot be read, or the server sends another one.
+            ServerError: If the response has an error status, or is not a range.
         """
         shown = redact_secrets(url)
         part = allocate_buffer(headroom + stop - start)
@@ -260,83 +268,89 @@ class HttpClient(Http):
 
         def once() -> mmap:
             nonlocal done
-            if done == len(part):  # what broke off came after the last byte
+            if done == len(part):  # the transfer failed after the last byte
                 return part
             begin = start + done - headroom
             asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
             try:
-                with self._answer(_Question("GET", url, {**version.condition, **asked})) as answer:
-                    check_part(answer, shown, f"bytes {begin}-{stop - 1}/{version.size}")
-                    check_version(answer, shown, version)
-                    for chunk in in_time(answer, in_large_reads(answer), self._timeouts):
+                with self._open_response(
+                    _Request("GET", url, {**version.condition, **asked})
+                ) as answer:
+                    check_content_range(answer, shown, f"bytes {begin}-{stop - 1}/{version.size}")
+                    check_response_version(answer, shown, version)
+                    for chunk in limit_time(answer, read_large_chunks(answer), self._timeouts):
                         if done + len(chunk) > len(part):
-                            raise TransferError(f"{shown} sends more bytes than asked for.")
+                            raise TransferError(f"{shown} sends more bytes than requested.")
                         part[done : done + len(chunk)] = chunk
                         done += len(chunk)
                         if done - told >= _FLUSH_BYTES:
                             tell()
             finally:
                 tell()
-            if done < len(part):  # what is missing must not pass as zeros
+            if done < len(part):  # missing bytes must not become zeros
                 raise RetryableError(f"{shown} sends fewer bytes than it says.")
             return part
 
-        return retried(once, self._retries, self._sleep, lambda: done)
+        return run_with_retries(once, self._retries, self._sleep, lambda: done)
 
-    def _body(self, answer: httpx.Response, asked: _Question, max_bytes: int) -> Iterator[bytes]:
-        """Pass on a body of bounded length, in bounded time."""
+    def _read_body(
+        self, answer: httpx.Response, asked: _Request, max_bytes: int
+    ) -> Iterator[bytes]:
+        """Yield a body of bounded size, in bounded time."""
         said = f"{redact_secrets(asked.url)} answers {answer.status_code}"
         too_long = f"{said} with more than {max_bytes} bytes."
         announced = int(answer.headers.get("content-length") or 0)
         if announced > max_bytes:
             raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
         came = 0
-        for chunk in in_time(answer, decoded(answer), asked.timeouts or self._timeouts):
+        for chunk in limit_time(answer, decode_body(answer), asked.timeouts or self._timeouts):
             came += len(chunk)
             if came > max_bytes:
                 raise ServerError(too_long, answer.status_code)
             yield chunk
 
     @contextlib.contextmanager
-    def _answer(self, asked: _Question) -> Iterator[httpx.Response]:
-        """Send a request once; yields a successful answer whose body is still to be read."""
+    def _open_response(self, asked: _Request) -> Iterator[httpx.Response]:
+        """Send a request once, and yield a successful response whose body is not read yet."""
         shown = redact_secrets(asked.url)
         log.debug("%s %s %s", asked.method, shown, asked.headers.get("Range", ""))
         try:
-            answer = self._sent(asked)
+            answer = self._send(asked)
             try:
                 if not answer.is_success:
-                    raise refusal(answer, shown, self._beginning(answer))
-                if coding := refused_coding(answer):
-                    raise TransferError(coded(shown, coding))
+                    raise error_response(answer, shown, self._read_error_body(answer))
+                if coding := unsupported_encoding(answer):
+                    raise TransferError(encoding_message(shown, coding))
                 yield answer
             finally:
                 answer.close()
         except httpx.TransportError as exc:
-            said = f"{shown} {reason(exc)}"
-            if isinstance(exc, httpx.ProxyError) or is_tls(exc) or self._closed:
+            said = f"{shown} {describe_transport_error(exc)}"
+            if isinstance(exc, httpx.ProxyError) or is_certificate_error(exc) or self._closed:
                 raise TransferError(said) from exc
-            met = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
-            raise RetryableError(said, met=met) from exc
-        except RecursionError as exc:  # a next link's body
-            raise TransferError(f"{shown} cannot be asked for what is nested so deeply.") from exc
-        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of names of hosts
-            why = "" if "@" in asked.url else f": {words(exc)}"  # which may quote a password
+            connected = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
+            raise RetryableError(said, connected=connected) from exc
+        except RecursionError as exc:  # a catalogue's next link has a body
+            raise TransferError(
+                f"{shown} cannot be requested: the JSON body is nested too deeply."
+            ) from exc
+        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of host names
+            why = "" if "@" in asked.url else f": {quote_error(exc)}"  # it can quote a password
             raise TransferError(f"{shown} cannot be used{why}.") from exc
 
-    def _sent(self, asked: _Question) -> httpx.Response:
+    def _send(self, asked: _Request) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body unless they say 303."""
         first, shown = asked, redact_secrets(asked.url)
         if first.trusted:
             self._hosts.trust(first.url)
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             url = _with_query(asked.url, asked.params)
             request = self._client.build_request(
                 asked.method,
                 url,
                 headers=dict(asked.headers),
                 json=asked.json,
-                timeout=_waits(asked.timeouts or self._timeouts),
+                timeout=_httpx_timeout(asked.timeouts or self._timeouts),
                 extensions={
                     "trace": self._hosts.connection_check(url, "" if asked is first else shown)
                 },
@@ -346,34 +360,36 @@ class HttpClient(Http):
                 return answer
             answer.close()
             target = urljoin(str(answer.url), answer.headers["location"])
-            asked = replace(asked, url=target, params=None, headers=_onwards(asked, target))
+            asked = replace(
+                asked, url=target, params=None, headers=_redirect_headers(asked, target)
+            )
             if answer.status_code == httpx.codes.SEE_OTHER:
                 asked = replace(asked, method="GET", json=None)
-        raise TransferError(f"{shown} redirects in a circle.")
+        raise TransferError(f"{shown} redirects more than {_MAX_REDIRECTS} times.")
 
-    def _beginning(self, answer: httpx.Response) -> bytes:
-        """The beginning of a refusal's text; nothing if it is packed in some other way."""
-        if refused_coding(answer):
+    def _read_error_body(self, answer: httpx.Response) -> bytes:
+        """Read the beginning of an error body; empty if its encoding is not supported."""
+        if unsupported_encoding(answer):
             return b""
         said = bytearray()
         with contextlib.suppress(httpx.DecodingError):
-            for chunk in in_time(answer, decoded(answer), self._timeouts):
+            for chunk in limit_time(answer, decode_body(answer), self._timeouts):
                 said += chunk
-                if len(said) >= _BEGINNING:
+                if len(said) >= _MAX_ERROR_BODY_BYTES:
                     break
-        return bytes(said[:_BEGINNING])
+        return bytes(said[:_MAX_ERROR_BODY_BYTES])
 
 
-def _onwards(asked: _Question, target: str) -> Mapping[str, str]:
-    """The headers that follow a redirect: to another place, none that may hold a secret."""
+def _redirect_headers(asked: _Request, target: str) -> Mapping[str, str]:
+    """Return the headers to send after a redirect; to another host none that can hold a secret."""
     before, after = httpx.URL(asked.url), httpx.URL(target)
     if (before.scheme, before.host, before.port) == (after.scheme, after.host, after.port):
         return asked.headers
-    return {name: value for name, value in asked.headers.items() if name.lower() in _HARMLESS}
+    return {name: value for name, value in asked.headers.items() if name.lower() in _SAFE_HEADERS}
 
 
 def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
-    """Put parameters into an address, in the place of any that have their names."""
+    """Set query parameters of an address, replacing those of the same names."""
     address = httpx.URL(url)
     if not params:
         return address
@@ -382,5 +398,5 @@ def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
     return address.copy_with(params=[*kept, *params.items()])
 
 
-def _waits(timeouts: Timeouts) -> httpx.Timeout:
+def _httpx_timeout(timeouts: Timeouts) -> httpx.Timeout:
     return httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)

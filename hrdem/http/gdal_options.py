@@ -12,32 +12,31 @@ _RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)  # GDAL takes a list, no
 _MIN_SPEED_BYTES_PER_SECOND = 1_000
 
 
-def gdal_http_options(
-    version: SourceVersion | None,
-    timeouts: Timeouts = Timeouts(),  # noqa: B008 (frozen)
-    retries: Retries = Retries(),  # noqa: B008 (frozen)
-) -> dict[str, object]:
-    """Return GDAL's options for reading over HTTP.
+_RETRIES = Retries()
+_TIMEOUTS = Timeouts()
 
-    See https://gdal.org/en/stable/user/configoptions.html#networking-options.
+# https://gdal.org/en/stable/user/configoptions.html#networking-options
+OPTIONS: dict[str, object] = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
+    "GDAL_HTTP_USERAGENT": USER_AGENT,
+    "GDAL_HTTP_CONNECTTIMEOUT": int(_TIMEOUTS.connect),
+    "GDAL_HTTP_TIMEOUT": int(_TIMEOUTS.total),
+    "GDAL_HTTP_LOW_SPEED_TIME": int(_TIMEOUTS.slow),
+    "GDAL_HTTP_LOW_SPEED_LIMIT": _MIN_SPEED_BYTES_PER_SECOND,
+    "GDAL_HTTP_MAX_RETRY": _RETRIES.attempts,
+    "GDAL_HTTP_RETRY_DELAY": _RETRIES.first_wait,
+    "GDAL_HTTP_RETRY_CODES": ",".join(map(str, _RETRIED_STATUSES)),
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+}
+
+
+def gdal_http_options(version: SourceVersion | None) -> dict[str, object]:
+    """Return GDAL's options for reading over HTTP.
 
     Args:
         version: Version that requests are conditional on; None for no condition.
-        timeouts: How long to wait.
-        retries: How often to try.
     """
-    options: dict[str, object] = {
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # listing the bucket never ends
-        "GDAL_HTTP_USERAGENT": USER_AGENT,
-        "GDAL_HTTP_CONNECTTIMEOUT": int(timeouts.connect),
-        "GDAL_HTTP_TIMEOUT": int(timeouts.total),
-        "GDAL_HTTP_LOW_SPEED_TIME": int(timeouts.slow),
-        "GDAL_HTTP_LOW_SPEED_LIMIT": _MIN_SPEED_BYTES_PER_SECOND,
-        "GDAL_HTTP_MAX_RETRY": retries.attempts,
-        "GDAL_HTTP_RETRY_DELAY": retries.first_wait,
-        "GDAL_HTTP_RETRY_CODES": ",".join(map(str, _RETRIED_STATUSES)),
-        "GDAL_VRT_ENABLE_PYTHON": "NO",
-    }
+    options = dict(OPTIONS)
     if bundle := certificate_bundle():
         options["GDAL_CURL_CA_BUNDLE"] = bundle
     if version is not None and version.condition:

@@ -1,4 +1,4 @@
-"""What is wrong with an answer, or in the place of one, in words."""
+"""Checks of responses, and messages for failed requests."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import httpx
 
 from hrdem.errors import ServerError, TransferError
 from hrdem.http.body import TooSlow
-from hrdem.http.retry import RETRIED_STATUSES, RetryableError, retry_after
+from hrdem.http.retry import RETRIED_STATUSES, RetryableError, parse_retry_after
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence, to_one_line
 
-_CHANGED = 412  # Precondition Failed
-_EXCERPT = 200  # characters of others' words that a message quotes
+_PRECONDITION_FAILED = 412
+_MAX_QUOTE_CHARACTERS = 200  # of server and library text
 
 
-def is_tls(exc: BaseException | None) -> bool:
-    """Whether an error comes of a certificate."""
+def is_certificate_error(exc: BaseException | None) -> bool:
+    """Whether an error was caused by a certificate."""
     while exc is not None:
         if isinstance(exc, ssl.SSLCertVerificationError):
             return True
@@ -26,75 +26,76 @@ def is_tls(exc: BaseException | None) -> bool:
     return False
 
 
-def reason(exc: httpx.TransportError) -> str:
-    """Return why no answer came, or not all of it, in words that follow its address."""
-    if is_tls(exc):
+def describe_transport_error(exc: httpx.TransportError) -> str:
+    """Describe why no complete response was received; the text follows the address."""
+    if is_certificate_error(exc):
         return (
-            f"has a certificate that is not trusted here ({words(exc)}). Behind a proxy that "
+            f"has a certificate that is not trusted here ({quote_error(exc)}). Behind a proxy that "
             "inspects traffic, set SSL_CERT_FILE to its certificate bundle."
         )
     match exc:
         case httpx.ConnectTimeout():
             return "did not accept a connection in time. Check the network and the address."
         case httpx.ConnectError():
-            said = words(exc)
+            said = quote_error(exc)
             return f"cannot be reached ({said}). Check the network, the proxy and the address."
         case TooSlow():
             return f"answers too slowly ({exc})."
         case httpx.TimeoutException():
-            return f"stopped answering ({words(exc) or 'timed out'})."
+            return f"stopped answering ({quote_error(exc) or 'timed out'})."
         case httpx.ProxyError():
-            return f"cannot be reached through the proxy ({words(exc)})."
-    return f"broke off its answer ({words(exc)})."
+            return f"cannot be reached through the proxy ({quote_error(exc)})."
+    return f"broke off its answer ({quote_error(exc)})."
 
 
-def words(exc: Exception) -> str:
-    """What a library says, which may hold addresses and words of a server."""
-    return to_one_line(redact_secrets(str(exc)), _EXCERPT)
+def quote_error(exc: Exception) -> str:
+    """Return the message of a library's error, redacted and on one line."""
+    return to_one_line(redact_secrets(str(exc)), _MAX_QUOTE_CHARACTERS)
 
 
-def coded(shown: str, coding: str) -> str:
-    """Return what is said of an answer that is packed as nobody asked for."""
+def encoding_message(shown: str, coding: str) -> str:
+    """Return the message for a response in an unsupported encoding."""
     return (
-        f"{shown} sends an answer in the encoding {to_one_line(coding, _EXCERPT)!r}, which was not "
-        "asked for and is not read. A proxy may be in the way."
+        f"{shown} sends a response in the encoding "
+        f"{to_one_line(coding, _MAX_QUOTE_CHARACTERS)!r}, which was not requested and is not "
+        "supported. A proxy may be in the way."
     )
 
 
-def refusal(answer: httpx.Response, shown: str, body: bytes) -> ServerError | RetryableError:
-    """Return the error of an answer that says no.
+def error_response(answer: httpx.Response, shown: str, body: bytes) -> ServerError | RetryableError:
+    """Return the exception for an error response.
 
     Args:
-        answer: Its status and headers.
-        shown: What to call the address.
-        body: The beginning of what it says.
+        answer: The response; its status and headers are used.
+        shown: Address in messages.
+        body: Beginning of its body.
     """
-    said = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _EXCERPT)
+    said = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _MAX_QUOTE_CHARACTERS)
     text = f"{shown} answers {answer.status_code}" + (f": {end_sentence(said)}" if said else ".")
     if answer.status_code in RETRIED_STATUSES:
-        return RetryableError(text, answer.status_code, retry_after(answer.headers), body)
+        return RetryableError(text, answer.status_code, parse_retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)
 
 
-def check_version(answer: httpx.Response, shown: str, version: SourceVersion) -> None:
-    """Make sure that an answer is of the version that was expected.
+def check_response_version(answer: httpx.Response, shown: str, version: SourceVersion) -> None:
+    """Raise unless a response is from the expected version.
 
-    Dates are compared where both are there: a server whose ETag says little may give another.
+    Dates are compared if both are known: some servers have ETags that do not change.
 
     Raises:
-        ServerError: If not, with the status of a server that compares by itself.
+        ServerError: With the status 412, as if the server had compared the versions.
     """
     etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
     if etag != version.etag or (date and version.last_modified not in ("", date)):
-        raise ServerError(f"{shown} is another version by now.", _CHANGED)
+        raise ServerError(f"{shown} has changed: it is another version now.", _PRECONDITION_FAILED)
 
 
-def check_part(answer: httpx.Response, shown: str, expected: str) -> None:
-    """Make sure that an answer is the part of the file that was asked for (RFC 9110, 14.4).
+def check_content_range(answer: httpx.Response, shown: str, expected: str) -> None:
+    """Raise unless a response is the requested range of the file (RFC 9110, 14.4).
 
     Raises:
-        ServerError: If it is the whole file.
-        TransferError: If it is another part, or compressed.
+        ServerError: If it is the complete file.
+        TransferError: If it is another range, or compressed.
     """
     if answer.status_code != httpx.codes.PARTIAL_CONTENT:
         raise ServerError(

@@ -1,4 +1,4 @@
-"""When a request is tried again, how often, and after which wait."""
+"""Retries: which failures, how often, and after which wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hrdem.runtime.text import end_sentence
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
-_WORTH_A_TRY = 64 << 10  # bytes
+_MIN_PROGRESS_BYTES = 64 << 10  # of an attempt that resets the count
 
 T = TypeVar("T")
 
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how patiently to try again.
+    """How often to try, and how long to wait between attempts.
 
     Attributes:
-        attempts: Number of tries in all.
-        first_wait: Longest wait before the second try, seconds; doubles with each try.
-        longest_wait: Longest wait before any try, seconds.
-        longest_retry_after: Longest wait that a server's Retry-After may ask for, seconds.
+        attempts: Number of attempts in all.
+        first_wait: Longest wait before the second attempt, seconds; doubles with each attempt.
+        longest_wait: Longest wait before any attempt, seconds.
+        longest_retry_after: Longest Retry-After that is honoured, seconds.
     """
 
     attempts: int = 5
@@ -39,12 +39,12 @@ class Retries:
     longest_retry_after: float = 60.0
 
     def waits(self) -> Iterator[float]:
-        """Yield the wait before each further try: exponential, with jitter."""
+        """Yield the wait before each further attempt: exponential, with jitter."""
         for attempt in range(self.attempts - 1):
             yield self.wait_after(attempt + 1)
 
     def wait_after(self, failures: int) -> float:
-        """Return the wait after so many failures in a row, seconds."""
+        """Return the wait after a number of consecutive failures, seconds."""
         most = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
         return random.uniform(most / 2, most)  # noqa: S311 (jitter)
 
@@ -61,84 +61,84 @@ class Retries:
             ServerError: If there is no other try, or the server asks for too long a wait.
         """
         if tries >= self.attempts:
-            raise error.given_up(f"Tried {self.attempts} times.") from error
+            raise error.final_error(f"Tried {self.attempts} times.") from error
         if error.after is None:
             return self.wait_after(tries if failures is None else failures)
         if error.after > self.longest_retry_after:
-            raise error.given_up(
+            raise error.final_error(
                 f"It asks to wait {error.after:.0f} s: try again after that."
             ) from error
         return error.after
 
 
 class RetryableError(Exception):
-    """The request failed in a way that another try may mend.
+    """A request failed in a way that another attempt may fix.
 
     Attributes:
-        status: HTTP status of the answer; None if there was none, or not a whole one.
-        after: Seconds that the server asks to wait.
-        body: The beginning of what it said.
-        met: Whether a connection was made.
+        status: HTTP status; None without a complete response.
+        after: Retry-After of the server, seconds; None if there is none.
+        body: Beginning of the response body.
+        connected: Whether a connection was made.
     """
 
     def __init__(
         self,
-        said: str,
+        message: str,
         status: int | None = None,
         after: float | None = None,
         body: bytes = b"",
         *,
-        met: bool = True,
+        connected: bool = True,
     ) -> None:
-        super().__init__(said)
+        super().__init__(message)
         self.status = status
         self.after = after
         self.body = body
-        self.met = met
+        self.connected = connected
 
-    def given_up(self, why: str) -> TransferError | ServerError:
-        """Return the error to raise when there is no other try."""
+    def final_error(self, why: str) -> TransferError | ServerError:
+        """Return the error to raise when there is no further attempt."""
         text = f"{end_sentence(str(self))} {why}"
         if self.status is None:
             return TransferError(text)
         return ServerError(text, self.status, self.body)
 
 
-def retried(
-    once: Callable[[], T],
+def run_with_retries(
+    attempt: Callable[[], T],
     retries: Retries,
     sleep: Callable[[float], None],
     progress: Callable[[], int] = lambda: 0,
 ) -> T:
-    """Do something until it works, or there is no other try.
+    """Call a function until it succeeds or the attempts are used up.
 
     Args:
-        once: Does it; raises `RetryableError` if another try may mend what went wrong.
-        retries: How often and how patiently to try.
-        sleep: Waits that many seconds.
-        progress: How many bytes have come so far. A try that brought some begins the count anew.
+        attempt: Raises `RetryableError` if another attempt may succeed.
+        retries: How often to try, and how long to wait.
+        sleep: Waits a number of seconds.
+        progress: Returns the bytes received so far. An attempt that brings 64 kB resets the count.
 
     Raises:
-        TransferError: If the last try failed without an answer.
-        ServerError: If the last try was refused, or the server asks to wait for too long.
+        TransferError: If the last attempt failed without a response.
+        ServerError: If the last response was an error, or Retry-After is too long.
     """
     tries, before = 0, progress()
     while True:
         try:
-            return once()
-        except RetryableError as again:
+            return attempt()
+        except RetryableError as error:
             now = progress()
-            if now - before >= _WORTH_A_TRY:
+            if now - before >= _MIN_PROGRESS_BYTES:
                 tries = 0
             before = now
             tries += 1
-            wait = retries.next_wait(again, tries)
-            log.warning("%s Trying again in %.1f s.", again, wait)
+            wait = retries.next_wait(error, tries)
+            log.warning("%s Trying again in %.1f s.", error, wait)
             sleep(wait)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3)."""
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3); None without a valid one."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

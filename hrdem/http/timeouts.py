@@ -11,9 +11,9 @@ class Timeouts:
 
     Attributes:
         connect: For a connection.
-        read: For the next bytes of an answer.
-        total: For the body of one answer.
-        slow: For a body that comes at less than 2,000 bytes a second.
+        read: For the next bytes of a response.
+        total: For the body of one response.
+        slow: For a body that arrives at less than 2,000 bytes a second.
     """
 
     connect: float = 10.0

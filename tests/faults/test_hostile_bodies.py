@@ -74,7 +74,7 @@ def test_other_encodings_are_rejected_unread(
     monkeypatch.setattr("hrdem.http.body.zlib.decompressobj", None)
     reply = packed(gzip.compress(gzip.compress(b"x")), coding, status=status)
     error, said = (
-        (TransferError, "which was not asked for") if status == 200 else (ServerError, "404.")
+        (TransferError, "which was not requested") if status == 200 else (ServerError, "404.")
     )
     with misbehaving(lambda _: reply) as server, pytest.raises(error, match=said) as told:
         http.request("GET", server.url)

@@ -284,7 +284,7 @@ def test_offline_warns_of_an_old_response(
     later = time.time() + 3 * 86_400
     monkeypatch.setattr("hrdem.http.cache.responses.time.time", lambda: later)
     assert hrdem.search(**words, offline=True) == found
-    assert re.search(r"search answers is of 20\d\d-\d\d-\d\d \d\d:\d\d\.", caplog.text)
+    assert re.search(r"/search is from 20\d\d-\d\d-\d\d \d\d:\d\d\.", caplog.text)
 
 
 def test_offline_error_names_the_missing_ranges(
@@ -491,7 +491,7 @@ def test_unwritable_cache_is_a_warning(
 def test_nearly_full_disk_is_left_to_the_output(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
 ) -> None:
-    monkeypatch.setattr(hrdem.Cache, "has_room", lambda *_: False)
+    monkeypatch.setattr(hrdem.Cache, "has_space", lambda *_: False)
     extract(demo.url, tmp_path / "a.tif", http)
     assert "the disk is nearly full" in caplog.text
     check_pixels(tmp_path / "a.tif", NARROW)

@@ -111,7 +111,7 @@ def test_tiles_that_gdal_cannot_read_are_an_error(
     demo: Addresses, http: HttpClient, tmp_path: Path, fault: Reply, monkeypatch
 ) -> None:
     monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
-    monkeypatch.setitem(hrdem.http.gdal_options._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+    monkeypatch.setitem(hrdem.http.gdal_options.OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
 
     def broken(request: ServerRequest) -> Reply | None:
         return fault if starts_at(request) > 20_000_000 else None

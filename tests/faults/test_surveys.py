@@ -43,7 +43,7 @@ def coverage(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surveys.time, "sleep", lambda _: None)
-    monkeypatch.setitem(gdal_options._OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
+    monkeypatch.setitem(gdal_options.OPTIONS, "GDAL_HTTP_RETRY_DELAY", 0)
 
 
 @contextmanager

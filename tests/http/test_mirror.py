@@ -33,7 +33,7 @@ def mirror(tmp_path: Path) -> Mirror:
 
 
 def keep(mirror: Mirror, start: int, stop: int, at: int = 0) -> None:
-    mirror.keep(at + start, memoryview(CONTENT[start:stop]))
+    mirror.write(at + start, memoryview(CONTENT[start:stop]))
 
 
 def read(mirror: Mirror, start: int, stop: int) -> tuple[bytes, list[tuple[int, int]]]:

@@ -27,7 +27,7 @@ def keep(cache: Cache, what: SourceVersion, count: int = 1, days_ago: float = 0.
     """Keep some megabytes of a version; returns its folder."""
     mirror = cache.open(what)
     for number in range(count):
-        mirror.keep(number << 20, memoryview(MEGABYTE))
+        mirror.write(number << 20, memoryview(MEGABYTE))
     mirror.close()
     about = max(cache.folder.rglob("about.json"), key=lambda path: path.stat().st_mtime_ns)
     used = time.time() - days_ago * 86_400
@@ -102,7 +102,7 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
     )
     store_response(cache.answers, answer)
     with closing(cache.open(version("used"))) as mirror:
-        mirror.keep(0, memoryview(MEGABYTE))
+        mirror.write(0, memoryview(MEGABYTE))
         other = keep(cache, version("other"))
         cache.prune()
         assert not other.exists()
@@ -123,7 +123,7 @@ def test_a_mirror_may_be_opened_while_another_process_removes_it(tmp_path: Path)
         cache.clear()
         mirror = cache.open(version())
         assert mirror.gaps(0, 10) == [(0, 10)]
-        mirror.keep(0, memoryview(MEGABYTE[:10]))
+        mirror.write(0, memoryview(MEGABYTE[:10]))
         assert mirror.gaps(0, 10) == []
         mirror.close()
 
@@ -183,10 +183,10 @@ def test_an_empty_name_is_no_folder() -> None:
 def test_a_file_system_without_holes_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.http.cache.store._space", lambda path: path.stat().st_size)
-    with pytest.raises(OSError, match="fills the holes"):
+    monkeypatch.setattr("hrdem.http.cache.store._disk_bytes", lambda path: path.stat().st_size)
+    with pytest.raises(OSError, match="no sparse files"):
         Cache(tmp_path).open(version())
-    with pytest.raises(OSError, match="fills the holes"):
+    with pytest.raises(OSError, match="no sparse files"):
         Cache(tmp_path).check()
     assert not list(tmp_path.rglob(".probe*"))
 

@@ -18,7 +18,7 @@ from hrdem.errors import ServerError, SourceError
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes, read_whole_file
-from hrdem.http.retry import Retries, RetryableError, retried
+from hrdem.http.retry import Retries, RetryableError, run_with_retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import Product
@@ -187,7 +187,7 @@ def _read_coverage(
             raise RetryableError(str(exc)) from exc
 
     try:
-        return version, retried(read_once, Retries(attempts=3), time.sleep)
+        return version, run_with_retries(read_once, Retries(attempts=3), time.sleep)
     finally:
         check_file_unchanged(asset.href, version, http)
 

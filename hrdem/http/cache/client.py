@@ -1,4 +1,4 @@
-"""An HTTP client that keeps what it fetches, and fetches nothing that it has kept."""
+"""An HTTP client that caches byte ranges and responses on disk, and works offline from them."""
 
 from __future__ import annotations
 
@@ -38,25 +38,26 @@ from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.redaction import redact_secrets, url_fingerprint
 
-_RANGE = re.compile(r"bytes=0-(\d{1,19})")
-_SIZE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
-_REMEMBERED = (403, 404, 405, 501)  # refusals that decide what is asked next, and last
-_LONG_AGO = 24 * 3600.0  # seconds
-_LOOK_AT_DISK = 64 << 20  # bytes that are kept between two looks at the cache's size and the disk
+_BEGINNING_RANGE = re.compile(r"bytes=0-(\d{1,19})")
+_BEGINNING_CONTENT_RANGE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
+_CACHED_STATUSES = (403, 404, 405, 501)  # errors that decide what is requested next
+_MAX_SILENT_AGE_SECONDS = 24 * 3600.0  # older responses are reported, offline
+_DISK_CHECK_BYTES = 64 << 20  # written between two checks of the cache size and free space
 
 log = logging.getLogger(__name__)
 
 
 class CachingClient(Http):
-    """Keep what a client fetches in a cache, to be used as a context manager.
+    """Cache what another client fetches; use it as a context manager.
 
-    Parts of files are taken from the cache, if it has them of just that version. Everything else
-    is asked again and its answer kept, for when there is no client: then all comes from the cache,
-    or not at all. That something cannot be kept is told once, and stops nothing.
+    Byte ranges are read from the cache if it has them for exactly that version of the file. All
+    other requests are sent again and their responses cached. Offline, everything comes from the
+    cache. If the cache cannot be written, one warning says so and the run continues.
 
     Args:
-        http: The client; None to ask nobody.
-        cache: Where things are kept.
+        http: Client to fetch with; None for offline.
+        cache: The cache.
+        metadata: Metadata to share, offline; None for an empty one. Online it is the client's.
     """
 
     def __init__(
@@ -67,10 +68,10 @@ class CachingClient(Http):
         self._cache = cache
         self._mirrors: dict[SourceVersion, Mirror | None] = {}
         self._lock = threading.RLock()
-        self._keeping = True
-        self._unlooked: int | None = None  # bytes
-        self._reused = 0
-        self._came = False
+        self._is_writable = True
+        self._unchecked_bytes: int | None = None  # bytes
+        self._cached_bytes = 0
+        self._has_fetched = False
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +84,7 @@ class CachingClient(Http):
     ) -> None:
         with self._lock:
             mirrors, self._mirrors = list(self._mirrors.values()), {}
-            self._keeping = False  # threads may outlive an interrupted run
+            self._is_writable = False  # threads may outlive an interrupted run
         for mirror in mirrors:
             if mirror is not None:
                 mirror.close()
@@ -106,12 +107,12 @@ class CachingClient(Http):
     @property
     def can_resume(self) -> bool:
         """Whether pixels were fetched and stored, so that another run can resume."""
-        return self._came and self._keeping
+        return self._has_fetched and self._is_writable
 
     @property
     def cached_bytes(self) -> int:
         """Bytes of files that were read from the cache so far."""
-        return self._reused
+        return self._cached_bytes
 
     @property
     def cached_versions(self) -> list[SourceVersion]:
@@ -130,19 +131,24 @@ class CachingClient(Http):
         max_bytes: int = 64 << 20,
         trusted: bool = False,
     ) -> Response:
-        """Ask, and keep the answer; offline give the answer that is kept.
+        """Send a request and cache the response; offline, return the cached one.
 
         Raises:
-            NotCachedError: If there is none, offline.
-            NetworkError: As the client does; refusals that were kept are given again.
+            NotCachedError: If it is not cached, offline.
+            NetworkError: As the client does; cached error responses are raised again.
         """
         asked = (headers or {}).get("Range", "")
         question = CachedRequest.of(method, url, params, json, asked)
         if self._http is None:
-            return self._repeated(question)
-        known = None if asked else load_response(self._cache.answers, question)
+            return self._replay(question)
+        cached = None if asked else load_response(self._cache.answers, question)
         sent = dict(headers or {})
-        if method == "GET" and known and known.status == 200 and (tag := known.headers.get("etag")):
+        if (
+            method == "GET"
+            and cached
+            and cached.status == 200
+            and (tag := cached.headers.get("etag"))
+        ):
             sent["If-None-Match"] = tag
         try:
             answer = self._http.request(
@@ -155,17 +161,17 @@ class CachingClient(Http):
                 trusted=trusted,
             )
         except ServerError as exc:
-            if exc.status == 304 and known is not None:
-                answer = _response(known)
+            if exc.status == 304 and cached is not None:
+                answer = _response(cached)
             else:
-                if exc.status in _REMEMBERED and not is_better(known, exc.status):
-                    self._note(question, exc.status, question.url, {}, exc.body, str(exc))
+                if exc.status in _CACHED_STATUSES and not is_better(cached, exc.status):
+                    self._cache_response(question, exc.status, question.url, {}, exc.body, str(exc))
                 raise
         if asked:
-            self._meet(url, question, answer)
-        elif not (known and is_json(known.headers) and not is_json(answer.headers)):
+            self._cache_beginning(url, question, answer)
+        elif not (cached and is_json(cached.headers) and not is_json(answer.headers)):
             shown = redact_secrets(answer.url)
-            self._note(question, answer.status, shown, answer.headers, answer.content, "")
+            self._cache_response(question, answer.status, shown, answer.headers, answer.content, "")
         return answer
 
     def read_range(
@@ -177,28 +183,30 @@ class CachingClient(Http):
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
     ) -> mmap:
-        """Read a part of a file, from the cache as far as it is there.
+        """Read a byte range, from the cache as far as it is there.
 
         Raises:
-            NotCachedError: If it is not all there, offline.
+            NotCachedError: If some of it is not cached, offline.
             NetworkError: As the client does.
         """
         mirror = self._mirror(version)
         if mirror is None:
             if self._http is None:
-                raise _not_kept(version, [(start, stop)])
+                raise _not_cached_error(version, [(start, stop)])
             return self._http.read_range(url, start, stop, version, headroom, on_bytes)
         part = allocate_buffer(headroom + stop - start)
-        missing = self._read(mirror, start, stop, part, headroom)
+        missing = self._fill(mirror, start, stop, part, headroom)
         if missing == [(start, stop)] and self._http is not None:
-            return self._http.read_range(url, start, stop, version, headroom, self._keeper(mirror))
+            return self._http.read_range(
+                url, start, stop, version, headroom, self._sink_for(mirror)
+            )
         for begin, end in missing:
             if self._http is None:
-                raise _not_kept(version, missing)
-            came = self._http.read_range(url, begin, end, version, 0, self._keeper(mirror))
+                raise _not_cached_error(version, missing)
+            came = self._http.read_range(url, begin, end, version, 0, self._sink_for(mirror))
             part[headroom + begin - start : headroom + end - start] = came
         with self._lock:
-            self._reused += stop - start - sum(end - begin for begin, end in missing)
+            self._cached_bytes += stop - start - sum(end - begin for begin, end in missing)
         return part
 
     def download(
@@ -211,7 +219,7 @@ class CachingClient(Http):
         max_bytes: int,
         trusted: bool = False,
     ) -> Download:
-        """Save an answer, which is kept where the caller says; offline there is none.
+        """Download a response to a file, which the caller may cache; offline it fails.
 
         Raises:
             NotCachedError: Offline.
@@ -219,17 +227,17 @@ class CachingClient(Http):
         """
         if self._http is None:
             raise NotCachedError(
-                f"{redact_secrets(url)} would have to be asked, as the cache does not have "
-                "what it gave. Run the same command once without --offline."
+                f"A response of {redact_secrets(url)} is not in the cache. Run the same command "
+                "once without `offline`."
             )
         saved = self._http.download(
             url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, trusted=trusted
         )
-        self._came = True
+        self._has_fetched = True
         return saved
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
-        """Return what of some spans of a file is not in the cache."""
+        """Return the parts of some spans of a file that are not cached."""
         mirror = self._mirror(version)
         if mirror is None:
             return list(spans)
@@ -242,44 +250,46 @@ class CachingClient(Http):
         return found
 
     def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
-        """Make sure that what is kept of some spans, which proved to be damaged, is not used."""
+        """Make sure that some spans of a file, which are damaged, are fetched again."""
         mirror = self._mirror(version)
         if mirror is not None:
             for start, stop in spans:
-                self._tried(mirror.invalidate, start, stop)
+                self._try_write(mirror.invalidate, start, stop)
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
-        """Yield what is kept of all that was asked of an address, the latest first."""
+        """Yield the cached responses to all requests to an address, the latest first."""
         for answer in iter_responses(self._cache.answers):
             if answer.question.address == url_fingerprint(url) and not answer.said:
                 yield answer
 
-    def _repeated(self, question: CachedRequest) -> Response:
-        """What was answered before."""
+    def _replay(self, question: CachedRequest) -> Response:
+        """Return the cached response, or raise the cached error."""
         refused = load_response(self._cache.answers, question)
-        if found := _RANGE.fullmatch(question.range):
+        if found := _BEGINNING_RANGE.fullmatch(question.range):
             version = self._cache.latest(question.address)
             hindered = refused is not None and refused.status == FORBIDDEN
             if version is not None and (refused is None or not refused.said or hindered):
-                return self._beginning(version, int(found[1]) + 1)
+                return self._read_beginning(version, int(found[1]) + 1)
         if refused is None:
             raise NotCachedError(
-                f"What {question.url} answers is not in the cache {self._cache.folder}, at least "
-                "not to just this question. Run the same command once without --offline."
+                f"The response of {question.url} to this request is not in the cache "
+                f"{self._cache.folder}. Run the same command once without `offline`."
             )
-        self._tried(touch_response, self._cache.answers, question)
+        self._try_write(touch_response, self._cache.answers, question)
         if refused.said:
             raise ServerError(refused.said, refused.status, refused.content)
-        level = logging.WARNING if refused.age > _LONG_AGO else logging.INFO
-        log.log(level, "What %s answers is of %s.", question.url, _when(refused.time))
+        level = logging.WARNING if refused.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
+        log.log(
+            level, "The cached response of %s is from %s.", question.url, _format_time(refused.time)
+        )
         return _response(refused)
 
-    def _beginning(self, version: SourceVersion, count: int) -> Response:
+    def _read_beginning(self, version: SourceVersion, count: int) -> Response:
         count = min(count, version.size)
         mirror, part = self._mirror(version), allocate_buffer(count)
-        missing = [(0, count)] if mirror is None else self._read(mirror, 0, count, part, 0)
+        missing = [(0, count)] if mirror is None else self._fill(mirror, 0, count, part, 0)
         if missing:
-            raise _not_kept(version, missing)
+            raise _not_cached_error(version, missing)
         headers = {
             "etag": version.etag,
             "last-modified": version.last_modified,
@@ -287,9 +297,9 @@ class CachingClient(Http):
         }
         return Response(version.url, 206, headers, part[:])
 
-    def _meet(self, url: str, question: CachedRequest, answer: Response) -> None:
-        """Keep the beginning of a file, and drop what is kept of another version of it."""
-        size = _SIZE.fullmatch(answer.headers.get("content-range", ""))
+    def _cache_beginning(self, url: str, question: CachedRequest, answer: Response) -> None:
+        """Cache the beginning of a file, and drop cached ranges of other versions."""
+        size = _BEGINNING_CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         if answer.status != 206 or not size:
             return
         etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
@@ -304,68 +314,66 @@ class CachingClient(Http):
                     if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
-            self._tried(
-                remove_response, self._cache.answers, question
-            )  # that there was no such file
-            self._keeper(mirror)(0, memoryview(answer.content))
+            self._try_write(remove_response, self._cache.answers, question)  # a cached 404
+            self._sink_for(mirror)(0, memoryview(answer.content))
 
     def _mirror(self, version: SourceVersion) -> Mirror | None:
-        """The mirror of a version; None if it has no name, or the disk does not let it be."""
+        """Return the mirror of a version; None without a strong ETag or if the disk fails."""
         if not version.pinned:
             return None
         with self._lock:
             if version not in self._mirrors:
-                self._mirrors[version] = self._opened(version)
+                self._mirrors[version] = self._open_mirror(version)
             return self._mirrors[version]
 
-    def _opened(self, version: SourceVersion) -> Mirror | None:
-        if self._http is not None and self._keeping:
+    def _open_mirror(self, version: SourceVersion) -> Mirror | None:
+        if self._http is not None and self._is_writable:
             try:
                 return self._cache.open(version)
             except OSError as exc:
-                self._stop_keeping(exc)
+                self._disable_writes(exc)
         try:
             return self._cache.open_to_read(version)
         except OSError:
             return None
 
-    def _read(self, mirror: Mirror, start: int, stop: int, part: mmap, headroom: int) -> list[Span]:
-        """Fill in what is there of a span, and return what is missing."""
+    def _fill(self, mirror: Mirror, start: int, stop: int, part: mmap, headroom: int) -> list[Span]:
+        """Copy the cached parts of a span into a buffer, and return the missing ones."""
         try:
             with memoryview(part) as whole, whole[headroom : headroom + stop - start] as into:
                 return mirror.read(start, into)
         except OSError as exc:
-            self._stop_keeping(exc)
+            self._disable_writes(exc)
             return [(start, stop)]
 
-    def _keeper(self, mirror: Mirror) -> ByteSink:
-        """What keeps bytes as they come."""
+    def _sink_for(self, mirror: Mirror) -> ByteSink:
+        """Return a sink that writes bytes to a mirror as they arrive."""
 
-        def keep(start: int, content: memoryview) -> None:
-            if not self._keeping:
+        def sink(start: int, content: memoryview) -> None:
+            if not self._is_writable:
                 return
-            if self._has_room(len(content)):
-                self._tried(mirror.keep, start, content)
-                self._came = True
+            if self._has_space(len(content)):
+                self._try_write(mirror.write, start, content)
+                self._has_fetched = True
             else:
-                self._stop_keeping(OSError("the disk is nearly full"))
+                self._disable_writes(OSError("the disk is nearly full"))
 
-        return keep
+        return sink
 
-    def _has_room(self, more: int) -> bool:
-        """Whether the disk takes more; what earlier runs left makes room, as far as that may be."""
+    def _has_space(self, more: int) -> bool:
+        """Whether the disk has space for more; prunes the cache if it does not."""
         with self._lock:
-            first = self._unlooked is None
-            self._unlooked = more + (self._unlooked or 0)
-            if not first and self._unlooked <= _LOOK_AT_DISK:
+            first = self._unchecked_bytes is None
+            self._unchecked_bytes = more + (self._unchecked_bytes or 0)
+            if not first and self._unchecked_bytes <= _DISK_CHECK_BYTES:
                 return True
-            self._unlooked = 0
+            self._unchecked_bytes = 0
         if not first:
-            with contextlib.suppress(OSError):  # which is no reason to keep nothing
+            with contextlib.suppress(OSError):  # pruning is optional
                 self._cache.prune()
-        return self._cache.has_room(_LOOK_AT_DISK)
+        return self._cache.has_space(_DISK_CHECK_BYTES)
 
-    def _note(
+    def _cache_response(
         self,
         question: CachedRequest,
         status: int,
@@ -377,23 +385,22 @@ class CachingClient(Http):
         answer = CachedResponse(
             question, status, url, select_headers(headers), content, said, time.time()
         )
-        if self._keeping:
-            self._tried(store_response, self._cache.answers, answer)
+        if self._is_writable:
+            self._try_write(store_response, self._cache.answers, answer)
 
-    def _tried(self, work: Callable[..., object], *about: object) -> None:
+    def _try_write(self, work: Callable[..., object], *about: object) -> None:
         try:
             work(*about)
         except OSError as exc:
-            self._stop_keeping(exc)
+            self._disable_writes(exc)
 
-    def _stop_keeping(self, why: OSError) -> None:
+    def _disable_writes(self, why: OSError) -> None:
         with self._lock:
-            told, self._keeping = not self._keeping, False
-        if not told and self._http is not None:
+            was_writable, self._is_writable = self._is_writable, False
+        if was_writable and self._http is not None:
             log.warning(
-                "The cache %s cannot be written (%s): what is fetched from here on is not kept, "
-                "and an interrupted run would fetch it again. Give another --cache-dir, or "
-                "--no-cache.",
+                "The cache %s cannot be written (%s): the run continues without it, and cannot "
+                "resume if it is interrupted. Give another --cache-dir, or --no-cache.",
                 self._cache.folder,
                 why,
             )
@@ -403,15 +410,15 @@ def _response(answer: CachedResponse) -> Response:
     return Response(answer.url, answer.status, answer.headers, answer.content)
 
 
-def _not_kept(version: SourceVersion, missing: list[Span]) -> NotCachedError:
+def _not_cached_error(version: SourceVersion, missing: list[Span]) -> NotCachedError:
     count = sum(stop - start for start, stop in missing)
     spans = ", ".join(f"{start}-{stop - 1}" for start, stop in missing[:3])
     more = f" and {len(missing) - 3} further spans" if len(missing) > 3 else ""
     return NotCachedError(
         f"{count:,} bytes of {version.url} are not in the cache: bytes {spans}{more} of the "
-        f"version {version.etag}. Run the same command once without --offline."
+        f"version {version.etag}. Run the same command once without `offline`."
     )
 
 
-def _when(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

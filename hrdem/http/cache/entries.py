@@ -1,4 +1,4 @@
-"""What a cache holds, as values."""
+"""The entries of a cache, as values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hrdem.http.source_version import SourceVersion
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """Something that is kept.
+    """One entry of the cache.
 
     Attributes:
         kind: ``"file"``, ``"answer"``, ``"coverage"``, or ``"grid"``.
-        name: Address of the file, or name of what is kept of others.
-        bytes: What it takes on the disk.
+        name: Address of a file; the name of the entry for other kinds.
+        bytes: Bytes on disk.
         used: When it was last used, seconds since 1970.
-        in_use: Whether a run is using it.
-        version: Which version of a file; None for others.
+        in_use: Whether a run has locked it.
+        version: Version of a file; None for other kinds.
     """
 
     kind: str
@@ -33,12 +33,12 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What a cache holds.
+    """The contents of a cache.
 
     Attributes:
-        folder: Where it is.
-        limit: Bytes that it may take.
-        kept: What is kept, from what was used last to what was not used for longest.
+        folder: Folder of the cache.
+        limit: Largest size in bytes.
+        kept: Entries, most recently used first.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class CacheInfo:
 
     @property
     def bytes(self) -> int:
-        """What it takes on the disk."""
+        """Bytes on disk."""
         return sum(each.bytes for each in self.kept)
 
     def as_dict(self) -> dict[str, Any]:

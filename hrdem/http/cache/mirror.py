@@ -1,4 +1,4 @@
-"""What is kept of one version of a remote file: its bytes at their own places in a sparse file."""
+"""A mirror: the cached byte ranges of one version of a remote file, in a sparse file."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from hrdem.http.cache.range_log import MAX_PART_BYTES, CachedRange, RangeLog, line_of
+from hrdem.http.cache.range_log import MAX_PART_BYTES, CachedRange, RangeLog, encode_line
 from hrdem.http.spans import Span, join_spans
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
-_BYTES, _RECORD = "bytes", "record"
+_BYTES, _LOG = "bytes", "record"
 
 
 class Mirror:
-    """A local copy with holes, for several threads and several processes at a time.
+    """A sparse local copy, for several threads and processes at a time.
 
-    Bytes are written first, and then the record's line that tells of them; both files are opened
-    for each writing, so that nothing is left open when threads outlive a run.
+    Bytes are written first, then the line of the log that lists them. Both files are opened for
+    each write, so that nothing stays open when threads outlive a run.
 
     Args:
-        folder: Where it is kept.
-        held: Lock that keeps the folder from being removed.
+        folder: Folder of the mirror.
+        lock: Lock that prevents the folder from being removed.
     """
 
-    def __init__(self, folder: Path, held: FileLock) -> None:
+    def __init__(self, folder: Path, lock: FileLock) -> None:
         self._bytes = folder / _BYTES
-        self._lines = folder / _RECORD
-        self._record = RangeLog(self._lines)
-        self._held = held
+        self._log_path = folder / _LOG
+        self._log = RangeLog(self._log_path)
+        self._file_lock = lock
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Let others remove it, which was used just now."""
+        """Record the time of use and release the lock."""
         with contextlib.suppress(OSError):
             os.utime(self._bytes.with_name(ABOUT))
-        self._held.close()
+        self._file_lock.close()
 
     def read(self, start: int, into: memoryview) -> list[Span]:
-        """Read what is there of a span, as far as its checksums are right.
+        """Read the cached parts of a span whose checksums match.
 
         Args:
             start: Position of the first byte.
-            into: Where the bytes go; its length is that of the span.
+            into: Buffer for the bytes, as long as the span.
 
         Returns:
-            Spans that are missing, by position.
+            Missing spans by position.
 
         Raises:
-            OSError: If the disk does not give what is there.
+            OSError: If the disk cannot be read.
         """
         stop = start + len(into)
         with self._lock:
-            parts = list(self._record.look_up(start, stop))
+            parts = list(self._log.look_up(start, stop))
         if not parts or not self._bytes.exists():
             return [(start, stop)]
         missing: list[Span] = []
@@ -65,7 +65,7 @@ class Mirror:
         try:
             begin = start
             for part in parts:
-                if part.stop <= begin or not (content := _checked(descriptor, part)):
+                if part.stop <= begin or not (content := _read_checked(descriptor, part)):
                     continue
                 if part.start > begin:
                     missing.append((begin, part.start))
@@ -78,69 +78,69 @@ class Mirror:
             missing.append((begin, stop))
         return join_spans(missing)
 
-    def keep(self, start: int, content: memoryview) -> None:
-        """Keep bytes, unless all that was kept has been removed since.
+    def write(self, start: int, content: memoryview) -> None:
+        """Write bytes, unless the mirror has been removed since.
 
         Args:
             start: Position of the first.
             content: The bytes.
 
         Raises:
-            OSError: If the disk does not take them.
+            OSError: If the disk cannot be written.
         """
         for at in range(0, len(content), MAX_PART_BYTES):
             piece = content[at : at + MAX_PART_BYTES]
             part = CachedRange(start + at, len(piece), isal_zlib.crc32(piece))
             with contextlib.suppress(FileNotFoundError):
                 _write(self._bytes, piece, part.start)
-                _append(self._lines, line_of(part))
+                _append(self._log_path, encode_line(part))
 
     def invalidate(self, start: int, stop: int) -> None:
-        """Make sure that what is kept of a span is not used again.
+        """Make sure that cached ranges that overlap a span are not read again.
 
         Raises:
-            OSError: If the disk does not take it.
+            OSError: If the disk cannot be written.
         """
         with self._lock:
-            parts = list(self._record.look_up(start, stop))
+            parts = list(self._log.look_up(start, stop))
         descriptor = os.open(self._bytes, os.O_RDWR)
         try:
             for part in parts:
-                if content := _checked(descriptor, part):  # else it does not count as it is
+                if content := _read_checked(descriptor, part):  # otherwise it is already ignored
                     os.pwrite(descriptor, bytes([content[0] ^ 0xFF]), part.start)
         finally:
             os.close(descriptor)
 
     def gaps(self, start: int, stop: int) -> list[Span]:
-        """Return what of a span is missing, by the record and the size of what is kept.
+        """Return the missing parts of a span, by the log and the size of the mirror.
 
         Raises:
-            OSError: If the record cannot be read.
+            OSError: If the log cannot be read.
         """
         with self._lock:
             there = self._bytes.stat().st_size if self._bytes.exists() else 0
-            return self._record.gaps(start, stop, there)
+            return self._log.gaps(start, stop, there)
 
 
 def prepare(folder: Path) -> None:
-    """Make the files of a mirror.
+    """Create the files of a mirror.
 
     Raises:
-        OSError: If the disk refuses.
+        OSError: If the disk cannot be written.
     """
-    for name in (_BYTES, _RECORD):
+    for name in (_BYTES, _LOG):
         (folder / name).touch()
 
 
-def _checked(descriptor: int, part: CachedRange) -> memoryview:
-    """The bytes of a part; none if they are not those that were kept."""
+def _read_checked(descriptor: int, part: CachedRange) -> memoryview:
+    """Return the bytes of a cached range; none if the checksum does not match."""
     content = memoryview(os.pread(descriptor, part.size, part.start))
     right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum
     return content if right else content[:0]
 
 
 def _write(path: Path, content: memoryview, at: int) -> None:
-    """Write all of a content at a position; the file has to exist."""
+    """Write all bytes at a position of an existing file."""
     descriptor = os.open(path, os.O_WRONLY)
     try:
         while content:
@@ -151,7 +151,7 @@ def _write(path: Path, content: memoryview, at: int) -> None:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Write a line at the end in one step, as others append theirs; the file has to exist."""
+    """Append a line to an existing file in one system call, as other processes do."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         if os.write(descriptor, line) < len(line):

@@ -1,8 +1,7 @@
-"""Which parts of a remote file are kept: a record that grows by a line for each part.
+"""The log of the cached ranges of a remote file: one line for each range.
 
-A part counts only together with the checksum of its bytes, which is compared whenever they are
-used. So the bytes of a part that never came onto the disk, as its machine lost power, are as good
-as absent, whatever the record says; and so is a line of the record that is not whole.
+Each line holds the checksum of the bytes, which is compared on every read. Bytes that never reached
+the disk because the machine lost power therefore count as missing, and so do truncated lines.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PART_BYTES = 64 << 10  # bytes: so much of each request is lost at most when a run is killed
+MAX_PART_BYTES = 64 << 10  # at most this much of each request is lost when a run is killed
 
-_LINE = np.dtype([("start", "<u8"), ("size", "<u4"), ("checksum", "<u4"), ("proof", "<u8")])
+_LINE = np.dtype([("start", "<u8"), ("size", "<u4"), ("checksum", "<u4"), ("hash", "<u8")])
 _FACTORS = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)))
-_FEW = 4_096  # parts that are searched by themselves before they are joined with all others
-_AT_ONCE = 4_096 * _LINE.itemsize  # bytes that are read at a time: a record of 50 GB has 20 MB
+_MAX_RECENT = 4_096  # ranges that are searched apart before they are merged with the others
+_READ_BYTES = 4_096 * _LINE.itemsize  # at a time: the log of 50 GB has 20 MB
 
 
 @dataclass(frozen=True, slots=True)
 class CachedRange:
-    """Bytes of a file that are kept.
+    """A range of bytes that is cached.
 
     Attributes:
-        start: Position of the first.
-        size: How many, at most `MAX_PART_BYTES`.
-        checksum: CRC-32 of them.
+        start: Position of the first byte.
+        size: Number of bytes, at most `MAX_PART_BYTES`.
+        checksum: CRC-32 of the bytes.
     """
 
     start: int
@@ -43,40 +42,40 @@ class CachedRange:
 
 
 class RangeLog:
-    """The record of one file, which several processes may write at a time; not for threads.
+    """The log of one file; several processes may append to it. Not safe for threads.
 
     Args:
-        path: Where it is.
+        path: Path of the log.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read = 0
-        self._known = _Parts.of(np.empty(0, _LINE))
-        self._fresh = self._known  # not yet among the others
+        self._read_bytes = 0
+        self._known = _Columns.of(np.empty(0, _LINE))
+        self._recent = self._known  # not merged yet
 
     def look_up(self, start: int, stop: int) -> Iterator[CachedRange]:
-        """Yield the parts that share bytes with a span, by position.
+        """Yield the ranges that overlap a span, by position.
 
         Raises:
-            OSError: If the record cannot be read.
+            OSError: If the log cannot be read.
         """
         self._catch_up()
-        found = self._known.within(start, stop).and_also(self._fresh.within(start, stop))
+        found = self._known.overlapping(start, stop).merge(self._recent.overlapping(start, stop))
         for each in zip(found.start, found.size, found.checksum, strict=True):
             part = CachedRange(*map(int, each))
             if part.stop > start:
                 yield part
 
-    def gaps(self, start: int, stop: int, there: int) -> list[tuple[int, int]]:
-        """Return what of a span is in no part, as spans; nothing lies beyond so many bytes.
+    def gaps(self, start: int, stop: int, stored_bytes: int) -> list[tuple[int, int]]:
+        """Return the parts of a span that no range covers; ranges beyond a file size do not count.
 
         Raises:
-            OSError: If the record cannot be read.
+            OSError: If the log cannot be read.
         """
         missing = []
         for part in self.look_up(start, stop):
-            if part.stop > there:
+            if part.stop > stored_bytes:
                 continue
             if part.start > start:
                 missing.append((start, part.start))
@@ -86,100 +85,100 @@ class RangeLog:
         return missing
 
     def _catch_up(self) -> None:
-        """Read the lines that were written since, by this process and by others."""
+        """Read the lines that were appended since, by this process and by others."""
         try:
             size = self._path.stat().st_size
         except FileNotFoundError:
             return
-        if size - self._read < _LINE.itemsize:
+        if size - self._read_bytes < _LINE.itemsize:
             return
         came = []
         with self._path.open("rb") as file:
-            file.seek(self._read)
-            while self._read + _LINE.itemsize <= size and (content := file.read(_AT_ONCE)):
-                lines, used = _whole_lines(content)
-                came.append(_Parts.of(lines))
-                self._read += used
-                file.seek(self._read)
-        self._fresh = self._fresh.and_also(*came)
-        if len(self._fresh.start) > _FEW:
-            self._known = self._known.and_also(self._fresh)
-            self._fresh = self._fresh.within(0, 0)
+            file.seek(self._read_bytes)
+            while self._read_bytes + _LINE.itemsize <= size and (content := file.read(_READ_BYTES)):
+                lines, used = _parse_lines(content)
+                came.append(_Columns.of(lines))
+                self._read_bytes += used
+                file.seek(self._read_bytes)
+        self._recent = self._recent.merge(*came)
+        if len(self._recent.start) > _MAX_RECENT:
+            self._known = self._known.merge(self._recent)
+            self._recent = self._recent.overlapping(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """Parts by position, as columns: 16 bytes for each, and no copy to search them."""
+class _Columns:
+    """Ranges by position, as columns: 16 bytes each, and no copy for a search."""
 
     start: NDArray[np.uint64]
     size: NDArray[np.uint32]
     checksum: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, lines: NDArray[np.void]) -> _Parts:
+    def of(cls, lines: NDArray[np.void]) -> _Columns:
         lines = lines[np.argsort(lines["start"], kind="stable")]
         return cls(*(lines[name].copy() for name in ("start", "size", "checksum")))
 
-    def and_also(self, *others: _Parts) -> _Parts:
+    def merge(self, *others: _Columns) -> _Columns:
         parts = [each for each in (self, *others) if len(each.start)]
         if len(parts) < 2:
             return parts[0] if parts else self
         start = np.concatenate([each.start for each in parts])
         order = np.argsort(start, kind="stable").astype(np.uint32)
         size = np.concatenate([each.size for each in parts])[order]
-        return _Parts(start[order], size, np.concatenate([e.checksum for e in parts])[order])
+        return _Columns(start[order], size, np.concatenate([e.checksum for e in parts])[order])
 
-    def within(self, start: int, stop: int) -> _Parts:
-        """Those that may share bytes with a span."""
+    def overlapping(self, start: int, stop: int) -> _Columns:
+        """Return the ranges that may overlap a span."""
         first = np.searchsorted(self.start, np.uint64(max(0, start - MAX_PART_BYTES)))
         among = slice(first, np.searchsorted(self.start, np.uint64(stop)))
-        return _Parts(self.start[among], self.size[among], self.checksum[among])
+        return _Columns(self.start[among], self.size[among], self.checksum[among])
 
 
-def line_of(part: CachedRange) -> bytes:
-    """Return the line of a record that tells of a part."""
+def encode_line(part: CachedRange) -> bytes:
+    """Return the line of the log that lists a range."""
     line = np.zeros(1, _LINE)
     line["start"], line["size"], line["checksum"] = part.start, part.size, part.checksum
-    line["proof"] = _proof(line)
+    line["hash"] = _hash(line)
     return line.tobytes()
 
 
-def _whole_lines(content: bytes) -> tuple[NDArray[np.void], int]:
-    """Take the lines out of some of a record, and tell how many bytes they and torn ones take.
+def _parse_lines(content: bytes) -> tuple[NDArray[np.void], int]:
+    """Return the valid lines in a part of the log, and how many bytes they and torn ones take.
 
-    After a line that a full disk tore, the others go on at another place.
+    After a line that a full disk truncated, later lines start at another offset.
     """
     found = []
     at = 0
     while len(content) - at >= _LINE.itemsize:
         count = (len(content) - at) // _LINE.itemsize
         lines = np.frombuffer(content, _LINE, count, at)
-        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= MAX_PART_BYTES)
+        right = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
         wrong = count if right.all() else int(np.argmin(right))
         found.append(lines[:wrong])
         at += wrong * _LINE.itemsize
         if wrong < count:
-            at = _next_line(content, at)
+            at = _find_line(content, at)
     return np.concatenate(found), at
 
 
-def _next_line(content: bytes, after: int) -> int:
-    """Position of the first line after a torn one; where the next may begin if there is none."""
+def _find_line(content: bytes, after: int) -> int:
+    """Return the offset of the first line after a torn one, or where the next may start."""
     last = len(content) - _LINE.itemsize + 1
     places = np.lib.stride_tricks.sliding_window_view(
         np.frombuffer(content, np.uint8), _LINE.itemsize
     )
-    for begin in range(after + 1, last, _FEW):
-        some = np.ascontiguousarray(places[begin : min(begin + _FEW, last)])
+    for begin in range(after + 1, last, _MAX_RECENT):
+        some = np.ascontiguousarray(places[begin : min(begin + _MAX_RECENT, last)])
         lines = some.view(_LINE).ravel()
-        right = (lines["proof"] == _proof(lines)) & (lines["size"] <= MAX_PART_BYTES)
+        right = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
         if right.any():
             return begin + int(np.argmax(right))
     return max(after + 1, last)
 
 
-def _proof(lines: NDArray[np.void]) -> NDArray[np.uint64]:
-    """What tells a line that was written from one that was not, or not wholly."""
+def _hash(lines: NDArray[np.void]) -> NDArray[np.uint64]:
+    """Return the hash that tells a complete line from a torn one."""
     mixed = np.full(len(lines), _FACTORS[-1])
     with np.errstate(over="ignore"):
         for name, factor in zip(("start", "size", "checksum"), _FACTORS, strict=True):

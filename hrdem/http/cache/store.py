@@ -1,14 +1,14 @@
-"""The folder of what was fetched: mirrors of files, answers of catalogues, within a size.
+"""The cache folder: mirrors of files, cached responses, coverages and grids, within a size limit.
 
     files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.cache.mirror`
-    answers/<question>.json      `hrdem.http.cache.responses`
+    answers/<request>.json       `hrdem.http.cache.responses`
     wcs/<coverage>/              pieces of a coverage: `hrdem.sources.wcs.piece_store`
     proj/ca_nrc_….tif            grids: `hrdem.processing.vertical.find_grid`
 
-Nothing else in the folder is counted or removed: a user may have given one that holds other files.
+Nothing else in the folder is counted or removed: a user may choose one that has other files.
 
-Whoever uses a version holds its lock together with others; whoever removes it, alone. What was
-not used for longest is removed first.
+A run that uses a version shares its lock; a run that removes it takes the lock exclusively. Least
+recently used entries are evicted first.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 
-_LEAST_FREE = 1 << 30  # bytes that are left to others on the disk
+_MIN_FREE_BYTES = 1 << 30  # that stay free on the disk
 _LOCK = "lock"
-_GONE = ".gone-"  # how the name begins of what is being removed
+_REMOVED_PREFIX = ".gone-"  # of a folder that is being removed
 _ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
 COVERAGE_NAME = re.compile(r"[0-9a-f]{24}")
 _SINGLE = {
     "answer": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
-}  # kinds that are single files, and small
-_PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # an answer that is being written
-_ATTEMPTS = 5
-_PATIENCE = 30.0  # seconds that another process may take to remove something
-_OLD = 3600.0  # seconds: by then a small file is written, or its process was killed
-_PROBE = 1 << 26  # bytes; a file with a hole of that size takes next to nothing
+}  # kinds that are single small files
+_PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # a response that is being written
+_MAX_OPEN_ATTEMPTS = 5
+_LOCK_WAIT_SECONDS = 30.0  # for another process to remove something
+_MAX_PARTIAL_AGE_SECONDS = 3600.0  # older partial files are from killed processes
+_PROBE_BYTES = 1 << 26  # size of a sparse file, which takes almost no disk space
 
 log = logging.getLogger(__name__)
 
 
 def default_cache_dir() -> Path:
-    """Return the folder that the system has for what can be fetched again.
+    """Return the system's cache folder for hrdem.
 
     Raises:
-        RequestError: If the user has no home.
+        RequestError: If the user has no home folder.
     """
     try:
         return platformdirs.user_cache_path("hrdem", appauthor=False)
@@ -69,12 +69,11 @@ def default_cache_dir() -> Path:
 
 
 class Cache:
-    """What earlier runs have fetched, on the local disk.
+    """The download cache on the local disk.
 
     Args:
-        folder: Where it is; it is made when it is needed. None for the system's folder for such
-            files.
-        limit: Bytes that it may take. While runs go on it may be more: what they use is spared.
+        folder: Folder, created on demand; None for the system's cache folder.
+        limit: Largest size in bytes. During runs it can be exceeded: entries in use are kept.
 
     Raises:
         RequestError: If the folder has an empty name.
@@ -90,86 +89,86 @@ class Cache:
 
     @property
     def answers(self) -> Path:
-        """Folder of the answers."""
+        """Folder of cached responses."""
         return self.folder / "answers"
 
     def check(self) -> None:
-        """Make sure that something can be kept.
+        """Make sure that the cache can be written.
 
         Raises:
             OSError: If not.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        _check_holes(self.folder)
+        _check_sparse_files(self.folder)
 
     def info(self) -> CacheInfo:
-        """Tell what is kept."""
-        found = [kept for kept, _ in self._all()]
+        """List the entries."""
+        found = [entry for entry, _ in self._all()]
         return CacheInfo(self.folder, self.limit, tuple(found))
 
     def prune(self) -> int:
-        """Remove what was not used for longest, until the rest is within the limit.
+        """Evict least recently used entries until the rest is within the limit.
 
-        What runs use is spared, and may be more than the limit by itself. Then everything else of
-        size goes, but not the answers and grids, which those runs would ask for again.
+        Entries in use are kept, and can exceed the limit by themselves. All other large entries
+        are then evicted, but not the responses and grids, which those runs would request again.
 
         Returns:
-            Bytes that were freed.
+            Freed bytes.
         """
         found = self._all()
-        excess = sum(kept.bytes for kept, _ in found) - self.limit
-        in_use = sum(kept.bytes for kept, _ in found if kept.in_use)
+        excess = sum(entry.bytes for entry, _ in found) - self.limit
+        in_use = sum(entry.bytes for entry, _ in found if entry.in_use)
         freed = 0
-        for kept, path in sorted(found, key=lambda each: (each[0].kind in _SINGLE, each[0].used)):
-            if freed >= excess - (in_use if kept.kind in _SINGLE else 0):
+        for entry, path in sorted(found, key=lambda each: (each[0].kind in _SINGLE, each[0].used)):
+            if freed >= excess - (in_use if entry.kind in _SINGLE else 0):
                 break
-            if _removed(path):
-                freed += kept.bytes
+            if _try_remove(path):
+                freed += entry.bytes
         self._sweep()
         return freed
 
     def clear(self) -> int:
-        """Remove everything that no run is using; while one goes on, answers and grids stay.
+        """Remove all entries that no run is using; during a run, responses and grids stay.
 
         Returns:
-            Bytes that were freed.
+            Freed bytes.
 
         Raises:
-            OutputError: If something cannot be removed though nobody uses it.
+            OutputError: If an entry that is not in use cannot be removed.
         """
         found, freed = self._all(), 0
-        busy = any(kept.in_use for kept, _ in found)
-        for kept, path in found:
-            if kept.in_use or (busy and kept.kind in _SINGLE):
+        busy = any(entry.in_use for entry, _ in found)
+        for entry, path in found:
+            if entry.in_use or (busy and entry.kind in _SINGLE):
                 continue
-            if not _removed(path):
-                if is_used(path / _LOCK) or is_used(coverage_lock(path)):  # by now
+            if not _try_remove(path):
+                if is_locked(path / _LOCK) or is_locked(coverage_lock(path)):  # by now
                     continue
                 if path.exists():
                     raise OutputError(
                         f"{path} cannot be removed. Check the permissions of {self.folder}."
                     )
-            freed += kept.bytes
+            freed += entry.bytes
         self._sweep()
         return freed
 
     def open(self, version: SourceVersion) -> Mirror:
-        """Open the mirror of a version, which is spared until it is closed.
+        """Open the mirror of a version for writing, and protect it until it is closed.
 
         Raises:
-            OSError: If it cannot be made or used, or the file system cannot hold files with holes.
+            OSError: If it cannot be created or used, or the file system has no sparse files.
         """
         folder = self._folder_of(version)
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_MAX_OPEN_ATTEMPTS):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                held = _prepared(folder)
+                held = _lock_and_prepare(folder)
             except FileNotFoundError:  # it was removed meanwhile
-                if attempt == _ATTEMPTS - 1:
+                if attempt == _MAX_OPEN_ATTEMPTS - 1:
                     raise
                 continue
             try:
-                _keep_text(folder / ABOUT, json.dumps(asdict(version)))
+                _write_text(folder / ABOUT, json.dumps(asdict(version)))
             except BaseException:
                 held.close()
                 raise
@@ -177,7 +176,7 @@ class Cache:
         return Mirror(folder, held)
 
     def open_to_read(self, version: SourceVersion) -> Mirror | None:
-        """Open the mirror of a version as it is; None if nothing is kept of it.
+        """Open the mirror of a version as it is; None if there is none.
 
         Raises:
             OSError: If it cannot be used.
@@ -186,8 +185,8 @@ class Cache:
         if not (folder / ABOUT).exists():
             return None
         try:
-            held = _shared(folder / _LOCK)
-        except OSError:  # a folder that can only be read is pruned by nobody
+            held = _acquire_shared(folder / _LOCK)
+        except OSError:  # no process prunes a read-only folder
             held = locks.FileLock(-1)
         else:
             with contextlib.suppress(OSError):
@@ -195,30 +194,33 @@ class Cache:
         return Mirror(folder, held)
 
     def latest(self, address: str) -> SourceVersion | None:
-        """Return the version of a file that was met last, by the address's fingerprint."""
+        """Return the version of a file that was opened last, by the fingerprint of its address."""
         found = [path for path in self._address(address).glob(f"*/{ABOUT}") if _read_about(path)]
         return _read_about(max(found, key=_mtime)) if found else None
 
     def has(self, version: SourceVersion) -> bool:
-        """Whether anything is kept of a version."""
+        """Whether a version has a mirror."""
         return (self._folder_of(version) / ABOUT).exists()
 
     def drop_others(self, version: SourceVersion) -> None:
-        """Remove what is kept of other versions of the same file, if nobody uses it."""
+        """Remove the mirrors of other versions of the same file, unless a run is using them."""
         ours = self._folder_of(version)
         for folder in self._address(version.address).glob("*"):
             if (
                 folder != ours
                 and _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}")
-                and (_removed(folder))
+                and (_try_remove(folder))
             ):
-                log.info("%s was published again: what was kept of it is gone.", version.url)
+                log.info(
+                    "%s was republished: the cached ranges of its old version were removed.",
+                    version.url,
+                )
 
-    def has_room(self, size: int) -> bool:
-        """Whether the disk can take so many bytes and leave some to others."""
+    def has_space(self, size: int) -> bool:
+        """Whether so many bytes fit on the disk and leave some free."""
         with contextlib.suppress(OSError):
-            return shutil.disk_usage(self.folder).free - size > _LEAST_FREE
-        return True  # writing will tell
+            return shutil.disk_usage(self.folder).free - size > _MIN_FREE_BYTES
+        return True  # a write will fail if not
 
     def _address(self, address: str) -> Path:
         return self.folder / "files" / address
@@ -228,34 +230,35 @@ class Cache:
         return self._address(version.address) / hashlib.sha256(named.encode()).hexdigest()[:16]
 
     def _all(self) -> list[tuple[CacheEntry, Path]]:
-        """Everything that is kept and where, from what was used last."""
+        """List all entries and their paths, most recently used first."""
         found: list[tuple[CacheEntry, Path]] = []
         for folder in self.folder.glob("files/*/*"):
             if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}") or not folder.is_dir():
                 continue
             about = _read_about(folder / ABOUT)
             name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
-            size = sum(map(_space, _listed(folder)))
+            size = sum(map(_disk_bytes, _list(folder)))
             found.append(
-                (CacheEntry("file", name, size, used, is_used(folder / _LOCK), about), folder)
+                (CacheEntry("file", name, size, used, is_locked(folder / _LOCK), about), folder)
             )
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
-                pieces = _listed(folder)
-                size, used = sum(map(_space, pieces)), max(map(_mtime, pieces), default=0.0)
-                in_use = is_used(coverage_lock(folder))
+                pieces = _list(folder)
+                size, used = sum(map(_disk_bytes, pieces)), max(map(_mtime, pieces), default=0.0)
+                in_use = is_locked(coverage_lock(folder))
                 found.append((CacheEntry("coverage", folder.name, size, used, in_use), folder))
         for kind, (where, name_of) in _SINGLE.items():
             ours = (p for p in self.folder.glob(f"{where}/*") if name_of.fullmatch(p.name))
             found += [
-                (CacheEntry(kind, each.name, _space(each), _mtime(each)), each) for each in ours
+                (CacheEntry(kind, each.name, _disk_bytes(each), _mtime(each)), each)
+                for each in ours
             ]
         return sorted(found, key=lambda each: each[0].used, reverse=True)
 
     def _sweep(self) -> None:
-        """Remove what a killed process had begun to remove, and folders that are empty."""
+        """Remove partly removed folders of killed processes, and empty folders."""
         for kind in ("files/*", "wcs"):
-            for gone in self.folder.glob(f"{kind}/{_GONE}*"):
+            for gone in self.folder.glob(f"{kind}/{_REMOVED_PREFIX}*"):
                 shutil.rmtree(gone, ignore_errors=True)
         for folder in self.folder.glob("files/*"):
             with contextlib.suppress(OSError):
@@ -263,17 +266,20 @@ class Cache:
                     folder.rmdir()  # if it is empty
         for partial in self.folder.glob("answers/.*"):
             with contextlib.suppress(OSError):
-                if _PARTIAL.fullmatch(partial.name) and time.time() - _mtime(partial) > _OLD:
+                if (
+                    _PARTIAL.fullmatch(partial.name)
+                    and time.time() - _mtime(partial) > _MAX_PARTIAL_AGE_SECONDS
+                ):
                     partial.unlink()
 
 
 def coverage_lock(folder: Path) -> Path:
-    """Return the path of the lock of a folder of pieces."""
+    """Return the path of the lock of a coverage's folder."""
     return folder.with_name(f"{folder.name}.lock")
 
 
-def is_used(lock: Path) -> bool:
-    """Whether somebody holds a lock."""
+def is_locked(lock: Path) -> bool:
+    """Whether a lock is held by any process."""
     with contextlib.suppress(OSError):
         if not lock.exists():
             return False
@@ -284,22 +290,22 @@ def is_used(lock: Path) -> bool:
     return False
 
 
-def _shared(path: Path) -> locks.FileLock:
-    held = locks.acquire_lock(path, shared=True, wait=_PATIENCE)
+def _acquire_shared(path: Path) -> locks.FileLock:
+    held = locks.acquire_lock(path, shared=True, wait=_LOCK_WAIT_SECONDS)
     if held is None:
-        raise OSError(f"another process has held {path} for {_PATIENCE:.0f} s")
+        raise OSError(f"another process has locked {path} for {_LOCK_WAIT_SECONDS:.0f} s")
     return held
 
 
-def _prepared(folder: Path) -> locks.FileLock:
-    """Share the lock of a version, and make its files; whoever comes first tidies up."""
+def _lock_and_prepare(folder: Path) -> locks.FileLock:
+    """Share the lock of a version and create its files; the first process also cleans up."""
     alone = locks.acquire_lock(folder / _LOCK)
     if alone is None:
-        held = _shared(folder / _LOCK)
-        prepare(folder)  # who had the lock may only have looked
+        held = _acquire_shared(folder / _LOCK)
+        prepare(folder)  # the other process may only have tested the lock
         return held
     try:
-        _check_holes(folder)
+        _check_sparse_files(folder)
         for left in folder.glob(".*"):  # by a process that was killed
             left.unlink()
         prepare(folder)
@@ -310,27 +316,27 @@ def _prepared(folder: Path) -> locks.FileLock:
     return alone
 
 
-def _check_holes(folder: Path) -> None:
-    """Make sure that the file system does not fill holes.
+def _check_sparse_files(folder: Path) -> None:
+    """Make sure that the file system has sparse files.
 
     Raises:
-        OSError: If it does, or does not tell.
+        OSError: If it has none.
     """
     probe = folder / f".probe-{secrets.token_hex(4)}"
     if not hasattr(os, "pwrite"):
-        raise OSError("this system has no way to write into files with holes")
+        raise OSError("this system cannot write at a position of a file")
     try:
         with probe.open("wb") as file:
-            file.seek(_PROBE)
+            file.seek(_PROBE_BYTES)
             file.write(b"\0")
-        if _space(probe) > _PROBE // 2:
-            raise OSError(f"the file system of {folder} fills the holes of files")
+        if _disk_bytes(probe) > _PROBE_BYTES // 2:
+            raise OSError(f"the file system of {folder} has no sparse files")
     finally:
         probe.unlink(missing_ok=True)
 
 
-def _removed(path: Path) -> bool:
-    """Remove what is kept at a path, unless somebody uses it; whether it is gone."""
+def _try_remove(path: Path) -> bool:
+    """Remove an entry unless it is in use; return whether it is gone."""
     with contextlib.suppress(OSError):
         if not path.is_dir() or path.is_symlink():
             path.unlink(missing_ok=True)
@@ -338,7 +344,7 @@ def _removed(path: Path) -> bool:
         beside = coverage_lock(path) if COVERAGE_NAME.fullmatch(path.name) else None
         alone = locks.acquire_lock(beside or path / _LOCK)
         if alone is not None:
-            gone = path.with_name(f"{_GONE}{secrets.token_hex(6)}")
+            gone = path.with_name(f"{_REMOVED_PREFIX}{secrets.token_hex(6)}")
             with alone:
                 path.rename(gone)
                 if beside:
@@ -358,8 +364,8 @@ def _read_about(path: Path) -> SourceVersion | None:
     return told if right and told.size >= 0 else None
 
 
-def _keep_text(path: Path, text: str) -> None:
-    """Write a small file in one step, so that nobody reads half of it."""
+def _write_text(path: Path, text: str) -> None:
+    """Write a small file atomically."""
     partial = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
     try:
         partial.write_text(text, "utf-8")
@@ -368,16 +374,16 @@ def _keep_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _listed(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if it has just been removed."""
+def _list(folder: Path) -> list[Path]:
+    """List a folder; nothing if it has just been removed."""
     try:
         return list(folder.iterdir())
     except OSError:
         return []
 
 
-def _space(path: Path) -> int:
-    """Bytes that a file takes on the disk, without its holes."""
+def _disk_bytes(path: Path) -> int:
+    """Return the bytes that a file takes on disk, without its holes."""
     try:
         found = path.stat()
     except OSError:

@@ -146,7 +146,7 @@ def missing_service_error(url: str, exc: NetworkError) -> WcsError | None:
     """
     if isinstance(exc, ServerError) and exc.status in _NO_SERVICE_STATUSES:
         return WcsError(f"{redact_secrets(url)} answers {exc.status}: no WCS there. {_ADVICE}")
-    connected = not isinstance(exc.__cause__, RetryableError) or exc.__cause__.met
+    connected = not isinstance(exc.__cause__, RetryableError) or exc.__cause__.connected
     if isinstance(exc, TransferError) and not connected:
         return WcsError(f"{exc} {_ADVICE}")
     return None

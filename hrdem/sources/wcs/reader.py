@@ -357,7 +357,7 @@ class WcsSource:
 
 def _is_overloaded(error: RetryableError) -> bool:
     """Whether a response took the server too long to arrive, or to arrive whole."""
-    return error.met and error.status in (None, *_GATEWAY_STATUSES)
+    return error.connected and error.status in (None, *_GATEWAY_STATUSES)
 
 
 def _is_server_error(error: RetryableError) -> bool:
@@ -374,7 +374,7 @@ def _parse_refusal(exc: RetryableError | ServerError) -> Exception:
         return exc
     message = f"It answers {exc.status}: {end_sentence(str(refusal))}"
     if isinstance(exc, RetryableError):
-        return RetryableError(message, exc.status, exc.after, exc.body, met=exc.met)
+        return RetryableError(message, exc.status, exc.after, exc.body, connected=exc.connected)
     return ServerError(message, exc.status, exc.body)
 
 

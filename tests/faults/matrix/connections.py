@@ -107,7 +107,7 @@ CONNECTIONS = (
     ),
     Row(
         fault="a response trickles past the total timeout",
-        message="stopped answering (no whole answer within …). Tried 5 times.",
+        message="stopped answering (no complete response within …). Tried 5 times.",
         answer=answers.altered(pause=0.05, piece=5_000),
         at=(Place.TILES,),
         timeouts=Timeouts(connect=5, read=30, total=0.3),

@@ -131,16 +131,16 @@ CACHE = (
         fault="the cache is on a read-only disk",
         effect="warns; caches nothing",
         exit_codes=(ExitCode.COMPLETE,),
-        message="The cache … cannot be written (…Read-only file system…): what is fetched "
-        "from here on is not kept",
+        message="The cache … cannot be written (…Read-only file system…): the run "
+        "continues without it",
         run=commands.with_cache_on("ro"),
     ),
     Row(
         fault="the cache's disk is full",
         effect="warns; caches nothing more",
         exit_codes=(ExitCode.COMPLETE,),
-        message="The cache … cannot be written (the disk is nearly full): what is fetched "
-        "from here on is not kept",
+        message="The cache … cannot be written (the disk is nearly full): the run "
+        "continues without it",
         run=commands.with_cache_on("size=1M"),
     ),
     Row(

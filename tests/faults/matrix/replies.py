@@ -174,7 +174,7 @@ REPLIES = (
     ),
     Row(
         fault="redirects form a loop",
-        message="redirects in a circle.",
+        message="redirects more than 10 times.",
         answer=answers.in_a_circle,
         at=OUTSIDE,
     ),
