@@ -291,8 +291,8 @@ def _parse_nodata(directory: Directory, dtype: str) -> float | None:
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
             return float(np.dtype(dtype).type(value))
-    held = np.iinfo(dtype)
-    return int(value) if value.is_integer() and held.min <= value <= held.max else None
+    limits = np.iinfo(dtype)
+    return int(value) if value.is_integer() and limits.min <= value <= limits.max else None
 
 
 def _has_guards(data: BoundedReader) -> bool:

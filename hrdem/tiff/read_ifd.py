@@ -85,7 +85,7 @@ class _Entry:
 
 
 class Directory:
-    """The entries of one image file directory, their values read when asked for."""
+    """The entries of an image file directory; values are read on demand."""
 
     def __init__(self, data: BoundedReader, order: str, entries: dict[int, _Entry]) -> None:
         self._data = data
@@ -124,7 +124,7 @@ class Directory:
         if entry is None or entry.kind not in _INDEX or entry.count != count:
             raise InvalidTiffError(f"tag {tag} is no index of its {count} tiles")
         if entry.at + count * _value_size(entry.kind) > self._data.size:
-            raise InvalidTiffError(f"tag {tag} lies beyond the end of the file")
+            raise InvalidTiffError(f"tag {tag} is beyond the end of the file")
         return entry.at, self._order + _INDEX[entry.kind]
 
     def _values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:

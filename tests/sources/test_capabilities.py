@@ -77,7 +77,7 @@ def description(*parts: str) -> CoverageDescription:
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.1.1", "1.1.2"])
-def test_coverages_are_listed_in_any_namespace_of_1_1(version: str) -> None:
+def test_coverages_in_any_namespace(version: str) -> None:
     more = (
         "<ows:ServiceIdentification><ows:Title> Two\n models </ows:Title>"
         "<ows:ServiceTypeVersion>2.0.1</ows:ServiceTypeVersion>"
@@ -94,13 +94,13 @@ def test_a_service_need_not_say_more_than_the_names() -> None:
     assert read_capabilities(URL, Service(f"{bare}</Capabilities>")).identifiers == ("a",)
 
 
-def test_coverages_inside_others_are_listed_each_by_its_own_name() -> None:
+def test_nested_coverages() -> None:
     nested = summary("inner")
     outer = f"<CoverageSummary><ows:Title>group</ows:Title>{nested}</CoverageSummary>"
     assert read_capabilities(URL, Service(offered(outer))).identifiers == ("inner",)
 
 
-def test_the_demonstration_is_described_as_it_answers() -> None:
+def test_description_of_the_demonstration() -> None:
     asked = {"REQUEST": "GetCapabilities"}
     offers = Service(wcs.respond("http://demo.invalid", asked).body.decode())
     assert read_capabilities(URL, offers).identifiers == wcs.COVERAGES
@@ -120,7 +120,7 @@ def test_the_demonstration_is_described_as_it_answers() -> None:
     )
 
 
-def test_all_that_a_service_says_of_a_coverage_is_read() -> None:
+def test_full_description() -> None:
     full = description(
         box("urn:ogc:def:crs:OGC::imageCRS", "0 0", "99 49"),
         box(f"{URN}3979", "1500000 -500000", "1500100.0 -499950"),
@@ -158,7 +158,7 @@ def test_what_is_not_said_is_not_made_up() -> None:
         ("1 1", "inf 2"),
     ],
 )
-def test_a_box_that_makes_no_sense_is_none(lower: str, upper: str) -> None:
+def test_invalid_box_is_none(lower: str, upper: str) -> None:
     assert description(box(f"{URN}3979", lower, upper)).bounds is None
 
 
@@ -182,7 +182,7 @@ def test_a_box_in_degrees_is_not_taken_for_metres() -> None:
         ("", None),
     ],
 )
-def test_the_resolution_comes_from_two_offsets_or_four(offsets: str, resolution: object) -> None:
+def test_resolution_from_two_or_four_offsets(offsets: str, resolution: object) -> None:
     assert description(grid(offsets)).resolution == resolution
     assert description(grid(offsets, f"{URN}4326")).resolution is None
 
@@ -195,7 +195,8 @@ def test_nodata_is_the_first_number_that_is_given() -> None:
     assert math.isnan(nodata)
 
 
-def test_another_name_is_taken_only_where_nothing_else_can_be_meant() -> None:
+def test_other_identifier_only_if_single() -> None:
+    """A gateway may rename the only coverage; among several, another name is an error."""
     assert describe_coverage(URL, "dtm", Service(described(name="dtm-1m"))).identifier == "dtm-1m"
     one, other = described(name="dsm"), described(name="chm")
     both = (
@@ -223,7 +224,7 @@ def test_another_name_is_taken_only_where_nothing_else_can_be_meant() -> None:
         ("", ""),
     ],
 )
-def test_a_crs_is_known_by_its_number(name: str, crs: str) -> None:
+def test_crs_names(name: str, crs: str) -> None:
     assert parse_crs_name(name) == crs
 
 
@@ -248,7 +249,7 @@ def test_a_crs_is_known_by_its_number(name: str, crs: str) -> None:
         (offered("<CoverageSummary><CoverageId>a</CoverageId></CoverageSummary>"), "no coverage"),
     ],
 )
-def test_what_is_no_capabilities_is_told_in_its_own_words(body: str, said: str) -> None:
+def test_other_documents_are_quoted(body: str, said: str) -> None:
     with pytest.raises(WcsError) as caught:
         read_capabilities(URL, Service(body))
     message = str(caught.value)

@@ -39,7 +39,7 @@ def painted(pieces: list[Window], canvas: Window) -> np.ndarray:
 
 
 @given(windows, windows)
-def test_a_window_without_a_hole_is_all_the_rest(whole: Window, hole: Window) -> None:
+def test_subtract_leaves_the_rest(whole: Window, hole: Window) -> None:
     shared = whole.intersection(hole)
     rest = subtract(whole, hole)
     count = painted([*rest, *([shared] if shared else [])], whole)
@@ -78,19 +78,21 @@ def test_each_pixel_is_asked_for_until_it_came_once(
     assert (painted(came, whole) + there == 1).all()
 
 
-def test_pieces_come_from_the_top_to_the_bottom() -> None:
+def test_chunks_from_top_to_bottom() -> None:
     pieces = taken(ChunkScheduler([Window(0, 0, 5_000, 5_000)], LIMIT))
     rows = [piece.row for piece in pieces]
     assert rows == sorted(rows)
 
 
-def test_the_first_piece_is_one_that_a_weak_server_gives() -> None:
+def test_first_chunk_suits_a_weak_server() -> None:
+    """The first chunk has the size that a weak server has returned."""
     piece = ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT).take()
     assert piece is not None
     assert 441 <= piece.height == piece.width <= 512
 
 
-def test_a_fast_server_is_asked_for_more_step_by_step() -> None:
+def test_chunks_grow_on_a_fast_server() -> None:
+    """A fast server is sent larger requests step by step."""
     pieces = taken(
         ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT), lambda piece: piece.pixels / 1e6
     )
@@ -99,7 +101,7 @@ def test_a_fast_server_is_asked_for_more_step_by_step() -> None:
     assert max(sizes) > 15_000_000
 
 
-def test_pieces_settle_at_the_seconds_that_are_aimed_at() -> None:
+def test_chunks_settle_at_the_target_time() -> None:
     """Here of a server of 10 s a megapixel, and a second for each request."""
 
     def seconds(piece: Window) -> float:
@@ -111,7 +113,9 @@ def test_pieces_settle_at_the_seconds_that_are_aimed_at() -> None:
     assert max(settled) < 40
 
 
-def test_a_server_whose_time_grows_with_the_square_is_not_pressed_beyond_its_limit() -> None:
+def test_quadratic_server_stays_within_its_limit() -> None:
+    """A server whose time grows with the square of the pixels is not pushed beyond its limit."""
+
     def seconds(piece: Window) -> float:
         return 20 * (piece.pixels / 1e6) ** 2
 
@@ -119,7 +123,8 @@ def test_a_server_whose_time_grows_with_the_square_is_not_pressed_beyond_its_lim
     assert max(map(seconds, pieces)) < 240
 
 
-def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smaller() -> None:
+def test_failed_chunk_is_halved() -> None:
+    """A chunk that was too large returns in halves, and later chunks are smaller."""
     chunks = ChunkScheduler([Window(0, 0, 4_096, 4_096)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -130,7 +135,8 @@ def test_a_piece_that_was_too_much_comes_back_in_halves_and_others_follow_smalle
     assert fourth.pixels <= first.pixels / 2
 
 
-def test_what_failed_once_is_tried_again_after_a_while() -> None:
+def test_failed_size_is_probed_again() -> None:
+    """A size that failed once is tried again after a while."""
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -138,7 +144,7 @@ def test_what_failed_once_is_tried_again_after_a_while() -> None:
     assert max(piece.pixels for piece in taken(chunks)) > 4 * first.pixels
 
 
-def test_a_wall_is_not_run_against_more_often_than_it_costs_little() -> None:
+def test_probing_wastes_little_time() -> None:
     """A server that says nothing for five minutes above half a megapixel, else answers in 10 s."""
     chunks, useful, wasted = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), 0.0, 0.0
     while (piece := chunks.take()) is not None:
@@ -151,7 +157,8 @@ def test_a_wall_is_not_run_against_more_often_than_it_costs_little() -> None:
     assert 0 < wasted < 0.15 * (useful + wasted)
 
 
-def test_only_one_piece_at_a_time_finds_out_whether_more_can_be_had() -> None:
+def test_one_probe_at_a_time() -> None:
+    """Only one chunk at a time probes whether a larger size works."""
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -177,7 +184,7 @@ def test_halving_ends_at_64_pixels() -> None:
     assert halvings <= 8
 
 
-def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
+def test_stated_edge_limit_is_respected() -> None:
     chunks = ChunkScheduler([Window(0, 0, 30_000, 300)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -187,7 +194,8 @@ def test_a_limit_of_edges_that_the_server_tells_is_kept() -> None:
     assert np.median([piece.pixels for piece in pieces]) > 15_000
 
 
-def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
+def test_thin_rest_does_not_count_as_slow() -> None:
+    """A thin rest has a fixed cost, and must not make the server look slow."""
     chunks = ChunkScheduler(
         [Window(0, 0, 512, 512), Window(0, 600, 7, 100), Window(0, 800, 9_000, 9_000)], LIMIT
     )
@@ -197,7 +205,7 @@ def test_a_thin_rest_does_not_make_the_server_look_slow() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 511, 513, 1_000])
-def test_no_thin_strip_is_left_over(size: int) -> None:
+def test_no_thin_strip_remains(size: int) -> None:
     pieces = taken(ChunkScheduler([Window(0, 0, size, 512)], LIMIT), lambda piece: 1e9)
     assert (
         len(pieces) <= -(-size // 512) or min(piece.width for piece in pieces) >= MIN_CHUNK_EDGE / 2

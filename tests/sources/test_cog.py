@@ -19,7 +19,7 @@ from tests.cogs import KINDS, TRANSFORM, Bytes, written
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str) -> None:
+def test_every_kind_of_file_like_rasterio(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file.tif"
     written(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
@@ -44,7 +44,8 @@ def test_every_kind_of_file_reads_as_rasterio_reads_it(tmp_path: Path, kind: str
             np.testing.assert_array_equal(source.fetch(window).decode(), expected[window.slices])
 
 
-def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) -> None:
+def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
+    """A window reads its slice of the index, its tiles, and little else."""
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
@@ -59,7 +60,8 @@ def test_a_window_reads_the_index_and_its_tiles_and_little_else(tmp_path: Path) 
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
 
 
-def test_another_reader_of_the_same_version_reads_no_index_again(tmp_path: Path) -> None:
+def test_index_is_shared_by_version(tmp_path: Path) -> None:
+    """Another reader of the same version does not read the index again."""
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
@@ -75,7 +77,7 @@ def test_another_reader_of_the_same_version_reads_no_index_again(tmp_path: Path)
     assert len(altered.ranges) == 3
 
 
-def test_without_a_strong_etag_nothing_is_remembered(tmp_path: Path) -> None:
+def test_no_index_cache_without_strong_etag(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes(), etag="")
@@ -86,7 +88,8 @@ def test_without_a_strong_etag_nothing_is_remembered(tmp_path: Path) -> None:
         assert len(content.ranges) == 3
 
 
-def test_an_index_that_came_altered_is_not_remembered(tmp_path: Path) -> None:
+def test_altered_index_is_not_cached(tmp_path: Path) -> None:
+    """An index that was altered on the way is read again."""
     path = tmp_path / "file.tif"
     written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     good = Bytes(path.read_bytes())
@@ -111,9 +114,8 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("array", ["offsets", "counts"])
 @pytest.mark.parametrize("value", [0, -1])
-def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
-    tmp_path: Path, array: str, value: int
-) -> None:
+def test_inconsistent_index_is_an_error(tmp_path: Path, array: str, value: int) -> None:
+    """An index that contradicts itself is damage, never nodata."""
     path = tmp_path / "file.tif"
     written(path, compress="lzw", BIGTIFF="YES")
     content = bytearray(path.read_bytes())
@@ -136,7 +138,8 @@ def test_an_index_that_contradicts_itself_is_damage_and_not_nodata(
     ],
     ids=["strips", "codec", "no CRS", "rotated", "complex"],
 )
-def test_a_kind_that_is_not_read_is_told_with_the_way_out(tmp_path, options, said) -> None:
+def test_unsupported_kind_names_the_way_out(tmp_path, options, said) -> None:
+    """The error of an unsupported kind names the option that reads it."""
     path = tmp_path / "file.tif"
     profile = {"dtype": "float32", "tiled": True, "crs": "EPSG:3979", "transform": TRANSFORM}
     profile |= {"driver": "GTiff", "count": 1, "width": 512, "height": 512, **options}
@@ -161,7 +164,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ),
     cut=st.one_of(st.none(), st.integers(0, 2_000)),
 )
-def test_a_damaged_header_is_an_error_or_a_header(sample: bytes, changes, cut) -> None:
+def test_damaged_header(sample: bytes, changes, cut) -> None:
+    """A damaged header gives an error or a header, never another exception."""
     damaged = bytearray(sample)
     for at, data in changes:
         damaged[at : at + len(data)] = data
@@ -183,7 +187,7 @@ def test_a_damaged_header_is_an_error_or_a_header(sample: bytes, changes, cut) -
     assert fetched <= 4 << 20
 
 
-def test_directories_that_form_a_loop_end(sample: bytes) -> None:
+def test_directory_loop_ends(sample: bytes) -> None:
     loop = bytearray(sample)
     count = int.from_bytes(loop[200:208], "little")
     at = 208 + 20 * count

@@ -31,7 +31,7 @@ def met(nodata: bytes) -> WcsCoverage:
 
 
 @pytest.mark.parametrize("nodata", [b"1e300", b"-4e38"])
-def test_a_nodata_value_that_no_pixel_can_have_is_refused(nodata: bytes) -> None:
+def test_unrepresentable_nodata_is_refused(nodata: bytes) -> None:
     with pytest.raises(WcsError, match="which no pixel can have"):
         met(nodata)
 

@@ -12,7 +12,7 @@ from hrdem.sources.wcs.get_coverage import get_coverage_params
 LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_000, 5_000_000)
 
 
-def test_everything_that_is_said_about_places_is_a_pixel_centre() -> None:
+def test_coordinates_are_pixel_centres() -> None:
     """Corners would come back half a pixel off, with plausible heights."""
     grid = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 100, 100)
     assert get_coverage_params("dtm", "image/geotiff", grid) == {
@@ -30,7 +30,7 @@ def test_everything_that_is_said_about_places_is_a_pixel_centre() -> None:
     }
 
 
-def test_the_parameters_are_named_as_the_standard_names_them() -> None:
+def test_parameter_names() -> None:
     """GRIDOFFSET, as it is often written, is ignored: pixels of native size come back."""
     grid = Grid("EPSG:3979", Affine(200, 0, 1_897_000, 0, -200, 510_200), 4_775, 3_436)
     asked = get_coverage_params("dtm", "image/geotiff", grid)

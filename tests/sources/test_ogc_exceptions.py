@@ -35,13 +35,13 @@ NO_COVERAGE = exception("InvalidParameterValue", "identifier", "There is no cove
 
 @pytest.mark.parametrize("namespace", [OWS, OWS2])
 @pytest.mark.parametrize("prefix", ["ows:", "x:", ""])
-def test_an_exception_report_is_read_whatever_its_prefix(namespace: str, prefix: str) -> None:
+def test_exception_report_with_any_prefix(namespace: str, prefix: str) -> None:
     refusal = read_refusal(report(NO_COVERAGE, namespace=namespace, prefix=prefix).encode())
     assert refusal == Refusal("InvalidParameterValue", "identifier", "There is no coverage 'dtn'.")
     assert str(refusal) == "InvalidParameterValue (identifier): There is no coverage 'dtn'."
 
 
-def test_a_prefix_that_was_never_declared_costs_no_words() -> None:
+def test_undeclared_prefix() -> None:
     """As the live WMS's exceptions were quoted; a parser that knows namespaces stops there."""
     body = (
         '<ServiceExceptionReport version="1.3.0"><ogc:ServiceException code="LayerNotDefined">'
@@ -58,7 +58,7 @@ def test_several_exceptions_are_told_in_one_line() -> None:
     )
 
 
-def test_an_exception_without_code_or_words_is_still_a_refusal() -> None:
+def test_exception_without_code_or_text() -> None:
     words = read_refusal(report(exception("", "", "no such projection")).encode())
     assert words == Refusal("", "", "no such projection")
     assert str(words) == "no such projection"
@@ -68,7 +68,7 @@ def test_an_exception_without_code_or_words_is_still_a_refusal() -> None:
     assert read_refusal(report().encode()) == Refusal("", "", "")
 
 
-def test_service_exceptions_of_older_standards_are_read() -> None:
+def test_service_exceptions() -> None:
     wms = (
         f'{DECLARATION}<ServiceExceptionReport version="1.3.0" xmlns="http://www.opengis.net/ogc">'
         '<ServiceException code="LayerNotDefined" locator="layers">dtn?</ServiceException>'
@@ -116,7 +116,7 @@ def test_a_report_that_is_cut_off_says_what_came() -> None:
         ('{"a":' * 3_000, None),
     ],
 )
-def test_text_is_taken_at_its_word(body: str, said: str | None) -> None:
+def test_plain_text(body: str, said: str | None) -> None:
     refusal = read_refusal(body.encode())
     assert refusal is not None
     assert refusal.text[:150] == (body.strip() if said is None else said)[:150]
@@ -142,7 +142,7 @@ def test_text_in_an_old_encoding_keeps_its_letters() -> None:
         "<Error><Code>504</Code><Message>Gateway Time-out</Message></Error>",
     ],
 )
-def test_a_page_is_told_by_its_title_or_its_text(body: str) -> None:
+def test_html_page(body: str) -> None:
     assert read_refusal(body.encode()) == Refusal("", "", "504 Gateway Time-out")
 
 
@@ -151,7 +151,7 @@ def test_a_page_without_words_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\r\n \n", b"\xef\xbb\xbf"])
-def test_an_empty_answer_is_a_refusal_without_words(body: bytes) -> None:
+def test_empty_body(body: bytes) -> None:
     refusal = read_refusal(body)
     assert refusal == Refusal("", "", "")
     assert str(refusal) == "an empty response"
@@ -168,7 +168,7 @@ def test_an_empty_answer_is_a_refusal_without_words(body: bytes) -> None:
         b'<wcs:Coverages xmlns:wcs="http://www.opengis.net/wcs/1.1"/>',
     ],
 )
-def test_what_is_something_else_is_no_refusal(body: bytes) -> None:
+def test_other_content_is_no_refusal(body: bytes) -> None:
     assert read_refusal(body) is None
 
 
@@ -184,7 +184,8 @@ def test_entities_are_neither_expanded_nor_loaded() -> None:
         assert refusal.code == ""
 
 
-def test_an_encoding_that_nobody_knows_is_no_reason_to_stop() -> None:
+def test_unknown_encoding() -> None:
+    """An unknown encoding is no reason to stop."""
     body = report(NO_COVERAGE).replace("UTF-8", "UTF-9")
     refusal = read_refusal(body.encode())
     assert refusal is not None
@@ -204,7 +205,7 @@ def test_a_message_is_one_short_printable_line() -> None:
 @pytest.mark.parametrize(
     "unit", [b"<", b"<a>", b"<script>", b"<title>", b"<!--", b"<x ", b"\n at a", b"<a b='", b"&"]
 )
-def test_bodies_that_were_made_to_hurt_take_no_time(unit: bytes) -> None:
+def test_hostile_bodies_take_little_time(unit: bytes) -> None:
     begun = time.monotonic()
     for body in (unit * 1_000_000, b"<html>" + unit * 1_000_000):
         read_refusal(body)
@@ -227,7 +228,7 @@ def test_bodies_that_were_made_to_hurt_take_no_time(unit: bytes) -> None:
         ("Number of pixels exceeded a limit", None),
     ],
 )
-def test_a_request_that_was_too_large_is_recognised(text: str, limit: int | None) -> None:
+def test_too_large_is_recognized(text: str, limit: int | None) -> None:
     refusal = Refusal("InvalidParameterValue", "", text)
     assert is_too_large(refusal)
     assert size_limit(refusal) == limit
@@ -251,6 +252,6 @@ def test_other_words_do_not_mean_too_large(text: str) -> None:
     assert size_limit(Refusal("NoApplicableCode", "", text)) is None
 
 
-def test_an_address_in_a_refusal_is_told_without_its_secrets() -> None:
+def test_secrets_are_redacted() -> None:
     said = read_refusal(b"No layer at http://me:hush@h/ows?token=hush&map=a here")
     assert str(said) == "No layer at http://h/ows?token=REDACTED&map=a here"

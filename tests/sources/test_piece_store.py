@@ -19,7 +19,7 @@ def add(pieces: PieceStore, window: Window) -> None:
     pieces.add(window, room)
 
 
-def test_what_was_kept_is_found_by_the_next_run(tmp_path: Path) -> None:
+def test_next_run_finds_pieces(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
     assert pieces.list_windows() == []
     add(pieces, SECOND)
@@ -29,12 +29,12 @@ def test_what_was_kept_is_found_by_the_next_run(tmp_path: Path) -> None:
     assert again.get_path(FIRST).read_bytes() == b"II*\0"
 
 
-def test_another_coverage_grid_or_edition_has_its_own(tmp_path: Path) -> None:
+def test_identity_separates_pieces(tmp_path: Path) -> None:
     add(PieceStore(tmp_path, "a coverage"), FIRST)
     assert PieceStore(tmp_path, "another").list_windows() == []
 
 
-def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
+def test_overlapping_pieces(tmp_path: Path) -> None:
     """As two runs at a time leave them."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, Window(0, 0, 100, 100))
@@ -43,7 +43,8 @@ def test_of_pieces_that_overlap_one_is_taken(tmp_path: Path) -> None:
     assert set(pieces.list_windows()) == {Window(0, 0, 100, 100), Window(0, 100, 50, 50)}
 
 
-def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
+def test_old_pieces_without_sweep(tmp_path: Path) -> None:
+    """Offline, old pieces count: no newer ones can be fetched."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, FIRST)
     os.utime(pieces.get_path(FIRST), (0, 0))
@@ -51,7 +52,7 @@ def test_old_pieces_count_where_no_newer_can_be_had(tmp_path: Path) -> None:
     assert pieces.list_windows() == []
 
 
-def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
+def test_other_files_are_no_pieces(tmp_path: Path) -> None:
     pieces = PieceStore(tmp_path, "a coverage")
     pieces.make_partial_path(FIRST).write_bytes(b"II")
     pieces.get_path(FIRST).with_name("notes.tif").write_bytes(b"")
@@ -59,7 +60,7 @@ def test_an_unfinished_piece_and_other_files_are_none(tmp_path: Path) -> None:
     assert pieces.list_windows() == []
 
 
-def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
+def test_sweep_removes_old_pieces(tmp_path: Path) -> None:
     old, new = PieceStore(tmp_path, "an area"), PieceStore(tmp_path, "another")
     add(old, FIRST)
     add(old, SECOND)
@@ -72,7 +73,7 @@ def test_yesterdays_pieces_go_whatever_they_are_of(tmp_path: Path) -> None:
     assert list((tmp_path / "wcs").iterdir()) == []
 
 
-def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
+def test_sweep_leaves_foreign_files(tmp_path: Path) -> None:
     theirs = tmp_path / "wcs" / "my-project" / "thesis.tif"
     ours = PieceStore(tmp_path, "a coverage")
     add(ours, FIRST)
@@ -86,7 +87,8 @@ def test_files_that_are_not_ours_stay_however_old(tmp_path: Path) -> None:
     assert beside.exists()
 
 
-def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) -> None:
+def test_touched_piece_is_not_swept(tmp_path: Path) -> None:
+    """A piece that a run uses is not removed by another run."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, FIRST)
     nearly = time.time() - 23.9 * 3600
@@ -95,7 +97,7 @@ def test_a_piece_that_a_run_counts_on_is_not_swept_by_another(tmp_path: Path) ->
     assert time.time() - pieces.get_path(FIRST).stat().st_mtime < 60
 
 
-def test_pieces_that_a_run_reads_are_spared_when_the_cache_is_cleared(tmp_path: Path) -> None:
+def test_locked_pieces_survive_cache_clear(tmp_path: Path) -> None:
     pieces, cache = PieceStore(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
     add(pieces, FIRST)
     held = pieces.lock()

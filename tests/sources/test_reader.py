@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any], dict[str, str]]:
     ("pieces", "columns", "rows"),
     [(1, 1, 1), (4, 2, 2), (17, 17, 1), pytest.param(100, 10, 10, marks=pytest.mark.slow)],
 )
-def test_the_merged_pieces_are_the_pixels_of_the_files(
+def test_chunks_merge_to_the_files_pixels(
     demo: Addresses, noting: Noting, tmp_path: Path, pieces: int, columns: int, rows: int
 ) -> None:
     """On both sides of a border between sub-tiles, and where there is no data."""
@@ -91,7 +91,7 @@ def test_the_merged_pieces_are_the_pixels_of_the_files(
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_no_request_is_off_the_lattice(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
+def test_requests_are_on_the_lattice(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
     extract(demo, tmp_path / "out.tif", (1_499_800.3, -170_700.7, 1_500_100.2, -170_500.1),
             via="wcs", http=noting)  # fmt: skip
     for asked in noting.asked:
@@ -103,9 +103,7 @@ def test_no_request_is_off_the_lattice(demo: Addresses, noting: Noting, tmp_path
 
 
 @pytest.mark.slow
-def test_pieces_grow_with_what_the_server_can_do(
-    demo: Addresses, noting: Noting, tmp_path: Path
-) -> None:
+def test_chunks_grow_with_the_server(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
     box = (1_498_000, -173_000, 1_501_000, -170_000)
     result = extract(demo, tmp_path / "out.tif", box, via="wcs", http=noting)
     assert 4 < len(noting.asked) < 16  # 36 if all were as small as the first
@@ -128,13 +126,13 @@ def test_where_the_coverage_has_nothing_the_output_has_nodata(
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_nothing_but_nodata_is_told_as_that(demo: Addresses, tmp_path: Path) -> None:
+def test_nodata_only_is_no_data(demo: Addresses, tmp_path: Path) -> None:
     with pytest.raises(hrdem.NoDataError, match="WCS dtm"):
         extract(demo, tmp_path / "out.tif", (1_582_000, -5_100, 1_582_300, -5_000), via="wcs")
     assert not list(tmp_path.glob("*.tif"))
 
 
-def test_another_projection_is_warped_from_native_pixels(demo: Addresses, tmp_path: Path) -> None:
+def test_other_crs_warps_native_pixels(demo: Addresses, tmp_path: Path) -> None:
     """Pieces that a server warps one by one do not fit together."""
     box = (536_284.0, 4_967_490.8, 537_284.0, 4_968_490.8)
     asked: dict[str, Any] = {"bbox_crs": "EPSG:2961", "crs": "EPSG:2961", "resolution": 5}
@@ -151,7 +149,7 @@ def test_another_projection_is_warped_from_native_pixels(demo: Addresses, tmp_pa
     assert horizontal(profile["crs"]) == "EPSG:2961"
 
 
-def test_the_file_says_that_it_came_through_the_wcs(demo: Addresses, tmp_path: Path) -> None:
+def test_tags_name_the_wcs(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     extract(demo, output, (1_499_900, -170_600, 1_500_100, -170_500), via="wcs")
     with rasterio.open(output) as dataset:
@@ -161,7 +159,7 @@ def test_the_file_says_that_it_came_through_the_wcs(demo: Addresses, tmp_path: P
     assert "fallback_reason" not in source
 
 
-def test_a_plan_through_the_wcs_tells_what_is_known(demo: Addresses) -> None:
+def test_plan_through_the_wcs(demo: Addresses) -> None:
     box = (1_499_900, -170_600, 1_500_100, -170_500)
     plan = hrdem.plan(
         bbox=box, bbox_crs="EPSG:3979", product="dtm", via="wcs",

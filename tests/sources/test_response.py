@@ -69,7 +69,7 @@ def checked(body: bytes, folder: Path, grid: Grid = GRID) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"ENDIANNESS": "BIG"}, {"BIGTIFF": "YES"},
                                      {"BIGTIFF": "YES", "ENDIANNESS": "BIG"}])  # fmt: skip
-def test_a_bare_tiff_is_taken_as_it_is(tmp_path: Path, options: dict[str, str]) -> None:
+def test_bare_tiff(tmp_path: Path, options: dict[str, str]) -> None:
     body = tiff(**options)
     assert taken(body, tmp_path) == body
     checked(body, tmp_path)
@@ -77,19 +77,17 @@ def test_a_bare_tiff_is_taken_as_it_is(tmp_path: Path, options: dict[str, str]) 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @pytest.mark.parametrize("boundary", ["wcs", "----=_Part_7.1", "a" * 70])
-def test_the_tiff_of_a_multipart_answer_is_taken_to_the_last_byte(
-    tmp_path: Path, boundary: str, end: str
-) -> None:
+def test_multipart_tiff_is_complete(tmp_path: Path, boundary: str, end: str) -> None:
     assert taken(multipart(tiff(), boundary=boundary, end=end), tmp_path) == tiff()
 
 
-def test_a_boundary_that_occurs_within_the_pixels_does_not_cut_them(tmp_path: Path) -> None:
+def test_boundary_within_pixels(tmp_path: Path) -> None:
     """The boundary of MapServer is the short word wcs."""
     body = tiff()[:-20] + b"\r\n--wcs\r\n 8 bytes." + b"\0" * 3
     assert taken(multipart(body), tmp_path) == body
 
 
-def test_a_tiff_before_the_description_is_found(tmp_path: Path) -> None:
+def test_tiff_before_the_description(tmp_path: Path) -> None:
     body = tiff()
     answer = b"--b\r\nContent-Type: image/tiff\r\n\r\n" + body + b"\r\n--b\r\n\r\n<a/>\r\n--b--"
     assert taken(answer, tmp_path).startswith(body)
@@ -107,7 +105,8 @@ def test_a_tiff_before_the_description_is_found(tmp_path: Path) -> None:
         TOO_LARGE,
     ],
 )
-def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, body: bytes) -> None:
+def test_empty_truncated_and_too_large(tmp_path: Path, body: bytes) -> None:
+    """A smaller request may avoid an empty, truncated or oversized response."""
     with pytest.raises(ChunkTooLargeError) as told:
         taken(body, tmp_path)
     assert told.value.max_edge == (2048 if b"MAXSIZE" in body else None)
@@ -119,9 +118,10 @@ def test_nothing_half_of_it_and_too_much_may_be_mended_by_less(tmp_path: Path, b
      ("CoverageNotDefined", WcsError), ("NoApplicableCode", RetryableError), ("", RetryableError)],
 )  # fmt: skip
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is_wrong(
+def test_exceptions_are_quoted_and_retried(
     tmp_path: Path, code: str, kind: type[Exception], wrapped: bool
 ) -> None:
+    """An exception is quoted, and retried unless the request is wrong."""
     report = (
         f'<ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows"><ows:Exception '
         f'exceptionCode="{code}"><ows:ExceptionText>COVERAGE=dtn not found</ows:ExceptionText>'
@@ -141,7 +141,7 @@ def test_an_exception_is_told_in_its_words_and_tried_again_unless_the_request_is
         (b"<Coverages xmlns='http://www.opengis.net/wcs/1.1'/>", "not a coverage, beginning with"),
     ],
 )
-def test_anything_else_is_told_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:
+def test_other_content_is_quoted(tmp_path: Path, body: bytes, said: str) -> None:
     with pytest.raises(RetryableError, match=said):
         taken(body, tmp_path)
 
@@ -185,19 +185,19 @@ def test_a_raster_that_is_not_what_was_asked_for_is_refused(
     assert isinstance(told.value, ChunkTooLargeError) == (of_another_size or damaged)
 
 
-def test_rows_that_run_upward_are_refused(tmp_path: Path) -> None:
+def test_south_up_raster_is_refused(tmp_path: Path) -> None:
     upward = Affine(1, 0, 1_780_500, 0, 1, -66_570)
     with pytest.raises(RetryableError):
         checked(tiff(transform=upward), tmp_path)
 
 
-def test_a_raster_without_a_nodata_value_is_refused(tmp_path: Path) -> None:
+def test_raster_without_nodata_is_refused(tmp_path: Path) -> None:
     """Whatever stands for no data in it would pass as heights."""
     with pytest.raises(RetryableError, match="no nodata value"):
         checked(tiff(nodata=None), tmp_path)
 
 
-def test_a_nodata_value_of_nan_is_one_as_any_other(tmp_path: Path) -> None:
+def test_nan_as_nodata(tmp_path: Path) -> None:
     path = tmp_path / "coverage.tif"
     path.write_bytes(tiff(nodata=math.nan))
     check_coverage(path, GRID, "float32", math.nan)
@@ -211,7 +211,7 @@ def altered(folder: Path, change: Callable[[DatasetWriter], object]) -> bytes:
     return path.read_bytes()
 
 
-def test_heights_that_are_scaled_are_refused(tmp_path: Path) -> None:
+def test_scaled_heights_are_refused(tmp_path: Path) -> None:
     def scale(dataset: DatasetWriter) -> None:
         dataset.scales = (0.1,)
 
@@ -219,7 +219,7 @@ def test_heights_that_are_scaled_are_refused(tmp_path: Path) -> None:
         checked(altered(tmp_path, scale), tmp_path)
 
 
-def test_a_mask_beside_the_pixels_is_refused(tmp_path: Path) -> None:
+def test_mask_is_refused(tmp_path: Path) -> None:
     """What lies under it would pass as heights."""
     body = altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100))
     with pytest.raises(RetryableError, match="a mask"):
@@ -236,48 +236,48 @@ def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "f
 
 
 @pytest.mark.parametrize("value", [NODATA, 0, float("nan")])
-def test_one_pixel_over_all_that_was_asked_for_says_that_there_is_nothing(
-    tmp_path: Path, value: float
-) -> None:
+def test_placeholder_means_no_data(tmp_path: Path, value: float) -> None:
+    """One pixel that spans the requested grid means that there is no data."""
     checked(placeholder(value), tmp_path)
 
 
-def test_the_placeholder_may_have_three_bands_of_whole_numbers(tmp_path: Path) -> None:
+def test_placeholder_of_three_integer_bands(tmp_path: Path) -> None:
     checked(placeholder(0, bands=3, dtype="int32"), tmp_path)
 
 
-def test_one_pixel_of_a_height_is_no_placeholder(tmp_path: Path) -> None:
+def test_pixel_with_a_height_is_no_placeholder(tmp_path: Path) -> None:
     with pytest.raises(ChunkTooLargeError, match="one pixel of 124.5"):
         checked(placeholder(124.5), tmp_path)
 
 
-def test_one_pixel_of_another_crs_is_no_placeholder(tmp_path: Path) -> None:
+def test_pixel_in_another_crs_is_no_placeholder(tmp_path: Path) -> None:
     """So a server answers that took the box for degrees."""
     degrees = Grid("EPSG:4326", GRID.transform, GRID.width, GRID.height)
     with pytest.raises(RetryableError, match="EPSG:4326 instead of EPSG:3979"):
         checked(placeholder(NODATA, degrees), tmp_path)
 
 
-def test_one_pixel_inside_what_was_asked_for_is_no_placeholder(tmp_path: Path) -> None:
+def test_pixel_inside_the_grid_is_no_placeholder(tmp_path: Path) -> None:
     four = Grid(GRID.crs, GRID.transform, 2, 2)
     inside = Grid(GRID.crs, Affine(1, 0, 1_780_500.5, 0, -1, -66_500.5), 1, 1)
     with pytest.raises(ChunkTooLargeError, match="1 x 1 pixels"):
         checked(tiff(np.float32([[NODATA]]), inside), tmp_path, four)
 
 
-def test_one_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
+def test_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
     """So a server answers that took swapped corners for a box, and with a plausible height."""
     elsewhere = Grid(GRID.crs, Affine(3_759.4, 0, 1_498_120, 0, -2_506.3, 501_253), 1, 1)
     with pytest.raises(ChunkTooLargeError, match="1 x 1 pixels"):
         checked(tiff(np.float32([[NODATA]]), elsewhere), tmp_path)
 
 
-def test_one_pixel_is_a_raster_where_one_was_asked_for(tmp_path: Path) -> None:
+def test_one_pixel_for_a_request_of_one(tmp_path: Path) -> None:
+    """One pixel is a raster where one pixel was requested."""
     one = Grid(GRID.crs, GRID.transform, 1, 1)
     checked(tiff(np.float32([[124.5]]), one), tmp_path, one)
 
 
-def test_a_header_that_announces_a_gigantic_block_is_refused_before_it_is_allocated(
+def test_gigantic_block_is_not_allocated(
     tmp_path: Path,
 ) -> None:
     body = bytearray(tiff())

@@ -51,7 +51,7 @@ def metadata(domain: str, key: str, value: str) -> str:
         vrt() + vrt(),
     ],
 )
-def test_what_is_no_vrt_is_told_in_a_sentence(document: bytes) -> None:
+def test_other_documents_are_refused(document: bytes) -> None:
     with pytest.raises(
         SourceError, match=r"^https://store\.invalid/a/tile\.vrt is not a VRT: .*\.$"
     ):
@@ -72,7 +72,7 @@ def test_what_is_no_vrt_is_told_in_a_sentence(document: bytes) -> None:
         ),
     ],
 )
-def test_a_source_is_an_absolute_address_for_gdal(said: str, relative: int, address: str) -> None:
+def test_sources_become_absolute(said: str, relative: int, address: str) -> None:
     source = SOURCE.replace('"1">tile.tif', f'"{relative}">{said}')
     vrt_ = sanitize_vrt(vrt(source), HREF)
     assert vrt_.files == (address,)
@@ -91,7 +91,7 @@ def test_a_source_is_an_absolute_address_for_gdal(said: str, relative: int, addr
         'http://o.invalid/"', "http://o.invalid/\u202efdp.exe",
     ],
 )  # fmt: skip
-def test_a_source_that_is_no_http_address_is_refused(said: str) -> None:
+def test_other_addresses_are_refused(said: str) -> None:
     source = SOURCE.replace('"1">tile.tif', f'"0">{said}')
     with pytest.raises(SourceError, match="not an http or https address"):
         sanitize_vrt(vrt(source), HREF)
@@ -144,12 +144,13 @@ def test_a_source_that_is_no_http_address_is_refused(said: str) -> None:
         vrt(SOURCE * 1001),
     ],
 )  # fmt: skip
-def test_what_does_more_than_lay_files_side_by_side_is_refused(document: bytes) -> None:
+def test_anything_but_a_mosaic_is_refused(document: bytes) -> None:
+    """A VRT that does more than place files side by side is refused."""
     with pytest.raises(SourceError, match=r"tile\.vrt .* Only plain mosaics of files are read"):
         sanitize_vrt(document, HREF)
 
 
-def test_what_gdal_itself_writes_of_a_mosaic_is_read_as_it_was(tmp_path: Path) -> None:
+def test_vrt_by_gdal_keeps_its_pixels(tmp_path: Path) -> None:
     """Statistics, histograms, descriptions and virtual overviews change no pixel."""
     heights = np.arange(200, dtype="float32").reshape(10, 20)
     with rasterio.open(
@@ -194,7 +195,7 @@ def test_what_gdalbuildvrt_writes_is_read() -> None:
     ],
     ids=["elements", "depth", "metadata", "attributes", "text"],
 )
-def test_sixteen_megabytes_of_anything_take_little_memory_and_time(document: bytes) -> None:
+def test_large_documents_take_little_memory(document: bytes) -> None:
     started = time.monotonic()
     tracemalloc.start()
     try:

@@ -17,7 +17,7 @@ def asked(box, crs: str) -> dict[str, object]:
     return get_map_params("dsm-slope", fit_grid(box, crs, 640))
 
 
-def test_a_map_is_asked_for_as_the_standard_says() -> None:
+def test_get_map_params() -> None:
     """OGC 06-042, table 8: every mandatory parameter, STYLES though it is empty."""
     assert asked(METRES, "EPSG:3979") == {
         "SERVICE": "WMS",

@@ -10,7 +10,7 @@ import numpy as np
 from hrdem.tiff.encode import choose_tile_format, encode
 
 
-def test_a_tile_is_packed_into_the_same_bytes_by_every_thread() -> None:
+def test_same_bytes_in_every_thread() -> None:
     """ISA-L by itself packs about one of two thousand of these otherwise in another thread."""
     storage = replace(choose_tile_format("uint8"), tile=(64, 16))
     rows = np.random.default_rng(2026).integers(0, 256, (12_000, 1, 64), np.uint8)
