@@ -21,7 +21,7 @@ from hrdem.planning.resolve import resolve_sources
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.request import Request
 from hrdem.runtime.threads import map_in_order, thread_pool
-from hrdem.sources.cog import CogFile, CogSource
+from hrdem.sources.protocol import TileSource
 
 _BORDER = 3  # pixels of the grid around it, that smoothing looks at
 _PIECE_BLOCKS = 2  # along the edge of what is fetched in one go
@@ -31,7 +31,7 @@ _SAME = 1e-3  # of a pixel: as fine as
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    source: CogSource
+    source: TileSource
     window: Window
 
 
@@ -70,13 +70,13 @@ def _merged(
     """Lay a level of each file onto the lattice of the newest."""
     pieces: list[_Piece] = []
     for met in sorted(under, key=lambda met: met.items[0].datetime):  # the last one is on top
-        assert isinstance(met.file, CogFile)
         file = next(met.file.levels(detail * (1 + _SAME)))
         whole = file.grid
         lattice = whole.crop(whole.touched_by(bounds))
         window = whole.touched_by(bounds).intersection(whole.window)
         if window is not None:
-            source = CogSource(file, http, window)
+            assert file.tiled is not None
+            source = file.tiled.open_tiles(window, http)
             across, down = (edge * _PIECE_BLOCKS for edge in source.block)
             pieces += [_Piece(source, each) for each in window.split(across, down)]
     if max(lattice.window.pixels, sum(piece.window.pixels for piece in pieces)) > _MOST_PIXELS:

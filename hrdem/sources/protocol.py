@@ -125,13 +125,8 @@ class StoredTiles:
     spans: tuple[Span, ...]
 
 
-class TileSource(Protocol):
-    """A file open for copying its compressed tiles."""
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Width and height of a tile, pixels."""
-        ...
+class TileSource(Source, Protocol):
+    """A source whose compressed tiles can be fetched, too."""
 
     def fetch_tiles(self, window: Window) -> StoredTiles:
         """Fetch the compressed tiles that a window touches.
@@ -152,7 +147,7 @@ class TiledFile(Protocol):
         ...
 
     def open_tiles(self, within: Window, http: Http) -> TileSource:
-        """Open it for copying tiles that touch a window."""
+        """Open it for reading tiles that touch a window, with no further context."""
         ...
 
 
