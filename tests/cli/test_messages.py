@@ -80,6 +80,18 @@ def strings_in(path: Path) -> Iterator[str]:
             yield node.value
 
 
+def test_messages_below_the_command_line_name_parameters() -> None:
+    """An option has no meaning to a user of Python."""
+    options = [f.option for f in FIELDS.values()] + [
+        flag for f in FIELDS.values() for flag in f.flags
+    ]
+    named = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, options))})(?![\w-])")
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "demo") and path.name != "fields.py":
+            for text in strings_in(path):
+                assert not named.search(text), (path.name, text)
+
+
 def test_parameters_in_backquotes_exist() -> None:
     names = set()
     for path in PACKAGE.rglob("*.py"):

@@ -400,7 +400,7 @@ class CachingClient(Http):
         if was_writable and self._http is not None:
             log.warning(
                 "The cache %s cannot be written (%s): the run continues without it, and cannot "
-                "resume if it is interrupted. Give another --cache-dir, or --no-cache.",
+                "resume if it is interrupted. Give another `cache_dir`, or `no_cache`.",
                 self._cache.folder,
                 why,
             )

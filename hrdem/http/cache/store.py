@@ -63,8 +63,8 @@ def default_cache_dir() -> Path:
         return platformdirs.user_cache_path("hrdem", appauthor=False)
     except RuntimeError as exc:
         raise RequestError(
-            f"There is no folder to keep things in: {exc}. Set HOME, or give --cache-dir or "
-            "--no-cache."
+            f"The user has no folder for the cache: {exc}. Set HOME, or give `cache_dir` or "
+            "`no_cache`."
         ) from exc
 
 
@@ -83,7 +83,7 @@ class Cache:
         self, folder: str | os.PathLike[str] | None = None, limit: int = DEFAULT_MAX_CACHE_BYTES
     ) -> None:
         if folder == "":
-            raise RequestError("The cache's folder has an empty name; give another --cache-dir.")
+            raise RequestError("The cache's folder has an empty name; give another `cache_dir`.")
         self.folder = default_cache_dir() if folder is None else Path(folder).expanduser()
         self.limit = limit
 
