@@ -39,12 +39,12 @@ def write_text_atomically(path: Path, text: str, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def staging_dir(output: Path) -> Iterator[Path]:
-    """Hold a hidden folder beside an output, for what is not finished; it goes at the end.
+    """Yield a hidden folder beside an output for unfinished files; it is removed at the end.
 
-    Those of runs that were killed are recognised, as nobody holds their lock, and removed.
+    Folders of killed runs are removed too: no process holds their lock.
 
     Raises:
-        OSError: If it cannot be made.
+        OSError: If it cannot be created.
     """
     _sweep(output.parent)
     room, held = _locked_room(output)
@@ -57,7 +57,7 @@ def staging_dir(output: Path) -> Iterator[Path]:
 
 
 def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
-    """Make a hidden folder and hold its lock."""
+    """Create a hidden folder and lock it."""
     while True:
         room = hidden_path(output)
         room.mkdir()
@@ -66,13 +66,13 @@ def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
         except FileNotFoundError:
             if not output.parent.is_dir():
                 raise
-            # else another run took it for one that was left over, as this one was held up
+            # another run removed it before this one had locked it
         except OSError:  # a file system without locks
             return room, contextlib.nullcontext()
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the hidden folders of runs that are no more."""
+    """Remove the hidden folders of killed runs."""
     for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
             age = time.time() - room.stat().st_mtime
@@ -83,13 +83,13 @@ def _sweep(folder: Path) -> None:
             held = acquire_lock(room / _LOCK)
             if held is not None:
                 held.close()
-                log.info("%s is left over from a run that was killed, and is removed.", room)
+                log.info("Removing %s, which a killed run left behind.", room)
                 shutil.rmtree(room, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def staged_file(path: Path, content: str | bytes) -> Iterator[Path]:
-    """Hold a content ready in a hidden file beside a path, and take it away at the end."""
+    """Yield a hidden file beside a path with a content; it is removed at the end."""
     with staging_dir(path) as room:
         partial = room / "content"
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -97,17 +97,17 @@ def staged_file(path: Path, content: str | bytes) -> Iterator[Path]:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Have the system write a file onto the disk now.
+    """Flush a file to the disk.
 
     Raises:
-        OSError: If the disk refuses.
+        OSError: If the disk cannot be written.
     """
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def publish(finished: Path, output: Path, overwrite: bool) -> None:
-    """Bring a finished file onto the disk for good, then give it its name in one step.
+    """Flush a finished file to the disk, then rename it atomically.
 
     Raises:
         OutputExistsError: If the name was taken meanwhile and may not be replaced.
@@ -137,17 +137,17 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
 
 
 def hidden_path(output: Path) -> Path:
-    """Return a name of its own beside an output, short enough wherever the output's is."""
+    """Return a unique hidden path beside an output."""
     return output.with_name(f"{_HIDDEN}{secrets.token_hex(6)}{_PARTIAL}")
 
 
 def is_hidden_path(path: Path) -> bool:
-    """Whether a path is one that `hidden_path` gives."""
+    """Whether a path was made by `hidden_path`."""
     return path.name.startswith(_HIDDEN) and path.name.endswith(_PARTIAL)
 
 
 def output_exists_error(output: Path) -> OutputExistsError:
-    """Return the error to raise for a name that is taken."""
+    """Return the error for an output that exists."""
     return OutputExistsError(
         f"{output} exists; give `overwrite` to replace it, or another `output`."
     )

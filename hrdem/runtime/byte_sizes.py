@@ -1,4 +1,4 @@
-"""Numbers of bytes, as people write and read them."""
+"""Byte sizes as text: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?([KMGT]?)(I?)B?")
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that are meant by ``500MB``, ``2 GB``, ``1GiB`` or ``4096``.
+    """Parse a size such as ``500MB``, ``2 GB``, ``1GiB`` or ``4096`` into bytes.
 
     Raises:
         ValueError: If nothing is.
@@ -21,7 +21,7 @@ def parse_size(text: str) -> int:
 
 
 def format_size(count: int) -> str:
-    """Return a number of bytes in three digits and a unit."""
+    """Format a number of bytes with three digits and a unit."""
     value, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if value < 1000 or unit == "TB":

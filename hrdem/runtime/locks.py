@@ -1,4 +1,4 @@
-"""Locks on files, between processes, that end with the process that holds them, however it ends."""
+"""File locks between processes; the system releases them when a process ends."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Self
 
 try:
     import fcntl
-except ImportError:  # Windows has no locks that end so
+except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-_PAUSE = 0.01  # seconds between two tries
+_POLL_SECONDS = 0.01
 
 HAS_FILE_LOCKS = fcntl is not None
 
 
 class FileLock:
-    """A lock that is held until it is closed, to be used as a context manager."""
+    """A lock that is held until it is closed; use it as a context manager."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -40,31 +40,30 @@ class FileLock:
         self.close()
 
     def share(self) -> None:
-        """Let others share a lock that was held alone."""
+        """Turn an exclusive lock into a shared one."""
         if fcntl is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def close(self) -> None:
-        """Give it up; twice does no harm."""
+        """Release the lock; it may be called twice."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
 
 def acquire_lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
-    """Take a lock on a file, which is made if it is missing.
+    """Lock a file, which is created if it does not exist.
 
     Args:
         path: The file; its folder has to exist.
-        shared: Whether others may hold it too, as long as they share it.
-        wait: Seconds to wait at most for others to give it up.
+        shared: Whether other shared locks are allowed.
+        wait: Maximum seconds to wait for other processes to release it.
 
     Returns:
-        The lock; None if others hold it. Where the system has no such locks, nobody ever holds
-        one.
+        The lock; None if another process holds it. Systems without such locks always grant it.
 
     Raises:
-        OSError: If the file cannot be made or opened, or the file system has no locks.
+        OSError: If the file cannot be created or opened, or the file system has no locks.
     """
     until = time.monotonic() + wait
     while True:
@@ -79,16 +78,16 @@ def acquire_lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> File
             os.close(descriptor)
             if time.monotonic() >= until:
                 return None
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
             continue
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # it was taken away while we waited
+        os.close(descriptor)  # the file was removed meanwhile
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether a path leads to an open file."""
+    """Whether a path still refers to an open file."""
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     return False

@@ -1,4 +1,4 @@
-"""What was learnt of files and is kept for the next reader, as long as there is room."""
+"""A thread-safe cache in memory that evicts the least recently used values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[V]):
-    """Values by key, for several threads; those that were used longest ago go first.
+    """Values by key, for several threads; the least recently used are evicted first.
 
     Args:
-        most: Sum of the sizes of what is kept.
+        most: Maximum sum of the sizes.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
+        self._max_size = most
+        self._size = 0
         self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> V | None:
-        """Return a value, None if it is not there any more."""
+        """Return a value; None if it is not cached."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -32,17 +32,17 @@ class LruCache(Generic[V]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: V, size: int) -> None:
-        """Keep a value of a size."""
+        """Store a value of a size."""
         with self._lock:
             _, before = self._values.pop(key, (None, 0))
             self._values[key] = value, size
-            self._held += size - before
-            while self._held > self._most:
+            self._size += size - before
+            while self._size > self._max_size:
                 _, (_, size) = self._values.popitem(last=False)
-                self._held -= size
+                self._size -= size
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         with self._lock:
             self._values.clear()
-            self._held = 0
+            self._size = 0

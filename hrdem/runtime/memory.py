@@ -13,10 +13,10 @@ _STATM = Path("/proc/self/statm")
 
 
 def allocate_buffer(size: int) -> mmap.mmap:
-    """Return that many zero bytes, which the system gets back at once when they are free.
+    """Allocate zero bytes that go back to the system as soon as they are freed.
 
-    Taken from the allocator instead, they would be kept by the thread that took them. Linux is
-    asked for large pages: to get a tile's worth of small ones takes as long as to fill them.
+    The allocator would keep them in the arena of the thread. On Linux, huge pages are requested:
+    mapping small pages for a tile takes as long as filling them.
     """
     if sys.platform == "win32":
         return mmap.mmap(-1, size)
@@ -27,7 +27,7 @@ def allocate_buffer(size: int) -> mmap.mmap:
 
 
 def resident_bytes() -> int:
-    """Return the bytes of memory that the process holds; 0 where the system does not tell."""
+    """Return the resident memory of the process in bytes; 0 if it is unknown."""
     try:
         pages = int(_STATM.read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -36,9 +36,9 @@ def resident_bytes() -> int:
 
 
 def trim_allocator() -> None:
-    """Have the allocator give back what is free, where it can be told to.
+    """Return free memory of the allocator to the system, with glibc.
 
-    glibc keeps what one phase of a run took; the next takes its own on top of it.
+    glibc keeps the memory of one phase of a run; the next phase would allocate on top of it.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library

@@ -1,8 +1,4 @@
-"""What may be told of an address: everything but what opens doors.
-
-Names and passwords before a host, and values of a query that sign it or stand for a person, are
-sent where they belong and shown nowhere.
-"""
+"""Redaction: addresses without user names, passwords, signatures and tokens, for any output."""
 
 from __future__ import annotations
 
@@ -36,21 +32,21 @@ _QUOTED_VALUE = re.compile(
 
 
 def redact_secrets(text: str) -> str:
-    """Return an address, or a text with addresses in it, fit for messages, tags and logs.
+    """Return an address, or a text that contains addresses, without secrets.
 
-    User names and passwords are left out; values that look like a signature, a token, a key or a
-    password by their name become ``REDACTED``.
+    User names and passwords are removed; query values whose name suggests a signature, a token, a
+    key or a password become ``REDACTED``.
     """
     text = _QUOTED_USER.sub("", _USER.sub("", text))
-    text = _QUOTED_VALUE.sub(lambda found: _told(found, "%3D"), text)
-    return _VALUE.sub(lambda found: _told(found, "="), text)
+    text = _QUOTED_VALUE.sub(lambda found: _redact_value(found, "%3D"), text)
+    return _VALUE.sub(lambda found: _redact_value(found, "="), text)
 
 
 def url_fingerprint(url: str) -> str:
-    """Return what tells an address from all others, also from those that are told alike.
+    """Return a hash that identifies an address without revealing it.
 
-    It gives nothing away. User names, passwords and what signs an address do not count: signatures
-    change each time that the same address is given out.
+    User names, passwords and signatures do not count: signatures change each time that a service
+    issues the same address.
     """
     parts = urlsplit(url)
     named = [(value.partition("=")[0].lower(), value) for value in parts.query.split("&")]
@@ -61,11 +57,11 @@ def url_fingerprint(url: str) -> str:
 
 
 def has_userinfo(url: str) -> bool:
-    """Whether an address holds a user name or a password."""
+    """Whether an address contains a user name or a password."""
     return "@" in urlsplit(url).netloc
 
 
-def _told(found: re.Match[str], sign: str) -> str:
+def _redact_value(found: re.Match[str], sign: str) -> str:
     return f"{found[1]}{sign}{_HIDDEN}" if _is_secret(found[1]) else found[0]
 
 

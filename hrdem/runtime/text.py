@@ -1,19 +1,16 @@
-"""Words of others, cut and cleaned so that they can be shown.
-
-A catalogue or a server may say anything, also what a terminal takes for an order.
-"""
+"""Server text: truncated and stripped of control characters before it is printed."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
 
-_LOOKED_AT = 8  # times the characters that are shown: blanks may be many
+_SCAN_FACTOR = 8  # times the printed characters: most may be blanks
 
 
 def to_one_line(text: str, most: int) -> str:
-    """Return the words of a text as one line of printable characters, at most so many."""
-    some = text[: _LOOKED_AT * most]  # however long it is
+    """Return a text as one line of at most ``most`` printable characters."""
+    some = text[: _SCAN_FACTOR * most]  # of any length
     shown = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
     line = " ".join(shown.split())
     whole = len(line) <= most and len(some) == len(text)
@@ -21,12 +18,12 @@ def to_one_line(text: str, most: int) -> str:
 
 
 def end_sentence(said: str) -> str:
-    """Return words with a full stop at their end, if they have no such sign."""
+    """Return a text that ends with a full stop or another end mark."""
     return said if said.endswith((".", "!", "?", "…")) else f"{said}."
 
 
 def escape_unprintable(text: str) -> str:
-    """Return a text of several lines with every other unprintable character as an escape."""
+    """Escape all unprintable characters of a text except line ends and tabs."""
     if text.isprintable():
         return text
     return "".join(map(_shown, text))
@@ -39,5 +36,5 @@ def _shown(character: str) -> str:
 
 
 def to_json_number(value: float | None) -> float | str | None:
-    """Return a number as JSON can hold it; NaN and infinities become words, as in STAC 1.1."""
+    """Return a number for JSON; NaN and infinities become strings, as in STAC 1.1."""
     return value if value is None or math.isfinite(value) else str(value)

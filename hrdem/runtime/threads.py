@@ -1,4 +1,4 @@
-"""Pools of threads that an interrupt or an error does not wait for."""
+"""Thread pools that do not block an interrupt or an error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_LAST_WAIT = 2.0  # seconds that what is under way is given when its results are not wanted any more
+_CANCEL_WAIT_SECONDS = 2.0  # for running tasks whose results are no longer needed
 
 
 @contextmanager
 def thread_pool(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """Run a pool of threads for as long as the context lasts.
 
-    When the context ends by an exception, what has not begun is given up and what runs is not
-    waited for: it may be waiting for a server that has gone silent.
+    If the context ends with an exception, queued tasks are cancelled and running ones are not
+    waited for: they may be waiting for a server that has stopped responding.
     """
     pool = ThreadPoolExecutor(count, name)
     try:
@@ -33,13 +33,13 @@ def thread_pool(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
 def map_in_order(
     pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
 ) -> Generator[R]:
-    """Yield the results of work on items in their order, while the next ones are under way.
+    """Yield results in the order of the items, while the next items are being processed.
 
     Args:
-        pool: What does the work.
+        pool: Thread pool.
         work: Called with each item.
-        items: Taken as far as they are begun.
-        most: How many may be under way or wait to be taken.
+        items: Read lazily.
+        most: Maximum number of results that are pending.
     """
     coming: collections.deque[Future[R]] = collections.deque()
     try:
@@ -52,4 +52,4 @@ def map_in_order(
     finally:
         for future in coming:
             future.cancel()
-        wait(coming, _LAST_WAIT)
+        wait(coming, _CANCEL_WAIT_SECONDS)
