@@ -9,6 +9,7 @@ import numpy as np
 
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid
+from hrdem.geo.nodata import choose_nodata
 from hrdem.planning.merge_grid import (
     check_pixel_ratio,
     choose_merge_grid,
@@ -28,7 +29,6 @@ from hrdem.sources.protocol import RasterFile
 log = logging.getLogger(__name__)
 
 _DETAIL_RATIO = 1.5  # an overview keeps the detail if finer than the output: means of means blur
-_DEFAULT_NODATA = -32767.0
 
 
 def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
@@ -139,14 +139,13 @@ def _common_dtype(files: Sequence[ResolvedSource], query: MosaicQuery) -> str:
 
 def _choose_nodata(files: Sequence[ResolvedSource], dtype: str, query: MosaicQuery) -> float | None:
     """Return the nodata value that the files declare; the default only if none does."""
-    declared = [source.file.nodata for source in files if source.file.nodata is not None]
-    if declared:
-        return declared[0]
-    if query.align is Align.BLOCKS:
+    declared = [source.file.nodata for source in files]
+    if query.align is Align.BLOCKS and all(value is None for value in declared):
         return None
-    if np.dtype(dtype).kind != "f" and np.iinfo(dtype).min > _DEFAULT_NODATA:
+    nodata = choose_nodata(declared, dtype)
+    if nodata is None:
         raise SourceError(
             f"The files of {query.collection.id} declare no nodata value, and {dtype} leaves none "
             "free for pixels without data. Try `align=blocks`, which copies one file."
         )
-    return _DEFAULT_NODATA
+    return nodata

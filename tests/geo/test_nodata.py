@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hrdem.geo.nodata import valid_mask
+from hrdem.geo.nodata import choose_nodata, valid_mask
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,22 @@ def test_a_nodata_value_beyond_float32_is_rounded_as_the_pixels_are() -> None:
 )
 def test_whole_numbers(nodata: float | None, expected: list[bool]) -> None:
     assert valid_mask(np.array([5, -1], np.int16), nodata).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "dtype", "expected"),
+    [
+        ([None, -9999.0, 0.0], "float32", -9999.0),
+        ([None], "float32", -32767.0),
+        ([], "int16", -32767.0),
+        ([None], "uint8", None),
+        ([255.0], "uint8", 255.0),
+    ],
+)
+def test_the_nodata_value_of_several_files(
+    declared: list[float | None], dtype: str, expected: float | None
+) -> None:
+    assert choose_nodata(declared, dtype) == expected
 
 
 def test_xarray() -> None:
