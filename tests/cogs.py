@@ -59,7 +59,7 @@ def terrain(dtype: str) -> np.ndarray:
     return pixels
 
 
-def written(path: Path, dtype: str = "float32", empty: bool = False, **options) -> np.ndarray:
+def write_cog(path: Path, dtype: str = "float32", empty: bool = False, **options) -> np.ndarray:
     pixels = terrain(dtype)
     if empty:
         pixels[:256] = -32767
@@ -103,7 +103,7 @@ KINDS = {
 }
 
 
-def planned(
+def plan_only_file(
     monkeypatch: pytest.MonkeyPatch, content: Bytes, *, shifted: int = 0, **request
 ) -> Plan:
     """Plan 200 x 120 pixels of a client's only file.
@@ -118,5 +118,5 @@ def planned(
     monkeypatch.setattr("hrdem.planning.resolve.search_items", lambda *_: [item])
     left, top = TRANSFORM.c + 2 * shifted, TRANSFORM.f
     box = left, top - 240, left + 400, top
-    words = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}
-    return make_plan(Request.of(**words, **request), content)
+    params = {"bbox": box, "bbox_crs": "EPSG:3979", "product": "dtm", "collection": "2m"}
+    return make_plan(Request.of(**params, **request), content)

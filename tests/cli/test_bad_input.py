@@ -9,7 +9,7 @@ import pytest
 
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
-from tests.demo.test_files import TILES, nowhere
+from tests.demo_tiles import TILES, find_empty_block
 from tests.misbehaving import Reply, misbehaving
 
 BBOX = "-75.72,45.40,-75.71,45.41"
@@ -112,7 +112,7 @@ def test_bbox_outside_canada_has_no_data(demo: Addresses, capsys, bbox: str) -> 
 
 
 def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
-    x, y = nowhere(TILES["9_2", "1m"])
+    x, y = find_empty_block(TILES["9_2", "1m"])
     bbox = f"{x + 10},{y - 400},{x + 400},{y - 10}"
     assert extract("--bbox-crs", "EPSG:3979", "--stac-url", demo.stac, bbox=bbox) == 4
     message = read_error(capsys)

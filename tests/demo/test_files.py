@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,14 +16,14 @@ from rasterio.warp import transform_geom
 from rasterio.windows import Window
 
 from hrdem.demo import Addresses, projects
-from hrdem.demo.cog import BLOCK, DemoCog
+from hrdem.demo.cog import DemoCog
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.demo.tiles import Tile, list_tiles
+from hrdem.demo.tiles import list_tiles
+from tests.demo_tiles import TILES, find_empty_block
+from tests.gdaldem import needs_gdaldem
 
-TILES = {(tile.name, tile.collection): tile for tile in list_tiles()}
 AREA = (1_779_552, -66_560, 1_780_576, -65_536)  # four blocks of 9_2
 LAKE = (1_760_608, -114_688, 1_761_632, -113_664)  # four more, with a lake where they meet
-NEEDS_GDALDEM = pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +141,7 @@ def test_gdal_sees_a_hillshade_cog(tmp_path: Path, written: Path) -> None:
         assert (shade.overviews(1), shade.block_shapes) == (z.overviews(1), z.block_shapes)
 
 
-@NEEDS_GDALDEM
+@needs_gdaldem
 @pytest.mark.parametrize(
     ("collection", "product", "level"),
     [
@@ -178,7 +177,7 @@ def test_gdaldem_gives_the_same_hillshade_across_tiles(
     np.testing.assert_array_equal(shade[inner] == 0, expected[inner] == 0)
 
 
-@NEEDS_GDALDEM
+@needs_gdaldem
 def test_hillshade_has_no_seam_between_sub_tiles(tmp_path: Path) -> None:
     top = -180_000
     area = (1_499_990, top - 40, 1_500_010, top)
@@ -371,18 +370,9 @@ def test_wcs_rejects_like_the_live_one(demo: Addresses, query, status, body) -> 
 
 
 def test_wcs_answers_one_pixel_for_an_empty_box(demo: Addresses) -> None:
-    x, y = nowhere(TILES["9_2", "1m"])
+    x, y = find_empty_block(TILES["9_2", "1m"])
     query = WCS.format(x + 0.5, y - 99.5, x + 99.5, y - 0.5, 3979, 1, 1)
     answer = httpx.get(demo.wcs + query, follow_redirects=True)
     with MemoryFile(answer.content) as memory, memory.open() as dataset:
         assert dataset.shape == (1, 1)
         assert dataset.bounds == (x, y - 100, x + 100, y)
-
-
-def nowhere(tile: Tile) -> tuple[int, int]:
-    """The upper left corner of a block without any data."""
-    cog = DemoCog(tile, "dtm")
-    rank, _ = cog._count_present(0)
-    absent = np.flatnonzero(np.diff(rank, prepend=0) == 0)
-    row, column = divmod(int(absent[len(absent) // 2]), cog.levels[0].columns)
-    return tile.left + column * BLOCK, tile.top - row * BLOCK

@@ -19,7 +19,7 @@ from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import NetworkError, NoDataError, OutputExistsError
 from hrdem.http.client import HttpClient
-from tests.demo.test_files import TILES, nowhere
+from tests.demo_tiles import TILES, find_empty_block
 from tests.misbehaving import Reply, forward, misbehaving
 
 BOX = (1_505_000, -176_000, 1_506_000, -175_500)
@@ -176,7 +176,7 @@ def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_
 
 def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """The WMS picture is transparent and no overview has a pixel."""
-    x, y = nowhere(TILES["9_2", "1m"])
+    x, y = find_empty_block(TILES["9_2", "1m"])
     box = (x + 10, y - 400, x + 400, y - 10)
     for product in ("dtm", "dtm-slope"):
         with pytest.raises(NoDataError, match="no valid pixel"):

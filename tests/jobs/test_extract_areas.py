@@ -20,11 +20,10 @@ from rasterio.warp import transform_geom
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
-from tests.processing.test_tiers import holed, relief
 from tests.rasters import horizontal
+from tests.relief import LEFT, TOP, make_relief, punch_holes
 from tests.stores import NODATA, Store
 
-LEFT, TOP = 1_700_010, -200_010
 RELAXED = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -57,7 +56,7 @@ def test_a_pixel_is_there_if_its_centre_is_inside(
     shape = shapely.union_all([part for part in shapely.get_parts(shape) if part.area])
     if shape.area < 10:
         return
-    whole = holed(relief("1m", 900, 900), seed, 0.2)
+    whole = punch_holes(make_relief("1m", 900, 900), seed, 0.2)
     store.add("hrdem-mosaic-1m", whole[:, :450], LEFT, TOP, item="west")
     store.add("hrdem-mosaic-1m", whole[:, 450:], LEFT + 450, TOP, item="east")
     words = {"aoi": shape.wkt, "aoi_crs": "EPSG:3979", "buffer": buffer}

@@ -23,7 +23,7 @@ from rasterio.crs import CRS
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.jobs import load
-from tests.processing.test_tiers import LEFT, TIERS, TOP, holed, relief
+from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
 
@@ -56,13 +56,13 @@ RELAXED = settings(
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Two sub-tiles with holes side by side, both surfaces, and two tiers below."""
-    fine = holed(relief("1m", 900, 900), 5, 0.1)
+    fine = punch_holes(make_relief("1m", 900, 900), 5, 0.1)
     for name, left in (("west", 0), ("east", 450)):
         part = fine[:, left : left + 450]
         store.add(TIERS["1m"], part, LEFT + left, TOP, item=name)
         store.add(TIERS["1m"], part + np.float32(9), LEFT + left, TOP, item=name, asset="dsm")
-    store.add(TIERS["2m"], holed(relief("2m", 900, 900, step=5), 6, 0.1), LEFT, TOP)
-    store.add(TIERS["30m"], relief("30m", 900, 900, step=40), LEFT, TOP)
+    store.add(TIERS["2m"], punch_holes(make_relief("2m", 900, 900, step=5), 6, 0.1), LEFT, TOP)
+    store.add(TIERS["30m"], make_relief("30m", 900, 900, step=40), LEFT, TOP)
     return store
 
 
@@ -215,7 +215,7 @@ def test_a_chunk_warps_of_a_tier_only_what_it_needs(filled: Store) -> None:
 
 
 def test_a_chunk_without_data_is_nodata_and_an_array_without_data_an_error(store: Store) -> None:
-    fine = relief("1m", 900, 900)
+    fine = make_relief("1m", 900, 900)
     fine[:500] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
     later = loaded(store, chunks=256)
@@ -228,7 +228,7 @@ def test_a_chunk_without_data_is_nodata_and_an_array_without_data_an_error(store
 
 
 def test_a_chunk_beyond_all_files_is_nodata(store: Store) -> None:
-    store.add(TIERS["1m"], relief("1m", 450, 900), LEFT, TOP)
+    store.add(TIERS["1m"], make_relief("1m", 450, 900), LEFT, TOP)
     for words in ({}, {"resolution": 2}):
         later = loaded(store, **words, chunks={"x": 200})
         assert (later[:, -100:] == NODATA).all()

@@ -25,7 +25,7 @@ from hrdem.planning.plan import Plan, Tier
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.request import Request
 from hrdem.sources.cog import probe_cog
-from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, planned, written
+from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, plan_only_file, write_cog
 
 PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
 
@@ -69,7 +69,7 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
     tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "file.tif"
-    written(path, **KINDS[kind])
+    write_cog(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
     width, height = probe_cog(URL, content).block
     for number, window in enumerate(
@@ -151,8 +151,8 @@ def test_a_box_beyond_the_only_file_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "file.tif"
-    written(path, **KINDS["COG"])
-    plan = planned(monkeypatch, Bytes(path.read_bytes()), shifted=-100, align="blocks")
+    write_cog(path, **KINDS["COG"])
+    plan = plan_only_file(monkeypatch, Bytes(path.read_bytes()), shifted=-100, align="blocks")
     assert plan.grid.bounds[0] == TRANSFORM.c
     assert "12,000 of 24,000 pixels of the area lie beyond the only file" in caplog.text
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_copied_is_a_wrong_request(tmp_path: Path, other: dict[st
 
 def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
-    written(path, **KINDS["COG"])
+    write_cog(path, **KINDS["COG"])
     content = bytearray(path.read_bytes())
     plan = plan_of(Bytes(bytes(content)), Window(0, 0, 128, 128))
     with rasterio.open(path) as dataset:

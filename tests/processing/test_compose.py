@@ -25,7 +25,7 @@ from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import list_tiles
 from hrdem.runtime.progress import Progress
-from tests.demo.test_files import TILES, nowhere
+from tests.demo_tiles import TILES, find_empty_block
 from tests.misbehaving import Reply, forward, misbehaving
 from tests.rasters import horizontal
 
@@ -428,7 +428,7 @@ def test_progress_counts_what_is_read_and_what_is_made(demo: Addresses, tmp_path
 def test_an_area_without_a_valid_pixel_leaves_nothing(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
-    x, y = nowhere(TILES["9_2", "1m"])
+    x, y = find_empty_block(TILES["9_2", "1m"])
     with pytest.raises(hrdem.NoDataError, match="no valid pixel"):
         extracted(
             demo,
@@ -471,7 +471,7 @@ def test_an_estimate_of_coverage_is_of_the_output_and_not_of_what_lies_around_it
     demo: Addresses, tmp_path: Path
 ) -> None:
     """A grid askew in EPSG:3979 has corners there that are not its own."""
-    x, y = nowhere(TILES["9_2", "1m"])
+    x, y = find_empty_block(TILES["9_2", "1m"])
     found = []
     for number, shift in enumerate((-60_000, -20_000, 20_000, 60_000)):
         bbox = (x + shift - 20_000, y - 20_000, x + shift + 20_000, y + 20_000)

@@ -24,13 +24,12 @@ from hrdem.processing.terrain import (
     compute_slope,
 )
 from hrdem.request.options import Algorithm
-from tests.processing.test_terrain import needs_gdaldem
-from tests.processing.test_tiers import holed, relief
+from tests.gdaldem import needs_gdaldem
 from tests.rasters import horizontal
+from tests.relief import LEFT, TOP, make_relief, punch_holes
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
 
-LEFT, TOP = 1_700_010, -200_010
 BOX = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
 RELAXED = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -68,7 +67,7 @@ def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN)
 def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
     tmp_path: Path, store: Store, seed: int, share: float, algorithm: Algorithm
 ) -> None:
-    whole = holed(relief("1m", 900, 900), seed, share)
+    whole = punch_holes(make_relief("1m", 900, 900), seed, share)
     store.add("hrdem-mosaic-1m", whole[:, :431], LEFT, TOP, item="west")
     store.add("hrdem-mosaic-1m", whole[:, 431:], LEFT + 431, TOP, item="east")
     extracted(store, tmp_path / "a.tif", "dtm-slope", algorithm=algorithm.value)
@@ -158,7 +157,7 @@ def test_aspects_are_counted_from_the_pole_or_from_the_edge(
 
 @pytest.mark.parametrize("unit", ["degrees", "percent"])
 def test_slopes_come_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str) -> None:
-    store.add("hrdem-mosaic-1m", relief("1m", 900, 900), LEFT, TOP)
+    store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900), LEFT, TOP)
     done = extracted(store, tmp_path / "a.tif", "dtm-slope", slope_unit=unit)
     extracted(store, tmp_path / "b.tif", "dtm-slope")
     pixels, degrees = read(tmp_path / "a.tif")[0], read(tmp_path / "b.tif")[0]
@@ -172,13 +171,16 @@ def test_slopes_come_in_degrees_or_percent(tmp_path: Path, store: Store, unit: s
 
 def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, store: Store) -> None:
     """A tier that lacks one of the two has none, and the next is taken, never half of each."""
-    ground, surface = holed(relief("1m", 900, 900), 1, 0.3), relief("1m", 900, 900, step=11)
-    surface = holed(surface, 2, 0.3)
+    ground, surface = (
+        punch_holes(make_relief("1m", 900, 900), 1, 0.3),
+        make_relief("1m", 900, 900, step=11),
+    )
+    surface = punch_holes(surface, 2, 0.3)
     store.add("hrdem-mosaic-1m", ground, LEFT, TOP)
     store.add("hrdem-mosaic-1m", surface, LEFT, TOP, asset="dsm")
-    store.add("hrdem-mosaic-2m", relief("2m", 900, 900), LEFT, TOP, asset="dsm")
-    store.add("mrdem-30", relief("30m", 900, 900), LEFT, TOP)
-    store.add("mrdem-30", relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
+    store.add("hrdem-mosaic-2m", make_relief("2m", 900, 900), LEFT, TOP, asset="dsm")
+    store.add("mrdem-30", make_relief("30m", 900, 900), LEFT, TOP)
+    store.add("mrdem-30", make_relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
     result = extracted(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
     with rasterio.open(tmp_path / "a.tif") as dataset:
         pixels, band = dataset.read()
@@ -201,8 +203,8 @@ class TestHillshades:
 
     @pytest.fixture
     def stored(self, store: Store) -> Store:
-        store.add("hrdem-mosaic-1m", relief("1m", 450, 900), LEFT, TOP, item="west")
-        store.add("hrdem-mosaic-1m", relief("1m", 450, 900), LEFT + 450, TOP, item="east")
+        store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT, TOP, item="west")
+        store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT + 450, TOP, item="east")
         return store
 
     def shades(self) -> NDArray[np.uint8]:
@@ -256,7 +258,7 @@ class TestHillshades:
             )  # fmt: skip
         extracted(stored, tmp_path / "a.tif", "dtm-hillshade")
         pixels, grid = read(tmp_path / "a.tif")
-        whole = np.concatenate([relief("1m", 450, 900)] * 2, axis=1)
+        whole = np.concatenate([make_relief("1m", 450, 900)] * 2, axis=1)
         around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
         np.testing.assert_array_equal(
             pixels, compute_hillshade(in_one_go(whole[59:841, 59:841], around))
@@ -311,7 +313,7 @@ class TestHeights:
         self, tmp_path: Path, store: Store, grid: Path
     ) -> None:
         """The grid of the test ends before the far north."""
-        store.add("hrdem-mosaic-1m", relief("1m", 900, 900), 600_000, 3_000_000)
+        store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900), 600_000, 3_000_000)
         with pytest.raises(hrdem.RequestError, match="difference"):
             extracted(
                 store, tmp_path / "a.tif", "dtm", vertical_datum="CGVD28", vertical_grid=grid,

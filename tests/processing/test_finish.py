@@ -13,7 +13,7 @@ import hrdem
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
 from hrdem.output.plan_writer import OutputOptions
-from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, planned, written
+from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, plan_only_file, write_cog
 
 
 @pytest.mark.parametrize("align", ["pixels", "blocks"])
@@ -33,10 +33,12 @@ def test_what_a_file_declares_the_output_declares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, nodata: float | None, align: str
 ) -> None:
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
-    written(path, dtype=dtype, nodata=nodata, compress="deflate")
+    write_cog(path, dtype=dtype, nodata=nodata, compress="deflate")
     content = Bytes(path.read_bytes())
     result = run_plan(
-        planned(monkeypatch, content, align=align), RunContext(content), OutputOptions(output)
+        plan_only_file(monkeypatch, content, align=align),
+        RunContext(content),
+        OutputOptions(output),
     )
     with rasterio.open(path) as source, rasterio.open(output) as copy:
         np.testing.assert_array_equal(copy.read(1)[:120, :200], source.read(1)[:120, :200])
@@ -64,9 +66,11 @@ def test_pixels_that_hold_no_nodata_of_ours_cannot_be_merged_but_copied(
         dataset.write(np.full((HEIGHT, WIDTH), 7, dtype), 1)
     content = Bytes(path.read_bytes())
     with pytest.raises(hrdem.SourceError, match=f"{dtype} leaves none free.*align=blocks"):
-        planned(monkeypatch, content)
+        plan_only_file(monkeypatch, content)
     run_plan(
-        planned(monkeypatch, content, align="blocks"), RunContext(content), OutputOptions(output)
+        plan_only_file(monkeypatch, content, align="blocks"),
+        RunContext(content),
+        OutputOptions(output),
     )
     with rasterio.open(output) as copy:
         assert copy.nodata is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from hrdem.processing.terrain import (
     compute_slope_percent,
 )
 from hrdem.request.options import Algorithm
+from tests.gdaldem import needs_gdaldem
 
 NORTH_WEST_SUN = np.array([-0.5, 0.5, np.sqrt(0.5)])  # east, north, up
 OBLONG = Steps(2.0, 0.0, 3.0)
@@ -37,7 +37,6 @@ NEIGHBOURS = {
     Algorithm.HORN: np.ones((3, 3), bool),
     Algorithm.ZEVENBERGEN_THORNE: np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool),
 }
-needs_gdaldem = pytest.mark.skipif(shutil.which("gdaldem") is None, reason="needs gdaldem")
 both_algorithms = pytest.mark.parametrize("algorithm", Algorithm)
 
 

@@ -19,35 +19,14 @@ from rasterio.warp import reproject
 
 import hrdem
 from tests.rasters import horizontal
+from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import NODATA, RESOLUTIONS, Store
 
-LEFT, TOP = 1_700_010, -200_010  # a corner of pixels of all three tiers
-TIERS = {"1m": "hrdem-mosaic-1m", "2m": "hrdem-mosaic-2m", "30m": "mrdem-30"}
 RELAXED = settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 Array = NDArray[np.float32]
-
-
-def relief(tier: str, width: int, height: int, step: float = 0.0) -> Array:
-    """Hills on the lattice of a tier, so many metres wide and high."""
-    size = RESOLUTIONS[TIERS[tier]]
-    x = (np.arange(width // size) + 0.5) * size
-    y = (np.arange(height // size)[:, None] + 0.5) * size
-    hills = 300 + 20 * np.sin(x / 41) * np.cos(y / 53) + 0.3 * np.sin(x / 3.1) + step
-    return hills.astype(np.float32)
-
-
-def holed(pixels: Array, seed: int, share: float) -> Array:
-    """Leave blotches empty, some of single pixels."""
-    rng = np.random.default_rng(seed)
-    found = pixels.copy()
-    for _ in range(int(12 * share) + 1):
-        row, column = rng.integers(0, pixels.shape[0]), rng.integers(0, pixels.shape[1])
-        size = rng.integers(1, max(2, int(pixels.shape[0] * share)))
-        found[row : row + size, column : column + size] = NODATA
-    return found
 
 
 def on_grid(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
@@ -93,9 +72,9 @@ def test_each_pixel_is_the_finest_tiers_that_has_it(
 ) -> None:
     """On the source's own grid, and on another."""
     rasters = {
-        "1m": holed(relief("1m", 900, 900), seeds[0], shares[0]),
-        "2m": holed(relief("2m", 900, 900, step=5), seeds[1], shares[1]),
-        "30m": relief("30m", 900, 900, step=40),
+        "1m": punch_holes(make_relief("1m", 900, 900), seeds[0], shares[0]),
+        "2m": punch_holes(make_relief("2m", 900, 900, step=5), seeds[1], shares[1]),
+        "30m": make_relief("30m", 900, 900, step=40),
     }
     for tier, pixels in rasters.items():
         store.add(TIERS[tier], pixels, LEFT, TOP)
@@ -122,9 +101,11 @@ def test_each_pixel_is_the_finest_tiers_that_has_it(
 
 def test_the_band_of_sources_is_told_by_number(tmp_path: Path, store: Store) -> None:
     """In the file and in the item beside it, across two sub-tiles of one tier."""
-    store.add(TIERS["1m"], holed(relief("1m", 450, 900), 3, 0.3), LEFT, TOP, item="west")
-    store.add(TIERS["1m"], holed(relief("1m", 450, 900), 4, 0.3), LEFT + 450, TOP, item="east")
-    store.add(TIERS["30m"], relief("30m", 900, 900), LEFT, TOP)
+    store.add(TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 3, 0.3), LEFT, TOP, item="west")
+    store.add(
+        TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 4, 0.3), LEFT + 450, TOP, item="east"
+    )
+    store.add(TIERS["30m"], make_relief("30m", 900, 900), LEFT, TOP)
     result = extracted(
         store, tmp_path / "a.tif", fill=["30m"], source_band=True, crs="EPSG:2959", resolution=1.5
     )
@@ -157,12 +138,12 @@ def test_feathering_blends_by_the_distance_from_where_the_next_tier_goes_on(
     tmp_path: Path, store: Store, resolution: float | None
 ) -> None:
     """Also across the blocks of the output; and nowhere else."""
-    fine = relief("1m", 900, 900)
+    fine = make_relief("1m", 900, 900)
     fine[300:340, 500:700] = NODATA
     fine[700:, :400] = NODATA
     lake = 450, 560
     fine[lake[0] : lake[1], :200] = NODATA
-    coarse = relief("2m", 900, 900, step=8)
+    coarse = make_relief("2m", 900, 900, step=8)
     coarse[lake[0] // 2 - 5 : lake[1] // 2 + 5, :105] = NODATA  # nothing goes on there
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["2m"], coarse, LEFT, TOP)
@@ -192,7 +173,7 @@ def test_feathering_blends_by_the_distance_from_where_the_next_tier_goes_on(
 def test_a_step_at_the_edge_of_a_tier_is_measured_and_told(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fine, coarse = relief("1m", 900, 900), relief("30m", 900, 900)
+    fine, coarse = make_relief("1m", 900, 900), make_relief("30m", 900, 900)
     fine[:, 480:] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["30m"], coarse + np.float32(7), LEFT, TOP)
@@ -217,11 +198,11 @@ def test_a_tier_without_the_surface_is_fallen_through(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As in the north, where the 2 m tier has no DTM."""
-    fine = relief("1m", 900, 900)
+    fine = make_relief("1m", 900, 900)
     fine[:500] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
-    store.add(TIERS["2m"], relief("2m", 900, 900), LEFT, TOP, asset="dsm")
-    store.add(TIERS["30m"], relief("30m", 900, 900), LEFT, TOP)
+    store.add(TIERS["2m"], make_relief("2m", 900, 900), LEFT, TOP, asset="dsm")
+    store.add(TIERS["30m"], make_relief("30m", 900, 900), LEFT, TOP)
     result = extracted(store, tmp_path / "a.tif", fill="2m,30m")
     assert result.statistics.valid_percent == 100
     assert list(result.percent_by_tier) == ["1m", "30m"]
@@ -230,7 +211,7 @@ def test_a_tier_without_the_surface_is_fallen_through(
 
 
 def test_where_the_first_tier_has_nothing_its_pixels_are_kept(tmp_path: Path, store: Store) -> None:
-    store.add(TIERS["2m"], relief("2m", 900, 900), LEFT, TOP)
+    store.add(TIERS["2m"], make_relief("2m", 900, 900), LEFT, TOP)
     result = extracted(store, tmp_path / "a.tif", fill="2m")
     assert result.plan.grid.resolution == (1, 1)
     assert result.percent_by_tier == {"2m": 100}
@@ -245,9 +226,9 @@ def test_where_no_tier_has_anything_each_says_why(tmp_path: Path, store: Store) 
 
 @pytest.mark.slow
 def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store: Store) -> None:
-    whole = relief("1m", 3_000, 3_000)
+    whole = make_relief("1m", 3_000, 3_000)
     store.add(TIERS["1m"], whole, LEFT, TOP)
-    store.add(TIERS["2m"], relief("2m", 3_000, 3_000), LEFT, TOP)
+    store.add(TIERS["2m"], make_relief("2m", 3_000, 3_000), LEFT, TOP)
     words = {"bbox": (LEFT + 9, TOP - 2_991, LEFT + 2_991, TOP - 9), "fill": "2m"}
     extracted(store, tmp_path / "a.tif", **words)
     assert store.received["tile-hrdem-mosaic-2m-dtm.tif"] == 0
@@ -286,10 +267,10 @@ def test_tiers_that_make_no_sense_are_told(
 
 def test_feathering_is_as_far_north_as_east(tmp_path: Path, store: Store) -> None:
     """Pixels of a grid in degrees are twice as high as wide."""
-    fine, size = relief("1m", 900, 900), 3
+    fine, size = make_relief("1m", 900, 900), 3
     fine[430:470, 430:470] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
-    store.add(TIERS["2m"], relief("2m", 900, 900, step=9), LEFT, TOP)
+    store.add(TIERS["2m"], make_relief("2m", 900, 900, step=9), LEFT, TOP)
     like = tmp_path / "like.tif"
     with rasterio.open(
         like, "w", "GTiff", width=500, height=250, count=1, dtype="uint8", crs="EPSG:3979",
@@ -327,13 +308,13 @@ def test_whole_numbers_are_blended_without_running_over(
 @pytest.mark.parametrize("crop", [False, True])
 def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool) -> None:
     """Not those of what is left out, nor of a tier that lies under a finer one."""
-    fine, middle = relief("1m", 900, 900), relief("2m", 900, 900, step=5)
+    fine, middle = make_relief("1m", 900, 900), make_relief("2m", 900, 900, step=5)
     fine[450, 450] = NODATA
     middle[225, 225] = NODATA  # under the hole of the finer one
     middle[100, 100] = NODATA  # under heights of the finer one
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["2m"], middle, LEFT, TOP)
-    store.add(TIERS["30m"], relief("30m", 900, 900, step=40), LEFT, TOP)
+    store.add(TIERS["30m"], make_relief("30m", 900, 900, step=40), LEFT, TOP)
     corners = [(LEFT + 200, TOP - 200), (LEFT + 700, TOP - 200), (LEFT + 450, TOP - 700)]
     area = shapely.Polygon(corners)
     words = {"bbox": None, "bbox_crs": None, "aoi": area, "aoi_crs": "EPSG:3979", "crop": crop}
@@ -360,7 +341,7 @@ def test_a_tier_alone_gives_the_same_file_with_fill(
     tmp_path: Path, store: Store, tier: str, feather: int, grid: dict[str, Any]
 ) -> None:
     """The pixels that blending needs around an area never shift the picture."""
-    pixels = holed(relief(tier, 900, 900), seed=7, share=0.3)
+    pixels = punch_holes(make_relief(tier, 900, 900), seed=7, share=0.3)
     store.add(TIERS[tier], pixels, LEFT, TOP)
     others = ",".join(name for name in TIERS if name != "1m")
     extracted(store, tmp_path / "filled.tif", collection="1m", fill=others, feather=feather, **grid)
@@ -380,7 +361,7 @@ def test_a_tier_alone_gives_the_same_file_with_fill(
 def test_a_slope_of_a_tier_alone_keeps_its_place(
     tmp_path: Path, store: Store, feather: int
 ) -> None:
-    store.add(TIERS["1m"], relief("1m", 900, 900), LEFT, TOP)
+    store.add(TIERS["1m"], make_relief("1m", 900, 900), LEFT, TOP)
     extracted(store, tmp_path / "filled.tif", product="dtm-slope", fill="2m", feather=feather)
     extracted(store, tmp_path / "plain.tif", product="dtm-slope")
     with (
@@ -392,7 +373,7 @@ def test_a_slope_of_a_tier_alone_keeps_its_place(
 
 @pytest.mark.parametrize("chunks", [None, 256])
 def test_an_array_of_a_tier_alone_keeps_its_place(store: Store, chunks: int | None) -> None:
-    pixels = relief("1m", 900, 900)
+    pixels = make_relief("1m", 900, 900)
     store.add(TIERS["1m"], pixels, LEFT, TOP)
     box = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
     array = hrdem.load(**box, product="dtm", fill="2m", feather=60, chunks=chunks, http=store)

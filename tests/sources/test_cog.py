@@ -15,13 +15,13 @@ from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
 from hrdem.sources.cog import CogSource, probe_cog
 from hrdem.tiff.header import read_header
-from tests.cogs import KINDS, TRANSFORM, Bytes, written
+from tests.cogs import KINDS, TRANSFORM, Bytes, write_cog
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_file_like_rasterio(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file.tif"
-    written(path, **KINDS[kind])
+    write_cog(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
     file = probe_cog("http://store.invalid/file.tif", content)
     with rasterio.open(path) as dataset:
@@ -47,7 +47,7 @@ def test_every_kind_of_file_like_rasterio(tmp_path: Path, kind: str) -> None:
 def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
     """A window reads its slice of the index, its tiles, and little else."""
     path = tmp_path / "file.tif"
-    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
     source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
     assert content.ranges == []  # one request brought the header
@@ -63,7 +63,7 @@ def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
 def test_index_is_shared_by_version(tmp_path: Path) -> None:
     """Another reader of the same version does not read the index again."""
     path = tmp_path / "file.tif"
-    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
     for again in (False, True):
         content.ranges.clear()
@@ -79,7 +79,7 @@ def test_index_is_shared_by_version(tmp_path: Path) -> None:
 
 def test_no_index_cache_without_strong_etag(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
-    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes(), etag="")
     for _ in range(2):
         content.ranges.clear()
@@ -91,7 +91,7 @@ def test_no_index_cache_without_strong_etag(tmp_path: Path) -> None:
 def test_altered_index_is_not_cached(tmp_path: Path) -> None:
     """An index that was altered on the way is read again."""
     path = tmp_path / "file.tif"
-    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     good = Bytes(path.read_bytes())
     file = probe_cog("http://store.invalid/file.tif", good)
     content = bytearray(good.content)
@@ -105,7 +105,7 @@ def test_altered_index_is_not_cached(tmp_path: Path) -> None:
 
 def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
-    written(path, compress="lzw", SPARSE_OK=True, empty=True)
+    write_cog(path, compress="lzw", SPARSE_OK=True, empty=True)
     content = Bytes(path.read_bytes())
     source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
     assert (source.fetch(Window(0, 0, 128, 256)).decode() == -32767).all()
@@ -117,7 +117,7 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
 def test_inconsistent_index_is_an_error(tmp_path: Path, array: str, value: int) -> None:
     """An index that contradicts itself is damage, never nodata."""
     path = tmp_path / "file.tif"
-    written(path, compress="lzw", BIGTIFF="YES")
+    write_cog(path, compress="lzw", BIGTIFF="YES")
     content = bytearray(path.read_bytes())
     file = probe_cog("http://store.invalid/file.tif", Bytes(bytes(content)))
     start, stop = getattr(file.header.levels[0], array).span(0, 1)
@@ -152,7 +152,7 @@ def test_unsupported_kind_names_the_way_out(tmp_path, options, said) -> None:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("fuzz") / "file.tif"
-    written(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128, BIGTIFF="YES")
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128, BIGTIFF="YES")
     return path.read_bytes()
 
 
