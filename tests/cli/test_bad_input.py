@@ -169,6 +169,7 @@ def test_endpoint_that_is_no_stac_api(capsys, reply, hint: str) -> None:
     assert "--stac-url" in message
 
 
+@pytest.mark.slow
 def test_unreachable_endpoint(capsys) -> None:
     assert extract("--stac-url", "http://127.0.0.1:9/", "-q") == 5
     assert "cannot be reached" in read_error(capsys)

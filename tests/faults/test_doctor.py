@@ -133,6 +133,7 @@ def test_store_without_etags_is_a_warning(diagnosed) -> None:
     assert "no strong ETag" in checks["store"].found
 
 
+@pytest.mark.slow
 def test_one_missing_file_does_not_fail_the_store(diagnosed) -> None:
     def once(seen: list[Reply], reply: Reply) -> Reply:
         seen.append(reply)

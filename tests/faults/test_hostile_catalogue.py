@@ -100,6 +100,7 @@ def test_host_resolving_to_a_private_address_is_blocked(
     assert inside.requests == []
 
 
+@pytest.mark.slow
 def test_blocked_host_leaves_no_open_connection(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:

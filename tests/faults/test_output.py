@@ -19,7 +19,7 @@ from hrdem.runtime.progress import Progress
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
 
-@pytest.mark.parametrize("layout", ["gtiff", "cog"])
+@pytest.mark.parametrize("layout", [pytest.param("gtiff", marks=pytest.mark.slow), "cog"])
 @pytest.mark.parametrize("limit", [pytest.param(1_500_000, marks=pytest.mark.slow), 4_900_000])
 def test_truncated_file_is_never_published(
     demo: Addresses, tmp_path: Path, layout: str, limit: int

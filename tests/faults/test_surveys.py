@@ -227,6 +227,7 @@ def test_range_lost_once_is_retried(
     assert told(found) == BOTH
 
 
+@pytest.mark.slow
 def test_republished_file_is_detected(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +240,7 @@ def test_republished_file_is_detected(
     assert "published again" in found.unknown[0].reason
 
 
+@pytest.mark.slow
 def test_passwords_in_urls_are_redacted(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

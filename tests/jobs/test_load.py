@@ -172,7 +172,7 @@ def test_an_array_tells_what_it_is_made_of_as_the_file_does(tmp_path: Path, fill
 
 
 @pytest.mark.parametrize("chunks", [None, 600])
-@pytest.mark.parametrize("job", ["plain", "hillshade"])
+@pytest.mark.parametrize("job", ["plain", pytest.param("hillshade", marks=pytest.mark.slow)])
 def test_nodata_is_the_fill_value_and_nan_where_it_is_masked(
     filled: Store, job: str, chunks: int | None
 ) -> None:
