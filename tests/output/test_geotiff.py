@@ -1,4 +1,4 @@
-"""What our writer writes, rasterio reads: the same bits, and the tags that tell what they are."""
+"""GeoTIFFs read back with rasterio: bit-identical pixels, and metadata."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "
 BANDS = [Band("dsm", "metre")]
 
 
-def write(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = None) -> None:
+def write_geotiff(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = None) -> None:
+    """Write pixels with nodata 7, tile by tile, without the tile at `leave_out`."""
     height, width = pixels.shape
     grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), width, height)
-    storage = choose_tile_format(pixels.dtype.name)
-    with GeoTiffWriter(path, grid, grid.crs, 7, storage, BANDS, overwrite=True) as writer:
+    tile_format = choose_tile_format(pixels.dtype.name)
+    with GeoTiffWriter(path, grid, grid.crs, 7, tile_format, BANDS, overwrite=True) as writer:
         for window in grid.window.split(BLOCK, BLOCK):
-            place = window.column // BLOCK, window.row // BLOCK
-            if place != leave_out:
-                writer.write(*place, encode(pixels[window.slices], storage, 7))
+            tile = window.column // BLOCK, window.row // BLOCK
+            if tile != leave_out:
+                writer.write(*tile, encode(pixels[window.slices], tile_format, 7))
         writer.commit(None, {"HRDEM_PRODUCT": "dsm"}, (path.with_suffix(".json"), "{}"))
 
 
-def noise(dtype: str, shape: tuple[int, int]) -> Pixels:
+def make_noise(dtype: str, shape: tuple[int, int]) -> Pixels:
+    """Return pixels of random bytes."""
     size = np.dtype(dtype).itemsize
     raw = np.random.default_rng(7).integers(0, 256, (*shape, size), np.uint8)
     return raw.reshape(shape[0], -1).view(dtype)
 
 
-def bits(pixels: Pixels) -> Pixels:
+def view_bits(pixels: Pixels) -> Pixels:
+    """View pixels as unsigned integers, so that NaNs compare equal."""
     return pixels.view(f"u{pixels.itemsize}")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (512, 512), (513, 700), (530, 1025)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_type_comes_back_bit_for_bit(
+def test_every_dtype_round_trips_bit_for_bit(
     tmp_path: Path, dtype: str, shape: tuple[int, int]
 ) -> None:
-    pixels = noise(dtype, shape)  # with NaNs, infinities and denormal numbers
-    write(tmp_path / "a.tif", pixels)
+    pixels = make_noise(dtype, shape)  # with NaNs, infinities and denormal numbers
+    write_geotiff(tmp_path / "a.tif", pixels)
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        np.testing.assert_array_equal(bits(dataset.read(1)), bits(pixels))
+        np.testing.assert_array_equal(view_bits(dataset.read(1)), view_bits(pixels))
         assert dataset.dtypes == (dtype,)
 
 
@@ -67,14 +70,15 @@ def test_every_type_comes_back_bit_for_bit(
         elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
     )
 )
-def test_no_float_is_altered(tmp_path: Path, pixels: Pixels) -> None:
-    write(tmp_path / "a.tif", pixels)
+def test_floats_round_trip_bit_for_bit(tmp_path: Path, pixels: Pixels) -> None:
+    write_geotiff(tmp_path / "a.tif", pixels)
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        np.testing.assert_array_equal(bits(dataset.read(1)), bits(pixels))
+        np.testing.assert_array_equal(view_bits(dataset.read(1)), view_bits(pixels))
 
 
-def test_a_reader_finds_what_the_pixels_are(tmp_path: Path) -> None:
-    write(tmp_path / "a.tif", noise("float32", (600, 700)))
+def test_rasterio_reads_the_metadata(tmp_path: Path) -> None:
+    """CRS, transform, nodata, band names, units and tags are in the file."""
+    write_geotiff(tmp_path / "a.tif", make_noise("float32", (600, 700)))
     with rasterio.open(tmp_path / "a.tif") as dataset:
         assert dataset.crs.to_epsg() == 3979
         assert dataset.transform == Affine(2, 0, 1_500_000, 0, -2, -160_000)
@@ -86,57 +90,57 @@ def test_a_reader_finds_what_the_pixels_are(tmp_path: Path) -> None:
         assert (structure["COMPRESSION"], structure["PREDICTOR"]) == ("DEFLATE", "3")
 
 
-def test_a_tile_that_was_never_written_is_nodata(tmp_path: Path) -> None:
-    pixels = noise("float32", (600, 700))
-    write(tmp_path / "a.tif", pixels, leave_out=(1, 0))
+def test_missing_tile_is_nodata(tmp_path: Path) -> None:
+    pixels = make_noise("float32", (600, 700))
+    write_geotiff(tmp_path / "a.tif", pixels, leave_out=(1, 0))
     pixels[:512, 512:] = 7
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        np.testing.assert_array_equal(bits(dataset.read(1)), bits(pixels))
+        np.testing.assert_array_equal(view_bits(dataset.read(1)), view_bits(pixels))
 
 
-# the raster takes some 1.68 MB, and 32 bytes of index
-@pytest.mark.parametrize(("most", "version"), [(2**32, 42), (1_000_000, 43)])
-def test_it_is_a_bigtiff_only_where_it_has_to_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, version: int
+# the file is about 1.68 MB, plus 32 bytes of index
+@pytest.mark.parametrize(("max_bytes", "version"), [(2**32, 42), (1_000_000, 43)])
+def test_bigtiff_only_above_the_size_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_bytes: int, version: int
 ) -> None:
-    """Not every program reads BigTIFFs."""
-    monkeypatch.setattr("hrdem.output.geotiff.MAX_CLASSIC_BYTES", most)
-    pixels = noise("float32", (600, 700))
-    write(tmp_path / "a.tif", pixels)
+    """Not every program reads BigTIFF, so small files stay classic TIFFs."""
+    monkeypatch.setattr("hrdem.output.geotiff.MAX_CLASSIC_BYTES", max_bytes)
+    pixels = make_noise("float32", (600, 700))
+    write_geotiff(tmp_path / "a.tif", pixels)
     assert (tmp_path / "a.tif").read_bytes()[:4] == b"II" + bytes([version, 0])
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        np.testing.assert_array_equal(bits(dataset.read(1)), bits(pixels))
+        np.testing.assert_array_equal(view_bits(dataset.read(1)), view_bits(pixels))
 
 
-def test_an_unfinished_file_is_no_tiff(tmp_path: Path) -> None:
-    """Whatever happens to a process, nothing that could be taken for a result is left."""
+def test_unfinished_file_is_not_a_tiff(tmp_path: Path) -> None:
+    """If the process dies, no file is left that could be mistaken for a result."""
     grid = Grid("EPSG:3979", Affine(1, 0, 0, 0, -1, 0), 600, 600)
-    storage = choose_tile_format("float32")
-    with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, storage, BANDS) as writer:
-        writer.write(0, 0, encode(noise("float32", (512, 512)), storage, 7))
-        (room,) = tmp_path.iterdir()
-        assert room.name.startswith(".")
-        assert (room / "plain.tif").read_bytes()[:16] == bytes(16)
+    tile_format = choose_tile_format("float32")
+    with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, tile_format, BANDS) as writer:
+        writer.write(0, 0, encode(make_noise("float32", (512, 512)), tile_format, 7))
+        (folder,) = tmp_path.iterdir()
+        assert folder.name.startswith(".")
+        assert (folder / "plain.tif").read_bytes()[:16] == bytes(16)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_beyond_the_raster_is_filled(tmp_path: Path) -> None:
-    """Programs that read whole tiles see no other area's heights there."""
-    write(tmp_path / "a.tif", np.full((600, 600), 5, "float32"))
+def test_edge_tiles_are_padded_with_nodata(tmp_path: Path) -> None:
+    """Programs that read whole tiles find no heights of another area in the padding."""
+    write_geotiff(tmp_path / "a.tif", np.full((600, 600), 5, "float32"))
     with rasterio.open(tmp_path / "a.tif") as dataset:
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_1_1", "TIFF", 1))
         size = int(dataset.get_tag_item("BLOCK_SIZE_1_1", "TIFF", 1))
     corner = (tmp_path / "a.tif").read_bytes()[offset : offset + size]
-    storage = choose_tile_format("float32")
+    tile_format = choose_tile_format("float32")
     whole = np.full((512, 512), 7, "float32")
     whole[:88, :88] = 5
-    assert corner == encode(whole, storage, 0)
+    assert corner == encode(whole, tile_format, 0)
 
 
-def test_a_crs_that_a_geotiff_cannot_hold_is_refused_before_anything_is_written(
+def test_crs_unsupported_by_geotiff_is_an_error(
     tmp_path: Path,
 ) -> None:
-    """GDAL would leave its origin out, and say nothing."""
+    """The writer refuses before it writes; GDAL would silently drop the latitude of origin."""
     crs = CRS.from_user_input("+proj=mill +lat_0=60").to_wkt()
     grid = Grid(crs, Affine(0.1, 0, 10, 0, -0.1, 50), 20, 20)
     writer = GeoTiffWriter(

@@ -1,4 +1,4 @@
-"""Names of files that are made of a stranger's words."""
+"""File names derived from untrusted text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hrdem.output.paths import make_file_name
 
 
 @pytest.mark.parametrize(
-    ("words", "name"),
+    ("text", "name"),
     [
         ("9_2-mosaic-1m-dtm.vrt", "9_2-mosaic-1m-dtm.vrt"),
         ("TILE.VRT", "TILE.vrt"),
@@ -29,5 +29,5 @@ from hrdem.output.paths import make_file_name
         ("x" * 300, "x" * 100 + ".vrt"),
     ],
 )
-def test_a_name_is_plain_on_any_system(words: str, name: str) -> None:
-    assert make_file_name(words, ".vrt") == name
+def test_file_names_are_safe_on_any_system(text: str, name: str) -> None:
+    assert make_file_name(text, ".vrt") == name

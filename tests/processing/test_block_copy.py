@@ -1,4 +1,4 @@
-"""Blocks that are copied as they are: rasterio reads the source's pixels from them."""
+"""Compressed blocks copied unchanged, and read back with rasterio."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from hrdem.request.request import Request
 from hrdem.sources.cog import probe_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, plan_only_file, write_cog
 
-PLACE = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
+REQUEST = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
 
 
-def plan_of(content: Bytes, window: Window) -> Plan:
-    """A plan for blocks of the one file that a client has."""
+def plan_blocks(content: Bytes, window: Window) -> Plan:
+    """Plan a copy of blocks of the only file of a client."""
     file = probe_cog(URL, content)
     item = Item("9_2-mosaic-2m", "hrdem-mosaic-2m", "", "", None, ())
-    place = Window(0, 0, window.width, window.height)
-    request = Request.of(bbox=PLACE["bbox"], product="dtm", align="blocks")
+    dst_window = Window(0, 0, window.width, window.height)
+    request = Request.of(bbox=REQUEST["bbox"], product="dtm", align="blocks")
     grid = file.grid.crop(window)
-    source = PlannedSource(item.id, request.collection, (item,), "dtm", file, window, place)
+    source = PlannedSource(item.id, request.collection, (item,), "dtm", file, window, dst_window)
     mosaic = Mosaic(
         query=MosaicQuery.of(request, request.collection, request.product),
         grid=grid,
@@ -65,9 +65,8 @@ def plan_of(content: Bytes, window: Window) -> Plan:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
-    tmp_path: Path, kind: str
-) -> None:
+def test_copied_blocks_equal_the_source(tmp_path: Path, kind: str) -> None:
+    """Every supported kind of file keeps its pixels, compression, nodata and block size."""
     path = tmp_path / "file.tif"
     write_cog(path, **KINDS[kind])
     content = Bytes(path.read_bytes())
@@ -82,26 +81,25 @@ def test_copied_blocks_of_every_kind_of_file_read_as_in_the_source(
         output = tmp_path / f"{number}.tif"
         if kind == "sparse" and window.row == 0 and window.height == height:
             with pytest.raises(hrdem.NoDataError):
-                run_plan(plan_of(content, window), RunContext(content), OutputOptions(output))
+                run_plan(plan_blocks(content, window), RunContext(content), OutputOptions(output))
             continue
-        run_plan(plan_of(content, window), RunContext(content), OutputOptions(output))
+        run_plan(plan_blocks(content, window), RunContext(content), OutputOptions(output))
         with rasterio.open(path) as source, rasterio.open(output) as copy:
             expected = source.read(1)[window.slices]
             np.testing.assert_array_equal(copy.read(1), expected)
             left, top = source.bounds.left + 2 * window.column, source.bounds.top - 2 * window.row
             assert copy.transform == Affine(2, 0, left, 0, -2, top)
-            names = "COMPRESSION", "PREDICTOR"
+            keys = "COMPRESSION", "PREDICTOR"
             ours, theirs = (each.tags(ns="IMAGE_STRUCTURE") for each in (copy, source))
-            assert [ours.get(name) for name in names] == [theirs.get(name) for name in names]
+            assert [ours.get(key) for key in keys] == [theirs.get(key) for key in keys]
             assert (copy.nodata, copy.dtypes) == (source.nodata, source.dtypes)
             assert copy.block_shapes == source.block_shapes
 
 
 @pytest.mark.slow
-def test_the_area_grows_to_blocks_and_carries_the_same_tags(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    request = {**PLACE, "stac_url": demo.stac, "no_cache": True}
+def test_area_grows_to_blocks_and_keeps_the_tags(demo: Addresses, tmp_path: Path) -> None:
+    """The output covers whole blocks, has the pixels of a usual run and the same tags."""
+    request = {**REQUEST, "stac_url": demo.stac, "no_cache": True}
     hrdem.extract(**request, output=tmp_path / "usual.tif")
     result = hrdem.extract(**request, align="blocks", output=tmp_path / "blocks.tif")
     assert (result.statistics, result.pixels_by_source) == (None, None)
@@ -115,11 +113,11 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     ):
         inside = from_bounds(*clip.bounds, copy.transform)
         np.testing.assert_array_equal(copy.read(1, window=inside), clip.read(1))
-        own = {"HRDEM_REQUEST", "HRDEM_SOURCES"}  # windows differ
+        different = {"HRDEM_REQUEST", "HRDEM_SOURCES"}  # windows differ
         ours, usual = copy.tags(), clip.tags()
         assert ours.keys() == usual.keys()
-        assert {k: v for k, v in ours.items() if k not in own} == {
-            k: v for k, v in usual.items() if k not in own
+        assert {k: v for k, v in ours.items() if k not in different} == {
+            k: v for k, v in usual.items() if k not in different
         }
         (ours, usual) = (json.loads(each["HRDEM_SOURCES"])[0] for each in (ours, usual))
         assert (ours["name"], ours["etag"]) == (usual["name"], usual["etag"])
@@ -129,8 +127,8 @@ def test_the_area_grows_to_blocks_and_carries_the_same_tags(
     assert "statistics" not in item["assets"]["dtm"]["bands"][0]
 
 
-def test_blocks_at_the_edge_of_a_file_end_with_it(demo: Addresses, tmp_path: Path) -> None:
-    """500,000 is no multiple of 512: the last column of blocks is 288 pixels wide."""
+def test_edge_blocks_end_with_the_file(demo: Addresses, tmp_path: Path) -> None:
+    """500,000 is not a multiple of 512: the last column of blocks is 288 pixels wide."""
     result = hrdem.extract(
         bbox=(1_999_900, -60_100, 1_999_990, -60_000),
         bbox_crs="EPSG:3979",
@@ -147,7 +145,7 @@ def test_blocks_at_the_edge_of_a_file_end_with_it(demo: Addresses, tmp_path: Pat
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
-def test_a_box_beyond_the_only_file_is_told(
+def test_area_outside_the_only_file_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "file.tif"
@@ -157,8 +155,9 @@ def test_a_box_beyond_the_only_file_is_told(
     assert "12,000 of 24,000 pixels of the area lie beyond the only file" in caplog.text
 
 
-def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) -> None:
-    across = {
+def test_error_across_files_names_a_box_for_each(demo: Addresses, tmp_path: Path) -> None:
+    """Each box that the error message suggests is accepted."""
+    request = {
         "bbox": (1_999_000, -61_000, 2_001_000, -60_000),
         "bbox_crs": "EPSG:3979",
         "product": "dtm",
@@ -166,26 +165,29 @@ def test_across_files_it_tells_the_box_of_each(demo: Addresses, tmp_path: Path) 
         "align": "blocks",
     }
     with pytest.raises(hrdem.RequestError, match="lies across 2 files") as caught:
-        hrdem.extract(**across, output=tmp_path / "a.tif")
+        hrdem.extract(**request, output=tmp_path / "a.tif")
     assert "`bbox=1999000,-61000,2000000,-60000` (9_2-mosaic-1m)" in str(caught.value)
-    across["bbox"] = (1_999_000, -61_000, 2_000_000, -60_000)  # as the message says
-    assert hrdem.extract(**across, output=tmp_path / "a.tif").plan.grid.bounds[2] == 2_000_000
+    request["bbox"] = (1_999_000, -61_000, 2_000_000, -60_000)  # as the message says
+    assert hrdem.extract(**request, output=tmp_path / "a.tif").plan.grid.bounds[2] == 2_000_000
 
 
 @pytest.mark.parametrize("other", [{"format": "cog"}, {"engine": "gdal"}, {"via": "vrt"}])
-def test_what_cannot_be_copied_is_a_wrong_request(tmp_path: Path, other: dict[str, str]) -> None:
+def test_options_that_exclude_block_copies_are_errors(
+    tmp_path: Path, other: dict[str, str]
+) -> None:
     with pytest.raises(hrdem.RequestError, match="`align=blocks` copies compressed blocks"):
-        hrdem.extract(**PLACE, **other, align="blocks", output=tmp_path / "a.tif")
+        hrdem.extract(**REQUEST, **other, align="blocks", output=tmp_path / "a.tif")
 
 
-def test_a_tile_that_was_altered_on_the_way_is_not_copied(tmp_path: Path) -> None:
+def test_altered_tile_is_not_copied(tmp_path: Path) -> None:
+    """A tile whose leader was altered in transit is an error, and no output is left."""
     path = tmp_path / "file.tif"
     write_cog(path, **KINDS["COG"])
     content = bytearray(path.read_bytes())
-    plan = plan_of(Bytes(bytes(content)), Window(0, 0, 128, 128))
+    plan = plan_blocks(Bytes(bytes(content)), Window(0, 0, 128, 128))
     with rasterio.open(path) as dataset:
         offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", 1))
-    content[offset - 4] ^= 1  # of its leader
+    content[offset - 4] ^= 1  # in its leader
     with pytest.raises(hrdem.SourceError, match="is not where the file's index says"):
         run_plan(plan, RunContext(Bytes(bytes(content))), OutputOptions(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.plain.tif", "file.tif"]

@@ -1,4 +1,4 @@
-"""Whatever a file declares as nodata, or does not: the output says the same of the same pixels."""
+"""The nodata value of a file, if it has one, is also that of the output."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, plan_only_file, write_co
         ("int16", None),
     ],
 )
-def test_what_a_file_declares_the_output_declares(
+def test_output_keeps_the_nodata_of_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, nodata: float | None, align: str
 ) -> None:
+    """Pixels and nodata of the file are those of the output, its item and its reports."""
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
     write_cog(path, dtype=dtype, nodata=nodata, compress="deflate")
     content = Bytes(path.read_bytes())
@@ -55,9 +56,10 @@ def test_what_a_file_declares_the_output_declares(
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8"])
-def test_pixels_that_hold_no_nodata_of_ours_cannot_be_merged_but_copied(
+def test_dtype_without_free_value_is_only_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
 ) -> None:
+    """A type that cannot represent the nodata value cannot be merged; its blocks can be copied."""
     path, output = tmp_path / "file.tif", tmp_path / "out.tif"
     with rasterio.open(
         path, "w", driver="GTiff", dtype=dtype, count=1, width=WIDTH, height=HEIGHT, tiled=True,

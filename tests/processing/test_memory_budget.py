@@ -1,4 +1,4 @@
-"""Memory is shared out so that a run stays below its limit, however wide the area."""
+"""Memory is divided so that a run stays below its limit, however wide the area."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ LARGE = Window(0, 0, 16_384, 16_384)
     coders=st.integers(1, 4),
     edge=st.sampled_from([128, 512, 1024]),
 )
-def test_all_that_is_held_at_a_time_fits_below_the_limit(
+def test_all_buffers_fit_below_the_limit(
     limit: int, width: int, height: int, itemsize: int, coders: int, edge: int
 ) -> None:
     budget = Budget.of(limit, Window(0, 0, width, height), itemsize, (edge, edge), coders)
     assert min(budget.stripe_blocks, budget.max_reads, budget.max_coding) >= 1
-    piece = max(budget.read_pixels, edge * edge) * itemsize
+    read = max(budget.read_pixels, edge * edge) * itemsize
     block = 512 * 512 * (itemsize + 1)
-    held = budget.stripe_blocks * block * max(1, edge // 512)
-    held += budget.max_reads * piece
-    held += budget.max_coding * (3 * piece + block)  # stored, a copy of that, pixels; a block
-    slight = (budget.stripe_blocks, budget.max_reads) == (1, 1)
-    assert held < limit - 90_000_000 or slight
+    total = budget.stripe_blocks * block * max(1, edge // 512)
+    total += budget.max_reads * read
+    total += budget.max_coding * (3 * read + block)  # encoded, a copy, pixels; and a block
+    minimal = (budget.stripe_blocks, budget.max_reads) == (1, 1)
+    assert total < limit - 90_000_000 or minimal
 
 
-def test_the_usual_limit_keeps_all_connections_busy_on_a_wide_area() -> None:
+def test_default_limit_keeps_all_connections_busy() -> None:
+    """On a wide area, stripes are wide and 16 reads or more are allowed."""
     budget = Budget.of(300_000_000, Window(0, 0, 65_536, 65_536), 4, BLOCK, 2)
     assert budget.stripe_blocks >= 48  # a border between stripes is read twice
     assert budget.max_reads >= 16
 
 
-def test_a_process_that_holds_some_megabytes_more_makes_the_same_stripes() -> None:
-    """Their width decides over the order of tiles in the file."""
+def test_stripes_do_not_depend_on_a_few_megabytes() -> None:
+    """The width of the stripes determines the order of tiles in the file."""
     wide = Window(0, 0, 65_536, 65_536)
-    usual, fuller = (
-        Budget.of(300_000_000, wide, 4, BLOCK, 2, used_memory=held)
-        for held in (100_000_000, 112_000_000)
+    usual, larger = (
+        Budget.of(300_000_000, wide, 4, BLOCK, 2, used_memory=used)
+        for used in (100_000_000, 112_000_000)
     )
-    assert usual.stripe_blocks == fuller.stripe_blocks
+    assert usual.stripe_blocks == larger.stripe_blocks
 
 
 def test_more_memory_reads_further_ahead() -> None:
@@ -57,24 +58,24 @@ def test_more_memory_reads_further_ahead() -> None:
     assert large.max_reads * large.read_pixels > small.max_reads * small.read_pixels
 
 
-def test_a_small_area_is_cut_fine_enough_for_all_connections() -> None:
+def test_small_area_has_reads_for_all_connections() -> None:
     budget = Budget.of(300_000_000, Window(0, 0, 2_560, 2_560), 4, BLOCK, 2)
     assert budget.read_pixels == 512 * 512
 
 
-def test_files_with_large_blocks_are_read_and_decoded_fewer_at_a_time() -> None:
+def test_large_blocks_mean_fewer_reads_at_a_time() -> None:
     usual = Budget.of(300_000_000, LARGE, 4, BLOCK, 2)
     large = Budget.of(300_000_000, LARGE, 4, (2_048, 2_048), 2)
     assert large.max_reads < usual.max_reads / 8
     assert (large.max_coding, usual.max_coding) == (1, 4)
 
 
-def test_more_threads_leave_less_room_for_reading_ahead() -> None:
+def test_more_threads_leave_less_memory_for_reads() -> None:
     two, four = (Budget.of(300_000_000, LARGE, 4, BLOCK, coders) for coders in (2, 4))
     assert four.max_reads * four.read_pixels < two.max_reads * two.read_pixels
 
 
-def test_too_little_memory_is_a_wrong_request() -> None:
+def test_too_little_memory_is_a_request_error() -> None:
     check_max_memory(240_000_000)
     with pytest.raises(RequestError, match="at least 240 MB"):
         check_max_memory(239_999_999)

@@ -1,4 +1,4 @@
-"""The difference between two datums: its sign, its gaps, and files that do not tell it."""
+"""Vertical shift grids: sign, gaps, and files that are not shift grids."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from hrdem.processing.vertical.shift_grid import make_unknown_shift_error, read_
 from tests.shift_grids import NODATA, STEP, millimetres, node, write_grid
 
 
-def test_what_is_stored_at_a_node_is_added_in_metres(tmp_path: Path) -> None:
-    """At Halifax CGVD28 heights are 0.640 m higher than CGVD2013's, and 640 is what is stored."""
+def test_node_value_is_added_in_metres(tmp_path: Path) -> None:
+    """At Halifax, CGVD28 heights are 0.640 m above CGVD2013; the grid stores 640."""
     grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, -152], [293, 0]]))
-    places = [node(0, 0), node(1, 0), node(0, 1), node(1, 1)]
-    np.testing.assert_allclose(grid.shift(*zip(*places, strict=True)), [0.640, -0.152, 0.293, 0])
+    points = [node(0, 0), node(1, 0), node(0, 1), node(1, 1)]
+    np.testing.assert_allclose(grid.shift(*zip(*points, strict=True)), [0.640, -0.152, 0.293, 0])
 
 
-def test_between_nodes_it_is_what_lies_between(tmp_path: Path) -> None:
+def test_values_between_nodes_are_interpolated(tmp_path: Path) -> None:
     grid = read_user_grid(write_grid(tmp_path / "a.tif", [[0, 100], [200, 300]]))
     lon, lat = node(0.25, 0.5)
     assert float(grid.shift(lon, lat)) == pytest.approx(0.125, abs=1e-9)
 
 
-def test_a_stored_offset_counts(tmp_path: Path) -> None:
+def test_band_offset_is_applied(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", [[640, 640], [640, 640]])
     with rasterio.open(path, "r+") as dataset:
         dataset.offsets = (-1.0,)
     assert float(read_user_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(-0.360)
 
 
-def test_a_place_beside_a_node_without_a_value_has_no_shift(tmp_path: Path) -> None:
+def test_point_next_to_an_empty_node_has_no_shift(tmp_path: Path) -> None:
     grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, 640, NODATA], [640, 640, 640]]))
     assert np.isfinite(grid.shift(*node(0.5, 0.5)))
     assert np.isnan(grid.shift(*node(1.001, 0.5)))
 
 
-def test_a_node_without_weight_may_be_without_a_value(tmp_path: Path) -> None:
+def test_empty_node_without_weight_is_ignored(tmp_path: Path) -> None:
     grid = read_user_grid(write_grid(tmp_path / "a.tif", [[640, NODATA], [240, NODATA]]))
     assert float(grid.shift(*node(0, 0.5))) == pytest.approx(0.440)
     lon, lat = node(0, 0.5)
@@ -50,21 +50,22 @@ def test_a_node_without_weight_may_be_without_a_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "point",
     [(-0.01, 1), (7.01, 1), (1, -0.01), (1, 5.01), (10_800, 1), (np.nan, 1), (1, np.inf)],
 )
-def test_a_place_outside_has_no_shift(tmp_path: Path, place: tuple[float, float]) -> None:
+def test_point_outside_has_no_shift(tmp_path: Path, point: tuple[float, float]) -> None:
     grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres(6, 8)))
-    assert np.isnan(grid.shift(*node(*place)))
+    assert np.isnan(grid.shift(*node(*point)))
 
 
-def test_the_last_nodes_are_inside(tmp_path: Path) -> None:
+def test_last_nodes_are_inside(tmp_path: Path) -> None:
     stored = millimetres(6, 8)
     grid = read_user_grid(write_grid(tmp_path / "a.tif", stored))
     assert float(grid.shift(*node(7, 5))) == pytest.approx(stored[5, 7] / 1000)
 
 
-def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shifts_do_not_depend_on_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays of any layout give the values of their single points."""
     grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres()))
     lon, lat = node(*np.meshgrid(np.linspace(-1, 8, 37), np.linspace(-1, 6, 23)))
     whole = grid.shift(lon, lat)
@@ -75,7 +76,7 @@ def test_a_block_is_the_sum_of_its_places(tmp_path: Path, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(grid.shift(lon.T, lat.T), whole.T)  # not contiguous
 
 
-def test_nodes_stay_points_whatever_gdal_is_told(tmp_path: Path) -> None:
+def test_nodes_stay_points_whatever_the_gdal_options(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres())
     usual = read_user_grid(path).transform
     with rasterio.Env(GTIFF_POINT_GEO_IGNORE=True):
@@ -84,18 +85,20 @@ def test_nodes_stay_points_whatever_gdal_is_told(tmp_path: Path) -> None:
         assert read_user_grid(path).transform == usual
 
 
-def test_a_file_beside_the_grid_does_not_change_it(tmp_path: Path) -> None:
-    """GDAL would take another scale from it, and the checksum would still be right."""
+def test_aux_xml_file_is_ignored(tmp_path: Path) -> None:
+    """GDAL would read another scale from it, although the checksum matches."""
     path = write_grid(tmp_path / "a.tif", [[640, 640], [640, 640]])
-    aside = "<PAMDataset><PAMRasterBand band='1'><Scale>0.002</Scale></PAMRasterBand></PAMDataset>"
-    (tmp_path / "a.tif.aux.xml").write_text(aside)
+    sidecar = (
+        "<PAMDataset><PAMRasterBand band='1'><Scale>0.002</Scale></PAMRasterBand></PAMDataset>"
+    )
+    (tmp_path / "a.tif.aux.xml").write_text(sidecar)
     with rasterio.open(path) as dataset:
         assert dataset.scales == (0.002,)
     assert float(read_user_grid(path).shift(*node(0.5, 0.5))) == pytest.approx(0.640)
 
 
 @pytest.mark.parametrize(
-    ("stored", "settings", "said"),
+    ("stored", "settings", "message"),
     [
         ([[640]], {"count": 2}, "2 bands"),
         ([[640]], {"crs": "EPSG:3979"}, "not in longitude and latitude"),
@@ -109,17 +112,15 @@ def test_a_file_beside_the_grid_does_not_change_it(tmp_path: Path) -> None:
         ([[np.inf]], {"dtype": "float32"}, "largest value is inf m"),
     ],
 )
-def test_what_cannot_be_the_difference_is_refused(
-    tmp_path: Path, stored: Any, settings: dict[str, Any], said: str
+def test_implausible_grids_are_refused(
+    tmp_path: Path, stored: Any, settings: dict[str, Any], message: str
 ) -> None:
     path = write_grid(tmp_path / "a.tif", stored, **settings)
-    with pytest.raises(RequestError, match=f"(?s)a.tif cannot be.*{said}.*`vertical_grid`"):
+    with pytest.raises(RequestError, match=f"(?s)a.tif cannot be.*{message}.*`vertical_grid`"):
         read_user_grid(path)
 
 
-def test_a_grid_of_any_size_is_not_taken_into_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_grids_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres(6, 8))
     monkeypatch.setattr(shift_grid, "MAX_NODES", 47)
     with pytest.raises(RequestError, match="more than 47 nodes"):
@@ -129,7 +130,7 @@ def test_a_grid_of_any_size_is_not_taken_into_memory(
         read_user_grid(path)
 
 
-def test_a_file_that_is_no_raster_or_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_file_or_no_raster_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     with pytest.raises(RequestError, match="cannot be read") as refused:
         read_user_grid(path)
@@ -139,15 +140,15 @@ def test_a_file_that_is_no_raster_or_not_there_is_refused(tmp_path: Path) -> Non
         read_user_grid(path)
 
 
-def test_a_damaged_grid_is_refused(tmp_path: Path) -> None:
+def test_damaged_grid_is_refused(tmp_path: Path) -> None:
     path = write_grid(tmp_path / "a.tif", millimetres(60, 80), compress="deflate")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(RequestError, match="GDAL cannot read it"):
         read_user_grid(path)
 
 
-def test_a_height_without_a_shift_is_told_by_its_place(tmp_path: Path) -> None:
+def test_error_names_the_point_without_a_shift(tmp_path: Path) -> None:
     grid = read_user_grid(write_grid(tmp_path / "a.tif", millimetres()))
-    said = str(make_unknown_shift_error(grid, -52.71261, 47.56152))
-    assert "a.tif" in said
-    assert "-52.71261, 47.56152" in said
+    message = str(make_unknown_shift_error(grid, -52.71261, 47.56152))
+    assert "a.tif" in message
+    assert "-52.71261, 47.56152" in message

@@ -1,4 +1,4 @@
-"""Differences between datums, against GDAL's bilinear warp of the same grid."""
+"""Vertical shifts compared with GDAL's bilinear warp of the same grid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.shift_grids import NORTH, STEP, WEST, millimetres, node, write_grid
 
 
 @pytest.mark.parametrize("finer", [7, 16])
-def test_shifts_are_those_of_gdals_bilinear_kernel(tmp_path: Path, finer: int) -> None:
+def test_shifts_equal_gdals_bilinear_warp(tmp_path: Path, finer: int) -> None:
     rows, columns = 9, 13
     path = write_grid(tmp_path / "a.tif", millimetres(rows, columns))
     transform = Affine(STEP / finer, 0, WEST, 0, -STEP / finer, NORTH)
@@ -30,5 +30,5 @@ def test_shifts_are_those_of_gdals_bilinear_kernel(tmp_path: Path, finer: int) -
     ):  # fmt: skip
         expected = warped.read(1) * 0.001
     column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    found = read_user_grid(path).shift(*node(column / finer, row / finer))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    shifts = read_user_grid(path).shift(*node(column / finer, row / finer))
+    np.testing.assert_allclose(shifts, expected, rtol=0, atol=1e-9)

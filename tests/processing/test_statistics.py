@@ -1,4 +1,4 @@
-"""Statistics gathered in parts are those of the whole."""
+"""Statistics of parts combine to the statistics of the whole."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def test_parts_add_up_to_the_whole(parts: list[list[float]]) -> None:
         assert total.valid_percent == 0
 
 
-def test_a_flat_lake_has_no_deviation() -> None:
+def test_constant_heights_have_no_deviation() -> None:
     lake = Statistics.of(np.full(1000, 56.7, "float32"), 1000)
     assert (lake + lake).standard_deviation == pytest.approx(0, abs=1e-5)
