@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: what the kinds of entries are called, besides files
-KINDS = {"answer": "catalogue response", "coverage": "WCS coverage", "grid": "vertical grid"}
+KINDS = {"response": "catalogue response", "coverage": "WCS coverage", "grid": "vertical grid"}
 
 
 @click.group("cache")
@@ -72,7 +72,7 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
     if as_json:
         show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
     else:
-        used = sum(entry.in_use for entry in left.kept)
+        used = sum(entry.in_use for entry in left.entries)
         locked = f"; {_count(used, 'file')} in use" if used else ""
         click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
@@ -80,7 +80,7 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
 def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
     """Return a row for each file, and one for each other kind."""
     rows = []
-    for entry in found.kept:
+    for entry in found.entries:
         if entry.kind == "file":
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
             etag = entry.version.etag if entry.version else ""
@@ -88,7 +88,7 @@ def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
                 (format_size(entry.bytes), "in use" if entry.in_use else used, entry.name, etag)
             )
     for kind, label in KINDS.items():
-        sizes = [entry.bytes for entry in found.kept if entry.kind == kind]
+        sizes = [entry.bytes for entry in found.entries if entry.kind == kind]
         if sizes:
             rows.append((format_size(sum(sizes)), "", _count(len(sizes), label), ""))
     return rows

@@ -51,5 +51,5 @@ class SourceVersion:
             "etag": self.etag,
             "size": self.size,
             "last_modified": self.last_modified,
-            "held_by": next(iter(self.condition), None),
+            "pinned_by": next(iter(self.condition), None),
         }

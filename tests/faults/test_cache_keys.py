@@ -61,8 +61,8 @@ def test_files_differing_in_redacted_parameters_are_kept_apart(
             hrdem.extract(**words, product=product, output=tmp_path / f"{product}.tif")
         hrdem.extract(**words, product="dsm", output=tmp_path / "right.tif", no_cache=True)
     assert pixels(tmp_path / "dsm.tif") == pixels(tmp_path / "right.tif")
-    assert len([kept for kept in hrdem.Cache().info().kept if kept.kind == "file"]) == 4
-    assert "REDACTED" in hrdem.Cache().info().kept[0].name
+    assert len([entry for entry in hrdem.Cache().info().entries if entry.kind == "file"]) == 4
+    assert "REDACTED" in hrdem.Cache().info().entries[0].name
 
 
 def test_pages_differing_in_redacted_parameters_are_kept_apart(

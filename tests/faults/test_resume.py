@@ -404,7 +404,7 @@ def test_file_with_a_weak_etag_is_not_cached(
     with store(demo, weak) as server:
         assert extract(server.url, tmp_path / "a.tif", http).cached_bytes == 0
         assert extract(server.url, tmp_path / "b.tif", http).cached_bytes == 0
-    assert not [kept for kept in hrdem.Cache().info().kept if kept.kind == "file"]
+    assert not [entry for entry in hrdem.Cache().info().entries if entry.kind == "file"]
 
 
 @pytest.mark.slow
@@ -430,7 +430,7 @@ def test_republished_file_stops_or_restarts_the_run(
     ]
     ranges = [request.headers["range"] for request in west]
     assert len(ranges) == len(set(ranges)) + 1  # but for the beginning, nothing came twice
-    kept = {kept.version.etag for kept in hrdem.Cache().info().kept if kept.version}
+    kept = {entry.version.etag for entry in hrdem.Cache().info().entries if entry.version}
     assert '"2"' in kept
     assert '"1"' not in kept
 

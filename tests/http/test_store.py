@@ -83,14 +83,14 @@ def test_what_a_run_uses_is_spared_by_pruning_and_clearing(tmp_path: Path) -> No
         keep(cache, version("other"), days_ago=1),
     )
     mirror = opened(cache, version("used"))
-    assert [kept.in_use for kept in cache.info().kept] == [True, False]
+    assert [entry.in_use for entry in cache.info().entries] == [True, False]
     assert cache.prune() > 0
     assert cache.clear() == 0
     assert used.exists()
     assert not other.exists()
     mirror.close()
     assert cache.clear() > 0
-    assert cache.info().kept == ()
+    assert cache.info().entries == ()
 
 
 def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given(
@@ -100,19 +100,19 @@ def test_a_run_that_uses_more_than_the_limit_keeps_the_answers_that_it_was_given
     answer = CachedResponse(
         CachedRequest.of("GET", "http://api.invalid/"), 200, "", {}, b"{}", "", time.time()
     )
-    store_response(cache.answers, answer)
+    store_response(cache.responses, answer)
     with closing(cache.open(version("used"))) as mirror:
         mirror.write(0, memoryview(MEGABYTE))
         other = keep(cache, version("other"))
         cache.prune()
         assert not other.exists()
-        assert [kept.kind for kept in cache.info().kept] == ["file", "answer"]
+        assert [entry.kind for entry in cache.info().entries] == ["file", "response"]
         cache.clear()
-        assert [kept.kind for kept in cache.info().kept] == ["file", "answer"]
+        assert [entry.kind for entry in cache.info().entries] == ["file", "response"]
     cache.prune()
-    assert [kept.kind for kept in cache.info().kept] == ["answer"]
+    assert [entry.kind for entry in cache.info().entries] == ["response"]
     cache.clear()
-    assert cache.info().kept == ()
+    assert cache.info().entries == ()
 
 
 def test_a_mirror_may_be_opened_while_another_process_removes_it(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_a_killed_process_had_begun_to_remove_is_removed(tmp_path: Path) ->
     cache = Cache(tmp_path)
     folder = keep(cache, version())
     folder.rename(folder.with_name(".gone-123"))
-    assert cache.info().kept == ()
+    assert cache.info().entries == ()
     cache.prune()
     assert not list(tmp_path.glob("files/*"))
 
@@ -203,7 +203,7 @@ def test_what_a_killed_process_had_begun_to_remove_is_removed(tmp_path: Path) ->
 def test_the_info_is_json_ready(tmp_path: Path) -> None:
     cache = hrdem.Cache(tmp_path, 10)
     keep(cache, version(), days_ago=1)
-    (told,) = cache.info().as_dict()["kept"]
+    (told,) = cache.info().as_dict()["entries"]
     assert told["kind"] == "file"
     assert told["name"] == "http://store.invalid/a.tif"
     assert told["version"]["etag"] == '"1"'

@@ -102,7 +102,7 @@ def test_locked_pieces_survive_cache_clear(tmp_path: Path) -> None:
     add(pieces, FIRST)
     held = pieces.lock()
     assert held is not None
-    assert cache.info().kept[0].in_use
+    assert cache.info().entries[0].in_use
     cache.prune()
     cache.clear()
     assert pieces.list_windows() == [FIRST]

@@ -141,7 +141,7 @@ class CachingClient(Http):
         question = CachedRequest.of(method, url, params, json, asked)
         if self._http is None:
             return self._replay(question)
-        cached = None if asked else load_response(self._cache.answers, question)
+        cached = None if asked else load_response(self._cache.responses, question)
         sent = dict(headers or {})
         if (
             method == "GET"
@@ -258,13 +258,13 @@ class CachingClient(Http):
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
-        for answer in iter_responses(self._cache.answers):
+        for answer in iter_responses(self._cache.responses):
             if answer.question.address == url_fingerprint(url) and not answer.said:
                 yield answer
 
     def _replay(self, question: CachedRequest) -> Response:
         """Return the cached response, or raise the cached error."""
-        refused = load_response(self._cache.answers, question)
+        refused = load_response(self._cache.responses, question)
         if found := _BEGINNING_RANGE.fullmatch(question.range):
             version = self._cache.latest(question.address)
             hindered = refused is not None and refused.status == FORBIDDEN
@@ -275,7 +275,7 @@ class CachingClient(Http):
                 f"The response of {question.url} to this request is not in the cache "
                 f"{self._cache.folder}. Run the same command once without `offline`."
             )
-        self._try_write(touch_response, self._cache.answers, question)
+        self._try_write(touch_response, self._cache.responses, question)
         if refused.said:
             raise ServerError(refused.said, refused.status, refused.content)
         level = logging.WARNING if refused.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
@@ -314,7 +314,7 @@ class CachingClient(Http):
                     if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
-            self._try_write(remove_response, self._cache.answers, question)  # a cached 404
+            self._try_write(remove_response, self._cache.responses, question)  # a cached 404
             self._sink_for(mirror)(0, memoryview(answer.content))
 
     def _mirror(self, version: SourceVersion) -> Mirror | None:
@@ -386,7 +386,7 @@ class CachingClient(Http):
             question, status, url, select_headers(headers), content, said, time.time()
         )
         if self._is_writable:
-            self._try_write(store_response, self._cache.answers, answer)
+            self._try_write(store_response, self._cache.responses, answer)
 
     def _try_write(self, work: Callable[..., object], *about: object) -> None:
         try:

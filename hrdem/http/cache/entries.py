@@ -15,7 +15,7 @@ class CacheEntry:
     """One entry of the cache.
 
     Attributes:
-        kind: ``"file"``, ``"answer"``, ``"coverage"``, or ``"grid"``.
+        kind: ``"file"``, ``"response"``, ``"coverage"``, or ``"grid"``.
         name: Address of a file; the name of the entry for other kinds.
         bytes: Bytes on disk.
         used: When it was last used, seconds since 1970.
@@ -38,17 +38,17 @@ class CacheInfo:
     Attributes:
         folder: Folder of the cache.
         limit: Largest size in bytes.
-        kept: Entries, most recently used first.
+        entries: Entries, most recently used first.
     """
 
     folder: Path
     limit: int
-    kept: tuple[CacheEntry, ...]
+    entries: tuple[CacheEntry, ...]
 
     @property
     def bytes(self) -> int:
         """Bytes on disk."""
-        return sum(each.bytes for each in self.kept)
+        return sum(each.bytes for each in self.entries)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -56,7 +56,7 @@ class CacheInfo:
             "folder": str(self.folder),
             "bytes": self.bytes,
             "limit": self.limit,
-            "kept": [
+            "entries": [
                 {
                     "kind": each.kind,
                     "name": each.name,
@@ -65,6 +65,6 @@ class CacheInfo:
                     "in_use": each.in_use,
                     **({"version": asdict(each.version)} if each.version else {}),
                 }
-                for each in self.kept
+                for each in self.entries
             ],
         }

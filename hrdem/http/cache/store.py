@@ -41,7 +41,7 @@ _ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
 COVERAGE_NAME = re.compile(r"[0-9a-f]{24}")
 _SINGLE = {
-    "answer": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
+    "response": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
 }  # kinds that are single small files
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # a response that is being written
@@ -88,7 +88,7 @@ class Cache:
         self.limit = limit
 
     @property
-    def answers(self) -> Path:
+    def responses(self) -> Path:
         """Folder of cached responses."""
         return self.folder / "answers"
 
