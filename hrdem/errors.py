@@ -16,7 +16,7 @@
     │   └── OutputExistsError      also a FileExistsError
     └── MissingLibraryError (1)    an optional library is not installed; also an ImportError
 
-Each class also inherits the standard exception that a caller would catch. A message says what was
+Each class also inherits the standard exception that a caller would catch. A message states what was
 requested, what was found and what to do next; the cause is chained.
 """
 

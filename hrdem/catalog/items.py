@@ -121,7 +121,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
         ) from exc
 
 
-def _check_text(value: object) -> str:
+def _check_string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{to_one_line(repr(value), MAX_TEXT_CHARACTERS)} is not a string")
     return value
@@ -129,19 +129,19 @@ def _check_text(value: object) -> str:
 
 def _clean_text(value: object) -> str:
     """Return text for people without control characters, shortened."""
-    return to_one_line(_check_text(value or ""), MAX_TEXT_CHARACTERS)
+    return to_one_line(_check_string(value or ""), MAX_TEXT_CHARACTERS)
 
 
 def _check_name(value: object) -> str:
     """Return an id or a key, which is displayed, sent to servers, and written to outputs."""
-    name = _check_text(value)
+    name = _check_string(value)
     if not name.isprintable() or not 0 < len(name) <= MAX_TEXT_CHARACTERS:
         raise ValueError(f"{to_one_line(repr(name), MAX_TEXT_CHARACTERS)} is not a name")
     return name
 
 
 def _resolve_href(value: object, address: str) -> str:
-    href = _check_text(value)
+    href = _check_string(value)
     if not href.isprintable() or len(href) > MAX_HREF_CHARACTERS:
         raise ValueError(f"{to_one_line(repr(href), MAX_TEXT_CHARACTERS)} is not an address")
     return urljoin(address, href)

@@ -72,7 +72,7 @@ def _find_cached_query(
 ) -> dict[str, Any] | None:
     """Return a search of the same collection for a wider area that is cached; None if none is."""
     for answer in http.cached_responses(f"{stac_url}search"):
-        cached = answer.question.json or answer.question.params or {}
+        cached = answer.request.json or answer.request.params or {}
         try:
             collections = cached["collections"]
             searched = cached.get("intersects")

@@ -45,7 +45,7 @@ def for_terminal(text: str) -> str:
 
 
 class _TerminalFormatter(logging.Formatter):
-    """Makes log lines safe to print, whatever library logged them."""
+    """Makes log lines of any library safe to print."""
 
     def format(self, record: logging.LogRecord) -> str:
         return for_terminal(super().format(record))

@@ -55,10 +55,10 @@ def make_reference() -> str:
         *_describe_commands(),
         "## Options",
         "Forms of values:",
-        _list(f"`{form}`: {meaning}." for form, meaning in VALUES.items()),
+        _format_list(f"`{form}`: {meaning}." for form, meaning in VALUES.items()),
         *_describe_options(),
         "## Exit codes",
-        _list(f"`{int(code)}`: {meaning}" for code, meaning in EXIT_CODES.items()),
+        _format_list(f"`{int(code)}`: {meaning}" for code, meaning in EXIT_CODES.items()),
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -90,7 +90,7 @@ def _describe_commands() -> Iterator[str]:
                 yield f"```\n{inspect.cleandoc(paragraph[2:])}\n```"
             else:
                 yield textwrap.fill(paragraph, WIDTH)
-        yield _list(_list_options(command))
+        yield _format_list(_list_options(command))
 
 
 def _list_options(command: click.Command) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _describe_options() -> Iterator[str]:
         yield f"### {group}"
         fields = [field for field in users if field.group is group]
         options = [field.option for field in fields]
-        yield _list(
+        yield _format_list(
             _describe_field(field, users[field] if options.count(field.option) > 1 else [])
             for field in fields
         )
@@ -129,7 +129,7 @@ def _describe_field(field: Field, used_by: list[str]) -> str:
     return name_options(" ".join(parts))
 
 
-def _list(items: Iterator[str]) -> str:
+def _format_list(items: Iterator[str]) -> str:
     return "\n".join(
         textwrap.fill(
             item,

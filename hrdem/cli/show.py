@@ -36,16 +36,16 @@ log = logging.getLogger(__name__)
 
 def document(content: dict[str, Any]) -> None:
     """Print one JSON document; its messages name options, as on standard error."""
-    named = _with_named_options({"schema_version": SCHEMA_VERSION, **content})
+    named = _name_options_in_json({"schema_version": SCHEMA_VERSION, **content})
     click.echo(json.dumps(named, indent=2))
 
 
-def _with_named_options(value: Any, key: str = "") -> Any:
+def _name_options_in_json(value: Any, key: str = "") -> Any:
     """Return a JSON value with options in place of the parameters that its messages name."""
     if isinstance(value, dict):
-        return {name: _with_named_options(each, name) for name, each in value.items()}
+        return {name: _name_options_in_json(each, name) for name, each in value.items()}
     if isinstance(value, list):
-        return [_with_named_options(each, key) for each in value]
+        return [_name_options_in_json(each, key) for each in value]
     return name_options(value) if key in MESSAGE_KEYS and isinstance(value, str) else value
 
 

@@ -102,7 +102,7 @@ def normalize_crs(text: str) -> str:
         system = parse_crs(text)
         if len(_axes(system)) != 2:
             raise RequestError(
-                f"{_quote(text)} is not a system of two axes, longitude and latitude or "
+                f"{_quote_crs(text)} is not a system of two axes, longitude and latitude or "
                 "easting and northing. Give a horizontal system: heights stay those of the data."
             )
         code = system.to_dict(projjson=True).get("id", {}).get("code")
@@ -200,17 +200,17 @@ def parse_crs(text: str) -> CRS:
         system = _read_system(text)
     except (CRSError, ValueError) as exc:  # ValueError: "EPSG:" without a number
         raise RequestError(
-            f"{_quote(text)} is not a coordinate reference system that PROJ knows. Give it as "
+            f"{_quote_crs(text)} is not a coordinate reference system that PROJ knows. Give it as "
             "EPSG:n, for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
         ) from exc
     if not (system.is_geographic or system.is_projected):
         raise RequestError(
-            f"{_quote(text)} is neither a geographic nor a projected system; give one."
+            f"{_quote_crs(text)} is neither a geographic nor a projected system; give one."
         )
     return system
 
 
-def _quote(text: str) -> str:
+def _quote_crs(text: str) -> str:
     return repr(text if len(text) <= MAX_CRS_CHARACTERS else f"{text[:MAX_CRS_CHARACTERS]}…")
 
 

@@ -50,7 +50,7 @@ def valid_mask(pixels: Any, nodata: float | None) -> Any:
         nodata: Value of pixels without data; None if only NaN marks them.
 
     Returns:
-        Boolean array of the same shape. NaN is never valid, whatever the nodata value.
+        Boolean array of the same shape. NaN is never valid, even if there is another nodata value.
     """
     if pixels.dtype.kind == "f":
         valid = ~np.isnan(pixels)

@@ -52,7 +52,7 @@ class Scope(StrEnum):
 def scope_of(address: str) -> Scope:
     """Return the scope of an IP address; an embedded IPv4 address decides, if there is one."""
     try:
-        ip = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
+        ip = _unwrap_ipv4(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return Scope.RESERVED
     if ip.is_loopback or ip.is_unspecified:  # connecting to the latter reaches this machine
@@ -194,7 +194,7 @@ def _resolve_scope(host: str) -> Scope | None:
     return None
 
 
-def _unwrapped(
+def _unwrap_ipv4(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Return the IPv4 address that is embedded in an IPv6 address, if there is one."""

@@ -172,7 +172,7 @@ class HttpClient(Http):
             url: Absolute http or https address.
             headers: Additional headers.
             params: Query parameters; they replace parameters of the address with the same names,
-                whatever their case.
+                ignoring case.
             json: Body, sent as JSON.
             max_bytes: Maximum size of the body.
             trusted: Whether the user supplied the address; it may then be in any network.
@@ -182,12 +182,12 @@ class HttpClient(Http):
             TransferError: If there is no usable response.
             ServerError: If the response has an error status.
         """
-        question = _Request(method, url, headers or {}, params, json, trusted=trusted)
+        request = _Request(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
             body = bytearray()
-            with self._open_response(question) as answer:
-                for chunk in self._read_body(answer, question, max_bytes):
+            with self._open_response(request) as answer:
+                for chunk in self._read_body(answer, request, max_bytes):
                     body += chunk
                 return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
 
@@ -220,9 +220,9 @@ class HttpClient(Http):
             ServerError: If the response has an error status.
             OSError: If the file cannot be written.
         """
-        question = _Request("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
-        with path.open("wb") as file, self._open_response(question) as answer:
-            for chunk in self._read_body(answer, question, max_bytes):
+        request = _Request("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
+        with path.open("wb") as file, self._open_response(request) as answer:
+            for chunk in self._read_body(answer, request, max_bytes):
                 file.write(chunk)
             return Download(answer.headers.get("content-type", ""), file.tell())
 
@@ -255,147 +255,151 @@ class HttpClient(Http):
             TransferError: If the range cannot be read, or the server sends another one.
             ServerError: If the response has an error status, or is not a range.
         """
-        shown = redact_secrets(url)
+        display_url = redact_secrets(url)
         part = allocate_buffer(headroom + stop - start)
-        done = told = headroom
+        done = delivered = headroom
 
-        def tell() -> None:
-            nonlocal told
-            if on_bytes is not None and done > told:
-                with memoryview(part) as whole, whole[told:done] as came:
-                    on_bytes(start + told - headroom, came)
-            told = done
+        def deliver() -> None:
+            nonlocal delivered
+            if on_bytes is not None and done > delivered:
+                with memoryview(part) as whole, whole[delivered:done] as came:
+                    on_bytes(start + delivered - headroom, came)
+            delivered = done
 
         def once() -> mmap:
             nonlocal done
             if done == len(part):  # the transfer failed after the last byte
                 return part
             begin = start + done - headroom
-            asked = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
+            range_headers = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
             try:
                 with self._open_response(
-                    _Request("GET", url, {**version.condition, **asked})
+                    _Request("GET", url, {**version.condition, **range_headers})
                 ) as answer:
-                    check_content_range(answer, shown, f"bytes {begin}-{stop - 1}/{version.size}")
-                    check_response_version(answer, shown, version)
+                    check_content_range(
+                        answer, display_url, f"bytes {begin}-{stop - 1}/{version.size}"
+                    )
+                    check_response_version(answer, display_url, version)
                     for chunk in limit_time(answer, read_large_chunks(answer), self._timeouts):
                         if done + len(chunk) > len(part):
-                            raise TransferError(f"{shown} sends more bytes than requested.")
+                            raise TransferError(f"{display_url} sends more bytes than requested.")
                         part[done : done + len(chunk)] = chunk
                         done += len(chunk)
-                        if done - told >= _FLUSH_BYTES:
-                            tell()
+                        if done - delivered >= _FLUSH_BYTES:
+                            deliver()
             finally:
-                tell()
+                deliver()
             if done < len(part):  # missing bytes must not become zeros
-                raise RetryableError(f"{shown} sends fewer bytes than it says.")
+                raise RetryableError(f"{display_url} sends fewer bytes than it announces.")
             return part
 
         return run_with_retries(once, self._retries, self._sleep, lambda: done)
 
     def _read_body(
-        self, answer: httpx.Response, asked: _Request, max_bytes: int
+        self, answer: httpx.Response, request: _Request, max_bytes: int
     ) -> Iterator[bytes]:
         """Yield a body of bounded size, in bounded time."""
-        said = f"{redact_secrets(asked.url)} answers {answer.status_code}"
-        too_long = f"{said} with more than {max_bytes} bytes."
+        prefix = f"{redact_secrets(request.url)} answers {answer.status_code}"
+        too_long = f"{prefix} with more than {max_bytes} bytes."
         announced = int(answer.headers.get("content-length") or 0)
         if announced > max_bytes:
             raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
         came = 0
-        for chunk in limit_time(answer, decode_body(answer), asked.timeouts or self._timeouts):
+        for chunk in limit_time(answer, decode_body(answer), request.timeouts or self._timeouts):
             came += len(chunk)
             if came > max_bytes:
                 raise ServerError(too_long, answer.status_code)
             yield chunk
 
     @contextlib.contextmanager
-    def _open_response(self, asked: _Request) -> Iterator[httpx.Response]:
+    def _open_response(self, request: _Request) -> Iterator[httpx.Response]:
         """Send a request once, and yield a successful response whose body is not read yet."""
-        shown = redact_secrets(asked.url)
-        log.debug("%s %s %s", asked.method, shown, asked.headers.get("Range", ""))
+        display_url = redact_secrets(request.url)
+        log.debug("%s %s %s", request.method, display_url, request.headers.get("Range", ""))
         try:
-            answer = self._send(asked)
+            answer = self._send(request)
             try:
                 if not answer.is_success:
-                    raise error_response(answer, shown, self._read_error_body(answer))
+                    raise error_response(answer, display_url, self._read_error_body(answer))
                 if coding := unsupported_encoding(answer):
-                    raise TransferError(encoding_message(shown, coding))
+                    raise TransferError(encoding_message(display_url, coding))
                 yield answer
             finally:
                 answer.close()
         except httpx.TransportError as exc:
-            said = f"{shown} {describe_transport_error(exc)}"
+            message = f"{display_url} {describe_transport_error(exc)}"
             if isinstance(exc, httpx.ProxyError) or is_certificate_error(exc) or self._closed:
-                raise TransferError(said) from exc
+                raise TransferError(message) from exc
             connected = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
-            raise RetryableError(said, connected=connected) from exc
+            raise RetryableError(message, connected=connected) from exc
         except RecursionError as exc:  # a catalogue's next link has a body
             raise TransferError(
-                f"{shown} cannot be requested: the JSON body is nested too deeply."
+                f"{display_url} cannot be requested: the JSON body is nested too deeply."
             ) from exc
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of host names
-            why = "" if "@" in asked.url else f": {quote_error(exc)}"  # it can quote a password
-            raise TransferError(f"{shown} cannot be used{why}.") from exc
+            why = "" if "@" in request.url else f": {quote_error(exc)}"  # it can quote a password
+            raise TransferError(f"{display_url} cannot be used{why}.") from exc
 
-    def _send(self, asked: _Request) -> httpx.Response:
-        """Send a request and follow redirects, which keep method and body unless they say 303."""
-        first, shown = asked, redact_secrets(asked.url)
+    def _send(self, request: _Request) -> httpx.Response:
+        """Send a request and follow redirects, which keep method and body except for status 303."""
+        first, display_url = request, redact_secrets(request.url)
         if first.trusted:
             self._hosts.trust(first.url)
         for _ in range(_MAX_REDIRECTS + 1):
-            url = _with_query(asked.url, asked.params)
-            request = self._client.build_request(
-                asked.method,
+            url = _set_query(request.url, request.params)
+            httpx_request = self._client.build_request(
+                request.method,
                 url,
-                headers=dict(asked.headers),
-                json=asked.json,
-                timeout=_httpx_timeout(asked.timeouts or self._timeouts),
+                headers=dict(request.headers),
+                json=request.json,
+                timeout=_httpx_timeout(request.timeouts or self._timeouts),
                 extensions={
-                    "trace": self._hosts.connection_check(url, "" if asked is first else shown)
+                    "trace": self._hosts.connection_check(
+                        url, "" if request is first else display_url
+                    )
                 },
             )
-            answer = self._client.send(request, stream=True)
+            answer = self._client.send(httpx_request, stream=True)
             if not answer.has_redirect_location:
                 return answer
             answer.close()
             target = urljoin(str(answer.url), answer.headers["location"])
-            asked = replace(
-                asked, url=target, params=None, headers=_redirect_headers(asked, target)
+            request = replace(
+                request, url=target, params=None, headers=_redirect_headers(request, target)
             )
             if answer.status_code == httpx.codes.SEE_OTHER:
-                asked = replace(asked, method="GET", json=None)
-        raise TransferError(f"{shown} redirects more than {_MAX_REDIRECTS} times.")
+                request = replace(request, method="GET", json=None)
+        raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
 
     def _read_error_body(self, answer: httpx.Response) -> bytes:
         """Read the beginning of an error body; empty if its encoding is not supported."""
         if unsupported_encoding(answer):
             return b""
-        said = bytearray()
+        body = bytearray()
         with contextlib.suppress(httpx.DecodingError):
             for chunk in limit_time(answer, decode_body(answer), self._timeouts):
-                said += chunk
-                if len(said) >= _MAX_ERROR_BODY_BYTES:
+                body += chunk
+                if len(body) >= _MAX_ERROR_BODY_BYTES:
                     break
-        return bytes(said[:_MAX_ERROR_BODY_BYTES])
+        return bytes(body[:_MAX_ERROR_BODY_BYTES])
 
 
-def _redirect_headers(asked: _Request, target: str) -> Mapping[str, str]:
+def _redirect_headers(request: _Request, target: str) -> Mapping[str, str]:
     """Return the headers to send after a redirect; to another host none that can hold a secret."""
-    before, after = httpx.URL(asked.url), httpx.URL(target)
+    before, after = httpx.URL(request.url), httpx.URL(target)
     if (before.scheme, before.host, before.port) == (after.scheme, after.host, after.port):
-        return asked.headers
-    return {name: value for name, value in asked.headers.items() if name.lower() in _SAFE_HEADERS}
+        return request.headers
+    return {name: value for name, value in request.headers.items() if name.lower() in _SAFE_HEADERS}
 
 
-def _with_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
+def _set_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
     """Set query parameters of an address, replacing those of the same names."""
     address = httpx.URL(url)
     if not params:
         return address
     names = {name.lower() for name in params}
-    kept = [(n, v) for n, v in address.params.multi_items() if n.lower() not in names]
-    return address.copy_with(params=[*kept, *params.items()])
+    others = [(n, v) for n, v in address.params.multi_items() if n.lower() not in names]
+    return address.copy_with(params=[*others, *params.items()])
 
 
 def _httpx_timeout(timeouts: Timeouts) -> httpx.Timeout:

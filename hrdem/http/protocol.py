@@ -126,11 +126,11 @@ class Http(Protocol):
 
     @property
     def cached_versions(self) -> list[SourceVersion]:
-        """Versions of files that were opened so far and have a place in a cache."""
+        """Versions of files that were opened so far and are cached."""
         return []
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
-        """Return the parts of some spans of a file that no cache has."""
+        """Return the parts of some spans of a file that are not cached."""
         return list(spans)
 
     def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:

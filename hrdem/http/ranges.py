@@ -1,4 +1,4 @@
-"""Parts of remote files, under one version of the file."""
+"""Read parts of remote files, all of one version."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from mmap import mmap
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
 from hrdem.http.protocol import Http, Response
+from hrdem.http.response_checks import no_ranges_message
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-_SMALL = 16 << 20  # bytes of a file that is read whole
-_LONGEST_TAG = 1_000  # characters of an ETag or a date
+_MAX_WHOLE_FILE_BYTES = 16 << 20
+_MAX_TAG_CHARACTERS = 1_000  # characters of an ETag or a date
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
@@ -32,61 +33,61 @@ class PinnedFile:
         self._http = http
         self.version = version
 
-    def read(self, start: int, stop: int, room: int = 0) -> mmap:
-        """Read the bytes from ``start`` up to ``stop``, with ``room`` free bytes before them.
+    def read(self, start: int, stop: int, headroom: int = 0) -> mmap:
+        """Read the bytes from ``start`` up to ``stop``, with ``headroom`` free bytes before them.
 
         Raises:
-            SourceChangedError: If the file is another version by now.
-            NetworkError: If the bytes cannot be had.
+            SourceChangedError: If the file has another version by now.
+            NetworkError: If the bytes cannot be read.
         """
         version = self.version
         try:
-            return self._http.read_range(self._url, start, stop, version, room)
+            return self._http.read_range(self._url, start, stop, version, headroom)
         except (ServerError, TransferError) as exc:
             if getattr(exc, "status", 412) in (412, 416):
                 check_file_unchanged(self._url, version, self._http)
             raise
 
     def gaps(self, spans: Iterable[Span]) -> list[Span]:
-        """Return what of some spans would have to be fetched, as no cache has it."""
+        """Return the parts of some spans that are not cached."""
         return self._http.gaps(self._url, self.version, spans)
 
     def invalidate(self, spans: Iterable[Span]) -> None:
-        """Make sure that spans which proved to be damaged are fetched anew when they are read."""
+        """Make sure that damaged spans are fetched again when they are read."""
         self._http.invalidate(self._url, self.version, spans)
 
 
 def read_whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read a small file, of at most 16 MB, and with it its present version.
+    """Read a file of at most 16 MB, and its current version.
 
     Raises:
-        NetworkError: If it cannot be had, or is larger.
+        NetworkError: If it cannot be read, or is larger.
     """
-    whole = http.request("GET", url, max_bytes=_SMALL)
-    return _version(url, whole, len(whole.content)), whole.content
+    whole = http.request("GET", url, max_bytes=_MAX_WHOLE_FILE_BYTES)
+    return _make_version(url, whole, len(whole.content)), whole.content
 
 
 def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read the beginning of a file, and with it the file's present version.
+    """Read the beginning of a file, and the file's current version.
 
     Args:
         url: Address of the file.
-        count: Number of bytes; fewer come from a smaller file.
-        http: Client to ask with.
+        count: Number of bytes; a smaller file returns fewer.
+        http: HTTP client.
 
     Raises:
-        ServerError: If the server refuses, or gives no ranges.
-        TransferError: If no proper answer can be had.
+        ServerError: If the server refuses, or does not support ranges.
+        TransferError: If there is no valid response.
     """
-    asked = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+    headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
     try:
-        answer = http.request("GET", url, headers=asked, max_bytes=count)
+        answer = http.request("GET", url, headers=headers, max_bytes=count)
     except ServerError as exc:
         if exc.status == 200:
-            raise ServerError(_no_ranges(url), exc.status) from exc
+            raise ServerError(no_ranges_message(redact_secrets(url)), exc.status) from exc
         raise
     if answer.status != 206:
-        raise ServerError(_no_ranges(url), answer.status)
+        raise ServerError(no_ranges_message(redact_secrets(url)), answer.status)
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
         raise TransferError(
@@ -94,21 +95,21 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
             f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
             f"{len(answer.content)} bytes. A proxy may be in the way."
         )
-    return _version(url, answer, int(found[3])), answer.content
+    return _make_version(url, answer, int(found[3])), answer.content
 
 
 def read_version(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
-    """Ask for the present version of a file.
+    """Read the current version of a file.
 
     Args:
         url: Address of the file.
-        http: Client to ask with.
-        ranged: Ask for the first bytes only, and insist that the server can give ranges; False
-            fetches the file, which must then be a small one.
+        http: HTTP client.
+        ranged: Request only the first bytes, which the server has to return as a range; False
+            fetches the whole file, which must be small.
 
     Raises:
-        ServerError: If the server refuses, or gives no ranges.
-        TransferError: If no proper answer can be had.
+        ServerError: If the server refuses, or does not support ranges.
+        TransferError: If there is no valid response.
     """
     if not ranged:
         return read_whole_file(url, http)[0]
@@ -118,39 +119,33 @@ def read_version(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
 def check_file_unchanged(
     url: str, version: SourceVersion, http: Http, *, ranged: bool = True
 ) -> None:
-    """Make sure that a file is still the version that was met first.
+    """Check that a file still has the version that was opened first.
 
     Raises:
-        SourceChangedError: If it is another one.
-        NetworkError: If no proper answer can be had.
+        SourceChangedError: If it has another one.
+        NetworkError: If there is no valid response.
     """
     now = read_version(url, http, ranged=ranged)
     if now != version:
         raise SourceChangedError(
             f"{version.url} was published again while it was being read: it was "
-            f"{_described(version)}, now it is {_described(now)}. Nothing was written; run the "
-            "same command again to read the new version, or give `on_change=restart`.",
+            f"{_describe_version(version)}, now it is {_describe_version(now)}. Nothing was "
+            "written; run the same command again to read the new version, or give "
+            "`on_change=restart`.",
             version.url,
         )
 
 
-def _version(url: str, answer: Response, size: int) -> SourceVersion:
+def _make_version(url: str, answer: Response, size: int) -> SourceVersion:
     etag, last_modified = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
-    for said in (etag, last_modified):
-        if not said.isprintable() or not said.isascii() or len(said) > _LONGEST_TAG:
+    for value in (etag, last_modified):
+        if not value.isprintable() or not value.isascii() or len(value) > _MAX_TAG_CHARACTERS:
             raise TransferError(
-                f"{redact_secrets(url)} tells its version as {to_one_line(repr(said), 60)}, which "
+                f"{redact_secrets(url)} names its version {to_one_line(repr(value), 60)}, which "
                 "cannot be sent back. A proxy may be in the way."
             )
     return SourceVersion.of(url, etag, size, last_modified)
 
 
-def _described(version: SourceVersion) -> str:
+def _describe_version(version: SourceVersion) -> str:
     return f"{version.size} bytes, ETag {version.etag or 'none'}"
-
-
-def _no_ranges(url: str) -> str:
-    return (
-        f"{redact_secrets(url)} ignores the Range header and would send the whole file. "
-        "The server or a proxy on the way cannot serve parts of files."
-    )

@@ -37,8 +37,8 @@ def describe_transport_error(exc: httpx.TransportError) -> str:
         case httpx.ConnectTimeout():
             return "did not accept a connection in time. Check the network and the address."
         case httpx.ConnectError():
-            said = quote_error(exc)
-            return f"cannot be reached ({said}). Check the network, the proxy and the address."
+            reason = quote_error(exc)
+            return f"cannot be reached ({reason}). Check the network, the proxy and the address."
         case TooSlow():
             return f"answers too slowly ({exc})."
         case httpx.TimeoutException():
@@ -53,31 +53,37 @@ def quote_error(exc: Exception) -> str:
     return to_one_line(redact_secrets(str(exc)), _MAX_QUOTE_CHARACTERS)
 
 
-def encoding_message(shown: str, coding: str) -> str:
+def encoding_message(display_url: str, coding: str) -> str:
     """Return the message for a response in an unsupported encoding."""
     return (
-        f"{shown} sends a response in the encoding "
+        f"{display_url} sends a response in the encoding "
         f"{to_one_line(coding, _MAX_QUOTE_CHARACTERS)!r}, which was not requested and is not "
         "supported. A proxy may be in the way."
     )
 
 
-def error_response(answer: httpx.Response, shown: str, body: bytes) -> ServerError | RetryableError:
+def error_response(
+    answer: httpx.Response, display_url: str, body: bytes
+) -> ServerError | RetryableError:
     """Return the exception for an error response.
 
     Args:
         answer: The response; its status and headers are used.
-        shown: Address in messages.
+        display_url: Address in messages.
         body: Beginning of its body.
     """
-    said = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _MAX_QUOTE_CHARACTERS)
-    text = f"{shown} answers {answer.status_code}" + (f": {end_sentence(said)}" if said else ".")
+    message = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _MAX_QUOTE_CHARACTERS)
+    text = f"{display_url} answers {answer.status_code}" + (
+        f": {end_sentence(message)}" if message else "."
+    )
     if answer.status_code in RETRIED_STATUSES:
         return RetryableError(text, answer.status_code, parse_retry_after(answer.headers), body)
     return ServerError(text, answer.status_code, body)
 
 
-def check_response_version(answer: httpx.Response, shown: str, version: SourceVersion) -> None:
+def check_response_version(
+    answer: httpx.Response, display_url: str, version: SourceVersion
+) -> None:
     """Raise unless a response is from the expected version.
 
     Dates are compared if both are known: some servers have ETags that do not change.
@@ -87,10 +93,12 @@ def check_response_version(answer: httpx.Response, shown: str, version: SourceVe
     """
     etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
     if etag != version.etag or (date and version.last_modified not in ("", date)):
-        raise ServerError(f"{shown} has changed: it is another version now.", _PRECONDITION_FAILED)
+        raise ServerError(
+            f"{display_url} has changed: it is another version now.", _PRECONDITION_FAILED
+        )
 
 
-def check_content_range(answer: httpx.Response, shown: str, expected: str) -> None:
+def check_content_range(answer: httpx.Response, display_url: str, expected: str) -> None:
     """Raise unless a response is the requested range of the file (RFC 9110, 14.4).
 
     Raises:
@@ -98,16 +106,22 @@ def check_content_range(answer: httpx.Response, shown: str, expected: str) -> No
         TransferError: If it is another range, or compressed.
     """
     if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-        raise ServerError(
-            f"{shown} ignores the Range header and would send the whole file. The server or a "
-            "proxy on the way cannot serve parts of files.",
-            answer.status_code,
-        )
-    said = answer.headers.get("content-range", "no Content-Range")
-    if said != expected:
+        raise ServerError(no_ranges_message(display_url), answer.status_code)
+    found = answer.headers.get("content-range", "no Content-Range")
+    if found != expected:
         raise TransferError(
-            f"{shown} was asked for {expected!r} and answers with {said!r}. A proxy may be in the "
-            "way, or the file may be being published again: try again later."
+            f"{display_url} was asked for {expected!r} and answers with {found!r}. A proxy may be "
+            "in the way, or the file may be being published again: try again later."
         )
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise TransferError(f"{shown} sends parts of a file compressed, which cannot be used.")
+        raise TransferError(
+            f"{display_url} sends parts of a file compressed, which cannot be used."
+        )
+
+
+def no_ranges_message(display_url: str) -> str:
+    """Return the message for a server that sends a whole file in place of a range."""
+    return (
+        f"{display_url} ignores the Range header and would send the whole file. "
+        "The server or a proxy on the way cannot serve parts of files."
+    )

@@ -26,7 +26,7 @@ class RunContext:
         max_memory: Peak memory of the process, bytes.
         max_download: Maximum bytes to fetch; None for no limit.
         on_progress: Called whenever a tile is read or written.
-        baseline_memory: Returns the bytes that the process held when it was first called. A run
+        baseline_memory: Returns the bytes that the process used when it was first called. A run
             that starts again then divides memory as before and writes tiles in the same order.
     """
 

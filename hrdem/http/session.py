@@ -66,14 +66,15 @@ class Session:
     def client(
         self, http: Http | None, trusted: Iterable[str] = (), *, fetches: bool = False
     ) -> Iterator[Http]:
-        """Yield a client that reads and fills the cache, as the settings say.
+        """Yield a client that reads and fills the cache as configured.
 
         Args:
             http: Client to wrap, which is left open; None to create one for the context.
             trusted: User-supplied addresses, which may be in any network, for a client that is
                 created.
             fetches: Whether pixels are fetched. On success the cache is then pruned to its limit;
-                on failure all is left for a run that resumes, and the error says so.
+                on failure nothing is pruned, so that another run can resume; a note on the error
+                says that.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
@@ -96,7 +97,7 @@ class Session:
             self._prune(used)
 
     def lock_cached_files(self, http: Http) -> list[Mirror]:
-        """Keep the cached ranges of files that a client has opened, while the result is alive."""
+        """Protect the cached ranges of files that a client has opened while the result is alive."""
         if self.no_cache:
             return []
         with contextlib.suppress(OSError):

@@ -1,1 +1,1 @@
-"""One module a public verb: extract, load, preview, doctor, and the executor they share."""
+"""One module for each public verb (extract, load, preview, doctor …), and the shared executor."""

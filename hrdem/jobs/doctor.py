@@ -50,18 +50,18 @@ _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
 PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
 # From the formulas of Lambert conic conformal (2SP), EPSG guidance note 7-2.
 PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
-_TOLERANCE = 0.01  # metres
+_MAX_PROJ_ERROR_METRES = 0.01
 TIMEOUTS = Timeouts(connect=5, read=15, total=30)
 _RETRIES = Retries(attempts=2, longest_retry_after=5)
 _MAX_FILES = 3  # files to try
 _MAX_LIST_CHARACTERS = 500
 _WCS_VERSION = "1.1.1"
-_NETWORK_FIX = "Mend or unset these variables."
+_NETWORK_FIX = "Correct or unset these variables."
 _STORE_FIX = (
-    "Files lie on another host than the catalogue: see that the proxy lets it through, with Range "
-    "headers."
+    "Files are on another host than the catalogue. Check that the proxy allows that host, "
+    "with Range headers."
 )
-_WCS_FIX = "Nothing to do as long as COGs can be had, which hold the same data: `via=cog`."
+_WCS_FIX = "Nothing to do while COGs are available, which hold the same data: `via=cog`."
 
 
 class State(StrEnum):
@@ -81,7 +81,7 @@ class Check:
         found: Description of what was found.
         state: Fine, a warning, or a failure that prevents extractions.
         fix: What to do about it; empty if it is fine.
-        exit_code: Exit code of other commands that meet this failure; 0 unless it failed.
+        exit_code: Exit code of other commands on this failure; 0 unless it failed.
         seconds: Duration of the check.
     """
 
@@ -119,7 +119,7 @@ def run_checks(
     Checks that depend on a failed one are skipped.
 
     Args:
-        stac_url: Root of the STAC API, with a slash at its end.
+        stac_url: Root of the STAC API, with a trailing slash.
         wcs_url: Address of the WCS; None if none serves the same data.
         http: HTTP client; None creates one with shorter timeouts than usual.
         cache: Cache to check; None for the default one.
@@ -136,7 +136,7 @@ def run_checks(
         yield _run_check("network", _NETWORK_FIX, _check_network)
         yield from _check_files(stac_url, client)
         if wcs_url is None:
-            yield Check("WCS", "none is known to have what this catalogue has; `wcs_url` names one")
+            yield Check("WCS", "none is known for this catalogue; give its address as `wcs_url`")
         else:
             yield from _check_coverages(wcs_url, client)
 
@@ -144,7 +144,7 @@ def run_checks(
 def _check_files(stac_url: str, http: Http) -> Iterator[Check]:
     fix = (
         f"If {redact_secrets(stac_url)} opens in a browser here, a proxy or its certificate is in "
-        "the way: set HTTPS_PROXY and SSL_CERT_FILE. Else try again later, or give another "
+        "the way: set HTTPS_PROXY and SSL_CERT_FILE. Otherwise try again later, or give another "
         "`stac_url`."
     )
     items: list[Item] = []
@@ -198,7 +198,7 @@ def _check_proj() -> _Finding:
         [[there_x, there_y]] = project_points(np.array([PROBE_LONLAT]), LONLAT, NATIVE_CRS)
     except (CRSError, NoDataError) as exc:
         raise HrdemError(f"PROJ cannot use {LONLAT} and {NATIVE_CRS}: {exc}.") from exc
-    if abs(there_x - x) > _TOLERANCE or abs(there_y - y) > _TOLERANCE:
+    if abs(there_x - x) > _MAX_PROJ_ERROR_METRES or abs(there_y - y) > _MAX_PROJ_ERROR_METRES:
         raise HrdemError(
             f"PROJ puts {PROBE_LONLAT} at {there_x:.3f}, {there_y:.3f} in {NATIVE_CRS} instead of "
             f"{x:.3f}, {y:.3f}."
@@ -262,7 +262,7 @@ def _check_collection(
 
 
 def _check_store(hrefs: list[str], http: Http) -> _Finding:
-    """Open the first file that exists; a catalogue may list missing ones."""
+    """Open the first file that exists: a catalogue may list missing ones."""
     if not hrefs:
         raise NoDataError("The catalogue lists no file. Give another `stac_url`.")
     for href in hrefs[:-1]:
@@ -279,14 +279,14 @@ def _check_file(href: str, http: Http) -> _Finding:
     width, height = file.block
     version = file.version
     found = (
-        f"{version.url} comes in ranges: {version.size:,} bytes, {file.dtype}, blocks of "
+        f"{version.url} supports ranges: {version.size:,} bytes, {file.dtype}, blocks of "
         f"{width} x {height}"
     )
     if version.pinned:
         return _Finding(f"{found}, ETag {version.etag}")
     return _Finding(
         f"{found}, no strong ETag",
-        "Nothing to do, but a file that is published again while it is read may go unnoticed.",
+        "Nothing to do, but a file that is republished while it is read may go unnoticed.",
     )
 
 
@@ -298,7 +298,9 @@ def _check_capabilities(url: str, http: Http, served: list[str]) -> _Finding:
         return _Finding(str(exc), _WCS_FIX)
     served += [name for name in HEIGHT_PRODUCTS if name in offers.identifiers]
     listed = to_one_line(", ".join(offers.identifiers), _MAX_LIST_CHARACTERS)
-    versions = to_one_line(", ".join(offers.versions), _MAX_LIST_CHARACTERS) or "not said"
+    versions = (
+        to_one_line(", ".join(offers.versions), _MAX_LIST_CHARACTERS) or "that it does not state"
+    )
     found = f"{redact_secrets(url)} offers {listed} in versions {versions}"
     if not served or _WCS_VERSION not in (offers.versions or (_WCS_VERSION,)):
         return _Finding(f"{found}; no product of hrdem in version {_WCS_VERSION}", _WCS_FIX)
@@ -307,7 +309,7 @@ def _check_capabilities(url: str, http: Http, served: list[str]) -> _Finding:
 
 def _check_coverage(product: str, url: str, http: Http) -> _Finding:
     described = describe_coverage(url, product, http)
-    size = "not said"
+    size = "of unknown size"
     if described.resolution:
         size = "{:g} x {:g} m".format(*described.resolution)
     crss = [crs for crs in described.crss if crs.startswith("EPSG:")]

@@ -97,7 +97,7 @@ def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:
         cache: Cache folder.
 
     Returns:
-        Locks, held until they are closed.
+        The locks; close them to release.
     """
     files = [source.file for mosaic in plan.mosaics for source in mosaic.sources]
     locks = [file.lock_cached(cache) for file in files]
@@ -106,7 +106,7 @@ def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:
 
 def _count_pixels(plan: Plan, window: Window) -> int:
     """Count the pixels to process: those of staged mosaics, and those of the output."""
-    blocks = _expand_to_blocks(plan, window)
+    blocks = _expand_to_output_blocks(plan, window)
     return blocks.pixels + sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
 
 
@@ -131,7 +131,7 @@ def _make_tiles(
         AoiMask.of(request.aoi.geometry, plan.grid) if request.crop else None,
         source_band=request.source_band,
     )
-    blocks = _expand_to_blocks(plan, window)
+    blocks = _expand_to_output_blocks(plan, window)
     if mosaic is None:
         return stage_and_compose(
             plan,
@@ -146,7 +146,7 @@ def _make_tiles(
     return merge_tiles(mosaic, blocks, source_ids, finisher, context, context.baseline_memory())
 
 
-def _expand_to_blocks(plan: Plan, window: Window) -> Window:
+def _expand_to_output_blocks(plan: Plan, window: Window) -> Window:
     """Return the blocks of the output that a window touches."""
     blocks = window.expand_to_blocks(BLOCK, BLOCK).intersection(plan.grid.window)
     assert blocks is not None

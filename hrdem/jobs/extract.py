@@ -40,8 +40,8 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     """Plan a request and run the plan, again if a source fails or changes on the way.
 
     If a COG turns out to be broken and the request allows it, the WCS replaces it; if a source is
-    republished and the request says so, its new version is read, once. Either way the request is
-    planned anew and read from the beginning; what is in the cache is not fetched again.
+    republished and the request allows it, its new version is read, once. In both cases the request
+    is planned again and read from the beginning; cached data is not fetched again.
 
     Args:
         request: The request.

@@ -22,7 +22,7 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
 
     Args:
         asset: A VRT asset.
-        folder: Folder to save it in, under a safe form of its own name.
+        folder: Folder to save it in, under a safe form of its name.
         http: HTTP client.
         overwrite: Whether an existing file may be replaced.
 

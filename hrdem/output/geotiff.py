@@ -144,7 +144,7 @@ class GeoTiffWriter:
         Args:
             column: Column of the tile, counted in tiles.
             row: Row of the tile, counted in tiles.
-            tile: The tile, compressed as the tile format says.
+            tile: The tile, compressed in the tile format.
             band: Index of its band, from 0.
 
         Raises:

@@ -27,8 +27,8 @@ class Estimate:
     Attributes:
         tiles: Number of stored tiles to read; None where GDAL or a WCS reads them, which do not
             report it.
-        transfer_bytes: Size of these tiles in the files; None likewise.
-        cached_bytes: Bytes of these that are in the cache; None likewise.
+        transfer_bytes: Size of these tiles in the files; None where ``tiles`` is.
+        cached_bytes: Bytes of these that are in the cache; None where ``tiles`` is.
         output_bytes: Size of the output before compression.
         coverage_percent: Estimated share of the area with data, percent.
         coverage_percent_by_item: The same for each source, where no tier before it has data.

@@ -1,4 +1,4 @@
-"""Mosaics, planned: resolve sources, choose the level and the merge grid, place each source."""
+"""Plan mosaics: resolve sources, choose the level and the merge grid, place each source."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class _TierPlanner:
         for surface in self.surfaces:
             query = MosaicQuery.of(self.request, collection, surface)
             if target.grid is None and mosaics:
-                grid = _without_border(mosaics[0].grid, border)
+                grid = _remove_border(mosaics[0].grid, border)
                 target = Target.of(grid, border, self.request.resampling)
             mosaic = make_mosaic(query, target, self.lookup)
             mosaics.append(_name_by_asset(mosaic) if len(self.surfaces) > 1 else mosaic)
@@ -187,12 +187,12 @@ def _find_tiers(
         else:
             tiers.append(tier)
             if grid is None:
-                grid = _without_border(tier.mosaics[0].grid, border)
+                grid = _remove_border(tier.mosaics[0].grid, border)
         _check_size(grid)
         for mosaic in tiers[-1].mosaics if tiers else ():
             _check_size(mosaic.grid)
     if not tiers:
-        raise _combine_errors(list(empty.values()))
+        raise _combine_no_data_errors(list(empty.values()))
     assert grid is not None
     return tiers, empty, grid
 
@@ -220,7 +220,7 @@ def _make_feather(request: Request, grid: Grid | None) -> Feather:
     return feather
 
 
-def _without_border(grid: Grid, border: int) -> Grid:
+def _remove_border(grid: Grid, border: int) -> Grid:
     return grid.crop(grid.window.grown(-border))
 
 
@@ -260,7 +260,7 @@ def _check_sources(plan: Plan) -> None:
         )
 
 
-def _combine_errors(errors: Sequence[NoDataError]) -> NoDataError:
+def _combine_no_data_errors(errors: Sequence[NoDataError]) -> NoDataError:
     if len(errors) == 1:
         return errors[0]
     error = NoDataError(" ".join(map(str, errors)))

@@ -61,7 +61,7 @@ def choose_merge_grid(
     window = lattice.touched_by(query.aoi.bounds)
     if query.align is Align.PIXELS:
         return lattice.crop(window.grown(target.border))
-    return lattice.crop(_expand_to_blocks(query, window, lattice, files))
+    return lattice.crop(_expand_to_file_blocks(query, window, lattice, files))
 
 
 def find_kernel_scale(target: Target, lattice: Grid) -> tuple[float, float]:
@@ -108,7 +108,7 @@ def check_pixel_ratio(target: Target, lattice: Grid) -> None:
         )
 
 
-def _expand_to_blocks(
+def _expand_to_file_blocks(
     query: MosaicQuery, window: Window, lattice: Grid, files: Sequence[ResolvedSource]
 ) -> Window:
     """Expand a window to whole blocks of the only file."""
@@ -141,7 +141,7 @@ def _several_files_error(
             box = ",".join(f"{edge:.10g}" for edge in lattice.crop(share).bounds)
             boxes.append(f"`bbox={box}` ({source.name})")
     return RequestError(
-        f"The area {query.aoi.label} lies across {len(files)} files, whose blocks do not line up, "
+        f"The area {query.aoi.label} lies across {len(files)} files, whose blocks are not aligned, "
         "so `align=blocks` cannot copy them into one file. Leave it out to merge them, or copy "
         f"them one by one with `bbox_crs={NATIVE_CRS}` and {'; '.join(boxes)}."
     )

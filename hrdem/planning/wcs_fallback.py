@@ -76,7 +76,7 @@ def replace_with_wcs(
     try:
         coverage = find_coverage(items, served, query, http)
     except NetworkError as exc:
-        raise _combine_errors(first, exc) from exc
+        raise _combine_network_errors(first, exc) from exc
     for name, error in failed.items():
         log.warning("%s cannot be read from its COG, so it comes through the WCS: %s", name, error)
     if replaces_all:
@@ -107,7 +107,7 @@ def find_coverage(
         WcsError: If it lacks the product, or does not contain the items.
     """
     assert query.wcs_url is not None
-    # without a catalogue, editions cannot be told apart: cached pieces then serve this run only
+    # without a catalogue the edition is unknown: cached pieces then serve this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
     coverage = probe_wcs(
         query.wcs_url, query.product, query.collection, edition, query.wcs_limit, http
@@ -147,7 +147,7 @@ def _bounds_of(outline: shapely.Geometry) -> Bounds:
     return left, bottom, right, top
 
 
-def _combine_errors(first: NetworkError, second: NetworkError) -> NetworkError:
+def _combine_network_errors(first: NetworkError, second: NetworkError) -> NetworkError:
     message = f"{first} The WCS cannot take its place either: {second}"
     if isinstance(first, ServerError):
         return ServerError(message, first.status)

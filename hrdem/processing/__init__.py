@@ -1,1 +1,1 @@
-"""Pixels to pixels: merge, warp, lay tiers over one another, derive products, mask, encode."""
+"""Pixels to pixels: merge, warp, overlay tiers, derive products, mask, encode."""

@@ -146,11 +146,11 @@ def assemble(
     """
     waiting = dict.fromkeys(stripe.split(block, block), 0)
     for read in reads:
-        for dst_window in _blocks_touched(read.dst_window, stripe, block):
+        for dst_window in _find_touched_blocks(read.dst_window, stripe, block):
             waiting[dst_window] += 1
     started: dict[Window, MergedBlock] = {}
     for read, array in zip(reads, arrays, strict=True):
-        for dst_window in _blocks_touched(read.dst_window, stripe, block):
+        for dst_window in _find_touched_blocks(read.dst_window, stripe, block):
             target = started.setdefault(dst_window, _make_empty(dst_window, dtype, nodata))
             _copy_valid(read, array, inputs[read.rank].nodata, target)
             waiting[dst_window] -= 1
@@ -161,7 +161,7 @@ def assemble(
         yield _make_empty(dst_window, dtype, nodata)
 
 
-def _blocks_touched(window: Window, stripe: Window, block: int) -> Iterator[Window]:
+def _find_touched_blocks(window: Window, stripe: Window, block: int) -> Iterator[Window]:
     top = stripe.row + (window.row - stripe.row) // block * block
     left = stripe.column + (window.column - stripe.column) // block * block
     for row in range(top, window.bottom, block):

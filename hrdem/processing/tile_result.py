@@ -66,7 +66,7 @@ class TileStats:
         return TileStats(
             pixels=self.pixels + other.pixels,
             present=self.present + other.present,
-            statistics=_add(self.statistics, other.statistics),
+            statistics=_add_optional(self.statistics, other.statistics),
             pixels_by_source=_add_items(self.pixels_by_source, other.pixels_by_source),
             seams=_add_items(self.seams, other.seams),
         )
@@ -77,7 +77,7 @@ def _add_items(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(a + b for a, b in zip(one, other, strict=True)) if one and other else one or other
 
 
-def _add(one: T | None, other: T | None) -> T | None:
+def _add_optional(one: T | None, other: T | None) -> T | None:
     return None if one is None or other is None else one + other
 
 

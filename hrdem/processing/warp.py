@@ -92,7 +92,7 @@ class WarpedRaster:
 
         Raises:
             OutputError: If the raster cannot be read.
-            NoDataError: If the grid reaches where the raster's CRS has no coordinates.
+            NoDataError: If the grid extends to where the raster's CRS has no coordinates.
         """
         with _translate_errors(path), rasterio.open(path) as dataset:
             crs, transform = dataset.crs.to_string(), dataset.transform
@@ -165,7 +165,7 @@ def _choose_block_edge(
 ) -> int:
     """Choose the edge of the blocks to warp, pixels: a power of two that divides a tile.
 
-    GDAL reads the bounding box of a block in the source, whatever its size.
+    GDAL reads the bounding box of a block in the source, regardless of its size.
     """
     extent = sampling.max_pixel_extent / source_resolution
     itemsize = np.dtype(dtype).itemsize
@@ -200,33 +200,39 @@ def _format_vrt(
         rasterXSize=str(grid.width),
         rasterYSize=str(grid.height),
     )
-    _add(root, "GeoTransform", _format_transform(grid.transform))
-    band = _add(root, "VRTRasterBand", dataType=kind, band="1", subClass="VRTWarpedRasterBand")
-    _add(band, "NoDataValue", repr(float(nodata_value)))
-    _add(root, "BlockXSize", str(edge))
-    _add(root, "BlockYSize", str(edge))
-    warp = _add(root, "GDALWarpOptions")
-    _add(warp, "ResampleAlg", _GDAL_NAMES[resampling])
-    _add(warp, "WorkingDataType", kind)
-    _add(warp, "Option", "NO_DATA", name="INIT_DEST")
-    _add(warp, "Option", repr(1 / scale[0]), name="XSCALE")
-    _add(warp, "Option", repr(1 / scale[1]), name="YSCALE")
-    _add(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
-    transformer = _add(_add(warp, "Transformer"), "GenImgProjTransformer")
-    _add(transformer, "SrcGeoTransform", _format_transform(transform))
-    _add(transformer, "SrcInvGeoTransform", _format_transform(~transform))
-    _add(transformer, "DstGeoTransform", _format_transform(grid.transform))
-    _add(transformer, "DstInvGeoTransform", _format_transform(~grid.transform))
-    projection = _add(_add(transformer, "ReprojectTransformer"), "ReprojectionTransformer")
-    _add(projection, "SourceSRS", source_crs)
-    _add(projection, "TargetSRS", assume_nad83(grid.crs))
-    mapping = _add(_add(warp, "BandList"), "BandMapping", src=str(number), dst="1")
-    _add(mapping, "SrcNoDataReal", repr(float(nodata)))
-    _add(mapping, "DstNoDataReal", repr(float(nodata_value)))
+    _add_element(root, "GeoTransform", _format_transform(grid.transform))
+    band = _add_element(
+        root, "VRTRasterBand", dataType=kind, band="1", subClass="VRTWarpedRasterBand"
+    )
+    _add_element(band, "NoDataValue", repr(float(nodata_value)))
+    _add_element(root, "BlockXSize", str(edge))
+    _add_element(root, "BlockYSize", str(edge))
+    warp = _add_element(root, "GDALWarpOptions")
+    _add_element(warp, "ResampleAlg", _GDAL_NAMES[resampling])
+    _add_element(warp, "WorkingDataType", kind)
+    _add_element(warp, "Option", "NO_DATA", name="INIT_DEST")
+    _add_element(warp, "Option", repr(1 / scale[0]), name="XSCALE")
+    _add_element(warp, "Option", repr(1 / scale[1]), name="YSCALE")
+    _add_element(warp, "SourceDataset", str(source.absolute()), relativeToVRT="0")
+    transformer = _add_element(_add_element(warp, "Transformer"), "GenImgProjTransformer")
+    _add_element(transformer, "SrcGeoTransform", _format_transform(transform))
+    _add_element(transformer, "SrcInvGeoTransform", _format_transform(~transform))
+    _add_element(transformer, "DstGeoTransform", _format_transform(grid.transform))
+    _add_element(transformer, "DstInvGeoTransform", _format_transform(~grid.transform))
+    projection = _add_element(
+        _add_element(transformer, "ReprojectTransformer"), "ReprojectionTransformer"
+    )
+    _add_element(projection, "SourceSRS", source_crs)
+    _add_element(projection, "TargetSRS", assume_nad83(grid.crs))
+    mapping = _add_element(_add_element(warp, "BandList"), "BandMapping", src=str(number), dst="1")
+    _add_element(mapping, "SrcNoDataReal", repr(float(nodata)))
+    _add_element(mapping, "DstNoDataReal", repr(float(nodata_value)))
     return ET.tostring(root, "unicode")
 
 
-def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
+def _add_element(
+    parent: ET.Element, tag: str, text: str | None = None, **attributes: str
+) -> ET.Element:
     element = ET.SubElement(parent, tag, attributes)
     element.text = text
     return element

@@ -24,15 +24,15 @@ def parse_integer(text: str) -> int:
 
 def parse_box(text: str) -> tuple[float, ...]:
     """Return the numbers of a box that a user wrote."""
-    return _parse_numbers(text, "a box", "west,south,east,north")
+    return _parse_coordinates(text, "a box", "west,south,east,north")
 
 
 def parse_point(text: str) -> tuple[float, ...]:
     """Return the numbers of a point that a user wrote."""
-    return _parse_numbers(text, "a point", "longitude,latitude")
+    return _parse_coordinates(text, "a point", "longitude,latitude")
 
 
-def _parse_numbers(text: str, what: str, order: str) -> tuple[float, ...]:
+def _parse_coordinates(text: str, what: str, order: str) -> tuple[float, ...]:
     try:
         return tuple(map(float, text.replace(",", " ").split()))
     except ValueError:

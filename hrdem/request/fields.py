@@ -1,6 +1,6 @@
 """The table of parameters: every keyword of the Python functions, every option of the commands.
 
-Names, defaults, help texts and the conversion of text stand here and nowhere else. The command
+Names, defaults, help texts and text conversion are defined here and nowhere else. The command
 line, the signatures, the check of keywords and the reference page follow from this table;
 `hrdem.request.params` repeats names and types for type checkers. A help text names other
 parameters in backquotes; the command line prints those as options.

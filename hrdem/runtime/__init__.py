@@ -1,1 +1,1 @@
-"""Services of the process: threads, locks, memory, atomic files, text that is safe to show."""
+"""Services of the process: threads, locks, memory, atomic files, text that is safe to print."""

@@ -16,13 +16,13 @@ from hrdem.errors import OutputError, OutputExistsError
 from hrdem.runtime.locks import HAS_FILE_LOCKS, acquire_lock
 
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
-_NEW, _OLD = 0.5, 24 * 3600.0  # seconds
+_MIN_AGE_SECONDS, _MIN_AGE_WITHOUT_LOCKS_SECONDS = 0.5, 24 * 3600.0  # of removed folders
 
 log = logging.getLogger(__name__)
 
 
 def write_text_atomically(path: Path, text: str, overwrite: bool) -> None:
-    """Write a small text file that appears under its name only when it is whole.
+    """Write a small text file that appears under its name only when it is complete.
 
     Raises:
         OutputExistsError: If it exists and may not be replaced.
@@ -46,52 +46,51 @@ def staging_dir(output: Path) -> Iterator[Path]:
     Raises:
         OSError: If it cannot be created.
     """
-    _sweep(output.parent)
-    room, held = _locked_room(output)
+    _remove_stale_folders(output.parent)
+    staging, lock = _create_locked_folder(output)
     try:
-        with held:
-            yield room
+        with lock:
+            yield staging
     finally:
-        shutil.rmtree(room, ignore_errors=True)
-        _sweep(output.parent)
+        shutil.rmtree(staging, ignore_errors=True)
+        _remove_stale_folders(output.parent)
 
 
-def _locked_room(output: Path) -> tuple[Path, AbstractContextManager[object]]:
+def _create_locked_folder(output: Path) -> tuple[Path, AbstractContextManager[object]]:
     """Create a hidden folder and lock it."""
     while True:
-        room = hidden_path(output)
-        room.mkdir()
+        staging = hidden_path(output)
+        staging.mkdir()
         try:
-            return room, acquire_lock(room / _LOCK) or contextlib.nullcontext()
+            return staging, acquire_lock(staging / _LOCK) or contextlib.nullcontext()
         except FileNotFoundError:
             if not output.parent.is_dir():
                 raise
             # another run removed it before this one had locked it
         except OSError:  # a file system without locks
-            return room, contextlib.nullcontext()
+            return staging, contextlib.nullcontext()
 
 
-def _sweep(folder: Path) -> None:
+def _remove_stale_folders(folder: Path) -> None:
     """Remove the hidden folders of killed runs."""
-    for room in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
+    for staging in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
-            age = time.time() - room.stat().st_mtime
-            if age < (
-                _NEW if HAS_FILE_LOCKS else _OLD
-            ):  # its run may not hold the lock yet, or cannot
+            age = time.time() - staging.stat().st_mtime
+            # its run may not have locked it yet, or cannot
+            if age < (_MIN_AGE_SECONDS if HAS_FILE_LOCKS else _MIN_AGE_WITHOUT_LOCKS_SECONDS):
                 continue
-            held = acquire_lock(room / _LOCK)
-            if held is not None:
-                held.close()
-                log.info("Removing %s, which a killed run left behind.", room)
-                shutil.rmtree(room, ignore_errors=True)
+            lock = acquire_lock(staging / _LOCK)
+            if lock is not None:
+                lock.close()
+                log.info("Removing %s, which a killed run left behind.", staging)
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def staged_file(path: Path, content: str | bytes) -> Iterator[Path]:
     """Yield a hidden file beside a path with a content; it is removed at the end."""
-    with staging_dir(path) as room:
-        partial = room / "content"
+    with staging_dir(path) as staging:
+        partial = staging / "content"
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         yield partial
 

@@ -11,7 +11,7 @@ def parse_size(text: str) -> int:
     """Parse a size such as ``500MB``, ``2 GB``, ``1GiB`` or ``4096`` into bytes.
 
     Raises:
-        ValueError: If nothing is.
+        ValueError: If it is not a size.
     """
     found = _SIZE.fullmatch(text.strip().upper())
     if not found:

@@ -20,7 +20,7 @@ HAS_FILE_LOCKS = fcntl is not None
 
 
 class FileLock:
-    """A lock that is held until it is closed; use it as a context manager."""
+    """A lock, released when it is closed; use it as a context manager."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

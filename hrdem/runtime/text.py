@@ -11,25 +11,25 @@ _SCAN_FACTOR = 8  # times the printed characters: most may be blanks
 def to_one_line(text: str, most: int) -> str:
     """Return a text as one line of at most ``most`` printable characters."""
     some = text[: _SCAN_FACTOR * most]  # of any length
-    shown = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
-    line = " ".join(shown.split())
+    printable = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
+    line = " ".join(printable.split())
     whole = len(line) <= most and len(some) == len(text)
     return line if whole else f"{line[: most - 1].rstrip()}…"
 
 
-def end_sentence(said: str) -> str:
+def end_sentence(message: str) -> str:
     """Return a text that ends with a full stop or another end mark."""
-    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+    return message if message.endswith((".", "!", "?", "…")) else f"{message}."
 
 
 def escape_unprintable(text: str) -> str:
     """Escape all unprintable characters of a text except line ends and tabs."""
     if text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    return "".join(map(_escape, text))
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     if character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape").decode("ascii")

@@ -1,1 +1,1 @@
-"""What pixels are read from: COGs, rasters through GDAL, a WCS; and pictures from a WMS."""
+"""Read pixels from COGs, from rasters through GDAL, or from a WCS; and pictures from a WMS."""

@@ -268,12 +268,12 @@ class CogSource:
             SourceChangedError: If the file is no longer the version that was opened.
         """
         try:
-            return self._fetch_checked(window)
+            return self._fetch_and_check(window)
         except SourceError as exc:
             log.warning("%s They are read once more.", exc)
-            return self._fetch_checked(window)
+            return self._fetch_and_check(window)
 
-    def _fetch_checked(self, window: Window) -> StoredTiles:
+    def _fetch_and_check(self, window: Window) -> StoredTiles:
         """Fetch tiles, and check their guards if the file has any."""
         rectangle = self._level.tiles_under(window)
         index = self._index.spans

@@ -221,13 +221,13 @@ def _check_vrt_file(vrt_file: VrtFile) -> None:
                 "be opened",
             ) as dataset,
         ):
-            _check_raster(dataset, vrt_file.version.url)
+            _check_gdal_raster(dataset, vrt_file.version.url)
 
     _retry(check)
 
 
-def _check_raster(dataset: DatasetReader, display_url: str) -> None:
-    """Check that a raster has one band and blocks of a bearable size, and names no other file.
+def _check_gdal_raster(dataset: DatasetReader, display_url: str) -> None:
+    """Check that a raster has one band and blocks that fit in memory, and names no other file.
 
     Raises:
         SourceError: If not.
@@ -254,7 +254,7 @@ def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile
             contextlib.closing(DatasetPool(max_open=1)) as pool,
             _borrow_dataset(url, path, options, pool, "be opened") as dataset,
         ):
-            _check_raster(dataset, display_url)
+            _check_gdal_raster(dataset, display_url)
             transform = dataset.transform
             if dataset.crs is None or not _is_north_up(transform):
                 raise SourceError(f"{display_url} has no georeferencing, or is not north-up.")
@@ -317,17 +317,17 @@ class GdalSource:
 
     def fetch(self, window: Window) -> Fetched:
         """Read a window; GDAL fetches and decodes in one step."""
-        pixels = self._read(window)
+        pixels = self._read_window(window)
         return Fetched(None, lambda: pixels)
 
     def read_reduced(self, window: Window, max_edge: int) -> Pixels:
         """Read a window from the overview that has at most so many pixels along its edges."""
         scale = min(1.0, max_edge / max(window.width, window.height))
-        return self._read(
+        return self._read_window(
             window, (max(1, round(window.height * scale)), max(1, round(window.width * scale)))
         )
 
-    def _read(self, window: Window, shape: tuple[int, int] | None = None) -> Pixels:
+    def _read_window(self, window: Window, shape: tuple[int, int] | None = None) -> Pixels:
         where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
 
         def read() -> Pixels:

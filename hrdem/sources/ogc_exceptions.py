@@ -115,7 +115,7 @@ class _ReportTarget:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.root = self.root or tag
-        if _local_name(tag) in _EXCEPTIONS:
+        if local_name(tag) in _EXCEPTIONS:
             code = attributes.get("exceptionCode") or attributes.get("code") or ""
             self.found.append((code, attributes.get("locator", ""), []))
 
@@ -130,19 +130,19 @@ def _parse_markup(head: bytes) -> Refusal | None:
     with contextlib.suppress(ParseError, DefusedXmlException, LookupError, ValueError):
         XMLParser(target=report).feed(head)
     root = report.root or ""
-    if _local_name(root) in _REPORTS and report.found:
+    if local_name(root) in _REPORTS and report.found:
         return _join_exceptions(report)
     if (
         root.startswith("{")
-        and _local_name(root).lower() != "html"
-        and _local_name(root) not in _REPORTS
+        and local_name(root).lower() != "html"
+        and local_name(root) not in _REPORTS
     ):
         return None
     text = _decode(head)
     title = _TITLE.search(text)
     visible = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
     words = to_one_line(html.unescape(visible), _MAX_TEXT_CHARACTERS)
-    if not words and _local_name(root) not in _REPORTS:
+    if not words and local_name(root) not in _REPORTS:
         words = to_one_line(text, _MAX_TEXT_CHARACTERS)
     return Refusal("", "", words)
 
@@ -178,5 +178,6 @@ def _decode(head: bytes) -> str:
         return head.decode("cp1252", "replace")
 
 
-def _local_name(tag: str) -> str:
+def local_name(tag: str) -> str:
+    """Return the name of an XML element without its namespace."""
     return tag.rpartition("}")[2]

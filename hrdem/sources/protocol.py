@@ -1,7 +1,7 @@
 """Protocols of sources: a raster file as it is planned, and the same file open for reading.
 
 A `RasterFile` is what a plan holds: immutable, picklable, without open connections. `open` makes a
-`Source` of it, which threads read from. Nothing outside this room asks which kind of file it has:
+`Source` of it, which threads read from. Nothing outside this room depends on the kind of file:
 another kind is one more module with a class that implements both.
 """
 

@@ -161,16 +161,18 @@ class _SanitizingTarget:
         if self._open:
             parent = self._open[-1]
             if tag not in _ELEMENT_RULES.get(parent.tag, _ElementRule()).children:
-                raise _NotAllowedError(f"has {_quote(tag)} in its {parent.tag}, which is not read")
+                raise _NotAllowedError(
+                    f"has {_quote_text(tag)} in its {parent.tag}, which is not read"
+                )
         elif tag != "VRTDataset":
-            raise ValueError(f"its root element is {_quote(tag)}")
+            raise ValueError(f"its root element is {_quote_text(tag)}")
         for name, value in attributes.items():
             if (
                 name not in rule.attributes
                 or not value.isprintable()
                 or len(value) > _MAX_TEXT_CHARACTERS
             ):
-                raise _NotAllowedError(f"has {_quote(name)} of {tag}, which is not read")
+                raise _NotAllowedError(f"has {_quote_text(name)} of {tag}, which is not read")
         self._elements += 1
         self._sources += tag in _SOURCES
         if self._elements > _MAX_ELEMENTS or self._sources > _MAX_SOURCES:
@@ -197,7 +199,7 @@ class _SanitizingTarget:
         element = self._open.pop()
         if not len(element):
             element.text = "".join(self._texts).strip()
-            _check_text(element)
+            _check_element_text(element)
         _check_rectangles(element)
         self._begin_text()
 
@@ -211,14 +213,14 @@ class _SanitizingTarget:
 
 def _check_attributes(tag: str, attributes: Mapping[str, str]) -> None:
     if attributes.get("subClass", _CLASS) != _CLASS:
-        raise _NotAllowedError(f"has a {tag} of class {_quote(attributes['subClass'])}")
+        raise _NotAllowedError(f"has a {tag} of class {_quote_text(attributes['subClass'])}")
     if tag == "Metadata" and attributes.get("domain", "") not in _DOMAINS:
-        raise _NotAllowedError(f"has metadata of domain {_quote(attributes['domain'])}")
+        raise _NotAllowedError(f"has metadata of domain {_quote_text(attributes['domain'])}")
     if tag == "MDI" and attributes.get("key", "").upper() == _PIXEL_TYPE:
         raise _NotAllowedError("has pixels of another type than it declares")
 
 
-def _check_text(element: Element) -> None:
+def _check_element_text(element: Element) -> None:
     """Check that the text of an element is allowed."""
     tag, text = element.tag, element.text or ""
     allowed = True
@@ -232,7 +234,7 @@ def _check_text(element: Element) -> None:
         numbers = [each.strip() for each in text.split(",")]
         allowed = len(numbers) == 6 and all(map(_is_finite, numbers))
     if not allowed:
-        raise _NotAllowedError(f"has {_quote(text)} as its {tag}, which is not read")
+        raise _NotAllowedError(f"has {_quote_text(text)} as its {tag}, which is not read")
 
 
 def _check_rectangles(element: Element) -> None:
@@ -269,7 +271,7 @@ def _make_absolute(source: Element, href: str, display_url: str) -> str:
         target = ""
     if not _ADDRESS.fullmatch(target) or not target.isprintable():
         raise SourceError(
-            f"{display_url} refers to {_quote(redact_secrets(text))}, which is not an http or "
+            f"{display_url} refers to {_quote_text(redact_secrets(text))}, which is not an http or "
             "https address, and is not read."
         )
     source.text = f"{VSICURL}{target}"
@@ -277,5 +279,5 @@ def _make_absolute(source: Element, href: str, display_url: str) -> str:
     return target
 
 
-def _quote(text: str) -> str:
+def _quote_text(text: str) -> str:
     return repr(to_one_line(text, _MAX_QUOTE_CHARACTERS))

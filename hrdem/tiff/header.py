@@ -181,7 +181,7 @@ def _parse_header(data: BoundedReader) -> Header:
         grid=_parse_grid(first, full),
         dtype=dtype,
         byte_order=byte_order(data),
-        nodata=_parse_nodata(first, dtype),
+        nodata=_parse_gdal_nodata(first, dtype),
         levels=levels,
         has_guards=_has_guards(data),
     )
@@ -279,7 +279,7 @@ def _read_geokey(directory: Directory, wanted: int) -> int:
     return 0
 
 
-def _parse_nodata(directory: Directory, dtype: str) -> float | None:
+def _parse_gdal_nodata(directory: Directory, dtype: str) -> float | None:
     """Read GDAL_NODATA; a number that the pixel type cannot represent counts as none."""
     text = directory.text(42113)
     if not text:

@@ -35,7 +35,7 @@ def has_tiff_signature(content: bytes) -> bool:
 
 
 class InvalidTiffError(Exception):
-    """A file is inconsistent, or of an unsupported kind; the message says how."""
+    """A file is inconsistent, or of an unsupported kind; the message states how."""
 
 
 class BoundedReader:
@@ -53,7 +53,7 @@ class BoundedReader:
         self.size = size
         self._bytes_left = _MAX_BYTES
         self._parts: list[tuple[int, bytes]] = []
-        self._load(0, first)
+        self._fetch_part(0, first)
 
     def __call__(self, start: int, length: int) -> bytes:
         if start < 0 or start + length > self.size:
@@ -64,10 +64,10 @@ class BoundedReader:
             for at, part in self._parts:
                 if at <= start and start + length <= at + len(part):
                     return part[start - at : start - at + length]
-            self._load(start, max(length, self._min_bytes))
+            self._fetch_part(start, max(length, self._min_bytes))
         raise InvalidTiffError(f"bytes {start} to {start + length} cannot be read")
 
-    def _load(self, start: int, length: int) -> None:
+    def _fetch_part(self, start: int, length: int) -> None:
         stop = min(start + length, self.size)
         self._bytes_left -= stop - start
         if self._bytes_left < 0 or len(self._parts) == _MAX_REQUESTS:
@@ -98,7 +98,7 @@ class Directory:
 
     def number(self, tag: int, default: int | None = None) -> int:
         """Return the only value of a tag."""
-        values = self._values(tag, _WHOLE, 1)
+        values = self._read_values(tag, _WHOLE, 1)
         if not values:
             if default is None:
                 raise InvalidTiffError(f"tag {tag} is missing")
@@ -106,29 +106,29 @@ class Directory:
         return int(values[0])
 
     def whole(self, tag: int) -> tuple[int, ...]:
-        """Return whole numbers, none if the tag is not there."""
-        return self._values(tag, _WHOLE, _MAX_VALUES)
+        """Return whole numbers; none if the tag is missing."""
+        return self._read_values(tag, _WHOLE, _MAX_VALUES)
 
     def real(self, tag: int) -> tuple[float, ...]:
-        """Return floating point numbers, none if the tag is not there."""
-        return self._values(tag, _REAL, _MAX_VALUES)
+        """Return floating point numbers; none if the tag is missing."""
+        return self._read_values(tag, _REAL, _MAX_VALUES)
 
     def text(self, tag: int) -> str:
-        """Return a text, empty if the tag is not there."""
-        values = self._values(tag, _TEXT, _MAX_TEXT_BYTES)
+        """Return a text; empty if the tag is missing."""
+        values = self._read_values(tag, _TEXT, _MAX_TEXT_BYTES)
         return str(b"".join(values).partition(b"\0")[0], "latin-1").strip()
 
     def locate_values(self, tag: int, count: int) -> tuple[int, str]:
-        """Return where the values of a tag begin, and their type as numpy names it."""
+        """Return the position of the values of a tag, and their numpy type."""
         entry = self._entries.get(tag)
         if entry is None or entry.kind not in _INDEX or entry.count != count:
-            raise InvalidTiffError(f"tag {tag} is no index of its {count} tiles")
+            raise InvalidTiffError(f"tag {tag} is not an index of its {count} tiles")
         if entry.at + count * _value_size(entry.kind) > self._data.size:
             raise InvalidTiffError(f"tag {tag} is beyond the end of the file")
         return entry.at, self._order + _INDEX[entry.kind]
 
-    def _values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
-        """The values of a tag, which has to be of one of the types; none if it is not there."""
+    def _read_values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
+        """Return the values of a tag of one of some types; none if it is missing."""
         entry = self._entries.get(tag)
         if entry is None:
             return ()
@@ -154,7 +154,7 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
     """Read the directories of a file, one by one.
 
     Raises:
-        InvalidTiffError: If a directory contradicts itself, or takes more than it may.
+        InvalidTiffError: If a directory contradicts itself, or exceeds a limit.
     """
     order = byte_order(data)
     version = struct.unpack(f"{order}H", data(2, 2))[0]
@@ -163,7 +163,7 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
         at = struct.unpack(f"{order}I", data(4, 4))[0]
     elif version == 43:
         if struct.unpack(f"{order}HH", data(4, 4)) != (8, 0):
-            raise InvalidTiffError("its BigTIFF header is not one")
+            raise InvalidTiffError("its BigTIFF header is invalid")
         count_form, entry_form, inline, next_form = "Q", "HHQ", 8, "Q"
         at = struct.unpack(f"{order}Q", data(8, 8))[0]
     else:
@@ -173,7 +173,7 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
     seen: set[int] = set()
     while at:
         if at in seen or len(seen) == _MAX_DIRECTORIES:
-            raise InvalidTiffError("its directories form a loop, or are too many")
+            raise InvalidTiffError("it has too many directories, or they form a loop")
         seen.add(at)
         (count,) = struct.unpack(order + count_form, data(at, count_size))
         if not 0 < count <= _MAX_ENTRIES:
@@ -192,5 +192,5 @@ def read_directories(data: BoundedReader) -> Iterator[Directory]:
 
 
 def _value_size(kind: int) -> int:
-    """Bytes of a value; what is not read here may count as one."""
+    """Return the bytes of a value; 1 for types that are not read here."""
     return struct.calcsize(f"<{_CODES[kind]}") if kind in _CODES else 1

@@ -90,14 +90,14 @@ class TileIndex:
         found = self._rows.get(self._key(number))
         if found is None:
             with self._lock:  # one thread reads, the others find what it has read
-                found = self._rows.get(self._key(number)) or self._loaded(number)
+                found = self._rows.get(self._key(number)) or self._load_once(number)
         return found
 
-    def _loaded(self, number: int) -> Row:
+    def _load_once(self, number: int) -> Row:
         """Load a row; raise the earlier error if that has failed before."""
         if self._failure is None:
             try:
-                return self._load(number)
+                return self._load_rows(number)
             except HrdemError as exc:
                 self._failure = exc
         raise self._failure
@@ -105,14 +105,14 @@ class TileIndex:
     def _key(self, number: int) -> Hashable:
         return self._version, self._level, number
 
-    def _load(self, first: int) -> Row:
+    def _load_rows(self, first: int) -> Row:
         """Read and remember rows from a row on, and return that row."""
         columns = self._level.columns
         at_once = max(1, _MAX_TILES_PER_READ // columns)
         below = max(first + 1, min(first + at_once, self._below))
         span = first * columns, below * columns
-        offsets, counts = self._values(*span)
-        # both 0 says that a tile is absent; one alone, or a negative, says nothing
+        offsets, counts = self._read_arrays(*span)
+        # both are 0 for an absent tile; one alone, or a negative number, is invalid
         if ((offsets > 0) != (counts > 0)).any() or min(offsets.min(), counts.min()) < 0:
             raise invalid_index_error(self._name)
         rows = [(one.copy(), other.copy()) for one, other in zip(offsets, counts, strict=True)]
@@ -120,7 +120,7 @@ class TileIndex:
             self._rows.put(self._key(number), row, sum(part.nbytes for part in row))
         return rows[0]
 
-    def _values(self, first: int, last: int) -> list[NDArray[np.int64]]:
+    def _read_arrays(self, first: int, last: int) -> list[NDArray[np.int64]]:
         """Read a run of both arrays in parts, all at the same time."""
         arrays = self._level.offsets, self._level.counts
         spans = [array.span(first, last) for array in arrays]
@@ -143,7 +143,7 @@ class TileIndex:
 
 
 def invalid_index_error(name: str) -> SourceError:
-    """Return the error of an index that cannot be right."""
+    """Return the error for an invalid index."""
     return SourceError(
         f"The tile index of {name} contradicts itself, or points beyond the file or to tiles that "
         "are too large. The file is damaged, or is being published again: try again later."

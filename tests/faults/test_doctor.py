@@ -99,7 +99,13 @@ def test_failing_wcs_is_a_failure(diagnosed) -> None:
     [
         ("GetCapabilities", b">dtm</Identifier>", b">chm</Identifier>", "WCS", "serves dsm"),
         ("DescribeCoverage", b"image/geotiff", b"image/tiff", "WCS dtm", "not image/geotiff in"),
-        ("DescribeCoverage", b"EPSG::3979<", b"EPSG::3347<", "WCS dsm", "pixels not said; EPSG:33"),
+        (
+            "DescribeCoverage",
+            b"EPSG::3979<",
+            b"EPSG::3347<",
+            "WCS dsm",
+            "pixels of unknown size; EPSG:33",
+        ),
         ("GetCapabilities", b"</Identifier>", b"-1m</Identifier>", "WCS", "no product of hrdem in"),
         ("GetCapabilities", b">1.1.1</ows:S", b">2.0.1</ows:S", "WCS", "in version 1.1.1"),
     ],

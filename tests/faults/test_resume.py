@@ -430,9 +430,9 @@ def test_republished_file_stops_or_restarts_the_run(
     ]
     ranges = [request.headers["range"] for request in west]
     assert len(ranges) == len(set(ranges)) + 1  # but for the beginning, nothing came twice
-    kept = {entry.version.etag for entry in hrdem.Cache().info().entries if entry.version}
-    assert '"2"' in kept
-    assert '"1"' not in kept
+    etags = {entry.version.etag for entry in hrdem.Cache().info().entries if entry.version}
+    assert '"2"' in etags
+    assert '"1"' not in etags
 
 
 class _Editions:

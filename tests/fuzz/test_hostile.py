@@ -75,7 +75,7 @@ def test_the_file_that_all_others_are_made_from_is_read() -> None:
         (struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0), "has no image"),
         (struct.pack("<2sHI8x", b"II", 42, (1 << 32) - 1), "beyond its 16 bytes"),
         (struct.pack(">2sHI8x", b"MM", 42, 12), "has 0 entries"),
-        (struct.pack("<2sHHHQ", b"II", 43, 4, 0, 16), "BigTIFF header is not one"),
+        (struct.pack("<2sHHHQ", b"II", 43, 4, 0, 16), "BigTIFF header is invalid"),
         (struct.pack("<2sHHHQ", b"II", 44, 8, 0, 16), "does not begin as a TIFF does"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "does not begin as a TIFF does"),
         (b"<html><body>Sign in to the network", "does not begin as a TIFF does"),
@@ -115,8 +115,8 @@ def test_a_file_cut_off_before_its_tiles() -> None:
 @pytest.mark.parametrize(
     ("tag", "kind", "count", "place", "said"),
     [
-        (324, LONG8, 1 << 60, 4096, "no index of its 1 tiles"),
-        (325, LONG8, 0, 4096, "no index of its 1 tiles"),
+        (324, LONG8, 1 << 60, 4096, "is not an index of its 1 tiles"),
+        (325, LONG8, 0, 4096, "is not an index of its 1 tiles"),
         (34735, SHORT, 1 << 60, 4096, "tag 34735 has 1152921504606846976 values"),
         (34735, SHORT, 65_536, 5000, "points to byte 136072, beyond its 5120 bytes"),
         (33550, DOUBLE, (1 << 64) - 1, 4096, "tag 33550 has 18446744073709551615 values"),

@@ -63,7 +63,7 @@ class Project:
     Attributes:
         name: Name; None if unknown.
         first: Year, month or day of the first flight, as in ISO 8601; None if unknown.
-        last: Year, month or day of the last flight, likewise.
+        last: Year, month or day of the last flight, in the same form.
         share: Share of the area of interest within its outlines, above 0 to 1.
         attributes: JSON-ready values by field; a list where the outlines differ.
     """

@@ -52,7 +52,7 @@ class CachingClient(Http):
 
     Byte ranges are read from the cache if it has them for exactly that version of the file. All
     other requests are sent again and their responses cached. Offline, everything comes from the
-    cache. If the cache cannot be written, one warning says so and the run continues.
+    cache. If the cache cannot be written, one warning is logged and the run continues.
 
     Args:
         http: Client to fetch with; None for offline.
@@ -137,11 +137,11 @@ class CachingClient(Http):
             NotCachedError: If it is not cached, offline.
             NetworkError: As the client does; cached error responses are raised again.
         """
-        asked = (headers or {}).get("Range", "")
-        question = CachedRequest.of(method, url, params, json, asked)
+        byte_range = (headers or {}).get("Range", "")
+        key = CachedRequest.of(method, url, params, json, byte_range)
         if self._http is None:
-            return self._replay(question)
-        cached = None if asked else load_response(self._cache.responses, question)
+            return self._replay(key)
+        cached = None if byte_range else load_response(self._cache.responses, key)
         sent = dict(headers or {})
         if (
             method == "GET"
@@ -165,13 +165,15 @@ class CachingClient(Http):
                 answer = _response(cached)
             else:
                 if exc.status in _CACHED_STATUSES and not is_better(cached, exc.status):
-                    self._cache_response(question, exc.status, question.url, {}, exc.body, str(exc))
+                    self._cache_response(key, exc.status, key.url, {}, exc.body, str(exc))
                 raise
-        if asked:
-            self._cache_beginning(url, question, answer)
+        if byte_range:
+            self._cache_beginning(url, key, answer)
         elif not (cached and is_json(cached.headers) and not is_json(answer.headers)):
-            shown = redact_secrets(answer.url)
-            self._cache_response(question, answer.status, shown, answer.headers, answer.content, "")
+            display_url = redact_secrets(answer.url)
+            self._cache_response(
+                key, answer.status, display_url, answer.headers, answer.content, ""
+            )
         return answer
 
     def read_range(
@@ -259,30 +261,28 @@ class CachingClient(Http):
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
         for answer in iter_responses(self._cache.responses):
-            if answer.question.address == url_fingerprint(url) and not answer.said:
+            if answer.request.address == url_fingerprint(url) and not answer.error:
                 yield answer
 
-    def _replay(self, question: CachedRequest) -> Response:
+    def _replay(self, key: CachedRequest) -> Response:
         """Return the cached response, or raise the cached error."""
-        refused = load_response(self._cache.responses, question)
-        if found := _BEGINNING_RANGE.fullmatch(question.range):
-            version = self._cache.latest(question.address)
-            hindered = refused is not None and refused.status == FORBIDDEN
-            if version is not None and (refused is None or not refused.said or hindered):
+        cached = load_response(self._cache.responses, key)
+        if found := _BEGINNING_RANGE.fullmatch(key.range):
+            version = self._cache.latest(key.address)
+            is_forbidden = cached is not None and cached.status == FORBIDDEN
+            if version is not None and (cached is None or not cached.error or is_forbidden):
                 return self._read_beginning(version, int(found[1]) + 1)
-        if refused is None:
+        if cached is None:
             raise NotCachedError(
-                f"The response of {question.url} to this request is not in the cache "
+                f"The response of {key.url} to this request is not in the cache "
                 f"{self._cache.folder}. Run the same command once without `offline`."
             )
-        self._try_write(touch_response, self._cache.responses, question)
-        if refused.said:
-            raise ServerError(refused.said, refused.status, refused.content)
-        level = logging.WARNING if refused.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
-        log.log(
-            level, "The cached response of %s is from %s.", question.url, _format_time(refused.time)
-        )
-        return _response(refused)
+        self._try_write(touch_response, self._cache.responses, key)
+        if cached.error:
+            raise ServerError(cached.error, cached.status, cached.content)
+        level = logging.WARNING if cached.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
+        log.log(level, "The cached response of %s is from %s.", key.url, _format_time(cached.time))
+        return _response(cached)
 
     def _read_beginning(self, version: SourceVersion, count: int) -> Response:
         count = min(count, version.size)
@@ -297,7 +297,7 @@ class CachingClient(Http):
         }
         return Response(version.url, 206, headers, part[:])
 
-    def _cache_beginning(self, url: str, question: CachedRequest, answer: Response) -> None:
+    def _cache_beginning(self, url: str, key: CachedRequest, answer: Response) -> None:
         """Cache the beginning of a file, and drop cached ranges of other versions."""
         size = _BEGINNING_CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         if answer.status != 206 or not size:
@@ -314,7 +314,7 @@ class CachingClient(Http):
                     if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
-            self._try_write(remove_response, self._cache.responses, question)  # a cached 404
+            self._try_write(remove_response, self._cache.responses, key)  # a cached 404
             self._sink_for(mirror)(0, memoryview(answer.content))
 
     def _mirror(self, version: SourceVersion) -> Mirror | None:
@@ -375,15 +375,15 @@ class CachingClient(Http):
 
     def _cache_response(
         self,
-        question: CachedRequest,
+        key: CachedRequest,
         status: int,
         url: str,
         headers: Mapping[str, str],
         content: bytes,
-        said: str,
+        error: str,
     ) -> None:
         answer = CachedResponse(
-            question, status, url, select_headers(headers), content, said, time.time()
+            key, status, url, select_headers(headers), content, error, time.time()
         )
         if self._is_writable:
             self._try_write(store_response, self._cache.responses, answer)

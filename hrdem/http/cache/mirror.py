@@ -65,7 +65,7 @@ class Mirror:
         try:
             begin = start
             for part in parts:
-                if part.stop <= begin or not (content := _read_checked(descriptor, part)):
+                if part.stop <= begin or not (content := _read_and_check(descriptor, part)):
                     continue
                 if part.start > begin:
                     missing.append((begin, part.start))
@@ -92,7 +92,7 @@ class Mirror:
             piece = content[at : at + MAX_PART_BYTES]
             part = CachedRange(start + at, len(piece), isal_zlib.crc32(piece))
             with contextlib.suppress(FileNotFoundError):
-                _write(self._bytes, piece, part.start)
+                _write_all(self._bytes, piece, part.start)
                 _append(self._log_path, encode_line(part))
 
     def invalidate(self, start: int, stop: int) -> None:
@@ -106,7 +106,7 @@ class Mirror:
         descriptor = os.open(self._bytes, os.O_RDWR)
         try:
             for part in parts:
-                if content := _read_checked(descriptor, part):  # otherwise it is already ignored
+                if content := _read_and_check(descriptor, part):  # otherwise it is already ignored
                     os.pwrite(descriptor, bytes([content[0] ^ 0xFF]), part.start)
         finally:
             os.close(descriptor)
@@ -132,14 +132,14 @@ def prepare(folder: Path) -> None:
         (folder / name).touch()
 
 
-def _read_checked(descriptor: int, part: CachedRange) -> memoryview:
+def _read_and_check(descriptor: int, part: CachedRange) -> memoryview:
     """Return the bytes of a cached range; none if the checksum does not match."""
     content = memoryview(os.pread(descriptor, part.size, part.start))
     right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum
     return content if right else content[:0]
 
 
-def _write(path: Path, content: memoryview, at: int) -> None:
+def _write_all(path: Path, content: memoryview, at: int) -> None:
     """Write all bytes at a position of an existing file."""
     descriptor = os.open(path, os.O_WRONLY)
     try:

@@ -178,7 +178,7 @@ def _find_line(content: bytes, after: int) -> int:
 
 
 def _hash(lines: NDArray[np.void]) -> NDArray[np.uint64]:
-    """Return the hash that tells a complete line from a torn one."""
+    """Return the hash that distinguishes a complete line from a torn one."""
     mixed = np.full(len(lines), _FACTORS[-1])
     with np.errstate(over="ignore"):
         for name, factor in zip(("start", "size", "checksum"), _FACTORS, strict=True):

@@ -66,21 +66,21 @@ class CachedResponse:
     """A response, as it is cached.
 
     Attributes:
-        question: The request.
+        request: The request that it answers.
         status: HTTP status; 200 to 299, or an error that is worth caching.
         url: Address that responded, without credentials.
         headers: Selected headers by lower-case name.
         content: Body, or the beginning of the body of an error.
-        said: Message of an error, empty otherwise.
+        error: Message of an error; empty otherwise.
         time: When it was received or last confirmed, seconds since 1970.
     """
 
-    question: CachedRequest
+    request: CachedRequest
     status: int
     url: str
     headers: Mapping[str, str]
     content: bytes
-    said: str
+    error: str
     time: float
 
     @property
@@ -97,7 +97,7 @@ def select_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def is_better(known: CachedResponse | None, status: int) -> bool:
     """Whether a cached response is better than an error that a proxy may have sent."""
-    return known is not None and not known.said and status == FORBIDDEN
+    return known is not None and not known.error and status == FORBIDDEN
 
 
 def is_json(headers: Mapping[str, str]) -> bool:
@@ -125,14 +125,14 @@ def store_response(folder: Path, answer: CachedResponse) -> None:
     try:
         partial.touch(mode=0o600)
         partial.write_text(json.dumps(fields), "utf-8")
-        partial.replace(folder / answer.question.name)
+        partial.replace(folder / answer.request.name)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def load_response(folder: Path, question: CachedRequest) -> CachedResponse | None:
+def load_response(folder: Path, request: CachedRequest) -> CachedResponse | None:
     """Return the cached response to a request; None if there is none that can be read."""
-    return _read(folder / question.name)
+    return _parse_response(folder / request.name)
 
 
 def iter_responses(folder: Path) -> Iterator[CachedResponse]:
@@ -141,37 +141,38 @@ def iter_responses(folder: Path) -> Iterator[CachedResponse]:
         paths = [path for path in folder.iterdir() if path.suffix == ".json"]
     except OSError:
         return
-    answers = [answer for answer in map(_read, paths) if answer is not None]
+    answers = [answer for answer in map(_parse_response, paths) if answer is not None]
     yield from sorted(answers, key=lambda answer: answer.time, reverse=True)
 
 
-def remove_response(folder: Path, question: CachedRequest) -> None:
+def remove_response(folder: Path, request: CachedRequest) -> None:
     """Remove the cached response to a request, if there is one.
 
     Raises:
         OSError: If the disk cannot be written.
     """
-    (folder / question.name).unlink(missing_ok=True)
+    (folder / request.name).unlink(missing_ok=True)
 
 
-def touch_response(folder: Path, question: CachedRequest) -> None:
+def touch_response(folder: Path, request: CachedRequest) -> None:
     """Record that a response was used, so that it is not evicted next.
 
     Raises:
         OSError: If the disk cannot be written.
     """
-    os.utime(folder / question.name)
+    os.utime(folder / request.name)
 
 
-def _read(path: Path) -> CachedResponse | None:
+def _parse_response(path: Path) -> CachedResponse | None:
+    """Return the cached response in a file; None if it is damaged or of another version."""
     try:
         fields = json.loads(path.read_bytes())
-        fields["question"] = CachedRequest(**fields["question"])
+        fields["request"] = CachedRequest(**fields["request"])
         fields["content"] = base64.b64decode(fields["content"], validate=True)
         if fields.pop("checksum") != zlib.crc32(fields["content"]):
             return None
         answer = CachedResponse(**fields)
-        answer.question.name  # noqa: B018 (raises if it is no valid request)
+        answer.request.name  # noqa: B018 (raises if it is no valid request)
         return answer if type(answer.time) is float and math.isfinite(answer.time) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -124,7 +124,7 @@ class Cache:
                 break
             if _try_remove(path):
                 freed += entry.bytes
-        self._sweep()
+        self._remove_leftovers()
         return freed
 
     def clear(self) -> int:
@@ -149,7 +149,7 @@ class Cache:
                         f"{path} cannot be removed. Check the permissions of {self.folder}."
                     )
             freed += entry.bytes
-        self._sweep()
+        self._remove_leftovers()
         return freed
 
     def open(self, version: SourceVersion) -> Mirror:
@@ -162,7 +162,7 @@ class Cache:
         for attempt in range(_MAX_OPEN_ATTEMPTS):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                held = _lock_and_prepare(folder)
+                lock = _lock_and_prepare(folder)
             except FileNotFoundError:  # it was removed meanwhile
                 if attempt == _MAX_OPEN_ATTEMPTS - 1:
                     raise
@@ -170,10 +170,10 @@ class Cache:
             try:
                 _write_text(folder / ABOUT, json.dumps(asdict(version)))
             except BaseException:
-                held.close()
+                lock.close()
                 raise
             break
-        return Mirror(folder, held)
+        return Mirror(folder, lock)
 
     def open_to_read(self, version: SourceVersion) -> Mirror | None:
         """Open the mirror of a version as it is; None if there is none.
@@ -185,13 +185,13 @@ class Cache:
         if not (folder / ABOUT).exists():
             return None
         try:
-            held = _acquire_shared(folder / _LOCK)
+            lock = _acquire_shared(folder / _LOCK)
         except OSError:  # no process prunes a read-only folder
-            held = locks.FileLock(-1)
+            lock = locks.FileLock(-1)
         else:
             with contextlib.suppress(OSError):
                 os.utime(folder / ABOUT)
-        return Mirror(folder, held)
+        return Mirror(folder, lock)
 
     def latest(self, address: str) -> SourceVersion | None:
         """Return the version of a file that was opened last, by the fingerprint of its address."""
@@ -237,13 +237,13 @@ class Cache:
                 continue
             about = _read_about(folder / ABOUT)
             name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
-            size = sum(map(_disk_bytes, _list(folder)))
+            size = sum(map(_disk_bytes, _list_folder(folder)))
             found.append(
                 (CacheEntry("file", name, size, used, is_locked(folder / _LOCK), about), folder)
             )
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
-                pieces = _list(folder)
+                pieces = _list_folder(folder)
                 size, used = sum(map(_disk_bytes, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_locked(coverage_lock(folder))
                 found.append((CacheEntry("coverage", folder.name, size, used, in_use), folder))
@@ -255,7 +255,7 @@ class Cache:
             ]
         return sorted(found, key=lambda each: each[0].used, reverse=True)
 
-    def _sweep(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove partly removed folders of killed processes, and empty folders."""
         for kind in ("files/*", "wcs"):
             for gone in self.folder.glob(f"{kind}/{_REMOVED_PREFIX}*"):
@@ -279,7 +279,7 @@ def coverage_lock(folder: Path) -> Path:
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a lock is held by any process."""
+    """Whether a lock is in use by any process."""
     with contextlib.suppress(OSError):
         if not lock.exists():
             return False
@@ -291,19 +291,19 @@ def is_locked(lock: Path) -> bool:
 
 
 def _acquire_shared(path: Path) -> locks.FileLock:
-    held = locks.acquire_lock(path, shared=True, wait=_LOCK_WAIT_SECONDS)
-    if held is None:
+    lock = locks.acquire_lock(path, shared=True, wait=_LOCK_WAIT_SECONDS)
+    if lock is None:
         raise OSError(f"another process has locked {path} for {_LOCK_WAIT_SECONDS:.0f} s")
-    return held
+    return lock
 
 
 def _lock_and_prepare(folder: Path) -> locks.FileLock:
     """Share the lock of a version and create its files; the first process also cleans up."""
     alone = locks.acquire_lock(folder / _LOCK)
     if alone is None:
-        held = _acquire_shared(folder / _LOCK)
+        lock = _acquire_shared(folder / _LOCK)
         prepare(folder)  # the other process may only have tested the lock
-        return held
+        return lock
     try:
         _check_sparse_files(folder)
         for left in folder.glob(".*"):  # by a process that was killed
@@ -356,12 +356,12 @@ def _try_remove(path: Path) -> bool:
 
 def _read_about(path: Path) -> SourceVersion | None:
     try:
-        told = SourceVersion(**json.loads(path.read_bytes()))
+        version = SourceVersion(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    texts = (told.address, told.url, told.etag, told.last_modified)
-    right = all(isinstance(text, str) for text in texts) and type(told.size) is int
-    return told if right and told.size >= 0 else None
+    texts = (version.address, version.url, version.etag, version.last_modified)
+    right = all(isinstance(text, str) for text in texts) and type(version.size) is int
+    return version if right and version.size >= 0 else None
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -374,7 +374,7 @@ def _write_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _list(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[Path]:
     """List a folder; nothing if it has just been removed."""
     try:
         return list(folder.iterdir())

@@ -76,7 +76,7 @@ def find_cgvd28_grid(
     file, only the published one is used, bit for bit.
 
     Args:
-        trusted: User-supplied file, used whatever its checksum; None to look for one.
+        trusted: User-supplied file, used regardless of its checksum; None to look for one.
         cache: Cache folder; created if needed.
         http: HTTP client.
         published: The grid to look for.

@@ -22,7 +22,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
-from hrdem.sources.ogc_exceptions import read_refusal
+from hrdem.sources.ogc_exceptions import local_name, read_refusal
 
 _MAX_DOCUMENT_BYTES = 2 << 20  # takes 30 times as much memory if it consists of elements only
 _MAX_LIST_CHARACTERS = 500  # of a list in a message
@@ -166,9 +166,9 @@ def _request_document(url: str, params: Mapping[str, str], kind: str, http: Http
     cause: Exception | None = None
     try:
         root: Element = fromstring(body, forbid_dtd=True)
-        if _local_name(root.tag) == kind:
+        if local_name(root.tag) == kind:
             return root
-        name = to_one_line(_local_name(root.tag), _MAX_NAME_CHARACTERS)
+        name = to_one_line(local_name(root.tag), _MAX_NAME_CHARACTERS)
         other = f"a document of another kind, {name!r}"
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         other, cause = f"a document that cannot be read ({exc})", exc
@@ -188,7 +188,7 @@ def _parse_description(identifier: str, described: Element) -> CoverageDescripti
         formats=_texts(_descendants(described, "SupportedFormat")),
         bounds=_parse_bounds(described),
         resolution=_parse_resolution(described),
-        nodata=_parse_nodata(described),
+        nodata=_parse_null_value(described),
         interpolations=_texts(methods),
     )
 
@@ -198,7 +198,7 @@ def _parse_bounds(described: Element) -> Bounds | None:
     for box in _descendants(described, "BoundingBox"):
         if parse_crs_name(box.get("crs", "")) == NATIVE_CRS:
             corners = [
-                _parse_numbers(_descendants(box, name)) for name in ("LowerCorner", "UpperCorner")
+                _parse_floats(_descendants(box, name)) for name in ("LowerCorner", "UpperCorner")
             ]
             match corners:
                 case [[left, bottom], [right, top]] if left < right and bottom < top:
@@ -212,13 +212,13 @@ def _parse_resolution(described: Element) -> tuple[float, float] | None:
         NATIVE_CRS
     ]:
         return None
-    match _parse_numbers(_descendants(described, "GridOffsets")):
+    match _parse_floats(_descendants(described, "GridOffsets")):
         case [dx, dy] | [dx, 0.0, 0.0, dy] if dx and dy:
             return abs(dx), abs(dy)
     return None
 
 
-def _parse_nodata(described: Element) -> float | None:
+def _parse_null_value(described: Element) -> float | None:
     for text in _texts(_descendants(described, "NullValue")):
         try:
             return float(text)
@@ -229,12 +229,12 @@ def _parse_nodata(described: Element) -> float | None:
 
 def _descendants(element: Element, name: str) -> Iterator[Element]:
     """Yield the descendants with a local name."""
-    return (each for each in element.iter() if _local_name(each.tag) == name)
+    return (each for each in element.iter() if local_name(each.tag) == name)
 
 
 def _children(element: Element, name: str) -> Iterator[Element]:
     """Yield the children with a local name."""
-    return (each for each in element if _local_name(each.tag) == name)
+    return (each for each in element if local_name(each.tag) == name)
 
 
 def _identifiers(described: Element) -> tuple[str, ...]:
@@ -247,7 +247,7 @@ def _texts(elements: Iterable[Element]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _parse_numbers(elements: Iterable[Element]) -> list[float]:
+def _parse_floats(elements: Iterable[Element]) -> list[float]:
     """Return the numbers in the first element; none if it has other text."""
     text = next(iter(_texts(elements)), "")
     try:
@@ -255,7 +255,3 @@ def _parse_numbers(elements: Iterable[Element]) -> list[float]:
     except ValueError:
         return []
     return numbers if all(map(math.isfinite, numbers)) else []
-
-
-def _local_name(tag: str) -> str:
-    return tag.rpartition("}")[2]

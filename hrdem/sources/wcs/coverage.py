@@ -94,7 +94,7 @@ class WcsCoverage:
 
     def coarsen(self, factor: int) -> WcsCoverage:
         """Return the coverage with pixels that are so many times as large."""
-        return self._with_pixels(self.grid.resolution[0] * factor)
+        return self._resize_pixels(self.grid.resolution[0] * factor)
 
     def levels(self, max_pixel_size: float) -> Iterator[WcsCoverage]:
         """Yield it with pixels of each power of two up to a size, from coarse to fine."""
@@ -107,10 +107,10 @@ class WcsCoverage:
 
     def level_on(self, lattice: Grid) -> WcsCoverage | None:
         """Return it with the pixels of a lattice; None if they do not coincide."""
-        level = self._with_pixels(lattice.resolution[0])
+        level = self._resize_pixels(lattice.resolution[0])
         return None if lattice.locate(level.grid) is None else level
 
-    def _with_pixels(self, size: float) -> WcsCoverage:
+    def _resize_pixels(self, size: float) -> WcsCoverage:
         return replace(self, grid=snap_grid(self.grid.crs, size, self.grid.bounds))
 
     def describe(self) -> str:
@@ -225,7 +225,7 @@ def probe_wcs(
         url=url,
         identifier=product.name,
         media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
-        grid=snap_grid(NATIVE_CRS, native, _within_canada(described.bounds)),
+        grid=snap_grid(NATIVE_CRS, native, _clip_to_canada(described.bounds)),
         dtype=_DTYPE,
         nodata=_NODATA if described.nodata is None else described.nodata,
         edition=edition,
@@ -235,7 +235,7 @@ def probe_wcs(
     )
 
 
-def _within_canada(bounds: Bounds | None) -> Bounds:
+def _clip_to_canada(bounds: Bounds | None) -> Bounds:
     """Limit bounds to Canada: services state bounds larger than the Earth for unknown ones."""
     if bounds is None:
         return _CANADA

@@ -47,7 +47,7 @@ class PieceStore:
             sweep: Whether to remove pieces older than a day first, of any coverage.
         """
         if sweep:
-            self._sweep()
+            self._remove_old_pieces()
         found: list[Window] = []
         near: list[Window] = []  # found windows that reach this row
         for window in sorted(_parse_windows(self._folder), key=lambda window: window.row):
@@ -57,7 +57,7 @@ class PieceStore:
                 near.append(window)
         return found
 
-    def _sweep(self) -> None:
+    def _remove_old_pieces(self) -> None:
         """Remove old pieces of any coverage, and nothing that this package did not write."""
         ours = [each for each in _list_folder(self._cache) if COVERAGE_NAME.fullmatch(each.name)]
         for path in (path for folder in ours for path in _list_folder(folder)):

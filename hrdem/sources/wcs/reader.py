@@ -151,7 +151,7 @@ class WcsSource:
                 with self._changed:
                     self._active -= 1
                     self._changed.notify_all()
-        return Fetched(received, lambda: self._read(window))
+        return Fetched(received, lambda: self._read_pieces(window))
 
     def _next_chunk(self, window: Window) -> Window | None:
         """Return a chunk to fetch; None when a window is complete."""
@@ -304,7 +304,7 @@ class WcsSource:
         )
         return WcsError(text) if status in (None, _OK) else ServerError(text, status or 0)
 
-    def _read(self, window: Window) -> Pixels:
+    def _read_pieces(self, window: Window) -> Pixels:
         """Read a window from cached pieces; fetch again those that are gone or damaged."""
         pixels = np.full((window.height, window.width), self.nodata, self.dtype)
         present = 0

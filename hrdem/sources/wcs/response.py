@@ -104,7 +104,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
             if is_placeholder(dataset, grid):
                 _check_placeholder(dataset, nodata)
                 return
-            _check_raster(dataset, grid, dtype, nodata)
+            _check_properties(dataset, grid, dtype, nodata)
             _check_blocks(dataset, path.stat().st_size, nodata)
     except GDAL_ERRORS as exc:
         raise ChunkTooLargeError(f"the raster is damaged or cut off: {gdal_message(exc)}") from exc
@@ -197,7 +197,7 @@ def _mismatch(message: str) -> RetryableError:
     return RetryableError(message, _OK)
 
 
-def _check_raster(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
+def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
     here = dataset.transform
     if dataset.count != 1 or dataset.dtypes[0] != dtype:
         raise _mismatch(

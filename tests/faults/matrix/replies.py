@@ -23,7 +23,7 @@ REPLIES = (
     ),
     once(
         "a response is shorter than its range, once",
-        "sends fewer bytes than it says. Trying again in",
+        "sends fewer bytes than it announces. Trying again in",
         answers.cut_in_half(announced=False),
         (Place.INDEX, Place.TILES),
         RESUMED,
@@ -37,7 +37,7 @@ REPLIES = (
     ),
     Row(
         fault="responses are shorter than their range, always",
-        message="FILES/…dtm.tif sends fewer bytes than it says. Tried 5 times.",
+        message="FILES/…dtm.tif sends fewer bytes than it announces. Tried 5 times.",
         answer=answers.cut_in_half(announced=False),
         at=(Place.INDEX, Place.TILES),
     ),
