@@ -142,13 +142,13 @@ class Ground:
         return pixels
 
 
-def fit_grid(bounds: Bounds, crs: str, longest: int) -> Grid:
+def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:
     """Fit a grid exactly to a box, with pixels about as wide as high on the ground.
 
     Args:
         bounds: Left, bottom, right, top in units of the CRS.
         crs: Anything that PROJ reads.
-        longest: Number of pixels along the longer edge.
+        long_edge: Pixels along the longer edge.
 
     Raises:
         NoDataError: If the box is far outside Canada.
@@ -157,8 +157,8 @@ def fit_grid(bounds: Bounds, crs: str, longest: int) -> Grid:
     across = np.linspace(left, right, LINE_POINTS), np.full(LINE_POINTS, (bottom + top) / 2)
     upward = np.full(LINE_POINTS, (left + right) / 2), np.linspace(bottom, top, LINE_POINTS)
     wide, high = (_measure_length(x, y, crs) for x, y in (across, upward))
-    width = max(1, round(longest * min(1.0, wide / high)))
-    height = max(1, round(longest * min(1.0, high / wide)))
+    width = max(1, round(long_edge * min(1.0, wide / high)))
+    height = max(1, round(long_edge * min(1.0, high / wide)))
     pixel = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
     with rasterio.Env():
         code = CRS.from_user_input(crs).to_epsg()

@@ -2,8 +2,8 @@
 
 There are two functions because they serve two purposes. `project_geometry` is for areas of
 interest, which decide over single pixels: every edge stays within 2 mm of its curve.
-`project_outline` is for outlines of surveys, which are less exact themselves and come with any
-number of vertices from someone else's file: the number of points that it adds is bounded, and one
+`project_outline` is for outlines of surveys, which are less exact themselves and come from other
+people's files with any number of vertices: the number of points that it adds is bounded, and one
 projection is all the work.
 """
 

@@ -37,7 +37,7 @@ def extract(request: Request, context: RunContext, options: OutputOptions) -> Re
 
 
 def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
-    """Plan a request and run the plan, again if a source fails or changes on the way.
+    """Plan a request and run the plan; repeat both if a source fails or changes.
 
     If a COG turns out to be broken and the request allows it, the WCS replaces it; if a source is
     republished and the request allows it, its new version is read, once. In both cases the request

@@ -41,7 +41,7 @@ class Plan:
         request: Validated request.
         grid: Grid of the output.
         tiers: Collections to read, the one with the highest priority first; at least one.
-        tiers_without_data: Why other requested collections are not among them, by name.
+        tiers_without_data: Why other requested collections have no tier, by name.
         is_computed: Whether the product is computed from its surfaces instead of read as published.
         feather: Distance over which a tier is blended into the next.
         border: Number of pixels around the output that affect it.

@@ -26,7 +26,7 @@ class TileFinisher:
     Attributes:
         tile_format: Compression and layout of tiles.
         nodata: Value of pixels without data.
-        empty_tile: A compressed tile of nothing but nodata.
+        empty_tile: A compressed tile of nodata only.
         sources: Number of sources of the plan.
         mask: Area outside of which pixels are nodata; None for the whole grid.
         source_band: Whether a second band holds the source id of each pixel.

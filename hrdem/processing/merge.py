@@ -91,8 +91,8 @@ def merge_tiles(
 def _make_input(source: PlannedSource, mosaic: Mosaic) -> MergeInput:
     """Describe a source to `assemble`.
 
-    Where a file declares no nodata value, pixels of the mosaic's are nodata all the same: the
-    output could not tell them apart.
+    Where a file declares no nodata value, pixels with the mosaic's nodata value are nodata too:
+    the output could not distinguish them.
     """
     nodata = mosaic.nodata if source.file.nodata is None else source.file.nodata
     return MergeInput(source.src_window, source.dst_window, source.block, nodata)

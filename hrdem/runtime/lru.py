@@ -14,11 +14,11 @@ class LruCache(Generic[V]):
     """Values by key, for several threads; the least recently used are evicted first.
 
     Args:
-        most: Maximum sum of the sizes.
+        max_size: Maximum sum of the sizes.
     """
 
-    def __init__(self, most: int) -> None:
-        self._max_size = most
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
         self._size = 0
         self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()

@@ -8,13 +8,13 @@ import unicodedata
 _SCAN_FACTOR = 8  # times the printed characters: most may be blanks
 
 
-def to_one_line(text: str, most: int) -> str:
-    """Return a text as one line of at most ``most`` printable characters."""
-    some = text[: _SCAN_FACTOR * most]  # of any length
+def to_one_line(text: str, max_characters: int) -> str:
+    """Return a text as one line of at most ``max_characters`` printable characters."""
+    some = text[: _SCAN_FACTOR * max_characters]  # of any length
     printable = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
     line = " ".join(printable.split())
-    whole = len(line) <= most and len(some) == len(text)
-    return line if whole else f"{line[: most - 1].rstrip()}…"
+    whole = len(line) <= max_characters and len(some) == len(text)
+    return line if whole else f"{line[: max_characters - 1].rstrip()}…"
 
 
 def end_sentence(message: str) -> str:

@@ -31,7 +31,7 @@ def thread_pool(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
 
 
 def map_in_order(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], max_pending: int
 ) -> Generator[R]:
     """Yield results in the order of the items, while the next items are being processed.
 
@@ -39,13 +39,13 @@ def map_in_order(
         pool: Thread pool.
         work: Called with each item.
         items: Read lazily.
-        most: Maximum number of results that are pending.
+        max_pending: Maximum number of results that are not yielded yet.
     """
     coming: collections.deque[Future[R]] = collections.deque()
     try:
         for item in items:
             coming.append(pool.submit(work, item))
-            if len(coming) >= most:
+            if len(coming) >= max_pending:
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()

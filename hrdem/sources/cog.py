@@ -369,6 +369,6 @@ class CogSource:
         try:
             yield
         except SourceError:
-            self._index.forget()
+            self._index.drop_rows()
             self._file.invalidate(spans)
             raise

@@ -15,7 +15,7 @@ class DatasetPool:
     """Open datasets that threads borrow; one thread uses a dataset at a time.
 
     GDAL keeps up to 15 MB of tile index for an open mosaic file, so the number of open datasets
-    limits memory. Those that were idle longest are closed first.
+    limits memory. The least recently used ones are closed first.
 
     Args:
         max_open: Maximum number of open datasets.

@@ -178,7 +178,7 @@ def probe_vrt(url: str, http: Http) -> GdalFile:
 def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile, ...]:
     """Read the versions of the files of a VRT, and check that each is a TIFF.
 
-    GDAL would open another VRT among them as such.
+    GDAL would open a VRT among them as a VRT.
 
     Args:
         files: Addresses of the files.

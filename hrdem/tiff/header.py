@@ -269,12 +269,12 @@ def _parse_crs(directory: Directory) -> str:
     return f"EPSG:{code}"
 
 
-def _read_geokey(directory: Directory, wanted: int) -> int:
+def _read_geokey(directory: Directory, key_id: int) -> int:
     """Return the value of a GeoKey that is stored in the directory; 0 if it is missing."""
     keys = directory.whole(34735)
     for index in range(4, len(keys) - 3, 4):
-        key, place, _, value = keys[index : index + 4]
-        if key == wanted and place == 0:
+        key, location, _, value = keys[index : index + 4]
+        if key == key_id and location == 0:
             return value
     return 0
 

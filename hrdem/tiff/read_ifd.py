@@ -127,12 +127,12 @@ class Directory:
             raise InvalidTiffError(f"tag {tag} is beyond the end of the file")
         return entry.at, self._order + _INDEX[entry.kind]
 
-    def _read_values(self, tag: int, codes: dict[int, str], most: int) -> tuple[Any, ...]:
+    def _read_values(self, tag: int, codes: dict[int, str], max_values: int) -> tuple[Any, ...]:
         """Return the values of a tag of one of some types; none if it is missing."""
         entry = self._entries.get(tag)
         if entry is None:
             return ()
-        if entry.kind not in codes or entry.count > most:
+        if entry.kind not in codes or entry.count > max_values:
             raise InvalidTiffError(f"tag {tag} has {entry.count} values of type {entry.kind}")
         form = f"{self._order}{entry.count}{codes[entry.kind]}"
         return struct.unpack(form, self._data(entry.at, struct.calcsize(form)))

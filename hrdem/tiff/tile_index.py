@@ -80,7 +80,7 @@ class TileIndex:
         )
         return offsets, counts
 
-    def forget(self) -> None:
+    def drop_rows(self) -> None:
         """Drop all rows in memory, so that they are read again."""
         with self._lock:
             self._failure = None

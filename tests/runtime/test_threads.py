@@ -40,7 +40,7 @@ def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
             yield taken
 
     with thread_pool(2, "test") as pool:
-        results = map_in_order(pool, lambda item: item, items(), most=5)
+        results = map_in_order(pool, lambda item: item, items(), max_pending=5)
         for consumed in range(1, 40):
             next(results)
             assert taken <= consumed + 4
@@ -58,5 +58,5 @@ def test_an_error_comes_in_its_turn_and_the_rest_is_given_up() -> None:
         return item
 
     with pytest.raises(OSError, match="broken"), thread_pool(1, "test") as pool:
-        list(map_in_order(pool, work, range(1_000), most=50))
+        list(map_in_order(pool, work, range(1_000), max_pending=50))
     assert len(begun) <= 4

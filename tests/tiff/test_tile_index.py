@@ -82,7 +82,7 @@ def test_index_that_contradicts_itself_is_read_again_once_forgotten(file: File) 
         with pytest.raises(SourceError, match="contradicts itself"):
             index.look_up(Window(0, 0, 2, 1))
     file.content = whole
-    index.forget()
+    index.drop_rows()
     offsets, counts = index.look_up(Window(0, 0, 2, 1))
     assert offsets.shape == (1, 2)
     assert not counts.any()

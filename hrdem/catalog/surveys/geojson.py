@@ -40,7 +40,7 @@ def read_outlines(arguments: Mapping[str, str], area: shapely.Polygon) -> Iterat
 
     Args:
         arguments: ``path`` of the file.
-        area: Polygon in EPSG:3979; all outlines are read, wherever they are.
+        area: Polygon in EPSG:3979; not used, as all outlines are read.
 
     Raises:
         ValueError: If it is not GeoJSON of outlines.

@@ -39,7 +39,7 @@ def read_in_subprocess(
 
     Args:
         module: Module that reads the file and calls `answer_request` when it is run.
-        arguments: Arguments for it, among them the ``path`` of the file.
+        arguments: Its arguments, including the ``path`` of the file.
         name: Name of the file in messages.
         area: Polygon in EPSG:3979.
         settings: Environment variables to set.

@@ -1,6 +1,6 @@
 """Find the published grid of differences between CGVD2013 and CGVD28, or download it once.
 
-Its checksum is verified wherever it is found.
+Its checksum is verified; only a user-supplied file is used without.
 """
 
 from __future__ import annotations

@@ -152,9 +152,9 @@ def _chunk_shape(whole: Window, pixels: int, max_edge: int) -> tuple[int, int]:
     return width, height
 
 
-def _divide_evenly(length: int, most: int) -> int:
+def _divide_evenly(length: int, max_length: int) -> int:
     """Divide a length evenly into parts of at most a given length; return the parts' length."""
-    return math.ceil(length / math.ceil(length / most))
+    return math.ceil(length / math.ceil(length / max_length))
 
 
 def _halve(chunk: Window) -> tuple[Window, Window]:
