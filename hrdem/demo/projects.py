@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import json
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from hrdem.demo.tiles import Tile
 # seed, size of an outline (m), share that was flown, first year, number of years
 _CAMPAIGNS = ((401, 90_000.0, 0.4, 2009, 7), (411, 40_000.0, 1.0, 2016, 8))
 _NAMES = ("Lac", "Fork", "Pointe", "Creek", "Mont", "Bay", "Vallon", "Ridge")
+
+_BUILD_LOCK = threading.Lock()  # OGR_CURRENT_DATE holds for the whole process
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,14 @@ def list_projects(tile: Tile) -> tuple[LidarProject, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4)
 def make_coverage_file(tile: Tile, edition: int = 1) -> StoredFile:
     """Create the GeoPackage of the projects in a tile, one layer per product."""
+    with _BUILD_LOCK:
+        return _build_coverage_file(tile, edition)
+
+
+@lru_cache(maxsize=4)
+def _build_coverage_file(tile: Tile, edition: int) -> StoredFile:
     import pyogrio  # noqa: PLC0415 (the service starts without it)
     import pyogrio.raw  # noqa: PLC0415
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import shapely
 
@@ -12,8 +14,16 @@ from hrdem.demo import Addresses
 from hrdem.demo.projects import list_projects
 from hrdem.demo.tiles import list_tiles
 from hrdem.http.client import HttpClient
+from hrdem.http.timeouts import Timeouts
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import get_collection, get_product
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    """A client that waits while the demonstration builds its coverage files."""
+    with HttpClient(timeouts=Timeouts(read=60, total=60), trusted=["http://127.0.0.1"]) as client:
+        yield client
 
 
 @pytest.mark.parametrize(

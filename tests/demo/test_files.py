@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -258,6 +260,17 @@ def test_coverage_file_lists_the_projects(
     apart = shapely.geometry.shape(there).symmetric_difference(union)
     assert (document["type"], document["geometry"]["type"]) == ("Feature", "MultiPolygon")
     assert apart.area < 1e-4 * union.area
+
+
+def test_coverage_files_built_at_once_have_one_date() -> None:
+    """The date that GDAL writes into a GeoPackage is a setting of the whole process."""
+    tiles = [tile for tile in list_tiles() if tile.item_id.endswith("-1m")][:3]
+    with ThreadPoolExecutor(6) as pool:
+        files = list(pool.map(projects.make_coverage_file, tiles * 4))
+    stamps = {
+        stamp for file in files for stamp in re.findall(rb"20[0-9-]+T[0-9:.]+Z", file.content)
+    }
+    assert stamps == {b"2026-03-24T18:03:29.000Z"}
 
 
 def test_store_serves_ranges_like_s3(demo: Addresses) -> None:
