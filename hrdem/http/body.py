@@ -28,7 +28,7 @@ class TooSlow(httpx.ReadTimeout):
 
 
 def limit_time(
-    answer: httpx.Response, chunks: Iterator[bytes], limits: Timeouts
+    response: httpx.Response, chunks: Iterator[bytes], limits: Timeouts
 ) -> Iterator[bytes]:
     """Yield a body's chunks; raise if it exceeds its time limit or falls below a minimum speed.
 
@@ -37,86 +37,86 @@ def limit_time(
         httpx.ReadTimeout: If it takes longer.
     """
     begun = since = time.monotonic()
-    came = 0
+    received = 0
     for chunk in chunks:
         yield chunk
-        came += len(chunk)
+        received += len(chunk)
         now = time.monotonic()
         if now - begun > limits.total:
             raise httpx.ReadTimeout(
-                f"no complete response within {limits.total:.0f} s", request=answer.request
+                f"no complete response within {limits.total:.0f} s", request=response.request
             )
         if now - since > limits.slow:
-            if came < MIN_SPEED_BYTES_PER_SECOND * (now - since):
-                raise TooSlow(f"{came} bytes in {now - since:.1f} s", request=answer.request)
-            since, came = now, 0
+            if received < MIN_SPEED_BYTES_PER_SECOND * (now - since):
+                raise TooSlow(f"{received} bytes in {now - since:.1f} s", request=response.request)
+            since, received = now, 0
 
 
-def read_large_chunks(answer: httpx.Response) -> Iterator[bytes]:
+def read_large_chunks(response: httpx.Response) -> Iterator[bytes]:
     """Yield an undecoded body in large chunks, which the system gathers (SO_RCVLOWAT).
 
     On a slow connection data arrive by the packet, and httpx takes about 0.1 ms of CPU for each
     read. So the thread sleeps until a large chunk, or the rest of the body, is there. Chunks are
     small at first: TCP opens its window by what was read.
     """
-    stream = answer.extensions.get("network_stream")
+    stream = response.extensions.get("network_stream")
     connection: Any = stream and stream.get_extra_info("socket")
     encrypted = stream and stream.get_extra_info("ssl_object") is not None
-    to_come = int(answer.headers.get("content-length") or 0) - (
+    to_come = int(response.headers.get("content-length") or 0) - (
         _TLS_BUFFER_BYTES if encrypted else 0
     )
-    came = 0
+    received = 0
 
     def wait() -> None:
-        least = min(to_come - came, max(came // 8, _MIN_READ_BYTES), _MAX_READ_BYTES)
+        least = min(to_come - received, max(received // 8, _MIN_READ_BYTES), _MAX_READ_BYTES)
         with contextlib.suppress(OSError, AttributeError):  # not on every system
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
 
     wait()
-    for chunk in answer.iter_raw():
-        came += len(chunk)
+    for chunk in response.iter_raw():
+        received += len(chunk)
         wait()  # resets it before another request uses the connection
         yield chunk
 
 
-def unsupported_encoding(answer: httpx.Response) -> str | None:
+def unsupported_encoding(response: httpx.Response) -> str | None:
     """Return the Content-Encoding of a body if it is not supported; None if it is.
 
     One layer of gzip or deflate is supported (RFC 9110, 8.4.1). A body that is compressed twice can
     expand a million times.
     """
-    codings = _codings(answer)
+    codings = _codings(response)
     return (
         ", ".join(codings) if len(codings) > 1 or not set(codings) <= _ZLIB_WBITS.keys() else None
     )
 
 
-def decode_body(answer: httpx.Response) -> Iterator[bytes]:
+def decode_body(response: httpx.Response) -> Iterator[bytes]:
     """Yield a decoded body in chunks of at most 64 kB.
 
     Raises:
         httpx.DecodingError: If its Content-Encoding is wrong.
     """
-    codings = _codings(answer)
+    codings = _codings(response)
     if not codings:
-        yield from answer.iter_raw()
+        yield from response.iter_raw()
         return
     (coding,) = codings
     decoder = None
     try:
-        for chunk in answer.iter_raw():
+        for chunk in response.iter_raw():
             if decoder is None and chunk:
                 is_raw = coding == "deflate" and not _has_zlib_header(chunk)
                 decoder = zlib.decompressobj(_RAW_WBITS if is_raw else _ZLIB_WBITS[coding])
             if decoder is not None and decoder.eof and chunk:
                 raise httpx.DecodingError(
-                    f"its {coding} data continue after their end", request=answer.request
+                    f"its {coding} data continue after their end", request=response.request
                 )
             rest = chunk
             while decoder is not None and rest and not decoder.eof:
                 yield decoder.decompress(rest, _MAX_DECODED_CHUNK_BYTES)
                 rest = decoder.unconsumed_tail
-        # what the decoder still holds after the last byte
+        # what the decoder still has after the last byte
         while (
             decoder is not None
             and not decoder.eof
@@ -125,14 +125,14 @@ def decode_body(answer: httpx.Response) -> Iterator[bytes]:
             yield part
     except zlib.error as exc:
         raise httpx.DecodingError(
-            f"it is not valid {coding} ({exc})", request=answer.request
+            f"it is not valid {coding} ({exc})", request=response.request
         ) from exc
     if decoder is not None and not decoder.eof:
-        raise httpx.DecodingError(f"its {coding} data are truncated", request=answer.request)
+        raise httpx.DecodingError(f"its {coding} data are truncated", request=response.request)
 
 
-def _codings(answer: httpx.Response) -> list[str]:
-    header = answer.headers.get("content-encoding", "").lower().split(",")
+def _codings(response: httpx.Response) -> list[str]:
+    header = response.headers.get("content-encoding", "").lower().split(",")
     return [coding for each in header if (coding := each.strip()) not in ("", "identity", "none")]
 
 

@@ -48,7 +48,7 @@ PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _SAFE_HEADERS = frozenset(
     {"accept", "accept-encoding", "if-match", "if-none-match", "if-unmodified-since", "range"}
-)  # headers
+)  # they hold no secret: sent on to another host
 _MAX_REDIRECTS = 10
 CONNECTIONS = 16  # at most, to all servers together
 _FLUSH_BYTES = 64 << 10  # bytes of a range that are passed to a sink at a time
@@ -186,10 +186,12 @@ class HttpClient(Http):
 
         def once() -> Response:
             body = bytearray()
-            with self._open_response(request) as answer:
-                for chunk in self._read_body(answer, request, max_bytes):
+            with self._open_response(request) as response:
+                for chunk in self._read_body(response, request, max_bytes):
                     body += chunk
-                return Response(str(answer.url), answer.status_code, answer.headers, bytes(body))
+                return Response(
+                    str(response.url), response.status_code, response.headers, bytes(body)
+                )
 
         return run_with_retries(once, self._retries, self._sleep)
 
@@ -221,10 +223,10 @@ class HttpClient(Http):
             OSError: If the file cannot be written.
         """
         request = _Request("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
-        with path.open("wb") as file, self._open_response(request) as answer:
-            for chunk in self._read_body(answer, request, max_bytes):
+        with path.open("wb") as file, self._open_response(request) as response:
+            for chunk in self._read_body(response, request, max_bytes):
                 file.write(chunk)
-            return Download(answer.headers.get("content-type", ""), file.tell())
+            return Download(response.headers.get("content-type", ""), file.tell())
 
     def read_range(
         self,
@@ -262,8 +264,8 @@ class HttpClient(Http):
         def deliver() -> None:
             nonlocal delivered
             if on_bytes is not None and done > delivered:
-                with memoryview(part) as whole, whole[delivered:done] as came:
-                    on_bytes(start + delivered - headroom, came)
+                with memoryview(part) as whole, whole[delivered:done] as new:
+                    on_bytes(start + delivered - headroom, new)
             delivered = done
 
         def once() -> mmap:
@@ -275,12 +277,12 @@ class HttpClient(Http):
             try:
                 with self._open_response(
                     _Request("GET", url, {**version.condition, **range_headers})
-                ) as answer:
+                ) as response:
                     check_content_range(
-                        answer, display_url, f"bytes {begin}-{stop - 1}/{version.size}"
+                        response, display_url, f"bytes {begin}-{stop - 1}/{version.size}"
                     )
-                    check_response_version(answer, display_url, version)
-                    for chunk in limit_time(answer, read_large_chunks(answer), self._timeouts):
+                    check_response_version(response, display_url, version)
+                    for chunk in limit_time(response, read_large_chunks(response), self._timeouts):
                         if done + len(chunk) > len(part):
                             raise TransferError(f"{display_url} sends more bytes than requested.")
                         part[done : done + len(chunk)] = chunk
@@ -296,19 +298,21 @@ class HttpClient(Http):
         return run_with_retries(once, self._retries, self._sleep, lambda: done)
 
     def _read_body(
-        self, answer: httpx.Response, request: _Request, max_bytes: int
+        self, response: httpx.Response, request: _Request, max_bytes: int
     ) -> Iterator[bytes]:
         """Yield a body of bounded size, in bounded time."""
-        prefix = f"{redact_secrets(request.url)} answers {answer.status_code}"
-        too_long = f"{prefix} with more than {max_bytes} bytes."
-        announced = int(answer.headers.get("content-length") or 0)
+        display_url = redact_secrets(request.url)
+        too_long = f"{display_url} answers {response.status_code} with more than {max_bytes} bytes."
+        announced = int(response.headers.get("content-length") or 0)
         if announced > max_bytes:
-            raise ServerError(f"{too_long} It announces {announced}.", answer.status_code)
-        came = 0
-        for chunk in limit_time(answer, decode_body(answer), request.timeouts or self._timeouts):
-            came += len(chunk)
-            if came > max_bytes:
-                raise ServerError(too_long, answer.status_code)
+            raise ServerError(f"{too_long} It announces {announced}.", response.status_code)
+        received = 0
+        for chunk in limit_time(
+            response, decode_body(response), request.timeouts or self._timeouts
+        ):
+            received += len(chunk)
+            if received > max_bytes:
+                raise ServerError(too_long, response.status_code)
             yield chunk
 
     @contextlib.contextmanager
@@ -317,15 +321,15 @@ class HttpClient(Http):
         display_url = redact_secrets(request.url)
         log.debug("%s %s %s", request.method, display_url, request.headers.get("Range", ""))
         try:
-            answer = self._send(request)
+            response = self._send(request)
             try:
-                if not answer.is_success:
-                    raise error_response(answer, display_url, self._read_error_body(answer))
-                if coding := unsupported_encoding(answer):
+                if not response.is_success:
+                    raise error_response(response, display_url, self._read_error_body(response))
+                if coding := unsupported_encoding(response):
                     raise TransferError(encoding_message(display_url, coding))
-                yield answer
+                yield response
             finally:
-                answer.close()
+                response.close()
         except httpx.TransportError as exc:
             message = f"{display_url} {describe_transport_error(exc)}"
             if isinstance(exc, httpx.ProxyError) or is_certificate_error(exc) or self._closed:
@@ -359,25 +363,25 @@ class HttpClient(Http):
                     )
                 },
             )
-            answer = self._client.send(httpx_request, stream=True)
-            if not answer.has_redirect_location:
-                return answer
-            answer.close()
-            target = urljoin(str(answer.url), answer.headers["location"])
+            response = self._client.send(httpx_request, stream=True)
+            if not response.has_redirect_location:
+                return response
+            response.close()
+            target = urljoin(str(response.url), response.headers["location"])
             request = replace(
                 request, url=target, params=None, headers=_redirect_headers(request, target)
             )
-            if answer.status_code == httpx.codes.SEE_OTHER:
+            if response.status_code == httpx.codes.SEE_OTHER:
                 request = replace(request, method="GET", json=None)
         raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
 
-    def _read_error_body(self, answer: httpx.Response) -> bytes:
+    def _read_error_body(self, response: httpx.Response) -> bytes:
         """Read the beginning of an error body; empty if its encoding is not supported."""
-        if unsupported_encoding(answer):
+        if unsupported_encoding(response):
             return b""
         body = bytearray()
         with contextlib.suppress(httpx.DecodingError):
-            for chunk in limit_time(answer, decode_body(answer), self._timeouts):
+            for chunk in limit_time(response, decode_body(response), self._timeouts):
                 body += chunk
                 if len(body) >= _MAX_ERROR_BODY_BYTES:
                     break

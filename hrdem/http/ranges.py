@@ -15,7 +15,7 @@ from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
 _MAX_WHOLE_FILE_BYTES = 16 << 20
-_MAX_TAG_CHARACTERS = 1_000  # characters of an ETag or a date
+_MAX_TAG_CHARACTERS = 1_000  # of an ETag or a date
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
@@ -58,17 +58,17 @@ class PinnedFile:
 
 
 def read_whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read a file of at most 16 MB, and its current version.
+    """Read a file of at most 16 MiB; return its current version and content.
 
     Raises:
         NetworkError: If it cannot be read, or is larger.
     """
-    whole = http.request("GET", url, max_bytes=_MAX_WHOLE_FILE_BYTES)
-    return _make_version(url, whole, len(whole.content)), whole.content
+    response = http.request("GET", url, max_bytes=_MAX_WHOLE_FILE_BYTES)
+    return _make_version(url, response, len(response.content)), response.content
 
 
 def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]:
-    """Read the beginning of a file, and the file's current version.
+    """Read the beginning of a file; return the file's current version and the bytes.
 
     Args:
         url: Address of the file.
@@ -81,21 +81,22 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
     """
     headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
     try:
-        answer = http.request("GET", url, headers=headers, max_bytes=count)
+        response = http.request("GET", url, headers=headers, max_bytes=count)
     except ServerError as exc:
         if exc.status == 200:
             raise ServerError(no_ranges_message(redact_secrets(url)), exc.status) from exc
         raise
-    if answer.status != 206:
-        raise ServerError(no_ranges_message(redact_secrets(url)), answer.status)
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if not found or found[1] != "0" or int(found[2]) + 1 != len(answer.content):
+    if response.status != 206:
+        raise ServerError(no_ranges_message(redact_secrets(url)), response.status)
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+    if not found or found[1] != "0" or int(found[2]) + 1 != len(response.content):
         raise TransferError(
-            f"{redact_secrets(url)} was asked for bytes 0-{count - 1} and answers with "
-            f"{answer.headers.get('content-range', 'no Content-Range')!r} and "
-            f"{len(answer.content)} bytes. A proxy may be in the way."
+            f"{redact_secrets(url)} sends "
+            f"{response.headers.get('content-range', 'no Content-Range')!r} and "
+            f"{len(response.content)} bytes instead of the requested bytes 0-{count - 1}. A proxy "
+            "may be in the way."
         )
-    return _make_version(url, answer, int(found[3])), answer.content
+    return _make_version(url, response, int(found[3])), response.content
 
 
 def read_version(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
@@ -136,13 +137,13 @@ def check_file_unchanged(
         )
 
 
-def _make_version(url: str, answer: Response, size: int) -> SourceVersion:
-    etag, last_modified = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+def _make_version(url: str, response: Response, size: int) -> SourceVersion:
+    etag, last_modified = (response.headers.get(name, "") for name in ("etag", "last-modified"))
     for value in (etag, last_modified):
         if not value.isprintable() or not value.isascii() or len(value) > _MAX_TAG_CHARACTERS:
             raise TransferError(
-                f"{redact_secrets(url)} names its version {to_one_line(repr(value), 60)}, which "
-                "cannot be sent back. A proxy may be in the way."
+                f"{redact_secrets(url)} reports its version as {to_one_line(repr(value), 60)}, "
+                "which cannot be sent in a header. A proxy may be in the way."
             )
     return SourceVersion.of(url, etag, size, last_modified)
 

@@ -40,12 +40,12 @@ def describe_transport_error(exc: httpx.TransportError) -> str:
             reason = quote_error(exc)
             return f"cannot be reached ({reason}). Check the network, the proxy and the address."
         case TooSlow():
-            return f"answers too slowly ({exc})."
+            return f"responds too slowly ({exc})."
         case httpx.TimeoutException():
-            return f"stopped answering ({quote_error(exc) or 'timed out'})."
+            return f"stopped responding ({quote_error(exc) or 'timed out'})."
         case httpx.ProxyError():
             return f"cannot be reached through the proxy ({quote_error(exc)})."
-    return f"broke off its answer ({quote_error(exc)})."
+    return f"did not complete its response ({quote_error(exc)})."
 
 
 def quote_error(exc: Exception) -> str:
@@ -63,26 +63,26 @@ def encoding_message(display_url: str, coding: str) -> str:
 
 
 def error_response(
-    answer: httpx.Response, display_url: str, body: bytes
+    response: httpx.Response, display_url: str, body: bytes
 ) -> ServerError | RetryableError:
     """Return the exception for an error response.
 
     Args:
-        answer: The response; its status and headers are used.
+        response: The response; its status and headers are used.
         display_url: Address in messages.
         body: Beginning of its body.
     """
     message = to_one_line(redact_secrets(body.decode("utf-8", "replace")), _MAX_QUOTE_CHARACTERS)
-    text = f"{display_url} answers {answer.status_code}" + (
+    text = f"{display_url} answers {response.status_code}" + (
         f": {end_sentence(message)}" if message else "."
     )
-    if answer.status_code in RETRIED_STATUSES:
-        return RetryableError(text, answer.status_code, parse_retry_after(answer.headers), body)
-    return ServerError(text, answer.status_code, body)
+    if response.status_code in RETRIED_STATUSES:
+        return RetryableError(text, response.status_code, parse_retry_after(response.headers), body)
+    return ServerError(text, response.status_code, body)
 
 
 def check_response_version(
-    answer: httpx.Response, display_url: str, version: SourceVersion
+    response: httpx.Response, display_url: str, version: SourceVersion
 ) -> None:
     """Raise unless a response is from the expected version.
 
@@ -91,29 +91,29 @@ def check_response_version(
     Raises:
         ServerError: With the status 412, as if the server had compared the versions.
     """
-    etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+    etag, date = (response.headers.get(name, "") for name in ("etag", "last-modified"))
     if etag != version.etag or (date and version.last_modified not in ("", date)):
         raise ServerError(
-            f"{display_url} has changed: it is another version now.", _PRECONDITION_FAILED
+            f"{display_url} has changed: it has another version now.", _PRECONDITION_FAILED
         )
 
 
-def check_content_range(answer: httpx.Response, display_url: str, expected: str) -> None:
+def check_content_range(response: httpx.Response, display_url: str, expected: str) -> None:
     """Raise unless a response is the requested range of the file (RFC 9110, 14.4).
 
     Raises:
         ServerError: If it is the complete file.
         TransferError: If it is another range, or compressed.
     """
-    if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-        raise ServerError(no_ranges_message(display_url), answer.status_code)
-    found = answer.headers.get("content-range", "no Content-Range")
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        raise ServerError(no_ranges_message(display_url), response.status_code)
+    found = response.headers.get("content-range", "no Content-Range")
     if found != expected:
         raise TransferError(
-            f"{display_url} was asked for {expected!r} and answers with {found!r}. A proxy may be "
-            "in the way, or the file may be being published again: try again later."
+            f"{display_url} sends {found!r} instead of the requested {expected!r}. A proxy may be "
+            "in the way, or the file is being published again: try again later."
         )
-    if answer.headers.get("content-encoding", "identity") != "identity":
+    if response.headers.get("content-encoding", "identity") != "identity":
         raise TransferError(
             f"{display_url} sends parts of a file compressed, which cannot be used."
         )

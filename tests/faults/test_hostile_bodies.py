@@ -258,7 +258,7 @@ def test_etag_unfit_for_a_header_is_an_error(http: HttpClient, header: str, valu
     told = {"Content-Range": "bytes 0-15/16", header: value}
     with (
         misbehaving(lambda _: Reply(206, bytes(16), told)) as server,
-        pytest.raises(TransferError, match="names its version") as error,
+        pytest.raises(TransferError, match="reports its version as") as error,
     ):
         read_version(server.url, http)
     assert str(error.value).isprintable()

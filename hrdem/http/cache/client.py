@@ -69,7 +69,7 @@ class CachingClient(Http):
         self._mirrors: dict[SourceVersion, Mirror | None] = {}
         self._lock = threading.RLock()
         self._is_writable = True
-        self._unchecked_bytes: int | None = None  # bytes
+        self._unchecked_bytes: int | None = None  # None: not checked yet
         self._cached_bytes = 0
         self._has_fetched = False
 
@@ -142,19 +142,19 @@ class CachingClient(Http):
         if self._http is None:
             return self._replay(key)
         cached = None if byte_range else load_response(self._cache.responses, key)
-        sent = dict(headers or {})
+        all_headers = dict(headers or {})
         if (
             method == "GET"
             and cached
             and cached.status == 200
             and (tag := cached.headers.get("etag"))
         ):
-            sent["If-None-Match"] = tag
+            all_headers["If-None-Match"] = tag
         try:
-            answer = self._http.request(
+            response = self._http.request(
                 method,
                 url,
-                headers=sent,
+                headers=all_headers,
                 params=params,
                 json=json,
                 max_bytes=max_bytes,
@@ -162,19 +162,19 @@ class CachingClient(Http):
             )
         except ServerError as exc:
             if exc.status == 304 and cached is not None:
-                answer = _response(cached)
+                response = _to_response(cached)
             else:
                 if exc.status in _CACHED_STATUSES and not is_better(cached, exc.status):
                     self._cache_response(key, exc.status, key.url, {}, exc.body, str(exc))
                 raise
         if byte_range:
-            self._cache_beginning(url, key, answer)
-        elif not (cached and is_json(cached.headers) and not is_json(answer.headers)):
-            display_url = redact_secrets(answer.url)
+            self._cache_beginning(url, key, response)
+        elif not (cached and is_json(cached.headers) and not is_json(response.headers)):
+            display_url = redact_secrets(response.url)
             self._cache_response(
-                key, answer.status, display_url, answer.headers, answer.content, ""
+                key, response.status, display_url, response.headers, response.content, ""
             )
-        return answer
+        return response
 
     def read_range(
         self,
@@ -205,8 +205,8 @@ class CachingClient(Http):
         for begin, end in missing:
             if self._http is None:
                 raise _not_cached_error(version, missing)
-            came = self._http.read_range(url, begin, end, version, 0, self._sink_for(mirror))
-            part[headroom + begin - start : headroom + end - start] = came
+            fetched = self._http.read_range(url, begin, end, version, 0, self._sink_for(mirror))
+            part[headroom + begin - start : headroom + end - start] = fetched
         with self._lock:
             self._cached_bytes += stop - start - sum(end - begin for begin, end in missing)
         return part
@@ -260,9 +260,9 @@ class CachingClient(Http):
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
-        for answer in iter_responses(self._cache.responses):
-            if answer.request.address == url_fingerprint(url) and not answer.error:
-                yield answer
+        for response in iter_responses(self._cache.responses):
+            if response.request.address == url_fingerprint(url) and not response.error:
+                yield response
 
     def _replay(self, key: CachedRequest) -> Response:
         """Return the cached response, or raise the cached error."""
@@ -282,7 +282,7 @@ class CachingClient(Http):
             raise ServerError(cached.error, cached.status, cached.content)
         level = logging.WARNING if cached.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
         log.log(level, "The cached response of %s is from %s.", key.url, _format_time(cached.time))
-        return _response(cached)
+        return _to_response(cached)
 
     def _read_beginning(self, version: SourceVersion, count: int) -> Response:
         count = min(count, version.size)
@@ -297,12 +297,12 @@ class CachingClient(Http):
         }
         return Response(version.url, 206, headers, part[:])
 
-    def _cache_beginning(self, url: str, key: CachedRequest, answer: Response) -> None:
+    def _cache_beginning(self, url: str, key: CachedRequest, response: Response) -> None:
         """Cache the beginning of a file, and drop cached ranges of other versions."""
-        size = _BEGINNING_CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-        if answer.status != 206 or not size:
+        size = _BEGINNING_CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        if response.status != 206 or not size:
             return
-        etag, date = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
+        etag, date = (response.headers.get(name, "") for name in ("etag", "last-modified"))
         if not (is_printable_ascii(etag) and is_printable_ascii(date)):  # the reader will raise
             return
         version = SourceVersion.of(url, etag, int(size[1]), date)
@@ -315,7 +315,7 @@ class CachingClient(Http):
                         old.close()
             self._cache.drop_others(version)
             self._try_write(remove_response, self._cache.responses, key)  # a cached 404
-            self._sink_for(mirror)(0, memoryview(answer.content))
+            self._sink_for(mirror)(0, memoryview(response.content))
 
     def _mirror(self, version: SourceVersion) -> Mirror | None:
         """Return the mirror of a version; None without a strong ETag or if the disk fails."""
@@ -382,11 +382,11 @@ class CachingClient(Http):
         content: bytes,
         error: str,
     ) -> None:
-        answer = CachedResponse(
+        response = CachedResponse(
             key, status, url, select_headers(headers), content, error, time.time()
         )
         if self._is_writable:
-            self._try_write(store_response, self._cache.responses, answer)
+            self._try_write(store_response, self._cache.responses, response)
 
     def _try_write(self, work: Callable[..., object], *about: object) -> None:
         try:
@@ -406,8 +406,8 @@ class CachingClient(Http):
             )
 
 
-def _response(answer: CachedResponse) -> Response:
-    return Response(answer.url, answer.status, answer.headers, answer.content)
+def _to_response(cached: CachedResponse) -> Response:
+    return Response(cached.url, cached.status, cached.headers, cached.content)
 
 
 def _not_cached_error(version: SourceVersion, missing: list[Span]) -> NotCachedError:

@@ -20,6 +20,7 @@ from hrdem.runtime.redaction import redact_secrets, url_fingerprint
 FORBIDDEN = 403  # by the server, or by a proxy
 _MAX_BODY_BYTES = 16 << 20
 _HEADERS = ("content-type", "etag", "last-modified", "content-range")
+_FILE_KEYS = {"request": "question", "error": "said"}  # of attributes with other names
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class CachedResponse:
     """A response, as it is cached.
 
     Attributes:
-        request: The request that it answers.
+        request: The request.
         status: HTTP status; 200 to 299, or an error that is worth caching.
         url: Address that responded, without credentials.
         headers: Selected headers by lower-case name.
@@ -101,7 +102,7 @@ def is_better(known: CachedResponse | None, status: int) -> bool:
 
 
 def is_json(headers: Mapping[str, str]) -> bool:
-    """Whether a response claims to be JSON; a login page does not."""
+    """Whether a response has a JSON media type; a login page has not."""
     return "json" in headers.get("content-type", "").lower()
 
 
@@ -110,22 +111,23 @@ def is_printable_ascii(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def store_response(folder: Path, answer: CachedResponse) -> None:
+def store_response(folder: Path, response: CachedResponse) -> None:
     """Cache a response in place of an earlier one, unless it is too large.
 
     Raises:
         OSError: If the disk cannot be written.
     """
-    if len(answer.content) > _MAX_BODY_BYTES:
+    if len(response.content) > _MAX_BODY_BYTES:
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses can hold secrets
-    content = base64.b64encode(answer.content).decode()
-    fields = {**asdict(answer), "content": content, "checksum": zlib.crc32(answer.content)}
+    fields = {_FILE_KEYS.get(name, name): value for name, value in asdict(response).items()}
+    fields["content"] = base64.b64encode(response.content).decode()
+    fields["checksum"] = zlib.crc32(response.content)
     partial = folder / f".{secrets.token_hex(6)}"
     try:
         partial.touch(mode=0o600)
         partial.write_text(json.dumps(fields), "utf-8")
-        partial.replace(folder / answer.request.name)
+        partial.replace(folder / response.request.name)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -141,8 +143,8 @@ def iter_responses(folder: Path) -> Iterator[CachedResponse]:
         paths = [path for path in folder.iterdir() if path.suffix == ".json"]
     except OSError:
         return
-    answers = [answer for answer in map(_parse_response, paths) if answer is not None]
-    yield from sorted(answers, key=lambda answer: answer.time, reverse=True)
+    responses = [response for response in map(_parse_response, paths) if response is not None]
+    yield from sorted(responses, key=lambda response: response.time, reverse=True)
 
 
 def remove_response(folder: Path, request: CachedRequest) -> None:
@@ -164,15 +166,18 @@ def touch_response(folder: Path, request: CachedRequest) -> None:
 
 
 def _parse_response(path: Path) -> CachedResponse | None:
-    """Return the cached response in a file; None if it is damaged or of another version."""
+    """Return the cached response in a file; None if it is damaged."""
     try:
         fields = json.loads(path.read_bytes())
+        for name, key in _FILE_KEYS.items():
+            fields[name] = fields[key]
+            del fields[key]
         fields["request"] = CachedRequest(**fields["request"])
         fields["content"] = base64.b64decode(fields["content"], validate=True)
         if fields.pop("checksum") != zlib.crc32(fields["content"]):
             return None
-        answer = CachedResponse(**fields)
-        answer.request.name  # noqa: B018 (raises if it is no valid request)
-        return answer if type(answer.time) is float and math.isfinite(answer.time) else None
+        response = CachedResponse(**fields)
+        response.request.name  # noqa: B018 (raises if it is no valid request)
+        return response if type(response.time) is float and math.isfinite(response.time) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

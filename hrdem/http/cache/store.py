@@ -278,15 +278,15 @@ def coverage_lock(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def is_locked(lock: Path) -> bool:
-    """Whether a lock is in use by any process."""
+def is_locked(path: Path) -> bool:
+    """Whether any process has acquired a lock."""
     with contextlib.suppress(OSError):
-        if not lock.exists():
+        if not path.exists():
             return False
-        alone = locks.acquire_lock(lock)
-        if alone is not None:
-            alone.close()
-        return alone is None
+        lock = locks.acquire_lock(path)
+        if lock is not None:
+            lock.close()
+        return lock is None
     return False
 
 
@@ -299,8 +299,8 @@ def _acquire_shared(path: Path) -> locks.FileLock:
 
 def _lock_and_prepare(folder: Path) -> locks.FileLock:
     """Share the lock of a version and create its files; the first process also cleans up."""
-    alone = locks.acquire_lock(folder / _LOCK)
-    if alone is None:
+    lock = locks.acquire_lock(folder / _LOCK)
+    if lock is None:
         lock = _acquire_shared(folder / _LOCK)
         prepare(folder)  # the other process may only have tested the lock
         return lock
@@ -309,11 +309,11 @@ def _lock_and_prepare(folder: Path) -> locks.FileLock:
         for left in folder.glob(".*"):  # by a process that was killed
             left.unlink()
         prepare(folder)
-        alone.share()
+        lock.share()
     except BaseException:
-        alone.close()
+        lock.close()
         raise
-    return alone
+    return lock
 
 
 def _check_sparse_files(folder: Path) -> None:
@@ -342,10 +342,10 @@ def _try_remove(path: Path) -> bool:
             path.unlink(missing_ok=True)
             return True
         beside = coverage_lock(path) if COVERAGE_NAME.fullmatch(path.name) else None
-        alone = locks.acquire_lock(beside or path / _LOCK)
-        if alone is not None:
+        lock = locks.acquire_lock(beside or path / _LOCK)
+        if lock is not None:
             gone = path.with_name(f"{_REMOVED_PREFIX}{secrets.token_hex(6)}")
-            with alone:
+            with lock:
                 path.rename(gone)
                 if beside:
                     beside.unlink()
@@ -360,8 +360,8 @@ def _read_about(path: Path) -> SourceVersion | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     texts = (version.address, version.url, version.etag, version.last_modified)
-    right = all(isinstance(text, str) for text in texts) and type(version.size) is int
-    return version if right and version.size >= 0 else None
+    is_valid = all(isinstance(text, str) for text in texts) and type(version.size) is int
+    return version if is_valid and version.size >= 0 else None
 
 
 def _write_text(path: Path, text: str) -> None:

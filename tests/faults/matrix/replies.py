@@ -12,12 +12,12 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 REPLIES = (
     once(
         "a response is cut off, once",
-        "broke off its answer (…). Trying again in",
+        "did not complete its response (…). Trying again in",
         answers.cut_in_half(announced=True),
     ),
     Row(
         fault="responses are cut off, always",
-        message="broke off its answer (…). Tried 5 times.",
+        message="did not complete its response (…). Tried 5 times.",
         answer=answers.altered(cut=100),
         at=INSIDE,
     ),
@@ -30,8 +30,8 @@ REPLIES = (
     ),
     Row(
         fault="responses are shorter than their range, always",
-        message="FILES/…dtm.tif was asked for bytes 0-12287 and answers with 'bytes 0-12287/…' and "
-        "6144 bytes. A proxy may be in the way.",
+        message="FILES/…dtm.tif sends 'bytes 0-12287/…' and 6144 bytes instead of the requested "
+        "bytes 0-12287. A proxy may be in the way.",
         answer=answers.cut_in_half(announced=False),
         at=(Place.HEADER,),
     ),
@@ -43,15 +43,15 @@ REPLIES = (
     ),
     Row(
         fault="the response holds another range (Content-Range)",
-        message="FILES/…dtm.tif was asked for …bytes … and answers with 'bytes 16-31/…A proxy may "
+        message="FILES/…dtm.tif sends 'bytes 16-31/…instead of the requested …bytes …A proxy may "
         "be in the way",
         answer=answers.with_headers(content_range="bytes 16-31/1000000000000"),
         at=FILES,
     ),
     Row(
         fault="the response is of a file of another size",
-        message="FILES/…dtm.tif was asked for 'bytes … and answers with 'bytes …/999'. A proxy may "
-        "be in the way, or the file may be being published again: try again later.",
+        message="FILES/…dtm.tif sends 'bytes …/999' instead of the requested 'bytes … A proxy may "
+        "be in the way, or the file is being published again: try again later.",
         answer=answers.other_total,
         at=(Place.INDEX, Place.TILES),
     ),
