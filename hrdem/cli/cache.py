@@ -35,14 +35,14 @@ def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
     """List what is cached, with sizes and when it was last used."""
     import hrdem
 
-    found = hrdem.Cache(cache_dir, max_cache).info()
+    contents = hrdem.Cache(cache_dir, max_cache).info()
     if json:
-        show.document(found.as_dict())
+        show.document(contents.as_dict())
         return
-    missing = "" if found.folder.is_dir() else ", which does not exist"
-    click.echo(f"folder    {found.folder}{missing}")
-    click.echo(f"size      {format_size(found.bytes)} of at most {format_size(found.limit)}")
-    show.table(_rows(found))
+    missing = "" if contents.folder.is_dir() else ", which does not exist"
+    click.echo(f"folder    {contents.folder}{missing}")
+    click.echo(f"size      {format_size(contents.bytes)} of at most {format_size(contents.limit)}")
+    show.table(_rows(contents))
 
 
 @command.command("prune", cls=options.Command)
@@ -77,10 +77,10 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
         click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
 
-def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
+def _rows(contents: CacheInfo) -> list[tuple[str, str, str, str]]:
     """Return a row for each file, and one for each other kind."""
     rows = []
-    for entry in found.entries:
+    for entry in contents.entries:
         if entry.kind == "file":
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
             etag = entry.version.etag if entry.version else ""
@@ -88,7 +88,7 @@ def _rows(found: CacheInfo) -> list[tuple[str, str, str, str]]:
                 (format_size(entry.bytes), "in use" if entry.in_use else used, entry.name, etag)
             )
     for kind, label in KINDS.items():
-        sizes = [entry.bytes for entry in found.entries if entry.kind == kind]
+        sizes = [entry.bytes for entry in contents.entries if entry.kind == kind]
         if sizes:
             rows.append((format_size(sum(sizes)), "", _count(len(sizes), label), ""))
     return rows

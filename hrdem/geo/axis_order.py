@@ -30,8 +30,8 @@ def parse_crs_name(name: str) -> str:
     Args:
         name: Name of the CRS.
     """
-    found = _EPSG.search(name)
-    return f"EPSG:{found[1]}" if found else name
+    match = _EPSG.search(name)
+    return f"EPSG:{match[1]}" if match else name
 
 
 def order_axes(crs: str, x: float, y: float) -> tuple[float, float]:

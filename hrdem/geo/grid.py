@@ -15,7 +15,7 @@ from hrdem.geo.crs import get_unit
 Bounds = tuple[float, float, float, float]
 Pixels = NDArray[Any]  # of shape (rows, columns)
 
-SNAP_TOLERANCE = 1e-6  # pixels: positions closer than this are equal
+SNAP_TOLERANCE_PIXELS = 1e-6  # pixels: positions closer than this are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,10 @@ class Grid:
         """
         left, bottom, right, top = bounds
         dx, dy = self.resolution
-        first_column = math.floor((left - self.transform.c) / dx + SNAP_TOLERANCE)
-        first_row = math.floor((self.transform.f - top) / dy + SNAP_TOLERANCE)
-        end_column = math.ceil((right - self.transform.c) / dx - SNAP_TOLERANCE)
-        end_row = math.ceil((self.transform.f - bottom) / dy - SNAP_TOLERANCE)
+        first_column = math.floor((left - self.transform.c) / dx + SNAP_TOLERANCE_PIXELS)
+        first_row = math.floor((self.transform.f - top) / dy + SNAP_TOLERANCE_PIXELS)
+        end_column = math.ceil((right - self.transform.c) / dx - SNAP_TOLERANCE_PIXELS)
+        end_row = math.ceil((self.transform.f - bottom) / dy - SNAP_TOLERANCE_PIXELS)
         return Window(
             first_column,
             first_row,
@@ -196,13 +196,16 @@ class Grid:
         """
         dx, dy = self.resolution
         odx, ody = other.resolution
-        if self.crs != other.crs or abs(odx - dx) * other.width > SNAP_TOLERANCE * dx:
+        if self.crs != other.crs or abs(odx - dx) * other.width > SNAP_TOLERANCE_PIXELS * dx:
             return None
-        if abs(ody - dy) * other.height > SNAP_TOLERANCE * dy:
+        if abs(ody - dy) * other.height > SNAP_TOLERANCE_PIXELS * dy:
             return None
         column = (other.transform.c - self.transform.c) / dx
         row = (self.transform.f - other.transform.f) / dy
-        if abs(column - round(column)) > SNAP_TOLERANCE or abs(row - round(row)) > SNAP_TOLERANCE:
+        if (
+            abs(column - round(column)) > SNAP_TOLERANCE_PIXELS
+            or abs(row - round(row)) > SNAP_TOLERANCE_PIXELS
+        ):
             return None
         return Window(round(column), round(row), other.width, other.height)
 

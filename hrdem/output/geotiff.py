@@ -49,8 +49,8 @@ _COMPANIONS = (".ovr", ".aux.xml", ".msk")
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _INDEX_TAGS = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # threads of GDAL; each holds blocks
-_TINY = 16  # pixels; edge of the raster whose directory GDAL writes for us
-_TINY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
+_EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
+_EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +242,14 @@ class GeoTiffWriter:
         Raises:
             RequestError: If it cannot.
         """
-        tiny = {"width": _TINY, "height": _TINY, "count": 1, "dtype": "uint8"}
+        profile = {"width": _EMPTY_EDGE, "height": _EMPTY_EDGE, "count": 1, "dtype": "uint8"}
         with rasterio.Env(), MemoryFile() as memory:
-            memory.open(driver="GTiff", **tiny, crs=self._crs, transform=_TINY_TRANSFORM).close()
+            memory.open(
+                driver="GTiff", **profile, crs=self._crs, transform=_EMPTY_TRANSFORM
+            ).close()
             with memory.open() as dataset:
-                is_kept = dataset.crs == CRS.from_user_input(self._crs)
-        if not is_kept:
+                is_stored = dataset.crs == CRS.from_user_input(self._crs)
+        if not is_stored:
             raise RequestError(
                 f"A GeoTIFF cannot hold the CRS requested for {self._output}, so its position "
                 "would be wrong. Set `crs` to one with an EPSG code, such as EPSG:2961."
@@ -261,11 +263,11 @@ class GeoTiffWriter:
             # GDAL warns of pixels of one unit at 0, 0, which is the origin of EPSG:3979
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with memory.open(
-                driver="GTiff", width=_TINY, height=_TINY, count=len(self._bands),
+                driver="GTiff", width=_EMPTY_EDGE, height=_EMPTY_EDGE, count=len(self._bands),
                 dtype=self._tile_format.dtype, nodata=self._nodata,
                 crs=self._crs, transform=self._grid.transform,
-                tiled=True, blockxsize=_TINY, blockysize=_TINY, SPARSE_OK=True, BIGTIFF="YES",
-                INTERLEAVE="BAND",
+                tiled=True, blockxsize=_EMPTY_EDGE, blockysize=_EMPTY_EDGE,
+                SPARSE_OK=True, BIGTIFF="YES", INTERLEAVE="BAND",
                 ENDIANNESS="BIG" if self._tile_format.byte_order == ">" else "LITTLE",
             ) as dataset:  # fmt: skip
                 dataset.update_tags(AREA_OR_POINT="Area", **tags)

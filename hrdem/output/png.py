@@ -18,10 +18,10 @@ from hrdem.processing.terrain import (
 )
 from hrdem.request.products import Theme
 
-_BLACK_SLOPE = 60.0  # degrees
+_BLACK_SLOPE_DEGREES = 60.0  # degrees
 _MIN_REFLECTANCE = 0.35  # of the lowest heights
 _LEVEL_SHADE = 0.7  # of level ground
-_MIN_RELIEF = 0.01  # metres
+_MIN_RELIEF_METRES = 0.01  # metres
 _GREY_PERCENTILES = (1, 99)  # of the heights, drawn darkest and lightest
 
 
@@ -53,7 +53,7 @@ def compute_brightness(heights: Pixels, grid: Grid, theme: Theme) -> Pixels:
         case Theme.HILLSHADE:
             return compute_illumination(surface)
         case Theme.SLOPE:
-            return np.clip(1 - compute_slope(surface) / _BLACK_SLOPE, 0, 1)
+            return np.clip(1 - compute_slope(surface) / _BLACK_SLOPE_DEGREES, 0, 1)
         case Theme.ASPECT:
             aspect = compute_aspect(surface)
             return np.where(aspect == LEVEL_ASPECT, np.nan, aspect / 360)
@@ -88,7 +88,7 @@ def format_world_file(grid: Grid) -> str:
 def _shade_heights(heights: Pixels, surface: Gradient) -> Pixels:
     known = heights[~np.isnan(heights)]
     low, high = np.percentile(known, _GREY_PERCENTILES) if known.size else (0.0, 1.0)
-    share = np.clip((heights - low) / max(high - low, _MIN_RELIEF), 0, 1)
+    share = np.clip((heights - low) / max(high - low, _MIN_RELIEF_METRES), 0, 1)
     shade = compute_illumination(surface)
     shade[np.isnan(shade)] = _LEVEL_SHADE  # at the edge of the data
     light: Pixels = (_MIN_REFLECTANCE + (1 - _MIN_REFLECTANCE) * share) * (0.5 + 0.5 * shade)

@@ -120,6 +120,6 @@ def _is_valid_at(
     columns = np.floor((points[:, 0] - left) * width / (right - left)).astype(int)
     rows = np.floor((top - points[:, 1]) * height / (top - bottom)).astype(int)
     within = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    found = np.zeros(len(points), np.bool_)
-    found[within] = valid[rows[within], columns[within]]
-    return found
+    is_valid = np.zeros(len(points), np.bool_)
+    is_valid[within] = valid[rows[within], columns[within]]
+    return is_valid

@@ -99,15 +99,15 @@ def _place_source(
     source: ResolvedSource, file: RasterFile, grid: Grid, query: MosaicQuery
 ) -> PlannedSource | None:
     """Place a file on the merge grid; None if it has no pixel on it."""
-    whole = grid.locate(file.grid)
-    if whole is None:
+    extent = grid.locate(file.grid)
+    if extent is None:
         raise SourceError(
             f"{source.name} is not on the pixel lattice of the other files of "
             f"{query.collection.id} (pixels of {file.grid.resolution[0]:g} m from "
             f"{file.grid.bounds[0]:.3f}, {file.grid.bounds[3]:.3f}), so it cannot be merged "
             "without resampling. Extract each side of the border on its own."
         )
-    dst_window = whole.intersection(grid.window)
+    dst_window = extent.intersection(grid.window)
     if dst_window is not None and source.share is not None:
         dst_window = dst_window.intersection(grid.touched_by(source.share))
     if dst_window is None:
@@ -118,7 +118,7 @@ def _place_source(
         items=source.items,
         asset=source.asset,
         file=file,
-        src_window=dst_window.shifted(-whole.column, -whole.row),
+        src_window=dst_window.shifted(-extent.column, -extent.row),
         dst_window=dst_window,
         fallback_reason=source.fallback_reason,
     )

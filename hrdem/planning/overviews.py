@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hrdem.sources.protocol import RasterFile
 
-_ROUNDING = 1 + 1e-9
+_SIZE_TOLERANCE = 1 + 1e-9
 
 
 def select_levels(files: Sequence[RasterFile], max_pixel_size: float) -> list[RasterFile]:
@@ -25,7 +25,7 @@ def select_levels(files: Sequence[RasterFile], max_pixel_size: float) -> list[Ra
         at full resolution, whether they fit together or not.
     """
     first = min(files, key=lambda file: file.priority)
-    for level in first.levels(max_pixel_size * _ROUNDING):
+    for level in first.levels(max_pixel_size * _SIZE_TOLERANCE):
         matching = [file.level_on(level.grid) for file in files]
         levels = [each for each in matching if each is not None]
         if len(levels) == len(files):

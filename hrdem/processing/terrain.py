@@ -15,8 +15,8 @@ from hrdem.geo.ground import Steps
 from hrdem.request.options import Algorithm
 
 LEVEL_ASPECT = -1.0  # degrees; level ground has no aspect
-_SUN_AZIMUTH = 315.0  # degrees clockwise from the upper edge: upper left, as on maps
-_SUN_ALTITUDE = 45.0  # degrees above the horizon
+_SUN_AZIMUTH_DEGREES = 315.0  # degrees clockwise from the upper edge: upper left, as on maps
+_SUN_ALTITUDE_DEGREES = 45.0  # degrees above the horizon
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ def compute_aspect(surface: Gradient, bearing: float | Pixels = 0.0) -> Pixels:
 
 
 def compute_illumination(
-    surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
+    surface: Gradient,
+    azimuth: float = _SUN_AZIMUTH_DEGREES,
+    altitude: float = _SUN_ALTITUDE_DEGREES,
 ) -> Pixels:
     """Compute the brightness of a Lambertian surface in sunlight (Horn 1981, 26).
 
@@ -121,7 +123,9 @@ def compute_illumination(
 
 
 def compute_hillshade(
-    surface: Gradient, azimuth: float = _SUN_AZIMUTH, altitude: float = _SUN_ALTITUDE
+    surface: Gradient,
+    azimuth: float = _SUN_AZIMUTH_DEGREES,
+    altitude: float = _SUN_ALTITUDE_DEGREES,
 ) -> NDArray[np.uint8]:
     """Scale `compute_illumination` to bytes, 1 to 255 as ``gdaldem`` does; 0 is nodata."""
     shine = compute_illumination(surface, azimuth, altitude)

@@ -13,10 +13,10 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: If it is not a size.
     """
-    found = _SIZE.fullmatch(text.strip().upper())
-    if not found:
+    match = _SIZE.fullmatch(text.strip().upper())
+    if not match:
         raise ValueError(f"{text!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
-    number, unit, binary = found.groups()
+    number, unit, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
 
 

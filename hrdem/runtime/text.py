@@ -10,11 +10,11 @@ _SCAN_FACTOR = 8  # times the printed characters: most may be blanks
 
 def to_one_line(text: str, max_characters: int) -> str:
     """Return a text as one line of at most ``max_characters`` printable characters."""
-    some = text[: _SCAN_FACTOR * max_characters]  # of any length
-    printable = some if some.isprintable() else "".join(c if c.isprintable() else " " for c in some)
+    start = text[: _SCAN_FACTOR * max_characters]  # of any length
+    printable = "".join(c if c.isprintable() else " " for c in start)
     line = " ".join(printable.split())
-    whole = len(line) <= max_characters and len(some) == len(text)
-    return line if whole else f"{line[: max_characters - 1].rstrip()}…"
+    is_whole = len(line) <= max_characters and len(start) == len(text)
+    return line if is_whole else f"{line[: max_characters - 1].rstrip()}…"
 
 
 def end_sentence(message: str) -> str:

@@ -102,8 +102,8 @@ def size_limit(refusal: Refusal) -> int | None:
 
     MapServer states it as ``MAXSIZE=…``.
     """
-    found = _LIMIT.search(refusal.text)
-    return int(found[1]) if found else None
+    match = _LIMIT.search(refusal.text)
+    return int(match[1]) if match else None
 
 
 class _ReportTarget:
@@ -111,17 +111,17 @@ class _ReportTarget:
 
     def __init__(self) -> None:
         self.root: str | None = None
-        self.found: list[tuple[str, str, list[str]]] = []
+        self.exceptions: list[tuple[str, str, list[str]]] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.root = self.root or tag
         if local_name(tag) in _EXCEPTIONS:
             code = attributes.get("exceptionCode") or attributes.get("code") or ""
-            self.found.append((code, attributes.get("locator", ""), []))
+            self.exceptions.append((code, attributes.get("locator", ""), []))
 
     def data(self, text: str) -> None:
-        if self.found:
-            self.found[-1][2].append(text)
+        if self.exceptions:
+            self.exceptions[-1][2].append(text)
 
 
 def _parse_markup(head: bytes) -> Refusal | None:
@@ -130,7 +130,7 @@ def _parse_markup(head: bytes) -> Refusal | None:
     with contextlib.suppress(ParseError, DefusedXmlException, LookupError, ValueError):
         XMLParser(target=report).feed(head)
     root = report.root or ""
-    if local_name(root) in _REPORTS and report.found:
+    if local_name(root) in _REPORTS and report.exceptions:
         return _join_exceptions(report)
     if (
         root.startswith("{")
@@ -149,8 +149,8 @@ def _parse_markup(head: bytes) -> Refusal | None:
 
 def _join_exceptions(report: _ReportTarget) -> Refusal:
     """Join all exceptions of a report; code and locator are those of the first."""
-    code, locator, _ = report.found[0] if report.found else ("", "", [])
-    texts = (" ".join("".join(message).split()) for _, _, message in report.found)
+    code, locator, _ = report.exceptions[0] if report.exceptions else ("", "", [])
+    texts = (" ".join("".join(message).split()) for _, _, message in report.exceptions)
     joined = "; ".join(text for text in texts if text)
     return Refusal(
         to_one_line(code, _MAX_MESSAGE_CHARACTERS),

@@ -20,8 +20,10 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
 MAX_FILE_BYTES = 256 << 20  # of a user-supplied file
 MAX_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'
-_MAX_DIFFERENCE = 5.0  # metres between the datums, with a margin; a geoid is tens of metres off
-_NODE_TOLERANCE = 1e-6  # of a step: millimetres on the ground, for rounding errors
+_MAX_DIFFERENCE_METRES = (
+    5.0  # metres between the datums, with a margin; a geoid is tens of metres off
+)
+_NODE_TOLERANCE_STEPS = 1e-6  # of a step: millimetres on the ground, for rounding errors
 CHUNK_POINTS = 1 << 15  # interpolated at a time, so that arrays stay in the processor's cache
 
 
@@ -86,13 +88,13 @@ class ShiftGrid:
 
 
 def _is_inside(steps: NDArray[np.float64], last: int) -> NDArray[np.bool_]:
-    return (steps > -_NODE_TOLERANCE) & (steps < last + _NODE_TOLERANCE)
+    return (steps > -_NODE_TOLERANCE_STEPS) & (steps < last + _NODE_TOLERANCE_STEPS)
 
 
 def _snap_to_nodes(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Move points within the tolerance of a node onto it."""
     nearest = np.rint(steps)
-    return np.where(np.abs(steps - nearest) < _NODE_TOLERANCE, nearest, steps)
+    return np.where(np.abs(steps - nearest) < _NODE_TOLERANCE_STEPS, nearest, steps)
 
 
 def make_unknown_shift_error(grid: ShiftGrid, lon: float, lat: float) -> RequestError:
@@ -152,7 +154,7 @@ def read_grid(path: Path, content: bytes) -> ShiftGrid:
         raise _make_unusable_error(path, f"GDAL cannot read it. {gdal_message(exc)}") from exc
     extremes = (float(reduce(values, axis=None)) for reduce in (np.fmin.reduce, np.fmax.reduce))
     largest = max(abs(stored * scale + offset) for stored in extremes)
-    if not 0 < largest <= _MAX_DIFFERENCE:
+    if not 0 < largest <= _MAX_DIFFERENCE_METRES:
         raise _make_unusable_error(
             path,
             f"its largest value is {largest:.6g} m, but the datums differ by up to 3 m. It may be "

@@ -54,26 +54,26 @@ def parse_sheet(text: str) -> Sheet:
     Raises:
         RequestError: If it is not a name of a sheet, or no sheet has it.
     """
-    found = _NAME.fullmatch(text.strip())
-    if found is None:
+    match = _NAME.fullmatch(text.strip())
+    if match is None:
         raise RequestError(
             f"{text!r} is not the name of an NTS sheet. Give one like 031G05 or 31G/5 (1:50,000), "
             "or like 031G or 31G (1:250,000)."
         )
-    series = _get_series(int(found[1]), text)
-    letter, known = found[2].upper(), sorted("".join(series.letters))
+    series = _get_series(int(match[1]), text)
+    letter, known = match[2].upper(), sorted("".join(series.letters))
     if letter not in known:
         raise RequestError(
-            f"There is no NTS sheet {text!r}. The sheets of series {int(found[1])} have the "
+            f"There is no NTS sheet {text!r}. The sheets of series {int(match[1])} have the "
             f"letters {known[0]} to {known[-1]}."
         )
     row, letters = next(each for each in enumerate(series.letters) if letter in each[1])
     width = series.width / len(letters)
     west, south = series.west + letters.index(letter) * width, series.south + row
-    name = f"{int(found[1]):03}{letter}"
-    if found[3] is None:
+    name = f"{int(match[1]):03}{letter}"
+    if match[3] is None:
         return Sheet(name, (west, south, west + width, south + 1))
-    number = int(found[3])
+    number = int(match[3])
     if not 1 <= number <= 16:
         raise RequestError(
             f"There is no NTS sheet {text!r}. The 1:50,000 sheets of {name} have the numbers 1 "

@@ -36,7 +36,7 @@ _COPY_BYTES = 1 << 20  # at a time
 _MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
 _OK = 200  # status with which servers send exception reports
 _CLIENT_ERROR_CODES = ("ParameterValue", "NotDefined", "NotSupported")  # endings of exception codes
-_MAX_PLACEHOLDER_SHIFT = 0.4  # pixels; half a pixel off is the raster of another request
+_MAX_PLACEHOLDER_SHIFT_PIXELS = 0.4  # pixels; half a pixel off is the raster of another request
 _PLACEHOLDER_VALUES = (0.0, -9999.0)  # in a raster of one pixel without data, besides nodata
 
 
@@ -122,7 +122,7 @@ def is_placeholder(dataset: DatasetReader, grid: Grid) -> bool:
         return False
     dx, dy = grid.resolution
     shift = np.abs(np.subtract(dataset.bounds, grid.bounds)) / (dx, dy, dx, dy)
-    return bool((shift < _MAX_PLACEHOLDER_SHIFT).all())
+    return bool((shift < _MAX_PLACEHOLDER_SHIFT_PIXELS).all())
 
 
 def _find_tiff(body: mmap.mmap) -> tuple[int, int]:
@@ -198,7 +198,7 @@ def _mismatch(message: str) -> RetryableError:
 
 
 def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
-    here = dataset.transform
+    transform = dataset.transform
     if dataset.count != 1 or dataset.dtypes[0] != dtype:
         raise _mismatch(
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
@@ -206,17 +206,17 @@ def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: fl
     if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
         message = to_one_line(str(dataset.crs or "no CRS"), _MAX_CRS_CHARACTERS)
         raise _mismatch(f"a raster in {message} instead of {grid.crs}")
-    if not _has_pixels_of(Grid(grid.crs, here, dataset.width, dataset.height), grid):
-        found = (
-            f"{dataset.width} x {dataset.height} pixels of {here.a:.10g} x {-here.e:.10g} m from "
-            f"{here.c:.10g}, {here.f:.10g}"
+    if not _has_pixels_of(Grid(grid.crs, transform, dataset.width, dataset.height), grid):
+        size = (
+            f"{dataset.width} x {dataset.height} pixels of {transform.a:.10g} x {-transform.e:.10g} m "
+            f"from {transform.c:.10g}, {transform.f:.10g}"
         )
         if dataset.shape == (grid.height, grid.width):
-            raise _mismatch(found)
-        raise ChunkTooLargeError(found)  # GeoTrellis sometimes loses a row or a column to rounding
+            raise _mismatch(size)
+        raise ChunkTooLargeError(size)  # GeoTrellis sometimes loses a row or a column to rounding
     if not _equal_nodata(dataset.nodata, nodata):
-        found = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
-        raise _mismatch(f"{found} instead of {nodata:g}")
+        declared = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
+        raise _mismatch(f"{declared} instead of {nodata:g}")
     if (dataset.scales, dataset.offsets) != ((1.0,), (0.0,)):
         raise _mismatch("heights that are scaled")
     if any(flag in _MASKS for flag in dataset.mask_flag_enums[0]):
@@ -225,8 +225,8 @@ def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: fl
 
 def _has_pixels_of(found: Grid, requested: Grid) -> bool:
     """Whether a raster has exactly the requested pixels, its rows from north to south."""
-    here = found.transform
-    if here.b or here.d or not all(map(math.isfinite, here)):
+    transform = found.transform
+    if transform.b or transform.d or not all(map(math.isfinite, transform)):
         return False
     return requested.locate(found) == requested.window
 
