@@ -1,4 +1,4 @@
-"""From where addresses can be reached, however they are written."""
+"""Network scopes of addresses in all notations, and which of them may be requested."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ from hrdem.http.allowed_hosts import HostPolicy, Scope, scope_of
         ("2001:0:808:808::80ff:fffe", Scope.MACHINE),
     ],
 )
-def test_an_address_has_the_scope_of_what_it_leads_to(address: str, scope: Scope) -> None:
+def test_scope_of_address(address: str, scope: Scope) -> None:
+    """An address that embeds an IPv4 address has the scope of that address."""
     assert scope_of(address) is scope
 
 
@@ -84,8 +85,8 @@ def test_an_address_has_the_scope_of_what_it_leads_to(address: str, scope: Scope
         "",
     ],
 )
-def test_what_is_no_public_http_address_is_known_without_a_connection(url: str) -> None:
-    """Behind a proxy there is nothing else to go by."""
+def test_blocked_before_connecting(url: str) -> None:
+    """Behind a proxy, the text of the address is all that can be checked."""
     with pytest.raises((BlockedAddressError, httpx.InvalidURL)):
         HostPolicy().connection_check(httpx.URL(url))
 
@@ -94,21 +95,21 @@ def test_what_is_no_public_http_address_is_known_without_a_connection(url: str) 
     "url",
     ["https://catalogue.example/", "http://8.8.8.8:8080/", "http://face.example./", "http://beef/"],
 )
-def test_names_and_public_numbers_may_be_tried(url: str) -> None:
+def test_public_names_and_numbers_are_allowed(url: str) -> None:
     HostPolicy().connection_check(httpx.URL(url))
 
 
-def test_what_was_given_opens_its_own_kind_of_place_only() -> None:
-    places = HostPolicy(["http://localhost:8080/stac"])
-    places.connection_check(httpx.URL("http://127.0.0.1:9090/store"))
+def test_trusted_host_allows_its_own_scope_only() -> None:
+    policy = HostPolicy(["http://localhost:8080/stac"])
+    policy.connection_check(httpx.URL("http://127.0.0.1:9090/store"))
     with pytest.raises(BlockedAddressError, match="in a private network .10.0.0.1."):
-        places.connection_check(httpx.URL("http://10.0.0.1/"))
+        policy.connection_check(httpx.URL("http://10.0.0.1/"))
     with pytest.raises(BlockedAddressError, match="on this machine"):
         HostPolicy().connection_check(httpx.URL("http://127.0.0.1:9090/store"))
 
 
-def test_a_service_that_was_given_but_not_asked_yet_is_looked_up(monkeypatch) -> None:
-    """As an estimate of a plan does, which needs no catalogue."""
+def test_trusted_host_is_resolved_before_its_first_request(monkeypatch) -> None:
+    """An estimate of a plan reads files without any request to the catalogue."""
     found = [(2, 1, 6, "", ("192.168.7.7", 0))]
     monkeypatch.setattr("hrdem.http.allowed_hosts.socket.getaddrinfo", lambda *_, **__: found)
     HostPolicy(["http://intranet.example/stac"]).connection_check(

@@ -11,10 +11,10 @@ from hrdem.http.spans import MAX_GAP_BYTES, join_spans
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**6)), min_size=1))
-def test_joined_spans_cover_all_and_leave_only_wide_gaps(spans) -> None:
-    asked = [(start, start + length) for start, length in spans]
-    joined = join_spans(asked)
-    for start, stop in asked:
+def test_joined_spans_cover_all_and_leave_wide_gaps(spans) -> None:
+    requested = [(start, start + length) for start, length in spans]
+    joined = join_spans(requested)
+    for start, stop in requested:
         assert any(a <= start and stop <= b for a, b in joined)
     for (_, stop), (start, _) in itertools.pairwise(joined):
         assert start - stop > MAX_GAP_BYTES

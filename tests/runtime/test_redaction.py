@@ -1,4 +1,4 @@
-"""What is told of an address is nothing that opens doors."""
+"""Messages and fingerprints of addresses hold no secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hrdem.runtime.redaction import has_userinfo, redact_secrets, url_fingerprin
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("text", "redacted"),
     [
         ("http://me:secret@host:1/a?b=c", "http://host:1/a?b=c"),
         ("http://me@host/", "http://host/"),
@@ -31,15 +31,15 @@ from hrdem.runtime.redaction import has_userinfo, redact_secrets, url_fingerprin
         ("", ""),
     ],
 )  # fmt: skip
-def test_names_passwords_and_signatures_are_left_out(said: str, told: str) -> None:
-    assert redact_secrets(said) == told
+def test_secrets_are_redacted(text: str, redacted: str) -> None:
+    assert redact_secrets(text) == redacted
 
 
-def test_a_long_text_takes_no_long_time() -> None:
+def test_long_text_is_redacted_quickly() -> None:
     redact_secrets("//" + "?a" * 100_000 + "=" + "%2f%2f" * 100_000 + "&x" * 100_000)
 
 
-def test_an_address_with_a_name_in_it_is_known() -> None:
+def test_has_userinfo() -> None:
     assert has_userinfo("http://me@host/")
     assert not has_userinfo("http://host/a//b@c")
 
@@ -53,7 +53,7 @@ def test_an_address_with_a_name_in_it_is_known() -> None:
         "sv=2024-11-04&se=2026-01-01&sr=b&sp=r&sig={}",
     ],
 )
-def test_a_file_is_the_same_whatever_signs_its_address(query: str) -> None:
+def test_fingerprint_ignores_signatures(query: str) -> None:
     signed = [f"https://me:{n}@store.example/a.tif?v=7&{query.format(n)}" for n in ("abc", "def")]
     assert url_fingerprint(signed[0]) == url_fingerprint(signed[1])
     assert url_fingerprint(signed[0]) == url_fingerprint("https://store.example/a.tif?v=7")
@@ -61,6 +61,7 @@ def test_a_file_is_the_same_whatever_signs_its_address(query: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["key", "token", "session", "se", "expires"])
-def test_values_that_are_not_told_tell_addresses_apart(name: str) -> None:
+def test_fingerprint_distinguishes_redacted_values(name: str) -> None:
+    """Redacted parameters that are no signatures still belong to the address."""
     one, other = (f"https://store.example/get?{name}={value}" for value in ("dtm", "dsm"))
     assert url_fingerprint(one) != url_fingerprint(other)

@@ -1,4 +1,4 @@
-"""Words of others cannot give orders to a terminal."""
+"""Foreign text cannot control a terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from hrdem.runtime.text import escape_unprintable, to_one_line
 
 
-def test_what_is_no_letter_becomes_a_space() -> None:
+def test_to_one_line_replaces_unprintable_characters() -> None:
     assert to_one_line("a\x1b[31m b\r\n\tc\x9b\u202ed\ud800", 80) == "a [31m b c d"
     assert to_one_line("x" * 90, 80) == "x" * 79 + "…"
 
 
-def test_several_lines_stay_so_and_nothing_else_is_lost() -> None:
+def test_escape_unprintable_keeps_lines_and_accents() -> None:
     assert (
         escape_unprintable("a\n\tb\x1b]0;title\x07\x9b\u202e")
         == "a\n\tb\\x1b]0;title\\x07\\x9b\\u202e"
@@ -20,7 +20,7 @@ def test_several_lines_stay_so_and_nothing_else_is_lost() -> None:
     assert escape_unprintable("1\u00a0m, dès 2020…") == "1\u00a0m, dès 2020…"
 
 
-def test_however_long_a_text_is_only_its_beginning_is_looked_at() -> None:
+def test_to_one_line_reads_only_the_beginning() -> None:
     begun = time.process_time()
     assert to_one_line("\x1b" * 50_000_000, 20) == "…"
     assert to_one_line("a " * 10_000_000, 5) == "a a…"

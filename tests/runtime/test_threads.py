@@ -1,4 +1,4 @@
-"""Work under way: results in order, never too much at a time, the first error ends it."""
+"""Work in threads: ordered results, bounded work in progress, and cancellation by an error."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from hrdem.runtime.threads import map_in_order, thread_pool
     most=st.integers(1, 9),
     threads=st.integers(1, 5),
 )
-def test_results_come_in_the_order_of_the_items(
-    pauses: list[float], most: int, threads: int
-) -> None:
+def test_results_are_in_order(pauses: list[float], most: int, threads: int) -> None:
     def work(item: tuple[int, float]) -> int:
         time.sleep(item[1])
         return item[0]
@@ -30,7 +28,7 @@ def test_results_come_in_the_order_of_the_items(
         assert list(map_in_order(pool, work, enumerate(pauses), most)) == list(range(len(pauses)))
 
 
-def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
+def test_items_are_taken_one_window_ahead() -> None:
     taken = 0
 
     def items() -> Iterator[int]:
@@ -47,7 +45,7 @@ def test_items_are_taken_only_as_far_as_they_may_be_begun() -> None:
         results.close()
 
 
-def test_an_error_comes_in_its_turn_and_the_rest_is_given_up() -> None:
+def test_error_is_raised_in_order_and_cancels_the_rest() -> None:
     begun, go = [], threading.Event()
 
     def work(item: int) -> int:

@@ -60,6 +60,21 @@ def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
 
 
+def test_header_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second read in one session checks the version, and does not read the header again."""
+    path = tmp_path / "file.tif"
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    first = Bytes(path.read_bytes())
+    file = probe_cog("http://store.invalid/file.tif", first)
+
+    def fail(*_: object) -> None:
+        pytest.fail("the header is parsed again")
+
+    monkeypatch.setattr("hrdem.sources.cog.read_header", fail)
+    assert probe_cog("http://store.invalid/file.tif", first).header is file.header
+    assert first.ranges == []
+
+
 def test_index_is_shared_by_version(tmp_path: Path) -> None:
     """Another reader of the same version does not read the index again."""
     path = tmp_path / "file.tif"
