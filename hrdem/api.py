@@ -208,8 +208,9 @@ def load(
 ) -> xarray.DataArray:
     """Load an area as an `xarray.DataArray`, with the pixels that `extract` would write.
 
-    It needs xarray, and dask for chunks: ``pip install 'hrdem[xarray]'``. Pixels pass through a
-    compressed file in the system's folder for temporary files.
+    It needs xarray, and dask for chunks: ``pip install 'hrdem[xarray]'``. Mosaics that are
+    resampled, blended or computed from are first merged into compressed files in the system's
+    folder for temporary files.
 
     Args:
         chunks: None reads now and returns a numpy array. Otherwise a dask array is returned, with
@@ -240,7 +241,7 @@ def load(
             chunks also when they are computed, as all that follow.
         NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a source was republished while it was read.
-        OutputError: If the temporary file cannot be written.
+        OutputError: If a temporary file cannot be written.
     """
     request = Request.of(**select(params, fields.REQUEST))
     check_max_memory(params["max_memory"])

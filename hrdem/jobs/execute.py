@@ -1,15 +1,19 @@
-"""Execute a plan: read, merge and write the tiles of its output into an unpublished file."""
+"""Execute a plan: read and merge its sources into an unpublished file, or into an array."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import mmap
 import operator
-from collections.abc import Generator, Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrdem.geo.grid import Window
+import numpy as np
+
+from hrdem.geo.grid import Pixels, Window
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
@@ -25,7 +29,9 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.progress import ProgressMeter
+from hrdem.tiff.decode import decode, directory_bytes
 from hrdem.tiff.encode import BLOCK
+from hrdem.tiff.write_ifd import TileFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,64 @@ def execute_plan(
         SourceChangedError: If a source changed while it was read.
         OutputError: If the output cannot be written.
     """
+    with open_output(plan, options) as file:
+
+        def write(result: TileResult) -> None:
+            for band, tile in enumerate(result.tiles):
+                file.write(result.column, result.row, tile, band)
+
+        stats, received_bytes = _run(plan, window, shift_grid, context, options, write)
+        yield ExecutedPlan(file, stats, received_bytes)
+
+
+def read_pixels(
+    plan: Plan, window: Window, shift_grid: ShiftGrid | None, context: RunContext
+) -> tuple[Pixels, TileStats]:
+    """Execute a plan for a window, and return its pixels; nothing but mosaics is written.
+
+    Args:
+        plan: The plan. It does not copy blocks.
+        window: Pixels of the output to compute.
+        shift_grid: From `hrdem.processing.vertical.find_grid.find_shift_grid`.
+        context: Client, cache folder, memory limit and progress callback.
+
+    Returns:
+        Array of shape (window.height, window.width), and the stats of the tiles that the window
+        touches.
+
+    Raises:
+        NetworkError: If a source cannot be read.
+        SourceChangedError: If a source changed while it was read.
+        OutputError: If a mosaic cannot be written to the temporary folder, or read back.
+    """
+    assert plan.nodata is not None
+    nodata, tile_format = plan.nodata, get_tile_format(plan)
+    # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
+    pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
+
+    def place(result: TileResult) -> None:
+        block = Window(result.column * BLOCK, result.row * BLOCK, BLOCK, BLOCK)
+        shared = block.intersection(window)
+        if shared is not None:
+            tile = _decode_tile(result.tiles[0], tile_format, nodata)
+            within = shared.shifted(-window.column, -window.row)
+            pixels[within.slices] = tile[shared.shifted(-block.column, -block.row).slices]
+
+    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        options = OutputOptions(Path(folder, "pixels.tif"))
+        stats, _ = _run(plan, window, shift_grid, context, options, place)
+    return pixels, stats
+
+
+def _run(
+    plan: Plan,
+    window: Window,
+    shift_grid: ShiftGrid | None,
+    context: RunContext,
+    options: OutputOptions,
+    use: Callable[[TileResult], None],
+) -> tuple[TileStats, int | None]:
+    """Make the tiles of a window and use each; return their stats and the bytes received."""
     meter = ProgressMeter(_count_pixels(plan, window), context.on_progress)
     results = _make_tiles(plan.restrict_to(window), window, shift_grid, context, options, meter)
     # summed by rows first, so that statistics do not depend on the width of stripes
@@ -76,17 +140,23 @@ def execute_plan(
     with contextlib.ExitStack() as stack:
         for lock in lock_coverages(plan, context.cache):
             stack.enter_context(lock)
-        file = stack.enter_context(open_output(plan, options))
-        with contextlib.closing(results):
-            for result in results:
-                for band, tile in enumerate(result.tiles):
-                    file.write(result.column, result.row, tile, band)
-                row = rows.get(result.row)
-                rows[result.row] = result.stats if row is None else row + result.stats
-                meter.add(result.stats.pixels, result.received_bytes)
-        check_plan_unchanged(plan, context.http)
-        stats = functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
-        yield ExecutedPlan(file, stats, meter.progress.received_bytes)
+        stack.enter_context(contextlib.closing(results))
+        for result in results:
+            use(result)
+            row = rows.get(result.row)
+            rows[result.row] = result.stats if row is None else row + result.stats
+            meter.add(result.stats.pixels, result.received_bytes)
+    check_plan_unchanged(plan, context.http)
+    stats = functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
+    return stats, meter.progress.received_bytes
+
+
+def _decode_tile(tile: bytes | memoryview, tile_format: TileFormat, nodata: float) -> Pixels:
+    start = directory_bytes(1)
+    with mmap.mmap(-1, start + len(tile)) as buffer:
+        buffer[start:] = tile
+        offsets, counts = np.array([[start]]), np.array([[len(tile)]])
+        return decode(buffer, offsets, counts, tile_format, nodata, "the output")
 
 
 def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:

@@ -13,19 +13,18 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.windows
 import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
-from hrdem.errors import OutputError, RequestError
+from hrdem.errors import RequestError
 from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.run_context import RunContext, RunSettings
-from hrdem.jobs.execute import execute_plan, lock_coverages
+from hrdem.jobs.execute import lock_coverages, read_pixels
 from hrdem.jobs.extract import check_any_valid, plan_and_run
-from hrdem.output.plan_writer import OutputOptions, make_output_crs
+from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
 from hrdem.planning.make_plan import make_plan
@@ -34,14 +33,12 @@ from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
 """Pixels along both axes, ``"auto"`` or -1; or one of these for each of ``"y"`` and ``"x"``."""
 
 _AXES = "y", "x"
-_GDAL_CACHE_BYTES = 32 << 20
 # A chunk is read with as many connections, threads and bytes as an extraction may use. Dask, which
 # computes as many chunks as there are cores, has to wait.
 _CHUNK_LOCK = threading.Lock()
@@ -71,7 +68,8 @@ class _ChunkReader:
         (top, bottom), (left, right) = block_info[None]["array-location"]
         window = Window(left, top, right - left, bottom - top)
         with _CHUNK_LOCK, self.settings.open() as context:
-            return _read_window(self.plan, window, self.shift_grid, context, may_be_empty=True)
+            pixels, _ = read_pixels(self.plan, window, self.shift_grid, context)
+        return pixels
 
 
 def load(
@@ -121,37 +119,11 @@ def load(
 
 def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
     temporary = Path(tempfile.gettempdir(), "pixels.tif")
-    check_cost(plan, context, temporary, copies=1)
+    check_cost(plan, context, temporary, copies=0)
     shift_grid = find_shift_grid(plan.request, context)
-    pixels = _read_window(plan, plan.grid.window, shift_grid, context)
+    pixels, stats = read_pixels(plan, plan.grid.window, shift_grid, context)
+    check_any_valid(plan, stats)
     return _make_data_array(plan, shift_grid, pixels, masked)
-
-
-def _read_window(
-    plan: Plan,
-    window: Window,
-    shift_grid: ShiftGrid | None,
-    context: RunContext,
-    *,
-    may_be_empty: bool = False,
-) -> Pixels:
-    """Execute a plan for a window into a temporary file, and read the window from the file."""
-    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
-        options = OutputOptions(Path(folder, "pixels.tif"))
-        with execute_plan(plan, window, shift_grid, context, options) as executed:
-            if not may_be_empty:
-                check_any_valid(plan, executed.stats)
-            path = executed.file.finish()
-            where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
-            try:
-                with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES), rasterio.open(path) as dataset:
-                    pixels: Pixels = dataset.read(1, window=where)
-            except GDAL_ERRORS as exc:
-                raise OutputError(
-                    f"The temporary file {path} cannot be read back: {gdal_message(exc)} Check "
-                    "the disk of TMPDIR, and run it again."
-                ) from exc
-    return pixels
 
 
 def _parse_chunks(chunks: Chunks) -> tuple[int | str, int | str]:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hrdem.errors import HrdemError, NetworkError, NoDataError, OutputError
-from hrdem.geo.grid import Bounds, Grid
+from hrdem.errors import (
+    HrdemError,
+    NetworkError,
+    NoDataError,
+    OutputError,
+    RequestError,
+    SourceError,
+)
+from hrdem.geo.grid import Bounds, Grid, Pixels
+from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
-from hrdem.jobs.overviews import heights_on
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.execute import read_pixels
 from hrdem.output.paths import check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
 from hrdem.request.products import Product
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged_file
 from hrdem.sources.wms import get_map
 
 log = logging.getLogger(__name__)
+
+MAX_PIXELS_READ = 1 << 30  # of overviews, whose pixels are up to 3 times finer than the grid
 
 
 class PictureOrigin(StrEnum):
@@ -115,9 +128,50 @@ def get_world_file_path(output: Path) -> Path:
     return output.with_suffix(".pgw")
 
 
+def read_heights(grid: Grid, request: Request, http: Http) -> Pixels:
+    """Read the heights of an area onto a grid, from overviews of the files.
+
+    Args:
+        grid: Grid in any CRS.
+        request: Area, collection and surface; its output's grid is ignored.
+        http: HTTP client.
+
+    Returns:
+        float32 array of shape (grid.height, grid.width), metres; NaN where there is no data.
+
+    Raises:
+        NoDataError: If the collection has nothing in the area.
+        NetworkError: If a file cannot be read.
+        SourceError: If the files have no overviews that are coarse enough for the grid.
+        SourceChangedError: If a file changed while it was read.
+        OutputError: If the temporary folder cannot be written.
+    """
+    on_grid = replace(request, like=grid, crs=grid.crs, resolution=None, crop=False)
+    try:
+        plan = make_plan(on_grid, http)
+    except RequestError as exc:  # more pixels than any extraction may read
+        raise _no_coarse_overviews_error(request) from exc
+    if _count_pixels_read(plan) > MAX_PIXELS_READ:
+        raise _no_coarse_overviews_error(request)
+    pixels, _ = read_pixels(plan, grid.window, None, RunContext(http))
+    return np.where(valid_mask(pixels, plan.nodata), pixels, np.nan).astype(np.float32, copy=False)
+
+
+def _count_pixels_read(plan: Plan) -> int:
+    read = sum(source.src_window.pixels for source in plan.sources)
+    return max(read, sum(mosaic.grid.window.pixels for mosaic in plan.mosaics))
+
+
+def _no_coarse_overviews_error(request: Request) -> SourceError:
+    return SourceError(
+        f"The files of {request.collection.id} have no overviews coarse enough for a picture of "
+        "this area. Ask for a smaller area."
+    )
+
+
 def _draw(request: Request, layer: Product, grid: Grid, http: Http, refusal: HrdemError) -> bytes:
     try:
-        heights = heights_on(add_border(grid), request, http)
+        heights = read_heights(add_border(grid), request, http)
     except NetworkError as exc:
         raise NetworkError(
             f"Both sources of the picture failed. WMS: {refusal} Overviews of the files: {exc}"

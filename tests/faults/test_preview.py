@@ -102,8 +102,8 @@ def preview(demo: Addresses, wms_url: str, http: HttpClient, output: Path, **cha
         (Reply(200, picture(100, 50, opacity=0)), "all transparent"),
         (Reply(200, picture(100, 50, opacity=0, bands=4)), "all transparent"),
         (Reply(200, palette(100, 50, 0)), "all transparent"),
-        (Reply(200, picture(100, 50), cut=90), "broke off"),
-        (Reply(reset=True, body=b"x", length=5), "broke off"),
+        (Reply(200, picture(100, 50), cut=90), "did not complete its response"),
+        (Reply(reset=True, body=b"x", length=5), "did not complete its response"),
     ],
 )
 def test_overviews_replace_a_failed_wms(
@@ -148,14 +148,26 @@ def test_redirect_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path)
     assert done.source.value == "wms"
 
 
-def test_crs_without_epsg_code_uses_overviews(
-    demo: Addresses, http: HttpClient, tmp_path: Path
+@pytest.mark.parametrize(
+    ("crs", "box"),
+    [
+        (
+            "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +ellps=GRS80",
+            (-60_000, 50_000, -55_000, 52_000),
+        ),
+        ("+proj=mill +lat_0=60", (-8_442_000, 5_434_000, -8_437_000, 5_436_000)),
+    ],
+    ids=["without an EPSG code", "that no GeoTIFF can hold"],
+)
+def test_crs_beyond_the_wms_uses_overviews(
+    demo: Addresses, http: HttpClient, tmp_path: Path, crs: str, box: tuple[float, ...]
 ) -> None:
-    tilted = "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +ellps=GRS80"
-    changes = {"bbox": (-60_000, 50_000, -55_000, 52_000), "bbox_crs": tilted}
-    done = preview(demo, demo.wms, http, tmp_path / "a.png", **changes)
+    """On the way, only mosaics in EPSG:3979 are written."""
+    done = preview(demo, demo.wms, http, tmp_path / "a.png", bbox=box, bbox_crs=crs)
     assert "EPSG code" in done.reason
-    assert (done.width, done.crs) == (100, tilted)
+    assert (done.width, done.crs) == (100, crs)
+    with rasterio.open(done.output) as dataset:
+        assert dataset.read(2).all()
 
 
 def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
@@ -188,11 +200,12 @@ def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path
 def test_file_without_overviews_is_refused_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture of 500 km from 1 m pixels would read 1 TB."""
+    """A picture of 400 km from 1 m pixels would read 500 GB; 900 km cannot even be planned."""
     monkeypatch.setattr("hrdem.sources.cog.CogFile.levels", lambda file, size: iter([file]))
-    box = (1_500_000, -400_000, 1_900_000, -100_000)
-    with pytest.raises(NetworkError, match="no overviews coarse enough"):
-        preview(demo, f"{demo.url}/nothing", http, tmp_path / "a.png", bbox=box)
+    for right, top in (1_900_000, -100_000), (2_400_000, 200_000):
+        box = (1_500_000, -400_000, right, top)
+        with pytest.raises(NetworkError, match="no overviews coarse enough"):
+            preview(demo, f"{demo.url}/nothing", http, tmp_path / "a.png", bbox=box)
 
 
 def test_neither_file_is_replaced_without_overwrite(

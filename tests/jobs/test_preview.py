@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.warp import Resampling, reproject, transform_bounds
 
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.geo.grid import Grid
 from hrdem.http.client import HttpClient
-from hrdem.jobs.overviews import heights_on
-from hrdem.jobs.preview import PictureOrigin
+from hrdem.jobs.preview import PictureOrigin, read_heights
 from hrdem.request.request import Request
 
 BOXES = {
@@ -60,23 +60,52 @@ def test_both_ways_show_the_same_place(demo: Addresses, tmp_path: Path, name: st
     assert np.corrcoef(one[both], shifted[both])[0, 1] < 0.9, "the test could not see a shift"
 
 
-def test_overviews_are_merged_across_files_pixel_by_pixel(
-    demo: Addresses, http: HttpClient
+GRIDS = {  # over the border of 8_2 and 9_2: grid, pixel size of the overview, mean tolerance
+    "lattice of an overview": (
+        Grid("EPSG:3979", Affine(8, 0, 1_499_008, 0, -8, -170_000), 300, 200), 4, 1e-3,
+    ),
+    "another lattice": (
+        Grid("EPSG:3979", Affine(6, 0, 1_499_003, 0, -6, -170_001), 300, 200), 4, 1e-3,
+    ),
+    "turned": (Grid("EPSG:2959", Affine(13, 0, 433_000, 0, -13, 5_032_500), 300, 200), 8, 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_fallback_equals_gdal_warp_of_overview(
+    demo: Addresses, http: HttpClient, name: str
 ) -> None:
-    """On the lattice of an overview nothing is smoothed: it is the overview."""
-    left, top, width, height = 1_499_008, -170_000, 300, 200  # over the border of 8_2 and 9_2
-    grid = Grid("EPSG:3979", Affine(8, 0, left, 0, -8, top), width, height)
-    request = Request.of(bbox=grid.bounds, bbox_crs="EPSG:3979", product="dsm", stac_url=demo.stac)
-    expected = heights(left, top, 8, width, height, product="dsm")
-    found = np.nan_to_num(heights_on(grid, request, http), nan=NODATA)
-    np.testing.assert_array_equal(found, expected)
+    """GDAL warps the overview of both files as one raster; on a turned grid it approximates."""
+    grid, resolution, tolerance = GRIDS[name]
+    box = transform_bounds(grid.crs, "EPSG:3979", *grid.bounds)
+    left, bottom, right, top = (int(edge // 80 * 80) for edge in box)
+    left, bottom, right, top = left - 160, bottom - 160, right + 160, top + 160
+    assert left < 1_500_000 < right
+    size = (right - left) // resolution, (top - bottom) // resolution
+    expected = np.empty((grid.height, grid.width), np.float32)
+    reproject(
+        heights(left, top, resolution, *size, product="dsm"), expected,
+        src_crs="EPSG:3979", src_transform=Affine(resolution, 0, left, 0, -resolution, top),
+        src_nodata=NODATA, dst_crs=grid.crs, dst_transform=grid.transform, dst_nodata=np.nan,
+        resampling=Resampling.bilinear,
+    )  # fmt: skip
+    request = Request.of(bbox=grid.bounds, bbox_crs=grid.crs, product="dsm", stac_url=demo.stac)
+    found = read_heights(grid, request, http)
+    known = ~np.isnan(found)
+    assert known.mean() > 0.5
+    assert (known != ~np.isnan(expected)).mean() < 0.001
+    both = known & ~np.isnan(expected)
+    difference = np.abs(found - expected)[both]
+    assert difference.mean() < tolerance
+    shifted = np.abs(np.roll(found, 1, axis=1) - expected)
+    assert np.nanmean(shifted) > 10 * tolerance, "the test could not see a shift"
 
 
 def test_a_picture_finer_than_the_data_is_smooth(demo: Addresses, http: HttpClient) -> None:
     left, top = 1_550_000, -150_000
     grid = Grid("EPSG:3979", Affine(0.25, 0, left, 0, -0.25, top), 80, 80)
     request = Request.of(bbox=grid.bounds, bbox_crs="EPSG:3979", product="dtm", stac_url=demo.stac)
-    found = heights_on(grid, request, http).reshape(20, 4, 20, 4).mean(axis=(1, 3))
+    found = read_heights(grid, request, http).reshape(20, 4, 20, 4).mean(axis=(1, 3))
     expected = heights(left, top, 1, 20, 20)
     assert np.abs(found - expected).max() < 0.1
 
