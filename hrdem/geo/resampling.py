@@ -200,6 +200,6 @@ def kernel_radius(resampling: Resampling, kernel_scale: tuple[float, float]) -> 
 def _positions(
     grid: Grid, columns: NDArray[np.float64], rows: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Coordinates of positions on a grid, counted in pixels from its corner; shape (n, 2)."""
+    """Return coordinates of grid positions, in pixels from the grid's corner; shape (n, 2)."""
     dx, dy = grid.resolution
     return np.column_stack([grid.transform.c + columns * dx, grid.transform.f - rows * dy])

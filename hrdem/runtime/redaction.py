@@ -51,8 +51,9 @@ def url_fingerprint(url: str) -> str:
     parts = urlsplit(url)
     named = [(value.partition("=")[0].lower(), value) for value in parts.query.split("&")]
     signed = any(name in _SIGNS for name, _ in named)
-    kept = [value for name, value in named if not (signed and _SIGNING.fullmatch(name))]
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept), fragment="")
+    unsigned = [value for name, value in named if not (signed and _SIGNING.fullmatch(name))]
+    host = parts.netloc.rpartition("@")[2]
+    bare = parts._replace(netloc=host, query="&".join(unsigned), fragment="")
     return hashlib.sha256(bare.geturl().encode(errors="surrogatepass")).hexdigest()[:24]
 
 

@@ -41,15 +41,15 @@ def map_in_order(
         items: Read lazily.
         max_pending: Maximum number of results that are not yielded yet.
     """
-    coming: collections.deque[Future[R]] = collections.deque()
+    pending: collections.deque[Future[R]] = collections.deque()
     try:
         for item in items:
-            coming.append(pool.submit(work, item))
-            if len(coming) >= max_pending:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) >= max_pending:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
-        for future in coming:
+        for future in pending:
             future.cancel()
-        wait(coming, _CANCEL_WAIT_SECONDS)
+        wait(pending, _CANCEL_WAIT_SECONDS)

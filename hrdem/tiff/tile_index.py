@@ -128,17 +128,17 @@ class TileIndex:
             _MIN_PART_BYTES, -(-sum(stop - start for start, stop in spans) // (_MAX_PARTS - 1))
         )
         with thread_pool(_MAX_PARTS, "index") as pool:
-            coming = [
+            pending = [
                 [
                     pool.submit(self._read, at, min(at + size, stop))
                     for at in range(start, stop, size)
                 ]
                 for start, stop in spans
             ]
-            whole = [b"".join(part.result() for part in parts) for parts in coming]
+            contents = [b"".join(part.result() for part in parts) for parts in pending]
         return [
             np.frombuffer(content, array.dtype).astype(np.int64).reshape(-1, self._level.columns)
-            for content, array in zip(whole, arrays, strict=True)
+            for content, array in zip(contents, arrays, strict=True)
         ]
 
 

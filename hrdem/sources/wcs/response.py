@@ -208,8 +208,8 @@ def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: fl
         raise _mismatch(f"a raster in {message} instead of {grid.crs}")
     if not _has_pixels_of(Grid(grid.crs, transform, dataset.width, dataset.height), grid):
         size = (
-            f"{dataset.width} x {dataset.height} pixels of {transform.a:.10g} x {-transform.e:.10g} m "
-            f"from {transform.c:.10g}, {transform.f:.10g}"
+            f"{dataset.width} x {dataset.height} pixels of {transform.a:.10g} x "
+            f"{-transform.e:.10g} m from {transform.c:.10g}, {transform.f:.10g}"
         )
         if dataset.shape == (grid.height, grid.width):
             raise _mismatch(size)
