@@ -1,4 +1,4 @@
-"""Products that are computed: whole rasters in one go and GDAL's own tools judge the blocks."""
+"""Computed products, compared with the same computation on whole rasters and with GDAL."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ BOX = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3
 RELAXED = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-BORDER = (1_499_600, -170_700, 1_500_400, -170_000)  # 8_2 ends in its middle, and 9_2 begins
+BORDER = (1_499_600, -170_700, 1_500_400, -170_000)  # 8_2 ends and 9_2 begins in its middle
 
 Array = NDArray[np.float32]
 
 
-def extracted(store: Store, output: Path, product: str, **words: Any) -> hrdem.Result:
+def extract(store: Store, output: Path, product: str, **params: Any) -> hrdem.Result:
+    """Extract a product for a default box; `params` override it."""
     return hrdem.extract(
-        **{**BOX, **words}, product=product, output=output, http=store, overwrite=True
+        **{**BOX, **params}, product=product, output=output, http=store, overwrite=True
     )
 
 
-def read(path: Path) -> tuple[Array, Grid]:
+def read_raster(path: Path) -> tuple[Array, Grid]:
+    """Read pixels and grid, with the horizontal CRS."""
     with rasterio.open(path) as dataset:
         crs = dataset.crs.to_string()
         if dataset.tags()["HRDEM_PRODUCT"] in ("dtm", "dsm"):
@@ -54,8 +56,10 @@ def read(path: Path) -> tuple[Array, Grid]:
         return dataset.read(1), grid
 
 
-def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN) -> Any:
-    """The gradient of the inner pixels, of heights with a border of one pixel."""
+def compute_whole_gradient(
+    heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN
+) -> Any:
+    """Return the gradient of the inner pixels, from heights with a border of one pixel."""
     inner = grid.crop(Window(1, 1, grid.width - 2, grid.height - 2))
     known = np.where(heights == NODATA, np.nan, heights)
     return compute_gradient(known, Ground.of(inner).steps(inner.window), algorithm)
@@ -64,42 +68,40 @@ def in_one_go(heights: Array, grid: Grid, algorithm: Algorithm = Algorithm.HORN)
 @pytest.mark.slow
 @RELAXED
 @given(seed=st.integers(0, 999), share=st.floats(0.01, 0.3), algorithm=st.sampled_from(Algorithm))
-def test_blocks_and_sub_tiles_leave_no_trace_in_a_slope(
+def test_slope_has_no_seams_at_blocks_and_sub_tiles(
     tmp_path: Path, store: Store, seed: int, share: float, algorithm: Algorithm
 ) -> None:
     whole = punch_holes(make_relief("1m", 900, 900), seed, share)
     store.add("hrdem-mosaic-1m", whole[:, :431], LEFT, TOP, item="west")
     store.add("hrdem-mosaic-1m", whole[:, 431:], LEFT + 431, TOP, item="east")
-    extracted(store, tmp_path / "a.tif", "dtm-slope", algorithm=algorithm.value)
-    pixels, grid = read(tmp_path / "a.tif")
+    extract(store, tmp_path / "a.tif", "dtm-slope", algorithm=algorithm.value)
+    pixels, grid = read_raster(tmp_path / "a.tif")
     around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
-    expected = compute_slope(in_one_go(whole[59:841, 59:841], around, algorithm))
+    expected = compute_slope(compute_whole_gradient(whole[59:841, 59:841], around, algorithm))
     np.testing.assert_array_equal(pixels, np.where(np.isnan(expected), NODATA, expected))
 
 
 @pytest.mark.slow
-def test_a_slope_on_another_grid_is_that_of_the_heights_there(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    """Across the border of two sub-tiles; heights and slope by two extractions."""
-    words: dict[str, Any] = {"crs": "EPSG:2959", "resolution": 2, "stac_url": demo.stac}
+def test_slope_on_another_grid_is_from_its_heights(demo: Addresses, tmp_path: Path) -> None:
+    """Across the border of two sub-tiles; heights and slope are extracted separately."""
+    params: dict[str, Any] = {"crs": "EPSG:2959", "resolution": 2, "stac_url": demo.stac}
     box = {"bbox": BORDER, "bbox_crs": "EPSG:3979"}
-    hrdem.extract(**box, **words, product="dtm", output=tmp_path / "z.tif")
-    done = hrdem.extract(**box, **words, product="dtm-slope", output=tmp_path / "slope.tif")
+    hrdem.extract(**box, **params, product="dtm", output=tmp_path / "z.tif")
+    done = hrdem.extract(**box, **params, product="dtm-slope", output=tmp_path / "slope.tif")
     assert len(done.plan.sources) == 2
-    heights, grid = read(tmp_path / "z.tif")
-    pixels, _ = read(tmp_path / "slope.tif")
-    expected = compute_slope(in_one_go(heights, grid))
+    heights, grid = read_raster(tmp_path / "z.tif")
+    pixels, _ = read_raster(tmp_path / "slope.tif")
+    expected = compute_slope(compute_whole_gradient(heights, grid))
     inner = pixels[1:-1, 1:-1]
-    there = ~np.isnan(expected)
-    np.testing.assert_array_equal(inner != NODATA, there)
-    np.testing.assert_allclose(inner[there], expected[there], rtol=0, atol=2e-5)
-    assert (pixels[0] != NODATA).mean() > 0.9, "the edge has neighbours too"
+    valid = ~np.isnan(expected)
+    np.testing.assert_array_equal(inner != NODATA, valid)
+    np.testing.assert_allclose(inner[valid], expected[valid], rtol=0, atol=2e-5)
+    assert (pixels[0] != NODATA).mean() > 0.9, "pixels at the edge have neighbours too"
 
 
 @needs_gdaldem
 @pytest.mark.parametrize("algorithm", Algorithm)
-def test_gdaldem_finds_the_same_slope_at_the_scale_of_the_projection(
+def test_slope_equals_gdaldems_at_map_scale(
     demo: Addresses, tmp_path: Path, algorithm: Algorithm
 ) -> None:
     box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "stac_url": demo.stac}
@@ -107,14 +109,14 @@ def test_gdaldem_finds_the_same_slope_at_the_scale_of_the_projection(
     hrdem.extract(
         **box, product="dtm-slope", algorithm=algorithm.value, output=tmp_path / "slope.tif"
     )
-    pixels, grid = read(tmp_path / "slope.tif")
+    pixels, grid = read_raster(tmp_path / "slope.tif")
     steps = Ground.of(grid).steps(Window(grid.width // 2, grid.height // 2, 1, 1))
     scale = float(np.sqrt(steps.width * steps.height).item())
-    assert abs(scale - 1) > 0.005, "or the scale would not be seen"
-    kind = {"horn": "Horn", "zevenbergen-thorne": "ZevenbergenThorne"}[algorithm.value]
+    assert abs(scale - 1) > 0.005, "otherwise the scale has no visible effect"
+    name = {"horn": "Horn", "zevenbergen-thorne": "ZevenbergenThorne"}[algorithm.value]
     subprocess.run(
         [
-            *("gdaldem", "slope", "-q", "-s", repr(scale), "-alg", kind),
+            *("gdaldem", "slope", "-q", "-s", repr(scale), "-alg", name),
             *(tmp_path / "z.tif", tmp_path / "theirs.tif"),
         ],
         check=True,
@@ -125,26 +127,24 @@ def test_gdaldem_finds_the_same_slope_at_the_scale_of_the_projection(
     assert both.mean() > 0.9
     np.testing.assert_allclose(
         pixels[both], theirs.data[both], rtol=0, atol=5e-3
-    )  # theirs sums in float32
+    )  # gdaldem sums in float32
     assert not (~theirs.mask & (pixels == NODATA)).any()
 
 
 @pytest.mark.slow
-def test_aspects_are_counted_from_the_pole_or_from_the_edge(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_aspect_is_from_true_or_grid_north(demo: Addresses, tmp_path: Path) -> None:
     box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "product": "dtm-aspect"}
     found = {}
     for north in ("true", "grid"):
         output = tmp_path / f"{north}.tif"
         hrdem.extract(**box, aspect_north=north, stac_url=demo.stac, output=output)
-        found[north], grid = read(output)
+        found[north], grid = read_raster(output)
     heights = tmp_path / "z.tif"
     hrdem.extract(
         bbox=(BORDER[0] - 1, BORDER[1] - 1, BORDER[2] + 1, BORDER[3] + 1), bbox_crs="EPSG:3979",
         product="dtm", stac_url=demo.stac, output=heights,
     )  # fmt: skip
-    expected = compute_aspect(in_one_go(*read(heights)))
+    expected = compute_aspect(compute_whole_gradient(*read_raster(heights)))
     np.testing.assert_array_equal(
         found["grid"], np.where(np.isnan(expected), NODATA, expected).astype(np.float32)
     )
@@ -152,15 +152,15 @@ def test_aspects_are_counted_from_the_pole_or_from_the_edge(
     turned = (found["true"] - found["grid"])[falls] % 360
     bearing = Ground.of(grid).bearing(grid.window)[falls] % 360
     np.testing.assert_allclose(turned, bearing, rtol=0, atol=1e-3)
-    assert 10 < np.median(bearing) < 25, "in Ottawa, where the map is turned by so much"
+    assert 10 < np.median(bearing) < 25, "the convergence of the map in Ottawa"
 
 
 @pytest.mark.parametrize("unit", ["degrees", "percent"])
-def test_slopes_come_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str) -> None:
+def test_slope_is_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str) -> None:
     store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900), LEFT, TOP)
-    done = extracted(store, tmp_path / "a.tif", "dtm-slope", slope_unit=unit)
-    extracted(store, tmp_path / "b.tif", "dtm-slope")
-    pixels, degrees = read(tmp_path / "a.tif")[0], read(tmp_path / "b.tif")[0]
+    done = extract(store, tmp_path / "a.tif", "dtm-slope", slope_unit=unit)
+    extract(store, tmp_path / "b.tif", "dtm-slope")
+    pixels, degrees = read_raster(tmp_path / "a.tif")[0], read_raster(tmp_path / "b.tif")[0]
     expected = degrees if unit == "degrees" else 100 * np.tan(np.radians(degrees))
     np.testing.assert_allclose(pixels, expected, rtol=1e-5)
     with rasterio.open(tmp_path / "a.tif") as dataset:
@@ -169,8 +169,8 @@ def test_slopes_come_in_degrees_or_percent(tmp_path: Path, store: Store, unit: s
     assert done.as_dict()["vertical"] == {}
 
 
-def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, store: Store) -> None:
-    """A tier that lacks one of the two has none, and the next is taken, never half of each."""
+def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Store) -> None:
+    """A tier without both surfaces is skipped; surfaces of different tiers are never mixed."""
     ground, surface = (
         punch_holes(make_relief("1m", 900, 900), 1, 0.3),
         make_relief("1m", 900, 900, step=11),
@@ -181,7 +181,7 @@ def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, sto
     store.add("hrdem-mosaic-2m", make_relief("2m", 900, 900), LEFT, TOP, asset="dsm")
     store.add("mrdem-30", make_relief("30m", 900, 900), LEFT, TOP)
     store.add("mrdem-30", make_relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
-    result = extracted(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
+    result = extract(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
     with rasterio.open(tmp_path / "a.tif") as dataset:
         pixels, band = dataset.read()
     inner = slice(60, 840), slice(60, 840)
@@ -199,90 +199,93 @@ def test_canopy_is_the_surface_above_the_ground_tier_by_tier(tmp_path: Path, sto
 
 
 class TestHillshades:
-    """They are published at full resolution, and computed wherever that is not enough."""
+    """Hillshades are published at full resolution; other grids and options are computed."""
 
     @pytest.fixture
     def stored(self, store: Store) -> Store:
+        """Add two sub-tiles side by side that have a DTM."""
         store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT, TOP, item="west")
         store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT + 450, TOP, item="east")
         return store
 
-    def shades(self) -> NDArray[np.uint8]:
+    def make_shades(self) -> NDArray[np.uint8]:
+        """Return pixels of 1 to 255."""
         rows, columns = np.indices((900, 450))
         return (1 + (rows * 7 + columns * 3) % 255).astype(np.uint8)
 
-    def test_a_published_one_is_read_as_it_is(self, tmp_path: Path, stored: Store) -> None:
+    def test_published_hillshade_is_read_unchanged(self, tmp_path: Path, stored: Store) -> None:
         for item, left in (("west", LEFT), ("east", LEFT + 450)):
             stored.add(
-                "hrdem-mosaic-1m", self.shades(), left, TOP, asset="hillshade-dtm", item=item,
+                "hrdem-mosaic-1m", self.make_shades(), left, TOP, asset="hillshade-dtm", item=item,
                 nodata=0,
             )  # fmt: skip
-        done = extracted(stored, tmp_path / "a.tif", "dtm-hillshade")
-        pixels, _ = read(tmp_path / "a.tif")
-        whole = np.concatenate([self.shades()] * 2, axis=1)
+        done = extract(stored, tmp_path / "a.tif", "dtm-hillshade")
+        pixels, _ = read_raster(tmp_path / "a.tif")
+        whole = np.concatenate([self.make_shades()] * 2, axis=1)
         np.testing.assert_array_equal(pixels, whole[60:840, 60:840])
         assert pixels.dtype == np.uint8
         assert not done.plan.is_computed
         assert all(source.asset == "hillshade-dtm" for source in done.plan.sources)
 
     @pytest.mark.parametrize(
-        "words",
+        "params",
         [{"resolution": 3}, {"algorithm": "zevenbergen-thorne"}, {"fill": "2m"}],
-        ids=lambda words: next(iter(words)),
+        ids=lambda params: next(iter(params)),
     )
-    def test_on_other_terms_it_is_computed(
-        self, tmp_path: Path, stored: Store, words: dict[str, Any]
+    def test_hillshade_with_other_options_is_computed(
+        self, tmp_path: Path, stored: Store, params: dict[str, Any]
     ) -> None:
         for item, left in (("west", LEFT), ("east", LEFT + 450)):
             stored.add(
-                "hrdem-mosaic-1m", self.shades(), left, TOP, asset="hillshade-dtm", item=item,
+                "hrdem-mosaic-1m", self.make_shades(), left, TOP, asset="hillshade-dtm", item=item,
                 nodata=0,
             )  # fmt: skip
-        done = extracted(stored, tmp_path / "a.tif", "dtm-hillshade", **words)
+        done = extract(stored, tmp_path / "a.tif", "dtm-hillshade", **params)
         assert done.plan.is_computed
         assert {source.asset for source in done.plan.sources} == {"dtm"}
 
     @pytest.mark.parametrize("published", [[], ["west"]])
-    def test_where_none_is_published_it_is_computed_for_all_of_the_area(
+    def test_partly_published_hillshade_is_all_computed(
         self,
         tmp_path: Path,
         stored: Store,
         published: list[str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """No seam between the agency's and ours."""
+        """The whole area is computed, so there is no seam between published and computed pixels."""
         for item in published:
             stored.add(
-                "hrdem-mosaic-1m", self.shades(), LEFT, TOP, asset="hillshade-dtm", item=item,
+                "hrdem-mosaic-1m", self.make_shades(), LEFT, TOP, asset="hillshade-dtm", item=item,
                 nodata=0,
             )  # fmt: skip
-        extracted(stored, tmp_path / "a.tif", "dtm-hillshade")
-        pixels, grid = read(tmp_path / "a.tif")
+        extract(stored, tmp_path / "a.tif", "dtm-hillshade")
+        pixels, grid = read_raster(tmp_path / "a.tif")
         whole = np.concatenate([make_relief("1m", 450, 900)] * 2, axis=1)
         around = grid.crop(Window(-1, -1, grid.width + 2, grid.height + 2))
         np.testing.assert_array_equal(
-            pixels, compute_hillshade(in_one_go(whole[59:841, 59:841], around))
+            pixels, compute_hillshade(compute_whole_gradient(whole[59:841, 59:841], around))
         )
         assert "it is computed here" in caplog.text
 
-    def test_the_demonstrations_own_and_ours_agree(self, demo: Addresses, tmp_path: Path) -> None:
-        """At a scale of 1.006 by one grey in places."""
+    def test_computed_hillshade_equals_the_published(self, demo: Addresses, tmp_path: Path) -> None:
+        """At a map scale of 1.006, some pixels differ by one grey value."""
         box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "product": "dtm-hillshade"}
         hrdem.extract(**box, stac_url=demo.stac, output=tmp_path / "a.tif")
         hrdem.extract(**box, via="vrt", stac_url=demo.stac, output=tmp_path / "b.tif")
-        theirs, ours = read(tmp_path / "a.tif")[0], read(tmp_path / "b.tif")[0]
+        theirs, ours = read_raster(tmp_path / "a.tif")[0], read_raster(tmp_path / "b.tif")[0]
         np.testing.assert_array_equal(theirs == 0, ours == 0)
         assert np.abs(theirs.astype(int) - ours).max() <= 1
 
 
 class TestHeights:
-    """In the older datum, by a grid that the test makes."""
+    """Heights above CGVD28, with a shift grid written by the test."""
 
     @pytest.fixture
     def grid(self, tmp_path: Path) -> Path:
+        """Write a vertical shift grid."""
         return write_grid(tmp_path / "proj" / "shifts.tif", millimetres(40, 20))
 
-    def test_the_difference_is_added_to_each_height(
+    def test_shift_is_added_to_each_height(
         self, demo: Addresses, tmp_path: Path, grid: Path
     ) -> None:
         box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "product": "dtm"}
@@ -290,18 +293,18 @@ class TestHeights:
         done = hrdem.extract(
             **box, vertical_datum="CGVD28", vertical_grid=grid, output=tmp_path / "old.tif"
         )
-        new, on = read(tmp_path / "new.tif")
-        old, _ = read(tmp_path / "old.tif")
-        lon, lat = Ground.of(on).lonlat(on.window)
+        new, lattice = read_raster(tmp_path / "new.tif")
+        old, _ = read_raster(tmp_path / "old.tif")
+        lon, lat = Ground.of(lattice).lonlat(lattice.window)
         with rasterio.open(grid) as dataset:
             values = dataset.read(1) * dataset.scales[0]
             columns = (lon - dataset.transform.c) / dataset.transform.a - 0.5
             rows = (lat - dataset.transform.f) / dataset.transform.e - 0.5
-        expected = new + bilinear(values, rows, columns)
-        there = new != NODATA
-        np.testing.assert_array_equal(old != NODATA, there)
-        np.testing.assert_allclose(old[there], expected[there], rtol=0, atol=5e-5)
-        assert np.abs((old - new)[there]).max() > 0.05
+        expected = new + interpolate(values, rows, columns)
+        valid = new != NODATA
+        np.testing.assert_array_equal(old != NODATA, valid)
+        np.testing.assert_allclose(old[valid], expected[valid], rtol=0, atol=5e-5)
+        assert np.abs((old - new)[valid]).max() > 0.05
         with rasterio.open(tmp_path / "old.tif") as dataset:
             assert "CGVD28" in dataset.crs.to_wkt()
             assert horizontal(dataset.crs) == "EPSG:3979"
@@ -309,24 +312,25 @@ class TestHeights:
         assert tags["HRDEM_VERTICAL_DATUM"] == "CGVD28"
         assert tags["HRDEM_VERTICAL_GRID_SHA256"] == done.shift_grid.sha256
 
-    def test_a_height_without_a_known_difference_is_an_error(
+    def test_height_without_a_shift_is_an_error(
         self, tmp_path: Path, store: Store, grid: Path
     ) -> None:
-        """The grid of the test ends before the far north."""
+        """The grid of the test ends south of the area."""
         store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900), 600_000, 3_000_000)
         with pytest.raises(hrdem.RequestError, match="difference"):
-            extracted(
+            extract(
                 store, tmp_path / "a.tif", "dtm", vertical_datum="CGVD28", vertical_grid=grid,
                 bbox=(600_100, 2_999_300, 600_700, 2_999_900),
             )  # fmt: skip
         assert not list(tmp_path.glob("*.tif"))
 
-    def test_what_depends_on_no_datum_has_none(self, tmp_path: Path, store: Store) -> None:
+    def test_vertical_datum_is_an_error_for_slopes(self, tmp_path: Path, store: Store) -> None:
         with pytest.raises(hrdem.RequestError, match="dtm-slope does not depend on it"):
-            extracted(store, tmp_path / "a.tif", "dtm-slope", vertical_datum="CGVD28")
+            extract(store, tmp_path / "a.tif", "dtm-slope", vertical_datum="CGVD28")
 
 
-def bilinear(values: Array, rows: Any, columns: Any) -> Any:
+def interpolate(values: Array, rows: Any, columns: Any) -> Any:
+    """Interpolate values bilinearly at fractional rows and columns."""
     row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, right = rows - row, columns - column
     upper = values[row, column] * (1 - right) + values[row, column + 1] * right

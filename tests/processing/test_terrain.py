@@ -1,4 +1,4 @@
-"""Slope, aspect and hillshade: planes on the ground, whose angles are known, and gdaldem."""
+"""Slope, aspect and hillshade compared with planes of known angles and with gdaldem."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ NEIGHBOURS = {
 both_algorithms = pytest.mark.parametrize("algorithm", Algorithm)
 
 
-def plane(east: float, north: float) -> np.ndarray:
-    """Heights that rise by so many metres a metre, on oblong pixels."""
+def make_plane(east: float, north: float) -> np.ndarray:
+    """Return heights on pixels of 2 x 3 m that rise by `east` and `north` metres per metre."""
     rows, columns = np.indices((6, 7))
     return (2000 + east * columns * 2 - north * rows * 3).astype("float32")
 
 
-def turn(one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
-    """Degrees between two directions."""
-    return np.abs((one.astype(float) - other + 180) % 360 - 180)
+def angle_between(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
+    """Return the angle between directions, in degrees."""
+    return np.abs((first.astype(float) - second + 180) % 360 - 180)
 
 
 @both_algorithms
 @pytest.mark.parametrize(
-    ("east", "north", "towards"),
+    ("east", "north", "aspect"),
     [(0, -1, 0), (-1, -1, 45), (-1, 0, 90), (0, 1, 180), (1, 0, 270), (0.3, -0.3, 315)],
 )
-def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards, algorithm) -> None:
-    surface = compute_gradient(plane(east, north), OBLONG, algorithm)
+def test_plane_has_its_slope_aspect_and_hillshade(east, north, aspect, algorithm) -> None:
+    surface = compute_gradient(make_plane(east, north), OBLONG, algorithm)
     assert surface.right.shape == (4, 5)
     assert {
         compute_slope(surface).dtype,
@@ -67,8 +67,8 @@ def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards, al
     rise = np.hypot(east, north)
     np.testing.assert_allclose(compute_slope(surface), np.degrees(np.arctan(rise)), 1e-4)
     np.testing.assert_allclose(compute_slope_percent(surface), 100 * rise, 1e-4)
-    assert turn(compute_aspect(surface), towards).max() < 1e-2
-    assert turn(compute_aspect(surface, bearing=-25), towards - 25).max() < 1e-2
+    assert angle_between(compute_aspect(surface), aspect).max() < 1e-2
+    assert angle_between(compute_aspect(surface, bearing=-25), aspect - 25).max() < 1e-2
     normal = np.array([-east, -north, 1]) / np.sqrt(1 + east**2 + north**2)
     lit = max(0, normal @ NORTH_WEST_SUN)
     np.testing.assert_allclose(compute_illumination(surface), lit, atol=1e-5)
@@ -76,15 +76,15 @@ def test_a_plane_has_its_slope_and_falls_where_it_falls(east, north, towards, al
 
 
 @both_algorithms
-def test_level_ground_is_grey_and_falls_nowhere(algorithm: Algorithm) -> None:
-    surface = compute_gradient(plane(0, 0), OBLONG, algorithm)
+def test_level_ground_is_grey_and_has_no_aspect(algorithm: Algorithm) -> None:
+    surface = compute_gradient(make_plane(0, 0), OBLONG, algorithm)
     assert (compute_slope(surface) == 0).all()
     assert (compute_aspect(surface, bearing=30) == LEVEL_ASPECT).all()
     assert (compute_hillshade(surface) == round(1 + 254 * math.sqrt(0.5))).all()
 
 
-def test_an_aspect_stays_below_360() -> None:
-    """In float32 the remainder of a little less than nothing is 360."""
+def test_aspect_stays_below_360() -> None:
+    """In float32, the remainder of a tiny negative angle is 360."""
     level = np.zeros((3, 3), "float32")
     level[2, :] = 1e4
     level[1, 2] = 1e-6
@@ -94,8 +94,8 @@ def test_an_aspect_stays_below_360() -> None:
 
 
 @both_algorithms
-def test_what_looks_at_nodata_is_not_known_and_nothing_else(algorithm: Algorithm) -> None:
-    pixels = plane(1, 1)
+def test_nodata_spreads_to_its_kernel_only(algorithm: Algorithm) -> None:
+    pixels = make_plane(1, 1)
     pixels[2, 2] = np.nan
     surface = compute_gradient(pixels, OBLONG, algorithm)
     expected = np.zeros((4, 5), bool)
@@ -105,29 +105,29 @@ def test_what_looks_at_nodata_is_not_known_and_nothing_else(algorithm: Algorithm
     np.testing.assert_array_equal(compute_hillshade(surface) == 0, expected)
 
 
-def test_heights_far_above_zero_keep_their_digits() -> None:
-    surface = compute_gradient(plane(0.01, 0) + np.float32(4000), OBLONG)
+def test_large_heights_keep_their_precision() -> None:
+    surface = compute_gradient(make_plane(0.01, 0) + np.float32(4000), OBLONG)
     np.testing.assert_allclose(surface.right, 0.01, atol=2e-4)
     assert surface.right.dtype == np.float32
 
 
-def test_float32_is_enough_for_the_highest_mountain() -> None:
+def test_float32_suffices_for_the_highest_mountain() -> None:
     rough = heights(1_550_000, -150_000, 1, 300, 300)
     rough += 5900 + np.random.default_rng(1).normal(0, 3, rough.shape).astype("float32")
     exact = compute_gradient(rough.astype(float), UNIT)
     surface = compute_gradient(rough, UNIT)
     assert np.abs(compute_slope(surface) - compute_slope(exact)).max() < 1e-4
     steep = compute_slope(surface) > 0.1
-    assert turn(compute_aspect(surface), compute_aspect(exact))[steep].max() < 1e-3
+    assert angle_between(compute_aspect(surface), compute_aspect(exact))[steep].max() < 1e-3
 
 
-def geocentric(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Metres from the middle of the Earth, shape (3, n)."""
+def to_geocentric(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Return geocentric coordinates in metres, shape (3, n)."""
     crs = "+proj=longlat +ellps=GRS80", "+proj=geocent +ellps=GRS80"
     return np.array(transform_points(*crs, lon, lat, 0 * lon))
 
 
-PLACES = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
+POINTS = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
     ("EPSG:3979", -123.1, 49.25, 1),  # Vancouver: north is 25 degrees to the right
     ("EPSG:3979", -52.7, 47.56, 1),  # St. John's
     ("EPSG:3979", -95.0, 75.0, 30),
@@ -146,28 +146,28 @@ PLACES = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
 
 
 @both_algorithms
-@pytest.mark.parametrize(("crs", "lon", "lat", "pixel"), PLACES)
-def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algorithm) -> None:
-    """PROJ places the pixels in space; the plane touches nothing of ours."""
-    east, north = 0.5, -0.2  # it rises to the east and falls to the north
+@pytest.mark.parametrize(("crs", "lon", "lat", "pixel"), POINTS)
+def test_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algorithm) -> None:
+    """The plane is defined in geocentric coordinates by PROJ alone, independent of our code."""
+    east, north = 0.5, -0.2  # rises to the east, falls to the north
     ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, assume_nad83(crs))
-    window = Window(4301, 977, 5, 4)  # far from the middle of a grid, where the place is
+    window = Window(4301, 977, 5, 4)  # around the point, far from the centre of the grid
     corner = (x - (window.column + 2.5) * pixel, y + (window.row + 2) * pixel)
     grid = Grid(crs, Affine(pixel, 0, corner[0], 0, -pixel, corner[1]), 5000, 4000)
 
     columns, rows = np.meshgrid(np.arange(4300, 4307) + 0.5, np.arange(976, 982) + 0.5)
-    places = np.column_stack(
+    points = np.column_stack(
         [(corner[0] + columns * pixel).ravel(), (corner[1] - rows * pixel).ravel()]
     )
-    space = geocentric(*project_points(places, assume_nad83(crs), LONLAT).T)
+    space = to_geocentric(*project_points(points, assume_nad83(crs), LONLAT).T)
     lam, phi = math.radians(lon), math.radians(lat)
     east_axis = np.array([-math.sin(lam), math.cos(lam), 0])
     up_axis = np.array(
         [math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)]
     )
-    from_here = space - geocentric(np.array([lon]), np.array([lat]))
+    offsets = space - to_geocentric(np.array([lon]), np.array([lat]))
     rises = east * east_axis + north * np.cross(up_axis, east_axis)
-    sampled = (rises @ from_here).reshape(6, 7).astype("float32")
+    sampled = (rises @ offsets).reshape(6, 7).astype("float32")
 
     ground = Ground.of(grid)
     surface = compute_gradient(sampled, ground.steps(window), algorithm)
@@ -175,8 +175,8 @@ def test_a_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, al
         compute_slope_percent(surface), 100 * math.hypot(east, north), rtol=2e-5
     )
     falls = math.degrees(math.atan2(-east, -north))
-    # meridians come together: 150 m from the place, at 82.5 degrees, north is 0.01 degrees off
-    assert turn(compute_aspect(surface, ground.bearing(window)), falls).max() < 0.02
+    # meridians converge: 150 m from the point, at 82.5 degrees, north is 0.01 degrees off
+    assert angle_between(compute_aspect(surface, ground.bearing(window)), falls).max() < 0.02
 
 
 @both_algorithms
@@ -197,7 +197,7 @@ def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data)
     pixels[pixels > 101.8] = np.nan
     ground = Ground.of(grid)
 
-    def derived(window: Window) -> list[np.ndarray]:
+    def derive(window: Window) -> list[np.ndarray]:
         halo = Window(window.column, window.row, window.width + 2, window.height + 2)
         surface = compute_gradient(pixels[halo.slices], ground.steps(window), algorithm)
         bearing = ground.bearing(window)
@@ -208,29 +208,31 @@ def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data)
             compute_hillshade(surface),
         ]
 
-    whole = derived(grid.window)
+    whole = derive(grid.window)
     width, height = data.draw(st.integers(1, size[0])), data.draw(st.integers(1, size[1]))
     for window in grid.window.split(width, height):
-        for everywhere, here in zip(whole, derived(window), strict=True):
-            np.testing.assert_array_equal(here, everywhere[window.slices])
+        for expected, block in zip(whole, derive(window), strict=True):
+            np.testing.assert_array_equal(block, expected[window.slices])
 
 
-def by_gdaldem(folder: Path, pixels: np.ndarray, *command: str, high: float = 1.0) -> np.ndarray:
-    """What gdaldem makes of heights on pixels a metre wide, without its edge; NaN for nodata."""
+def run_gdaldem(
+    folder: Path, pixels: np.ndarray, *command: str, pixel_height: float = 1.0
+) -> np.ndarray:
+    """Run gdaldem on pixels 1 m wide; return the result without its edge, NaN for nodata."""
     size = {"width": pixels.shape[1], "height": pixels.shape[0]}
     with rasterio.open(
         folder / "z.tif", "w", driver="GTiff", count=1, dtype="float32", nodata=NODATA,
-        crs="EPSG:3979", transform=Affine(1, 0, 9, 0, -high, 0), **size,
+        crs="EPSG:3979", transform=Affine(1, 0, 9, 0, -pixel_height, 0), **size,
     ) as dataset:  # fmt: skip
         dataset.write(pixels, 1)
-    what, *options = command
-    subprocess.run(["gdaldem", what, "z.tif", "out.tif", "-q", *options], cwd=folder, check=True)
+    mode, *options = command
+    subprocess.run(["gdaldem", mode, "z.tif", "out.tif", "-q", *options], cwd=folder, check=True)
     with rasterio.open(folder / "out.tif") as dataset:
         return dataset.read(1, masked=True).astype(float).filled(np.nan)[1:-1, 1:-1]
 
 
-def short_heights(left: float = 1_550_000, top: float = -150_000) -> np.ndarray:
-    """Heights of so few digits that gdaldem's sums, which are float32, lose none of them."""
+def make_rounded_heights(left: float = 1_550_000, top: float = -150_000) -> np.ndarray:
+    """Return heights with few digits, so that gdaldem's float32 sums are exact."""
     z = heights(left, top, 1, 300, 200)
     z = (np.round((z - z.mean()) * 64) / 64).astype("float32")
     z[100:120, 100:130] = 7  # a lake
@@ -246,19 +248,19 @@ MEASURES = {
         ("aspect",),
         compute_aspect,
         1.0,
-    ),  # gdaldem takes all pixels for square in its aspect
+    ),  # gdaldem assumes square pixels for aspect
 }
 
 
 @needs_gdaldem
 @both_algorithms
-@pytest.mark.parametrize("what", MEASURES)
-def test_gdaldem_finds_the_same(tmp_path: Path, what: str, algorithm: Algorithm) -> None:
-    command, measure, high = MEASURES[what]
-    z = short_heights()
-    expected = by_gdaldem(tmp_path, z, *command, *ALG[algorithm], high=high)
+@pytest.mark.parametrize("name", MEASURES)
+def test_measures_equal_gdaldems(tmp_path: Path, name: str, algorithm: Algorithm) -> None:
+    command, measure, pixel_height = MEASURES[name]
+    z = make_rounded_heights()
+    expected = run_gdaldem(tmp_path, z, *command, *ALG[algorithm], pixel_height=pixel_height)
     known = np.where(z == NODATA, np.float32(np.nan), z)
-    ours = measure(compute_gradient(known, Steps(1.0, 0.0, high), algorithm)).astype(float)
+    ours = measure(compute_gradient(known, Steps(1.0, 0.0, pixel_height), algorithm)).astype(float)
     ours[ours == LEVEL_ASPECT] = np.nan  # nodata to gdaldem
     if algorithm is Algorithm.HORN:
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
@@ -270,12 +272,13 @@ def test_gdaldem_finds_the_same(tmp_path: Path, what: str, algorithm: Algorithm)
 @needs_gdaldem
 @both_algorithms
 @pytest.mark.parametrize(("azimuth", "altitude"), [(315.0, 45.0), (225.0, 30.0), (10.0, 80.0)])
-def test_hillshades_are_gdaldem_s_bytes_but_for_ties(
+def test_hillshades_equal_gdaldems_except_ties(
     tmp_path: Path, azimuth: float, altitude: float, algorithm: Algorithm
 ) -> None:
-    z = short_heights()
+    """Bytes differ only where the exact value is halfway between two greys."""
+    z = make_rounded_heights()
     sun = ("-az", str(azimuth), "-alt", str(altitude))
-    expected = np.nan_to_num(by_gdaldem(tmp_path, z, "hillshade", *sun, *ALG[algorithm]))
+    expected = np.nan_to_num(run_gdaldem(tmp_path, z, "hillshade", *sun, *ALG[algorithm]))
     known = np.where(z == NODATA, np.nan, z.astype(float))
     ours = compute_hillshade(
         compute_gradient(known.astype("float32"), UNIT, algorithm), azimuth, altitude
@@ -293,18 +296,19 @@ def test_hillshades_are_gdaldem_s_bytes_but_for_ties(
 
 
 @needs_gdaldem
-@pytest.mark.parametrize("place", [(1_550_000, -150_000), (-2_000_000, 500_000)])
-def test_slopes_of_the_mosaic_are_gdaldem_s_at_the_scale_of_the_place(tmp_path, place) -> None:
-    left, top = place
-    z = 10 * short_heights(left, top)
+@pytest.mark.parametrize("corner", [(1_550_000, -150_000), (-2_000_000, 500_000)])
+def test_mosaic_slopes_equal_gdaldems_at_local_scale(tmp_path, corner) -> None:
+    """A single map scale is passed to gdaldem; ours is computed for each pixel."""
+    left, top = corner
+    z = 10 * make_rounded_heights(left, top)
     z[z == 10 * NODATA] = NODATA
     grid = Grid("EPSG:3979", Affine(1, 0, left + 1, 0, -1, top - 1), 298, 198)
     (x0, x1), (y0, y1) = (left + 140, left + 160), (top - 100, top - 100)
     ends = project_points(np.array([[x0, y0], [x1, y1]]), "EPSG:3979", LONLAT)
-    one, other = geocentric(*ends.T).T
-    scale = 20 / float(np.linalg.norm(one - other))
+    start, end = to_geocentric(*ends.T).T
+    scale = 20 / float(np.linalg.norm(start - end))
     assert abs(scale - 1) > 1e-3
-    expected = by_gdaldem(tmp_path, z, "slope", "-s", repr(1 / scale))
+    expected = run_gdaldem(tmp_path, z, "slope", "-s", repr(1 / scale))
     known = np.where(z == NODATA, np.float32(np.nan), z)
     ours = compute_slope(compute_gradient(known, Ground.of(grid).steps(grid.window)))
     assert np.nanmax(np.abs(ours - expected)) < 3e-4  # over 300 m the scale changes by 5e-6

@@ -1,4 +1,4 @@
-"""What a tier leaves empty is filled from the next; GDAL's own warp of whole rasters judges."""
+"""Holes of a tier filled from the next, compared with GDAL's warp of whole rasters."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ RELAXED = settings(
 Array = NDArray[np.float32]
 
 
-def on_grid(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
-    """A tier on the grid of an output, in one go."""
+def reproject_tier(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
+    """Return a whole tier on the grid of an output, by one call of GDAL."""
     size = RESOLUTIONS[TIERS[tier]]
-    found = np.full(dataset.shape, NODATA, np.float32)
+    pixels_on_grid = np.full(dataset.shape, NODATA, np.float32)
     if dataset.res == (size, size):
         row, column = (
             round((TOP - dataset.bounds.top) / size),
@@ -41,7 +41,7 @@ def on_grid(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
         return pixels[row : row + dataset.height, column : column + dataset.width]
     reproject(
         pixels,
-        found,
+        pixels_on_grid,
         src_transform=Affine(size, 0, LEFT, 0, -size, TOP),
         src_crs="EPSG:3979",
         src_nodata=NODATA,
@@ -51,13 +51,14 @@ def on_grid(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
         resampling=Resampling.bilinear,
         tolerance=0.0,
     )
-    return found
+    return pixels_on_grid
 
 
-def extracted(store: Store, output: Path, **words: Any) -> hrdem.Result:
+def extract(store: Store, output: Path, **params: Any) -> hrdem.Result:
+    """Extract heights of a default box; `params` override it."""
     box = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
     return hrdem.extract(
-        **{"product": "dtm", **box, **words}, output=output, http=store, overwrite=True
+        **{"product": "dtm", **box, **params}, output=output, http=store, overwrite=True
     )
 
 
@@ -67,10 +68,10 @@ def extracted(store: Store, output: Path, **words: Any) -> hrdem.Result:
     shares=st.tuples(st.floats(0.05, 0.9), st.floats(0.05, 0.9)),
     resolution=st.sampled_from([None, 3]),
 )
-def test_each_pixel_is_the_finest_tiers_that_has_it(
+def test_each_pixel_is_from_the_finest_tier_with_data(
     tmp_path: Path, store: Store, seeds: tuple[int, int], shares: tuple[float, float], resolution
 ) -> None:
-    """On the source's own grid, and on another."""
+    """Both on the grid of the source and on a coarser one."""
     rasters = {
         "1m": punch_holes(make_relief("1m", 900, 900), seeds[0], shares[0]),
         "2m": punch_holes(make_relief("2m", 900, 900, step=5), seeds[1], shares[1]),
@@ -79,15 +80,15 @@ def test_each_pixel_is_the_finest_tiers_that_has_it(
     for tier, pixels in rasters.items():
         store.add(TIERS[tier], pixels, LEFT, TOP)
     output = tmp_path / "a.tif"
-    result = extracted(store, output, fill="2m,30m", source_band=True, resolution=resolution)
+    result = extract(store, output, fill="2m,30m", source_band=True, resolution=resolution)
     with rasterio.open(output) as dataset:
         pixels, band = dataset.read()
-        layers = {tier: on_grid(rasters[tier], tier, dataset) for tier in rasters}
+        layers = {tier: reproject_tier(rasters[tier], tier, dataset) for tier in rasters}
         assert dataset.descriptions == ("dtm", "source")
     expected, source = layers["30m"].copy(), np.full(pixels.shape, 3)
     for number, tier in ((2, "2m"), (1, "1m")):
-        there = layers[tier] != NODATA
-        expected[there], source[there] = layers[tier][there], number
+        valid = layers[tier] != NODATA
+        expected[valid], source[valid] = layers[tier][valid], number
     np.testing.assert_array_equal(band, source)
     if resolution is None:
         own = source == 1
@@ -99,22 +100,22 @@ def test_each_pixel_is_the_finest_tiers_that_has_it(
     assert result.statistics.valid_percent == 100
 
 
-def test_the_band_of_sources_is_told_by_number(tmp_path: Path, store: Store) -> None:
-    """In the file and in the item beside it, across two sub-tiles of one tier."""
+def test_source_band_refers_to_listed_sources(tmp_path: Path, store: Store) -> None:
+    """Numbers in the band match the tags and the STAC item, across two sub-tiles of one tier."""
     store.add(TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 3, 0.3), LEFT, TOP, item="west")
     store.add(
         TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 4, 0.3), LEFT + 450, TOP, item="east"
     )
     store.add(TIERS["30m"], make_relief("30m", 900, 900), LEFT, TOP)
-    result = extracted(
+    result = extract(
         store, tmp_path / "a.tif", fill=["30m"], source_band=True, crs="EPSG:2959", resolution=1.5
     )
     with rasterio.open(tmp_path / "a.tif") as dataset:
         _, band = dataset.read()
-        told = json.loads(dataset.tags()["HRDEM_SOURCES"])
+        sources = json.loads(dataset.tags()["HRDEM_SOURCES"])
     item = json.loads((tmp_path / "a.stac.json").read_text())
-    assert item["properties"]["hrdem:sources"] == told
-    names = {source["source_id"]: source["name"] for source in told}
+    assert item["properties"]["hrdem:sources"] == sources
+    names = {source["source_id"]: source["name"] for source in sources}
     counts = {names[number]: int((band == number).sum()) for number in names}
     assert counts == result.pixels_by_source
     assert min(counts.values()) > 0
@@ -122,41 +123,45 @@ def test_the_band_of_sources_is_told_by_number(tmp_path: Path, store: Store) -> 
     assert [band["name"] for band in item["assets"]["dtm"]["bands"]] == ["dtm", "source"]
 
 
-def brute_distance(mask: NDArray[np.bool_], most: int) -> Array:
-    """The least of the distances to all places of a mask, laid around each of them."""
-    padded = np.pad(np.full(mask.shape, float(most), np.float32), most, constant_values=most)
-    down, right = np.indices((2 * most + 1, 2 * most + 1)) - most
+def distance_to_mask(mask: NDArray[np.bool_], max_distance: int) -> Array:
+    """Return the distance to the nearest mask pixel, at most `max_distance`, in pixels."""
+    padded = np.pad(
+        np.full(mask.shape, float(max_distance), np.float32),
+        max_distance,
+        constant_values=max_distance,
+    )
+    down, right = np.indices((2 * max_distance + 1, 2 * max_distance + 1)) - max_distance
     around = np.hypot(down, right).astype(np.float32)
     for row, column in zip(*np.nonzero(mask), strict=True):
-        part = padded[row : row + 2 * most + 1, column : column + 2 * most + 1]
+        part = padded[row : row + 2 * max_distance + 1, column : column + 2 * max_distance + 1]
         np.minimum(part, around, out=part)
-    return padded[most:-most, most:-most]
+    return padded[max_distance:-max_distance, max_distance:-max_distance]
 
 
 @pytest.mark.parametrize("resolution", [None, 3])
-def test_feathering_blends_by_the_distance_from_where_the_next_tier_goes_on(
+def test_feathering_blends_by_distance_to_the_next_tier(
     tmp_path: Path, store: Store, resolution: float | None
 ) -> None:
-    """Also across the blocks of the output; and nowhere else."""
+    """Blending crosses block borders and ends at the feather distance."""
     fine = make_relief("1m", 900, 900)
     fine[300:340, 500:700] = NODATA
     fine[700:, :400] = NODATA
     lake = 450, 560
     fine[lake[0] : lake[1], :200] = NODATA
     coarse = make_relief("2m", 900, 900, step=8)
-    coarse[lake[0] // 2 - 5 : lake[1] // 2 + 5, :105] = NODATA  # nothing goes on there
+    coarse[lake[0] // 2 - 5 : lake[1] // 2 + 5, :105] = NODATA  # empty in both tiers
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["2m"], coarse, LEFT, TOP)
-    words = {"fill": "2m", "resolution": resolution}
-    extracted(store, tmp_path / "hard.tif", **words)
-    extracted(store, tmp_path / "soft.tif", **words, feather=25, source_band=True)
+    params = {"fill": "2m", "resolution": resolution}
+    extract(store, tmp_path / "hard.tif", **params)
+    extract(store, tmp_path / "soft.tif", **params, feather=25, source_band=True)
     with rasterio.open(tmp_path / "hard.tif") as dataset:
         hard = dataset.read(1)
-        above, below = on_grid(fine, "1m", dataset), on_grid(coarse, "2m", dataset)
+        above, below = reproject_tier(fine, "1m", dataset), reproject_tier(coarse, "2m", dataset)
     with rasterio.open(tmp_path / "soft.tif") as dataset:
         soft, band = dataset.read()
-    goes_on = (above == NODATA) & (below != NODATA)
-    weight = np.minimum(1, brute_distance(goes_on, 26) * (resolution or 1) / 25)
+    has_next = (above == NODATA) & (below != NODATA)
+    weight = np.minimum(1, distance_to_mask(has_next, 26) * (resolution or 1) / 25)
     expected = hard.copy()
     both = (above != NODATA) & (below != NODATA)
     expected[both] = (below + weight * (above - below))[both]
@@ -167,34 +172,34 @@ def test_feathering_blends_by_the_distance_from_where_the_next_tier_goes_on(
     assert (soft != hard).mean() > 0.02
     np.testing.assert_array_equal(band == 1, above != NODATA)
     across = np.abs(np.diff(soft, axis=0))[both[1:] & both[:-1]]
-    assert across.max() < np.abs(np.diff(hard, axis=0))[goes_on[1:] != goes_on[:-1]].max() / 3
+    assert across.max() < np.abs(np.diff(hard, axis=0))[has_next[1:] != has_next[:-1]].max() / 3
 
 
-def test_a_step_at_the_edge_of_a_tier_is_measured_and_told(
+def test_step_at_a_tier_edge_is_reported(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     fine, coarse = make_relief("1m", 900, 900), make_relief("30m", 900, 900)
     fine[:, 480:] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["30m"], coarse + np.float32(7), LEFT, TOP)
-    result = extracted(store, tmp_path / "a.tif", fill="30m")
+    result = extract(store, tmp_path / "a.tif", fill="30m")
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        below = on_grid(coarse + np.float32(7), "30m", dataset)
-        above = on_grid(fine, "1m", dataset)
+        below = reproject_tier(coarse + np.float32(7), "30m", dataset)
+        above = reproject_tier(fine, "1m", dataset)
         column = 480 - 60 - 1
         steps = np.abs(above[:, column].astype(float) - below[:, column])
         row = int(steps.argmax())
-        place = dataset.xy(row, column)
+        point = dataset.xy(row, column)
     (seam,) = result.seams
     assert seam.pixels == dataset.height
     assert seam.mean_step == pytest.approx(steps.mean(), abs=1e-4)
     assert seam.max_step == pytest.approx(steps.max(), abs=1e-4)
-    assert result.plan.grid.centre(*seam.max_step_pixel) == pytest.approx(place)
-    (told,) = result.as_dict()["tier_seams"]
-    assert (told["tier"], told["pixels"]) == ("1m", dataset.height)
+    assert result.plan.grid.centre(*seam.max_step_pixel) == pytest.approx(point)
+    (reported,) = result.as_dict()["tier_seams"]
+    assert (reported["tier"], reported["pixels"]) == ("1m", dataset.height)
 
 
-def test_a_tier_without_the_surface_is_fallen_through(
+def test_tier_without_the_product_is_skipped(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As in the north, where the 2 m tier has no DTM."""
@@ -203,46 +208,46 @@ def test_a_tier_without_the_surface_is_fallen_through(
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["2m"], make_relief("2m", 900, 900), LEFT, TOP, asset="dsm")
     store.add(TIERS["30m"], make_relief("30m", 900, 900), LEFT, TOP)
-    result = extracted(store, tmp_path / "a.tif", fill="2m,30m")
+    result = extract(store, tmp_path / "a.tif", fill="2m,30m")
     assert result.statistics.valid_percent == 100
     assert list(result.percent_by_tier) == ["1m", "30m"]
     assert "tile-hrdem-mosaic-2m has no dtm" in caplog.text
     assert list(result.as_dict()["tiers_without_data"]) == ["2m"]
 
 
-def test_where_the_first_tier_has_nothing_its_pixels_are_kept(tmp_path: Path, store: Store) -> None:
+def test_grid_is_the_first_tiers_even_without_data(tmp_path: Path, store: Store) -> None:
     store.add(TIERS["2m"], make_relief("2m", 900, 900), LEFT, TOP)
-    result = extracted(store, tmp_path / "a.tif", fill="2m")
+    result = extract(store, tmp_path / "a.tif", fill="2m")
     assert result.plan.grid.resolution == (1, 1)
     assert result.percent_by_tier == {"2m": 100}
 
 
-def test_where_no_tier_has_anything_each_says_why(tmp_path: Path, store: Store) -> None:
+def test_error_without_data_explains_each_tier(tmp_path: Path, store: Store) -> None:
     store.add_item(TIERS["2m"], "tile")
     with pytest.raises(hrdem.NoDataError, match=r"hrdem-mosaic-1m has no item.*has no dtm"):
-        extracted(store, tmp_path / "a.tif", fill="2m")
+        extract(store, tmp_path / "a.tif", fill="2m")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store: Store) -> None:
+def test_next_tier_is_read_only_around_holes(tmp_path: Path, store: Store) -> None:
     whole = make_relief("1m", 3_000, 3_000)
     store.add(TIERS["1m"], whole, LEFT, TOP)
     store.add(TIERS["2m"], make_relief("2m", 3_000, 3_000), LEFT, TOP)
-    words = {"bbox": (LEFT + 9, TOP - 2_991, LEFT + 2_991, TOP - 9), "fill": "2m"}
-    extracted(store, tmp_path / "a.tif", **words)
+    params = {"bbox": (LEFT + 9, TOP - 2_991, LEFT + 2_991, TOP - 9), "fill": "2m"}
+    extract(store, tmp_path / "a.tif", **params)
     assert store.received["tile-hrdem-mosaic-2m-dtm.tif"] == 0
     whole[1_600, 1_600] = NODATA
     store.add(TIERS["1m"], whole, LEFT, TOP)
-    result = extracted(store, tmp_path / "a.tif", **words)
+    result = extract(store, tmp_path / "a.tif", **params)
     assert result.statistics.valid_percent == 100
     part = store.received["tile-hrdem-mosaic-2m-dtm.tif"]
-    extracted(store, tmp_path / "b.tif", bbox=words["bbox"], collection="2m")
+    extract(store, tmp_path / "b.tif", bbox=params["bbox"], collection="2m")
     assert 0 < part < 0.5 * (store.received["tile-hrdem-mosaic-2m-dtm.tif"] - part)
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("params", "message"),
     [
         ({"fill": "2m,2m"}, "names the collection 2m twice"),
         ({"fill": "1m"}, "names the collection 1m twice"),
@@ -258,15 +263,15 @@ def test_a_further_tier_is_read_only_around_what_is_empty(tmp_path: Path, store:
         ),
     ],
 )
-def test_tiers_that_make_no_sense_are_told(
-    tmp_path: Path, store: Store, words: dict[str, Any], sentence: str
+def test_invalid_fill_and_feather_are_errors(
+    tmp_path: Path, store: Store, params: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(hrdem.RequestError, match=sentence):
-        extracted(store, tmp_path / "a.tif", **words)
+    with pytest.raises(hrdem.RequestError, match=message):
+        extract(store, tmp_path / "a.tif", **params)
 
 
-def test_feathering_is_as_far_north_as_east(tmp_path: Path, store: Store) -> None:
-    """Pixels of a grid in degrees are twice as high as wide."""
+def test_feather_distance_is_equal_in_all_directions(tmp_path: Path, store: Store) -> None:
+    """The pixels are twice as high as wide."""
     fine, size = make_relief("1m", 900, 900), 3
     fine[430:470, 430:470] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
@@ -278,8 +283,8 @@ def test_feathering_is_as_far_north_as_east(tmp_path: Path, store: Store) -> Non
     ):  # fmt: skip
         pass
     area = {"bbox": None, "bbox_crs": None, "like": like, "fill": "2m"}
-    extracted(store, tmp_path / "hard.tif", **area)
-    extracted(store, tmp_path / "soft.tif", **area, feather=60)
+    extract(store, tmp_path / "hard.tif", **area)
+    extract(store, tmp_path / "soft.tif", **area, feather=60)
     with rasterio.open(tmp_path / "hard.tif") as one, rasterio.open(tmp_path / "soft.tif") as two:
         rows, columns = np.nonzero(one.read(1) != two.read(1))
     down, right = size * np.ptp(rows), 1.5 * np.ptp(columns)
@@ -288,14 +293,12 @@ def test_feathering_is_as_far_north_as_east(tmp_path: Path, store: Store) -> Non
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
-def test_whole_numbers_are_blended_without_running_over(
-    tmp_path: Path, store: Store, dtype: str
-) -> None:
+def test_integers_blend_without_overflow(tmp_path: Path, store: Store, dtype: str) -> None:
     fine, coarse = np.full((900, 900), 100, dtype), np.full((450, 450), 140, dtype)
     fine[:, 450:] = 255
     store.add(TIERS["1m"], fine, LEFT, TOP, nodata=255)
     store.add(TIERS["2m"], coarse, LEFT, TOP, nodata=255)
-    result = extracted(store, tmp_path / "a.tif", fill="2m", feather=40)
+    result = extract(store, tmp_path / "a.tif", fill="2m", feather=40)
     with rasterio.open(tmp_path / "a.tif") as dataset:
         row = dataset.read(1)[200].astype(int)
     assert row[0] == 100
@@ -306,19 +309,19 @@ def test_whole_numbers_are_blended_without_running_over(
 
 
 @pytest.mark.parametrize("crop", [False, True])
-def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool) -> None:
-    """Not those of what is left out, nor of a tier that lies under a finer one."""
+def test_only_visible_tier_edges_are_counted(tmp_path: Path, store: Store, crop: bool) -> None:
+    """Edges outside the area or under a finer tier are not counted."""
     fine, middle = make_relief("1m", 900, 900), make_relief("2m", 900, 900, step=5)
     fine[450, 450] = NODATA
-    middle[225, 225] = NODATA  # under the hole of the finer one
-    middle[100, 100] = NODATA  # under heights of the finer one
+    middle[225, 225] = NODATA  # below a hole of the finer tier
+    middle[100, 100] = NODATA  # below valid pixels of the finer tier
     store.add(TIERS["1m"], fine, LEFT, TOP)
     store.add(TIERS["2m"], middle, LEFT, TOP)
     store.add(TIERS["30m"], make_relief("30m", 900, 900, step=40), LEFT, TOP)
     corners = [(LEFT + 200, TOP - 200), (LEFT + 700, TOP - 200), (LEFT + 450, TOP - 700)]
     area = shapely.Polygon(corners)
-    words = {"bbox": None, "bbox_crs": None, "aoi": area, "aoi_crs": "EPSG:3979", "crop": crop}
-    result = extracted(store, tmp_path / "a.tif", fill="2m,30m", **words)
+    params = {"bbox": None, "bbox_crs": None, "aoi": area, "aoi_crs": "EPSG:3979", "crop": crop}
+    result = extract(store, tmp_path / "a.tif", fill="2m,30m", **params)
     first, second = result.seams
     assert first.pixels == 4
     assert second.pixels == 0
@@ -337,16 +340,16 @@ def test_only_edges_that_show_are_told(tmp_path: Path, store: Store, crop: bool)
     ],
     ids=["native", "3m", "utm", "source-band", "cog"],
 )
-def test_a_tier_alone_gives_the_same_file_with_fill(
+def test_single_tier_is_the_same_with_and_without_fill(
     tmp_path: Path, store: Store, tier: str, feather: int, grid: dict[str, Any]
 ) -> None:
-    """The pixels that blending needs around an area never shift the picture."""
+    """The margin that blending reads around an area never shifts the pixels."""
     pixels = punch_holes(make_relief(tier, 900, 900), seed=7, share=0.3)
     store.add(TIERS[tier], pixels, LEFT, TOP)
     others = ",".join(name for name in TIERS if name != "1m")
-    extracted(store, tmp_path / "filled.tif", collection="1m", fill=others, feather=feather, **grid)
+    extract(store, tmp_path / "filled.tif", collection="1m", fill=others, feather=feather, **grid)
     plain = grid if tier == "1m" else {"resolution": 1, **grid}
-    extracted(store, tmp_path / "plain.tif", collection=tier, **plain)
+    extract(store, tmp_path / "plain.tif", collection=tier, **plain)
     with (
         rasterio.open(tmp_path / "filled.tif") as filled,
         rasterio.open(tmp_path / "plain.tif") as alone,
@@ -354,16 +357,14 @@ def test_a_tier_alone_gives_the_same_file_with_fill(
         assert filled.transform == alone.transform
         np.testing.assert_array_equal(filled.read(), alone.read())
         if tier == "1m" and "resolution" not in grid:
-            np.testing.assert_array_equal(filled.read(1), on_grid(pixels, tier, filled))
+            np.testing.assert_array_equal(filled.read(1), reproject_tier(pixels, tier, filled))
 
 
 @pytest.mark.parametrize("feather", [0, 60])
-def test_a_slope_of_a_tier_alone_keeps_its_place(
-    tmp_path: Path, store: Store, feather: int
-) -> None:
+def test_slope_of_a_single_tier_is_not_shifted(tmp_path: Path, store: Store, feather: int) -> None:
     store.add(TIERS["1m"], make_relief("1m", 900, 900), LEFT, TOP)
-    extracted(store, tmp_path / "filled.tif", product="dtm-slope", fill="2m", feather=feather)
-    extracted(store, tmp_path / "plain.tif", product="dtm-slope")
+    extract(store, tmp_path / "filled.tif", product="dtm-slope", fill="2m", feather=feather)
+    extract(store, tmp_path / "plain.tif", product="dtm-slope")
     with (
         rasterio.open(tmp_path / "filled.tif") as filled,
         rasterio.open(tmp_path / "plain.tif") as alone,
@@ -372,7 +373,7 @@ def test_a_slope_of_a_tier_alone_keeps_its_place(
 
 
 @pytest.mark.parametrize("chunks", [None, 256])
-def test_an_array_of_a_tier_alone_keeps_its_place(store: Store, chunks: int | None) -> None:
+def test_array_of_a_single_tier_is_not_shifted(store: Store, chunks: int | None) -> None:
     pixels = make_relief("1m", 900, 900)
     store.add(TIERS["1m"], pixels, LEFT, TOP)
     box = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}

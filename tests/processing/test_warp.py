@@ -1,4 +1,4 @@
-"""Warping: GDAL's warper and plain arithmetic are the judges, whatever the blocks."""
+"""Warps compared with GDAL's warper and with plain arithmetic, whatever the blocks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 NODATA = -32767.0
 BANDS = [Band("dtm", "metre")]
-# where each is used, and there askew to EPSG:3979
+# longitude and latitude where each is used, rotated against EPSG:3979
 PLACES = {
     "EPSG:2961": (-63.6, 44.6),
     "EPSG:2959": (-81.0, 46.5),
@@ -44,7 +44,7 @@ PLACES = {
     "EPSG:3157": (-123.1, 49.3),
     "EPSG:3979": (-75.7, 45.4),
 }
-# the same on NAD83(CSRS), as which WGS 84 and NAD83 are taken
+# the same on NAD83(CSRS): WGS 84 and NAD83 coordinates are treated as NAD83(CSRS)
 TWINS = {"EPSG:4326": "EPSG:4617", "EPSG:26910": "EPSG:3157", "EPSG:3005": "EPSG:3153"}
 ANY_CRS = st.sampled_from(sorted(PLACES))
 ANY_KERNEL = st.sampled_from(sorted(Resampling))
@@ -53,8 +53,8 @@ RELAXED = settings(
 )
 
 
-def around(crs: str, resolution: float, pixels: int) -> Grid:
-    """Return a grid of about so many pixels each way near a place where the CRS is used."""
+def make_grid(crs: str, resolution: float, pixels: int) -> Grid:
+    """Return a grid of about `pixels` each way at the place where the CRS is used."""
     resolution = resolution / 100_000 if crs in {"EPSG:4326", "EPSG:4617"} else resolution
     x, y = transform(LONLAT, TWINS.get(crs, crs), *([each] for each in PLACES[crs]))
     half = pixels / 2 * resolution
@@ -62,40 +62,43 @@ def around(crs: str, resolution: float, pixels: int) -> Grid:
 
 
 def min_spacing(grid: Grid) -> float:
+    """Return the least distance of neighbouring pixels in metres of EPSG:3979."""
     return Sampling(grid, NATIVE_CRS, Resampling.NEAREST).min_spacing
 
 
-def native(bounds: tuple[float, float, float, float], resolution: float = 1) -> Grid:
+def make_native_grid(bounds: tuple[float, float, float, float], resolution: float = 1) -> Grid:
+    """Return a grid in EPSG:3979."""
     return snap_grid(NATIVE_CRS, resolution, bounds)
 
 
-def whole(grid: Grid) -> Pixels:
-    """Heights everywhere."""
+def make_heights(grid: Grid) -> Pixels:
+    """Return heights without nodata."""
     left, _, _, top = grid.bounds
     pixels = heights(left, top, grid.resolution[0], grid.width, grid.height, collection="30m")
     return np.where(pixels == NODATA, np.float32(100), pixels)
 
 
-def with_lakes(grid: Grid) -> Pixels:
-    """Heights with lakes of nodata that are a hundred metres apart."""
+def make_heights_with_lakes(grid: Grid) -> Pixels:
+    """Return heights with lakes of nodata about a hundred metres apart."""
     left, _, _, top = grid.bounds
     x = left + np.arange(grid.width) * grid.resolution[0]
     y = top - np.arange(grid.height)[:, None] * grid.resolution[0]
     lakes = np.hypot(x % 97 - 40, y % 89 - 30) < 13
-    return np.where(lakes, np.float32(NODATA), whole(grid))
+    return np.where(lakes, np.float32(NODATA), make_heights(grid))
 
 
-def store(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA) -> Path:
-    storage = choose_tile_format(pixels.dtype.name)
-    with GeoTiffWriter(path, grid, grid.crs, nodata, storage, BANDS, overwrite=True) as writer:
-        for place in grid.window.split(BLOCK, BLOCK):
-            tile = encode(pixels[place.slices], storage, nodata)
-            writer.write(place.column // BLOCK, place.row // BLOCK, tile)
+def write_source(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA) -> Path:
+    """Write pixels to a GeoTIFF."""
+    tile_format = choose_tile_format(pixels.dtype.name)
+    with GeoTiffWriter(path, grid, grid.crs, nodata, tile_format, BANDS, overwrite=True) as writer:
+        for window in grid.window.split(BLOCK, BLOCK):
+            tile = encode(pixels[window.slices], tile_format, nodata)
+            writer.write(window.column // BLOCK, window.row // BLOCK, tile)
         writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
     return path
 
 
-def result(
+def warp_in_blocks(
     source: Path,
     grid: Grid,
     resampling: Resampling,
@@ -105,26 +108,26 @@ def result(
     """Warp block by block, each with a border around it."""
     with rasterio.open(source) as dataset:
         resolution, dtype = dataset.res, dataset.dtypes[0]
-    wider = Sampling(grid, NATIVE_CRS, resampling).kernel_scale(resolution)
-    raster = WarpedRaster.onto(source, grid, resampling, wider, nodata, border)
+    scale = Sampling(grid, NATIVE_CRS, resampling).kernel_scale(resolution)
+    raster = WarpedRaster.onto(source, grid, resampling, scale, nodata, border)
     pixels = np.empty((grid.height, grid.width), dtype)
-    for place in grid.window.split(BLOCK, BLOCK):
-        around = Window(
-            place.column - border,
-            place.row - border,
-            place.width + 2 * border,
-            place.height + 2 * border,
+    for window in grid.window.split(BLOCK, BLOCK):
+        with_border = Window(
+            window.column - border,
+            window.row - border,
+            window.width + 2 * border,
+            window.height + 2 * border,
         )
-        found, valid = raster.read(around)
-        there = ~np.isnan(found) if np.isnan(nodata) else found != np.float32(nodata)
-        np.testing.assert_array_equal(valid, there)
-        inner = slice(border, border + place.height), slice(border, border + place.width)
-        pixels[place.slices] = found[inner]
+        found, valid = raster.read(with_border)
+        expected = ~np.isnan(found) if np.isnan(nodata) else found != np.float32(nodata)
+        np.testing.assert_array_equal(valid, expected)
+        inner = slice(border, border + window.height), slice(border, border + window.width)
+        pixels[window.slices] = found[inner]
     return pixels
 
 
-def positions(grid: Grid, source: Grid) -> NDArray[np.float64]:
-    """Where the centres of a grid's pixels lie: row and column in a source, array (2, …, …)."""
+def find_positions(grid: Grid, source: Grid) -> NDArray[np.float64]:
+    """Return row and column in a source of each pixel's centre, array (2, rows, columns)."""
     dx, dy = grid.resolution
     x = grid.transform.c + (np.arange(grid.width) + 0.5) * dx
     y = grid.transform.f - (np.arange(grid.height) + 0.5) * dy
@@ -138,28 +141,28 @@ def positions(grid: Grid, source: Grid) -> NDArray[np.float64]:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Callable[..., tuple[Path, Grid, Pixels]]:
+def write_needed(tmp_path: Path) -> Callable[..., tuple[Path, Grid, Pixels]]:
     """Write just the source that a grid needs."""
 
-    def make(
+    def write(
         grid: Grid,
         resampling: Resampling,
         resolution: float = 1,
-        more: int = 0,
-        of: Callable[[Grid], Pixels] = with_lakes,
+        margin: int = 0,
+        make: Callable[[Grid], Pixels] = make_heights_with_lakes,
     ) -> tuple[Path, Grid, Pixels]:
-        lattice = native(
+        lattice = make_native_grid(
             Sampling(grid, NATIVE_CRS, resampling).source_bounds(resolution), resolution
         )
-        wide = Window(-more, -more, lattice.width + 2 * more, lattice.height + 2 * more)
+        wide = Window(-margin, -margin, lattice.width + 2 * margin, lattice.height + 2 * margin)
         lattice = lattice.crop(wide)
-        pixels = of(lattice)
-        return store(tmp_path / "source.tif", lattice, pixels), lattice, pixels
+        pixels = make(lattice)
+        return write_source(tmp_path / "source.tif", lattice, pixels), lattice, pixels
 
-    return make
+    return write
 
 
-Made = Callable[..., tuple[Path, Grid, Pixels]]
+WriteNeeded = Callable[..., tuple[Path, Grid, Pixels]]
 
 
 @pytest.mark.parametrize("crs", sorted(PLACES))
@@ -167,13 +170,15 @@ Made = Callable[..., tuple[Path, Grid, Pixels]]
     "resolution",
     [pytest.param(0.7, marks=pytest.mark.slow), 1, pytest.param(2.3, marks=pytest.mark.slow)],
 )
-def test_nearest_is_the_pixel_that_a_centre_lies_in(
-    made: Made, crs: str, resolution: float
+def test_nearest_is_the_pixel_under_the_centre(
+    write_needed: WriteNeeded, crs: str, resolution: float
 ) -> None:
-    grid = around(crs, resolution, 400)
-    path, source, pixels = made(grid, Resampling.NEAREST)
-    rows, columns = np.floor(positions(grid, source)).astype(int)
-    np.testing.assert_array_equal(result(path, grid, Resampling.NEAREST), pixels[rows, columns])
+    grid = make_grid(crs, resolution, 400)
+    path, source, pixels = write_needed(grid, Resampling.NEAREST)
+    rows, columns = np.floor(find_positions(grid, source)).astype(int)
+    np.testing.assert_array_equal(
+        warp_in_blocks(path, grid, Resampling.NEAREST), pixels[rows, columns]
+    )
 
 
 def triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,26 +208,26 @@ KERNELS = {
 }
 
 
-def convolved(
-    pixels: Pixels, places: NDArray[np.float64], kernel: Kernel, radius: int, width: float
+def convolve(
+    pixels: Pixels, positions: NDArray[np.float64], kernel: Kernel, radius: int, width: float
 ) -> NDArray[np.float64]:
-    """Weigh the pixels around each place by a kernel, one after the other."""
+    """Sum the pixels around each position, weighted by a kernel."""
     reach = int(np.ceil(radius * width)) + 1
-    first = np.floor(places - 0.5).astype(int)
-    total = np.zeros(places.shape[1:])
-    weights = np.zeros(places.shape[1:])
+    first = np.floor(positions - 0.5).astype(int)
+    total = np.zeros(positions.shape[1:])
+    weights = np.zeros(positions.shape[1:])
     for down in range(-reach, reach + 2):
         for across in range(-reach, reach + 2):
             rows, columns = first[0] + down, first[1] + across
-            weight = kernel((rows + 0.5 - places[0]) / width)
-            weight = weight * kernel((columns + 0.5 - places[1]) / width)
+            weight = kernel((rows + 0.5 - positions[0]) / width)
+            weight = weight * kernel((columns + 0.5 - positions[1]) / width)
             inside = weight != 0
             total[inside] += weight[inside] * pixels[rows[inside], columns[inside]]
             weights += weight
     return total / weights
 
 
-# pixels of 3 m are 2.9 to 3.1 source pixels apart in EPSG:3979
+# 3 m on the output is 2.9 to 3.1 source pixels in EPSG:3979
 @pytest.mark.parametrize(
     ("crs", "resolution", "width"),
     [
@@ -234,24 +239,26 @@ def convolved(
     ],
 )
 @pytest.mark.parametrize("resampling", sorted(KERNELS))
-def test_a_kernel_is_the_textbooks(
-    made: Made,
+def test_kernels_equal_the_textbooks(
+    write_needed: WriteNeeded,
     resampling: Resampling,
     crs: str,
     resolution: float,
     width: float,
 ) -> None:
-    grid = around(crs, resolution, 90)
-    path, source, pixels = made(grid, resampling, of=whole)
+    grid = make_grid(crs, resolution, 90)
+    path, source, pixels = write_needed(grid, resampling, make=make_heights)
     kernel, radius = KERNELS[resampling]
     width = 1 if resampling is Resampling.LANCZOS else width
-    expected = convolved(pixels, positions(grid, source), kernel, radius, width)
-    # GDAL takes a sum of weights within 0.00001 of one as one
-    np.testing.assert_allclose(result(path, grid, resampling), expected, rtol=1.1e-5, atol=1e-4)
+    expected = convolve(pixels, find_positions(grid, source), kernel, radius, width)
+    # GDAL treats a sum of weights within 0.00001 of one as one
+    np.testing.assert_allclose(
+        warp_in_blocks(path, grid, resampling), expected, rtol=1.1e-5, atol=1e-4
+    )
 
 
-def by_gdal(path: Path, grid: Grid, resampling: Resampling, width: float) -> Pixels:
-    """Warp by rasterio alone, in GDAL's own blocks, off by a millionth of a millimetre."""
+def warp_with_gdal(path: Path, grid: Grid, resampling: Resampling, width: float) -> Pixels:
+    """Warp with rasterio alone, in GDAL's own blocks, to a millionth of a millimetre."""
     name = {"cubicspline": "cubic_spline"}.get(resampling, str(resampling))
     with (
         rasterio.open(path) as dataset,
@@ -283,13 +290,15 @@ def by_gdal(path: Path, grid: Grid, resampling: Resampling, width: float) -> Pix
     ],
 )
 @pytest.mark.parametrize("resampling", sorted(Resampling))
-def test_every_kernel_is_gdals_lakes_and_all(
-    made: Made, resampling: Resampling, crs: str, resolution: float, width: float
+def test_every_kernel_equals_gdals(
+    write_needed: WriteNeeded, resampling: Resampling, crs: str, resolution: float, width: float
 ) -> None:
-    grid = around(crs, resolution, 190)
-    path, _, _ = made(grid, resampling)
+    """Also around lakes of nodata."""
+    grid = make_grid(crs, resolution, 190)
+    path, _, _ = write_needed(grid, resampling)
     width = 1 if resampling is Resampling.LANCZOS else width
-    pixels, expected = result(path, grid, resampling), by_gdal(path, grid, resampling, width)
+    pixels = warp_in_blocks(path, grid, resampling)
+    expected = warp_with_gdal(path, grid, resampling, width)
     np.testing.assert_array_equal(pixels == NODATA, expected == NODATA)
     assert 0.01 < (pixels == NODATA).mean() < 0.5
     np.testing.assert_allclose(pixels, expected, rtol=0, atol=1e-4)
@@ -302,25 +311,25 @@ def test_every_kernel_is_gdals_lakes_and_all(
     resampling=ANY_KERNEL,
     resolution=st.floats(0.4, 6),
     pixels=st.integers(1, 150),
-    most=st.integers(1, 200_000),
+    max_bytes=st.integers(1, 200_000),
 )
 @example("EPSG:2961", Resampling.LANCZOS, 1.0, 150, 20_000)
 @example("EPSG:26910", Resampling.CUBICSPLINE, 5.0, 150, 1)
 @example("EPSG:3979", Resampling.NEAREST, 0.4, 150, 20_000)
-def test_blocks_leave_no_trace(
-    made: Made,
+def test_pixels_do_not_depend_on_blocks(
+    write_needed: WriteNeeded,
     crs: str,
     resampling: Resampling,
     resolution: float,
     pixels: int,
-    most: int,
+    max_bytes: int,
 ) -> None:
-    grid = around(crs, resolution, pixels)
-    path, _, _ = made(grid, resampling)
-    at_once = result(path, grid, resampling)
+    grid = make_grid(crs, resolution, pixels)
+    path, _, _ = write_needed(grid, resampling)
+    at_once = warp_in_blocks(path, grid, resampling)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warp, "MAX_SOURCE_BYTES", most)
-        np.testing.assert_array_equal(result(path, grid, resampling), at_once)
+        patch.setattr(warp, "MAX_SOURCE_BYTES", max_bytes)
+        np.testing.assert_array_equal(warp_in_blocks(path, grid, resampling), at_once)
 
 
 @pytest.mark.slow
@@ -335,33 +344,35 @@ def test_blocks_leave_no_trace(
 @example("EPSG:2961", Resampling.LANCZOS, 1.0, 120, 1)
 @example("EPSG:26910", Resampling.CUBICSPLINE, 9.0, 120, 1)
 @example("EPSG:4326", Resampling.AVERAGE, 9.0, 120, 1)
-def test_more_of_the_source_changes_no_pixel(
-    made: Made,
+def test_larger_source_changes_no_pixel(
+    write_needed: WriteNeeded,
     crs: str,
     resampling: Resampling,
     resolution: float,
     pixels: int,
     native_resolution: float,
 ) -> None:
-    grid = around(crs, resolution, pixels)
-    path, _, _ = made(grid, resampling, native_resolution)
-    enough = result(path, grid, resampling)
-    path, _, _ = made(grid, resampling, native_resolution, more=60)
-    np.testing.assert_array_equal(enough, result(path, grid, resampling))
+    grid = make_grid(crs, resolution, pixels)
+    path, _, _ = write_needed(grid, resampling, native_resolution)
+    exact = warp_in_blocks(path, grid, resampling)
+    path, _, _ = write_needed(grid, resampling, native_resolution, margin=60)
+    np.testing.assert_array_equal(exact, warp_in_blocks(path, grid, resampling))
 
 
 @pytest.mark.parametrize("crs", ["EPSG:2961", "EPSG:4326"])
 @pytest.mark.parametrize("resampling", [Resampling.CUBIC, Resampling.LANCZOS])
-def test_less_of_the_source_would_not_do(made: Made, resampling: Resampling, crs: str) -> None:
-    grid = around(crs, 2, 120)
-    path, _, _ = made(grid, resampling)
-    enough = result(path, grid, resampling)
-    path, _, _ = made(grid, resampling, more=-4)
-    assert (enough != result(path, grid, resampling)).any()
+def test_smaller_source_changes_pixels(
+    write_needed: WriteNeeded, resampling: Resampling, crs: str
+) -> None:
+    grid = make_grid(crs, 2, 120)
+    path, _, _ = write_needed(grid, resampling)
+    exact = warp_in_blocks(path, grid, resampling)
+    path, _, _ = write_needed(grid, resampling, margin=-4)
+    assert (exact != warp_in_blocks(path, grid, resampling)).any()
 
 
-def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
-    """Four degrees of longitude along a parallel: its middle lies kilometres below its ends."""
+def test_source_bounds_include_curved_edges() -> None:
+    """Along a parallel of 4 degrees, the middle is kilometres south of the ends in EPSG:3979."""
     grid = snap_grid("EPSG:4326", 0.001, (-77, 45, -73, 46))
     _, bottom, _, top = Sampling(grid, NATIVE_CRS, Resampling.NEAREST).source_bounds(1)
     lonlat = np.column_stack([np.linspace(-77, -73, 4001), np.full(4001, 45)])
@@ -379,16 +390,20 @@ def test_the_bulge_of_a_long_edge_is_needed_too() -> None:
     resolution=st.sampled_from([0.5, 1, 2, 2.5, 4]),
     shift=st.tuples(st.integers(-90, 90), st.integers(-90, 90)),
 )
-def test_neighbouring_outputs_share_their_pixels(
-    made: Made, crs: str, resampling: Resampling, resolution: float, shift: tuple[int, int]
+def test_overlapping_outputs_have_the_same_pixels(
+    write_needed: WriteNeeded,
+    crs: str,
+    resampling: Resampling,
+    resolution: float,
+    shift: tuple[int, int],
 ) -> None:
-    grid = around(crs, resolution, 100)
+    grid = make_grid(crs, resolution, 100)
     other = grid.crop(grid.window.shifted(*shift))
     shared = grid.window.intersection(other.window.shifted(*shift))
-    path, _, _ = made(grid, resampling)
-    here = result(path, grid, resampling)
-    path, _, _ = made(other, resampling)
-    there = result(path, other, resampling)
+    path, _, _ = write_needed(grid, resampling)
+    here = warp_in_blocks(path, grid, resampling)
+    path, _, _ = write_needed(other, resampling)
+    there = warp_in_blocks(path, other, resampling)
     assert shared is not None
     np.testing.assert_allclose(
         here[shared.slices],
@@ -409,46 +424,49 @@ def test_neighbouring_outputs_share_their_pixels(
     ],
 )
 @pytest.mark.parametrize("resampling", sorted(Resampling))
-def test_nodata_bleeds_into_no_height(
+def test_nodata_never_bleeds_into_heights(
     tmp_path: Path, resampling: Resampling, nodata: float
 ) -> None:
-    grid = around("EPSG:2961", 1.7, 150)
-    source = native(Sampling(grid, NATIVE_CRS, resampling).source_bounds(1))
+    grid = make_grid("EPSG:2961", 1.7, 150)
+    source = make_native_grid(Sampling(grid, NATIVE_CRS, resampling).source_bounds(1))
     pixels = np.full((source.height, source.width), 250, np.float32)
     holes = np.random.default_rng(3).random(pixels.shape) < 0.4
     pixels[holes] = nodata
-    found = result(
-        store(tmp_path / "source.tif", source, pixels, nodata), grid, resampling, nodata=nodata
+    found = warp_in_blocks(
+        write_source(tmp_path / "source.tif", source, pixels, nodata),
+        grid,
+        resampling,
+        nodata=nodata,
     )
     valid = ~np.isnan(found) if np.isnan(nodata) else found != np.float32(nodata)
     assert valid.mean() > 0.5
     np.testing.assert_allclose(found[valid], 250, rtol=1.1e-5)
     if resampling is Resampling.NEAREST:
-        rows, columns = np.floor(positions(grid, source)).astype(int)
+        rows, columns = np.floor(find_positions(grid, source)).astype(int)
         np.testing.assert_array_equal(valid, ~holes[rows, columns])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16", "uint8"])
 @pytest.mark.parametrize("resampling", [Resampling.AVERAGE, Resampling.BILINEAR])
-def test_a_height_that_comes_out_as_nodata_by_chance_stays_a_height(
+def test_result_equal_to_nodata_stays_valid(
     tmp_path: Path, resampling: Resampling, dtype: str
 ) -> None:
-    """Half of what is 4 and half of what is 6 is 5, which here says that there is no data."""
-    source = native((0, 0, 80, 80))
+    """The mean of 4 and 6 is 5, which is the nodata value here."""
+    source = make_native_grid((0, 0, 80, 80))
     pixels = np.where(np.arange(80) % 2, 4, 6).astype(dtype)[None].repeat(80, axis=0)
-    path = store(tmp_path / "source.tif", source, pixels, 5)
-    found = result(path, native((20, 20, 60, 60), 2), resampling, 5)
+    path = write_source(tmp_path / "source.tif", source, pixels, 5)
+    found = warp_in_blocks(path, make_native_grid((20, 20, 60, 60), 2), resampling, 5)
     assert (found != 5).all()
     np.testing.assert_allclose(found, 5, atol=1.01 if dtype != "float32" else 1e-5)
 
 
 @pytest.mark.parametrize("crs", [*TWINS, "EPSG:32610"])
-def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: str) -> None:
-    twin = around({**TWINS, "EPSG:32610": "EPSG:3157"}[crs], 1, 200)
-    path, _, _ = made(twin, Resampling.CUBIC)
+def test_wgs_84_and_nad83_are_treated_as_nad83_csrs(write_needed: WriteNeeded, crs: str) -> None:
+    twin = make_grid({**TWINS, "EPSG:32610": "EPSG:3157"}[crs], 1, 200)
+    path, _, _ = write_needed(twin, Resampling.CUBIC)
     grid = Grid(crs, twin.transform, twin.width, twin.height)
     np.testing.assert_array_equal(
-        result(path, grid, Resampling.CUBIC), result(path, twin, Resampling.CUBIC)
+        warp_in_blocks(path, grid, Resampling.CUBIC), warp_in_blocks(path, twin, Resampling.CUBIC)
     )
     needed = [
         Sampling(each, NATIVE_CRS, Resampling.CUBIC).source_bounds(1) for each in (grid, twin)
@@ -459,21 +477,23 @@ def test_what_counts_on_wgs_84_or_nad83_is_taken_as_nad83_csrs(made: Made, crs: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resampling", [Resampling.NEAREST, Resampling.CUBIC])
-def test_a_border_around_blocks_changes_no_pixel(made: Made, resampling: Resampling) -> None:
-    grid = around("EPSG:2961", 1, 1_100)
-    path, _, _ = made(grid, resampling)
-    plain = result(path, grid, resampling)
-    np.testing.assert_array_equal(result(path, grid, resampling, border=1), plain)
-    np.testing.assert_array_equal(result(path, grid, resampling, border=37), plain)
+def test_border_around_blocks_changes_no_pixel(
+    write_needed: WriteNeeded, resampling: Resampling
+) -> None:
+    grid = make_grid("EPSG:2961", 1, 1_100)
+    path, _, _ = write_needed(grid, resampling)
+    plain = warp_in_blocks(path, grid, resampling)
+    np.testing.assert_array_equal(warp_in_blocks(path, grid, resampling, border=1), plain)
+    np.testing.assert_array_equal(warp_in_blocks(path, grid, resampling, border=37), plain)
 
 
-def test_beyond_the_source_there_is_no_data(made: Made) -> None:
-    grid = around("EPSG:2961", 1, 100)
-    path, _, _ = made(grid, Resampling.BILINEAR)
+def test_pixels_outside_the_source_are_nodata(write_needed: WriteNeeded) -> None:
+    grid = make_grid("EPSG:2961", 1, 100)
+    path, _, _ = write_needed(grid, Resampling.BILINEAR)
     wide = grid.crop(Window(-2_000, -600, 2_600, 1_200))
-    found = result(path, wide, Resampling.BILINEAR)
+    found = warp_in_blocks(path, wide, Resampling.BILINEAR)
     here = found[600 : 600 + grid.height, 2_000 : 2_000 + grid.width]
-    np.testing.assert_array_equal(here, result(path, grid, Resampling.BILINEAR))
+    np.testing.assert_array_equal(here, warp_in_blocks(path, grid, Resampling.BILINEAR))
     assert (found[:, :1_500] == NODATA).all()
 
 
@@ -481,11 +501,11 @@ def test_beyond_the_source_there_is_no_data(made: Made) -> None:
     ("crs", "resolution", "expected"),
     [("EPSG:3979", 7, 7), ("EPSG:2961", 10, 10.2), ("EPSG:4617", 10, 8.0)],
 )
-def test_spacing_is_the_smallest_distance_of_neighbours(
+def test_min_spacing_is_the_least_neighbour_distance(
     crs: str, resolution: float, expected: float
 ) -> None:
-    grid = around(crs, resolution, 400)
-    rows, columns = positions(grid, native((0, 0, 1, 1)))
+    grid = make_grid(crs, resolution, 400)
+    rows, columns = find_positions(grid, make_native_grid((0, 0, 1, 1)))
     nearest = min(
         np.hypot(np.diff(rows, axis=axis), np.diff(columns, axis=axis)).min() for axis in (0, 1)
     )
@@ -493,27 +513,27 @@ def test_spacing_is_the_smallest_distance_of_neighbours(
     assert min_spacing(grid) == pytest.approx(expected, rel=0.02)
 
 
-def test_a_single_pixel_has_a_spacing_and_can_be_warped(made: Made) -> None:
-    grid = around("EPSG:2961", 5, 1).crop(Window(0, 0, 1, 1))
+def test_single_pixel_can_be_warped(write_needed: WriteNeeded) -> None:
+    grid = make_grid("EPSG:2961", 5, 1).crop(Window(0, 0, 1, 1))
     assert min_spacing(grid) == pytest.approx(5.1, rel=0.02)
-    path, _, pixels = made(grid, Resampling.MAX)
-    assert result(path, grid, Resampling.MAX).item() in pixels
+    path, _, pixels = write_needed(grid, Resampling.MAX)
+    assert warp_in_blocks(path, grid, Resampling.MAX).item() in pixels
 
 
-def test_a_broken_source_is_told(made: Made) -> None:
-    grid = around("EPSG:2961", 1, 600)
-    path, _, _ = made(grid, Resampling.NEAREST)
+def test_damaged_source_is_an_error(write_needed: WriteNeeded) -> None:
+    grid = make_grid("EPSG:2961", 1, 600)
+    path, _, _ = write_needed(grid, Resampling.NEAREST)
     content = path.read_bytes()
     path.write_bytes(content[:16] + bytes(len(content) // 2) + content[16 + len(content) // 2 :])
     with pytest.raises(OutputError, match=r"merged raster .*source\.tif cannot be read for warp"):
-        result(path, grid, Resampling.NEAREST)
+        warp_in_blocks(path, grid, Resampling.NEAREST)
     raster = WarpedRaster.onto(path, grid, Resampling.NEAREST, (1, 1), NODATA)
     path.unlink()
     with pytest.raises(OutputError, match="Check the disk and run it again"):
         raster.read(grid.window)
 
 
-def test_a_grid_without_a_place_in_canada_is_told() -> None:
+def test_grid_outside_canada_is_an_error() -> None:
     grid = snap_grid("EPSG:4326", 1, (-100, 80, -90, 95))
     with pytest.raises(NoDataError, match="far outside Canada"):
         Sampling(grid, NATIVE_CRS, Resampling.NEAREST).source_bounds(1)
@@ -530,31 +550,31 @@ import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snap_grid("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
 resampling = Resampling(sys.argv[2])
-wider = Sampling(grid, "EPSG:3979", resampling).kernel_scale((1, 1))
-raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, wider, -32767)
+scale = Sampling(grid, "EPSG:3979", resampling).kernel_scale((1, 1))
+raster = WarpedRaster.onto(Path(sys.argv[1]), grid, resampling, scale, -32767)
 with rasterio.Env(GDAL_CACHEMAX=32 << 20), thread_pool(4, "warp") as pool:
     for pixels, valid in map_in_order(pool, raster.read, grid.window.split(512, 512), 8):
-        highest = pixels.max()
-status = Path("/proc/self/status").read_text().split()  # ru_maxrss would count the parent's too
-print(highest, status[status.index("VmHWM:") + 1])
+        maximum = pixels.max()
+status = Path("/proc/self/status").read_text().split()  # ru_maxrss would include the parent's
+print(maximum, status[status.index("VmHWM:") + 1])
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc elsewhere")
 @pytest.mark.parametrize("resampling", ["average", "bilinear"])
-def test_pixels_made_of_many_take_no_more_memory(tmp_path: Path, resampling: str) -> None:
-    """One tile of 200 m pixels here is made of 11 000 x 11 000 pixels of 1 m: 480 MB."""
+def test_memory_does_not_grow_with_the_scale(tmp_path: Path, resampling: str) -> None:
+    """One block of 200 m pixels covers 11,000 x 11,000 source pixels of 1 m: 480 MB."""
     middle = np.array([PLACES["EPSG:2961"]])
     x, y = project_points(middle, LONLAT, "EPSG:2961")[0]
     left, top = (project_points(middle, LONLAT, NATIVE_CRS)[0] // 1_000 * 1_000) + (-6_000, 6_000)
     source = Grid(NATIVE_CRS, Affine(1, 0, left, 0, -1, top), 12_000, 12_000)
-    storage = choose_tile_format("float32")
+    tile_format = choose_tile_format("float32")
     path = tmp_path / "source.tif"
-    tile = encode(np.full((BLOCK, BLOCK), 42, np.float32), storage, NODATA)
-    with GeoTiffWriter(path, source, source.crs, NODATA, storage, BANDS) as writer:
-        for place in source.window.split(BLOCK, BLOCK):
-            writer.write(place.column // BLOCK, place.row // BLOCK, tile)
+    tile = encode(np.full((BLOCK, BLOCK), 42, np.float32), tile_format, NODATA)
+    with GeoTiffWriter(path, source, source.crs, NODATA, tile_format, BANDS) as writer:
+        for window in source.window.split(BLOCK, BLOCK):
+            writer.write(window.column // BLOCK, window.row // BLOCK, tile)
         writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, path, resampling, str(x - 4_000), str(y - 4_000)],
