@@ -1,4 +1,4 @@
-"""The figures that a diagnosis goes by."""
+"""Constants that the checks of `hrdem doctor` compare with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hrdem.jobs import doctor
 from hrdem.jobs.doctor import State, run_checks
 
 
-def lambert(longitude: float, latitude: float) -> tuple[float, float]:
-    """EPSG:3979 by the formulas: Lambert conic conformal (2SP) on GRS 1980, EPSG guidance 7-2."""
+def project_lambert(longitude: float, latitude: float) -> tuple[float, float]:
+    """Project to EPSG:3979: Lambert conic conformal (2SP) on GRS 1980, EPSG guidance 7-2."""
     axis, flattening = 6_378_137.0, 1 / 298.257222101
     e = math.sqrt(2 * flattening - flattening**2)
 
@@ -20,8 +20,8 @@ def lambert(longitude: float, latitude: float) -> tuple[float, float]:
         return math.cos(phi) / math.sqrt(1 - (e * math.sin(phi)) ** 2)
 
     def t(phi: float) -> float:
-        turned = e * math.sin(phi)
-        return math.tan(math.pi / 4 - phi / 2) / ((1 - turned) / (1 + turned)) ** (e / 2)
+        scaled = e * math.sin(phi)
+        return math.tan(math.pi / 4 - phi / 2) / ((1 - scaled) / (1 + scaled)) ** (e / 2)
 
     first, second, origin, phi = map(math.radians, (49, 77, 49, latitude))
     n = math.log(m(first) / m(second)) / math.log(t(first) / t(second))
@@ -30,12 +30,13 @@ def lambert(longitude: float, latitude: float) -> tuple[float, float]:
     return radius * math.sin(angle), scale * t(origin) ** n - radius * math.cos(angle)
 
 
-def test_the_known_place_is_where_the_formulas_of_the_projection_put_it() -> None:
-    assert lambert(-95, 49) == pytest.approx((0, 0), abs=1e-6)
-    assert lambert(*doctor.PROBE_LONLAT) == pytest.approx(doctor.PROBE_XY, abs=0.001)
+def test_probe_point_follows_the_projection_formulas() -> None:
+    assert project_lambert(-95, 49) == pytest.approx((0, 0), abs=1e-6)
+    assert project_lambert(*doctor.PROBE_LONLAT) == pytest.approx(doctor.PROBE_XY, abs=0.001)
 
 
-def test_a_transform_that_is_off_by_a_hair_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transform_that_is_slightly_off_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2 cm are enough."""
     x, y = doctor.PROBE_XY
     monkeypatch.setattr(doctor, "PROBE_XY", (x + 0.02, y))
     for name in doctor.PROJ_VARIABLES:

@@ -1,4 +1,4 @@
-"""Whole extractions from the demonstration service; the terrain function and rasterio judge."""
+"""Whole extractions from the demonstration, compared with the terrain function and rasterio."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from hrdem.runtime.progress import Progress
 from tests.rasters import horizontal
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
-GUIDE = (1_774_874, -89_162, 1_818_832, -52_305)  # the agency's own example, EPSG:3979
+GUIDE = (1_774_874, -89_162, 1_818_832, -52_305)  # example in the agency's guide, EPSG:3979
 ENVIRONMENT = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
-def box(left: float, top: float, width: float, height: float) -> tuple[float, ...]:
+def make_box(left: float, top: float, width: float, height: float) -> tuple[float, ...]:
+    """Return the bounds of a box from its upper left corner and its size."""
     return left, top - height, left + width, top
 
 
-def different_pixels(path: Path, *, product: str = "dtm", collection: str = "1m") -> int:
-    """How many pixels of an output are not the terrain's."""
+def count_differences(path: Path, *, product: str = "dtm", collection: str = "1m") -> int:
+    """Count the pixels of an output that differ from the terrain function."""
     different = 0
     with rasterio.open(path) as dataset:
         size = dataset.res[0]
@@ -43,8 +44,8 @@ def different_pixels(path: Path, *, product: str = "dtm", collection: str = "1m"
 
 
 @pytest.mark.slow
-def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
-    """It spans 8_2 and 9_2; reading 9_2 alone loses the 1,932 m west of x = 1,500,000."""
+def test_box_across_two_tiles_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
+    """The box spans 8_2 and 9_2; 9_2 alone would lose the 1,932 m west of x = 1,500,000."""
     output = tmp_path / "ottawa.tif"
     result = hrdem.extract(
         bbox=OTTAWA,
@@ -58,34 +59,34 @@ def test_the_ottawa_box_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
     assert list(result.pixels_by_source) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
     strip = next(s for s in result.plan.sources if s.name == "8_2-mosaic-2m")
     assert (strip.dst_window.column, strip.dst_window.width) == (0, 966)
-    assert different_pixels(output, collection="2m") == 0
+    assert count_differences(output, collection="2m") == 0
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
     assert sum(result.pixels_by_source.values()) == (pixels != NODATA).sum()
     assert result.pixels_by_source["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()
 
 
-def test_a_tile_border_is_seamless_at_one_metre(demo: Addresses, tmp_path: Path) -> None:
+def test_tile_border_is_seamless_at_1_m(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "border.tif"
     result = hrdem.extract(
-        bbox=box(1_499_200, -170_000, 1_500, 700),
+        bbox=make_box(1_499_200, -170_000, 1_500, 700),
         bbox_crs="EPSG:3979",
         product="dsm",
         output=output,
         stac_url=demo.stac,
     )
     assert len(result.plan.sources) == 2
-    assert different_pixels(output, product="dsm") == 0
+    assert count_differences(output, product="dsm") == 0
 
 
 @pytest.mark.parametrize(("via", "engine"), [("cog", "auto"), ("cog", "gdal"), ("vrt", "auto")])
 @pytest.mark.parametrize("collection", ["1m", pytest.param("2m", marks=pytest.mark.slow)])
-def test_four_tiles_meet_in_a_corner(
+def test_corner_of_four_tiles_is_seamless(
     demo: Addresses, tmp_path: Path, via: str, engine: str, collection: str
 ) -> None:
     output = tmp_path / "corner.tif"
     result = hrdem.extract(
-        bbox=box(1_999_301, 467, 1_101, 903),
+        bbox=make_box(1_999_301, 467, 1_101, 903),
         bbox_crs="EPSG:3979",
         product="dtm",
         collection=collection,
@@ -100,20 +101,20 @@ def test_four_tiles_meet_in_a_corner(
         "10_2",
         "10_3",
     ]
-    assert different_pixels(output, collection=collection) == 0
+    assert count_differences(output, collection=collection) == 0
 
 
-def test_the_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> None:
+def test_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "national.tif"
     result = hrdem.extract(
         bbox=OTTAWA, product="dtm", collection="30m", output=output, stac_url=demo.stac
     )
     assert [source.name for source in result.plan.sources] == ["mrdem"]
     assert result.plan.grid.bounds[0] % 30 == 0
-    assert different_pixels(output, collection="30m") == 0
+    assert count_differences(output, collection="30m") == 0
 
 
-def test_the_guides_example_is_the_window_that_rasterio_reads(demo: Addresses) -> None:
+def test_guides_example_plans_rasterios_window(demo: Addresses) -> None:
     plan = hrdem.plan(bbox=GUIDE, bbox_crs="EPSG:3979", product="dtm", stac_url=demo.stac)
     (source,) = plan.sources
     with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{source.url}") as dataset:
@@ -128,11 +129,11 @@ def test_the_guides_example_is_the_window_that_rasterio_reads(demo: Addresses) -
     ("left", "top"),
     [(GUIDE[0], GUIDE[3]), (GUIDE[2] - 800, GUIDE[3]), (GUIDE[0], GUIDE[1] + 600)],
 )
-def test_the_guides_example_has_rasterios_pixels(
+def test_guides_example_has_rasterios_pixels(
     demo: Addresses, tmp_path: Path, left: float, top: float
 ) -> None:
-    """At its corners, where its window cuts blocks."""
-    output, area = tmp_path / "guide.tif", box(left, top, 800, 600)
+    """At corners of the example, where the window cuts blocks."""
+    output, area = tmp_path / "guide.tif", make_box(left, top, 800, 600)
     result = hrdem.extract(
         bbox=area, bbox_crs="EPSG:3979", product="dtm", output=output, stac_url=demo.stac
     )
@@ -143,10 +144,10 @@ def test_the_guides_example_has_rasterios_pixels(
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
-def test_the_file_says_what_it_is_and_where_it_comes_from(demo: Addresses, tmp_path: Path) -> None:
+def test_file_has_metadata_and_provenance(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "tagged.tif"
     result = hrdem.extract(
-        bbox=box(1_510_000, -170_000, 700, 700),
+        bbox=make_box(1_510_000, -170_000, 700, 700),
         bbox_crs="EPSG:3979",
         product="dtm",
         output=output,
@@ -180,7 +181,7 @@ def test_the_file_says_what_it_is_and_where_it_comes_from(demo: Addresses, tmp_p
     assert float(band["STATISTICS_STDDEV"]) == pytest.approx(pixels.std(dtype="f8"), abs=1e-9)
 
 
-def test_the_stac_item_beside_the_file_describes_it(demo: Addresses, tmp_path: Path) -> None:
+def test_stac_item_describes_the_file(demo: Addresses, tmp_path: Path) -> None:
     import pystac
 
     output = tmp_path / "area.tif"
@@ -202,7 +203,7 @@ def test_the_stac_item_beside_the_file_describes_it(demo: Addresses, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_path: Path) -> None:
+def test_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm", "stac_url": demo.stac}
     plain, cog = tmp_path / "plain.tif", tmp_path / "cog.tif"
     hrdem.extract(**request, output=plain)
@@ -224,7 +225,7 @@ def test_a_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_p
 
 
 @pytest.mark.slow
-def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) -> None:
+def test_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dsm", "stac_url": demo.stac}
     contents = []
     for name in ("one.tif", "two.tif"):
@@ -234,10 +235,10 @@ def test_the_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_statistics_do_not_depend_on_how_memory_is_shared_out(
+def test_statistics_do_not_depend_on_stripes(
     demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They once were sums in the order of stripes, and differed in the last digit."""
+    """Summing in the order of stripes would change the last digit."""
     found = []
     for blocks in (1, 2, 64):
         monkeypatch.setattr("hrdem.processing.memory_budget.MAX_STRIPE_BLOCKS", blocks)
@@ -264,18 +265,16 @@ def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
     assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
 
 
-def test_bytes_are_not_told_where_gdal_reads(demo: Addresses, tmp_path: Path) -> None:
+def test_received_bytes_are_unknown_if_gdal_reads(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.71, 45.41), "product": "dtm", "stac_url": demo.stac}
     result = hrdem.extract(**request, output=tmp_path / "a.tif", engine="gdal")
     assert result.received_bytes is None
 
 
-def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    """4_8 has no DTM at 1 m, its western neighbour 3_8 has."""
+def test_item_without_the_product_is_reported(demo: Addresses, tmp_path: Path) -> None:
+    """The other items are extracted: 4_8 has no DTM at 1 m, its western neighbour 3_8 has."""
     result = hrdem.extract(
-        bbox=box(-1_000_600, 2_600_000, 1_000, 600),
+        bbox=make_box(-1_000_600, 2_600_000, 1_000, 600),
         bbox_crs="EPSG:3979",
         product="dtm",
         output=tmp_path / "edge.tif",
@@ -289,10 +288,10 @@ def test_an_item_without_the_product_is_told_and_the_rest_is_extracted(
     assert (pixels[:, 600:] == NODATA).all()
 
 
-def test_a_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -> None:
+def test_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -> None:
     with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*`product=dsm`"):
         hrdem.extract(
-            bbox=box(-700_000, 2_700_000, 100, 100),
+            bbox=make_box(-700_000, 2_700_000, 100, 100),
             bbox_crs="EPSG:3979",
             product="dtm",
             collection="2m",
@@ -302,27 +301,27 @@ def test_a_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_estimate_is_near_what_is_read(demo: Addresses, tmp_path: Path) -> None:
+def test_estimate_is_close_to_the_truth(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": OTTAWA, "product": "dtm", "collection": "2m", "stac_url": demo.stac}
     plan = hrdem.plan(**request)
-    told = hrdem.estimate(plan)
+    estimate = hrdem.estimate(plan)
     columns, rows = 12_018, 11_049
     assert (plan.grid.width, plan.grid.height) == (columns, rows)
-    assert told.output_bytes == columns * rows * 4
-    # a tile is 512 pixels, and 1,188,866 bytes in the demonstration's files
-    assert told.transfer_bytes == told.tiles * 1_188_866
-    assert columns * rows / 512**2 < told.tiles < (columns / 512 + 3) * (rows / 512 + 2)
+    assert estimate.output_bytes == columns * rows * 4
+    # a block is 512 x 512 pixels, and 1,188,866 bytes in the demonstration's files
+    assert estimate.transfer_bytes == estimate.tiles * 1_188_866
+    assert columns * rows / 512**2 < estimate.tiles < (columns / 512 + 3) * (rows / 512 + 2)
     every_fourth = heights(1_498_068, -164_428, 8, columns // 4, rows // 4)
     true = 100 * float((every_fourth != NODATA).mean())
-    assert told.coverage_percent == pytest.approx(true, abs=1.5)
+    assert estimate.coverage_percent == pytest.approx(true, abs=1.5)
 
 
-def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addresses) -> None:
-    """The catalogue's transform is in GDAL order; a client that believed it would be elsewhere."""
+def test_tiles_are_placed_by_their_headers(demo: Addresses) -> None:
+    """The catalogue's transform is in GDAL order; trusting it would misplace the tiles."""
     for name in ("1_3", "6_10", "11_5"):
         tile = next(t for t in list_tiles() if (t.name, t.collection) == (name, "2m"))
         plan = hrdem.plan(
-            bbox=box(tile.left + 1_000, tile.top - 1_000, 400, 400),
+            bbox=make_box(tile.left + 1_000, tile.top - 1_000, 400, 400),
             bbox_crs="EPSG:3979",
             product="dsm",
             collection="2m",
@@ -334,17 +333,17 @@ def test_every_tile_of_the_demonstration_lies_where_its_header_says(demo: Addres
 
 
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
-def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: str) -> None:
-    """The source that reads for us, against rasterio on the same file."""
+def test_window_reads_equal_rasterios(demo: Addresses, http: HttpClient, engine: str) -> None:
+    """Both kinds of COG source, compared with rasterio on the same file."""
     from hrdem.geo.grid import Window as OurWindow
     from hrdem.sources.cog import CogSource, probe_cog
     from hrdem.sources.dataset_pool import DatasetPool
     from hrdem.sources.gdal import GdalSource, probe_gdal_cog
 
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm.tif"
-    handles = DatasetPool(max_open=2)
+    pool = DatasetPool(max_open=2)
     if engine == "gdal":
-        source = GdalSource(probe_gdal_cog(href, http), handles, http)
+        source = GdalSource(probe_gdal_cog(href, http), pool, http)
     else:
         source = CogSource(probe_cog(href, http), http)
     with rasterio.Env(**ENVIRONMENT), rasterio.open(f"/vsicurl/{href}") as dataset:
@@ -352,10 +351,10 @@ def test_window_reads_are_rasterios(demo: Addresses, http: HttpClient, engine: s
             theirs = Window(window.column, window.row, window.width, window.height)
             expected = dataset.read(1, window=theirs)
             np.testing.assert_array_equal(source.fetch(window).decode(), expected)
-    handles.close()
+    pool.close()
 
 
-def test_an_area_of_many_tiles_at_full_resolution_is_refused(demo: Addresses) -> None:
+def test_too_large_area_at_full_resolution_is_refused(demo: Addresses) -> None:
     with pytest.raises(hrdem.RequestError, match=r"pixels, more than.*coarser `resolution`"):
         hrdem.plan(bbox=(-96, 49, -84, 55), product="dsm", stac_url=demo.stac)
     national = hrdem.plan(

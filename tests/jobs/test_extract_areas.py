@@ -1,4 +1,4 @@
-"""Outputs of areas of every kind: shapely says which pixels are inside, rasterio where they lie."""
+"""Outputs of all kinds of areas, with masks computed by shapely and grids read by rasterio."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ RELAXED = settings(
 )
 
 
-def extracted(store: Store, output: Path, **words: Any) -> hrdem.Result:
-    return hrdem.extract(**{"product": "dtm", **words}, output=output, http=store, overwrite=True)
+def extract(store: Store, output: Path, **params: Any) -> hrdem.Result:
+    """Extract from a store, by default the DTM."""
+    return hrdem.extract(**{"product": "dtm", **params}, output=output, http=store, overwrite=True)
 
 
-def centres(dataset: rasterio.DatasetReader) -> tuple[NDArray[Any], NDArray[Any]]:
+def find_centres(dataset: rasterio.DatasetReader) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the coordinates of the pixel centres."""
     columns, rows = np.meshgrid(np.arange(dataset.width) + 0.5, np.arange(dataset.height) + 0.5)
     (dx, dy), corner = dataset.res, dataset.transform
     return corner.c + dx * columns, corner.f - dy * rows
@@ -48,10 +50,10 @@ def centres(dataset: rasterio.DatasetReader) -> tuple[NDArray[Any], NDArray[Any]
     buffer=st.sampled_from([None, 3.0]),
     seed=st.integers(0, 99),
 )
-def test_a_pixel_is_there_if_its_centre_is_inside(
+def test_pixels_with_centre_inside_are_extracted(
     tmp_path: Path, store: Store, corners: list[tuple[float, float]], buffer: float | None, seed
 ) -> None:
-    """Whatever the shape: crossing itself, thin, or in several parts."""
+    """Self-crossing, thin and multi-part shapes included."""
     shape = shapely.make_valid(shapely.Polygon([(LEFT + x, TOP - y) for x, y in corners]))
     shape = shapely.union_all([part for part in shapely.get_parts(shape) if part.area])
     if shape.area < 10:
@@ -59,24 +61,24 @@ def test_a_pixel_is_there_if_its_centre_is_inside(
     whole = punch_holes(make_relief("1m", 900, 900), seed, 0.2)
     store.add("hrdem-mosaic-1m", whole[:, :450], LEFT, TOP, item="west")
     store.add("hrdem-mosaic-1m", whole[:, 450:], LEFT + 450, TOP, item="east")
-    words = {"aoi": shape.wkt, "aoi_crs": "EPSG:3979", "buffer": buffer}
+    params = {"aoi": shape.wkt, "aoi_crs": "EPSG:3979", "buffer": buffer}
     try:
-        result = extracted(store, tmp_path / "a.tif", **words)
+        result = extract(store, tmp_path / "a.tif", **params)
     except hrdem.NoDataError:
         result = None
     (tmp_path / "a.tif").unlink(missing_ok=True)
-    extracted(store, tmp_path / "b.tif", **words, crop=False)
-    area = hrdem.plan(**words, product="dtm", http=store).request.aoi.geometry
+    extract(store, tmp_path / "b.tif", **params, crop=False)
+    area = hrdem.plan(**params, product="dtm", http=store).request.aoi.geometry
     with rasterio.open(tmp_path / "b.tif") as dataset:
-        x, y = centres(dataset)
+        x, y = find_centres(dataset)
         if (shapely.distance(area.boundary, shapely.points(x, y)) < 1e-6).any():
-            return  # on the outline: either is right, and versions of GEOS differ
+            return  # on the outline, versions of GEOS differ and both results are right
         inside = shapely.contains_xy(area, x, y)
         pixels = dataset.read(1)
     expected = np.where(inside, pixels, NODATA)
     assert (result is None) == (expected == NODATA).all()
     if result is not None:
-        extracted(store, tmp_path / "a.tif", **words)
+        extract(store, tmp_path / "a.tif", **params)
         with rasterio.open(tmp_path / "a.tif") as dataset:
             np.testing.assert_array_equal(dataset.read(1), expected)
         assert result.statistics.pixels == inside.sum()
@@ -85,10 +87,8 @@ def test_a_pixel_is_there_if_its_centre_is_inside(
 
 
 @pytest.mark.parametrize("product", ["dtm", pytest.param("dtm-slope", marks=pytest.mark.slow)])
-def test_a_shape_on_another_grid_is_cut_there(
-    demo: Addresses, tmp_path: Path, product: str
-) -> None:
-    """Its edge takes nothing from the pixels inside: slopes and kernels look beyond it."""
+def test_warped_area_is_masked_on_its_grid(demo: Addresses, tmp_path: Path, product: str) -> None:
+    """The mask does not change pixels inside: slopes and kernels read beyond the outline."""
     shape = {
         "type": "Polygon",
         "coordinates": [
@@ -96,36 +96,36 @@ def test_a_shape_on_another_grid_is_cut_there(
             [[-75.706, 45.405], [-75.700, 45.405], [-75.703, 45.41], [-75.706, 45.405]],
         ],
     }
-    words: dict[str, Any] = {
+    params: dict[str, Any] = {
         "aoi": shape, "product": product, "crs": "EPSG:2959", "resolution": 4,
         "stac_url": demo.stac,
     }  # fmt: skip
-    result = hrdem.extract(**words, output=tmp_path / "a.tif")
-    hrdem.extract(**words, crop=False, output=tmp_path / "b.tif")
+    result = hrdem.extract(**params, output=tmp_path / "a.tif")
+    hrdem.extract(**params, crop=False, output=tmp_path / "b.tif")
     with rasterio.open(tmp_path / "a.tif") as one, rasterio.open(tmp_path / "b.tif") as two:
         assert one.transform == two.transform
         dense = shapely.segmentize(shapely.geometry.shape(shape), 1e-5)
-        there = transform_geom("EPSG:4617", "EPSG:2959", shapely.geometry.mapping(dense))
-        outside = geometry_mask([there], one.shape, one.transform)
+        projected = transform_geom("EPSG:4617", "EPSG:2959", shapely.geometry.mapping(dense))
+        outside = geometry_mask([projected], one.shape, one.transform)
         np.testing.assert_array_equal(one.read(1), np.where(outside, NODATA, two.read(1)))
     assert result.statistics.pixels == (~outside).sum()
-    told = hrdem.estimate(result.plan)
-    assert told.transfer_bytes == result.received_bytes
-    assert told.coverage_percent == pytest.approx(result.statistics.valid_percent, abs=1)
+    estimate = hrdem.estimate(result.plan)
+    assert estimate.transfer_bytes == result.received_bytes
+    assert estimate.coverage_percent == pytest.approx(result.statistics.valid_percent, abs=1)
 
 
 @pytest.mark.slow
-def test_only_what_lies_under_a_shape_is_read(demo: Addresses, tmp_path: Path) -> None:
-    """A river runs across 49 tiles and lies in 13 of them."""
-    corner = 1_700_352, -200_192  # of a tile
+def test_only_tiles_under_the_area_are_read(demo: Addresses, tmp_path: Path) -> None:
+    """A narrow strip crosses the box of 49 tiles and touches 13 of them."""
+    corner = 1_700_352, -200_192  # of a TIFF tile
     line = shapely.LineString([corner, (corner[0] + 3_580, corner[1] - 3_580)]).buffer(5)
-    words: dict[str, Any] = {"aoi_crs": "EPSG:3979", "product": "dtm", "stac_url": demo.stac}
-    done = hrdem.extract(aoi=line, **words, output=tmp_path / "a.tif")
+    params: dict[str, Any] = {"aoi_crs": "EPSG:3979", "product": "dtm", "stac_url": demo.stac}
+    done = hrdem.extract(aoi=line, **params, output=tmp_path / "a.tif")
     assert done.received_bytes == hrdem.estimate(done.plan).transfer_bytes
-    box = hrdem.estimate(hrdem.plan(aoi=line, crop=False, **words))
+    box = hrdem.estimate(hrdem.plan(aoi=line, crop=False, **params))
     assert done.received_bytes < 0.5 * box.transfer_bytes
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        x, y = centres(dataset)
+        x, y = find_centres(dataset)
         expected = heights(
             dataset.bounds.left, dataset.bounds.top, 1, dataset.width, dataset.height
         )
@@ -133,16 +133,16 @@ def test_only_what_lies_under_a_shape_is_read(demo: Addresses, tmp_path: Path) -
         np.testing.assert_array_equal(dataset.read(1), np.where(inside, expected, NODATA))
 
 
-def test_a_box_can_be_cut_too(demo: Addresses, tmp_path: Path) -> None:
-    """A box in degrees lies askew in EPSG:3979."""
+def test_box_can_be_masked(demo: Addresses, tmp_path: Path) -> None:
+    """A box in degrees is rotated in EPSG:3979."""
     bbox = (-75.712, 45.402, -75.700, 45.410)
-    words: dict[str, Any] = {"bbox": bbox, "product": "dtm", "stac_url": demo.stac}
-    plain = hrdem.extract(**words, output=tmp_path / "a.tif")
-    cut = hrdem.extract(**words, crop=True, output=tmp_path / "b.tif")
-    assert cut.plan.grid == plain.plan.grid
+    params: dict[str, Any] = {"bbox": bbox, "product": "dtm", "stac_url": demo.stac}
+    plain = hrdem.extract(**params, output=tmp_path / "a.tif")
+    masked = hrdem.extract(**params, crop=True, output=tmp_path / "b.tif")
+    assert masked.plan.grid == plain.plan.grid
     with rasterio.open(tmp_path / "b.tif") as dataset:
-        x, y = centres(dataset)
-        inside = shapely.contains_xy(cut.plan.request.aoi.geometry, x, y)
+        x, y = find_centres(dataset)
+        inside = shapely.contains_xy(masked.plan.request.aoi.geometry, x, y)
         assert 0.5 < inside.mean() < 0.9
         np.testing.assert_array_equal(dataset.read(1) != NODATA, inside)
 
@@ -158,11 +158,11 @@ def test_a_box_can_be_cut_too(demo: Addresses, tmp_path: Path) -> None:
     ],
     ids=["same pixels", "half pixels", "oblong", "UTM", "degrees"],
 )
-def test_an_output_can_be_like_another_raster(
+def test_output_has_the_grid_of_the_like_raster(
     demo: Addresses, tmp_path: Path, crs: str, transform: Affine
 ) -> None:
-    """To the last number of its transform, so that the two can be stacked."""
-    if crs != "EPSG:3979":  # near the others
+    """The transforms are equal to the last digit, so that the two rasters can be stacked."""
+    if crs != "EPSG:3979":  # near the other cases
         (x,), (y,) = rasterio.warp.transform("EPSG:3979", crs, [1_700_500], [-200_500])
         transform = Affine(transform.a, 0, x + transform.a / 3, 0, transform.e, y)
     like = tmp_path / "like.tif"
@@ -172,9 +172,9 @@ def test_an_output_can_be_like_another_raster(
     ):  # fmt: skip
         pass
     result = hrdem.extract(like=like, product="dtm", stac_url=demo.stac, output=tmp_path / "a.tif")
-    with rasterio.open(tmp_path / "a.tif") as dataset, rasterio.open(like) as wanted:
+    with rasterio.open(tmp_path / "a.tif") as dataset, rasterio.open(like) as template:
         assert horizontal(dataset.crs) == crs
-        assert (dataset.transform, dataset.shape) == (wanted.transform, wanted.shape)
+        assert (dataset.transform, dataset.shape) == (template.transform, template.shape)
         pixels = dataset.read(1)
     assert result.statistics.valid_percent > 90
     if transform == Affine(1, 0, 1_700_100, 0, -1, -200_300):
@@ -182,19 +182,19 @@ def test_an_output_can_be_like_another_raster(
         assert not result.plan.resampled
 
 
-@pytest.mark.parametrize("words", [{"crs": "EPSG:2959"}, {"resolution": 5}])
-def test_like_leaves_nothing_more_to_say_of_the_grid(tmp_path: Path, words: Any) -> None:
+@pytest.mark.parametrize("params", [{"crs": "EPSG:2959"}, {"resolution": 5}])
+def test_like_excludes_crs_and_resolution(tmp_path: Path, params: Any) -> None:
     with rasterio.open(
         tmp_path / "like.tif", "w", "GTiff", width=3, height=3, count=1, dtype="uint8",
         crs="EPSG:3979", transform=Affine(1, 0, 1_700_100, 0, -1, -200_300),
     ):  # fmt: skip
         pass
     with pytest.raises(hrdem.RequestError, match="`like` sets the CRS and the pixel size"):
-        hrdem.plan(like=tmp_path / "like.tif", product="dtm", **words)
+        hrdem.plan(like=tmp_path / "like.tif", product="dtm", **params)
 
 
 @pytest.mark.slow
-def test_a_sheet_at_25_m_is_the_sheet(demo: Addresses, tmp_path: Path) -> None:
+def test_nts_sheet_at_25_m_covers_the_sheet(demo: Addresses, tmp_path: Path) -> None:
     result = hrdem.extract(
         nts="31G/5", product="dtm", crs="EPSG:2959", resolution=25, stac_url=demo.stac,
         output=tmp_path / "a.tif",
@@ -210,13 +210,13 @@ def test_a_sheet_at_25_m_is_the_sheet(demo: Addresses, tmp_path: Path) -> None:
     assert {source.level for source in result.plan.sources} == {4}
 
 
-def test_a_circle_is_round(demo: Addresses, tmp_path: Path) -> None:
+def test_circle_is_round(demo: Addresses, tmp_path: Path) -> None:
     result = hrdem.extract(
         point=(-75.7, 45.41), radius=300, product="dtm", stac_url=demo.stac,
         output=tmp_path / "a.tif",
     )  # fmt: skip
     with rasterio.open(tmp_path / "a.tif") as dataset:
         rows, columns = np.nonzero(dataset.read(1) != NODATA)
-        apart = np.hypot(rows - rows.mean(), columns - columns.mean())
-        assert apart.max() == pytest.approx(300 * 1.01, rel=0.012), "the map's metres are shorter"
-    assert result.statistics.valid == pytest.approx(np.pi * apart.max() ** 2, rel=0.01)
+        radii = np.hypot(rows - rows.mean(), columns - columns.mean())
+        assert radii.max() == pytest.approx(300 * 1.01, rel=0.012), "the map scale is 1.01"
+    assert result.statistics.valid == pytest.approx(np.pi * radii.max() ** 2, rel=0.01)

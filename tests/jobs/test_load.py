@@ -1,4 +1,4 @@
-"""Arrays hold what files hold: rasterio reads the file, and every bit of it is in the array."""
+"""Arrays equal the extracted files, read with rasterio, bit for bit."""
 
 from __future__ import annotations
 
@@ -64,17 +64,20 @@ def filled(store: Store) -> Store:
     return store
 
 
-def loaded(store: Store, **words: Any) -> xr.DataArray:
-    return hrdem.load(**{"product": "dtm", **BOX, **words}, http=store)
+def load_array(store: Store, **params: Any) -> xr.DataArray:
+    """Load from a store, by default the DTM of the box."""
+    return hrdem.load(**{"product": "dtm", **BOX, **params}, http=store)
 
 
-def extracted(store: Store, path: Path, **words: Any) -> Path:
-    words = {"product": "dtm", **BOX, **words}
-    hrdem.extract(**words, output=path, http=store, overwrite=True)
+def extract(store: Store, path: Path, **params: Any) -> Path:
+    """Extract the same as `load_array` to a file."""
+    params = {"product": "dtm", **BOX, **params}
+    hrdem.extract(**params, output=path, http=store, overwrite=True)
     return path
 
 
-def bits(pixels: np.ndarray) -> np.ndarray:
+def view_bits(pixels: np.ndarray) -> np.ndarray:
+    """View pixels as unsigned integers, so that NaNs compare equal."""
     return pixels.view(f"u{pixels.dtype.itemsize}")
 
 
@@ -85,40 +88,38 @@ def bits(pixels: np.ndarray) -> np.ndarray:
         for number, job in enumerate(JOBS)
     ],
 )
-def test_any_chunks_hold_the_bits_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
-    with rasterio.open(extracted(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
+def test_chunks_have_the_bits_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
+    with rasterio.open(extract(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
         expected = dataset.read(1)
     assert (expected != expected[0, 0]).any()
-    now = loaded(filled, **JOBS[job])
-    np.testing.assert_array_equal(bits(now.values), bits(expected))
+    eager = load_array(filled, **JOBS[job])
+    np.testing.assert_array_equal(view_bits(eager.values), view_bits(expected))
 
     @RELAXED
     @given(chunks=st.fixed_dictionaries({axis: st.integers(170, 700) for axis in ("y", "x")}))
-    def cut(chunks: dict[str, int]) -> None:
-        later = loaded(filled, **JOBS[job], chunks=chunks)
-        assert (later.dtype, later.shape) == (now.dtype, now.shape)
-        np.testing.assert_array_equal(bits(later.values), bits(expected))
+    def check_chunks(chunks: dict[str, int]) -> None:
+        lazy = load_array(filled, **JOBS[job], chunks=chunks)
+        assert (lazy.dtype, lazy.shape) == (eager.dtype, eager.shape)
+        np.testing.assert_array_equal(view_bits(lazy.values), view_bits(expected))
 
-    cut()
+    check_chunks()
 
 
 @pytest.mark.slow
-def test_chunks_of_heights_above_another_datum_are_those_of_the_file(
-    tmp_path: Path, filled: Store
-) -> None:
+def test_chunks_above_another_datum_equal_the_file(tmp_path: Path, filled: Store) -> None:
     grid = write_grid(tmp_path / "grid.tif", millimetres(60, 120))
-    words = {"vertical_datum": "CGVD28", "vertical_grid": grid}
-    with rasterio.open(extracted(filled, tmp_path / "a.tif", **words)) as dataset:
-        expected, told, crs = dataset.read(1), dataset.tags(), dataset.crs
-    later = loaded(filled, **words, chunks=500)
-    np.testing.assert_array_equal(bits(later.values), bits(expected))
-    assert (later != loaded(filled)).any()
-    assert crs_of(later) == crs
-    assert later.attrs["HRDEM_VERTICAL_GRID_SHA256"] == told["HRDEM_VERTICAL_GRID_SHA256"]
+    params = {"vertical_datum": "CGVD28", "vertical_grid": grid}
+    with rasterio.open(extract(filled, tmp_path / "a.tif", **params)) as dataset:
+        expected, tags, crs = dataset.read(1), dataset.tags(), dataset.crs
+    lazy = load_array(filled, **params, chunks=500)
+    np.testing.assert_array_equal(view_bits(lazy.values), view_bits(expected))
+    assert (lazy != load_array(filled)).any()
+    assert read_crs(lazy) == crs
+    assert lazy.attrs["HRDEM_VERTICAL_GRID_SHA256"] == tags["HRDEM_VERTICAL_GRID_SHA256"]
 
 
-def crs_of(array: xr.DataArray) -> CRS:
-    """What a reader makes of it after a GeoTIFF, which keeps fewer words."""
+def read_crs(array: xr.DataArray) -> CRS:
+    """Return the CRS of an array after a round trip through a GeoTIFF, which drops some names."""
     crs = CRS.from_wkt(array.spatial_ref.attrs["crs_wkt"])
     with rasterio.MemoryFile() as memory:
         tiny = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
@@ -128,11 +129,9 @@ def crs_of(array: xr.DataArray) -> CRS:
 
 
 @pytest.mark.parametrize("job", ["plain", "in degrees", "hillshade"])
-def test_an_array_says_where_it_lies_as_the_file_does(
-    tmp_path: Path, filled: Store, job: str
-) -> None:
-    array = loaded(filled, **JOBS[job])
-    with rasterio.open(extracted(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
+def test_array_has_the_georeferencing_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
+    array = load_array(filled, **JOBS[job])
+    with rasterio.open(extract(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
         crs, transform, tags, unit = dataset.crs, dataset.transform, dataset.tags(), dataset.units
         columns, rows = np.arange(dataset.width), np.arange(dataset.height)
         x, y = dataset.xy(0 * columns, columns)[0], dataset.xy(rows, 0 * rows)[1]
@@ -141,9 +140,9 @@ def test_an_array_says_where_it_lies_as_the_file_does(
     np.testing.assert_allclose(array.x, x, rtol=1e-15)
     np.testing.assert_allclose(array.y, y, rtol=1e-15)
     assert array.x.dtype == array.y.dtype == np.float64
-    assert crs_of(array) == crs
-    told = [float(number) for number in array.spatial_ref.attrs["GeoTransform"].split()]
-    assert rasterio.Affine.from_gdal(*told) == transform
+    assert read_crs(array) == crs
+    numbers = [float(number) for number in array.spatial_ref.attrs["GeoTransform"].split()]
+    assert rasterio.Affine.from_gdal(*numbers) == transform
     assert array.encoding["grid_mapping"] == "spatial_ref"
     assert array.attrs.get("units") == unit[0]
     degrees = job == "in degrees"
@@ -154,28 +153,28 @@ def test_an_array_says_where_it_lies_as_the_file_does(
     }
 
 
-def test_an_array_tells_what_it_is_made_of_as_the_file_does(tmp_path: Path, filled: Store) -> None:
-    with rasterio.open(extracted(filled, tmp_path / "a.tif", fill="30m")) as dataset:
+def test_array_has_the_tags_of_the_file(tmp_path: Path, filled: Store) -> None:
+    with rasterio.open(extract(filled, tmp_path / "a.tif", fill="30m")) as dataset:
         tags = {name: tag for name, tag in dataset.tags().items() if name != "AREA_OR_POINT"}
     for chunks in (None, 512):
-        array = loaded(filled, fill="30m", chunks=chunks)
+        array = load_array(filled, fill="30m", chunks=chunks)
         for name, tag in tags.items():
             assert array.attrs[name] == tag, name
         names = {source["name"] for source in json.loads(array.attrs["HRDEM_SOURCES"])}
         assert names == {"west-hrdem-mosaic-1m", "east-hrdem-mosaic-1m", "tile-mrdem-30"}
-        # all that netCDF can hold
-        of_all = [array.attrs, *(coordinate.attrs for coordinate in array.coords.values())]
-        kinds = {type(value) for attributes in of_all for value in attributes.values()}
+        # types that netCDF supports
+        mappings = [array.attrs, *(coordinate.attrs for coordinate in array.coords.values())]
+        kinds = {type(value) for attributes in mappings for value in attributes.values()}
         assert kinds == {str, np.float32}
 
 
 @pytest.mark.parametrize("chunks", [None, 600])
 @pytest.mark.parametrize("job", ["plain", pytest.param("hillshade", marks=pytest.mark.slow)])
-def test_nodata_is_the_fill_value_and_nan_where_it_is_masked(
+def test_nodata_is_the_fill_value_or_nan_if_masked(
     filled: Store, job: str, chunks: int | None
 ) -> None:
-    bare = loaded(filled, **JOBS[job], chunks=chunks)
-    masked = loaded(filled, **JOBS[job], chunks=chunks, masked=True)
+    bare = load_array(filled, **JOBS[job], chunks=chunks)
+    masked = load_array(filled, **JOBS[job], chunks=chunks, masked=True)
     nodata = bare.attrs["_FillValue"]
     assert nodata == (0 if job == "hillshade" else NODATA)
     assert nodata.dtype == bare.dtype
@@ -190,122 +189,119 @@ def test_nodata_is_the_fill_value_and_nan_where_it_is_masked(
     assert masked.attrs == {name: a for name, a in bare.attrs.items() if name != "_FillValue"}
 
 
-def test_a_chunk_reads_only_what_it_needs(filled: Store) -> None:
-    later = loaded(filled, chunks={"y": -1, "x": 300})
+def test_chunk_reads_only_what_it_needs(filled: Store) -> None:
+    lazy = load_array(filled, chunks={"y": -1, "x": 300})
     west, east = (f"{name}-hrdem-mosaic-1m-dtm.tif" for name in ("west", "east"))
-    assert later.chunks == ((780,), (300, 300, 80))
+    assert lazy.chunks == ((780,), (300, 300, 80))
     assert filled.received[west] == filled.received[east] == 0
-    later[:, 610:].compute()  # the last chunk
+    lazy[:, 610:].compute()  # the last chunk
     assert filled.received[west] == 0
     part = filled.received[east]
-    later[:, :300].compute()
+    lazy[:, :300].compute()
     assert 0 < filled.received[west] < 3 * part
     assert filled.received[east] == part
 
 
 @pytest.mark.slow
-def test_a_chunk_warps_of_a_tier_only_what_it_needs(filled: Store) -> None:
-    later = loaded(filled, **JOBS["filled and warped"], chunks=128)
-    later[:128, :128].compute()
+def test_chunk_warps_only_what_it_needs(filled: Store) -> None:
+    lazy = load_array(filled, **JOBS["filled and warped"], chunks=128)
+    lazy[:128, :128].compute()
     first = sum(filled.received.values())
-    later.compute()
+    lazy.compute()
     assert 0 < first < (sum(filled.received.values()) - first) / 4
 
 
-def test_a_chunk_without_data_is_nodata_and_an_array_without_data_an_error(store: Store) -> None:
+def test_empty_chunk_is_nodata_empty_array_an_error(store: Store) -> None:
     fine = make_relief("1m", 900, 900)
     fine[:500] = NODATA
     store.add(TIERS["1m"], fine, LEFT, TOP)
-    later = loaded(store, chunks=256)
-    assert (later[:440] == NODATA).all()
-    assert (later[440:] != NODATA).all()
+    lazy = load_array(store, chunks=256)
+    assert (lazy[:440] == NODATA).all()
+    assert (lazy[440:] != NODATA).all()
     upper = {"bbox": (LEFT + 60, TOP - 400, LEFT + 740, TOP - 60)}
-    assert (loaded(store, **upper, chunks=-1) == NODATA).all()
+    assert (load_array(store, **upper, chunks=-1) == NODATA).all()
     with pytest.raises(hrdem.NoDataError, match="no valid pixel"):
-        loaded(store, **upper)
+        load_array(store, **upper)
 
 
-def test_a_chunk_beyond_all_files_is_nodata(store: Store) -> None:
+def test_chunk_outside_all_files_is_nodata(store: Store) -> None:
     store.add(TIERS["1m"], make_relief("1m", 450, 900), LEFT, TOP)
-    for words in ({}, {"resolution": 2}):
-        later = loaded(store, **words, chunks={"x": 200})
-        assert (later[:, -100:] == NODATA).all()
-        assert (later[:, :100] != NODATA).all()
+    for params in ({}, {"resolution": 2}):
+        lazy = load_array(store, **params, chunks={"x": 200})
+        assert (lazy[:, -100:] == NODATA).all()
+        assert (lazy[:, :100] != NODATA).all()
 
 
-def test_a_chunk_that_the_area_does_not_touch_is_nodata(filled: Store) -> None:
-    later = loaded(filled, **JOBS["cropped"], chunks=200)
-    assert (later[-130:, -130:] == NODATA).all()
+def test_chunk_outside_the_area_is_nodata(filled: Store) -> None:
+    """Nothing is downloaded for it."""
+    lazy = load_array(filled, **JOBS["cropped"], chunks=200)
+    assert (lazy[-130:, -130:] == NODATA).all()
     assert sum(filled.received.values()) == 0
 
 
-def test_chunks_are_read_one_at_a_time_whoever_asks(
-    filled: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run takes as many connections and as much memory as it may."""
-    lock, running, most = threading.Lock(), 0, 0
-    read = load.read_pixels
+def test_chunks_are_read_one_at_a_time(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run uses all connections and memory that are allowed."""
+    lock, running, max_running = threading.Lock(), 0, 0
+    read_pixels = load.read_pixels
 
-    def counted(*arguments: Any) -> Any:
-        nonlocal running, most
+    def count_running(*arguments: Any) -> Any:
+        nonlocal running, max_running
         with lock:
             running += 1
-            most = max(most, running)
-        pixels = read(*arguments)
+            max_running = max(max_running, running)
+        pixels = read_pixels(*arguments)
         with lock:
             running -= 1
         return pixels
 
-    later = loaded(filled, chunks=300)
-    monkeypatch.setattr(load, "read_pixels", counted)
-    later.compute(scheduler="threads", num_workers=8)
-    assert (running, most) == (0, 1)
+    lazy = load_array(filled, chunks=300)
+    monkeypatch.setattr(load, "read_pixels", count_running)
+    lazy.compute(scheduler="threads", num_workers=8)
+    assert (running, max_running) == (0, 1)
 
 
-def test_nothing_is_left_on_the_disk(
+def test_no_temporary_file_remains(
     filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     seen: list[list[Path]] = []
-    words = {"on_progress": lambda progress: seen.append(list(tmp_path.glob("*/*")))}
-    words |= JOBS["filled and warped"]  # for which mosaics are staged
-    loaded(filled, **words)
-    loaded(filled, **words, chunks=500).compute()
+    params = {"on_progress": lambda progress: seen.append(list(tmp_path.glob("*/*")))}
+    params |= JOBS["filled and warped"]  # stages mosaics on disk
+    load_array(filled, **params)
+    load_array(filled, **params, chunks=500).compute()
     assert any(seen)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_progress_ends_with_all_pixels(filled: Store) -> None:
-    told: list[hrdem.Progress] = []
-    loaded(filled, **JOBS["filled and warped"], on_progress=told.append)
-    assert told[-1].pixels == told[-1].total_pixels
-    told.clear()
-    later = loaded(filled, **JOBS["filled and warped"], on_progress=told.append, chunks=300)
-    later[:10, :10].compute()
-    assert told[-1].pixels == told[-1].total_pixels
+    progress: list[hrdem.Progress] = []
+    load_array(filled, **JOBS["filled and warped"], on_progress=progress.append)
+    assert progress[-1].pixels == progress[-1].total_pixels
+    progress.clear()
+    lazy = load_array(filled, **JOBS["filled and warped"], on_progress=progress.append, chunks=300)
+    lazy[:10, :10].compute()
+    assert progress[-1].pixels == progress[-1].total_pixels
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["cog", "vrt", "wcs"])
-def test_a_chunk_finds_its_own_way_to_the_service(
-    demo: Addresses, tmp_path: Path, via: str
-) -> None:
-    """In another process, too: a client lives no longer than a chunk."""
-    words = {
+def test_chunk_opens_its_own_connection(demo: Addresses, tmp_path: Path, via: str) -> None:
+    """In another process, too: a client never outlives its chunk."""
+    params = {
         "bbox": (1_499_600, -170_700, 1_500_400, -170_000), "bbox_crs": "EPSG:3979",
         "product": "dtm", "via": via, "stac_url": demo.stac, "wcs_url": demo.wcs,
         "cache_dir": tmp_path / "cache",
     }  # fmt: skip
-    later = hrdem.load(**words, chunks=512)
-    there = later.compute(scheduler="processes", num_workers=1)
-    hrdem.extract(**words, output=tmp_path / "a.tif")
+    lazy = hrdem.load(**params, chunks=512)
+    computed = lazy.compute(scheduler="processes", num_workers=1)
+    hrdem.extract(**params, output=tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        np.testing.assert_array_equal(bits(there.values), bits(dataset.read(1)))
+        np.testing.assert_array_equal(view_bits(computed.values), view_bits(dataset.read(1)))
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("params", "message"),
     [
         ({"source_band": True}, "an array has one. Leave it out"),
         ({"align": "blocks"}, "an array has none. Leave it"),
@@ -320,25 +316,25 @@ def test_a_chunk_finds_its_own_way_to_the_service(
         ({"product": "dmt"}, "Did you mean dtm"),
     ],
 )
-def test_what_no_array_can_be_is_told(store: Store, words: dict[str, Any], sentence: str) -> None:
-    """Before anything is looked up: there is no catalogue here."""
-    with pytest.raises(hrdem.RequestError, match=sentence):
-        loaded(store, **words)
+def test_invalid_options_of_load_are_errors(
+    store: Store, params: dict[str, Any], message: str
+) -> None:
+    """They are reported before any lookup: there is no catalogue here."""
+    with pytest.raises(hrdem.RequestError, match=message):
+        load_array(store, **params)
 
 
-def test_chunks_may_be_left_to_dask(filled: Store) -> None:
+def test_dask_chooses_automatic_chunks(filled: Store) -> None:
     with dask.config.set({"array.chunk-size": "1 MiB"}):
-        later = loaded(filled, chunks="auto")
-    assert later.chunks == ((512, 268), (512, 168))
-    assert loaded(filled, chunks="auto").chunks == ((780,), (680,))
-    assert loaded(filled, chunks={"x": np.int64(600)}).chunks == ((780,), (600, 80))
-    assert loaded(filled, chunks=-1).chunks == ((780,), (680,))
+        lazy = load_array(filled, chunks="auto")
+    assert lazy.chunks == ((512, 268), (512, 168))
+    assert load_array(filled, chunks="auto").chunks == ((780,), (680,))
+    assert load_array(filled, chunks={"x": np.int64(600)}).chunks == ((780,), (600, 80))
+    assert load_array(filled, chunks=-1).chunks == ((780,), (680,))
 
 
 @pytest.mark.parametrize(("library", "chunks"), [("xarray", None), ("dask", 512)])
-def test_a_library_that_is_not_installed_is_named_with_what_installs_it(
-    library: str, chunks: int | None
-) -> None:
+def test_error_names_the_missing_library_and_its_extra(library: str, chunks: int | None) -> None:
     program = (
         f"import sys; sys.modules[{library!r}] = None; import hrdem\n"
         f"try: hrdem.load(bbox=(-75.7, 45.4, -75.6, 45.5), product='dtm', chunks={chunks})\n"

@@ -1,6 +1,6 @@
-"""Outputs on grids of their own: the terrain function and GDAL's warper say what must be in them.
+"""Outputs on other grids, compared with the terrain function and GDAL's warper.
 
-The terrain knows no tiles, so that a seam would be a difference.
+The terrain function has no tiles, so any seam is a difference.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.rasters import horizontal
 
 HALIFAX = (-63.613, 44.592, -63.600, 44.600)
 OTTAWA = (-75.712, 45.402, -75.700, 45.410)
-# the same coordinates on the datum of the data
+# the same projections on the datum of the data
 TWINS = {"EPSG:4326": "EPSG:4617", "EPSG:26918": "EPSG:2959"}
-# output, and the pixels of the overview that still has its detail
+# area, CRS and resolution of the output; pixel size of the overview it is read from
 GRIDS = {
     "UTM": (HALIFAX, "EPSG:2961", 5, 2),
     "UTM, finer": (HALIFAX, "EPSG:2961", 0.7, 1),
@@ -44,14 +44,15 @@ GRIDS = {
 }
 
 
-def extracted(demo: Addresses, output: Path, **request: Any) -> hrdem.Result:
+def extract(demo: Addresses, output: Path, **request: Any) -> hrdem.Result:
+    """Extract from the demonstration, by default the DTM."""
     return hrdem.extract(
         **{"product": "dtm", **request}, output=output, stac_url=demo.stac, wcs_url=demo.wcs
     )
 
 
-def centres(dataset: rasterio.DatasetReader) -> NDArray[np.float64]:
-    """Where the centres of pixels lie in EPSG:3979, array (2, rows, columns)."""
+def find_centres(dataset: rasterio.DatasetReader) -> NDArray[np.float64]:
+    """Return the pixel centres in EPSG:3979, array (2, rows, columns)."""
     columns, rows = np.meshgrid(np.arange(dataset.width) + 0.5, np.arange(dataset.height) + 0.5)
     (dx, dy), corner = dataset.res, dataset.transform
     x, y = corner.c + dx * columns.ravel(), corner.f - dy * rows.ravel()
@@ -60,44 +61,44 @@ def centres(dataset: rasterio.DatasetReader) -> NDArray[np.float64]:
     return found.reshape(2, dataset.height, dataset.width)
 
 
-def terrain(
-    places: NDArray[np.float64], size: float, around: int
+def make_terrain(
+    points: NDArray[np.float64], size: float, margin: int
 ) -> tuple[NDArray[np.float32], Affine]:
-    """The pixels of so many metres that places lie in, and some around them."""
-    more = size * (around + 1)
-    (left, bottom), (right, top) = places.min(axis=(1, 2)), places.max(axis=(1, 2))
-    left, top = (left - more) // size * size, -((-top - more) // size * size)
-    width, height = int((right + more - left) // size), int((top - bottom + more) // size)
+    """Return terrain pixels of `size` metres that contain the points, with a margin."""
+    border = size * (margin + 1)
+    (left, bottom), (right, top) = points.min(axis=(1, 2)), points.max(axis=(1, 2))
+    left, top = (left - border) // size * size, -((-top - border) // size * size)
+    width, height = int((right + border - left) // size), int((top - bottom + border) // size)
     return heights(left, top, size, width, height), Affine(size, 0, left, 0, -size, top)
 
 
-def nearest(dataset: rasterio.DatasetReader, size: float) -> Any:
-    """The pixel of so many metres that each centre lies in."""
-    places = centres(dataset)
-    pixels, lattice = terrain(places, size, around=1)
-    columns = np.floor((places[0] - lattice.c) / size).astype(int)
-    rows = np.floor((lattice.f - places[1]) / size).astype(int)
+def sample_nearest(dataset: rasterio.DatasetReader, size: float) -> Any:
+    """Return the terrain pixel of `size` metres at each centre."""
+    points = find_centres(dataset)
+    pixels, lattice = make_terrain(points, size, margin=1)
+    columns = np.floor((points[0] - lattice.c) / size).astype(int)
+    rows = np.floor((lattice.f - points[1]) / size).astype(int)
     return pixels[rows, columns]
 
 
-def bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) -> Any:
-    """What GDAL makes of the terrain in pixels of so many metres, smoothed as wide as the output's.
+def warp_bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) -> Any:
+    """Warp terrain pixels of `size` metres with GDAL, with the kernel as wide as an output pixel.
 
-    As wide as a pixel in the middle, in two figures.
+    The width is that of the pixel in the middle, rounded to two digits.
     """
-    places = centres(dataset)
+    points = find_centres(dataset)
     row, column = dataset.height // 2, dataset.width // 2
-    here = places[:, row, column]
-    right, below = places[:, row, column + 1] - here, places[:, row + 1, column] - here
+    centre = points[:, row, column]
+    right, below = points[:, row, column + 1] - centre, points[:, row + 1, column] - centre
     across, down = (max(1.0, float(f"{w:.2g}")) for w in np.hypot(right, below) / size)
     reach = int(max(across, down)) + 3
-    pixels, lattice = terrain(places, size, around=reach)
+    pixels, lattice = make_terrain(points, size, margin=reach)
     path = folder / "terrain.tif"
     profile = {"width": pixels.shape[1], "height": pixels.shape[0], "count": 1, "dtype": "float32"}
     with rasterio.open(
         path, "w", "GTiff", **profile, crs="EPSG:3979", transform=lattice, nodata=NODATA
-    ) as made:
-        made.write(pixels, 1)
+    ) as terrain:
+        terrain.write(pixels, 1)
     crs = horizontal(dataset.crs)
     with (
         rasterio.open(path) as source,
@@ -121,14 +122,12 @@ def bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) -> Any:
 @pytest.mark.parametrize(
     "resampling", [pytest.param("nearest", marks=pytest.mark.slow), "bilinear"]
 )
-def test_an_output_is_what_gdal_makes_of_the_terrain(
+def test_output_equals_gdals_warp_of_the_terrain(
     demo: Addresses, tmp_path: Path, case: str, resampling: str
 ) -> None:
     bbox, crs, resolution, size = GRIDS[case]
     output = tmp_path / "output.tif"
-    result = extracted(
-        demo, output, bbox=bbox, crs=crs, resolution=resolution, resampling=resampling
-    )
+    result = extract(demo, output, bbox=bbox, crs=crs, resolution=resolution, resampling=resampling)
     assert result.plan.mosaics[0].grid.resolution == (size, size)
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
@@ -138,16 +137,16 @@ def test_an_output_is_what_gdal_makes_of_the_terrain(
         x, y = dataset.bounds.left / resolution, dataset.bounds.top / resolution
         assert (x, y) == pytest.approx((round(x), round(y)), abs=1e-6)
         if resampling == "nearest":
-            np.testing.assert_array_equal(pixels, nearest(dataset, size))
+            np.testing.assert_array_equal(pixels, sample_nearest(dataset, size))
         else:
-            expected = bilinear(dataset, size, tmp_path)
+            expected = warp_bilinear(dataset, size, tmp_path)
             np.testing.assert_array_equal(pixels == NODATA, expected == NODATA)
             np.testing.assert_allclose(pixels, expected, rtol=0, atol=1e-4)
     assert (pixels != NODATA).any()
 
 
 @pytest.mark.parametrize("case", GRIDS)
-def test_every_pixel_that_the_box_touches_is_in_the_output(demo: Addresses, case: str) -> None:
+def test_output_includes_every_pixel_the_box_touches(demo: Addresses, case: str) -> None:
     bbox, crs, resolution, _ = GRIDS[case]
     plan = hrdem.plan(bbox=bbox, crs=crs, resolution=resolution, product="dtm", stac_url=demo.stac)
     edge = np.linspace(0, 1, 2_000)
@@ -162,12 +161,10 @@ def test_every_pixel_that_the_box_touches_is_in_the_output(demo: Addresses, case
     assert 0 <= top - y.max() < resolution + 1e-6
 
 
-def test_pixels_of_200_m_are_made_of_an_overview_and_not_of_everything(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_coarse_pixels_are_read_from_an_overview(demo: Addresses, tmp_path: Path) -> None:
     """The area has 1.1 billion pixels at full resolution."""
     bbox = (1_700_000, -200_000, 1_733_000, -167_000)
-    result = extracted(
+    result = extract(
         demo, tmp_path / "a.tif", bbox=bbox, bbox_crs="EPSG:3979", crs="EPSG:26918", resolution=200
     )
     (source,) = result.plan.sources
@@ -175,18 +172,18 @@ def test_pixels_of_200_m_are_made_of_an_overview_and_not_of_everything(
     assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
     assert result.received_bytes <= 4 * 1_188_866  # bytes of a tile of the demonstration
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        expected = bilinear(dataset, 500_000 / 3_907, tmp_path)
+        expected = warp_bilinear(dataset, 500_000 / 3_907, tmp_path)
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resampling", ["max", "min", "med", "mode", "q1", "q3", "rms"])
-def test_extremes_are_those_of_the_pixels_and_not_of_their_means(
+def test_order_statistics_come_from_full_resolution(
     demo: Addresses, tmp_path: Path, resampling: str
 ) -> None:
-    """An overview's highest pixel of 8 m lies lower than the highest of its 64 pixels."""
+    """The maximum of an overview pixel of 8 m is below the maximum of its 64 pixels."""
     bbox = (1_702_400, -200_000, 1_702_560, -199_840)
-    result = extracted(
+    result = extract(
         demo,
         tmp_path / "a.tif",
         bbox=bbox,
@@ -204,14 +201,14 @@ def test_extremes_are_those_of_the_pixels_and_not_of_their_means(
         assert (pixels[:, :, None] == cells).any(axis=2).all()
         return
     ranked = np.sort(cells, axis=2)
-    of = {
+    expected = {
         "max": ranked[..., -1],
         "min": ranked[..., 0],
         "rms": np.sqrt((cells.astype(float) ** 2).mean(axis=2)),
     }
-    if resampling in of:
-        np.testing.assert_allclose(pixels, of[resampling], rtol=1e-6)
-    else:  # GDAL takes one of the two pixels at the rank
+    if resampling in expected:
+        np.testing.assert_allclose(pixels, expected[resampling], rtol=1e-6)
+    else:  # GDAL returns one of the two pixels at the rank
         rank = {"q1": 25, "med": 50, "q3": 75}[resampling]
         assert (pixels >= ranked[..., rank - 1]).all()
         assert (pixels <= ranked[..., rank]).all()
@@ -222,14 +219,14 @@ def test_extremes_are_those_of_the_pixels_and_not_of_their_means(
     ("crs", "resolution", "size"),
     [("EPSG:26918", 5, 2), ("EPSG:26918", 0.5, 1), ("EPSG:3979", 250, 500_000 / 3_907)],
 )
-def test_a_border_of_sub_tiles_leaves_no_seam(
+def test_no_seam_between_sub_tiles(
     demo: Addresses, tmp_path: Path, resampling: str, crs: str, resolution: float, size: float
 ) -> None:
-    """8_2 ends at x = 1,500,000 and 9_2 begins there."""
+    """8_2 ends at x = 1,500,000, where 9_2 begins."""
     half = 60 * resolution
     bbox = (1_500_000 - half, -170_000 - half, 1_500_000 + half, -170_000 + half)
     output = tmp_path / "border.tif"
-    result = extracted(
+    result = extract(
         demo,
         output,
         bbox=bbox,
@@ -243,20 +240,22 @@ def test_a_border_of_sub_tiles_leaves_no_seam(
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
         if resampling == "nearest":
-            np.testing.assert_array_equal(pixels, nearest(dataset, size))
+            np.testing.assert_array_equal(pixels, sample_nearest(dataset, size))
         else:
-            np.testing.assert_allclose(pixels, bilinear(dataset, size, tmp_path), rtol=0, atol=1e-4)
+            np.testing.assert_allclose(
+                pixels, warp_bilinear(dataset, size, tmp_path), rtol=0, atol=1e-4
+            )
 
 
-@pytest.mark.parametrize(("resolution", "beside"), [(0.5, 0.5), (5, 1), (10_000, 9_500)])
-def test_what_lies_beside_the_area_and_is_smoothed_in_is_read_too(
-    demo: Addresses, tmp_path: Path, resolution: float, beside: float
+@pytest.mark.parametrize(("resolution", "offset"), [(0.5, 0.5), (5, 1), (10_000, 9_500)])
+def test_neighbours_inside_the_kernel_are_read(
+    demo: Addresses, tmp_path: Path, resolution: float, offset: float
 ) -> None:
-    """The box lies in 9_2 alone; the pixels at its edge are made of heights in 8_2 too."""
-    left = 1_500_000 + beside
+    """The box is in 9_2, but the pixels at its edge also depend on heights in 8_2."""
+    left = 1_500_000 + offset
     bbox = (left, -170_000 - 4 * resolution, left + 4 * resolution, -170_000)
     output = tmp_path / "beside.tif"
-    result = extracted(
+    result = extract(
         demo, output, bbox=bbox, bbox_crs="EPSG:3979", crs="EPSG:3979", resolution=resolution
     )
     assert [source.name for source in result.plan.sources][:2] == [
@@ -265,12 +264,12 @@ def test_what_lies_beside_the_area_and_is_smoothed_in_is_read_too(
     ]
     size = result.plan.mosaics[0].grid.resolution[0]
     with rasterio.open(output) as dataset:
-        expected = bilinear(dataset, size, tmp_path)
+        expected = warp_bilinear(dataset, size, tmp_path)
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=2e-3)
 
 
-def test_a_neighbour_within_the_reach_of_a_wide_pixel_is_found(demo: Addresses) -> None:
-    """The catalogue is asked for all that pixels of 10 km look at, not for the box alone."""
+def test_neighbours_of_wide_pixels_are_found(demo: Addresses) -> None:
+    """The search covers everything that pixels of 10 km depend on, not only the box."""
     tile = next(t for t in list_tiles() if t.item_id == "9_2-mosaic-1m")
     left, bottom, *_ = tile.bounds
     bbox = (left + 9_900, bottom + 200_000, left + 9_990, bottom + 200_090)
@@ -284,14 +283,12 @@ def test_a_neighbour_within_the_reach_of_a_wide_pixel_is_found(demo: Addresses) 
     assert "8_2-mosaic-1m" in [source.name for source in plan.sources]
 
 
-def test_neighbouring_boxes_share_a_lattice_and_the_pixels_of_their_overlap(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_overlapping_boxes_share_grid_and_pixels(demo: Addresses, tmp_path: Path) -> None:
     west, south, east, north = HALIFAX
     middle = (west + east) / 2
     boxes = {"one": (west, south, middle + 0.0013, north), "two": (middle, south, east, north)}
     for name, bbox in boxes.items():
-        extracted(demo, tmp_path / f"{name}.tif", bbox=bbox, crs="EPSG:2961", resolution=5)
+        extract(demo, tmp_path / f"{name}.tif", bbox=bbox, crs="EPSG:2961", resolution=5)
     with rasterio.open(tmp_path / "one.tif") as one, rasterio.open(tmp_path / "two.tif") as two:
         left, right = max(one.bounds.left, two.bounds.left), min(one.bounds.right, two.bounds.right)
         bottom = max(one.bounds.bottom, two.bounds.bottom)
@@ -299,22 +296,18 @@ def test_neighbouring_boxes_share_a_lattice_and_the_pixels_of_their_overlap(
         parts = []
         for dataset in (one, two):
             window = dataset.window(left, bottom, right, top)
-            place = np.array(window.flatten())
-            np.testing.assert_allclose(place, place.round(), atol=1e-6)
+            offsets = np.array(window.flatten())
+            np.testing.assert_allclose(offsets, offsets.round(), atol=1e-6)
             parts.append(dataset.read(1, window=window.round()))
     assert parts[0].size > 3_000
     np.testing.assert_array_equal(*parts)
 
 
-def test_the_file_and_its_item_tell_where_it_lies_and_how_it_was_made(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_file_and_item_have_position_and_provenance(demo: Addresses, tmp_path: Path) -> None:
     import pystac
 
     output = tmp_path / "halifax.tif"
-    result = extracted(
-        demo, output, bbox=HALIFAX, crs="EPSG:2961", resolution=5, resampling="cubic"
-    )
+    result = extract(demo, output, bbox=HALIFAX, crs="EPSG:2961", resolution=5, resampling="cubic")
     with rasterio.open(output) as dataset:
         tags, band = dataset.tags(), dataset.tags(1)
         pixels, bounds = dataset.read(1, masked=True), dataset.bounds
@@ -341,25 +334,23 @@ def test_the_file_and_its_item_tell_where_it_lies_and_how_it_was_made(
     assert item.bbox == [*ring.min(axis=0), *ring.max(axis=0)]
 
 
-def test_a_crs_without_a_number_is_told_as_wkt(demo: Addresses, tmp_path: Path) -> None:
+def test_crs_without_epsg_code_is_written_as_wkt(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "albers.tif"
-    extracted(demo, output, bbox=OTTAWA, crs="ESRI:102001", resolution=20)
+    extract(demo, output, bbox=OTTAWA, crs="ESRI:102001", resolution=20)
     item = json.loads((tmp_path / "albers.stac.json").read_text())
-    told = item["properties"]
-    assert told["proj:code"] is None
-    assert told["proj:wkt2"].startswith('PROJCRS["Canada_Albers_Equal_Area_Conic"')
+    properties = item["properties"]
+    assert properties["proj:code"] is None
+    assert properties["proj:wkt2"].startswith('PROJCRS["Canada_Albers_Equal_Area_Conic"')
     assert item["bbox"] == pytest.approx(OTTAWA, abs=0.005)
     with rasterio.open(output) as dataset:
         assert horizontal(dataset.crs) == "ESRI:102001"
 
 
 @pytest.mark.slow
-def test_a_cog_on_another_grid_has_overviews_and_the_same_pixels(
-    demo: Addresses, tmp_path: Path
-) -> None:
+def test_warped_cog_has_overviews_and_the_same_pixels(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": HALIFAX, "crs": "EPSG:2961", "resolution": 1.5}
-    extracted(demo, tmp_path / "plain.tif", **request)
-    extracted(demo, tmp_path / "cog.tif", **request, format="cog")
+    extract(demo, tmp_path / "plain.tif", **request)
+    extract(demo, tmp_path / "cog.tif", **request, format="cog")
     with rasterio.open(tmp_path / "plain.tif") as one, rasterio.open(tmp_path / "cog.tif") as two:
         np.testing.assert_array_equal(one.read(1), two.read(1))
         assert one.transform == two.transform
@@ -370,18 +361,18 @@ def test_a_cog_on_another_grid_has_overviews_and_the_same_pixels(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["vrt", "wcs"])
-def test_other_ways_lead_to_the_same_pixels(demo: Addresses, tmp_path: Path, via: str) -> None:
-    """At a resolution where a VRT and the WCS have the pixels that a COG has."""
+def test_vrt_and_wcs_give_the_same_pixels(demo: Addresses, tmp_path: Path, via: str) -> None:
+    """At a resolution where a VRT and the WCS have the same source pixels as a COG."""
     request = {"bbox": OTTAWA, "crs": "EPSG:26918", "resolution": 1, "resampling": "cubic"}
-    extracted(demo, tmp_path / "cog.tif", **request)
-    extracted(demo, tmp_path / "other.tif", **request, via=via, cache_dir=tmp_path / "cache")
+    extract(demo, tmp_path / "cog.tif", **request)
+    extract(demo, tmp_path / "other.tif", **request, via=via, cache_dir=tmp_path / "cache")
     with rasterio.open(tmp_path / "cog.tif") as one, rasterio.open(tmp_path / "other.tif") as two:
         np.testing.assert_array_equal(one.read(1), two.read(1))
 
 
-def test_the_coarse_wcs_is_asked_for_coarse_pixels(demo: Addresses, tmp_path: Path) -> None:
+def test_coarse_wcs_requests_have_coarse_pixels(demo: Addresses, tmp_path: Path) -> None:
     bbox = (1_700_000, -200_000, 1_733_000, -167_000)
-    result = extracted(
+    result = extract(
         demo,
         tmp_path / "a.tif",
         bbox=bbox,
@@ -395,12 +386,10 @@ def test_the_coarse_wcs_is_asked_for_coarse_pixels(demo: Addresses, tmp_path: Pa
     assert result.received_bytes < 2_000_000
 
 
-def test_the_origin_of_the_projection_is_a_place_like_others(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    """A transform of ones and zeros is not taken for none. Warnings are errors here."""
+def test_area_at_the_origin_of_the_projection(demo: Addresses, tmp_path: Path) -> None:
+    """A transform of ones and zeros is not mistaken for none. Warnings are errors here."""
     output = tmp_path / "origin.tif"
-    extracted(
+    extract(
         demo, output, bbox=(0, -90, 90, 0), bbox_crs="EPSG:3979", resolution=1, collection="30m"
     )
     with rasterio.open(output) as dataset:
@@ -409,9 +398,9 @@ def test_the_origin_of_the_projection_is_a_place_like_others(
 
 
 @pytest.mark.slow
-def test_progress_counts_what_is_read_and_what_is_made(demo: Addresses, tmp_path: Path) -> None:
+def test_progress_counts_source_and_output_pixels(demo: Addresses, tmp_path: Path) -> None:
     seen: list[Progress] = []
-    result = extracted(
+    result = extract(
         demo,
         tmp_path / "a.tif",
         bbox=HALIFAX,
@@ -425,12 +414,12 @@ def test_progress_counts_what_is_read_and_what_is_made(demo: Addresses, tmp_path
 
 
 @pytest.mark.parametrize("resolution", [1, 5])
-def test_an_area_without_a_valid_pixel_leaves_nothing(
+def test_area_without_valid_pixels_leaves_no_file(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
     x, y = find_empty_block(TILES["9_2", "1m"])
     with pytest.raises(hrdem.NoDataError, match="no valid pixel"):
-        extracted(
+        extract(
             demo,
             tmp_path / "none.tif",
             bbox=(x + 100, y - 400, x + 400, y - 100),
@@ -443,13 +432,13 @@ def test_an_area_without_a_valid_pixel_leaves_nothing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resolution", [47, 190, 5_100])
-def test_an_area_just_beyond_the_coverage_has_no_data(
+def test_area_just_outside_the_coverage_has_no_data(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
-    """Files that are near enough to be looked at, and too far to be in any pixel."""
+    """Some files are near enough to be considered, but too far to affect a pixel."""
     tile = next(t for t in list_tiles() if t.item_id == "11_3-mosaic-1m")
-    for beyond in np.arange(0.25, 5, 0.25) * resolution:
-        left = tile.bounds[2] + beyond
+    for gap in np.arange(0.25, 5, 0.25) * resolution:
+        left = tile.bounds[2] + gap
         bbox = (left, tile.top - 9_000, left + resolution / 100, tile.top - 8_990)
         try:
             plan = hrdem.plan(
@@ -467,27 +456,25 @@ def test_an_area_just_beyond_the_coverage_has_no_data(
 
 
 @pytest.mark.slow
-def test_an_estimate_of_coverage_is_of_the_output_and_not_of_what_lies_around_it(
-    demo: Addresses, tmp_path: Path
-) -> None:
-    """A grid askew in EPSG:3979 has corners there that are not its own."""
+def test_coverage_estimate_is_of_the_output_only(demo: Addresses, tmp_path: Path) -> None:
+    """The output is rotated in EPSG:3979: the corners of its bounds there are not part of it."""
     x, y = find_empty_block(TILES["9_2", "1m"])
     found = []
     for number, shift in enumerate((-60_000, -20_000, 20_000, 60_000)):
         bbox = (x + shift - 20_000, y - 20_000, x + shift + 20_000, y + 20_000)
         request = {"bbox": bbox, "bbox_crs": "EPSG:3979", "crs": "EPSG:26918", "resolution": 100}
         plan = hrdem.plan(**request, product="dtm", stac_url=demo.stac)
-        told = hrdem.estimate(plan).coverage_percent
+        estimated = hrdem.estimate(plan).coverage_percent
         try:
-            done = extracted(demo, tmp_path / f"{number}.tif", **request).statistics.valid_percent
+            done = extract(demo, tmp_path / f"{number}.tif", **request).statistics.valid_percent
         except hrdem.NoDataError:
             done = 0
-        assert told == pytest.approx(done, abs=1.5)
+        assert estimated == pytest.approx(done, abs=1.5)
         found.append(done)
     assert min(found) < 60 < max(found)
 
 
-def test_a_store_that_fails_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -> None:
+def test_failure_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -> None:
     def script(request: Any) -> Reply:
         if request.number > 12:
             return Reply(404)
@@ -510,25 +497,25 @@ INTERRUPTED = """
 import os, signal, sys
 import hrdem.processing.stage
 from hrdem.cli.main import main
-of = {of!r}
-whole = getattr(hrdem.processing.stage, of)
+name = {name!r}
+whole = getattr(hrdem.processing.stage, name)
 def cut(*arguments, **more):
     for number, step in enumerate(whole(*arguments, **more)):
         if number == 2:
             os.kill(os.getpid(), signal.SIGINT)
         yield step
-setattr(hrdem.processing.stage, of, cut)
+setattr(hrdem.processing.stage, name, cut)
 main()
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("of", ["merge_tiles", "compose_tiles"])
-def test_an_interrupt_leaves_no_hidden_file(demo: Addresses, tmp_path: Path, of: str) -> None:
-    """While the sources are merged, and while that is warped."""
+@pytest.mark.parametrize("name", ["merge_tiles", "compose_tiles"])
+def test_interrupt_leaves_no_hidden_file(demo: Addresses, tmp_path: Path, name: str) -> None:
+    """Interrupt while sources are merged, and while the mosaic is warped."""
     done = subprocess.run(
         [
-            *(sys.executable, "-c", INTERRUPTED.format(of=of), "extract", "-o", "a.tif"),
+            *(sys.executable, "-c", INTERRUPTED.format(name=name), "extract", "-o", "a.tif"),
             *("--bbox", ",".join(map(str, OTTAWA)), "--product", "dtm"),
             *("--crs", "EPSG:26918", "--resolution", "1", "--stac-url", demo.stac),
         ],
@@ -551,8 +538,8 @@ sys.exit(code)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
-def test_peak_memory_stays_within_its_limit(demo: Addresses, tmp_path: Path) -> None:
-    """The peak of a process counts that of the one that started it, hence one in between."""
+def test_peak_memory_stays_below_the_limit(demo: Addresses, tmp_path: Path) -> None:
+    """The peak of a process includes that of its parent, so a small process runs in between."""
     box = "1700000,-204096,1704096,-200000"
     done = subprocess.run(
         [
