@@ -118,8 +118,8 @@ class Mirror:
             OSError: If the log cannot be read.
         """
         with self._lock:
-            there = self._bytes.stat().st_size if self._bytes.exists() else 0
-            return self._log.gaps(start, stop, there)
+            stored = self._bytes.stat().st_size if self._bytes.exists() else 0
+            return self._log.gaps(start, stop, stored)
 
 
 def prepare(folder: Path) -> None:

@@ -61,8 +61,8 @@ class RangeLog:
             OSError: If the log cannot be read.
         """
         self._catch_up()
-        found = self._known.overlapping(start, stop).merge(self._recent.overlapping(start, stop))
-        for each in zip(found.start, found.size, found.checksum, strict=True):
+        ranges = self._known.overlapping(start, stop).merge(self._recent.overlapping(start, stop))
+        for each in zip(ranges.start, ranges.size, ranges.checksum, strict=True):
             part = CachedRange(*map(int, each))
             if part.stop > start:
                 yield part
@@ -92,15 +92,15 @@ class RangeLog:
             return
         if size - self._read_bytes < _LINE.itemsize:
             return
-        came = []
+        appended = []
         with self._path.open("rb") as file:
             file.seek(self._read_bytes)
             while self._read_bytes + _LINE.itemsize <= size and (content := file.read(_READ_BYTES)):
                 lines, used = _parse_lines(content)
-                came.append(_Columns.of(lines))
+                appended.append(_Columns.of(lines))
                 self._read_bytes += used
                 file.seek(self._read_bytes)
-        self._recent = self._recent.merge(*came)
+        self._recent = self._recent.merge(*appended)
         if len(self._recent.start) > _MAX_RECENT:
             self._known = self._known.merge(self._recent)
             self._recent = self._recent.overlapping(0, 0)
@@ -131,8 +131,8 @@ class _Columns:
     def overlapping(self, start: int, stop: int) -> _Columns:
         """Return the ranges that may overlap a span."""
         first = np.searchsorted(self.start, np.uint64(max(0, start - MAX_PART_BYTES)))
-        among = slice(first, np.searchsorted(self.start, np.uint64(stop)))
-        return _Columns(self.start[among], self.size[among], self.checksum[among])
+        span = slice(first, np.searchsorted(self.start, np.uint64(stop)))
+        return _Columns(self.start[span], self.size[span], self.checksum[span])
 
 
 def encode_line(part: CachedRange) -> bytes:
@@ -153,11 +153,11 @@ def _parse_lines(content: bytes) -> tuple[NDArray[np.void], int]:
     while len(content) - at >= _LINE.itemsize:
         count = (len(content) - at) // _LINE.itemsize
         lines = np.frombuffer(content, _LINE, count, at)
-        right = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
-        wrong = count if right.all() else int(np.argmin(right))
-        found.append(lines[:wrong])
-        at += wrong * _LINE.itemsize
-        if wrong < count:
+        is_valid = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
+        valid_count = count if is_valid.all() else int(np.argmin(is_valid))
+        found.append(lines[:valid_count])
+        at += valid_count * _LINE.itemsize
+        if valid_count < count:
             at = _find_line(content, at)
     return np.concatenate(found), at
 
@@ -165,15 +165,15 @@ def _parse_lines(content: bytes) -> tuple[NDArray[np.void], int]:
 def _find_line(content: bytes, after: int) -> int:
     """Return the offset of the first line after a torn one, or where the next may start."""
     last = len(content) - _LINE.itemsize + 1
-    places = np.lib.stride_tricks.sliding_window_view(
+    windows = np.lib.stride_tricks.sliding_window_view(
         np.frombuffer(content, np.uint8), _LINE.itemsize
     )
     for begin in range(after + 1, last, _MAX_RECENT):
-        some = np.ascontiguousarray(places[begin : min(begin + _MAX_RECENT, last)])
-        lines = some.view(_LINE).ravel()
-        right = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
-        if right.any():
-            return begin + int(np.argmax(right))
+        candidates = np.ascontiguousarray(windows[begin : min(begin + _MAX_RECENT, last)])
+        lines = candidates.view(_LINE).ravel()
+        is_valid = (lines["hash"] == _hash(lines)) & (lines["size"] <= MAX_PART_BYTES)
+        if is_valid.any():
+            return begin + int(np.argmax(is_valid))
     return max(after + 1, last)
 
 
