@@ -15,7 +15,7 @@ if __name__ == "__main__":
     session.HttpClient = functools.partial(  # type: ignore[misc, assignment]
         HttpClient,
         timeouts=Timeouts(connect=2, read=1, total=20, slow=1),
-        retries=Retries(attempts=5, first_wait=0.02, longest_wait=0.1),
+        retries=Retries(attempts=5, first_wait=0.02, max_wait=0.1),
     )
     sys.argv[0] = "hrdem"
     main.main()

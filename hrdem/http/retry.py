@@ -28,15 +28,15 @@ class Retries:
 
     Attributes:
         attempts: Number of attempts in all.
-        first_wait: Longest wait before the second attempt, seconds; doubles with each attempt.
-        longest_wait: Longest wait before any attempt, seconds.
-        longest_retry_after: Longest Retry-After that is honoured, seconds.
+        first_wait: Maximum wait before the second attempt, seconds; doubles with each attempt.
+        max_wait: Maximum wait before any attempt, seconds.
+        max_retry_after: Maximum Retry-After that is honoured, seconds.
     """
 
     attempts: int = 5
     first_wait: float = 0.5
-    longest_wait: float = 30.0
-    longest_retry_after: float = 60.0
+    max_wait: float = 30.0
+    max_retry_after: float = 60.0
 
     def waits(self) -> Iterator[float]:
         """Yield the wait before each further attempt: exponential, with jitter."""
@@ -45,8 +45,8 @@ class Retries:
 
     def wait_after(self, failures: int) -> float:
         """Return the wait after a number of consecutive failures, seconds."""
-        most = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
-        return random.uniform(most / 2, most)  # noqa: S311 (jitter)
+        longest = min(self.max_wait, self.first_wait * 2.0 ** min(failures - 1, 30))
+        return random.uniform(longest / 2, longest)  # noqa: S311 (jitter)
 
     def next_wait(self, error: RetryableError, tries: int, failures: int | None = None) -> float:
         """Return the wait before another try, seconds.
@@ -58,15 +58,15 @@ class Retries:
 
         Raises:
             TransferError: If there is no other try, and the last one got no response.
-            ServerError: If there is no other try, or the server asks for too long a wait.
+            ServerError: If there is no other try, or the server requests too long a wait.
         """
         if tries >= self.attempts:
             raise error.final_error(f"Tried {self.attempts} times.") from error
         if error.after is None:
             return self.wait_after(tries if failures is None else failures)
-        if error.after > self.longest_retry_after:
+        if error.after > self.max_retry_after:
             raise error.final_error(
-                f"It asks to wait {error.after:.0f} s: try again after that."
+                f"It requests a wait of {error.after:.0f} s: try again after that."
             ) from error
         return error.after
 

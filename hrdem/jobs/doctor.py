@@ -52,7 +52,7 @@ PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
 PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
 _MAX_PROJ_ERROR_METRES = 0.01
 TIMEOUTS = Timeouts(connect=5, read=15, total=30)
-_RETRIES = Retries(attempts=2, longest_retry_after=5)
+_RETRIES = Retries(attempts=2, max_retry_after=5)
 _MAX_FILES = 3  # files to try
 _MAX_LIST_CHARACTERS = 500
 _WCS_VERSION = "1.1.1"

@@ -249,7 +249,7 @@ def test_retry_after_of_an_hour_ends_the_run(
 ) -> None:
     fault = answer(b"", 503, **{"Retry-After": "3600"})
     with misbehaving(service(demo, fault)) as server:
-        with pytest.raises(hrdem.ServerError, match="asks to wait 3600 s"):
+        with pytest.raises(hrdem.ServerError, match="requests a wait of 3600 s"):
             extract(server, tmp_path, http)
         assert sum(map(is_coverage, server.requests)) <= 2
 

@@ -143,7 +143,7 @@ REPLIES = (
     ),
     Row(
         fault="503 with Retry-After: 3600",
-        message="answers 503: maintenance. It asks to wait 3600 s: try again after that.",
+        message="answers 503: maintenance. It requests a wait of 3600 s: try again after that.",
         answer=answers.reply(503, b"maintenance", headers={"Retry-After": "3600"}),
         at=OUTSIDE,
     ),
