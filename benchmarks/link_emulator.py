@@ -39,7 +39,7 @@ _HEADER = 10  # bytes of struct virtio_net_hdr before each packet, passed on as 
 MAX_PACKET_BYTES = 65_536 + _HEADER
 _IDLE = 0.5  # seconds between looks whether the parent is still there
 _GRAIN = 0.0002  # seconds; packets that are due together travel together
-_CONGESTION_CONTROL = "cubic"  # as most servers have it, whatever this machine's default is
+_CONGESTION_CONTROL = "cubic"  # as most servers have it, regardless of this machine's default
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from benchmarks.reader_list import versions
 from benchmarks.targets import targets_table
 
 _NOTES = """\
-Each run is a process of its own that starts cold and writes one window as a local GeoTIFF. Readers
+Each run is a separate process that starts cold and writes one window as a local GeoTIFF. Readers
 take turns, and a figure is the median of the rounds with correct pixels. The window is not aligned
 to tiles. Every output is compared with the pixels of the store's file.
 

@@ -11,7 +11,7 @@ from benchmarks.links import LINKS
 
 _HRDEM, _BLOCK_COPY, _FLOOR = "hrdem", "hrdem:align=blocks", "floor"
 _GDAL = ("gdal_translate", "rasterio-tuned", "rasterio-threads")
-_SLACK = 64 << 10  # bytes a file, for header and index
+_OVERHEAD_BYTES = 64 << 10  # a file, for header and index
 _LATENT = tuple(name for name, (rtt, _) in LINKS.items() if rtt)
 _FAR = "60ms-12MB/s-per-connection"
 
@@ -70,7 +70,7 @@ class _Group:
             figure = "wall over the best tuned GDAL, same codec"
             yield from self.compare(figure, 1.0, own, self.fastest(_GDAL))
         if self.size > 512:
-            received = self.median(_HRDEM, lambda run: run.size_received - _SLACK)
+            received = self.median(_HRDEM, lambda run: run.size_received - _OVERHEAD_BYTES)
             needed = self.median(_FLOOR, lambda run: run.size_received)
             yield from self.compare("bytes over the tiles', less 64 kB", 1.02, received, needed)
         if self.size >= 16_384:

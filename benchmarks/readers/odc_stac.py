@@ -1,4 +1,4 @@
-"""odc-stac, with an item whose ``proj:transform`` is in the order that STAC asks for.
+"""odc-stac, with an item whose ``proj:transform`` is in the order that STAC requires.
 
 With that of the live catalogue, which is in GDAL's order, it returns nothing but nodata.
 """
