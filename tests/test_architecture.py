@@ -47,6 +47,7 @@ COVERED_BY = {
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.cache.client": "faults/test_resume.py",
     "hrdem.http.cache.entries": "http/test_store.py",
+    "hrdem.http.cache.writer": "faults/test_resume.py",
     "hrdem.http.response_checks": "faults/test_client.py",
     "hrdem.jobs.execute": "jobs/test_extract.py",
     "hrdem.output.png": "faults/test_preview.py",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from mmap import mmap
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +29,7 @@ from hrdem.http.cache.responses import (
     touch_response,
 )
 from hrdem.http.cache.store import Cache
+from hrdem.http.cache.writer import CacheWriter
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import ByteSink, Download, Http, Response
 from hrdem.http.source_version import SourceVersion
@@ -42,7 +42,6 @@ _BEGINNING_RANGE = re.compile(r"bytes=0-(\d{1,19})")
 _BEGINNING_CONTENT_RANGE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})")
 _CACHED_STATUSES = (403, 404, 405, 501)  # errors that decide what is requested next
 _MAX_SILENT_AGE_SECONDS = 24 * 3600.0  # older responses are reported, offline
-_DISK_CHECK_BYTES = 64 << 20  # written between two checks of the cache size and free space
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +67,7 @@ class CachingClient(Http):
         self._cache = cache
         self._mirrors: dict[SourceVersion, Mirror | None] = {}
         self._lock = threading.RLock()
-        self._is_writable = True
-        self._unchecked_bytes: int | None = None  # None: not checked yet
+        self._writer = CacheWriter(cache, warns=http is not None)
         self._cached_bytes = 0
         self._has_fetched = False
 
@@ -84,7 +82,7 @@ class CachingClient(Http):
     ) -> None:
         with self._lock:
             mirrors, self._mirrors = list(self._mirrors.values()), {}
-            self._is_writable = False  # threads may outlive an interrupted run
+            self._writer.close()  # threads may outlive an interrupted run
         for mirror in mirrors:
             if mirror is not None:
                 mirror.close()
@@ -107,7 +105,7 @@ class CachingClient(Http):
     @property
     def can_resume(self) -> bool:
         """Whether pixels were fetched and stored, so that another run can resume."""
-        return self._has_fetched and self._is_writable
+        return self._has_fetched and self._writer.is_writable
 
     @property
     def cached_bytes(self) -> int:
@@ -256,7 +254,7 @@ class CachingClient(Http):
         mirror = self._mirror(version)
         if mirror is not None:
             for start, stop in spans:
-                self._try_write(mirror.invalidate, start, stop)
+                self._writer.try_write(mirror.invalidate, start, stop)
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
@@ -277,7 +275,7 @@ class CachingClient(Http):
                 f"The response of {key.url} to this request is not in the cache "
                 f"{self._cache.folder}. Run the same command once without `offline`."
             )
-        self._try_write(touch_response, self._cache.responses, key)
+        self._writer.try_write(touch_response, self._cache.responses, key)
         if cached.error:
             raise ServerError(cached.error, cached.status, cached.content)
         level = logging.WARNING if cached.age > _MAX_SILENT_AGE_SECONDS else logging.INFO
@@ -285,6 +283,7 @@ class CachingClient(Http):
         return _to_response(cached)
 
     def _read_beginning(self, version: SourceVersion, count: int) -> Response:
+        """Return the cached beginning of a file, as its server would send it."""
         count = min(count, version.size)
         mirror, part = self._mirror(version), allocate_buffer(count)
         missing = [(0, count)] if mirror is None else self._fill(mirror, 0, count, part, 0)
@@ -314,7 +313,7 @@ class CachingClient(Http):
                     if other != version and (old := self._mirrors.pop(other)):
                         old.close()
             self._cache.drop_others(version)
-            self._try_write(remove_response, self._cache.responses, key)  # a cached 404
+            self._writer.try_write(remove_response, self._cache.responses, key)  # a cached 404
             self._sink_for(mirror)(0, memoryview(response.content))
 
     def _mirror(self, version: SourceVersion) -> Mirror | None:
@@ -327,11 +326,11 @@ class CachingClient(Http):
             return self._mirrors[version]
 
     def _open_mirror(self, version: SourceVersion) -> Mirror | None:
-        if self._http is not None and self._is_writable:
+        if self._http is not None and self._writer.is_writable:
             try:
                 return self._cache.open(version)
             except OSError as exc:
-                self._disable_writes(exc)
+                self._writer.disable(exc)
         try:
             return self._cache.open_to_read(version)
         except OSError:
@@ -343,35 +342,22 @@ class CachingClient(Http):
             with memoryview(part) as whole, whole[headroom : headroom + stop - start] as into:
                 return mirror.read(start, into)
         except OSError as exc:
-            self._disable_writes(exc)
+            self._writer.disable(exc)
             return [(start, stop)]
 
     def _sink_for(self, mirror: Mirror) -> ByteSink:
         """Return a sink that writes bytes to a mirror as they arrive."""
 
         def sink(start: int, content: memoryview) -> None:
-            if not self._is_writable:
+            if not self._writer.is_writable:
                 return
-            if self._has_space(len(content)):
-                self._try_write(mirror.write, start, content)
+            if self._writer.has_space(len(content)):
+                self._writer.try_write(mirror.write, start, content)
                 self._has_fetched = True
             else:
-                self._disable_writes(OSError("the disk is nearly full"))
+                self._writer.disable(OSError("the disk is nearly full"))
 
         return sink
-
-    def _has_space(self, more: int) -> bool:
-        """Whether the disk has space for more; prunes the cache if it does not."""
-        with self._lock:
-            first = self._unchecked_bytes is None
-            self._unchecked_bytes = more + (self._unchecked_bytes or 0)
-            if not first and self._unchecked_bytes <= _DISK_CHECK_BYTES:
-                return True
-            self._unchecked_bytes = 0
-        if not first:
-            with contextlib.suppress(OSError):  # pruning is optional
-                self._cache.prune()
-        return self._cache.has_space(_DISK_CHECK_BYTES)
 
     def _cache_response(
         self,
@@ -385,25 +371,8 @@ class CachingClient(Http):
         response = CachedResponse(
             key, status, url, select_headers(headers), content, error, time.time()
         )
-        if self._is_writable:
-            self._try_write(store_response, self._cache.responses, response)
-
-    def _try_write(self, work: Callable[..., object], *about: object) -> None:
-        try:
-            work(*about)
-        except OSError as exc:
-            self._disable_writes(exc)
-
-    def _disable_writes(self, why: OSError) -> None:
-        with self._lock:
-            was_writable, self._is_writable = self._is_writable, False
-        if was_writable and self._http is not None:
-            log.warning(
-                "The cache %s cannot be written (%s): the run continues without it, and cannot "
-                "resume if it is interrupted. Give another `cache_dir`, or `no_cache`.",
-                self._cache.folder,
-                why,
-            )
+        if self._writer.is_writable:
+            self._writer.try_write(store_response, self._cache.responses, response)
 
 
 def _to_response(cached: CachedResponse) -> Response:
