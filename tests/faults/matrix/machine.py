@@ -81,7 +81,7 @@ THIS_MACHINE = (
         Row(
             fault=what,
             exit_codes=(ExitCode.INTERRUPTED,),
-            message="hrdem: interrupted; no unfinished output is left. Fetched data is "
+            message="hrdem: interrupted. No unfinished output is left. Fetched data is "
             "cached: run the same command again to resume.",
             answer=answers.reply(silent=True),
             at=(Place.TILES,),
