@@ -54,7 +54,7 @@ class Http(Protocol):
     """An HTTP client: requests, byte ranges and downloads; what a cache adds is optional.
 
     A client without a cache subclasses this and implements `request`, `read_range`, `download`,
-    `metadata` and `invalidate`; the other methods answer for a client that caches nothing.
+    `metadata` and `invalidate`; the other methods have defaults for a client without a cache.
     """
 
     def request(
