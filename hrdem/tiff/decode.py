@@ -30,6 +30,9 @@ from hrdem.tiff.write_ifd import (
     make_entry,
 )
 
+LERC = 34887
+#: Compressions that are read (TIFF tag 259): none, LZW, DEFLATE in both numbers, LERC, ZSTD.
+COMPRESSIONS = (1, 5, 8, 32946, LERC, 50000)
 GUARD_BYTES = 4  # a tile's length before it, and its last bytes repeated after it
 
 

@@ -14,6 +14,7 @@ from affine import Affine
 
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid, Window
+from hrdem.tiff.decode import COMPRESSIONS, LERC
 from hrdem.tiff.read_ifd import (
     BoundedReader,
     Directory,
@@ -27,9 +28,6 @@ from hrdem.tiff.write_ifd import TileFormat
 # Holds all directories of a mosaic file and arrives in one round trip; more is read if needed.
 HEADER_READ_BYTES = 12_288
 _MAX_FILE_BYTES = 1 << 60  # sums of positions stay within 64 bits
-_LERC = 34887
-# none, LZW, DEFLATE in both numbers, LERC, ZSTD
-_COMPRESSIONS = (1, 5, 8, 32946, _LERC, 50000)
 _PREDICTORS = (1, 2, 3)  # none, differences of whole numbers, of floating point ones
 _TILE_EDGES = range(16, 2_049)  # pixels; a few of the largest fit in the memory of a run
 _MAX_TILES_PER_AXIS = 32_768
@@ -190,7 +188,7 @@ def _parse_header(data: BoundedReader) -> Header:
 def _parse_level(directory: Directory) -> Level:
     width, height = directory.number(256), directory.number(257)
     compression = directory.number(259, 1)
-    if compression not in _COMPRESSIONS:
+    if compression not in COMPRESSIONS:
         raise InvalidTiffError(f"its compression, number {compression}, is not one for elevation")
     if 322 not in directory:
         raise InvalidTiffError("it is stored in strips, not in tiles")
@@ -206,7 +204,7 @@ def _parse_level(directory: Directory) -> Level:
         raise InvalidTiffError(f"its predictor is number {predictor}")
     if directory.number(266, 1) != 1:
         raise InvalidTiffError("its FillOrder is not 1")
-    lerc = directory.whole(50674) if compression == _LERC else ()
+    lerc = directory.whole(50674) if compression == LERC else ()
     if len(lerc) > 2 or any(value > 255 for value in lerc):
         raise InvalidTiffError("its LERC parameters are not two small numbers")
     columns, rows = -(-width // tile[0]), -(-height // tile[1])
