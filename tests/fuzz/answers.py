@@ -1,4 +1,4 @@
-"""One attempt at an answer of a WCS: it is read, or told in a sentence."""
+"""Fuzz target for text responses of a WCS, which are parsed or end in an error message."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SEEDS = {
 
 
 class _Service(Http):
-    """An HTTP client that gets one body for every question."""
+    """An HTTP client that returns the same body for every request."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -47,14 +47,14 @@ class _Service(Http):
 
 
 def attempt_answer(body: bytes) -> list[str]:
-    """Read an answer in every way that answers are read.
+    """Parse a response with each reader.
 
     Returns:
-        How each of them ended.
+        The outcome of each reader.
 
     Raises:
-        FindingError: If something is told that cannot be shown.
-        Exception: Whatever else the readers let out, which they must not.
+        FindingError: If a message or name cannot be displayed, or a size limit is invalid.
+        Exception: Any other exception that a reader fails to handle.
     """
     ends = []
     refusal = read_refusal(body)
@@ -81,7 +81,7 @@ def attempt_answer(body: bytes) -> list[str]:
 
 
 def mutated_answer(body: bytes, seed: int) -> bytes:
-    """Cut, repeat, exchange or overwrite pieces of a body, some of another seed's."""
+    """Delete, repeat or replace parts of a body, sometimes with parts of another seed."""
     chance = random.Random(seed)
     others = list(SEEDS.values())
     for _ in range(chance.randint(1, 6)):

@@ -1,7 +1,7 @@
-"""One attempt at a catalogue: its answers to an item search end in items, or in a sentence.
+"""Fuzz target for catalogue searches, which return items or end in an error message.
 
-The answers lie one after another, as a JSON text sequence (RFC 7464) has them; an empty one stands
-for a catalogue that knows no POST, and what is asked after the last is not answered.
+Responses are separated by the record separator of JSON text sequences (RFC 7464). An empty response
+represents a catalogue without POST support. Requests after the last response fail.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from hrdem.http.retry import Retries
 from hrdem.request.products import get_collection
 from tests.fuzz.findings import FindingError, check_shown
 
-URL = "http://127.0.0.1/stac/"  # never connected to; a number, so that no name is looked up
+URL = "http://127.0.0.1/stac/"  # never connected; an IP address avoids DNS lookups
 SEPARATOR = b"\x1e"
 _AREA = shapely.box(1_480_000, -190_000, 1_520_000, -150_000)  # EPSG:3979
 _COLLECTION = get_collection("1m")
-_MOST_REQUESTS = 32  # of one attempt
-_MOST_MESSAGE = 10_000  # characters: addresses of next pages are told whole
-_MOST_TEXT = 10_000  # characters of a part of an item
+_MOST_REQUESTS = 32  # per attempt
+_MOST_MESSAGE = 10_000  # characters; messages include full URLs of next pages
+_MOST_TEXT = 10_000  # characters per item field
 
 Json = dict[str, object]
 
 
 def attempt_catalogue(answers: bytes) -> str:
-    """Search for items, and look at them.
+    """Search for items and check them.
 
     Returns:
-        How it ended.
+        The outcome.
 
     Raises:
-        FindingError: If an item, or what is told, cannot be shown.
-        Exception: Whatever else the catalogue's reader lets out, which it must not.
+        FindingError: If an item or an error message cannot be displayed.
+        Exception: Any other exception that the catalogue reader fails to handle.
     """
     http, transport = _client()
     transport.service = _Service(answers)
@@ -71,7 +71,7 @@ def _check_item(item: Item) -> None:
 
 
 class _Service:
-    """Gives the answers in turn."""
+    """A service that returns the responses in order."""
 
     def __init__(self, answers: bytes) -> None:
         self._bodies = answers.split(SEPARATOR)
@@ -90,7 +90,7 @@ class _Service:
 
 
 class _Transport(httpx.BaseTransport):
-    """Leads to whichever service is being tried."""
+    """A transport that forwards requests to the current service."""
 
     service: _Service
 
@@ -100,7 +100,7 @@ class _Transport(httpx.BaseTransport):
 
 @cache
 def _client() -> tuple[HttpClient, _Transport]:
-    """The one client of all attempts: its certificates take longer to load than an attempt."""
+    """Return the client shared by all attempts, because loading certificates is slow."""
     transport = _Transport()
     return HttpClient(retries=Retries(attempts=1), transport=transport), transport
 
@@ -110,7 +110,7 @@ def _page(*items: Json, **more: object) -> bytes:
 
 
 def _small(item: Json) -> Json:
-    """An item with the two assets and the outline that matter, so that changes hit them."""
+    """Reduce an item to the fields that matter, so that mutations affect them."""
     assets = {key: item["assets"][key] for key in ("dtm", "dtm-vrt") if key in item["assets"]}
     return {**item, "assets": assets, "geometry": None, "bbox": None}
 
@@ -139,7 +139,7 @@ def _seeds() -> dict[str, bytes]:
 SEEDS = _seeds()
 
 _MARK = "\0raw"
-_RAW = {  # JSON that Python does not write
+_RAW = {  # JSON that Python cannot write
     "huge": "9" * 5_000,
     "wide": "1e999",
     "deep": '{"features":[' * 600 + "]}" * 600,
@@ -150,7 +150,7 @@ _RAW = {  # JSON that Python does not write
 
 
 def _collected(depth: int) -> Json:
-    """A geometry in geometries."""
+    """Return a point nested in geometry collections."""
     geometry: Json = {"type": "Point", "coordinates": [0, 0]}
     for _ in range(depth):
         geometry = {"type": "GeometryCollection", "geometries": [geometry]}
@@ -158,7 +158,7 @@ def _collected(depth: int) -> Json:
 
 
 def _star(points: int) -> list[list[int]]:
-    """A ring that crosses itself at every turn."""
+    """Return a ring with many self-intersections."""
     chance = random.Random(points)
     ring = [[chance.randrange(1 << 20), chance.randrange(1 << 20)] for _ in range(points)]
     return [*ring, ring[0]]
@@ -186,7 +186,7 @@ _STRANGE: tuple[object, ...] = (
 
 
 def mutated_catalogue(answers: bytes, seed: int) -> bytes:
-    """Change values of a catalogue's answers, or the order of those, as follows from a seed."""
+    """Mutate the values or order of catalogue responses, reproducibly from a seed."""
     chance = random.Random(seed)
     bodies = answers.split(SEPARATOR)
     number = chance.randrange(len(bodies))
@@ -202,7 +202,7 @@ def mutated_catalogue(answers: bytes, seed: int) -> bytes:
 
 
 def _changed(body: bytes, chance: random.Random) -> bytes:
-    """Change values of a page; ValueError if it is none."""
+    """Mutate values of a page, or raise ValueError if it is not a page."""
     page = json.loads(body)
     if not isinstance(page, dict) or chance.random() < 0.1:
         raise ValueError("no page, or by chance")
@@ -219,7 +219,7 @@ def _scribbled(body: bytes, chance: random.Random) -> bytes:
 
 
 def _slots(page: object) -> list[tuple[object, object]]:
-    """Each place in a page that has a value, as container and key."""
+    """Return the container and key of each value in a page."""
     found: list[tuple[object, object]] = []
     waiting = [page]
     while waiting and len(found) < 5_000:

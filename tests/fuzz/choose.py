@@ -1,4 +1,4 @@
-"""Keep what the fuzzer found: ``python -m tests.fuzz.choose vrt found``; see README.md."""
+"""Add new fuzzer inputs to the corpus: ``python -m tests.fuzz.choose vrt found``; see README.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"'.*'|-?(\d[\d.e+]*|nan|inf)")
 
 
 def reached(content: bytes, kind: Kind) -> set[Hashable]:
-    """Return the steps from line to line that an attempt takes, and how it ends."""
+    """Return the line transitions of an attempt and its outcome."""
     readers = tuple(str(_PACKAGE.joinpath(*reader.split(".")[1:])) for reader in kind.readers)
     steps: set[Hashable] = set()
 
@@ -50,7 +50,7 @@ def reached(content: bytes, kind: Kind) -> set[Hashable]:
 
 
 def main() -> None:
-    """Copy into the corpus the fewest files that reach what it does not."""
+    """Copy a small set of files that extend coverage into the corpus."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS, help="what was fuzzed")
     parser.add_argument("room", type=Path, help="directory that the fuzzer has filled")

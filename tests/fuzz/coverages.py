@@ -1,4 +1,4 @@
-"""One attempt at a coverage of a WCS: exactly the pixels that were asked for, or why not."""
+"""Fuzz target for WCS coverages, which match the request or end in an error message."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _MOST_MESSAGE = 1_200  # characters
 
 
 def attempt_coverage(body: bytes) -> str:
-    """Take the coverage out of an answer and check it, as is done with each piece.
+    """Extract the coverage from a response and check it.
 
     Returns:
-        How it ended.
+        The outcome.
 
     Raises:
-        FindingError: If a raster passes that is not what was asked for, or what is told cannot be
-            shown.
-        Exception: Whatever else is let out, which it must not be.
+        FindingError: If a raster that does not match the request is accepted, or an error message
+            cannot be displayed.
+        Exception: Any other exception that is not handled.
     """
     answer, coverage = _room() / "answer", _room() / "coverage.tif"
     answer.write_bytes(body)
     coverage.unlink(missing_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which is told in words too
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # also reported as an error
         try:
             extract_tiff(answer, coverage)
             check_coverage(coverage, GRID, "float32", NODATA)
@@ -58,7 +58,7 @@ def attempt_coverage(body: bytes) -> str:
 
 
 def _looked_at(coverage: Path) -> str:
-    """Read what has passed, by the way that pieces are read."""
+    """Read an accepted coverage and check it."""
     with rasterio.open(coverage, driver="GTiff") as dataset:
         if is_placeholder(dataset, GRID):
             return "placeholder"
@@ -73,7 +73,7 @@ def _looked_at(coverage: Path) -> str:
 
 @cache
 def _room() -> Path:
-    """A folder for the files of all attempts, which goes with the process."""
+    """Return a temporary directory for all attempts, deleted at exit."""
     _kept.append(tempfile.TemporaryDirectory(prefix="hrdem-fuzz-"))
     return Path(_kept[0].name)
 
@@ -101,7 +101,7 @@ def _tiff(
 
 
 def _multipart(tiff: bytes, boundary: bytes = b"wcs", end: bytes = b"\r\n") -> bytes:
-    """A description, then the coverage, as MapServer writes them."""
+    """Return a description followed by the coverage, in MapServer's format."""
     opening = end + b"--" + boundary + end
     xml = b"Content-Type: text/xml" + end * 2 + b"<?xml version='1.0'?>\n<Coverages/>\n"
     head = b"Content-Type: image/geotiff" + end * 2
@@ -110,7 +110,7 @@ def _multipart(tiff: bytes, boundary: bytes = b"wcs", end: bytes = b"\r\n") -> b
 
 @cache
 def seeds() -> dict[str, bytes]:
-    """Return an answer of every kind that was seen."""
+    """Return one response of each known kind."""
     left, bottom, right, top = GRID.bounds
     whole = Grid(GRID.crs, Affine(right - left, 0, left, 0, bottom - top, top), 1, 1)
     plain, packed = _tiff(), _tiff(compress="lzw")
@@ -141,7 +141,7 @@ _PIECES = (
 
 
 def mutated_coverage(body: bytes, seed: int) -> bytes:
-    """Change the coverage in an answer, what is around it, or where it ends."""
+    """Mutate the coverage in a response, the surrounding parts, or its end."""
     chance = random.Random(seed)
     begin = re.search(rb"II[*+]\0|MM\0[*+]", body)
     if begin is not None and chance.random() < 0.6:
@@ -156,7 +156,7 @@ def mutated_coverage(body: bytes, seed: int) -> bytes:
 
 
 def _edited(body: bytes, chance: random.Random) -> bytes:
-    """Put a piece somewhere, as a rule near the beginning or the end, where the parts meet."""
+    """Insert a piece, usually near the start or end, where parts meet."""
     near = chance.choice((40, 200, math.inf))
     start = chance.randrange(min(near, len(body)) + 1)
     if chance.random() < 0.4:

@@ -1,4 +1,4 @@
-"""TIFFs put together by hand, so that anything in them can be wrong."""
+"""Hand-made TIFFs with arbitrary errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _CODES = {1: "B", 2: "s", 3: "H", 4: "I", 9: "i", 11: "f", 12: "d", 16: "Q"}
 SHORT, LONG, SIGNED, FLOAT, DOUBLE, ASCII, LONG8 = 3, 4, 9, 11, 12, 2, 16
-FIRST = 16  # position of the first directory
+FIRST = 16  # offset of the first directory
 GEOKEYS = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3979)
 GHOST = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
@@ -17,7 +17,7 @@ GHOST = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Values that are said to be so many, and to lie at a place."""
+    """A claimed count and offset of a tag's values."""
 
     count: int
     at: int
@@ -28,7 +28,7 @@ Tags = dict[int, Tag]
 
 
 def image(**tags: Tag) -> Tags:
-    """A directory of 16 x 16 pixels in one tile, uncompressed; tags are given as ``t256``."""
+    """Return a directory with one uncompressed 16 x 16 tile; name tags like ``t256``."""
     usual: Tags = {
         256: (LONG, (16,)),
         257: (LONG, (16,)),
@@ -54,13 +54,13 @@ def tiff(
     ghost: bytes = b"",
     tile: bytes = bytes(1024),
 ) -> bytes:
-    """Put a little-endian BigTIFF together: directories, their values, a tile at byte 4096.
+    """Build a little-endian BigTIFF with directories, values and a tile at byte 4096.
 
     Args:
         images: The directories.
-        following: Position that the last directory gives for the next; 0 as a rule.
+        following: Offset of the next directory in the last one; usually 0.
         ghost: Text of a ghost area before the first directory.
-        tile: What lies at byte 4096; a leader and a trailer are not added.
+        tile: Bytes at offset 4096, without an added leader or trailer.
     """
     if ghost:
         ghost = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n" % len(ghost) + ghost

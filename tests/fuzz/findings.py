@@ -1,21 +1,21 @@
-"""What no attempt may end in."""
+"""Errors and checks for fuzz findings."""
 
 from __future__ import annotations
 
 
 class FindingError(AssertionError):
-    """A reader did what it must not do."""
+    """Raised when a reader violates a check."""
 
 
 def check_shown(text: str, most: int) -> None:
-    """Make sure that a text can be shown to a user.
+    """Check that a text is safe to display.
 
     Args:
         text: The text.
-        most: How many characters it may have.
+        most: Maximum number of characters.
 
     Raises:
-        FindingError: If it has more, or some that a terminal would take for an order.
+        FindingError: If the text is too long or contains unprintable characters.
     """
     if not text.isprintable() or len(text) > most:
         raise FindingError(f"{text[:300]!r} of {len(text)} characters is to be shown")

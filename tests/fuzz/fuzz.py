@@ -24,7 +24,7 @@ _LIMITS = ("-max_len=24576", "-timeout=10", "-rss_limit_mb=3000")
 
 
 def main() -> None:
-    """Fuzz until a finding, or until libFuzzer's own options say so."""
+    """Fuzz until a finding or a limit set by libFuzzer options."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS, help="what to fuzz")
     parser.add_argument("room", type=Path, help="directory that will grow")

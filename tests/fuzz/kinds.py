@@ -1,4 +1,4 @@
-"""What can be fuzzed, each under a name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, …."""
+"""Fuzz targets by name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, ``wcs-coverages``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CORPORA = Path(__file__).parent / "corpus"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of answer, and how it is tried.
+    """A kind of input and its fuzz target.
 
     Attributes:
-        attempt: Tries an answer, and tells how it ended; raises at a finding.
-        mutated: Changes an answer in a way that follows from a number.
-        seeds: Makes the answers to begin with, by name.
-        blind: One change in so many is made without regard to what the answer is.
-        readers: Beginnings of the names of the modules that read such answers.
+        attempt: Tests an input and returns the outcome; raises an exception for a finding.
+        mutated: Mutates an input, reproducibly from a seed.
+        seeds: Creates the initial inputs by name.
+        blind: Use a format-agnostic mutation once in this many mutations.
+        readers: Name prefixes of the modules that read these inputs.
     """
 
     attempt: Callable[[bytes], object]
@@ -35,7 +35,7 @@ class Kind:
 
 
 def _attempt_file(content: bytes) -> tuple[str, str]:
-    """Try a file as it is, and as the beginning of a large one."""
+    """Test a file unchanged and padded to a large size."""
     as_it_is, large = attempt(content), attempt(content, FAR)
     return str(as_it_is.error), str(large.error)
 
@@ -81,5 +81,5 @@ KINDS = {
 
 
 def corpus(name: str) -> Path:
-    """Return the folder of what is kept of a kind."""
+    """Return the corpus directory of a kind."""
     return _CORPORA / name

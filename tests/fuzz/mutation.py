@@ -1,4 +1,4 @@
-"""Changes to a TIFF that keep enough of it to be believed."""
+"""TIFF mutations that preserve most of the file structure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEXT = (b"nan", b"inf", b"-inf", b"1e999", b"-9999", b"0.5", b"300", b"1e40", b
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an entry lies, and its values as far as they are in the file."""
+    """The offsets of an entry and its values."""
 
     at: int
     kind: int
@@ -33,13 +33,13 @@ class _Place:
 class _Layout:
     order: str
     big: bool
-    starts: tuple[int, ...]  # of directories
-    links: tuple[int, ...]  # where a directory's position is said
+    starts: tuple[int, ...]  # offsets of directories
+    links: tuple[int, ...]  # offsets of the directory pointers
     entries: tuple[_Place, ...]
 
     @property
     def word(self) -> str:
-        """A count or a position."""
+        """The struct format of a count or an offset."""
         return self.order + ("Q" if self.big else "I")
 
     @property
@@ -48,7 +48,7 @@ class _Layout:
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """Return a file with a few changes that follow from a seed."""
+    """Return a file with a few mutations, reproducible from a seed."""
     chance = random.Random(seed)
     content = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
@@ -124,7 +124,7 @@ def _recount(content: bytearray, layout: _Layout, chance: random.Random) -> None
 
 
 def _replace(content: bytearray, layout: _Layout, chance: random.Random) -> None:
-    """Let an entry's values lie elsewhere."""
+    """Change the offset of an entry's values."""
     at = chance.choice(layout.entries).at + 4 + layout.inline
     _put(content, layout.word, at, _number(content, chance))
 
@@ -151,7 +151,7 @@ def _relink(content: bytearray, layout: _Layout, chance: random.Random) -> None:
 
 
 def _copy(content: bytearray, layout: _Layout, chance: random.Random) -> None:
-    """Write one entry over another."""
+    """Overwrite one entry with another."""
     size = 20 if layout.big else 12
     source, target = chance.choice(layout.entries).at, chance.choice(layout.entries).at
     content[target : target + size] = content[source : source + size]

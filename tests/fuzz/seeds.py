@@ -1,4 +1,4 @@
-"""Small files of every kind that is read, for the fuzzer to begin with."""
+"""Small seed files for each supported format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CRAFTED = {
 
 
 def seeds(room: Path) -> Iterator[tuple[str, bytes]]:
-    """Write each kind into a directory; yields names and contents."""
+    """Write each kind to a directory and yield names and contents."""
     yield from CRAFTED.items()
     for name, options in KINDS.items():
         path = room / f"{name}.tif"

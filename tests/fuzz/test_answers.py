@@ -1,4 +1,4 @@
-"""Answers of a WCS that are damaged in every way: each is read, or told in a sentence."""
+"""Test damaged WCS responses, which are parsed or end in an error message."""
 
 from __future__ import annotations
 

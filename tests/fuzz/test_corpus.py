@@ -1,4 +1,4 @@
-"""The fuzzer's answers once more, and changed ones: each ends well, at little cost."""
+"""Test corpus files and mutated seeds, which must be handled at low cost."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from tests.fuzz.attempt import FAR, assert_told, attempt
 from tests.fuzz.kinds import KINDS, corpus
 
-_MOST_SECONDS = 5  # of computing, so that a busy machine counts for nothing
-_MOST_KEPT = 100_000  # bytes of a kind
-_CHANGES = {"tiff": 10, "vrt": 200, "stac": 60, "wcs-words": 10, "wcs-coverages": 20}  # of a seed
+_MOST_SECONDS = 5  # of CPU time, to ignore other load
+_MOST_KEPT = 100_000  # bytes per kind
+_CHANGES = {"tiff": 10, "vrt": 200, "stac": 60, "wcs-words": 10, "wcs-coverages": 20}  # per seed
 _ENDS = {
     "vrt": {
         "read True": {"absolute", "relative", "query", "declared", "complex", "wide letters"},
@@ -42,7 +42,7 @@ def test_a_file_of_the_corpus_is_read_or_refused(path: Path, size: int | None) -
     if outcome.error is not None:
         assert_told(outcome)
     else:
-        assert outcome.pixels or size  # a large file may have tiles too large for an attempt
+        assert outcome.pixels or size  # tiles of a large file may be too large to decode
     assert outcome.fetched < 8 << 20
     assert outcome.requests < 100
 

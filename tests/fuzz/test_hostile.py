@@ -1,4 +1,4 @@
-"""Files that were made to hurt: a sentence, in bounded work and memory."""
+"""Test malicious files, which end in an error message with bounded work and memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INFINITE = math.inf
 
 
 def measured(content: bytes, size: int | None = None) -> Outcome:
-    """Attempt a file, and hold it to what a small one may cost."""
+    """Attempt a file and check its time, memory and download size."""
     tracemalloc.start()
     begun = time.monotonic()
     try:
@@ -94,7 +94,7 @@ def test_directories_all_over_a_large_file_take_few_requests() -> None:
     scattered = bytearray(4 << 20)
     scattered[:8] = struct.pack("<2sHI", b"II", 42, 8)
     step = 80_000
-    for at in range(8, len(scattered) - step, step):  # each value lies away from its directory
+    for at in range(8, len(scattered) - step, step):  # values are stored away from their directory
         entry = struct.pack("<HHHIII", 1, 254, LONG8, 1, at + step // 2, at + step)
         scattered[at : at + len(entry)] = entry
         scattered[at + step // 2] = 1
@@ -224,7 +224,7 @@ def test_the_largest_index_is_read_in_slices() -> None:
     edge = 32_768 * 16
     index = (LONG8, Claim(32_768**2, 1 << 20))
     tags = image(t256=(LONG, (edge,)), t257=(LONG, (edge,)), t324=index, t325=index)
-    outcome = attempt(tiff(tags), FAR)  # all zeros: every tile is absent
+    outcome = attempt(tiff(tags), FAR)  # all zeros, so every tile is missing
     assert outcome.error is None
     assert outcome.fetched < 256 << 20
 

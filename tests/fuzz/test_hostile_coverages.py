@@ -1,4 +1,4 @@
-"""Coverages that were made to hurt: told in a sentence, in bounded memory."""
+"""Test malicious coverages, which end in an error message with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
 
 
 def whole(block: int, **tags) -> bytes:
-    """One pixel over all of the grid, in a block of its own size."""
+    """Return a raster with one pixel that covers the grid, in a block of the given size."""
     size = (LONG, (block,))
     tags = {"t256": (LONG, (1,)), "t257": (LONG, (1,)), "t322": size, "t323": size} | tags
     return tiff(
@@ -31,7 +31,7 @@ def whole(block: int, **tags) -> bytes:
 def test_a_placeholder_in_a_gigantic_block_is_refused_before_it_is_allocated(
     tmp_path: Path,
 ) -> None:
-    """Its 5 kB took 14 GB."""
+    """Guard against a 5 kB file that allocates 14 GB."""
     path = tmp_path / "coverage.tif"
     path.write_bytes(whole(16_384))
     with pytest.raises(
@@ -51,17 +51,17 @@ def test_a_raster_that_lies_nowhere_is_told(corner: float) -> None:
 
 
 def named(name: bytes) -> bytes:
-    """A raster in a CRS that has nothing but a name."""
+    """Return a raster whose CRS is defined only by a name."""
     keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1026, 34737, len(name) + 1, 0, 3076, 0, 1, 9001)
     size = {"t256": (LONG, (43,)), "t257": (LONG, (37,))}
     return tiff(image(**size, t34735=(SHORT, keys), t34737=(ASCII, name + b"|\0")))
 
 
 def test_the_name_of_another_crs_is_told_in_one_line() -> None:
-    """An order to a terminal would fit into it."""
+    """Check that terminal escape sequences in the name are not printed."""
     assert attempt_coverage(named(b"NAD83\x1b[2J\r\n")) == "told RetryableError"
 
 
 def test_the_name_of_a_crs_may_be_in_any_letters() -> None:
-    """Of such as are not UTF-8 rasterio raises no error of its own."""
+    """Cover names that are not UTF-8, where rasterio raises none of its own errors."""
     assert attempt_coverage(named("Qu\u00e9bec".encode("latin-1"))) == "told ChunkTooLargeError"

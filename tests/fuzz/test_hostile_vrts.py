@@ -1,4 +1,4 @@
-"""VRTs that were made to read what is near: refused in a sentence."""
+"""Test malicious VRTs that refer to local files, which are rejected with an error message."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One attempt at a VRT: it refers to http addresses and to nothing else, or is refused.
+"""Fuzz target for VRTs, which refer only to HTTP URLs or are rejected.
 
-What GDAL makes of it is asked as well: it finds elements in any case and reads more of them than
-are ours. GDAL opens no file for that, and the network is closed to it.
+GDAL also parses each VRT, because it ignores the case of element names and reads more elements than
+this package. It does not open any source files, and network access is disabled.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tests.fuzz.findings import FindingError, check_shown
 
 URL = "http://store.invalid/mosaic/9_2-dtm.vrt"
 _MOST_MESSAGE = 1_200  # characters
-_ROOM = "hrdem-fuzz"  # in GDAL's memory
-_SECRET = f"/vsimem/{_ROOM}/secret.tif"  # a file that is there, and that no VRT may reach
+_ROOM = "hrdem-fuzz"  # directory in GDAL's memory file system
+_SECRET = f"/vsimem/{_ROOM}/secret.tif"  # existing file that no VRT may reach
 _HTTP = re.compile(r"(/vsicurl/)?https?://", re.IGNORECASE)
 _FILE = re.compile(r"[/\\~]|\.{1,2}[/\\]|.*(:[/\\]|/vsi|\\)|file:|<", re.IGNORECASE | re.DOTALL)
-# elements whose texts GDAL opens, and what sounds like them
+# elements whose text GDAL opens, and similar names
 _OPENED = re.compile("name|dataset|srs|argument|input|options|code", re.IGNORECASE)
 _CLOSED = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
@@ -37,15 +37,15 @@ _CLOSED = {
 
 
 def attempt_vrt(document: bytes) -> str:
-    """Take a VRT, and see where what becomes of it leads.
+    """Sanitize a VRT and check which files it refers to.
 
     Returns:
-        How it ended.
+        The outcome.
 
     Raises:
-        FindingError: If anything in it may lead to a file that is not at an http address, or what
-            is told cannot be shown.
-        Exception: Whatever else the parser lets out, which it must not.
+        FindingError: If the result may refer to a file that is not at an HTTP URL, or an error
+            message cannot be displayed.
+        Exception: Any other exception that the parser fails to handle.
     """
     try:
         text = taken(document)
@@ -64,12 +64,12 @@ def attempt_vrt(document: bytes) -> str:
 
 
 def taken(document: bytes) -> str:
-    """Return what GDAL is given for a VRT; SourceError if it is refused."""
+    """Return the sanitized VRT, or raise SourceError if it is rejected."""
     return sanitize_vrt(document, URL).text
 
 
 def _texts(root: Element) -> Iterator[str]:
-    """What GDAL may take for the name of a file: no attribute, no words, no text in between."""
+    """Yield the text of leaf elements that GDAL may open as a file name."""
     for element in root.iter():
         if not len(element) and _OPENED.search(element.tag):
             yield (element.text or "").strip()
@@ -81,14 +81,14 @@ def _secret() -> MemoryFile:
 
 
 def _reached_by_gdal(text: str) -> list[str]:
-    """The files that GDAL lists for a VRT: those that are there, and all at http addresses."""
+    """Return the files that GDAL lists for a VRT: existing files and all HTTP URLs."""
     _secret()
     try:
         document = text.encode()
     except UnicodeEncodeError as exc:
         raise FindingError("a VRT that cannot be written") from exc
     with warnings.catch_warnings(), rasterio.Env(**_CLOSED):
-        warnings.simplefilter("ignore")  # of no georeferencing
+        warnings.simplefilter("ignore")  # about missing georeferencing
         try:
             with (
                 MemoryFile(document, dirname=_ROOM, filename="copy.vrt") as file,
@@ -193,7 +193,7 @@ _TAGS = (
 
 
 def mutated_vrt(document: bytes, seed: int) -> bytes:
-    """Change elements, attributes and texts of a VRT, some into another seed's."""
+    """Mutate elements, attributes and text of a VRT, sometimes with parts of another seed."""
     chance = random.Random(seed)
     parts = [part for part in _PARTS.split(document) if part]
     for _ in range(chance.choice((1, 1, 2, 2, 3, 6))):
@@ -206,7 +206,7 @@ def mutated_vrt(document: bytes, seed: int) -> bytes:
 
 
 def _changed(parts: list[bytes], at: int, chance: random.Random) -> list[bytes]:
-    """What takes the place of one part."""
+    """Return the replacement for one part."""
     part, name, tag = parts[at], chance.choice(_NAMES), chance.choice(_TAGS)
     other = [each for each in _PARTS.split(chance.choice(list(SEEDS.values()))) if each]
     begin = chance.randrange(len(other))
