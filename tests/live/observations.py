@@ -1,4 +1,4 @@
-"""What the live service is assumed to look like, and what it looks like now, point by point."""
+"""Compare assumptions about the live service with its current state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OTTAWA = [-75.85, 45.30, -75.60, 45.45]
 
 @dataclass(frozen=True)
 class Point:
-    """One assumption; None as assumption means that nobody knew."""
+    """One assumption; None means unknown."""
 
     name: str
     assumed: Any
@@ -47,7 +47,7 @@ class Point:
 
 
 def observe(stac_url: str, wcs_url: str) -> Iterator[Point]:
-    """Ask the service and compare; a few small requests, no pixels."""
+    """Query the service and compare, with a few small requests and no pixels."""
     with httpx.Client(timeout=60, follow_redirects=False) as client:
         for section, url in ((catalogue, stac_url), (items, stac_url), (wcs, wcs_url)):
             try:
@@ -126,7 +126,7 @@ def item(client: httpx.Client, found: dict[str, Any]) -> Iterator[Point]:
 
 
 def file(name: str, answer: httpx.Response) -> Iterator[Point]:
-    """The first 16 KiB of a COG, and how they were sent."""
+    """Compare the first 16 KiB of a COG and the response headers."""
     headers = answer.headers
     yield Point(f"{name}: status of a range", 206, answer.status_code)
     yield Point(f"{name}: HTTP version", "HTTP/1.1", answer.http_version)
@@ -147,7 +147,7 @@ def file(name: str, answer: httpx.Response) -> Iterator[Point]:
     edge = 500_000 if one_metre else 250_000
     yield Point(f"{name}: width and height", (edge, edge), (tags[256], tags[257]))
     yield Point(f"{name}: tile", (512, 512), (tags[322], tags[323]))
-    known = one_metre or None  # codec and blocks of the 2 m files were not known
+    known = one_metre or None  # codec and blocks of the 2 m files are not known
     yield Point(f"{name}: compression (5 = LZW)", known and 5, tags[259])
     yield Point(f"{name}: predictor", known and 1, tags.get(317, 1))
     yield Point(f"{name}: has a DATETIME tag", None, 306 in tags)
@@ -176,7 +176,7 @@ def media_type(answer: httpx.Response) -> str:
 
 
 def regular(found: dict[str, Any]) -> bool:
-    """Whether a mosaic item's outline is the 500 km square that its name says."""
+    """Return whether a mosaic item's outline is the 500 km square of its name."""
     column, row = map(int, found["id"].partition("-")[0].split("_"))
     left, bottom = (column - 6) * 500_000, (row - 3) * 500_000
     outline = found["properties"]["proj:geometry"]["coordinates"][0]
@@ -185,7 +185,7 @@ def regular(found: dict[str, Any]) -> bool:
 
 
 def bigtiff_directories(head: bytes) -> Iterator[dict[int, int]]:
-    """Tags of the directories within the first bytes of a BigTIFF; arrays by their place."""
+    """Yield the directory tags in the first bytes of a BigTIFF; arrays by their offset."""
     at = struct.unpack("<Q", head[8:16])[0]
     formats = {3: "<H", 4: "<I", 16: "<Q"}
     while at and at + 8 <= len(head):

@@ -1,8 +1,8 @@
-"""The main job against the live service, and where its answers differ from what is assumed.
+"""Test the main job against the live service, and report differences from the assumptions.
 
     pytest -m live -s tests/live
 
-Needs a network; transfers some 10 MB.
+Needs network access; transfers about 10 MB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The observer of the live service, tried on the demonstration, which keeps every assumption."""
+"""Test the live service checks on the demonstration, where all assumptions are true."""
 
 from __future__ import annotations
 

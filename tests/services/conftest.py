@@ -1,6 +1,6 @@
-"""The real servers, up for the whole session.
+"""Fixtures that run the real servers for the whole session.
 
-Without them the tests are skipped; HRDEM_SERVICES=required makes that a failure.
+The tests are skipped if the servers are missing, or fail if HRDEM_SERVICES=required.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stack import CORNER, CORNER_TILES, Stack, running
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The service on free ports of 127.0.0.1, its store empty at first."""
+    """The service on free ports of 127.0.0.1, with an empty store."""
     try:
         Programs.found()
     except MissingServerError as exc:
@@ -30,14 +30,14 @@ def stack() -> Iterator[Stack]:
     ):
         environment.setenv("NO_PROXY", "127.0.0.1")
         environment.setenv("no_proxy", "127.0.0.1")
-        Path(folder).chmod(0o755)  # PostgreSQL's user has to pass
+        Path(folder).chmod(0o755)  # the PostgreSQL user needs access
         with running(Path(folder)) as up:
             yield up
 
 
 @pytest.fixture(scope="session")
 def corner(stack: Stack) -> Stack:
-    """The service with a little data where four tiles meet, at (2,000,000, 0)."""
+    """The service with a small area of data where four tiles meet, at (2,000,000, 0)."""
     for item in CORNER_TILES:
         stack.publish(item, "dtm", CORNER)
     return stack

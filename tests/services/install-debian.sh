@@ -4,7 +4,7 @@
 #
 #   tests/services/install-debian.sh VENV        or with HRDEM_STAC_VENV=VENV
 #
-# Works as root or with sudo. What is there already is left alone. PYTHON names the Python for the
+# Run as root or with sudo. Skips parts that are already installed. PYTHON is the Python for the
 # environment (default python3; 3.11 or newer).
 set -eu
 
@@ -23,7 +23,7 @@ ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 \
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 
 if [ -n "$missing" ]; then
-    # While policy-rc.d says no, package scripts do not start daemons on their default ports.
+    # policy-rc.d prevents package scripts from starting daemons on their default ports.
     install='
         export DEBIAN_FRONTEND=noninteractive
         guard=/usr/sbin/policy-rc.d

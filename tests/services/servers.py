@@ -1,4 +1,4 @@
-"""The programs of the stack: where they are, how they are started, and how they end."""
+"""Find, start and stop the server programs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from typing import Any
 from hrdem.demo import catalog
 
 _HERE = Path(__file__).parent
-_MAPSERVERS = 4  # two at work, and two that a gateway gave up on and that compute to the end
-_PATIENCE = 60.0  # seconds for a server to start or to end
+_MAPSERVERS = 4  # two active, and two still computing after a gateway timeout
+_PATIENCE = 60.0  # seconds for a server to start or stop
 
 
 class MissingServerError(RuntimeError):
@@ -28,14 +28,14 @@ class MissingServerError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The programs that the stack is made of.
+    """Paths of the server programs.
 
     Attributes:
-        nginx: nginx.
-        mapserv: MapServer.
-        spawn_fcgi: What starts MapServer's processes on one socket.
-        postgres: Folder of PostgreSQL's programs.
-        stac: Folder of the STAC API's programs.
+        nginx: Path of nginx.
+        mapserv: Path of MapServer.
+        spawn_fcgi: Program that starts MapServer's processes on one socket.
+        postgres: Folder of the PostgreSQL programs.
+        stac: Folder of the STAC API programs.
     """
 
     nginx: Path
@@ -46,13 +46,13 @@ class Programs:
 
     @classmethod
     def found(cls) -> Programs:
-        """Find them.
+        """Find the programs.
 
         Raises:
-            MissingServerError: If one is missing; the message names it.
+            MissingServerError: If a program is missing; the message names it.
         """
         how = "tests/services/README.md tells how to install it"
-        # Debian has servers and CGI programs where users have no commands
+        # Debian installs servers and CGI programs outside the PATH of users
         places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/cgi-bin"
         commands = []
         for name in ("nginx", "mapserv", "spawn-fcgi"):
@@ -60,7 +60,7 @@ class Programs:
             if command is None:
                 raise MissingServerError(f"{name} is missing; {how}")
             commands.append(Path(command))
-        # by version, so that the newest comes last
+        # sort by version, newest last
         extensions = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
         versions = sorted((path.parts[-3] for path in extensions), key=int)
         if not versions:
@@ -86,7 +86,7 @@ def nginx(programs: Programs, folder: Path, port: int, stac_port: int) -> Iterat
 
 @contextmanager
 def mapserver(programs: Programs, folder: Path) -> Iterator[None]:
-    """Run MapServer's processes, which share one socket in the folder."""
+    """Run MapServer processes that share one socket in the folder."""
     _configuration("elevation.map", folder)
     conf = _configuration("mapserver.conf", folder)
     pids = folder / "mapserver.pids"
@@ -94,14 +94,14 @@ def mapserver(programs: Programs, folder: Path) -> Iterator[None]:
     command += ["-F", str(_MAPSERVERS), "--", programs.mapserv]
     env = {**os.environ, "MAPSERVER_CONFIG_FILE": str(conf)}
     done(command, folder / "logs" / "mapserver.log", env=env)
-    # no children of ours, and a number alone may be another's by the time it is used
+    # not child processes, and a process ID may be reused by another process
     processes = [os.pidfd_open(int(pid)) for pid in pids.read_text("utf-8").split()]
     try:
         yield
     finally:
         for process in processes:
             with suppress(ProcessLookupError):
-                # MapServer waits for a last request before it heeds anything milder
+                # MapServer handles milder signals only after one more request
                 signal.pidfd_send_signal(process, signal.SIGKILL)
             select.select([process], [], [], _PATIENCE)
             os.close(process)
@@ -109,7 +109,7 @@ def mapserver(programs: Programs, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def postgres(programs: Programs, folder: Path, port: int) -> Iterator[dict[str, str]]:
-    """Run a cluster of its own with an empty database; yields how to reach it."""
+    """Run a separate cluster with an empty database; yields the connection settings."""
     home = folder / "postgres"
     home.mkdir()
     who: dict[str, Any] = {"cwd": home}
@@ -132,7 +132,7 @@ def postgres(programs: Programs, folder: Path, port: int) -> Iterator[dict[str, 
     reach = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
     asked: list[Any] = [programs.postgres / "pg_isready", "-q", *reach]
     command = [programs.postgres / "postgres", "-D", data, *options]
-    # SIGINT is its fast shutdown, which does not wait for clients
+    # SIGINT is the fast shutdown, which does not wait for clients
     with _server(
         command,
         log,
@@ -168,7 +168,7 @@ def _server(
     stop: signal.Signals = signal.SIGTERM,
     **settings: Any,
 ) -> Iterator[None]:
-    """Run a server in a session of its own, so that Ctrl-C reaches it through us only."""
+    """Run a server in its own session, so that Ctrl-C does not reach it directly."""
     with log.open("ab") as file:
         process = subprocess.Popen(
             command,
@@ -195,7 +195,7 @@ def _server(
 
 
 def _configuration(name: str, folder: Path, **settings: object) -> Path:
-    """Write a server's configuration into the folder, its @NAMES@ filled in."""
+    """Write a server's configuration to the folder, with its @NAMES@ replaced."""
     text = (_HERE / f"{name}.in").read_text("utf-8")
     for key, value in {"RUN": folder, **settings}.items():
         text = text.replace(f"@{key}@", str(value))
@@ -205,7 +205,7 @@ def _configuration(name: str, folder: Path, **settings: object) -> Path:
 
 
 def done(command: Sequence[Any], log: Path, **settings: Any) -> None:
-    """Run a program that ends by itself."""
+    """Run a program and wait for it to finish."""
     with log.open("ab") as file:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False, **settings

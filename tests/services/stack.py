@@ -1,11 +1,12 @@
 """The service on real servers: nginx, MapServer, and stac-fastapi.pgstac on PostgreSQL.
 
-Everything listens on 127.0.0.1, writes below one folder, and ends with the context or the process:
+All servers listen on 127.0.0.1, write to one folder, and stop with the context or the process.
+
+The following command runs the service until Ctrl-C:
 
     python tests/services/stack.py RUN_DIR [--port 18080]
 
-keeps it up until Ctrl-C. HRDEM_STAC_VENV names the virtual environment of the STAC API, as made by
-install-debian.sh.
+HRDEM_STAC_VENV is the virtual environment of the STAC API, created by install-debian.sh.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from hrdem.demo.cog import Box, DemoCog
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import Tile, list_tiles
 
-# where four tiles meet; small, and enough for the recordings in cassettes/
+# where four tiles meet; small, but large enough for the recordings in cassettes/
 CORNER_TILES = ("9_2-mosaic-2m", "10_2-mosaic-2m", "9_3-mosaic-2m", "10_3-mosaic-2m")
 CORNER = (1_999_000, -1_000, 2_001_000, 1_000)
-# small files on both sides of a border between tiles
+# small files on both sides of a tile border
 BORDER = {
     "8_2-mosaic-1m": (1_499_000, -171_000, 1_500_000, -170_000),
     "9_2-mosaic-1m": (1_500_000, -171_000, 1_501_000, -170_000),
@@ -48,7 +49,7 @@ class Stack:
     """A running service.
 
     Attributes:
-        folder: Where everything is written.
+        folder: Folder for all files.
         url: Scheme and host of nginx.
     """
 
@@ -62,36 +63,36 @@ class Stack:
 
     @property
     def stac_get_only(self) -> str:
-        """Root of the same API for clients that search by GET."""
+        """Root of the same API for clients that search with GET."""
         return f"{self.url}/get-only/stac/api/"
 
     @property
     def wcs(self) -> str:
-        """The WCS, over the 1 m items in the store."""
+        """URL of the WCS for the 1 m items in the store."""
         return f"{self.url}/ows/elevation"
 
     @property
     def wcs_moved(self) -> str:
-        """An address that redirects to the WCS by 308."""
+        """URL that redirects to the WCS with status 308."""
         return f"{self.url}/redir/ows/elevation"
 
     @property
     def wcs_impatient(self) -> str:
-        """The same WCS behind a gateway that answers 504 if it takes longer than a second."""
+        """URL of a gateway to the WCS that returns 504 after one second."""
         return f"{self.url}/timeout1s/ows/elevation"
 
     @property
     def wcs_limited(self) -> str:
-        """The same WCS behind a gateway that answers 429 to more than two requests a second."""
+        """URL of a gateway to the WCS that returns 429 above two requests per second."""
         return f"{self.url}/limit/ows/elevation"
 
     def file_of(self, item_id: str, name: str) -> Path:
-        """Return where the store keeps a file of an item, for example ``dtm.tif``."""
+        """Return the path of an item's file in the store, for example ``dtm.tif``."""
         folder = self.folder / "store" / catalog.STORE_PREFIX.strip("/")
         return folder / _tile(item_id).collection_id / f"{item_id}-{name}"
 
     def publish(self, item_id: str, product: str, *areas: Box) -> None:
-        """Put COG and VRT of an item into the store, with data in these areas only."""
+        """Add the COG and VRT of an item to the store, with data in these areas only."""
         cog = DemoCog(_tile(item_id), product, areas=areas)
         path = self.file_of(item_id, f"{product}.tif")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,7 @@ class Stack:
         self.serve_coverage(product)
 
     def publish_small(self, item_id: str, product: str, area: Box) -> None:
-        """Put a COG of only this area into the store, as GDAL makes it, small enough to record."""
+        """Add a COG of only this area to the store, written by GDAL and small enough to record."""
         left, bottom, right, top = area
         size = _tile(item_id).resolution
         width, height = (right - left) // size, (top - bottom) // size
@@ -117,7 +118,7 @@ class Stack:
         self.serve_coverage(product)
 
     def serve_coverage(self, product: str) -> None:
-        """Have the WCS serve what the store has of a product at 1 m, and nodata elsewhere."""
+        """Serve a product at 1 m from the store through the WCS, with nodata elsewhere."""
         mosaic = [tile for tile in list_tiles() if tile.collection == "1m"]
         lefts, bottoms, rights, tops = zip(*(tile.bounds for tile in mosaic), strict=True)
         bounds = min(lefts), min(bottoms), max(rights), max(tops)
@@ -125,10 +126,10 @@ class Stack:
         _write_vrt(self.folder / "wcs" / f"{product}.vrt", bounds, 1, sorted(cogs))
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what nginx was asked so far.
+        """Return the requests to nginx so far.
 
-        Each request has its method, uri, args, range, if_match, status and bytes, when its answer
-        ended (`at`, seconds) and how long it took (`took`, seconds).
+        Each request has a method, uri, args, range, if_match, status and bytes, the end time of
+        its response (`at`, seconds) and its duration (`took`, seconds).
         """
         log = self.folder / "logs" / "access.jsonl"
         return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
@@ -136,17 +137,17 @@ class Stack:
 
 @contextmanager
 def running(folder: Path, port: int | None = None) -> Iterator[Stack]:
-    """Run the service for as long as the context lasts.
+    """Run the service as a context manager.
 
     Args:
-        folder: New or empty folder for everything that is written. When run as root, the user
-            ``postgres`` must be able to reach it.
-        port: Port of nginx; the next two are those of the STAC API and of PostgreSQL. None takes
-            free ones.
+        folder: New or empty folder for all files. When run as root, the user ``postgres`` must
+            have access to it.
+        port: Port of nginx; the STAC API and PostgreSQL use the next two. None selects free
+            ports.
 
     Raises:
         MissingServerError: If a server is not installed.
-        RuntimeError: If one cannot start; the message says why.
+        RuntimeError: If a server cannot start; the message gives the reason.
     """
     programs = Programs.found()
     folder = folder.absolute()
@@ -171,18 +172,18 @@ def running(folder: Path, port: int | None = None) -> Iterator[Stack]:
 
 
 def _load_catalogue(programs: Programs, up: Stack, login: dict[str, str]) -> None:
-    """Fill the database with the demonstration's catalogue, its files in our own store."""
+    """Load the demonstration catalogue into the database, with files in the local store."""
     log = up.folder / "logs" / "pypgstac.log"
     env = {**os.environ, **login}
     pypgstac = programs.stac / "pypgstac"
     done([pypgstac, "migrate"], log, env=env)
-    # the live API tells numberMatched
+    # the live API returns numberMatched
     counted = "ALTER DATABASE stac SET pgstac.context = 'on'"
     done([programs.postgres / "psql", "-qc", counted], log, env=env)
     tables = {"collections": catalog.list_collections(up.url), "items": catalog.list_items(up.url)}
     for table, documents in tables.items():
         path = up.folder / "stac" / f"{table}.ndjson"
-        # without links: the API writes its own
+        # without links, because the API adds its own
         lines = [json.dumps({**document, "links": []}) + "\n" for document in documents]
         path.write_text("".join(lines), "utf-8")
         done([pypgstac, "load", table, path, "--method", "insert"], log, env=env)
@@ -193,7 +194,7 @@ def _tile(item_id: str) -> Tile:
 
 
 def _write_vrt(path: Path, bounds: Box, resolution: int, cogs: Sequence[Path]) -> None:
-    """Write a VRT over COGs, whose names it gives relative to its own place."""
+    """Write a VRT of COGs with relative file names."""
     left, bottom, right, top = bounds
     sources = ""
     for cog in cogs:
@@ -222,7 +223,7 @@ def _write_vrt(path: Path, bounds: Box, resolution: int, cogs: Sequence[Path]) -
 
 
 def main() -> None:
-    """Keep the service up, with a little data where tiles meet, until Ctrl-C."""
+    """Run the service until Ctrl-C, with a small area of data where tiles meet."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a new or empty folder")
     parser.add_argument("--port", type=int, default=18080, help="of nginx (default 18080)")

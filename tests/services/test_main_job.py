@@ -1,4 +1,4 @@
-"""The main job against nginx and stac-fastapi.pgstac: an area comes whole, exact and pinned."""
+"""Test the main job against nginx and stac-fastapi.pgstac: complete, exact and pinned output."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TILE_BORDER = 1_500_000  # x at which 8_2 ends and 9_2 begins
 FOUR_TILES = {"bbox": (1_999_391, -457, 2_000_613, 511), "bbox_crs": "EPSG:3979"}
 HREF_OF_9_2 = "/canelevation-dem/hrdem-mosaic-2m/9_2-mosaic-2m-dtm"
 HRDEM = Path(sys.executable).with_name("hrdem")
-# Starts a command and writes its peak memory to a file. Between the tests and the command, because
-# a process inherits the peak of the one that starts it.
+# Runs a command and writes its peak memory to a file. A separate process is needed because a
+# process inherits the peak of its parent.
 MEASURED = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
@@ -53,10 +53,10 @@ class Run:
     """A finished command.
 
     Attributes:
-        output: The raster that it wrote.
-        document: What it printed.
-        peak: Its peak memory in KiB.
-        requests: What it asked nginx for.
+        output: The output raster.
+        document: The printed JSON document.
+        peak: Peak memory in KiB.
+        requests: Requests to nginx.
     """
 
     output: Path
@@ -67,7 +67,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def ottawa(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The box around Ottawa at 1 m, 531 million pixels, by the command line."""
+    """The box around Ottawa at 1 m, 531 million pixels, from the command line."""
     for item in OTTAWA_TILES:
         stack.publish(item, "dtm", Aoi.from_bbox(OTTAWA).bounds)
     folder = tmp_path_factory.mktemp("ottawa")
@@ -80,7 +80,7 @@ def ottawa(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         *(HRDEM, "extract", *arguments, "--stac-url", stack.stac, "--no-cache", "--json"),
     )
     yield Run(output, document, int(peak.read_text()), stack.requests()[before:])
-    output.unlink()  # pytest would keep its gigabyte
+    output.unlink()  # pytest would not delete this gigabyte
 
 
 def command(*words: object, cwd: Path | None = None) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def command(*words: object, cwd: Path | None = None) -> dict[str, Any]:
 
 
 def different_pixels(path: Path, collection: str) -> int:
-    """How many pixels of an output are not the terrain's."""
+    """Count the output pixels that differ from the terrain."""
     threads = os.cpu_count() or 1
 
     def count(share: int) -> int:
@@ -134,7 +134,7 @@ def test_strip_west_of_the_border_uses_the_western_tile(ottawa: Run) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
 def test_peak_memory_is_independent_of_the_area(ottawa: Run) -> None:
-    assert 4 * ottawa.document["statistics"]["pixels"] > 2_000_000_000  # bytes in the box
+    assert 4 * ottawa.document["statistics"]["pixels"] > 2_000_000_000  # bytes of the box
     assert ottawa.peak * 1024 < 300_000_000
 
 
@@ -149,7 +149,7 @@ def test_every_read_requires_the_first_version(ottawa: Run) -> None:
 
 
 def test_only_ranges_of_files_are_requested(ottawa: Run) -> None:
-    """No folder listing, no sidecar lookup, and never a whole COG."""
+    """No folder listing, no sidecar lookup, and no complete COG is requested."""
     store = [request for request in ottawa.requests if "/stac/api/" not in request["uri"]]
     hrefs = [source["href"] for source in ottawa.document["sources"]]
     assert {request["uri"] for request in store} == {
@@ -175,7 +175,7 @@ def test_four_tiles_meet_without_a_seam(corner: Stack, tmp_path: Path, via: str)
 
 
 def test_downloaded_vrt_opens_anywhere(corner: Stack, tmp_path: Path) -> None:
-    """The store's VRT names its COG by a relative path."""
+    """The VRT in the store refers to its COG by a relative path."""
     assert 'relativeToVRT="1">9_2-' in corner.file_of("9_2-mosaic-2m", "dtm.vrt").read_text()
     words = (HRDEM, "assets", "9_2-mosaic-2m", "--product", "dtm", "--download", "--json")
     document = command(*words, "--stac-url", corner.stac, cwd=tmp_path)
@@ -238,7 +238,7 @@ def test_republished_file_is_never_mixed(corner: Stack, tmp_path: Path) -> None:
         plan = make_plan(request, http)
         cog = corner.file_of("10_3-mosaic-2m", "dtm.tif")
         later = cog.stat().st_mtime + 60
-        os.utime(cog, (later, later))  # nginx makes its ETag of time and size
+        os.utime(cog, (later, later))  # nginx derives the ETag from time and size
         with pytest.raises(hrdem.SourceChangedError, match="10_3-mosaic-2m-dtm.tif was published"):
             run_plan(plan, RunContext(http), OutputOptions(tmp_path / "mixed.tif"))
     assert any(each["status"] == 412 for each in corner.requests())

@@ -1,6 +1,6 @@
-"""The WCS route against MapServer behind nginx: the COG route's pixels, however it has to be asked.
+"""Test the WCS route against MapServer behind nginx: same pixels as the COG route.
 
-What is asked is read in nginx's log. MapServer gives pixels of 1 m as they are, multipart, and its
+Requests are read from nginx's log. MapServer returns unchanged 1 m pixels as multipart, and
 exceptions with status 200.
 """
 
@@ -25,12 +25,12 @@ from hrdem.demo.terrain import NODATA, heights
 
 pytestmark = pytest.mark.services
 
-COVERAGE = (-2_500_000, -1_000_000, 3_000_000, 4_000_000)  # of the WCS, that of all sub-tiles
-# Two sub-tiles meet here, at the western edge of the coverage; a little of each is published.
+COVERAGE = (-2_500_000, -1_000_000, 3_000_000, 4_000_000)  # WCS coverage of all sub-tiles
+# Two sub-tiles meet here, at the western edge of the coverage; a small part of each is published.
 EDGE = (-2_500_000, 500_000)
 EDGE_TILES = {
     "1_3-mosaic-1m": (EDGE[0], EDGE[1] - 512, EDGE[0] + 512, EDGE[1]),
-    "1_4-mosaic-1m": (EDGE[0], EDGE[1], EDGE[0] + 512, EDGE[1] + 288),  # to a line between blocks
+    "1_4-mosaic-1m": (EDGE[0], EDGE[1], EDGE[0] + 512, EDGE[1] + 288),  # up to a block boundary
 }
 BEYOND = {"bbox": (EDGE[0] - 100, EDGE[1] - 320, EDGE[0] + 640, EDGE[1] + 320)}
 # Four sub-tiles meet here, in a lake.
@@ -39,7 +39,7 @@ CORNER_TILES = ("9_3-mosaic-1m", "9_4-mosaic-1m", "10_3-mosaic-1m", "10_4-mosaic
 AROUND = {"bbox": (CORNER[0] - 333, CORNER[1] - 401, CORNER[0] + 418, CORNER[1] + 377)}
 STRIP = {"bbox": (CORNER[0] - 850, CORNER[1] - 50, CORNER[0] + 850, CORNER[1] + 50)}
 WITHIN = {"bbox": (CORNER[0] + 351, CORNER[1] - 753, CORNER[0] + 750, CORNER[1] - 350)}
-# A file of forty rows; wider than MapServer gives at once, twice even in halves.
+# A file of forty rows; even half of it is wider than MapServer's limit.
 WIDE = {"bbox": (-1_500_000, 500_000, -1_480_000, 500_040)}
 
 
@@ -48,10 +48,10 @@ class Asked:
     """A GetCoverage in nginx's log.
 
     Attributes:
-        status: Status of the answer.
-        size: Bytes of it.
-        start: When it came, seconds.
-        centres: Those of the lower left and the upper right pixel: left, bottom, right, top.
+        status: Status of the response.
+        size: Size of the response in bytes.
+        start: Start time in seconds.
+        centres: Centres of the lower left and upper right pixels: left, bottom, right, top.
         step: Width and height of the pixels.
         origin: Centre of the upper left pixel.
     """
@@ -77,7 +77,7 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def served(stack: Stack) -> Stack:
-    """The service with a little data at the edge, at the corner, and in the wide file."""
+    """The service with small areas of data at the edge, at the corner, and in the wide file."""
     for item, area in EDGE_TILES.items():
         stack.publish(item, "dtm", area)
     for item in CORNER_TILES:
@@ -89,7 +89,7 @@ def served(stack: Stack) -> Stack:
 
 @pytest.fixture
 def pieces_of(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have all pieces asked for with that many pixels along an edge, and no more."""
+    """Limit all pieces to this number of pixels along an edge."""
 
     def limit(edge: int) -> None:
         monkeypatch.setattr("hrdem.sources.wcs.chunking.FIRST_CHUNK_PIXELS", edge**2)
@@ -107,7 +107,7 @@ def extract(stack: Stack, output: Path, via: str = "wcs", **asked: Any) -> hrdem
 
 
 def asked_since(stack: Stack, before: int) -> list[Asked]:
-    """Every GetCoverage after so many requests; what was not on the lattice fails the test."""
+    """Return each GetCoverage after this many requests; fail if one is off the pixel lattice."""
     found = []
     for request in stack.requests()[before:]:
         query = {name: value for name, [value] in parse_qs(request["args"]).items()}
@@ -128,7 +128,7 @@ def asked_since(stack: Stack, before: int) -> list[Asked]:
 
 
 def check_lattice(asked: Asked) -> None:
-    """All places are centres of pixels that the coverage has, counted from the CRS's origin."""
+    """All positions are pixel centres of the coverage, counted from the CRS origin."""
     left, bottom, right, top = asked.centres
     dx, dy = asked.step
     assert dx == -dy >= 1
@@ -141,7 +141,7 @@ def check_lattice(asked: Asked) -> None:
 
 
 def check_cover(asked: list[Asked], bbox: tuple[float, float, float, float]) -> None:
-    """What was asked for is the box, as far as the coverage goes, and each pixel of it once."""
+    """The requests cover each pixel of the box within the coverage exactly once."""
     boxes = [
         (left - 0.5, bottom - 0.5, right + 0.5, top + 0.5)
         for left, bottom, right, top in (each.centres for each in asked)
@@ -157,14 +157,14 @@ def check_cover(asked: list[Asked], bbox: tuple[float, float, float, float]) -> 
 
 
 def content(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Pixels of an output, and all that it says about them but where they come from."""
+    """Return the pixels and metadata of an output, without its sources."""
     with rasterio.open(path) as dataset:
         profile = {**dataset.profile, "statistics": dataset.tags(1), "offsets": dataset.offsets}
         return dataset.read(1), profile
 
 
 def same_as_the_cogs(stack: Stack, result: hrdem.Result, **asked: Any) -> np.ndarray:
-    """The pixels of an output, which have to be those that its COGs give."""
+    """Return the pixels of an output; they must match its COGs."""
     by_cog = extract(stack, result.output.with_name("by-cog.tif"), "cog", overwrite=True, **asked)
     pixels, profile = content(result.output)
     expected, expected_profile = content(by_cog.output)
@@ -175,7 +175,7 @@ def same_as_the_cogs(stack: Stack, result: hrdem.Result, **asked: Any) -> np.nda
 
 
 def check_terrain(path: Path) -> None:
-    """What is no nodata is the terrain, and there is both."""
+    """Valid pixels match the terrain, and the output has valid and nodata pixels."""
     with rasterio.open(path) as dataset:
         pixels, bounds = dataset.read(1), dataset.bounds
     height, width = pixels.shape
@@ -187,7 +187,7 @@ def check_terrain(path: Path) -> None:
 
 @contextmanager
 def withdrawn(stack: Stack, *items: str) -> Iterator[dict[str, Path]]:
-    """Take COGs out of the store, of which the WCS has copies; yields where they have been."""
+    """Remove COGs from the store, but not from the WCS; yields their former paths."""
     moved = {}
     for item in items:
         cog = stack.file_of(item, "dtm.tif")
@@ -202,7 +202,7 @@ def withdrawn(stack: Stack, *items: str) -> Iterator[dict[str, Path]]:
 
 
 def with_other_words(stack: Stack, name: str, *changes: tuple[str, str]) -> str:
-    """The query that has the WCS work by another mapfile: ours, with other words in it."""
+    """Return the query for another mapfile: a copy of ours with text replaced."""
     text = (stack.folder / "elevation.map").read_text("utf-8")
     for old, new in changes:
         assert old in text
@@ -220,7 +220,7 @@ def with_other_words(stack: Stack, name: str, *changes: tuple[str, str]) -> str:
 def test_file_is_independent_of_the_chunks(
     served: Stack, tmp_path: Path, pieces_of: Any, area: dict[str, Any], edge: int, count: int
 ) -> None:
-    """Two sub-tiles with nodata and the outer edge of the data; and four sub-tiles."""
+    """Two sub-tiles with nodata and the outer edge of the data, and four sub-tiles."""
     pieces_of(edge)
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", **area)
@@ -234,7 +234,7 @@ def test_file_is_independent_of_the_chunks(
 
 
 def test_growing_chunks_make_no_seam(served: Stack, tmp_path: Path) -> None:
-    """With default sizes, around a corner of four sub-tiles."""
+    """Default sizes, around a corner of four sub-tiles."""
     area = {"bbox": (CORNER[0] - 803, CORNER[1] - 711, CORNER[0] + 851, CORNER[1] + 897)}
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", **area)
@@ -248,7 +248,7 @@ def test_growing_chunks_make_no_seam(served: Stack, tmp_path: Path) -> None:
 def test_size_limit_is_learned_from_one_rejection(
     served: Stack, tmp_path: Path, pieces_of: Any
 ) -> None:
-    """Halves that would be rejected too are not requested."""
+    """Halves that would also be rejected are not requested."""
     pieces_of(20_000)
     before = len(served.requests())
     result = extract(served, tmp_path / "out.tif", max_memory=1_000_000_000, **WIDE)
@@ -261,7 +261,7 @@ def test_size_limit_is_learned_from_one_rejection(
 
 
 def test_gateway_timeouts_halve_the_chunks(served: Stack, tmp_path: Path, pieces_of: Any) -> None:
-    """MapServer compresses at the highest level, which takes it seconds."""
+    """MapServer compresses at the highest level, which takes seconds."""
     slow = with_other_words(served, "slow", ("COMPRESS=LZW", "COMPRESS=LZMA"))
     x, y = CORNER
     area = {"bbox": (x - 1_024, y - 1_024, x + 1_024, y + 1_024)}
@@ -293,7 +293,7 @@ def test_http_429_pauses_for_retry_after(served: Stack, tmp_path: Path, pieces_o
     asked = asked_since(served, before)
     refused = [each for each in asked if each.status == 429]
     assert refused
-    for each in refused:  # what was on its way may come a moment later
+    for each in refused:  # pending requests may arrive a moment later
         assert not [other for other in asked if 0.2 < other.start - each.start < 0.9]
     check_cover([each for each in asked if each.status == 200], area["bbox"])
     same_as_the_cogs(served, result, **area)
@@ -319,7 +319,7 @@ def test_redirect_is_followed(served: Stack, tmp_path: Path) -> None:
 def test_coarse_pixels_match_the_cogs_overviews(
     served: Stack, tmp_path: Path, coarse: dict[str, Any]
 ) -> None:
-    """Where MapServer serves them: within a sub-tile, with a resolution limit in its mapfile."""
+    """MapServer supports these within a sub-tile, with a resolution limit in the mapfile."""
     closing = 'PROCESSING "CLOSE_CONNECTION=ALWAYS"'
     plain = with_other_words(
         served, "overviews", (closing, f'{closing}\n    PROCESSING "OVERSAMPLE_RATIO=1"')
@@ -332,10 +332,10 @@ def test_coarse_pixels_match_the_cogs_overviews(
 
 
 def test_mapserver_by_default_resamples_a_finer_overview(served: Stack, tmp_path: Path) -> None:
-    """So its pixels of 4 m are not those of the COGs' overview, and nothing tells us that.
+    """The 4 m pixels differ from the COG overviews, and the response does not report it.
 
-    It takes the pixel of 2 m in the lower right of each, whose centre lies a metre off. What is
-    warped from these to EPSG:2961 differs likewise.
+    MapServer uses the lower right 2 m pixel of each 4 m pixel, whose centre is one metre off.
+    Pixels warped from these to EPSG:2961 also differ.
     """
     result = extract(served, tmp_path / "out.tif", resolution=6, resampling="nearest", **WITHIN)
     left, bottom, right, top = result.plan.grid.bounds
@@ -351,7 +351,7 @@ def test_mapserver_by_default_resamples_a_finer_overview(served: Stack, tmp_path
 def test_wcs_replaces_files_missing_in_the_store(
     served: Stack, tmp_path: Path, gone: tuple[str, ...]
 ) -> None:
-    """Whole sub-tiles, without a pixel from elsewhere."""
+    """Complete sub-tiles, without pixels from other sources."""
     before = len(served.requests())
     with withdrawn(served, *gone):
         result = extract(served, tmp_path / "out.tif", "auto", **AROUND)
@@ -371,7 +371,7 @@ def test_wcs_replaces_files_missing_in_the_store(
 
 
 def test_wcs_replaces_a_damaged_cog(served: Stack, tmp_path: Path) -> None:
-    """Its header is intact; the damage appears while reading."""
+    """The header is valid; the damage is detected while reading."""
     item = CORNER_TILES[2]
     with withdrawn(served, item) as places:
         copy = places[item].with_name(f"copy-of-{places[item].name}")
@@ -389,7 +389,7 @@ def test_wcs_replaces_a_damaged_cog(served: Stack, tmp_path: Path) -> None:
 
 
 def shares(path: Path) -> dict[str, tuple[tuple[float, ...], int]]:
-    """Bounds and valid pixels of what each of the four sub-tiles has in an output."""
+    """Return the bounds and valid pixels of each of the four sub-tiles in an output."""
     found = {}
     with rasterio.open(path) as dataset:
         pixels, (left, bottom, right, top) = dataset.read(1), dataset.bounds
@@ -409,7 +409,7 @@ def shares(path: Path) -> dict[str, tuple[tuple[float, ...], int]]:
 
 
 def check_provenance(result: hrdem.Result, why: str) -> None:
-    """The file says of each source whether it is read in a COG's place, and why."""
+    """The file records for each source whether and why it replaces a COG."""
     with rasterio.open(result.output) as dataset:
         told = json.loads(dataset.tags()["HRDEM_SOURCES"])
     assert [each["name"] for each in told] == list(result.pixels_by_source)
@@ -433,7 +433,7 @@ def test_error_names_both_failed_sources(served: Stack, tmp_path: Path) -> None:
 
 
 def test_unlisted_product_is_not_requested(served: Stack, tmp_path: Path) -> None:
-    """MapServer would answer with an exception, other servers differently."""
+    """MapServer would return an exception; other servers differ."""
     without = with_other_words(served, "dtm-only", ('NAME "dsm"', 'NAME "dsm-of-old"'))
     before = len(served.requests())
     with pytest.raises(hrdem.WcsError, match="has no dsm; it lists dtm, dsm-of-old.*`via=cog`"):

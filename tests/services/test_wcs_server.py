@@ -1,4 +1,4 @@
-"""How MapServer, a WCS 1.1.1 close to the standard, answers: what our own client has to expect."""
+"""Test the responses of MapServer, a WCS 1.1.1 server close to the standard."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMESPACES = {"ows": "http://www.opengis.net/ows/1.1", "xlink": "http://www.w3.o
 
 @pytest.fixture(scope="module")
 def border(stack: Stack) -> Stack:
-    """The service with a little data on both sides of a border between tiles."""
+    """The service with small areas of data on both sides of a tile border."""
     for item, area in AREAS.items():
         for product in ("dtm", "dsm"):
             stack.publish_small(item, product, area)
@@ -45,7 +45,7 @@ def border(stack: Stack) -> Stack:
 def grid(
     left: float, top: float, width: int, height: int, size: float = 1, crs: str = "EPSG:3979"
 ) -> dict[str, str]:
-    """A request for exactly these pixels: all places in it are pixel centres."""
+    """A request for exactly these pixels; all positions are pixel centres."""
     west, east = left + size / 2, left + (width - 0.5) * size
     north, south = top - size / 2, top - (height - 0.5) * size
     lower, upper = order_axes(crs, west, south), order_axes(crs, east, north)
@@ -64,12 +64,12 @@ def grid(
     }
 
 
-# Computed for seconds before its answer begins, though there is data for 800 m only.
+# Takes seconds to compute before the response starts, though only 800 m have data.
 LONG = grid(BORDER - 400, TOP, 8_192, 8_192, 0.1) | {"RANGESUBSET": "elevation:bilinear"}
 
 
 def parts(answer: httpx.Response) -> Sequence[tuple[str, str, bytes]]:
-    """Media type, Content-ID and bytes of each part of an answer."""
+    """Media type, Content-ID and bytes of each part of a response."""
     head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
     message = message_from_bytes(head + answer.content, policy=HTTP)
     return [
@@ -79,13 +79,13 @@ def parts(answer: httpx.Response) -> Sequence[tuple[str, str, bytes]]:
 
 
 def raster(answer: httpx.Response) -> tuple[np.ndarray, dict]:
-    """Pixels and profile of the coverage in an answer."""
+    """Pixels and profile of the coverage in a response."""
     with MemoryFile(parts(answer)[1][2]) as memory, memory.open() as dataset:
         return dataset.read(1), dataset.profile
 
 
 def exception(answer: httpx.Response) -> tuple[str, str, str]:
-    """Code, locator and text of the first exception in an answer."""
+    """Code, locator and text of the first exception in a response."""
     end = b"</ows:ExceptionReport>"
     report = ElementTree.fromstring(answer.content.partition(end)[0] + end)
     found = report.find("ows:Exception", NAMESPACES)
@@ -96,7 +96,7 @@ def exception(answer: httpx.Response) -> tuple[str, str, str]:
 @pytest.mark.parametrize("product", ["dtm", "dsm"])
 @pytest.mark.parametrize("left", [BORDER - 500, BORDER - 120], ids=["within", "across"])
 def test_grid_by_pixel_centres_is_exact(border: Stack, left: int, product: str) -> None:
-    """Within a tile, and across the border of two."""
+    """Within one tile, and across a tile border."""
     asked = grid(left, TOP - 70, 300, 200) | {"IDENTIFIER": product}
     pixels, profile = raster(httpx.get(border.wcs, params=asked))
     assert profile["transform"] == Affine(1, 0, left, 0, -1, TOP - 70)
@@ -114,7 +114,7 @@ def test_unpublished_area_is_full_size_nodata(border: Stack) -> None:
 
 
 def test_each_request_sees_the_latest_files(stack: Stack) -> None:
-    """Also in a MapServer process that has read the former file."""
+    """Also in a MapServer process that has read the previous file."""
     top = 250_000
     for left in (100_000, 101_000):
         stack.publish_small("6_3-mosaic-1m", "dtm", (left, top - 200, left + 200, top))
@@ -153,7 +153,7 @@ def test_oversized_request_is_an_exception_under_200(border: Stack) -> None:
 
 
 def test_exception_may_be_followed_by_another(border: Stack) -> None:
-    """XML parsers reject the whole; MapServer 8.0.0-3+deb12u2 sends one only."""
+    """XML parsers reject the document; MapServer 8.0.0-3+deb12u2 sends only one."""
     answer = httpx.get(border.wcs, params=grid(BORDER, TOP, 10, 10) | {"BOUNDINGBOX": "1,2,3"})
     assert answer.status_code == 200
     assert exception(answer)[:2] == ("InvalidParameterValue", "boundingbox")
@@ -183,7 +183,7 @@ def test_log_records_the_requested_grid(border: Stack) -> None:
 def test_gateway_timeout_is_html_504_and_blocks_no_one(border: Stack) -> None:
     with ThreadPoolExecutor(1) as pool:
         long = pool.submit(httpx.get, border.wcs_impatient, params=LONG)
-        time.sleep(0.2)  # until it has come to MapServer
+        time.sleep(0.2)  # until it reaches MapServer
         short = httpx.get(border.wcs, params=grid(BORDER, TOP, 30, 20))
         assert not long.done()
     assert short.status_code == 200

@@ -1,4 +1,4 @@
-"""Capabilities and descriptions of coverages, in the dialects of two servers and in fragments."""
+"""Test capabilities and coverage descriptions, from two servers and in fragments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ URN = "urn:ogc:def:crs:EPSG::"
 
 
 class Service(Http):
-    """Answers every request with one body, and keeps what was asked."""
+    """Return the same body for each request, and record the requests."""
 
     def __init__(self, body: str) -> None:
         self.body = body.encode()

@@ -1,4 +1,4 @@
-"""Pieces of a window: each pixel once, small at first, and as large as the server bears."""
+"""Test the pieces of a window: each pixel once, small at first, then up to the server's limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ windows = st.builds(
 def taken(
     chunks: ChunkScheduler, seconds: Callable[[Window], float] = lambda piece: 0.1
 ) -> list[Window]:
-    """Every piece, of a server that takes so many seconds for one."""
+    """Return all pieces, for a server with this duration per piece."""
     pieces = []
     while (piece := chunks.take()) is not None:
         chunks.record_success(piece, seconds(piece))
@@ -31,7 +31,7 @@ def taken(
 
 
 def painted(pieces: list[Window], canvas: Window) -> np.ndarray:
-    """How many pieces lie on each pixel of a canvas."""
+    """Count the pieces that cover each pixel of a canvas."""
     count = np.zeros((canvas.height, canvas.width), int)
     for piece in pieces:
         count[piece.shifted(-canvas.column, -canvas.row).slices] += 1
@@ -85,14 +85,14 @@ def test_chunks_from_top_to_bottom() -> None:
 
 
 def test_first_chunk_suits_a_weak_server() -> None:
-    """The first chunk has the size that a weak server has returned."""
+    """The first chunk has a size that a weak server has returned before."""
     piece = ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT).take()
     assert piece is not None
     assert 441 <= piece.height == piece.width <= 512
 
 
 def test_chunks_grow_on_a_fast_server() -> None:
-    """A fast server is sent larger requests step by step."""
+    """Requests to a fast server grow step by step."""
     pieces = taken(
         ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT), lambda piece: piece.pixels / 1e6
     )
@@ -102,7 +102,7 @@ def test_chunks_grow_on_a_fast_server() -> None:
 
 
 def test_chunks_settle_at_the_target_time() -> None:
-    """Here of a server of 10 s a megapixel, and a second for each request."""
+    """The server takes 10 s per megapixel, plus one second per request."""
 
     def seconds(piece: Window) -> float:
         return 1 + 10e-6 * piece.pixels
@@ -114,7 +114,7 @@ def test_chunks_settle_at_the_target_time() -> None:
 
 
 def test_quadratic_server_stays_within_its_limit() -> None:
-    """A server whose time grows with the square of the pixels is not pushed beyond its limit."""
+    """Chunks stay within the limit of a server whose time grows with the square of the pixels."""
 
     def seconds(piece: Window) -> float:
         return 20 * (piece.pixels / 1e6) ** 2
@@ -124,7 +124,7 @@ def test_quadratic_server_stays_within_its_limit() -> None:
 
 
 def test_failed_chunk_is_halved() -> None:
-    """A chunk that was too large returns in halves, and later chunks are smaller."""
+    """A chunk that is too large is split in halves, and later chunks are smaller."""
     chunks = ChunkScheduler([Window(0, 0, 4_096, 4_096)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -136,7 +136,7 @@ def test_failed_chunk_is_halved() -> None:
 
 
 def test_failed_size_is_probed_again() -> None:
-    """A size that failed once is tried again after a while."""
+    """A size that failed once is retried later."""
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -145,7 +145,7 @@ def test_failed_size_is_probed_again() -> None:
 
 
 def test_probing_wastes_little_time() -> None:
-    """A server that says nothing for five minutes above half a megapixel, else answers in 10 s."""
+    """The server hangs for five minutes above half a megapixel, or responds in 10 s."""
     chunks, useful, wasted = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT), 0.0, 0.0
     while (piece := chunks.take()) is not None:
         if piece.pixels > 500_000:
@@ -158,7 +158,7 @@ def test_probing_wastes_little_time() -> None:
 
 
 def test_one_probe_at_a_time() -> None:
-    """Only one chunk at a time probes whether a larger size works."""
+    """Only one chunk at a time tries a larger size."""
     chunks = ChunkScheduler([Window(0, 0, 20_000, 20_000)], LIMIT)
     first = chunks.take()
     assert first is not None
@@ -195,7 +195,7 @@ def test_stated_edge_limit_is_respected() -> None:
 
 
 def test_thin_rest_does_not_count_as_slow() -> None:
-    """A thin rest has a fixed cost, and must not make the server look slow."""
+    """A thin remainder has a fixed cost, and must not count as a slow server."""
     chunks = ChunkScheduler(
         [Window(0, 0, 512, 512), Window(0, 600, 7, 100), Window(0, 800, 9_000, 9_000)], LIMIT
     )

@@ -1,4 +1,4 @@
-"""Our reader of COGs against rasterio, on files of every kind that it says it reads."""
+"""Compare the COG reader with rasterio, for each supported kind of file."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_every_kind_of_file_like_rasterio(tmp_path: Path, kind: str) -> None:
 
 
 def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
-    """A window reads its slice of the index, its tiles, and little else."""
+    """A window reads only its part of the index, its tiles, and little else."""
     path = tmp_path / "file.tif"
     write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
     source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
-    assert content.ranges == []  # one request brought the header
+    assert content.ranges == []  # one request for the header
     source.fetch(Window(200, 200, 20, 20)).decode()
     offsets, counts, tile = content.ranges
     stored = source.needed(Window(200, 200, 20, 20))
@@ -61,7 +61,7 @@ def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
 
 
 def test_header_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second read in one session checks the version, and does not read the header again."""
+    """A second read in the same session checks the version without reading the header again."""
     path = tmp_path / "file.tif"
     write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     first = Bytes(path.read_bytes())
@@ -104,7 +104,7 @@ def test_no_index_cache_without_strong_etag(tmp_path: Path) -> None:
 
 
 def test_altered_index_is_not_cached(tmp_path: Path) -> None:
-    """An index that was altered on the way is read again."""
+    """An index altered in transit is read again."""
     path = tmp_path / "file.tif"
     write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     good = Bytes(path.read_bytes())
@@ -130,7 +130,7 @@ def test_absent_tiles_ask_for_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", ["offsets", "counts"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_inconsistent_index_is_an_error(tmp_path: Path, array: str, value: int) -> None:
-    """An index that contradicts itself is damage, never nodata."""
+    """An inconsistent index is an error, not nodata."""
     path = tmp_path / "file.tif"
     write_cog(path, compress="lzw", BIGTIFF="YES")
     content = bytearray(path.read_bytes())
@@ -154,7 +154,7 @@ def test_inconsistent_index_is_an_error(tmp_path: Path, array: str, value: int) 
     ids=["strips", "codec", "no CRS", "rotated", "complex"],
 )
 def test_unsupported_kind_names_the_way_out(tmp_path, options, said) -> None:
-    """The error of an unsupported kind names the option that reads it."""
+    """The error for an unsupported file names the option that supports it."""
     path = tmp_path / "file.tif"
     profile = {"dtype": "float32", "tiled": True, "crs": "EPSG:3979", "transform": TRANSFORM}
     profile |= {"driver": "GTiff", "count": 1, "width": 512, "height": 512, **options}
@@ -180,7 +180,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     cut=st.one_of(st.none(), st.integers(0, 2_000)),
 )
 def test_damaged_header(sample: bytes, changes, cut) -> None:
-    """A damaged header gives an error or a header, never another exception."""
+    """A damaged header results in an error or a header, but no other exception."""
     damaged = bytearray(sample)
     for at, data in changes:
         damaged[at : at + len(data)] = data

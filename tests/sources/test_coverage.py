@@ -1,4 +1,4 @@
-"""What a WCS says of a coverage, before it is read."""
+"""Test the coverage description of a WCS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ URL = "http://service.invalid/wcs"
 
 
 class Service(Http):
-    """The demonstration's WCS, with another nodata value."""
+    """The demonstration WCS, with a different nodata value."""
 
     def __init__(self, nodata: bytes) -> None:
         self.nodata = nodata

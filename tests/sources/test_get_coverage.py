@@ -1,4 +1,4 @@
-"""The GetCoverage that brings back exactly the pixels of a grid."""
+"""Test GetCoverage requests for exactly the pixels of a grid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATTICE = Grid("EPSG:3979", Affine(1, 0, -2_500_000, 0, -1, 4_000_000), 5_500_00
 
 
 def test_coordinates_are_pixel_centres() -> None:
-    """Corners would come back half a pixel off, with plausible heights."""
+    """Corners would shift the result by half a pixel, with plausible heights."""
     grid = Grid("EPSG:3979", Affine(1, 0, 1_780_500, 0, -1, -66_500), 100, 100)
     assert get_coverage_params("dtm", "image/geotiff", grid) == {
         "SERVICE": "WCS",
@@ -31,7 +31,7 @@ def test_coordinates_are_pixel_centres() -> None:
 
 
 def test_parameter_names() -> None:
-    """GRIDOFFSET, as it is often written, is ignored: pixels of native size come back."""
+    """GRIDOFFSET, a common misspelling, is ignored: the response has native pixels."""
     grid = Grid("EPSG:3979", Affine(200, 0, 1_897_000, 0, -200, 510_200), 4_775, 3_436)
     asked = get_coverage_params("dtm", "image/geotiff", grid)
     assert asked["GRIDOFFSETS"] == "200.0,-200.0"
@@ -52,7 +52,7 @@ def test_a_geographic_grid_is_written_latitude_first() -> None:
 def test_a_server_counts_the_pixels_that_were_meant(
     column: int, row: int, width: int, height: int
 ) -> None:
-    """Both kinds of server take the distance of the centres over the offset, and one more."""
+    """Both kinds of server divide the distance of the centres by the offset, and add one."""
     asked = get_coverage_params(
         "dtm", "image/geotiff", LATTICE.crop(Window(column, row, width, height))
     )

@@ -1,4 +1,4 @@
-"""What services say when they refuse, in all the ways they do."""
+"""Test service exceptions in all their formats."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_exception_report_with_any_prefix(namespace: str, prefix: str) -> None:
 
 
 def test_undeclared_prefix() -> None:
-    """As the live WMS's exceptions were quoted; a parser that knows namespaces stops there."""
+    """The format of live WMS exceptions; a namespace-aware parser fails on it."""
     body = (
         '<ServiceExceptionReport version="1.3.0"><ogc:ServiceException code="LayerNotDefined">'
         "Layers List(dtn) not found</ogc:ServiceException></ServiceExceptionReport>"
@@ -185,7 +185,7 @@ def test_entities_are_neither_expanded_nor_loaded() -> None:
 
 
 def test_unknown_encoding() -> None:
-    """An unknown encoding is no reason to stop."""
+    """An unknown encoding is not an error."""
     body = report(NO_COVERAGE).replace("UTF-8", "UTF-9")
     refusal = read_refusal(body.encode())
     assert refusal is not None

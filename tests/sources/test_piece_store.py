@@ -1,4 +1,4 @@
-"""Pieces on the local disk: found again, told apart, forgotten."""
+"""Test pieces on the local disk: lookup, keys and removal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_identity_separates_pieces(tmp_path: Path) -> None:
 
 
 def test_overlapping_pieces(tmp_path: Path) -> None:
-    """As two runs at a time leave them."""
+    """As written by two concurrent runs."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, Window(0, 0, 100, 100))
     add(pieces, Window(50, 50, 100, 100))
@@ -44,7 +44,7 @@ def test_overlapping_pieces(tmp_path: Path) -> None:
 
 
 def test_old_pieces_without_sweep(tmp_path: Path) -> None:
-    """Offline, old pieces count: no newer ones can be fetched."""
+    """Old pieces are used offline, because newer ones are unavailable."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, FIRST)
     os.utime(pieces.get_path(FIRST), (0, 0))
@@ -88,7 +88,7 @@ def test_sweep_leaves_foreign_files(tmp_path: Path) -> None:
 
 
 def test_touched_piece_is_not_swept(tmp_path: Path) -> None:
-    """A piece that a run uses is not removed by another run."""
+    """A piece in use by one run is not removed by another."""
     pieces = PieceStore(tmp_path, "a coverage")
     add(pieces, FIRST)
     nearly = time.time() - 23.9 * 3600

@@ -1,4 +1,4 @@
-"""Through the WCS come the same pixels as from the files, in however many pieces."""
+"""Test that the WCS gives the same pixels as the files, for any number of pieces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BORDER = 1_500_000  # x where 8_2 ends and 9_2 begins
 
 
 class Noting(HttpClient):
-    """A client that notes what is asked of a WCS."""
+    """A client that records the requests to a WCS."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ def noting() -> Iterator[Noting]:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every piece is of 64 x 64 pixels, whatever the server can do."""
+    """All pieces are 64 x 64 pixels, for any server."""
     monkeypatch.setattr(chunking, "FIRST_CHUNK_PIXELS", EDGE**2)
     monkeypatch.setattr(chunking, "MAX_CHUNK_PIXELS", EDGE**2)
 
@@ -73,7 +73,7 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any], dict[str, str]]:
 def test_chunks_merge_to_the_files_pixels(
     demo: Addresses, noting: Noting, tmp_path: Path, pieces: int, columns: int, rows: int
 ) -> None:
-    """On both sides of a border between sub-tiles, and where there is no data."""
+    """On both sides of a sub-tile border, and in areas without data."""
     left, top = BORDER - columns * EDGE // 2, -170_500
     box = (left, top - rows * EDGE, left + columns * EDGE, top)
     by_wcs, by_cog = tmp_path / "wcs.tif", tmp_path / "cog.tif"
@@ -106,7 +106,7 @@ def test_requests_are_on_the_lattice(demo: Addresses, noting: Noting, tmp_path: 
 def test_chunks_grow_with_the_server(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
     box = (1_498_000, -173_000, 1_501_000, -170_000)
     result = extract(demo, tmp_path / "out.tif", box, via="wcs", http=noting)
-    assert 4 < len(noting.asked) < 16  # 36 if all were as small as the first
+    assert 4 < len(noting.asked) < 16  # 36 if all pieces had the size of the first
     pixels, *_ = read(tmp_path / "out.tif")
     np.testing.assert_array_equal(pixels, heights(1_498_000, -170_000, 1, 3_000, 3_000))
     assert result.received_bytes is not None
@@ -117,7 +117,7 @@ def test_chunks_grow_with_the_server(demo: Addresses, noting: Noting, tmp_path: 
 def test_where_the_coverage_has_nothing_the_output_has_nodata(
     demo: Addresses, tmp_path: Path
 ) -> None:
-    """Pieces of nothing but nodata come as one pixel; one is not a height of the whole piece."""
+    """Pieces with only nodata are returned as one pixel, which must not be read as a height."""
     box = (1_996_000, 380_000, 2_006_000, 390_000)
     by_wcs, by_cog = tmp_path / "wcs.tif", tmp_path / "cog.tif"
     extract(demo, by_wcs, box, via="wcs", resolution=20, resampling="nearest")
@@ -133,7 +133,7 @@ def test_nodata_only_is_no_data(demo: Addresses, tmp_path: Path) -> None:
 
 
 def test_other_crs_warps_native_pixels(demo: Addresses, tmp_path: Path) -> None:
-    """Pieces that a server warps one by one do not fit together."""
+    """Pieces that a server warps separately do not align."""
     box = (536_284.0, 4_967_490.8, 537_284.0, 4_968_490.8)
     asked: dict[str, Any] = {"bbox_crs": "EPSG:2961", "crs": "EPSG:2961", "resolution": 5}
     by_wcs, by_cog = tmp_path / "wcs.tif", tmp_path / "cog.tif"

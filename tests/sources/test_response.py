@@ -1,4 +1,4 @@
-"""Answers of a WCS: what is a coverage is taken out and held against what was asked for."""
+"""Test WCS responses: the coverage is extracted and compared with the request."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tiff(pixels: np.ndarray = HEIGHTS, grid: Grid = GRID, **options: Any) -> byt
 def multipart(
     coverage: bytes, *, boundary: str = "wcs", end: str = "\r\n", closing: bool = True
 ) -> bytes:
-    """A description, then the coverage, as MapServer writes them."""
+    """A description followed by the coverage, in MapServer's format."""
     opening = f"{end}--{boundary}{end}"
     xml = f"Content-Type: text/xml{end}{end}<?xml version='1.0'?>\n<Coverages/>\n"
     head = f"Content-Type: image/geotiff{end}Content-ID: coverage/a.tif{end}{end}"
@@ -82,7 +82,7 @@ def test_multipart_tiff_is_complete(tmp_path: Path, boundary: str, end: str) -> 
 
 
 def test_boundary_within_pixels(tmp_path: Path) -> None:
-    """The boundary of MapServer is the short word wcs."""
+    """MapServer's boundary is the short word wcs."""
     body = tiff()[:-20] + b"\r\n--wcs\r\n 8 bytes." + b"\0" * 3
     assert taken(multipart(body), tmp_path) == body
 
@@ -121,7 +121,7 @@ def test_empty_truncated_and_too_large(tmp_path: Path, body: bytes) -> None:
 def test_exceptions_are_quoted_and_retried(
     tmp_path: Path, code: str, kind: type[Exception], wrapped: bool
 ) -> None:
-    """An exception is quoted, and retried unless the request is wrong."""
+    """An exception is quoted, and retried unless the request is invalid."""
     report = (
         f'<ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows"><ows:Exception '
         f'exceptionCode="{code}"><ows:ExceptionText>COVERAGE=dtn not found</ows:ExceptionText>'
@@ -192,7 +192,7 @@ def test_south_up_raster_is_refused(tmp_path: Path) -> None:
 
 
 def test_raster_without_nodata_is_refused(tmp_path: Path) -> None:
-    """Whatever stands for no data in it would pass as heights."""
+    """Its nodata values would be read as heights."""
     with pytest.raises(RetryableError, match="no nodata value"):
         checked(tiff(nodata=None), tmp_path)
 
@@ -220,14 +220,14 @@ def test_scaled_heights_are_refused(tmp_path: Path) -> None:
 
 
 def test_mask_is_refused(tmp_path: Path) -> None:
-    """What lies under it would pass as heights."""
+    """The masked values would be read as heights."""
     body = altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100))
     with pytest.raises(RetryableError, match="a mask"):
         checked(body, tmp_path)
 
 
 def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "float32") -> bytes:
-    """One pixel over all of a grid."""
+    """One pixel that covers the whole grid."""
     left, bottom, right, top = grid.bounds
     pixel = Affine(right - left, 0, left, 0, bottom - top, top)
     return tiff(
@@ -237,7 +237,7 @@ def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "f
 
 @pytest.mark.parametrize("value", [NODATA, 0, float("nan")])
 def test_placeholder_means_no_data(tmp_path: Path, value: float) -> None:
-    """One pixel that spans the requested grid means that there is no data."""
+    """One pixel that covers the requested grid means no data."""
     checked(placeholder(value), tmp_path)
 
 
@@ -251,7 +251,7 @@ def test_pixel_with_a_height_is_no_placeholder(tmp_path: Path) -> None:
 
 
 def test_pixel_in_another_crs_is_no_placeholder(tmp_path: Path) -> None:
-    """So a server answers that took the box for degrees."""
+    """Response of a server that read the box as degrees."""
     degrees = Grid("EPSG:4326", GRID.transform, GRID.width, GRID.height)
     with pytest.raises(RetryableError, match="EPSG:4326 instead of EPSG:3979"):
         checked(placeholder(NODATA, degrees), tmp_path)
@@ -265,14 +265,14 @@ def test_pixel_inside_the_grid_is_no_placeholder(tmp_path: Path) -> None:
 
 
 def test_pixel_elsewhere_is_no_placeholder(tmp_path: Path) -> None:
-    """So a server answers that took swapped corners for a box, and with a plausible height."""
+    """Response of a server to a box with swapped corners, with a plausible height."""
     elsewhere = Grid(GRID.crs, Affine(3_759.4, 0, 1_498_120, 0, -2_506.3, 501_253), 1, 1)
     with pytest.raises(ChunkTooLargeError, match="1 x 1 pixels"):
         checked(tiff(np.float32([[NODATA]]), elsewhere), tmp_path)
 
 
 def test_one_pixel_for_a_request_of_one(tmp_path: Path) -> None:
-    """One pixel is a raster where one pixel was requested."""
+    """One pixel is a valid raster if one pixel was requested."""
     one = Grid(GRID.crs, GRID.transform, 1, 1)
     checked(tiff(np.float32([[124.5]]), one), tmp_path, one)
 

@@ -1,4 +1,4 @@
-"""What GDAL sees of a VRT: a plain mosaic of files at http addresses, or nothing."""
+"""Test VRT checks: GDAL only gets plain mosaics of files at HTTP URLs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def vrt(source: str = SOURCE, before: str = "", band: str = "", root: str = "") 
 
 
 def kind(name: str, more: str = "") -> str:
-    """A source of another kind, with another element in it."""
+    """A source of a different kind, optionally with an extra element."""
     return SOURCE.replace("SimpleSource", name).replace("<SrcRect", f"{more}<SrcRect")
 
 
@@ -151,7 +151,7 @@ def test_anything_but_a_mosaic_is_refused(document: bytes) -> None:
 
 
 def test_vrt_by_gdal_keeps_its_pixels(tmp_path: Path) -> None:
-    """Statistics, histograms, descriptions and virtual overviews change no pixel."""
+    """Statistics, histograms, descriptions and virtual overviews do not change pixels."""
     heights = np.arange(200, dtype="float32").reshape(10, 20)
     with rasterio.open(
         tmp_path / "tile.tif", "w", "GTiff", width=20, height=10, count=1, dtype="float32",

@@ -1,4 +1,4 @@
-"""What is asked of a WMS 1.3.0, word by word."""
+"""Test the exact parameters of WMS 1.3.0 requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def asked(box, crs: str) -> dict[str, object]:
 
 
 def test_get_map_params() -> None:
-    """OGC 06-042, table 8: every mandatory parameter, STYLES though it is empty."""
+    """OGC 06-042, table 8: all mandatory parameters, including an empty STYLES."""
     assert asked(METRES, "EPSG:3979") == {
         "SERVICE": "WMS",
         "VERSION": "1.3.0",
@@ -35,7 +35,7 @@ def test_get_map_params() -> None:
 
 
 def test_latitude_comes_first_in_epsg_4326() -> None:
-    """Swapped, the picture would be of another place, or of none."""
+    """Swapped axes would give an image of another place, or an empty one."""
     kvp = asked(DEGREES, "EPSG:4326")
     assert (kvp["CRS"], kvp["BBOX"]) == ("EPSG:4326", "45.25,-75.75,45.5,-75.5")
 
