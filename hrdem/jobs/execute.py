@@ -110,17 +110,22 @@ def read_pixels(
     # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
     pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
 
+    filled = 0
+
     def place(result: TileResult) -> None:
+        nonlocal filled
         block = Window(result.column * BLOCK, result.row * BLOCK, BLOCK, BLOCK)
         shared = block.intersection(window)
         if shared is not None:
             tile = _decode_tile(result.tiles[0], tile_format, nodata)
             within = shared.shifted(-window.column, -window.row)
             pixels[within.slices] = tile[shared.shifted(-block.column, -block.row).slices]
+            filled += shared.pixels
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         options = OutputOptions(Path(folder, "pixels.tif"))
         stats, _ = _run(plan, window, shift_grid, context, options, place)
+    assert filled == window.pixels, "a tile of the window is missing"
     return pixels, stats
 
 
