@@ -97,8 +97,9 @@ def extract(
             * ``product``: ``"dtm"`` or ``"dsm"``, alone or with ``-slope``, ``-aspect`` or
               ``-hillshade``; or ``"chm"``, their difference;
             * ``collection``: ``"1m"``, ``"2m"`` or ``"30m"``, by the pixel size;
-            * ``fill``: further collections, as ``"2m,30m"`` or a list, each for the pixels that
-              those before leave empty;
+            * ``fill``: further collections, as ``"2m,30m"``, a list, or ``"all"`` for all that are
+              coarser than ``collection``; each for the pixels that those before leave empty, the
+              finest first;
             * ``feather``: distance in metres over which a collection is blended into the next at
               their seam. Above 0 it changes heights;
             * ``source_band``: whether a second band holds the number of each pixel's source. The

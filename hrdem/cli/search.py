@@ -27,8 +27,8 @@ def command(*, demo: bool, json: bool, **params: Any) -> None:
         items = hrdem.search(**resolved)
     if not items:
         raise NoDataError(
-            "The catalogue has no item in the area. Check the order west,south,east,north, or try "
-            "another `collection`."
+            "The catalogue has no item of the collection in the area. Check the order "
+            "west,south,east,north, or try `collection=30m`, which covers all of Canada."
         )
     if json:
         show.document({"items": [item.as_dict() for item in items]})

@@ -75,7 +75,7 @@ def result(result: Result) -> None:
             )  # fmt: skip
     statistics = result.statistics
     if statistics and statistics.valid < statistics.pixels:
-        from hrdem.output.result import suggest_fill
+        from hrdem.request.advice import suggest_fill
 
         log.warning(
             "%s of the area has no data in %s and is nodata in the output.%s",

@@ -16,13 +16,14 @@ from hrdem.jobs.execute import execute_plan
 from hrdem.output.paths import check_output
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
-from hrdem.output.result import Result, suggest_fill
+from hrdem.output.result import Result
 from hrdem.planning.cost import check_cost
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.tile_result import TileStats
 from hrdem.processing.vertical.find_grid import find_shift_grid
+from hrdem.request.advice import suggest_fill
 from hrdem.request.options import Format, OnChange
 from hrdem.request.request import Request
 
@@ -146,15 +147,16 @@ def check_any_valid(plan: Plan, stats: TileStats) -> None:
     if stats.statistics.valid if stats.statistics else stats.present:
         return
     if stats.statistics and not stats.statistics.pixels:
+        way = "Set" if plan.request.like else "Widen it with `buffer`, or set"
         raise NoDataError(
             f"No pixel of the output has its centre inside {plan.request.aoi.label}: the area is "
-            "smaller than a pixel, or between pixel centres. Nothing was written. Widen it with "
-            "`buffer`, or set `crop=False` to get the pixels that it touches."
+            f"smaller than a pixel, or between pixel centres. Nothing was written. {way} "
+            "`crop=False` to get the pixels that it touches."
         )
     tiers = ", ".join(tier.collection.id for tier in plan.tiers)
     sources = ", ".join(dict.fromkeys(source.name for source in plan.sources))
     raise NoDataError(
         f"{tiers} has no valid pixel of {plan.request.product.name} in the area "
         f"{plan.request.aoi.label}: {sources} hold nodata there, as over water or where no survey "
-        f"was flown. Nothing was written. {suggest_fill(plan.request)}"
+        f"was flown. Nothing was written. {suggest_fill(plan.request)}".rstrip()
     )

@@ -27,6 +27,7 @@ from hrdem.output.paths import check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
+from hrdem.request.advice import suggest_collection
 from hrdem.request.products import Product
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged_file
@@ -181,7 +182,7 @@ def _draw(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hrd
         raise NoDataError(
             f"The collection {request.collection.id} has no valid pixel in the area "
             f"{request.aoi.label}: its files hold nodata there, as over water or where no survey "
-            "was flown. Try another `collection`: 30m covers all of Canada."
+            f"was flown. {suggest_collection(request)}".rstrip()
         )
     return encode_png(light, grid)
 

@@ -10,8 +10,6 @@ from hrdem.planning.plan import Plan
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TierSeam
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.options import Via
-from hrdem.request.products import COLLECTIONS
 from hrdem.request.request import Request
 
 
@@ -107,13 +105,3 @@ def vertical_datum_as_dict(request: Request, shift_grid: ShiftGrid | None) -> di
     if shift_grid is not None:
         described |= {"grid": shift_grid.path.name, "grid_sha256": shift_grid.sha256}
     return described
-
-
-def suggest_fill(request: Request) -> str:
-    """Suggest the ``--fill`` that would close gaps of a request; empty if none would."""
-    names = list(COLLECTIONS)
-    last = max(names.index(tier.name) for tier in request.tiers)
-    more = [tier.name for tier in request.fill] + names[last + 1 :]
-    if last + 1 == len(names) or request.via is Via.WCS:
-        return ""
-    return f"`fill={','.join(more)}` closes the gaps; 30m covers all of Canada."

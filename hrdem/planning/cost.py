@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
+from hrdem.request.advice import suggest_larger_pixels
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.threads import thread_pool
 
@@ -123,23 +125,36 @@ def _download_error(
     plan: Plan, costs: Sequence[SourceCost], missing: int, allowed: int
 ) -> RequestError:
     size = sum(cost.size for cost in costs)
+    ways = ["a larger `max_download`", "a smaller area"]
+    if plan.request.resampling.takes_overviews and any(map(_has_overview, plan.sources)):
+        ways.append(f"{suggest_larger_pixels(plan.request)}, which reads overviews")
     cached = f", of which the cache has {format_size(size - missing)}" if size > missing else ""
     return RequestError(
         f"{_describe_costs(plan, costs)}{format_size(size)}{cached}; {format_size(missing)} would "
-        f"have to be fetched, and `max_download` allows {format_size(allowed)}. Give a larger "
-        "`max_download`, a smaller area, or a coarser `resolution`, which reads overviews."
+        f"have to be fetched, and `max_download` allows {format_size(allowed)}. Give "
+        f"{_join_ways(ways)}."
     )
+
+
+def _has_overview(source: PlannedSource) -> bool:
+    """Whether a source has a coarser level than the one that is read."""
+    coarsest = next(iter(source.file.levels(math.inf)))
+    return coarsest.grid.resolution > source.grid.resolution
+
+
+def _join_ways(ways: Sequence[str]) -> str:
+    return f"{', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}"
 
 
 def _space_error(plan: Plan, output: Path, written: int, cached: int, free: int) -> OutputError:
     grid = plan.grid
     cache = f", and the cache {format_size(cached)} on the same disk" if cached else ""
-    uncached = "`no_cache`, " if cached and written <= free else ""
+    uncached = ["`no_cache`"] if cached and written <= free else []
+    ways = ["another `output`", *uncached, "a smaller area", suggest_larger_pixels(plan.request)]
     return OutputError(
         f"The output of {grid.width} x {grid.height} pixels takes about {format_size(written)} "
         f"while it is made{cache}, and the disk of {output.parent} has {format_size(free)} free. "
-        f"Make room, or give another `output`, {uncached}a smaller area, or a coarser "
-        "`resolution`."
+        f"Make room, or give {_join_ways(ways)}."
     )
 
 

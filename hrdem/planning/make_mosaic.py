@@ -50,7 +50,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
     files = resolved.files
     levels = select_levels([source.file for source in files], _max_pixel_size(query, target))
     lattice = levels[0].grid
-    check_pixel_ratio(target, lattice)
+    check_pixel_ratio(query, target, lattice)
     grid = choose_merge_grid(query, target, lattice, files)
     sources = _place_sources(files, levels, grid, query)
     dtype = _common_dtype(files, query)

@@ -22,6 +22,7 @@ from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan, Tier
 from hrdem.planning.query import FailedCogs, Lookup, MosaicQuery
 from hrdem.planning.target import Target
+from hrdem.request.advice import suggest_collection, suggest_larger_pixels
 from hrdem.request.options import Algorithm, VerticalDatum, Via
 from hrdem.request.products import PRODUCTS, Collection, Product
 from hrdem.request.request import Request
@@ -188,11 +189,11 @@ def _find_tiers(
             tiers.append(tier)
             if grid is None:
                 grid = _remove_border(tier.mosaics[0].grid, border)
-        _check_size(grid)
+        _check_size(grid, request)
         for mosaic in tiers[-1].mosaics if tiers else ():
-            _check_size(mosaic.grid)
+            _check_size(mosaic.grid, request)
     if not tiers:
-        raise _combine_no_data_errors(list(empty.values()))
+        raise _combine_no_data_errors(list(empty.values()), request)
     assert grid is not None
     return tiers, empty, grid
 
@@ -215,7 +216,7 @@ def _make_feather(request: Request, grid: Grid | None) -> Feather:
         raise RequestError(
             f"`feather={request.feather:g}` is {feather.pixels} pixels of {size:.3g} m; the "
             f"maximum is {MAX_FEATHER_PIXELS} pixels. Give up to "
-            f"{math.floor(MAX_FEATHER_PIXELS * size)} m, or a coarser `resolution`."
+            f"{math.floor(MAX_FEATHER_PIXELS * size)} m, or {suggest_larger_pixels(request)}."
         )
     return feather
 
@@ -236,12 +237,12 @@ def _choose_pixel_type(planner: _TierPlanner, tiers: Sequence[Tier]) -> tuple[st
     return np.result_type(*dtypes).name, mosaics[0].nodata
 
 
-def _check_size(grid: Grid) -> None:
+def _check_size(grid: Grid, request: Request) -> None:
     if grid.window.pixels > MAX_GRID_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
-            "1 m and more than one file should hold. Split it, or take a coarser `resolution` or "
-            "`collection`."
+            "1 m and more than one file should hold. Split it, or take "
+            f"{suggest_larger_pixels(request)}."
         )
 
 
@@ -260,9 +261,7 @@ def _check_sources(plan: Plan) -> None:
         )
 
 
-def _combine_no_data_errors(errors: Sequence[NoDataError]) -> NoDataError:
-    if len(errors) == 1:
-        return errors[0]
-    error = NoDataError(" ".join(map(str, errors)))
+def _combine_no_data_errors(errors: Sequence[NoDataError], request: Request) -> NoDataError:
+    error = NoDataError(" ".join(filter(None, [*map(str, errors), suggest_collection(request)])))
     error.__cause__ = errors[-1]
     return error

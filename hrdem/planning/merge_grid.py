@@ -12,7 +12,7 @@ from hrdem.geo.resampling import kernel_radius
 from hrdem.planning.query import MosaicQuery
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.planning.target import Target
-from hrdem.request.options import Align
+from hrdem.request.options import Align, Engine, Via
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def find_reach(
     return 1.5 * (target.border + 1) * pixel + resolution * radius
 
 
-def check_pixel_ratio(target: Target, lattice: Grid) -> None:
+def check_pixel_ratio(query: MosaicQuery, target: Target, lattice: Grid) -> None:
     """Check that one output pixel is computed from no more source pixels than fit in memory.
 
     Raises:
@@ -103,9 +103,18 @@ def check_pixel_ratio(target: Target, lattice: Grid) -> None:
         raise RequestError(
             f"Pixels of {size:,.0f} m would be computed from pixels of {lattice.resolution[0]:g} "
             f"m, more than {MAX_SOURCE_PIXELS_ACROSS} x {MAX_SOURCE_PIXELS_ACROSS} of them. Give "
-            "a finer `resolution`; or read overviews, which takes `via=cog` without `engine=gdal`, "
-            "and `resampling` bilinear, cubic or average."
+            f"a finer `resolution`, or a finer raster as `like`{_suggest_overviews(query)}."
         )
+
+
+def _suggest_overviews(query: MosaicQuery) -> str:
+    """Suggest how to read overviews; empty if they are read already."""
+    ways = []
+    if query.via not in (Via.AUTO, Via.COG) or query.engine is Engine.GDAL:
+        ways.append("`via=cog` without `engine=gdal`")
+    if not query.resampling.takes_overviews:
+        ways.append("`resampling` bilinear, cubic or average")
+    return f"; or read overviews, which takes {' and '.join(ways)}" if ways else ""
 
 
 def _expand_to_file_blocks(

@@ -29,7 +29,7 @@ from hrdem.planning.wcs_fallback import (
     replace_with_wcs,
     resolve_coverage,
 )
-from hrdem.request.options import Engine, Via
+from hrdem.request.options import Align, Engine, Via
 from hrdem.request.products import AssetKind
 from hrdem.runtime.threads import thread_pool
 from hrdem.sources.cog import probe_cog
@@ -158,10 +158,10 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
     except ServerError as exc:
         advice = ""
         if exc.is_missing:
-            advice = (
-                " The file may have been moved or withdrawn: try later, another `collection`, or "
-                "`via=vrt`."
-            )
+            other = "try later, or another `collection`"
+            if query.asset_kind is AssetKind.COG and query.align is Align.PIXELS:
+                other = "try later, another `collection`, or `via=vrt`"
+            advice = f" The file may have been moved or withdrawn: {other}."
         elif exc.status in RETRIED_STATUSES:
             advice = " Try again later."
         raise ServerError(
@@ -204,14 +204,17 @@ def no_item_error(query: MosaicQuery) -> NoDataError:
     """Return the error for a collection that has nothing in the area."""
     return NoDataError(
         f"The collection {query.collection.id} has no item in the area {query.aoi.label}: it is "
-        "outside the coverage. Check the order west,south,east,north, or try another `collection`; "
-        "30m covers all of Canada, and none covers more."
+        "outside the coverage. Check the order west,south,east,north."
     )
 
 
 def _no_product_error(query: MosaicQuery, items: Sequence[Item]) -> NoDataError:
-    names = ", ".join(item.id for item in items)
-    return NoDataError(
-        f"{names} has no {query.product.name}. In the north there may be a dsm only: try "
-        "`product=dsm`, or `collection=30m`."
-    )
+    product, names = query.product, ", ".join(item.id for item in items)
+    if query.asset_kind is AssetKind.VRT and any(
+        item.get_asset(product, AssetKind.COG) for item in items
+    ):
+        return NoDataError(f"{names} has no VRT of {product.name}. Read the COG: `via=cog`.")
+    north = ""
+    if product.surfaces == ("dtm",):
+        north = " In the north there may be a dsm only, which is `product=dsm`."
+    return NoDataError(f"{names} has no {product.name}.{north}")

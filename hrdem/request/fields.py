@@ -181,7 +181,8 @@ PRODUCT = (
     COLLECTION,
     Field(
         "fill",
-        "Further collections, such as 2m,30m, each for the pixels that those before leave empty.",
+        "Further collections, such as 2m,30m, or all coarser ones (all), each for the pixels that "
+        "those before leave empty.",
         Group.PRODUCT,
         "COLLECTIONS",
         "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
 from hrdem.request.fields import AREA, REQUEST
+from hrdem.request.fill import parse_fill
 from hrdem.request.options import (
     Algorithm,
     Align,
@@ -54,7 +54,7 @@ class Request:
         crop: Whether pixels whose centre is outside the area become nodata.
         product: Product to extract.
         collection: Collection to take it from.
-        fill: Further collections, each for the pixels that the ones before leave empty.
+        fill: Further collections by pixel size, each for the pixels that those before leave empty.
         feather: Metres over which a collection is blended into the next one at its edge.
         source_band: Whether a second band records the source of each pixel.
         via: Files or service to read from; AUTO reads COGs, and the WCS where there are none.
@@ -132,7 +132,7 @@ class Request:
             crop=parsed.is_polygon if crop is None else crop,
             product=get_product(values["product"]),
             collection=first,
-            fill=_parse_fill(values["fill"], first),
+            fill=parse_fill(values["fill"], first),
             feather=values["feather"],
             source_band=values["source_band"],
             via=values["via"],
@@ -223,7 +223,7 @@ class Request:
         if self.feather and not self.fill:
             raise RequestError(
                 "`feather` blends a collection into the next one, but only one was requested. Give "
-                "`fill`, or leave `feather` out."
+                "`fill` as well, or leave `feather` out."
             )
 
     def _check_vertical_datum(self) -> None:
@@ -273,20 +273,6 @@ class Request:
                     f"The WCS does not serve the collection {tier.name}. Give `collection=1m` "
                     "without `fill`, or `via=cog`."
                 )
-
-
-def _parse_fill(fill: str | Sequence[str], first: Collection) -> tuple[Collection, ...]:
-    """Return the collections after the first, none of them twice."""
-    names = fill.replace(",", " ").split() if isinstance(fill, str) else fill
-    found = tuple(get_collection(name) for name in names)
-    for number, tier in enumerate(found):
-        if tier in (first, *found[:number]):
-            raise RequestError(
-                f"`fill={','.join(names)}` after `collection={first.name}` names the collection "
-                f"{tier.name} twice. Give each further collection once, for example "
-                "`fill=2m,30m`."
-            )
-    return found
 
 
 def _check_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:

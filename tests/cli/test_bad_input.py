@@ -118,7 +118,7 @@ def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
     message = read_error(capsys)
     assert "no valid pixel" in message
     assert "9_2-mosaic-1m" in message
-    assert "--fill 2m,30m closes the gaps" in message
+    assert "--fill 2m,30m fills from coarser collections" in message
 
 
 def test_missing_output_folder_is_found_before_any_request(capsys) -> None:

@@ -249,8 +249,6 @@ def test_next_tier_is_read_only_around_holes(tmp_path: Path, store: Store) -> No
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"fill": "2m,2m"}, "names the collection 2m twice"),
-        ({"fill": "1m"}, "names the collection 1m twice"),
         ({"fill": "3m"}, "There is no collection '3m'"),
         ({"feather": 5}, "Give `fill`"),
         ({"fill": "2m", "feather": -1}, "`feather` is -1"),
