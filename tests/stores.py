@@ -32,6 +32,7 @@ class Store(Http):
         self._folder = folder
         self._files: dict[str, bytes] = {}
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
+        self._dates: dict[str, tuple[str, str]] = {}
         self.received: dict[str, int] = {}
         monkeypatch.setattr("hrdem.planning.resolve.search_items", self._search_items)
 
@@ -46,6 +47,8 @@ class Store(Http):
         item: str = "tile",
         overviews: tuple[int, ...] = (),
         nodata: float | None = -32767,
+        datetime: str = "2024",
+        updated: str = "2026",
     ) -> None:
         """Publish a raster of a collection; left and top are in EPSG:3979."""
         name = f"{item}-{collection}-{asset}.tif"
@@ -65,10 +68,12 @@ class Store(Http):
         path.unlink()
         assets = self._items.setdefault(collection, {}).setdefault(f"{item}-{collection}", {})
         assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")
+        self._dates[f"{item}-{collection}"] = updated, datetime
 
     def add_item(self, collection: str, item: str) -> None:
         """List an item without files."""
         self._items.setdefault(collection, {})[f"{item}-{collection}"] = {}
+        self._dates[f"{item}-{collection}"] = "2026", "2024"
 
     @cached_property
     def metadata(self) -> MetadataCache:
@@ -90,6 +95,6 @@ class Store(Http):
 
     def _search_items(self, aoi, collection, *_) -> list[Item]:
         return [
-            Item(name, collection.id, "2026", "2024", None, tuple(assets.values()))
+            Item(name, collection.id, *self._dates[name], None, tuple(assets.values()))
             for name, assets in self._items.get(collection.id, {}).items()
         ]

@@ -5,6 +5,7 @@ Items only select files; georeferencing comes from the headers of the rasters.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ MAX_TEXT_CHARACTERS = 250  # of an id, a key or a title
 MAX_HREF_CHARACTERS = 8_000  # signed addresses have about 1,500; servers refuse longer ones
 MAX_FOOTPRINT_VERTICES = 10_000  # those of a mosaic have 401
 MAX_COORDINATE_METRES = 1e8  # in EPSG:3979
+UNKNOWN_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)  # before every other
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Item:
         datetime: Date of the newest survey in it, or empty; not the date of each pixel.
         footprint: Outline in EPSG:3979; None if the catalogue has none in that CRS.
         assets: Its files, in the catalogue's order.
+        created: Time of its first publication according to the catalogue, or empty.
     """
 
     id: str
@@ -61,6 +64,12 @@ class Item:
     datetime: str
     footprint: shapely.Geometry | None
     assets: tuple[Asset, ...]
+    created: str = ""
+
+    @property
+    def times(self) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
+        """Times of its newest survey, its last and its first publication; the order of items."""
+        return _parse_time(self.datetime), _parse_time(self.updated), _parse_time(self.created)
 
     def get_asset(self, product: Product, kind: AssetKind) -> Asset | None:
         """Return the asset that holds a product; None if there is none."""
@@ -97,9 +106,11 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             id=_check_name(feature["id"]),
             collection=_check_name(feature["collection"]),
             updated=_clean_text(properties.get("updated")),
-            datetime=_clean_text(properties.get("datetime")),
+            # STAC 1.0: an item without a single date has an interval
+            datetime=_clean_text(properties.get("datetime") or properties.get("end_datetime")),
             footprint=_parse_footprint(properties),
             assets=tuple(_parse_assets(feature["assets"], address)),
+            created=_clean_text(properties.get("created")),
         )
     except (
         AttributeError,
@@ -130,6 +141,15 @@ def _check_string(value: object) -> str:
 def _clean_text(value: object) -> str:
     """Return text for people without control characters, shortened."""
     return to_one_line(_check_string(value or ""), MAX_TEXT_CHARACTERS)
+
+
+def _parse_time(text: str) -> dt.datetime:
+    """Parse a time (RFC 3339), in UTC unless it states another zone."""
+    try:
+        time = dt.datetime.fromisoformat(text.upper())
+    except ValueError:
+        return UNKNOWN_TIME
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
 def _check_name(value: object) -> str:

@@ -57,6 +57,7 @@ def result(result: Result) -> None:
         *_mosaic_lines(result.plan),
         *_value_lines(result),
         *_source_lines(result),
+        *_overlap_lines(result.plan),
         *_seam_lines(result),
         *_missing_lines(result.plan),
         *_survey_lines(result.plan),
@@ -114,6 +115,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
             for item, share in estimate.coverage_percent_by_item.items()
         ),
         *(("file", source.url) for source in plan.sources),
+        *_overlap_lines(plan),
         *_wcs_lines(plan),
         *_missing_lines(plan),
         *_survey_lines(plan),
@@ -260,6 +262,21 @@ def _wcs_lines(plan: Plan) -> list[tuple[str, str]]:
     """List the coverages of the WCS that is read."""
     lists = dict.fromkeys(source.file.listed_coverages for source in plan.sources)
     return [("WCS", f"lists {', '.join(names)}") for names in lists if names]
+
+
+def _overlap_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Describe which source wins where two overlap."""
+    reasons = {
+        "datetime": "its newest survey is newer",
+        "updated": "it was published later",
+        "created": "it was first published later",
+        "kind": "files win over the WCS",
+        "name": "the catalogue has no date that differs",
+    }
+    return [
+        ("overlap", f"{each.first} over {each.second}: {reasons[each.decided_by]}")
+        for each in plan.overlaps
+    ]
 
 
 def _missing_lines(plan: Plan) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
     left, bottom, right, top = grid.bounds
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project_points(shapely.get_coordinates(outline), assume_nad83(grid.crs), LONLAT).round(7)
-    newest = max(source.newest for source in plan.sources)
+    newest = max(plan.sources, key=lambda source: source.times).newest
     bands: list[dict[str, Any]] = [_describe_band(done)]
     if request.source_band:
         bands.append(
@@ -100,7 +100,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
         "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
         "properties": {
             "title": f"{request.product.title}, {request.aoi.label}",
-            "datetime": newest or _format_now(),
+            "datetime": (newest.datetime if newest else "") or _format_now(),
             "created": _format_now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,

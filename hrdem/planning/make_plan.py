@@ -20,6 +20,7 @@ from hrdem.planning.feather import Feather
 from hrdem.planning.make_mosaic import make_mosaic
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan, Tier
+from hrdem.planning.precedence import DecidedBy
 from hrdem.planning.query import FailedCogs, Lookup, MosaicQuery
 from hrdem.planning.target import Target
 from hrdem.request.advice import suggest_collection, suggest_larger_pixels
@@ -247,13 +248,20 @@ def _check_size(grid: Grid, request: Request) -> None:
 
 
 def _check_sources(plan: Plan) -> None:
-    """Check the number of sources; warn if surfaces of one collection need resampling."""
+    """Check the number of sources; warn of surfaces on two lattices and of undecided overlaps."""
     first = plan.tiers[0]
     if plan.request.is_native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
         log.warning(
             "The surfaces of %s are not on one lattice, so one of them is resampled.",
             first.collection.id,
         )
+    for overlap in plan.overlaps:
+        if overlap.decided_by is DecidedBy.NAME:
+            log.warning(
+                "%s and %s overlap, and no date in the catalogue tells which is newer: pixels of "
+                "%s are taken where both have data.",
+                overlap.first, overlap.second, overlap.first,
+            )  # fmt: skip
     if len(plan.sources) > MAX_SOURCES:
         raise SourceError(
             f"{len(plan.sources)} files are in the area; the maximum is {MAX_SOURCES}. Give a "

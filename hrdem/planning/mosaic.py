@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
 import shapely
 
-from hrdem.catalog.items import Item
+from hrdem.catalog.items import UNKNOWN_TIME, Item
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.products import Collection
@@ -65,16 +66,24 @@ class PlannedSource:
         return self.file.describe()
 
     @property
-    def newest(self) -> str:
-        """Date of its newest item, or empty."""
-        return max((item.datetime for item in self.items), default="")
+    def newest(self) -> Item | None:
+        """Its newest item; None if its items are unknown."""
+        return max(self.items, key=lambda item: item.times, default=None)
+
+    @property
+    def times(self) -> tuple[dt.datetime, ...]:
+        """Times of the newest survey, the last and the first publication of its newest item."""
+        return (UNKNOWN_TIME,) * 3 if self.newest is None else self.newest.times
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         values: dict[str, Any] = {
             "name": self.name,
             "collection": self.collection.id,
-            "items": [{"id": item.id, "updated": item.updated} for item in self.items],
+            "items": [
+                {"id": item.id, "datetime": item.datetime, "updated": item.updated}
+                for item in self.items
+            ],
         }
         values |= self.file.as_dict(self.asset)
         values |= {
@@ -119,12 +128,6 @@ class Mosaic:
     region: shapely.Geometry | None
     reach_m: float
     kernel_scale: tuple[float, float]
-
-    @property
-    def ranked(self) -> list[PlannedSource]:
-        """The sources by priority where they overlap: COGs before others, then the newest first."""
-        newest_first = sorted(self.sources, key=lambda source: source.newest, reverse=True)
-        return sorted(newest_first, key=lambda source: source.file.priority)
 
     @property
     def blocks(self) -> Window | None:

@@ -14,6 +14,7 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 from hrdem.planning.feather import Feather
 from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.precedence import Overlap, find_overlaps
 from hrdem.request.options import VerticalDatum
 from hrdem.request.products import Collection
 from hrdem.request.request import Request
@@ -85,6 +86,11 @@ class Plan:
         return tuple(
             dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.skipped_neighbours)
         )
+
+    @property
+    def overlaps(self) -> list[Overlap]:
+        """Pairs of sources that overlap, with the one that wins."""
+        return [overlap for mosaic in self.mosaics for overlap in find_overlaps(mosaic)]
 
     @property
     def resampled(self) -> bool:
@@ -159,4 +165,5 @@ class Plan:
             "surveys": self.surveys and self.surveys.as_dict(),
             "items_without_product": list(self.items_without_product),
             "skipped_neighbours": list(self.skipped_neighbours),
+            "overlaps": [overlap.as_dict() for overlap in self.overlaps],
         }

@@ -20,6 +20,7 @@ from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
+from hrdem.planning.precedence import rank_sources
 from hrdem.processing.derive import Derive
 from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.tiers import Layer, measure_seam, overlay
@@ -184,8 +185,9 @@ class _StageReader:
         x, y = project_points(np.column_stack([x, y]), assume_nad83(self.grid.crs), NATIVE_CRS).T
         names = (source.name for source in mosaic.sources)
         ids = dict(zip(names, self.stage.source_ids, strict=True))
-        found = np.full(len(x), ids[mosaic.ranked[0].name], np.uint8)
-        for source in reversed(mosaic.ranked):
+        ranked = rank_sources(mosaic.sources)
+        found = np.full(len(x), ids[ranked[0].name], np.uint8)
+        for source in reversed(ranked):
             west, south, east, north = mosaic.grid.crop(source.dst_window).bounds
             within = (west <= x) & (x <= east) & (south <= y) & (y <= north)
             found[within] = ids[source.name]

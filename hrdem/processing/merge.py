@@ -17,6 +17,7 @@ from hrdem.errors import NetworkError
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
+from hrdem.planning.precedence import rank_sources
 from hrdem.processing.assemble import (
     NO_RANK,
     MergedBlock,
@@ -62,7 +63,7 @@ def merge_tiles(
         NetworkError: If a source cannot be read; its ``source`` attribute names the source.
         SourceChangedError: If a source changed while it was read.
     """
-    ranked = mosaic.ranked
+    ranked = rank_sources(mosaic.sources)
     inputs = [_make_input(source, mosaic) for source in ranked]
     block = max(each.block[0] for each in inputs), max(each.block[1] for each in inputs)
     itemsize = np.dtype(mosaic.dtype).itemsize
@@ -142,7 +143,7 @@ class _StripeMerge:
     ) -> Generator[tuple[MergedBlock, int | None]]:
         """Yield merged blocks, each with the bytes received since the block before."""
         received: int | None = 0
-        names = [source.name for source in self.mosaic.ranked]
+        names = [source.name for source in rank_sources(self.mosaic.sources)]
 
         def fetch(read: ReadTask) -> tuple[str, Fetched]:
             source = self.sources[read.rank]
