@@ -56,6 +56,14 @@ VERBOSE = Field(
 )
 QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags=("-q",))
 
+#: what to do instead of giving an option again, by its name
+INSTEAD_OF_REPEATING = {
+    "aoi": "Put the shapes into one file, whose features are united; or run the command for each.",
+    "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
+    "fill": "Give several collections with commas between: --fill 2m,30m.",
+    **dict.fromkeys(("like", "nts", "point"), "Run the command for each area."),
+}
+
 EXTRACT = tuple(
     replace(field, required=False, help="GeoTIFF to write; not needed with --dry-run.")
     if field.name == "output"
@@ -92,7 +100,15 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help lists the options by group."""
+    """A command whose help lists the options by group, and whose options are given once."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            for number, param in enumerate(given):
+                if param in given[:number] and not _is_repeatable(param):
+                    raise click.UsageError(_describe_repetition(param), ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group in Group:
@@ -104,6 +120,19 @@ class Command(click.Command):
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)
+
+
+def _is_repeatable(param: click.Parameter) -> bool:
+    """Whether an option may be given again, because it counts, or can only be switched on."""
+    if not isinstance(param, click.Option):
+        return True
+    return param.count or (param.is_flag and not param.secondary_opts)
+
+
+def _describe_repetition(param: click.Parameter) -> str:
+    names = "/".join([param.opts[-1], *param.secondary_opts])
+    instead = INSTEAD_OF_REPEATING.get(param.name or "", "Give it once.")
+    return f"{names} was given more than once. {instead}"
 
 
 def group_of(param: click.Parameter) -> Group | None:

@@ -42,7 +42,7 @@ INTRODUCTION = """
 
 Results go to standard output, messages to standard error. Each option can also be set by the
 environment variable beside it; an option on the command line takes precedence. A flag is set by the
-value `1`.
+value `1`. An option that has a value is given once; repeated, it is an error.
 """
 
 

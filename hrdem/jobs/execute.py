@@ -204,7 +204,7 @@ def _make_tiles(
         plan.nodata,
         len(plan.sources),
         AoiMask.of(request.aoi.geometry, plan.grid) if request.crop else None,
-        source_band=request.source_band,
+        source_bands=len(request.source_bands),
     )
     blocks = _expand_to_output_blocks(plan, window)
     if mosaic is None:

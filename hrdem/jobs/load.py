@@ -94,8 +94,7 @@ def load(
     """
     if request.source_band:
         raise RequestError(
-            "`source_band` adds a second band, and an array has one. Leave it out, or extract to a "
-            "file."
+            "`source_band` adds bands, and an array has one. Leave it out, or extract to a file."
         )
     if request.align is Align.BLOCKS:
         raise RequestError(

@@ -35,8 +35,8 @@ def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
     """Return a writer of a plan's output."""
     request = plan.request
     bands = [Band(request.product.name, request.unit)]
-    if request.source_band:
-        bands.append(Band("source", "1"))  # without a unit, readers take that of the CRS
+    # without a unit, readers take that of the CRS
+    bands += [Band(name, "1") for name in request.source_bands]
     return GeoTiffWriter(
         options.output,
         plan.grid,

@@ -78,16 +78,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
     outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
     ring = project_points(shapely.get_coordinates(outline), assume_nad83(grid.crs), LONLAT).round(7)
     newest = max(plan.sources, key=lambda source: source.times).newest
-    bands: list[dict[str, Any]] = [_describe_band(done)]
-    if request.source_band:
-        bands.append(
-            {
-                "name": "source",
-                "description": "id of the source of each pixel",
-                "data_type": plan.dtype,
-                "nodata": to_json_number(plan.nodata),
-            }
-        )
+    bands = [_describe_band(done), *_describe_source_bands(plan)]
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -156,6 +147,21 @@ def _describe_band(done: Result) -> dict[str, Any]:
             "valid_percent": statistics.valid_percent,
         }
     return band
+
+
+def _describe_source_bands(plan: Plan) -> list[dict[str, Any]]:
+    """Describe the bands of source ids."""
+    surfaces = plan.request.product.surfaces
+    kinds = [f"{each} source" for each in surfaces] if len(surfaces) > 1 else ["source"]
+    return [
+        {
+            "name": name,
+            "description": f"id of the {kind} of each pixel",
+            "data_type": plan.dtype,
+            "nodata": to_json_number(plan.nodata),
+        }
+        for name, kind in zip(plan.request.source_bands, kinds, strict=False)
+    ]
 
 
 def _describe_crs(crs: str) -> dict[str, str | None]:

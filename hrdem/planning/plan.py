@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def sources(self) -> tuple[PlannedSource, ...]:
-        """Sources of all mosaics; their ids in the source band start at 1."""
+        """Sources of all mosaics; their ids in the source bands start at 1."""
         return tuple(source for mosaic in self.mosaics for source in mosaic.sources)
 
     @property
@@ -146,7 +146,7 @@ class Plan:
         }
 
     def sources_as_dict(self) -> list[dict[str, Any]]:
-        """Return the sources as JSON-ready values, with their ids in the source band."""
+        """Return the sources as JSON-ready values, with their ids in the source bands."""
         numbered = enumerate(self.sources, start=1)
         return [{"source_id": number, **source.as_dict()} for number, source in numbered]
 

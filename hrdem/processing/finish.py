@@ -29,7 +29,7 @@ class TileFinisher:
         empty_tile: A compressed tile of nodata only.
         sources: Number of sources of the plan.
         mask: Area outside of which pixels are nodata; None for the whole grid.
-        source_band: Whether a second band holds the source id of each pixel.
+        source_bands: Number of bands of source ids, one for each surface, after that of the pixels.
     """
 
     tile_format: TileFormat
@@ -37,7 +37,7 @@ class TileFinisher:
     empty_tile: bytes
     sources: int
     mask: AoiMask | None
-    source_band: bool
+    source_bands: int
 
     @classmethod
     def of(
@@ -47,16 +47,17 @@ class TileFinisher:
         sources: int,
         mask: AoiMask | None = None,
         *,
-        source_band: bool = False,
+        source_bands: int = 0,
     ) -> TileFinisher:
         """Compress the empty tile that all blocks share; arguments are the attributes."""
         empty_tile = encode(np.empty((0, 0), tile_format.dtype), tile_format, nodata)
-        return cls(tile_format, nodata, empty_tile, sources, mask, source_band)
+        return cls(tile_format, nodata, empty_tile, sources, mask, source_bands)
 
     def finish_empty(self, dst_window: Window) -> TileResult:
         """Finish a block outside the area."""
         pixels = np.full((dst_window.height, dst_window.width), self.nodata, self.tile_format.dtype)
-        return self.finish_block(dst_window, pixels, [np.zeros(pixels.shape, np.uint8)], 0)
+        ids = [np.zeros(pixels.shape, np.uint8)] * max(self.source_bands, 1)
+        return self.finish_block(dst_window, pixels, ids, 0)
 
     def finish_block(
         self,
@@ -85,8 +86,8 @@ class TileFinisher:
             pixels[~valid] = self.nodata
         values = pixels.ravel() if valid.all() else pixels[valid]
         tiles = [self._encode(pixels) if values.size else self.empty_tile]
-        if self.source_band:
-            band = np.where(valid, source_ids[0], self.nodata).astype(self.tile_format.dtype)
+        for ids in source_ids[: self.source_bands]:
+            band = np.where(valid, ids, self.nodata).astype(self.tile_format.dtype)
             tiles.append(self._encode(band) if values.size else self.empty_tile)
         pixels_by_source = sum(
             np.bincount(ids[valid], minlength=self.sources + 1)[1:] for ids in source_ids

@@ -112,7 +112,7 @@ def _stage(
         mosaic.nodata,
         sources,
         AoiMask.of(mosaic.region, mosaic.grid) if mosaic.region else None,
-        source_band=len(source_ids) > 1,
+        source_bands=1 if len(source_ids) > 1 else 0,
     )
     rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
     incomplete = np.zeros((rows, columns), np.uint8)

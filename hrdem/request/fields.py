@@ -197,7 +197,7 @@ PRODUCT = (
     ),
     Field(
         "source_band",
-        "Add a band with the number of each pixel's source.",
+        "Add a band with the number of each pixel's source; for chm one for each surface.",
         Group.PRODUCT,
         default=False,
     ),

@@ -56,7 +56,7 @@ class Request:
         collection: Collection to take it from.
         fill: Further collections by pixel size, each for the pixels that those before leave empty.
         feather: Metres over which a collection is blended into the next one at its edge.
-        source_band: Whether a second band records the source of each pixel.
+        source_band: Whether further bands record the source of each pixel.
         via: Files or service to read from; AUTO reads COGs, and the WCS where there are none.
         engine: Library that reads COGs: hrdem's own reader, or GDAL.
         align: Lattice of the output's edges: the source's pixels, or its blocks, which are then
@@ -172,6 +172,14 @@ class Request:
     def is_native(self) -> bool:
         """Whether the output has the source's own pixels."""
         return self.resolution is None and self.like is None
+
+    @property
+    def source_bands(self) -> tuple[str, ...]:
+        """Names of the bands of source ids, one for each surface; empty if none is requested."""
+        if not self.source_band:
+            return ()
+        surfaces = self.product.surfaces
+        return tuple(f"source_{each}" for each in surfaces) if len(surfaces) > 1 else ("source",)
 
     @property
     def unit(self) -> str:

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hrdem.cli import options
+from hrdem.cli import options, reference
 from hrdem.request import fields
 
 NOTHING = dict.fromkeys(field.name for field in fields.AREA)
@@ -35,6 +35,41 @@ def parsed(*arguments: str, **environment: str) -> dict:
 )
 def test_text_becomes_the_parameters_of_python(arguments: list[str], params: dict) -> None:
     assert parsed(*arguments) == NOTHING | params
+
+
+SAMPLES = {"W,S,E,N": "1,2,3,4", "LON,LAT": "1,2", "SIZE": "1GB", "FOLDER": ".", "PORT": "0"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, _ in reference.commands()))
+def test_option_with_a_value_is_given_once(name: str) -> None:
+    """The last one used to win, without a word."""
+    command = dict(reference.commands())[name]
+    for field in reference.fields_of(command):
+        if field.is_flag and field.name != "crop":
+            continue
+        value = [] if field.is_flag else [SAMPLES.get(field.form, "1")]
+        again = field.flags[0] if field.flags else field.option
+        done = CliRunner().invoke(command, [field.option, *value, again, *value])
+        assert done.exit_code == 2, field.option
+        assert field.option in done.output
+        assert "was given more than once" in " ".join(done.output.split())
+
+
+def test_repeated_option_names_a_way_that_works() -> None:
+    assert "--fill 2m,30m" in repeated("--fill", "2m", "30m")
+    assert "features are united" in repeated("--aoi", "a.gpkg", "b.gpkg")
+    assert "Run the command for each area" in repeated("--nts", "31G", "31H")
+
+
+def repeated(option: str, *values: str) -> str:
+    command = dict(reference.commands())["plan"]
+    arguments = [part for value in values for part in (option, value)]
+    return " ".join(CliRunner().invoke(command, arguments).output.split())
+
+
+def test_option_beside_its_variable_and_flags_may_repeat() -> None:
+    assert parsed("--nts", "31H", HRDEM_NTS="31G")["nts"] == "31H"
+    assert parsed("-v", "-v", "--json", "--json") == NOTHING
 
 
 def test_an_option_has_a_variable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -183,12 +184,13 @@ def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Stor
     store.add("mrdem-30", make_relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
     result = extract(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
     with rasterio.open(tmp_path / "a.tif") as dataset:
-        pixels, band = dataset.read()
+        pixels, upper, lower = dataset.read()
     inner = slice(60, 840), slice(60, 840)
     both = ((ground != NODATA) & (surface != NODATA))[inner]
     np.testing.assert_array_equal(pixels[both], (surface - ground)[inner][both])
     np.testing.assert_allclose(pixels[~both], 3, rtol=0, atol=1e-3)
-    np.testing.assert_array_equal(band, np.where(both, 1, 3))
+    np.testing.assert_array_equal(upper, np.where(both, 1, 3))
+    np.testing.assert_array_equal(lower, np.where(both, 2, 4))
     assert list(result.plan.tiers_without_data) == ["2m"]
     assert result.pixels_by_source == {
         "tile-hrdem-mosaic-1m dsm": both.sum(),
@@ -196,6 +198,34 @@ def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Stor
         "tile-mrdem-30 dsm": (~both).sum(),
         "tile-mrdem-30 dtm": (~both).sum(),
     }
+
+
+@pytest.mark.parametrize("more", [{}, {"crop": True, "format": "cog"}], ids=["box", "cog"])
+def test_every_source_of_a_canopy_height_stands_in_a_band(
+    tmp_path: Path, store: Store, more: dict[str, Any]
+) -> None:
+    """The DTM's sources were listed, but stood in no band."""
+    store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900, step=9), LEFT, TOP, asset="dsm")
+    store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT, TOP, item="west")
+    store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT + 450, TOP, item="east")
+    result = extract(store, tmp_path / "a.tif", "chm", source_band=True, **more)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        names, (_, *bands) = dataset.descriptions, dataset.read()
+        sources = json.loads(dataset.tags()["HRDEM_SOURCES"])
+    item = json.loads((tmp_path / "a.stac.json").read_text())
+    assert names == ("chm", "source_dsm", "source_dtm")
+    assert names == tuple(band["name"] for band in item["assets"]["chm"]["bands"])
+    assert item["properties"]["hrdem:sources"] == sources
+    by_band = [
+        {each["name"]: int((band == each["source_id"]).sum()) for each in sources} for band in bands
+    ]
+    upper, lower = by_band
+    assert {name for name, count in upper.items() if count} == {"tile-hrdem-mosaic-1m dsm"}
+    assert {name for name, count in lower.items() if count} == {
+        "west-hrdem-mosaic-1m dtm",
+        "east-hrdem-mosaic-1m dtm",
+    }
+    assert {name: upper[name] + lower[name] for name in upper} == result.pixels_by_source
 
 
 class TestHillshades:
