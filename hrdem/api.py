@@ -126,7 +126,10 @@ def extract(
             * ``align``: ``"pixels"``, or ``"blocks"`` to widen the area to blocks of the one COG
               under it and copy them compressed: the same pixels, as fast as a download;
             * ``vertical_datum``: ``"CGVD2013"``, that of the source, or ``"CGVD28"``;
-            * ``vertical_grid``: file of the shifts between the two; None finds or downloads it.
+            * ``vertical_grid``: file of the shifts between the two; None finds or downloads it;
+            * ``vertical_crs``: whether the CRS of heights is a compound one that contains their
+              vertical datum. Other programs may then shift heights; without it the datum is in
+              tags, band description and STAC item.
 
             Output:
 
@@ -231,8 +234,9 @@ def load(
 
     Returns:
         An array of dimensions ``("y", "x")``, north first, named by the product. The coordinates
-        ``x`` and ``y`` are pixel centres in units of the CRS, which ``spatial_ref`` holds together
-        with the vertical datum of heights. ``_FillValue`` is the nodata value: in ``attrs``, or, if
+        ``x`` and ``y`` are pixel centres in units of the CRS, which ``spatial_ref`` holds. The
+        vertical datum of heights is in ``long_name`` and ``HRDEM_VERTICAL_DATUM``; the CRS contains
+        it only with ``vertical_crs``. ``_FillValue`` is the nodata value: in ``attrs``, or, if
         masked, in ``encoding``. Further attributes are the tags of `extract`'s files.
 
     Raises:

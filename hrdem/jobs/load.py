@@ -171,7 +171,8 @@ def _make_data_array(
     request, grid = plan.request, plan.grid
     assert plan.nodata is not None
     nodata = np.dtype(plan.dtype).type(plan.nodata)
-    attributes = {**make_tags(plan, shift_grid), "long_name": request.product.title}
+    title = f"{request.product.title}{request.height_reference}"
+    attributes = {**make_tags(plan, shift_grid), "long_name": title}
     if request.unit:
         attributes["units"] = request.unit
     if plan.surveys is not None:

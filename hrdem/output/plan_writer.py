@@ -34,7 +34,7 @@ class OutputOptions:
 def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
     """Return a writer of a plan's output."""
     request = plan.request
-    bands = [Band(request.product.name, request.unit)]
+    bands = [Band(f"{request.product.name}{request.height_reference}", request.unit)]
     # without a unit, readers take that of the CRS
     bands += [Band(name, "1") for name in request.source_bands]
     return GeoTiffWriter(
@@ -65,8 +65,12 @@ def open_stage(mosaic: Mosaic, options: OutputOptions) -> GeoTiffWriter:
 
 
 def make_output_crs(plan: Plan) -> CRS | str:
-    """Return the CRS of the output: a compound CRS with the vertical datum, if it holds heights."""
-    if not plan.request.product.is_height:
+    """Return the CRS of the output: that of its grid, with the vertical datum only on request.
+
+    `gdalwarp`, and QGIS with it, shift heights to the ellipsoid if they warp a compound CRS to a
+    horizontal one: https://github.com/OSGeo/gdal/issues/13077.
+    """
+    if not plan.request.vertical_crs:
         return plan.grid.crs
     return make_compound_crs(plan.grid.crs, plan.request.vertical_datum)
 

@@ -17,6 +17,7 @@ from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
 from hrdem.geo.crs import LONLAT, assume_nad83, project_points
+from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -60,7 +61,9 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     titles = [tier.collection.title for tier in plan.tiers]
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
-        "TIFFTAG_IMAGEDESCRIPTION": f"{request.product.title}. {'; '.join(titles)}.",
+        "TIFFTAG_IMAGEDESCRIPTION": (
+            f"{request.product.title}{request.height_reference}. {'; '.join(titles)}."
+        ),
         "HRDEM_PRODUCT": request.product.name,
         "HRDEM_COLLECTION": ",".join(tier.collection.id for tier in plan.tiers),
         **{f"HRDEM_VERTICAL_{key.upper()}": value for key, value in datum.items()},
@@ -95,7 +98,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
             "created": _format_now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,
-            **_describe_crs(grid.crs),
+            **_describe_crs(make_output_crs(plan)),
             "proj:shape": [grid.height, grid.width],
             "proj:transform": list(grid.transform)[:6],
             "proj:bbox": list(grid.bounds),
@@ -129,7 +132,7 @@ def _describe_band(done: Result) -> dict[str, Any]:
     plan, request, statistics = done.plan, done.plan.request, done.statistics
     band: dict[str, Any] = {
         "name": request.product.name,
-        "description": request.product.title,
+        "description": f"{request.product.title}{request.height_reference}",
         "data_type": plan.dtype,
         "nodata": to_json_number(plan.nodata),
         "unit": request.unit,
@@ -164,9 +167,9 @@ def _describe_source_bands(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _describe_crs(crs: str) -> dict[str, str | None]:
+def _describe_crs(crs: CRS | str) -> dict[str, str | None]:
     """Describe a CRS (STAC projection extension 2.0.0): its code, or null and WKT2."""
-    if crs.startswith("EPSG:"):
+    if isinstance(crs, str) and crs.startswith("EPSG:"):
         return {"proj:code": crs}
     with rasterio.Env():
         wkt = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)

@@ -266,6 +266,12 @@ GRID = (
         default_text="found or downloaded",
         parse=parse_file,
     ),
+    Field(
+        "vertical_crs",
+        "Add the vertical datum to the CRS of heights. Other programs may then shift them.",
+        Group.GRID,
+        default=False,
+    ),
 )
 
 _OUTPUT = Field(

@@ -44,6 +44,7 @@ class RequestParams(AoiParams, total=False):
     align: str
     vertical_datum: str
     vertical_grid: str | os.PathLike[str] | None
+    vertical_crs: bool
     via: str
     engine: str
     on_change: str

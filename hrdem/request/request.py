@@ -66,6 +66,7 @@ class Request:
         resampling: Kernel for pixels that are not the source's own.
         vertical_datum: Vertical datum of the output's heights.
         vertical_grid: File with the differences between vertical datums; None to find one.
+        vertical_crs: Whether the CRS of heights contains their vertical datum.
         algorithm: Method that computes slopes, aspects and hillshades from heights.
         slope_unit: Unit of slopes.
         aspect_north: Direction from which aspects are measured.
@@ -92,6 +93,7 @@ class Request:
     resampling: Resampling
     vertical_datum: VerticalDatum
     vertical_grid: Path | None
+    vertical_crs: bool
     algorithm: Algorithm
     slope_unit: SlopeUnit
     aspect_north: North
@@ -143,6 +145,7 @@ class Request:
             resampling=parse_choice(Resampling, values["resampling"], "resampling"),
             vertical_datum=values["vertical_datum"],
             vertical_grid=None if vertical_grid is None else Path(vertical_grid),
+            vertical_crs=values["vertical_crs"],
             algorithm=values["algorithm"],
             slope_unit=values["slope_unit"],
             aspect_north=values["aspect_north"],
@@ -188,8 +191,13 @@ class Request:
             return "percent"
         return self.product.unit
 
+    @property
+    def height_reference(self) -> str:
+        """What heights are measured from, to append to a title; empty for other products."""
+        return f", height above {self.vertical_datum.value}" if self.product.is_height else ""
+
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready values, without options that cannot affect the pixels."""
+        """Return it as JSON-ready values, without options that cannot affect the output."""
         values: dict[str, Any] = {
             "aoi": self.aoi.label,
             "crop": self.crop,
@@ -205,6 +213,7 @@ class Request:
             "resolution": self.resolution,
             "resampling": None if self.is_native and not self.fill else self.resampling.value,
             "vertical_datum": self.vertical_datum.value if self.product.is_height else None,
+            "vertical_crs": self.vertical_crs,
         }
         match self.product.theme:
             case Theme.HEIGHT:
@@ -235,11 +244,16 @@ class Request:
             )
 
     def _check_vertical_datum(self) -> None:
-        if self.vertical_datum is VerticalDatum.CGVD28 and not self.product.is_height:
-            raise RequestError(
-                f"`vertical_datum` applies to heights, and {self.product.name} does not depend on "
-                "it. Leave it out."
-            )
+        given = {
+            "vertical_datum": self.vertical_datum is VerticalDatum.CGVD28,
+            "vertical_crs": self.vertical_crs,
+        }
+        for name, is_given in given.items():
+            if is_given and not self.product.is_height:
+                raise RequestError(
+                    f"`{name}` applies to heights, and {self.product.name} does not depend on "
+                    "it. Leave it out."
+                )
 
     def _check_block_alignment(self) -> None:
         if self.align is Align.PIXELS:

@@ -18,7 +18,6 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 import hrdem
-from tests.rasters import horizontal
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import NODATA, RESOLUTIONS, Store
 
@@ -46,7 +45,7 @@ def reproject_tier(pixels: Array, tier: str, dataset: rasterio.DatasetReader) ->
         src_crs="EPSG:3979",
         src_nodata=NODATA,
         dst_transform=dataset.transform,
-        dst_crs=horizontal(dataset.crs),
+        dst_crs=dataset.crs.to_string(),
         dst_nodata=NODATA,
         resampling=Resampling.bilinear,
         tolerance=0.0,
@@ -84,7 +83,7 @@ def test_each_pixel_is_from_the_finest_tier_with_data(
     with rasterio.open(output) as dataset:
         pixels, band = dataset.read()
         layers = {tier: reproject_tier(rasters[tier], tier, dataset) for tier in rasters}
-        assert dataset.descriptions == ("dtm", "source")
+        assert dataset.descriptions == ("dtm, height above CGVD2013", "source")
     expected, source = layers["30m"].copy(), np.full(pixels.shape, 3)
     for number, tier in ((2, "2m"), (1, "1m")):
         valid = layers[tier] != NODATA
