@@ -34,6 +34,23 @@ def choose_nodata(declared: Iterable[float | None], dtype: str) -> float | None:
     return DEFAULT_NODATA
 
 
+def round_nodata(declared: float | None, dtype: str) -> float | None:
+    """Round a declared nodata value to a pixel type; None if no pixel can have it.
+
+    Args:
+        declared: Number that a raster declares; None for none.
+        dtype: Type of the pixels, as numpy names it.
+    """
+    if declared is None:
+        return None
+    if np.dtype(dtype).kind == "f":
+        with np.errstate(over="ignore"):
+            return float(np.dtype(dtype).type(declared))
+    limits = np.iinfo(dtype)
+    fits = float(declared).is_integer() and limits.min <= declared <= limits.max
+    return int(declared) if fits else None
+
+
 @overload
 def valid_mask(pixels: Pixels, nodata: float | None) -> NDArray[np.bool_]: ...
 
@@ -47,16 +64,31 @@ def valid_mask(pixels: Any, nodata: float | None) -> Any:
 
     Args:
         pixels: Array of any shape: numpy's, or xarray's, which stays lazy.
-        nodata: Value of pixels without data; None if only NaN marks them.
+        nodata: Value of pixels without data; None if it is not declared.
 
     Returns:
-        Boolean array of the same shape. NaN is never valid, even if there is another nodata value.
+        Boolean array of the same shape. NaN and infinite values are never valid, even if there is
+        another nodata value.
     """
     if pixels.dtype.kind == "f":
-        valid = ~np.isnan(pixels)
-        if nodata is not None and not math.isnan(nodata):
+        valid = np.isfinite(pixels)
+        if nodata is not None and math.isfinite(nodata):
             valid &= pixels != pixels.dtype.type(nodata)
         return valid
-    if nodata is None or math.isnan(nodata):
+    if nodata is None or not math.isfinite(nodata):
         return np.ones(pixels.shape, np.bool_)
     return pixels != pixels.dtype.type(nodata)
+
+
+def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
+    """Move values that equal the nodata value by chance to the next number.
+
+    Args:
+        pixels: Computed values; integers are returned unchanged.
+        nodata: Nodata value.
+    """
+    value = np.array(nodata, pixels.dtype)
+    if pixels.dtype.kind != "f" or not (pixels == value).any():
+        return pixels
+    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
+    return np.where(pixels == value, np.nextafter(value, away), pixels)

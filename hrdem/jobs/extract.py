@@ -109,6 +109,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
     with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:
         stats = executed.stats
         check_any_valid(plan, stats)
+        warn_of_infinite_pixels(stats)
         result = Result(
             output=output,
             plan=plan,
@@ -116,6 +117,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
             pixels_by_source=_name_sources(plan, stats),
             seams=stats.seams,
             shift_grid=shift_grid,
+            infinite_pixels=stats.infinite,
             received_bytes=executed.received_bytes,
             seconds=time.monotonic() - started,
         )
@@ -132,6 +134,16 @@ def _name_sources(plan: Plan, stats: TileStats) -> dict[str, int] | None:
     if stats.statistics is None:
         return None
     return dict(zip((source.name for source in plan.sources), stats.pixels_by_source, strict=True))
+
+
+def warn_of_infinite_pixels(stats: TileStats) -> None:
+    """Warn if sources have infinite pixels."""
+    if stats.infinite:
+        log.warning(
+            "%s pixels of the sources are infinite; they have no data in the output. Tell the "
+            "publisher of the files.",
+            f"{stats.infinite:,}",
+        )
 
 
 def check_any_valid(plan: Plan, stats: TileStats) -> None:

@@ -23,7 +23,7 @@ from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.run_context import RunContext, RunSettings
 from hrdem.jobs.execute import lock_coverages, read_pixels
-from hrdem.jobs.extract import check_any_valid, plan_and_run
+from hrdem.jobs.extract import check_any_valid, plan_and_run, warn_of_infinite_pixels
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
@@ -122,6 +122,7 @@ def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
     shift_grid = find_shift_grid(plan.request, context)
     pixels, stats = read_pixels(plan, plan.grid.window, shift_grid, context)
     check_any_valid(plan, stats)
+    warn_of_infinite_pixels(stats)
     return _make_data_array(plan, shift_grid, pixels, masked)
 
 

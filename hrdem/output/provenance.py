@@ -106,6 +106,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
             "hrdem:request": request.as_dict(),
             **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
             "hrdem:sources": plan.sources_as_dict(),
+            "hrdem:infinite_pixels": done.infinite_pixels,
             **{f"hrdem:{name}": value for name, value in done.blending_as_dict().items()},
             **({"hrdem:surveys": plan.surveys.as_dict()} if plan.surveys else {}),
         },

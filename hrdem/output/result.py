@@ -26,6 +26,8 @@ class Result:
             nearest to it.
         seams: Vertical steps along the edge of each tier but the last.
         shift_grid: Differences added to heights; None if heights are unchanged.
+        infinite_pixels: Pixels of the sources in the area that are infinite, which counts as
+            nodata, and for which no other source has data; 0 if blocks were copied.
         received_bytes: Bytes of tiles that came over the network; None if GDAL fetched them, which
             does not report it.
         seconds: Duration.
@@ -38,6 +40,7 @@ class Result:
     pixels_by_source: dict[str, int] | None
     seams: tuple[TierSeam, ...]
     shift_grid: ShiftGrid | None
+    infinite_pixels: int
     received_bytes: int | None
     seconds: float
     cached_bytes: int = 0
@@ -65,6 +68,7 @@ class Result:
             "received_bytes": self.received_bytes,
             "cached_bytes": self.cached_bytes,
             "statistics": self.statistics and self.statistics.as_dict(),
+            "infinite_pixels": self.infinite_pixels,
             "vertical": self.datum_as_dict(),
             **self.plan.reading_as_dict(),
             **self.blending_as_dict(),

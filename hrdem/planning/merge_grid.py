@@ -123,6 +123,11 @@ def _expand_to_file_blocks(
     """Expand a window to whole blocks of the only file."""
     if len(files) > 1:
         raise _several_files_error(query, window, files)
+    if files[0].file.tiled is None:
+        raise RequestError(
+            f"{files[0].name} has a scale, an offset or a mask, which are lost if `align=blocks` "
+            "copies its compressed blocks. Leave it out."
+        )
     within = window.intersection(lattice.window)
     assert within is not None
     if within != window:

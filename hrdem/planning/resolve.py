@@ -16,6 +16,7 @@ from hrdem.errors import (
     ServerError,
     SourceError,
 )
+from hrdem.geo.band import check_band
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
@@ -137,6 +138,8 @@ def _read_headers(
                 else:
                     raise
             else:
+                # what a file states about its values is not the WCS's to correct
+                check_band(file.band, query.product.unit, file.display_url)
                 headers.sources.append(ResolvedSource(item.id, (item,), asset.key, file))
     return headers
 
@@ -146,11 +149,11 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
     try:
         file: RasterFile
         if query.asset_kind is AssetKind.VRT:
-            file = probe_vrt(asset.href, http)
+            file = probe_vrt(asset.href, query.product.unit, http)
         elif query.engine is Engine.GDAL:
             file = probe_gdal_cog(asset.href, http)
         else:
-            file = probe_cog(asset.href, http)
+            file = _probe_cog(asset.href, http)
     except BlockedAddressError as exc:
         raise BlockedAddressError(
             f"The catalogue lists {asset.key} of item {item.id}, but {exc}"
@@ -174,6 +177,18 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
             file.display_url,
         )
     return file
+
+
+def _probe_cog(url: str, http: Http) -> RasterFile:
+    """Open a COG with our own reader, or with GDAL if it has a mask, which ours does not read."""
+    file = probe_cog(url, http)
+    if not file.band.is_masked:
+        return file
+    log.warning(
+        "%s has a mask, so GDAL reads it: at full resolution, and without the cache.",
+        file.display_url,
+    )
+    return probe_gdal_cog(url, http)
 
 
 def _replace_failed(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.band import is_infinite
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import valid_mask
 
 NO_RANK = 255
+INFINITE_RANK = 254  # of pixels without data that are infinite in a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class MergedBlock:
     Attributes:
         dst_window: Its window on the output grid.
         pixels: Array of shape (dst_window.height, dst_window.width).
-        ranks: uint8 array of the same shape: rank of the source of each pixel, 255 for nodata.
+        ranks: uint8 array of the same shape: rank of the source of each pixel, `NO_RANK` or
+            `INFINITE_RANK` for pixels without data.
     """
 
     dst_window: Window
@@ -183,6 +186,10 @@ def _copy_valid(read: ReadTask, array: Pixels, nodata: float | None, target: Mer
     within = shared.shifted(-target.dst_window.column, -target.dst_window.row).slices
     pixels = array[shared.shifted(-read.dst_window.column, -read.dst_window.row).slices]
     copied = valid_mask(pixels, nodata)
-    copied &= target.ranks[within] > read.rank
+    infinite = None if copied.all() else is_infinite(pixels, nodata)
+    ranks = target.ranks[within]
+    copied &= ranks > read.rank
     np.copyto(target.pixels[within], pixels, where=copied)
-    target.ranks[within][copied] = read.rank
+    ranks[copied] = read.rank
+    if infinite is not None:
+        ranks[infinite & (ranks == NO_RANK)] = INFINITE_RANK

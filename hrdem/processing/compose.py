@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Grid, Window
+from hrdem.geo.nodata import avoid_nodata
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.precedence import rank_sources
@@ -25,7 +26,7 @@ from hrdem.processing.derive import Derive
 from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.tiers import Layer, measure_seam, overlay
 from hrdem.processing.tile_result import TierSeam, TileResult
-from hrdem.processing.warp import AlignedRaster, WarpedRaster, avoid_nodata
+from hrdem.processing.warp import AlignedRaster, WarpedRaster
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.encode import BLOCK
 

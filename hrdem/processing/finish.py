@@ -66,6 +66,7 @@ class TileFinisher:
         source_ids: Sequence[SourceIds],
         received_bytes: int | None,
         seams: tuple[TierSeam, ...] = (),
+        infinite: NDArray[np.bool_] | None = None,
     ) -> TileResult:
         """Finish a block.
 
@@ -76,6 +77,8 @@ class TileFinisher:
                 same shape, 0 at the same pixels.
             received_bytes: Bytes read from sources for it; None if unknown.
             seams: Seams between tiers within the block.
+            infinite: Which pixels have no data because they are infinite in a source, array of the
+                same shape; None for none.
         """
         count = dst_window.pixels
         valid = source_ids[0] > 0
@@ -84,6 +87,7 @@ class TileFinisher:
             count = int(np.count_nonzero(inside))
             valid &= inside
             pixels[~valid] = self.nodata
+            infinite = None if infinite is None else infinite & inside
         values = pixels.ravel() if valid.all() else pixels[valid]
         tiles = [self._encode(pixels) if values.size else self.empty_tile]
         for ids in source_ids[: self.source_bands]:
@@ -103,6 +107,7 @@ class TileFinisher:
                 statistics=Statistics.of(values, count),
                 pixels_by_source=tuple(np.asarray(pixels_by_source).tolist()),
                 seams=seams,
+                infinite=0 if infinite is None else int(np.count_nonzero(infinite)),
             ),
         )
 

@@ -19,6 +19,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.precedence import rank_sources
 from hrdem.processing.assemble import (
+    INFINITE_RANK,
     NO_RANK,
     MergedBlock,
     MergeInput,
@@ -223,4 +224,7 @@ def _finish(
 ) -> TileResult:
     block, received_bytes = merged
     source_ids = ids_by_rank[block.ranks]
-    return finisher.finish_block(block.dst_window, block.pixels, [source_ids], received_bytes)
+    infinite = block.ranks == INFINITE_RANK
+    return finisher.finish_block(
+        block.dst_window, block.pixels, [source_ids], received_bytes, infinite=infinite
+    )

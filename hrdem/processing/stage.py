@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -56,8 +57,8 @@ def stage_and_compose(
 ) -> Generator[TileResult]:
     """Merge the mosaics of a plan into local files, then yield the tiles of the output, each once.
 
-    Merging is done before the first tile. A tier is read only around the pixels that the tiers
-    before it leave empty.
+    Merging is done before the first tile, whose stats count what merging found in the sources. A
+    tier is read only around the pixels that the tiers before it leave empty.
 
     Args:
         plan: The plan.
@@ -76,6 +77,7 @@ def stage_and_compose(
     derive = select_derivation(plan, shift_grid)
     stages: list[list[StagedMosaic]] = []
     next_id = 1
+    infinite = 0
     empty: shapely.Geometry | None = None  # left empty by the tiers so far; None before the first
     with contextlib.ExitStack() as stack:
         for tier in plan.tiers:
@@ -89,12 +91,17 @@ def stage_and_compose(
                 source_ids = range(next_id, next_id + len(mosaic.sources))
                 next_id = source_ids.stop
                 file = stack.enter_context(open_stage(mosaic))
-                gaps.append(_stage(needed, source_ids, file, len(plan.sources), context, meter))
+                gap, found = _stage(needed, source_ids, file, len(plan.sources), context, meter)
+                gaps.append(gap)
+                infinite += found
                 stages[-1].append(StagedMosaic(mosaic, file.finish(), source_ids))
                 trim_allocator()
             empty = shapely.union_all(gaps)
         with contextlib.closing(compose_tiles(plan, window, stages, derive, finisher)) as tiles:
-            yield from tiles
+            for tile in tiles:
+                stats = replace(tile.stats, infinite=tile.stats.infinite + infinite)
+                yield replace(tile, stats=stats)
+                infinite = 0
 
 
 def _stage(
@@ -104,8 +111,12 @@ def _stage(
     sources: int,
     context: RunContext,
     meter: ProgressMeter,
-) -> shapely.Geometry:
-    """Merge a mosaic into a file; return the blocks in which it leaves a pixel empty."""
+) -> tuple[shapely.Geometry, int]:
+    """Merge a mosaic into a file.
+
+    Returns:
+        The blocks in which it leaves a pixel empty, and the number of infinite pixels.
+    """
     assert mosaic.nodata is not None
     finisher = TileFinisher.of(
         choose_tile_format(mosaic.dtype),
@@ -119,7 +130,8 @@ def _stage(
     blocks = mosaic.blocks
     meter.add(mosaic.grid.window.pixels - (blocks.pixels if blocks else 0), 0)  # not needed
     if blocks is None:
-        return shapely.MultiPolygon()
+        return shapely.MultiPolygon(), 0
+    infinite = 0
     merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, resident_bytes())
     with contextlib.closing(merged) as results:
         for result in results:
@@ -128,10 +140,12 @@ def _stage(
             statistics = result.stats.statistics
             assert statistics is not None
             incomplete[result.row, result.column] = statistics.valid < statistics.pixels
+            infinite += result.stats.infinite
             meter.add(result.stats.pixels, result.received_bytes)
     if not incomplete.any():
-        return shapely.MultiPolygon()
+        return shapely.MultiPolygon(), infinite
     (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds
     lattice = Affine(BLOCK * dx, 0, left, 0, -BLOCK * dy, top)
     outlines = rasterio.features.shapes(incomplete, incomplete > 0, transform=lattice)
-    return shapely.coverage_union_all([shapely.geometry.shape(each) for each, _ in outlines])
+    blocks_with_gaps = [shapely.geometry.shape(each) for each, _ in outlines]
+    return shapely.coverage_union_all(blocks_with_gaps), infinite

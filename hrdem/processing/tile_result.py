@@ -53,6 +53,7 @@ class TileStats:
         pixels_by_source: Valid pixels of each source of the plan, in its order; empty if the
             pixels were not decoded.
         seams: Seams between tiers, in the order of the tiers.
+        infinite: Pixels of merged sources without data because they are infinite.
     """
 
     pixels: int
@@ -60,6 +61,7 @@ class TileStats:
     statistics: Statistics | None
     pixels_by_source: tuple[int, ...]
     seams: tuple[TierSeam, ...] = ()
+    infinite: int = 0
 
     def __add__(self, other: TileStats) -> TileStats:
         """Return the stats of both."""
@@ -69,6 +71,7 @@ class TileStats:
             statistics=_add_optional(self.statistics, other.statistics),
             pixels_by_source=_add_items(self.pixels_by_source, other.pixels_by_source),
             seams=_add_items(self.seams, other.seams),
+            infinite=self.infinite + other.infinite,
         )
 
 

@@ -24,7 +24,7 @@ from rasterio.dtypes import dtype_rev, typename_fwd
 from hrdem.errors import OutputError
 from hrdem.geo.crs import assume_nad83
 from hrdem.geo.grid import Grid, Pixels, Window
-from hrdem.geo.nodata import valid_mask
+from hrdem.geo.nodata import avoid_nodata, valid_mask
 from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
@@ -144,20 +144,6 @@ def _split_nodata(pixels: Pixels, nodata: float) -> tuple[Pixels, NDArray[np.boo
     pixels = avoid_nodata(pixels, nodata)
     pixels[~found] = nodata
     return pixels, found
-
-
-def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
-    """Move values that equal the nodata value by chance to the next number.
-
-    Args:
-        pixels: Computed values; integers are returned unchanged.
-        nodata: Nodata value.
-    """
-    value = np.array(nodata, pixels.dtype)
-    if pixels.dtype.kind != "f" or not (pixels == value).any():
-        return pixels
-    away = np.array(-math.inf if nodata > 0 else math.inf, pixels.dtype)
-    return np.where(pixels == value, np.nextafter(value, away), pixels)
 
 
 def _choose_block_edge(

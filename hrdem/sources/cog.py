@@ -16,6 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from hrdem.errors import SourceError
+from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
@@ -80,14 +81,19 @@ class CogFile:
         return Grid(full.crs, Affine(dx, 0, left, 0, -dy, top), reduced.width, reduced.height)
 
     @property
+    def band(self) -> Band:
+        """What it states about its numbers."""
+        return self.header.band
+
+    @property
     def dtype(self) -> str:
-        """Pixel type, a numpy name."""
-        return self.header.dtype
+        """Type of its values, a numpy name."""
+        return self.band.dtype
 
     @property
     def nodata(self) -> float | None:
-        """Declared nodata value."""
-        return self.header.nodata
+        """Value of pixels without data."""
+        return self.band.nodata
 
     @property
     def block(self) -> tuple[int, int]:
@@ -95,9 +101,9 @@ class CogFile:
         return self.header.levels[self.level].tile
 
     @property
-    def tiled(self) -> CogFile:
-        """The file itself: its compressed tiles can be copied."""
-        return self
+    def tiled(self) -> CogFile | None:
+        """The file itself if its compressed tiles hold values that can be copied, else None."""
+        return self if self.band.is_plain else None
 
     @property
     def tile_format(self) -> TileFormat:
@@ -177,6 +183,9 @@ class CogFile:
 def probe_cog(url: str, http: Http) -> CogFile:
     """Read the header and the version of a COG, usually in one request.
 
+    What the header states about its numbers remains to be checked (`hrdem.geo.band.check_band`),
+    and a mask to be read: `hrdem.sources.gdal.probe_gdal_cog` does.
+
     Raises:
         SourceError: If it is not a COG of a supported kind.
         NetworkError: If it cannot be read.
@@ -228,6 +237,7 @@ class CogSource:
             self._name,
         )
         self.tile_format = header.tile_format(self._level)
+        self._band = file.band
         self.dtype = file.dtype
         self.nodata = file.nodata
         self.block = self._level.tile
@@ -237,25 +247,31 @@ class CogSource:
         """Fetch the tiles that a window touches, in few requests."""
         tiles = self.fetch_tiles(window)
         if not tiles.counts.any():
-            shape = (window.height, window.width)
-            empty = 0 if self.nodata is None else self.nodata
-            return Fetched(0, lambda: np.full(shape, empty, self.dtype))
+            return Fetched(0, lambda: self._make_absent(window))
         width, height = self.block
         corner = -tiles.rectangle.column * width, -tiles.rectangle.row * height
         inside = window.shifted(*corner).slices
 
         def decode_tiles() -> Pixels:
             with self._invalidate_on_error(tiles.spans):
-                return decode(
+                numbers = decode(
                     tiles.buffer,
                     tiles.offsets,
                     tiles.counts,
                     self.tile_format,
-                    self.nodata,
+                    self._band.stored_nodata,
                     self._name,
                 )[inside]
+            return self._band.to_values(numbers)
 
         return Fetched(int(tiles.counts.sum()), decode_tiles)
+
+    def _make_absent(self, window: Window) -> Pixels:
+        """Return the values of a window without tiles: as GDAL reads them, nodata or 0."""
+        nodata = self._band.stored_nodata
+        shape = (window.height, window.width)
+        numbers = np.full(shape, 0 if nodata is None else nodata, self._band.stored_dtype)
+        return self._band.to_values(numbers)
 
     def fetch_tiles(self, window: Window) -> StoredTiles:
         """Fetch the compressed tiles that a window touches.

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import rasterio
-import rasterio.windows
 import shapely
 from affine import Affine
 from rasterio.io import DatasetReader
 
 from hrdem.errors import BlockedAddressError, SourceError
+from hrdem.geo.band import Band, band_count_error, check_band
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
@@ -29,6 +29,7 @@ from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.threads import thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
+from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, read_band, split_crs
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
 from hrdem.sources.vrt import VSICURL, sanitize_vrt
 from hrdem.tiff.read_ifd import has_tiff_signature
@@ -66,8 +67,7 @@ class GdalFile:
         version: Version that was opened.
         vrt_files: Files that a VRT refers to; none for a COG.
         grid: Pixel grid.
-        dtype: Pixel type, a numpy name.
-        nodata: Declared nodata value.
+        band: What it states about its numbers.
         block: Width and height of its blocks, pixels.
     """
 
@@ -76,8 +76,7 @@ class GdalFile:
     version: SourceVersion
     vrt_files: tuple[VrtFile, ...]
     grid: Grid
-    dtype: str
-    nodata: float | None
+    band: Band
     block: tuple[int, int]
 
     level: ClassVar[int] = 0
@@ -93,6 +92,16 @@ class GdalFile:
     def display_url(self) -> str:
         """Address without credentials."""
         return self.version.url
+
+    @property
+    def dtype(self) -> str:
+        """Type of its values, a numpy name."""
+        return self.band.dtype
+
+    @property
+    def nodata(self) -> float | None:
+        """Value of pixels without data."""
+        return self.band.nodata
 
     def levels(self, max_pixel_size: float) -> Iterator[GdalFile]:
         """Yield itself: overviews are not read through GDAL."""
@@ -157,10 +166,16 @@ def probe_gdal_cog(url: str, http: Http) -> GdalFile:
     return _probe(url, f"{VSICURL}{url}", read_version(url, http), ())
 
 
-def probe_vrt(url: str, http: Http) -> GdalFile:
+def probe_vrt(url: str, unit: str, http: Http) -> GdalFile:
     """Read the versions of a VRT and of the files that it refers to, and open it through GDAL.
 
-    GDAL opens the sanitized VRT of `hrdem.sources.vrt`.
+    GDAL opens the sanitized VRT of `hrdem.sources.vrt`. It takes the numbers of the files as they
+    are stored and does not know their units, so each file is checked on its own.
+
+    Args:
+        url: Address of the VRT.
+        unit: Unit of the product, as `hrdem.geo.band.check_band` takes it.
+        http: HTTP client.
 
     Raises:
         SourceError: If it is not a VRT of TIFFs at http addresses that GDAL opens as one band.
@@ -170,7 +185,7 @@ def probe_vrt(url: str, http: Http) -> GdalFile:
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
     with thread_pool(_MAX_VRT_FILE_REQUESTS, "look") as pool:
-        list(pool.map(_check_vrt_file, vrt_files))
+        list(pool.map(lambda each: _check_vrt_file(each, unit), vrt_files))
     file = _probe(url, vrt.text, version, vrt_files)
     return replace(file, block=_VRT_BLOCK)
 
@@ -207,23 +222,26 @@ def _probe_vrt_file(url: str, vrt: str, http: Http) -> VrtFile:
     return VrtFile(url, version)
 
 
-def _check_vrt_file(vrt_file: VrtFile) -> None:
+def _check_vrt_file(vrt_file: VrtFile, unit: str) -> None:
     """Open a file of a VRT as a COG, and check it."""
+    url = vrt_file.version.url
 
-    def check() -> None:
+    def read_description() -> Band:
+        path, options = f"{VSICURL}{vrt_file.url}", _gdal_options(vrt_file.version)
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
-            _borrow_dataset(
-                vrt_file.url,
-                f"{VSICURL}{vrt_file.url}",
-                _gdal_options(vrt_file.version),
-                pool,
-                "be opened",
-            ) as dataset,
+            _borrow_dataset(vrt_file.url, path, options, pool, "be opened") as dataset,
         ):
-            _check_gdal_raster(dataset, vrt_file.version.url)
+            _check_gdal_raster(dataset, url)
+            return describe_band(dataset)
 
-    _retry(check)
+    band = _retry(read_description)
+    check_band(band, unit, url)
+    if not band.is_plain:
+        raise SourceError(
+            f"{url} has a scale, an offset or a mask, which a VRT ignores. Read the file itself: "
+            "`via=cog`."
+        )
 
 
 def _check_gdal_raster(dataset: DatasetReader, display_url: str) -> None:
@@ -233,7 +251,7 @@ def _check_gdal_raster(dataset: DatasetReader, display_url: str) -> None:
         SourceError: If not.
     """
     if dataset.count != 1:
-        raise SourceError(f"{display_url} has {dataset.count} bands instead of one.")
+        raise band_count_error(dataset.count, display_url)
     if any(dataset.tags(ns=domain) for domain in _FOLLOWED_DOMAINS):
         raise SourceError(
             f"{display_url} names another file for its overviews, which is not supported."
@@ -258,8 +276,7 @@ def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile
             transform = dataset.transform
             if dataset.crs is None or not _is_north_up(transform):
                 raise SourceError(f"{display_url} has no georeferencing, or is not north-up.")
-            epsg = dataset.crs.to_epsg()
-            crs = f"EPSG:{epsg}" if epsg else dataset.crs.to_wkt()
+            crs, _ = split_crs(dataset.crs)
             height, width = dataset.block_shapes[0]
             return GdalFile(
                 url=url,
@@ -267,8 +284,7 @@ def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile
                 version=version,
                 vrt_files=vrt_files,
                 grid=Grid(crs, transform, dataset.width, dataset.height),
-                dtype=dataset.dtypes[0],
-                nodata=dataset.nodata,
+                band=describe_band(dataset),
                 block=(width, height),
             )
 
@@ -328,12 +344,9 @@ class GdalSource:
         )
 
     def _read_window(self, window: Window, shape: tuple[int, int] | None = None) -> Pixels:
-        where = rasterio.windows.Window(window.column, window.row, window.width, window.height)
-
         def read() -> Pixels:
             with self._borrow() as dataset:
-                pixels: Pixels = dataset.read(1, window=where, out_shape=shape)
-                return pixels
+                return read_band(dataset, self._file.band, window, shape)
 
         return _retry(read)
 
@@ -365,4 +378,8 @@ def _borrow_dataset(
 
 
 def _gdal_options(version: SourceVersion | None) -> dict[str, object]:
-    return {**gdal_http_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}
+    return {
+        **gdal_http_options(version),
+        **GEOTIFF_OPTIONS,
+        "CPL_VSIL_CURL_NON_CACHED": VSICURL,
+    }

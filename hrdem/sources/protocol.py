@@ -19,6 +19,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.http.source_version import SourceVersion
@@ -193,13 +194,18 @@ class RasterFile(Protocol):
         ...
 
     @property
+    def band(self) -> Band:
+        """What it states about its numbers."""
+        ...
+
+    @property
     def dtype(self) -> str:
-        """Pixel type, a numpy name."""
+        """Type of its values, a numpy name."""
         ...
 
     @property
     def nodata(self) -> float | None:
-        """Nodata value that the file declares."""
+        """Value of pixels without data; None if the file declares none."""
         ...
 
     @property

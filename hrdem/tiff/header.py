@@ -13,7 +13,10 @@ import numpy as np
 from affine import Affine
 
 from hrdem.errors import SourceError
+from hrdem.geo.band import Band, band_count_error
 from hrdem.geo.grid import Grid, Window
+from hrdem.geo.nodata import round_nodata
+from hrdem.tiff.band_metadata import read_band_metadata
 from hrdem.tiff.decode import COMPRESSIONS, LERC
 from hrdem.tiff.read_ifd import (
     BoundedReader,
@@ -39,6 +42,9 @@ _DTYPES = {(1, 8): "uint8", (1, 16): "uint16", (1, 32): "uint32", (1, 64): "uint
            (3, 32): "float32", (3, 64): "float64"}  # fmt: skip
 _USER_DEFINED = 32_767
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
+_WHITE_IS_ZERO, _PALETTE = 0, 3  # values of PhotometricInterpretation
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+_LINEAR_UNITS = {9001: "metre", 9002: "foot", 9003: "US survey foot"}  # of the EPSG register
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +115,16 @@ class Header:
 
     Attributes:
         grid: Pixel grid of full resolution.
-        dtype: Pixel type in this machine's byte order, a numpy name.
+        band: What it states about its numbers.
         byte_order: ``"<"`` or ``">"``: byte order of the file and its pixels.
-        nodata: Declared nodata value, rounded to the pixel type; None if there is none, or none
-            that the type can represent.
         levels: Full resolution, then the overviews from fine to coarse.
         has_guards: Whether each tile has a leader and a trailer (GDAL's BLOCK_LEADER and
             BLOCK_TRAILER).
     """
 
     grid: Grid
-    dtype: str
+    band: Band
     byte_order: str
-    nodata: float | None
     levels: tuple[Level, ...]
     has_guards: bool
 
@@ -129,7 +132,7 @@ class Header:
         """Return the compression and layout of the tiles of a level."""
         return TileFormat(
             tile=level.tile,
-            dtype=self.dtype,
+            dtype=self.band.stored_dtype,
             byte_order=self.byte_order,
             compression=level.compression,
             predictor=level.predictor,
@@ -149,7 +152,7 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
         SourceError: If it is not a TIFF, is damaged, or is of an unsupported kind.
     """
     try:
-        return _parse_header(BoundedReader(fetch, size, HEADER_READ_BYTES))
+        return _parse_header(BoundedReader(fetch, size, HEADER_READ_BYTES), name)
     except InvalidTiffError as exc:
         raise SourceError(
             f"{name} cannot be read as a tiled GeoTIFF: {exc}. The file may be damaged, or be of "
@@ -157,17 +160,22 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
         ) from exc
 
 
-def _parse_header(data: BoundedReader) -> Header:
+def _parse_header(data: BoundedReader, name: str) -> Header:
     if data.size > _MAX_FILE_BYTES:
         raise InvalidTiffError(f"the server reports a size of {data.size} bytes")
     images: list[Directory] = []
+    is_masked = False
     for directory in read_directories(data):
         kind = directory.number(254, 0)
-        if not kind & _MASK and (not images or kind & _REDUCED):
+        if kind & _MASK:
+            is_masked = True
+        elif not images or kind & _REDUCED:
             images.append(directory)
     if not images:
         raise InvalidTiffError("it has no image")
     first = images[0]
+    if (count := first.number(277, 1)) != 1:
+        raise band_count_error(count, name)
     full, *overviews = map(_parse_level, images)
     levels = (full, *sorted(overviews, key=lambda level: -level.width))
     dtype = _parse_dtype(first)
@@ -177,9 +185,8 @@ def _parse_header(data: BoundedReader) -> Header:
         raise InvalidTiffError("it has an overview that is larger than the image")
     return Header(
         grid=_parse_grid(first, full),
-        dtype=dtype,
+        band=_parse_band(first, dtype, is_masked),
         byte_order=byte_order(data),
-        nodata=_parse_gdal_nodata(first, dtype),
         levels=levels,
         has_guards=_has_guards(data),
     )
@@ -277,20 +284,30 @@ def _read_geokey(directory: Directory, key_id: int) -> int:
     return 0
 
 
+def _parse_band(directory: Directory, dtype: str, is_masked: bool) -> Band:
+    """Read what the tags of GDAL, the colours and the vertical CRS state about the numbers."""
+    metadata = read_band_metadata(directory)
+    photometric = directory.number(262, 1)
+    vertical, unit = _read_geokey(directory, 4096), _read_geokey(directory, 4099)
+    return Band(
+        stored_dtype=dtype,
+        stored_nodata=_parse_gdal_nodata(directory, dtype),
+        scale=metadata.scale,
+        offset=metadata.offset,
+        unit=metadata.unit or (_LINEAR_UNITS.get(unit, f"EPSG:{unit}") if unit else ""),
+        vertical_crs=f"EPSG:{vertical}" if vertical else "",
+        is_masked=is_masked or metadata.has_nodata_values,
+        has_palette=photometric == _PALETTE,
+        is_inverted=photometric == _WHITE_IS_ZERO,
+    )
+
+
 def _parse_gdal_nodata(directory: Directory, dtype: str) -> float | None:
     """Read GDAL_NODATA; a number that the pixel type cannot represent counts as none."""
     text = directory.text(42113)
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise InvalidTiffError(f"its nodata value is {text!r}") from exc
-    if np.dtype(dtype).kind == "f":
-        with np.errstate(over="ignore"):
-            return float(np.dtype(dtype).type(value))
-    limits = np.iinfo(dtype)
-    return int(value) if value.is_integer() and limits.min <= value <= limits.max else None
+    if text and not _NUMBER.fullmatch(text):
+        raise InvalidTiffError(f"its nodata value is {text!r}")
+    return round_nodata(float(text), dtype) if text else None
 
 
 def _has_guards(data: BoundedReader) -> bool:

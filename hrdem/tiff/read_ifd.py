@@ -113,9 +113,9 @@ class Directory:
         """Return floating point numbers; none if the tag is missing."""
         return self._read_values(tag, _REAL, _MAX_VALUES)
 
-    def text(self, tag: int) -> str:
+    def text(self, tag: int, max_bytes: int = _MAX_TEXT_BYTES) -> str:
         """Return a text; empty if the tag is missing."""
-        values = self._read_values(tag, _TEXT, _MAX_TEXT_BYTES)
+        values = self._read_values(tag, _TEXT, max_bytes)
         return str(b"".join(values).partition(b"\0")[0], "latin-1").strip()
 
     def locate_values(self, tag: int, count: int) -> tuple[int, str]:

@@ -12,6 +12,7 @@ import pytest
 from affine import Affine
 
 import hrdem
+from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Download, Http
@@ -33,7 +34,16 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 def coverage() -> WcsCoverage:
     grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), 1_000, 1_000)
     return WcsCoverage(
-        "http://127.0.0.1:9/", "dtm", "image/geotiff", grid, "float32", -1, "", ("dtm",), 1, 300
+        "http://127.0.0.1:9/",
+        "dtm",
+        "image/geotiff",
+        grid,
+        Band("float32", -1),
+        "metre",
+        "",
+        ("dtm",),
+        1,
+        300,
     )
 
 

@@ -48,7 +48,7 @@ def attempt_coverage(body: bytes) -> str:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # also reported as an error
         try:
             extract_tiff(answer, coverage)
-            check_coverage(coverage, GRID, "float32", NODATA)
+            check_coverage(coverage, GRID, "float32", NODATA, "metre")
         except (RetryableError, WcsError) as exc:
             check_shown(str(exc), _MOST_MESSAGE)
             return f"told {type(exc).__name__}"

@@ -37,7 +37,7 @@ def test_a_placeholder_in_a_gigantic_block_is_refused_before_it_is_allocated(
     with pytest.raises(
         ChunkTooLargeError, match="16384 x 16384 pixels, which are too large to decode"
     ):
-        check_coverage(path, GRID, "float32", NODATA)
+        check_coverage(path, GRID, "float32", NODATA, "metre")
 
 
 @pytest.mark.parametrize("corner", [math.inf, -math.inf, math.nan, 1e308])

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from hrdem.geo.band import Band
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.source_version import SourceVersion
@@ -21,6 +22,7 @@ from hrdem.sources.wcs.coverage import WcsCoverage
 from tests.cogs import URL, Bytes
 
 LEFT, TOP = 1_500_000, -160_000
+HEIGHTS = Band("float32", -32767)
 
 
 @pytest.fixture
@@ -50,12 +52,12 @@ def grid(left: float = LEFT, top: float = TOP, edge: int = 512) -> Grid:
 
 def by_gdal(left: float = LEFT) -> RasterFile:
     version = SourceVersion(URL, '"1"', 1, "", "")
-    return GdalFile(URL, f"/vsicurl/{URL}", version, (), grid(left), "float32", -32767, (512, 512))
+    return GdalFile(URL, f"/vsicurl/{URL}", version, (), grid(left), HEIGHTS, (512, 512))
 
 
 def coverage(left: float = LEFT) -> WcsCoverage:
     return WcsCoverage(
-        "http://wcs.invalid/", "dtm", "", grid(left), "float32", -32767, "", ("dtm",), 1, 300
+        "http://wcs.invalid/", "dtm", "", grid(left), HEIGHTS, "metre", "", ("dtm",), 1, 300
     )
 
 

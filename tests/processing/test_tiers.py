@@ -289,7 +289,7 @@ def test_feather_distance_is_equal_in_all_directions(tmp_path: Path, store: Stor
     assert right == pytest.approx(160, abs=9)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
+@pytest.mark.parametrize("dtype", ["uint16", "int16"])
 def test_integers_blend_without_overflow(tmp_path: Path, store: Store, dtype: str) -> None:
     fine, coarse = np.full((900, 900), 100, dtype), np.full((450, 450), 140, dtype)
     fine[:, 450:] = 255

@@ -120,7 +120,7 @@ def test_coverage_matches_the_terrain(
     answer, tiff = saved(wcs, SMALL, http, tmp_path), tmp_path / "coverage.tif"
     assert answer.read_bytes().startswith(beginning)
     extract_tiff(answer, tiff)
-    check_coverage(tiff, SMALL, "float32", NODATA)
+    check_coverage(tiff, SMALL, "float32", NODATA, "metre")
     with rasterio.open(tiff) as dataset:
         assert (dataset.width, dataset.height) == (40, 30)
         assert dataset.transform == SMALL.transform
@@ -130,7 +130,7 @@ def test_coverage_matches_the_terrain(
 
 def test_one_pixel_means_an_empty_box(geotrellis: str, http: HttpClient, tmp_path: Path) -> None:
     tiff = taken(geotrellis, EMPTY, http, tmp_path)
-    check_coverage(tiff, EMPTY, "float32", NODATA)
+    check_coverage(tiff, EMPTY, "float32", NODATA, "metre")
     with rasterio.open(tiff) as dataset:
         assert (dataset.width, dataset.height) == (1, 1)
         assert is_placeholder(dataset, EMPTY)

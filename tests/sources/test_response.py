@@ -64,7 +64,7 @@ def taken(body: bytes, folder: Path) -> bytes:
 def checked(body: bytes, folder: Path, grid: Grid = GRID) -> None:
     path = folder / "coverage.tif"
     path.write_bytes(body)
-    check_coverage(path, grid, "float32", NODATA)
+    check_coverage(path, grid, "float32", NODATA, "metre")
 
 
 @pytest.mark.parametrize("options", [{}, {"ENDIANNESS": "BIG"}, {"BIGTIFF": "YES"},
@@ -200,7 +200,7 @@ def test_raster_without_nodata_is_refused(tmp_path: Path) -> None:
 def test_nan_as_nodata(tmp_path: Path) -> None:
     path = tmp_path / "coverage.tif"
     path.write_bytes(tiff(nodata=math.nan))
-    check_coverage(path, GRID, "float32", math.nan)
+    check_coverage(path, GRID, "float32", math.nan, "metre")
 
 
 def altered(folder: Path, change: Callable[[DatasetWriter], object]) -> bytes:
@@ -211,19 +211,14 @@ def altered(folder: Path, change: Callable[[DatasetWriter], object]) -> bytes:
     return path.read_bytes()
 
 
-def test_scaled_heights_are_refused(tmp_path: Path) -> None:
-    def scale(dataset: DatasetWriter) -> None:
-        dataset.scales = (0.1,)
-
-    with pytest.raises(RetryableError, match="scaled"):
-        checked(altered(tmp_path, scale), tmp_path)
-
-
-def test_mask_is_refused(tmp_path: Path) -> None:
-    """The masked values would be read as heights."""
-    body = altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100))
-    with pytest.raises(RetryableError, match="a mask"):
-        checked(body, tmp_path)
+def test_scaled_and_masked_heights_are_read(tmp_path: Path) -> None:
+    """By the rules for files; another unit is refused as it is there."""
+    scaled = altered(tmp_path, lambda dataset: setattr(dataset, "scales", (0.1,)))
+    checked(scaled, tmp_path)
+    checked(altered(tmp_path, lambda dataset: dataset.write_mask(HEIGHTS > 100)), tmp_path)
+    feet = altered(tmp_path, lambda dataset: setattr(dataset, "units", ("ft",)))
+    with pytest.raises(RetryableError, match="'ft'"):
+        checked(feet, tmp_path)
 
 
 def placeholder(value: float, grid: Grid = GRID, bands: int = 1, dtype: str = "float32") -> bytes:

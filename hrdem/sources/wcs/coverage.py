@@ -15,8 +15,10 @@ import numpy as np
 import shapely
 
 from hrdem.errors import WcsError
+from hrdem.geo.band import Band
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snap_grid
+from hrdem.geo.nodata import DEFAULT_NODATA
 from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.locks import FileLock
@@ -38,7 +40,7 @@ _CANADA = (-3_000_000.0, -1_500_000.0, 3_500_000.0, 4_500_000.0)  # EPSG:3979, w
 _MAX_FACTOR = 2**20  # times the coverage's own pixels
 _MAX_LIST_CHARACTERS = 500  # of a list in a message
 _MAX_FLOAT32 = float(np.finfo("float32").max)
-_DTYPE, _NODATA = "float32", -32767.0  # of the mosaic; each response is checked against them
+_DTYPE = "float32"  # of the mosaic; each response is checked against it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class WcsCoverage:
         identifier: Identifier of the coverage.
         media_type: Media type that the service uses for GeoTIFF.
         grid: Pixels that can be requested, within the extent of the coverage.
-        dtype: Pixel type, a numpy name.
-        nodata: Nodata value.
+        band: What its responses hold.
+        unit: Unit of the product, as `hrdem.geo.band.check_band` takes it.
         edition: Text that differs for each edition of the data, as far as that is known.
         listed_coverages: Names of all coverages that the service lists.
         native: Edge of the coverage's own pixels, metres; those of the grid may be larger.
@@ -62,8 +64,8 @@ class WcsCoverage:
     identifier: str
     media_type: str
     grid: Grid
-    dtype: str
-    nodata: float
+    band: Band
+    unit: str
     edition: str
     listed_coverages: tuple[str, ...]
     native: float
@@ -81,6 +83,17 @@ class WcsCoverage:
     def display_url(self) -> str:
         """Address of the service without credentials."""
         return redact_secrets(self.url)
+
+    @property
+    def dtype(self) -> str:
+        """Type of its values, a numpy name."""
+        return self.band.dtype
+
+    @property
+    def nodata(self) -> float:
+        """Value of pixels without data."""
+        assert self.band.nodata is not None
+        return self.band.nodata
 
     @property
     def block(self) -> tuple[int, int]:
@@ -226,8 +239,8 @@ def probe_wcs(
         identifier=product.name,
         media_type=GEOTIFF if GEOTIFF in tiffs or not tiffs else tiffs[0],
         grid=snap_grid(NATIVE_CRS, native, _clip_to_canada(described.bounds)),
-        dtype=_DTYPE,
-        nodata=_NODATA if described.nodata is None else described.nodata,
+        band=Band(_DTYPE, DEFAULT_NODATA if described.nodata is None else described.nodata),
+        unit=product.unit,
         edition=edition,
         listed_coverages=listed_coverages,
         native=native,

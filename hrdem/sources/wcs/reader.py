@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 import rasterio
-import rasterio.windows
 
 from hrdem.errors import (
     HrdemError,
@@ -29,6 +28,7 @@ from hrdem.http.timeouts import Timeouts
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence
+from hrdem.sources.gdal_band import describe_band, read_band
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
 from hrdem.sources.wcs.chunking import ChunkScheduler, subtract
@@ -69,6 +69,8 @@ class Coverage(Protocol):
     def dtype(self) -> str: ...
     @property
     def nodata(self) -> float: ...
+    @property
+    def unit(self) -> str: ...
     @property
     def block(self) -> tuple[int, int]: ...
     @property
@@ -239,7 +241,7 @@ class WcsSource:
                 trusted=True,
             )
             extract_tiff(body, tiff)
-            check_coverage(tiff, grid, coverage.dtype, coverage.nodata)
+            check_coverage(tiff, grid, coverage.dtype, coverage.nodata, coverage.unit)
             self._store.add(chunk, tiff)
             return response.size
         except (RetryableError, ServerError) as exc:
@@ -326,13 +328,15 @@ class WcsSource:
     def _read_piece(self, piece: Window, inside: Window) -> Pixels | float:
         path, grid = self._store.get_path(piece), self.grid.crop(piece)
         if piece in self._unchecked:  # the machine may have crashed in the run that wrote it
-            check_coverage(path, grid, self.dtype, self.nodata)
+            check_coverage(path, grid, self.dtype, self.nodata, self._coverage.unit)
             self._unchecked.discard(piece)
-        where = rasterio.windows.Window(inside.column, inside.row, inside.width, inside.height)
         with rasterio.open(path, driver="GTiff") as dataset:
             if is_placeholder(dataset, grid):
                 return self.nodata
-            pixels: Pixels = dataset.read(1, window=where)
+            band = describe_band(dataset)
+            pixels = read_band(dataset, band, inside)
+            if not band.is_plain:
+                pixels[pixels == band.nodata] = self.nodata
             return pixels
 
     def _discard(self, piece: Window, exc: Exception) -> None:

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
-from hrdem.errors import WcsError
+from hrdem.errors import SourceError, WcsError
+from hrdem.geo.band import check_band
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.text import to_one_line
+from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, split_crs
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.tiff.read_ifd import has_tiff_signature
 
@@ -33,7 +34,6 @@ _OPENING = re.compile(rb"\s{0,8}(--[^\r\n]{1,200})\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _MAX_CRS_CHARACTERS = 200  # of the name of a CRS in a message
 _COPY_BYTES = 1 << 20  # at a time
-_MASKS = (MaskFlags.per_dataset, MaskFlags.alpha)
 _OK = 200  # status with which servers send exception reports
 _CLIENT_ERROR_CODES = ("ParameterValue", "NotDefined", "NotSupported")  # endings of exception codes
 _MAX_PLACEHOLDER_SHIFT_PIXELS = 0.4  # pixels; half a pixel off is the raster of another request
@@ -83,29 +83,32 @@ def extract_tiff(body: Path, tiff: Path) -> None:
     body.unlink()
 
 
-def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float) -> None:
+def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float, unit: str) -> None:
     """Check that a TIFF has exactly the pixels of a grid, and that all of them can be decoded.
+
+    Its numbers are read as those of files are (`hrdem.geo.band`).
 
     A raster of one pixel that spans the grid means that there is no data (see `is_placeholder`).
 
     Args:
         path: The TIFF.
         grid: The requested grid.
-        dtype: Pixel type of the coverage.
+        dtype: Type of the values of the coverage.
         nodata: Nodata value of the coverage.
+        unit: Unit of the product, as `hrdem.geo.band.check_band` takes it.
 
     Raises:
         ChunkTooLargeError: If it has another size, or is damaged.
         RetryableError: If it differs in another way.
     """
     try:
-        with rasterio.Env(), rasterio.open(path, driver="GTiff") as dataset:
+        with rasterio.Env(**GEOTIFF_OPTIONS), rasterio.open(path, driver="GTiff") as dataset:
             _check_block_size(dataset)
             if is_placeholder(dataset, grid):
                 _check_placeholder(dataset, nodata)
                 return
-            _check_properties(dataset, grid, dtype, nodata)
-            _check_blocks(dataset, path.stat().st_size, nodata)
+            _check_properties(dataset, grid, dtype, nodata, unit)
+            _check_blocks(dataset, path.stat().st_size)
     except GDAL_ERRORS as exc:
         raise ChunkTooLargeError(f"the raster is damaged or cut off: {gdal_message(exc)}") from exc
 
@@ -197,14 +200,22 @@ def _mismatch(message: str) -> RetryableError:
     return RetryableError(message, _OK)
 
 
-def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: float) -> None:
+def _check_properties(
+    dataset: DatasetReader, grid: Grid, dtype: str, nodata: float, unit: str
+) -> None:
     transform = dataset.transform
-    if dataset.count != 1 or dataset.dtypes[0] != dtype:
+    band = describe_band(dataset)
+    if dataset.count != 1 or band.dtype != dtype:
         raise _mismatch(
             f"{dataset.count} bands of {', '.join(set(dataset.dtypes))} instead of one of {dtype}"
         )
-    if dataset.crs is None or dataset.crs != CRS.from_user_input(grid.crs):
-        message = to_one_line(str(dataset.crs or "no CRS"), _MAX_CRS_CHARACTERS)
+    try:
+        check_band(band, unit, "it")
+    except SourceError as exc:
+        raise _mismatch(str(exc)) from exc
+    crs, _ = split_crs(dataset.crs)
+    if not crs or CRS.from_user_input(crs) != CRS.from_user_input(grid.crs):
+        message = to_one_line(crs or "no CRS", _MAX_CRS_CHARACTERS)
         raise _mismatch(f"a raster in {message} instead of {grid.crs}")
     if not _has_pixels_of(Grid(grid.crs, transform, dataset.width, dataset.height), grid):
         size = (
@@ -214,13 +225,10 @@ def _check_properties(dataset: DatasetReader, grid: Grid, dtype: str, nodata: fl
         if dataset.shape == (grid.height, grid.width):
             raise _mismatch(size)
         raise ChunkTooLargeError(size)  # GeoTrellis sometimes loses a row or a column to rounding
-    if not _equal_nodata(dataset.nodata, nodata):
-        declared = "no nodata value" if dataset.nodata is None else f"nodata {dataset.nodata:g}"
-        raise _mismatch(f"{declared} instead of {nodata:g}")
-    if (dataset.scales, dataset.offsets) != ((1.0,), (0.0,)):
-        raise _mismatch("heights that are scaled")
-    if any(flag in _MASKS for flag in dataset.mask_flag_enums[0]):
-        raise _mismatch("a mask beside its pixels")
+    declared = band.stored_nodata
+    if not _equal_nodata(declared, nodata) and not (declared is None and band.is_masked):
+        stated = "no nodata value" if declared is None else f"nodata {declared:g}"
+        raise _mismatch(f"{stated} instead of {nodata:g}")
 
 
 def _has_pixels_of(found: Grid, requested: Grid) -> bool:
@@ -231,7 +239,7 @@ def _has_pixels_of(found: Grid, requested: Grid) -> bool:
     return requested.locate(found) == requested.window
 
 
-def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
+def _check_blocks(dataset: DatasetReader, size: int) -> None:
     """Decode every block: one that is absent or cut off must not be read as nodata.
 
     Nor may nodata be read as heights: GDAL (3.9 to 3.12, at least) does not swap the bytes of empty
@@ -246,8 +254,11 @@ def _check_blocks(dataset: DatasetReader, size: int, nodata: float) -> None:
         )
         if place <= 0 or length <= 0 or place + length > size:
             raise ChunkTooLargeError("a block is missing or cut off")
-    swapped = np.array(nodata, dataset.dtypes[0]).byteswap()
+    nodata = describe_band(dataset).stored_nodata
+    swapped = None if nodata is None else np.array(nodata, dataset.dtypes[0]).byteswap()
+    if swapped is not None and _equal_nodata(float(swapped), nodata):
+        swapped = None
     for _, window in dataset.block_windows(1):
         pixels = dataset.read(1, window=window)
-        if not _equal_nodata(float(swapped), nodata) and (pixels == swapped).any():
+        if swapped is not None and (pixels == swapped).any():
             raise ChunkTooLargeError(f"heights of {swapped:g}, which are nodata with swapped bytes")
