@@ -221,6 +221,13 @@ def test_every_module_has_its_tests() -> None:
     assert set(COVERED_BY.values()) <= own
 
 
+def test_prepared_geometries_have_one_type() -> None:
+    """Whatever else prepares a geometry hands threads an index that GEOS does not protect."""
+    prepares = re.compile(r"shapely[\w. ]*(import prepare|prepare\(|prepared)|STRtree")
+    guilty = [name for name, path in MODULES.items() if prepares.search(path.read_text("utf-8"))]
+    assert guilty == ["hrdem.geo.prepared"]
+
+
 def test_tests_use_public_names_of_modules() -> None:
     files = set(TESTS.rglob("*.py")) - {Path(__file__)}
     assert {name for path in files for name in private_names_in(path)} == PRIVATE_NAMES

@@ -24,6 +24,7 @@ NATIVE_CRS = "EPSG:3979"
 LONLAT = "EPSG:4617"
 METRES_PER_DEGREE = 111_000.0  # of latitude, about
 MAX_CRS_CHARACTERS = 80  # in a message
+MAX_POINTS_AT_ONCE = 1 << 16  # rasterio returns them as Python's numbers, which take 64 bytes
 _ASSUMED_NAD83_CSRS = (
     "North American Datum 1983",
     "World Geodetic System 1984",
@@ -48,12 +49,14 @@ def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
     Raises:
         NoDataError: If a point has no coordinates in the target.
     """
+    projected = np.empty((len(points), 2))
     try:
         with rasterio.Env():
-            x, y = transform_points(source, target, points[:, 0], points[:, 1])
+            for start in range(0, len(points), MAX_POINTS_AT_ONCE):
+                part = slice(start, start + MAX_POINTS_AT_ONCE)
+                projected[part].T[:] = transform_points(source, target, *points[part].T)
     except CPLE_BaseError as exc:
         raise unprojectable_error(source, target) from exc
-    projected = np.column_stack([x, y])
     if not np.isfinite(projected).all():
         raise unprojectable_error(source, target)
     return projected

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.geo.grid import Pixels, Window
+from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
@@ -21,7 +22,6 @@ from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.block_copy import copy_tiles
 from hrdem.processing.finish import TileFinisher
-from hrdem.processing.mask import AoiMask
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.stage import stage_and_compose
 from hrdem.processing.tile_result import TileResult, TileStats
@@ -203,7 +203,7 @@ def _make_tiles(
         get_tile_format(plan),
         plan.nodata,
         len(plan.sources),
-        AoiMask.of(request.aoi.geometry, plan.grid) if request.crop else None,
+        PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid) if request.crop else None,
         source_bands=len(request.source_bands),
     )
     blocks = _expand_to_output_blocks(plan, window)

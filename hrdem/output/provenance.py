@@ -16,7 +16,9 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.geo.crs import LONLAT, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, assume_nad83, get_unit
+from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
+from hrdem.geo.reproject import project_geometry
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
@@ -77,9 +79,11 @@ def make_stac_item(done: Result) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item with a relative link to it."""
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
-    left, bottom, right, top = grid.bounds
-    outline = shapely.segmentize(shapely.box(*grid.bounds), max(right - left, top - bottom) / 20)
-    ring = project_points(shapely.get_coordinates(outline), assume_nad83(grid.crs), LONLAT).round(7)
+    metres = MAX_EDGE_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
+    outline = project_geometry(
+        shapely.box(*grid.bounds), assume_nad83(grid.crs), LONLAT, metres / METRES_PER_DEGREE
+    )
+    ring = shapely.get_coordinates(outline).round(7)
     newest = max(plan.sources, key=lambda source: source.times).newest
     bands = [_describe_band(done), *_describe_source_bands(plan)]
     return {

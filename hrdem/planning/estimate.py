@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
 from hrdem.geo.grid import Pixels
+from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.planning.cost import measure_costs
@@ -90,24 +90,24 @@ def _sample_points(plan: Plan) -> NDArray[np.float64]:
     Returns:
         Coordinates in EPSG:3979, array of shape (n, 2), n at least 1.
     """
-    left, _, _, top = plan.grid.bounds
-    dx, dy = plan.grid.resolution
-    x = left + dx * _spread_centres(plan.grid.width)
-    y = top - dy * _spread_centres(plan.grid.height)
-    centres = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
-    points = project_points(centres, assume_nad83(plan.grid.crs), NATIVE_CRS)
-    if not plan.request.crop:
-        return points
-    area = plan.request.aoi.geometry
-    shapely.prepare(area)
-    inside = points[shapely.contains_xy(area, points)]
-    return inside if len(inside) else np.array([area.representative_point().coords[0]])
+    grid, aoi = plan.grid, plan.request.aoi
+    left, _, _, top = grid.bounds
+    dx, dy = grid.resolution
+    columns, rows = _spread(grid.width), _spread(grid.height)
+    x, y = np.meshgrid(left + dx * (columns + 0.5), top - dy * (rows + 0.5))
+    if plan.request.crop:
+        inside = PolygonMask.of(aoi.outline, aoi.crs, grid).contains(columns, rows)
+        if not inside.any():
+            return np.array([aoi.geometry.representative_point().coords[0]])
+        x, y = x[inside], y[inside]
+    centres = np.column_stack([x.ravel(), y.ravel()])
+    return project_points(centres, assume_nad83(grid.crs), NATIVE_CRS)
 
 
-def _spread_centres(count: int) -> NDArray[np.float64]:
-    """Return the centres of some pixels of a row; of all if there are few."""
+def _spread(count: int) -> NDArray[np.int64]:
+    """Return some columns or rows, evenly spread; all if there are few."""
     chosen = min(count, SAMPLE_EDGE_PIXELS)
-    return np.floor((np.arange(chosen) + 0.5) * count / chosen) + 0.5
+    return (2 * np.arange(chosen) + 1) * count // (2 * chosen)
 
 
 def _is_valid_at(

@@ -14,6 +14,7 @@ from hrdem.catalog.surveys.lookup import find_surveys
 from hrdem.errors import NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, snap_grid
+from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
 from hrdem.geo.resampling import Sampling
 from hrdem.http.protocol import Http
 from hrdem.planning.feather import Feather
@@ -203,7 +204,9 @@ def _make_requested_grid(request: Request) -> Grid | None:
     """Return the output's grid; None for the source's own pixels."""
     if request.like is not None or request.resolution is None:
         return request.like
-    return snap_grid(request.crs, request.resolution, request.aoi.bounds_in(request.crs))
+    tolerance = MAX_EDGE_ERROR_PIXELS * request.resolution
+    bounds = request.aoi.bounds_in(request.crs, tolerance)
+    return snap_grid(request.crs, request.resolution, bounds)
 
 
 def _make_feather(request: Request, grid: Grid | None) -> Feather:

@@ -10,6 +10,7 @@ import shapely
 
 from hrdem.catalog.items import UNKNOWN_TIME, Item
 from hrdem.geo.grid import Bounds, Grid, Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.products import Collection
 from hrdem.sources.protocol import RasterFile
@@ -125,7 +126,7 @@ class Mosaic:
     items_without_product: tuple[str, ...]
     skipped_neighbours: tuple[str, ...]
     search_bounds: Bounds
-    region: shapely.Geometry | None
+    region: PreparedGeometry | None
     reach_m: float
     kernel_scale: tuple[float, float]
 
@@ -134,9 +135,9 @@ class Mosaic:
         """The blocks of the grid that can affect the requested pixels; None if there are none."""
         if self.region is None:
             return self.grid.window
-        if self.region.is_empty:
+        if self.region.geometry.is_empty:
             return None
-        touched = self.grid.touched_by(self.region.bounds)
+        touched = self.grid.touched_by(self.region.geometry.bounds)
         return touched.expand_to_blocks(BLOCK, BLOCK).intersection(self.grid.window)
 
     def restrict_to(self, area: shapely.Geometry) -> Mosaic:
@@ -148,9 +149,8 @@ class Mosaic:
         simple = shapely.simplify(area, self.reach_m / 4)
         around = shapely.buffer(simple, 1.5 * self.reach_m, quad_segs=4)
         if self.region is not None:
-            around = around.intersection(self.region)
-        shapely.prepare(around)
-        return replace(self, region=around)
+            around = around.intersection(self.region.geometry)
+        return replace(self, region=PreparedGeometry(around))
 
 
 def _window_as_list(window: Window) -> list[int]:

@@ -73,11 +73,11 @@ def compose_tiles(
     mask = finisher.mask
 
     def compose(dst_window: Window) -> TileResult:
-        if mask is not None and not mask.intersects(dst_window):
-            return finisher.finish_empty(dst_window)
         visible = np.ones((dst_window.height, dst_window.width), np.bool_)
-        if mask is not None and len(tiers) > 1:
+        if mask is not None:
             visible = mask.rasterize(dst_window)
+            if not visible.any():
+                return finisher.finish_empty(dst_window)
         layer, seams = _overlay_tiers(tiers, dst_window, visible, plan)
         product = derive(layer, dst_window)
         pixels = product.pixels.astype(plan.dtype, copy=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
-from hrdem.processing.mask import AoiMask
+from hrdem.geo.mask import PolygonMask
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TierSeam, TileResult, TileStats
 from hrdem.tiff.encode import BLOCK, encode
@@ -36,7 +36,7 @@ class TileFinisher:
     nodata: float
     empty_tile: bytes
     sources: int
-    mask: AoiMask | None
+    mask: PolygonMask | None
     source_bands: int
 
     @classmethod
@@ -45,7 +45,7 @@ class TileFinisher:
         tile_format: TileFormat,
         nodata: float,
         sources: int,
-        mask: AoiMask | None = None,
+        mask: PolygonMask | None = None,
         *,
         source_bands: int = 0,
     ) -> TileFinisher:

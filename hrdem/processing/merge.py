@@ -205,7 +205,7 @@ def _trim_to_region(
     boxes = np.array([mosaic.grid.crop(block.dst_window).bounds for _, block in blocks])
     needed: dict[int, list[Window]] = {}
     for (number, block), touched in zip(
-        blocks, shapely.intersects(mosaic.region, shapely.box(*boxes.T)), strict=True
+        blocks, mosaic.region.intersects(shapely.box(*boxes.T)), strict=True
     ):
         if touched:
             needed.setdefault(number, []).append(block.src_window)

@@ -15,13 +15,13 @@ import shapely
 from affine import Affine
 
 from hrdem.geo.grid import Window
+from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.compose import StagedMosaic, compose_tiles
 from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
-from hrdem.processing.mask import AoiMask
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.tile_result import TileResult
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -118,11 +118,14 @@ def _stage(
         The blocks in which it leaves a pixel empty, and the number of infinite pixels.
     """
     assert mosaic.nodata is not None
+    mask = None
+    if mosaic.region is not None:
+        mask = PolygonMask.of(mosaic.region.geometry, mosaic.grid.crs, mosaic.grid)
     finisher = TileFinisher.of(
         choose_tile_format(mosaic.dtype),
         mosaic.nodata,
         sources,
-        AoiMask.of(mosaic.region, mosaic.grid) if mosaic.region else None,
+        mask,
         source_bands=1 if len(source_ids) > 1 else 0,
     )
     rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hrdem.errors import SourceError
 from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.client import CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
@@ -141,7 +142,7 @@ class CogFile:
         }
 
     def needed(
-        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
     ) -> Needed:
         """Look up the tiles that reading a window takes."""
         return CogSource(self, http, window).needed(window, region)
@@ -303,7 +304,7 @@ class CogSource:
                 check_guards(content, starts, counts, self._name)
         return StoredTiles(rectangle, content, starts, counts, tuple(spans))
 
-    def needed(self, window: Window, region: shapely.Geometry | None = None) -> Needed:
+    def needed(self, window: Window, region: PreparedGeometry | None = None) -> Needed:
         """Look up the tiles that reading a window takes.
 
         Args:
@@ -321,7 +322,7 @@ class CogSource:
                 offsets, counts = self._index.look_up(rows)
                 self._check_positions(offsets, counts)
             if region is not None:
-                counts = np.where(shapely.intersects(region, self._boxes(rows)), counts, 0)
+                counts = np.where(region.intersects(self._boxes(rows)), counts, 0)
             spans = self._spans_of(offsets, counts)
             count += int((counts > 0).sum())
             size += int(counts.sum())

@@ -13,13 +13,13 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import rasterio
-import shapely
 from affine import Affine
 from rasterio.io import DatasetReader
 
 from hrdem.errors import BlockedAddressError, SourceError
 from hrdem.geo.band import Band, band_count_error, check_band
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_file_unchanged, read_first_bytes, read_version, read_whole_file
@@ -125,7 +125,7 @@ class GdalFile:
         }
 
     def needed(
-        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
     ) -> Needed:
         """Count the pixels that reading a window takes; GDAL does not report what it fetches."""
         size = window.pixels * np.dtype(self.dtype).itemsize

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.protocol import Http
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
@@ -274,7 +274,7 @@ class RasterFile(Protocol):
         ...
 
     def needed(
-        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
     ) -> Needed:
         """Measure the data that reading a window takes, without reading pixels.
 

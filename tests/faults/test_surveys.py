@@ -14,7 +14,7 @@ import shapely
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.surveys import lookup as surveys
 from hrdem.catalog.surveys.lookup import Surveys, find_surveys
-from hrdem.geo.reproject import project_outline
+from hrdem.geo.reproject import project_geometry
 from hrdem.http import gdal_options
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
@@ -49,7 +49,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def store(coverage: bytes, fault: Fault = lambda _: None) -> Iterator[Misbehaving]:
     """Ranges as S3 gives them, unless a fault comes first."""
-    around = project_outline(AREA.geometry.buffer(1_000), "EPSG:3979", "EPSG:4617")
+    around = project_geometry(AREA.geometry.buffer(1_000), "EPSG:3979", "EPSG:4617")
     outline = shapely.geometry.mapping(shapely.multipolygons([around]))
     extent = json.dumps({"type": "Feature", "properties": None, "geometry": outline}).encode()
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
-from hrdem.geo.reproject import project_geometry, project_outline
+from hrdem.geo.reproject import project_geometry
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 
@@ -76,14 +76,5 @@ def test_a_collection_is_projected_part_by_part() -> None:
     assert len(there.geoms[2].coords) > 100
 
 
-def test_an_outline_gains_a_bounded_number_of_points() -> None:
-    box = shapely.box(-100, 50, -90, 52)
-    there = project_outline(box, LONLAT, NATIVE_CRS)
-    assert 1_000 < shapely.get_num_coordinates(there) < 3_000
-    exact = project_geometry(box, LONLAT, NATIVE_CRS)
-    assert shapely.hausdorff_distance(there, exact) < 1_000
-    assert shapely.symmetric_difference(there, exact).area < 1e-6 * exact.area
-
-
 def test_an_empty_outline_stays_empty() -> None:
-    assert project_outline(shapely.Polygon(), LONLAT, NATIVE_CRS).is_empty
+    assert project_geometry(shapely.Polygon(), LONLAT, NATIVE_CRS).is_empty

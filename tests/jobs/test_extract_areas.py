@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 import shapely
@@ -70,18 +71,21 @@ def test_pixels_with_centre_inside_are_extracted(
     area = hrdem.plan(**params, product="dtm", http=store).request.aoi.geometry
     with rasterio.open(tmp_path / "b.tif") as dataset:
         x, y = find_centres(dataset)
-        if (shapely.distance(area.boundary, shapely.points(x, y)) < 1e-6).any():
-            return  # on the outline, versions of GEOS differ and both results are right
+        error = 0.004 if buffer else 1e-6  # a buffer is projected to EPSG:3979 for this test only
+        is_near = shapely.distance(area.boundary, shapely.points(x, y)) < error
         inside = shapely.contains_xy(area, x, y)
         pixels = dataset.read(1)
     expected = np.where(inside, pixels, NODATA)
-    assert (result is None) == (expected == NODATA).all()
-    if result is not None:
+    if result is None:
+        assert is_near[expected != NODATA].all()
+    else:
         extract(store, tmp_path / "a.tif", **params)
         with rasterio.open(tmp_path / "a.tif") as dataset:
-            np.testing.assert_array_equal(dataset.read(1), expected)
-        assert result.statistics.pixels == inside.sum()
-        assert result.statistics.valid == (expected != NODATA).sum()
+            found = dataset.read(1)
+        np.testing.assert_array_equal(found[~is_near], expected[~is_near])
+        np.testing.assert_array_equal(found[found != NODATA], pixels[found != NODATA])
+        assert abs(result.statistics.pixels - inside.sum()) <= is_near.sum()
+        assert result.statistics.valid == (found != NODATA).sum()
         assert sum(result.pixels_by_source.values()) == result.statistics.valid
 
 
@@ -141,9 +145,12 @@ def test_box_can_be_masked(demo: Addresses, tmp_path: Path) -> None:
     assert masked.plan.grid == plain.plan.grid
     with rasterio.open(tmp_path / "b.tif") as dataset:
         x, y = find_centres(dataset)
-        inside = shapely.contains_xy(masked.plan.request.aoi.geometry, x, y)
+        back = pyproj.Transformer.from_crs("EPSG:3979", "EPSG:4617", always_xy=True)
+        box, lonlat = shapely.box(*bbox), back.transform(x, y)
+        inside = shapely.contains_xy(box, *lonlat)
         assert 0.5 < inside.mean() < 0.9
-        np.testing.assert_array_equal(dataset.read(1) != NODATA, inside)
+        different = shapely.points(*lonlat)[inside != (dataset.read(1) != NODATA)]
+        assert (shapely.distance(box.boundary, different) < 2e-8).all(), "a thousandth of a pixel"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess
 from hrdem.errors import HrdemError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
-from hrdem.geo.reproject import project_outline
+from hrdem.geo.reproject import project_geometry
 
 
 def read_extent_projects(
@@ -52,7 +52,7 @@ def read_outlines(arguments: Mapping[str, str], area: shapely.Polygon) -> Iterat
             if feature["geometry"] is not None:
                 shape = shapely.geometry.shape(feature["geometry"])
                 attributes = feature.get("properties") or {}
-                yield Outline(project_outline(shape, LONLAT, NATIVE_CRS), dict(attributes))
+                yield Outline(project_geometry(shape, LONLAT, NATIVE_CRS), dict(attributes))
     except (
         AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
         HrdemError, shapely.errors.ShapelyError,

@@ -17,8 +17,8 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess, run_python
 from hrdem.errors import HrdemError
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
-from hrdem.geo.reproject import project_outline
+from hrdem.geo.crs import NATIVE_CRS, assume_nad83
+from hrdem.geo.reproject import project_geometry
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
 _DRIVER = "GPKG"
@@ -84,14 +84,11 @@ def _read_layer(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outlin
     crs = read_info(path, layer=layer)["crs"]
     if crs is None:
         raise ValueError(f"its layer {layer} has no coordinate reference system")
-    is_native = crs == NATIVE_CRS
-    source = NATIVE_CRS if is_native else assume_nad83(crs)
-    corners = shapely.get_coordinates(area)
-    around = corners if is_native else project_points(corners, NATIVE_CRS, source)
+    source = assume_nad83(crs)
     meta, _, shapes, columns = raw.read(
         path,
         layer=layer,
-        bbox=(*around.min(axis=0), *around.max(axis=0)),
+        bbox=project_geometry(area, NATIVE_CRS, source).bounds,
         max_features=MAX_OUTLINES + 1,
         force_2d=True,
     )
@@ -102,12 +99,13 @@ def _read_layer(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outlin
         geometry = shapely.from_wkb(shape)
         if geometry is None or geometry.is_empty:
             continue
-        if not is_native:
-            geometry = project_outline(geometry, source, NATIVE_CRS)
         row = [column[number] for column in columns]
         # integer columns with missing values are read as floats
         values = [int(v) if i and v == v else v for v, i in zip(row, is_integer, strict=True)]  # noqa: PLR0124
-        yield Outline(geometry, dict(zip(map(str, meta["fields"]), values, strict=True)))
+        yield Outline(
+            project_geometry(geometry, source, NATIVE_CRS),
+            dict(zip(map(str, meta["fields"]), values, strict=True)),
+        )
 
 
 @functools.cache

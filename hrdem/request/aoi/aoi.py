@@ -1,4 +1,4 @@
-"""The area of interest: a polygon in EPSG:3979 with densified edges."""
+"""The area of interest: a polygon in the CRS in which its edges are straight."""
 
 from __future__ import annotations
 
@@ -29,10 +29,15 @@ class Aoi:
     """An area of interest.
 
     Attributes:
-        geometry: Valid polygon or multipolygon in EPSG:3979, metres.
+        outline: Valid polygon or multipolygon in its own CRS.
+        crs: CRS in which the edges of the outline are straight: that of the coordinates that the
+            user gave; of a circle or a buffer, a projection about its centre.
+        geometry: Valid polygon or multipolygon in EPSG:3979, metres, with densified edges.
         label: Short description for messages and provenance.
     """
 
+    outline: shapely.Polygon | shapely.MultiPolygon
+    crs: str
     geometry: shapely.Polygon | shapely.MultiPolygon
     label: str
 
@@ -42,23 +47,27 @@ class Aoi:
         left, bottom, right, top = self.geometry.bounds
         return left, bottom, right, top
 
-    def bounds_in(self, crs: str) -> Bounds:
+    def bounds_in(self, crs: str, tolerance: float) -> Bounds:
         """Return left, bottom, right, top in another CRS, in its units.
 
         Args:
             crs: Any CRS that PROJ knows; EPSG:4326 is treated as EPSG:4617.
+            tolerance: Largest error, in units of the CRS.
 
         Raises:
             NoDataError: If the area has no coordinates in it.
         """
         left, bottom, right, top = project_geometry(
-            self.geometry, NATIVE_CRS, assume_nad83(crs)
+            self.outline, self.crs, assume_nad83(crs), tolerance
         ).bounds
         return left, bottom, right, top
 
     def expand_to(self, bounds: Bounds) -> Aoi:
         """Return the area that covers a box in EPSG:3979, left, bottom, right, top, metres."""
-        return self if bounds == self.bounds else replace(self, geometry=shapely.box(*bounds))
+        if bounds == self.bounds:
+            return self
+        box = shapely.box(*bounds)
+        return replace(self, outline=box, crs=NATIVE_CRS, geometry=box)
 
     @classmethod
     def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326", buffer: float = 0.0) -> Aoi:
@@ -84,7 +93,7 @@ class Aoi:
 
         Args:
             geometry: Valid geometry of two dimensions, not empty. Without a buffer, points and
-                lines are dropped.
+                lines are dropped. Edges are straight in its CRS.
             crs: CRS of the geometry, as for a box.
             label: Short description of it.
             buffer: Distance on the ground to widen it by, metres.
@@ -98,10 +107,13 @@ class Aoi:
                 f"The shape {label} has no area: it is a {geometry.geom_type}. Give a polygon, or "
                 "give `buffer` in metres to extract the area around it."
             )
-        native = project_geometry(geometry, assume_nad83(crs), NATIVE_CRS)
+        source = assume_nad83(crs)
         if buffer:
-            native, label = buffer_geometry(native, buffer), f"{label} and {buffer:g} m around it"
-        return cls(extract_polygons(native), label)
+            geometry, source = buffer_geometry(geometry, source, buffer)
+            label = f"{label} and {buffer:g} m around it"
+        outline = extract_polygons(geometry)
+        native = extract_polygons(project_geometry(outline, source, NATIVE_CRS))
+        return cls(outline, source, native, label)
 
 
 def make_search_polygon(aoi: Aoi) -> shapely.Polygon | None:

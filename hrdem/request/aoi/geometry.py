@@ -73,23 +73,20 @@ def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiP
     return shapely.union_all([extract_polygons(part) for part in getattr(geometry, "geoms", ())])
 
 
-def make_circle(longitude: float, latitude: float, radius: float) -> BaseGeometry:
-    """Return a geodesic circle as a polygon in EPSG:3979, exact to a 100,000th of its radius.
+def make_circle(longitude: float, latitude: float, radius: float) -> tuple[BaseGeometry, str]:
+    """Return a geodesic circle as a polygon and its CRS, exact to a 100,000th of its radius.
 
     Args:
         longitude: Longitude of the centre, degrees on NAD83(CSRS).
         latitude: Latitude of the centre, degrees on NAD83(CSRS).
         radius: Radius on the ground, metres.
-
-    Raises:
-        NoDataError: If it reaches far outside Canada.
     """
     around = shapely.Point(0, 0).buffer(radius, quad_segs=CIRCLE_QUADRANT_SEGMENTS)
-    return project_geometry(around, _azimuthal_crs(longitude, latitude), NATIVE_CRS)
+    return around, _azimuthal_crs(longitude, latitude)
 
 
-def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
-    """Return a geometry and everything within a distance of it on the ground.
+def buffer_geometry(geometry: BaseGeometry, crs: str, metres: float) -> tuple[BaseGeometry, str]:
+    """Return a geometry and everything within a distance of it on the ground, and its CRS.
 
     The buffer is drawn in an azimuthal equidistant projection about the centre of the geometry,
     where no distance is too short. The result contains every point within the distance (to 2 mm),
@@ -97,19 +94,20 @@ def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     percent if it is all of Canada.
 
     Args:
-        geometry: Geometry of any type in EPSG:3979, not empty.
+        geometry: Geometry of any type, not empty.
+        crs: CRS of the geometry.
         metres: Distance, metres.
 
     Raises:
         RequestError: If it reaches around half of the earth.
-        NoDataError: If the result reaches far outside Canada.
+        NoDataError: If the geometry reaches far outside Canada.
     """
-    left, bottom, right, top = geometry.bounds
+    left, bottom, right, top = project_geometry(geometry, crs, NATIVE_CRS).bounds
     middle = project_points(
         np.array([[(left + right) / 2, (bottom + top) / 2]]), NATIVE_CRS, LONLAT
     )[0]
     plane = _azimuthal_crs(*middle.tolist())
-    flat = project_geometry(geometry, NATIVE_CRS, plane)
+    flat = project_geometry(geometry, crs, plane)
     reach = float(np.hypot(*shapely.get_coordinates(flat).T).max()) + metres
     if reach > MAX_BUFFER_REACH_METRES:
         raise RequestError(
@@ -120,8 +118,7 @@ def buffer_geometry(geometry: BaseGeometry, metres: float) -> BaseGeometry:
     stretch = angle / math.sin(angle)
     # GEOS replaces arcs by chords that are up to half as long again as requested
     outside = 1 / math.cos(1.5 * math.pi / 4 / BUFFER_QUADRANT_SEGMENTS)
-    wide = flat.buffer(metres * stretch * outside, quad_segs=BUFFER_QUADRANT_SEGMENTS)
-    return project_geometry(wide, plane, NATIVE_CRS)
+    return flat.buffer(metres * stretch * outside, quad_segs=BUFFER_QUADRANT_SEGMENTS), plane
 
 
 def _azimuthal_crs(longitude: float, latitude: float) -> str:

@@ -11,7 +11,7 @@ from typing import Unpack
 import shapely
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.geometry import check_coordinates, make_circle
@@ -125,8 +125,8 @@ def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -
     remedy = "`point` takes degrees; for metres, give `bbox` with `bbox_crs={}`."
     check_coordinates(bounds, LONLAT, f"The point {label}", remedy)
     metres = _parse_length(radius, "radius")
-    circle = make_circle(longitude, latitude, metres)
-    return Aoi.from_shape(circle, NATIVE_CRS, f"{metres:g} m around {label}", buffer)
+    circle, crs = make_circle(longitude, latitude, metres)
+    return Aoi.from_shape(circle, crs, f"{metres:g} m around {label}", buffer)
 
 
 def _parse_length(metres: float, parameter: str) -> float:

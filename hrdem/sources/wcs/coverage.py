@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import shapely
 
 from hrdem.errors import WcsError
 from hrdem.geo.band import Band
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snap_grid
 from hrdem.geo.nodata import DEFAULT_NODATA
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.protocol import Http
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.locks import FileLock
@@ -142,7 +142,7 @@ class WcsCoverage:
         }
 
     def needed(
-        self, window: Window, region: shapely.Geometry | None, http: Http, cache: Path | None
+        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
     ) -> Needed:
         """Count the pixels that reading a window takes, less those of cached pieces."""
         cached = 0

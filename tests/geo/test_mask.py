@@ -1,0 +1,186 @@
+"""Masks of polygons on grids."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pyproj
+import pytest
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.features import rasterize
+
+from hrdem.errors import NoDataError
+from hrdem.geo.grid import Grid
+from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS, PolygonMask
+
+GRID = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -200_000), 24, 24)
+HALF = Fraction(1, 2)
+
+
+def place(pixels: shapely.Geometry) -> shapely.Geometry:
+    """Place a geometry in pixels of GRID in EPSG:3979."""
+    return shapely.transform(pixels, lambda points: points * [2, -2] + [1_500_000, -200_000])
+
+
+def fill(pixels: shapely.Geometry, grid: Grid = GRID) -> NDArray[np.bool_]:
+    return PolygonMask.of(place(pixels), "EPSG:3979", grid).rasterize(grid.window)
+
+
+def fill_in_rational_numbers(pixels: shapely.Geometry) -> NDArray[np.bool_]:
+    """Half-open: edges count from their upper end to above their lower one, and west of centres."""
+    edges = [
+        (*map(Fraction, begin), *map(Fraction, end))
+        for ring in shapely.get_rings(pixels)
+        for begin, end in zip(ring.coords[:-1], ring.coords[1:], strict=True)
+    ]
+    inside = np.zeros((GRID.height, GRID.width), np.bool_)
+    for row in range(GRID.height):
+        y = row + HALF
+        crossings = [
+            x0 + (y - y0) * (x1 - x0) / (y1 - y0)
+            for x0, y0, x1, y1 in edges
+            if min(y0, y1) <= y < max(y0, y1)
+        ]
+        for column in range(GRID.width):
+            inside[row, column] = sum(x < column + HALF for x in crossings) % 2
+    return inside
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6])
+def test_decisions_are_exact(steps: int) -> None:
+    """Corners and edges through centres, and rings that touch, cross and overlap themselves."""
+    rng = np.random.default_rng(steps)
+    for _ in range(4):
+        ring, hole = (rng.integers(0, 24 * steps, (9, 2)) / steps for _ in range(2))
+        star = shapely.Polygon(ring, [hole])
+        if steps == 6:  # sixths are not fractions of two: exact only in the steps of the mask
+            star = shapely.transform(star, lambda points: np.rint(points * 2**20) / 2**20)
+        np.testing.assert_array_equal(fill(star), fill_in_rational_numbers(star))
+
+
+@pytest.mark.parametrize(("metres", "pixels"), [(2, 1), (10, 25)])
+def test_a_square_with_its_edges_on_centres_keeps_its_area(metres: int, pixels: int) -> None:
+    """A square of 2 m found no pixel of 2 m, and one of 10 m had 16."""
+    inside = fill(shapely.box(3.5, 3.5, 3.5 + metres / 2, 3.5 + metres / 2))
+    assert inside.sum() == pixels
+    assert inside[3, 4]
+    assert not inside[4, 3]
+
+
+def test_neighbours_share_each_centre_once() -> None:
+    rng = np.random.default_rng(0)
+    corners = shapely.MultiPoint(
+        [(0, 0), (24, 0), (0, 24), (24, 24), *rng.integers(0, 48, (40, 2)) / 2]
+    )
+    triangles = shapely.get_parts(shapely.delaunay_triangles(corners))
+    assert (sum(fill(each).astype(int) for each in triangles) == 1).all()
+
+
+@pytest.mark.parametrize("crs", ["EPSG:2959", "EPSG:3979"])
+def test_neighbours_in_degrees_share_each_centre_once(crs: str) -> None:
+    """Their common edges are the same curve, from whichever end they are drawn."""
+    lon, lat = np.meshgrid(np.linspace(-76, -73, 6), np.linspace(45, 47, 6))
+    corners = np.column_stack([lon.ravel(), lat.ravel()])
+    corners += np.random.default_rng(1).uniform(-0.1, 0.1, corners.shape)
+    triangles = shapely.get_parts(shapely.delaunay_triangles(shapely.MultiPoint(corners)))
+    x, y = pyproj.Transformer.from_crs("EPSG:4617", crs, always_xy=True).transform(-74.5, 46)
+    grid = Grid(crs, Affine(300, 0, x - 30_000, 0, -300, y + 30_000), 200, 200)
+    masks = (PolygonMask.of(each, "EPSG:4617", grid) for each in triangles)
+    assert (sum(each.rasterize(grid.window).astype(int) for each in masks) == 1).all()
+
+
+def test_a_pixel_does_not_depend_on_its_window() -> None:
+    ring = np.random.default_rng(2).integers(-10, 68, (300, 2)) / 2
+    mask = PolygonMask.of(place(shapely.Polygon(ring)), "EPSG:3979", GRID)
+    whole = mask.rasterize(GRID.window)
+    for window in GRID.window.split(7, 5):
+        np.testing.assert_array_equal(mask.rasterize(window), whole[window.slices])
+    some = np.array([0, 3, 4, 11, 23])
+    np.testing.assert_array_equal(mask.contains(some, some[1:]), whole[np.ix_(some[1:], some)])
+
+
+def test_away_from_edges_it_is_gdals() -> None:
+    ring = np.random.default_rng(3).uniform(0, 24, (40, 2))
+    shape = shapely.make_valid(shapely.Polygon(ring))
+    gdal = rasterize([place(shape)], (24, 24), transform=GRID.transform)
+    np.testing.assert_array_equal(fill(shape), gdal == 1)
+
+
+def test_parts_between_centres_have_no_pixel() -> None:
+    assert not fill(
+        shapely.MultiPolygon([shapely.box(3.6, 3.6, 4.4, 9), shapely.box(7, 8, 9, 8.4)])
+    ).any()
+    assert not fill(shapely.LineString([(0, 0), (24, 24)])).any()
+    assert not fill(shapely.Polygon()).any()
+
+
+def differences(shape: shapely.Geometry, crs: str, grid: Grid) -> int:
+    """Count pixels that differ from those whose centre, taken back, is inside, but for the edge."""
+    inside = PolygonMask.of(shape, crs, grid).rasterize(grid.window)
+    x, y = np.meshgrid(*grid.centre(np.arange(grid.width), np.arange(grid.height)))
+    back = pyproj.Transformer.from_crs(grid.crs, crs, always_xy=True)
+    expected = shapely.contains_xy(shape, *back.transform(x, y))
+    different = inside != expected
+    x, y = x[different, None], y[different, None]
+    turn, reach = np.linspace(0, 2 * np.pi, 33), 1.01 * MAX_EDGE_ERROR_PIXELS * min(grid.resolution)
+    around = shapely.contains_xy(
+        shape, *back.transform(x + reach * np.cos(turn), y + reach * np.sin(turn))
+    )
+    return int((around.all(axis=1) | ~around.any(axis=1)).sum())
+
+
+@pytest.mark.parametrize(
+    ("shape", "crs", "output", "pixel"),
+    [
+        (shapely.box(-72.1, 45, -72, 47), "EPSG:4617", "EPSG:2959", 2),
+        (shapely.box(-110, 49, -109.98, 60), "EPSG:4617", "EPSG:2957", 2),
+        (shapely.box(1_600_000, -150_000, 1_605_000, -50_000), "EPSG:3979", "EPSG:2959", 2),
+        (shapely.box(500_000, 5e6, 505_000, 5_100_000), "EPSG:2959", "EPSG:4617", 2e-5),
+    ],
+)
+def test_long_edges_stay_in_place(
+    shape: shapely.Polygon, crs: str, output: str, pixel: float
+) -> None:
+    """By their corners in EPSG:3979 they were up to 700 m off."""
+    west, south, east, north = shape.bounds
+    there = pyproj.Transformer.from_crs(crs, output, always_xy=True)
+    for place in ((west, (south + north) / 2), (east, 0.9 * south + 0.1 * north)):
+        x, y = there.transform(*place)
+        corner = Affine(pixel, 0, x - 50.3 * pixel, 0, -pixel, y + 50.3 * pixel)
+        assert differences(shape, crs, Grid(output, corner, 100, 100)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("output", ["EPSG:2957", "EPSG:3153", "EPSG:3979", "EPSG:4617"])
+@pytest.mark.parametrize("crs", ["EPSG:2960", "EPSG:3979", "EPSG:4617"])
+def test_shapes_of_any_size_stay_in_place(crs: str, output: str) -> None:
+    rng = np.random.default_rng([int(crs[5:]), int(output[5:])])
+    there = pyproj.Transformer.from_crs(crs, output, always_xy=True)
+    start = pyproj.Transformer.from_crs("EPSG:4617", crs, always_xy=True)
+    for size in (300, 30_000, 800_000):
+        centre = start.transform(-95 + rng.uniform(-25, 25), 58 + rng.uniform(-9, 9))
+        scale = size / 111_000 if crs == "EPSG:4617" else size
+        shape = shapely.make_valid(shapely.Polygon(centre + scale * rng.uniform(-1, 1, (6, 2))))
+        edge = shape.boundary.interpolate(rng.random(), normalized=True)
+        x, y = there.transform(edge.x, edge.y)
+        pixel = size / rng.uniform(50, 5_000) / (111_000 if output == "EPSG:4617" else 1)
+        corner = Affine(pixel, 0, x - 50.3 * pixel, 0, -pixel / 2, y + 25.3 * pixel)
+        assert differences(shape, crs, Grid(output, corner, 100, 100)) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "crs", "output"),
+    [
+        (shapely.box(-1e6, -1e6, 1e6, 1e6), "EPSG:3995", "EPSG:4617"),  # around the pole
+        (shapely.box(-1e6, -1e6, 1e6, 1e6), "EPSG:3995", "EPSG:3979"),
+        (shapely.box(60, 40, 100, 60), "EPSG:4617", "EPSG:3979"),  # the seam of EPSG:3979
+        (shapely.box(-100, -90, -90, 0), "EPSG:4617", "EPSG:3979"),  # the other pole is infinite
+    ],
+)
+def test_a_seam_of_the_projection_is_refused(shape: shapely.Polygon, crs: str, output: str) -> None:
+    pixel = 0.01 if output == "EPSG:4617" else 1_000
+    with pytest.raises(NoDataError):
+        PolygonMask.of(shape, crs, Grid(output, Affine(pixel, 0, 0, 0, -pixel, 0), 9, 9))
