@@ -34,7 +34,7 @@ from hrdem.request.endpoints import (
     default_wcs_url,
     normalize_stac_url,
 )
-from hrdem.request.options import Align, Engine, Format, Via
+from hrdem.request.options import Align, Compression, Engine, Format, Via
 from hrdem.request.params import (
     AssetsParams,
     CacheParams,
@@ -136,6 +136,11 @@ def extract(
             * ``output``: path of the GeoTIFF. A STAC item is written beside it, as
               ``.stac.json``;
             * ``format``: ``"gtiff"``, or ``"cog"`` for a cloud-optimized GeoTIFF with overviews;
+            * ``compress``: ``"deflate"``, ``"zstd"``, ``"lzw"`` or ``"none"``; not with
+              ``align="blocks"``, which keeps the compression of the source;
+            * ``predictor``: 1 for none, which WhiteboxTools needs, 2 for differences of pixels, 3
+              for differences of the bytes of floating-point numbers; None for 3 with heights (2 if
+              they are integers) and for 1 with other products;
             * ``overwrite``: whether an existing output may be replaced.
 
             Service:
@@ -184,6 +189,10 @@ def extract(
         )
     check_max_memory(params["max_memory"])
     path = Path(params["output"])
+    options = OutputOptions(
+        path, layout, overwrite, Compression(params["compress"]), params["predictor"]
+    )
+    options.check_encoding(request)
     check_output(path, overwrite)
     check_output(get_stac_path(path), overwrite or has_orphaned_item(path))
     _check_offline(request, params["offline"])
@@ -196,7 +205,7 @@ def extract(
         on_progress=on_progress,
     )
     with settings.open() as context:
-        done = extract_to_file(request, context, OutputOptions(path, layout, overwrite))
+        done = extract_to_file(request, context, options)
         reused = context.http.cached_bytes
         received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
         return replace(done, received_bytes=received, cached_bytes=reused)

@@ -106,7 +106,7 @@ def read_pixels(
         OutputError: If a mosaic cannot be written to the temporary folder, or read back.
     """
     assert plan.nodata is not None
-    nodata, tile_format = plan.nodata, get_tile_format(plan)
+    nodata = plan.nodata
     # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
     pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
 
@@ -124,6 +124,7 @@ def read_pixels(
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         options = OutputOptions(Path(folder, "pixels.tif"))
+        tile_format = get_tile_format(plan, options)
         stats, _ = _run(plan, window, shift_grid, context, options, place)
     assert filled == window.pixels, "a tile of the window is missing"
     return pixels, stats
@@ -200,7 +201,7 @@ def _make_tiles(
         return copy_tiles(mosaic, context)
     assert plan.nodata is not None
     finisher = TileFinisher.of(
-        get_tile_format(plan),
+        get_tile_format(plan, options),
         plan.nodata,
         len(plan.sources),
         PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid) if request.crop else None,

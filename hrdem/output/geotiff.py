@@ -33,7 +33,16 @@ from hrdem.runtime.atomic import (
     sync_to_disk,
 )
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.tiff.encode import BLOCK
+from hrdem.tiff.encode import (
+    BLOCK,
+    DEFLATE,
+    DIFFERENCE,
+    FLOATING_POINT,
+    LZW,
+    NO_COMPRESSION,
+    NO_PREDICTOR,
+    ZSTD,
+)
 from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
     LONG,
@@ -182,6 +191,8 @@ class GeoTiffWriter:
                     finished,
                     driver="COG",
                     OVERVIEW_RESAMPLING=overviews,
+                    COMPRESS=_GDAL_COMPRESSIONS[self._tile_format.compression],
+                    PREDICTOR=_GDAL_PREDICTORS[self._tile_format.predictor],
                     **_COG_OPTIONS,
                 )
                 check_blocks(finished)
@@ -324,11 +335,12 @@ def check_blocks(path: Path) -> None:
         raise OSError("blocks are missing; the disk may have been full")
 
 
-# A COG is for archives and transfer: level 6 of a codec that every GDAL, QGIS and ArcGIS reads.
+# a COG is for archives and transfer: level 6
 _COG_OPTIONS = {
-    "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": 6, "BLOCKSIZE": BLOCK,
-    "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
+    "LEVEL": 6, "BLOCKSIZE": BLOCK, "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
 }  # fmt: skip
+_GDAL_COMPRESSIONS = {NO_COMPRESSION: "NONE", LZW: "LZW", DEFLATE: "DEFLATE", ZSTD: "ZSTD"}
+_GDAL_PREDICTORS = {NO_PREDICTOR: "NO", DIFFERENCE: "STANDARD", FLOATING_POINT: "FLOATING_POINT"}
 
 
 def _make_statistics_tags(statistics: Statistics) -> dict[str, str]:

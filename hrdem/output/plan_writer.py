@@ -7,12 +7,22 @@ from pathlib import Path
 
 from rasterio.crs import CRS
 
+from hrdem.errors import RequestError
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.crs import make_compound_crs
-from hrdem.request.options import Align, Format
-from hrdem.tiff.encode import choose_tile_format
+from hrdem.request.options import Align, Compression, Format
+from hrdem.request.products import Product
+from hrdem.request.request import Request
+from hrdem.tiff.encode import (
+    DEFLATE,
+    LZW,
+    NO_COMPRESSION,
+    NO_PREDICTOR,
+    ZSTD,
+    choose_tile_format,
+)
 from hrdem.tiff.write_ifd import TileFormat
 
 
@@ -24,11 +34,53 @@ class OutputOptions:
         output: Path of the file.
         layout: Layout of the file.
         overwrite: Whether an existing file may be replaced.
+        compress: Compression of tiles; staged mosaics always have the default.
+        predictor: TIFF predictor number; None for the one that makes the smallest file of heights,
+            and for none with other products, which it makes hardly smaller.
     """
 
     output: Path
     layout: Format = Format.GTIFF
     overwrite: bool = False
+    compress: Compression = Compression.DEFLATE
+    predictor: int | None = None
+
+    def check_encoding(self, request: Request) -> None:
+        """Check that compression and predictor fit together and to a request.
+
+        Raises:
+            RequestError: If they do not.
+        """
+        is_default = self.compress is Compression.DEFLATE and self.predictor is None
+        if request.align is Align.BLOCKS and not is_default:
+            raise RequestError(
+                "`align=blocks` copies compressed blocks as they are, and `compress` and "
+                "`predictor` encode them anew. Choose one of the two."
+            )
+        self.make_tile_format("float32", request.product)  # which every predictor applies to
+
+    def make_tile_format(self, dtype: str, product: Product) -> TileFormat:
+        """Return the format of tiles.
+
+        Args:
+            dtype: Pixel type, a numpy name.
+            product: What the pixels are.
+
+        Raises:
+            RequestError: If the predictor does not apply to the pixel type.
+        """
+        predictor = self.predictor
+        if predictor is None and not product.is_height:
+            predictor = NO_PREDICTOR
+        return choose_tile_format(dtype, _COMPRESSION_NUMBERS[self.compress], predictor)
+
+
+_COMPRESSION_NUMBERS = {
+    Compression.DEFLATE: DEFLATE,
+    Compression.ZSTD: ZSTD,
+    Compression.LZW: LZW,
+    Compression.NONE: NO_COMPRESSION,
+}
 
 
 def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
@@ -42,7 +94,7 @@ def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
         plan.grid,
         make_output_crs(plan),
         plan.nodata,
-        get_tile_format(plan),
+        get_tile_format(plan, options),
         bands,
         smooth=request.product.is_averageable,
         layout=options.layout,
@@ -75,10 +127,10 @@ def make_output_crs(plan: Plan) -> CRS | str:
     return make_compound_crs(plan.grid.crs, plan.request.vertical_datum)
 
 
-def get_tile_format(plan: Plan) -> TileFormat:
+def get_tile_format(plan: Plan, options: OutputOptions) -> TileFormat:
     """Return the format of the output's tiles: that of the source, if its tiles are copied."""
     if plan.request.align is Align.BLOCKS:
         (source,) = plan.sources
         assert source.file.tiled is not None
         return source.file.tiled.tile_format
-    return choose_tile_format(plan.dtype)
+    return options.make_tile_format(plan.dtype, plan.request.product)

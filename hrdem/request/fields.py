@@ -26,6 +26,7 @@ from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
 from hrdem.request.options import (
     Algorithm,
     Align,
+    Compression,
     Engine,
     Format,
     North,
@@ -292,6 +293,22 @@ OUTPUT = (
         Group.OUTPUT,
         default="gtiff",
         choices=Format,
+    ),
+    Field(
+        "compress",
+        "Compression of the output. Not every GDAL has zstd.",
+        Group.OUTPUT,
+        default="deflate",
+        choices=Compression,
+    ),
+    Field(
+        "predictor",
+        "Preparation for compression: 1 none, which WhiteboxTools needs; 2 differences of pixels; "
+        "3 differences of the bytes of floating-point numbers.",
+        Group.OUTPUT,
+        "1|2|3",
+        default_text="3 for heights (2 if they are integers), 1 for other products",
+        parse=parse_integer,
     ),
     OVERWRITE,
 )

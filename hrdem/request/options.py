@@ -86,6 +86,15 @@ class Format(StrEnum):
     COG = "cog"
 
 
+class Compression(StrEnum):
+    """Compression of the output's tiles."""
+
+    DEFLATE = "deflate"
+    ZSTD = "zstd"
+    LZW = "lzw"
+    NONE = "none"
+
+
 def parse_choice(options: type[E], name: str, parameter: str) -> E:
     """Return the member of an enumeration that has a name.
 

@@ -78,6 +78,8 @@ class ExtractParams(LoadParams, total=False):
 
     output: Required[str | os.PathLike[str]]
     format: str
+    compress: str
+    predictor: int | None
     overwrite: bool
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,17 +17,34 @@ from rasterio.crs import CRS
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.geotiff import Band, GeoTiffWriter
-from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
+from hrdem.tiff.encode import (
+    BLOCK,
+    DEFLATE,
+    DIFFERENCE,
+    FLOATING_POINT,
+    LZW,
+    NO_COMPRESSION,
+    NO_PREDICTOR,
+    ZSTD,
+    choose_tile_format,
+    encode,
+)
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 BANDS = [Band("dsm", "metre")]
 
 
-def write_geotiff(path: Path, pixels: Pixels, *, leave_out: tuple[int, int] | None = None) -> None:
+def write_geotiff(
+    path: Path,
+    pixels: Pixels,
+    *,
+    leave_out: tuple[int, int] | None = None,
+    encoding: tuple[int, int | None] = (DEFLATE, None),
+) -> None:
     """Write pixels with nodata 7, tile by tile, without the tile at `leave_out`."""
     height, width = pixels.shape
     grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), width, height)
-    tile_format = choose_tile_format(pixels.dtype.name)
+    tile_format = choose_tile_format(pixels.dtype.name, *encoding)
     with GeoTiffWriter(path, grid, grid.crs, 7, tile_format, BANDS, overwrite=True) as writer:
         for window in grid.window.split(BLOCK, BLOCK):
             tile = window.column // BLOCK, window.row // BLOCK
@@ -149,3 +167,24 @@ def test_crs_unsupported_by_geotiff_is_an_error(
     with pytest.raises(RequestError, match="cannot hold the CRS"), writer:
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("compression", [NO_COMPRESSION, LZW, DEFLATE, ZSTD])
+@pytest.mark.parametrize("predictor", [NO_PREDICTOR, DIFFERENCE, FLOATING_POINT])
+def test_every_encoding_is_read_by_other_libraries(
+    tmp_path: Path, dtype: str, compression: int, predictor: int
+) -> None:
+    """GDAL and tifffile, which decodes by itself, agree on every compression and predictor."""
+    if (compression == NO_COMPRESSION and predictor > 1) or (dtype == "int16" and predictor == 3):
+        with pytest.raises(RequestError, match="`predictor="):
+            choose_tile_format(dtype, compression, predictor)
+        return
+    pixels = make_noise(dtype, (300, 530))
+    write_geotiff(tmp_path / "a.tif", pixels, encoding=(compression, predictor))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        np.testing.assert_array_equal(view_bits(dataset.read(1)), view_bits(pixels))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.pages.first
+        assert (page.compression, page.predictor) == (compression, predictor)
+        np.testing.assert_array_equal(view_bits(page.asarray()), view_bits(pixels))
