@@ -48,7 +48,7 @@ def write_with_hrdem(path: Path, pixels: np.ndarray, level: object) -> None:
     windows = list(grid.window.split(encode.BLOCK, encode.BLOCK))
     storage = encode.choose_tile_format("float32")
     with (
-        mock.patch.dict(encode._DEFLATE_LEVELS, {encode.FLOATING_POINT: level}),
+        mock.patch.dict(encode.DEFLATE_LEVELS, {encode.FLOATING_POINT: level}),
         GeoTiffWriter(path, grid, grid.crs, -32767, storage, [Band("dtm", "metre")]) as writer,
         thread_pool(os.cpu_count() or 1, "encode") as pool,
     ):

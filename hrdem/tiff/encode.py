@@ -22,7 +22,7 @@ BLOCK = 512  # pixels along the edge of a tile of the output
 NO_COMPRESSION, LZW, DEFLATE, ZSTD = 1, 5, 8, 50000  # TIFF tag 259
 NO_PREDICTOR, DIFFERENCE, FLOATING_POINT = 1, 2, 3  # TIFF tag 317
 # benchmarks/compression.py: the level of ISA-L's 0 to 3 beyond which files hardly shrink
-_DEFLATE_LEVELS = {NO_PREDICTOR: 2, DIFFERENCE: 2, FLOATING_POINT: 1}
+DEFLATE_LEVELS = {NO_PREDICTOR: 2, DIFFERENCE: 2, FLOATING_POINT: 1}
 _GDAL_OPTIONS: dict[int, dict[str, str | int]] = {
     LZW: {"compress": "lzw"},
     ZSTD: {"compress": "zstd", "zstd_level": 1},
@@ -108,7 +108,7 @@ def encode(pixels: Pixels, tile_format: TileFormat, fill: float) -> bytes:
     content = prepared.reshape(-1).view(np.uint8)
     if tile_format.compression == NO_COMPRESSION:
         return content.tobytes()
-    return _deflate(content, _DEFLATE_LEVELS[tile_format.predictor])
+    return _deflate(content, DEFLATE_LEVELS[tile_format.predictor])
 
 
 def _encode_with_gdal(pixels: Pixels, tile_format: TileFormat) -> bytes:

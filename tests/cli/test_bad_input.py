@@ -252,3 +252,18 @@ def test_invalid_alignment(capsys, other: tuple[str, str]) -> None:
 def test_bbox_with_blanks_names_the_right_form(capsys) -> None:
     assert run(["plan", "--bbox", "-75.72", "45.40", "-75.66", "45.44", "--product", "dtm"]) == 2
     assert "commas between" in read_error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--compress", "none", "--predictor", "3"), "Leave out one of the two."),
+        (("--predictor", "4"), "Give 1, 2 or 3."),
+        (("--align", "blocks", "--compress", "lzw"), "encode them anew"),
+        (("--compress", "lerc"), "Choose one of: deflate, zstd, lzw, none."),
+    ],
+)
+def test_encoding_that_does_not_fit(capsys, arguments: tuple[str, ...], hint: str) -> None:
+    """What cannot be written is refused before anything is requested."""
+    assert extract(*arguments) == 2
+    assert hint in read_error(capsys)
