@@ -11,6 +11,7 @@ from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.datum import link_crs
 from hrdem.geo.ground import fit_grid
 from hrdem.http.cache.store import Cache
 from hrdem.http.protocol import Http
@@ -74,8 +75,8 @@ def extract(
         **params: All other parameters, by group.
 
             Area, exactly one of the first five; the output is the window of all pixels that the
-            area touches. WGS 84 and NAD83 are taken as NAD83(CSRS), the datum of the data, here
-            and elsewhere:
+            area touches. Realizations of WGS 84 and NAD83 count as NAD83(CSRS), the datum of the
+            data, here and elsewhere:
 
             * ``bbox``: west, south, east, north in ``bbox_crs``;
             * ``aoi``: path of a vector file, ``"-"`` for GeoJSON on standard input, WKT or EWKT, a
@@ -90,7 +91,9 @@ def extract(
             * ``layer``: layer of the vector file, if it has several;
             * ``radius``: radius of the circle in metres on the ground; needed with ``point``;
             * ``buffer``: distance in metres on the ground by which the area is widened; not with
-              ``like``.
+              ``like``;
+            * ``allow_inaccurate_datum``: whether to continue, with a warning, where PROJ cannot
+              bring the datum of a CRS, here or in ``crs``, to NAD83(CSRS) within a metre.
 
             Product:
 
@@ -377,6 +380,8 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
     if (bbox := params["bbox"]) is not None and not params["buffer"]:
         west, south, east, north = map(float, bbox)
         box, crs = (west, south, east, north), params["bbox_crs"] or "EPSG:4326"
+        allow = params["allow_inaccurate_datum"]
+        crs = link_crs(crs, box, crs, allow_inaccurate=allow)
     grid = fit_grid(box, crs, size)
     address = check_url(params["wms_url"], "WMS")
     with Session(**select(params, fields.CACHE)).client(http) as client:

@@ -1,4 +1,4 @@
-"""Small vertical shift grids in the format of the published one."""
+"""Small shift grids: vertical ones in the format of the published one, and those of datums."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def write_grid(path: Path, millimetres: Any, **settings: Any) -> Path:
 def millimetres(rows: int = 6, columns: int = 8) -> np.ndarray:
     """Return random values: every node differs and no cell is a plane."""
     return np.random.default_rng(28).integers(-2256, 2818, (rows, columns))
+
+
+def write_datum_grid(path: Path, east: float, north: float, lon: float, lat: float) -> Path:
+    """Write a grid of PROJ that shifts everything within 3 degrees by the same arc seconds."""
+    profile = {
+        "driver": "GTiff", "height": 7, "width": 7, "count": 2, "dtype": "float32",
+        "crs": CRS.from_epsg(4269), "transform": Affine(1, 0, lon - 3.5, 0, -1, lat + 3.5),
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.update_tags(TYPE="HORIZONTAL_OFFSET", AREA_OR_POINT="Point")
+        dataset.update_tags(2, positive_value="east")
+        dataset.descriptions = ("latitude_offset", "longitude_offset")
+        dataset.units = ("arc-second", "arc-second")
+        dataset.write(np.stack([np.full((7, 7), north), np.full((7, 7), east)]).astype("float32"))
+    return path

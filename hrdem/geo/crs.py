@@ -1,4 +1,4 @@
-"""Coordinate reference systems: NATIVE_CRS, user input, units, and transformation of points."""
+"""Coordinate reference systems: NATIVE_CRS, user input and units."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import rasterio
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
-from rasterio.warp import transform as transform_points
 
 from hrdem.errors import NoDataError, RequestError
 
@@ -24,68 +21,9 @@ NATIVE_CRS = "EPSG:3979"
 LONLAT = "EPSG:4617"
 METRES_PER_DEGREE = 111_000.0  # of latitude, about
 MAX_CRS_CHARACTERS = 80  # in a message
-MAX_POINTS_AT_ONCE = 1 << 16  # rasterio returns them as Python's numbers, which take 64 bytes
-_ASSUMED_NAD83_CSRS = (
-    "North American Datum 1983",
-    "World Geodetic System 1984",
-    "World Geodetic System 1984 ensemble",
-)
 _EPSG_OF_OGC = {"CRS83": 4269, "CRS84": 4326}  # differ in axis order only, which rasters ignore
 _EPSG_PREFIX = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
 _EPSG_CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
-
-
-def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
-    """Transform points from one CRS to another, x (or longitude) first.
-
-    Args:
-        points: float64 array of shape (n, 2).
-        source: CRS of the points.
-        target: CRS of the result.
-
-    Returns:
-        float64 array of shape (n, 2).
-
-    Raises:
-        NoDataError: If a point has no coordinates in the target.
-    """
-    projected = np.empty((len(points), 2))
-    try:
-        with rasterio.Env():
-            for start in range(0, len(points), MAX_POINTS_AT_ONCE):
-                part = slice(start, start + MAX_POINTS_AT_ONCE)
-                projected[part].T[:] = transform_points(source, target, *points[part].T)
-    except CPLE_BaseError as exc:
-        raise unprojectable_error(source, target) from exc
-    if not np.isfinite(projected).all():
-        raise unprojectable_error(source, target)
-    return projected
-
-
-@functools.cache
-def assume_nad83(crs: str) -> str:
-    """Return a CRS to transform with, on NAD83(CSRS) if its datum is WGS 84 or NAD83.
-
-    WGS 84 as an ensemble, and NAD83 without a realization, are no more exact than the 1 to 2 m
-    between them and NAD83(CSRS), and the shift that PROJ applies depends on its version. So none
-    is applied: systems on these datums are read as the same systems on NAD83(CSRS). Other systems
-    are returned unchanged.
-
-    Args:
-        crs: Anything that PROJ reads.
-
-    Raises:
-        RequestError: If PROJ cannot read it.
-    """
-    described = parse_crs(crs).to_dict(projjson=True)
-    base = described.get("base_crs", described)
-    datum = base.get("datum") or base.get("datum_ensemble") or {}
-    if datum.get("name") not in _ASSUMED_NAD83_CSRS:
-        return crs
-    if base is described:
-        return LONLAT
-    described.pop("id", None)
-    return json.dumps(described | {"base_crs": CRS.from_user_input(LONLAT).to_dict(projjson=True)})
 
 
 def normalize_crs(text: str) -> str:

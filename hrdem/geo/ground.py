@@ -16,8 +16,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.datum import LinkedCrs, get_operation
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
+from hrdem.geo.transform import project_points
 
 LINE_POINTS = 100  # along a line through a box
 SEMI_MAJOR_METRES = 6_378_137.0  # GRS80
@@ -147,7 +149,7 @@ def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:
 
     Args:
         bounds: Left, bottom, right, top in units of the CRS.
-        crs: Anything that PROJ reads.
+        crs: A CRS whose datum counts as NAD83(CSRS), or a linked one.
         long_edge: Pixels along the longer edge.
 
     Raises:
@@ -162,12 +164,13 @@ def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:
     pixel = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
     with rasterio.Env():
         code = CRS.from_user_input(crs).to_epsg()
-    return Grid(f"EPSG:{code}" if code else crs, pixel, width, height)
+    name, operation = f"EPSG:{code}" if code else crs, get_operation(crs)
+    return Grid(LinkedCrs(name, operation) if operation else name, pixel, width, height)
 
 
 def _measure_length(x: NDArray[np.float64], y: NDArray[np.float64], crs: str) -> float:
     """Measure the length of a line in EPSG:3979, metres; within 4 percent in all of Canada."""
-    points = project_points(np.column_stack([x, y]), assume_nad83(crs), NATIVE_CRS)
+    points = project_points(np.column_stack([x, y]), crs, NATIVE_CRS)
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
@@ -207,7 +210,7 @@ def _measure_nodes(grid: Grid, across: int, down: int) -> NDArray[np.float64]:
     stops = ((0, 0), (-aside, 0), (aside, 0), (0, -aside), (0, aside))
     x = grid.transform.c + np.stack([columns + right for right, _ in stops]) * dx
     y = grid.transform.f - np.stack([rows + below for _, below in stops]) * dy
-    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), assume_nad83(grid.crs), LONLAT)
+    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), grid.crs, LONLAT)
     lon, lat = np.radians(lonlat).T.reshape(2, *x.shape)
     vertical = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     radius = SEMI_MAJOR_METRES / np.sqrt(1 - ECCENTRICITY_SQUARED * vertical[2] ** 2)

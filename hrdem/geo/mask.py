@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import assume_nad83, unprojectable_error
+from hrdem.geo.crs import unprojectable_error
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 
@@ -63,7 +63,7 @@ class PolygonMask:
             NoDataError: If the polygons cannot be projected to the grid's CRS.
         """
         tolerance = MAX_EDGE_ERROR_PIXELS * min(grid.resolution)
-        projected = project_geometry(polygons, assume_nad83(crs), assume_nad83(grid.crs), tolerance)
+        projected = project_geometry(polygons, crs, grid.crs, tolerance)
         rings = shapely.get_rings(shapely.get_parts(shapely.get_parts(projected)))
         points, ring = shapely.get_coordinates(rings, return_index=True)
         left, _, _, top = grid.bounds

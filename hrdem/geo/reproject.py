@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import get_unit, project_points, unprojectable_error
+from hrdem.geo.crs import get_unit, unprojectable_error
+from hrdem.geo.transform import project_points
 
 MAX_CHORD_ERROR_METRES = 0.002  # where nothing else is stated: a fraction of the smallest pixels
 MAX_DENSIFY_ROUNDS = 8  # where a datum shift has a step, no piece is short enough

@@ -10,8 +10,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import assume_nad83, project_points
 from hrdem.geo.grid import Bounds, Grid
+from hrdem.geo.transform import project_points
 
 MAX_EDGE_SEGMENTS = 10_000  # of each edge of a grid: one of 5000 km then bulges by a centimetre
 
@@ -189,7 +189,7 @@ class Sampling:
         return distances
 
     def _project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return project_points(points, assume_nad83(self.grid.crs), self.source_crs)
+        return project_points(points, self.grid.crs, self.source_crs)
 
 
 def kernel_radius(resampling: Resampling, kernel_scale: tuple[float, float]) -> int:

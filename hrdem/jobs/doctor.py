@@ -31,7 +31,8 @@ from hrdem.errors import (
     ServerError,
     WcsError,
 )
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.transform import project_points
 from hrdem.http.cache.store import Cache
 from hrdem.http.certificates import certificate_bundle
 from hrdem.http.client import HttpClient

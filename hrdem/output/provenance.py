@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, assume_nad83, get_unit
+from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.plan_writer import make_output_crs
@@ -81,7 +81,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
     request, grid = plan.request, plan.grid
     metres = MAX_EDGE_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
     outline = project_geometry(
-        shapely.box(*grid.bounds), assume_nad83(grid.crs), LONLAT, metres / METRES_PER_DEGREE
+        shapely.box(*grid.bounds), grid.crs, LONLAT, metres / METRES_PER_DEGREE
     )
     ring = shapely.get_coordinates(outline).round(7)
     newest = max(plan.sources, key=lambda source: source.times).newest

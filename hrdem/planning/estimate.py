@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Pixels
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import valid_mask
+from hrdem.geo.transform import project_points
 from hrdem.http.protocol import Http
 from hrdem.planning.cost import measure_costs
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -101,7 +102,7 @@ def _sample_points(plan: Plan) -> NDArray[np.float64]:
             return np.array([aoi.geometry.representative_point().coords[0]])
         x, y = x[inside], y[inside]
     centres = np.column_stack([x.ravel(), y.ravel()])
-    return project_points(centres, assume_nad83(grid.crs), NATIVE_CRS)
+    return project_points(centres, grid.crs, NATIVE_CRS)
 
 
 def _spread(count: int) -> NDArray[np.int64]:

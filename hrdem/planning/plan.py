@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 
 from hrdem.catalog.surveys.lookup import Surveys
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 from hrdem.planning.feather import Feather
@@ -123,7 +123,7 @@ class Plan:
         if window == self.grid.window:
             return self
         outline = shapely.box(*self.grid.crop(window).bounds)
-        area = project_geometry(outline, assume_nad83(self.grid.crs), NATIVE_CRS)
+        area = project_geometry(outline, self.grid.crs, NATIVE_CRS)
         tiers = (
             replace(tier, mosaics=tuple(mosaic.restrict_to(area) for mosaic in tier.mosaics))
             for tier in self.tiers

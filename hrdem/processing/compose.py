@@ -16,9 +16,10 @@ import rasterio
 import rasterio.windows
 from numpy.typing import NDArray
 
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import avoid_nodata
+from hrdem.geo.transform import project_points
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.precedence import rank_sources
@@ -183,7 +184,7 @@ class _StageReader:
         x = left + (window.column + columns + 0.5) * dx
         y = top - (window.row + rows + 0.5) * dy
         mosaic = self.stage.mosaic
-        x, y = project_points(np.column_stack([x, y]), assume_nad83(self.grid.crs), NATIVE_CRS).T
+        x, y = project_points(np.column_stack([x, y]), self.grid.crs, NATIVE_CRS).T
         names = (source.name for source in mosaic.sources)
         ids = dict(zip(names, self.stage.source_ids, strict=True))
         ranked = rank_sources(mosaic.sources)

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
 from hrdem.errors import OutputError
-from hrdem.geo.crs import assume_nad83
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.nodata import avoid_nodata, valid_mask
 from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
+from hrdem.geo.transform import make_pipeline
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.tiff.encode import BLOCK
 
@@ -208,8 +209,13 @@ def _format_vrt(
     projection = _add_element(
         _add_element(transformer, "ReprojectTransformer"), "ReprojectionTransformer"
     )
-    _add_element(projection, "SourceSRS", source_crs)
-    _add_element(projection, "TargetSRS", assume_nad83(grid.crs))
+    # the pipeline alone decides: with equal CRSs of metres GDAL adds nothing before or after it
+    _add_element(projection, "SourceSRS", NATIVE_CRS)
+    _add_element(projection, "TargetSRS", NATIVE_CRS)
+    operation = make_pipeline(source_crs, grid.crs)
+    _add_element(
+        _add_element(projection, "Options"), "Option", operation, key="COORDINATE_OPERATION"
+    )
     mapping = _add_element(_add_element(warp, "BandList"), "BandMapping", src=str(number), dst="1")
     _add_element(mapping, "SrcNoDataReal", repr(float(nodata)))
     _add_element(mapping, "DstNoDataReal", repr(float(nodata_value)))

@@ -160,6 +160,12 @@ AREA = (
         "METRES",
         parse=parse_number,
     ),
+    Field(
+        "allow_inaccurate_datum",
+        "Continue, with a warning, where PROJ cannot bring a datum to NAD83(CSRS) within a metre.",
+        Group.AREA,
+        default=False,
+    ),
 )
 
 _PRODUCT = Field(

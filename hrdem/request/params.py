@@ -23,6 +23,7 @@ class AoiParams(TypedDict, total=False):
     layer: str | None
     radius: float | None
     buffer: float | None
+    allow_inaccurate_datum: bool
 
 
 class RequestParams(AoiParams, total=False):

@@ -10,6 +10,7 @@ from typing import Any, Unpack, assert_never
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
+from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import Resampling
 from hrdem.request.aoi.aoi import Aoi
@@ -123,6 +124,11 @@ class Request:
         target = NATIVE_CRS if crs is None else normalize_crs(crs)
         if parsed.grid is not None:
             target, resolution = parsed.grid.crs, None
+        elif target == parsed.aoi.crs:
+            target = parsed.aoi.crs  # by the operation that brought the area here
+        else:
+            allow = values["allow_inaccurate_datum"]
+            target = link_crs(target, parsed.aoi.bounds, NATIVE_CRS, allow_inaccurate=allow)
         vertical_grid, wcs_url = values["vertical_grid"], values["wcs_url"]
         if wcs_url is None:
             wcs_url = default_wcs_url(values["stac_url"])
@@ -229,6 +235,8 @@ class Request:
                 }
             case _:
                 assert_never(self.product.theme)
+        operations = {"aoi_datum": self.aoi.operation, "crs_datum": get_operation(self.crs)}
+        values |= {name: each.as_dict() for name, each in operations.items() if each}
         wcs_url = self.wcs_url and redact_secrets(self.wcs_url)
         return values | {"stac_url": redact_secrets(self.stac_url), "wcs_url": wcs_url}
 

@@ -13,7 +13,8 @@ import shapely
 
 from hrdem.catalog.surveys.geojson import read_extent_projects
 from hrdem.errors import SourceError, TransferError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.transform import project_points
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)
 LEFT_HALF = shapely.box(1_499_900, -200_200, 1_500_050, -199_700)

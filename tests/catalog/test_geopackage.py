@@ -15,7 +15,7 @@ from hrdem.catalog.surveys import geopackage, worker
 from hrdem.catalog.surveys.attributes import Project
 from hrdem.catalog.surveys.geopackage import read_geopackage_projects
 from hrdem.errors import SourceError, TransferError
-from hrdem.geo.crs import project_points
+from hrdem.geo.transform import project_points
 from tests.geopackages import write_layer
 
 AREA = shapely.box(1_500_000, -200_000, 1_500_100, -199_900)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hrdem.cli import options, reference
 from hrdem.request import fields
 
-NOTHING = dict.fromkeys(field.name for field in fields.AREA)
+NOTHING = {field.name: field.default for field in fields.AREA}
 
 
 def parsed(*arguments: str, **environment: str) -> dict:

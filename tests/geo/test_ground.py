@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import NoDataError
-from hrdem.geo.crs import LONLAT, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, fit_grid
+from hrdem.geo.transform import project_points
 
 RADIUS = 6_378_137.0  # metres, of the equator
 
 
 def grid_at(crs: str, lon: float, lat: float, pixel: float, width: int, height: int) -> Grid:
     """Return a grid around a position, pixels in units of its CRS."""
-    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, assume_nad83(crs))
+    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, crs)
     corner = Affine(pixel, 0, x - width * pixel / 2, 0, -pixel, y + height * pixel / 2)
     return Grid(crs, corner, width, height)
 
@@ -32,7 +33,7 @@ def centres(grid: Grid, window: Window) -> np.ndarray:
     )
     x = grid.transform.c + columns * grid.transform.a
     y = grid.transform.f + rows * grid.transform.e
-    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), assume_nad83(grid.crs), LONLAT)
+    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), grid.crs, LONLAT)
     return lonlat.T.reshape(2, window.height, window.width)
 
 
@@ -141,7 +142,7 @@ def test_no_position_beyond_the_grid_is_projected(monkeypatch, width: int, heigh
 
 
 def test_a_grid_beyond_the_earth_is_an_error() -> None:
-    sight = "+proj=ortho +lat_0=60 +lon_0=-95 +ellps=GRS80"
+    sight = "+proj=ortho +lat_0=60 +lon_0=-95 +datum=NAD83"
     with pytest.raises(NoDataError, match="cannot be brought"):
         Ground.of(Grid(sight, Affine(100_000, 0, 4_500_000, 0, -100_000, 6_500_000), 10, 10))
 

@@ -10,8 +10,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.reproject import project_geometry
+from hrdem.geo.transform import project_points
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 

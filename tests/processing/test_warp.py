@@ -20,9 +20,10 @@ from rasterio.warp import transform
 
 from hrdem.demo.terrain import heights
 from hrdem.errors import NoDataError, OutputError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.grid import Grid, Pixels, Window, snap_grid
 from hrdem.geo.resampling import Resampling, Sampling
+from hrdem.geo.transform import project_points
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
 from hrdem.processing.warp import WarpedRaster

@@ -10,7 +10,8 @@ import shapely
 from rasterio.warp import transform
 
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.transform import project_points
 from hrdem.request.aoi.aoi import Aoi, make_search_polygon
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
@@ -72,10 +73,13 @@ def test_position_does_not_depend_on_the_proj_version(crs: str, twin: str) -> No
 
 
 def test_nad27_is_shifted() -> None:
-    """NAD27 is tens of metres away."""
+    """NAD27 is tens of metres away, and without its grid it is refused unless that is allowed."""
     x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]
     box = (x - 1_000, y - 1_000, x + 1_000, y + 1_000)
-    here, there = Aoi.from_bbox(box, "EPSG:26710").bounds, Aoi.from_bbox(box, "EPSG:3157").bounds
+    with pytest.raises(RequestError, match=r"ca_nrc_ntv2_0\.tif.*`allow_inaccurate_datum`"):
+        Aoi.from_bbox(box, "EPSG:26710")
+    here = Aoi.from_bbox(box, "EPSG:26710", allow_inaccurate_datum=True).bounds
+    there = Aoi.from_bbox(box, "EPSG:3157").bounds
     assert math.dist(here[:2], there[:2]) > 10
 
 

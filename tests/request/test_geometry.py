@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.reproject import project_geometry
+from hrdem.geo.transform import project_points
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     extract_polygons,
@@ -25,7 +26,7 @@ LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
     """Geodesic distances of points in EPSG:3979 from a place, metres."""
     about = f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
-    return np.hypot(*project_points(points, NATIVE_CRS, assume_nad83(about)).T)
+    return np.hypot(*project_points(points, NATIVE_CRS, about).T)
 
 
 def widen(area: shapely.Geometry, metres: float) -> shapely.Geometry:
@@ -58,7 +59,7 @@ def test_buffer_has_all_near_points_and_no_others(
         about = f"+proj=aeqd +lon_0={corner[0]:.12f} +lat_0={corner[1]:.12f} +datum=NAD83"
         away = np.array([[math.cos(turn), math.sin(turn)]])
         inside, outside = (
-            shapely.Point(project_points(away * distance, assume_nad83(about), NATIVE_CRS)[0])
+            shapely.Point(project_points(away * distance, about, NATIVE_CRS)[0])
             for distance in (metres * (1 - 1e-6) - 0.005, metres * 1.02 + 0.005)
         )
         assert wide.contains(inside)
@@ -73,7 +74,7 @@ def test_buffer_of_all_canada_is_at_most_8_percent_too_wide() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
     wide = widen(shapely.Polygon(corners), 10_000)
     for longitude, latitude in corners.tolist():
-        about = assume_nad83(f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83")
+        about = f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83"
         outward = np.array([[longitude + 90, 5 if latitude > 60 else -40]])
         outward /= np.hypot(*outward.T)
         inside, outside = project_points(outward * [[9_999.9], [10_800]], about, NATIVE_CRS)

@@ -13,7 +13,8 @@ import shapely
 from affine import Affine
 
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.transform import project_points
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.params import AoiParams
@@ -151,7 +152,7 @@ def test_point_with_radius_is_a_circle() -> None:
     centre = shapely.Point(project_points(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
     assert area.aoi.geometry.centroid.distance(centre) < 0.2
     scale = area.aoi.geometry.area / (math.pi * 500**2)  # of areas in EPSG:3979
-    about = assume_nad83("+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83")
+    about = "+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83"
     unit = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, NATIVE_CRS)
     true = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, about)
     lengths = [np.hypot(*np.diff(each, axis=0)[0]) for each in (unit, true)]

@@ -17,7 +17,8 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project
 from hrdem.catalog.surveys.worker import answer_request, read_in_subprocess, run_python
 from hrdem.errors import HrdemError
-from hrdem.geo.crs import NATIVE_CRS, assume_nad83
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.datum import link_crs
 from hrdem.geo.reproject import project_geometry
 
 SIGNATURE = b"SQLite format 3\0"  # OGC 12-128r19, 1.1.1.1.1
@@ -84,7 +85,7 @@ def _read_layer(path: str, layer: str, area: shapely.Polygon) -> Iterator[Outlin
     crs = read_info(path, layer=layer)["crs"]
     if crs is None:
         raise ValueError(f"its layer {layer} has no coordinate reference system")
-    source = assume_nad83(crs)
+    source = link_crs(crs, area.bounds, NATIVE_CRS)
     meta, _, shapes, columns = raw.read(
         path,
         layer=layer,

@@ -11,9 +11,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, assume_nad83, project_points
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.datum import DatumOperation, get_operation, link_crs
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
+from hrdem.geo.transform import project_points
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     check_coordinates,
@@ -34,12 +36,14 @@ class Aoi:
             user gave; of a circle or a buffer, a projection about its centre.
         geometry: Valid polygon or multipolygon in EPSG:3979, metres, with densified edges.
         label: Short description for messages and provenance.
+        operation: What brought it to NAD83(CSRS); None if its datum counts as that.
     """
 
     outline: shapely.Polygon | shapely.MultiPolygon
     crs: str
     geometry: shapely.Polygon | shapely.MultiPolygon
     label: str
+    operation: DatumOperation | None = None
 
     @property
     def bounds(self) -> Bounds:
@@ -51,15 +55,13 @@ class Aoi:
         """Return left, bottom, right, top in another CRS, in its units.
 
         Args:
-            crs: Any CRS that PROJ knows; EPSG:4326 is treated as EPSG:4617.
+            crs: Any CRS whose datum counts as NAD83(CSRS), or a linked one.
             tolerance: Largest error, in units of the CRS.
 
         Raises:
             NoDataError: If the area has no coordinates in it.
         """
-        left, bottom, right, top = project_geometry(
-            self.outline, self.crs, assume_nad83(crs), tolerance
-        ).bounds
+        left, bottom, right, top = project_geometry(self.outline, self.crs, crs, tolerance).bounds
         return left, bottom, right, top
 
     def expand_to(self, bounds: Bounds) -> Aoi:
@@ -70,25 +72,44 @@ class Aoi:
         return replace(self, outline=box, crs=NATIVE_CRS, geometry=box)
 
     @classmethod
-    def from_bbox(cls, bbox: Sequence[float], crs: str = "EPSG:4326", buffer: float = 0.0) -> Aoi:
+    def from_bbox(
+        cls,
+        bbox: Sequence[float],
+        crs: str = "EPSG:4326",
+        buffer: float = 0.0,
+        *,
+        allow_inaccurate_datum: bool = False,
+    ) -> Aoi:
         """Create an area of interest from a bounding box.
 
         Args:
             bbox: West, south, east, north in units of the CRS.
-            crs: Any CRS that PROJ knows, such as ``EPSG:3979``. WGS 84 and NAD83 are treated as
-                NAD83(CSRS), the datum of the data: EPSG:4326 as EPSG:4617.
+            crs: Any CRS that PROJ knows, such as ``EPSG:3979``; `hrdem.geo.datum` decides how
+                its datum relates to that of the data.
             buffer: Distance on the ground to widen it by, metres.
+            allow_inaccurate_datum: Whether to continue, with a warning, where PROJ cannot bring
+                its datum to that of the data within a metre.
 
         Raises:
-            RequestError: If the box or the CRS is invalid.
+            RequestError: If the box or the CRS is invalid, or its datum is too inaccurate.
             NoDataError: If the box reaches where EPSG:3979 has no coordinates.
         """
         box = _check_box(bbox, crs)
         label = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
-        return cls.from_shape(shapely.box(*box), crs, label, buffer)
+        return cls.from_shape(
+            shapely.box(*box), crs, label, buffer, allow_inaccurate_datum=allow_inaccurate_datum
+        )
 
     @classmethod
-    def from_shape(cls, geometry: BaseGeometry, crs: str, label: str, buffer: float = 0.0) -> Aoi:
+    def from_shape(
+        cls,
+        geometry: BaseGeometry,
+        crs: str,
+        label: str,
+        buffer: float = 0.0,
+        *,
+        allow_inaccurate_datum: bool = False,
+    ) -> Aoi:
         """Create an area of interest from a geometry.
 
         Args:
@@ -97,9 +118,10 @@ class Aoi:
             crs: CRS of the geometry, as for a box.
             label: Short description of it.
             buffer: Distance on the ground to widen it by, metres.
+            allow_inaccurate_datum: As for a box.
 
         Raises:
-            RequestError: If it has no area.
+            RequestError: If it has no area, or its datum is too inaccurate.
             NoDataError: If it reaches where EPSG:3979 has no coordinates.
         """
         if not buffer and extract_polygons(geometry).is_empty:
@@ -107,13 +129,14 @@ class Aoi:
                 f"The shape {label} has no area: it is a {geometry.geom_type}. Give a polygon, or "
                 "give `buffer` in metres to extract the area around it."
             )
-        source = assume_nad83(crs)
+        source = link_crs(crs, geometry.bounds, crs, allow_inaccurate=allow_inaccurate_datum)
+        operation = get_operation(source)
         if buffer:
             geometry, source = buffer_geometry(geometry, source, buffer)
             label = f"{label} and {buffer:g} m around it"
         outline = extract_polygons(geometry)
         native = extract_polygons(project_geometry(outline, source, NATIVE_CRS))
-        return cls(outline, source, native, label)
+        return cls(outline, source, native, label, operation)
 
 
 def make_search_polygon(aoi: Aoi) -> shapely.Polygon | None:

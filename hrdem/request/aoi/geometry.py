@@ -9,16 +9,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import (
-    LONLAT,
-    NATIVE_CRS,
-    assume_nad83,
-    describe_crs,
-    parse_crs,
-    project_points,
-)
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, describe_crs, parse_crs
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
+from hrdem.geo.transform import project_points
 
 CIRCLE_QUADRANT_SEGMENTS = 180  # chords within a 100,000th of the radius
 BUFFER_QUADRANT_SEGMENTS = 16
@@ -123,6 +117,4 @@ def buffer_geometry(geometry: BaseGeometry, crs: str, metres: float) -> tuple[Ba
 
 def _azimuthal_crs(longitude: float, latitude: float) -> str:
     """Return the azimuthal equidistant projection about a point in degrees."""
-    return assume_nad83(
-        f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
-    )
+    return f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"

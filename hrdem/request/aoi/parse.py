@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import shapely
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT
+from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.geometry import check_coordinates, make_circle
@@ -55,22 +56,26 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
     _check_combination({name for name, value in params.items() if value is not None})
     buffer = params.get("buffer")
     metres = 0.0 if buffer is None else _parse_length(buffer, "buffer")
+    allow = params.get("allow_inaccurate_datum", False)
     if (bbox := params.get("bbox")) is not None:
         crs = params.get("bbox_crs")
-        aoi = Aoi.from_bbox(bbox, DEFAULT_CRS if crs is None else crs, metres)
+        crs = DEFAULT_CRS if crs is None else crs
+        aoi = Aoi.from_bbox(bbox, crs, metres, allow_inaccurate_datum=allow)
         return ParsedAoi(aoi, is_polygon=False)
     if (nts := params.get("nts")) is not None:
         sheet = parse_sheet(nts)
         box = shapely.box(*sheet.bounds)
         return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", metres), is_polygon=False)
     if (like := params.get("like")) is not None:
-        return _parse_like(like)
+        return _parse_like(like, allow_inaccurate_datum=allow)
     if (point := params.get("point")) is not None:
         return ParsedAoi(_parse_circle(point, params.get("radius"), metres), is_polygon=True)
     source = params.get("aoi")
     assert source is not None
     shape = read_shape(source, params.get("aoi_crs"), params.get("layer"))
-    aoi = Aoi.from_shape(shape.geometry, shape.crs, shape.label, metres)
+    aoi = Aoi.from_shape(
+        shape.geometry, shape.crs, shape.label, metres, allow_inaccurate_datum=allow
+    )
     return ParsedAoi(aoi, is_polygon=True)
 
 
@@ -99,12 +104,14 @@ def _check_combination(names: set[str]) -> None:
         )
 
 
-def _parse_like(name: str | os.PathLike[str]) -> ParsedAoi:
+def _parse_like(name: str | os.PathLike[str], *, allow_inaccurate_datum: bool) -> ParsedAoi:
     path = resolve_local_path(name, "like")
     grid = read_raster_grid(path)
     remedy = "Assign the right CRS to it, for example {}."
     check_coordinates(grid.bounds, grid.crs, f"The raster {path.name}", remedy)
-    aoi = Aoi.from_shape(shapely.box(*grid.bounds), grid.crs, path.name)
+    linked = link_crs(grid.crs, grid.bounds, grid.crs, allow_inaccurate=allow_inaccurate_datum)
+    grid = replace(grid, crs=linked)
+    aoi = Aoi.from_shape(shapely.box(*grid.bounds), linked, path.name)
     return ParsedAoi(aoi, is_polygon=False, grid=grid)
 
 

@@ -21,7 +21,8 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import assume_nad83, describe_crs, drop_vertical
+from hrdem.geo.crs import describe_crs, drop_vertical
+from hrdem.geo.datum import is_same_crs
 from hrdem.request.aoi.geometry import check_coordinates
 from hrdem.request.aoi.local_files import resolve_local_path
 
@@ -229,7 +230,7 @@ def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> st
         return None if requested is None else drop_vertical(requested)
     own = drop_vertical(declared)
     other = own if requested is None else drop_vertical(requested)
-    if CRS.from_user_input(assume_nad83(other)) != CRS.from_user_input(assume_nad83(own)):
+    if not is_same_crs(own, other):
         raise RequestError(
             f"{what} declares the CRS {describe_crs(own)}, but `aoi_crs` is {requested}. Leave "
             "`aoi_crs` out, or correct the file. GeoJSON that declares no CRS is in longitude and "
