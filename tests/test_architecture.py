@@ -85,6 +85,7 @@ HEAVY = (
     "httpx",
     "numpy",
     "pyogrio",
+    "pyproj",
     "pystac",
     "pystac_client",
     "rasterio",
