@@ -153,6 +153,9 @@ def extract(
             * ``engine``: ``"auto"`` reads COGs with hrdem's own reader, ``"gdal"`` with GDAL;
             * ``on_change``: what to do if a source is republished while it is read: ``"stop"``
               raises `hrdem.SourceChangedError`, ``"restart"`` starts again, once;
+            * ``allow_partial``: whether files that cannot be fetched are left out. The output is
+              then incomplete; ``complete`` and ``gaps_as_dict()`` of the result tell what is
+              missing;
             * ``stac_url``: root of the STAC API;
             * ``wcs_url``: address of the WCS that serves the same data; None for NRCan's, if
               ``stac_url`` is NRCan's;

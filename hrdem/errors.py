@@ -50,6 +50,7 @@ class ExitCode(IntEnum):
     COMPLETE = 0
     DEFECT = 1
     USAGE = 2
+    INCOMPLETE = 3
     NO_DATA = 4
     NETWORK = 5
     SOURCE_CHANGED = 6

@@ -13,6 +13,7 @@ import rasterio
 from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
+from hrdem.errors import ServerError
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http, Response
 
@@ -26,6 +27,7 @@ class Store(Http):
 
     Attributes:
         received: Bytes read from each file, by name.
+        refused: Names of files that answer 404.
     """
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +36,7 @@ class Store(Http):
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
         self._dates: dict[str, tuple[str, str]] = {}
         self.received: dict[str, int] = {}
+        self.refused: set[str] = set()
         monkeypatch.setattr("hrdem.planning.resolve.search_items", self._search_items)
 
     def add(
@@ -80,6 +83,8 @@ class Store(Http):
         return MetadataCache()
 
     def request(self, method, url, *, headers=None, **_) -> Response:
+        if url not in self._files or url.rsplit("/", 1)[1] in self.refused:
+            raise ServerError(f"{url} answers 404.", 404)
         start, stop = map(int, headers["Range"].removeprefix("bytes=").split("-"))
         content = self._files[url]
         body = content[start : stop + 1]

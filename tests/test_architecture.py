@@ -55,6 +55,8 @@ COVERED_BY = {
     "hrdem.output.result": "jobs/test_extract.py",
     "hrdem.planning.cost": "faults/test_resume.py",
     "hrdem.planning.estimate": "jobs/test_extract.py",
+    "hrdem.planning.find_gaps": "jobs/test_partial.py",
+    "hrdem.planning.gap": "jobs/test_partial.py",
     "hrdem.planning.make_mosaic": "processing/test_tiers.py",
     "hrdem.planning.merge_grid": "processing/test_block_copy.py",
     "hrdem.planning.resolve": "faults/test_sources.py",

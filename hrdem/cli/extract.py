@@ -13,7 +13,7 @@ from hrdem.request.signature import select
 
 @click.command("extract", cls=options.Command)
 @options.add(*options.EXTRACT, options.DRY_RUN, options.DEMO)
-def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> None:
+def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Extract an area as one local GeoTIFF.
 
     The pixels are those of the source, unless a grid or a vertical datum is requested.
@@ -28,11 +28,11 @@ def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> None:
 
     with service.resolve_demo(params, demo=demo) as resolved:
         if dry_run:
-            show.plan_and_estimate(select(resolved, fields.PLAN), as_json=json)
-            return
+            return show.plan_and_estimate(select(resolved, fields.PLAN), as_json=json)
         with show.progress(f"{params['product']} {output.name}") as on_progress:
             result = hrdem.extract(**resolved, on_progress=on_progress)
     if json:
         show.document(result.as_dict())
     else:
         show.result(result)
+    return show.exit_code(complete=result.complete)

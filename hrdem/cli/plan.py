@@ -12,7 +12,7 @@ from hrdem.request import fields
 
 @click.command("plan", cls=options.Command)
 @options.add(*fields.PLAN, options.DEMO)
-def command(*, demo: bool, json: bool, **params: Any) -> None:
+def command(*, demo: bool, json: bool, **params: Any) -> int:
     """Print what extract would read and write, without reading the pixels.
 
     Coverage and download are estimates from overviews and a sample of blocks.
@@ -21,4 +21,4 @@ def command(*, demo: bool, json: bool, **params: Any) -> None:
       hrdem plan --bbox -75.72,45.40,-75.66,45.44 --product dtm
     """
     with service.resolve_demo(params, demo=demo) as resolved:
-        show.plan_and_estimate(resolved, as_json=json)
+        return show.plan_and_estimate(resolved, as_json=json)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli.messages import for_terminal, name_options
+from hrdem.errors import ExitCode
 from hrdem.request import fields
 from hrdem.request.signature import select
 from hrdem.runtime.byte_sizes import format_size
@@ -60,6 +61,7 @@ def result(result: Result) -> None:
         *_overlap_lines(result.plan),
         *_seam_lines(result),
         *_missing_lines(result.plan),
+        *_gap_lines(result.gaps_as_dict()),
         *_survey_lines(result.plan),
         ("download", _describe_download(result)),
         ("time", f"{result.seconds:.1f} s"),
@@ -86,15 +88,15 @@ def result(result: Result) -> None:
         )
 
 
-def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
-    """Make a plan and its estimate, and print both."""
+def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
+    """Make a plan and its estimate, and print both; return the exit code."""
     import hrdem
 
     plan = hrdem.plan(**params)
     estimate = hrdem.estimate(plan, **select(params, fields.CACHE))
     if as_json:
         document({**plan.as_dict(), "estimate": estimate.as_dict()})
-        return
+        return exit_code(complete=not plan.gaps)
     download = "unknown"
     if estimate.transfer_bytes is not None:
         most = "at most " if plan.request.fill else ""  # less if a tier leaves nothing empty
@@ -118,8 +120,15 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> None:
         *_overlap_lines(plan),
         *_wcs_lines(plan),
         *_missing_lines(plan),
+        *_gap_lines(plan.gaps_as_dict()),
         *_survey_lines(plan),
     )
+    return exit_code(complete=not plan.gaps)
+
+
+def exit_code(*, complete: bool) -> ExitCode:
+    """Return the exit code of a finished command."""
+    return ExitCode.COMPLETE if complete else ExitCode.INCOMPLETE
 
 
 def check(check: Check) -> None:
@@ -282,6 +291,18 @@ def _overlap_lines(plan: Plan) -> list[tuple[str, str]]:
 def _missing_lines(plan: Plan) -> list[tuple[str, str]]:
     product = plan.request.product.name
     return [("missing", f"{item} has no {product}") for item in plan.items_without_product]
+
+
+def _gap_lines(gaps: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Describe files that were left out: which, how much of the area, and where."""
+    lines = []
+    for gap in gaps:
+        share = f"{gap['percent']:.4g} % of the area"
+        if "nodata_pixels" in gap:
+            share += f", {gap['nodata_pixels']:,} of its {gap['pixels']:,} pixels are nodata"
+        box = ",".join(f"{edge:.10g}" for edge in gap["bounds"])
+        lines.append(("gap", f"{gap['item']} {gap['product']}: {share}, in {box} (EPSG:3979)"))
+    return lines
 
 
 def _survey_lines(plan: Plan) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
@@ -206,6 +207,7 @@ def _make_tiles(
         len(plan.sources),
         PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid) if request.crop else None,
         source_bands=len(request.source_bands),
+        gaps=tuple(PolygonMask.of(gap.area, NATIVE_CRS, plan.grid) for gap in plan.gaps),
     )
     blocks = _expand_to_output_blocks(plan, window)
     if mosaic is None:

@@ -18,13 +18,14 @@ from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
 from hrdem.output.result import Result
 from hrdem.planning.cost import check_cost
+from hrdem.planning.find_gaps import may_be_left_out
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.tile_result import TileStats
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.request.advice import suggest_fill
-from hrdem.request.options import Format, OnChange
+from hrdem.request.options import Format, OnChange, Via
 from hrdem.request.request import Request
 
 T = TypeVar("T")
@@ -40,9 +41,10 @@ def extract(request: Request, context: RunContext, options: OutputOptions) -> Re
 def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     """Plan a request and run the plan; repeat both if a source fails or changes.
 
-    If a COG turns out to be broken and the request allows it, the WCS replaces it; if a source is
-    republished and the request allows it, its new version is read, once. In both cases the request
-    is planned again and read from the beginning; cached data is not fetched again.
+    If a COG turns out to be broken and the request allows it, the WCS replaces it; if a file cannot
+    be fetched and the request allows it, it is left out; if a source is republished and the request
+    allows it, its new version is read, once. In each case the request is planned again and read
+    from the beginning; cached data is not fetched again.
 
     Args:
         request: The request.
@@ -56,11 +58,12 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
         HrdemError: As `make_plan` and ``run`` do.
     """
     failed_cogs: dict[tuple[str, str], NetworkError] = {}
+    left_out: dict[tuple[str, str], NetworkError] = {}
     changed: set[str] = set()
     while True:
         plan = None
         try:
-            plan = make_plan(request, http, failed_cogs)
+            plan = make_plan(request, http, failed_cogs, left_out)
             return run(plan)
         except SourceChangedError as exc:
             if request.on_change is OnChange.STOP or exc.url in changed:
@@ -69,9 +72,13 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
             log.warning("%s Starting again with it.", str(exc).partition(" Nothing was")[0])
         except NetworkError as exc:
             cog = None if plan is None else _find_replaceable_cog(plan, exc)
-            if cog is None:
+            lost = [] if plan is None else _find_lost_files(plan, exc)
+            if cog is not None:
+                failed_cogs[cog] = exc
+            elif lost:
+                left_out |= dict.fromkeys(lost, exc)
+            else:
                 raise
-            failed_cogs[cog] = exc
 
 
 def _find_replaceable_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | None:
@@ -82,6 +89,23 @@ def _find_replaceable_cog(plan: Plan, error: NetworkError) -> tuple[str, str] | 
             if source.name == error.source and replaceable:
                 return mosaic.query.product.name, source.items[0].id
     return None
+
+
+def _find_lost_files(plan: Plan, error: NetworkError) -> list[tuple[str, str]]:
+    """Return surface and items of the source that caused an error, if it may be left out.
+
+    A WCS that was requested is the only source: there is nothing without it.
+    """
+    request = plan.request
+    if not request.allow_partial or request.via is Via.WCS or not may_be_left_out(error):
+        return []
+    return [
+        (mosaic.query.product.name, item.id)
+        for mosaic in plan.mosaics
+        for source in mosaic.sources
+        for item in source.items
+        if source.name == error.source
+    ]
 
 
 def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
@@ -118,6 +142,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
             seams=stats.seams,
             shift_grid=shift_grid,
             infinite_pixels=stats.infinite,
+            gap_counts=stats.gaps,
             received_bytes=executed.received_bytes,
             seconds=time.monotonic() - started,
         )
@@ -155,9 +180,12 @@ def check_any_valid(plan: Plan, stats: TileStats) -> None:
 
     Raises:
         NoDataError: If no pixel is valid.
+        NetworkError: If none is, and a file could not be read.
     """
     if stats.statistics.valid if stats.statistics else stats.present:
         return
+    if plan.gaps:
+        raise plan.gaps[0].error
     if stats.statistics and not stats.statistics.pixels:
         way = "Set" if plan.request.like else "Widen it with `buffer`, or set"
         raise NoDataError(

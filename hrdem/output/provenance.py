@@ -60,6 +60,7 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     """
     request = plan.request
     datum = vertical_datum_as_dict(request, shift_grid)
+    gaps = {"HRDEM_COMPLETE": "NO", "HRDEM_GAPS": json.dumps(plan.gaps_as_dict())}
     titles = [tier.collection.title for tier in plan.tiers]
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
@@ -71,6 +72,7 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
         **{f"HRDEM_VERTICAL_{key.upper()}": value for key, value in datum.items()},
         "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
         "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
+        **(gaps if plan.gaps else {}),
         "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
     }
 
@@ -111,6 +113,8 @@ def make_stac_item(done: Result) -> dict[str, Any]:
             **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
             "hrdem:sources": plan.sources_as_dict(),
             "hrdem:infinite_pixels": done.infinite_pixels,
+            "hrdem:complete": done.complete,
+            "hrdem:gaps": done.gaps_as_dict(),
             **{f"hrdem:{name}": value for name, value in done.blending_as_dict().items()},
             **({"hrdem:surveys": plan.surveys.as_dict()} if plan.surveys else {}),
         },

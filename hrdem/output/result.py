@@ -8,7 +8,7 @@ from typing import Any
 
 from hrdem.planning.plan import Plan
 from hrdem.processing.statistics import Statistics
-from hrdem.processing.tile_result import TierSeam
+from hrdem.processing.tile_result import GapCount, TierSeam
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.request import Request
 
@@ -28,6 +28,8 @@ class Result:
         shift_grid: Differences added to heights; None if heights are unchanged.
         infinite_pixels: Pixels of the sources in the area that are infinite, which counts as
             nodata, and for which no other source has data; 0 if blocks were copied.
+        gap_counts: Pixels in each gap of the plan, in its order; empty if there are none, or if
+            blocks were copied.
         received_bytes: Bytes of tiles that came over the network; None if GDAL fetched them, which
             does not report it.
         seconds: Duration.
@@ -41,9 +43,15 @@ class Result:
     seams: tuple[TierSeam, ...]
     shift_grid: ShiftGrid | None
     infinite_pixels: int
+    gap_counts: tuple[GapCount, ...]
     received_bytes: int | None
     seconds: float
     cached_bytes: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file in the area was read; False only with `allow_partial`."""
+        return not self.plan.gaps
 
     @property
     def percent_by_tier(self) -> dict[str, float] | None:
@@ -70,6 +78,8 @@ class Result:
             "statistics": self.statistics and self.statistics.as_dict(),
             "infinite_pixels": self.infinite_pixels,
             "vertical": self.datum_as_dict(),
+            "complete": self.complete,
+            "gaps": self.gaps_as_dict(),
             **self.plan.reading_as_dict(),
             **self.blending_as_dict(),
             "sources": [
@@ -77,6 +87,13 @@ class Result:
                 for source in self.plan.sources_as_dict()
             ],
         }
+
+    def gaps_as_dict(self) -> list[dict[str, Any]]:
+        """Return the gaps as JSON-ready values, with the pixels in each where they are known."""
+        gaps = self.plan.gaps_as_dict()
+        for gap, count in zip(gaps, self.gap_counts, strict=False):
+            gap |= {"pixels": count.pixels, "nodata_pixels": count.empty}
+        return gaps
 
     def datum_as_dict(self) -> dict[str, str]:
         """Return the vertical datum as JSON-ready values; empty if the product is not heights."""

@@ -10,6 +10,7 @@ import numpy as np
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import choose_nodata
+from hrdem.planning.gap import NothingReadableError
 from hrdem.planning.merge_grid import (
     check_pixel_ratio,
     choose_merge_grid,
@@ -41,6 +42,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
 
     Raises:
         NoDataError: If the collection has nothing in the area.
+        NothingReadableError: If files are left out, and the collection has nothing else.
         RequestError: If one output pixel needs more source pixels than fit in memory.
         NetworkError: If the catalogue or a header cannot be read.
         SourceError: If the files cannot be merged.
@@ -53,6 +55,8 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
     check_pixel_ratio(query, target, lattice)
     grid = choose_merge_grid(query, target, lattice, files)
     sources = _place_sources(files, levels, grid, query)
+    if not sources:
+        raise NothingReadableError(resolved.gaps) if resolved.gaps else no_item_error(query)
     dtype = _common_dtype(files, query)
     kernel_scale = find_kernel_scale(target, lattice)
     mosaic = Mosaic(
@@ -63,6 +67,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
         sources=sources,
         items_without_product=resolved.items_without_product,
         skipped_neighbours=resolved.skipped_neighbours,
+        gaps=resolved.gaps,
         search_bounds=search_bounds,
         region=None,
         reach_m=find_reach(query, target, lattice, kernel_scale),
@@ -84,8 +89,6 @@ def _place_sources(
     """Place all files on the merge grid, without those that have no pixel on it."""
     placed = (_place_source(*each, grid, query) for each in zip(files, levels, strict=True))
     sources = tuple(source for source in placed if source is not None)
-    if not sources:
-        raise no_item_error(query)
     if any(source.file.is_resampled_remotely for source in sources):
         log.warning(
             "The WCS resamples to pixels of %g m by a method that it does not state; servers take "

@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hrdem.catalog.surveys.lookup import find_surveys
-from hrdem.errors import NoDataError, RequestError, SourceError
+from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, snap_grid
 from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
 from hrdem.geo.resampling import Sampling
 from hrdem.http.protocol import Http
 from hrdem.planning.feather import Feather
+from hrdem.planning.gap import NothingReadableError
 from hrdem.planning.make_mosaic import make_mosaic
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan, Tier
 from hrdem.planning.precedence import DecidedBy
-from hrdem.planning.query import FailedCogs, Lookup, MosaicQuery
+from hrdem.planning.query import FailedFiles, Lookup, MosaicQuery
 from hrdem.planning.target import Target
 from hrdem.request.advice import suggest_collection, suggest_larger_pixels
 from hrdem.request.options import Algorithm, VerticalDatum, Via
@@ -36,13 +37,19 @@ MAX_GRID_PIXELS = 2**38
 MAX_FEATHER_PIXELS = 128  # each of them is read around each block
 
 
-def make_plan(request: Request, http: Http, failed_cogs: FailedCogs | None = None) -> Plan:
+def make_plan(
+    request: Request,
+    http: Http,
+    failed_cogs: FailedFiles | None = None,
+    left_out: FailedFiles | None = None,
+) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
     Args:
         request: Validated request.
         http: HTTP client.
         failed_cogs: COGs that must not be read again; the WCS replaces them.
+        left_out: Files that must not be read again; nothing replaces them.
 
     Raises:
         NoDataError: If no requested collection has anything in the area.
@@ -50,7 +57,7 @@ def make_plan(request: Request, http: Http, failed_cogs: FailedCogs | None = Non
             pixels than fit in memory.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    lookup = Lookup(http, failed_cogs or {})
+    lookup = Lookup(http, failed_cogs or {}, left_out or {})
     plan = _plan_product(request, lookup)
     if not request.surveys:
         return plan
@@ -66,9 +73,11 @@ def _plan_product(request: Request, lookup: Lookup) -> Plan:
     from_surfaces = _TierPlanner(request, surfaces, lookup)
     if product in surfaces or product.cog_key is None or not _prefers_published(request):
         return _plan_tiers(from_surfaces)
-    with contextlib.suppress(NoDataError, SourceError):
+    # what is published in part, or cannot be read, is computed instead of left out
+    unusable = NetworkError if request.allow_partial else SourceError
+    with contextlib.suppress(NoDataError, unusable):
         plan = _plan_tiers(_TierPlanner(request, (product,), lookup))
-        if not plan.items_without_product:
+        if not plan.items_without_product and not plan.gaps:
             return plan
     plan = _plan_tiers(from_surfaces)
     log.warning("No usable %s is published for all of the area; it is computed here.", product.name)
@@ -141,6 +150,7 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     feather = _make_feather(request, requested_grid)
     border = planner.computing_border + (max(feather.pixels, 1) if request.fill else 0)
     tiers, empty, grid = _find_tiers(planner, requested_grid, border)
+    unreadable = (each for each in empty.values() if isinstance(each, NothingReadableError))
     if len(tiers) == 1 and border > planner.computing_border:
         # nothing is left to blend with: plan the only tier as if it had been requested alone
         (tier,), border = tiers, planner.computing_border
@@ -159,6 +169,7 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
         border=border,
         dtype=dtype,
         nodata=nodata,
+        lost=tuple(gap for reason in unreadable for gap in reason.gaps),
     )
     _check_sources(plan)
     return plan
@@ -166,7 +177,7 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
 
 def _find_tiers(
     planner: _TierPlanner, grid: Grid | None, border: int
-) -> tuple[list[Tier], Mapping[str, NoDataError], Grid]:
+) -> tuple[list[Tier], Mapping[str, NoDataError | NothingReadableError], Grid]:
     """Plan each requested collection.
 
     Args:
@@ -179,11 +190,11 @@ def _find_tiers(
     """
     request = planner.request
     tiers: list[Tier] = []
-    empty: dict[str, NoDataError] = {}
+    empty: dict[str, NoDataError | NothingReadableError] = {}
     for collection in request.tiers:
         try:
             tier = planner.plan(collection, grid, border)
-        except NoDataError as exc:
+        except (NoDataError, NothingReadableError) as exc:
             empty[collection.name] = exc
             if grid is None:
                 grid = snap_grid(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
@@ -195,7 +206,7 @@ def _find_tiers(
         for mosaic in tiers[-1].mosaics if tiers else ():
             _check_size(mosaic.grid, request)
     if not tiers:
-        raise _combine_no_data_errors(list(empty.values()), request)
+        raise _combine_errors(list(empty.values()), request)
     assert grid is not None
     return tiers, empty, grid
 
@@ -272,7 +283,13 @@ def _check_sources(plan: Plan) -> None:
         )
 
 
-def _combine_no_data_errors(errors: Sequence[NoDataError], request: Request) -> NoDataError:
+def _combine_errors(
+    errors: Sequence[NoDataError | NothingReadableError], request: Request
+) -> NoDataError | NetworkError:
+    """Return the error of a request none of whose collections can be read."""
+    for each in errors:
+        if isinstance(each, NothingReadableError):
+            return each.gaps[0].error
     error = NoDataError(" ".join(filter(None, [*map(str, errors), suggest_collection(request)])))
     error.__cause__ = errors[-1]
     return error

@@ -11,6 +11,7 @@ import shapely
 from hrdem.catalog.items import UNKNOWN_TIME, Item
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.geo.prepared import PreparedGeometry
+from hrdem.planning.gap import Gap
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.products import Collection
 from hrdem.sources.protocol import RasterFile
@@ -112,6 +113,7 @@ class Mosaic:
         items_without_product: Ids of items in the area that do not publish the surface.
         skipped_neighbours: Ids of items whose file is missing, and whose outline in the catalogue
             does not reach the area.
+        gaps: Files that cannot be read and are left out.
         search_bounds: Left, bottom, right, top in EPSG:3979 of the area that was searched.
         region: Area in EPSG:3979 that can affect the requested pixels; None for the whole grid.
         reach_m: Distance from an output pixel within which source pixels can affect it, metres.
@@ -125,6 +127,7 @@ class Mosaic:
     sources: tuple[PlannedSource, ...]
     items_without_product: tuple[str, ...]
     skipped_neighbours: tuple[str, ...]
+    gaps: tuple[Gap, ...]
     search_bounds: Bounds
     region: PreparedGeometry | None
     reach_m: float

@@ -13,6 +13,7 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 from hrdem.planning.feather import Feather
+from hrdem.planning.gap import Gap
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.precedence import Overlap, find_overlaps
 from hrdem.request.options import VerticalDatum
@@ -50,6 +51,7 @@ class Plan:
         nodata: Nodata value of the output; None only where blocks are copied from a file that
             declares none.
         surveys: Surveys in the area; None if they were not requested.
+        lost: Files of collections that have no tier because none of their files can be read.
     """
 
     request: Request
@@ -62,6 +64,7 @@ class Plan:
     dtype: str
     nodata: float | None
     surveys: Surveys | None = None
+    lost: tuple[Gap, ...] = ()
 
     @property
     def mosaics(self) -> list[Mosaic]:
@@ -86,6 +89,11 @@ class Plan:
         return tuple(
             dict.fromkeys(name for mosaic in self.mosaics for name in mosaic.skipped_neighbours)
         )
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Files that cannot be read and are left out; none if the output is complete."""
+        return tuple(gap for mosaic in self.mosaics for gap in mosaic.gaps) + self.lost
 
     @property
     def overlaps(self) -> list[Overlap]:
@@ -142,6 +150,8 @@ class Plan:
             "dtype": self.dtype,
             "nodata": to_json_number(self.nodata),
             **self.reading_as_dict(),
+            "complete": not self.gaps,
+            "gaps": self.gaps_as_dict(),
             "sources": self.sources_as_dict(),
         }
 
@@ -149,6 +159,10 @@ class Plan:
         """Return the sources as JSON-ready values, with their ids in the source bands."""
         numbered = enumerate(self.sources, start=1)
         return [{"source_id": number, **source.as_dict()} for number, source in numbered]
+
+    def gaps_as_dict(self) -> list[dict[str, Any]]:
+        """Return the gaps as JSON-ready values, with their bounds and their share of the area."""
+        return [gap.as_dict(self.request.aoi.geometry) for gap in self.gaps]
 
     def reading_as_dict(self) -> dict[str, Any]:
         """Return tiers, surveys and skipped items as JSON-ready values."""

@@ -15,8 +15,8 @@ from hrdem.request.options import Align, Engine, Via
 from hrdem.request.products import AssetKind, Collection, Product
 from hrdem.request.request import Request
 
-FailedCogs = Mapping[tuple[str, str], NetworkError]
-"""Errors of COGs that must not be read again, by name of the product and id of the item."""
+FailedFiles = Mapping[tuple[str, str], NetworkError]
+"""Errors of files that must not be read again, by name of the product and id of the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class MosaicQuery:
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS that serves the same data; None if there is none.
         wcs_limit: Time limit of one WCS request, seconds.
+        allow_partial: Whether files that cannot be fetched are left out.
     """
 
     aoi: Aoi
@@ -48,6 +49,7 @@ class MosaicQuery:
     stac_url: str
     wcs_url: str | None
     wcs_limit: float
+    allow_partial: bool
 
     @classmethod
     def of(cls, request: Request, collection: Collection, product: Product) -> MosaicQuery:
@@ -64,12 +66,17 @@ class MosaicQuery:
             stac_url=request.stac_url,
             wcs_url=request.wcs_url,
             wcs_limit=request.wcs_limit,
+            allow_partial=request.allow_partial,
         )
 
     @property
     def asset_kind(self) -> AssetKind:
         """Form of the files to read."""
         return AssetKind.VRT if self.via is Via.VRT else AssetKind.COG
+
+    def select(self, failed: FailedFiles) -> dict[str, NetworkError]:
+        """Return the errors of the files of the product, by id of the item."""
+        return {item: error for (name, item), error in failed.items() if name == self.product.name}
 
     def expand_to(self, bounds: Bounds) -> MosaicQuery:
         """Return the query for a box around the area.
@@ -87,13 +94,9 @@ class Lookup:
     Attributes:
         http: HTTP client.
         failed_cogs: COGs that must not be read; the WCS replaces them.
+        left_out: Files that are left out, and that nothing replaces.
     """
 
     http: Http
-    failed_cogs: FailedCogs = field(default_factory=lambda: MappingProxyType({}))
-
-    def failures_of(self, product: Product) -> dict[str, NetworkError]:
-        """Return the errors of the COGs of one product, by id of the item."""
-        return {
-            item: error for (name, item), error in self.failed_cogs.items() if name == product.name
-        }
+    failed_cogs: FailedFiles = field(default_factory=lambda: MappingProxyType({}))
+    left_out: FailedFiles = field(default_factory=lambda: MappingProxyType({}))

@@ -21,6 +21,8 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
+from hrdem.planning.find_gaps import find_gaps, find_uncovered, may_be_left_out
+from hrdem.planning.gap import Gap, NothingReadableError
 from hrdem.planning.query import Lookup, MosaicQuery
 from hrdem.planning.resolved import ResolvedSource, ResolvedSources
 from hrdem.planning.wcs_fallback import (
@@ -55,14 +57,14 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
 
     Raises:
         NoDataError: If nothing overlaps the area.
+        NothingReadableError: If files are left out and no other overlaps the area.
         NetworkError: If the catalogue or a header cannot be read.
     """
     items = _find_items(query, lookup.http)
-    without_product: list[Item] = []
-    skipped_neighbours: list[str] = []
     if query.via is Via.WCS:
         coverage = find_coverage(items, items, query, lookup.http)
-        sources = [resolve_coverage(coverage, items, query, "")]
+        settled = _Settled([resolve_coverage(coverage, items, query, "")])
+        without_product: list[Item] = []
     else:
         assets = [(item, item.get_asset(query.product, query.asset_kind)) for item in items]
         published = [(item, asset) for item, asset in assets if asset is not None]
@@ -70,15 +72,19 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
             item for item, asset in assets if asset is None and is_in_area(item, query)
         ]
         headers = _read_headers(published, query, lookup.http)
-        skipped_neighbours = headers.skipped_neighbours
-        sources = _replace_failed([item for item, _ in published], headers, query, lookup)
-    found = [source for source in sources if _overlaps(source, area, query)]
+        settled = _settle([item for item, _ in published], headers, query, lookup)
+    found = [source for source in settled.sources if _overlaps(source, area, query)]
     if not found:
+        if settled.gaps:
+            raise NothingReadableError(settled.gaps)
         raise _no_product_error(query, without_product) if without_product else no_item_error(query)
     order = {item.id: number for number, item in enumerate(items)}
     found.sort(key=lambda source: min((order[item.id] for item in source.items), default=0))
     return ResolvedSources(
-        tuple(found), tuple(item.id for item in without_product), tuple(sorted(skipped_neighbours))
+        tuple(found),
+        tuple(item.id for item in without_product),
+        tuple(sorted(settled.skipped_neighbours)),
+        tuple(settled.gaps),
     )
 
 
@@ -102,23 +108,19 @@ class _Headers:
 
     Attributes:
         sources: Files that were opened.
-        failed: Errors of files that the WCS may replace, by id of the item.
-        skipped_neighbours: Ids of items whose file is missing, and whose outline does not reach
-            the area.
+        failed: Errors of files that something may be done about, by id of the item.
+        absent: Errors of missing files whose outline does not reach the area, by id of the item.
     """
 
     sources: list[ResolvedSource] = field(default_factory=list)
     failed: dict[str, NetworkError] = field(default_factory=dict)
-    skipped_neighbours: list[str] = field(default_factory=list)
+    absent: dict[str, ServerError] = field(default_factory=dict)
 
 
 def _read_headers(
     published: Sequence[tuple[Item, Asset]], query: MosaicQuery, http: Http
 ) -> _Headers:
-    """Read the headers of all files, and decide what to do about those that cannot be read.
-
-    A missing file is no error if, by its outline in the catalogue, it is a neighbour's.
-    """
+    """Read the headers of all files."""
     headers = _Headers()
     with thread_pool(MAX_HEADER_THREADS, "header") as pool:
         pending = {pool.submit(_read_header, *each, query, http): each for each in published}
@@ -129,11 +131,10 @@ def _read_headers(
             except BlockedAddressError:
                 raise  # a catalogue that lists such a file cannot be trusted about others
             except NetworkError as exc:
-                missing = isinstance(exc, ServerError) and exc.is_missing
-                if missing and item.footprint is not None and not is_in_area(item, query):
-                    log.warning("%s It is skipped: its outline does not reach the area.", exc)
-                    headers.skipped_neighbours.append(item.id)
-                elif is_fallback_allowed(query):
+                elsewhere = item.footprint is not None and not is_in_area(item, query)
+                if isinstance(exc, ServerError) and exc.is_missing and elsewhere:
+                    headers.absent[item.id] = exc
+                elif is_fallback_allowed(query) or _is_left_out(exc, query):
                     headers.failed[item.id] = exc
                 else:
                     raise
@@ -142,6 +143,10 @@ def _read_headers(
                 check_band(file.band, query.product.unit, file.display_url)
                 headers.sources.append(ResolvedSource(item.id, (item,), asset.key, file))
     return headers
+
+
+def _is_left_out(error: NetworkError, query: MosaicQuery) -> bool:
+    return query.allow_partial and may_be_left_out(error)
 
 
 def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> RasterFile:
@@ -167,6 +172,8 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
             advice = f" The file may have been moved or withdrawn: {other}."
         elif exc.status in RETRIED_STATUSES:
             advice = " Try again later."
+        if advice and not query.allow_partial:
+            advice += " `allow_partial` leaves it out."
         raise ServerError(
             f"The catalogue lists {asset.key} of item {item.id}, but {exc}{advice}", exc.status
         ) from exc
@@ -191,16 +198,85 @@ def _probe_cog(url: str, http: Http) -> RasterFile:
     return probe_gdal_cog(url, http)
 
 
-def _replace_failed(
+@dataclass(slots=True)
+class _Settled:
+    """What is read, after it was decided what to do about files that cannot be read.
+
+    Attributes:
+        sources: Files and coverages to read.
+        gaps: Files that are left out.
+        skipped_neighbours: Ids of items whose missing file is not in the area.
+    """
+
+    sources: list[ResolvedSource]
+    gaps: list[Gap] = field(default_factory=list)
+    skipped_neighbours: list[str] = field(default_factory=list)
+
+
+def _settle(
     items: Sequence[Item], headers: _Headers, query: MosaicQuery, lookup: Lookup
-) -> list[ResolvedSource]:
-    """Replace COGs that failed, now or in an earlier attempt, by the WCS."""
-    ids = {item.id for item in items}
-    earlier = lookup.failures_of(query.product)
-    failed = {name: earlier[name] for name in earlier if name in ids} | headers.failed
-    if not failed:
-        return headers.sources
-    return replace_with_wcs(items, headers.sources, failed, query, lookup.http)
+) -> _Settled:
+    """Skip missing neighbours, replace COGs that failed by the WCS, leave out what remains.
+
+    COGs may have failed now or in an earlier attempt.
+    """
+    by_id = {item.id: item for item in items}
+    misplaced, skipped = _judge_absent(headers, query)
+    failed = query.select(lookup.failed_cogs) | headers.failed | misplaced
+    failed = {name: failed[name] for name in failed if name in by_id}
+    lost = query.select(lookup.left_out)
+    lost = {name: lost[name] for name in lost if name in by_id}
+    failed = {name: failed[name] for name in failed if name not in lost}
+    sources = [source for source in headers.sources if source.name not in lost]
+    if failed and is_fallback_allowed(query):
+        kept = [item for item in items if item.id not in lost]
+        try:
+            sources = replace_with_wcs(kept, sources, failed, query, lookup.http)
+        except NetworkError:
+            if not all(_is_left_out(error, query) for error in failed.values()):
+                raise
+        else:
+            failed = {}
+    sources = [source for source in sources if source.name not in failed]
+    lost |= failed
+    gaps = find_gaps(lost, by_id, headers.sources, query)
+    for gap in gaps:
+        log.warning("%s It is left out, and the output is incomplete.", gap.error)
+    outside = lost.keys() - {gap.item for gap in gaps}
+    return _Settled(sources, gaps, [*skipped, *outside])
+
+
+def _judge_absent(
+    headers: _Headers, query: MosaicQuery
+) -> tuple[dict[str, NetworkError], list[str]]:
+    """Decide about missing files whose outline does not reach the area.
+
+    Outlines may be wrong. The headers of other files are not: a missing file is a neighbour's only
+    if they cover all of the area.
+
+    Returns:
+        Errors of files that may be in the area, by id of the item, and the ids of the others.
+
+    Raises:
+        ServerError: If a file may be in the area, and nothing can be done about it.
+    """
+    misplaced: dict[str, NetworkError] = {}
+    skipped = []
+    uncovered = bool(headers.absent) and not find_uncovered(headers.sources, query).is_empty
+    for name, exc in headers.absent.items():
+        if not uncovered:
+            log.warning("%s It is skipped: its outline does not reach the area.", exc)
+            skipped.append(name)
+            continue
+        error = ServerError(
+            f"{exc} By its outline in the catalogue it does not reach the area, but no other file "
+            "covers all of that, so the outline may be wrong.",
+            exc.status,
+        )
+        if not is_fallback_allowed(query) and not _is_left_out(error, query):
+            raise error from exc
+        misplaced[name] = error
+    return misplaced, skipped
 
 
 def _overlaps(source: ResolvedSource, area: Bounds, query: MosaicQuery) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hrdem.catalog.items import Item
 from hrdem.geo.grid import Bounds
+from hrdem.planning.gap import Gap
 from hrdem.sources.protocol import RasterFile
 
 
@@ -44,8 +45,10 @@ class ResolvedSources:
         items_without_product: Ids of items in the area that do not publish the product.
         skipped_neighbours: Ids of items whose file is missing, and whose outline in the catalogue
             does not reach the area.
+        gaps: Files that cannot be read and are left out.
     """
 
     files: tuple[ResolvedSource, ...]
     items_without_product: tuple[str, ...]
     skipped_neighbours: tuple[str, ...]
+    gaps: tuple[Gap, ...]

@@ -16,6 +16,7 @@ from hrdem.errors import (
 )
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
+from hrdem.planning.find_gaps import MIN_GAP_M2
 from hrdem.planning.query import MosaicQuery
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align, Via
@@ -50,8 +51,8 @@ def replace_with_wcs(
 ) -> list[ResolvedSource]:
     """Replace COGs that failed by the WCS.
 
-    It replaces whole sub-tiles, so that none is a mixture of both; if the bounds of one are
-    unknown, it replaces all of them.
+    It replaces whole sub-tiles, so that none is a mixture of both. It replaces all of them if the
+    bounds of one are unknown: it has no outline, or sources leave a part of the area uncovered.
 
     Args:
         items: All items that publish the product.
@@ -71,7 +72,9 @@ def replace_with_wcs(
     }
     # headers are more exact than the catalogue
     bounds |= {source.name: source.file.grid.bounds for source in sources}
-    replaces_all = failed.keys() >= by_id.keys() or not failed.keys() <= bounds.keys()
+    covered = [shapely.box(*edges) for edges in bounds.values()]
+    uncovered = query.aoi.geometry.difference(shapely.union_all(covered)).area > MIN_GAP_M2
+    replaces_all = failed.keys() >= by_id.keys() or not failed.keys() <= bounds.keys() or uncovered
     served = items if replaces_all else [by_id[name] for name in failed]
     try:
         coverage = find_coverage(items, served, query, http)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.processing.statistics import Statistics
-from hrdem.processing.tile_result import TierSeam, TileResult, TileStats
+from hrdem.processing.tile_result import GapCount, TierSeam, TileResult, TileStats
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import TileFormat
 
@@ -30,6 +30,7 @@ class TileFinisher:
         sources: Number of sources of the plan.
         mask: Area outside of which pixels are nodata; None for the whole grid.
         source_bands: Number of bands of source ids, one for each surface, after that of the pixels.
+        gaps: Areas of the plan's gaps, to count pixels in.
     """
 
     tile_format: TileFormat
@@ -38,6 +39,7 @@ class TileFinisher:
     sources: int
     mask: PolygonMask | None
     source_bands: int
+    gaps: tuple[PolygonMask, ...]
 
     @classmethod
     def of(
@@ -48,10 +50,11 @@ class TileFinisher:
         mask: PolygonMask | None = None,
         *,
         source_bands: int = 0,
+        gaps: tuple[PolygonMask, ...] = (),
     ) -> TileFinisher:
         """Compress the empty tile that all blocks share; arguments are the attributes."""
         empty_tile = encode(np.empty((0, 0), tile_format.dtype), tile_format, nodata)
-        return cls(tile_format, nodata, empty_tile, sources, mask, source_bands)
+        return cls(tile_format, nodata, empty_tile, sources, mask, source_bands, gaps)
 
     def finish_empty(self, dst_window: Window) -> TileResult:
         """Finish a block outside the area."""
@@ -81,6 +84,7 @@ class TileFinisher:
                 same shape; None for none.
         """
         count = dst_window.pixels
+        inside = None
         valid = source_ids[0] > 0
         if self.mask is not None:
             inside = self.mask.rasterize(dst_window)
@@ -107,9 +111,20 @@ class TileFinisher:
                 statistics=Statistics.of(values, count),
                 pixels_by_source=tuple(np.asarray(pixels_by_source).tolist()),
                 seams=seams,
+                gaps=tuple(_count_gap(gap, dst_window, valid, inside) for gap in self.gaps),
                 infinite=0 if infinite is None else int(np.count_nonzero(infinite)),
             ),
         )
 
     def _encode(self, pixels: Pixels) -> bytes:
         return encode(pixels, self.tile_format, self.nodata)
+
+
+def _count_gap(
+    gap: PolygonMask, window: Window, valid: NDArray[np.bool_], inside: NDArray[np.bool_] | None
+) -> GapCount:
+    """Count the pixels of a window, inside the area, whose centre is in a gap."""
+    within = gap.rasterize(window)
+    if inside is not None:
+        within &= inside
+    return GapCount(int(np.count_nonzero(within)), int(np.count_nonzero(within & ~valid)))

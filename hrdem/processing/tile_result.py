@@ -43,6 +43,23 @@ class TierSeam:
 
 
 @dataclass(frozen=True, slots=True)
+class GapCount:
+    """Pixels of the output in a gap.
+
+    Attributes:
+        pixels: Pixels of the area whose centre is in the gap.
+        empty: Those of them without data; others have data of another source.
+    """
+
+    pixels: int
+    empty: int
+
+    def __add__(self, other: GapCount) -> GapCount:
+        """Return the count of both."""
+        return GapCount(self.pixels + other.pixels, self.empty + other.empty)
+
+
+@dataclass(frozen=True, slots=True)
 class TileStats:
     """Counts and statistics of finished tiles; the sum of two covers both.
 
@@ -54,6 +71,8 @@ class TileStats:
             pixels were not decoded.
         seams: Seams between tiers, in the order of the tiers.
         infinite: Pixels of merged sources without data because they are infinite.
+        gaps: Pixels in each gap of the plan, in its order; empty if there are none, or if the
+            pixels were not decoded.
     """
 
     pixels: int
@@ -62,6 +81,7 @@ class TileStats:
     pixels_by_source: tuple[int, ...]
     seams: tuple[TierSeam, ...] = ()
     infinite: int = 0
+    gaps: tuple[GapCount, ...] = ()
 
     def __add__(self, other: TileStats) -> TileStats:
         """Return the stats of both."""
@@ -72,6 +92,7 @@ class TileStats:
             pixels_by_source=_add_items(self.pixels_by_source, other.pixels_by_source),
             seams=_add_items(self.seams, other.seams),
             infinite=self.infinite + other.infinite,
+            gaps=_add_items(self.gaps, other.gaps),
         )
 
 

@@ -349,6 +349,13 @@ SERVICE = (
         default="stop",
         choices=OnChange,
     ),
+    Field(
+        "allow_partial",
+        "Leave out files that cannot be fetched: the output is incomplete, gaps are listed, the "
+        "exit code is 3.",
+        Group.SERVICE,
+        default=False,
+    ),
     STAC_URL,
     _WCS_URL,
     Field(

@@ -49,6 +49,7 @@ class RequestParams(AoiParams, total=False):
     via: str
     engine: str
     on_change: str
+    allow_partial: bool
     stac_url: str
     wcs_url: str | None
     wcs_limit: float

@@ -76,6 +76,7 @@ class Request:
         wcs_url: Address of the WCS that serves the same data; None if none is known.
         wcs_limit: Seconds after which the WCS aborts a request.
         on_change: Reaction to a source that is republished while it is read.
+        allow_partial: Whether files that cannot be fetched are left out.
     """
 
     aoi: Aoi
@@ -103,6 +104,7 @@ class Request:
     wcs_url: str | None
     wcs_limit: float
     on_change: OnChange
+    allow_partial: bool
 
     @classmethod
     def of(cls, **params: Unpack[RequestParams]) -> Request:
@@ -160,6 +162,7 @@ class Request:
             wcs_url=wcs_url,
             wcs_limit=values["wcs_limit"],
             on_change=values["on_change"],
+            allow_partial=values["allow_partial"],
         )
         request._check_feather()
         request._check_vertical_datum()
@@ -215,6 +218,7 @@ class Request:
             "via": self.via.value,
             "engine": self.engine.value,
             "align": self.align.value,
+            "allow_partial": self.allow_partial,
             "crs": self.crs,
             "resolution": self.resolution,
             "resampling": None if self.is_native and not self.fill else self.resampling.value,

@@ -18,6 +18,15 @@ def reply(status: int = 200, body: bytes = b"", **settings: Any) -> Answer:
     return lambda request, store: Reply(status, body, **settings)
 
 
+def of_file(name: str, answer: Answer) -> Answer:
+    """A faulty reply to requests for one file, and the correct one to others."""
+
+    def of_one(request: ServerRequest, store: Store) -> Reply:
+        return answer(request, store) if name in request.path else store.upstream_reply(request)
+
+    return of_one
+
+
 def document(content: object) -> Answer:
     """A JSON document."""
     return lambda request, store: Reply.json(content)

@@ -104,6 +104,12 @@ def with_catalogue(stac: str) -> Runner:
     return partial(here, stac=stac)
 
 
+def with_wrong_outline(scene: Scene) -> Outcome:
+    """Run the command with a catalogue that has the outline of 9_2 in another place."""
+    scene.store.misplaced = "9_2-mosaic-1m"
+    return here(scene)
+
+
 def untrusted_catalogue(scene: Scene) -> Outcome:
     """Run the command with a catalogue behind an untrusted certificate."""
     certificate = trustme.CA().issue_cert("127.0.0.1")

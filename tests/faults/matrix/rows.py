@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.faults.matrix.connections import CONNECTIONS
 from tests.faults.matrix.machine import CACHE, THIS_MACHINE
+from tests.faults.matrix.partial import INCOMPLETE
 from tests.faults.matrix.replies import REPLIES
 from tests.faults.matrix.services import CATALOGUES, EDITIONS, WCS
 
@@ -17,6 +18,7 @@ GROUPS = (
     ("Republished files", EDITIONS),
     ("Catalogues", CATALOGUES),
     ("WCS instead of files", WCS),
+    ("Incomplete outputs", INCOMPLETE),
     ("This machine", THIS_MACHINE),
     ("Cache", CACHE),
 )

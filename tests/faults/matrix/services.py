@@ -181,7 +181,7 @@ WCS = (
     ),
     Row(
         fault="the WCS fails too",
-        message="answers 500. Tried 5 times. Try again later. The WCS cannot take its place "
+        message="answers 500. Tried 5 times. Try again later.… The WCS cannot take its place "
         "either: SERVER/wrapper/ogc/elevation-hrdem-mosaic answers 500. Tried 5 times.",
         answer=answers.all_500,
         at=(Place.HEADER,),

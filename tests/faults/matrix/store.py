@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -69,6 +70,7 @@ class Store:
             collections.Counter()
         )  # tiles sent, by URL and range
         self.down = False  # the whole service
+        self.misplaced = ""  # an item whose outline in the catalogue is somewhere else
         self.mended = False  # the fault is over
         self.errors: list[Exception] = []  # of our own
         self.lock = threading.Lock()
@@ -77,6 +79,8 @@ class Store:
         """Return the service's own reply, optionally without one request header."""
         headers = {name: value for name, value in request.headers.items() if name != but_for}
         reply = forward(replace(request, headers=headers), self.upstream.url, self.server.url)
+        if self.misplaced and place_of(request) is Place.CATALOGUE:
+            reply.body = _misplace(reply.body, self.misplaced)
         if self.files_url and place_of(request) is Place.CATALOGUE:
             ours, theirs = (f"{host}/canelevation" for host in (self.server.url, self.files_url))
             reply.body = reply.body.replace(ours.encode(), theirs.encode())
@@ -121,6 +125,16 @@ class Store:
 
         with misbehaving(script) as self.server:
             yield self.server
+
+
+def _misplace(page: bytes, name: str) -> bytes:
+    """Return a page of items, with the outline of one of them moved to another place."""
+    document = json.loads(page)
+    for item in document["features"]:
+        if item["id"] == name:
+            for ring in item["properties"]["proj:geometry"]["coordinates"]:
+                ring[:] = [[x + 3e6, y] for x, y in ring]
+    return json.dumps(document).encode()
 
 
 Answer = Callable[[ServerRequest, Store], Reply]
