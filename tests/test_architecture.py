@@ -73,7 +73,6 @@ COVERED_BY = {
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
-    "hrdem.tiff.decode": "sources/test_cog.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
     "hrdem.tiff.write_ifd": "output/test_geotiff.py",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,36 @@ def test_unfinished_file_is_not_a_tiff(tmp_path: Path) -> None:
         assert folder.name.startswith(".")
         assert (folder / "plain.tif").read_bytes()[:16] == bytes(16)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_files_are_on_the_disk_before_they_have_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    """After a power failure there is no raster, or a whole one; of the text beside it the same."""
+    raster, text = tmp_path / "a.tif", tmp_path / "a.json"
+    if exists:
+        raster.write_text("old")
+        text.write_text("old")
+    synced: list[tuple[int, int, set[int]]] = []  # file, its bytes, files that have names by then
+
+    def record(descriptor: int, sync=os.fsync) -> None:
+        sync(descriptor)
+        found = os.fstat(descriptor)
+        named = {path.stat().st_ino for path in (raster, text) if path.exists()}
+        synced.append((found.st_ino, found.st_size, named))
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_geotiff(raster, make_noise("float32", (600, 700)))
+    files = {path.stat().st_ino: path.stat().st_size for path in (raster, text)}
+    for file, size in files.items():
+        assert any(
+            (number, length) == (file, size) and not named & files.keys()
+            for number, length, named in synced
+        )
+    folder, _, named = synced[-1]
+    assert folder == tmp_path.stat().st_ino
+    assert named == files.keys()
 
 
 def test_edge_tiles_are_padded_with_nodata(tmp_path: Path) -> None:

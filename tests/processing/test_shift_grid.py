@@ -105,6 +105,8 @@ def test_aux_xml_file_is_ignored(tmp_path: Path) -> None:
         ([[640]], {"crs": None}, "not in longitude and latitude"),
         ([[640]], {"transform": Affine(STEP, 0, -76, 0, STEP, 45)}, "not north-up"),
         ([[640]], {"transform": Affine(STEP, 0.1, -76, 0, -STEP, 45)}, "not north-up"),
+        ([[640]], {"transform": Affine(STEP, 0, -76, 0.1, -STEP, 45)}, "not north-up"),
+        ([[640]], {"transform": Affine(-STEP, 0, -76, 0, -STEP, 45)}, "not north-up"),
         ([[640]], {"scale": 1.0}, "largest value is 640 m"),
         ([[-31_000]], {}, "largest value is 31 m.*geoid"),
         ([[0, 0], [0, NODATA]], {}, "largest value is 0 m"),

@@ -141,3 +141,16 @@ def test_search_polygon_stays_close_in_the_south() -> None:
     assert east < OTTAWA[2] + 0.25
     assert south > OTTAWA[1] - 0.2
     assert north < OTTAWA[3] + 0.2
+
+
+def test_outline_that_touches_itself_stays_valid_once_projected() -> None:
+    """A hole's corner is on the parallel, its neighbours are joined by a chord 2 mm off it."""
+    hole = [(-75.43171, 45), (-75.6, 45.5), (-75.4, 45.5)]
+    area = shapely.Polygon(shapely.box(-76, 45, -75, 46).exterior.coords, [hole])
+    assert area.is_valid
+    projected = shapely.transform(
+        shapely.segmentize(area, 0.005), lambda lonlat: project_points(lonlat, LONLAT, NATIVE_CRS)
+    )
+    native = Aoi.from_shape(area, LONLAT, "a").geometry
+    assert native.is_valid
+    assert native.area == pytest.approx(projected.area, rel=1e-6)
