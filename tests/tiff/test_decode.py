@@ -17,7 +17,7 @@ COUNTS = np.array([[len(BODY), 0, len(BODY)]])
 
 
 def lay_out(*, altered: int | None = None) -> mmap:
-    """Return two tiles by GDAL's COG layout: length, tile, its last four bytes; one byte differs."""
+    """Return two tiles as in a COG: length, tile, its last four bytes. One byte is altered."""
     buffer = mmap(-1, 80)
     for start in (20, 40):
         buffer[start - 4 : start + 16] = struct.pack("<I", len(BODY)) + BODY + BODY[-4:]
