@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import find_intersecting_items, get_item
@@ -72,22 +72,29 @@ def extract(
     Args:
         http: HTTP client to use; None creates one for the call.
         on_progress: Called with a `Progress` whenever a block is read or written.
-        **params: All other parameters, by group.
+        **params: All other parameters, by group. None counts as left out.
 
             Area, exactly one of the first five; the output is the window of all pixels that the
             area touches. Realizations of WGS 84 and NAD83 count as NAD83(CSRS), the datum of the
             data, here and elsewhere:
 
-            * ``bbox``: west, south, east, north in ``bbox_crs``;
-            * ``aoi``: path of a vector file, ``"-"`` for GeoJSON on standard input, WKT or EWKT, a
-              GeoJSON mapping, or an object with ``__geo_interface__``, such as a shapely geometry;
-            * ``like``: path of a raster whose footprint and grid are used;
+            * ``bbox``: west, south, east, north in ``bbox_crs``: numbers in any sequence or array,
+              or a rectangle of shapely;
+            * ``aoi``: path of a vector file, ``"-"`` for GeoJSON on standard input, WKT, EWKT or
+              GeoJSON text; a GeoDataFrame or GeoSeries, whose ``crs`` is used; a GeoJSON mapping, a
+              geometry of shapely, or another object with ``__geo_interface__``; or a list of any
+              of these in one CRS, which are united;
+            * ``like``: raster whose footprint and grid are used: path, `xarray.DataArray` or
+              `xarray.Dataset` with a CRS, open dataset of rasterio, or an object with ``crs``,
+              ``transform``, ``width`` and ``height``;
             * ``nts``: name of a National Topographic System sheet, such as ``"031G05"`` or
               ``"31G"``;
             * ``point``: longitude and latitude in degrees on NAD83, the centre of a circle;
-            * ``bbox_crs``: CRS of the box; EPSG:4326 by default;
-            * ``aoi_crs``: CRS of ``aoi``, if it does not name one; EPSG:4326 by default for
-              geometries;
+            * ``bbox_crs``: CRS of the box; EPSG:4326 by default. Any CRS here and below is text, an
+              EPSG code as a number, or a CRS object of pyproj or rasterio;
+            * ``aoi_crs``: CRS of ``aoi``, if it does not name one. Files and GeoDataFrames without
+              a CRS need it; for others it is EPSG:4326 by default. It may not contradict the CRS
+              that ``aoi`` names;
             * ``layer``: layer of the vector file, if it has several;
             * ``radius``: radius of the circle in metres on the ground; needed with ``point``;
             * ``buffer``: distance in metres on the ground by which the area is widened; not with
@@ -164,14 +171,14 @@ def extract(
 
             Run:
 
-            * ``max_memory``: peak memory of the process in bytes, at least 240 million;
-            * ``max_download``: size in bytes of the largest download; a request that needs more is
-              refused before any pixel is read. None for no limit;
+            * ``max_memory``: peak memory of the process in bytes, at least 240 million, or as text,
+              such as ``"1GB"``, like all sizes here;
+            * ``max_download``: size of the largest download; a request that needs more is refused
+              before any pixel is read. None for no limit;
             * ``cache_dir``: folder of the download cache, which resumes interrupted runs and serves
               neighbouring areas; None for the system's folder for caches;
             * ``no_cache``: whether the cache is neither read nor written;
-            * ``max_cache``: size limit of the cache in bytes; least recently used entries are
-              evicted first;
+            * ``max_cache``: size limit of the cache; least recently used entries are evicted first;
             * ``offline``: whether only the cache is read and no request is sent.
 
     Returns:
@@ -186,28 +193,29 @@ def extract(
         SourceChangedError: If a source was republished while it was read.
         OutputError: If the output exists or cannot be written, or the disk is too small for it.
     """
-    request = Request.of(**select(params, fields.REQUEST))
-    layout, overwrite = Format(params["format"]), params["overwrite"]
+    values: dict[str, Any] = {**params}
+    request = Request.of(**select(values, fields.REQUEST))
+    layout, overwrite = Format(values["format"]), values["overwrite"]
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
             "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
             "them. Choose one."
         )
-    check_max_memory(params["max_memory"])
-    path = Path(params["output"])
+    check_max_memory(values["max_memory"])
+    path = Path(values["output"])
     options = OutputOptions(
-        path, layout, overwrite, Compression(params["compress"]), params["predictor"]
+        path, layout, overwrite, Compression(values["compress"]), values["predictor"]
     )
     options.check_encoding(request)
     check_output(path, overwrite)
     check_output(get_stac_path(path), overwrite or has_orphaned_item(path))
-    _check_offline(request, params["offline"])
+    _check_offline(request, values["offline"])
     settings = RunSettings(
-        session=Session(**select(params, fields.CACHE)),
+        session=Session(**select(values, fields.CACHE)),
         http=http,
         trusted=(),
-        max_memory=params["max_memory"],
-        max_download=params["max_download"],
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
         on_progress=on_progress,
     )
     with settings.open() as context:
@@ -264,9 +272,10 @@ def load(
         SourceChangedError: If a source was republished while it was read.
         OutputError: If a temporary file cannot be written.
     """
-    request = Request.of(**select(params, fields.REQUEST))
-    check_max_memory(params["max_memory"])
-    _check_offline(request, params["offline"])
+    values: dict[str, Any] = {**params}
+    request = Request.of(**select(values, fields.REQUEST))
+    check_max_memory(values["max_memory"])
+    _check_offline(request, values["offline"])
     try:
         if chunks is not None:
             import dask.array  # noqa: F401, PLC0415 (looked for before any work)
@@ -280,11 +289,11 @@ def load(
             name=missing,
         ) from exc
     settings = RunSettings(
-        session=Session(**select(params, fields.CACHE)),
+        session=Session(**select(values, fields.CACHE)),
         http=http,
         trusted=_service_urls(request),
-        max_memory=params["max_memory"],
-        max_download=params["max_download"],
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
         on_progress=on_progress,
     )
     return load_job.load(request, settings, chunks, masked=masked)
@@ -307,9 +316,10 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
         NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
         NotCachedError: If ``offline`` is set and something is not cached.
     """
-    request = Request.of(**select(params, fields.REQUEST))
-    _check_offline(request, params["offline"])
-    with Session(**select(params, fields.CACHE)).client(http) as client:
+    values: dict[str, Any] = {**params}
+    request = Request.of(**select(values, fields.REQUEST))
+    _check_offline(request, values["offline"])
+    with Session(**select(values, fields.CACHE)).client(http) as client:
         return make_plan(request, client)
 
 
@@ -327,7 +337,8 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
         NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a file was republished since the plan was made.
     """
-    session = Session(**params)
+    values: dict[str, Any] = {**params}
+    session = Session(**values)
     with session.client(http, _service_urls(plan.request)) as client:
         return estimate_plan(plan, client)
 
@@ -364,14 +375,15 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
         SourceChangedError: If a file was republished while it was read.
         OutputError: If the picture exists or cannot be written.
     """
-    layer = get_layer(params["product"])
+    values: dict[str, Any] = {**params}
+    layer = get_layer(values["product"])
     (surface,) = layer.surfaces
     request = Request.of(
-        **select(params, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)),
+        **select(values, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)),
         product=surface,
         via="cog",
     )
-    size, path = params["size"], Path(params["output"])
+    size, path = values["size"], Path(values["output"])
     if not MIN_SIZE_PIXELS <= size <= MAX_SIZE_PIXELS:
         raise RequestError(
             f"A picture of {size} pixels was requested. Give a `size` from {MIN_SIZE_PIXELS} to "
@@ -380,16 +392,16 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
     if path.suffix.lower() != ".png":
         raise RequestError(f"The picture is a PNG: give {path} a name that ends in .png.")
     box, crs = request.aoi.bounds, NATIVE_CRS
-    if (bbox := params["bbox"]) is not None and not params["buffer"]:
+    if (bbox := values["bbox"]) is not None and not values["buffer"]:
         west, south, east, north = map(float, bbox)
-        box, crs = (west, south, east, north), params["bbox_crs"] or "EPSG:4326"
-        allow = params["allow_inaccurate_datum"]
+        box, crs = (west, south, east, north), values["bbox_crs"] or "EPSG:4326"
+        allow = values["allow_inaccurate_datum"]
         crs = link_crs(crs, box, crs, allow_inaccurate=allow)
     grid = fit_grid(box, crs, size)
-    address = check_url(params["wms_url"], "WMS")
-    with Session(**select(params, fields.CACHE)).client(http) as client:
+    address = check_url(values["wms_url"], "WMS")
+    with Session(**select(values, fields.CACHE)).client(http) as client:
         return make_picture(
-            request, layer, grid, address, path, client, overwrite=params["overwrite"]
+            request, layer, grid, address, path, client, overwrite=values["overwrite"]
         )
 
 
@@ -408,10 +420,11 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
         NetworkError: If the catalogue cannot be searched.
         NotCachedError: If ``offline`` is set and the response is not cached.
     """
-    aoi = parse_aoi(**select(params, fields.AREA)).aoi
-    collection = get_collection(params["collection"])
-    stac_url = normalize_stac_url(params["stac_url"])
-    with Session(**select(params, fields.CACHE)).client(http) as client:
+    values: dict[str, Any] = {**params}
+    aoi = parse_aoi(**select(values, fields.AREA)).aoi
+    collection = get_collection(values["collection"])
+    stac_url = normalize_stac_url(values["stac_url"])
+    with Session(**select(values, fields.CACHE)).client(http) as client:
         return find_intersecting_items(aoi, collection, stac_url, client)
 
 
@@ -433,11 +446,12 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
         NetworkError: If the catalogue cannot be read.
         NotCachedError: If ``offline`` is set and the response is not cached.
     """
-    product, kind = params["product"], params["kind"]
+    values: dict[str, Any] = {**params}
+    product, kind = values["product"], values["kind"]
     products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]
     kinds = [AssetKind(kind)] if kind else list(AssetKind)
-    with Session(**select(params, fields.CACHE)).client(http) as client:
-        found = get_item(item, normalize_stac_url(params["stac_url"]), client)
+    with Session(**select(values, fields.CACHE)).client(http) as client:
+        found = get_item(item, normalize_stac_url(values["stac_url"]), client)
     if product is None and kind is None:
         return list(found.assets)
     wanted = {each.asset_key(way) for each in products for way in kinds}
@@ -457,9 +471,10 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     Raises:
         RequestError: If an address is invalid.
     """
-    stac_url, wcs_url = params["stac_url"], params["wcs_url"]
+    values: dict[str, Any] = {**params}
+    stac_url, wcs_url = values["stac_url"], values["wcs_url"]
     coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
-    cache = Cache(params["cache_dir"], params["max_cache"])
+    cache = Cache(values["cache_dir"], values["max_cache"])
     return run_checks(normalize_stac_url(stac_url), coverages, http, cache)
 
 

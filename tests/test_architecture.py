@@ -68,7 +68,7 @@ COVERED_BY = {
     "hrdem.processing.stage": "processing/test_derive.py",
     "hrdem.processing.tile_result": "processing/test_tiers.py",
     "hrdem.request.aoi.local_files": "request/test_vector.py",
-    "hrdem.request.convert": "cli/test_options.py",
+    "hrdem.request.protocols": "request/test_objects.py",
     "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.memory": "processing/test_memory_budget.py",

@@ -11,16 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
+from hrdem.errors import RequestError
 from hrdem.request.convert import (
+    keep,
     parse_box,
+    parse_crs,
     parse_file,
+    parse_flag,
     parse_folder,
     parse_integer,
+    parse_names,
     parse_number,
+    parse_path,
     parse_point,
+    parse_text,
 )
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
 from hrdem.request.options import (
@@ -67,10 +73,12 @@ class Field:
         metavar: What the help shows for its value: the unit, or the form.
         default: Its value if it is left out.
         default_text: How the help describes a default that depends on other things.
-        parse: Converts the text of an option; raises ValueError with a sentence.
+        parse: Converts the text of an option, and what Python users pass; raises ValueError with a
+            sentence.
         choices: The enumeration that its value is one of.
         required: Whether it has to be given.
         flags: Further names of the option, such as ``-o``, or ``--no-crop`` to switch it off.
+        takes_none: Whether None is a value in Python; for other fields it counts as left out.
     """
 
     name: str
@@ -79,10 +87,11 @@ class Field:
     metavar: str = ""
     default: Any = None
     default_text: str = ""
-    parse: Callable[[str], Any] = str
+    parse: Callable[[Any], Any] = parse_text
     choices: type[StrEnum] | None = None
     required: bool = False
     flags: tuple[str, ...] = ()
+    takes_none: bool = False
 
     @property
     def option(self) -> str:
@@ -98,6 +107,17 @@ class Field:
     def is_flag(self) -> bool:
         """Whether the option has no value."""
         return not self.form
+
+    def convert(self, value: Any) -> Any:
+        """Convert what a Python user passed.
+
+        Raises:
+            RequestError: If it is not such a value; the message names the parameter.
+        """
+        try:
+            return (parse_flag if self.is_flag else self.parse)(value)
+        except ValueError as exc:
+            raise RequestError(f"`{self.name}`: {exc}") from exc
 
     @property
     def form(self) -> str:
@@ -122,12 +142,20 @@ AREA = (
         "W,S,E,N",
         parse=parse_box,
     ),
-    Field("bbox_crs", "CRS of `bbox`.", Group.AREA, "CRS", default_text="EPSG:4326"),
+    Field(
+        "bbox_crs",
+        "CRS of `bbox`.",
+        Group.AREA,
+        "CRS",
+        default_text="EPSG:4326",
+        parse=parse_crs,
+    ),
     Field(
         "aoi",
-        "Area from a vector file, from GeoJSON on standard input (-), or as WKT.",
+        "Area from a vector file, from GeoJSON on standard input (-), or as WKT or GeoJSON.",
         Group.AREA,
         "FILE|-|WKT",
+        parse=keep,
     ),
     Field(
         "aoi_crs",
@@ -135,9 +163,10 @@ AREA = (
         Group.AREA,
         "CRS",
         default_text="EPSG:4326 for WKT",
+        parse=parse_crs,
     ),
     Field("layer", "Layer of the vector file, if it has several.", Group.AREA, "NAME"),
-    Field("like", "Area and grid of an existing raster.", Group.AREA, "RASTER"),
+    Field("like", "Area and grid of an existing raster.", Group.AREA, "RASTER", parse=keep),
     Field("nts", "Area of an NTS map sheet, such as 031G05 or 31G.", Group.AREA, "SHEET"),
     Field(
         "point",
@@ -193,6 +222,7 @@ PRODUCT = (
         Group.PRODUCT,
         "COLLECTIONS",
         "",
+        parse=parse_names,
     ),
     Field(
         "feather",
@@ -234,7 +264,9 @@ GRID = (
         default_text="crop polygons and circles, not boxes",
         flags=("--no-crop",),
     ),
-    Field("crs", "CRS of the output.", Group.GRID, "CRS", default_text="EPSG:3979"),
+    Field(
+        "crs", "CRS of the output.", Group.GRID, "CRS", default_text="EPSG:3979", parse=parse_crs
+    ),
     Field(
         "resolution",
         "Pixel size of the output in units of its CRS.",
@@ -286,7 +318,7 @@ _OUTPUT = Field(
     "GeoTIFF to write.",
     Group.OUTPUT,
     "FILE",
-    parse=Path,
+    parse=parse_path,
     required=True,
     flags=("-o",),
 )
@@ -384,6 +416,7 @@ LIMITS = (
         "SIZE",
         DEFAULT_MAX_DOWNLOAD_BYTES,
         parse=parse_size,
+        takes_none=True,
     ),
 )
 

@@ -1,67 +1,76 @@
-"""The keywords of the public functions for type checkers; a test compares them with the table."""
+"""The keywords of the public functions for type checkers; a test compares them with the table.
+
+None counts as left out, except for ``max_download``.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from collections.abc import Iterable
+from typing import Required, TypedDict
 
-if TYPE_CHECKING:
-    from hrdem.request.aoi.vector import HasGeoInterface
+from hrdem.request.protocols import (
+    AoiLike,
+    BoxLike,
+    CrsLike,
+    HasGeoInterface,
+    PathLike,
+    RasterLike,
+    SizeLike,
+)
 
 
 class AoiParams(TypedDict, total=False):
-    """The area, as `hrdem.extract` documents it; None counts as left out."""
+    """The area, as `hrdem.extract` documents it."""
 
-    bbox: Sequence[float] | None
-    aoi: str | os.PathLike[str] | Mapping[str, Any] | HasGeoInterface | None
-    like: str | os.PathLike[str] | None
+    bbox: BoxLike | None
+    aoi: AoiLike | None
+    like: RasterLike | None
     nts: str | None
-    point: Sequence[float] | None
-    bbox_crs: str | None
-    aoi_crs: str | None
+    point: Iterable[float] | HasGeoInterface | str | None
+    bbox_crs: CrsLike | None
+    aoi_crs: CrsLike | None
     layer: str | None
     radius: float | None
     buffer: float | None
-    allow_inaccurate_datum: bool
+    allow_inaccurate_datum: bool | None
 
 
 class RequestParams(AoiParams, total=False):
     """The parameters of a request, as `hrdem.extract` documents them."""
 
     product: Required[str]
-    collection: str
-    fill: str | Sequence[str]
-    feather: float
-    source_band: bool
-    surveys: bool
-    algorithm: str
-    slope_unit: str
-    aspect_north: str
+    collection: str | None
+    fill: str | Iterable[str] | None
+    feather: float | None
+    source_band: bool | None
+    surveys: bool | None
+    algorithm: str | None
+    slope_unit: str | None
+    aspect_north: str | None
     crop: bool | None
-    crs: str | None
+    crs: CrsLike | None
     resolution: float | None
-    resampling: str
-    align: str
-    vertical_datum: str
-    vertical_grid: str | os.PathLike[str] | None
-    vertical_crs: bool
-    via: str
-    engine: str
-    on_change: str
-    allow_partial: bool
-    stac_url: str
+    resampling: str | None
+    align: str | None
+    vertical_datum: str | None
+    vertical_grid: PathLike | None
+    vertical_crs: bool | None
+    via: str | None
+    engine: str | None
+    on_change: str | None
+    allow_partial: bool | None
+    stac_url: str | None
     wcs_url: str | None
-    wcs_limit: float
+    wcs_limit: float | None
 
 
 class CacheParams(TypedDict, total=False):
     """The parameters of the cache."""
 
-    cache_dir: str | os.PathLike[str] | None
-    no_cache: bool
-    max_cache: int
-    offline: bool
+    cache_dir: PathLike | None
+    no_cache: bool | None
+    max_cache: SizeLike | None
+    offline: bool | None
 
 
 class PlanParams(RequestParams, CacheParams):
@@ -71,35 +80,35 @@ class PlanParams(RequestParams, CacheParams):
 class LoadParams(PlanParams, total=False):
     """The parameters of `hrdem.load` besides its own."""
 
-    max_memory: int
-    max_download: int | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
 
 
 class ExtractParams(LoadParams, total=False):
     """The parameters of `hrdem.extract`."""
 
-    output: Required[str | os.PathLike[str]]
-    format: str
-    compress: str
+    output: Required[PathLike]
+    format: str | None
+    compress: str | None
     predictor: int | None
-    overwrite: bool
+    overwrite: bool | None
 
 
 class SearchParams(AoiParams, CacheParams, total=False):
     """The parameters of `hrdem.search`."""
 
-    collection: str
-    stac_url: str
+    collection: str | None
+    stac_url: str | None
 
 
 class PreviewParams(SearchParams, total=False):
     """The parameters of `hrdem.preview`."""
 
     product: Required[str]
-    output: Required[str | os.PathLike[str]]
-    size: int
-    overwrite: bool
-    wms_url: str
+    output: Required[PathLike]
+    size: int | None
+    overwrite: bool | None
+    wms_url: str | None
 
 
 class AssetsParams(CacheParams, total=False):
@@ -107,13 +116,13 @@ class AssetsParams(CacheParams, total=False):
 
     product: str | None
     kind: str | None
-    stac_url: str
+    stac_url: str | None
 
 
 class DoctorParams(TypedDict, total=False):
     """The parameters of `hrdem.doctor`."""
 
-    stac_url: str
+    stac_url: str | None
     wcs_url: str | None
-    cache_dir: str | os.PathLike[str] | None
-    max_cache: int
+    cache_dir: PathLike | None
+    max_cache: SizeLike | None

@@ -18,21 +18,29 @@ R = TypeVar("R")
 def complete(fields: Iterable[Field], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of all fields: as given or by default, choices as enumerations.
 
+    None counts as left out, except for fields that take it.
+
     Raises:
         TypeError: If a parameter is unknown, or one that is required is missing.
-        RequestError: If a value is none of its field's choices.
+        RequestError: If a value is not of its field's kind, or none of its choices.
     """
     table = {field.name: field for field in fields}
     for name in params.keys() - table.keys():
         near = difflib.get_close_matches(name, table, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise TypeError(f"There is no parameter {name!r}.{hint}")
-    if missing := [f.name for f in table.values() if f.required and f.name not in params]:
+    if missing := [f.name for f in table.values() if f.required and params.get(f.name) is None]:
         raise TypeError(f"The parameter {missing[0]!r} is required.")
-    values = {name: params.get(name, field.default) for name, field in table.items()}
+    values = {}
     for name, field in table.items():
-        if field.choices and values[name] is not None:
-            values[name] = parse_choice(field.choices, values[name], name)
+        value = params.get(name)
+        if value is not None:
+            value = field.convert(value)
+        elif not (field.takes_none and name in params):
+            value = field.default
+        if field.choices and value is not None:
+            value = parse_choice(field.choices, value, name)
+        values[name] = value
     return values
 
 

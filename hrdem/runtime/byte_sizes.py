@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from typing import Any
 
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?([KMGT]?)(I?)B?")
 
 
-def parse_size(text: str) -> int:
-    """Parse a size such as ``500MB``, ``2 GB``, ``1GiB`` or ``4096`` into bytes.
+def parse_size(value: Any) -> int:
+    """Parse a size such as ``"500MB"``, ``"2 GB"``, ``"1GiB"``, ``4096`` or ``2e9`` into bytes.
 
     Raises:
         ValueError: If it is not a size.
     """
-    match = _SIZE.fullmatch(text.strip().upper())
-    if not match:
-        raise ValueError(f"{text!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
-    number, unit, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
+    if isinstance(value, str):
+        if match := _SIZE.fullmatch(value.strip().upper()):
+            number, unit, binary = match.groups()
+            return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
+    elif not isinstance(value, bool):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            if int(value) == value >= 0:
+                return int(value)
+    raise ValueError(f"{value!r} is not a size. Give it like 500MB, 2GB or 1GiB.")
 
 
 def format_size(count: int) -> str:

@@ -32,6 +32,7 @@ from hrdem.http.cache.entries import CacheEntry, CacheInfo
 from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
+from hrdem.runtime.byte_sizes import parse_size
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 
 _MIN_FREE_BYTES = 1 << 30  # that stay free on the disk
@@ -73,19 +74,25 @@ class Cache:
 
     Args:
         folder: Folder, created on demand; None for the system's cache folder.
-        limit: Largest size in bytes. During runs it can be exceeded: entries in use are kept.
+        limit: Largest size in bytes, or as text, such as ``"20GB"``. During runs it can be
+            exceeded: entries in use are kept.
 
     Raises:
-        RequestError: If the folder has an empty name.
+        RequestError: If the folder has an empty name, or the limit is not a size.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str] | None = None, limit: int = DEFAULT_MAX_CACHE_BYTES
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        limit: int | str = DEFAULT_MAX_CACHE_BYTES,
     ) -> None:
         if folder == "":
             raise RequestError("The cache's folder has an empty name; give another `cache_dir`.")
         self.folder = default_cache_dir() if folder is None else Path(folder).expanduser()
-        self.limit = limit
+        try:
+            self.limit = parse_size(limit)
+        except ValueError as exc:
+            raise RequestError(f"The cache's limit: {exc}") from exc
 
     @property
     def responses(self) -> Path:

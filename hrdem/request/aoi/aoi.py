@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, describe_crs
 from hrdem.geo.datum import DatumOperation, get_operation, link_crs
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
@@ -95,7 +95,7 @@ class Aoi:
             NoDataError: If the box reaches where EPSG:3979 has no coordinates.
         """
         box = _check_box(bbox, crs)
-        label = ",".join(f"{number:.12g}" for number in box) + f" ({crs})"
+        label = ",".join(f"{number:.12g}" for number in box) + f" ({describe_crs(crs)})"
         return cls.from_shape(
             shapely.box(*box), crs, label, buffer, allow_inaccurate_datum=allow_inaccurate_datum
         )

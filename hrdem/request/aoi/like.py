@@ -1,9 +1,13 @@
-"""Read the grid of an existing raster as a template for the output."""
+"""Read the grid of an existing raster, as a file or in memory, as a template for the output."""
 
 from __future__ import annotations
 
+import os
 import warnings
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import Any
 
 import rasterio
 from affine import Affine
@@ -12,7 +16,61 @@ from rasterio.errors import NotGeoreferencedWarning
 from hrdem.errors import RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
+from hrdem.request.aoi.arrays import read_array
+from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.convert import parse_crs
+from hrdem.request.protocols import RasterLike
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.redaction import redact_secrets
+
+_GRID = ("crs", "transform", "width", "height")
+
+
+def read_template(source: RasterLike) -> tuple[Grid, str]:
+    """Return the grid of a raster and a short name of it; pixels are not read.
+
+    Args:
+        source: Path of a local file, a `xarray.DataArray` or `xarray.Dataset` with a CRS and
+            evenly spaced coordinates, an open dataset of rasterio, or another object or mapping
+            with ``crs``, ``transform``, ``width`` and ``height``, such as a GeoBox or a profile.
+
+    Raises:
+        RequestError: If it is none of these, is not georeferenced, or is not a north-up grid.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = resolve_local_path(source, "like")
+        return read_raster_grid(path), path.name
+    label = _name(source)
+    if hasattr(source, "sizes") and hasattr(source, "coords"):
+        crs, transform, width, height = read_array(source, label)
+        return _make_grid(crs, transform, width, height, label), label
+    found: Any = SimpleNamespace(**source) if isinstance(source, Mapping) else source
+    if not all(hasattr(found, name) for name in _GRID):
+        raise RequestError(
+            f"`like` is of the type {type(source).__name__}, which is not a raster. Give the path "
+            "of a file, an xarray.DataArray, or an open dataset of rasterio."
+        )
+    return _read_dataset(found, label), label
+
+
+def _name(source: Any) -> str:
+    """Return the name of a raster in memory, without folders and credentials."""
+    name, kind = getattr(source, "name", None), type(source).__name__
+    if not isinstance(name, str) or not name:
+        return f"a {kind}"
+    return (
+        PurePosixPath(redact_secrets(name)).name if hasattr(source, "width") else f"{kind} {name}"
+    )
+
+
+def _read_dataset(source: Any, label: str) -> Grid:
+    try:
+        crs = parse_crs(source.crs) if source.crs else ""
+        width, height = int(source.width), int(source.height)
+    except (TypeError, ValueError) as exc:
+        raise RequestError(f"{label}, given as `like`: {exc}") from exc
+    has_points = bool(getattr(source, "gcps", ([],))[0] or getattr(source, "rpcs", None))
+    return _make_grid(crs, source.transform, width, height, label, has_points=has_points)
 
 
 def read_raster_grid(path: Path) -> Grid:
@@ -38,18 +96,32 @@ def read_raster_grid(path: Path) -> Grid:
             f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: "
             f"{gdal_message(exc)} Give a raster file, or `bbox`."
         ) from exc
-    if not system or transform == Affine.identity():
+    return _make_grid(
+        system.to_wkt() if system else "",
+        transform,
+        width,
+        height,
+        path.name,
+        has_points=has_points,
+    )
+
+
+def _make_grid(
+    crs: str, transform: Affine, width: int, height: int, label: str, *, has_points: bool = False
+) -> Grid:
+    """Check a grid, and return it without the vertical part of its CRS."""
+    if not crs or transform == Affine.identity():
         problem = "is not georeferenced"
         if has_points:
             problem = "has ground control points instead of a grid"
         raise RequestError(
-            f"{path.name}, given as `like`, {problem}. Give a raster with a CRS and a "
-            "geotransform, such as gdalwarp writes, or give `bbox`."
+            f"{label}, given as `like`, {problem}. Give a raster with a CRS and a geotransform, "
+            "such as gdalwarp writes, or give `bbox`."
         )
     if transform.b or transform.d or transform.a < 0 or transform.e > 0:
         problem = "rotated or sheared" if transform.b or transform.d else "mirrored"
         raise RequestError(
-            f"The grid of {path.name}, given as `like`, is {problem}. Give a north-up raster, such "
-            "as gdalwarp writes, or give `bbox`."
+            f"The grid of {label}, given as `like`, is {problem}. Give a north-up raster, such as "
+            "gdalwarp writes, or give `bbox`."
         )
-    return Grid(normalize_crs(drop_vertical(system.to_wkt())), transform, width, height)
+    return Grid(normalize_crs(drop_vertical(crs)), transform, width, height)

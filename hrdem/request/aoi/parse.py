@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import shapely
 
@@ -16,11 +15,13 @@ from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.geometry import check_coordinates, make_circle
-from hrdem.request.aoi.like import read_raster_grid
-from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.aoi.like import read_template
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.aoi.vector import DEFAULT_CRS, read_shape
+from hrdem.request.fields import AREA
 from hrdem.request.params import AoiParams
+from hrdem.request.protocols import RasterLike
+from hrdem.request.signature import complete
 
 MAX_LENGTH_METRES = 1_000_000.0  # of a radius or a buffer
 _AREAS = ("bbox", "aoi", "like", "nts", "point")
@@ -53,26 +54,29 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
         RequestError: If they describe no area or several, or are invalid.
         NoDataError: If the area reaches where EPSG:3979 has no coordinates.
     """
-    _check_combination({name for name, value in params.items() if value is not None})
-    buffer = params.get("buffer")
-    metres = 0.0 if buffer is None else _parse_length(buffer, "buffer")
-    allow = params.get("allow_inaccurate_datum", False)
-    if (bbox := params.get("bbox")) is not None:
-        crs = params.get("bbox_crs")
+    values: dict[str, Any] = complete(AREA, params)
+    _check_combination({name for name, value in values.items() if value is not None})
+    metres = 0.0
+    if values["buffer"] is not None:
+        metres = values["buffer"]
+        _check_length(metres, "buffer")
+    allow = values["allow_inaccurate_datum"]
+    if (bbox := values["bbox"]) is not None:
+        crs = values["bbox_crs"]
         crs = DEFAULT_CRS if crs is None else crs
         aoi = Aoi.from_bbox(bbox, crs, metres, allow_inaccurate_datum=allow)
         return ParsedAoi(aoi, is_polygon=False)
-    if (nts := params.get("nts")) is not None:
+    if (nts := values["nts"]) is not None:
         sheet = parse_sheet(nts)
         box = shapely.box(*sheet.bounds)
         return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", metres), is_polygon=False)
-    if (like := params.get("like")) is not None:
+    if (like := values["like"]) is not None:
         return _parse_like(like, allow_inaccurate_datum=allow)
-    if (point := params.get("point")) is not None:
-        return ParsedAoi(_parse_circle(point, params.get("radius"), metres), is_polygon=True)
-    source = params.get("aoi")
+    if (point := values["point"]) is not None:
+        return ParsedAoi(_parse_circle(point, values["radius"], metres), is_polygon=True)
+    source = values["aoi"]
     assert source is not None
-    shape = read_shape(source, params.get("aoi_crs"), params.get("layer"))
+    shape = read_shape(source, values["aoi_crs"], values["layer"])
     aoi = Aoi.from_shape(
         shape.geometry, shape.crs, shape.label, metres, allow_inaccurate_datum=allow
     )
@@ -104,24 +108,22 @@ def _check_combination(names: set[str]) -> None:
         )
 
 
-def _parse_like(name: str | os.PathLike[str], *, allow_inaccurate_datum: bool) -> ParsedAoi:
-    path = resolve_local_path(name, "like")
-    grid = read_raster_grid(path)
+def _parse_like(source: RasterLike, *, allow_inaccurate_datum: bool) -> ParsedAoi:
+    grid, label = read_template(source)
     remedy = "Assign the right CRS to it, for example {}."
-    check_coordinates(grid.bounds, grid.crs, f"The raster {path.name}", remedy)
+    check_coordinates(grid.bounds, grid.crs, f"The raster {label}", remedy)
     linked = link_crs(grid.crs, grid.bounds, grid.crs, allow_inaccurate=allow_inaccurate_datum)
     grid = replace(grid, crs=linked)
-    aoi = Aoi.from_shape(shapely.box(*grid.bounds), linked, path.name)
+    aoi = Aoi.from_shape(shapely.box(*grid.bounds), linked, label)
     return ParsedAoi(aoi, is_polygon=False, grid=grid)
 
 
 def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -> Aoi:
+    label = ",".join(f"{number:.12g}" for number in point)
     order = "Give two numbers: longitude,latitude."
-    try:
-        longitude, latitude = map(float, point)
-    except (TypeError, ValueError) as exc:
-        raise RequestError(f"`point` is {point!r}, which is not a point. {order}") from exc
-    label = f"{longitude:.12g},{latitude:.12g}"
+    if len(point) != 2:
+        raise RequestError(f"`point` has {len(point)} numbers: {label!r}. {order}")
+    longitude, latitude = point
     if not (math.isfinite(longitude) and math.isfinite(latitude)):
         raise RequestError(
             f"The point {label} contains a value that is not a finite number. {order}"
@@ -131,21 +133,14 @@ def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -
     bounds = (longitude, latitude, longitude, latitude)
     remedy = "`point` takes degrees; for metres, give `bbox` with `bbox_crs={}`."
     check_coordinates(bounds, LONLAT, f"The point {label}", remedy)
-    metres = _parse_length(radius, "radius")
-    circle, crs = make_circle(longitude, latitude, metres)
-    return Aoi.from_shape(circle, crs, f"{metres:g} m around {label}", buffer)
+    _check_length(radius, "radius")
+    circle, crs = make_circle(longitude, latitude, radius)
+    return Aoi.from_shape(circle, crs, f"{radius:g} m around {label}", buffer)
 
 
-def _parse_length(metres: float, parameter: str) -> float:
-    try:
-        length = float(metres)
-    except (TypeError, ValueError) as exc:
+def _check_length(metres: float, parameter: str) -> None:
+    if not 0 < metres <= MAX_LENGTH_METRES:
         raise RequestError(
-            f"`{parameter}` is {metres!r}, which is not a number. Give metres."
-        ) from exc
-    if not 0 < length <= MAX_LENGTH_METRES:
-        raise RequestError(
-            f"`{parameter}` is {length:g}. Give metres, more than 0 and up to "
+            f"`{parameter}` is {metres:g}. Give metres, more than 0 and up to "
             f"{MAX_LENGTH_METRES:,.0f}."
         )
-    return length

@@ -8,14 +8,13 @@ import re
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import shapely
-import shapely.geometry
 from rasterio.crs import CRS
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
@@ -25,12 +24,22 @@ from hrdem.geo.crs import describe_crs, drop_vertical
 from hrdem.geo.datum import is_same_crs
 from hrdem.request.aoi.geometry import check_coordinates
 from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.aoi.objects import (
+    MAX_LABEL_CHARACTERS,
+    Geometries,
+    ShapePart,
+    describe,
+    iterate,
+    read_geojson_text,
+    read_geometries,
+    read_object,
+)
+from hrdem.request.protocols import AoiLike
 
 log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 DEFAULT_CRS = "EPSG:4326"
-MAX_LABEL_CHARACTERS = 60  # of WKT or GeoJSON in a message
 _TYPES = "POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION"
 _WKT = re.compile(
     rf"\s*(SRID\s*=\s*(?P<srid>\d{{1,9}})\s*;)?\s*(?P<wkt>({_TYPES})\s*(Z|M|ZM)?\s*(\(|EMPTY).*)",
@@ -38,13 +47,6 @@ _WKT = re.compile(
 )
 _UNDEFINED_CRS = re.compile(r'\w+\["Undefined ')  # srs_id -1 and 0 of a GeoPackage (1.3, 1.1.2)
 _SUFFIXES_IN_ARCHIVES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".gml", ".fgb", ".tab")
-
-
-class HasGeoInterface(Protocol):
-    """A geometry or feature of another Python library."""
-
-    @property
-    def __geo_interface__(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +64,94 @@ class Shape:
     label: str
 
 
-def read_shape(
-    source: str | os.PathLike[str] | Mapping[str, Any] | HasGeoInterface,
-    crs: str | None = None,
-    layer: str | None = None,
-) -> Shape:
+def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None) -> Shape:
     """Read a user-supplied shape; several features are united.
 
     Args:
-        source: Path of a vector file that GDAL reads, ``"-"`` for GeoJSON on standard input, WKT or
-            EWKT, a GeoJSON mapping, or a geometry of shapely or another library.
-        crs: CRS of its coordinates if it declares none. None for EPSG:4326, but a file has to
-            declare its CRS or be given one. It may not contradict a declared one.
+        source: Path of a vector file that GDAL reads, ``"-"`` for GeoJSON on standard input, WKT,
+            EWKT or GeoJSON, a GeoJSON mapping, a GeoDataFrame or GeoSeries, a geometry of shapely
+            or another library, or a list of any of these.
+        crs: CRS of the coordinates if they declare none. None for EPSG:4326, but a file and a
+            GeoDataFrame have to declare their CRS or be given one. It may not contradict a
+            declared one.
         layer: Layer of the file, if it has several.
 
     Raises:
-        RequestError: If it is none of these, cannot be read, is empty, or its coordinates are
-            implausible in its CRS.
+        RequestError: If it is none of these, cannot be read, is empty, its coordinates are
+            implausible in its CRS, or its parts have different CRSs.
     """
-    if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        if name == STANDARD_INPUT:
-            return _read_file(_read_standard_input(), "standard input", crs, layer)
-        wkt = _WKT.fullmatch(name)
-        if wkt is None or os.path.exists(name):  # noqa: PTH110 (a name may be too long for Path)
-            path = resolve_local_path(source, "aoi")
-            return _read_file(_find_in_archive(path), path.name, crs, layer)
-        declared = wkt["srid"] and f"EPSG:{wkt['srid']}"
-        geometries = [_parse_wkt(wkt["wkt"])]
-    else:
-        mapping = source if isinstance(source, Mapping) else _get_geo_interface(source)
-        declared = _get_geojson_crs(mapping)
-        geometries = list(_parse_geojson(mapping))
-    if layer is not None:
+    parts = list(_read_parts(source, layer))
+    if layer is not None and not any(part.is_file for part in parts):
         raise RequestError(
             f"`layer={layer}` chooses from the layers of a file, but `aoi` is not a file. Leave "
             "`layer` out."
         )
-    label = _shorten(geometries)
-    agreed = _reconcile_crs(declared, crs, f"The shape {label}") or DEFAULT_CRS
-    return _unite(geometries, agreed, f"{label} ({describe_crs(agreed)})", declared)
+    if not parts:
+        raise RequestError("`aoi` is empty. Give an area that has a polygon.")
+    agreed = _agree_on_crs(parts, crs)
+    label = parts[0].label if len(parts) == 1 else f"{parts[0].label} and {len(parts) - 1} more"
+    if not all(part.is_file for part in parts):
+        label = f"{label} ({describe_crs(agreed)})"
+    declared = next((part.declared for part in parts if part.declared), None)
+    return _unite([part.geometries for part in parts], agreed, label, declared)
 
 
-def _read_file(source: Path | str | bytes, name: str, crs: str | None, layer: str | None) -> Shape:
+def _read_parts(source: Any, layer: str | None) -> Iterator[ShapePart]:
+    """Yield the shapes of a source, or of each item of a list."""
+    if isinstance(source, str | os.PathLike):
+        yield _read_text(os.fspath(source), layer)
+    elif (items := iterate(source)) is None:
+        yield from read_object(source)
+    elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
+        yield from read_geometries(items)
+    else:
+        for each in items:
+            if each is not None:
+                yield from _read_parts(each, layer)
+
+
+def _read_text(name: str, layer: str | None) -> ShapePart:
+    """Return the shapes of a file, of standard input, or of WKT or GeoJSON."""
+    if name == STANDARD_INPUT:
+        return _read_file(_read_standard_input(), "standard input", layer)
+    if not os.path.exists(name):  # noqa: PTH110 (a name may be too long for Path)
+        if name.lstrip().startswith("{"):
+            return read_geojson_text(name)
+        if wkt := _WKT.fullmatch(name):
+            geometries = [_parse_wkt(wkt["wkt"])]
+            declared = wkt["srid"] and f"EPSG:{wkt['srid']}"
+            return ShapePart(geometries, declared, describe(geometries))
+    path = resolve_local_path(name, "aoi")
+    return _read_file(_find_in_archive(path), path.name, layer)
+
+
+def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None) -> str:
+    """Return the CRS of all shapes.
+
+    Raises:
+        RequestError: If one has none, contradicts ``crs``, or has another than the others.
+    """
+    agreed: dict[str, ShapePart] = {}
+    for part in parts:
+        own = _reconcile_crs(part.declared, crs, part.subject)
+        if own is None and part.must_declare:
+            raise RequestError(
+                f"{part.subject} does not declare its CRS. Give it, for example "
+                "`aoi_crs=EPSG:4326` (degrees) or `aoi_crs=EPSG:2959` (metres)."
+            )
+        agreed.setdefault(own or DEFAULT_CRS, part)
+    first, *others = agreed
+    for other in others:
+        if not is_same_crs(first, other):
+            raise RequestError(
+                f"`aoi` has shapes in several CRSs: {agreed[first].label} in "
+                f"{describe_crs(first)}, {agreed[other].label} in {describe_crs(other)}. Bring "
+                "them to one of them, for example by to_crs of geopandas."
+            )
+    return first
+
+
+def _read_file(source: Path | str | bytes, name: str, layer: str | None) -> ShapePart:
     """Read a layer of a file, or of the bytes of one, through GDAL."""
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only files need it)
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
@@ -125,13 +172,7 @@ def _read_file(source: Path | str | bytes, name: str, crs: str | None, layer: st
         ) from exc
     label = name if len(layers) == 1 else f"{name}, layer {chosen}"
     declared = None if _UNDEFINED_CRS.match(meta["crs"] or "") else meta["crs"]
-    agreed = _reconcile_crs(declared, crs, label)
-    if agreed is None:
-        raise RequestError(
-            f"{label} does not declare its CRS. Give it, for example `aoi_crs=EPSG:4326` (degrees) "
-            "or `aoi_crs=EPSG:2959` (metres)."
-        )
-    return _unite(geometries, agreed, label, declared)
+    return ShapePart(geometries, declared, label, must_declare=True, is_file=True)
 
 
 def _describe_cause(exc: Exception, source: object, name: str) -> str:
@@ -179,7 +220,7 @@ def _read_standard_input() -> bytes:
 def _parse_wkt(wkt: str) -> BaseGeometry:
     try:
         with np.errstate(invalid="ignore"):  # coordinates that are not finite are reported below
-            return shapely.force_2d(shapely.from_wkt(wkt))
+            return shapely.from_wkt(wkt)
     except ShapelyError as exc:
         raise RequestError(
             f"{wkt[:MAX_LABEL_CHARACTERS]!r} is not valid WKT: {exc}. Give a geometry like "
@@ -187,63 +228,26 @@ def _parse_wkt(wkt: str) -> BaseGeometry:
         ) from exc
 
 
-def _get_geo_interface(source: object) -> Mapping[str, Any]:
-    mapping = getattr(source, "__geo_interface__", None)
-    if not isinstance(mapping, Mapping):
-        raise RequestError(
-            f"`aoi` is of the type {type(source).__name__}, which is not an area. Give the path of "
-            "a vector file, WKT, a GeoJSON mapping, or a geometry that has __geo_interface__."
-        )
-    return mapping
-
-
-def _parse_geojson(mapping: Mapping[str, Any]) -> Iterator[BaseGeometry]:
-    """Yield the geometries of any GeoJSON object (RFC 7946, 3)."""
-    try:
-        match mapping.get("type"):
-            case "FeatureCollection":
-                for feature in mapping["features"]:
-                    yield from _parse_geojson(feature)
-            case "Feature":
-                if mapping["geometry"] is not None:
-                    yield from _parse_geojson(mapping["geometry"])
-            case _:
-                yield shapely.force_2d(shapely.geometry.shape(mapping))
-    except (ShapelyError, KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise RequestError(
-            f"{str(mapping)[:MAX_LABEL_CHARACTERS]} is not GeoJSON. Give a geometry, a Feature or "
-            "a FeatureCollection."
-        ) from exc
-
-
-def _get_geojson_crs(mapping: Mapping[str, Any]) -> str | None:
-    """Return the CRS member that GeoJSON had before RFC 7946 (GeoJSON 2008, 3.1)."""
-    try:
-        return str(mapping["crs"]["properties"]["name"])
-    except (KeyError, TypeError):
-        return None
-
-
 def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> str | None:
     """Return the CRS of a shape from what it declares and what the user requests."""
     if declared is None:
         return None if requested is None else drop_vertical(requested)
     own = drop_vertical(declared)
-    other = own if requested is None else drop_vertical(requested)
-    if not is_same_crs(own, other):
+    if requested is not None and not is_same_crs(own, drop_vertical(requested)):
         raise RequestError(
-            f"{what} declares the CRS {describe_crs(own)}, but `aoi_crs` is {requested}. Leave "
-            "`aoi_crs` out, or correct the file. GeoJSON that declares no CRS is in longitude and "
-            "latitude."
+            f"{what} declares the CRS {describe_crs(own)}, but `aoi_crs` is "
+            f"{describe_crs(requested)}. Leave `aoi_crs` out, or correct what is declared. GeoJSON "
+            "that declares no CRS is in longitude and latitude."
         )
     return own
 
 
-def _unite(
-    geometries: Iterable[BaseGeometry | None], crs: str, label: str, declared: str | None
-) -> Shape:
+def _unite(geometries: Sequence[Geometries], crs: str, label: str, declared: str | None) -> Shape:
     """Check geometries, repair the invalid ones and unite them."""
-    found = np.array([each for each in geometries if each is not None and not each.is_empty])
+    found = np.concatenate([np.asarray(each, dtype=object) for each in geometries])
+    found = found[~(shapely.is_missing(found) | shapely.is_empty(found))]
+    if shapely.has_z(found).any():
+        found = shapely.force_2d(found)
     if not len(found):
         raise RequestError(f"The shape {label} is empty. Give one that has a polygon.")
     if not np.isfinite(shapely.get_coordinates(found)).all():
@@ -271,9 +275,3 @@ def _unite(
         )
         found[invalid] = shapely.make_valid(found[invalid])
     return Shape(shapely.union_all(found), crs, label)
-
-
-def _shorten(geometries: list[BaseGeometry]) -> str:
-    text = shapely.to_wkt(geometries[0], rounding_precision=6) if geometries else "GEOJSON EMPTY"
-    more = f" and {len(geometries) - 1} more" if len(geometries) > 1 else ""
-    return (text if len(text) <= MAX_LABEL_CHARACTERS else f"{text[:MAX_LABEL_CHARACTERS]}…") + more
