@@ -22,6 +22,11 @@ _METRES = ("m", "metre", "metres", "meter", "meters")
 _SPELLINGS = {"metre": _METRES, "degree": ("deg", "degree", "degrees", "°")}
 #: EPSG codes of the realizations of CGVD2013, the vertical datum of the published heights
 _CGVD2013 = ("EPSG:6647", "EPSG:9245", "EPSG:20035")
+#: types of pixels that are read, as numpy names them; others are complex numbers
+PIXEL_TYPES = (
+    *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    *("float32", "float64"),
+)
 _ROWS_AT_ONCE = 64  # that are scaled, so that 64-bit intermediate values take little memory
 
 
@@ -133,11 +138,12 @@ def check_band(band: Band, unit: str, name: str) -> None:
 
 def _find_problem(band: Band, unit: str) -> str:
     """Return why a band cannot be read with certainty; empty if it can."""
-    kind = np.dtype(band.stored_dtype)
+    if band.stored_dtype not in PIXEL_TYPES:
+        return f"holds {band.stored_dtype}, not measurements"
     if band.has_palette or band.is_inverted:
         return "holds colours (a palette, or a lowest value that is white), not measurements"
-    if unit == "metre" and kind.itemsize == 1:
-        return f"holds {kind.name}, whose 256 numbers are a picture, not heights"
+    if unit == "metre" and np.dtype(band.stored_dtype).itemsize == 1:
+        return f"holds {band.stored_dtype}, whose 256 numbers are a picture, not heights"
     if not (math.isfinite(band.scale) and band.scale and math.isfinite(band.offset)):
         return f"states a scale of {band.scale:g} and an offset of {band.offset:g}"
     if unit == "metre" and band.vertical_crs not in ("", *_CGVD2013):

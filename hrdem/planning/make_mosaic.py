@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import numpy as np
-
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import choose_nodata
@@ -135,8 +133,6 @@ def _common_dtype(files: Sequence[ResolvedSource], query: MosaicQuery) -> str:
             f"The files of {query.collection.id} hold different types of pixels "
             f"({', '.join(dtypes)}), which one output cannot hold. Extract the tiles one by one."
         )
-    if np.dtype(dtypes[0]).kind not in "fiu":
-        raise SourceError(f"The files of {query.collection.id} hold {dtypes[0]}, not heights.")
     return dtypes[0]
 
 

@@ -7,7 +7,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from hrdem.geo.band import Band
+from hrdem.geo.band import PIXEL_TYPES, Band
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import round_nodata
 
@@ -21,7 +21,7 @@ def describe_band(dataset: DatasetReader) -> Band:
     dtype = dataset.dtypes[0]
     return Band(
         stored_dtype=dtype,
-        stored_nodata=round_nodata(dataset.nodata, dtype),
+        stored_nodata=round_nodata(dataset.nodata, dtype) if dtype in PIXEL_TYPES else None,
         scale=dataset.scales[0],
         offset=dataset.offsets[0],
         unit=dataset.units[0] or "",

@@ -7,6 +7,7 @@ a band if it has a ``sample``, and means what its ``role`` says.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import ParseError
 
@@ -18,6 +19,9 @@ from hrdem.tiff.read_ifd import Directory, InvalidTiffError
 _GDAL_METADATA = 42112
 _MAX_BYTES = 64 << 10
 _MAX_UNIT_CHARACTERS = 40
+_ATTRIBUTES = {"name", "sample", "role", "domain", "format"}
+_DIGITS = re.compile(r"[0-9]{1,5}")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +46,32 @@ def read_band_metadata(directory: Directory) -> BandMetadata:
     """Read GDAL's metadata of the first band.
 
     Raises:
-        InvalidTiffError: If they are no XML, or state a scale that is not a number.
+        InvalidTiffError: If they are not as GDAL writes them: GDAL would take a part of them.
     """
     text = directory.text(_GDAL_METADATA, _MAX_BYTES)
     if not text:
         return BandMetadata()
+    if "<!" in text:  # comments and CDATA, of which GDAL and XML parsers make different texts
+        raise InvalidTiffError("its GDAL_METADATA are more than items")
     try:
-        root = fromstring(text, forbid_dtd=True)
+        root = fromstring(text.encode("latin-1"), forbid_dtd=True)  # it is UTF-8
     except (ParseError, DefusedXmlException, ValueError) as exc:
         raise InvalidTiffError("its GDAL_METADATA are not XML") from exc
     roles = {}
     has_nodata_values = False
-    for item in root.iter("Item"):
-        if item.get("sample") == "0" and item.get("role"):
-            roles[item.get("role")] = (item.text or "").strip()
-        elif item.get("sample") is None and not item.get("domain"):
+    for item in root:
+        sample = item.get("sample")
+        if (
+            item.tag != "Item"
+            or not {"name"} <= set(item.keys()) <= _ATTRIBUTES
+            or len(item)
+            or not (sample is None or _DIGITS.fullmatch(sample))
+        ):
+            raise InvalidTiffError("its GDAL_METADATA have an item of an unknown kind")
+        if sample is None:
             has_nodata_values |= item.get("name") == "NODATA_VALUES"
+        elif int(sample) == 0:
+            roles[item.get("role", "").lower()] = (item.text or "").strip()
     unit = roles.get("unittype", "")[:_MAX_UNIT_CHARACTERS]
     return BandMetadata(
         scale=_parse_number(roles.get("scale", "1")),
@@ -68,10 +82,7 @@ def read_band_metadata(directory: Directory) -> BandMetadata:
 
 
 def _parse_number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(number):
         raise InvalidTiffError("its scale or offset is not a number")
     return number

@@ -17,10 +17,14 @@ from affine import Affine
 import hrdem
 from hrdem.errors import SourceError
 from hrdem.geo.band import Band, check_band
-from hrdem.geo.grid import Window
+from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Download, Http
 from hrdem.sources.cog import CogSource, probe_cog
 from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, read_band
+from hrdem.sources.protocol import limit_service_requests
+from hrdem.sources.wcs.coverage import WcsCoverage
+from hrdem.sources.wcs.reader import WcsSource
 from tests.cogs import URL, Bytes
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, misbehaving, range_reply
 from tests.relief import TIERS, make_relief
@@ -138,6 +142,24 @@ def test_uncertain_values_are_refused(
             check_band(band, "metre", "it")
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b'sample="0" role="scale"', b'sample="x" role="scale"'),
+        (b'name="SCALE"', b'nome="SCALE"'),
+        (b">0.5<", b">0_5<"),
+        (b"<Item name", b"<!--m name"),
+    ],
+)
+def test_metadata_that_gdal_would_take_in_part_are_refused(
+    tmp_path: Path, right: bytes, wrong: bytes
+) -> None:
+    content = write(tmp_path / "a.tif", dtype="int16", scales=0.5).read_bytes()
+    assert right in content
+    with pytest.raises(SourceError, match="GDAL_METADATA|not a number"):
+        probe_cog(URL, Bytes(content.replace(right, wrong, 1)))
+
+
 def test_heights_that_state_the_published_datum_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", crs="EPSG:3979+6647")
     file = probe_cog(URL, Bytes(path.read_bytes()))
@@ -156,6 +178,45 @@ def test_alpha_band_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", dtype="uint16", count=2, alpha="YES")
     with pytest.raises(SourceError, match="2 bands instead of one"):
         probe_cog(URL, Bytes(path.read_bytes()))
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    place = {"crs": "EPSG:3979", "transform": Affine(1, 0, LEFT, 0, -1, TOP)}
+    with rasterio.open(path, "w", "GTiff", 16, 16, 1, dtype="complex64", **place) as dataset:
+        band = describe_band(dataset)
+    with pytest.raises(SourceError, match="holds complex64, not measurements"):
+        check_band(band, "metre", "it")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dtype": "int16", "scales": 0.1, "nodata": -9999},
+        {"dtype": "float32", "mask": True},
+        {"dtype": "uint16", "mask": True, "scales": 0.1},
+    ],
+    ids=["scale", "mask", "both"],
+)
+def test_coverage_of_a_wcs_is_read_by_the_same_rules(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Pixels without data get the nodata value of the coverage."""
+    path = write(tmp_path / "a.tif", **options)
+
+    class Wcs(Http):
+        def download(self, url: str, path_: Path, **settings: Any) -> Download:
+            path_.write_bytes(path.read_bytes())
+            return Download("image/tiff", 1)
+
+    grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), EDGE, EDGE)
+    band = Band("float32", -9999)
+    coverage = WcsCoverage(URL, "dtm", "image/tiff", grid, band, "metre", "", ("dtm",), 1, 300)
+    wcs: Any = Wcs()
+    source = WcsSource(coverage, wcs, ALL, tmp_path / "cache", limit_service_requests())
+    pixels = source.fetch(ALL).decode()
+    source.close()
+    np.testing.assert_array_equal(with_nan(pixels, -9999), expect(path))
 
 
 @contextlib.contextmanager
