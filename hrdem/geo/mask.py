@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.crs import unprojectable_error
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
@@ -25,6 +26,7 @@ STEPS = 1 << 20  # in a pixel: positions closer than one are equal
 MAX_STEPS = 1 << 60  # from the corner of the grid: more than the earth has at 1 mm
 MAX_ROUNDING_STEPS = 16  # of a crossing in floating point, up to 20,000 km at 1 mm
 MAX_CROSSINGS = 1 << 16  # at a time, for the memory that they take
+_ROWS_AT_ONCE = 512
 
 Integers = NDArray[np.int64]
 
@@ -129,6 +131,65 @@ class PolygonMask:
             np.add.at(flips, (number[within], column[within]), np.uint8(1))
         inside: NDArray[np.bool_] = (np.cumsum(flips, axis=1, dtype=np.uint8) & 1).view(np.bool_)
         return inside
+
+    def find_blocks(self, window: Window, edge: int) -> BlockSet:
+        """Return which blocks of a window hold a pixel whose centre is inside.
+
+        The work depends on the height of the polygons, and neither on their width nor on the size
+        of the window.
+
+        Args:
+            window: Window of the grid that starts at a block.
+            edge: Width and height of a block, pixels.
+        """
+        rows, columns = -(-window.height // edge), -(-window.width // edge)
+        chosen = np.zeros((rows, columns), np.bool_)
+        for _, first, end, row in self._find_runs(window, edge):
+            changes = np.zeros(columns + 1, np.int64)
+            np.add.at(changes, (first - window.column) // edge, 1)
+            np.subtract.at(changes, (end - 1 - window.column) // edge + 1, 1)
+            chosen[(row - window.row) // edge] |= np.cumsum(changes[:-1]) > 0
+        return BlockSet(window, edge, chosen)
+
+    def count(self, window: Window) -> int:
+        """Return the number of pixels of a window that have their centre inside."""
+        runs = self._find_runs(window, _ROWS_AT_ONCE)
+        return sum(int((end - first).sum()) for _, first, end, _ in runs)
+
+    def _find_runs(
+        self, window: Window, height: int
+    ) -> Iterator[tuple[Integers, Integers, Integers, int]]:
+        """Yield the runs of pixels inside, for some rows at a time; rows without any are skipped.
+
+        Yields:
+            Row, first column and column after the last of each run, and the first row of the rows
+            that were searched.
+        """
+        row = max(window.row, int(self.first[0])) if len(self.first) else window.bottom
+        while row < window.bottom:
+            top = window.row + (row - window.row) // height * height
+            bottom = min(top + height, window.bottom)
+            chosen = slice(
+                np.searchsorted(self.reach, top, "right"),
+                np.searchsorted(self.first, bottom - 1, "right"),
+            )
+            first = self.first[chosen].clip(top)
+            count = (self.end[chosen].clip(max=bottom) - first).clip(0)
+            crossed = np.flatnonzero(count)
+            if not len(crossed):
+                later = self.first[chosen.stop :]
+                row = int(later[0]) if len(later) else window.bottom
+                continue
+            parts = [
+                (number, self._find_first_east(edge + chosen.start, number))
+                for edge, number in _expand(crossed, first[crossed], count[crossed])
+            ]
+            rows, columns = (np.concatenate(each) for each in zip(*parts, strict=True))
+            order = np.lexsort((columns, rows))
+            ends = columns[order].clip(window.column, window.right).reshape(-1, 2).T
+            inside = ends[0] < ends[1]
+            yield rows[order][::2][inside], ends[0][inside], ends[1][inside], top
+            row = bottom
 
     def _find_first_east(self, edge: Integers, row: Integers) -> Integers:
         """Return the first column whose centre is east of where edges cross the centres of rows."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
@@ -25,6 +26,7 @@ from hrdem.processing.block_copy import copy_tiles
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.stage import stage_and_compose
+from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
@@ -110,24 +112,27 @@ def read_pixels(
     nodata = plan.nodata
     # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
     pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
-
-    filled = 0
+    blocks = BlockSet.all_of(_expand_to_output_blocks(plan, window), BLOCK)
 
     def place(result: TileResult) -> None:
-        nonlocal filled
+        if not result.tiles:
+            return
         block = Window(result.column * BLOCK, result.row * BLOCK, BLOCK, BLOCK)
         shared = block.intersection(window)
         if shared is not None:
             tile = _decode_tile(result.tiles[0], tile_format, nodata)
             within = shared.shifted(-window.column, -window.row)
             pixels[within.slices] = tile[shared.shifted(-block.column, -block.row).slices]
-            filled += shared.pixels
+            blocks.remove(block.column, block.row)
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         options = OutputOptions(Path(folder, "pixels.tif"))
         tile_format = get_tile_format(plan, options)
         stats, _ = _run(plan, window, shift_grid, context, options, place)
-    assert filled == window.pixels, "a tile of the window is missing"
+    for block in blocks:  # those without data are left
+        shared = block.intersection(window)
+        if shared is not None:
+            pixels[shared.shifted(-window.column, -window.row).slices] = nodata
     return pixels, stats
 
 
@@ -139,9 +144,15 @@ def _run(
     options: OutputOptions,
     use: Callable[[TileResult], None],
 ) -> tuple[TileStats, int | None]:
-    """Make the tiles of a window and use each; return their stats and the bytes received."""
+    """Make the tiles of a window and use each; return their stats and the bytes received.
+
+    Tiles without data are not made: `TileFinisher.complete` counts their pixels.
+    """
     meter = ProgressMeter(_count_pixels(plan, window), context.on_progress)
-    results = _make_tiles(plan.restrict_to(window), window, shift_grid, context, options, meter)
+    restricted, blocks = plan.restrict_to(window), _expand_to_output_blocks(plan, window)
+    finisher = None if plan.request.align is Align.BLOCKS else _make_finisher(plan, options)
+    results = _make_tiles(restricted, blocks, shift_grid, finisher, context, options, meter)
+    left = BlockSet.all_of(blocks, BLOCK)
     # summed by rows first, so that statistics do not depend on the width of stripes
     rows: dict[int, TileStats] = {}
     with contextlib.ExitStack() as stack:
@@ -150,12 +161,20 @@ def _run(
         stack.enter_context(contextlib.closing(results))
         for result in results:
             use(result)
+            if finisher is not None:
+                left.chosen[
+                    result.row - blocks.row // BLOCK, result.column - blocks.column // BLOCK
+                ] = False
             row = rows.get(result.row)
             rows[result.row] = result.stats if row is None else row + result.stats
             meter.add(result.stats.pixels, result.received_bytes)
     check_plan_unchanged(plan, context.http)
-    stats = functools.reduce(operator.add, (rows[row] for row in sorted(rows)))
-    return stats, meter.progress.received_bytes
+    sums = [rows[row] for row in sorted(rows)]
+    if finisher is None:
+        return functools.reduce(operator.add, sums), meter.progress.received_bytes
+    stats = functools.reduce(operator.add, sums, TileStats(0, 0, Statistics(), ()))
+    meter.add(blocks.pixels - stats.pixels, 0)
+    return finisher.complete(stats, left), meter.progress.received_bytes
 
 
 def _decode_tile(tile: bytes | memoryview, tile_format: TileFormat, nodata: float) -> Pixels:
@@ -187,29 +206,37 @@ def _count_pixels(plan: Plan, window: Window) -> int:
     return blocks.pixels + sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
 
 
+def _make_finisher(plan: Plan, options: OutputOptions) -> TileFinisher:
+    """Return what makes the tiles of a plan that does not copy them."""
+    assert plan.nodata is not None
+    request = plan.request
+    mask = None
+    if request.crop:
+        mask = PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid)
+    return TileFinisher(
+        get_tile_format(plan, options),
+        plan.nodata,
+        len(plan.sources),
+        mask,
+        source_bands=len(request.source_bands),
+        gaps=tuple(PolygonMask.of(gap.area, NATIVE_CRS, plan.grid) for gap in plan.gaps),
+    )
+
+
 def _make_tiles(
     plan: Plan,
-    window: Window,
+    blocks: Window,
     shift_grid: ShiftGrid | None,
+    finisher: TileFinisher | None,
     context: RunContext,
     options: OutputOptions,
     meter: ProgressMeter,
 ) -> Generator[TileResult]:
     """Copy, merge, or stage and compose the tiles of the output, as the plan requires."""
-    request, mosaic = plan.request, plan.direct_mosaic
-    if request.align is Align.BLOCKS:
+    mosaic = plan.direct_mosaic
+    if finisher is None:
         assert mosaic is not None
         return copy_tiles(mosaic, context)
-    assert plan.nodata is not None
-    finisher = TileFinisher.of(
-        get_tile_format(plan, options),
-        plan.nodata,
-        len(plan.sources),
-        PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid) if request.crop else None,
-        source_bands=len(request.source_bands),
-        gaps=tuple(PolygonMask.of(gap.area, NATIVE_CRS, plan.grid) for gap in plan.gaps),
-    )
-    blocks = _expand_to_output_blocks(plan, window)
     if mosaic is None:
         return stage_and_compose(
             plan,
@@ -220,8 +247,9 @@ def _make_tiles(
             lambda mosaic: open_stage(mosaic, options),
             meter,
         )
+    wanted = finisher.find_blocks(blocks)
     source_ids = range(1, len(plan.sources) + 1)
-    return merge_tiles(mosaic, blocks, source_ids, finisher, context, context.baseline_memory())
+    return merge_tiles(mosaic, wanted, source_ids, finisher, context, context.baseline_memory())
 
 
 def _expand_to_output_blocks(plan: Plan, window: Window) -> Window:

@@ -15,7 +15,6 @@ from hrdem.planning.gap import Gap
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.products import Collection
 from hrdem.sources.protocol import RasterFile
-from hrdem.tiff.encode import BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +131,6 @@ class Mosaic:
     region: PreparedGeometry | None
     reach_m: float
     kernel_scale: tuple[float, float]
-
-    @property
-    def blocks(self) -> Window | None:
-        """The blocks of the grid that can affect the requested pixels; None if there are none."""
-        if self.region is None:
-            return self.grid.window
-        if self.region.geometry.is_empty:
-            return None
-        touched = self.grid.touched_by(self.region.geometry.bounds)
-        return touched.expand_to_blocks(BLOCK, BLOCK).intersection(self.grid.window)
 
     def restrict_to(self, area: shapely.Geometry) -> Mosaic:
         """Return the mosaic with its region cut to what can affect the output pixels in an area.

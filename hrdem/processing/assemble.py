@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.band import is_infinite
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import valid_mask
 
@@ -82,22 +84,20 @@ def cut_stripes(output: Window, block: int, max_blocks: int) -> Iterator[Window]
     return output.split(block * max_blocks, output.height, output.column, output.row)
 
 
-def split_into_reads(
-    stripe: Window, inputs: Sequence[MergeInput], max_pixels: int
-) -> list[ReadTask]:
-    """List the rectangles to read for a stripe, from top to bottom.
+def split_into_reads(part: Window, inputs: Sequence[MergeInput], max_pixels: int) -> list[ReadTask]:
+    """List the rectangles to read for a part of the output, from top to bottom.
 
     Rectangles end at the block boundaries of their source, so that no block is read twice within a
-    stripe.
+    part.
 
     Args:
-        stripe: Part of the output.
+        part: Part of the output.
         inputs: The sources, by rank.
         max_pixels: Maximum pixels of a rectangle, unless a single block has more.
     """
     reads = []
     for rank, source in enumerate(inputs):
-        dst_window = source.dst_window.intersection(stripe)
+        dst_window = source.dst_window.intersection(part)
         if dst_window is None:
             continue
         whole = ReadTask(rank, source.src_window, source.dst_window)
@@ -125,8 +125,7 @@ def _count_blocks(window: Window, block: tuple[int, int], max_pixels: int) -> tu
 
 
 def assemble(
-    stripe: Window,
-    block: int,
+    blocks: BlockSet,
     reads: Sequence[ReadTask],
     arrays: Iterable[Pixels],
     inputs: Sequence[MergeInput],
@@ -136,8 +135,7 @@ def assemble(
     """Copy rectangles into the blocks of a stripe, and yield each block once it is complete.
 
     Args:
-        stripe: Part of the output; starts at a block.
-        block: Edge of an output block, pixels.
+        blocks: The blocks that are wanted.
         reads: The rectangles, in the order in which their pixels arrive.
         arrays: Pixels of each rectangle, in the same order.
         inputs: The sources, by rank.
@@ -145,33 +143,33 @@ def assemble(
         nodata: Value of pixels without data.
 
     Yields:
-        Every block of the stripe exactly once; blocks without any rectangle come last.
+        Every wanted block that a rectangle touches, exactly once.
     """
-    waiting = dict.fromkeys(stripe.split(block, block), 0)
+    waiting: collections.Counter[Window] = collections.Counter()
     for read in reads:
-        for dst_window in _find_touched_blocks(read.dst_window, stripe, block):
-            waiting[dst_window] += 1
+        waiting.update(_find_touched_blocks(read.dst_window, blocks))
     started: dict[Window, MergedBlock] = {}
     for read, array in zip(reads, arrays, strict=True):
-        for dst_window in _find_touched_blocks(read.dst_window, stripe, block):
+        for dst_window in _find_touched_blocks(read.dst_window, blocks):
             target = started.setdefault(dst_window, _make_empty(dst_window, dtype, nodata))
             _copy_valid(read, array, inputs[read.rank].nodata, target)
             waiting[dst_window] -= 1
             if not waiting[dst_window]:
                 yield started.pop(dst_window)
-                del waiting[dst_window]
-    for dst_window in waiting:
-        yield _make_empty(dst_window, dtype, nodata)
 
 
-def _find_touched_blocks(window: Window, stripe: Window, block: int) -> Iterator[Window]:
-    top = stripe.row + (window.row - stripe.row) // block * block
-    left = stripe.column + (window.column - stripe.column) // block * block
-    for row in range(top, window.bottom, block):
-        for column in range(left, window.right, block):
-            yield Window(
-                column, row, min(block, stripe.right - column), min(block, stripe.bottom - row)
+def _find_touched_blocks(window: Window, blocks: BlockSet) -> Iterator[Window]:
+    """Yield the blocks of a set that a window touches."""
+    stripe, edge = blocks.window, blocks.edge
+    top = stripe.row + (window.row - stripe.row) // edge * edge
+    left = stripe.column + (window.column - stripe.column) // edge * edge
+    for row in range(top, window.bottom, edge):
+        for column in range(left, window.right, edge):
+            block = Window(
+                column, row, min(edge, stripe.right - column), min(edge, stripe.bottom - row)
             )
+            if block in blocks:
+                yield block
 
 
 def _make_empty(dst_window: Window, dtype: str, nodata: float) -> MergedBlock:

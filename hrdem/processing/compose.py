@@ -14,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.windows
+import shapely
 from numpy.typing import NDArray
 
+from hrdem.errors import NoDataError
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
+from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import avoid_nodata
 from hrdem.geo.transform import project_points
 from hrdem.planning.mosaic import Mosaic
@@ -42,11 +46,13 @@ class StagedMosaic:
     Attributes:
         mosaic: The mosaic.
         path: The file. A second band holds source ids, if the mosaic has several sources.
+        extent: The area in EPSG:3979 outside of which it has no data.
         source_ids: Id of each source of the mosaic in the plan, in its order.
     """
 
     mosaic: Mosaic
     path: Path
+    extent: shapely.Geometry
     source_ids: Sequence[int]
 
 
@@ -57,7 +63,7 @@ def compose_tiles(
     derive: Derive,
     finisher: TileFinisher,
 ) -> Generator[TileResult]:
-    """Compute the tiles of the output, and yield each once.
+    """Compute the tiles of the output that can have data, and yield each once.
 
     Args:
         plan: The plan.
@@ -75,10 +81,8 @@ def compose_tiles(
 
     def compose(dst_window: Window) -> TileResult:
         visible = np.ones((dst_window.height, dst_window.width), np.bool_)
-        if mask is not None:
+        if mask is not None and len(tiers) > 1:
             visible = mask.rasterize(dst_window)
-            if not visible.any():
-                return finisher.finish_empty(dst_window)
         layer, seams = _overlay_tiers(tiers, dst_window, visible, plan)
         product = derive(layer, dst_window)
         pixels = product.pixels.astype(plan.dtype, copy=False)
@@ -88,9 +92,29 @@ def compose_tiles(
         return finisher.finish_block(dst_window, pixels, ids, received_bytes=0, seams=seams)
 
     with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES), thread_pool(_COMPOSERS, "compose") as pool:
-        blocks = window.split(BLOCK, BLOCK)
+        blocks = _find_blocks(plan, window, stages, finisher)
         with contextlib.closing(map_in_order(pool, compose, blocks, 2 * _COMPOSERS)) as results:
             yield from results
+
+
+def _find_blocks(
+    plan: Plan,
+    window: Window,
+    stages: Sequence[Sequence[StagedMosaic]],
+    finisher: TileFinisher,
+) -> BlockSet:
+    """Return the blocks that the area has a pixel in, and that data may reach."""
+    wanted = finisher.find_blocks(window)
+    around = [
+        shapely.buffer(stage.extent, 1.5 * stage.mosaic.reach_m, join_style="mitre")
+        for tier in stages
+        for stage in tier
+    ]
+    try:
+        reached = PolygonMask.of(shapely.union_all(around), NATIVE_CRS, plan.grid)
+    except NoDataError:  # the data lie around a seam of the output's CRS
+        return wanted
+    return wanted & reached.find_blocks(window, BLOCK)
 
 
 def _overlay_tiers(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.processing.statistics import Statistics
@@ -26,7 +27,6 @@ class TileFinisher:
     Attributes:
         tile_format: Compression and layout of tiles.
         nodata: Value of pixels without data.
-        empty_tile: A compressed tile of nodata only.
         sources: Number of sources of the plan.
         mask: Area outside of which pixels are nodata; None for the whole grid.
         source_bands: Number of bands of source ids, one for each surface, after that of the pixels.
@@ -35,32 +35,45 @@ class TileFinisher:
 
     tile_format: TileFormat
     nodata: float
-    empty_tile: bytes
     sources: int
-    mask: PolygonMask | None
-    source_bands: int
-    gaps: tuple[PolygonMask, ...]
+    mask: PolygonMask | None = None
+    source_bands: int = 0
+    gaps: tuple[PolygonMask, ...] = ()
 
-    @classmethod
-    def of(
-        cls,
-        tile_format: TileFormat,
-        nodata: float,
-        sources: int,
-        mask: PolygonMask | None = None,
-        *,
-        source_bands: int = 0,
-        gaps: tuple[PolygonMask, ...] = (),
-    ) -> TileFinisher:
-        """Compress the empty tile that all blocks share; arguments are the attributes."""
-        empty_tile = encode(np.empty((0, 0), tile_format.dtype), tile_format, nodata)
-        return cls(tile_format, nodata, empty_tile, sources, mask, source_bands, gaps)
+    def find_blocks(self, window: Window) -> BlockSet:
+        """Return the blocks of a window that the area has a pixel in."""
+        if self.mask is None:
+            return BlockSet.all_of(window, BLOCK)
+        return self.mask.find_blocks(window, BLOCK)
 
-    def finish_empty(self, dst_window: Window) -> TileResult:
-        """Finish a block outside the area."""
-        pixels = np.full((dst_window.height, dst_window.width), self.nodata, self.tile_format.dtype)
-        ids = [np.zeros(pixels.shape, np.uint8)] * max(self.source_bands, 1)
-        return self.finish_block(dst_window, pixels, ids, 0)
+    def complete(self, stats: TileStats, left: BlockSet) -> TileStats:
+        """Add the pixels of blocks that no tile was made for; none of them has data.
+
+        Args:
+            stats: Stats of all tiles of a window.
+            left: The other blocks of the window.
+        """
+        assert stats.statistics is not None
+        window = left.window
+        count = window.pixels if self.mask is None else self.mask.count(window)
+        count -= stats.statistics.pixels
+        wanted = self.find_blocks(window) & left
+        return stats + TileStats(
+            pixels=window.pixels - stats.pixels,
+            present=count,
+            statistics=Statistics(count),
+            pixels_by_source=(0,) * self.sources,
+            gaps=tuple(self._count_in_blocks(gap, wanted) for gap in self.gaps),
+        )
+
+    def _count_in_blocks(self, gap: PolygonMask, blocks: BlockSet) -> GapCount:
+        """Count the pixels of a gap in blocks without data."""
+        found = GapCount(0, 0)
+        for block in blocks & gap.find_blocks(blocks.window, BLOCK):
+            inside = None if self.mask is None else self.mask.rasterize(block)
+            valid = np.zeros((block.height, block.width), np.bool_)
+            found += _count_gap(gap, block, valid, inside)
+        return found
 
     def finish_block(
         self,
@@ -93,10 +106,10 @@ class TileFinisher:
             pixels[~valid] = self.nodata
             infinite = None if infinite is None else infinite & inside
         values = pixels.ravel() if valid.all() else pixels[valid]
-        tiles = [self._encode(pixels) if values.size else self.empty_tile]
-        for ids in source_ids[: self.source_bands]:
+        tiles = [self._encode(pixels)] if values.size else []
+        for ids in source_ids[: self.source_bands] if values.size else ():
             band = np.where(valid, ids, self.nodata).astype(self.tile_format.dtype)
-            tiles.append(self._encode(band) if values.size else self.empty_tile)
+            tiles.append(self._encode(band))
         pixels_by_source = sum(
             np.bincount(ids[valid], minlength=self.sources + 1)[1:] for ids in source_ids
         )

@@ -14,6 +14,7 @@ import rasterio
 import shapely
 
 from hrdem.errors import NetworkError
+from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -42,19 +43,20 @@ _GDAL_CACHE_BYTES = 16 << 20  # small: reads end at block boundaries, so little 
 
 def merge_tiles(
     mosaic: Mosaic,
-    window: Window,
+    blocks: BlockSet,
     source_ids: Sequence[int],
     finisher: TileFinisher,
     context: RunContext,
     used_memory: int,
 ) -> Generator[TileResult]:
-    """Read all sources of a mosaic and yield the tiles of the merged raster, each once.
+    """Read all sources of a mosaic and yield tiles of the merged raster, each once.
 
     Fetching, decoding and encoding overlap, in separate threads.
 
     Args:
         mosaic: What to read.
-        window: Blocks of the mosaic's grid whose tiles are wanted.
+        blocks: Blocks of the mosaic's grid whose tiles are wanted; those outside of all sources
+            have no tile.
         source_ids: Id of each source of the mosaic in the plan, in its order; the first is 1.
         finisher: Makes tiles of blocks.
         context: Client, cache folder and memory limit.
@@ -68,7 +70,7 @@ def merge_tiles(
     inputs = [_make_input(source, mosaic) for source in ranked]
     block = max(each.block[0] for each in inputs), max(each.block[1] for each in inputs)
     itemsize = np.dtype(mosaic.dtype).itemsize
-    budget = Budget.of(context.max_memory, window, itemsize, block, _CODERS, used_memory)
+    budget = Budget.of(context.max_memory, blocks.window, itemsize, block, _CODERS, used_memory)
     connections = min(source.file.max_fetchers for source in mosaic.sources)
     if any(source.file.decodes_on_fetch for source in mosaic.sources):
         budget = replace(budget, max_reads=min(budget.max_reads, connections + _CODERS))
@@ -82,12 +84,18 @@ def merge_tiles(
         fetchers = stack.enter_context(thread_pool(connections, "fetch"))
         coders = stack.enter_context(thread_pool(_CODERS, "code"))
         read_context = ReadContext(context.http, pool, context.cache)
-        for stripe in cut_stripes(window, BLOCK, budget.stripe_blocks):
-            with _open_sources(ranked, stripe, read_context) as sources:
-                merge = _StripeMerge(stripe, mosaic, finisher.nodata, inputs, sources, budget)
-                blocks = merge.run(fetchers, coders)
-                with contextlib.closing(blocks):
-                    yield from map_in_order(coders, finish, blocks, budget.max_coding)
+        for stripe in cut_stripes(blocks.window, BLOCK, budget.stripe_blocks):
+            wanted = blocks.within(stripe)
+            parts = [*wanted.runs()]
+            if not parts:
+                continue
+            with _open_sources(ranked, _bound(parts), read_context) as sources:
+                merge = _StripeMerge(
+                    wanted, parts, mosaic, finisher.nodata, inputs, sources, budget
+                )
+                merged = merge.run(fetchers, coders)
+                with contextlib.closing(merged):
+                    yield from map_in_order(coders, finish, merged, budget.max_coding)
 
 
 def _make_input(source: PlannedSource, mosaic: Mosaic) -> MergeInput:
@@ -102,13 +110,13 @@ def _make_input(source: PlannedSource, mosaic: Mosaic) -> MergeInput:
 
 @contextlib.contextmanager
 def _open_sources(
-    ranked: Sequence[PlannedSource], stripe: Window, context: ReadContext
+    ranked: Sequence[PlannedSource], window: Window, context: ReadContext
 ) -> Iterator[list[Source | None]]:
-    """Open the sources that a stripe touches, by rank; None stands for the others."""
+    """Open the sources that a window touches, by rank; None stands for the others."""
     with contextlib.ExitStack() as stack:
         sources: list[Source | None] = []
         for planned in ranked:
-            shared = planned.dst_window.intersection(stripe)
+            shared = planned.dst_window.intersection(window)
             source = None
             if shared is not None:
                 columns = planned.src_window.column - planned.dst_window.column
@@ -124,15 +132,17 @@ class _StripeMerge:
     """The merge of one stripe.
 
     Attributes:
-        stripe: Part of the mosaic's grid.
+        blocks: Blocks of the stripe that are wanted.
+        parts: Windows around them.
         mosaic: The mosaic.
         nodata: Nodata value of the merged raster.
         inputs: The sources, by rank.
-        sources: The same sources, open; None for those that the stripe does not touch.
+        sources: The same sources, open; None for those that the parts do not touch.
         budget: How memory is divided.
     """
 
-    stripe: Window
+    blocks: BlockSet
+    parts: Sequence[Window]
     mosaic: Mosaic
     nodata: float
     inputs: Sequence[MergeInput]
@@ -163,14 +173,17 @@ class _StripeMerge:
                 received = None if received is None or size is None else received + size
                 yield pixels
 
-        reads = split_into_reads(self.stripe, self.inputs, self.budget.read_pixels)
+        reads = [
+            read
+            for part in self.parts
+            for read in split_into_reads(part, self.inputs, self.budget.read_pixels)
+        ]
         reads = _trim_to_region(reads, self.mosaic, self.inputs)
         fetching = map_in_order(fetchers, fetch, reads, self.budget.max_reads)
         decoding = map_in_order(coders, decode, fetching, self.budget.max_coding)
         with contextlib.closing(fetching), contextlib.closing(decoding):
             blocks = assemble(
-                self.stripe,
-                BLOCK,
+                self.blocks,
                 reads,
                 count(decoding),
                 self.inputs,

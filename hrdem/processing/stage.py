@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +13,9 @@ import numpy as np
 import rasterio.features
 import shapely
 from affine import Affine
+from numpy.typing import NDArray
 
-from hrdem.geo.grid import Window
+from hrdem.geo.grid import Grid, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
@@ -91,10 +92,11 @@ def stage_and_compose(
                 source_ids = range(next_id, next_id + len(mosaic.sources))
                 next_id = source_ids.stop
                 file = stack.enter_context(open_stage(mosaic))
-                gap, found = _stage(needed, source_ids, file, len(plan.sources), context, meter)
-                gaps.append(gap)
-                infinite += found
-                stages[-1].append(StagedMosaic(mosaic, file.finish(), source_ids))
+                done = _stage(needed, source_ids, file, len(plan.sources), context, meter)
+                gaps.append(done.gaps)
+                infinite += done.infinite
+                path = file.finish()
+                stages[-1].append(StagedMosaic(mosaic, path, done.extent, source_ids))
                 trim_allocator()
             empty = shapely.union_all(gaps)
         with contextlib.closing(compose_tiles(plan, window, stages, derive, finisher)) as tiles:
@@ -104,6 +106,21 @@ def stage_and_compose(
                 infinite = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What merging a mosaic into a file found.
+
+    Attributes:
+        extent: The blocks that have data.
+        gaps: The needed blocks in which a pixel is left empty.
+        infinite: Number of infinite pixels.
+    """
+
+    extent: shapely.Geometry
+    gaps: shapely.Geometry
+    infinite: int
+
+
 def _stage(
     mosaic: Mosaic,
     source_ids: Sequence[int],
@@ -111,29 +128,23 @@ def _stage(
     sources: int,
     context: RunContext,
     meter: ProgressMeter,
-) -> tuple[shapely.Geometry, int]:
-    """Merge a mosaic into a file.
-
-    Returns:
-        The blocks in which it leaves a pixel empty, and the number of infinite pixels.
-    """
+) -> _Stage:
+    """Merge a mosaic into a file."""
     assert mosaic.nodata is not None
     mask = None
     if mosaic.region is not None:
         mask = PolygonMask.of(mosaic.region.geometry, mosaic.grid.crs, mosaic.grid)
-    finisher = TileFinisher.of(
+    finisher = TileFinisher(
         choose_tile_format(mosaic.dtype),
         mosaic.nodata,
         sources,
         mask,
         source_bands=1 if len(source_ids) > 1 else 0,
     )
-    rows, columns = -(-mosaic.grid.height // BLOCK), -(-mosaic.grid.width // BLOCK)
-    incomplete = np.zeros((rows, columns), np.uint8)
-    blocks = mosaic.blocks
-    meter.add(mosaic.grid.window.pixels - (blocks.pixels if blocks else 0), 0)  # not needed
-    if blocks is None:
-        return shapely.MultiPolygon(), 0
+    blocks = finisher.find_blocks(mosaic.grid.window)
+    has_data, is_complete = np.zeros((2, *blocks.chosen.shape), np.bool_)
+    meter.add(mosaic.grid.window.pixels - blocks.pixels, 0)  # not needed
+    left = blocks.pixels
     infinite = 0
     merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, resident_bytes())
     with contextlib.closing(merged) as results:
@@ -142,13 +153,23 @@ def _stage(
                 file.write(result.column, result.row, tile, band)
             statistics = result.stats.statistics
             assert statistics is not None
-            incomplete[result.row, result.column] = statistics.valid < statistics.pixels
+            place = result.row, result.column
+            has_data[place] = statistics.valid > 0
+            is_complete[place] = statistics.valid == statistics.pixels
             infinite += result.stats.infinite
+            left -= result.stats.pixels
             meter.add(result.stats.pixels, result.received_bytes)
-    if not incomplete.any():
-        return shapely.MultiPolygon(), infinite
-    (dx, dy), (left, _, _, top) = mosaic.grid.resolution, mosaic.grid.bounds
+    meter.add(left, 0)
+    return _Stage(
+        extent=_outline_blocks(has_data, mosaic.grid),
+        gaps=_outline_blocks(blocks.chosen & ~is_complete, mosaic.grid),
+        infinite=infinite,
+    )
+
+
+def _outline_blocks(chosen: NDArray[np.bool_], grid: Grid) -> shapely.Geometry:
+    """Return the union of some blocks of a grid, array of shape (rows, columns)."""
+    (dx, dy), (left, _, _, top) = grid.resolution, grid.bounds
     lattice = Affine(BLOCK * dx, 0, left, 0, -BLOCK * dy, top)
-    outlines = rasterio.features.shapes(incomplete, incomplete > 0, transform=lattice)
-    blocks_with_gaps = [shapely.geometry.shape(each) for each, _ in outlines]
-    return shapely.coverage_union_all(blocks_with_gaps), infinite
+    found = rasterio.features.shapes(chosen.astype(np.uint8), chosen, transform=lattice)
+    return shapely.coverage_union_all([shapely.geometry.shape(outline) for outline, _ in found])
