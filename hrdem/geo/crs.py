@@ -22,6 +22,7 @@ LONLAT = "EPSG:4617"
 METRES_PER_DEGREE = 111_000.0  # of latitude, about
 MAX_CRS_CHARACTERS = 80  # in a message
 _EPSG_OF_OGC = {"CRS83": 4269, "CRS84": 4326}  # differ in axis order only, which rasters ignore
+_EPOCH = re.compile(r"COORDINATEMETADATA\[|\"CoordinateMetadata\"|@\d{4}(\.\d+)?\s*$")
 _EPSG_PREFIX = re.compile(r"\s*EPSG\s*:", re.IGNORECASE)
 _EPSG_CODE = re.compile(r"\s*EPSG:\d{1,9}(\+\d{1,9})?\s*", re.IGNORECASE)
 
@@ -125,7 +126,8 @@ def describe_crs(crs: str) -> str:
     """
     if len(crs) <= MAX_CRS_CHARACTERS:
         return crs
-    name: str = parse_crs(crs).to_dict(projjson=True)["name"]
+    described = parse_crs(crs).to_dict(projjson=True)
+    name: str = described.get("source_crs", described)["name"]  # of a bound CRS
     return name
 
 
@@ -136,8 +138,14 @@ def parse_crs(text: str) -> CRS:
         text: ``EPSG:n``, WKT, a PROJ string, PROJJSON or anything else that PROJ reads.
 
     Raises:
-        RequestError: If PROJ cannot read it, or it is neither geographic nor projected.
+        RequestError: If PROJ cannot read it, it is neither geographic nor projected, or it has a
+            coordinate epoch.
     """
+    if _EPOCH.search(text):
+        raise RequestError(
+            f"{_quote_crs(text)} has a coordinate epoch, which hrdem does not compute with. Give "
+            "coordinates in NAD83(CSRS), such as EPSG:4617 or EPSG:3979."
+        )
     try:
         system = _read_system(text)
     except (CRSError, ValueError) as exc:  # ValueError: "EPSG:" without a number

@@ -7,13 +7,14 @@ accurate to a metre where it is used. docs/datums.md has the reasons.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
 import re
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -57,10 +58,8 @@ _WGS84 = re.compile(
     r"(wgs(19)?84|worldgeodeticsystem(of)?1984)(transit|g\d+|majorauxiliarysphere)?(ensemble)?"
     r"|popularvisualisation(datum)?"
 )
-# NAD83(CSRS) and what counts as it, as targets of operations: each is the end of other operations
-_HUBS = tuple(
-    f"EPSG:{code}" for code in (4617, 4269, 4326, 8237, 8240, 8246, 8249, 8252, 8255, 10414)
-)
+# NAD83(CSRS), NAD83, WGS 84 and the versions of NAD83(CSRS) that grids or ITRF lead to
+_HUBS = tuple(f"EPSG:{code}" for code in (4617, 4269, 4326, 8237, 8240, 8246, 8252, 8255, 10414))
 _NAMELESS = re.compile(r"unknown|unspecified|not specified|undefined", re.IGNORECASE)
 _UNITED_STATES = re.compile(r"(?!.*(Canada|North America)).*(United States|USA)", re.DOTALL)
 _GRIDS = re.compile(r"(?<=grids=)\S+")
@@ -173,11 +172,9 @@ def counts_as_nad83(crs: str) -> bool:
     described = parse_crs(crs).to_dict(projjson=True)
     datum = get_datum(geodetic_base(horizontal_part(described)))
     name = _simplify(datum["name"])
-    if _NAD83.fullmatch(name):
+    if _NAD83.fullmatch(name) or _WGS84.fullmatch(name):
         return True
     shift = _find_bound_shift(described)
-    if _WGS84.fullmatch(name) and (shift is None or _is_null(shift, datum["ellipsoid"])):
-        return True
     return shift is not None and _is_null(shift, datum["ellipsoid"])
 
 
@@ -210,8 +207,8 @@ def find_operations(crs: str, area: Area) -> tuple[list[DatumOperation], list[Da
     """
     described = parse_crs(crs).to_dict(projjson=True)
     found, missing = _search(horizontal_part(described), _HUBS, area)
-    shift = _find_bound_shift(described)
-    if shift is not None and not (found or missing):  # a datum that only its TOWGS84 tells of
+    if _find_bound_shift(described) is not None and not (found or missing):
+        # PROJ does not know the datum: what the CRS itself says of it is all there is
         bound = described if described["type"] == "BoundCRS" else described["components"][0]
         found, missing = _search(bound, ("EPSG:4326",), area)
     return sorted(found, key=_rank), sorted(missing, key=_rank)
@@ -280,7 +277,8 @@ def _search(
     found: list[DatumOperation] = []
     missing: list[DatumOperation] = []
     for hub in hubs:
-        with warnings.catch_warnings(action="ignore"):  # of missing grids, which are reported
+        # warnings tell of missing grids, which are reported
+        with _without_network(), warnings.catch_warnings(action="ignore"):
             group = TransformerGroup(
                 CRS.from_json_dict(described),
                 hub,
@@ -290,8 +288,7 @@ def _search(
             )
         for available in group.transformers:
             if _is_valid(available, area):
-                operation = _read_operation(available)
-                (found if operation.steps else missing).append(operation)
+                (found if _has_grids(available) else missing).append(_read_operation(available))
         missing += [
             _read_operation(each)
             for each in group.unavailable_operations
@@ -301,21 +298,22 @@ def _search(
 
 
 def _read_operation(operation: Transformer | CoordinateOperation) -> DatumOperation:
-    """Return an operation of PROJ, without steps if a grid is not on the disk."""
+    """Return what is needed of an operation of PROJ; grids that it found get their full paths."""
     parts = _list_transformations(operation)
     grids = [grid for part in parts for grid in part.grids]
-    named = DatumOperation(
+    paths = {grid.short_name: f'"{grid.full_name}"' for grid in grids if grid.full_name}
+    steps = split_steps(operation.to_proj4())
+    return DatumOperation(
         name=" + ".join(part.name for part in parts) or str(operation.name),
         accuracy=operation.accuracy if operation.accuracy >= 0 else None,
         grids=tuple(grid.short_name for grid in grids),
-        steps=(),
+        steps=tuple(_GRIDS.sub(lambda name: paths.get(name[0], name[0]), step) for step in steps),
     )
-    if not all(grid.full_name for grid in grids):  # with PROJ_NETWORK it would count as available
-        return named
-    paths = {grid.short_name: f'"{grid.full_name}"' for grid in grids}
-    steps = split_steps(operation.to_proj4())
-    found = (_GRIDS.sub(lambda name: paths.get(name[0], name[0]), step) for step in steps)
-    return replace(named, steps=tuple(found))
+
+
+def _has_grids(operation: Transformer) -> bool:
+    grids = [grid for part in _list_transformations(operation) for grid in part.grids]
+    return all(grid.full_name for grid in grids)
 
 
 def _list_transformations(
@@ -347,6 +345,19 @@ def _is_valid(operation: Transformer | CoordinateOperation, area: Area) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _without_network() -> Iterator[None]:
+    """Let pyproj find grids on the disk only: PROJ_NETWORK bypasses the limits of our client."""
+    from pyproj import network  # noqa: PLC0415 (slow to import)
+
+    before = network.is_network_enabled()
+    network.set_network_enabled(active=False)
+    try:
+        yield
+    finally:
+        network.set_network_enabled(active=before)
+
+
 def _search_folders_of_proj_data() -> None:
     """Let PROJ find the user's grids: a pyproj with data of its own ignores PROJ_DATA."""
     from pyproj import datadir  # noqa: PLC0415 (slow to import)
@@ -366,6 +377,8 @@ def _make_ballpark(crs: str) -> DatumOperation:
 
 def _describe_problem(crs: str, best: DatumOperation, missing: list[DatumOperation]) -> str:
     """Describe what PROJ can do for a datum, and how to get the grid that it lacks."""
+    from pyproj import datadir  # noqa: PLC0415 (slow to import)
+
     datum = _get_datum_name(crs)
     if best.accuracy is None and _NAMELESS.match(datum):
         return (
@@ -386,7 +399,7 @@ def _describe_problem(crs: str, best: DatumOperation, missing: list[DatumOperati
     return (
         f"{text} {wanted.name} ({_format_accuracy(wanted)}) needs the grid {grids}, which is not "
         f"installed. Install it with `pyproj sync {sync}`, `projsync {sync}` or the package "
-        f"proj-data, or put {urls} into a folder and name that in PROJ_DATA."
+        f"proj-data, or put {urls} into {datadir.get_user_data_dir()}."
     )
 
 

@@ -213,6 +213,7 @@ def test_nad27_as_allowed_is_the_register_s_average_for_the_east() -> None:
     assert np.abs(project_points(OTTAWA, linked, LONLAT) - expected).max() < 1e-8
 
 
+@SLOW
 def test_itrf_is_shifted_by_its_published_operation() -> None:
     """It is 1.5 m from NAD83(CSRS), and PROJ has the shift to a centimetre."""
     linked = link_crs("EPSG:9000", (-76, 45, -75, 46), LONLAT)
