@@ -119,7 +119,7 @@ def test_realizations_that_count_as_nad83() -> None:
 
 @pytest.mark.slow
 def test_every_crs_of_canada_and_its_border() -> None:
-    """PROJ's database lists some hundreds, and thousands of counties, of which every tenth."""
+    """PROJ's database lists some hundreds, and thousands of counties, of which every thirtieth."""
     canada = AreaOfInterest(-141.01, 41.67, -52.0, 83.2)
     kinds = [PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS]
     listed = [
@@ -132,9 +132,9 @@ def test_every_crs_of_canada_and_its_border() -> None:
     chosen = [
         info
         for number, info in enumerate(sorted(listed, key=lambda info: (info.auth_name, info.code)))
-        if number % 10 == 0 or "Canada" in info.area_of_use.name
+        if number % 30 == 0 or "Canada" in info.area_of_use.name
     ]
-    assert len(chosen) > 400
+    assert len(chosen) > 300
     shifted = 0
     for info in chosen:
         crs, use = f"{info.auth_name}:{info.code}", info.area_of_use
