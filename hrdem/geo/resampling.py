@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
-from hrdem.geo.grid import Bounds, Grid
+from hrdem.geo.crs import get_unit
+from hrdem.geo.grid import Bounds, Grid, Window
+from hrdem.geo.lattice import Lattice
 from hrdem.geo.transform import project_points
 
+MAX_CELL_EDGE = 4096  # pixels
+MAX_CELL_EDGE_METRES = 100_000.0
 MAX_EDGE_SEGMENTS = 10_000  # of each edge of a grid: one of 5000 km then bulges by a centimetre
 
 
@@ -63,6 +69,27 @@ _NEEDS_FULL_RESOLUTION = (
     Resampling.RMS,
 )
 _SCALED_KERNELS = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
+_SCALE_DECIMALS = 6  # of a ratio of pixel sizes; the rest is noise of the projection
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A square of output pixels that are computed from the same numbers in every grid.
+
+    Cells start at multiples of their edge, counted from the origin of the CRS. A pixel's position
+    and kernel follow from its cell, so they do not depend on the grid that is requested.
+
+    Attributes:
+        window: Pixels of the cell, on the grid; it may extend beyond it.
+        part: Pixels of the cell that are wanted, on the grid.
+        transform: Affine transform from (column, row) in the cell to the grid's CRS.
+        pixel_size: Width and height of the pixel in its middle along the axes of the source CRS.
+    """
+
+    window: Window
+    part: Window
+    transform: Affine
+    pixel_size: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -148,19 +175,60 @@ class Sampling:
         extent: NDArray[np.float64] = np.abs(self.pixel_vectors).sum(axis=1).max(axis=0)
         return extent
 
-    def kernel_scale(self, source_resolution: tuple[float, float]) -> tuple[float, float]:
-        """Return how many times wider than its radius the kernel is, along x and y of the source.
-
-        As wide as an output pixel in the middle of the grid, rounded to two figures so that
-        neighbouring grids agree.
+    def cells(self, window: Window) -> Iterator[Cell]:
+        """Return the cells that a window touches.
 
         Args:
+            window: Window of the grid.
+
+        Raises:
+            NoDataError: If a cell extends to where the source CRS has no coordinates.
+        """
+        lattice, edge, sizes = self._lattice, self._cell_edge, self._cell_pixel_sizes
+        first_column, first_row = lattice.column // edge, lattice.row // edge
+        for part in window.split(edge, edge, -lattice.column, -lattice.row):
+            column, row = part.column + lattice.column, part.row + lattice.row
+            across, down = sizes[row // edge - first_row, column // edge - first_column].tolist()
+            column, row = column // edge * edge, row // edge * edge
+            yield Cell(
+                Window(column - lattice.column, row - lattice.row, edge, edge),
+                part,
+                lattice.transform(column, row),
+                (across, down),
+            )
+
+    def kernel_scale(
+        self, pixel_size: tuple[float, float], source_resolution: tuple[float, float]
+    ) -> tuple[float, float]:
+        """Return how many times wider than its radius a kernel is, along x and y of the source.
+
+        As wide as an output pixel, rounded to two figures.
+
+        Args:
+            pixel_size: Width and height of the output pixel along the axes of the source CRS.
             source_resolution: Width and height of the source's pixels in units of its CRS.
         """
         if self.resampling not in _SCALED_KERNELS:
             return 1.0, 1.0
-        across, down = np.linalg.norm(self.pixel_vectors[4], axis=0) / source_resolution
-        return max(1.0, float(f"{across:.2g}")), max(1.0, float(f"{down:.2g}"))
+        across, down = (
+            max(1.0, float(f"{round(size / pixel, _SCALE_DECIMALS):.2g}"))
+            for size, pixel in zip(pixel_size, source_resolution, strict=True)
+        )
+        return across, down
+
+    def max_kernel_scale(self, source_resolution: tuple[float, float]) -> tuple[float, float]:
+        """Return the largest kernel scale of any cell.
+
+        Args:
+            source_resolution: Width and height of the source's pixels in units of its CRS.
+
+        Raises:
+            NoDataError: If a cell extends to where the source CRS has no coordinates.
+        """
+        if self.resampling not in _SCALED_KERNELS:
+            return 1.0, 1.0
+        across, down = self._cell_pixel_sizes.max(axis=(0, 1)).tolist()
+        return self.kernel_scale((across, down), source_resolution)
 
     def source_bounds(self, source_resolution: float) -> Bounds:
         """Return the bounds of all source pixels that the pixels of the grid depend on.
@@ -171,7 +239,7 @@ class Sampling:
         Returns:
             Left, bottom, right, top in the source CRS.
         """
-        scale = self.kernel_scale((source_resolution, source_resolution))
+        scale = self.max_kernel_scale((source_resolution, source_resolution))
         margin = source_resolution * kernel_radius(self.resampling, scale)
         left, bottom, right, top = self.outline_bounds
         return left - margin, bottom - margin, right + margin, top + margin
@@ -182,6 +250,38 @@ class Sampling:
             return self
         grown = self.grid.crop(self.grid.window.grown(border))
         return Sampling(grown, self.source_crs, self.resampling)
+
+    @functools.cached_property
+    def _lattice(self) -> Lattice:
+        return Lattice.of(self.grid)
+
+    @functools.cached_property
+    def _cell_edge(self) -> int:
+        """Edge of a cell, pixels: a power of two; it depends on CRS and pixel size alone."""
+        pixel = max(self.grid.resolution) * get_unit(self.grid.crs).metres
+        fitting = int(MAX_CELL_EDGE_METRES / pixel) or 1
+        return min(MAX_CELL_EDGE, 1 << (fitting.bit_length() - 1))
+
+    @functools.cached_property
+    def _cell_pixel_sizes(self) -> NDArray[np.float64]:
+        """Size of the pixel in the middle of each cell along x and y of the source CRS.
+
+        Array of shape (rows, columns, 2), in units of the source CRS.
+        """
+        lattice, edge = self._lattice, self._cell_edge
+        columns = np.arange(
+            lattice.column // edge, (lattice.column + self.grid.width - 1) // edge + 1
+        )
+        rows = np.arange(lattice.row // edge, (lattice.row + self.grid.height - 1) // edge + 1)
+        pixel = lattice.transform(0, 0)
+        middles = np.meshgrid(columns * edge + edge // 2, rows * edge + edge // 2)
+        stops = [(0, 0), (1, 0), (0, 1)]
+        x = pixel.c + np.stack([middles[0] + right for right, _ in stops]) * pixel.a
+        y = pixel.f + np.stack([middles[1] + below for _, below in stops]) * pixel.e
+        points = np.column_stack([x.ravel(), y.ravel()])
+        here, right, below = self._project(points).reshape(3, len(rows), len(columns), 2)
+        sizes: NDArray[np.float64] = np.hypot(right - here, below - here)
+        return sizes
 
     @property
     def _distances(self) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ from hrdem.planning.gap import NothingReadableError
 from hrdem.planning.merge_grid import (
     check_pixel_ratio,
     choose_merge_grid,
-    find_kernel_scale,
     find_reach,
     find_search_bounds,
 )
@@ -56,7 +55,6 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
     if not sources:
         raise NothingReadableError(resolved.gaps) if resolved.gaps else no_item_error(query)
     dtype = _common_dtype(files, query)
-    kernel_scale = find_kernel_scale(target, lattice)
     mosaic = Mosaic(
         query=query,
         grid=grid,
@@ -68,8 +66,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
         gaps=resolved.gaps,
         search_bounds=search_bounds,
         region=None,
-        reach_m=find_reach(query, target, lattice, kernel_scale),
-        kernel_scale=kernel_scale,
+        reach_m=find_reach(query, target, lattice),
     )
     return mosaic.restrict_to(query.aoi.geometry) if query.crop else mosaic
 

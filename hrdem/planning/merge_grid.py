@@ -64,29 +64,18 @@ def choose_merge_grid(
     return lattice.crop(_expand_to_file_blocks(query, window, lattice, files))
 
 
-def find_kernel_scale(target: Target, lattice: Grid) -> tuple[float, float]:
-    """Return how many times wider than its radius the kernel is that warps a lattice.
-
-    Args:
-        target: Pixels that are needed.
-        lattice: Pixels of the merge grid.
-    """
-    if target.sampling is None or lattice.locate(target.sampling.grid) is not None:
-        return 1.0, 1.0
-    return target.sampling.kernel_scale(lattice.resolution)
-
-
-def find_reach(
-    query: MosaicQuery, target: Target, lattice: Grid, kernel_scale: tuple[float, float]
-) -> float:
+def find_reach(query: MosaicQuery, target: Target, lattice: Grid) -> float:
     """Return the distance from an output pixel within which source pixels can affect it, metres.
 
     It is measured from the centre and rounded up generously.
     """
     pixel = resolution = max(lattice.resolution)
+    scale = 1.0, 1.0
+    if target.needed is not None and lattice.locate(target.needed.grid) is None:
+        scale = target.needed.max_kernel_scale(lattice.resolution)
     if target.sampling is not None:
         pixel = target.sampling.max_spacing
-    radius = kernel_radius(query.resampling, kernel_scale)
+    radius = kernel_radius(query.resampling, scale)
     return 1.5 * (target.border + 1) * pixel + resolution * radius
 
 

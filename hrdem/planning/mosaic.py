@@ -116,7 +116,6 @@ class Mosaic:
         search_bounds: Left, bottom, right, top in EPSG:3979 of the area that was searched.
         region: Area in EPSG:3979 that can affect the requested pixels; None for the whole grid.
         reach_m: Distance from an output pixel within which source pixels can affect it, metres.
-        kernel_scale: How many times wider than its radius the warp kernel is, along x and y.
     """
 
     query: MosaicQuery
@@ -130,7 +129,6 @@ class Mosaic:
     search_bounds: Bounds
     region: PreparedGeometry | None
     reach_m: float
-    kernel_scale: tuple[float, float]
 
     def restrict_to(self, area: shapely.Geometry) -> Mosaic:
         """Return the mosaic with its region cut to what can affect the output pixels in an area.

@@ -174,7 +174,6 @@ class _StageReader:
                 stage.path,
                 plan.grid,
                 plan.request.resampling,
-                mosaic.kernel_scale,
                 mosaic.nodata,
                 plan.border,
             )

@@ -37,11 +37,11 @@ def test_the_same_crs_has_the_spacing_of_the_pixels() -> None:
 def test_scaled_kernels_are_as_wide_as_an_output_pixel(
     resampling: Resampling, scale: tuple[float, float]
 ) -> None:
-    assert sampling(resampling).kernel_scale((1, 2)) == scale
+    assert sampling(resampling).max_kernel_scale((1, 2)) == scale
 
 
 def test_a_kernel_is_never_narrower_than_its_radius() -> None:
-    assert sampling(Resampling.CUBIC).kernel_scale((100, 100)) == (1, 1)
+    assert sampling(Resampling.CUBIC).max_kernel_scale((100, 100)) == (1, 1)
 
 
 def test_source_bounds_add_the_kernel() -> None:

@@ -46,10 +46,10 @@ def plan_blocks(content: Bytes, window: Window) -> Plan:
         sources=(source,),
         items_without_product=(),
         skipped_neighbours=(),
+        gaps=(),
         search_bounds=grid.bounds,
         region=None,
         reach_m=0,
-        kernel_scale=(1, 1),
     )
     return Plan(
         request=request,
