@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from affine import Affine
 from hrdem.errors import RequestError
 from hrdem.processing.vertical import shift_grid
 from hrdem.processing.vertical.shift_grid import make_unknown_shift_error, read_user_grid
-from tests.shift_grids import NODATA, STEP, millimetres, node, write_grid
+from tests.shift_grids import NODATA, NORTH, STEP, WEST, millimetres, node, write_grid
 
 
 def test_node_value_is_added_in_metres(tmp_path: Path) -> None:
@@ -154,3 +155,35 @@ def test_error_names_the_point_without_a_shift(tmp_path: Path) -> None:
     message = str(make_unknown_shift_error(grid, -52.71261, 47.56152))
     assert "a.tif" in message
     assert "-52.71261, 47.56152" in message
+
+
+def test_each_cell_is_interpolated_from_its_own_nodes(tmp_path: Path) -> None:
+    """The formula of the surface by hand; no cell is flat, and the last ones are as the first."""
+    rows, columns = np.indices((6, 8))
+    grid = read_user_grid(
+        write_grid(tmp_path / "a.tif", 70 + 30 * columns - 50 * rows + 20 * rows * columns)
+    )
+    row, column = (
+        each.ravel() for each in np.meshgrid(np.linspace(0, 5, 21), np.linspace(0, 7, 29))
+    )
+    expected = (70 + 30 * column - 50 * row + 20 * row * column) / 1000
+    np.testing.assert_allclose(grid.shift(*node(column, row)), expected, rtol=0, atol=1e-9)
+
+
+def test_offset_counts_in_the_largest_difference(tmp_path: Path) -> None:
+    path = write_grid(tmp_path / "a.tif", [[640, 640], [640, 640]])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.offsets = (4.5,)
+    with pytest.raises(RequestError, match=r"largest value is 5\.14 m"):
+        read_user_grid(path)
+
+
+def test_formats_that_gdal_knows_by_their_suffix_are_read(tmp_path: Path) -> None:
+    """GTX has no signature: corner, steps, sizes, then rows from the south."""
+    values = np.array([[0.293, 0.0], [0.640, -0.152]], ">f4")
+    header = struct.pack(">4d2i", NORTH - STEP, WEST, STEP, STEP, 2, 2)
+    path = tmp_path / "a.gtx"
+    path.write_bytes(header + values.tobytes())
+    points = [node(0, 0), node(1, 0), node(0, 1), node(1, 1)]
+    shifts = read_user_grid(path).shift(*zip(*points, strict=True))
+    np.testing.assert_allclose(shifts, [0.640, -0.152, 0.293, 0], atol=1e-6)

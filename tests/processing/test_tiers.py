@@ -31,6 +31,87 @@ RELAXED = settings(
 Array = NDArray[np.float32]
 
 
+def make_layer(rows: Any, valid: Any, dtype: str = "float32", source_id: int = 1) -> Layer:
+    """Return a layer of one source; pixels that are not valid keep the number given for them."""
+    inside = np.array(valid, np.bool_)
+    return Layer(np.array(rows, dtype), inside, [inside * np.uint8(source_id)])
+
+
+def test_only_pixels_with_data_in_both_tiers_are_blended() -> None:
+    """Nodata of the coarser tier was blended in: -16,333.5 m; whole weights keep every bit."""
+    fine = make_layer([[NODATA, 10, 10, 10, 0.1, NODATA]], [[0, 1, 1, 1, 1, 0]])
+    coarse = make_layer([[20, 20, 20, NODATA, 2e6, NODATA]], [[1, 1, 1, 0, 1, 0]], source_id=2)
+    both = overlay(fine, coarse, Feather(4, 1, 1))
+    # metres to the first pixel, 0 to 5; the coarser tier's share is 1 less a quarter for each
+    expected = np.array([[20, 17.5, 15, 10, 0.1, NODATA]], np.float32)
+    np.testing.assert_array_equal(both.pixels, expected)
+    assert both.valid.tolist() == [[True, True, True, True, True, False]]
+    assert both.source_ids[0].tolist() == [[2, 1, 1, 1, 1, 0]]
+
+
+def test_pixels_without_data_are_not_computed_with() -> None:
+    """What stands in them is no height: NaN or infinite values would spread."""
+    fine = make_layer([[np.nan, 10, np.inf]], [[0, 1, 0]])
+    coarse = make_layer([[20, 20, np.nan]], [[1, 1, 0]])
+    both = overlay(fine, coarse, Feather(2, 1, 1))
+    assert both.pixels[0, :2].tolist() == [20, 15]
+    assert both.valid.tolist() == [[True, True, False]]
+
+
+def test_blended_integers_are_rounded() -> None:
+    """By a quarter each from 13 to 10: 12.25, 11.5 and 10.75; -13 to -10 likewise."""
+    valid = [[0, 1, 1, 1, 1]]
+    for sign in (1, -1):
+        fine = make_layer([[0] + [sign * 10] * 4], valid, "int16")
+        coarse = make_layer([[sign * 13] * 5], [[1] * 5], "int16")
+        both = overlay(fine, coarse, Feather(4, 1, 1))
+        assert both.pixels.tolist() == [[sign * each for each in (13, 12, 12, 11, 10)]]
+        assert both.pixels.dtype == np.int16
+
+
+def test_distances_are_between_centres() -> None:
+    """Pixels of 3 m by 4 m: 5 m across a corner; nothing is farther than the feather."""
+    mask = np.zeros((4, 5), np.bool_)
+    mask[0, 0] = True
+    rows, columns = np.indices(mask.shape)
+    expected = np.minimum(np.hypot(3 * columns, 4 * rows), 9)
+    np.testing.assert_allclose(measure_distance(mask, Feather(9, 3, 4)), expected, rtol=1e-6)
+    turned = measure_distance(mask[::-1, ::-1], Feather(9, 3, 4))[::-1, ::-1]
+    np.testing.assert_allclose(turned, expected, rtol=1e-6)
+    assert (measure_distance(~mask & mask, Feather(9, 3, 4)) == 9).all()
+
+
+@pytest.mark.parametrize(
+    ("feather", "pixels"),
+    [((0, 1, 1), 0), ((9, 3, 4), 3), ((9, 4, 3), 3), ((10, 3, 4), 4), ((10, 4, 3), 4)],
+)
+def test_feather_counts_the_smaller_side_of_a_pixel(
+    feather: tuple[float, float, float], pixels: int
+) -> None:
+    assert Feather(*feather).pixels == pixels
+
+
+def test_step_is_measured_at_visible_edges_with_data_in_both_tiers() -> None:
+    """By hand: a hole in the middle of 5 by 5 has four neighbours, one of them in one tier only."""
+    valid = np.ones((5, 5), np.bool_)
+    valid[2, 2] = False
+    fine = make_layer(np.arange(25).reshape(5, 5), valid)
+    below = np.ones((5, 5), np.bool_)
+    below[1, 2] = False
+    coarse = make_layer(np.full((5, 5), 20), below)
+    within, dst_window = Window(1, 1, 3, 3), Window(70, 30, 3, 3)
+    visible = np.ones((3, 3), np.bool_)
+    seam = measure_seam(fine, coarse, visible, within, dst_window)
+    # 11 and 13 beside the hole, 17 below it; 7, above it, has no pixel of the coarser tier
+    assert (seam.pixels, seam.total, seam.max_step) == (3, 9 + 7 + 3, 9)
+    assert seam.max_step_pixel == (70, 31)
+    visible[1, 0] = False
+    seam = measure_seam(fine, coarse, visible, within, dst_window)
+    assert (seam.pixels, seam.total, seam.max_step) == (2, 7 + 3, 7)
+    assert seam.max_step_pixel == (72, 31)
+    assert measure_seam(fine, coarse, ~visible & visible, within, dst_window).pixels == 0
+
+
 def reproject_tier(pixels: Array, tier: str, dataset: rasterio.DatasetReader) -> Array:
     """Return a whole tier on the grid of an output, by one call of GDAL."""
     size = RESOLUTIONS[TIERS[tier]]
@@ -379,84 +460,3 @@ def test_array_of_a_single_tier_is_not_shifted(store: Store, chunks: int | None)
     box = {"bbox": (LEFT + 60, TOP - 840, LEFT + 840, TOP - 60), "bbox_crs": "EPSG:3979"}
     array = hrdem.load(**box, product="dtm", fill="2m", feather=60, chunks=chunks, http=store)
     np.testing.assert_array_equal(array.values, pixels[60:840, 60:840])
-
-
-def make_layer(rows: Any, valid: Any, dtype: str = "float32", source_id: int = 1) -> Layer:
-    """Return a layer of one source; pixels that are not valid keep the number given for them."""
-    inside = np.array(valid, np.bool_)
-    return Layer(np.array(rows, dtype), inside, [inside * np.uint8(source_id)])
-
-
-def test_only_pixels_with_data_in_both_tiers_are_blended() -> None:
-    """Nodata of the coarser tier was blended in: -16,333.5 m; whole weights keep every bit."""
-    fine = make_layer([[NODATA, 10, 10, 10, 0.1, NODATA]], [[0, 1, 1, 1, 1, 0]])
-    coarse = make_layer([[20, 20, 20, NODATA, 2e6, NODATA]], [[1, 1, 1, 0, 1, 0]], source_id=2)
-    both = overlay(fine, coarse, Feather(4, 1, 1))
-    # metres to the first pixel, 0 to 5; the coarser tier's share is 1 less a quarter for each
-    expected = np.array([[20, 17.5, 15, 10, 0.1, NODATA]], np.float32)
-    np.testing.assert_array_equal(both.pixels, expected)
-    assert both.valid.tolist() == [[True, True, True, True, True, False]]
-    assert both.source_ids[0].tolist() == [[2, 1, 1, 1, 1, 0]]
-
-
-def test_pixels_without_data_are_not_computed_with() -> None:
-    """What stands in them is no height: NaN or infinite values would spread."""
-    fine = make_layer([[np.nan, 10, np.inf]], [[0, 1, 0]])
-    coarse = make_layer([[20, 20, np.nan]], [[1, 1, 0]])
-    both = overlay(fine, coarse, Feather(2, 1, 1))
-    assert both.pixels[0, :2].tolist() == [20, 15]
-    assert both.valid.tolist() == [[True, True, False]]
-
-
-def test_blended_integers_are_rounded() -> None:
-    """By a quarter each from 13 to 10: 12.25, 11.5 and 10.75; -13 to -10 likewise."""
-    valid = [[0, 1, 1, 1, 1]]
-    for sign in (1, -1):
-        fine = make_layer([[0] + [sign * 10] * 4], valid, "int16")
-        coarse = make_layer([[sign * 13] * 5], [[1] * 5], "int16")
-        both = overlay(fine, coarse, Feather(4, 1, 1))
-        assert both.pixels.tolist() == [[sign * each for each in (13, 12, 12, 11, 10)]]
-        assert both.pixels.dtype == np.int16
-
-
-def test_distances_are_between_centres() -> None:
-    """Pixels of 3 m by 4 m: 5 m across a corner; nothing is farther than the feather."""
-    mask = np.zeros((4, 5), np.bool_)
-    mask[0, 0] = True
-    rows, columns = np.indices(mask.shape)
-    expected = np.minimum(np.hypot(3 * columns, 4 * rows), 9)
-    np.testing.assert_allclose(measure_distance(mask, Feather(9, 3, 4)), expected, rtol=1e-6)
-    turned = measure_distance(mask[::-1, ::-1], Feather(9, 3, 4))[::-1, ::-1]
-    np.testing.assert_allclose(turned, expected, rtol=1e-6)
-    assert (measure_distance(~mask & mask, Feather(9, 3, 4)) == 9).all()
-
-
-@pytest.mark.parametrize(
-    ("feather", "pixels"),
-    [((0, 1, 1), 0), ((9, 3, 4), 3), ((9, 4, 3), 3), ((10, 3, 4), 4), ((10, 4, 3), 4)],
-)
-def test_feather_counts_the_smaller_side_of_a_pixel(
-    feather: tuple[float, float, float], pixels: int
-) -> None:
-    assert Feather(*feather).pixels == pixels
-
-
-def test_step_is_measured_at_visible_edges_with_data_in_both_tiers() -> None:
-    """By hand: a hole in the middle of 5 by 5 has four neighbours, one of them in one tier only."""
-    valid = np.ones((5, 5), np.bool_)
-    valid[2, 2] = False
-    fine = make_layer(np.arange(25).reshape(5, 5), valid)
-    below = np.ones((5, 5), np.bool_)
-    below[1, 2] = False
-    coarse = make_layer(np.full((5, 5), 20), below)
-    within, dst_window = Window(1, 1, 3, 3), Window(70, 30, 3, 3)
-    visible = np.ones((3, 3), np.bool_)
-    seam = measure_seam(fine, coarse, visible, within, dst_window)
-    # 11 and 13 beside the hole, 17 below it; 7, above it, has no pixel of the coarser tier
-    assert (seam.pixels, seam.total, seam.max_step) == (3, 9 + 7 + 3, 9)
-    assert seam.max_step_pixel == (70, 31)
-    visible[1, 0] = False
-    seam = measure_seam(fine, coarse, visible, within, dst_window)
-    assert (seam.pixels, seam.total, seam.max_step) == (2, 7 + 3, 7)
-    assert seam.max_step_pixel == (72, 31)
-    assert measure_seam(fine, coarse, ~visible & visible, within, dst_window).pixels == 0
