@@ -49,6 +49,7 @@ from hrdem.request.params import (
 from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select, takes
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 
 
 @takes(fields.EXTRACT)
+@pinned_gdal()
 def extract(
     *,
     http: Http | None = None,
@@ -226,6 +228,7 @@ def extract(
 
 
 @takes(fields.LOAD)
+@pinned_gdal()
 def load(
     *,
     chunks: int | str | Mapping[str, int | str] | None = None,
@@ -300,6 +303,7 @@ def load(
 
 
 @takes(fields.PLAN)
+@pinned_gdal()
 def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
     """Plan what `extract` would read and write, without reading pixels.
 
@@ -324,6 +328,7 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
 
 
 @takes(fields.CACHE)
+@pinned_gdal()
 def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CacheParams]) -> Estimate:
     """Estimate the download of a plan, and how much of the area has data.
 
@@ -344,6 +349,7 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
 
 
 @takes(fields.PREVIEW)
+@pinned_gdal()
 def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Picture:
     """Draw an area as a PNG, for a quick look before an extraction.
 
@@ -406,6 +412,7 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
 
 
 @takes(fields.SEARCH)
+@pinned_gdal()
 def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[Item]:
     """Find the catalogue's items that intersect an area, sorted by sub-tile.
 
@@ -429,6 +436,7 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
 
 
 @takes(fields.ASSETS)
+@pinned_gdal()
 def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams]) -> list[Asset]:
     """List the files of an item, by key.
 

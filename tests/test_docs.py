@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hrdem.runtime.gdal_settings import HIDDEN, OWN_DATA, PINNED
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 FOLDERS = ("hrdem/", "")  # where a path of the documentation starts
@@ -62,6 +64,14 @@ def test_the_rooms_of_the_table_exist_with_their_modules() -> None:
             assert (ROOT / "hrdem" / room / module).exists(), f"{room}{module}"
     packages = {each.name for each in (ROOT / "hrdem").iterdir() if (each / "__init__.py").exists()}
     assert packages <= {room.partition("/")[0] for room, _ in rows}
+
+
+def test_every_setting_that_is_pinned_is_listed() -> None:
+    """With its value and its reason."""
+    text = (ROOT / "docs" / "environment.md").read_text("utf-8")
+    rows = [f"| `{name}` | `{value}` | {reason} |" for name, (value, reason) in PINNED.items()]
+    rows += [f"| `{name}` | {reason} |" for name, reason in (HIDDEN | OWN_DATA).items()]
+    assert [line for line in text.splitlines() if line.startswith("| `")] == rows
 
 
 def test_the_readme_is_short() -> None:

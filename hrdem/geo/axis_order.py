@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-import rasterio
 from rasterio.crs import CRS, epsg_treats_as_latlong, epsg_treats_as_northingeasting
 
 from hrdem.geo.grid import Bounds
+from hrdem.runtime.gdal_env import pinned_gdal
 
 _EPSG = re.compile(r"(?:^|[:/])EPSG(?:[:/][\d.]*)?[:/](\d{4,6})$", re.IGNORECASE)
 
@@ -46,7 +46,7 @@ def order_axes(crs: str, x: float, y: float) -> tuple[float, float]:
         x: Longitude or easting.
         y: Latitude or northing.
     """
-    with rasterio.Env():
+    with pinned_gdal():
         system = CRS.from_user_input(crs)
         swapped = epsg_treats_as_latlong(system) or epsg_treats_as_northingeasting(system)
     return (y, x) if swapped else (x, y)

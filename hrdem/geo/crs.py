@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from hrdem.errors import NoDataError, RequestError
+from hrdem.runtime.gdal_env import pinned_gdal
 
 #: NAD83(CSRS) / Canada Atlas Lambert: the CRS of every published file
 NATIVE_CRS = "EPSG:3979"
@@ -40,7 +40,7 @@ def normalize_crs(text: str) -> str:
         RequestError: If PROJ cannot read it, or it has a vertical axis or none for a map: heights
             are always those of the data.
     """
-    with rasterio.Env():
+    with pinned_gdal():
         system = parse_crs(text)
         if len(_axes(system)) != 2:
             raise RequestError(
@@ -74,7 +74,7 @@ def get_unit(crs: str) -> Unit:
     Args:
         crs: Name from `normalize_crs`.
     """
-    with rasterio.Env():
+    with pinned_gdal():
         unit = _axes(CRS.from_user_input(crs))[0]["unit"]
     if isinstance(unit, str):  # PROJJSON names metre and degree without a factor
         return Unit(unit, 1.0 if unit == "metre" else METRES_PER_DEGREE)
@@ -96,7 +96,7 @@ def _axes(system: CRS) -> list[dict[str, Any]]:
 def _read_system(text: str) -> CRS:
     if _EPSG_PREFIX.match(text) and not _EPSG_CODE.fullmatch(text):
         raise ValueError("not a code of the EPSG register")  # rasterio 1.4.0 reads a part of it
-    with rasterio.Env():
+    with pinned_gdal():
         system = CRS.from_user_input(text)
         system.to_wkt()  # fails for some systems that PROJ reads
     return system

@@ -31,6 +31,8 @@ from hrdem.geo.pipeline import (
     split_steps,
     steps_to_lonlat,
 )
+from hrdem.runtime.gdal_env import get_variable
+from hrdem.runtime.gdal_settings import PROJ_DATA
 
 if TYPE_CHECKING:
     from pyproj import Transformer
@@ -363,8 +365,8 @@ def _search_folders_of_proj_data() -> None:
     from pyproj import datadir  # noqa: PLC0415 (slow to import)
 
     known = datadir.get_data_dir().split(os.pathsep)
-    for variable in ("PROJ_DATA", "PROJ_LIB"):
-        for folder in os.environ.get(variable, "").split(os.pathsep):
+    for variable in PROJ_DATA:
+        for folder in get_variable(variable).split(os.pathsep):
             if folder and folder not in known:
                 datadir.append_data_dir(folder)
                 known.append(folder)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -20,6 +19,7 @@ from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.datum import LinkedCrs, get_operation
 from hrdem.geo.grid import Bounds, Grid, Pixels, Window
 from hrdem.geo.transform import project_points
+from hrdem.runtime.gdal_env import pinned_gdal
 
 LINE_POINTS = 100  # along a line through a box
 SEMI_MAJOR_METRES = 6_378_137.0  # GRS80
@@ -162,7 +162,7 @@ def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:
     width = max(1, round(long_edge * min(1.0, wide / high)))
     height = max(1, round(long_edge * min(1.0, high / wide)))
     pixel = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
-    with rasterio.Env():
+    with pinned_gdal():
         code = CRS.from_user_input(crs).to_epsg()
     name, operation = f"EPSG:{code}" if code else crs, get_operation(crs)
     return Grid(LinkedCrs(name, operation) if operation else name, pixel, width, height)

@@ -26,7 +26,6 @@ OPTIONS: dict[str, object] = {
     "GDAL_HTTP_MAX_RETRY": _RETRIES.attempts,
     "GDAL_HTTP_RETRY_DELAY": _RETRIES.first_wait,
     "GDAL_HTTP_RETRY_CODES": ",".join(map(str, _RETRIED_STATUSES)),
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
 
 

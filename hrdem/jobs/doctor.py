@@ -6,7 +6,6 @@ Each check yields a `Check`; a failure does not stop independent checks.
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +40,7 @@ from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.gdal_env import list_ignored_variables, pinned_gdal
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 from hrdem.sources.cog import probe_cog
@@ -48,7 +48,6 @@ from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
 
 _LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
-PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
 # From the formulas of Lambert conic conformal (2SP), EPSG guidance note 7-2.
 PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
 _MAX_PROJ_ERROR_METRES = 0.01
@@ -57,6 +56,7 @@ _RETRIES = Retries(attempts=2, max_retry_after=5)
 _MAX_FILES = 3  # files to try
 _MAX_LIST_CHARACTERS = 500
 _WCS_VERSION = "1.1.1"
+_PROJ_FIX = "Install rasterio again, which brings its PROJ: pip install --force-reinstall rasterio"
 _NETWORK_FIX = "Correct or unset these variables."
 _STORE_FIX = (
     "Files are on another host than the catalogue. Check that the proxy allows that host, "
@@ -126,7 +126,7 @@ def run_checks(
         cache: Cache to check; None for the default one.
     """
     yield _run_check("versions", "", _check_versions)
-    yield _run_check("PROJ", _suggest_proj_fix(), _check_proj)
+    yield _run_check("PROJ", _PROJ_FIX, _check_proj)
     yield _run_check("cache", "", _check_cache, cache or Cache())
     with ExitStack() as stack:
         try:
@@ -177,7 +177,8 @@ def _run_check(name: str, fix: str, check_: Callable[..., _Finding], *arguments:
     """Run a check; ``fix`` is for errors."""
     started = time.monotonic()
     try:
-        finding = check_(*arguments)
+        with pinned_gdal():
+            finding = check_(*arguments)
         check = Check(name, finding.found, State.WARN if finding.fix else State.OK, finding.fix)
     except HrdemError as exc:
         check = Check(name, str(exc), State.FAIL, fix, exc.exit_code)
@@ -190,7 +191,10 @@ def _check_versions() -> _Finding:
         f"hrdem {__version__}, Python {platform.python_version()} on {platform.system()} "
         f"{platform.machine()}, GDAL {rasterio.__gdal_version__}, PROJ {rasterio.__proj_version__}"
     )
-    return _Finding(", ".join([ours, *libraries]))
+    found = ", ".join([ours, *libraries])
+    if ignored := list_ignored_variables():
+        found = f"{found}; {', '.join(ignored)} of the environment are ignored"
+    return _Finding(found)
 
 
 def _check_proj() -> _Finding:
@@ -205,14 +209,6 @@ def _check_proj() -> _Finding:
             f"{x:.3f}, {y:.3f}."
         )
     return _Finding(f"knows {LONLAT} and {NATIVE_CRS}, and transforms exactly")
-
-
-def _suggest_proj_fix() -> str:
-    """Suggest a fix for PROJ: environment variables may point to another installation's data."""
-    variables = [f"{name} ({os.environ[name]})" for name in PROJ_VARIABLES if os.environ.get(name)]
-    if variables:
-        return f"Unset {' and '.join(variables)}, which points to the data of another PROJ."
-    return "Install rasterio again, which brings its PROJ: pip install --force-reinstall rasterio"
 
 
 def _check_cache(cache: Cache) -> _Finding:

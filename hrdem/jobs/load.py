@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
@@ -33,6 +32,7 @@ from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
@@ -67,7 +67,7 @@ class _ChunkReader:
         """Read a chunk, with the information that `dask.array.map_blocks` passes."""
         (top, bottom), (left, right) = block_info[None]["array-location"]
         window = Window(left, top, right - left, bottom - top)
-        with _CHUNK_LOCK, self.settings.open() as context:
+        with _CHUNK_LOCK, pinned_gdal(), self.settings.open() as context:
             pixels, _ = read_pixels(self.plan, window, self.shift_grid, context)
         return pixels
 
@@ -205,7 +205,7 @@ def _make_coordinates(grid: Grid, crs: CRS | str) -> dict[str, xr.Variable]:
     else:
         east = {"standard_name": "projection_x_coordinate", "units": unit}
         north = {"standard_name": "projection_y_coordinate", "units": unit}
-    with rasterio.Env():
+    with pinned_gdal():
         wkt = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
     reference = {
         "crs_wkt": wkt,

@@ -32,7 +32,9 @@ from hrdem.runtime.atomic import (
     staging_dir,
     sync_to_disk,
 )
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.memory import trim_allocator
 from hrdem.tiff.encode import (
     BLOCK,
     DEFLATE,
@@ -58,6 +60,7 @@ _COMPANIONS = (".ovr", ".aux.xml", ".msk")
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _INDEX_TAGS = (324, 325)  # TileOffsets, TileByteCounts
 _ENCODERS = min(4, os.cpu_count() or 1)  # threads of GDAL; each holds blocks
+_PROCESS = os.getpid()  # GDAL keeps its threads, and a forked child has none of them
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
 _EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
 
@@ -185,16 +188,7 @@ class GeoTiffWriter:
             finished = self._partial
             if self._layout is Format.COG:
                 finished = self._arranged
-                overviews = "AVERAGE" if self._smooth and len(self._bands) == 1 else "NEAREST"
-                rasterio.shutil.copy(
-                    self._partial,
-                    finished,
-                    driver="COG",
-                    OVERVIEW_RESAMPLING=overviews,
-                    COMPRESS=_GDAL_COMPRESSIONS[self._tile_format.compression],
-                    PREDICTOR=_GDAL_PREDICTORS[self._tile_format.predictor],
-                    **_COG_OPTIONS,
-                )
+                self._arrange()
                 check_blocks(finished)
             sync_to_disk(finished)
             with staged_file(path, text) as companion:
@@ -225,6 +219,22 @@ class GeoTiffWriter:
             self._write_index(None, {})
         return self._partial
 
+    def _arrange(self) -> None:
+        """Copy the file as a cloud-optimized one, with overviews."""
+        trim_allocator()
+        overviews = "AVERAGE" if self._smooth and len(self._bands) == 1 else "NEAREST"
+        with pinned_gdal(), rasterio.Env(CPL_TMPDIR=str(self._arranged.parent)):
+            rasterio.shutil.copy(
+                self._partial,
+                self._arranged,
+                driver="COG",
+                OVERVIEW_RESAMPLING=overviews,
+                COMPRESS=_GDAL_COMPRESSIONS[self._tile_format.compression],
+                PREDICTOR=_GDAL_PREDICTORS[self._tile_format.predictor],
+                NUM_THREADS=_ENCODERS if os.getpid() == _PROCESS else 1,
+                **_COG_OPTIONS,
+            )
+
     def _write_index(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
         """Write index and directory after the tiles, and the header before them."""
         order, grid = self._tile_format.byte_order, self._grid
@@ -254,7 +264,7 @@ class GeoTiffWriter:
             RequestError: If it cannot.
         """
         profile = {"width": _EMPTY_EDGE, "height": _EMPTY_EDGE, "count": 1, "dtype": "uint8"}
-        with rasterio.Env(), MemoryFile() as memory:
+        with pinned_gdal(), MemoryFile() as memory:
             memory.open(
                 driver="GTiff", **profile, crs=self._crs, transform=_EMPTY_TRANSFORM
             ).close()
@@ -336,9 +346,7 @@ def check_blocks(path: Path) -> None:
 
 
 # a COG is for archives and transfer: level 6
-_COG_OPTIONS = {
-    "LEVEL": 6, "BLOCKSIZE": BLOCK, "BIGTIFF": "IF_SAFER", "NUM_THREADS": _ENCODERS,
-}  # fmt: skip
+_COG_OPTIONS = {"LEVEL": 6, "BLOCKSIZE": BLOCK, "BIGTIFF": "IF_SAFER"}
 _GDAL_COMPRESSIONS = {NO_COMPRESSION: "NONE", LZW: "LZW", DEFLATE: "DEFLATE", ZSTD: "ZSTD"}
 _GDAL_PREDICTORS = {NO_PREDICTOR: "NO", DIFFERENCE: "STANDARD", FLOATING_POINT: "FLOATING_POINT"}
 

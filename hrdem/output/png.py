@@ -17,6 +17,7 @@ from hrdem.processing.terrain import (
     compute_slope,
 )
 from hrdem.request.products import Theme
+from hrdem.runtime.gdal_env import pinned_gdal
 
 _BLACK_SLOPE_DEGREES = 60.0  # degrees
 _MIN_REFLECTANCE = 0.35  # of the lowest heights
@@ -70,6 +71,7 @@ def encode_png(light: Pixels, grid: Grid) -> bytes:
     grey = np.where(opaque, np.round(255 * light), 0).astype(np.uint8)
     size = {"width": grid.width, "height": grid.height, "transform": grid.transform}
     with (
+        pinned_gdal(),
         rasterio.Env(GDAL_PAM_ENABLED="NO"),  # no metadata file beside it
         MemoryFile(ext=".png") as file,
     ):

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import rasterio
 import shapely
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
@@ -23,6 +22,7 @@ from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
@@ -180,7 +180,7 @@ def _describe_crs(crs: CRS | str) -> dict[str, str | None]:
     """Describe a CRS (STAC projection extension 2.0.0): its code, or null and WKT2."""
     if isinstance(crs, str) and crs.startswith("EPSG:"):
         return {"proj:code": crs}
-    with rasterio.Env():
+    with pinned_gdal():
         wkt = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
     return {"proj:code": None, "proj:wkt2": wkt}
 

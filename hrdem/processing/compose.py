@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
-import rasterio.windows
 import shapely
 from numpy.typing import NDArray
 
@@ -36,7 +34,6 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.encode import BLOCK
 
 _COMPOSERS = min(4, os.cpu_count() or 1)  # threads; each holds a block and its inputs
-_GDAL_CACHE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def compose_tiles(
         ids = [np.where(product.valid, each, np.uint8(0)) for each in product.source_ids]
         return finisher.finish_block(dst_window, pixels, ids, received_bytes=0, seams=seams)
 
-    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES), thread_pool(_COMPOSERS, "compose") as pool:
+    with thread_pool(_COMPOSERS, "compose") as pool:
         blocks = _find_blocks(plan, window, stages, finisher)
         with contextlib.closing(map_in_order(pool, compose, blocks, 2 * _COMPOSERS)) as results:
             yield from results

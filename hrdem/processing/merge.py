@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-import rasterio
 import shapely
 
 from hrdem.errors import NetworkError
@@ -38,7 +37,6 @@ from hrdem.sources.protocol import Fetched, ReadContext, Source
 from hrdem.tiff.encode import BLOCK
 
 _CODERS = min(4, os.cpu_count() or 1)  # threads that decode and encode; each takes some 8 MB
-_GDAL_CACHE_BYTES = 16 << 20  # small: reads end at block boundaries, so little is read twice
 
 
 def merge_tiles(
@@ -79,7 +77,6 @@ def merge_tiles(
     ids_by_rank[: len(ranked)] = [ids[source.name] for source in ranked]
     finish = functools.partial(_finish, finisher=finisher, ids_by_rank=ids_by_rank)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES))
         pool = stack.enter_context(contextlib.closing(DatasetPool(max_open=connections + 1)))
         fetchers = stack.enter_context(thread_pool(connections, "fetch"))
         coders = stack.enter_context(thread_pool(_CODERS, "code"))

@@ -1,4 +1,4 @@
-"""Thread pools that do not block an interrupt or an error."""
+"""Thread pools that do not block an interrupt or an error, and that end with their context."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
+from hrdem.runtime.forks import add_thread, wait_for_threads
+from hrdem.runtime.gdal_env import pin_thread
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -16,18 +19,24 @@ _CANCEL_WAIT_SECONDS = 2.0  # for running tasks whose results are no longer need
 
 @contextmanager
 def thread_pool(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Run a pool of threads for as long as the context lasts.
+    """Run a pool of threads for as long as the context lasts, with GDAL's settings pinned.
 
     If the context ends with an exception, queued tasks are cancelled and running ones are not
     waited for: they may be waiting for a server that has stopped responding.
     """
-    pool = ThreadPoolExecutor(count, name)
+    pool = ThreadPoolExecutor(count, name, initializer=_begin_thread)
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+    wait_for_threads()
+
+
+def _begin_thread() -> None:
+    add_thread()
+    pin_thread()
 
 
 def map_in_order(

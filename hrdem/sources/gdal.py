@@ -25,11 +25,12 @@ from hrdem.http.protocol import Http
 from hrdem.http.ranges import check_file_unchanged, read_first_bytes, read_version, read_whole_file
 from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.threads import thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
-from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, read_band, split_crs
+from hrdem.sources.gdal_band import describe_band, read_band, split_crs
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
 from hrdem.sources.vrt import VSICURL, sanitize_vrt
 from hrdem.tiff.read_ifd import has_tiff_signature
@@ -368,7 +369,7 @@ def _borrow_dataset(
 ) -> Iterator[DatasetReader]:
     """Borrow a dataset with GDAL's settings, and translate GDAL's errors."""
     try:
-        with rasterio.Env(**options), pool.borrow(path) as dataset:
+        with pinned_gdal(), rasterio.Env(**options), pool.borrow(path) as dataset:
             yield dataset
     except GDAL_ERRORS as exc:
         raise SourceError(
@@ -378,8 +379,4 @@ def _borrow_dataset(
 
 
 def _gdal_options(version: SourceVersion | None) -> dict[str, object]:
-    return {
-        **gdal_http_options(version),
-        **GEOTIFF_OPTIONS,
-        "CPL_VSIL_CURL_NON_CACHED": VSICURL,
-    }
+    return {**gdal_http_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}

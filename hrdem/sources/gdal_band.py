@@ -11,8 +11,6 @@ from hrdem.geo.band import PIXEL_TYPES, Band
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import round_nodata
 
-#: so that GDAL reports a vertical CRS whatever the version of the GeoTIFF
-GEOTIFF_OPTIONS = {"GTIFF_REPORT_COMPD_CS": "YES"}
 _PLAIN_MASKS = ([MaskFlags.all_valid], [MaskFlags.nodata])
 
 

@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
@@ -15,6 +14,7 @@ from hrdem.errors import NoDataError, ServerError, SourceError
 from hrdem.geo.axis_order import order_box_axes
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.http.protocol import Http
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.ogc_exceptions import Refusal, read_refusal
@@ -86,7 +86,7 @@ def _check_png(content: bytes, grid: Grid, name: str) -> None:
     try:
         with (
             warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-            rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),  # its fast path accepts truncated files
+            pinned_gdal(),
             MemoryFile(content) as file,
             file.open(driver="PNG") as image,
         ):

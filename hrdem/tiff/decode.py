@@ -11,12 +11,12 @@ import struct
 from mmap import mmap
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Pixels
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff.write_ifd import (
     ASCII,
@@ -71,7 +71,7 @@ def decode(
     width, height = tile_format.tile
     _write_directory(buffer, offsets, counts, tile_format, nodata)
     try:
-        with rasterio.Env(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
+        with pinned_gdal(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
             pixels: Pixels = dataset.read(1)
     except GDAL_ERRORS as exc:
         raise SourceError(

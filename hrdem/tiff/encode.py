@@ -15,6 +15,7 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Pixels
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiff.write_ifd import TileFormat, read_first_directory
 
@@ -115,7 +116,7 @@ def _encode_with_gdal(pixels: Pixels, tile_format: TileFormat) -> bytes:
     """Let GDAL write a file of one tile in memory, and return the tile."""
     width, height = tile_format.tile
     try:
-        with rasterio.Env(), MemoryFile() as memory:
+        with pinned_gdal(), MemoryFile() as memory:
             with memory.open(
                 driver="GTiff", width=width, height=height, count=1, dtype=tile_format.dtype,
                 tiled=True, blockxsize=width, blockysize=height, predictor=tile_format.predictor,

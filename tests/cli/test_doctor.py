@@ -72,12 +72,12 @@ def test_failing_service_sets_the_exit_code(
 
 
 @pytest.mark.slow
-def test_foreign_proj_data_is_detected(urls: list[str], tmp_path: Path) -> None:
-    done = doctor(*urls, PROJ_DATA=str(tmp_path))
-    assert done.returncode == 1, done.stdout
-    assert re.search(r"^FAIL  PROJ .*EPSG:3979 cannot|^FAIL  PROJ ", done.stdout, re.MULTILINE)
-    assert f"Fix: Unset PROJ_DATA ({tmp_path})" in done.stdout
-    assert re.search(r"^ok    store", done.stdout, re.MULTILINE)
+def test_foreign_proj_data_is_ignored(urls: list[str], tmp_path: Path) -> None:
+    """Rasterio brings its own; what is ignored is listed."""
+    done = doctor(*urls, PROJ_DATA=str(tmp_path), GTIFF_IGNORE_READ_ERRORS="YES")
+    assert done.returncode == 0, done.stdout
+    ignored = "GTIFF_IGNORE_READ_ERRORS, PROJ_DATA of the environment are ignored"
+    assert ignored in done.stdout
 
 
 def test_unreadable_certificates_stop_the_checks(urls: list[str], tmp_path: Path) -> None:

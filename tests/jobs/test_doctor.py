@@ -39,8 +39,6 @@ def test_transform_that_is_slightly_off_is_detected(monkeypatch: pytest.MonkeyPa
     """2 cm are enough."""
     x, y = doctor.PROBE_XY
     monkeypatch.setattr(doctor, "PROBE_XY", (x + 0.02, y))
-    for name in doctor.PROJ_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
     checks = run_checks("http://catalogue.invalid/", "http://service.invalid/")
     proj = next(check for check in checks if check.name == "PROJ")
     assert (proj.state, proj.exit_code) == (State.FAIL, ExitCode.DEFECT)

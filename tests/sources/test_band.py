@@ -20,8 +20,9 @@ from hrdem.geo.band import Band, check_band
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Download, Http
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.sources.cog import CogSource, probe_cog
-from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, read_band
+from hrdem.sources.gdal_band import describe_band, read_band
 from hrdem.sources.protocol import limit_service_requests
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.reader import WcsSource
@@ -135,7 +136,7 @@ def test_uncertain_values_are_refused(
 ) -> None:
     """For the same reason by hrdem's reader and by GDAL's."""
     path = write(tmp_path / "a.tif", **options)
-    with rasterio.Env(**GEOTIFF_OPTIONS), rasterio.open(path) as dataset:
+    with pinned_gdal(), rasterio.open(path) as dataset:
         by_gdal = describe_band(dataset)
     for band in (by_gdal, probe_cog(URL, Bytes(path.read_bytes())).band):
         with pytest.raises(SourceError, match=message):

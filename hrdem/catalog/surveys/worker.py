@@ -19,6 +19,7 @@ import shapely
 
 from hrdem.catalog.surveys.attributes import Outline, Project, find_projects
 from hrdem.errors import SourceError, TransferError
+from hrdem.runtime.gdal_settings import VALUES
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
@@ -86,7 +87,7 @@ def run_python(arguments: Sequence[str]) -> str:
 def _run(
     arguments: Sequence[str], request: str, settings: Mapping[str, object], seconds: float
 ) -> str:
-    environment = os.environ | {name: str(value) for name, value in settings.items()}
+    environment = {**os.environ, **VALUES, **{name: str(value) for name, value in settings.items()}}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     executable = os.fsdecode(spawn.get_executable() or sys.executable)
     completed = subprocess.run(  # noqa: S603 (our own interpreter and modules)

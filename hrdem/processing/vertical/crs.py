@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import rasterio
 from rasterio.crs import CRS
 
 from hrdem.request.options import VerticalDatum
+from hrdem.runtime.gdal_env import pinned_gdal
 
 # Files do not name the realisation of CGVD2013 of their heights. EPSG:6647 (CGG2013) is used by
 # EPSG's compound CRSs for Canada, so other software knows it. With EPSG:9245 (CGG2013a) PROJ would
@@ -25,7 +25,7 @@ def make_compound_crs(crs: str, datum: VerticalDatum) -> CRS:
         crs: Horizontal CRS, as `hrdem.geo.crs.normalize_crs` names it.
         datum: Vertical datum.
     """
-    with rasterio.Env():
+    with pinned_gdal():
         horizontal = CRS.from_user_input(crs).to_dict(projjson=True)
         base = horizontal.get("source_crs", horizontal)  # of a bound CRS
         vertical = CRS.from_epsg(_CODES[datum]).to_dict(projjson=True)

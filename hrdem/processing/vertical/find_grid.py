@@ -20,6 +20,8 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid, read_grid, read_user
 from hrdem.request.options import VerticalDatum
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import publish, staged_file
+from hrdem.runtime.gdal_env import get_variable
+from hrdem.runtime.gdal_settings import PROJ_DATA
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ def find_cgvd28_grid(
 
 def _find_proj_folders() -> list[Path]:
     """Return PROJ's folders of grids: https://proj.org/en/stable/resource_files.html."""
-    named = [os.environ.get(name, "") for name in ("PROJ_DATA", "PROJ_LIB")]
+    named = [get_variable(name) for name in PROJ_DATA]
     parts = [part for each in named for part in each.split(os.pathsep) if part]
     own = os.environ.get("PROJ_USER_WRITABLE_DIRECTORY")
     users = Path(own) if own else platformdirs.user_data_path("proj", appauthor=False)

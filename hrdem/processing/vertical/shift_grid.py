@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.errors import RequestError
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 
 MAX_FILE_BYTES = 256 << 20  # of a user-supplied file
@@ -139,9 +139,8 @@ def read_grid(path: Path, content: bytes) -> ShiftGrid:
             differences between the datums.
     """
     try:
-        # an environment variable could make GDAL take points as pixel corners
         with (
-            rasterio.Env(GTIFF_POINT_GEO_IGNORE=False),
+            pinned_gdal(),
             MemoryFile(content, ext=path.suffix) as memory,
             memory.open() as dataset,
         ):

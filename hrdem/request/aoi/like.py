@@ -20,6 +20,7 @@ from hrdem.request.aoi.arrays import read_array
 from hrdem.request.aoi.local_files import resolve_local_path
 from hrdem.request.convert import parse_crs
 from hrdem.request.protocols import RasterLike
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
 
@@ -84,7 +85,7 @@ def read_raster_grid(path: Path) -> Grid:
     """
     try:
         with (
-            rasterio.Env(),
+            pinned_gdal(),
             warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
             rasterio.open(path) as raster,
         ):

@@ -35,6 +35,7 @@ from hrdem.request.aoi.objects import (
     read_object,
 )
 from hrdem.request.protocols import AoiLike
+from hrdem.runtime.gdal_env import pinned_pyogrio
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,8 @@ def _read_file(source: Path | str | bytes, name: str, layer: str | None) -> Shap
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # the result is checked below
+        # the result is checked below
+        with pinned_pyogrio(), warnings.catch_warnings(action="ignore"):
             listed = enumerate(pyogrio.list_layers(source).tolist())
             layers = {each: index for index, (each, kind) in listed if kind is not None}
             chosen = _choose_layer(list(layers), layer, name)

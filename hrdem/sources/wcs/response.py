@@ -21,9 +21,10 @@ from hrdem.errors import SourceError, WcsError
 from hrdem.geo.band import check_band
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.text import to_one_line
-from hrdem.sources.gdal_band import GEOTIFF_OPTIONS, describe_band, split_crs
+from hrdem.sources.gdal_band import describe_band, split_crs
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.tiff.read_ifd import has_tiff_signature
 
@@ -102,7 +103,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float, unit: str)
         RetryableError: If it differs in another way.
     """
     try:
-        with rasterio.Env(**GEOTIFF_OPTIONS), rasterio.open(path, driver="GTiff") as dataset:
+        with pinned_gdal(), rasterio.open(path, driver="GTiff") as dataset:
             _check_block_size(dataset)
             if is_placeholder(dataset, grid):
                 _check_placeholder(dataset, nodata)
