@@ -93,10 +93,7 @@ def parse_box(value: Any) -> tuple[float, ...]:
     Args:
         value: Text, numbers in any sequence or array, or a rectangle as `shapely.box` makes it.
     """
-    if hasattr(value, "total_bounds"):
-        raise ValueError(
-            f"{show(value)} is not a box. Give it as `aoi`, or its total_bounds with `bbox_crs`."
-        )
+    _check_without_crs(value)
     if hasattr(value, "geom_type"):
         if not value.equals(value.envelope):
             raise ValueError(f"a {value.geom_type} is not a box. Give it as `aoi`, or its bounds.")
@@ -110,9 +107,24 @@ def parse_point(value: Any) -> tuple[float, ...]:
     Args:
         value: Text, numbers in any sequence or array, or a point of shapely.
     """
+    _check_without_crs(value)
     if getattr(value, "geom_type", "") == "Point" and not value.is_empty:
         value = value.x, value.y
     return _parse_coordinates(value, "a point", "longitude,latitude")
+
+
+def _check_without_crs(value: Any) -> None:
+    """Check that no CRS would be lost: an object may have its own, a geometry an SRID."""
+    has_crs = getattr(value, "crs", None) is not None or hasattr(value, "total_bounds")
+    if not has_crs and hasattr(value, "geom_type"):
+        from shapely import Geometry, get_srid  # noqa: PLC0415 (slow, and imported by its user)
+
+        has_crs = isinstance(value, Geometry) and get_srid(value) > 0
+    if has_crs:
+        raise ValueError(
+            f"{show(value)} has a CRS of its own. Give it as `aoi`; or give its bounds as numbers, "
+            "and its CRS as `bbox_crs`."
+        )
 
 
 def _parse_coordinates(value: Any, what: str, order: str) -> tuple[float, ...]:

@@ -196,7 +196,13 @@ def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Stor
     }
 
 
-@pytest.mark.parametrize("more", [{}, {"crop": True, "format": "cog"}], ids=["box", "cog"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="box"),
+        pytest.param({"crop": True, "format": "cog"}, id="cog", marks=pytest.mark.slow),
+    ],
+)
 def test_every_source_of_a_canopy_height_stands_in_a_band(
     tmp_path: Path, store: Store, more: dict[str, Any]
 ) -> None:

@@ -107,7 +107,9 @@ def test_none_counts_as_left_out() -> None:
     ("name", "value", "message"),
     [
         ("bbox", 5, "`bbox`: 5 is not a box. Give numbers"),
-        ("bbox", FRAME, "type GeoSeries is not a box. Give it as `aoi`, or its total_bounds"),
+        ("bbox", FRAME, "type GeoSeries has a CRS of its own. Give it as `aoi`"),
+        ("bbox", shapely.set_srid(FRAME[0], 4267), "type Polygon has a CRS of its own"),
+        ("point", shapely.set_srid(shapely.Point(1, 2), 2959), "type Point has a CRS of its own"),
         ("bbox", FRAME[0].buffer(1), "a Polygon is not a box. Give it as `aoi`"),
         ("point", "here", "`point`: 'here' is not a point"),
         ("crs", 2959.5, "`crs`: 2959.5 is not a CRS"),

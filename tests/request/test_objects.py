@@ -23,7 +23,7 @@ FRAME = geopandas.GeoDataFrame({"name": ["a", "b"]}, geometry=[SQUARE, NEXT], cr
 UTM = FRAME.to_crs(2959)
 
 
-@pytest.mark.parametrize("crs", [4617, 2959, 3348, 3979, "ESRI:102002"])
+@pytest.mark.parametrize("crs", [4617, 2959, "ESRI:102002"])
 def test_geodataframe_is_where_geopandas_puts_it(crs: int | str) -> None:
     """Its CRS was ignored: metres were refused, and degrees on NAD27 were off by 15 m."""
     frame = FRAME.to_crs(crs)
