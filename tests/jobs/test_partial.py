@@ -37,9 +37,10 @@ def run(store: Store, output: Path, **params: Any) -> hrdem.Result:
     return hrdem.extract(**{**area, **params}, output=output, http=store, overwrite=True)
 
 
-@pytest.mark.parametrize(
-    "grid", [{}, {"crs": "EPSG:2960", "resolution": 2.0, "resampling": "nearest"}], ids=str
-)
+ZONE_19 = {"crs": "EPSG:2960", "resolution": 2.0, "resampling": "nearest"}
+
+
+@pytest.mark.parametrize("grid", [{}, pytest.param(ZONE_19, marks=pytest.mark.slow)], ids=str)
 def test_gap_is_counted_to_the_pixel(tmp_path: Path, store: Store, grid: dict[str, Any]) -> None:
     """As many pixels as the file gives when it can be fetched; all others are unchanged."""
     publish(store)
@@ -78,6 +79,7 @@ def test_coarser_tier_fills_a_gap_that_stays_listed(tmp_path: Path, store: Store
     assert (gap["nodata_pixels"], gap["pixels"] > 10_000) == (0, True)
 
 
+@pytest.mark.slow
 def test_tier_without_a_readable_file_is_one_gap(tmp_path: Path, store: Store) -> None:
     """Alone it is an error, the server's own."""
     publish(store)
@@ -102,6 +104,7 @@ def test_surface_that_is_missing_leaves_a_gap_in_the_difference(
     assert result.statistics.minimum == result.statistics.maximum == 5
 
 
+@pytest.mark.slow
 def test_array_states_its_gaps(store: Store) -> None:
     publish(store)
     store.refused.add(GONE)

@@ -244,7 +244,7 @@ def publish(path: Path) -> Iterator[Misbehaving]:
         yield server
 
 
-@pytest.mark.parametrize("engine", ["auto", "gdal"])
+@pytest.mark.parametrize("engine", ["auto", pytest.param("gdal", marks=pytest.mark.slow)])
 def test_masked_file_is_extracted(tmp_path: Path, http: HttpClient, engine: str) -> None:
     """Where the mask is part of the file; neither engine asks for files beside it."""
     path = write(tmp_path / "a.tif", dtype="int16", mask=True, scales=0.1)
@@ -263,7 +263,7 @@ def test_masked_file_is_extracted(tmp_path: Path, http: HttpClient, engine: str)
     assert result.statistics.valid == EDGE * EDGE - 48 * 48
 
 
-@pytest.mark.parametrize("via", ["auto", "vrt"])
+@pytest.mark.parametrize("via", ["auto", pytest.param("vrt", marks=pytest.mark.slow)])
 def test_feet_are_refused_without_asking_the_wcs(
     tmp_path: Path, http: HttpClient, via: str
 ) -> None:
@@ -276,7 +276,7 @@ def test_feet_are_refused_without_asking_the_wcs(
         assert not any("wcs" in each.path for each in server.requests)
 
 
-@pytest.mark.parametrize("resolution", [None, 3.0])
+@pytest.mark.parametrize("resolution", [None, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_infinite_values_are_nodata_and_reported(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture, resolution: float | None
 ) -> None:
