@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import shapely
 
 from hrdem.catalog.items import Item
 from hrdem.errors import BlockedAddressError, NetworkError, ServerError, TransferError
 from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.grid import Bounds
 from hrdem.planning.gap import Gap
 from hrdem.planning.query import MosaicQuery
 from hrdem.planning.resolved import ResolvedSource
@@ -28,10 +30,26 @@ def may_be_left_out(error: NetworkError) -> bool:
     return is_transfer and not isinstance(error, BlockedAddressError)
 
 
-def find_uncovered(sources: Iterable[ResolvedSource], query: MosaicQuery) -> shapely.Geometry:
-    """Return the part of a query's area that the bounds of some sources do not cover."""
+def find_needed(query: MosaicQuery, bounds: Bounds) -> shapely.Geometry:
+    """Return the area in EPSG:3979 whose pixels can affect the output, some pixels wider.
+
+    Args:
+        query: Area, and whether only pixels inside it are needed.
+        bounds: Left, bottom, right, top in EPSG:3979 of the pixels that may be read.
+    """
+    box = shapely.box(*bounds)
+    if not query.crop:
+        return box
+    margins = np.abs(np.subtract(bounds, query.aoi.bounds))
+    margin = max(float(margins.max()), query.collection.resolution)
+    simple = shapely.simplify(query.aoi.geometry, margin / 4)
+    return shapely.buffer(simple, 1.5 * margin, quad_segs=4).intersection(box)
+
+
+def find_uncovered(needed: shapely.Geometry, sources: Iterable[ResolvedSource]) -> shapely.Geometry:
+    """Return the part of an area that the bounds of some sources do not cover."""
     boxes = [shapely.box(*each.bounds) for each in sources if each.file.grid.crs == NATIVE_CRS]
-    rest = query.aoi.geometry.difference(shapely.union_all(boxes))
+    rest = needed.difference(shapely.union_all(boxes))
     return rest if rest.area > MIN_GAP_M2 else shapely.MultiPolygon()
 
 
@@ -40,24 +58,26 @@ def find_gaps(
     items: Mapping[str, Item],
     opened: Sequence[ResolvedSource],
     query: MosaicQuery,
+    needed: shapely.Geometry,
 ) -> list[Gap]:
-    """Return the gaps that lost files leave in a query's area; none for those outside of it.
+    """Return the gaps that lost files leave in an area; none for those outside of it.
 
     Args:
         lost: Errors of files that are left out, by id of the item.
         items: All items that publish the product, by id.
         opened: Files whose headers were read, lost ones included.
-        query: Area, collection and product.
+        query: Collection and product.
+        needed: The area, polygons in EPSG:3979.
     """
     bounds = {source.name: shapely.box(*source.bounds) for source in opened if source.name in items}
     outlines = {name: bounds.get(name) or items[name].footprint for name in lost}
     covered = [shapely.box(*source.bounds) for source in opened]
     covered += [outline for outline in outlines.values() if outline is not None]
-    rest = query.aoi.geometry.difference(shapely.union_all(covered))
+    rest = needed.difference(shapely.union_all(covered))
     gaps = []
     for name, error in lost.items():
         outline = outlines[name] or shapely.MultiPolygon()
-        area = outline.intersection(query.aoi.geometry)
+        area = outline.intersection(needed)
         if name not in bounds:
             area = area.union(rest)
         if area.area > MIN_GAP_M2:

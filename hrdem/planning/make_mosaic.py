@@ -45,7 +45,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
         SourceError: If the files cannot be merged.
     """
     search_bounds = find_search_bounds(query, target)
-    resolved = resolve_sources(query.expand_to(search_bounds), search_bounds, lookup)
+    resolved = resolve_sources(query, search_bounds, lookup)
     files = resolved.files
     levels = select_levels([source.file for source in files], _max_pixel_size(query, target))
     lattice = levels[0].grid

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
+
+import shapely
 
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import search_items
@@ -21,7 +24,13 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
 from hrdem.http.protocol import Http
 from hrdem.http.retry import RETRIED_STATUSES
-from hrdem.planning.find_gaps import find_gaps, find_uncovered, may_be_left_out
+from hrdem.planning.find_gaps import (
+    MIN_GAP_M2,
+    find_gaps,
+    find_needed,
+    find_uncovered,
+    may_be_left_out,
+)
 from hrdem.planning.gap import Gap, NothingReadableError
 from hrdem.planning.query import Lookup, MosaicQuery
 from hrdem.planning.resolved import ResolvedSource, ResolvedSources
@@ -51,7 +60,7 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
     it is.
 
     Args:
-        query: Area to search, collection and product.
+        query: Area, collection and product.
         area: Left, bottom, right, top in EPSG:3979 of the pixels that may be read.
         lookup: Access to the catalogue and the files.
 
@@ -60,6 +69,8 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
         NothingReadableError: If files are left out and no other overlaps the area.
         NetworkError: If the catalogue or a header cannot be read.
     """
+    needed = functools.partial(find_needed, query, area)
+    query = query.expand_to(area)
     items = _find_items(query, lookup.http)
     if query.via is Via.WCS:
         coverage = find_coverage(items, items, query, lookup.http)
@@ -72,7 +83,7 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
             item for item, asset in assets if asset is None and is_in_area(item, query)
         ]
         headers = _read_headers(published, query, lookup.http)
-        settled = _settle([item for item, _ in published], headers, query, lookup)
+        settled = _settle([item for item, _ in published], headers, query, needed, lookup)
     found = [source for source in settled.sources if _overlaps(source, area, query)]
     if not found:
         if settled.gaps:
@@ -109,12 +120,10 @@ class _Headers:
     Attributes:
         sources: Files that were opened.
         failed: Errors of files that something may be done about, by id of the item.
-        absent: Errors of missing files whose outline does not reach the area, by id of the item.
     """
 
     sources: list[ResolvedSource] = field(default_factory=list)
     failed: dict[str, NetworkError] = field(default_factory=dict)
-    absent: dict[str, ServerError] = field(default_factory=dict)
 
 
 def _read_headers(
@@ -131,13 +140,10 @@ def _read_headers(
             except BlockedAddressError:
                 raise  # a catalogue that lists such a file cannot be trusted about others
             except NetworkError as exc:
-                elsewhere = item.footprint is not None and not is_in_area(item, query)
-                if isinstance(exc, ServerError) and exc.is_missing and elsewhere:
-                    headers.absent[item.id] = exc
-                elif is_fallback_allowed(query) or _is_left_out(exc, query):
-                    headers.failed[item.id] = exc
-                else:
+                missing = isinstance(exc, ServerError) and exc.is_missing
+                if not (missing or is_fallback_allowed(query) or _is_left_out(exc, query)):
                     raise
+                headers.failed[item.id] = exc
             else:
                 # what a file states about its values is not the WCS's to correct
                 check_band(file.band, query.product.unit, file.display_url)
@@ -214,19 +220,38 @@ class _Settled:
 
 
 def _settle(
-    items: Sequence[Item], headers: _Headers, query: MosaicQuery, lookup: Lookup
+    items: Sequence[Item],
+    headers: _Headers,
+    query: MosaicQuery,
+    find_area: Callable[[], shapely.Geometry],
+    lookup: Lookup,
 ) -> _Settled:
     """Skip missing neighbours, replace COGs that failed by the WCS, leave out what remains.
 
     COGs may have failed now or in an earlier attempt.
+
+    Args:
+        items: All items that publish the product.
+        headers: Their headers.
+        query: Collection, product, and the area that was searched.
+        find_area: Returns the area that is needed; it takes time for large shapes.
+        lookup: Access to the WCS, and earlier failures.
+
+    Raises:
+        NetworkError: If nothing can be done about a failure.
     """
     by_id = {item.id: item for item in items}
-    misplaced, skipped = _judge_absent(headers, query)
-    failed = query.select(lookup.failed_cogs) | headers.failed | misplaced
-    failed = {name: failed[name] for name in failed if name in by_id}
     lost = query.select(lookup.left_out)
     lost = {name: lost[name] for name in lost if name in by_id}
-    failed = {name: failed[name] for name in failed if name not in lost}
+    failed = query.select(lookup.failed_cogs) | headers.failed
+    failed = {name: failed[name] for name in failed if name in by_id and name not in lost}
+    if not failed and not lost:
+        return _Settled(headers.sources)
+    needed = find_area()
+    failed, skipped = _skip_neighbours(failed, by_id, headers, needed)
+    for error in failed.values():
+        if not is_fallback_allowed(query) and not _is_left_out(error, query):
+            raise error
     sources = [source for source in headers.sources if source.name not in lost]
     if failed and is_fallback_allowed(query):
         kept = [item for item in items if item.id not in lost]
@@ -237,46 +262,48 @@ def _settle(
                 raise
         else:
             failed = {}
-    sources = [source for source in sources if source.name not in failed]
     lost |= failed
-    gaps = find_gaps(lost, by_id, headers.sources, query)
+    sources = [source for source in sources if source.name not in lost]
+    gaps = find_gaps(lost, by_id, headers.sources, query, needed)
     for gap in gaps:
         log.warning("%s It is left out, and the output is incomplete.", gap.error)
     outside = lost.keys() - {gap.item for gap in gaps}
     return _Settled(sources, gaps, [*skipped, *outside])
 
 
-def _judge_absent(
-    headers: _Headers, query: MosaicQuery
+def _skip_neighbours(
+    failed: Mapping[str, NetworkError],
+    items: Mapping[str, Item],
+    headers: _Headers,
+    needed: shapely.Geometry,
 ) -> tuple[dict[str, NetworkError], list[str]]:
-    """Decide about missing files whose outline does not reach the area.
+    """Skip missing files of neighbours.
 
-    Outlines may be wrong. The headers of other files are not: a missing file is a neighbour's only
-    if they cover all of the area.
+    Outlines in the catalogue may be wrong, the headers of other files are not: a missing file whose
+    outline is elsewhere is a neighbour's only if they cover all of the area.
 
     Returns:
-        Errors of files that may be in the area, by id of the item, and the ids of the others.
-
-    Raises:
-        ServerError: If a file may be in the area, and nothing can be done about it.
+        The errors of the other files, by id of the item, and the ids of the neighbours.
     """
-    misplaced: dict[str, NetworkError] = {}
+    remaining: dict[str, NetworkError] = {}
     skipped = []
-    uncovered = bool(headers.absent) and not find_uncovered(headers.sources, query).is_empty
-    for name, exc in headers.absent.items():
-        if not uncovered:
-            log.warning("%s It is skipped: its outline does not reach the area.", exc)
+    uncovered = not find_uncovered(needed, headers.sources).is_empty
+    for name, error in failed.items():
+        outline = items[name].footprint
+        elsewhere = outline is not None and outline.intersection(needed).area < MIN_GAP_M2
+        if not (elsewhere and isinstance(error, ServerError) and error.is_missing):
+            remaining[name] = error
+        elif uncovered:
+            remaining[name] = ServerError(
+                f"{error} By its outline in the catalogue it does not reach the area, but no other "
+                "file covers all of that, so the outline may be wrong.",
+                error.status,
+            )
+            remaining[name].__cause__ = error
+        else:
+            log.warning("%s It is skipped: its outline does not reach the area.", error)
             skipped.append(name)
-            continue
-        error = ServerError(
-            f"{exc} By its outline in the catalogue it does not reach the area, but no other file "
-            "covers all of that, so the outline may be wrong.",
-            exc.status,
-        )
-        if not is_fallback_allowed(query) and not _is_left_out(error, query):
-            raise error from exc
-        misplaced[name] = error
-    return misplaced, skipped
+    return remaining, skipped
 
 
 def _overlaps(source: ResolvedSource, area: Bounds, query: MosaicQuery) -> bool:

@@ -69,6 +69,20 @@ def test_gap_is_counted_to_the_pixel(tmp_path: Path, store: Store, grid: dict[st
     assert item["properties"]["hrdem:gaps"] == [gap]
 
 
+def test_file_beside_the_shape_is_no_gap(tmp_path: Path, store: Store) -> None:
+    """Only the box around the shape reaches it."""
+    for item, right, down in (("a", 0, 0), ("c", 0, 100), ("d", 100, 0), ("b", 100, 100)):
+        tile = make_relief("1m", 100, 100)
+        store.add(TIERS["1m"], tile, LEFT + right, TOP - down, item=item)
+    store.refused.add(GONE)
+    corner = shapely.Polygon([(LEFT, TOP), (LEFT + 180, TOP), (LEFT, TOP - 180)])
+    result = run(store, tmp_path / "a.tif", aoi=corner)
+    assert result.complete
+    assert result.plan.skipped_neighbours == ("b-hrdem-mosaic-1m",)
+    assert result.statistics.valid_percent == 100
+    assert not run(store, tmp_path / "box.tif", aoi=corner.envelope).complete
+
+
 def test_coarser_tier_fills_a_gap_that_stays_listed(tmp_path: Path, store: Store) -> None:
     publish(store)
     store.add(TIERS["2m"], make_relief("2m", 2 * EDGE, EDGE, step=9), LEFT, TOP)
