@@ -45,7 +45,7 @@ TESTS = {
     "http.ranges": ["http/test_ranges.py"],
     "planning.feather": ["processing/test_tiers.py"],
     "processing.assemble": ["processing/test_assemble.py"],
-    "processing.merge": ["processing/test_tiers.py"],
+    "processing.merge": ["processing/test_merge.py", "processing/test_tiers.py"],
     "processing.tiers": ["processing/test_tiers.py"],
     "processing.vertical.shift_grid": ["processing/test_shift_grid.py"],
     "processing.warp": ["processing/test_warp.py"],

@@ -65,7 +65,6 @@ COVERED_BY = {
     "hrdem.planning.target": "processing/test_tiers.py",
     "hrdem.planning.versions": "faults/test_sources.py",
     "hrdem.planning.wcs_fallback": "faults/test_wcs_fallback.py",
-    "hrdem.processing.merge": "processing/test_tiers.py",
     "hrdem.processing.stage": "processing/test_derive.py",
     "hrdem.processing.tile_result": "processing/test_tiers.py",
     "hrdem.request.aoi.local_files": "request/test_vector.py",

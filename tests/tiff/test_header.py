@@ -208,3 +208,14 @@ def test_overviews_are_sorted_from_fine_to_coarse(tmp_path: Path) -> None:
         read(tiff(make(8, 0), make(9, 1)))
     with pytest.raises(SourceError, match="has no image"):
         read(tiff(make(16, 4)))
+
+
+def test_tags_that_may_be_left_out_have_their_defaults(tmp_path: Path) -> None:
+    """One band of unsigned numbers, without compression and predictor (TIFF 6.0, section 8)."""
+    header = read(craft(tmp_path / "a.tif", 259, 277, 339, 42113, t258=(SHORT, (8,))))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert header.band.stored_dtype == dataset.dtypes[0] == "uint8"
+        assert header.band.stored_nodata is dataset.nodata is None
+        assert (dataset.count, dataset.compression) == (1, None)
+    (level,) = header.levels
+    assert (level.compression, level.predictor, level.lerc) == (1, 1, None)
