@@ -17,7 +17,7 @@ from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
 from hrdem.request.fields import AREA, REQUEST
-from hrdem.request.fill import parse_fill
+from hrdem.request.fill import find_coarser, parse_fill
 from hrdem.request.options import (
     Algorithm,
     Align,
@@ -250,9 +250,11 @@ class Request:
                 f"`feather` is {self.feather}. Give a number of metres that is not negative."
             )
         if self.feather and not self.fill:
+            coarser = find_coarser(self.tiers, self.via)
+            way = "Give `fill` as well, or leave" if coarser else "Leave"
             raise RequestError(
-                "`feather` blends a collection into the next one, but only one was requested. Give "
-                "`fill` as well, or leave `feather` out."
+                "`feather` blends a collection into the next one, but only one was requested. "
+                f"{way} `feather` out."
             )
 
     def _check_vertical_datum(self) -> None:

@@ -152,7 +152,7 @@ def test_redirect_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path)
     ("crs", "box"),
     [
         (
-            "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +ellps=GRS80",
+            "+proj=lcc +lat_0=45 +lon_0=-75 +lat_1=44 +lat_2=47 +datum=NAD83",
             (-60_000, 50_000, -55_000, 52_000),
         ),
         ("+proj=mill +lat_0=60", (-8_442_000, 5_434_000, -8_437_000, 5_436_000)),

@@ -96,6 +96,13 @@ def test_suggested_fill_is_what_would_still_help(params: dict, named: str) -> No
         assert f"`collection={named.split(',', maxsplit=1)[0]}`" in suggest_collection(request)
 
 
+def test_advice_on_feathering_names_fill_only_where_it_adds_a_collection() -> None:
+    with pytest.raises(RequestError, match="Give `fill` as well, or leave `feather` out"):
+        make_request(feather=5)
+    with pytest.raises(RequestError, match=r"requested\. Leave `feather` out"):
+        make_request(feather=5, collection="30m", fill="all")
+
+
 def test_suggested_pixel_size_does_not_contradict_the_request(tmp_path) -> None:
     request = make_request(align="blocks", crop=False)
     assert suggest_fill(request).startswith("`fill=2m,30m` without `align=blocks` ")
