@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+from affine import Affine
 
 from hrdem.errors import RequestError
+from hrdem.geo.grid import Grid
 from hrdem.request.advice import suggest_collection, suggest_fill, suggest_larger_pixels
 from hrdem.request.request import Request
 
@@ -103,8 +105,11 @@ def test_advice_on_feathering_names_fill_only_where_it_adds_a_collection() -> No
         make_request(feather=5, collection="30m", fill="all")
 
 
-def test_suggested_pixel_size_does_not_contradict_the_request(tmp_path) -> None:
+def test_suggested_pixel_size_does_not_contradict_the_request() -> None:
     request = make_request(align="blocks", crop=False)
     assert suggest_fill(request).startswith("`fill=2m,30m` without `align=blocks` ")
     assert suggest_larger_pixels(request) == "a coarser `resolution` without `align=blocks`"
     assert suggest_larger_pixels(make_request()) == "a coarser `resolution`"
+    like = Grid("EPSG:2959", Affine(5, 0, 450_000, 0, -5, 5_030_000), 40, 20)
+    request = Request.of(like=like, product="dtm")
+    assert suggest_larger_pixels(request) == "a raster of larger pixels as `like`"

@@ -132,8 +132,11 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None) -> str:
     Raises:
         RequestError: If one has none, contradicts ``crs``, or has another than the others.
     """
-    agreed: dict[str, ShapePart] = {}
+    alike: dict[tuple[str | None, bool], ShapePart] = {}  # one of thousands of features
     for part in parts:
+        alike.setdefault((part.declared, part.must_declare), part)
+    agreed: dict[str, ShapePart] = {}
+    for part in alike.values():
         own = _reconcile_crs(part.declared, crs, part.subject)
         if own is None and part.must_declare:
             raise RequestError(
