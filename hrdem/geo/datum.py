@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 import os
 import re
 import warnings
@@ -36,6 +37,7 @@ from hrdem.runtime.gdal_settings import PROJ_DATA
 
 if TYPE_CHECKING:
     from pyproj import Transformer
+    from pyproj._crs import Grid
     from pyproj.crs import CoordinateOperation
 
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top in units of a CRS
@@ -216,9 +218,8 @@ def find_operations(crs: str, area: Area) -> tuple[list[DatumOperation], list[Da
     return sorted(found, key=_rank), sorted(missing, key=_rank)
 
 
-def _rank(operation: DatumOperation) -> tuple[float, int]:
-    accuracy = operation.accuracy
-    return float("inf") if accuracy is None else accuracy, len(operation.steps)
+def _rank(operation: DatumOperation) -> float:
+    return math.inf if operation.accuracy is None else operation.accuracy
 
 
 def _span_lonlat(bounds: Bounds, crs: str) -> Area:
@@ -276,8 +277,8 @@ def _search(
     from pyproj.transformer import TransformerGroup  # noqa: PLC0415
 
     _search_folders_of_proj_data()
-    found: list[DatumOperation] = []
-    missing: list[DatumOperation] = []
+    found: list[Transformer] = []
+    missing: list[Transformer | CoordinateOperation] = []
     for hub in hubs:
         # warnings tell of missing grids, which are reported
         with _without_network(), warnings.catch_warnings(action="ignore"):
@@ -288,21 +289,31 @@ def _search(
                 area_of_interest=AreaOfInterest(*area),
                 allow_ballpark=False,
             )
-        for available in group.transformers:
-            if _is_valid(available, area):
-                (found if _has_grids(available) else missing).append(_read_operation(available))
-        missing += [
+        for each in group.transformers:
+            (found if all(grid.full_name for grid in _list_grids(each)) else missing).append(each)
+        missing += group.unavailable_operations
+    # of one accuracy, first what is meant for a larger region: it more surely covers the area
+    found.sort(key=_measure_extent, reverse=True)
+    missing.sort(key=_measure_extent, reverse=True)
+    return (
+        [_read_operation(each) for each in found if _is_valid(each, area)],
+        [
             _read_operation(each)
-            for each in group.unavailable_operations
-            if _is_valid(each, area) and all(grid.url for grid in each.grids)  # can be had
-        ]
-    return found, missing
+            for each in missing
+            if _is_valid(each, area) and all(grid.url for grid in _list_grids(each))  # can be had
+        ],
+    )
+
+
+def _measure_extent(operation: Transformer | CoordinateOperation) -> float:
+    """Measure the smallest region that an operation is meant for, square degrees."""
+    uses = [part.area_of_use for part in _list_transformations(operation)]
+    return min(((use.east - use.west) * (use.north - use.south) for use in uses if use), default=0)
 
 
 def _read_operation(operation: Transformer | CoordinateOperation) -> DatumOperation:
     """Return what is needed of an operation of PROJ; grids that it found get their full paths."""
-    parts = _list_transformations(operation)
-    grids = [grid for part in parts for grid in part.grids]
+    parts, grids = _list_transformations(operation), _list_grids(operation)
     paths = {grid.short_name: f'"{grid.full_name}"' for grid in grids if grid.full_name}
     steps = split_steps(operation.to_proj4())
     return DatumOperation(
@@ -313,9 +324,8 @@ def _read_operation(operation: Transformer | CoordinateOperation) -> DatumOperat
     )
 
 
-def _has_grids(operation: Transformer) -> bool:
-    grids = [grid for part in _list_transformations(operation) for grid in part.grids]
-    return all(grid.full_name for grid in grids)
+def _list_grids(operation: Transformer | CoordinateOperation) -> list[Grid]:
+    return [grid for part in _list_transformations(operation) for grid in part.grids]
 
 
 def _list_transformations(
@@ -395,6 +405,8 @@ def _describe_problem(crs: str, best: DatumOperation, missing: list[DatumOperati
     wanted = next((each for each in missing if _rank(each) < _rank(best)), None)
     if wanted is None:
         return f"{text} Give coordinates in a CRS on NAD83(CSRS)."
+    if not wanted.is_accurate:
+        text += " There is none within a metre; what comes nearest needs a grid."
     grids = " and ".join(wanted.grids)
     sync = " ".join(f"--file {name}" for name in wanted.grids)
     urls = " ".join(f"https://cdn.proj.org/{name}" for name in wanted.grids)

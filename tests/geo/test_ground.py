@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import NoDataError
-from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, fit_grid
 from hrdem.geo.transform import project_points
+from tests.projections import to_lonlat, to_xy
 
 RADIUS = 6_378_137.0  # metres, of the equator
 
 
 def grid_at(crs: str, lon: float, lat: float, pixel: float, width: int, height: int) -> Grid:
     """Return a grid around a position, pixels in units of its CRS."""
-    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, crs)
+    ((x, y),) = to_xy(np.array([[lon, lat]]), crs)
     corner = Affine(pixel, 0, x - width * pixel / 2, 0, -pixel, y + height * pixel / 2)
     return Grid(crs, corner, width, height)
 
@@ -33,7 +33,7 @@ def centres(grid: Grid, window: Window) -> np.ndarray:
     )
     x = grid.transform.c + columns * grid.transform.a
     y = grid.transform.f + rows * grid.transform.e
-    lonlat = project_points(np.column_stack([x.ravel(), y.ravel()]), grid.crs, LONLAT)
+    lonlat = to_lonlat(np.column_stack([x.ravel(), y.ravel()]), grid.crs)
     return lonlat.T.reshape(2, window.height, window.width)
 
 

@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from rasterio.warp import transform as transform_points
 
 from hrdem.demo.terrain import NODATA, heights
-from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground, Steps
-from hrdem.geo.transform import project_points
 from hrdem.processing.terrain import (
     LEVEL_ASPECT,
     compute_aspect,
@@ -30,6 +28,7 @@ from hrdem.processing.terrain import (
 )
 from hrdem.request.options import Algorithm
 from tests.gdaldem import needs_gdaldem
+from tests.projections import to_lonlat, to_xy
 
 NORTH_WEST_SUN = np.array([-0.5, 0.5, np.sqrt(0.5)])  # east, north, up
 OBLONG = Steps(2.0, 0.0, 3.0)
@@ -151,7 +150,7 @@ POINTS = [  # CRS, longitude, latitude, size of a pixel in units of the CRS
 def test_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algorithm) -> None:
     """The plane is defined in geocentric coordinates by PROJ alone, independent of our code."""
     east, north = 0.5, -0.2  # rises to the east, falls to the north
-    ((x, y),) = project_points(np.array([[lon, lat]]), LONLAT, crs)
+    ((x, y),) = to_xy(np.array([[lon, lat]]), crs)
     window = Window(4301, 977, 5, 4)  # around the point, far from the centre of the grid
     corner = (x - (window.column + 2.5) * pixel, y + (window.row + 2) * pixel)
     grid = Grid(crs, Affine(pixel, 0, corner[0], 0, -pixel, corner[1]), 5000, 4000)
@@ -160,7 +159,7 @@ def test_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algo
     points = np.column_stack(
         [(corner[0] + columns * pixel).ravel(), (corner[1] - rows * pixel).ravel()]
     )
-    space = to_geocentric(*project_points(points, crs, LONLAT).T)
+    space = to_geocentric(*to_lonlat(points, crs).T)
     lam, phi = math.radians(lon), math.radians(lat)
     east_axis = np.array([-math.sin(lam), math.cos(lam), 0])
     up_axis = np.array(
@@ -190,7 +189,7 @@ def test_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algo
 )
 def test_blocks_of_any_size_give_the_same_bits(algorithm, crs, size, seed, data) -> None:
     pixel = 1e-5 if crs == "EPSG:4617" else 1.0
-    ((x, y),) = project_points(np.array([[-75.7, 45.4]]), LONLAT, crs)
+    ((x, y),) = to_xy(np.array([[-75.7, 45.4]]), crs)
     grid = Grid(crs, Affine(pixel, 0, x, 0, -pixel, y), *size)
     pixels = (
         np.random.default_rng(seed).normal(100, 1, (size[1] + 2, size[0] + 2)).astype("float32")
@@ -305,7 +304,7 @@ def test_mosaic_slopes_equal_gdaldems_at_local_scale(tmp_path, corner) -> None:
     z[z == 10 * NODATA] = NODATA
     grid = Grid("EPSG:3979", Affine(1, 0, left + 1, 0, -1, top - 1), 298, 198)
     (x0, x1), (y0, y1) = (left + 140, left + 160), (top - 100, top - 100)
-    ends = project_points(np.array([[x0, y0], [x1, y1]]), "EPSG:3979", LONLAT)
+    ends = to_lonlat(np.array([[x0, y0], [x1, y1]]), "EPSG:3979")
     start, end = to_geocentric(*ends.T).T
     scale = 20 / float(np.linalg.norm(start - end))
     assert abs(scale - 1) > 1e-3

@@ -9,24 +9,32 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Geod
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.reproject import project_geometry
-from hrdem.geo.transform import project_points
 from hrdem.request.aoi.geometry import (
     buffer_geometry,
     extract_polygons,
     make_circle,
 )
+from tests.projections import to_lonlat, to_xy
 
 LONGITUDES, LATITUDES = st.floats(-141, -52), st.floats(42, 83)
 
 
 def on_the_ground(points: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
     """Geodesic distances of points in EPSG:3979 from a place, metres."""
-    about = f"+proj=aeqd +lon_0={longitude:.12f} +lat_0={latitude:.12f} +datum=NAD83 +type=crs"
-    return np.hypot(*project_points(points, NATIVE_CRS, about).T)
+    lon, lat = to_lonlat(points, NATIVE_CRS).T
+    place = np.full_like(lon, longitude), np.full_like(lat, latitude)
+    return np.array(Geod(ellps="GRS80").inv(*place, lon, lat)[2])
+
+
+def walk(place: np.ndarray, azimuth: float, distance: float) -> shapely.Point:
+    """The point in EPSG:3979 at a geodesic distance from longitude and latitude."""
+    lon, lat, _ = Geod(ellps="GRS80").fwd(*place, azimuth, distance)
+    return shapely.Point(to_xy(np.array([[lon, lat]]), NATIVE_CRS)[0])
 
 
 def widen(area: shapely.Geometry, metres: float) -> shapely.Geometry:
@@ -56,15 +64,13 @@ def test_buffer_has_all_near_points_and_no_others(
     wide = widen(shapely.Polygon(corners), metres)
     assert wide.contains(area)
     for corner in corners:  # corners stick out: what lies beyond them is near to nothing else
-        about = f"+proj=aeqd +lon_0={corner[0]:.12f} +lat_0={corner[1]:.12f} +datum=NAD83"
-        away = np.array([[math.cos(turn), math.sin(turn)]])
         inside, outside = (
-            shapely.Point(project_points(away * distance, about, NATIVE_CRS)[0])
+            walk(np.array(corner), turn, distance)
             for distance in (metres * (1 - 1e-6) - 0.005, metres * 1.02 + 0.005)
         )
         assert wide.contains(inside)
         if outside.distance(area) > 0.999 * outside.distance(
-            shapely.Point(project_points(np.array([corner]), LONLAT, NATIVE_CRS)[0])
+            shapely.Point(to_xy(np.array([corner]), NATIVE_CRS)[0])
         ):
             assert not wide.contains(outside)
 
@@ -74,12 +80,9 @@ def test_buffer_of_all_canada_is_at_most_8_percent_too_wide() -> None:
     corners = np.array([[-141.0, 42], [-52, 42], [-75, 83]])
     wide = widen(shapely.Polygon(corners), 10_000)
     for longitude, latitude in corners.tolist():
-        about = f"+proj=aeqd +lon_0={longitude} +lat_0={latitude} +datum=NAD83"
-        outward = np.array([[longitude + 90, 5 if latitude > 60 else -40]])
-        outward /= np.hypot(*outward.T)
-        inside, outside = project_points(outward * [[9_999.9], [10_800]], about, NATIVE_CRS)
-        assert wide.contains(shapely.Point(inside))
-        assert not wide.contains(shapely.Point(outside))
+        azimuth = math.degrees(math.atan2(longitude + 90, 5 if latitude > 60 else -40))
+        assert wide.contains(walk(np.array([longitude, latitude]), azimuth, 9_999.9))
+        assert not wide.contains(walk(np.array([longitude, latitude]), azimuth, 10_800))
 
 
 def test_buffer_shrinks_holes() -> None:

@@ -13,11 +13,11 @@ import shapely
 from affine import Affine
 
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS
-from hrdem.geo.transform import project_points
+from hrdem.geo.crs import NATIVE_CRS
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.params import AoiParams
+from tests.projections import to_xy
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 TRIANGLE = "POLYGON((-76 45,-75 45,-75 46,-76 45))"
@@ -149,12 +149,12 @@ def test_point_with_radius_is_a_circle() -> None:
     area = parse_aoi(point=(-75.7, 45.4), radius=500)
     assert area.is_polygon
     assert area.aoi.label == "500 m around -75.7,45.4"
-    centre = shapely.Point(project_points(np.array([[-75.7, 45.4]]), LONLAT, NATIVE_CRS)[0])
+    centre = shapely.Point(to_xy(np.array([[-75.7, 45.4]]), NATIVE_CRS)[0])
     assert area.aoi.geometry.centroid.distance(centre) < 0.2
     scale = area.aoi.geometry.area / (math.pi * 500**2)  # of areas in EPSG:3979
     about = "+proj=laea +lon_0=-75.7 +lat_0=45.4 +datum=NAD83"
-    unit = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, NATIVE_CRS)
-    true = project_points(np.array([[-75.7, 45.4], [-75.7, 45.401]]), LONLAT, about)
+    unit = to_xy(np.array([[-75.7, 45.4], [-75.7, 45.401]]), NATIVE_CRS)
+    true = to_xy(np.array([[-75.7, 45.4], [-75.7, 45.401]]), about)
     lengths = [np.hypot(*np.diff(each, axis=0)[0]) for each in (unit, true)]
     assert scale == pytest.approx((lengths[0] / lengths[1]) ** 2, rel=1e-3)
     assert abs(scale - 1) > 0.01
