@@ -32,11 +32,11 @@ def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo: Ad
 
 
 @pytest.fixture
-def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A grid in a folder of pyproj's."""
+def grid(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> Iterator[None]:
+    """A grid in a folder that PROJ_DATA names, which is hidden from GDAL as it has no proj.db."""
     folder, before = tmp_path_factory.mktemp("my grids"), pyproj.datadir.get_data_dir()
     write_datum_grid(folder / "ca_nrc_GS7783.tif", EAST, NORTH, -63, 45)
-    pyproj.datadir.append_data_dir(str(folder))
+    monkeypatch.setenv("PROJ_DATA", str(folder))
     yield
     pyproj.datadir.set_data_dir(before)
 
