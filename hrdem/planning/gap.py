@@ -9,6 +9,7 @@ from typing import Any
 import shapely
 
 from hrdem.errors import NetworkError
+from hrdem.request.aoi.geometry import extract_polygons
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,9 @@ class Gap:
     area: shapely.Geometry
     error: NetworkError
 
-    def within(self, aoi: shapely.Geometry) -> shapely.Geometry:
-        """Return the part of the area in an area of interest, polygons in EPSG:3979."""
-        return self.area.intersection(aoi)
-
     def as_dict(self, aoi: shapely.Geometry) -> dict[str, Any]:
         """Return it as JSON-ready values, with bounds and share of an area of interest."""
-        part = self.within(aoi)
+        part = extract_polygons(self.area.intersection(aoi))
         return {
             "item": self.item,
             "collection": self.collection,

@@ -115,6 +115,7 @@ def test_surface_that_is_missing_leaves_a_gap_in_the_difference(
     result = run(store, tmp_path / "a.tif", product="chm")
     (gap,) = result.gaps_as_dict()
     assert (gap["product"], gap["nodata_pixels"]) == ("dtm", gap["pixels"])
+    assert gap["bounds"][0] == LEFT + EDGE
     assert result.statistics.minimum == result.statistics.maximum == 5
 
 
