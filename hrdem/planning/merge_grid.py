@@ -114,7 +114,7 @@ def _expand_to_file_blocks(
         raise _several_files_error(query, window, files)
     if files[0].file.tiled is None:
         raise RequestError(
-            f"{files[0].name} has a scale, an offset or a mask, which are lost if `align=blocks` "
+            f"{files[0].name} has a scale or an offset, which are lost if `align=blocks` "
             "copies its compressed blocks. Leave it out."
         )
     within = window.intersection(lattice.window)

@@ -147,6 +147,7 @@ def _read_headers(
             else:
                 # what a file states about its values is not the WCS's to correct
                 check_band(file.band, query.product.unit, file.display_url)
+                file.check_readable()
                 headers.sources.append(ResolvedSource(item.id, (item,), asset.key, file))
     return headers
 
@@ -164,7 +165,7 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
         elif query.engine is Engine.GDAL:
             file = probe_gdal_cog(asset.href, http)
         else:
-            file = _probe_cog(asset.href, http)
+            file = probe_cog(asset.href, http)
     except BlockedAddressError as exc:
         raise BlockedAddressError(
             f"The catalogue lists {asset.key} of item {item.id}, but {exc}"
@@ -190,18 +191,6 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
             file.display_url,
         )
     return file
-
-
-def _probe_cog(url: str, http: Http) -> RasterFile:
-    """Open a COG with our own reader, or with GDAL if it has a mask, which ours does not read."""
-    file = probe_cog(url, http)
-    if not file.band.is_masked:
-        return file
-    log.warning(
-        "%s has a mask, so GDAL reads it: at full resolution, and without the cache.",
-        file.display_url,
-    )
-    return probe_gdal_cog(url, http)
 
 
 @dataclass(slots=True)

@@ -128,6 +128,14 @@ class CogFile:
         levels = (self.at_level(number) for number in range(len(self.header.levels)))
         return next((each for each in levels if lattice.locate(each.grid) is not None), None)
 
+    def check_readable(self) -> None:
+        """Check that it has no mask, which this reader does not read."""
+        if self.band.is_masked:
+            raise SourceError(
+                f"{self.display_url} has a mask for its pixels, which only GDAL reads: give "
+                "`engine=gdal`."
+            )
+
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
         return f"overview {self.level}" if self.level else "full resolution"
@@ -184,8 +192,7 @@ class CogFile:
 def probe_cog(url: str, http: Http) -> CogFile:
     """Read the header and the version of a COG, usually in one request.
 
-    What the header states about its numbers remains to be checked (`hrdem.geo.band.check_band`),
-    and a mask to be read: `hrdem.sources.gdal.probe_gdal_cog` does.
+    What the header states about its numbers remains to be checked (`hrdem.geo.band.check_band`).
 
     Raises:
         SourceError: If it is not a COG of a supported kind.

@@ -112,6 +112,9 @@ class GdalFile:
         """Return itself if its pixels coincide with those of a lattice, else None."""
         return None if lattice.locate(self.grid) is None else self
 
+    def check_readable(self) -> None:
+        """Check nothing: scale, offset and mask are read."""
+
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
         return "full resolution"

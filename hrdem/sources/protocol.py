@@ -261,6 +261,14 @@ class RasterFile(Protocol):
         """Return the level whose pixels coincide with those of a lattice; None if there is none."""
         ...
 
+    def check_readable(self) -> None:
+        """Check that values can be read as the band states them.
+
+        Raises:
+            SourceError: If another reader is needed.
+        """
+        ...
+
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
         ...

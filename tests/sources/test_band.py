@@ -244,23 +244,29 @@ def publish(path: Path) -> Iterator[Misbehaving]:
         yield server
 
 
-@pytest.mark.parametrize("engine", ["auto", pytest.param("gdal", marks=pytest.mark.slow)])
-def test_masked_file_is_extracted(tmp_path: Path, http: HttpClient, engine: str) -> None:
-    """Where the mask is part of the file; neither engine asks for files beside it."""
+def test_masked_file_is_extracted_by_gdal(tmp_path: Path, http: HttpClient) -> None:
+    """Only if that is requested; no reader asks for files beside it."""
     path = write(tmp_path / "a.tif", dtype="int16", mask=True, scales=0.1)
     (tmp_path / "a.tif.msk").write_bytes(write(tmp_path / "b.tif").read_bytes())
     with publish(path) as server:
         box = {**BOX, "stac_url": f"{server.url}/", "http": http}
-        result = hrdem.extract(**box, engine=engine, output=tmp_path / "out.tif")
+        result = hrdem.extract(**box, engine="gdal", output=tmp_path / "out.tif")
+        with pytest.raises(hrdem.SourceError, match="a mask for its pixels.*`engine=gdal`"):
+            hrdem.plan(**box)
         assert {each.path for each in server.requests} == {"/search", "/a.tif"}
-        if engine == "auto":
-            with pytest.raises(hrdem.RequestError, match="a mask, which are lost"):
-                hrdem.extract(**box, align="blocks", output=tmp_path / "blocks.tif")
     with rasterio.open(result.output) as dataset:
         pixels = with_nan(dataset.read(1), dataset.nodata)
         assert dataset.dtypes == ("float32",)
     np.testing.assert_array_equal(pixels, expect(path))
     assert result.statistics.valid == EDGE * EDGE - 48 * 48
+
+
+def test_blocks_of_scaled_numbers_are_not_copied(tmp_path: Path, http: HttpClient) -> None:
+    with (
+        publish(write(tmp_path / "a.tif", dtype="int16", scales=0.1)) as server,
+        pytest.raises(hrdem.RequestError, match="a scale or an offset, which are lost"),
+    ):
+        hrdem.plan(**BOX, align="blocks", stac_url=f"{server.url}/", http=http)
 
 
 @pytest.mark.parametrize("via", ["auto", pytest.param("vrt", marks=pytest.mark.slow)])

@@ -126,6 +126,9 @@ class WcsCoverage:
     def _resize_pixels(self, size: float) -> WcsCoverage:
         return replace(self, grid=snap_grid(self.grid.crs, size, self.grid.bounds))
 
+    def check_readable(self) -> None:
+        """Check nothing: scale, offset and mask are read."""
+
     def describe(self) -> str:
         """Describe in a few words which pixels are read."""
         if self.is_resampled_remotely:
