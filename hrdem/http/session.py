@@ -21,6 +21,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
+from hrdem.runtime.private_folder import make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,17 @@ class Session:
 
     @property
     def cache(self) -> Cache:
-        """The cache."""
-        return Cache(self.cache_dir, self.max_cache)
+        """The cache.
+
+        Raises:
+            RequestError: If others can write to its folder.
+        """
+        cache = Cache(self.cache_dir, self.max_cache)
+        cache.check_private()
+        if not self.offline:
+            with contextlib.suppress(OSError):  # it is reported where something is to be cached
+                make_private_folder(cache.folder)
+        return cache
 
     @contextlib.contextmanager
     def client(

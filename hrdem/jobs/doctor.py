@@ -215,7 +215,10 @@ def _check_cache(cache: Cache) -> _Finding:
     info = cache.info()
     found = f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} used"
     try:
+        cache.check_private()
         cache.check()
+    except RequestError as exc:
+        return _Finding(found, str(exc))
     except OSError as exc:
         fix = "Give another `cache_dir`; without a cache, interrupted runs start again."
         return _Finding(f"{found}; the folder is not writable ({exc})", fix)

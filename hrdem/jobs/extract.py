@@ -13,6 +13,7 @@ from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import execute_plan
+from hrdem.output.geotiff import StoredFile
 from hrdem.output.paths import check_output
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
@@ -146,11 +147,15 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
             received_bytes=executed.received_bytes,
             seconds=time.monotonic() - started,
         )
-        item = json.dumps(make_stac_item(result), indent=2, ensure_ascii=False, allow_nan=False)
+
+        def describe(stored: StoredFile) -> str:
+            item = make_stac_item(result, stored)
+            return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
         if has_orphaned_item(output):
             stac_path.unlink(missing_ok=True)
         tags = make_tags(plan, shift_grid)
-        executed.file.commit(stats.statistics, tags, (stac_path, f"{item}\n"))
+        executed.file.commit(stats.statistics, tags, (stac_path, describe))
     return replace(result, seconds=time.monotonic() - started)
 
 

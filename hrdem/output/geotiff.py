@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ from hrdem.runtime.atomic import (
     publish,
     staged_file,
     staging_dir,
+    sync_folder,
     sync_to_disk,
 )
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -76,6 +78,29 @@ class Band:
 
     name: str
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What identifies a finished file.
+
+    Attributes:
+        size: Its size in bytes.
+        sha256: Its SHA-256, in hexadecimal digits.
+    """
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Measure a file.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        with path.open("rb") as file:
+            return cls(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 class GeoTiffWriter:
@@ -169,20 +194,27 @@ class GeoTiffWriter:
         self._end += len(tile)
 
     def commit(
-        self, statistics: Statistics | None, tags: Mapping[str, str], sidecar: tuple[Path, str]
+        self,
+        statistics: Statistics | None,
+        tags: Mapping[str, str],
+        sidecar: tuple[Path, Callable[[StoredFile], str]],
     ) -> None:
-        """Finish the file, and publish it and a text file beside it.
+        """Finish the file, and publish it and a text file that describes it.
+
+        A new file is published after its description, so it is never without. Where a file is
+        replaced, its description is removed first: a killed run leaves the old file or the new
+        one, with its own description or none.
 
         Args:
             statistics: Statistics of the first band, so that no reader has to compute them; None
                 if unknown.
             tags: Tags of the dataset.
-            sidecar: Path and content of the text file.
+            sidecar: Path of the text file, and what makes its content.
 
         Raises:
             OutputError: If the file cannot be finished, or another file took its name meanwhile.
         """
-        path, text = sidecar
+        path, describe = sidecar
         with self._translate_errors():
             self._write_index(statistics, tags)
             finished = self._partial
@@ -191,20 +223,33 @@ class GeoTiffWriter:
                 self._arrange()
                 check_blocks(finished)
             sync_to_disk(finished)
-            with staged_file(path, text) as companion:
-                # published first: no raster is ever without it, even if the run is killed
-                try:
-                    publish(companion, path, self._overwrite)
-                except OutputExistsError as exc:  # another run published it meanwhile
-                    raise output_exists_error(self._output) from exc
-                try:
-                    publish(finished, self._output, self._overwrite)
-                except BaseException:
-                    if not self._overwrite:
-                        path.unlink(missing_ok=True)
-                    raise
-                for stale in _COMPANIONS:  # GDAL would read them with the new file
-                    self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
+            with staged_file(path, describe(StoredFile.of(finished))) as text:
+                sync_to_disk(text)
+                if self._overwrite:
+                    self._replace(finished, path, text)
+                else:
+                    self._publish_new(finished, path, text)
+
+    def _replace(self, finished: Path, path: Path, text: Path) -> None:
+        """Replace the output and its text file, which never describes the other file."""
+        path.unlink(missing_ok=True)
+        for stale in _COMPANIONS:  # GDAL would read them with the new file
+            self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
+        sync_folder(self._output.parent)
+        publish(finished, self._output, overwrite=True)
+        publish(text, path, overwrite=True)
+
+    def _publish_new(self, finished: Path, path: Path, text: Path) -> None:
+        """Publish the text file, then the output, which is never without it."""
+        try:
+            publish(text, path, overwrite=False)
+        except OutputExistsError as exc:  # another run published it meanwhile
+            raise output_exists_error(self._output) from exc
+        try:
+            publish(finished, self._output, overwrite=False)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     def finish(self) -> Path:
         """Finish the file without publishing it.
@@ -296,7 +341,9 @@ class GeoTiffWriter:
                 if any(band.unit for band in self._bands):
                     dataset.units = tuple(band.unit for band in self._bands)
                 if statistics is not None:
-                    dataset.update_tags(1, **_make_statistics_tags(statistics))
+                    dataset.update_tags(
+                        1, **_make_statistics_tags(statistics, self._grid.window.pixels)
+                    )
             return read_first_directory(memory.read())
 
     @contextlib.contextmanager
@@ -351,11 +398,15 @@ _GDAL_COMPRESSIONS = {NO_COMPRESSION: "NONE", LZW: "LZW", DEFLATE: "DEFLATE", ZS
 _GDAL_PREDICTORS = {NO_PREDICTOR: "NO", DIFFERENCE: "STANDARD", FLOATING_POINT: "FLOATING_POINT"}
 
 
-def _make_statistics_tags(statistics: Statistics) -> dict[str, str]:
+def _make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:
+    """Return the statistics as GDAL writes them: the valid share is that of the whole band."""
+    percent = f"{statistics.percent_of(pixels):.4g}"
+    if percent == "100" and statistics.valid < pixels:
+        percent = "99.999"
     return {
         "STATISTICS_MINIMUM": repr(statistics.minimum),
         "STATISTICS_MAXIMUM": repr(statistics.maximum),
         "STATISTICS_MEAN": repr(statistics.mean),
         "STATISTICS_STDDEV": repr(statistics.standard_deviation),
-        "STATISTICS_VALID_PERCENT": f"{statistics.valid_percent:.4g}",
+        "STATISTICS_VALID_PERCENT": percent,
     }

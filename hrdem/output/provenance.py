@@ -18,6 +18,7 @@ from hrdem._version import __version__
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
 from hrdem.geo.reproject import project_geometry
+from hrdem.output.geotiff import StoredFile
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
@@ -25,6 +26,7 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
+_MULTIHASH_SHA256 = "1220"  # code of SHA-256, and 32 bytes: https://multiformats.io/multihash
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
@@ -77,8 +79,13 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     }
 
 
-def make_stac_item(done: Result) -> dict[str, Any]:
-    """Describe an output as a STAC 1.1 item with a relative link to it."""
+def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
+    """Describe an output as a STAC 1.1 item with a relative link to it.
+
+    Args:
+        done: The result.
+        stored: Size and checksum of the raster, by which the item belongs to it alone.
+    """
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
     metres = MAX_EDGE_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
@@ -94,6 +101,7 @@ def make_stac_item(done: Result) -> dict[str, Any]:
         "stac_extensions": [
             "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
             "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+            "https://stac-extensions.github.io/file/v2.1.0/schema.json",
         ],
         "id": output.stem,
         "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
@@ -130,6 +138,8 @@ def make_stac_item(done: Result) -> dict[str, Any]:
                 "href": _format_href(output),
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
+                "file:size": stored.size,
+                "file:checksum": f"{_MULTIHASH_SHA256}{stored.sha256}",
                 "bands": bands,
             }
         },
@@ -156,7 +166,7 @@ def _describe_band(done: Result) -> dict[str, Any]:
             "maximum": to_json_number(statistics.maximum),
             "mean": to_json_number(statistics.mean),
             "stddev": to_json_number(statistics.standard_deviation),
-            "valid_percent": statistics.valid_percent,
+            "valid_percent": statistics.percent_of(plan.grid.window.pixels),
         }
     return band
 

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 MAX_SOURCES = 254  # the source band counts them in a byte
 MAX_GRID_PIXELS = 2**38
+MAX_GRID_EDGE_PIXELS = 2**31 - 1  # GDAL counts columns and rows in 32 bits
 MAX_FEATHER_PIXELS = 128  # each of them is read around each block
 
 
@@ -147,6 +148,8 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     """Plan all tiers of a request, and the grid and the pixels of the output."""
     request = planner.request
     requested_grid = _make_requested_grid(request)
+    if requested_grid is not None:
+        _check_size(requested_grid, request)  # before anything is measured or looked up
     feather = _make_feather(request, requested_grid)
     border = planner.computing_border + (max(feather.pixels, 1) if request.fill else 0)
     tiers, empty, grid = _find_tiers(planner, requested_grid, border)
@@ -253,6 +256,12 @@ def _choose_pixel_type(planner: _TierPlanner, tiers: Sequence[Tier]) -> tuple[st
 
 
 def _check_size(grid: Grid, request: Request) -> None:
+    if max(grid.width, grid.height) > MAX_GRID_EDGE_PIXELS:
+        raise RequestError(
+            f"The area is {grid.width} x {grid.height} pixels; GDAL reads at most "
+            f"{MAX_GRID_EDGE_PIXELS} columns and rows. Split it, or take "
+            f"{suggest_larger_pixels(request)}."
+        )
     if grid.window.pixels > MAX_GRID_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "

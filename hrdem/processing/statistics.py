@@ -40,7 +40,11 @@ class Statistics:
     @property
     def valid_percent(self) -> float:
         """Percentage of valid pixels."""
-        return 100 * self.valid / self.pixels if self.pixels else 0.0
+        return self.percent_of(self.pixels)
+
+    def percent_of(self, pixels: int) -> float:
+        """Return the valid pixels as a percentage of a number of pixels, such as a whole band's."""
+        return 100 * self.valid / pixels if pixels else 0.0
 
     @classmethod
     def of(cls, valid: Pixels, pixels: int) -> Statistics:

@@ -126,13 +126,18 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
             finished.replace(output)
         else:
             finished.unlink()
+    sync_folder(output.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush names that were added to a folder or removed from it to the disk."""
     if os.name == "posix":
-        folder = os.open(output.parent, os.O_RDONLY)
+        opened = os.open(folder, os.O_RDONLY)
         try:
             with contextlib.suppress(OSError):  # some network file systems cannot
-                os.fsync(folder)
+                os.fsync(opened)
         finally:
-            os.close(folder)
+            os.close(opened)
 
 
 def hidden_path(output: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -181,6 +182,7 @@ def test_file_has_metadata_and_provenance(demo: Addresses, tmp_path: Path) -> No
 
 def test_stac_item_describes_the_file(demo: Addresses, tmp_path: Path) -> None:
     import pystac
+    from pystac.extensions.file import FileExtension
 
     output = tmp_path / "area.tif"
     result = hrdem.extract(
@@ -198,6 +200,11 @@ def test_stac_item_describes_the_file(demo: Addresses, tmp_path: Path) -> None:
     assert [link.target for link in item.get_links("derived_from")] == [
         result.plan.sources[0].file.version.url
     ]
+    stored = FileExtension.ext(item.assets["dtm"])
+    assert stored.size == output.stat().st_size
+    assert bytes.fromhex(stored.checksum) == (  # https://multiformats.io/multihash
+        bytes([0x12, 32]) + hashlib.sha256(output.read_bytes()).digest()
+    )
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from rasterio.crs import CRS
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import (
     BLOCK,
     DEFLATE,
@@ -51,7 +54,7 @@ def write_geotiff(
             tile = window.column // BLOCK, window.row // BLOCK
             if tile != leave_out:
                 writer.write(*tile, encode(pixels[window.slices], tile_format, 7))
-        writer.commit(None, {"HRDEM_PRODUCT": "dsm"}, (path.with_suffix(".json"), "{}"))
+        writer.commit(None, {"HRDEM_PRODUCT": "dsm"}, (path.with_suffix(".json"), lambda _: "{}"))
 
 
 def make_noise(dtype: str, shape: tuple[int, int]) -> Pixels:
@@ -219,3 +222,100 @@ def test_every_encoding_is_read_by_other_libraries(
         page = file.pages.first
         assert (page.compression, page.predictor) == (compression, predictor)
         np.testing.assert_array_equal(view_bits(page.asarray()), view_bits(pixels))
+
+
+@pytest.mark.parametrize("holes", [0.223, 1e-6, 0])
+def test_valid_percent_is_the_share_of_the_band_as_gdal_counts_it(
+    tmp_path: Path, holes: float
+) -> None:
+    """The statistics of an area do not count the pixels outside of it; a band's do."""
+    pixels = np.full((1_000, 1_100), 3, np.uint8)
+    pixels.flat[: round(holes * pixels.size)] = 7
+    grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), 1_100, 1_000)
+    tile_format = choose_tile_format("uint8")
+    statistics = Statistics.of(pixels[pixels != 7], int((pixels != 7).sum()))
+    with GeoTiffWriter(tmp_path / "a.tif", grid, grid.crs, 7, tile_format, BANDS) as writer:
+        for window in grid.window.split(BLOCK, BLOCK):
+            tile = encode(pixels[window.slices], tile_format, 7)
+            writer.write(window.column // BLOCK, window.row // BLOCK, tile)
+        writer.commit(statistics, {}, (tmp_path / "a.json", lambda _: "{}"))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        ours = dataset.tags(1)["STATISTICS_VALID_PERCENT"]
+        profile = dataset.profile
+    with rasterio.open(tmp_path / "b.tif", "w", **profile) as dataset:
+        dataset.write(pixels, 1)
+    with rasterio.open(tmp_path / "b.tif", "r+") as dataset:
+        dataset.update_stats(approx=False)
+        assert ours == dataset.tags(1)["STATISTICS_VALID_PERCENT"]
+
+
+KILLED = """
+import hashlib, os, sys
+from pathlib import Path
+import numpy as np
+from affine import Affine
+from hrdem.geo.grid import Grid
+from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.tiff.encode import choose_tile_format, encode
+
+output = Path(sys.argv[1])
+grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), 512, 512)
+
+def write(value, overwrite):
+    tile_format = choose_tile_format("float32")
+    with GeoTiffWriter(
+        output, grid, grid.crs, 7, tile_format, [Band("dtm", "m")], overwrite=overwrite
+    ) as writer:
+        writer.write(0, 0, encode(np.full((512, 512), value, np.float32), tile_format, 7))
+        writer.commit(None, {}, (output.with_suffix(".json"), lambda stored: stored.sha256))
+
+def kill_at(step):
+    steps = iter(range(1000))
+    def dying(call):
+        def die(*args, **keywords):
+            if next(steps) == step:
+                os._exit(9)
+            return call(*args, **keywords)
+        return die
+    for name in ("replace", "rename", "link", "unlink", "fsync"):
+        setattr(os, name, dying(getattr(os, name)))
+
+overwrite = sys.argv[2] == "overwrite"
+for step in range(1000):
+    for path in (output, output.with_suffix(".json")):
+        path.unlink(missing_ok=True)
+    if overwrite:
+        write(1, False)
+    if not os.fork():
+        kill_at(step)
+        write(2, overwrite)
+        os._exit(0)
+    _, status = os.wait()
+    raster = hashlib.sha256(output.read_bytes()).hexdigest() if output.exists() else "none"
+    item = output.with_suffix(".json")
+    print(step, raster[:8], item.read_text()[:8] if item.exists() else "none")
+    if status == 0:
+        break
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_killed_at_any_step_no_item_describes_another_raster(
+    tmp_path: Path, overwrite: bool
+) -> None:
+    """Between two renames, the item of the new raster stood beside the old one."""
+    arguments = [tmp_path / "a.tif", "overwrite" if overwrite else "new"]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=True
+    )
+    found = [line.split()[1:] for line in done.stdout.splitlines()]
+    assert len(found) > 6
+    for raster, item in found:
+        if overwrite:
+            assert raster != "none"
+            assert item in (raster, "none")
+        else:
+            assert raster in (item, "none")  # no raster without its item
+    assert found[-1][0] == found[-1][1] != found[0][0]

@@ -98,7 +98,7 @@ def write_source(path: Path, grid: Grid, pixels: Pixels, nodata: float = NODATA)
         for window in grid.window.split(BLOCK, BLOCK):
             tile = encode(pixels[window.slices], tile_format, nodata)
             writer.write(window.column // BLOCK, window.row // BLOCK, tile)
-        writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
+        writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
     return path
 
 
@@ -633,7 +633,7 @@ def test_memory_does_not_grow_with_the_scale(tmp_path: Path, resampling: str) ->
     with GeoTiffWriter(path, source, source.crs, NODATA, tile_format, BANDS) as writer:
         for window in source.window.split(BLOCK, BLOCK):
             writer.write(window.column // BLOCK, window.row // BLOCK, tile)
-        writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
+        writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, path, resampling, str(x - 4_000), str(y - 4_000)],
         capture_output=True,

@@ -72,7 +72,7 @@ class Encoding:
                     block = band[window.slices]
                     if not self.is_sparse or (block != nodata).any():
                         writer.write(column, row, encode(block, tile_format, nodata), number)
-            writer.commit(None, {}, (path.with_suffix(".stac.json"), "{}"))
+            writer.commit(None, {}, (path.with_suffix(".stac.json"), lambda _: "{}"))
 
 
 ENCODINGS = (

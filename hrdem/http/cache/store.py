@@ -20,6 +20,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import shutil
 import time
 from dataclasses import asdict
@@ -34,6 +35,7 @@ from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
 from hrdem.runtime.byte_sizes import parse_size
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
+from hrdem.runtime.private_folder import find_exposure, make_private_folder
 
 _MIN_FREE_BYTES = 1 << 30  # that stay free on the disk
 _LOCK = "lock"
@@ -99,13 +101,35 @@ class Cache:
         """Folder of cached responses."""
         return self.folder / "answers"
 
+    def check_private(self) -> None:
+        """Make sure that nobody else can change what is cached.
+
+        Raises:
+            RequestError: If others can write to the folder or to one above it.
+        """
+        exposure = find_exposure(self.folder)
+        if exposure is None:
+            return
+        way = "" if exposure.path == self.folder.resolve() else f", in {exposure.path},"
+        if exposure.owner is None:
+            why, fix = (
+                "can be written to by others",
+                f"Run chmod go-w {shlex.quote(str(exposure.path))}",
+            )
+        else:
+            why, fix = f"belongs to another user (id {exposure.owner})", "Use a folder of your own"
+        raise RequestError(
+            f"The cache folder {self.folder}{way} {why}, who could change what is read from it. "
+            f"{fix}; or give another `cache_dir`, or `no_cache`."
+        )
+
     def check(self) -> None:
         """Make sure that the cache can be written.
 
         Raises:
             OSError: If not.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         _check_sparse_files(self.folder)
 
     def info(self) -> CacheInfo:

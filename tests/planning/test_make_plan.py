@@ -1,0 +1,34 @@
+"""Plans: requests that no file can hold are refused before anything is looked up."""
+
+from __future__ import annotations
+
+import pytest
+
+import hrdem
+
+
+@pytest.mark.parametrize(
+    "bbox", [(-2e6, 0, 2e6, 0.05), (0, -1e6, 0.05, 3e6)], ids=["columns", "rows"]
+)
+def test_more_columns_or_rows_than_gdal_counts_are_refused(
+    bbox: tuple[float, float, float, float],
+) -> None:
+    """A strip of 4 thousand million by 50 pixels has no more pixels than a large file."""
+    request = {"bbox": bbox, "bbox_crs": "EPSG:3979", "product": "dtm", "resolution": 0.001}
+    with pytest.raises(hrdem.RequestError, match="GDAL reads at most 2147483647 columns and rows"):
+        hrdem.plan(**request, no_cache=True, stac_url="http://127.0.0.1:1")
+    with pytest.raises(hrdem.RequestError, match="GDAL reads at most"):
+        hrdem.load(**request, no_cache=True, stac_url="http://127.0.0.1:1")
+
+
+def test_a_grid_too_large_to_measure_is_refused() -> None:
+    """4 million by 4 million cells of the lattice would not fit in memory."""
+    with pytest.raises(hrdem.RequestError, match="GDAL reads at most"):
+        hrdem.plan(
+            bbox=(-2e6, -5e5, 2e6, 3e6),
+            bbox_crs="EPSG:3979",
+            product="dtm",
+            resolution=0.001,
+            no_cache=True,
+            stac_url="http://127.0.0.1:1",
+        )
