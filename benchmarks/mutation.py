@@ -190,13 +190,14 @@ def make_mutants(path: Path) -> list[Mutant]:
     mutants = []
     for old in list(find_nodes(tree)):
         for new in vary(old):
+            before, after = ast.unparse(old), ast.unparse(new)
+            if before == after:
+                continue
             replace(tree, old, ast.copy_location(new, old))
             ast.fix_missing_locations(tree)
             code = compile(tree, path, "exec")
             replace(tree, new, old)
-            mutants.append(
-                Mutant(old.lineno, old.col_offset, ast.unparse(old), ast.unparse(new), code)
-            )
+            mutants.append(Mutant(old.lineno, old.col_offset, before, after, code))
     return mutants
 
 

@@ -204,6 +204,8 @@ def test_overviews_are_sorted_from_fine_to_coarse(tmp_path: Path) -> None:
     assert not read(tiff(make(16, 0), make(4, 1))).band.is_masked
     with pytest.raises(SourceError, match="another pixel type"):
         read(tiff(make(16, 0), image(t254=(LONG, (1,)), t258=(SHORT, (64,)))))
+    with pytest.raises(SourceError, match="3 bands instead of one"):
+        read(tiff(make(16, 0), image(t254=(LONG, (1,)), t277=(SHORT, (3,)))))
     with pytest.raises(SourceError, match="larger than the image"):
         read(tiff(make(8, 0), make(9, 1)))
     with pytest.raises(SourceError, match="has no image"):
@@ -219,3 +221,11 @@ def test_tags_that_may_be_left_out_have_their_defaults(tmp_path: Path) -> None:
         assert (dataset.count, dataset.compression) == (1, None)
     (level,) = header.levels
     assert (level.compression, level.predictor, level.lerc) == (1, 1, None)
+
+
+def test_every_pixel_type_of_gdal_has_its_name(tmp_path: Path) -> None:
+    for dtype in (
+        "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
+        "float32", "float64",
+    ):  # fmt: skip
+        assert read(write(tmp_path / "a.tif", dtype=dtype)).band.stored_dtype == dtype
