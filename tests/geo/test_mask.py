@@ -12,6 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
+import hrdem.geo.mask
 from hrdem.errors import NoDataError
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS, PolygonMask
@@ -199,3 +200,16 @@ def test_blocks_and_counts_are_those_of_the_pixels() -> None:
         mask = PolygonMask.of(place(shape), "EPSG:3979", GRID)
         np.testing.assert_array_equal(mask.find_blocks(window, edge).chosen, expected)
         assert mask.count(window) == inside.sum()
+
+
+@pytest.mark.parametrize("crossings", [1, 7, 30])
+def test_pixels_do_not_depend_on_the_crossings_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, crossings: int
+) -> None:
+    """A hundred thousand crossings are taken in pieces, each of at least one edge."""
+    shape = shapely.Polygon(np.random.default_rng(4).integers(-8, 64, (30, 2)) / 2)
+    inside = fill_in_rational_numbers(shape)
+    monkeypatch.setattr(hrdem.geo.mask, "MAX_CROSSINGS", crossings)
+    np.testing.assert_array_equal(fill(shape), inside)
+    mask = PolygonMask.of(place(shape), "EPSG:3979", GRID)
+    assert mask.count(GRID.window) == inside.sum()
