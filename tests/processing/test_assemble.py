@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Window
-from hrdem.processing.assemble import NO_RANK, MergeInput, assemble, cut_stripes, split_into_reads
+from hrdem.processing.assemble import (
+    INFINITE_RANK,
+    NO_RANK,
+    MergeInput,
+    assemble,
+    cut_stripes,
+    split_into_reads,
+)
 
 NODATA = -32767.0
 
@@ -161,3 +168,43 @@ def test_no_source_block_is_read_twice_in_a_stripe() -> None:
             for row in range(read.src_window.row // 32, -(-read.src_window.bottom // 32))
         ]
     assert len(blocks) == len(set(blocks))
+
+
+def test_only_chosen_blocks_are_assembled() -> None:
+    """Of an output that starts at another place than the grid; the last blocks are smaller."""
+    stripe, source = Window(32, 48, 50, 40), Window(5, 9, 60, 60)
+    chosen = np.array([[True, False, True, True], [False] * 4, [True, True, False, True]])
+    inputs = [MergeInput(source, Window(30, 45, 60, 60), (16, 8), NODATA)]
+    file = np.arange(80 * 80, dtype="float32").reshape(80, 80)
+    reads = split_into_reads(stripe, inputs, 200)
+    arrays = (file[read.src_window.slices] for read in reads)
+    done = list(assemble(BlockSet(stripe, 16, chosen), reads, arrays, inputs, "float32", NODATA))
+    found = {(each.dst_window.column, each.dst_window.row): each for each in done}
+    assert len(found) == len(done)
+    assert sorted(found) == sorted([(32, 48), (64, 48), (80, 48), (32, 80), (48, 80), (80, 80)])
+    assert found[80, 80].dst_window == Window(80, 80, 2, 8)
+    for each in done:
+        moved = each.dst_window.shifted(5 - 30, 9 - 45)
+        np.testing.assert_array_equal(each.pixels, file[moved.slices])
+
+
+def test_infinite_pixels_are_marked_where_no_source_has_data() -> None:
+    """Neither nodata nor NaN is infinite."""
+    output = Window(0, 0, 5, 1)
+    first = np.array([[np.inf, -np.inf, np.inf, np.nan, NODATA]], "float32")
+    second = np.array([[NODATA, NODATA, 7, NODATA, -np.inf]], "float32")
+    inputs = [MergeInput(output, output, (8, 8), NODATA)] * 2
+    pixels, ranks = merge_arrays(output, inputs, [first, second])
+    assert pixels.tolist() == [[NODATA, NODATA, 7, NODATA, NODATA]]
+    assert ranks.tolist() == [[INFINITE_RANK, INFINITE_RANK, 1, NO_RANK, INFINITE_RANK]]
+
+
+def test_reads_come_from_top_to_bottom_and_in_few_pieces() -> None:
+    """Rectangles of at most 4,096 pixels: three of four by one blocks of 32 pixels a row."""
+    stripe = Window(0, 0, 300, 70)
+    inputs = [MergeInput(Window(5, 9, 300, 70), stripe, (32, 32), NODATA)]
+    reads = split_into_reads(stripe, inputs, 4096)
+    assert {read.src_window.column for read in reads} == {5, 128, 256}
+    assert [read.src_window.row for read in reads] == [9] * 3 + [32] * 3 + [64] * 3
+    assert all(read.src_window.pixels <= 4096 for read in reads)
+    assert sum(read.src_window.pixels for read in reads) == stripe.pixels
