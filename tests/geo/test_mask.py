@@ -8,6 +8,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
+import shapely.affinity
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
@@ -213,3 +214,19 @@ def test_pixels_do_not_depend_on_the_crossings_at_a_time(
     np.testing.assert_array_equal(fill(shape), inside)
     mask = PolygonMask.of(place(shape), "EPSG:3979", GRID)
     assert mask.count(GRID.window) == inside.sum()
+
+
+def test_parts_far_below_each_other_are_all_found() -> None:
+    """Rows without any edge are skipped, up to the next part and not beyond it."""
+    shape = shapely.MultiPolygon(
+        [shapely.box(1, 1, 3, 3), shapely.box(20, 11, 22, 12), shapely.box(6, 21, 7, 23)]
+    )
+    mask = PolygonMask.of(place(shape), "EPSG:3979", GRID)
+    chosen = np.zeros((8, 8), np.bool_)
+    chosen[0, 0:1] = chosen[3, 6:8] = chosen[7, 2] = True
+    np.testing.assert_array_equal(mask.find_blocks(GRID.window, 3).chosen, chosen)
+    tall = Grid(GRID.crs, GRID.transform, 24, 4_000)
+    moved = shapely.affinity.translate(shape, 0, 1_500)
+    deep = shapely.union_all([shape, moved, shapely.box(0, 3_000, 1, 3_999)])
+    mask = PolygonMask.of(place(deep), "EPSG:3979", tall)
+    assert mask.count(tall.window) == 2 * (4 + 2 + 2) + 999
