@@ -56,11 +56,32 @@ def steps_to_lonlat(crs: str) -> Steps:
     Raises:
         RequestError: If PROJ cannot read it or compute with it.
     """
-    from pyproj import CRS, Transformer  # noqa: PLC0415 (slow to import)
+    from pyproj import CRS  # noqa: PLC0415 (slow to import)
     from pyproj.exceptions import ProjError  # noqa: PLC0415
 
-    # PROJ sees one nameless datum on both sides: it has no datum shift to choose
-    system = horizontal_part(parse_crs(crs).to_dict(projjson=True))
+    system = parse_crs(crs)
+    try:
+        try:
+            definition = _define_projection(system.to_dict(projjson=True))
+        except ProjError:  # an older PROJ than rasterio's knows the names of WKT 1
+            definition = _define_projection(CRS.from_wkt(system.to_wkt()).to_json_dict())
+    except ProjError as exc:
+        raise RequestError(
+            f"PROJ cannot compute longitude and latitude from {describe_crs(crs)}. Give another "
+            "CRS, for example EPSG:3979."
+        ) from exc
+    # a tenth of a millimetre less, so that UTM on WGS 84 and on NAD83 are equal to the last bit
+    return tuple(step.replace("=WGS84", "=GRS80") for step in split_steps(definition))
+
+
+def _define_projection(described: dict[str, Any]) -> str:
+    """Return PROJ's definition of a CRS in PROJJSON.
+
+    PROJ sees one nameless datum on both sides: it has no datum shift to choose.
+    """
+    from pyproj import CRS, Transformer  # noqa: PLC0415 (slow to import)
+
+    system = horizontal_part(described)
     base = geodetic_base(system)
     ellipsoid = get_datum(base)["ellipsoid"]
     nameless = {"type": "GeodeticReferenceFrame", "name": "unknown", "ellipsoid": ellipsoid}
@@ -75,17 +96,10 @@ def steps_to_lonlat(crs: str) -> Steps:
     base["datum"] = nameless | meridian
     base.pop("id", None)
     system.pop("id", None)
-    try:
-        transformer = Transformer.from_crs(
-            CRS.from_json_dict(system), CRS.from_json_dict(lonlat), always_xy=True
-        )
-    except ProjError as exc:
-        raise RequestError(
-            f"PROJ cannot compute longitude and latitude from {describe_crs(crs)}. Give another "
-            "CRS, for example EPSG:3979."
-        ) from exc
-    # a tenth of a millimetre less, so that UTM on WGS 84 and on NAD83 are equal to the last bit
-    return tuple(step.replace("=WGS84", "=GRS80") for step in split_steps(transformer.definition))
+    definition: str = Transformer.from_crs(
+        CRS.from_json_dict(system), CRS.from_json_dict(lonlat), always_xy=True
+    ).definition
+    return definition
 
 
 def split_steps(definition: str) -> Steps:
