@@ -27,6 +27,7 @@ def serve(*, port: int, edition: int, json: bool) -> None:
         raise click.UsageError(f"--edition is 1 to {MAX_EDITION}, not {edition}.")
     from hrdem.demo import Addresses
     from hrdem.demo.server import DemoServer
+    from hrdem.runtime.gdal_env import pinned_gdal
 
     try:
         server = DemoServer(port, edition)
@@ -40,7 +41,7 @@ def serve(*, port: int, edition: int, json: bool) -> None:
     else:
         show.table((("STAC", addresses.stac), ("WCS and WMS", addresses.wcs)))
         click.echo(f"hrdem: give --stac-url {addresses.stac} to use it; Ctrl-C stops it.", err=True)
-    with server:
+    with pinned_gdal(), server:
         try:
             server.serve_forever(poll_interval=0.05)
         except KeyboardInterrupt:
