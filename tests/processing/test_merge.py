@@ -96,6 +96,7 @@ def merge(
     sources: list[PlannedSource],
     blocks: BlockSet | None = None,
     region: shapely.Geometry | None = None,
+    max_memory: int = 500_000_000,
 ) -> tuple[Recorder, list[Any]]:
     grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), EDGE, EDGE)
     mosaic = Mosaic(
@@ -106,7 +107,7 @@ def merge(
     recorder = Recorder()
     blocks = blocks or BlockSet.all_of(grid.window, BLOCK)
     ids = range(5, 5 + len(sources))
-    context = RunContext(None, Path("unused"))
+    context = RunContext(None, Path("unused"), max_memory)
     return recorder, list(merge_tiles(mosaic, blocks, ids, recorder, context, 0))
 
 
@@ -142,11 +143,15 @@ def test_nodata_of_the_mosaic_counts_where_a_file_declares_none() -> None:
     assert recorder.pixels[0, 800] == NODATA
 
 
-def test_only_wanted_blocks_are_read_and_finished() -> None:
+@pytest.mark.parametrize("max_memory", [500_000_000, 200_000_000])
+def test_only_wanted_blocks_are_read_and_finished(max_memory: int) -> None:
+    """With little memory the output is cut into stripes, and one of them has nothing to do."""
     file, beside = File(fill(1, 1034, 1024)), File(fill(2, 110, 100))
     chosen = np.array([[False, False], [True, False]])
     blocks = BlockSet(Window(0, 0, EDGE, EDGE), BLOCK, chosen)
-    recorder, tiles = merge([place("a", file, 0, 0), place("b", beside, 700, 600)], blocks)
+    recorder, tiles = merge(
+        [place("a", file, 0, 0), place("b", beside, 700, 600)], blocks, max_memory=max_memory
+    )
     assert [tile.window for tile in tiles] == [Window(0, 512, 512, 512)]
     assert file.opened == [Window(10, 512, 512, 512)]
     assert not beside.opened
@@ -163,6 +168,8 @@ def test_only_blocks_of_a_file_in_the_region_are_read() -> None:
     read[256:768, 246:502] = True
     np.testing.assert_array_equal(recorder.ids == 5, read)
     assert sum(window.pixels for window in file.fetched) == 2 * 256 * 256
+    corner = BlockSet(Window(0, 0, EDGE, EDGE), BLOCK, np.array([[False, False], [False, True]]))
+    assert merge([place("a", File(fill(1, 100, 100)), 0, 0)], corner, shape)[1] == []
     nothing = File(fill(1, 1034, 1024))
     recorder, tiles = merge([place("a", nothing, 0, 0)], region=shapely.box(0, 0, 1, 1))
     assert not nothing.fetched

@@ -229,3 +229,10 @@ def test_every_pixel_type_of_gdal_has_its_name(tmp_path: Path) -> None:
         "float32", "float64",
     ):  # fmt: skip
         assert read(write(tmp_path / "a.tif", dtype=dtype)).band.stored_dtype == dtype
+
+
+def test_a_file_of_one_pixel_is_read(tmp_path: Path) -> None:
+    header = read(write(tmp_path / "a.tif", width=1, height=1))
+    assert (header.grid.width, header.grid.height) == (1, 1)
+    (level,) = header.levels
+    assert (level.columns, level.rows) == (1, 1)
