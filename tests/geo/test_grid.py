@@ -113,6 +113,55 @@ def test_split_leaves_no_gap_and_no_overlap(
         assert all(piece.intersection(other) is None for other in pieces[index + 1 :])
 
 
+def test_a_window_is_moved_and_grown() -> None:
+    window = Window(10, 20, 30, 40)
+    assert window.shifted(-3, 5) == Window(7, 25, 30, 40)
+    assert window.grown(2) == Window(8, 18, 34, 44)
+    assert window.grown(-2) == Window(12, 22, 26, 36)
+    assert window.slices == (slice(20, 60), slice(10, 40))
+    assert window.pixels == 1_200
+
+
+def test_a_window_is_expanded_to_the_blocks_that_it_touches() -> None:
+    assert Window(-1, 31, 2, 2).expand_to_blocks(16, 32) == Window(-16, 0, 32, 64)
+    assert Window(16, 32, 16, 32).expand_to_blocks(16, 32) == Window(16, 32, 16, 32)
+
+
+def test_centre_of_a_pixel() -> None:
+    grid = Grid("EPSG:3979", Affine(2, 0, 100, 0, -4, 900), 5, 6)
+    assert grid.centre(0, 0) == (101, 898)
+    assert grid.centre(4, 5) == (109, 878)
+    assert grid.window == Window(0, 0, 5, 6)
+    assert grid.bounds == (100, 876, 110, 900)
+
+
+def test_rows_are_counted_in_their_own_size() -> None:
+    """Pixels are 2 wide and 4 high."""
+    grid = Grid("EPSG:3979", Affine(2, 0, 100, 0, -4, 900), 50, 60)
+    assert grid.touched_by((103, 886, 110, 895)) == Window(1, 1, 4, 3)
+    cropped = grid.crop(Window(1, 1, 4, 3))
+    assert cropped.bounds == (102, 884, 110, 896)
+    assert grid.locate(cropped) == Window(1, 1, 4, 3)
+    for transform in (
+        Affine(2, 0, 100, 0, -4, 898),
+        Affine(2, 0, 100, 0, -4, 902),
+        Affine(2, 0, 101, 0, -4, 900),
+        Affine(2, 0, 100, 0, -4.000001, 900),
+        Affine(2, 0, 100, 0, -3.999999, 900),
+        Affine(1.999999, 0, 100, 0, -4, 900),
+    ):
+        assert grid.locate(Grid("EPSG:3979", transform, 50, 60)) is None
+
+
+def test_a_grid_is_described_with_its_unit() -> None:
+    grid = Grid("EPSG:3979", Affine(2, 0, 100, 0, -4, 900), 5, 6)
+    described = {
+        "crs": "EPSG:3979", "unit": "metre", "width": 5, "height": 6,
+        "resolution": [2, 4], "bounds": [100, 876, 110, 900],
+    }  # fmt: skip
+    assert grid.as_dict() == described
+
+
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (-1, 5)])
 def test_a_window_needs_a_pixel(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one pixel"):

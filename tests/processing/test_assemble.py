@@ -196,15 +196,27 @@ def test_infinite_pixels_are_marked_where_no_source_has_data() -> None:
     inputs = [MergeInput(output, output, (8, 8), NODATA)] * 2
     pixels, ranks = merge_arrays(output, inputs, [first, second])
     assert pixels.tolist() == [[NODATA, NODATA, 7, NODATA, NODATA]]
+    assert INFINITE_RANK < NO_RANK == 255
     assert ranks.tolist() == [[INFINITE_RANK, INFINITE_RANK, 1, NO_RANK, INFINITE_RANK]]
 
 
 def test_reads_come_from_top_to_bottom_and_in_few_pieces() -> None:
-    """Rectangles of at most 4,096 pixels: three of four by one blocks of 32 pixels a row."""
-    stripe = Window(0, 0, 300, 70)
-    inputs = [MergeInput(Window(5, 9, 300, 70), stripe, (32, 32), NODATA)]
-    reads = split_into_reads(stripe, inputs, 4096)
-    assert {read.src_window.column for read in reads} == {5, 128, 256}
-    assert [read.src_window.row for read in reads] == [9] * 3 + [32] * 3 + [64] * 3
-    assert all(read.src_window.pixels <= 4096 for read in reads)
-    assert sum(read.src_window.pixels for read in reads) == stripe.pixels
+    """Two rectangles of five by one blocks of 32 pixels a row, of the ten that are touched."""
+    part = Window(0, 0, 300, 70)
+    inputs = [MergeInput(Window(69, 9, 300, 70), part, (32, 32), NODATA)]
+    reads = split_into_reads(part, inputs, 8 * 32 * 32)
+    assert [(read.src_window.column, read.src_window.row) for read in reads] == [
+        (69, 9), (224, 9), (69, 32), (224, 32), (69, 64), (224, 64),
+    ]  # fmt: skip
+    assert sum(read.src_window.pixels for read in reads) == part.pixels
+
+
+def test_reads_of_several_sources_are_in_one_order() -> None:
+    """By row, so that blocks of the output are complete early; then by column, then by rank."""
+    lower, upper = Window(0, 40, 60, 20), Window(0, 0, 90, 50)
+    inputs = [MergeInput(each, each, (32, 32), NODATA) for each in (lower, upper, upper)]
+    reads = split_into_reads(Window(0, 0, 90, 60), inputs, 1)
+    order = [(read.dst_window.row, read.dst_window.column, read.rank) for read in reads]
+    assert order[:4] == [(0, 0, 1), (0, 0, 2), (0, 32, 1), (0, 32, 2)]
+    assert order == sorted(order)
+    assert {rank for *_, rank in order} == {0, 1, 2}
