@@ -49,10 +49,8 @@ def test_option_with_a_value_is_given_once(name: str) -> None:
             continue
         value = [] if field.is_flag else [SAMPLES.get(field.form, "1")]
         again = field.flags[0] if field.flags else field.option
-        done = CliRunner().invoke(command, [field.option, *value, again, *value])
-        assert done.exit_code == 2, field.option
-        assert field.option in done.output
-        assert "was given more than once" in " ".join(done.output.split())
+        with pytest.raises(click.UsageError, match=f"{field.option}.* was given more than once"):
+            command.make_context(name, [field.option, *value, again, *value])
 
 
 def test_repeated_option_names_a_way_that_works() -> None:
