@@ -69,6 +69,7 @@ _NEEDS_FULL_RESOLUTION = (
     Resampling.RMS,
 )
 _SCALED_KERNELS = (Resampling.BILINEAR, Resampling.CUBIC, Resampling.CUBICSPLINE)
+_MIN_UNIT_SCALE = 0.85  # of a CRS: pixels of 1 m are at least 0.85 m in EPSG:3979
 _SCALE_DECIMALS = 6  # of a ratio of pixel sizes; the rest is noise of the projection
 
 
@@ -157,6 +158,19 @@ class Sampling:
     def min_spacing(self) -> float:
         """Smallest distance between neighbouring pixel centres, in units of the source CRS."""
         return float(self._distances.min())
+
+    @property
+    def nominal_spacing(self) -> float:
+        """The smallest distance, rounded so that grids of one CRS and pixel size agree, metres.
+
+        It is the size of a pixel times the scale of its CRS against that of the source. A scale
+        from 0.85 counts as 1: that of a projection for a province or a zone changes by a few
+        percent. Below, each band from 0.85 times a power of the square root of 2 counts as that
+        power: for longitude and latitude, bands end near 53, 64, 72, 78 and 82 degrees north.
+        """
+        size = min(self.grid.resolution) * get_unit(self.grid.crs).metres
+        steps = math.ceil(2 * math.log2(_MIN_UNIT_SCALE * size / self.min_spacing))
+        return size * math.sqrt(2.0) ** -max(0, steps)
 
     @functools.cached_property
     def max_spacing(self) -> float:

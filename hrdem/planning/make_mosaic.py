@@ -75,7 +75,7 @@ def _max_pixel_size(query: MosaicQuery, target: Target) -> float:
     """Return the largest source pixel that keeps the output's detail, metres; 0 for the finest."""
     if target.needed is None or not query.resampling.takes_overviews:
         return 0.0
-    return target.needed.min_spacing / _DETAIL_RATIO
+    return target.needed.nominal_spacing / _DETAIL_RATIO
 
 
 def _place_sources(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from rasterio import warp
 
 from hrdem.errors import NoDataError
 from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.grid import snap_grid
+from hrdem.geo.grid import Grid, snap_grid
 from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
 
 COARSE = snap_grid(NATIVE_CRS, 8, (1_500_000, -171_200, 1_500_800, -170_000))
@@ -69,3 +70,30 @@ def test_a_grid_beyond_the_source_crs_is_an_error() -> None:
     polar = Sampling(snap_grid("EPSG:4326", 1, (-100, 80, -90, 95)), NATIVE_CRS, Resampling.NEAREST)
     with pytest.raises(NoDataError):
         polar.source_bounds(1)
+
+
+def place_grid(crs: str, lon: float, lat: float, size: float) -> Grid:
+    """Return ten by ten pixels at a place."""
+    (x,), (y,) = warp.transform("EPSG:4617", crs, [lon], [lat])
+    return snap_grid(crs, size, (x, y, x + 10 * size, y + 10 * size))
+
+
+@pytest.mark.parametrize(
+    ("crs", "size", "places", "expected"),
+    [
+        ("EPSG:2959", 6, [(-81, 42), (-79, 50), (-83, 62)], 6),
+        ("EPSG:2953", 6, [(-66, 45), (-65, 48)], 6),
+        ("EPSG:3005", 6, [(-126, 48.5), (-130, 59.9)], 6),
+        ("EPSG:3979", 6, [(-63, 44), (-100, 70)], 6),
+        ("EPSG:4326", 6 / 111_000, [(-63, 43), (-123, 52)], 6 / 2**0.5),
+        ("EPSG:3857", 6, [(-63, 54), (-123, 63)], 6 / 2),
+    ],
+)
+def test_the_level_to_read_does_not_depend_on_the_place(
+    crs: str, size: float, places: list[tuple[float, float]], expected: float
+) -> None:
+    """At 6 m in UTM, 4 m pixels were read in the south and 2 m pixels in the north."""
+    for place in places:
+        found = Sampling(place_grid(crs, *place, size), NATIVE_CRS, Resampling.BILINEAR)
+        assert found.nominal_spacing == pytest.approx(expected, rel=1e-12)
+        assert 0.84 < found.min_spacing / found.nominal_spacing < 1.21
