@@ -24,6 +24,7 @@ from hrdem.geo.reproject import project_geometry
 MAX_EDGE_ERROR_PIXELS = 0.001  # between an edge and the chords that replace it
 STEPS = 1 << 20  # in a pixel: positions closer than one are equal
 MAX_STEPS = 1 << 60  # from the corner of the grid: more than the earth has at 1 mm
+MAX_ROW = 1 << 30  # more than any grid has
 MAX_ROUNDING_STEPS = 16  # of a crossing in floating point, up to 20,000 km at 1 mm
 MAX_CROSSINGS = 1 << 16  # at a time, for the memory that they take
 _ROWS_AT_ONCE = 512
@@ -48,9 +49,9 @@ class PolygonMask:
 
     x: Integers
     y: Integers
-    first: Integers
-    end: Integers
-    reach: Integers
+    first: NDArray[np.int32]
+    end: NDArray[np.int32]
+    reach: NDArray[np.int32]
 
     @classmethod
     def of(cls, polygons: shapely.Geometry, crs: str, grid: Grid) -> Self:
@@ -80,7 +81,7 @@ class PolygonMask:
         upper, lower = begins + ~downward, begins + downward
         order = np.argsort(rows[upper], kind="stable")
         ends = np.stack([upper, lower])[:, order]
-        first, end = rows[ends]
+        first, end = rows[ends].clip(-MAX_ROW, MAX_ROW).astype(np.int32)
         return cls(x[ends], y[ends], first, end, np.maximum.accumulate(end))
 
     def rasterize(self, window: Window) -> NDArray[np.bool_]:

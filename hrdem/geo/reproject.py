@@ -19,6 +19,7 @@ from hrdem.geo.transform import project_points
 MAX_CHORD_ERROR_METRES = 0.002  # where nothing else is stated: a fraction of the smallest pixels
 MAX_DENSIFY_ROUNDS = 8  # where a datum shift has a step, no piece is short enough
 MAX_STEP_METRES = 1_000.0  # a longer step is a seam of the projection, not of a datum shift
+MAX_EDGES_AT_ONCE = 1 << 14  # for the memory that measuring them takes
 MAX_PIECES = 100  # of an edge in one round
 MAX_INSERTED_POINTS = 2_000_000  # in one geometry
 MIN_PROGRESS, MAX_PROGRESS = 0.02, 0.8  # along the chord, of a point at a third of an edge
@@ -88,7 +89,11 @@ def _densify(
     unknown[starts[1:-1] - 1] = False  # no edge joins the end of a line to the next line
     for round_ in range(MAX_DENSIFY_ROUNDS + 1):
         edges = np.flatnonzero(unknown)
-        errors = _measure_errors(points[edges], points[edges + 1], source, target)
+        errors = np.empty(len(edges))
+        for start in range(0, len(edges), MAX_EDGES_AT_ONCE):
+            some = slice(start, start + MAX_EDGES_AT_ONCE)
+            begins = edges[some]
+            errors[some] = _measure_errors(points[begins], points[begins + 1], source, target)
         pieces = np.ones(len(unknown), np.int64)
         pieces[edges] = np.ceil(np.sqrt(errors / tolerance)).clip(1, MAX_PIECES)
         if pieces.max(initial=1) == 1:

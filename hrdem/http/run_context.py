@@ -12,7 +12,7 @@ from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.protocol import Http
 from hrdem.http.session import Session
 from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
-from hrdem.runtime.memory import resident_bytes
+from hrdem.runtime.memory import measure_baseline
 from hrdem.runtime.progress import OnProgress
 
 
@@ -36,7 +36,7 @@ class RunContext:
     max_download: int | None = None
     on_progress: OnProgress = lambda progress: None
     baseline_memory: Callable[[], int] = field(
-        default_factory=lambda: functools.cache(resident_bytes)
+        default_factory=lambda: functools.cache(measure_baseline)
     )
 
 

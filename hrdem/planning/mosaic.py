@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import shapely
 
 from hrdem.catalog.items import UNKNOWN_TIME, Item
@@ -15,6 +16,9 @@ from hrdem.planning.gap import Gap
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.products import Collection
 from hrdem.sources.protocol import RasterFile
+
+MAX_BUFFERED_CORNERS = 1_000
+MAX_CELLS_ACROSS = 128  # of an outline with more corners
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +140,35 @@ class Mosaic:
         Args:
             area: Polygons in EPSG:3979.
         """
-        simple = shapely.simplify(area, self.reach_m / 4)
-        around = shapely.buffer(simple, 1.5 * self.reach_m, quad_segs=4)
+        around = surround(area, self.reach_m)
         if self.region is not None:
             around = around.intersection(self.region.geometry)
         return replace(self, region=PreparedGeometry(around))
+
+
+def surround(area: shapely.Geometry, metres: float) -> shapely.Geometry:
+    """Return polygons that contain everything within a distance of an area, and little more.
+
+    The buffer of an outline whose corners are closer than the distance takes gigabytes: it is
+    noded with itself. So an outline that stays detailed is replaced by the cells that it is near.
+
+    Args:
+        area: Polygons in a projected CRS.
+        metres: Distance, in units of the CRS.
+    """
+    simple = shapely.simplify(area, metres / 4)
+    if simple.is_empty or shapely.get_num_coordinates(simple) <= MAX_BUFFERED_CORNERS:
+        return shapely.buffer(simple, 1.5 * metres, quad_segs=4)
+    left, bottom, right, top = shapely.bounds(shapely.buffer(shapely.box(*area.bounds), metres))
+    size = max((right - left) / MAX_CELLS_ACROSS, (top - bottom) / MAX_CELLS_ACROSS, metres)
+    x = left + size * np.arange(np.ceil((right - left) / size) + 1)
+    y = bottom + size * np.arange(np.ceil((top - bottom) / size) + 1)
+    west, south, east, north = x[:-1], y[:-1, None], x[1:], y[1:, None]
+    reach = 1.25 * metres  # with what simplifying moves
+    near = PreparedGeometry(simple).intersects(
+        shapely.box(west - reach, south - reach, east + reach, north + reach)
+    )
+    return shapely.union_all(shapely.box(west, south, east, north)[near])
 
 
 def _window_as_list(window: Window) -> list[int]:

@@ -26,7 +26,7 @@ from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.tile_result import TileResult
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.runtime.memory import resident_bytes, trim_allocator
+from hrdem.runtime.memory import measure_baseline, trim_allocator
 from hrdem.runtime.progress import ProgressMeter
 from hrdem.tiff.encode import BLOCK, choose_tile_format
 
@@ -146,7 +146,7 @@ def _stage(
     meter.add(mosaic.grid.window.pixels - blocks.pixels, 0)  # not needed
     left = blocks.pixels
     infinite = 0
-    merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, resident_bytes())
+    merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, measure_baseline())
     with contextlib.closing(merged) as results:
         for result in results:
             for band, tile in enumerate(result.tiles):

@@ -35,6 +35,12 @@ def resident_bytes() -> int:
         return 0
 
 
+def measure_baseline() -> int:
+    """Return the resident memory in bytes, without what the allocator holds but nobody uses."""
+    trim_allocator()
+    return resident_bytes()
+
+
 def trim_allocator() -> None:
     """Return free memory of the allocator to the system, with glibc.
 
