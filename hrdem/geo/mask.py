@@ -168,14 +168,18 @@ class PolygonMask:
         """
         row = max(window.row, int(self.first[0])) if len(self.first) else window.bottom
         while row < window.bottom:
-            top = window.row + (row - window.row) // height * height
-            bottom = min(top + height, window.bottom)
-            chosen = slice(
-                np.searchsorted(self.reach, top, "right"),
-                np.searchsorted(self.first, bottom - 1, "right"),
-            )
-            first = self.first[chosen].clip(top)
-            count = (self.end[chosen].clip(max=bottom) - first).clip(0)
+            top = row
+            bottom = min(row + height - (row - window.row) % height, window.bottom)
+            while True:
+                chosen = slice(
+                    np.searchsorted(self.reach, top, "right"),
+                    np.searchsorted(self.first, bottom - 1, "right"),
+                )
+                first = self.first[chosen].clip(top)
+                count = (self.end[chosen].clip(max=bottom) - first).clip(0)
+                if bottom - top == 1 or count.sum() <= MAX_CROSSINGS:
+                    break
+                bottom = (top + bottom) // 2
             crossed = np.flatnonzero(count)
             if not len(crossed):
                 later = self.first[chosen.stop :]

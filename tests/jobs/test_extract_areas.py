@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,40 @@ def test_only_tiles_under_the_area_are_read(demo: Addresses, tmp_path: Path) -> 
         )
         inside = shapely.contains_xy(line, x, y)
         np.testing.assert_array_equal(dataset.read(1), np.where(inside, expected, NODATA))
+
+
+DETAILED = """
+import resource, sys
+import numpy as np, shapely
+import hrdem
+
+corners, stac_url = int(sys.argv[1]), sys.argv[2]
+angle = 2 * np.pi * np.arange(corners) / corners
+radius = 1_000 * (1 + 0.001 * np.random.default_rng(0).random(corners))
+ring = np.column_stack([1_500_000 + radius * np.cos(angle), radius * np.sin(angle)])
+area = {"aoi": shapely.Polygon(ring), "aoi_crs": "EPSG:3979", "product": "dtm", "resolution": 5}
+plan = hrdem.plan(**area, stac_url=stac_url)
+print(len({source.url for source in plan.sources}))
+for _ in range(3):
+    hrdem.estimate(plan)
+hrdem.extract(**area, stac_url=stac_url, output="a.tif", max_memory=300_000_000)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corners", [2_000, 300_000])
+def test_detailed_outlines_over_four_files(demo: Addresses, tmp_path: Path, corners: int) -> None:
+    """Threads that shared a prepared geometry crashed; a buffer of its corners took gigabytes."""
+    done = subprocess.run(
+        [sys.executable, "-c", DETAILED, str(corners), demo.stac],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    files, peak = map(int, done.stdout.split())
+    assert files == 4
+    assert peak < 300_000_000
 
 
 def test_box_can_be_masked(demo: Addresses, tmp_path: Path) -> None:
