@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from hrdem.errors import RequestError
 from hrdem.runtime.forks import check_fork, running
 from hrdem.runtime.gdal_settings import GDAL_CACHE_BYTES, HIDDEN, OWN_DATA, PROJ_DATA, VALUES
 
-_DRIVERS = ("GTiff", "COG", "VRT", "PNG")
+_RASTER_DRIVERS = ("GTiff", "COG", "VRT", "PNG")
+_VECTOR_DRIVERS = ("GeoJSON", "GPKG", "ESRI Shapefile")
 _RASTER_VALUES: dict[str, Any] = {**VALUES, "GDAL_CACHEMAX": GDAL_CACHE_BYTES}
 #: PROJ's data of rasterio's wheels; another build of rasterio uses the system's
 BUNDLED_PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
@@ -78,7 +79,7 @@ def pinned_gdal() -> Iterator[None]:
         return
     with running(), _process.hiding(), rasterio.Env(**_RASTER_VALUES) as env:
         _check_unset(get_gdal_config)
-        _check_drivers(env.drivers())
+        _check_drivers(env.drivers(), _RASTER_DRIVERS, "rasterio")
         _check_proj()
         _thread.is_pinned = True
         try:
@@ -104,6 +105,7 @@ def pinned_pyogrio() -> Iterator[None]:
 
     with _pyogrio_lock:
         _check_unset(pyogrio.get_gdal_config_option)
+        _check_drivers(pyogrio.list_drivers(), _VECTOR_DRIVERS, "pyogrio")
         before = {name: pyogrio.get_gdal_config_option(name) for name in VALUES}
         before |= {name: None for name in VALUES if name in os.environ}  # no need to set them
         pyogrio.set_gdal_config_options(VALUES)
@@ -141,12 +143,13 @@ def _check_unset(get_option: Callable[[str], object]) -> None:
             )
 
 
-def _check_drivers(found: dict[str, str]) -> None:
-    missing = [name for name in _DRIVERS if name not in found]
+def _check_drivers(found: Mapping[str, str], wanted: Iterable[str], library: str) -> None:
+    """Check that a library was not loaded without the formats that are needed."""
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise RequestError(
-            f"GDAL has no driver for {', '.join(missing)}. Unset GDAL_SKIP before the program uses "
-            "rasterio, or install rasterio with these drivers."
+            f"GDAL has no driver for {', '.join(missing)}. Unset GDAL_SKIP and OGR_SKIP before the "
+            f"program uses {library}, or install {library} with these drivers."
         )
 
 

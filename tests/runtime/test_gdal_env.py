@@ -243,6 +243,24 @@ def test_setting_that_cannot_be_pinned_is_named() -> None:
         hrdem.plan(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm")
 
 
+@pytest.mark.slow
+def test_missing_formats_are_named() -> None:
+    """A program that has loaded the libraries without them has to start again."""
+    program = (
+        "import pyogrio, rasterio, hrdem; "
+        "rasterio.Env().__enter__(); "
+        "hrdem.plan(aoi=hrdem.__file__, aoi_crs='EPSG:4326', product='dtm')"
+    )
+    for variable, skipped in (("GDAL_SKIP", "GTiff"), ("OGR_SKIP", "GeoJSON")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, variable: skipped},
+            capture_output=True,
+            text=True,
+        )
+        assert f"no driver for {skipped}. Unset GDAL_SKIP" in done.stderr.splitlines()[-1]
+
+
 def test_data_of_another_proj_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROJ_DATA", str(tmp_path))
     assert parse_crs("EPSG:2959").to_epsg() == 2959
