@@ -57,7 +57,7 @@ def write_with_hrdem(path: Path, pixels: np.ndarray, level: object) -> None:
         )
         for window, tile in zip(windows, tiles, strict=True):
             writer.write(window.column // encode.BLOCK, window.row // encode.BLOCK, tile)
-        writer.commit(None, {}, (path.with_suffix(".json"), "{}"))
+        writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
     path.with_suffix(".json").unlink()
 
 

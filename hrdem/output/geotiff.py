@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +12,14 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import rasterio
-import rasterio.shutil
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from hrdem.errors import OutputError, OutputExistsError, RequestError
+from hrdem.errors import OutputError, OutputExistsError, RequestError, SourceError
 from hrdem.geo.grid import Grid
+from hrdem.output.cog import TileLevel, add_overviews, write_cog
 from hrdem.output.paths import check_output
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
@@ -37,16 +34,6 @@ from hrdem.runtime.atomic import (
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.runtime.memory import trim_allocator
-from hrdem.tiff.encode import (
-    BLOCK,
-    DEFLATE,
-    DIFFERENCE,
-    FLOATING_POINT,
-    LZW,
-    NO_COMPRESSION,
-    NO_PREDICTOR,
-    ZSTD,
-)
 from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
     LONG,
@@ -61,8 +48,6 @@ from hrdem.tiff.write_ifd import (
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _INDEX_TAGS = (324, 325)  # TileOffsets, TileByteCounts
-_ENCODERS = min(4, os.cpu_count() or 1)  # threads of GDAL; each holds blocks
-_PROCESS = os.getpid()  # GDAL keeps its threads, and a forked child has none of them
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
 _EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
 
@@ -216,12 +201,13 @@ class GeoTiffWriter:
         """
         path, describe = sidecar
         with self._translate_errors():
-            self._write_index(statistics, tags)
+            metadata = self._encode_metadata(statistics, tags)
             finished = self._partial
             if self._layout is Format.COG:
                 finished = self._arranged
-                self._arrange()
-                check_blocks(finished)
+                self._arrange(metadata)
+            else:
+                self._write_index(metadata)
             sync_to_disk(finished)
             with staged_file(path, describe(StoredFile.of(finished))) as text:
                 sync_to_disk(text)
@@ -261,29 +247,39 @@ class GeoTiffWriter:
             OutputError: If it cannot be finished.
         """
         with self._translate_errors():
-            self._write_index(None, {})
+            self._write_index(self._encode_metadata(None, {}))
         return self._partial
 
-    def _arrange(self) -> None:
-        """Copy the file as a cloud-optimized one, with overviews."""
-        trim_allocator()
-        overviews = "AVERAGE" if self._smooth and len(self._bands) == 1 else "NEAREST"
-        with pinned_gdal(), rasterio.Env(CPL_TMPDIR=str(self._arranged.parent)):
-            rasterio.shutil.copy(
-                self._partial,
-                self._arranged,
-                driver="COG",
-                OVERVIEW_RESAMPLING=overviews,
-                COMPRESS=_GDAL_COMPRESSIONS[self._tile_format.compression],
-                PREDICTOR=_GDAL_PREDICTORS[self._tile_format.predictor],
-                NUM_THREADS=_ENCODERS if os.getpid() == _PROCESS else 1,
-                **_COG_OPTIONS,
-            )
+    def _arrange(self, metadata: Sequence[Entry]) -> None:
+        """Add overviews, and write the tiles of all levels as a cloud-optimized file."""
+        assert self._nodata is not None
+        trim_allocator()  # of what merging took
+        self._file.flush()
+        levels = add_overviews(
+            TileLevel(self._grid.width, self._grid.height, self._offsets, self._counts),
+            self._partial,
+            self._append,
+            self._tile_format,
+            self._nodata,
+            averaged=self._smooth and len(self._bands) == 1,
+        )
+        self._file.close()
+        write_cog(
+            self._arranged, levels, self._partial, self._tile_format, metadata, MAX_CLASSIC_BYTES
+        )
 
-    def _write_index(self, statistics: Statistics | None, tags: Mapping[str, str]) -> None:
+    def _append(self, tile: bytes) -> int:
+        """Append a tile to the file, and return its position."""
+        at = self._end
+        self._file.write(tile)
+        self._file.flush()
+        self._end += len(tile)
+        return at
+
+    def _write_index(self, metadata: Sequence[Entry]) -> None:
         """Write index and directory after the tiles, and the header before them."""
         order, grid = self._tile_format.byte_order, self._grid
-        entries = {each.tag: each for each in self._encode_metadata(statistics, tags)}
+        entries = {each.tag: each for each in metadata}
         entries |= {
             each.tag: each
             for each in self._tile_format.entries(grid.width, grid.height, len(self._bands))
@@ -352,50 +348,11 @@ class GeoTiffWriter:
             yield
         except OutputError:
             raise
-        except (*GDAL_ERRORS, OSError) as exc:
+        except (*GDAL_ERRORS, OSError, SourceError) as exc:
             raise OutputError(
                 f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
                 "space on the disk."
             ) from exc
-
-
-def check_blocks(path: Path) -> None:
-    """Check that a file written by GDAL has all of its blocks.
-
-    GDAL prints an error but does not raise one when its writing threads find the disk full. An
-    incomplete block then has no length, is beyond the end of the file, or overlaps the next one.
-
-    Raises:
-        OSError: If a block is missing.
-    """
-    size = path.stat().st_size
-    with rasterio.open(path) as dataset:
-        levels = [-1, *range(len(dataset.overviews(1)))]
-    found = []
-    for level in levels:
-        options = {} if level < 0 else {"overview_level": level}
-        with rasterio.open(path, **options) as dataset:
-            height, width = dataset.block_shapes[0]
-            blocks = itertools.product(
-                range(-(-dataset.height // height)), range(-(-dataset.width // width))
-            )
-            values = (
-                int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", 1) or 0)
-                for row, column in blocks
-                for what in ("OFFSET", "SIZE")
-            )
-            found.append(np.fromiter(values, np.int64).reshape(-1, 2))
-    spans = np.concatenate(found)
-    spans = spans[spans[:, 0].argsort()]
-    ends = spans.sum(axis=1)
-    if (spans <= 0).any() or (ends[:-1] > spans[1:, 0]).any() or ends[-1] > size:
-        raise OSError("blocks are missing; the disk may have been full")
-
-
-# a COG is for archives and transfer: level 6
-_COG_OPTIONS = {"LEVEL": 6, "BLOCKSIZE": BLOCK, "BIGTIFF": "IF_SAFER"}
-_GDAL_COMPRESSIONS = {NO_COMPRESSION: "NONE", LZW: "LZW", DEFLATE: "DEFLATE", ZSTD: "ZSTD"}
-_GDAL_PREDICTORS = {NO_PREDICTOR: "NO", DIFFERENCE: "STANDARD", FLOATING_POINT: "FLOATING_POINT"}
 
 
 def _make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:

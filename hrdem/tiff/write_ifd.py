@@ -102,14 +102,17 @@ def encode_file_header(order: str, big: bool, directory_at: int) -> bytes:
     return ORDER_MARKS[order] + struct.pack(f"{order}HI", 42, directory_at)
 
 
-def encode_directory(entries: Iterable[Entry], order: str, big: bool, at: int) -> bytes:
-    """Encode a file's only directory, followed by the values that do not fit into its entries.
+def encode_directory(
+    entries: Iterable[Entry], order: str, big: bool, at: int, has_next: bool = False
+) -> bytes:
+    """Encode a directory, followed by the values that do not fit into its entries.
 
     Args:
         entries: Tags, in any order.
         order: ``"<"`` or ``">"``.
         big: Whether the file is a BigTIFF.
         at: Position of the directory in the file, a multiple of 8.
+        has_next: Whether another directory follows, at the next multiple of 8.
     """
     entries = sorted(entries, key=lambda each: each.tag)
     count, form, place = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
@@ -123,7 +126,9 @@ def encode_directory(entries: Iterable[Entry], order: str, big: bool, at: int) -
             spill += each.data + bytes(-len(each.data) % 8)
         table += struct.pack(order + form, each.tag, each.kind, each.count)
         table += value.ljust(inline, b"\0")
-    return bytes(table + bytes(inline) + spill)  # no further directory
+    following = at + size + len(spill) if has_next else 0
+    following += -following % 8
+    return bytes(table + struct.pack(order + place, following) + spill)
 
 
 def read_first_directory(content: bytes) -> list[Entry]:

@@ -1,0 +1,98 @@
+"""Cloud-optimized GeoTIFFs: the layout, and overviews that GDAL computes too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from affine import Affine
+from rasterio.enums import Resampling
+
+from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.http.run_context import RunContext
+from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.request.options import Format
+from hrdem.sources.cog import CogSource, probe_cog
+from hrdem.tiff.encode import BLOCK, DEFLATE, ZSTD, choose_tile_format, encode
+from tests.cogs import URL, Bytes
+
+NODATA = -32767.0
+GRID = Grid("EPSG:3979", Affine(1, 0, 1_500_000, 0, -1, -170_000), 2048, 1024)
+
+
+def make_pixels(bands: int, dtype: str) -> Pixels:
+    """Return noise with holes, in four tiles of eight: shape (bands, rows, columns)."""
+    noise = np.random.default_rng(4).normal(300, 50, (bands, GRID.height, GRID.width))
+    pixels = noise.astype(dtype)
+    pixels[:, 100:301, 50:100] = NODATA
+    pixels[:, 512:, :1024] = pixels[:, :512, 1024:] = NODATA
+    return pixels
+
+
+def write_cog(path: Path, pixels: Pixels, encoding: tuple[int, int | None]) -> None:
+    tile_format = choose_tile_format(pixels.dtype.name, *encoding)
+    bands = [Band("dtm", "metre"), Band("source", "1")][: len(pixels)]
+    with GeoTiffWriter(
+        path, GRID, GRID.crs, NODATA, tile_format, bands, layout=Format.COG
+    ) as writer:
+        for window in GRID.window.split(BLOCK, BLOCK):
+            for number, band in enumerate(pixels):
+                if (band[window.slices] != NODATA).any():
+                    tile = encode(band[window.slices], tile_format, NODATA)
+                    writer.write(window.column // BLOCK, window.row // BLOCK, tile, number)
+        writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
+
+
+@pytest.mark.parametrize("max_bytes", [2**32, 0])  # a classic TIFF and a BigTIFF
+@pytest.mark.parametrize(
+    ("bands", "dtype", "encoding"),
+    [(1, "float32", (DEFLATE, None)), (1, "int16", (ZSTD, 2)), (2, "float32", (DEFLATE, 1))],
+)
+def test_overviews_are_those_of_gdal(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    max_bytes: int,
+    bands: int,
+    dtype: str,
+    encoding: tuple[int, int | None],
+) -> None:
+    """Full resolution is unchanged; an overview is the mean of the valid pixels, or one of them."""
+    monkeypatch.setattr("hrdem.output.geotiff.MAX_CLASSIC_BYTES", max_bytes)
+    pixels, path = make_pixels(bands, dtype), tmp_path / "a.tif"
+    write_cog(path, pixels, encoding)
+    with rasterio.open(
+        tmp_path / "gdal.tif", "w", driver="GTiff", width=GRID.width, height=GRID.height,
+        count=bands, dtype=dtype, nodata=NODATA, crs=GRID.crs, transform=GRID.transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(pixels)
+        dataset.build_overviews([2], Resampling.average)
+    with rasterio.open(path) as dataset:
+        np.testing.assert_array_equal(dataset.read(), pixels)
+        assert dataset.overviews(1) == [2, 4]
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.get_tag_item("BLOCK_OFFSET_0_1", "TIFF", 1) is None
+    with (
+        rasterio.open(path, overview_level=0) as ours,
+        rasterio.open(tmp_path / "gdal.tif", overview_level=0) as theirs,
+    ):
+        expected = theirs.read() if bands == 1 else pixels[:, ::2, ::2]
+        np.testing.assert_allclose(ours.read(), expected, atol=1 if dtype == "int16" else 0)
+    with tifffile.TiffFile(path) as file:
+        np.testing.assert_array_equal(
+            file.series[0].levels[0].asarray().reshape(pixels.shape), pixels
+        )
+        assert len(file.series[0].levels) == 3
+
+
+def test_own_reader_finds_every_guard(tmp_path: Path) -> None:
+    """Each tile lies between its length and its last bytes, as a reader of COGs expects."""
+    pixels = make_pixels(1, "float32")
+    write_cog(tmp_path / "a.tif", pixels, (DEFLATE, None))
+    content = Bytes((tmp_path / "a.tif").read_bytes())
+    file = probe_cog(URL, RunContext(content).http)
+    assert file.header.has_guards
+    window = Window(0, 0, GRID.width, GRID.height)
+    np.testing.assert_array_equal(CogSource(file, content).fetch(window).decode(), pixels[0])
