@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 
 import hrdem
 from hrdem.errors import SourceError
-from hrdem.geo.band import Band, check_band
+from hrdem.geo.band import Band, check_band, is_infinite
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Download, Http
@@ -282,15 +283,17 @@ def test_feet_are_refused_without_asking_the_wcs(
         assert not any("wcs" in each.path for each in server.requests)
 
 
-@pytest.mark.parametrize("resolution", [None, pytest.param(3.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("resolution", [None, pytest.param(0.15, marks=pytest.mark.slow)])
 def test_infinite_values_are_nodata_and_reported(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture, resolution: float | None
 ) -> None:
     """In the result, the STAC item and a warning; but not if another source has data there."""
     pixels = make_relief("1m", EDGE, EDGE)
     pixels[10:20, 10:16], pixels[40, 40], pixels[50, 50] = np.inf, -np.inf, np.nan
-    store.add(TIERS["1m"], pixels, LEFT, TOP, item="new", datetime="2024")
-    store.add(TIERS["1m"], np.full((1, 96), 5, "f4"), LEFT, TOP - 10, item="old", datetime="2020")
+    store.add(TIERS["1m"], pixels, LEFT, TOP, item="new", datetime="2024-01-01")
+    store.add(
+        TIERS["1m"], np.full((1, 96), 5, "f4"), LEFT, TOP - 10, item="old", datetime="2020-01-01"
+    )
     result = hrdem.extract(
         **BOX, output=tmp_path / "a.tif", http=store, resolution=resolution, resampling="nearest"
     )
@@ -302,3 +305,29 @@ def test_infinite_values_are_nodata_and_reported(
     item = json.loads(result.output.with_suffix(".stac.json").read_bytes())
     assert item["properties"]["hrdem:infinite_pixels"] == 55
     assert "55 pixels of the sources are infinite" in caplog.text
+    if resolution is None:
+        half = {**BOX, "bbox": None, "bbox_crs": None, "aoi_crs": "EPSG:3979"}
+        corner = shapely.Polygon([(LEFT, TOP), (LEFT + 50, TOP), (LEFT, TOP - 50)])
+        part = hrdem.extract(**half, aoi=corner, output=tmp_path / "b.tif", http=store)
+        assert part.infinite_pixels == 54
+
+
+def test_declared_nodata_is_not_infinite() -> None:
+    """Even if it is an infinite number; scaled numbers stay infinite."""
+    numbers = np.array([[np.inf, -np.inf, 1]], np.float32)
+    assert is_infinite(numbers, np.inf).tolist() == [[False, True, False]]
+    assert is_infinite(numbers, None).tolist() == [[True, True, False]]
+    values = Band("float32", np.inf, scale=2).to_values(numbers)
+    assert values.tolist() == [[-32767, -np.inf, 2]]
+
+
+def test_infinite_pixel_does_not_hide_an_older_file(store: Store, tmp_path: Path) -> None:
+    """Which is read first, as it begins above."""
+    new = np.full((40, EDGE), np.inf, np.float32)
+    store.add(TIERS["1m"], new, LEFT, TOP - 20, item="new", datetime="2024-01-01")
+    store.add(
+        TIERS["1m"], np.full((EDGE, EDGE), 5, "f4"), LEFT, TOP, item="old", datetime="2020-01-01"
+    )
+    result = hrdem.extract(**BOX, output=tmp_path / "a.tif", http=store)
+    assert (result.infinite_pixels, result.statistics.minimum) == (0, 5)
+    assert result.pixels_by_source["old-hrdem-mosaic-1m"] == EDGE * EDGE
