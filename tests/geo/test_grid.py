@@ -127,6 +127,12 @@ def test_a_window_is_expanded_to_the_blocks_that_it_touches() -> None:
     assert Window(16, 32, 16, 32).expand_to_blocks(16, 32) == Window(16, 32, 16, 32)
 
 
+def test_blocks_start_at_the_origin_of_the_grid() -> None:
+    assert [*Window(-3, -2, 5, 4).split(4, 3)] == [
+        Window(-3, -2, 3, 2), Window(0, -2, 2, 2), Window(-3, 0, 3, 2), Window(0, 0, 2, 2),
+    ]  # fmt: skip
+
+
 def test_centre_of_a_pixel() -> None:
     grid = Grid("EPSG:3979", Affine(2, 0, 100, 0, -4, 900), 5, 6)
     assert grid.centre(0, 0) == (101, 898)
@@ -151,6 +157,8 @@ def test_rows_are_counted_in_their_own_size() -> None:
         Affine(1.999999, 0, 100, 0, -4, 900),
     ):
         assert grid.locate(Grid("EPSG:3979", transform, 50, 60)) is None
+    noisy = Affine(2 + 3e-8, 0, 100, 0, -4 - 6e-8, 900)  # 0.75 and 0.9 millionths over its size
+    assert grid.locate(Grid("EPSG:3979", noisy, 50, 60)) == Window(0, 0, 50, 60)
 
 
 def test_a_grid_is_described_with_its_unit() -> None:
