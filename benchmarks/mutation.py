@@ -7,8 +7,8 @@ condition negated or cut, two arguments swapped, a statement left out. For each 
 imports the mutant in place of the module and runs the tests listed in `TESTS`. What survives has no
 test, or changes nothing that can be observed.
 
-mutmut leaves out decorated functions, and so the middle of these modules; cosmic-ray starts an
-interpreter for each mutant, which takes longer than the tests.
+mutmut leaves out properties, context managers and constants; cosmic-ray starts an interpreter for
+each mutant, which takes longer than the tests. Run it in a checkout that nobody edits meanwhile.
 """
 
 from __future__ import annotations

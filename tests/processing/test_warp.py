@@ -29,7 +29,7 @@ from hrdem.geo.resampling import Resampling, Sampling
 from hrdem.geo.transform import project_points
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.processing import warp
-from hrdem.processing.warp import WarpedRaster
+from hrdem.processing.warp import AlignedRaster, WarpedRaster
 from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -604,7 +604,7 @@ from pathlib import Path
 from hrdem.geo.grid import snap_grid
 from hrdem.geo.resampling import Resampling
 from hrdem.runtime.threads import map_in_order, thread_pool
-from hrdem.processing.warp import WarpedRaster
+from hrdem.processing.warp import AlignedRaster, WarpedRaster
 import rasterio
 left, bottom = map(float, sys.argv[3:])
 grid = snap_grid("EPSG:2961", 200, (left, bottom, left + 8_000, bottom + 8_000))
@@ -643,3 +643,30 @@ def test_memory_does_not_grow_with_the_scale(tmp_path: Path, resampling: str) ->
     maximum, kilobytes = map(float, done.stdout.split())
     assert maximum == 42
     assert kilobytes < 300_000
+
+
+def test_aligned_pixels_are_read_as_they_are(tmp_path: Path) -> None:
+    """A grid whose corner is at column 3, row 2 of the raster; what is beyond it is nodata."""
+    path, height, width = tmp_path / "a.tif", 6, 8
+    heights = np.arange(height * width, dtype=np.float32).reshape(height, width)
+    heights[4, 5] = NODATA
+    with rasterio.open(
+        path, "w", "GTiff", width=width, height=height, count=2, dtype="float32", nodata=NODATA,
+        crs=NATIVE_CRS, transform=Affine(1, 0, 0, 0, -1, 9),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.stack([heights, 100 + heights]))
+    padded = np.full((20, 20), NODATA, np.float32)
+    padded[5 : 5 + height, 5 : 5 + width] = heights
+    raster = AlignedRaster(path, 3, 2, NODATA)
+    for window in (Window(0, 0, 2, 3), Window(-5, -4, 12, 11), Window(2, -3, 6, 4)):
+        pixels, valid = raster.read(window)
+        expected = padded[window.shifted(3 + 5, 2 + 5).slices]
+        np.testing.assert_array_equal(pixels, expected)
+        np.testing.assert_array_equal(valid, expected != NODATA)
+    pixels, _ = raster.read(Window(0, 0, 1, 2), band=1)
+    assert pixels.tolist() == [[100 + 2 * 8 + 3], [100 + 3 * 8 + 3]]
+    pixels, valid = raster.read(Window(5, 0, 2, 1))
+    assert pixels.tolist() == [[NODATA, NODATA]]
+    assert not valid.any()
+    with pytest.raises(OutputError, match=r"missing.tif cannot be read"):
+        AlignedRaster(tmp_path / "missing.tif", 0, 0, NODATA).read(Window(0, 0, 1, 1))
