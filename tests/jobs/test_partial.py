@@ -153,3 +153,26 @@ def test_gap_where_neither_file_nor_wcs_can_be_read(
     assert gap["item"] == "9_2-mosaic-1m"
     assert gap["bounds"] == [1_500_000, BOX[1], BOX[2], BOX[3]]
     assert gap["nodata_pixels"] == (BOX[2] - 1_500_000) * (BOX[3] - BOX[1])
+
+
+def test_empty_rest_is_the_error_of_the_file(tmp_path: Path, store: Store) -> None:
+    """Not an area without data: the file that could not be fetched may have had some."""
+    store.add(TIERS["1m"], np.full((EDGE, EDGE), NODATA), LEFT, TOP, item="a")
+    store.add(TIERS["1m"], make_relief("1m", EDGE, EDGE), LEFT + EDGE, TOP, item="b")
+    store.refused.add(GONE)
+    with pytest.raises(hrdem.ServerError, match="answers 404"):
+        run(store, tmp_path / "a.tif")
+
+
+@pytest.mark.slow
+def test_hillshade_that_is_published_in_part_is_computed(tmp_path: Path, store: Store) -> None:
+    publish(store)
+    for number, item in enumerate("ab"):
+        shade = np.full((EDGE, EDGE), 7, np.uint8)
+        left = LEFT + EDGE * number
+        store.add(TIERS["1m"], shade, left, TOP, item=item, asset="hillshade-dtm", nodata=0)
+    assert run(store, tmp_path / "a.tif", product="dtm-hillshade").statistics.maximum == 7
+    store.refused.add(GONE.replace("dtm", "hillshade-dtm"))
+    result = run(store, tmp_path / "b.tif", product="dtm-hillshade")
+    assert result.complete
+    assert result.statistics.maximum > 7
