@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import rasterio
+import rasterio.shutil
 import tifffile
 from affine import Affine
 
@@ -236,3 +237,23 @@ def test_a_file_of_one_pixel_is_read(tmp_path: Path) -> None:
     assert (header.grid.width, header.grid.height) == (1, 1)
     (level,) = header.levels
     assert (level.columns, level.rows) == (1, 1)
+
+
+@pytest.mark.parametrize("endianness", ["LITTLE", "BIG"])
+@pytest.mark.parametrize("big", ["NO", "YES"])
+def test_guards_are_found_in_every_form_of_tiff(tmp_path: Path, big: str, endianness: str) -> None:
+    """The text that declares them starts behind the header, of 8 or of 16 bytes."""
+    write(tmp_path / "a.tif", SPARSE_OK=False)
+    options = {"COPY_SRC_OVERVIEWS": "YES", "TILED": "YES", "BIGTIFF": big}
+    rasterio.shutil.copy(
+        tmp_path / "a.tif", tmp_path / "b.tif", driver="GTiff", ENDIANNESS=endianness, **options
+    )
+    content = (tmp_path / "b.tif").read_bytes()
+    header = read(content)
+    assert header.has_guards
+    with rasterio.open(tmp_path / "b.tif") as dataset:
+        offset, size = (
+            int(dataset.get_tag_item(f"BLOCK_{name}_0_0", "TIFF", 1)) for name in ("OFFSET", "SIZE")
+        )
+    assert int.from_bytes(content[offset - 4 : offset], "little") == size
+    assert not read(write(tmp_path / "a.tif", BIGTIFF=big, ENDIANNESS=endianness)).has_guards
