@@ -21,7 +21,7 @@ from hrdem.geo.crs import unprojectable_error
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 
-MAX_EDGE_ERROR_PIXELS = 0.001  # between an edge and the chords that replace it
+MAX_EDGE_ERROR_PIXELS = 0.0001  # between an edge and the chords that replace it
 STEPS = 1 << 20  # in a pixel: positions closer than one are equal
 MAX_STEPS = 1 << 60  # from the corner of the grid: more than the earth has at 1 mm
 MAX_ROW = 1 << 30  # more than any grid has
@@ -55,7 +55,7 @@ class PolygonMask:
 
     @classmethod
     def of(cls, polygons: shapely.Geometry, crs: str, grid: Grid) -> Self:
-        """Project polygons to the pixels of a grid, with edges in place to 0.001 pixels.
+        """Project polygons to the pixels of a grid, with edges in place to 0.0001 pixels.
 
         Args:
             polygons: Polygon, multipolygon or collection; other parts of it are ignored.

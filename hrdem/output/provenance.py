@@ -16,7 +16,6 @@ from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
-from hrdem.geo.mask import MAX_EDGE_ERROR_PIXELS
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.geotiff import StoredFile
 from hrdem.output.plan_writer import make_output_crs
@@ -27,6 +26,7 @@ from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
 _MULTIHASH_SHA256 = "1220"  # code of SHA-256, and 32 bytes: https://multiformats.io/multihash
+MAX_FOOTPRINT_ERROR_PIXELS = 0.01  # of its edges
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
@@ -88,7 +88,7 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
     """
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
-    metres = MAX_EDGE_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
+    metres = MAX_FOOTPRINT_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
     outline = project_geometry(
         shapely.box(*grid.bounds), grid.crs, LONLAT, metres / METRES_PER_DEGREE
     )
