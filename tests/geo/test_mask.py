@@ -188,16 +188,17 @@ def test_a_seam_of_the_projection_is_refused(shape: shapely.Polygon, crs: str, o
         PolygonMask.of(shape, crs, Grid(output, Affine(pixel, 0, 0, 0, -pixel, 0), 9, 9))
 
 
-def test_blocks_and_counts_are_those_of_the_pixels() -> None:
+@pytest.mark.parametrize("window", [Window(2, 1, 21, 22), Window(8, 9, 15, 13)])
+def test_blocks_and_counts_are_those_of_the_pixels(window: Window) -> None:
     """What is found for a whole window at once is what exact arithmetic finds pixel by pixel."""
-    rng = np.random.default_rng(3)
-    window, edge = Window(2, 1, 21, 22), 5
+    rng, edge = np.random.default_rng(3), 5
     for corners in (3, 9, 9, 40):
         shape = shapely.Polygon(rng.integers(-8, 64, (corners, 2)) / 2)
         inside = fill_in_rational_numbers(shape)[window.slices]
         padded = np.zeros((25, 25), np.bool_)
         padded[: window.height, : window.width] = inside
-        expected = padded.reshape(5, edge, 5, edge).any(axis=(1, 3))
+        blocks = padded.reshape(5, edge, 5, edge).any(axis=(1, 3))
+        expected = blocks[: -(-window.height // edge), : -(-window.width // edge)]
         mask = PolygonMask.of(place(shape), "EPSG:3979", GRID)
         np.testing.assert_array_equal(mask.find_blocks(window, edge).chosen, expected)
         assert mask.count(window) == inside.sum()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +46,10 @@ class File:
     priority: int = 0
     max_fetchers: int = 2
     decodes_on_fetch: bool = False
+    delay: float = 0  # seconds that decoding takes
+    waiting: int = 0  # windows that are fetched and not decoded
+    most_waiting: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
     opened: list[Window] = field(default_factory=list)
     fetched: list[Window] = field(default_factory=list)
 
@@ -54,12 +60,18 @@ class File:
 
     def fetch(self, window: Window) -> Fetched:
         self.fetched.append(window)
+        with self.lock:
+            self.waiting += 1
+            self.most_waiting = max(self.most_waiting, self.waiting)
         if self.error and not self.fails_late:
             raise self.error
 
         def decode() -> Pixels:
             if self.error:
                 raise self.error
+            time.sleep(self.delay)
+            with self.lock:
+                self.waiting -= 1
             return self.pixels[window.slices]
 
         return Fetched(self.size, decode)
@@ -186,6 +198,14 @@ def test_received_bytes_add_up_to_those_of_all_reads(size: int | None) -> None:
         assert received[-1] is None
     else:
         assert sum(received) == 1000 * len(file.fetched) + 30 * len(beside.fetched)
+
+
+def test_few_windows_wait_that_a_reader_has_decoded_already() -> None:
+    """They take the memory of pixels; of compressed ones there may be 64."""
+    file = File(fill(1, 1034, 1024), decodes_on_fetch=True, delay=0.002)
+    merge([place(f"{number}", file, 0, 0) for number in range(10)])
+    assert len(file.fetched) > 64
+    assert file.most_waiting <= 20
 
 
 @pytest.mark.parametrize("late", [False, True])
