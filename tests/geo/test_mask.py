@@ -231,3 +231,17 @@ def test_parts_far_below_each_other_are_all_found() -> None:
     deep = shapely.union_all([shape, moved, shapely.box(0, 3_000, 1, 3_999)])
     mask = PolygonMask.of(place(deep), "EPSG:3979", tall)
     assert mask.count(tall.window) == 2 * (4 + 2 + 2) + 999
+
+
+@pytest.mark.parametrize("side", [7.01, 7.2, 7.4, 7.49, 7.51, 7.6, 7.99])
+def test_edges_within_the_first_and_the_last_column_count(side: float) -> None:
+    """Of a window that ends or starts at the column that an edge leads through."""
+    column = Window(7, 0, 1, 24)
+    expected = np.zeros((24, 8), np.bool_)
+    expected[4:20, 7] = side < 7.5
+    mask = PolygonMask.of(place(shapely.box(side, 4, 20, 20)), "EPSG:3979", GRID)
+    np.testing.assert_array_equal(mask.rasterize(Window(0, 0, 8, 24)), expected)
+    np.testing.assert_array_equal(mask.rasterize(column), expected[:, 7:])
+    mask = PolygonMask.of(place(shapely.box(2, 4, side, 20)), "EPSG:3979", GRID)
+    expected[4:20, 7] = side > 7.5
+    np.testing.assert_array_equal(mask.rasterize(column), expected[:, 7:])
