@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from hrdem.cli import messages
 from hrdem.request import fields
@@ -97,6 +98,11 @@ class Option(click.Option):
             return self.field.parse(value)
         except ValueError as exc:
             raise click.BadParameter(str(exc), ctx, self) from exc
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        hint = super().get_error_hint(ctx)
+        source = ctx and self.name and ctx.get_parameter_source(self.name)
+        return f"{hint} from {self.envvar}" if source is ParameterSource.ENVIRONMENT else hint
 
 
 class Command(click.Command):

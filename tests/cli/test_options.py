@@ -37,6 +37,14 @@ def test_text_becomes_the_parameters_of_python(arguments: list[str], params: dic
     assert parsed(*arguments) == NOTHING | params
 
 
+@pytest.mark.parametrize(("name", "value"), [("BBOX", "abc"), ("BUFFER", "wide")])
+def test_wrong_value_of_the_environment_names_the_variable(name: str, value: str) -> None:
+    """The message named an option that nobody had given."""
+    error = parsed(**{f"HRDEM_{name}": value})["error"]
+    assert f"for '--{name.lower()}' from HRDEM_{name}" in error
+    assert "HRDEM" not in parsed("--bbox", "abc")["error"]
+
+
 SAMPLES = {"W,S,E,N": "1,2,3,4", "LON,LAT": "1,2", "SIZE": "1GB", "FOLDER": ".", "PORT": "0"}
 
 
