@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,13 @@ def make_tier(
     if case.system is NATIVE_SYSTEM and level == 0 and grid.dx == grid.dy == own and aligned:
         return copy(mosaic, grid, folder / "copied.tif")
     name = _GDAL_METHODS.get(case.method, case.method)
-    extra = kernel_options(case, grid, own * 2**level)
-    return warp(mosaic, grid, case.system.proj, name, folder / "warped.tif", extra=extra)
+    heights = np.empty((grid.height, grid.width), np.float32)
+    for left, top, part, middle in split_cells(case, grid):
+        extra = kernel_options(case, grid, middle, own * 2**level)
+        heights[top : top + part.height, left : left + part.width] = warp(
+            mosaic, part, case.system.proj, name, folder / "warped.tif", extra=extra
+        )
+    return heights
 
 
 def merge_tiers(
@@ -110,19 +116,56 @@ def merge_tiers(
     return merged
 
 
-def kernel_options(case: Case, grid: Raster, source_resolution: float) -> tuple[str, ...]:
+def split_cells(case: Case, grid: Raster) -> list[tuple[int, int, Raster, tuple[float, float]]]:
+    """Split a grid into cells, each with the middle of its cell.
+
+    The documented rule: pixels are warped in cells of up to 4,096 pixels and 100 km at multiples of
+    their size from the origin, and a kernel's width is measured in the middle of its cell.
+    """
+    metres = grid.dx * 111_000 if case.system.degrees else grid.dx
+    edge = min(4096, 1 << (int(100_000 / metres).bit_length() - 1))
+    first_column, first_row = grid.left / grid.dx, -grid.top / grid.dy
+    if case.like:  # a lattice of its own
+        first_column, first_row = math.floor(first_column), math.floor(first_row)
+    first_column, first_row = round(first_column), round(first_row)
+    cells = []
+    for row in range(first_row // edge, (first_row + grid.height - 1) // edge + 1):
+        for column in range(first_column // edge, (first_column + grid.width - 1) // edge + 1):
+            left = max(column * edge - first_column, 0)
+            right = min((column + 1) * edge - first_column, grid.width)
+            top = max(row * edge - first_row, 0)
+            bottom = min((row + 1) * edge - first_row, grid.height)
+            part = Raster(
+                grid.left + left * grid.dx,
+                grid.top - top * grid.dy,
+                grid.dx,
+                grid.dy,
+                right - left,
+                bottom - top,
+            )
+            middle = (
+                grid.left + (column * edge + edge // 2 - first_column) * grid.dx,
+                grid.top - (row * edge + edge // 2 - first_row) * grid.dy,
+            )
+            cells.append((left, top, part, middle))
+    return cells
+
+
+def kernel_options(
+    case: Case, grid: Raster, middle: tuple[float, float], source_resolution: float
+) -> tuple[str, ...]:
     """Return the width of the kernel, which `gdalwarp` else takes from its source window.
 
-    The documented rule: source pixels under a pixel in the middle, rounded to two figures.
+    The documented rule: source pixels under a pixel, rounded to two figures.
     """
     across, down = 1.0, 1.0
     if case.method in ("bilinear", "cubic", "cubicspline"):
-        x, y = grid.left + grid.width / 2 * grid.dx, grid.top - grid.height / 2 * grid.dy
+        x, y = middle
         corners = np.array([[x, y], [x + grid.dx, y], [x, y - grid.dy]]).T
         px, py = NATIVE_SYSTEM.from_lonlat(*case.system.to_lonlat(*corners))
         sides = np.array([px[1:] - px[0], py[1:] - py[0]])
         across, down = np.linalg.norm(sides, axis=1) / source_resolution
-        across, down = (max(1.0, float(f"{side:.2g}")) for side in (across, down))
+        across, down = (max(1.0, float(f"{round(side, 6):.2g}")) for side in (across, down))
     return "-wo", f"XSCALE={1 / across!r}", "-wo", f"YSCALE={1 / down!r}"
 
 
