@@ -22,6 +22,8 @@ COLLECTIONS = {
     "30m": ("mrdem-30", 30.0),
 }
 METHODS = ("nearest", "bilinear", "cubic", "cubicspline", "lanczos", "average", "max", "med", "q1")
+#: those that may start from an overview: a sheet at full resolution has a billion pixels
+OVERVIEW_METHODS = METHODS[:6]
 #: corners of sub-tiles, gaps in the lidar, lakes, north and south
 _PLACES = (
     (1_500_000, 0), (1_000_000, 0), (1_500_000, 500_000), (1_695_000, -400_500),
@@ -94,7 +96,7 @@ def make_case(chance: random.Random, folder: Path) -> Case:
     )
     kind = chance.choice(["box", "box", "shape", "shape", "shape", "circle", "sheet", "like"])
     own = COLLECTIONS[collection][1]
-    method = chance.choice(METHODS)
+    method = chance.choice(OVERVIEW_METHODS if kind == "sheet" else METHODS)
     pixels = chance.uniform(60, 500)
     resampled = system is not NATIVE_SYSTEM or chance.random() < 0.4 or kind == "sheet"
     resolution = None

@@ -297,7 +297,7 @@ def test_full_disk_is_an_output_error(demo: Addresses, http: HttpClient, tmp_pat
         misbehaving(service(demo)) as server,
         pytest.raises(hrdem.OutputError, match="cannot be written to .*`cache_dir`"),
     ):
-        extract(server, tmp_path, http)
+        extract(server, tmp_path, http, cache_dir=tmp_path / "cache" / "below")
 
 
 def test_unknown_product_lists_the_known_ones(

@@ -483,7 +483,7 @@ def test_unwritable_cache_is_a_warning(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "cache").write_text("a file")
-    extract(demo.url, tmp_path / "a.tif", http, cache_dir=tmp_path / "cache")
+    extract(demo.url, tmp_path / "a.tif", http, cache_dir=tmp_path / "cache" / "below")
     assert caplog.text.count("cannot be written") == 1
     check_pixels(tmp_path / "a.tif", NARROW)
 
