@@ -174,7 +174,8 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
         advice = ""
         if exc.is_missing:
             other = "try later, or another `collection`"
-            if query.asset_kind is AssetKind.COG and query.align is Align.PIXELS:
+            has_vrt = item.get_asset(query.product, AssetKind.VRT) is not None
+            if query.asset_kind is AssetKind.COG and query.align is Align.PIXELS and has_vrt:
                 other = "try later, another `collection`, or `via=vrt`"
             advice = f" The file may have been moved or withdrawn: {other}."
         elif exc.status in RETRIED_STATUSES:
