@@ -166,19 +166,21 @@ def judge(
 
 
 def check_absence(case: Case, store: Store, bounds: tuple[float, ...], folder: Path) -> list[str]:
-    """Check that there is indeed no data in the area."""
+    """Check that there is indeed no data in the area; a canopy height needs both surfaces."""
+    model = case.product.split("-")[0]
+    left, bottom, right, top = bounds
     for tier in case.tiers:
         collection, own = COLLECTIONS[tier]
-        asset = case.product.split("-")[0].replace("chm", "dsm")
-        files = store.files(collection, asset, bounds)
-        if not files:
-            continue
-        mosaic = store.mosaic(files, 0, folder / f"{tier}.vrt")
-        left, bottom, right, top = bounds
         size = max(1, int((right - left) / own)), max(1, int((top - bottom) / own))
         grid = Raster(left, top, (right - left) / size[0], (top - bottom) / size[1], *size)
-        heights = warp(mosaic, grid, NATIVE, "near", folder / "absent.tif")
-        valid = int((heights != NODATA).sum())
-        if valid:
-            return [f"exit 4, but {valid} pixels of {tier} around the area are valid"]
+        valid = np.ones((grid.height, grid.width), np.bool_)
+        for asset in ("dsm", "dtm") if model == "chm" else (model,):
+            files = store.files(collection, asset, bounds)
+            if not files:
+                valid[:] = False
+                continue
+            mosaic = store.mosaic(files, 0, folder / f"{tier}.vrt")
+            valid &= warp(mosaic, grid, NATIVE, "near", folder / "absent.tif") != NODATA
+        if valid.any():
+            return [f"exit 4, but {int(valid.sum())} pixels of {tier} around the area are valid"]
     return []

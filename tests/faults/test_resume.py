@@ -32,13 +32,13 @@ SLOW, FAST = 4e6, 1e9  # bytes a second on each connection
 WITHIN = (1_499_700, -170_500, 1_500_300, -170_200)
 
 
-def begun(folder: Path, server: Metered, *more: str) -> subprocess.Popen[str]:
+def begun(folder: Path, server: Metered, *more: str, name: str = "a.tif") -> subprocess.Popen[str]:
     """The command, under way."""
     box = ",".join(map(str, WIDE))
     arguments = [
         *("extract", f"--bbox={box}", "--bbox-crs", "EPSG:3979", "--product", "dtm"),
         *("--stac-url", f"{server.url}/stac/api/", "--cache-dir", str(folder / "cache")),
-        *("-o", str(folder / "out" / "a.tif"), *more),
+        *("-o", str(folder / "out" / name), *more),
     ]
     (folder / "out").mkdir(exist_ok=True)
     return subprocess.Popen(
@@ -199,7 +199,7 @@ def test_concurrent_runs_write_identical_files(
 ) -> None:
     server.begin(FAST)
     one = begun(tmp_path, server)
-    other = begun(tmp_path, server, "-o", str(tmp_path / "out" / "b.tif"))
+    other = begun(tmp_path, server, name="b.tif")
     ended(one)
     ended(other)
     for name in ("a.tif", "b.tif"):

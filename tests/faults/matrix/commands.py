@@ -271,7 +271,7 @@ def with_cache_on(options: str) -> Runner:
 @contextmanager
 def _disk(folder: Path, options: str, *, emptied: bool = True) -> Iterator[bool]:
     """Mount a small file system over a folder, if permitted."""
-    mount = ["mount", "-t", "tmpfs", "-o", options, "hrdem", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"mode=700,{options}", "hrdem", str(folder)]
     allowed = sys.platform == "linux" and os.geteuid() == 0 and not subprocess.run(mount).returncode
     try:
         yield allowed
