@@ -57,6 +57,7 @@ def test_reading_has_a_memory_limit(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {"error": "reading it takes too much memory"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [

@@ -26,6 +26,7 @@ def http() -> Iterator[HttpClient]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("collection", "product", "box"),
     [

@@ -200,6 +200,7 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
         assert serving.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_interrupted_extraction_leaves_no_file(demo: Addresses, tmp_path: Path) -> None:
     ottawa = ["--bbox", "-75.85,45.30,-75.60,45.45", "--product", "dtm", "-o", "a.tif"]
     with subprocess.Popen(

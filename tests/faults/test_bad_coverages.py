@@ -230,6 +230,7 @@ def test_exactly_two_requests_run_in_parallel(
     assert sum(count == 2 for count in counts) >= 4
 
 
+@pytest.mark.slow
 def test_retry_after_pauses_all_requests(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     times: list[float] = []
 

@@ -94,6 +94,7 @@ def test_failing_wcs_is_a_failure(diagnosed) -> None:
     assert "503: maintenance" in checks["WCS"].found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "old", "new", "name", "said"),
     [
@@ -160,6 +161,7 @@ def test_empty_catalogue_is_reported(http: HttpClient, demo: Addresses) -> None:
     assert checks["store"].exit_code == ExitCode.NO_DATA
 
 
+@pytest.mark.slow
 def test_silent_service_gets_two_short_attempts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -209,6 +209,7 @@ def test_lost_range_never_loses_a_project(
         assert found.unknown[0].failed
 
 
+@pytest.mark.slow
 def test_range_lost_once_is_retried(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +255,7 @@ def test_passwords_in_urls_are_redacted(
     assert "secret" not in json.dumps(found.as_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [

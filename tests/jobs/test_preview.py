@@ -33,6 +33,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return grey.astype(float), opacity > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOXES)
 def test_both_ways_show_the_same_place(demo: Addresses, tmp_path: Path, name: str) -> None:
     """A swapped axis, or a row or column lost, would tear them apart."""
