@@ -21,6 +21,7 @@ import pyproj
 from numpy.typing import NDArray
 
 NODATA = -32767.0
+FAR_DEGREES = 5.0  # from the box of an item, which may be wrong by less
 NATIVE = "+proj=lcc +lat_0=49 +lon_0=-95 +lat_1=49 +lat_2=77 +x_0=0 +y_0=0 +ellps=GRS80 +units=m"
 LONLAT = "+proj=longlat +ellps=GRS80"
 Heights = NDArray[np.float32]
@@ -128,11 +129,17 @@ class Store:
         return found
 
     def files(self, collection: str, asset: str, bounds: tuple[float, ...]) -> list[str]:
-        """Return the files of an asset that intersect bounds in EPSG:3979."""
+        """Return the files of an asset that intersect bounds in EPSG:3979.
+
+        Headers decide; those of items that are far away are not read.
+        """
         left, bottom, right, top = bounds
+        lon, lat = pyproj.Proj(NATIVE)((left + right) / 2, (bottom + top) / 2, inverse=True)
         found = []
         for item in self.items[collection]:
-            if asset not in item["assets"]:
+            west, south, east, north = item["bbox"]
+            far = max(west - lon, lon - east, south - lat, lat - north) > FAR_DEGREES
+            if asset not in item["assets"] or far:
                 continue
             name = "/vsicurl/" + item["assets"][asset]["href"]
             if name not in self._grids:
