@@ -189,15 +189,18 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
         text=True,
         bufsize=1,
     ) as serving:
-        assert serving.stdout
-        lines = ""
-        while not lines.endswith("}\n"):
-            lines += serving.stdout.readline()
-        url = json.loads(lines)["stac_url"]
-        done = hrdem("search", *BBOX, "--stac-url", url, "--json", cwd=tmp_path)
-        assert f'"updated": "2026-03-{day}T' in done.stdout
-        serving.send_signal(signal.SIGINT)
-        assert serving.wait(10) == 0
+        try:
+            assert serving.stdout
+            lines = ""
+            while not lines.endswith("}\n"):
+                lines += serving.stdout.readline()
+            url = json.loads(lines)["stac_url"]
+            done = hrdem("search", *BBOX, "--stac-url", url, "--json", cwd=tmp_path)
+            assert f'"updated": "2026-03-{day}T' in done.stdout
+            serving.send_signal(signal.SIGINT)
+            assert serving.wait(10) == 0
+        finally:
+            serving.kill()  # leaving the context waits without a limit
 
 
 @pytest.mark.slow
