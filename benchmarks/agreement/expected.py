@@ -119,11 +119,12 @@ def merge_tiers(
 def split_cells(case: Case, grid: Raster) -> list[tuple[int, int, Raster, tuple[float, float]]]:
     """Split a grid into cells, each with the middle of its cell.
 
-    The documented rule: pixels are warped in cells of up to 4,096 pixels and 100 km at multiples of
-    their size from the origin, and a kernel's width is measured in the middle of its cell.
+    The documented rule: pixels are warped in cells of 16 to 4,096 pixels, 100 km if that is
+    between, at multiples of their size from the origin, and a kernel's width is measured in the
+    middle of its cell.
     """
     metres = grid.dx * 111_000 if case.system.degrees else grid.dx
-    edge = min(4096, 1 << (int(100_000 / metres).bit_length() - 1))
+    edge = min(4096, max(16, 1 << (int(100_000 / metres).bit_length() - 1)))
     first_column, first_row = grid.left / grid.dx, -grid.top / grid.dy
     if case.like:  # a lattice of its own
         first_column, first_row = math.floor(first_column), math.floor(first_row)

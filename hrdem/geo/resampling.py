@@ -18,6 +18,7 @@ from hrdem.geo.lattice import Lattice
 from hrdem.geo.transform import project_points
 
 MAX_CELL_EDGE = 4096  # pixels
+MIN_CELL_EDGE = 16  # pixels, whatever they measure: each cell is opened as a raster of its own
 MAX_CELL_EDGE_METRES = 100_000.0
 MAX_EDGE_SEGMENTS = 10_000  # of each edge of a grid: one of 5000 km then bulges by a centimetre
 
@@ -274,7 +275,7 @@ class Sampling:
         """Edge of a cell, pixels: a power of two; it depends on CRS and pixel size alone."""
         pixel = max(self.grid.resolution) * get_unit(self.grid.crs).metres
         fitting = int(MAX_CELL_EDGE_METRES / pixel) or 1
-        return min(MAX_CELL_EDGE, 1 << (fitting.bit_length() - 1))
+        return min(max(1 << (fitting.bit_length() - 1), MIN_CELL_EDGE), MAX_CELL_EDGE)
 
     @functools.cached_property
     def _cell_pixel_sizes(self) -> NDArray[np.float64]:

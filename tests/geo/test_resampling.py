@@ -97,3 +97,11 @@ def test_the_level_to_read_does_not_depend_on_the_place(
         found = Sampling(place_grid(crs, *place, size), NATIVE_CRS, Resampling.BILINEAR)
         assert found.nominal_spacing == pytest.approx(expected, rel=1e-12)
         assert 0.84 < found.min_spacing / found.nominal_spacing < 1.21
+
+
+def test_large_pixels_share_a_cell() -> None:
+    """Cells of 100 km would have 4 pixels of 25 km each; a picture of Canada took 100 seconds."""
+    grid = snap_grid("EPSG:3347", 25_000, (3_600_000, 600_000, 9_000_000, 5_200_000))
+    cells = list(Sampling(grid, NATIVE_CRS, Resampling.BILINEAR).cells(grid.window))
+    assert sum(cell.part.width * cell.part.height for cell in cells) == grid.width * grid.height
+    assert {cell.window.width for cell in cells} == {16}
