@@ -103,6 +103,7 @@ def by_speed(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_speed(TRANSIENT))
 def test_occasional_bad_responses_leave_pixels_exact(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str

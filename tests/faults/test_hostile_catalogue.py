@@ -372,6 +372,7 @@ def overviews_elsewhere(path: Path, elsewhere: str) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [{"engine": "gdal"}, {"via": "vrt"}], ids=["gdal", "vrt"])
 def test_external_overviews_are_not_read(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, way: dict

@@ -333,6 +333,7 @@ def test_dask_chooses_automatic_chunks(filled: Store) -> None:
     assert load_array(filled, chunks=-1).chunks == ((780,), (680,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("library", "chunks"), [("xarray", None), ("dask", 512)])
 def test_error_names_the_missing_library_and_its_extra(library: str, chunks: int | None) -> None:
     program = (

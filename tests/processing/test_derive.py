@@ -96,6 +96,7 @@ def test_slope_on_another_grid_is_from_its_heights(demo: Addresses, tmp_path: Pa
     assert (pixels[0] != NODATA).mean() > 0.9, "pixels at the edge have neighbours too"
 
 
+@pytest.mark.slow
 @needs_gdaldem
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_slope_equals_gdaldems_at_map_scale(
