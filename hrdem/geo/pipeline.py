@@ -144,3 +144,13 @@ def make_transformer(steps: Steps) -> Transformer:
 
 def _invert(step: str) -> str:
     return step.removeprefix(_INVERSE) if step.startswith(_INVERSE) else _INVERSE + step
+
+
+def find_bound_shift(described: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the shift that a bound CRS carries (TOWGS84, +towgs84, +nadgrids) in PROJJSON."""
+    while described["type"] == "CompoundCRS":
+        described = described["components"][0]
+    if described["type"] != "BoundCRS":
+        return None
+    shift: dict[str, Any] = described["transformation"]
+    return shift

@@ -17,11 +17,11 @@ from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.datum import (
     counts_as_nad83,
-    find_operations,
     get_operation,
     is_same_crs,
     link_crs,
 )
+from hrdem.geo.datum_operations import find_operations
 from hrdem.geo.transform import make_pipeline, project_points
 from tests.projections import to_xy
 from tests.shift_grids import write_datum_grid

@@ -12,7 +12,8 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS, describe_crs
-from hrdem.geo.datum import DatumOperation, get_operation, link_crs
+from hrdem.geo.datum import get_operation, link_crs
+from hrdem.geo.datum_operations import DatumOperation
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
