@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from hrdem.cli import messages
 from hrdem.request import fields
 from hrdem.request.convert import parse_integer
-from hrdem.request.fields import Field, Group
+from hrdem.request.field import Field, Group
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ from hrdem.cli.main import cli
 from hrdem.cli.messages import name_options
 from hrdem.cli.options import Option
 from hrdem.errors import ExitCode
-from hrdem.request.fields import Field, Group
+from hrdem.request.field import Field, Group
 
 WIDTH = 100
 

@@ -1,4 +1,4 @@
-"""Lattices: exact positions of pixels, counted from the origin of the CRS.
+"""Lattices: exact positions of pixels, measured from the origin of the CRS.
 
 Two windows of one lattice have other corners, and floating-point arithmetic from other corners
 rounds otherwise. Counted in whole pixels from the origin, a pixel has the same number and the same

@@ -78,7 +78,7 @@ _SCALE_DECIMALS = 6  # of a ratio of pixel sizes; the rest is noise of the proje
 class Cell:
     """A square of output pixels that are computed from the same numbers in every grid.
 
-    Cells start at multiples of their edge, counted from the origin of the CRS. A pixel's position
+    Cells start at multiples of their edge, measured from the origin of the CRS. A pixel's position
     and kernel follow from its cell, so they do not depend on the grid that is requested.
 
     Attributes:

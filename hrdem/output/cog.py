@@ -28,6 +28,8 @@ from hrdem.tiff.encode import encode
 from hrdem.tiff.write_ifd import (
     LONG,
     LONG8,
+    TILE_BYTE_COUNTS,
+    TILE_OFFSETS,
     Entry,
     TileFormat,
     encode_directory,
@@ -35,7 +37,6 @@ from hrdem.tiff.write_ifd import (
     make_entry,
 )
 
-_TILE_OFFSETS, _TILE_BYTE_COUNTS = 324, 325
 _OVERVIEW_TAGS = (338, 42113)  # ExtraSamples and the nodata value: overviews have them too
 _GHOST = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
@@ -255,10 +256,10 @@ def _list_entries(
     for each in kept:
         entries.setdefault(each.tag, each)
     kind, width = (LONG8, 8) if big else (LONG, 4)
-    entries[_TILE_OFFSETS] = Entry(
-        _TILE_OFFSETS, kind, offsets.size, offsets.astype(f"{order}u{width}").tobytes()
+    entries[TILE_OFFSETS] = Entry(
+        TILE_OFFSETS, kind, offsets.size, offsets.astype(f"{order}u{width}").tobytes()
     )
-    entries[_TILE_BYTE_COUNTS] = Entry(
-        _TILE_BYTE_COUNTS, LONG, offsets.size, level.counts.astype(f"{order}u4").tobytes()
+    entries[TILE_BYTE_COUNTS] = Entry(
+        TILE_BYTE_COUNTS, LONG, offsets.size, level.counts.astype(f"{order}u4").tobytes()
     )
     return [*entries.values()]

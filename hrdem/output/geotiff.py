@@ -38,6 +38,8 @@ from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
     LONG,
     LONG8,
+    TILE_BYTE_COUNTS,
+    TILE_OFFSETS,
     Entry,
     TileFormat,
     encode_directory,
@@ -47,7 +49,6 @@ from hrdem.tiff.write_ifd import (
 
 _COMPANIONS = (".ovr", ".aux.xml", ".msk")
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
-_INDEX_TAGS = (324, 325)  # TileOffsets, TileByteCounts
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
 _EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
 
@@ -288,7 +289,7 @@ class GeoTiffWriter:
         big = self._end + 8 * offsets.size > MAX_CLASSIC_BYTES
         index = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
         for tag, kind, values in zip(
-            _INDEX_TAGS, (LONG8 if big else LONG, LONG), index, strict=True
+            (TILE_OFFSETS, TILE_BYTE_COUNTS), (LONG8 if big else LONG, LONG), index, strict=True
         ):
             entries[tag] = Entry(tag, kind, values.size, values.tobytes())
         padding = -self._end % 8

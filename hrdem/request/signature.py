@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from hrdem.request.fields import Field
+from hrdem.request.field import Field
 from hrdem.request.options import parse_choice
 
 P = ParamSpec("P")

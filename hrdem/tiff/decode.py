@@ -23,6 +23,8 @@ from hrdem.tiff.write_ifd import (
     DOUBLE,
     FILE_HEADER_BYTES,
     LONG8,
+    TILE_BYTE_COUNTS,
+    TILE_OFFSETS,
     Entry,
     TileFormat,
     encode_directory,
@@ -123,7 +125,7 @@ def _write_directory(
     entries = tile_format.entries(
         columns * tile_format.tile[0], rows * tile_format.tile[1], bands=1
     )
-    for tag, values in ((324, offsets), (325, counts)):
+    for tag, values in ((TILE_OFFSETS, offsets), (TILE_BYTE_COUNTS, counts)):
         entries.append(Entry(tag, LONG8, values.size, values.astype(f"{order}u8").tobytes()))
     entries.append(make_entry(order, 33550, DOUBLE, 1, 1, 0))  # GDAL warns without georeferencing
     entries.append(make_entry(order, 33922, DOUBLE, 0, 0, 0, 0, 0, 0))

@@ -17,7 +17,12 @@ from hrdem.errors import RequestError
 from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS
-from hrdem.tiff.write_ifd import TileFormat, read_first_directory
+from hrdem.tiff.write_ifd import (
+    TILE_BYTE_COUNTS,
+    TILE_OFFSETS,
+    TileFormat,
+    read_first_directory,
+)
 
 BLOCK = 512  # pixels along the edge of a tile of the output
 NO_COMPRESSION, LZW, DEFLATE, ZSTD = 1, 5, 8, 50000  # TIFF tag 259
@@ -29,7 +34,6 @@ _GDAL_OPTIONS: dict[int, dict[str, str | int]] = {
     ZSTD: {"compress": "zstd", "zstd_level": 1},
 }
 _START_BYTES = 16  # the most that ISA-L leaves to its loop for short input
-_TILE_OFFSETS, _TILE_BYTE_COUNTS = 324, 325
 
 
 def choose_tile_format(
@@ -131,7 +135,7 @@ def _encode_with_gdal(pixels: Pixels, tile_format: TileFormat) -> bytes:
             "`compress=deflate`, or leave it out."
         ) from exc
     tags = {each.tag: int.from_bytes(each.data, "little") for each in read_first_directory(content)}
-    return content[tags[_TILE_OFFSETS] :][: tags[_TILE_BYTE_COUNTS]]
+    return content[tags[TILE_OFFSETS] :][: tags[TILE_BYTE_COUNTS]]
 
 
 def _predict(pixels: Pixels, predictor: int) -> NDArray[np.unsignedinteger]:

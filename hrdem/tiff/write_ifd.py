@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
+TILE_OFFSETS, TILE_BYTE_COUNTS = 324, 325
 FILE_HEADER_BYTES = 16  # of a BigTIFF; that of a classic TIFF has 8
 ORDER_MARKS = {"<": b"II", ">": b"MM"}
 

@@ -9,7 +9,7 @@ import pytest
 
 import hrdem
 from hrdem.request import fields, params
-from hrdem.request.fields import Field
+from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
 TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
