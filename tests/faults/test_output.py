@@ -74,10 +74,11 @@ def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) ->
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         hrdem.extract(
-            bbox=(1_500_000, -90_000, 1_590_000, 0),
+            bbox=(1_500_000, -40_000, 1_540_000, 0),
             bbox_crs="EPSG:3979",
             product="dtm",
             output=tmp_path / "large.tif",
+            no_cache=True,
             stac_url=demo.stac,
             on_progress=stop,
         )
