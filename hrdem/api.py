@@ -20,9 +20,8 @@ from hrdem.http.session import Session
 from hrdem.jobs.doctor import Check, run_checks
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.jobs.preview import Picture, make_picture
-from hrdem.output.paths import check_output
 from hrdem.output.plan_writer import OutputOptions
-from hrdem.output.provenance import get_stac_path, has_orphaned_item
+from hrdem.output.provenance import check_raster_output
 from hrdem.output.result import Result
 from hrdem.planning.estimate import Estimate, estimate_plan
 from hrdem.planning.make_plan import make_plan
@@ -209,8 +208,7 @@ def extract(
         path, layout, overwrite, Compression(values["compress"]), values["predictor"]
     )
     options.check_encoding(request)
-    check_output(path, overwrite)
-    check_output(get_stac_path(path), overwrite or has_orphaned_item(path))
+    check_raster_output(path, overwrite)
     _check_offline(request, values["offline"])
     settings = RunSettings(
         session=Session(**select(values, fields.CACHE)),

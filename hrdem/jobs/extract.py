@@ -14,9 +14,14 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import execute_plan
 from hrdem.output.geotiff import StoredFile
-from hrdem.output.paths import check_output
 from hrdem.output.plan_writer import OutputOptions
-from hrdem.output.provenance import get_stac_path, has_orphaned_item, make_stac_item, make_tags
+from hrdem.output.provenance import (
+    check_raster_output,
+    get_stac_path,
+    has_orphaned_item,
+    make_stac_item,
+    make_tags,
+)
 from hrdem.output.result import Result
 from hrdem.planning.cost import check_cost
 from hrdem.planning.find_gaps import may_be_left_out
@@ -128,7 +133,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
     started = time.monotonic()
     output = options.output
     stac_path = get_stac_path(output)
-    check_output(stac_path, options.overwrite or has_orphaned_item(output))
+    check_raster_output(output, options.overwrite)
     check_cost(plan, context, output, copies=2 if options.layout is Format.COG else 1)
     shift_grid = find_shift_grid(plan.request, context)
     with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:

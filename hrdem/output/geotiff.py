@@ -47,7 +47,7 @@ from hrdem.tiff.write_ifd import (
     read_first_directory,
 )
 
-_COMPANIONS = (".ovr", ".aux.xml", ".msk")
+COMPANION_SUFFIXES = (".ovr", ".aux.xml", ".msk")  # of GDAL, after the whole name
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
 _EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
@@ -220,7 +220,7 @@ class GeoTiffWriter:
     def _replace(self, finished: Path, path: Path, text: Path) -> None:
         """Replace the output and its text file, which never describes the other file."""
         path.unlink(missing_ok=True)
-        for stale in _COMPANIONS:  # GDAL would read them with the new file
+        for stale in COMPANION_SUFFIXES:  # GDAL would read them with the new file
             self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
         sync_folder(self._output.parent)
         publish(finished, self._output, overwrite=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import shapely
@@ -15,9 +16,11 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
+from hrdem.errors import OutputExistsError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.reproject import project_geometry
-from hrdem.output.geotiff import StoredFile
+from hrdem.output.geotiff import COMPANION_SUFFIXES, StoredFile
+from hrdem.output.paths import check_name, check_output
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
@@ -32,16 +35,46 @@ _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its r
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
+def check_raster_output(output: Path, overwrite: bool) -> None:
+    """Check that a raster and the STAC item beside it can be written, before any work.
+
+    Args:
+        output: Path of the raster.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        OutputExistsError: If one exists and may not be replaced.
+        OutputError: If one cannot be written, or the item describes another raster.
+    """
+    check_output(output, overwrite)
+    for suffix in COMPANION_SUFFIXES:
+        check_name(output.with_name(f"{output.name}{suffix}"))
+    item = get_stac_path(output)
+    for raster in _read_described_files(item):
+        if raster.exists() and not (output.exists() and raster.samefile(output)):
+            raise OutputExistsError(
+                f"{item} describes {raster.name}, and {output.name} needs an item of that name "
+                "too; choose an `output` that differs before its ending."
+            )
+    check_output(item, overwrite or has_orphaned_item(output))
+
+
 def has_orphaned_item(output: Path) -> bool:
     """Whether an output has a STAC item but no raster: a run was killed while publishing."""
     path = get_stac_path(output)
+    with contextlib.suppress(OSError):
+        if not output.exists() and time.time() - path.stat().st_mtime >= _MAX_PUBLISHING_SECONDS:
+            return _read_described_files(path) == [output]
+    return False
+
+
+def _read_described_files(item: Path) -> list[Path]:
+    """Return the files beside a STAC item that it describes; none if it is no such item."""
     try:
-        if output.exists() or time.time() - path.stat().st_mtime < _MAX_PUBLISHING_SECONDS:
-            return False
-        hrefs = [asset["href"] for asset in json.loads(path.read_bytes())["assets"].values()]
+        assets = json.loads(item.read_bytes())["assets"].values()
+        return [item.with_name(unquote(asset["href"].removeprefix("./"))) for asset in assets]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return False
-    return hrefs == [_format_href(output)]
+        return []
 
 
 def _format_href(output: Path) -> str:

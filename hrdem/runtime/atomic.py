@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +19,7 @@ from hrdem.runtime.locks import HAS_FILE_LOCKS, acquire_lock
 
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
 _MIN_AGE_SECONDS, _MIN_AGE_WITHOUT_LOCKS_SECONDS = 0.5, 24 * 3600.0  # of removed folders
+_MAX_STAGED_NAME_CHARACTERS = 16
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +96,47 @@ def staged_file(path: Path, content: str | bytes) -> Iterator[Path]:
         partial = staging / "content"
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         yield partial
+
+
+def check_creatable(path: Path) -> None:
+    """Check that a file can be created, by creating one beside it whose path is as long.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    probe = hidden_path(path)
+    within = len(os.fspath(path)) - len(os.fspath(probe)) - 1
+    try:
+        probe.mkdir()
+        Path(probe, "x" * max(within, _MAX_STAGED_NAME_CHARACTERS)).touch()
+    finally:
+        shutil.rmtree(probe, ignore_errors=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that an existing file can be replaced, without changing it.
+
+    POSIX lets a file be replaced whoever has it open, and whatever its mode, unless it is immutable
+    or belongs to another user in a sticky folder. On Windows it may not be open in a program that
+    does not share it, nor be read-only.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    if os.name != "posix":
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is read-only", str(path))
+        path.rename(path)
+        return
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as exc:
+        if exc.errno != errno.EACCES or os.access(path, os.W_OK):  # not for its mode
+            raise
+    folder = path.parent.stat()
+    owners = (0, folder.st_uid, path.stat().st_uid)
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in owners:
+        raise PermissionError(errno.EPERM, "the file belongs to another user", str(path))
 
 
 def sync_to_disk(path: Path) -> None:

@@ -141,9 +141,9 @@ def test_output_that_is_a_folder(capsys, tmp_path_factory) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a folder that not even root may write to")
-def test_unwritable_output_folder(demo: Addresses, capsys) -> None:
-    assert extract("--stac-url", demo.stac, output="/proc/out.tif") == 7
-    assert "/proc/out.tif cannot be written" in read_error(capsys)
+def test_unwritable_output_folder_is_found_before_any_request(capsys) -> None:
+    assert extract("--stac-url", "http://hrdem.invalid", output="/proc/out.tif") == 7
+    assert "The folder /proc is not writable (no such file" in read_error(capsys)
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.stac.json"])

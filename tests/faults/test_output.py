@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import hrdem
 from hrdem.demo import Addresses
+from hrdem.output.paths import check_output
 from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.progress import Progress
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
+
+
+def extract_nothing(output: Path, overwrite: bool = True) -> None:
+    """Extract from a service that does not exist."""
+    url = "http://hrdem.invalid"
+    hrdem.extract(bbox=PLACE, product="dtm", output=output, overwrite=overwrite, stac_url=url)
 
 
 @pytest.mark.parametrize("layout", [pytest.param("gtiff", marks=pytest.mark.slow), "cog"])
@@ -61,10 +70,94 @@ def test_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
-@pytest.mark.parametrize("name", ["x" * 300 + ".tif", "a\0b.tif"])
-def test_impossible_file_name_is_an_error(tmp_path: Path, name: str) -> None:
+def test_impossible_file_name_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(hrdem.OutputError, match="cannot be"):
-        hrdem.extract(bbox=PLACE, product="dtm", output=tmp_path / name)
+        extract_nothing(tmp_path / "a\0b.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("x" * 296 + ".tif", 300),
+        ("x" * 245 + ".tif", 257),  # with .aux.xml, which GDAL looks for beside it
+        ("é" * 124 + ".tif", 256),  # with .ovr; 132 characters
+    ],
+)
+def test_side_files_fit_the_file_system_too(tmp_path: Path, name: str, size: int) -> None:
+    with pytest.raises(hrdem.OutputError, match=f"of {size} bytes, or its path, is too long"):
+        extract_nothing(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of 4,096 bytes")
+def test_path_of_hidden_files_fits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("/".join([*["x" * 200] * 20, "y" * 35]))
+    deep = Path()
+    for part in folder.parts:
+        (deep := deep / part).mkdir()
+    with pytest.raises(hrdem.OutputError, match="name too long"):
+        extract_nothing(folder / "a.tif")
+
+
+@pytest.fixture
+def immutable(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "a.tif"
+    path.write_text("mine")
+    if shutil.which("chattr") is None or subprocess.run(["chattr", "+i", path]).returncode:
+        pytest.skip("needs a file system with immutable files, and root")
+    yield path
+    subprocess.run(["chattr", "-i", path], check=True)
+
+
+def test_output_that_cannot_be_replaced_is_found_before_any_request(immutable: Path) -> None:
+    with pytest.raises(hrdem.OutputError, match=r"a\.tif cannot be replaced \(operation not perm"):
+        extract_nothing(immutable)
+    with pytest.raises(hrdem.OutputError, match=r"a\.tif cannot be replaced"):
+        check_output(immutable, overwrite=True)
+
+
+def test_file_of_another_user_in_a_sticky_folder_cannot_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.tif").write_text("mine")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 4_321)
+    check_output(tmp_path / "a.tif", overwrite=True)
+    tmp_path.chmod(0o1777)
+    with pytest.raises(hrdem.OutputError, match="belongs to another user"):
+        check_output(tmp_path / "a.tif", overwrite=True)
+
+
+def test_read_only_file_can_be_replaced(tmp_path: Path) -> None:
+    """Its mode protects its content, not its name."""
+    (tmp_path / "a.tif").write_text("mine")
+    (tmp_path / "a.tif").chmod(0o400)
+    check_output(tmp_path / "a.tif", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("target", ["b.tif", "missing.tif"])
+def test_link_is_not_replaced(tmp_path: Path, target: str) -> None:
+    """A dangling one once failed after the download."""
+    (tmp_path / "b.tif").write_text("mine")
+    (tmp_path / "a.tif").symlink_to(target)
+    with pytest.raises(hrdem.OutputError, match=f"a.tif is a link to {target}, and links are not"):
+        extract_nothing(tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").is_symlink()
+
+
+def test_item_of_another_raster_is_not_replaced(demo: Addresses, tmp_path: Path) -> None:
+    """Both would have the same item: with `overwrite` the first raster once lost its own."""
+    first = tmp_path / "é 1.tif"
+    hrdem.extract(bbox=PLACE, product="dtm", resolution=50, output=first, stac_url=demo.stac)
+    for overwrite in (True, False):
+        with pytest.raises(
+            hrdem.OutputExistsError, match=r"json describes é 1\.tif, and é 1\.tiff"
+        ):
+            extract_nothing(tmp_path / "é 1.tiff", overwrite)
+    first.unlink()
+    assert first.with_suffix(".stac.json").exists()
+    with pytest.raises(hrdem.OutputExistsError, match=r"json exists; give `overwrite`"):
+        extract_nothing(tmp_path / "é 1.tiff", overwrite=False)
 
 
 def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) -> None:

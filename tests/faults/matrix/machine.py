@@ -56,7 +56,7 @@ THIS_MACHINE = (
     Row(
         fault="the output folder is read-only",
         exit_codes=(ExitCode.OUTPUT,),
-        message="The folder … is not writable; choose another -o.",
+        message="The folder … is not writable (…); choose another -o.",
         run=commands.in_a_read_only_folder,
     ),
     Row(
