@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,23 +64,6 @@ def running(port: int = 0, edition: int = 1) -> Iterator[Addresses]:
         if not url:
             raise OSError(f"the demonstration service could not listen on port {port}")
         try:
-            with _bypass_proxies():
-                yield Addresses(url)
+            yield Addresses(url)
         finally:
             process.stdin.close()
-
-
-@contextmanager
-def _bypass_proxies() -> Iterator[None]:
-    """Bypass the proxies of the environment for this machine."""
-    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
-    for name, value in before.items():
-        os.environ[name] = f"{value},127.0.0.1" if value else "127.0.0.1"
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -170,6 +170,11 @@ class HostPolicy:
         return scope in self._trusted.values()
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether a host is named as this machine: localhost, or an address in 127.0.0.0/8 or ::1."""
+    return _scope_of_name(host) is Scope.MACHINE
+
+
 def _host(url: httpx.URL) -> str:
     return unquote(url.raw_host.decode()).lower().rstrip(".")
 

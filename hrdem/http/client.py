@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import httpx
 
 from hrdem._version import __version__
-from hrdem.errors import RequestError, ServerError, TransferError
+from hrdem.errors import ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import (
     ACCEPT_ENCODING,
@@ -25,7 +25,6 @@ from hrdem.http.body import (
     read_large_chunks,
     unsupported_encoding,
 )
-from hrdem.http.certificates import trusted_certificates
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import ByteSink, Download, Http, Response
 from hrdem.http.response_checks import (
@@ -41,6 +40,7 @@ from hrdem.http.retry import Retries, RetryableError, run_with_retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
+from hrdem.http.transport import RoutedTransport
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.redaction import redact_secrets
 
@@ -73,8 +73,8 @@ class _Request:
 class HttpClient(Http):
     """An HTTP client with timeouts and retries; use it as a context manager.
 
-    Proxies come from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; certificates from
-    SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, otherwise from certifi.
+    Proxies come from the environment, otherwise from the operating system
+    (`hrdem.http.proxies`), and so do trusted certificates (`hrdem.http.certificates`).
 
     Args:
         timeouts: How long to wait.
@@ -86,9 +86,6 @@ class HttpClient(Http):
             requests are added. All other addresses have to be on the public internet.
         hosts: Addresses that may be requested, shared with other clients; None for a new policy.
         metadata: Headers and tile indexes, shared with other clients; None for an empty cache.
-
-    Raises:
-        RequestError: If the environment names a certificate bundle or a proxy that cannot be used.
     """
 
     def __init__(
@@ -109,23 +106,13 @@ class HttpClient(Http):
         self._hosts = HostPolicy() if hosts is None else hosts
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
-        certificates = trusted_certificates()
-        try:
-            self._client = httpx.Client(
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
-                timeout=_httpx_timeout(timeouts),
-                verify=certificates,
-                limits=httpx.Limits(
-                    max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
-                ),
-                transport=transport,
-            )
-        except (ImportError, ValueError, httpx.InvalidURL) as exc:
-            why = f" ({quote_error(exc)})" if isinstance(exc, ImportError) else ""  # no password
-            raise RequestError(
-                f"The proxy of the environment cannot be used{why}. Correct or unset "
-                "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; SOCKS needs pip install httpx[socks]."
-            ) from exc
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._client = httpx.Client(
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
+            timeout=_httpx_timeout(timeouts),
+            transport=transport or RoutedTransport(limits),
+            trust_env=False,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -179,6 +166,7 @@ class HttpClient(Http):
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, is blocked.
+            RequestError: If the proxy or the certificates for it cannot be used.
             TransferError: If there is no usable response.
             ServerError: If the response has an error status.
         """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from hrdem.http.certificates import certificate_bundle
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from hrdem.http.certificates import find_certificates
 from hrdem.http.client import USER_AGENT
+from hrdem.http.proxies import read_proxies
 from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.timeouts import Timeouts
@@ -29,17 +33,32 @@ OPTIONS: dict[str, object] = {
 }
 
 
-def gdal_http_options(version: SourceVersion | None) -> dict[str, object]:
+def gdal_http_options(version: SourceVersion | None, urls: Iterable[str]) -> dict[str, object]:
     """Return GDAL's options for reading over HTTP.
 
     Args:
         version: Version that requests are conditional on; None for no condition.
+        urls: Addresses that are read.
+
+    Raises:
+        RequestError: If the proxy for one of them cannot be used, or no certificates can be read.
     """
-    options = dict(OPTIONS)
-    if bundle := certificate_bundle():
-        options["GDAL_CURL_CA_BUNDLE"] = bundle
+    options = {**OPTIONS, **_proxy_options(urls), **find_certificates().gdal_options()}
     if version is not None and version.condition:
         ((name, value),) = version.condition.items()
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         options["GDAL_HTTP_HEADERS"] = f'"{name}: {escaped}"'
+    return options
+
+
+def _proxy_options(urls: Iterable[str]) -> dict[str, object]:
+    """Return the proxy of each scheme; an empty one makes libcurl connect directly.
+
+    Where some addresses of a scheme have a proxy, libcurl itself compares the others with NO_PROXY.
+    """
+    proxies = read_proxies()
+    options: dict[str, object] = {"GDAL_HTTP_PROXY": "", "GDAL_HTTPS_PROXY": ""}
+    for url in urls:
+        if proxy := proxies.route(url):
+            options[f"GDAL_{urlsplit(url).scheme.upper()}_PROXY"] = proxy.url
     return options

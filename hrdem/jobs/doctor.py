@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
-from urllib.request import getproxies
 
 import numpy as np
 import rasterio
@@ -33,9 +32,10 @@ from hrdem.errors import (
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.transform import project_points
 from hrdem.http.cache.store import Cache
-from hrdem.http.certificates import certificate_bundle
+from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
+from hrdem.http.proxies import read_proxies
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
@@ -128,13 +128,12 @@ def run_checks(
     yield _run_check("versions", "", _check_versions)
     yield _run_check("PROJ", _PROJ_FIX, _check_proj)
     yield _run_check("cache", "", _check_cache, cache or Cache())
+    network = _run_check("network", _NETWORK_FIX, _check_network, stac_url, wcs_url)
+    yield network
+    if network.state is State.FAIL:
+        return
     with ExitStack() as stack:
-        try:
-            client = http or stack.enter_context(HttpClient(timeouts=TIMEOUTS, retries=_RETRIES))
-        except RequestError as exc:
-            yield Check("network", str(exc), State.FAIL, _NETWORK_FIX, exc.exit_code)
-            return
-        yield _run_check("network", _NETWORK_FIX, _check_network)
+        client = http or stack.enter_context(HttpClient(timeouts=TIMEOUTS, retries=_RETRIES))
         yield from _check_files(stac_url, client)
         if wcs_url is None:
             yield Check("WCS", "none is known for this catalogue; give its address as `wcs_url`")
@@ -225,22 +224,18 @@ def _check_cache(cache: Cache) -> _Finding:
     return _Finding(found)
 
 
-def _check_network() -> _Finding:
-    proxies = getproxies()
-    exempt = proxies.pop("no", "")
-    proxied = [f"{scheme} through {_redact_proxy(url)}" for scheme, url in proxies.items()]
-    parts = [", ".join(proxied) or "no proxy"]
-    if proxied and exempt:
-        parts.append(f"not for {exempt}")
-    parts.append(f"certificates of {certificate_bundle() or 'certifi'}")
-    return _Finding("; ".join(parts))
+def _check_network(stac_url: str, wcs_url: str | None) -> _Finding:
+    certificates = find_certificates()
+    make_tls_context(certificates)
+    routes = [f"STAC {_describe_route(stac_url)}"]
+    if wcs_url is not None:
+        routes.append(f"WCS {_describe_route(wcs_url)}")
+    return _Finding(f"{', '.join(routes)}; certificates of {certificates.source}")
 
 
-def _redact_proxy(url: str) -> str:
-    """Return a proxy's address without credentials, with or without a scheme."""
-    scheme, between, rest = url.rpartition("//") if "@" not in url else url.partition("//")
-    host = (rest or scheme).rpartition("@")[2]  # a password may contain any character
-    return redact_secrets(f"{scheme}{between}{host}" if between else host)
+def _describe_route(url: str) -> str:
+    proxy = read_proxies().route(url)
+    return f"through {proxy.display_url} ({proxy.source})" if proxy else "without a proxy"
 
 
 def _check_collection(
@@ -279,8 +274,8 @@ def _check_file(href: str, http: Http) -> _Finding:
     width, height = file.block
     version = file.version
     found = (
-        f"{version.url} supports ranges: {version.size:,} bytes, {file.dtype}, blocks of "
-        f"{width} x {height}"
+        f"{version.url}, {_describe_route(href)}, supports ranges: {version.size:,} bytes, "
+        f"{file.dtype}, blocks of {width} x {height}"
     )
     if version.pinned:
         return _Finding(f"{found}, ETag {version.etag}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -231,7 +231,7 @@ def _check_vrt_file(vrt_file: VrtFile, unit: str) -> None:
     url = vrt_file.version.url
 
     def read_description() -> Band:
-        path, options = f"{VSICURL}{vrt_file.url}", _gdal_options(vrt_file.version)
+        path, options = f"{VSICURL}{vrt_file.url}", _gdal_options(vrt_file.version, [vrt_file.url])
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
             _borrow_dataset(vrt_file.url, path, options, pool, "be opened") as dataset,
@@ -271,7 +271,7 @@ def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile
     display_url = redact_secrets(url)
 
     def read_header() -> GdalFile:
-        options = _gdal_options(None if vrt_files else version)
+        options = _file_options(url, version, vrt_files)
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
             _borrow_dataset(url, path, options, pool, "be opened") as dataset,
@@ -329,7 +329,7 @@ class GdalSource:
         self._file = file
         self._pool = pool
         self._http = http
-        self._options = _gdal_options(None if file.vrt_files else file.version)
+        self._options = _file_options(file.url, file.version, file.vrt_files)
         self.grid = file.grid
         self.dtype = file.dtype
         self.nodata = file.nodata
@@ -381,5 +381,13 @@ def _borrow_dataset(
         ) from exc
 
 
-def _gdal_options(version: SourceVersion | None) -> dict[str, object]:
-    return {**gdal_http_options(version), "CPL_VSIL_CURL_NON_CACHED": VSICURL}
+def _file_options(
+    url: str, version: SourceVersion, vrt_files: Sequence[VrtFile]
+) -> dict[str, object]:
+    if vrt_files:
+        return _gdal_options(None, [each.url for each in vrt_files])
+    return _gdal_options(version, [url])
+
+
+def _gdal_options(version: SourceVersion | None, urls: Iterable[str]) -> dict[str, object]:
+    return {**gdal_http_options(version, urls), "CPL_VSIL_CURL_NON_CACHED": VSICURL}

@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hrdem.errors import RequestError, ServerError, TransferError
-from hrdem.http.certificates import certificate_bundle
+from hrdem.errors import ServerError, TransferError
 from hrdem.http.client import USER_AGENT, HttpClient
 from hrdem.http.retry import Retries, RetryableError, parse_retry_after
 from hrdem.http.timeouts import Timeouts
@@ -174,29 +173,6 @@ def test_every_request_sends_the_user_agent(http: HttpClient) -> None:
         assert server.requests[0].headers["user-agent"] == USER_AGENT
     assert USER_AGENT.startswith("hrdem/")
     assert "(+https://" in USER_AGENT
-
-
-def test_environment_proxy_is_used(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    with misbehaving(lambda request: Reply(body=request.path.encode())) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
-        with HttpClient() as client:
-            answer = client.request("GET", "http://hrdem.invalid/x")
-    assert answer.content == b"http://hrdem.invalid/x"
-
-
-@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_environment_certificate_bundle_is_used(
-    monkeypatch: pytest.MonkeyPatch, tmp_path, name: str
-) -> None:
-    for other in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(other, raising=False)
-    assert certificate_bundle() is None
-    monkeypatch.setenv(name, str(tmp_path / "missing.pem"))
-    with pytest.raises(RequestError, match=r"missing\.pem.*cannot be read"):
-        HttpClient()
 
 
 def test_untrusted_certificate_is_not_retried() -> None:

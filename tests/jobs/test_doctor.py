@@ -1,10 +1,12 @@
-"""Constants that the checks of `hrdem doctor` compare with."""
+"""What `hrdem doctor` compares with, and what it says of proxies and certificates."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
+import trustme
 
 from hrdem.errors import ExitCode
 from hrdem.jobs import doctor
@@ -44,3 +46,20 @@ def test_transform_that_is_slightly_off_is_detected(monkeypatch: pytest.MonkeyPa
     assert (proj.state, proj.exit_code) == (State.FAIL, ExitCode.DEFECT)
     assert "instead of 1511127.656, -172193.060" in proj.found
     assert proj.fix.startswith("Install rasterio again")
+
+
+def test_routes_and_certificates_are_listed_without_passwords(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://me:secret@proxy.invalid:3128")
+    checks = run_checks("https://stac.invalid/", "http://127.0.0.1:9/wcs")
+    network = next(check for check in checks if check.name == "network")
+    assert network.found == (
+        "STAC through http://proxy.invalid:3128 (https_proxy), WCS without a proxy; "
+        f"certificates of SSL_CERT_FILE ({bundle})"
+    )

@@ -173,7 +173,7 @@ def _read_coverage(
             )
     path = f"/vsicurl/{asset.href}"
     settings = {
-        **gdal_http_options(version),
+        **gdal_http_options(version, [asset.href]),
         "CPL_VSIL_CURL_ALLOWED_FILENAME": path,  # else GDAL looks for a journal and metadata
         "CPL_VSIL_CURL_CHUNK_SIZE": 64 << 10,
     }
