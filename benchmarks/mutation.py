@@ -253,7 +253,9 @@ def run_mutants(module: str, mutants: list[Mutant], jobs: int) -> Iterator[tuple
         plain = start(None, -1)
         plain.join()
         if plain.exitcode:
-            sys.exit(f"{module}: tests fail as it is:\n{Path(name, '-1', 'log').read_text()}")
+            sys.exit(
+                f"{module}: tests fail as it is:\n{Path(name, '-1', 'log').read_text('utf-8')}"
+            )
         limit = 20 + 5 * (time.monotonic() - begun)  # seconds
         running: list[tuple[multiprocessing.process.BaseProcess, Mutant, float]] = []
         waiting = list(enumerate(mutants))

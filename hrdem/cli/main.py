@@ -18,13 +18,13 @@ from hrdem._version import __version__
 from hrdem.cli.messages import for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.signals import END_SIGNALS
 from hrdem.runtime.text import escape_unprintable
 
 # in the order of the help; a command imports heavy libraries only when it runs
 COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
-END_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 
 class _Commands(click.Group):

@@ -56,7 +56,7 @@ def running(port: int = 0, edition: int = 1) -> Iterator[Addresses]:
     """
     command = [sys.executable, "-m", "hrdem.demo", str(port), str(edition)]
     with subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

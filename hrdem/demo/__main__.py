@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 
 from hrdem.demo.server import DemoServer
 from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.signals import ignore_keyboard
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the parent
+    ignore_keyboard()
     with pinned_gdal(), DemoServer(*map(int, sys.argv[1:])) as server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()

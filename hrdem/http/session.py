@@ -14,7 +14,7 @@ from hrdem.errors import NetworkError, RequestError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.store import Cache
+from hrdem.http.cache.store import IS_SUPPORTED, Cache
 from hrdem.http.client import HttpClient
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http
@@ -55,8 +55,18 @@ class Session:
                 "`offline` reads everything from the cache, and `no_cache` disables it: leave one "
                 "of them out."
             )
+        if self.offline and not IS_SUPPORTED:
+            raise RequestError(
+                "`offline` reads everything from the cache, and this system has none yet. Leave it "
+                "out."
+            )
         if self.max_cache < 0:
             raise RequestError(f"`max_cache` is a number of bytes, not {self.max_cache}.")
+
+    @property
+    def uses_cache(self) -> bool:
+        """Whether the cache is read and written: unless it is disabled, or the system has none."""
+        return IS_SUPPORTED and not self.no_cache
 
     @property
     def cache(self) -> Cache:
@@ -94,7 +104,7 @@ class Session:
                 http = stack.enter_context(
                     HttpClient(trusted=trusted, hosts=self.hosts, metadata=self.metadata)
                 )
-            if not self.no_cache:
+            if self.uses_cache:
                 http = stack.enter_context(CachingClient(http, self.cache))
             try:
                 yield http
@@ -103,12 +113,12 @@ class Session:
                 if fetches and http.can_resume:
                     exc.add_note("Fetched data is cached: run the same command again to resume.")
                 raise
-        if fetches and not self.no_cache:
+        if fetches and self.uses_cache:
             self._prune(used)
 
     def lock_cached_files(self, http: Http) -> list[Mirror]:
         """Protect the cached ranges of files that a client has opened while the result is alive."""
-        if self.no_cache:
+        if not self.uses_cache:
             return []
         with contextlib.suppress(OSError):
             mirrors = [self.cache.open_to_read(version) for version in http.cached_versions]
@@ -129,7 +139,7 @@ class Session:
     @contextlib.contextmanager
     def data_dir(self) -> Iterator[Path]:
         """Yield a folder for other files to cache: that of the cache, or a temporary one."""
-        if not self.no_cache:
+        if self.uses_cache:
             yield self.cache.folder
             return
         with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:

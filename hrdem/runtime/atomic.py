@@ -11,14 +11,13 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
-from hrdem.runtime.locks import HAS_FILE_LOCKS, acquire_lock
+from hrdem.runtime.locks import FileLock, acquire_lock
 
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
-_MIN_AGE_SECONDS, _MIN_AGE_WITHOUT_LOCKS_SECONDS = 0.5, 24 * 3600.0  # of removed folders
+_MIN_AGE_SECONDS = 0.5  # of removed folders: their run may not have locked them yet
 _MAX_STAGED_NAME_CHARACTERS = 16
 
 log = logging.getLogger(__name__)
@@ -52,35 +51,35 @@ def staging_dir(output: Path) -> Iterator[Path]:
     _remove_stale_folders(output.parent)
     staging, lock = _create_locked_folder(output)
     try:
-        with lock:
+        with lock or contextlib.nullcontext():
             yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         _remove_stale_folders(output.parent)
 
 
-def _create_locked_folder(output: Path) -> tuple[Path, AbstractContextManager[object]]:
-    """Create a hidden folder and lock it."""
+def _create_locked_folder(output: Path) -> tuple[Path, FileLock | None]:
+    """Create a hidden folder and lock it; None on a file system without locks."""
     while True:
         staging = hidden_path(output)
         staging.mkdir()
         try:
-            return staging, acquire_lock(staging / _LOCK) or contextlib.nullcontext()
+            lock = acquire_lock(staging / _LOCK)
         except FileNotFoundError:
             if not output.parent.is_dir():
                 raise
-            # another run removed it before this one had locked it
-        except OSError:  # a file system without locks
-            return staging, contextlib.nullcontext()
+            continue  # another run removed it before this one had locked it
+        except OSError:
+            return staging, None
+        if lock is not None:  # otherwise another run is removing it
+            return staging, lock
 
 
 def _remove_stale_folders(folder: Path) -> None:
     """Remove the hidden folders of killed runs."""
     for staging in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
         with contextlib.suppress(OSError):
-            age = time.time() - staging.stat().st_mtime
-            # its run may not have locked it yet, or cannot
-            if age < (_MIN_AGE_SECONDS if HAS_FILE_LOCKS else _MIN_AGE_WITHOUT_LOCKS_SECONDS):
+            if time.time() - staging.stat().st_mtime < _MIN_AGE_SECONDS:
                 continue
             lock = acquire_lock(staging / _LOCK)
             if lock is not None:
@@ -175,13 +174,14 @@ def publish(finished: Path, output: Path, overwrite: bool) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Flush names that were added to a folder or removed from it to the disk."""
-    if os.name == "posix":
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # some network file systems cannot
-                os.fsync(opened)
-        finally:
-            os.close(opened)
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows has no such call: its file system logs the names
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot
+            os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def hidden_path(output: Path) -> Path:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+fcntl: Any
+windows_locks: Any
 try:
     import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+
+    windows_locks = None
+except ImportError:
+    from hrdem.runtime import windows_locks
 
 _POLL_SECONDS = 0.01
+_MAX_REPLACED = 5  # times that the file was replaced, if there is no time to wait
 
-HAS_FILE_LOCKS = fcntl is not None
+_Locked = tuple[tuple[int, int], ...] | None  # bytes on Windows; None if another process holds it
 
 
 class FileLock:
     """A lock, released when it is closed; use it as a context manager."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, locked: _Locked = ()) -> None:
         self._descriptor = descriptor
+        self._locked = locked
 
     def __enter__(self) -> Self:
         return self
@@ -40,15 +47,21 @@ class FileLock:
         self.close()
 
     def share(self) -> None:
-        """Turn an exclusive lock into a shared one."""
-        if fcntl is not None:
+        """Turn an exclusive lock into a shared one; no other process can lock it in between."""
+        if windows_locks is None:
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        else:
+            self._locked = windows_locks.share(self._descriptor, self._locked)
 
     def close(self) -> None:
         """Release the lock; it may be called twice."""
         descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        if descriptor < 0:
+            return
+        if windows_locks is not None:
+            with contextlib.suppress(OSError):
+                windows_locks.unlock(descriptor, self._locked)
+        os.close(descriptor)
 
 
 def acquire_lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
@@ -60,34 +73,44 @@ def acquire_lock(path: Path, *, shared: bool = False, wait: float = 0.0) -> File
         wait: Maximum seconds to wait for other processes to release it.
 
     Returns:
-        The lock; None if another process holds it. Systems without such locks always grant it.
+        The lock; None if other processes hold it, or keep replacing the file.
 
     Raises:
         OSError: If the file cannot be created or opened, or the file system has no locks.
     """
     until = time.monotonic() + wait
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    for attempt in itertools.count(1):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if fcntl is not None:
-                how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):
-                return FileLock(descriptor)
-        except BlockingIOError:
-            os.close(descriptor)
-            if time.monotonic() >= until:
-                return None
-            time.sleep(_POLL_SECONDS)
-            continue
+            locked = _lock(descriptor, shared=shared)
+            if locked is not None and _is_still(path, descriptor):
+                return FileLock(descriptor, locked)
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # the file was removed meanwhile
+        os.close(descriptor)
+        if time.monotonic() >= until and (locked is None or attempt >= _MAX_REPLACED):
+            break
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _lock(descriptor: int, *, shared: bool) -> _Locked:
+    """Lock an open file without waiting; None if another process holds it."""
+    if windows_locks is not None:
+        locked: _Locked = windows_locks.lock(descriptor, shared=shared)
+        return locked
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    return ()
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether a path still refers to an open file."""
+    """Whether a path still refers to an open file; Windows lets nobody remove it meanwhile."""
+    if windows_locks is not None:
+        return True
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     return False

@@ -1,4 +1,4 @@
-"""Memory of the process: short-lived buffers, how much is resident, returning what is free."""
+"""Memory of the process: short-lived buffers, how much is resident, a limit, returning the free."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import contextlib
 import ctypes
 import mmap
 import os
-import sys
 from pathlib import Path
+from typing import Any
 
+from hrdem.runtime import windows_api
+
+resource: Any
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
+
+_mmap: Any = mmap  # type checkers know some of its names on POSIX only
+_os: Any = os
 _STATM = Path("/proc/self/statm")
 
 
@@ -18,21 +28,36 @@ def allocate_buffer(size: int) -> mmap.mmap:
     The allocator would keep them in the arena of the thread. On Linux, huge pages are requested:
     mapping small pages for a tile takes as long as filling them.
     """
-    if sys.platform == "win32":
-        return mmap.mmap(-1, size)
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if not hasattr(mmap, "MAP_ANONYMOUS"):
+        return mmap.mmap(-1, size)  # on Windows
+    memory: Any = _mmap.mmap(-1, size, flags=_mmap.MAP_PRIVATE | _mmap.MAP_ANONYMOUS)
     with contextlib.suppress(AttributeError, OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory
+        memory.madvise(_mmap.MADV_HUGEPAGE)
+    buffer: mmap.mmap = memory
+    return buffer
 
 
 def resident_bytes() -> int:
-    """Return the resident memory of the process in bytes; 0 if it is unknown."""
+    """Return the resident memory of the process in bytes; 0 if it is unknown, as on macOS."""
     try:
         pages = int(_STATM.read_text("ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        page_bytes: int = _os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
-        return 0
+        return windows_api.resident_bytes()
+    return pages * page_bytes
+
+
+def limit_memory(max_bytes: int) -> None:
+    """Limit the memory of the process, as far as the system can: beyond, allocations fail.
+
+    Linux limits the address space, and Windows what is committed. macOS accepts a limit without
+    enforcing it.
+    """
+    if resource is None:
+        windows_api.limit_memory(max_bytes)
+        return
+    with contextlib.suppress(OSError, ValueError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
 
 
 def measure_baseline() -> int:
@@ -46,6 +71,5 @@ def trim_allocator() -> None:
 
     glibc keeps the memory of one phase of a run; the next phase would allocate on top of it.
     """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -7,10 +7,15 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-if os.name == "posix":
+grp: Any
+pwd: Any
+try:
     import grp
     import pwd
+except ImportError:  # on Windows
+    grp = pwd = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ def find_exposure(folder: Path) -> Exposure | None:
     Args:
         folder: Folder, which may be missing.
     """
-    if os.name != "posix":
+    if not hasattr(os, "geteuid"):
         return None
     folder = folder.resolve()
     for path, status in _existing(folder):

@@ -24,7 +24,9 @@ def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
     corners = project_points(shapely.get_coordinates(shape), NATIVE_CRS, LONLAT)
     geometry = {"type": "Polygon", "coordinates": [corners.tolist()]}
     feature = {"type": "Feature", "geometry": geometry, "properties": properties}
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8"
+    )
     return str(path)
 
 

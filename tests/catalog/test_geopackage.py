@@ -163,7 +163,8 @@ def test_other_formats_are_not_read(path: Path, tmp_path: Path) -> None:
     inside.write_text(json.dumps(outlines))
     path.write_text(
         f'<OGRVRTDataSource><OGRVRTLayer name="inside"><SrcDataSource>{inside}</SrcDataSource>'
-        "</OGRVRTLayer></OGRVRTDataSource>"
+        "</OGRVRTLayer></OGRVRTDataSource>",
+        encoding="utf-8",
     )
     for stranger in (path, inside):
         with pytest.raises(SourceError, match="The file cannot be read"):

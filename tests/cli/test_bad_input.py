@@ -148,14 +148,14 @@ def test_unwritable_output_folder_is_found_before_any_request(capsys) -> None:
 
 @pytest.mark.parametrize("name", ["out.tif", "out.stac.json"])
 def test_existing_output_is_not_replaced(capsys, name: str) -> None:
-    Path(name).write_text("mine")
+    Path(name).write_text("mine", encoding="utf-8")
     assert extract("--stac-url", "http://hrdem.invalid") == 7
     assert f"{name} exists; give --overwrite" in capsys.readouterr().err
     assert [path.read_text() for path in Path().iterdir()] == ["mine"]
 
 
 def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
-    Path("out.tif").write_text("mine")
+    Path("out.tif").write_text("mine", encoding="utf-8")
     assert extract("--overwrite", "--stac-url", demo.stac) == 0
     assert Path("out.tif").read_bytes()[:2] == b"II"
 

@@ -259,7 +259,7 @@ def test_full_disk_behind_a_stream_sets_the_exit_code(
 ) -> None:
     """And is no defect of ours, on whichever of both streams."""
     stream = "stderr" if code == 2 else "stdout"
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, "-m", "hrdem", *arguments, "--stac-url", demo.stac],
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full},

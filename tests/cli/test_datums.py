@@ -68,7 +68,7 @@ def test_pixels_are_where_the_grid_puts_them(capsys) -> None:
     expected = heights_at(*native.T, 1).reshape(found.shape)
     assert (found == expected).mean() > 0.999  # a centre may lie on an edge, to a nanometre
     assert (recorded["name"], recorded["accuracy"]) == ("ATS77 to NAD83 (1)", 0.5)
-    item = json.loads(Path("out.stac.json").read_text())
+    item = json.loads(Path("out.stac.json").read_text(encoding="utf-8"))
     assert item["properties"]["proj:code"] == ATS77_UTM
     assert item["properties"]["hrdem:request"]["crs_datum"] == recorded
 
@@ -89,7 +89,8 @@ def test_a_datum_without_its_grid_is_refused_in_every_way_in(capsys, monkeypatch
                     {"type": "Feature", "properties": {}, "geometry": box.__geo_interface__}
                 ],
             }
-        )
+        ),
+        encoding="utf-8",
     )
     with rasterio.open(
         "a.tif", "w", driver="GTiff", width=9, height=9, count=1, dtype="uint8", crs=ATS77_UTM,

@@ -134,7 +134,8 @@ def test_like_refuses_a_vrt_of_remote_files() -> None:
     Path("a.vrt").write_text(
         '<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">'
         "<SimpleSource><SourceFilename>/vsicurl/http://x.invalid/a.tif</SourceFilename>"
-        "</SimpleSource></VRTRasterBand></VRTDataset>"
+        "</SimpleSource></VRTRasterBand></VRTDataset>",
+        encoding="utf-8",
     )
     with pytest.raises(RequestError, match="refers to files or services on the network"):
         parse_aoi(like="a.vrt")

@@ -78,7 +78,8 @@ def test_kml() -> None:
         '<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
         "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
         "-76,45,9 -75,45,9 -75,46,9 -76,46,9 -76,45,9"
-        "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Document></kml>"
+        "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Document></kml>",
+        encoding="utf-8",
     )
     read = read_shape("a.kml")
     assert read.crs == "EPSG:4326"
@@ -95,7 +96,7 @@ def test_zipped_shapefile_in_any_folder(folder: str) -> None:
 
 
 def test_zipped_geojson_beside_other_files() -> None:
-    Path("readme.txt").write_text("hello")
+    Path("readme.txt").write_text("hello", encoding="utf-8")
     name = zipped("a.zip", write("b.geojson", SQUARE), "readme.txt", folder="in/")
     assert read_shape(name).geometry.equals(SQUARE)
 
@@ -135,7 +136,7 @@ def test_table_without_geometries_is_not_a_layer() -> None:
 def test_geojson_on_standard_input(monkeypatch) -> None:
     text = json.dumps(shapely.geometry.mapping(SQUARE)).encode()
     for data in (text, b"\xef\xbb\xbf \n" + text):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
         read = read_shape("-")
         assert (read.crs, read.label) == ("EPSG:4326", "standard input")
         assert read.geometry.equals(SQUARE)
@@ -143,7 +144,7 @@ def test_geojson_on_standard_input(monkeypatch) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"POLYGON((0 0", b"<OGRVRTDataSource/>", b"{nonsense"])
 def test_standard_input_that_is_not_geojson_is_refused(monkeypatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
     with pytest.raises(RequestError, match=r"(?i)standard input (has .* not GeoJSON|cannot be)"):
         read_shape("-")
 
@@ -152,7 +153,8 @@ def old_geojson(name: str, shape, path: str) -> str:
     feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(shape)}
     crs = {"type": "name", "properties": {"name": name}}
     Path(path).write_text(
-        json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]})
+        json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}),
+        encoding="utf-8",
     )
     return path
 
@@ -160,12 +162,12 @@ def old_geojson(name: str, shape, path: str) -> str:
 def test_crs_member_of_old_geojson() -> None:
     name = old_geojson("urn:ogc:def:crs:EPSG::2959", IN_UTM, "a.geojson")
     assert read_shape(name).crs == "EPSG:2959"
-    mapping = read_shape(json.loads(Path(name).read_text()))
+    mapping = read_shape(json.loads(Path(name).read_text(encoding="utf-8")))
     assert mapping.crs == "urn:ogc:def:crs:EPSG::2959"
     with pytest.raises(RequestError, match=r"CRS EPSG:2959, but `aoi_crs` is EPSG:3979"):
         read_shape(name, "EPSG:3979")
     with pytest.raises(RequestError, match="but `aoi_crs` is EPSG:4326"):
-        read_shape(json.loads(Path(name).read_text()), "EPSG:4326")
+        read_shape(json.loads(Path(name).read_text(encoding="utf-8")), "EPSG:4326")
 
 
 def test_file_without_crs_needs_aoi_crs() -> None:
@@ -201,7 +203,7 @@ def test_compound_crs_loses_its_vertical_part() -> None:
 
 
 def test_heights_in_geojson_are_dropped() -> None:
-    Path("a.geojson").write_text(shapely.to_geojson(shapely.force_3d(SQUARE, 7)))
+    Path("a.geojson").write_text(shapely.to_geojson(shapely.force_3d(SQUARE, 7)), encoding="utf-8")
     read = read_shape("a.geojson")
     assert read.geometry.equals(SQUARE)
     assert not read.geometry.has_z
@@ -351,7 +353,7 @@ def test_damaged_file_is_refused_by_name(name: str, data: bytes) -> None:
     ],
 )
 def test_file_that_refers_to_the_network_is_refused(data: str) -> None:
-    Path("a.vrt").write_text(data)
+    Path("a.vrt").write_text(data, encoding="utf-8")
     with pytest.raises(RequestError, match=r"a\.vrt refers to files or services on the net"):
         read_shape("a.vrt")
 
@@ -360,14 +362,15 @@ def test_vrt_of_local_files() -> None:
     write("b.geojson", SQUARE)
     Path("a.vrt").write_text(
         '<OGRVRTDataSource><OGRVRTLayer name="b"><SrcDataSource relativeToVRT="1">b.geojson'
-        "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
+        "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>",
+        encoding="utf-8",
     )
     assert read_shape("a.vrt").geometry.equals(SQUARE)
 
 
 def test_gdal_prints_nothing_to_standard_error(capfd) -> None:
     Path("a.geojson").write_text(
-        '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}'
+        '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}', encoding="utf-8"
     )
     with pytest.raises(RequestError, match="closed"):
         read_shape("a.geojson")

@@ -5,7 +5,6 @@ Such a file may make its reader compute forever or take all memory of the machin
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -20,12 +19,13 @@ import shapely
 from hrdem.catalog.surveys.attributes import Outline, Project, find_projects
 from hrdem.errors import SourceError, TransferError
 from hrdem.runtime.gdal_settings import VALUES
+from hrdem.runtime.memory import limit_memory
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
 MAX_MESSAGE_CHARACTERS = 500  # of an error of the process
 MAX_PYTHON_SECONDS = 60.0
-MAX_MEMORY_BYTES = 4 << 30  # of address space
+MAX_MEMORY_BYTES = 4 << 30  # of address space, or committed
 
 
 def read_in_subprocess(
@@ -113,10 +113,7 @@ def answer_request(
         read: Returns the outlines in a file that may overlap an area.
         errors: Exceptions that it raises if the file is invalid.
     """
-    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
-        import resource  # noqa: PLC0415
-
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    limit_memory(MAX_MEMORY_BYTES)
     request = json.load(sys.stdin)
     area = shapely.from_wkb(request["area"])
     response: dict[str, Any]

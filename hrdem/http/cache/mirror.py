@@ -12,6 +12,7 @@ from isal import isal_zlib
 
 from hrdem.http.cache.range_log import MAX_PART_BYTES, CachedRange, RangeLog, encode_line
 from hrdem.http.spans import Span, join_spans
+from hrdem.runtime.file_io import open_descriptor, read_at, write_at
 from hrdem.runtime.locks import FileLock
 
 ABOUT = "about.json"
@@ -61,7 +62,7 @@ class Mirror:
         if not parts or not self._bytes.exists():
             return [(start, stop)]
         missing: list[Span] = []
-        descriptor = os.open(self._bytes, os.O_RDONLY)
+        descriptor = open_descriptor(self._bytes, os.O_RDONLY)
         try:
             begin = start
             for part in parts:
@@ -103,11 +104,11 @@ class Mirror:
         """
         with self._lock:
             parts = list(self._log.look_up(start, stop))
-        descriptor = os.open(self._bytes, os.O_RDWR)
+        descriptor = open_descriptor(self._bytes, os.O_RDWR)
         try:
             for part in parts:
                 if content := _read_and_check(descriptor, part):  # otherwise it is already ignored
-                    os.pwrite(descriptor, bytes([content[0] ^ 0xFF]), part.start)
+                    write_at(descriptor, bytes([content[0] ^ 0xFF]), part.start)
         finally:
             os.close(descriptor)
 
@@ -134,25 +135,23 @@ def prepare(folder: Path) -> None:
 
 def _read_and_check(descriptor: int, part: CachedRange) -> memoryview:
     """Return the bytes of a cached range; none if the checksum does not match."""
-    content = memoryview(os.pread(descriptor, part.size, part.start))
+    content = memoryview(read_at(descriptor, part.size, part.start))
     right = len(content) == part.size and isal_zlib.crc32(content) == part.checksum
     return content if right else content[:0]
 
 
 def _write_all(path: Path, content: memoryview, at: int) -> None:
     """Write all bytes at a position of an existing file."""
-    descriptor = os.open(path, os.O_WRONLY)
+    descriptor = open_descriptor(path, os.O_WRONLY)
     try:
-        while content:
-            written = os.pwrite(descriptor, content, at)
-            content, at = content[written:], at + written
+        write_at(descriptor, content, at)
     finally:
         os.close(descriptor)
 
 
 def _append(path: Path, line: bytes) -> None:
     """Append a line to an existing file in one system call, as other processes do."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    descriptor = open_descriptor(path, os.O_WRONLY | os.O_APPEND)
     try:
         if os.write(descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, f"{path} does not take a whole line")

@@ -34,6 +34,7 @@ from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
 from hrdem.runtime.byte_sizes import parse_size
+from hrdem.runtime.file_io import HAS_SPARSE_FILES, allocated_bytes
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 from hrdem.runtime.private_folder import find_exposure, make_private_folder
 
@@ -52,6 +53,9 @@ _MAX_OPEN_ATTEMPTS = 5
 _LOCK_WAIT_SECONDS = 30.0  # for another process to remove something
 _MAX_PARTIAL_AGE_SECONDS = 3600.0  # older partial files are from killed processes
 _PROBE_BYTES = 1 << 26  # size of a sparse file, which takes almost no disk space
+
+#: Whether this system has the cache.
+IS_SUPPORTED = HAS_SPARSE_FILES
 
 log = logging.getLogger(__name__)
 
@@ -354,8 +358,6 @@ def _check_sparse_files(folder: Path) -> None:
         OSError: If it has none.
     """
     probe = folder / f".probe-{secrets.token_hex(4)}"
-    if not hasattr(os, "pwrite"):
-        raise OSError("this system cannot write at a position of a file")
     try:
         with probe.open("wb") as file:
             file.seek(_PROBE_BYTES)
@@ -416,10 +418,9 @@ def _list_folder(folder: Path) -> list[Path]:
 def _disk_bytes(path: Path) -> int:
     """Return the bytes that a file takes on disk, without its holes."""
     try:
-        found = path.stat()
+        return allocated_bytes(path)
     except OSError:
         return 0
-    return getattr(found, "st_blocks", -(-found.st_size // 512)) * 512
 
 
 def _mtime(path: Path) -> float:

@@ -58,7 +58,7 @@ def main() -> None:
     for path in paths:
         described, pixels = read(gdal, path)
         Path(out, Path(path).stem + ".f32").write_bytes(pixels)
-        Path(out, Path(path).stem + ".json").write_text(json.dumps(described))
+        Path(out, Path(path).stem + ".json").write_text(json.dumps(described), encoding="utf-8")
 
 
 main()

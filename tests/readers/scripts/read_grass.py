@@ -44,4 +44,4 @@ for path in paths:
     except RuntimeError as exc:
         described, pixels = {"error": str(exc)}, b""
     Path(out, f"{name}.f32").write_bytes(pixels)
-    Path(out, f"{name}.json").write_text(json.dumps(described))
+    Path(out, f"{name}.json").write_text(json.dumps(described), encoding="utf-8")

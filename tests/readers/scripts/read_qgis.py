@@ -30,4 +30,4 @@ for path in paths:
             "crs": layer.crs().authid() + layer.crs().toWkt(),
         }  # fmt: skip
     Path(out, Path(path).stem + ".f32").write_bytes(pixels)
-    Path(out, Path(path).stem + ".json").write_text(json.dumps(described))
+    Path(out, Path(path).stem + ".json").write_text(json.dumps(described), encoding="utf-8")

@@ -27,4 +27,4 @@ for path in paths:
     except Exception as exc:  # noqa: BLE001 (whatever it is, the program does not read the file)
         described = {"error": repr(exc)}
     Path(out, Path(path).stem + ".f32").write_bytes(pixels)
-    Path(out, Path(path).stem + ".json").write_text(json.dumps(described))
+    Path(out, Path(path).stem + ".json").write_text(json.dumps(described), encoding="utf-8")

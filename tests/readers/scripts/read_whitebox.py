@@ -32,4 +32,4 @@ for path in paths:
     except BaseException as exc:  # noqa: BLE001 (version 1 panics, which is no Exception)
         described = {"error": str(exc)}
     Path(out, Path(path).stem + ".f32").write_bytes(pixels)
-    Path(out, Path(path).stem + ".json").write_text(json.dumps(described))
+    Path(out, Path(path).stem + ".json").write_text(json.dumps(described), encoding="utf-8")
