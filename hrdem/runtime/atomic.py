@@ -122,13 +122,13 @@ def check_replaceable(path: Path) -> None:
     Raises:
         OSError: If it cannot.
     """
-    if os.name != "posix":
+    if not hasattr(os, "geteuid"):
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "the file is read-only", str(path))
         path.rename(path)
         return
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
     except OSError as exc:
         if exc.errno != errno.EACCES or os.access(path, os.W_OK):  # not for its mode
             raise
