@@ -93,9 +93,9 @@ def extract(
             * ``point``: longitude and latitude in degrees on NAD83, the centre of a circle;
             * ``bbox_crs``: CRS of the box; EPSG:4326 by default. Any CRS here and below is text, an
               EPSG code as a number, or a CRS object of pyproj or rasterio;
-            * ``aoi_crs``: CRS of ``aoi``, if it does not name one. Files and GeoDataFrames without
-              a CRS need it; for others it is EPSG:4326 by default. It may not contradict the CRS
-              that ``aoi`` names;
+            * ``aoi_crs``: CRS of ``aoi``, if it does not name one. GeoDataFrames and files, except
+              GeoJSON, need it then; for others it is EPSG:4326 by default. It may not contradict
+              the CRS that ``aoi`` names;
             * ``layer``: layer of the vector file, if it has several;
             * ``radius``: radius of the circle in metres on the ground; needed with ``point``;
             * ``buffer``: distance in metres on the ground by which the area is widened; not with

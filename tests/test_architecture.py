@@ -68,6 +68,8 @@ COVERED_BY = {
     "hrdem.processing.stage": "processing/test_derive.py",
     "hrdem.processing.tile_result": "processing/test_tiers.py",
     "hrdem.request.aoi.local_files": "request/test_vector.py",
+    "hrdem.request.aoi.ogr": "request/test_vector.py",
+    "hrdem.request.aoi.shape_part": "request/test_objects.py",
     "hrdem.request.protocols": "request/test_objects.py",
     "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
     "hrdem.runtime.limits": "faults/test_resume.py",

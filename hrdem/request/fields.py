@@ -72,7 +72,7 @@ AREA = (
         "CRS of `aoi`, if it does not name one.",
         Group.AREA,
         "CRS",
-        default_text="EPSG:4326 for WKT",
+        default_text="EPSG:4326 for GeoJSON and WKT",
         parse=parse_crs,
     ),
     Field("layer", "Layer of the vector file, if it has several.", Group.AREA, "NAME"),

@@ -105,7 +105,7 @@ PINNED: dict[str, tuple[str, str]] = {
     "THRESHOLD": ("0.1", "points at the edge of a projection are lost"),
     # shapes
     "OGR_GEOJSON_MAX_OBJ_SIZE": ("200", "large shapes are refused, or take all memory"),
-    "OGR_ARC_STEPSIZE": ("4", "arcs have other points"),
+    "OGR_ARC_STEPSIZE": ("0.5", "arcs have other points"),
     "OGR_ARC_MAX_GAP": ("0", "arcs have other points"),
     "OGR_STROKE_CURVE": ("NO", "arcs have other points"),
     "OGR_APPLY_GEOM_SET_PRECISION": ("NO", "coordinates are rounded"),

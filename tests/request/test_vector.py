@@ -145,7 +145,7 @@ def test_geojson_on_standard_input(monkeypatch) -> None:
 @pytest.mark.parametrize("data", [b"", b"POLYGON((0 0", b"<OGRVRTDataSource/>", b"{nonsense"])
 def test_standard_input_that_is_not_geojson_is_refused(monkeypatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
-    with pytest.raises(RequestError, match=r"(?i)standard input (has .* not GeoJSON|cannot be)"):
+    with pytest.raises(RequestError, match=r"(?i)standard input (has .* not|is not) GeoJSON"):
         read_shape("-")
 
 
@@ -162,8 +162,7 @@ def old_geojson(name: str, shape, path: str) -> str:
 def test_crs_member_of_old_geojson() -> None:
     name = old_geojson("urn:ogc:def:crs:EPSG::2959", IN_UTM, "a.geojson")
     assert read_shape(name).crs == "EPSG:2959"
-    mapping = read_shape(json.loads(Path(name).read_text(encoding="utf-8")))
-    assert mapping.crs == "urn:ogc:def:crs:EPSG::2959"
+    assert read_shape(json.loads(Path(name).read_text(encoding="utf-8"))).crs == "EPSG:2959"
     with pytest.raises(RequestError, match=r"CRS EPSG:2959, but `aoi_crs` is EPSG:3979"):
         read_shape(name, "EPSG:3979")
     with pytest.raises(RequestError, match="but `aoi_crs` is EPSG:4326"):
@@ -334,7 +333,7 @@ def test_layer_without_a_file_is_refused() -> None:
         read_shape(SQUARE, layer="one")
 
 
-@pytest.mark.parametrize("data", [b"{nonsense", b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
+@pytest.mark.parametrize("data", [b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
 @pytest.mark.parametrize("name", ["a.geojson", "a.shp", "a.gpkg", "a.zip", "a.kml"])
 def test_damaged_file_is_refused_by_name(name: str, data: bytes) -> None:
     Path(name).write_bytes(data)
@@ -369,9 +368,7 @@ def test_vrt_of_local_files() -> None:
 
 
 def test_gdal_prints_nothing_to_standard_error(capfd) -> None:
-    Path("a.geojson").write_text(
-        '{"type": "Polygon", "coordinates": [[[-76, 45], [-75, 45], [-75, 46]]]}', encoding="utf-8"
-    )
-    with pytest.raises(RequestError, match="closed"):
-        read_shape("a.geojson")
+    Path("a.gml").write_text("<gml:Polygon>", encoding="utf-8")
+    with pytest.raises(RequestError, match="cannot be read"):
+        read_shape("a.gml")
     assert capfd.readouterr().err == ""

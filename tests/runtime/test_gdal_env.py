@@ -227,7 +227,7 @@ def test_settings_of_the_program_return(monkeypatch: pytest.MonkeyPatch) -> None
             assert get_variable("GDAL_SKIP") == "JPEG"
             assert get_gdal_config("GDAL_CACHEMAX") == GDAL_CACHE_BYTES
             assert get_gdal_config("GTIFF_DIRECT_IO") == "NO"
-            assert pyogrio.get_gdal_config_option("OGR_ARC_STEPSIZE") == 4
+            assert pyogrio.get_gdal_config_option("OGR_ARC_STEPSIZE") == "0.5"
         assert os.environ["GDAL_SKIP"] == "JPEG"
         assert get_gdal_config("GDAL_CACHEMAX") == 50_000_000
         assert get_gdal_config("GTIFF_DIRECT_IO") == "YES"

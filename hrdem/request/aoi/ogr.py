@@ -1,0 +1,104 @@
+"""Read vector data through GDAL: files, and arcs, which neither GEOS nor JSON has."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import warnings
+from pathlib import Path
+
+import shapely
+from shapely.errors import ShapelyError
+
+from hrdem.errors import RequestError
+from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Geometries, ShapePart
+from hrdem.runtime.gdal_env import pinned_pyogrio
+from hrdem.runtime.memory import trim_allocator
+
+FORMATS = "GeoJSON, a GeoPackage, a Shapefile (zipped or not), KML, or another format of GDAL"
+_UNDEFINED_CRS = re.compile(r'\w+\["Undefined ')  # srs_id -1 and 0 of a GeoPackage (1.3, 1.1.2)
+_SURFACE = re.compile(r"Unknown WKB type 1[567]\b")  # polyhedral surface, TIN, triangle
+
+
+def read_file(source: Path | str | bytes, name: str, layer: str | None) -> ShapePart:
+    """Read a layer of a file, or of the bytes of one. Arcs become chords.
+
+    Args:
+        source: Path, virtual path of GDAL, or bytes.
+        name: Name of the file, for messages.
+        layer: Layer, if it has several.
+
+    Raises:
+        RequestError: If GDAL cannot read it, or the layer is not clear.
+    """
+    import pyogrio.raw  # noqa: PLC0415 (slow to import, and only files need it)
+    from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
+
+    try:
+        # the result is checked by the caller
+        with pinned_pyogrio(), warnings.catch_warnings(action="ignore"):
+            listed = enumerate(pyogrio.list_layers(source).tolist())
+            layers = {each: index for index, (each, kind) in listed if kind is not None}
+            chosen = _choose_layer(list(layers), layer, name)
+            meta, _, blobs, _ = pyogrio.raw.read(  # by index: layers of bytes change their names
+                source, layer=layers[chosen], columns=[], force_2d=True
+            )
+        geometries = shapely.from_wkb(blobs)
+    except (DataSourceError, DataLayerError, ShapelyError) as exc:
+        if _SURFACE.search(str(exc)):
+            raise surface_error(name) from exc
+        raise RequestError(
+            f"{name} cannot be read as a vector file: {_describe_cause(exc, source, name)}. Give "
+            f"{FORMATS}."
+        ) from exc
+    trim_allocator()
+    label = name if len(layers) == 1 else f"{name}, layer {chosen}"
+    declared = None if _UNDEFINED_CRS.match(meta["crs"] or "") else meta["crs"]
+    return ShapePart(geometries, declared, label, must_declare=True, is_file=True)
+
+
+def linearize_wkt(wkt: str) -> Geometries:
+    """Return a geometry that has arcs with chords in their place, within a 100,000th of the radius.
+
+    Raises:
+        RequestError: If GDAL cannot read it.
+    """
+    label = repr(wkt[:MAX_LABEL_CHARACTERS])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "arcs.csv"
+        path.write_text(f'WKT\n"{wkt}"\n', encoding="utf-8")
+        geometries = read_file(path, label, None).geometries
+    if geometries[0] is None:
+        raise RequestError(
+            f"{label} is not valid WKT. Give a geometry like CURVEPOLYGON(CIRCULARSTRING("
+            "-75.71 45.41, -75.69 45.41, -75.71 45.41))."
+        )
+    return geometries
+
+
+def surface_error(label: str) -> RequestError:
+    """Return the error for surfaces in space, whose triangles may hang over one another."""
+    return RequestError(
+        f"{label} has a surface of three dimensions (TIN, POLYHEDRALSURFACE). Give its outline as "
+        "a polygon."
+    )
+
+
+def _describe_cause(exc: Exception, source: object, name: str) -> str:
+    """Return GDAL's message without advice on GDAL's options and without folders."""
+    message = re.split(r";|\. It might help", str(exc))[0]
+    message = re.sub(r"'?/vsimem/\w+'?", name, message)
+    return message.rstrip(".").replace(str(source), name)
+
+
+def _choose_layer(layers: list[str], layer: str | None, name: str) -> str:
+    if not layers:
+        raise RequestError(
+            f"{name} has no layer with geometries. Give a file that contains polygons."
+        )
+    listed = ", ".join(layers)
+    if layer is None and len(layers) > 1:
+        raise RequestError(f"{name} has {len(layers)} layers: {listed}. Choose one with `layer`.")
+    if layer is not None and layer not in layers:
+        raise RequestError(f"{name} has no layer {layer!r}. Choose one of: {listed}.")
+    return layers[0] if layer is None else layer
