@@ -49,7 +49,7 @@ from hrdem.request.products import AssetKind, get_collection, get_layer, get_pro
 from hrdem.request.request import Request
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.progress import OnProgress
+from hrdem.runtime.progress import OnProgress, ignore_progress
 
 if TYPE_CHECKING:
     import xarray
@@ -62,7 +62,7 @@ MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 def extract(
     *,
     http: Http | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    on_progress: OnProgress = ignore_progress,
     **params: Unpack[ExtractParams],
 ) -> Result:
     """Extract an area as one local GeoTIFF.
@@ -232,7 +232,7 @@ def load(
     chunks: int | str | Mapping[str, int | str] | None = None,
     masked: bool = False,
     http: Http | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    on_progress: OnProgress = ignore_progress,
     **params: Unpack[LoadParams],
 ) -> xarray.DataArray:
     """Load an area as an `xarray.DataArray`, with the pixels that `extract` would write.

@@ -87,7 +87,7 @@ class HttpStacIO(StacApiIO):
             trusted=trusted,
         )
         try:
-            return response.content.decode()
+            return response.content.decode("utf-8-sig")  # some servers send a byte order mark
         except UnicodeDecodeError as exc:
             raise CatalogError(
                 f"{redact_secrets(href)} answers with binary data, not JSON. Check `stac_url`."

@@ -25,6 +25,7 @@ from hrdem.runtime.text import escape_unprintable
 COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
+_NO_THREAD = "can't start new thread"  # what Python calls a limit of threads or memory
 
 
 class _Commands(click.Group):
@@ -113,9 +114,23 @@ def run(arguments: list[str]) -> int:
         return ExitCode.OUTPUT
     except SystemExit:  # from click, if the reader of stdout is gone, such as head
         return ExitCode.COMPLETE
-    except Exception:  # noqa: BLE001 (anything else is a defect, and reported as one)
-        return _report_defect()
+    except Exception as exc:  # noqa: BLE001 (anything else is a defect, and reported as one)
+        return _report_limit(exc) if _is_limit(exc) else _report_defect()
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _is_limit(exc: Exception) -> bool:
+    """Whether the system refused memory or a thread."""
+    return isinstance(exc, MemoryError) or _NO_THREAD in str(exc)
+
+
+def _report_limit(exc: Exception) -> int:
+    reason = escape_unprintable(str(exc)).rstrip(".") or "no memory left"
+    _print_error(
+        f"hrdem: the system refuses memory or a thread ({reason}). Raise the limit of the shell "
+        "(ulimit -v, ulimit -u), the batch job or the container, or stop other programs."
+    )
+    return ExitCode.DEFECT
 
 
 def _report_defect() -> int:

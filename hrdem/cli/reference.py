@@ -28,7 +28,7 @@ VALUES = {
 
 EXIT_CODES = {
     ExitCode.COMPLETE: "Complete.",
-    ExitCode.DEFECT: "A defect of hrdem, or a missing library.",
+    ExitCode.DEFECT: "A defect of hrdem, a missing library, or no memory left.",
     ExitCode.USAGE: "The request is invalid.",
     ExitCode.INCOMPLETE: "Finished, but incomplete: only with `--allow-partial`; gaps are listed.",
     ExitCode.NO_DATA: "There is no item, or not one valid pixel, in the area.",

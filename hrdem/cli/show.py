@@ -17,6 +17,7 @@ from hrdem.errors import ExitCode
 from hrdem.request import fields
 from hrdem.request.signature import select
 from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.progress import ignore_progress
 from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def progress(label: str) -> Iterator[OnProgress]:
         or not sys.stderr.isatty()
         or click.get_current_context().meta.get("quiet")
     ):
-        yield lambda progress: None
+        yield ignore_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn

@@ -13,7 +13,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.session import Session
 from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.memory import measure_baseline
-from hrdem.runtime.progress import OnProgress
+from hrdem.runtime.progress import OnProgress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RunContext:
     cache: Path = field(default_factory=default_cache_dir)
     max_memory: int = DEFAULT_MAX_MEMORY_BYTES
     max_download: int | None = None
-    on_progress: OnProgress = lambda progress: None
+    on_progress: OnProgress = ignore_progress
     baseline_memory: Callable[[], int] = field(
         default_factory=lambda: functools.cache(measure_baseline)
     )

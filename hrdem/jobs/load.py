@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,8 +115,7 @@ def load(
 
 
 def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
-    temporary = Path(tempfile.gettempdir(), "pixels.tif")
-    check_cost(plan, context, temporary, copies=0)
+    check_cost(plan, context, None, copies=0)
     shift_grid = find_shift_grid(plan.request, context)
     pixels, stats = read_pixels(plan, plan.grid.window, shift_grid, context)
     check_any_valid(plan, stats)

@@ -32,7 +32,7 @@ from hrdem.runtime.atomic import (
     sync_to_disk,
 )
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.memory import trim_allocator
 from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
@@ -350,6 +350,7 @@ class GeoTiffWriter:
         except OutputError:
             raise
         except (*GDAL_ERRORS, OSError, SourceError) as exc:
+            raise_if_out_of_memory(exc)
             raise OutputError(
                 f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
                 "space on the disk."

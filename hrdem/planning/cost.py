@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def _measure_cost(
     return SourceCost(source, needed.pixels, needed.tiles, needed.size, needed.missing)
 
 
-def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> None:
+def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int) -> None:
     """Check that a plan stays within the download limit and the free disk space.
 
     Tile indexes are read only if the largest possible cost is too high.
@@ -78,7 +79,7 @@ def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> No
     Args:
         plan: Plan to check.
         context: HTTP client, for tile indexes, cache folder and download limit.
-        output: Path of the output.
+        output: Path of the output; None for an array, whose mosaics are temporary files.
         copies: Number of copies of the output that are on the disk at the same time.
 
     Raises:
@@ -89,7 +90,8 @@ def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> No
     http, max_download = context.http, context.max_download
     blocks = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
     max_fetched = sum(window.pixels for window in blocks) * _itemsize(plan) * MAX_STORED_RATIO
-    free = free_disk_bytes(output.parent)
+    folder = Path(tempfile.gettempdir()) if output is None else output.parent
+    free = free_disk_bytes(folder)
     written = _count_uncompressed_bytes(plan, copies)
     within_limit = max_download is None or max_fetched <= max_download
     if within_limit and not http.offline and written + max_fetched <= free:
@@ -102,10 +104,10 @@ def check_cost(plan: Plan, context: RunContext, output: Path, copies: int) -> No
         raise _download_error(plan, costs, missing, max_download)
     valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
     written = int(written * OUTPUT_RATIO * valid_share)
-    shares_disk = http.caches_ranges and _is_same_disk(output.parent, context.cache)
+    shares_disk = http.caches_ranges and _is_same_disk(folder, context.cache)
     cached = missing if shares_disk else 0
     if written + cached > free:
-        raise _space_error(plan, output, written, cached, free)
+        raise _space_error(plan, output, folder, written, cached, free)
 
 
 def _check_cached(costs: Sequence[SourceCost]) -> None:
@@ -146,15 +148,21 @@ def _join_ways(ways: Sequence[str]) -> str:
     return f"{', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}"
 
 
-def _space_error(plan: Plan, output: Path, written: int, cached: int, free: int) -> OutputError:
+def _space_error(
+    plan: Plan, output: Path | None, folder: Path, written: int, cached: int, free: int
+) -> OutputError:
     grid = plan.grid
     cache = f", and the cache {format_size(cached)} on the same disk" if cached else ""
     uncached = ["`no_cache`"] if cached and written <= free else []
-    ways = ["another `output`", *uncached, "a smaller area", suggest_larger_pixels(plan.request)]
+    ways = [*uncached, "a smaller area", suggest_larger_pixels(plan.request)]
+    what, elsewhere = "array", ", or TMPDIR another folder"
+    if output is not None:
+        what, elsewhere = "output", ""
+        ways.insert(0, "another `output`")
     return OutputError(
-        f"The output of {grid.width} x {grid.height} pixels takes about {format_size(written)} "
-        f"while it is made{cache}, and the disk of {output.parent} has {format_size(free)} free. "
-        f"Make room, or give {_join_ways(ways)}."
+        f"The {what} of {grid.width} x {grid.height} pixels takes about {format_size(written)} "
+        f"while it is made{cache}, and the disk of {folder} has {format_size(free)} free. Make "
+        f"room, or give {_join_ways(ways)}{elsewhere}."
     )
 
 

@@ -28,7 +28,7 @@ from hrdem.geo.lattice import Lattice
 from hrdem.geo.nodata import avoid_nodata, valid_mask
 from hrdem.geo.resampling import Cell, Resampling, Sampling, kernel_radius
 from hrdem.geo.transform import make_pipeline
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.tiff.encode import BLOCK
 
 MAX_SOURCE_BYTES = 16 << 20  # source pixels of one block
@@ -303,6 +303,7 @@ def _translate_errors(source: Path) -> Generator[None]:
     try:
         yield
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise OutputError(
             f"The merged raster {source} cannot be read for warping: {gdal_message(exc)} Check the "
             "disk and run it again."
@@ -350,6 +351,7 @@ class AlignedRaster:
                     within = shared.shifted(-src_window.column, -src_window.row).slices
                     pixels[within] = dataset.read(band + 1, window=where)
         except GDAL_ERRORS as exc:
+            raise_if_out_of_memory(exc)
             raise OutputError(
                 f"The merged raster {self.path} cannot be read: {gdal_message(exc)} Check the disk "
                 "and run it again."

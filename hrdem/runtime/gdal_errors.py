@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rasterio._err import CPLE_BaseError
+from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import CRSError, RasterioError
 
 from hrdem.runtime.redaction import redact_secrets
@@ -11,6 +11,19 @@ from hrdem.runtime.text import to_one_line
 _MAX_MESSAGE_CHARACTERS = 500
 # rasterio passes some of GDAL's exceptions through, and decodes names in a file as UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, UnicodeDecodeError)
+
+
+def raise_if_out_of_memory(exc: BaseException) -> None:
+    """Raise a `MemoryError` if GDAL lacked memory: the file that it was reading is not at fault.
+
+    Raises:
+        MemoryError: If an error, or one that caused it, is that of an allocation.
+    """
+    each: BaseException | None = exc
+    while each is not None and not isinstance(each, CPLE_OutOfMemoryError):
+        each = each.__cause__ or each.__context__
+    if each is not None:
+        raise MemoryError(gdal_message(each)) from exc
 
 
 def gdal_message(exc: BaseException) -> str:

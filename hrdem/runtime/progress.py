@@ -25,6 +25,10 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+def ignore_progress(progress: Progress) -> None:
+    """Report nothing; unlike a lambda, it can be pickled."""
+
+
 class ProgressMeter:
     """Adds up the progress of a run and reports each step to a callback.
 

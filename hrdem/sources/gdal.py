@@ -26,7 +26,7 @@ from hrdem.http.ranges import check_file_unchanged, read_first_bytes, read_versi
 from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.threads import thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
@@ -375,6 +375,7 @@ def _borrow_dataset(
         with pinned_gdal(), rasterio.Env(**options), pool.borrow(path) as dataset:
             yield dataset
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise SourceError(
             f"{redact_secrets(url)} cannot {what}: {gdal_message(exc)} Try again; if it fails "
             "again, the file may be damaged."

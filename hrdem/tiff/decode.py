@@ -17,7 +17,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import SourceError
 from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.tiff.write_ifd import (
     ASCII,
     DOUBLE,
@@ -76,6 +76,7 @@ def decode(
         with pinned_gdal(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
             pixels: Pixels = dataset.read(1)
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise SourceError(
             f"A tile of {name} cannot be decoded ({exc}). The file may be damaged, or the tile may "
             "have been altered on the way: try again, or with `engine=gdal`."

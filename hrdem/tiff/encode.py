@@ -16,7 +16,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.tiff.write_ifd import (
     TILE_BYTE_COUNTS,
     TILE_OFFSETS,
@@ -130,6 +130,7 @@ def _encode_with_gdal(pixels: Pixels, tile_format: TileFormat) -> bytes:
                 dataset.write(pixels, 1)
             content: bytes = memory.read()
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise RequestError(
             f"GDAL {rasterio.__gdal_version__} cannot write this compression ({exc}). Give "
             "`compress=deflate`, or leave it out."

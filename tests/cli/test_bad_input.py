@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hrdem.cli.main import run
@@ -225,6 +228,28 @@ def test_defect_asks_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys) -> No
     monkeypatch.setattr("hrdem.api.search", broken)
     assert run(["search", "--bbox", BBOX]) == 1
     assert "defect of hrdem" in capsys.readouterr().err
+
+
+def _start_a_thread_that_does_not_fit(**_) -> None:
+    default = threading.stack_size(1 << 46)  # bytes, more than there are addresses
+    try:
+        threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(default)
+
+
+def _allocate_what_does_not_fit(**_) -> None:
+    np.empty(1 << 60, np.uint8)
+
+
+@pytest.mark.parametrize("act", [_start_a_thread_that_does_not_fit, _allocate_what_does_not_fit])
+def test_limits_of_memory_and_threads_are_no_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys, act: Callable[..., None]
+) -> None:
+    monkeypatch.setattr("hrdem.api.search", act)
+    assert run(["search", "--bbox", BBOX]) == 1
+    assert "refuses memory or a thread" in (message := read_error(capsys))
+    assert "ulimit" in message
 
 
 @pytest.mark.parametrize(

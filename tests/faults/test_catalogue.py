@@ -104,6 +104,13 @@ def test_empty_page_does_not_end_a_search(http: HttpClient) -> None:
         assert [each.id for each in near(server, http)] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
+def test_page_with_a_byte_order_mark_is_read(http: HttpClient) -> None:
+    reply = page(item())
+    reply.body = b"\xef\xbb\xbf" + reply.body
+    with misbehaving(lambda _: reply) as server:
+        assert [each.id for each in near(server, http)] == ["9_2-mosaic-1m"]
+
+
 def test_fewer_items_than_matched_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: page(item(), numberMatched=2)) as server,

@@ -521,6 +521,20 @@ def test_disk_space_is_checked_before_reading(
     extract(demo.url, tmp_path / "a.tif", http, no_cache=True)
 
 
+def test_disk_space_of_an_array_is_that_of_temporary_files(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no `output` to choose another folder with."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("hrdem.planning.cost.free_disk_bytes", lambda folder: 1_000)
+    box = {"bbox": (1_500_010, -170_060, 1_500_090, -170_000), "bbox_crs": "EPSG:3979"}
+    params = {"product": "dtm-slope", "stac_url": demo.stac, "no_cache": True, "http": http}
+    with pytest.raises(hrdem.OutputError, match=r"disk of (.*) has 1 kB free.*TMPDIR") as caught:
+        hrdem.load(**box, **params)
+    assert str(tmp_path) in str(caught.value)
+    assert "`output`" not in str(caught.value)
+
+
 def test_cache_command_shows_prunes_and_clears(
     demo: Addresses, http: HttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

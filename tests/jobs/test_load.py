@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -282,6 +283,14 @@ def test_progress_ends_with_all_pixels(filled: Store) -> None:
     lazy = load_array(filled, **JOBS["filled and warped"], on_progress=progress.append, chunks=300)
     lazy[:10, :10].compute()
     assert progress[-1].pixels == progress[-1].total_pixels
+
+
+def test_lazy_array_is_pickled_by_the_standard_library(demo: Addresses) -> None:
+    """Pools of processes use it; only dask has a pickler that takes functions without a name."""
+    box = {"bbox": (1_500_010, -170_020, 1_500_030, -170_000), "bbox_crs": "EPSG:3979"}
+    lazy = hrdem.load(**box, product="dtm", stac_url=demo.stac, no_cache=True, chunks=512)
+    copy = pickle.loads(pickle.dumps(lazy))
+    assert (copy.data.name, copy.attrs) == (lazy.data.name, lazy.attrs)
 
 
 @pytest.mark.slow

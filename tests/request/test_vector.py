@@ -149,6 +149,13 @@ def test_standard_input_that_is_not_geojson_is_refused(monkeypatch, data: bytes)
         read_shape("-")
 
 
+def test_closed_standard_input_is_named(monkeypatch) -> None:
+    """Python has no stream then: `hrdem extract --aoi - <&-`."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(RequestError, match="Standard input is closed"):
+        read_shape("-")
+
+
 def old_geojson(name: str, shape, path: str) -> str:
     feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(shape)}
     crs = {"type": "name", "properties": {"name": name}}

@@ -1,4 +1,4 @@
-"""Guards of tiles: each wrong byte is seen."""
+"""Guards of tiles: each wrong byte is seen. Lack of memory is no damage."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from mmap import mmap
 
 import numpy as np
 import pytest
+from rasterio._err import CPLE_OutOfMemoryError
+from rasterio.errors import RasterioIOError
 
 from hrdem.errors import SourceError
-from hrdem.tiff.decode import check_guards
+from hrdem.tiff.decode import check_guards, decode
+from hrdem.tiff.write_ifd import TileFormat
 
 BODY = bytes(range(50, 62))
 STARTS = np.array([[20, 0, 40]])
@@ -41,3 +44,17 @@ def test_an_altered_guard_is_an_error(tile: int, byte: int) -> None:
 def test_bytes_between_tiles_do_not_matter() -> None:
     for byte in (0, 15, 56, 79):
         check_guards(lay_out(altered=byte), STARTS, COUNTS, "a.tif")
+
+
+def test_lack_of_memory_does_not_make_a_file_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a limit of the shell or of a batch job; what rasterio raises then."""
+
+    def open_file(*_) -> None:
+        cause = CPLE_OutOfMemoryError(3, 2, "cannot allocate 1048576 bytes")
+        raise RasterioIOError("Read failed. See previous exception for details.") from cause
+
+    monkeypatch.setattr("hrdem.tiff.decode.MemoryFile", open_file)
+    tile_format = TileFormat((16, 16), "float32", "<", 1, 1, None)
+    whole = np.array([[600]])
+    with mmap(-1, 2_000) as buffer, pytest.raises(MemoryError, match="cannot allocate 1048576"):
+        decode(buffer, whole, np.array([[1_024]]), tile_format, None, "a.tif")

@@ -199,6 +199,10 @@ def _read_if_json(path: Path, member: PurePosixPath | None) -> bytes | None:
 
 
 def _read_standard_input() -> bytes:
+    if sys.stdin is None:
+        raise RequestError(
+            "Standard input is closed. Pipe GeoJSON into it, or give the path of a file as `aoi`."
+        )
     data = sys.stdin.buffer.read()
     if not is_json(data[:HEAD_BYTES]):
         raise RequestError(

@@ -22,7 +22,7 @@ from hrdem.geo.band import check_band
 from hrdem.geo.grid import Grid
 from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.text import to_one_line
 from hrdem.sources.gdal_band import describe_band, split_crs
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
@@ -111,6 +111,7 @@ def check_coverage(path: Path, grid: Grid, dtype: str, nodata: float, unit: str)
             _check_properties(dataset, grid, dtype, nodata, unit)
             _check_blocks(dataset, path.stat().st_size)
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise ChunkTooLargeError(f"the raster is damaged or cut off: {gdal_message(exc)}") from exc
 
 
