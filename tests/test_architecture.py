@@ -77,7 +77,6 @@ COVERED_BY = {
     "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
-    "hrdem.tiff.write_ifd": "output/test_geotiff.py",
 }
 
 # Private names that tests import or replace, until a public one takes their place.
