@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,17 +49,30 @@ def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shared_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep fixtures shared by several tests out of the user's own cache."""
+def shared_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures shared by several tests out of the user's own cache.
+
+    Processes that tests start may write bytecode: they are many, and compiling takes each of them
+    as long as all else that it imports.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("shared-cache")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 
+@pytest.fixture(scope="session")
+def cache_homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths in one folder; `tmp_path_factory.mktemp` lists all earlier folders for each new one."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache_dir(cache_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test its own cache, also in the processes that it starts."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = next(cache_homes)
+    folder.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setattr("hrdem.http.cache.store.default_cache_dir", lambda: folder / "hrdem")
     return folder / "hrdem"

@@ -18,7 +18,9 @@ import hrdem
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import NetworkError, NoDataError, OutputExistsError
+from hrdem.geo.ground import fit_grid
 from hrdem.http.client import HttpClient
+from hrdem.sources.wms import get_map
 from tests.demo_tiles import TILES, find_empty_block
 from tests.misbehaving import Reply, forward, misbehaving
 
@@ -105,6 +107,18 @@ def preview(demo: Addresses, wms_url: str, http: HttpClient, output: Path, **cha
         (Reply(200, picture(100, 50), cut=90), "did not complete its response"),
         (Reply(reset=True, body=b"x", length=5), "did not complete its response"),
     ],
+)
+def test_anything_but_the_picture_is_an_error(http: HttpClient, reply: Reply, said: str) -> None:
+    grid = fit_grid(BOX, "EPSG:3979", 100)
+    with misbehaving(lambda _: reply) as server, pytest.raises((NetworkError, NoDataError)) as exc:
+        get_map(server.url, "dtm-hillshade", grid, http)
+    assert said in str(exc.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [(Reply(200, PLAIN.encode()), WORDS), (Reply(200, picture(100, 50, opacity=0)), "transparent")],
+    ids=["an error", "no data"],
 )
 def test_overviews_replace_a_failed_wms(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog, reply: Reply, said: str
