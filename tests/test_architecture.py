@@ -70,6 +70,7 @@ COVERED_BY = {
     "hrdem.request.aoi.local_files": "request/test_vector.py",
     "hrdem.request.aoi.ogr": "request/test_vector.py",
     "hrdem.request.aoi.shape_part": "request/test_objects.py",
+    "hrdem.request.aoi.plausibility": "request/test_vector.py",
     "hrdem.request.protocols": "request/test_objects.py",
     "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
     "hrdem.runtime.limits": "faults/test_resume.py",

@@ -160,6 +160,16 @@ def parse_crs(text: str) -> CRS:
     return system
 
 
+@functools.lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Whether the coordinates of a CRS are degrees; those of any other are those of a map.
+
+    Raises:
+        RequestError: If PROJ cannot read it, or it is neither of the two.
+    """
+    return bool(parse_crs(crs).is_geographic)
+
+
 def _quote_crs(text: str) -> str:
     return repr(text if len(text) <= MAX_CRS_CHARACTERS else f"{text[:MAX_CRS_CHARACTERS]}…")
 

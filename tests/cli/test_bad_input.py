@@ -42,10 +42,10 @@ def read_error(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("bbox", "crs", "hint"),
     [
-        ("-75.60,45.30,-75.85,45.45", "EPSG:4326", "did you mean -75.85,45.3,-75.6,45.45?"),
-        ("-75.85,45.45,-75.60,45.30", "EPSG:4326", "did you mean -75.85,45.3,-75.6,45.45?"),
-        ("-75.85,45.30,-75.60,95", "EPSG:4326", "west,south,east,north"),
-        ("-275,45.30,-75.60,45.45", "EPSG:4326", "west,south,east,north"),
+        ("-75.60,45.30,-75.85,45.45", "EPSG:4326", "did you mean --bbox -75.85,45.3,-75.6,45.45?"),
+        ("-75.85,45.45,-75.60,45.30", "EPSG:4326", "did you mean --bbox -75.85,45.3,-75.6,45.45?"),
+        ("-75.85,45.30,-75.60,95", "EPSG:4326", "latitude within -90 and 90"),
+        ("-180,-90,180,90", "EPSG:4326", "Canada is --bbox -141.1,41.6,-52.6,83.2."),
         ("nan,45.30,-75.60,45.45", "EPSG:4326", "not a finite number"),
         ("-75.85,45.30,-75.60", "EPSG:4326", "Give four numbers"),
         ("-75.85,45.30,-75.60,north", "EPSG:4326", "Give numbers with commas between"),
@@ -114,11 +114,9 @@ def test_missing_required_option(capsys) -> None:
     assert "extrakt" in read_error(capsys)
 
 
-@pytest.mark.parametrize(
-    "bbox", ["2.0,48.0,2.1,48.1", "151.1,-33.9,151.2,-33.8", "-180,-90,180,90"]
-)
-def test_bbox_outside_canada_has_no_data(demo: Addresses, capsys, bbox: str) -> None:
-    assert extract("--stac-url", demo.stac, bbox=bbox) == 4
+@pytest.mark.parametrize("bbox", ["2.0,48.0,2.1,48.1", "151.1,-33.9,151.2,-33.8"])
+def test_bbox_outside_canada_has_no_data(capsys, bbox: str) -> None:
+    assert extract("--stac-url", "http://hrdem.invalid", bbox=bbox) == 4
     assert "Canada" in read_error(capsys)
 
 

@@ -86,8 +86,16 @@ def test_nad27_is_shifted() -> None:
 @pytest.mark.parametrize(
     ("box", "crs", "message"),
     [
-        ((-75, 45, -76, 46), "EPSG:4326", r"west is greater than east.*mean -76,45,-75,46\?"),
-        ((-76, 46, -75, 45), "EPSG:4326", r"south is greater than north.*mean -76,45,-75,46\?"),
+        (
+            (-75, 45, -76, 46),
+            "EPSG:4326",
+            r"west is greater .*mean `bbox=-76,45,-75,46`\?",
+        ),
+        (
+            (-76, 46, -75, 45),
+            "EPSG:4326",
+            r"south is greater .*mean `bbox=-76,45,-75,46`\?",
+        ),
         ((1000, 0, 500, 900), "EPSG:3979", "west is greater than east"),
         ((-190, 45, -75, 46), "EPSG:4326", "range of degrees"),
         ((-75, 45, -74, 91), "EPSG:4326", "range of degrees"),
@@ -110,9 +118,14 @@ def test_invalid_box_names_the_problem_and_the_fix(box, crs, message) -> None:
         Aoi.from_bbox(box, crs)
 
 
-def test_box_outside_the_projection_has_no_data() -> None:
-    with pytest.raises(NoDataError, match="outside Canada"):
-        Aoi.from_bbox((-180, -90, 180, 90))
+def test_shape_outside_canada_has_no_data() -> None:
+    with pytest.raises(NoDataError, match="is near 48.33 N 2.333 E, outside Canada"):
+        Aoi.from_shape(shapely.box(2, 48, 2.667, 48.667), LONLAT, "Paris")
+
+
+def test_shape_of_the_planet_is_refused() -> None:
+    with pytest.raises(RequestError, match="The area world covers far more than Canada"):
+        Aoi.from_shape(shapely.box(-180, -60, 180, 85), LONLAT, "world")
 
 
 @pytest.mark.parametrize(

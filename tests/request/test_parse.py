@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from affine import Affine
 
-from hrdem.errors import NoDataError, RequestError
+from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
@@ -199,7 +199,8 @@ def test_buffer_widens_a_circle() -> None:
         ({"point": ("west", "south"), "radius": 5}, "`point`: .* is not a point. Give numbers"),
         ({"point": (-75, math.inf), "radius": 5}, "not a finite number"),
         ({"point": (45, -75), "radius": 5}, "latitude before longitude"),
-        ({"point": (450_000, 5e6), "radius": 5}, "looks like metres.*`bbox_crs=EPSG:3979`"),
+        ({"point": (450_000, 5e6), "radius": 5}, "looks like metres.* with `bbox_crs`"),
+        ({"point": (1_509_508, -172_668), "radius": 5}, "metres.* `bbox_crs=EPSG:3979`"),
         ({"point": (-75, 95), "radius": 5}, "range of degrees"),
         ({"bbox": OTTAWA, "buffer": -5}, "`buffer` is -5. Give metres, more than 0"),
         ({"bbox": OTTAWA, "buffer": math.inf}, "`buffer` is inf. Give metres"),
@@ -212,6 +213,6 @@ def test_invalid_parameters_name_the_problem_and_the_fix(params, message: str) -
         parse_aoi(**params)
 
 
-def test_shape_outside_the_projection_has_no_data() -> None:
-    with pytest.raises(NoDataError, match="outside Canada"):
+def test_shape_that_reaches_a_pole_is_refused() -> None:
+    with pytest.raises(RequestError, match="far more than Canada"):
         parse_aoi(aoi="POLYGON((-75 -90,-74 -90,-74 45,-75 -90))")

@@ -21,6 +21,7 @@ from hrdem.request.aoi.vector import read_shape
 SQUARE = shapely.box(-76, 45, -75, 46)
 NEXT = shapely.box(-75, 45, -74, 46)
 IN_UTM = shapely.box(450_000, 5_000_000, 460_000, 5_010_000)
+IN_ATLAS = shapely.box(1_509_508, -172_668, 1_509_990, -172_226)
 
 
 @pytest.fixture(autouse=True)
@@ -311,7 +312,8 @@ def test_valid_polygon_gives_no_warning(caplog) -> None:
         ({"type": "Point", "coordinates": [float("nan"), 45]}, None, "not a finite number"),
         ("POLYGON((45 -76,45 -75,46 -75,45 -76))", None, "latitude before longitude"),
         ("POLYGON((49 -123,49 -122,50 -122,49 -123))", None, "latitude before longitude"),
-        (IN_UTM, None, r"looks like metres.*Give `aoi_crs=EPSG:3979`"),
+        (IN_UTM, None, r"looks like metres.*`aoi_crs` must name their CRS"),
+        (IN_ATLAS, None, r"looks like metres.*Give `aoi_crs=EPSG:3979`"),
         (SQUARE, "EPSG:2959", r"looks like degrees, but EPSG:2959.*Give `aoi_crs=EPSG:4326`"),
         (
             "SRID=2959;POLYGON((-76 45,-75 45,-75 46,-76 45))",

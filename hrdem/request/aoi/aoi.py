@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,11 +16,10 @@ from hrdem.geo.datum_operations import DatumOperation
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
-from hrdem.request.aoi.geometry import (
-    buffer_geometry,
-    check_coordinates,
-    extract_polygons,
-)
+from hrdem.request.aoi.box import check_box
+from hrdem.request.aoi.geometry import buffer_geometry, extract_polygons
+from hrdem.request.aoi.plausibility import check_place
+from hrdem.request.aoi.readings import format_numbers
 
 MAX_SEARCH_SEGMENTS = 24  # of an edge of a search polygon
 TILE_EDGE_METRES = 500_000  # the longest straight edge of a footprint
@@ -93,10 +91,10 @@ class Aoi:
 
         Raises:
             RequestError: If the box or the CRS is invalid, or its datum is too inaccurate.
-            NoDataError: If the box reaches where EPSG:3979 has no coordinates.
+            NoDataError: If the box is outside Canada.
         """
-        box = _check_box(bbox, crs)
-        label = ",".join(f"{number:.12g}" for number in box) + f" ({describe_crs(crs)})"
+        box = check_box(bbox, crs)
+        label = f"{format_numbers(box)} ({describe_crs(crs)})"
         return cls.from_shape(
             shapely.box(*box), crs, label, buffer, allow_inaccurate_datum=allow_inaccurate_datum
         )
@@ -122,14 +120,16 @@ class Aoi:
             allow_inaccurate_datum: As for a box.
 
         Raises:
-            RequestError: If it has no area, or its datum is too inaccurate.
-            NoDataError: If it reaches where EPSG:3979 has no coordinates.
+            RequestError: If it has no area, covers far more than Canada, or its datum is too
+                inaccurate.
+            NoDataError: If it is outside Canada, or reaches where EPSG:3979 has no coordinates.
         """
         if not buffer and extract_polygons(geometry).is_empty:
             raise RequestError(
                 f"The shape {label} has no area: it is a {geometry.geom_type}. Give a polygon, or "
                 "give `buffer` in metres to extract the area around it."
             )
+        check_place(geometry.bounds, crs, f"The area {label}")
         source = link_crs(crs, geometry.bounds, crs, allow_inaccurate=allow_inaccurate_datum)
         operation = get_operation(source)
         if buffer:
@@ -178,32 +178,3 @@ def _measure_footprint_error(x: float, y: float) -> float:
     lonlat = project_points(ends, NATIVE_CRS, LONLAT)
     middles = project_points((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
     return float(np.hypot(*(middles - [x, y]).T).max())
-
-
-def _check_box(bbox: Sequence[float], crs: str) -> Bounds:
-    order = "Give four numbers: west,south,east,north."
-    try:
-        numbers = tuple(float(number) for number in bbox)
-    except (TypeError, ValueError) as exc:
-        raise RequestError(f"`bbox` is {bbox!r}, which is not a box. {order}") from exc
-    label = ",".join(f"{number:.12g}" for number in numbers)
-    if len(numbers) != 4:
-        raise RequestError(f"`bbox` has {len(numbers)} numbers: {label!r}. {order}")
-    if not all(map(math.isfinite, numbers)):
-        raise RequestError(f"The box {label} contains a value that is not a finite number. {order}")
-    west, south, east, north = numbers
-    sorted_box = (min(west, east), min(south, north), max(west, east), max(south, north))
-    remedy = "Give `bbox_crs={}` if that is its CRS."
-    check_coordinates(sorted_box, crs, f"The box {label}", remedy)
-    if sorted_box != numbers:
-        problem = "west is greater than east" if west > east else "south is greater than north"
-        suggestion = ",".join(f"{number:.12g}" for number in sorted_box)
-        raise RequestError(
-            f"In the box {label} {problem}. The order is west,south,east,north: "
-            f"did you mean {suggestion}?"
-        )
-    if west == east or south == north:
-        raise RequestError(
-            f"The box {label} has no area. Give two opposite corners that differ in both axes."
-        )
-    return west, south, east, north

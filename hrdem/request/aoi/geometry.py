@@ -1,4 +1,4 @@
-"""Geometries of areas: coordinate checks, polygons, buffers, circles."""
+"""Geometries of areas: polygons, buffers, circles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, describe_crs, parse_crs
-from hrdem.geo.grid import Bounds
+from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
 
@@ -18,44 +17,6 @@ CIRCLE_QUADRANT_SEGMENTS = 180  # chords within a 100,000th of the radius
 BUFFER_QUADRANT_SEGMENTS = 16
 MIN_CURVATURE_RADIUS_METRES = 6_335_000.0  # of the ellipsoid, anywhere
 MAX_BUFFER_REACH_METRES = 10_000_000.0  # from the centre of the area to its buffered edge
-
-
-def check_coordinates(bounds: Bounds, crs: str, what: str, remedy: str) -> None:
-    """Check that coordinates are plausible in a CRS.
-
-    Args:
-        bounds: Left, bottom, right, top of the coordinates.
-        crs: Their presumed CRS.
-        what: Subject of the message.
-        remedy: Advice for a wrong CRS, with a placeholder for the likely one.
-
-    Raises:
-        RequestError: If they look like coordinates of another CRS, or like latitude before
-            longitude.
-    """
-    system, name = parse_crs(crs), describe_crs(crs)
-    left, bottom, right, top = bounds
-    if system.is_projected and left >= -142 and right <= -40 and bottom >= 38 and top <= 84:
-        raise RequestError(
-            f"{what} looks like degrees, but {name} is a projected CRS. "
-            f"{remedy.format('EPSG:4326')}"
-        )
-    if not system.is_geographic:
-        return
-    if left >= 38 and right <= 84 and bottom >= -142 and top <= -40:
-        raise RequestError(
-            f"{what} looks like latitude before longitude. Give longitude first; it is negative "
-            "everywhere in Canada."
-        )
-    if max(map(abs, bounds)) > 360:
-        raise RequestError(
-            f"{what} looks like metres, but {name} is in degrees. {remedy.format(NATIVE_CRS)}"
-        )
-    if max(abs(left), abs(right)) > 180 or max(abs(bottom), abs(top)) > 90:
-        raise RequestError(
-            f"{what} is outside the range of degrees. Give longitude within -180 and 180 and "
-            "latitude within -90 and 90, in the order west,south,east,north."
-        )
 
 
 def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiPolygon:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
@@ -14,9 +13,12 @@ from hrdem.geo.crs import LONLAT
 from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.geometry import check_coordinates, make_circle
+from hrdem.request.aoi.box import check_point
+from hrdem.request.aoi.geometry import make_circle
 from hrdem.request.aoi.like import read_template
 from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
+from hrdem.request.aoi.readings import format_numbers
 from hrdem.request.aoi.vector import DEFAULT_CRS, read_shape
 from hrdem.request.fields import AREA
 from hrdem.request.params import AoiParams
@@ -25,6 +27,9 @@ from hrdem.request.signature import complete
 
 MAX_LENGTH_METRES = 1_000_000.0  # of a radius or a buffer
 _AREAS = ("bbox", "aoi", "like", "nts", "point")
+_LIKE_REMEDY = CrsRemedy(
+    "Assign the right CRS to it: {} if that is it.", "Assign the right CRS to it."
+)
 _NEEDS = {"bbox_crs": "bbox", "aoi_crs": "aoi", "layer": "aoi", "radius": "point"}
 
 
@@ -110,8 +115,7 @@ def _check_combination(names: set[str]) -> None:
 
 def _parse_like(source: RasterLike, *, allow_inaccurate_datum: bool) -> ParsedAoi:
     grid, label = read_template(source)
-    remedy = "Assign the right CRS to it, for example {}."
-    check_coordinates(grid.bounds, grid.crs, f"The raster {label}", remedy)
+    check_coordinates(grid.bounds, grid.crs, f"The raster {label}", _LIKE_REMEDY)
     linked = link_crs(grid.crs, grid.bounds, grid.crs, allow_inaccurate=allow_inaccurate_datum)
     grid = replace(grid, crs=linked)
     aoi = Aoi.from_shape(shapely.box(*grid.bounds), linked, label)
@@ -119,20 +123,10 @@ def _parse_like(source: RasterLike, *, allow_inaccurate_datum: bool) -> ParsedAo
 
 
 def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -> Aoi:
-    label = ",".join(f"{number:.12g}" for number in point)
-    order = "Give two numbers: longitude,latitude."
-    if len(point) != 2:
-        raise RequestError(f"`point` has {len(point)} numbers: {label!r}. {order}")
-    longitude, latitude = point
-    if not (math.isfinite(longitude) and math.isfinite(latitude)):
-        raise RequestError(
-            f"The point {label} contains a value that is not a finite number. {order}"
-        )
+    longitude, latitude = check_point(point)
+    label = format_numbers(point)
     if radius is None:
         raise RequestError(f"The point {label} has no area. Give `radius` in metres.")
-    bounds = (longitude, latitude, longitude, latitude)
-    remedy = "`point` takes degrees; for metres, give `bbox` with `bbox_crs={}`."
-    check_coordinates(bounds, LONLAT, f"The point {label}", remedy)
     _check_length(radius, "radius")
     circle, crs = make_circle(longitude, latitude, radius)
     return Aoi.from_shape(circle, crs, f"{radius:g} m around {label}", buffer)

@@ -15,12 +15,11 @@ from typing import IO, Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from shapely import GeometryType
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import describe_crs, drop_vertical
+from hrdem.geo.crs import describe_crs, drop_vertical, is_geographic
 from hrdem.geo.datum import is_same_crs
 from hrdem.request.aoi.geojson import (
     HEAD_BYTES,
@@ -30,10 +29,10 @@ from hrdem.request.aoi.geojson import (
     parse_json,
     read_geojson,
 )
-from hrdem.request.aoi.geometry import check_coordinates
 from hrdem.request.aoi.local_files import resolve_local_path
 from hrdem.request.aoi.objects import iterate, read_geometries, read_object
 from hrdem.request.aoi.ogr import read_file
+from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
 from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Geometries, ShapePart
 from hrdem.request.aoi.wkt import read_wkt
 from hrdem.request.protocols import AoiLike
@@ -246,12 +245,18 @@ def _unite(geometries: Sequence[Geometries], crs: str, label: str, declared: str
             f"The shape {label} contains a value that is not a finite number. Correct it."
         )
     if declared is None:
-        remedy = "Give `aoi_crs={}` if that is their CRS."
+        remedy = CrsRemedy(
+            "Give `aoi_crs={}` if that is their CRS.",
+            "`aoi_crs` must name their CRS, for example the UTM zone.",
+        )
     else:
-        remedy = "It declares that CRS itself: correct it to {} if that is the right one."
+        remedy = CrsRemedy(
+            "It declares that CRS itself: correct it to {} if that is the right one.",
+            "It declares that CRS itself: correct it.",
+        )
     left, bottom, right, top = shapely.total_bounds(found).tolist()
     check_coordinates((left, bottom, right, top), crs, f"The shape {label}", remedy)
-    if CRS.from_user_input(crs).is_geographic and right - left > 180:
+    if is_geographic(crs) and right - left > 180:
         raise RequestError(
             f"The shape {label} spans more than 180 degrees, or crosses the antimeridian. Give "
             "only the part of it that is in Canada."
