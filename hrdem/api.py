@@ -325,7 +325,7 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
         return make_plan(request, client)
 
 
-@takes(fields.CACHE)
+@takes(fields.CACHE, advice=fields.PLAN)
 @pinned_gdal()
 def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CacheParams]) -> Estimate:
     """Estimate the download of a plan, and how much of the area has data.

@@ -63,6 +63,10 @@ class HrdemError(Exception):
 
     exit_code = ExitCode.DEFECT
 
+    def reword(self, message: str) -> None:
+        """Replace the message, by one for the function that was called."""
+        self.args = (message, *self.args[1:])
+
 
 class RequestError(HrdemError, ValueError):
     """The request is invalid."""

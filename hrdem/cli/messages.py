@@ -5,31 +5,52 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from hrdem.request import fields
+from hrdem.request.mentions import FIELDS, MENTION, drop_foreign_advice
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
 
-#: every parameter by name
-FIELDS = {field.name: field for field in (*fields.ASSETS, *fields.PREVIEW, *fields.EXTRACT)}
-_PARAMETER = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a command words messages, which name parameters.
+
+    Attributes:
+        available: Names of its parameters; advice that names others is left out.
+        variables: Those of them that an environment variable sets, and no option.
+    """
+
+    available: frozenset[str] = frozenset(FIELDS)
+    variables: frozenset[str] = frozenset()
+
+    def apply(self, text: str) -> str:
+        """Return a message that names options, or environment variables where those were used."""
+        return name_options(drop_foreign_advice(text, self.available), self.variables)
 
 
-def name_options(text: str) -> str:
+def name_options(text: str, variables: Collection[str] = ()) -> str:
     """Rewrite the parameters that a message names in backquotes as options.
 
     ``bbox_crs=EPSG:3979`` becomes ``--bbox-crs EPSG:3979``, and ``crop=False`` ``--no-crop``. What
     names no parameter is left as it is.
+
+    Args:
+        text: The message.
+        variables: Parameters that an environment variable sets, which becomes their name.
     """
-    return _PARAMETER.sub(_as_option, text)
+    return MENTION.sub(lambda found: _as_option(found, variables), text)
 
 
-def _as_option(found: re.Match[str]) -> str:
+def _as_option(found: re.Match[str], variables: Collection[str]) -> str:
     field, value = FIELDS.get(found["name"]), found["value"]
     if field is None:
         return found[0]
+    if value is None and field.name in variables:
+        return field.variable
     option = next((flag for flag in field.flags if len(flag) == 2), field.option)
     if value is None or (field.is_flag and value == "True"):
         return option
@@ -45,10 +66,14 @@ def for_terminal(text: str) -> str:
 
 
 class _TerminalFormatter(logging.Formatter):
-    """Makes log lines of any library safe to print."""
+    """Makes log lines of any library safe to print, in the wording of a command."""
+
+    def __init__(self, wording: Wording) -> None:
+        super().__init__("hrdem: %(message)s")
+        self._wording = wording
 
     def format(self, record: logging.LogRecord) -> str:
-        return for_terminal(super().format(record))
+        return for_terminal(self._wording.apply(super().format(record)))
 
 
 class RetryRateLimit(logging.Filter):
@@ -75,16 +100,17 @@ class RetryRateLimit(logging.Filter):
         return True
 
 
-def set_up_logging(verbose: int, *, quiet: bool) -> None:
+def set_up_logging(verbose: int, wording: Wording, *, quiet: bool) -> None:
     """Log to standard error.
 
     Args:
         verbose: 0 for warnings, 1 for information, 2 for every request.
+        wording: How the command words messages.
         quiet: Whether only errors are logged.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     handler = logging.StreamHandler()
-    handler.setFormatter(_TerminalFormatter("hrdem: %(message)s"))
+    handler.setFormatter(_TerminalFormatter(wording))
     if not verbose:
         handler.addFilter(RetryRateLimit())
     logging.basicConfig(handlers=[handler], force=True)

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from hrdem.cli import messages
+from hrdem.errors import HrdemError
 from hrdem.request import fields
 from hrdem.request.convert import parse_integer
 from hrdem.request.field import Field, Group
@@ -97,7 +98,7 @@ class Option(click.Option):
         try:
             return self.field.parse(value)
         except ValueError as exc:
-            raise click.BadParameter(str(exc), ctx, self) from exc
+            raise click.BadParameter(messages.name_options(str(exc)), ctx, self) from exc
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         hint = super().get_error_hint(ctx)
@@ -106,7 +107,7 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help lists the options by group, and whose options are given once."""
+    """A command whose options are listed by group, given once, and named in its errors."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
@@ -115,6 +116,13 @@ class Command(click.Command):
                 if param in given[:number] and not _is_repeatable(param):
                     raise click.UsageError(_describe_repetition(param), ctx)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HrdemError as exc:
+            exc.reword(wording_of(ctx).apply(str(exc)))
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group in Group:
@@ -126,6 +134,14 @@ class Command(click.Command):
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)
+
+
+def wording_of(ctx: click.Context) -> messages.Wording:
+    """Return how the command of a context words messages."""
+    names = [param.name for param in ctx.command.params if param.name]
+    source = ParameterSource.ENVIRONMENT
+    variables = [name for name in names if ctx.get_parameter_source(name) is source]
+    return messages.Wording(frozenset(names), frozenset(variables))
 
 
 def _is_repeatable(param: click.Parameter) -> bool:
@@ -159,8 +175,9 @@ def add(*table: Field) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         @functools.wraps(command)
         def reported(*args: Any, verbose: int, quiet: bool, **kwargs: Any) -> Any:
-            messages.set_up_logging(verbose, quiet=quiet)
-            click.get_current_context().meta["quiet"] = quiet
+            context = click.get_current_context()
+            messages.set_up_logging(verbose, wording_of(context), quiet=quiet)
+            context.meta["quiet"] = quiet
             return command(*args, **kwargs)
 
         options = [Option(field) for field in (*table, JSON)]

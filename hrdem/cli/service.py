@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hrdem.cli.messages import FIELDS
+from hrdem.request.mentions import FIELDS
 
 URLS = ("stac_url", "wcs_url", "wms_url")
 

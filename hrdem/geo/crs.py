@@ -45,7 +45,7 @@ def normalize_crs(text: str) -> str:
         if len(_axes(system)) != 2:
             raise RequestError(
                 f"{_quote_crs(text)} is not a system of two axes, longitude and latitude or "
-                "easting and northing. Give a horizontal system; `vertical_crs` adds the datum of "
+                "easting and northing. Give a horizontal system. `vertical_crs` adds the datum of "
                 "heights."
             )
         code = system.to_dict(projjson=True).get("id", {}).get("code")

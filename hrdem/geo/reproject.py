@@ -105,7 +105,7 @@ def _densify(
         if pieces.sum() >= max_points:
             raise RequestError(
                 f"The edges of a shape become more than {MAX_INSERTED_POINTS:,} pieces between "
-                f"{source} and {target}. Give a simpler shape, or a coarser `resolution`."
+                f"{source} and {target}. Give a simpler shape. A coarser `resolution` needs fewer."
             )
         points, starts, edge = _split_edges(points, starts, pieces)
         unknown = (pieces > 1)[edge]

@@ -131,8 +131,8 @@ def check_file_unchanged(
         raise SourceChangedError(
             f"{version.url} was published again while it was being read: it was "
             f"{_describe_version(version)}, now it is {_describe_version(now)}. Nothing was "
-            "written; run the same command again to read the new version, or give "
-            "`on_change=restart`.",
+            "written; run the same command again to read the new version. `on_change=restart` "
+            "does so by itself, once.",
             version.url,
         )
 

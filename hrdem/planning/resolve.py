@@ -173,11 +173,12 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
     except ServerError as exc:
         advice = ""
         if exc.is_missing:
-            other = "try later, or another `collection`"
+            advice = (
+                " The file may have been moved or withdrawn: try later, or another `collection`."
+            )
             has_vrt = item.get_asset(query.product, AssetKind.VRT) is not None
             if query.asset_kind is AssetKind.COG and query.align is Align.PIXELS and has_vrt:
-                other = "try later, another `collection`, or `via=vrt`"
-            advice = f" The file may have been moved or withdrawn: {other}."
+                advice += " Or try `via=vrt`."
         elif exc.status in RETRIED_STATUSES:
             advice = " Try again later."
         if advice and not query.allow_partial:
@@ -324,5 +325,5 @@ def _no_product_error(query: MosaicQuery, items: Sequence[Item]) -> NoDataError:
         return NoDataError(f"{names} has no VRT of {product.name}. Read the COG: `via=cog`.")
     north = ""
     if product.surfaces == ("dtm",):
-        north = " In the north there may be a dsm only, which is `product=dsm`."
+        north = " In the north there may be a dsm only: give a `product` of that."
     return NoDataError(f"{names} has no {product.name}.{north}")

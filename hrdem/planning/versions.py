@@ -33,7 +33,7 @@ def _check_items_unchanged(source: PlannedSource, mosaic: Mosaic, http: Http) ->
             raise SourceChangedError(
                 f"{item.id} was published again while it was being read through the WCS: it was "
                 f"of {item.updated or 'no date'}, now it is of {updated.get(item.id) or 'no date'}."
-                " Nothing was written. Run the same command again to read the new version, or give "
-                "`on_change=restart`.",
+                " Nothing was written. Run the same command again to read the new version. "
+                "`on_change=restart` does so by itself, once.",
                 source.url,
             )

@@ -8,7 +8,9 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from hrdem.errors import HrdemError
 from hrdem.request.field import Field
+from hrdem.request.mentions import drop_foreign_advice
 from hrdem.request.options import parse_choice
 
 P = ParamSpec("P")
@@ -44,11 +46,19 @@ def complete(fields: Iterable[Field], params: Mapping[str, Any]) -> dict[str, An
     return values
 
 
-def takes(fields: Sequence[Field]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def takes(
+    fields: Sequence[Field], *, advice: Sequence[Field] = ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function that takes fields as keywords: it receives all of them, `complete`.
 
-    Its signature, as `help` shows it, lists the fields with their defaults.
+    Its signature, as `help` shows it, lists the fields with their defaults. Its errors advise only
+    what it can follow.
+
+    Args:
+        fields: Its parameters.
+        advice: Further parameters that its errors may name, because another function took them.
     """
+    available = {field.name for field in (*fields, *advice)}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
@@ -57,7 +67,11 @@ def takes(fields: Sequence[Field]) -> Callable[[Callable[P, R]], Callable[P, R]]
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             others = {p.name: kwargs.pop(p.name) for p in own if p.name in kwargs}
-            return function(*args, **others, **complete(fields, kwargs))  # type: ignore[arg-type]
+            try:
+                return function(*args, **others, **complete(fields, kwargs))  # type: ignore[arg-type]
+            except HrdemError as exc:
+                exc.reword(drop_foreign_advice(str(exc), available))
+                raise
 
         named = [
             inspect.Parameter(

@@ -132,7 +132,7 @@ class CogFile:
         """Check that it has no mask, which this reader does not read."""
         if self.band.is_masked:
             raise SourceError(
-                f"{self.display_url} has a mask for its pixels, which only GDAL reads: give "
+                f"{self.display_url} has a mask for its pixels, which only GDAL reads. Give "
                 "`engine=gdal`."
             )
 

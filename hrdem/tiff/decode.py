@@ -79,7 +79,7 @@ def decode(
         raise_if_out_of_memory(exc)
         raise SourceError(
             f"A tile of {name} cannot be decoded ({exc}). The file may be damaged, or the tile may "
-            "have been altered on the way: try again, or with `engine=gdal`."
+            "have been altered on the way: try again. `engine=gdal` reads it in another way."
         ) from exc
     assert pixels.shape == (rows * height, columns * width)
     return pixels

@@ -156,7 +156,7 @@ def read_header(fetch: Fetch, size: int, name: str) -> Header:
     except InvalidTiffError as exc:
         raise SourceError(
             f"{name} cannot be read as a tiled GeoTIFF: {exc}. The file may be damaged, or be of "
-            "a kind that only GDAL reads: try `engine=gdal`."
+            "a kind that only GDAL reads. Try `engine=gdal`."
         ) from exc
 
 

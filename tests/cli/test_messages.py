@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from unittest import mock
 
 import pytest
 
-import hrdem
 from hrdem.cli import show
-from hrdem.cli.messages import FIELDS, RetryRateLimit, name_options
-
-PACKAGE = Path(hrdem.__file__).parent
+from hrdem.cli.messages import RetryRateLimit, Wording, name_options
 
 
 @pytest.mark.parametrize(
@@ -36,6 +29,22 @@ PACKAGE = Path(hrdem.__file__).parent
 )
 def test_parameters_in_backquotes_become_options(message: str, printed: str) -> None:
     assert name_options(message) == printed
+
+
+def test_parameters_that_a_variable_sets_are_named_by_it() -> None:
+    """Nobody gave the option that the message would name."""
+    wording = Wording(variables=frozenset({"nts", "collection"}))
+    message = "`bbox` and `nts` each define an area. Give `collection=2m`."
+    assert wording.apply(message) == (
+        "--bbox and HRDEM_NTS each define an area. Give --collection 2m."
+    )
+
+
+def test_advice_that_a_command_cannot_follow_is_left_out() -> None:
+    wording = Wording(available=frozenset({"bbox"}))
+    assert wording.apply("It failed. `allow_partial` helps. Check `bbox`.") == (
+        "It failed. Check --bbox."
+    )
 
 
 def retry(message: str, name: str = "hrdem.http.retry") -> logging.LogRecord:
@@ -65,36 +74,3 @@ def test_messages_in_json_name_options_and_data_stay(capsys: pytest.CaptureFixtu
         "checks": [{"name": "`via`", "fix": "Give --via cog."}],
         "reason": None,
     }
-
-
-def strings_in(path: Path) -> Iterator[str]:
-    """Yield the strings of a module that are no docstrings."""
-    tree = ast.parse(path.read_text("utf-8"))
-    prose = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-            yield node.value
-
-
-def test_messages_below_the_command_line_name_parameters() -> None:
-    """An option has no meaning to a user of Python."""
-    options = [f.option for f in FIELDS.values()] + [
-        flag for f in FIELDS.values() for flag in f.flags
-    ]
-    named = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, options))})(?![\w-])")
-    for path in PACKAGE.rglob("*.py"):
-        if path.relative_to(PACKAGE).parts[0] not in ("cli", "demo") and path.name != "fields.py":
-            for text in strings_in(path):
-                assert not named.search(text), (path.name, text)
-
-
-def test_parameters_in_backquotes_exist() -> None:
-    names = set()
-    for path in PACKAGE.rglob("*.py"):
-        for text in strings_in(path):
-            names |= set(re.findall(r"`([a-z_]+)(?:=[^`]*)?`", text))
-    assert names <= FIELDS.keys()

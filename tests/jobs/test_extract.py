@@ -294,7 +294,7 @@ def test_item_without_the_product_is_reported(demo: Addresses, tmp_path: Path) -
 
 
 def test_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -> None:
-    with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*`product=dsm`"):
+    with pytest.raises(hrdem.NoDataError, match="4_8-mosaic-2m has no dtm.*`product` of that"):
         hrdem.extract(
             bbox=make_box(-700_000, 2_700_000, 100, 100),
             bbox_crs="EPSG:3979",

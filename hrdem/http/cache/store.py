@@ -70,8 +70,8 @@ def default_cache_dir() -> Path:
         return platformdirs.user_cache_path("hrdem", appauthor=False)
     except RuntimeError as exc:
         raise RequestError(
-            f"The user has no folder for the cache: {exc}. Set HOME, or give `cache_dir` or "
-            "`no_cache`."
+            f"The user has no folder for the cache: {exc}. Set HOME, or give `cache_dir`. "
+            "`no_cache` works without one."
         ) from exc
 
 
@@ -124,7 +124,7 @@ class Cache:
             why, fix = f"belongs to another user (id {exposure.owner})", "Use a folder of your own"
         raise RequestError(
             f"The cache folder {self.folder}{way} {why}, who could change what is read from it. "
-            f"{fix}; or give another `cache_dir`, or `no_cache`."
+            f"{fix}, or give another `cache_dir`. `no_cache` works without one."
         )
 
     def check(self) -> None:

@@ -58,7 +58,7 @@ REPLIES = (
     Row(
         fault="the response claims a file of 999 bytes",
         message="FILES/…dtm.tif cannot be read as a tiled GeoTIFF: it points to byte …, beyond its "
-        "999 bytes. The file may be damaged, or be of a kind that only GDAL reads: try --engine "
+        "999 bytes. The file may be damaged, or be of a kind that only GDAL reads. Try --engine "
         "gdal.",
         answer=answers.other_total,
         at=(Place.HEADER,),
@@ -231,7 +231,8 @@ REPLIES = (
     Row(
         fault="a bit flips in a tile, which cannot be decoded",
         message="A tile of FILES/…dtm.tif cannot be decoded (…). The file may be damaged, or the "
-        "tile may have been altered on the way: try again, or with --engine gdal.",
+        "tile may have been altered on the way: try again. --engine gdal reads it in "
+        "another way.",
         answer=answers.flipped(400_000),
         at=(Place.TILES,),
     ),

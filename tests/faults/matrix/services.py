@@ -24,7 +24,7 @@ EDITIONS = (
             exit_codes=(ExitCode.SOURCE_CHANGED,),
             message="FILES/…dtm.tif was published again while it was being read: it was … bytes, "
             "ETag OLD, now it is … bytes, ETag NEW. Nothing was written; run the same command "
-            "again to read the new version, or give --on-change restart.",
+            "again to read the new version. --on-change restart does so by itself, once.",
             answer=answers.published_again,
             at=(place,),
             first=first,
