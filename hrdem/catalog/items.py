@@ -6,10 +6,11 @@ Items only select files; georeferencing comes from the headers of the rasters.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import numpy as np
 import shapely
@@ -24,6 +25,9 @@ MAX_TEXT_CHARACTERS = 250  # of an id, a key or a title
 MAX_HREF_CHARACTERS = 8_000  # signed addresses have about 1,500; servers refuse longer ones
 MAX_FOOTPRINT_VERTICES = 10_000  # those of a mosaic have 401
 MAX_COORDINATE_METRES = 1e8  # in EPSG:3979
+_HTTP = ("http://", "https://")
+# what RFC 3986 has no place for, and % that begins no escape
+_UNSAFE = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
 UNKNOWN_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)  # before every other
 
 
@@ -95,12 +99,15 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
 
     Args:
         feature: The feature.
-        address: Address that it came from, which relative hrefs refer to.
+        address: Address that it came from. Relative hrefs refer to the item's own ``self`` link,
+            or to that address if it has none at an http address.
 
     Raises:
         CatalogError: If it is not a STAC item.
     """
     try:
+        if feature.get("type", "Feature") != "Feature":
+            raise ValueError(f"its type is {feature['type']!r}")  # noqa: TRY301
         properties = feature["properties"]
         return Item(
             id=_check_name(feature["id"]),
@@ -109,7 +116,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             # STAC 1.0: an item without a single date has an interval
             datetime=_clean_text(properties.get("datetime") or properties.get("end_datetime")),
             footprint=_parse_footprint(properties),
-            assets=tuple(_parse_assets(feature["assets"], address)),
+            assets=tuple(_parse_assets(feature["assets"], _find_base(feature, address))),
             created=_clean_text(properties.get("created")),
         )
     except (
@@ -127,7 +134,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             label = repr(label)
         message = to_one_line(redact_secrets(str(exc)), MAX_TEXT_CHARACTERS).rstrip(".")
         raise CatalogError(
-            f"{address} lists an item {label} that is not a STAC item: "
+            f"{redact_secrets(address)} lists an item {label} that is not a STAC item: "
             f"{type(exc).__name__}: {message}. Check `stac_url`."
         ) from exc
 
@@ -160,11 +167,42 @@ def _check_name(value: object) -> str:
     return name
 
 
-def _resolve_href(value: object, address: str) -> str:
-    href = _check_string(value)
+def _find_base(feature: Mapping[str, Any], address: str) -> str:
+    """Return the address that relative hrefs of an item refer to (STAC 1.1, Relative links).
+
+    A ``self`` link that is no http address, such as a path or an s3:// address of the machine that
+    made the catalogue, leads nowhere from here.
+    """
+    links = feature.get("links")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, Mapping) and link.get("rel") == "self":
+            try:
+                base = _resolve_href(link.get("href"), address)
+            except (TypeError, ValueError):
+                continue
+            if base.lower().startswith(_HTTP):
+                return base
+    return address
+
+
+def _resolve_href(value: object, base: str) -> str:
+    href = _check_string(value).strip()
     if not href.isprintable() or len(href) > MAX_HREF_CHARACTERS:
         raise ValueError(f"{to_one_line(repr(href), MAX_TEXT_CHARACTERS)} is not an address")
-    return urljoin(address, href)
+    return _encode_url(urljoin(base, href))
+
+
+def _encode_url(url: str) -> str:
+    """Percent-encode what no http address can contain, such as spaces; encode nothing twice."""
+    if not url.lower().startswith(_HTTP) or not _UNSAFE.search(url):
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    path, query, fragment = (
+        _UNSAFE.sub(lambda found: quote(found[0], safe=""), part)
+        for part in (parts.path, parts.query, parts.fragment)
+    )
+    return urlunsplit((parts.scheme, host, path, query, fragment))
 
 
 def _parse_footprint(properties: Mapping[str, Any]) -> shapely.Geometry | None:

@@ -12,7 +12,7 @@ import shapely
 from pystac_client import ItemSearch
 
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
-from hrdem.catalog.stac_io import HttpStacIO
+from hrdem.catalog.stac_io import fetch_pages
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
 from hrdem.http.protocol import Http
 from hrdem.request.aoi.aoi import Aoi, make_search_polygon, measure_search_margin
@@ -112,16 +112,30 @@ def get_item(item_id: str, stac_url: str, http: Http) -> Item:
 
     Raises:
         NoDataError: If there is none with that id.
-        NetworkError: If the catalogue cannot be read.
+        CatalogError: If the catalogue answers with other items, or with several of that id.
+        NetworkError: If it cannot be read.
     """
     ids = [collection.id for collection in COLLECTIONS.values()]
     found = _fetch_items(stac_url, http, collections=ids, ids=[item_id])
-    if not found:
-        raise NoDataError(
-            f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Give an id like "
-            "9_2-mosaic-1m; hrdem search lists the items of an area."
+    matching = [each for each in found if each.id == item_id]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise CatalogError(
+            f"{redact_secrets(stac_url)} has the item {item_id!r} in several collections, "
+            f"{', '.join(sorted(each.collection for each in matching))}. hrdem search lists those "
+            "of one collection."
         )
-    return found[0]
+    if found:
+        others = to_one_line(", ".join(each.id for each in found), MAX_TEXT_CHARACTERS)
+        raise CatalogError(
+            f"{redact_secrets(stac_url)} was searched for the item {item_id!r} and answers with "
+            f"{others}. It may ignore ids: hrdem search lists the items of an area."
+        )
+    raise NoDataError(
+        f"There is no item {item_id!r} at {redact_secrets(stac_url)}. Give an id like "
+        "9_2-mosaic-1m; hrdem search lists the items of an area."
+    )
 
 
 def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
@@ -141,20 +155,21 @@ def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
                 f"{redact_secrets(stac_url)} is not a STAC API with item search: {refusal} "
                 "Check `stac_url`."
             ) from refusal
-    log.info("%s lists %s.", redact_secrets(stac_url), ", ".join(found) or "no item")
-    return sorted(found.values(), key=lambda item: _natural_sort_key(item.id))
+    ids = ", ".join(item.id for item in found)
+    log.info("%s lists %s.", redact_secrets(stac_url), ids or "no item")
+    return sorted(found, key=lambda item: _natural_sort_key(item.id))
 
 
-def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -> dict[str, Item]:
-    """Return the items on all pages of a search by id."""
-    io = HttpStacIO(http)
-    search = ItemSearch(address, method=method, limit=ITEMS_PER_PAGE, stac_io=io, **query)
-    found: dict[str, Item] = {}
+def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -> list[Item]:
+    """Return the items on all pages of a search, each once."""
+    parameters = ItemSearch(address, method=method, limit=ITEMS_PER_PAGE, **query).get_parameters()
+    found: dict[tuple[str, str], Item] = {}
     matched = 0
-    for number, page in enumerate(io.get_pages(address, method, search.get_parameters())):
-        items = [parse_item(feature, address) for feature in page["features"]]
-        on_page = {item.id: item for item in items}
-        if number and page["features"] and on_page.keys() <= found.keys():
+    for number, page in enumerate(fetch_pages(address, method, parameters, http)):
+        features = page.content["features"]
+        items = [parse_item(feature, page.url) for feature in features]
+        on_page = {(item.collection, item.id): item for item in items}
+        if number and features and on_page.keys() <= found.keys():
             raise CatalogError(
                 f"{address} returns pages in a loop: a next page repeats an earlier one."
             )
@@ -167,7 +182,7 @@ def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -
             raise CatalogError(
                 f"{address} returns more than {MAX_PAGES} pages; next pages may form a loop."
             )
-        count = page.get("numberMatched")
+        count = page.content.get("numberMatched")
         matched = max(matched, count if isinstance(count, int) else 0)
     unrequested = {item.collection for item in found.values()} - set(query["collections"])
     if unrequested:
@@ -181,7 +196,7 @@ def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -
             f"{address} reports that {to_one_line(str(matched), 40)} items match but returns "
             f"{len(found)} and no next page."
         )
-    return found
+    return list(found.values())
 
 
 def _natural_sort_key(name: str) -> tuple[Any, ...]:

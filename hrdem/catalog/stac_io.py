@@ -1,4 +1,4 @@
-"""The I/O of pystac-client through our HTTP client."""
+"""Read the pages of a STAC item search; pystac-client only writes its parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
-
-from pystac_client.stac_api_io import StacApiIO
 
 from hrdem.catalog.items import MAX_HREF_CHARACTERS
 from hrdem.errors import BlockedAddressError, CatalogError
@@ -40,102 +38,82 @@ class _PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """A page and its length in characters."""
+class Page:
+    """A page of items.
 
+    Attributes:
+        url: Address that responded, after redirects, which relative addresses on it refer to.
+        content: The page as parsed JSON; its ``features`` are a list.
+        size: Its length in characters.
+    """
+
+    url: str
     content: dict[str, Any]
     size: int
 
 
-class HttpStacIO(StacApiIO):
-    """Read the pages of an item search through an `hrdem.http.protocol.Http`.
+def fetch_pages(url: str, method: str, parameters: dict[str, Any], http: Http) -> Iterator[Page]:
+    """Yield the pages of a search, following each ``next`` link exactly as it is.
 
-    Unlike its base class it refuses every response that is not a page of items, which the base
-    class takes for an empty page.
+    Unlike pystac-client it continues after an empty page, and refuses a response that is not a page
+    of items, which pystac-client takes for an empty page.
+
+    Args:
+        url: Address of the search, which the user gave.
+        method: GET or POST.
+        parameters: Query parameters of a GET, or body of a POST.
+        http: Client to use.
+
+    Raises:
+        CatalogError: If a response is not a page of items, a next link is invalid or blocked,
+            or the pages are too large for a list of items.
     """
-
-    def __init__(self, http: Http) -> None:
-        super().__init__(max_retries=None)
-        self._http = http
-
-    def request(
-        self,
-        href: str,
-        method: str | None = None,
-        headers: dict[str, str] | None = None,
-        parameters: dict[str, Any] | None = None,
-        *,
-        trusted: bool = False,
-    ) -> str:
-        """Send one request and return the text of its response.
-
-        Args:
-            href: Address.
-            method: GET or POST; None for GET.
-            headers: Further headers.
-            parameters: Query parameters of a GET, or body of a POST.
-            trusted: Whether the user gave the address.
-        """
-        posted = method == "POST"
-        response = self._http.request(
-            "POST" if posted else "GET",
-            href,
-            headers=headers,
-            params=None if posted else parameters or None,
-            json=parameters if posted else None,
-            max_bytes=MAX_PAGE_BYTES,
-            trusted=trusted,
-        )
+    request = _PageRequest(url, method, None, parameters)
+    page = _fetch_page(request, http, trusted=True)
+    total = page.size
+    yield page
+    while (following := _parse_next_link(page, request)) is not None:
         try:
-            return response.content.decode("utf-8-sig")  # some servers send a byte order mark
-        except UnicodeDecodeError as exc:
+            page = _fetch_page(following, http, trusted=False)
+        except BlockedAddressError as exc:
             raise CatalogError(
-                f"{redact_secrets(href)} answers with binary data, not JSON. Check `stac_url`."
+                f"{redact_secrets(request.url)} links to a next page, but {exc}"
             ) from exc
-
-    def get_pages(
-        self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the pages of a search, following each ``next`` link exactly as it is.
-
-        Unlike its base class it continues after an empty page.
-
-        Raises:
-            CatalogError: If a response is not a page of items, a next link is invalid or blocked,
-                or the pages are too large for a list of items.
-        """
-        request = _PageRequest(url, method or "GET", None, parameters)
-        page = self._fetch_page(request, trusted=True)
-        total = page.size
-        yield page.content
-        while (following := _parse_next_link(page.content, request)) is not None:
-            try:
-                page = self._fetch_page(following, trusted=False)
-            except BlockedAddressError as exc:
-                raise CatalogError(
-                    f"{redact_secrets(request.url)} links to a next page, but {exc}"
-                ) from exc
-            request = following
-            total += page.size
-            if total > MAX_SEARCH_CHARACTERS:
-                raise CatalogError(
-                    f"{redact_secrets(url)} answers a search with more than "
-                    f"{MAX_SEARCH_CHARACTERS} bytes, too much for a list of items. Check "
-                    "`stac_url`."
-                )
-            yield page.content
-
-    def _fetch_page(self, request: _PageRequest, *, trusted: bool) -> _Page:
-        text = self.request(
-            request.url, request.method, request.headers, request.parameters, trusted=trusted
-        )
-        return _Page(_parse_page(text, redact_secrets(request.url)), len(text))
+        request = following
+        total += page.size
+        if total > MAX_SEARCH_CHARACTERS:
+            raise CatalogError(
+                f"{redact_secrets(url)} answers a search with more than "
+                f"{MAX_SEARCH_CHARACTERS} bytes, too much for a list of items. Check "
+                "`stac_url`."
+            )
+        yield page
 
 
-def _parse_next_link(page: dict[str, Any], request: _PageRequest) -> _PageRequest | None:
+def _fetch_page(request: _PageRequest, http: Http, *, trusted: bool) -> Page:
+    posted = request.method == "POST"
+    response = http.request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        params=None if posted else request.parameters or None,
+        json=request.parameters if posted else None,
+        max_bytes=MAX_PAGE_BYTES,
+        trusted=trusted,
+    )
+    try:
+        text = response.content.decode("utf-8-sig")  # some servers send a byte order mark
+    except UnicodeDecodeError as exc:
+        raise CatalogError(
+            f"{redact_secrets(request.url)} answers with binary data, not JSON. Check `stac_url`."
+        ) from exc
+    return Page(response.url, _parse_page(text, redact_secrets(request.url)), len(text))
+
+
+def _parse_next_link(page: Page, request: _PageRequest) -> _PageRequest | None:
     """Return the request for the next page, with nothing in it that a search does not need."""
     try:
-        link = next((k for k in page.get("links") or () if k["rel"] == "next"), None)
+        link = next((k for k in page.content.get("links") or () if k["rel"] == "next"), None)
         if link is None:
             return None
         json.dumps(
@@ -160,7 +138,7 @@ def _parse_next_link(page: dict[str, Any], request: _PageRequest) -> _PageReques
         parameters = body if method == "POST" else None
         if link.get("merge"):
             parameters = {**(request.parameters or {}), **(parameters or {})}
-        return _PageRequest(urljoin(request.url, href), method, headers or None, parameters)
+        return _PageRequest(urljoin(page.url, href), method, headers or None, parameters)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
         message = to_one_line(redact_secrets(str(exc)), MAX_REASON_CHARACTERS)
         raise CatalogError(

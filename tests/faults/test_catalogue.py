@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
 from hrdem.catalog import items, search
@@ -230,9 +233,90 @@ def test_asset_is_selected_by_key_alone(http: HttpClient, host: str) -> None:
     assert found.get_asset(dsm, AssetKind.VRT) is None
 
 
-def test_relative_href_resolves_against_the_catalogue(http: HttpClient) -> None:
-    with misbehaving(lambda _: page(item(assets={"dtm": {"href": "../x/9_2.tif"}}))) as server:
-        assert near(server, http)[0].assets[0].href == f"{server.url}/x/9_2.tif"
+SELF = "https://catalogue.example/stac/items/9_2.json"
+
+
+@pytest.mark.parametrize(
+    ("href", "resolved"),
+    [
+        ("x.tif", "https://catalogue.example/stac/items/x.tif"),
+        ("./x.tif", "https://catalogue.example/stac/items/x.tif"),
+        ("../x.tif", "https://catalogue.example/stac/x.tif"),
+        ("/x.tif", "https://catalogue.example/x.tif"),
+        ("//store.example/x.tif", "https://store.example/x.tif"),
+        ("http://store.example/x.tif", "http://store.example/x.tif"),
+        ("s3://bucket/my x.tif", "s3://bucket/my x.tif"),
+        (" a b/ñ.tif?sig=a%2Fb+c ", "https://catalogue.example/stac/items/a%20b/%C3%B1.tif?sig=a%2Fb+c"),
+        ("a%20b/%C3%B1.tif", "https://catalogue.example/stac/items/a%20b/%C3%B1.tif"),
+        ("100%.tif", "https://catalogue.example/stac/items/100%25.tif"),
+        ("https://bücher.example/x?é#é", "https://xn--bcher-kva.example/x?%C3%A9#%C3%A9"),
+    ],
+)  # fmt: skip
+def test_relative_href_resolves_against_the_items_own_link(href: str, resolved: str) -> None:
+    """STAC 1.1, Relative links; what no address can contain is encoded, once."""
+    links = [{"rel": "root", "href": "https://elsewhere.example/"}, {"rel": "self", "href": SELF}]
+    feature = item(assets={"dtm": {"href": href}}, links=links)
+    assert items.parse_item(feature, "http://127.0.0.1/search").assets[0].href == resolved
+
+
+@pytest.mark.parametrize("href", ["a b/ñ.tif?sig=a%2Fb+c", "a%20b/%C3%B1.tif?sig=a%2Fb+c"])
+def test_href_is_requested_as_written(http: HttpClient, href: str) -> None:
+    with misbehaving(lambda _: Reply(body=b"II*\0")) as server:
+        feature = item(assets={"dtm": {"href": href}})
+        http.request("GET", items.parse_item(feature, f"{server.url}/search").assets[0].href)
+        assert server.requests[0].path == "/a%20b/%C3%B1.tif?sig=a%2Fb+c"
+
+
+@pytest.mark.parametrize(
+    ("links", "resolved"),
+    [
+        ([], "http://a.ca/api/x.tif"),
+        (None, "http://a.ca/api/x.tif"),
+        ([5, {"rel": "self"}, {"rel": "self", "href": 7}], "http://a.ca/api/x.tif"),
+        ([{"rel": "self", "href": "/data/9_2.json"}], "http://a.ca/data/x.tif"),
+        ([{"rel": "self", "href": "s3://bucket/items/9_2.json"}], "http://a.ca/api/x.tif"),
+        ([{"rel": "self", "href": "file:///data/9_2.json"}], "http://a.ca/api/x.tif"),
+        ([{"rel": "self", "href": "C:\\data\\9_2.json"}], "http://a.ca/api/x.tif"),
+        ([{"rel": "self", "href": "http://["}], "http://a.ca/api/x.tif"),
+    ],
+)
+def test_without_such_a_link_it_resolves_against_the_response(links: object, resolved: str) -> None:
+    feature = item(assets={"dtm": {"href": "x.tif"}}, links=links)
+    assert items.parse_item(feature, "http://a.ca/api/search?page=2").assets[0].href == resolved
+
+
+def test_relative_addresses_follow_the_redirect_of_their_page(http: HttpClient) -> None:
+    """Of assets without a link of their item, and of the next page."""
+
+    def script(request):
+        if request.path == "/search":
+            return Reply(308, headers={"Location": "/new/root/search"})
+        one = item("8_2-mosaic-1m" if "page" in request.path else "9_2-mosaic-1m")
+        links = [] if "page" in request.path else [{"rel": "next", "href": "?page=2"}]
+        return page({**one, "assets": {"dtm": {"href": "x.tif"}}}, links=links)
+
+    with misbehaving(script) as server:
+        hrefs = {each.assets[0].href for each in near(server, http)}
+        assert hrefs == {f"{server.url}/new/root/x.tif"}
+        assert [each.path for each in server.requests][1:] == [
+            "/new/root/search",
+            "/new/root/search?page=2",
+        ]
+
+
+def test_item_without_optional_parts_is_read() -> None:
+    feature = item(
+        assets={"dtm": {"href": "https://a.ca/x.tif", "type": "IMAGE/TIFF; Application=GeoTIFF"}},
+        bbox=[-76, 45, 0, -75, 46, 900],
+    )
+    del feature["links"], feature["type"]
+    parsed = items.parse_item(feature, "http://a.ca/search")
+    assert parsed.get_asset(get_product("dtm"), AssetKind.COG).href == "https://a.ca/x.tif"
+
+
+def test_collection_in_place_of_an_item_is_an_error() -> None:
+    with pytest.raises(CatalogError, match="not a STAC item: .*its type is 'Collection'"):
+        items.parse_item(item(type="Collection"), "http://a.ca/search")
 
 
 def test_unknown_item_is_an_error(http: HttpClient) -> None:
@@ -241,3 +325,44 @@ def test_unknown_item_is_an_error(http: HttpClient) -> None:
         pytest.raises(NoDataError, match="no item '9_9-mosaic-1m'"),
     ):
         get_item("9_9-mosaic-1m", f"{server.url}/", http)
+
+
+def test_other_items_are_not_taken_for_the_requested_one(http: HttpClient) -> None:
+    answer = [item("8_2-mosaic-1m"), item("9_2-mosaic-1m")]
+    with misbehaving(lambda _: page(*answer)) as server:
+        with pytest.raises(CatalogError, match="item '9_9-mosaic-1m' and answers with 8_2-.*, 9_2"):
+            get_item("9_9-mosaic-1m", f"{server.url}/", http)
+        assert get_item("9_2-mosaic-1m", f"{server.url}/", http).id == "9_2-mosaic-1m"
+
+
+def test_item_of_another_collection_is_not_taken_for_it(http: HttpClient) -> None:
+    with (
+        misbehaving(lambda _: page(item(collection="landsat"))) as server,
+        pytest.raises(CatalogError, match="answers with items of landsat"),
+    ):
+        get_item("9_2-mosaic-1m", f"{server.url}/", http)
+
+
+def test_id_in_two_collections_is_ambiguous(http: HttpClient) -> None:
+    answer = [item("tile"), item("tile", collection="hrdem-mosaic-2m")]
+    with (
+        misbehaving(lambda _: page(*answer)) as server,
+        pytest.raises(CatalogError, match="in several collections, hrdem-mosaic-1m, hrdem-mosaic-"),
+    ):
+        get_item("tile", f"{server.url}/", http)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("name", ["a/b", "a b", "é&x=1", "100%"])
+def test_any_id_is_sent_as_it_is(http: HttpClient, method: str, name: str) -> None:
+    def script(request):
+        if request.method != method:
+            return Reply(405)
+        sent = json.loads(request.body)["ids"] if method == "POST" else [query(request)["ids"]]
+        return page(*map(item, sent))
+
+    def query(request):
+        return dict(parse_qsl(urlsplit(request.path).query))
+
+    with misbehaving(script) as server:
+        assert get_item(name, f"{server.url}/", http).id == name

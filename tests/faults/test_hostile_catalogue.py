@@ -291,6 +291,22 @@ def test_asset_at_a_private_address_is_blocked_and_named(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_link_of_an_item_to_itself_opens_no_private_network(
+    client: HttpClient, inside: Misbehaving
+) -> None:
+    """Its relative addresses refer to that link, which is no more trusted than they."""
+    feature = {
+        "id": "t", "collection": "hrdem-mosaic-1m", "properties": {},
+        "links": [{"rel": "self", "href": f"{inside.url}/items/t"}],
+        "assets": {"dtm": {"href": "./x.tif"}},
+    }  # fmt: skip
+    with misbehaving(lambda _: Reply.json({"features": [feature]})) as server:
+        (found,) = list_items(get_collection("1m"), f"{server.url}/", client)
+        with pytest.raises(hrdem.BlockedAddressError, match="/items/x.tif is in a private network"):
+            client.request("GET", found.assets[0].href)
+    assert inside.requests == []
+
+
 VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</SRS>
   <GeoTransform>1000000, 1, 0, 0, 0, -1</GeoTransform>{before}
   <VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue><SimpleSource>
