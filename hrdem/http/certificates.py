@@ -112,7 +112,7 @@ def _is_folder(name: str, value: str) -> bool:
 
 def _list_hashed(folders: str | None) -> Iterator[Path]:
     """List the certificates in folders, which OpenSSL finds by names like 5ed36f99.0."""
-    for folder in (folders or "").split(os.pathsep):
+    for folder in filter(None, (folders or "").split(os.pathsep)):
         yield from Path(folder).glob("*.0")
 
 
