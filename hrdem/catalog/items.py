@@ -6,6 +6,7 @@ Items only select files; georeferencing comes from the headers of the rasters.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 import shapely
 
 from hrdem.errors import CatalogError
-from hrdem.request.products import AssetKind, Product
+from hrdem.request.products import PRODUCTS, AssetKind, Product
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
@@ -28,7 +29,16 @@ MAX_COORDINATE_METRES = 1e8  # in EPSG:3979
 _HTTP = ("http://", "https://")
 # what RFC 3986 has no place for, and % that begins no escape
 _UNSAFE = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
+#: keys of assets that are read: files of products, and of surveys
+READ_ASSETS = {"coverage", "extent"} | {
+    product.asset_key(kind)
+    for product in PRODUCTS.values()
+    if product.cog_key
+    for kind in AssetKind
+}
 UNKNOWN_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)  # before every other
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +235,20 @@ def _parse_footprint(properties: Mapping[str, Any]) -> shapely.Geometry | None:
     return outline if shapely.is_valid(outline) and outline.area > 0 else None
 
 
-def _parse_assets(assets: Mapping[str, Mapping[str, Any]], address: str) -> Iterable[Asset]:
+def _parse_assets(assets: Mapping[str, Mapping[str, Any]], base: str) -> Iterable[Asset]:
+    """Parse the assets of an item; leave out invalid ones that are never read."""
     if len(assets) > MAX_ASSETS:
         raise ValueError(f"it has {len(assets)} assets")
     for key, asset in assets.items():
-        yield Asset(
-            key=_check_name(key),
-            href=_resolve_href(asset["href"], address),
-            media_type=_clean_text(asset.get("type")),
-            title=_clean_text(asset.get("title")),
-        )
+        try:
+            yield Asset(
+                key=_check_name(key),
+                href=_resolve_href(asset["href"], base),
+                media_type=_clean_text(asset.get("type")),
+                title=_clean_text(asset.get("title")),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            if key in READ_ASSETS:
+                raise
+            message = to_one_line(redact_secrets(f"{key}: {exc}"), MAX_TEXT_CHARACTERS)
+            log.info("An asset is left out: %s", message)

@@ -314,6 +314,30 @@ def test_item_without_optional_parts_is_read() -> None:
     assert parsed.get_asset(get_product("dtm"), AssetKind.COG).href == "https://a.ca/x.tif"
 
 
+@pytest.mark.parametrize(
+    ("key", "asset"),
+    [
+        ("thumbnail", {"href": "data:image/png;base64," + "A" * 10_000}),
+        ("metadata", {"href": None}),
+        ("metadata", {"title": "to come"}),
+        ("metadata", None),
+        ("metadata", {"href": "http://["}),
+        ("meta\x1bdata", {"href": "http://a.ca/"}),
+        ("", {"href": "http://a.ca/"}),
+    ],
+    ids=repr,
+)
+def test_invalid_asset_that_is_never_read_is_left_out(key: str, asset: object) -> None:
+    feature = item(assets={key: asset, "dtm": {"href": "http://a.ca/x.tif"}})
+    assert [each.key for each in items.parse_item(feature, "http://a.ca/").assets] == ["dtm"]
+
+
+def test_byte_order_mark_is_no_part_of_the_response(http: HttpClient) -> None:
+    marked = Reply(body=b"\xef\xbb\xbf" + page(item()).body)
+    with misbehaving(lambda _: marked) as server:
+        assert [each.id for each in near(server, http)] == ["9_2-mosaic-1m"]
+
+
 def test_collection_in_place_of_an_item_is_an_error() -> None:
     with pytest.raises(CatalogError, match="not a STAC item: .*its type is 'Collection'"):
         items.parse_item(item(type="Collection"), "http://a.ca/search")

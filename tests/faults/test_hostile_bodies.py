@@ -177,7 +177,6 @@ def test_deeply_nested_json_is_an_error(http: HttpClient, kind: str, depth: int)
         {"id": ""},
         {"id": "x" * 10_000},
         {"collection": "a\nb"},
-        {"assets": {"d\x07tm": {"href": "http://a.invalid/"}}},
         {"assets": {"dtm": {"href": "http://a.invalid/\x1b]0;x\x07"}}},
         {"assets": {"dtm": {"href": "http://["}}},
         {"assets": {"dtm": {"href": "http://a.invalid/" + "x" * 100_000}}},
