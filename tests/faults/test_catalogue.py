@@ -332,12 +332,6 @@ def test_invalid_asset_that_is_never_read_is_left_out(key: str, asset: object) -
     assert [each.key for each in items.parse_item(feature, "http://a.ca/").assets] == ["dtm"]
 
 
-def test_byte_order_mark_is_no_part_of_the_response(http: HttpClient) -> None:
-    marked = Reply(body=b"\xef\xbb\xbf" + page(item()).body)
-    with misbehaving(lambda _: marked) as server:
-        assert [each.id for each in near(server, http)] == ["9_2-mosaic-1m"]
-
-
 def test_collection_in_place_of_an_item_is_an_error() -> None:
     with pytest.raises(CatalogError, match="not a STAC item: .*its type is 'Collection'"):
         items.parse_item(item(type="Collection"), "http://a.ca/search")
