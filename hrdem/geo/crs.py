@@ -103,7 +103,7 @@ def _read_system(text: str) -> CRS:
 
 
 def drop_vertical(text: str) -> str:
-    """Return the horizontal part of a compound CRS; any other CRS unchanged.
+    """Return the horizontal part of a compound or three-dimensional CRS; any other unchanged.
 
     Args:
         text: Anything that PROJ reads.
@@ -112,10 +112,27 @@ def drop_vertical(text: str) -> str:
         RequestError: If PROJ cannot read it, or it is neither geographic nor projected.
     """
     described = parse_crs(text).to_dict(projjson=True)
-    if described["type"] != "CompoundCRS":
+    part = described["components"][0] if described["type"] == "CompoundCRS" else described
+    axes = part.get("coordinate_system", {}).get("axis", ())
+    if len(axes) == 3:
+        return json.dumps(_drop_third_axis(part))
+    if part is described:
         return text
-    part = described["components"][0]
     return f"{part['id']['authority']}:{part['id']['code']}" if "id" in part else json.dumps(part)
+
+
+def _drop_third_axis(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a geographic or projected system in PROJJSON, and what it is based on, without height.
+
+    Its identifier is that of three axes.
+    """
+    flat = {key: value for key, value in described.items() if key != "id"}
+    if "base_crs" in flat:
+        flat["base_crs"] = _drop_third_axis(flat["base_crs"])
+    if "coordinate_system" in flat:
+        system = flat["coordinate_system"]
+        flat["coordinate_system"] = system | {"axis": system["axis"][:2]}
+    return flat
 
 
 def describe_crs(crs: str) -> str:
@@ -148,7 +165,7 @@ def parse_crs(text: str) -> CRS:
         )
     try:
         system = _read_system(text)
-    except (CRSError, ValueError) as exc:  # ValueError: "EPSG:" without a number
+    except (CRSError, ValueError, TypeError) as exc:  # such as "EPSG:" and "[1, 2]"
         raise RequestError(
             f"{_quote_crs(text)} is not a coordinate reference system that PROJ knows. Give it as "
             "EPSG:n, for example EPSG:4326 (degrees), EPSG:3979 or EPSG:2959 (metres)."
@@ -182,6 +199,6 @@ def unprojectable_error(source: str, target: str) -> NoDataError:
         target: CRS in which they do not exist.
     """
     return NoDataError(
-        f"The area cannot be brought from {source} to {target}: it reaches far outside Canada. "
-        "Give a smaller area, in the order west, south, east, north."
+        f"The area cannot be brought from {describe_crs(source)} to {describe_crs(target)}: it "
+        "reaches far outside Canada. Give a smaller area, in the order west, south, east, north."
     )

@@ -144,7 +144,10 @@ def is_same_crs(crs: str, other: str) -> bool:
         return False
     if counts_as_nad83(crs) or counts_as_nad83(other):
         return counts_as_nad83(crs) and counts_as_nad83(other)
-    return _simplify(_get_datum_name(crs)) == _simplify(_get_datum_name(other))
+    if _simplify(_get_datum_name(crs)) != _simplify(_get_datum_name(other)):
+        return False
+    shift, other_shift = _get_own_shift(crs), _get_own_shift(other)
+    return shift is None or other_shift is None or shift == other_shift
 
 
 def _span_lonlat(bounds: Bounds, crs: str) -> Area:
@@ -162,6 +165,12 @@ def _get_datum_name(crs: str) -> str:
     described = parse_crs(crs).to_dict(projjson=True)
     name: str = get_datum(geodetic_base(horizontal_part(described)))["name"]
     return name
+
+
+def _get_own_shift(crs: str) -> list[Any] | None:
+    """Return the numbers, or the grid, by which a CRS itself states its shift to WGS 84."""
+    shift = find_bound_shift(parse_crs(crs).to_dict(projjson=True))
+    return None if shift is None else [each["value"] for each in shift["parameters"]]
 
 
 def _simplify(name: str) -> str:
@@ -188,6 +197,13 @@ def _describe_problem(crs: str, best: DatumOperation, missing: list[DatumOperati
     from pyproj import datadir  # noqa: PLC0415 (slow to import)
 
     datum = _get_datum_name(crs)
+    shift = _get_own_shift(crs)
+    if best.accuracy is None and shift and isinstance(shift[0], str):
+        return (
+            f"PROJ cannot find the grid {shift[0]}, which {describe_crs(crs)} names for its shift "
+            "to NAD83(CSRS), the datum of the data. Put the grid into "
+            f"{datadir.get_user_data_dir()}."
+        )
     if best.accuracy is None and _NAMELESS.match(datum):
         return (
             f"{describe_crs(crs)} does not name its datum ({datum}), so its shift to NAD83(CSRS), "

@@ -9,7 +9,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hrdem.geo.crs import parse_crs
@@ -48,12 +48,15 @@ class DatumOperation:
         grids: Names of the grids that it needs.
         steps: Steps from the CRS to longitude and latitude on NAD83(CSRS), degrees. Grids have
             their full paths, so that every copy of PROJ in the process opens the same ones.
+        is_declared: Whether it is the shift that the CRS itself states, by numbers, for a datum
+            that PROJ does not know.
     """
 
     name: str
     accuracy: float | None
     grids: tuple[str, ...]
     steps: Steps
+    is_declared: bool = False
 
     @property
     def rank(self) -> float:
@@ -64,10 +67,11 @@ class DatumOperation:
     def is_accurate(self) -> bool:
         """Whether it is accurate enough to be applied unasked.
 
-        No register has the accuracy of a grid that the CRS itself names (``+nadgrids``).
+        No register has the accuracy of what the CRS itself states: its own grid (``+nadgrids``) or
+        its own numbers (``+towgs84``).
         """
         if self.accuracy is None:
-            return bool(self.grids)
+            return bool(self.grids) or self.is_declared
         return self.accuracy <= MAX_INACCURACY_METRES
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,10 +96,14 @@ def find_operations(crs: str, area: Area) -> tuple[list[DatumOperation], list[Da
     """
     described = parse_crs(crs).to_dict(projjson=True)
     found, missing = _search(horizontal_part(described), _HUBS, area)
-    if find_bound_shift(described) is not None and not (found or missing):
+    shift = find_bound_shift(described)
+    if shift is not None and not (found or missing):
         # PROJ does not know the datum: what the CRS itself says of it is all there is
         bound = described if described["type"] == "BoundCRS" else described["components"][0]
         found, missing = _search(bound, ("EPSG:4326",), area)
+        values = [parameter["value"] for parameter in shift["parameters"]]
+        if any(isinstance(value, float | int) and value for value in values):  # zeros state nothing
+            found = [replace(each, is_declared=True) for each in found]
     by_rank = operator.attrgetter("rank")
     return sorted(found, key=by_rank), sorted(missing, key=by_rank)
 
@@ -119,13 +127,16 @@ def _search(
     for hub in hubs:
         # warnings tell of missing grids, which are reported
         with _without_network(), warnings.catch_warnings(action="ignore"):
-            group = TransformerGroup(
-                CRS.from_json_dict(described),
-                hub,
-                always_xy=True,
-                area_of_interest=AreaOfInterest(*area),
-                allow_ballpark=False,
-            )
+            try:
+                group = TransformerGroup(
+                    CRS.from_json_dict(described),
+                    hub,
+                    always_xy=True,
+                    area_of_interest=AreaOfInterest(*area),
+                    allow_ballpark=False,
+                )
+            except IndexError:  # pyproj looks for the missing grid of what PROJ cannot compute
+                continue
         for each in group.transformers:
             (found if all(grid.full_name for grid in _list_grids(each)) else missing).append(each)
         missing += group.unavailable_operations

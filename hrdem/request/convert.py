@@ -6,15 +6,18 @@ Each function raises ValueError with a sentence for the user, which does not nam
 from __future__ import annotations
 
 import contextlib
+import json
 import numbers
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
 _WKT_ID = re.compile(r',\s*ID\["(\w+)","?(\w+)"?\]\]\s*$')  # of the whole CRS, not of a part
+_CODE = re.compile(r"\s*[0-9]{1,9}\s*")
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
 
@@ -68,13 +71,16 @@ def parse_crs(value: Any) -> str:
     """Return a CRS as text: a code, or anything else that PROJ reads.
 
     Args:
-        value: Text, an EPSG code as a number, or an object that can be written as WKT, such as a
-            CRS of pyproj or rasterio.
+        value: Text, an EPSG code as a number, PROJJSON as a mapping, or an object that can be
+            written as WKT, such as a CRS of pyproj or rasterio.
     """
     if isinstance(value, str):
-        return value
+        return f"EPSG:{value.strip()}" if _CODE.fullmatch(value) else value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return f"EPSG:{int(value)}"
+    if isinstance(value, Mapping) and "type" in value:
+        with contextlib.suppress(TypeError, ValueError):
+            return json.dumps(value)
     wkt = None
     with contextlib.suppress(AttributeError, TypeError):
         wkt = value.to_wkt(version="WKT2_2019")

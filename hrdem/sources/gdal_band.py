@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rasterio.windows
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
@@ -64,8 +66,8 @@ def split_crs(crs: CRS | None) -> tuple[str, str]:
     return horizontal, vertical
 
 
-def _name_part(part: dict[str, object]) -> str:
+def _name_part(part: dict[str, Any]) -> str:
     match part.get("id"):
         case {"authority": authority, "code": code}:
             return f"{authority}:{code}"
-    return str(part["name"])
+    return str(part.get("source_crs", part)["name"])  # of a bound CRS

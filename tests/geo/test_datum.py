@@ -164,8 +164,8 @@ REFUSED = [
     pytest.param("EPSG:4609", OTTAWA, "needs the grid ca_que_mern_cq77na83.tif", marks=SLOW),
     pytest.param("EPSG:4267", OTTAWA, "NAD27 to WGS 84 .12., accurate to 9 m", marks=SLOW),
     pytest.param("EPSG:4322", OTTAWA, "Geodetic System 1972.*accurate to 2 m", marks=SLOW),
-    pytest.param(f"{CLARKE} +towgs84=-9,160,180", OTTAWA, "not name its datum", marks=SLOW),
-    pytest.param(f"{CLARKE} +nadgrids=my.gsb", OTTAWA, "not name its datum", marks=SLOW),
+    pytest.param(f"{CLARKE} +towgs84=0,0,0", OTTAWA, "not name its datum", marks=SLOW),
+    pytest.param(f"{CLARKE} +nadgrids=my.gsb", OTTAWA, "cannot find the grid my.gsb", marks=SLOW),
 ]
 
 
@@ -211,6 +211,19 @@ def test_nad27_as_allowed_is_the_register_s_average_for_the_east() -> None:
     moved = to_geocentric(OTTAWA, 6_378_206.4, 6_356_583.8) + np.array([[-22], [160], [190]])
     expected = to_geographic(moved, 6_378_137, 6_356_752.314)
     assert np.abs(project_points(OTTAWA, linked, LONLAT) - expected).max() < 1e-8
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: pyproj.CRS(text).to_wkt("WKT1_GDAL"),
+                                  lambda text: pyproj.CRS(text).to_json()])  # fmt: skip
+def test_a_crs_that_states_its_own_shift_is_shifted_by_it(caplog, wrap) -> None:
+    """The user's own transformation of a datum that PROJ does not know; it was refused."""
+    crs = wrap(f"{CLARKE} +towgs84=-9,160,180 +type=crs")
+    linked = link_crs(crs, (-76, 45, -75, 46), LONLAT)
+    moved = to_geocentric(OTTAWA, 6_378_206.4, 6_356_583.8) + np.array([[-9], [160], [180]])
+    expected = to_geographic(moved, 6_378_137, 6_356_752.314)
+    assert np.abs(project_points(OTTAWA, linked, LONLAT) - expected).max() < 1e-8
+    assert get_operation(linked).as_dict()["accuracy"] is None  # as it is recorded
+    assert not caplog.records
 
 
 @SLOW
@@ -264,3 +277,6 @@ def test_the_same_crs_under_other_names() -> None:
     assert not is_same_crs("EPSG:4267", "EPSG:4269")
     assert not is_same_crs("EPSG:4267", "EPSG:4608")
     assert not is_same_crs("EPSG:32618", "EPSG:32617")
+    own = pyproj.CRS(f"{CLARKE} +towgs84=-9,160,180").to_wkt("WKT1_GDAL")
+    assert is_same_crs(own, own.replace("TOWGS84[-9", "TOWGS84[-9.0"))
+    assert not is_same_crs(own, own.replace("TOWGS84[-9", "TOWGS84[-8"))

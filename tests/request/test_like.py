@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 from affine import Affine
@@ -10,7 +11,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.like import read_raster_grid
+from hrdem.request.aoi.like import read_raster_grid, read_template
 
 UTM = Affine(2.5, 0, 450_000, 0, -5, 5_030_000)
 
@@ -44,6 +45,35 @@ def test_compound_crs_without_code_loses_its_vertical_part(tmp_path) -> None:
     assert "CGVD28" not in found.to_wkt()
 
 
+@pytest.mark.parametrize(("crs", "flat"), [("EPSG:4979", "EPSG:4326"), ("EPSG:4955", "EPSG:4617")])
+def test_axis_of_heights_is_left_out(tmp_path, crs: str, flat: str) -> None:
+    degrees = Affine(1e-5, 0, -75.7, 0, -1e-5, 45.4)
+    assert read_raster_grid(raster(tmp_path / "a.tif", degrees, crs)).crs == flat
+
+
+def test_axis_of_heights_of_a_projected_crs_is_left_out(tmp_path) -> None:
+    solid = pyproj.CRS(2959).to_3d()
+    assert read_raster_grid(raster(tmp_path / "a.tif", crs=solid.to_wkt())).crs == "EPSG:2959"
+
+
+@pytest.mark.parametrize(
+    ("right", "down"), [(1e-13, -1e-14), (2.5e-3 / 20 * 0.9, 0), (0, -5e-3 / 40 * 0.9)]
+)
+def test_rotation_below_a_thousandth_of_a_pixel_is_none(tmp_path, right, down) -> None:
+    """40 pixels of 2.5 m across, 20 of 5 m down: what the corners move by, worked by hand."""
+    noisy = Affine(2.5, right, 450_000, down, -5, 5_030_000)
+    assert read_raster_grid(raster(tmp_path / "a.tif", noisy)).transform == UTM
+
+
+@pytest.mark.parametrize(
+    ("right", "down", "pixels"), [(2.5e-3 / 20 * 1.1, 0, "0.0011"), (0, 1.5, "12")]
+)
+def test_rotation_beyond_it_is_told(tmp_path, right, down, pixels: str) -> None:
+    rotated = Affine(2.5, right, 450_000, down, -5, 5_030_000)
+    with pytest.raises(RequestError, match=f"its corners are off by {pixels} pixels"):
+        read_raster_grid(raster(tmp_path / "a.tif", rotated))
+
+
 @pytest.mark.parametrize(
     ("transform", "message"),
     [
@@ -51,6 +81,9 @@ def test_compound_crs_without_code_loses_its_vertical_part(tmp_path) -> None:
         (Affine(5, 0.01, 450_000, 0, -5, 5_030_000), "rotated or sheared"),
         (Affine(5, 0, 450_000, 0, 5, 5_030_000), "mirrored"),
         (Affine(-5, 0, 450_000, 0, -5, 5_030_000), "mirrored"),
+        (Affine(5, 1e-14, 450_000, 0, 5, 5_030_000), "mirrored"),
+        (Affine(0, 5, 450_000, 5, 0, 5_030_000), "right angle"),
+        (Affine(0, 0, 450_000, 0, 0, 5_030_000), "without an extent"),
         (Affine.identity(), "not georeferenced"),
     ],
 )
@@ -83,5 +116,24 @@ def test_file_that_is_not_a_raster_is_refused(tmp_path) -> None:
 
 def test_engineering_crs_is_refused(tmp_path) -> None:
     local = 'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'  # noqa: E501
-    with pytest.raises(RequestError, match="neither a geographic nor a projected"):
+    with pytest.raises(RequestError, match=r"CRS of a\.tif.* neither a geographic nor a projected"):
         read_raster_grid(raster(tmp_path / "a.tif", crs=local))
+
+
+@pytest.mark.parametrize(
+    ("transform", "width", "message"),
+    [
+        (None, 9, "given as `like`"),
+        (UTM, 0, "no pixels"),
+        ((float("nan"), *UTM[1:6]), 9, "no pixels"),
+    ],
+)
+def test_object_that_is_no_grid_is_refused(transform, width: int, message: str) -> None:
+    found = {"crs": 2959, "transform": transform, "width": width, "height": 9}
+    with pytest.raises(RequestError, match=message):
+        read_template(found)
+
+
+def test_transform_may_be_six_numbers() -> None:
+    found = {"crs": 2959, "transform": UTM[:6], "width": 40, "height": 20}
+    assert read_template(found)[0].transform == UTM

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 import shapely
@@ -23,7 +24,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Download, Http
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.sources.cog import CogSource, probe_cog
-from hrdem.sources.gdal_band import describe_band, read_band
+from hrdem.sources.gdal_band import describe_band, read_band, split_crs
 from hrdem.sources.protocol import limit_service_requests
 from hrdem.sources.wcs.coverage import WcsCoverage
 from hrdem.sources.wcs.reader import WcsSource
@@ -331,3 +332,11 @@ def test_infinite_pixel_does_not_hide_an_older_file(store: Store, tmp_path: Path
     result = hrdem.extract(**BOX, output=tmp_path / "a.tif", http=store)
     assert (result.infinite_pixels, result.statistics.minimum) == (0, 5)
     assert result.pixels_by_source["old-hrdem-mosaic-1m"] == EDGE * EDGE
+
+
+def test_parts_of_a_crs_that_states_its_own_shift() -> None:
+    """A bound CRS has no name of its own, which was a KeyError."""
+    bound = pyproj.CRS("+proj=utm +zone=18 +ellps=intl +towgs84=1,2,3").to_wkt()
+    height = pyproj.CRS(6647).to_wkt()
+    compound = rasterio.CRS.from_wkt(f'COMPOUNDCRS["both",{bound},{height}]')
+    assert split_crs(compound) == ("unknown", "EPSG:6647")

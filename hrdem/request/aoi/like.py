@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
 
+MAX_ROTATION_PIXELS = 0.001  # by which corners move; less is rounding of the transform
 _GRID = ("crs", "transform", "width", "height")
 
 
@@ -68,10 +70,11 @@ def _read_dataset(source: Any, label: str) -> Grid:
     try:
         crs = parse_crs(source.crs) if source.crs else ""
         width, height = int(source.width), int(source.height)
+        transform = Affine(*map(float, tuple(source.transform)[:6]))
     except (TypeError, ValueError) as exc:
         raise RequestError(f"{label}, given as `like`: {exc}") from exc
     has_points = bool(getattr(source, "gcps", ([],))[0] or getattr(source, "rpcs", None))
-    return _make_grid(crs, source.transform, width, height, label, has_points=has_points)
+    return _make_grid(crs, transform, width, height, label, has_points=has_points)
 
 
 def read_raster_grid(path: Path) -> Grid:
@@ -114,15 +117,37 @@ def _make_grid(
     if not crs or transform == Affine.identity():
         problem = "is not georeferenced"
         if has_points:
-            problem = "has ground control points instead of a grid"
+            problem = "has ground control points or RPCs instead of a grid"
         raise RequestError(
             f"{label}, given as `like`, {problem}. Give a raster with a CRS and a geotransform, "
             "such as gdalwarp writes, or give `bbox`."
         )
-    if transform.b or transform.d or transform.a < 0 or transform.e > 0:
-        problem = "rotated or sheared" if transform.b or transform.d else "mirrored"
+    if not all(map(math.isfinite, transform)) or width < 1 or height < 1:
+        raise RequestError(
+            f"The grid of {label}, given as `like`, has no pixels of a finite size. Give another "
+            "raster, or `bbox`."
+        )
+    problem = _find_problem(transform, width, height)
+    if problem:
         raise RequestError(
             f"The grid of {label}, given as `like`, is {problem}. Give a north-up raster, such as "
             "gdalwarp writes, or give `bbox`."
         )
-    return Grid(normalize_crs(drop_vertical(crs)), transform, width, height)
+    straight = Affine(transform.a, 0.0, transform.c, 0.0, transform.e, transform.f)
+    try:
+        name = normalize_crs(drop_vertical(crs))
+    except RequestError as exc:
+        raise RequestError(f"The CRS of {label}, given as `like`, cannot be used: {exc}") from exc
+    return Grid(name, straight, width, height)
+
+
+def _find_problem(transform: Affine, width: int, height: int) -> str:
+    """Describe why a grid is not north-up; empty if it is."""
+    if not transform.a or not transform.e:
+        return "rotated by a right angle" if transform.b and transform.d else "without an extent"
+    right, down = abs(transform.b * height / transform.a), abs(transform.d * width / transform.e)
+    if max(right, down) >= MAX_ROTATION_PIXELS:
+        return f"rotated or sheared: its corners are off by {max(right, down):,.3g} pixels"
+    if transform.a < 0 or transform.e > 0:
+        return "mirrored"
+    return ""
