@@ -88,7 +88,12 @@ def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
     try:
         if certificates.file is None and not any(_list_hashed(certificates.folder)):
             raise FileNotFoundError("no file has a name like 5ed36f99.0; openssl rehash makes them")
-        return ssl.create_default_context(cafile=certificates.file, capath=certificates.folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # as libcurl: an intermediate certificate may be trusted too. Python's default since 3.13
+        # is also strict about extensions, which those of proxies that inspect TLS often lack.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(certificates.file, certificates.folder)
+        return context
     except OSError as exc:
         fix = f"Correct or unset {' and '.join(certificates.variables)}."
         if not certificates.variables:

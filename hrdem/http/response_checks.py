@@ -44,7 +44,10 @@ def describe_transport_error(exc: httpx.TransportError) -> str:
         case httpx.TimeoutException():
             return f"stopped responding ({quote_error(exc) or 'timed out'})."
         case httpx.ProxyError():
-            return f"cannot be reached through the proxy ({quote_error(exc)})."
+            return (
+                f"cannot be reached through the proxy ({quote_error(exc)}). Check its address, "
+                "user name and password; hrdem doctor shows which proxy is used."
+            )
     return f"did not complete its response ({quote_error(exc)})."
 
 

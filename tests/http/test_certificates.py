@@ -140,6 +140,18 @@ def test_unreadable_certificates_are_one_sentence(
         fetch("https://127.0.0.1:9")
 
 
+def test_intermediate_certificate_may_be_trusted_alone(
+    authority: trustme.CA, system: Callable[..., None], tmp_path: Path
+) -> None:
+    """As by curl and GDAL: some companies publish nothing else of their proxy."""
+    intermediate = authority.create_child_ca()
+    file = tmp_path / "intermediate.pem"
+    intermediate.cert_pem.write_to_path(str(file))
+    system(file=file)
+    with misbehaving(lambda _: Reply(body=b"z"), intermediate.issue_cert("127.0.0.1")) as service:
+        assert fetch(service.url) == b"z"
+
+
 def test_http_needs_no_certificates(
     system: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socketserver
+import ssl
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +14,7 @@ import pytest
 import rasterio
 import trustme
 
-from hrdem.errors import RequestError, TransferError
+from hrdem.errors import RequestError, ServerError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.retry import Retries
@@ -113,6 +117,61 @@ def test_gdal_reaches_this_machine_directly(
         open_with_gdal(f"{service.url}/{no_proxy}direct.tif")
         assert service.requests
     assert proxy.requests == []
+
+
+class _Inspecting(socketserver.BaseRequestHandler):
+    """A proxy that inspects TLS: it answers in place of the server, with its own certificate."""
+
+    server: _InspectingServer
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with (
+            contextlib.suppress(OSError),
+            self.server.context.wrap_socket(self.request, server_side=True) as tunnel,
+        ):
+            while asked := tunnel.recv(4096):
+                self.server.asked.append(asked.partition(b" HTTP")[0])
+                tunnel.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+
+class _InspectingServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), _Inspecting)
+        self.context = context
+        self.asked: list[bytes] = []
+
+
+def test_proxy_that_inspects_tls_needs_its_certificate_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Our client and GDAL trust it by the same file."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("hrdem.invalid").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "company.pem"))
+    with _InspectingServer(context) as inspecting:
+        threading.Thread(target=inspecting.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{inspecting.server_address[1]}")
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.delenv(name, raising=False)
+        with HttpClient() as client, pytest.raises(TransferError, match="not trusted here"):
+            client.request("GET", "https://hrdem.invalid/before")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "company.pem"))
+        with HttpClient() as client, pytest.raises(ServerError, match="404"):
+            client.request("GET", "https://hrdem.invalid/ours")
+        open_with_gdal("https://hrdem.invalid/gdal.tif")
+        inspecting.shutdown()
+    assert inspecting.asked[0] == b"GET /ours"
+    assert b"HEAD /gdal.tif" in inspecting.asked
+
+
+def test_refusing_proxy_is_named_as_the_cause(client: HttpClient) -> None:
+    with pytest.raises(TransferError, match=r"through the proxy \(501.*hrdem doctor shows which"):
+        client.request("GET", "https://hrdem.invalid/")
 
 
 def test_https_proxy_is_verified_like_any_server(
