@@ -229,6 +229,8 @@ def test_other_kinds_of_json_are_read_by_gdal(monkeypatch: pytest.MonkeyPatch) -
     for shape in [*read_each_way(text.encode("utf-16"), monkeypatch), read_shape(text)]:
         assert shape.crs == "EPSG:3979"
         assert shape.geometry.equals(IN_METRES)
+    with pytest.raises(RequestError, match="cannot be read as a vector file"):
+        read_shape(json.dumps(esri | {"geometryType": "\ud800", "features": None}))
     arcs = [shapely.get_coordinates(SQUARE).tolist()]
     area = {"type": "Polygon", "arcs": [[0]]}
     topology = json.dumps({"type": "Topology", "objects": {"a": area}, "arcs": arcs})

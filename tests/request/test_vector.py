@@ -10,8 +10,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pyogrio.raw
+import pyproj
 import pytest
 import shapely
 
@@ -342,7 +344,92 @@ def test_layer_without_a_file_is_refused() -> None:
         read_shape(SQUARE, layer="one")
 
 
-@pytest.mark.parametrize("data", [b"hello", b"", b"PK\x03\x04", b"\x00" * 5_000])
+@pytest.mark.parametrize("code", ["EPSG:2959", "EPSG:26918", "EPSG:3979", "EPSG:3347", "EPSG:3857"])
+def test_prj_of_esri_is_recognized(code: str) -> None:
+    files = shapefile("roads", IN_UTM, code)
+    assert "roads.prj" in files
+    Path("roads.prj").write_text(pyproj.CRS(code).to_wkt("WKT1_ESRI"), encoding="utf-8")
+    assert read_shape("roads.shp").crs == read_shape("roads.shp", code).crs == code
+
+
+def test_upper_case_endings() -> None:
+    for file in map(Path, shapefile("roads", IN_UTM, "EPSG:2959")):
+        file.rename(file.name.upper())
+    zipped("A.ZIP", *map(str, Path().glob("ROADS.*")), folder="in/")
+    for name in ("ROADS.SHP", "A.ZIP"):
+        assert read_shape(name).geometry.equals(IN_UTM)
+
+
+def test_names_in_latin_1() -> None:
+    """What columns hold is not read."""
+    shapefile("roads", IN_UTM, "EPSG:2959")
+    for encoding in ("ISO-8859-1", "nonsense"):
+        Path("roads.cpg").write_text(encoding, encoding="ascii")
+        assert read_shape("roads.shp").geometry.equals(IN_UTM)
+
+
+@pytest.mark.parametrize(("name", "driver"), [("a.gdb", "OpenFileGDB"), ("a.fgb", "FlatGeobuf")])
+def test_other_formats(name: str, driver: str) -> None:
+    geopandas.GeoSeries([SQUARE], crs=4269).to_file(name, driver=driver)
+    if (path := Path(name)).is_dir():
+        zipped("a.zip", *map(str, path.iterdir()), folder="in/")
+    else:
+        zipped("a.zip", name)
+    for source in (name, "a.zip"):
+        read = read_shape(source)
+        assert read.crs == "EPSG:4269"
+        assert read.geometry.equals(SQUARE)
+
+
+def test_kml_and_gpx_are_in_wgs_84() -> None:
+    """Their formats say so, whatever the user says."""
+    track = '<trk><trkseg><trkpt lat="45" lon="-76"/><trkpt lat="46" lon="-75"/></trkseg></trk>'
+    Path("a.gpx").write_text(
+        f'<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1">{track}</gpx>',
+        encoding="utf-8",
+    )
+    assert read_shape("a.gpx", layer="tracks").geometry.geom_type == "LineString"
+    with pytest.raises(RequestError, match=r"a\.gpx, layer tracks declares the CRS EPSG:4326"):
+        read_shape("a.gpx", "EPSG:3979", layer="tracks")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.geojson", b"", r"a\.geojson is empty"),
+        ("a.shp", b" \n", r"a\.shp is empty"),
+        ("a.csv", b"id,shape\n1,POINT(1 2)\n", "in a column that is named WKT"),
+        ("a.parquet", b"PAR1" + b"\0" * 99 + b"PAR1", "cannot be read as a vector file"),
+    ],
+)
+def test_file_without_shapes_is_refused(name: str, data: bytes, message: str) -> None:
+    Path(name).write_bytes(data)
+    with pytest.raises(RequestError, match=message):
+        read_shape(name, "EPSG:4326")
+
+
+def test_shapefile_without_its_index_is_refused_without_folders() -> None:
+    shapefile("roads", IN_UTM)
+    Path("roads.shx").unlink()
+    with pytest.raises(RequestError, match=r"Unable to open roads\.shx or roads\.SHX\. Give"):
+        read_shape("roads.shp")
+
+
+def test_damaged_archive_is_refused() -> None:
+    name = zipped("a.zip", write("a.geojson", SQUARE))
+    data = Path(name).read_bytes()
+    Path(name).write_bytes(data.replace(b"-7", b"-8", 1))
+    with pytest.raises(RequestError, match=r"^a\.zip cannot be read: Bad CRC-32"):
+        read_shape(name)
+
+
+def test_layer_as_qgis_names_it() -> None:
+    write("a.gpkg", SQUARE, layer="one")
+    with pytest.raises(RequestError, match=r"Give a\.gpkg as `aoi`, and `layer=one`"):
+        read_shape("a.gpkg|layername=one")
+
+
+@pytest.mark.parametrize("data", [b"hello", b"PK\x03\x04", b"\x00" * 5_000])
 @pytest.mark.parametrize("name", ["a.geojson", "a.shp", "a.gpkg", "a.zip", "a.kml"])
 def test_damaged_file_is_refused_by_name(name: str, data: bytes) -> None:
     Path(name).write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import warnings
@@ -84,18 +85,23 @@ def surface_error(label: str) -> RequestError:
     )
 
 
-def _describe_cause(exc: Exception, source: object, name: str) -> str:
+def _describe_cause(exc: Exception, source: Path | str | bytes, name: str) -> str:
     """Return GDAL's message without advice on GDAL's options and without folders."""
-    message = re.split(r";|\. It might help", str(exc))[0]
-    message = re.sub(r"'?/vsimem/\w+'?", name, message)
-    return message.rstrip(".").replace(str(source), name)
+    if "duckdb" in str(exc):  # which GDAL tries for Parquet, when it was built without Arrow
+        return "GDAL has no driver for it here"
+    message = re.split(r";|\. (?:It might help|Set )", str(exc))[0].rstrip(".")
+    if isinstance(source, bytes):
+        return re.sub(r"'?/vsimem/\w+'?", lambda _: name, message)
+    message = message.replace(str(source), name)
+    return message.replace(f"{source.parent}{os.sep}", "") if isinstance(source, Path) else message
 
 
 def _choose_layer(layers: list[str], layer: str | None, name: str) -> str:
     if not layers:
-        raise RequestError(
-            f"{name} has no layer with geometries. Give a file that contains polygons."
-        )
+        fix = "Give a file that contains polygons."
+        if name.lower().endswith(".csv"):
+            fix = "Give WKT in a column that is named WKT, or another file that contains polygons."
+        raise RequestError(f"{name} has no layer with geometries. {fix}")
     listed = ", ".join(layers)
     if layer is None and len(layers) > 1:
         raise RequestError(f"{name} has {len(layers)} layers: {listed}. Choose one with `layer`.")

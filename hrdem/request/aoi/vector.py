@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 STANDARD_INPUT = "-"
 DEFAULT_CRS = "EPSG:4326"
 _SUFFIXES_OF_JSON = (".geojson", ".json")
-_SUFFIXES_IN_ARCHIVES = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab")
+_SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab", ".gdb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ def _read_text(name: str, layer: str | None) -> Iterator[ShapePart]:
         if wkt := read_wkt(name):
             yield wkt
             return
+    file, bar, chosen = name.partition("|layername=")
+    if bar and os.path.exists(file):  # noqa: PTH110
+        raise RequestError(
+            f"`aoi` names a layer in the way of QGIS. Give {file} as `aoi`, and `layer={chosen}`."
+        )
     path = resolve_local_path(name, "aoi")
     member = _find_in_archive(path)
     if (data := _read_if_json(path, member)) is not None:
@@ -135,7 +141,7 @@ def _read_json(data: str | bytes, name: str | None, layer: str | None) -> Iterat
     label = name or repr(text[:MAX_LABEL_CHARACTERS])
     values = parse_json(text, label)
     if not all(map(is_geojson, values)):
-        yield read_file(text.encode(), label, layer)
+        yield read_file(text.encode(errors="replace"), label, layer)
         return
     if name and layer is not None:
         raise RequestError(f"{name} is GeoJSON, which has no layers. Leave `layer` out.")
@@ -176,25 +182,38 @@ def _find_in_archive(path: Path) -> PurePosixPath | None:
     if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
         return None
     with zipfile.ZipFile(path) as archive:
-        inside = [
-            name
-            for name in map(PurePosixPath, archive.namelist())
-            if name.suffix.lower() in _SUFFIXES_IN_ARCHIVES and "__MACOSX" not in name.parts
-        ]
-    return inside[0] if len(inside) == 1 else None
+        names = map(PurePosixPath, archive.namelist())
+    inside = {
+        each
+        for name in names
+        if "__MACOSX" not in name.parts
+        for each in (name, *name.parents)  # a file geodatabase is a folder
+        if each.suffix.lower() in _SUFFIXES_OF_DATA
+    }
+    return inside.pop() if len(inside) == 1 else None
 
 
 def _read_if_json(path: Path, member: PurePosixPath | None) -> bytes | None:
-    """Return the bytes of a file, or of its member, if they are JSON."""
-    if path.is_dir():
+    """Return the bytes of a file, or of its member, if they are JSON.
+
+    Raises:
+        RequestError: If the file is empty or damaged.
+    """
+    if path.is_dir() or (member and member.suffix.lower() not in _SUFFIXES_OF_JSON):
         return None
-    with contextlib.ExitStack() as stack:
-        file: IO[bytes] = stack.enter_context(path.open("rb"))
-        if member:
-            archive = stack.enter_context(zipfile.ZipFile(file))
-            file = stack.enter_context(archive.open(str(member)))
-        head = file.read(HEAD_BYTES)
-        return head + file.read() if is_json(head) else None
+    try:
+        with contextlib.ExitStack() as stack:
+            file: IO[bytes] = stack.enter_context(path.open("rb"))
+            if member:
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                file = stack.enter_context(archive.open(str(member)))
+            head = file.read(HEAD_BYTES)
+            data = head + file.read() if is_json(head) else None
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as exc:  # RuntimeError: locked
+        raise RequestError(f"{path.name} cannot be read: {exc}. Give another file.") from exc
+    if not head.strip():
+        raise RequestError(f"{path.name} is empty. Give a file that contains polygons.")
+    return data
 
 
 def _read_standard_input() -> bytes:
