@@ -114,7 +114,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
         ("download", download),
         ("output", f"at most about {format_size(estimate.output_bytes)}"),
         *(
-            ("source", f"{item}  about {share:.0f} %")
+            ("source", f"{item}  about {share:.0f} % of the area")
             for item, share in estimate.coverage_percent_by_item.items()
         ),
         *(("file", source.url) for source in plan.sources),

@@ -18,6 +18,9 @@ from typing import Any
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
 _WKT_ID = re.compile(r',\s*ID\["(\w+)","?(\w+)"?\]\]\s*$')  # of the whole CRS, not of a part
 _CODE = re.compile(r"\s*[0-9]{1,9}\s*")
+_LENGTH = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|km)\s*")
+_WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
 
@@ -55,7 +58,29 @@ def parse_number(value: Any) -> float:
     if not isinstance(value, bool):
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             return float(value)
-    raise ValueError(f"{show(value)} is not a number.")
+    raise ValueError(f"{show(value)} is not a number.{_suggest_number(value)}")
+
+
+def parse_metres(value: Any) -> float:
+    """Return a number of metres."""
+    length = _LENGTH.fullmatch(value) if isinstance(value, str) else None
+    if length is not None:
+        metres = f"{float(length['number']) * (1_000 if length['unit'] == 'km' else 1):.12g}"
+        raise ValueError(f"{show(value)} is not a number. Give metres without the unit: {metres}.")
+    return parse_number(value)
+
+
+def _suggest_number(value: object) -> str:
+    """Return a sentence on a number in another notation, after a blank; else nothing."""
+    if not isinstance(value, str):
+        return ""
+    if _WITH_UNIT.fullmatch(value):
+        return " Give a number alone, in the unit that is documented."
+    if _DECIMAL_COMMA.fullmatch(value) is None:
+        return ""
+    if len(value.rpartition(",")[2]) == 3:  # of thousands, or of decimals
+        return " Give it without the comma, with a point before decimals."
+    return f" Did you mean {value.replace(',', '.')}?"
 
 
 def parse_integer(value: Any) -> int:
@@ -104,7 +129,7 @@ def parse_box(value: Any) -> tuple[float, ...]:
         if not value.equals(value.envelope):
             raise ValueError(f"a {value.geom_type} is not a box. Give it as `aoi`, or its bounds.")
         value = value.bounds
-    return _parse_coordinates(value, "a box", "west,south,east,north")
+    return _parse_coordinates(value, 4, "a box", "west,south,east,north")
 
 
 def parse_point(value: Any) -> tuple[float, ...]:
@@ -116,7 +141,7 @@ def parse_point(value: Any) -> tuple[float, ...]:
     _check_without_crs(value)
     if getattr(value, "geom_type", "") == "Point" and not value.is_empty:
         value = value.x, value.y
-    return _parse_coordinates(value, "a point", "longitude,latitude")
+    return _parse_coordinates(value, 2, "a point", "longitude,latitude")
 
 
 def _check_without_crs(value: Any) -> None:
@@ -133,16 +158,25 @@ def _check_without_crs(value: Any) -> None:
         )
 
 
-def _parse_coordinates(value: Any, what: str, order: str) -> tuple[float, ...]:
+def _parse_coordinates(value: Any, count: int, what: str, order: str) -> tuple[float, ...]:
+    """Return numbers; as many as there are, unless a text has them in another notation."""
     given = value.replace(",", " ").split() if isinstance(value, str) else value
-    try:
+    numbers = None
+    with contextlib.suppress(TypeError, ValueError):
         if getattr(given, "ndim", 1) == 2 and len(given) == 1:  # a table of one row
             (given,) = getattr(given, "values", given)
-        return tuple(float(number) for number in given)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{show(value)} is not {what}. Give numbers with commas between: {order}."
-        ) from None
+        numbers = tuple(float(number) for number in given)
+    if numbers is not None and (len(numbers) == count or not isinstance(value, str)):
+        return numbers
+    hint = ""
+    if isinstance(value, str):
+        from hrdem.request.aoi.coordinate_text import suggest_text  # noqa: PLC0415 (slow to import)
+
+        hint = suggest_text(value, count)
+    if numbers is not None and not hint:
+        return numbers
+    hint = hint or f"Give numbers with commas between: {order}."
+    raise ValueError(f"{show(value)} is not {what}. {hint}")
 
 
 def parse_path(value: Any) -> Path:

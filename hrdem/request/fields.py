@@ -17,6 +17,7 @@ from hrdem.request.convert import (
     parse_file,
     parse_folder,
     parse_integer,
+    parse_metres,
     parse_names,
     parse_number,
     parse_path,
@@ -90,14 +91,14 @@ AREA = (
         "Radius of the circle around `point`.",
         Group.AREA,
         "METRES",
-        parse=parse_number,
+        parse=parse_metres,
     ),
     Field(
         "buffer",
         "Widen the area by this distance; not with `like`.",
         Group.AREA,
         "METRES",
-        parse=parse_number,
+        parse=parse_metres,
     ),
     Field(
         "allow_inaccurate_datum",
@@ -140,7 +141,7 @@ PRODUCT = (
         Group.PRODUCT,
         "METRES",
         0.0,
-        parse=parse_number,
+        parse=parse_metres,
     ),
     Field(
         "source_band",

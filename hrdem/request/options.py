@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self, TypeVar
 
 from hrdem.errors import RequestError
+from hrdem.runtime.closest import find_closest
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -109,5 +110,9 @@ def parse_choice(options: type[E], name: str, parameter: str) -> E:
     try:
         return options(name)
     except ValueError:
-        names = ", ".join(member.value for member in options)
-        raise RequestError(f"`{parameter}` cannot be {name!r}. Choose one of: {names}.") from None
+        names = [member.value for member in options]
+        closest = find_closest(name, names)
+        hint = f" Did you mean {closest}?" if closest else ""
+        raise RequestError(
+            f"`{parameter}` cannot be {name!r}.{hint} Choose one of: {', '.join(names)}."
+        ) from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from hrdem.errors import RequestError
+from hrdem.runtime.closest import find_closest
 
 
 class Theme(StrEnum):
@@ -189,8 +189,8 @@ def _get_by_name(name: str, known: dict[str, T], what: str) -> T:
     try:
         return known[name]
     except KeyError:
-        matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-        hint = f" Did you mean {matches[0]}?" if matches else ""
+        closest = find_closest(name, known)
+        hint = f" Did you mean {closest}?" if closest else ""
         choices = ", ".join(known)
         raise RequestError(
             f"There is no {what} {name!r}.{hint} Choose one of: {choices}."

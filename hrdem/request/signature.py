@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from hrdem.errors import HrdemError
 from hrdem.request.field import Field
 from hrdem.request.mentions import drop_foreign_advice
 from hrdem.request.options import parse_choice
+from hrdem.runtime.closest import find_closest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,8 +28,8 @@ def complete(fields: Iterable[Field], params: Mapping[str, Any]) -> dict[str, An
     """
     table = {field.name: field for field in fields}
     for name in params.keys() - table.keys():
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        closest = find_closest(name, table)
+        hint = f" Did you mean {closest!r}?" if closest else ""
         raise TypeError(f"There is no parameter {name!r}.{hint}")
     if missing := [f.name for f in table.values() if f.required and params.get(f.name) is None]:
         raise TypeError(f"The parameter {missing[0]!r} is required.")

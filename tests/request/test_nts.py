@@ -36,12 +36,20 @@ def test_bounds_of_sheets(name: str, bounds) -> None:
     assert parse_sheet(name).name == name
 
 
-@pytest.mark.parametrize("text", ["031G05", "31G5", "31G/5", "31g/05", " 031g-05 ", "31 G 5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("031G05", "31G5", "31G/5", "31g/05", " 031g-05 ", "31 G 5"),
+        *("031G/05", "31-G-5", "31 G/05", "NTS 31G5", "31g.05", "031 G 05"),
+    ],
+)
 def test_spellings_of_a_name(text: str) -> None:
     assert parse_sheet(text).name == "031G05"
 
 
-@pytest.mark.parametrize("text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "Ottawa", "31G٥"])
+@pytest.mark.parametrize(
+    "text", ["", "31", "G05", "31G/5/2", "31GG", "0031G", "31G/", "Ottawa", "31G٥"]
+)
 def test_invalid_name_shows_examples(text: str) -> None:
     with pytest.raises(RequestError, match=r"Give one like 031G05 or 31G/5"):
         parse_sheet(text)

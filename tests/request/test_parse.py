@@ -194,7 +194,7 @@ def test_buffer_widens_a_circle() -> None:
         ({"point": (-75, 45), "radius": 0}, "`radius` is 0. Give metres, more than 0"),
         ({"point": (-75, 45), "radius": math.nan}, "`radius` is nan. Give metres"),
         ({"point": (-75, 45), "radius": "wide"}, "`radius`: 'wide' is not a number"),
-        ({"point": (-75, 45), "radius": 2e6}, "`radius` is 2e.* up to 1,000,000"),
+        ({"point": (-75, 45), "radius": 2e6}, "`radius` is 2,000,000.* up to 1,000,000"),
         ({"point": (-75,), "radius": 5}, "`point` has 1 numbers: '-75'. Give two numbers"),
         ({"point": ("west", "south"), "radius": 5}, "`point`: .* is not a point. Give numbers"),
         ({"point": (-75, math.inf), "radius": 5}, "not a finite number"),

@@ -10,15 +10,18 @@ from hrdem.request.products import PRODUCTS, AssetKind, get_collection, get_prod
 from hrdem.request.request import Request
 
 
-@pytest.mark.parametrize(("name", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm")])
+@pytest.mark.parametrize(
+    ("name", "near"), [("dmt", "dtm"), ("DSM", "dsm"), ("dtms", "dtm"), ("dtm_slope", "dtm-slope")]
+)
 def test_unknown_product_suggests_the_closest(name: str, near: str) -> None:
     with pytest.raises(RequestError, match=rf"no product '{name}'\. Did you mean {near}\?"):
         get_product(name)
 
 
-def test_product_without_close_match_lists_all() -> None:
-    with pytest.raises(RequestError, match=r"no product 'xyz'\. Choose one of: dtm, .*, chm\."):
-        get_product("xyz")
+@pytest.mark.parametrize("name", ["xyz", "dem", "slope"])
+def test_product_that_is_close_to_none_or_to_several_lists_all(name: str) -> None:
+    with pytest.raises(RequestError, match=rf"no product '{name}'\. Choose one of: dtm, .*, chm\."):
+        get_product(name)
 
 
 def test_collection_by_name_or_id() -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Bounds
 
-_NAME = re.compile(r"([0-9]{1,3})[ /-]?([A-Z])[ /-]?([0-9]{1,2})?", re.IGNORECASE)
+_NAME = re.compile(
+    r"(?:NTS\s*)?([0-9]{1,3})\s*[/_.-]?\s*([A-Z])(?:\s*[/_.-]?\s*([0-9]{1,2}))?", re.IGNORECASE
+)
 _COLUMNS = 12  # series 8 degrees wide, westward from 48 W
 _HIGH_ARCTIC = (120, 340, 560, 780, 910)  # series 16 degrees wide, westward from 56 W
 # letters and numbers of sheets: rows from the south, each from west to east

@@ -135,6 +135,6 @@ def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -
 def _check_length(metres: float, parameter: str) -> None:
     if not 0 < metres <= MAX_LENGTH_METRES:
         raise RequestError(
-            f"`{parameter}` is {metres:g}. Give metres, more than 0 and up to "
+            f"`{parameter}` is {metres:,.12g}. Give metres, more than 0 and up to "
             f"{MAX_LENGTH_METRES:,.0f}."
         )
