@@ -104,7 +104,8 @@ def _read_angles(text: str, count: int) -> list[float] | None:
     """
     if re.sub(r"[\s,;:]", "", _ANGLE.sub("", text)):
         return None
-    longitudes, latitudes = [], []
+    longitudes: list[float] = []
+    latitudes: list[float] = []
     for angle in _ANGLE.finditer(text):
         hemisphere = f"{angle['first'] or ''}{angle['last'] or ''}".strip().upper()
         if len(hemisphere) != 1 or angle["sign"]:
