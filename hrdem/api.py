@@ -144,8 +144,8 @@ def extract(
 
             Output:
 
-            * ``output``: path of the GeoTIFF. A STAC item is written beside it, as
-              ``.stac.json``;
+            * ``output``: path of the GeoTIFF, which ends in ``.tif`` or ``.tiff``. A STAC item is
+              written beside it, as ``.stac.json``;
             * ``format``: ``"gtiff"``, or ``"cog"`` for a cloud-optimized GeoTIFF with overviews;
             * ``compress``: ``"deflate"``, ``"zstd"``, ``"lzw"`` or ``"none"``; not with
               ``align="blocks"``, which keeps the compression of the source;
@@ -208,7 +208,7 @@ def extract(
         path, layout, overwrite, Compression(values["compress"]), values["predictor"]
     )
     options.check_encoding(request)
-    check_raster_output(path, overwrite)
+    check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
     _check_offline(request, values["offline"])
     settings = RunSettings(
         session=Session(**select(values, fields.CACHE)),
@@ -361,7 +361,8 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
 
             * ``product``: ``"dtm"`` or ``"dsm"``, alone for heights, or with ``-slope``,
               ``-aspect`` or ``-hillshade``;
-            * ``output``: path of the PNG. A world file is written beside it, as ``.pgw``;
+            * ``output``: path of the PNG, which ends in ``.png``. A world file is written beside
+              it, as ``.pgw``;
             * ``overwrite``: whether an existing output may be replaced;
             * ``size``: pixels of the longer edge, 16 to 4096; pixels are about as wide as high on
               the ground. Drawing 4096 x 4096 pixels without the WMS takes about 1 GB of memory;
@@ -393,8 +394,6 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
             f"A picture of {size} pixels was requested. Give a `size` from {MIN_SIZE_PIXELS} to "
             f"{MAX_SIZE_PIXELS}."
         )
-    if path.suffix.lower() != ".png":
-        raise RequestError(f"The picture is a PNG: give {path} a name that ends in .png.")
     box, crs = request.aoi.bounds, NATIVE_CRS
     if (bbox := values["bbox"]) is not None and not values["buffer"]:
         west, south, east, north = map(float, bbox)

@@ -67,7 +67,7 @@ INSTEAD_OF_REPEATING = {
 }
 
 EXTRACT = tuple(
-    replace(field, required=False, help="GeoTIFF to write; not needed with --dry-run.")
+    replace(field, required=False, help=f"{field.help[:-1]}; not needed with --dry-run.")
     if field.name == "output"
     else field
     for field in fields.EXTRACT

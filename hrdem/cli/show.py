@@ -182,7 +182,7 @@ def progress(label: str) -> Iterator[OnProgress]:
         console=Console(stderr=True),
         transient=True,
     ) as bars:
-        task = bars.add_task(label, total=None, received="")
+        task = bars.add_task(escape_unprintable(label), total=None, received="")
         started = None
 
         def update(progress: Progress) -> None:

@@ -23,7 +23,7 @@ from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import read_pixels
-from hrdem.output.paths import check_output
+from hrdem.output.paths import FileKind, check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
@@ -110,9 +110,10 @@ def make_picture(
         NetworkError: If both the WMS and the files fail.
         SourceChangedError: If a file changed while it was read.
         OutputError: If the picture cannot be written.
+        RequestError: If its name does not end in ``.png``.
     """
-    for path in (output, get_world_file_path(output)):
-        check_output(path, overwrite)
+    check_output(output, overwrite, FileKind.PNG)
+    check_output(get_world_file_path(output), overwrite)
     source, reason = PictureOrigin.WMS, ""
     try:
         content = get_map(wms_url, layer.name, grid, http)

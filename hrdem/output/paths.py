@@ -6,36 +6,56 @@ import contextlib
 import errno
 import os
 import re
+import shlex
+import subprocess
+from enum import Enum
 from pathlib import Path
 
-from hrdem.errors import OutputError
+from hrdem.errors import OutputError, RequestError
 from hrdem.runtime.atomic import check_creatable, check_replaceable, output_exists_error
 
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 _MAX_NAME_CHARACTERS = 100  # without the suffix
 _MAX_SHOWN_CHARACTERS = 40  # of a long name in a message
+# formats that GDAL's tools write from heights, knowing them by the ending alone
+_CONVERTED_BY_GDAL = {".asc", ".bil", ".gpkg", ".img", ".nc", ".vrt", ".xyz"}
+_PICTURES = {".jpeg", ".jpg", ".png"}
+_OTHER_ENDINGS = {*_CONVERTED_BY_GDAL, *_PICTURES, ".cog", ".dem", ".geotiff", ".gtiff", ".zip"}
+_join = subprocess.list2cmdline if os.name == "nt" else shlex.join
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # reserved by Windows, with any suffix
 
 
-def check_output(output: Path, overwrite: bool) -> None:
+class FileKind(Enum):
+    """Kinds of output, each with the endings of its names; the first is suggested."""
+
+    GEOTIFF = (".tif", ".tiff")
+    PNG = (".png",)
+
+
+def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) -> None:
     """Check that a file can be written, before any work.
 
     Args:
         output: Path of the file.
         overwrite: Whether an existing file may be replaced.
+        kind: Kind of the file, if a user chose the name.
 
     Raises:
+        RequestError: If the name ends otherwise than those of its kind.
         OutputExistsError: If it exists and ``overwrite`` is not set.
         OutputError: If it cannot be created or replaced.
     """
     check_name(output)
     folder = output.parent
     if output.is_dir():
-        raise OutputError(f"{output} is a folder; give a file name, like {output / 'dtm.tif'}.")
+        example = output / f"dtm{(kind or FileKind.GEOTIFF).value[0]}"
+        raise OutputError(f"{output} is a folder; give a file name, like {example}.")
     if output.exists() and not output.is_file():
         raise OutputError(f"{output} is a device or a pipe; give the name of a file.")
+    if kind is not None:
+        _check_ending(output, kind)
     if output.is_symlink():
         raise OutputError(
             f"{output} is a link to {output.readlink()}, and links are not replaced; remove it, or "
@@ -62,14 +82,38 @@ def check_output(output: Path, overwrite: bool) -> None:
             ) from exc
 
 
+def _check_ending(output: Path, kind: FileKind) -> None:
+    ending = output.suffix.lower()
+    if ending in kind.value:
+        return
+    is_format = ending in _OTHER_ENDINGS or ending in FileKind.PNG.value + FileKind.GEOTIFF.value
+    stem = output.stem if is_format else output.name
+    proper = output.with_name(f"{stem}{kind.value[0]}")
+    advice = f"Give `output={proper}`"
+    if kind is FileKind.PNG:
+        text = f"The picture is a PNG, and {output} does not end in .png. {advice}."
+        raise RequestError(text)
+    if ending in _CONVERTED_BY_GDAL:
+        command = ["gdal_translate", "-b", "1", str(proper), str(output)]
+        advice += f"; {_join(command)} then converts it"
+    elif ending == ".zip":
+        advice += ", then zip it"
+    elif ending in _PICTURES:
+        advice += ", or use hrdem preview, which draws a picture"
+    raise RequestError(
+        f"The output is a GeoTIFF, and {output} ends in neither .tif nor .tiff. {advice}."
+    )
+
+
 def check_name(path: Path) -> None:
     """Check that the file system allows a name and the length of its path.
 
     Raises:
         OutputError: If it does not.
     """
+    if os.name == "nt" and is_reserved_by_windows(path.name):
+        raise OutputError(f"Windows reserves the name {path.name}; choose another `output`.")
     try:
-        path.name.encode()  # the STAC item cannot contain names that are not Unicode
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.lstat()
     except (OSError, ValueError) as exc:
@@ -86,6 +130,11 @@ def _describe(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def is_reserved_by_windows(name: str) -> bool:
+    """Whether a name is that of a device, or of a stream within a file, and not of a file."""
+    return ":" in name or name.partition(".")[0].rstrip().upper() in _DEVICES
+
+
 def make_file_name(name: str, suffix: str) -> str:
     """Make a file name that is safe on any system from an untrusted one.
 
@@ -95,6 +144,6 @@ def make_file_name(name: str, suffix: str) -> str:
     """
     stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
     stem = _UNSAFE.sub("_", stem)[:_MAX_NAME_CHARACTERS].strip(" ._-") or "file"
-    if stem.partition(".")[0].rstrip().upper() in _DEVICES:
+    if is_reserved_by_windows(stem):
         stem = f"_{stem}"
     return f"{stem}{suffix}"

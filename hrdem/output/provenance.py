@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 import numpy as np
 import shapely
@@ -16,11 +18,11 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.errors import OutputExistsError
+from hrdem.errors import OutputExistsError, RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.geotiff import COMPANION_SUFFIXES, StoredFile
-from hrdem.output.paths import check_name, check_output
+from hrdem.output.paths import FileKind, check_name, check_output
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
@@ -35,28 +37,42 @@ _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its r
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
-def check_raster_output(output: Path, overwrite: bool) -> None:
+def check_raster_output(output: Path, overwrite: bool, inputs: Iterable[object] = ()) -> None:
     """Check that a raster and the STAC item beside it can be written, before any work.
 
     Args:
         output: Path of the raster.
         overwrite: Whether existing files may be replaced.
+        inputs: What is read; that which is a path may not be replaced.
 
     Raises:
+        RequestError: If the name does not end as those of GeoTIFFs do, or is that of an input.
         OutputExistsError: If one exists and may not be replaced.
         OutputError: If one cannot be written, or the item describes another raster.
     """
-    check_output(output, overwrite)
+    check_output(output, overwrite, FileKind.GEOTIFF)
     for suffix in COMPANION_SUFFIXES:
         check_name(output.with_name(f"{output.name}{suffix}"))
     item = get_stac_path(output)
+    for source in inputs:
+        for path in (output, item):
+            if isinstance(source, str | os.PathLike) and _is_same_file(source, path):
+                raise RequestError(
+                    f"{path} is an input and would be replaced; choose another `output`."
+                )
     for raster in _read_described_files(item):
-        if raster.exists() and not (output.exists() and raster.samefile(output)):
+        if raster.exists() and not _is_same_file(raster, output):
             raise OutputExistsError(
                 f"{item} describes {raster.name}, and {output.name} needs an item of that name "
                 "too; choose an `output` that differs before its ending."
             )
     check_output(item, overwrite or has_orphaned_item(output))
+
+
+def _is_same_file(one: str | os.PathLike[str], other: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return other.samefile(one)
+    return False
 
 
 def has_orphaned_item(output: Path) -> bool:
@@ -72,13 +88,14 @@ def _read_described_files(item: Path) -> list[Path]:
     """Return the files beside a STAC item that it describes; none if it is no such item."""
     try:
         assets = json.loads(item.read_bytes())["assets"].values()
-        return [item.with_name(unquote(asset["href"].removeprefix("./"))) for asset in assets]
+        names = [unquote_to_bytes(asset["href"].removeprefix("./")) for asset in assets]
+        return [item.with_name(os.fsdecode(name)) for name in names]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
 
 
 def _format_href(output: Path) -> str:
-    return f"./{quote(output.name)}"
+    return f"./{quote(os.fsencode(output.name))}"
 
 
 def get_stac_path(output: Path) -> Path:
@@ -136,7 +153,7 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
             "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
             "https://stac-extensions.github.io/file/v2.1.0/schema.json",
         ],
-        "id": output.stem,
+        "id": output.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
         "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
         "properties": {

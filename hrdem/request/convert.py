@@ -21,6 +21,9 @@ _CODE = re.compile(r"\s*[0-9]{1,9}\s*")
 _LENGTH = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|km)\s*")
 _WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+# a URL or a virtual path of GDAL; a single letter before the colon is a drive of Windows
+_NOT_LOCAL = re.compile(r"/vsi\w+/|[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
 
@@ -180,12 +183,29 @@ def _parse_coordinates(value: Any, count: int, what: str, order: str) -> tuple[f
 
 
 def parse_path(value: Any) -> Path:
-    """Return a path."""
+    """Return a path; ``~/`` at its start is the home folder, as in a shell."""
     if isinstance(value, str | os.PathLike):
         path = os.fspath(value)
         if isinstance(path, str):
-            return Path(path)
+            is_home = path[:1] == "~" and path[1:2] in ("", os.sep, os.altsep)
+            return Path(os.path.expanduser(path) if is_home else path)  # noqa: PTH111
     raise ValueError(f"{show(value)} is not a path.")
+
+
+def parse_output(value: Any) -> Path:
+    """Return the path of a file to write."""
+    path, text = parse_path(value), str(os.fspath(value))
+    if not text:
+        raise ValueError("The name is empty. Give the name of a file.")
+    if text == "-":
+        raise ValueError(
+            "- is standard output, and the file is not written in one go. Give the name of a file."
+        )
+    if _NOT_LOCAL.match(text):
+        raise ValueError(f"{text} is not a local file. Write one, and copy it there.")
+    if text.endswith(_SEPARATORS):
+        raise ValueError(f"{text} is a folder. Give the name of a file in it.")
+    return path
 
 
 def parse_file(value: Any) -> Path:

@@ -20,7 +20,7 @@ from hrdem.request.convert import (
     parse_metres,
     parse_names,
     parse_number,
-    parse_path,
+    parse_output,
     parse_point,
 )
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
@@ -226,10 +226,10 @@ GRID = (
 
 _OUTPUT = Field(
     "output",
-    "GeoTIFF to write.",
+    "GeoTIFF to write, *.tif or *.tiff.",
     Group.OUTPUT,
     "FILE",
-    parse=parse_path,
+    parse=parse_output,
     required=True,
     flags=("-o",),
 )
@@ -370,7 +370,7 @@ PREVIEW = (
         metavar="dtm|dsm[-slope|-aspect|-hillshade]",
     ),
     COLLECTION,
-    replace(_OUTPUT, help="PNG to write, with a world file beside it."),
+    replace(_OUTPUT, help="PNG to write, *.png, with a world file beside it."),
     Field(
         "size",
         "Longer edge of the picture, 16 to 4096.",

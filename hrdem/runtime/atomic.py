@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hrdem.errors import OutputError, OutputExistsError
 from hrdem.runtime.locks import FileLock, acquire_lock
+from hrdem.runtime.utf8_folder import utf8_folder
 
 _HIDDEN, _PARTIAL, _LOCK = ".hrdem-", ".partial", "lock"
 _MIN_AGE_SECONDS = 0.5  # of removed folders: their run may not have locked them yet
@@ -51,8 +52,8 @@ def staging_dir(output: Path) -> Iterator[Path]:
     _remove_stale_folders(output.parent)
     staging, lock = _create_locked_folder(output)
     try:
-        with lock or contextlib.nullcontext():
-            yield staging
+        with lock or contextlib.nullcontext(), utf8_folder(staging) as named:
+            yield named
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         _remove_stale_folders(output.parent)

@@ -91,7 +91,7 @@ def test_misspelt_product(capsys) -> None:
         (["--product", "dtm-hilshade"], "Did you mean dtm-hillshade?"),
         (["--size", "15"], "Give a --size from 16 to 4096"),
         (["--size", "4097"], "Give a --size from 16 to 4096"),
-        (["--output", "view.jpg"], "a name that ends in .png"),
+        (["--output", "view.jpg"], "does not end in .png. Give -o view.png"),
         (["--wms-url", "datacube.example"], "Give the address of a WMS"),
         (["--wms-url", "https://me:secret@x.example/"], "Give the address without them"),
         (["--wms-url", "https://x.example/", "--demo"], "not both"),

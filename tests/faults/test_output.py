@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -9,10 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
+import rasterio
 
 import hrdem
+from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.output.paths import check_output
 from hrdem.runtime.atomic import publish, staging_dir
@@ -133,6 +138,56 @@ def test_read_only_file_can_be_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.tif").chmod(0o400)
     check_output(tmp_path / "a.tif", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.stac.json"])
+def test_input_is_not_replaced(tmp_path: Path, name: str) -> None:
+    ring = [[-75.72, 45.40], [-75.71, 45.40], [-75.71, 45.41], [-75.72, 45.40]]
+    area = tmp_path / name
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    with pytest.raises(hrdem.RequestError, match=f"{name} is an input and would be replaced"):
+        hrdem.extract(aoi=area, product="dtm", output=tmp_path / "a.tif", overwrite=True)
+
+
+@pytest.mark.slow
+def test_raster_that_gave_the_grid_can_be_replaced(demo: Addresses, tmp_path: Path) -> None:
+    output, keywords = tmp_path / "a.tif", {"product": "dtm", "stac_url": demo.stac}
+    hrdem.extract(bbox=PLACE, resolution=50, output=output, **keywords)
+    first = output.read_bytes()
+    hrdem.extract(like=output, output=output, overwrite=True, **keywords)
+    with rasterio.open(output) as file, rasterio.open(io.BytesIO(first)) as before:
+        assert (file.transform, file.shape) == (before.transform, before.shape)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text")
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"caf\xe9/caf\xe9.tif",
+        pytest.param("é 😀/%41 #?'\".tif".encode(), marks=pytest.mark.slow),
+        pytest.param(b"zip:x/-a\nb.tif", marks=pytest.mark.slow),
+    ],
+)
+def test_any_name_is_written(
+    demo: Addresses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    name: bytes,
+) -> None:
+    """Bytes that are no text were a defect; the item's link leads to the file."""
+    output = Path(os.fsdecode(name))
+    monkeypatch.chdir(tmp_path)
+    output.parent.mkdir()
+    box = ",".join(map(str, PLACE))
+    arguments = ["--product=dtm", "--resolution=50", "--stac-url", demo.stac, "--json"]
+    assert run(["extract", f"--bbox={box}", *arguments, "-o", str(output)]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["output"] == str(output)
+    item = json.loads(output.with_suffix(".stac.json").read_text("utf-8"))
+    linked = os.fsdecode(unquote_to_bytes(item["assets"]["dtm"]["href"]))
+    assert (output.parent / linked).samefile(output)
+    assert run(["extract", f"--bbox={box}", *arguments, "-o", str(output), "--overwrite"]) == 0
+    assert len(list(output.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize("target", ["b.tif", "missing.tif"])

@@ -47,6 +47,34 @@ def test_box(box: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        ("-", "is standard output"),
+        ("", "The name is empty"),
+        ("dems/", "is a folder"),
+        ("dem.tif/", "is a folder"),
+        ("s3://bucket/dem.tif", "not a local file. Write one, and copy it there"),
+        ("/vsizip/dem.zip/dem.tif", "not a local file"),
+        (5, "is not a path"),
+    ],
+)
+def test_output_that_is_no_file(output: Any, hint: str) -> None:
+    with pytest.raises(hrdem.RequestError, match=f"`output`: .*{hint}"):
+        converted("output", output)
+
+
+def test_home_folder_of_a_path_that_no_shell_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of the name ~ was asked for."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("USERPROFILE", "/home/ada")
+    home = Path("/home/ada")
+    assert converted("output", "~/dem.tif") == home / "dem.tif"
+    assert converted("cache_dir", Path("~/cache")) == home / "cache"
+    assert converted("output", "~dem.tif") == Path("~dem.tif")
+    assert converted("output", "a/~/dem.tif") == Path("a/~/dem.tif")
+
+
+@pytest.mark.parametrize(
     ("crs", "name"),
     [
         (2959, "EPSG:2959"),

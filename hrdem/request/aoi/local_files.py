@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from hrdem.errors import RequestError
+from hrdem.runtime.utf8_folder import has_utf8_name
 
 # a URL or a virtual path of GDAL; a single letter before the colon is a drive of Windows
 _ADDRESS = re.compile(r"/vsi|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -44,6 +45,11 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
             f"There is no file {label}. Check the path that was given as `{parameter}`."
         )
     path = Path(text).absolute()
+    if not has_utf8_name(path):
+        raise RequestError(
+            f"The path of {label}, given as `{parameter}`, is not in UTF-8, and GDAL reads no "
+            "other files. Copy it to a folder, and under a name, in UTF-8."
+        )
     if path.is_file() and _refers_to_remote(path, parameter):
         raise RequestError(
             f"{path.name} refers to files or services on the network, and `{parameter}` reads "
