@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -479,8 +480,8 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     values: dict[str, Any] = {**params}
     stac_url, wcs_url = values["stac_url"], values["wcs_url"]
     coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
-    cache = Cache(values["cache_dir"], values["max_cache"])
-    return run_checks(normalize_stac_url(stac_url), coverages, http, cache)
+    open_cache = functools.partial(Cache, values["cache_dir"], values["max_cache"])
+    return run_checks(normalize_stac_url(stac_url), coverages, http, open_cache)
 
 
 def _check_offline(request: Request, offline: bool) -> None:

@@ -113,7 +113,10 @@ class _Finding:
 
 
 def run_checks(
-    stac_url: str, wcs_url: str | None, http: Http | None = None, cache: Cache | None = None
+    stac_url: str,
+    wcs_url: str | None,
+    http: Http | None = None,
+    open_cache: Callable[[], Cache] = Cache,
 ) -> Iterator[Check]:
     """Run all checks, from the installation outwards, and yield each when it is done.
 
@@ -123,11 +126,11 @@ def run_checks(
         stac_url: Root of the STAC API, with a trailing slash.
         wcs_url: Address of the WCS; None if none serves the same data.
         http: HTTP client; None creates one with shorter timeouts than usual.
-        cache: Cache to check; None for the default one.
+        open_cache: Returns the cache to check.
     """
     yield _run_check("versions", "", _check_versions)
     yield _run_check("PROJ", _PROJ_FIX, _check_proj)
-    yield _run_check("cache", "", _check_cache, cache or Cache())
+    yield _run_check("cache", "", _check_cache, open_cache)
     network = _run_check("network", _NETWORK_FIX, _check_network, stac_url, wcs_url)
     yield network
     if network.state is State.FAIL:
@@ -210,9 +213,10 @@ def _check_proj() -> _Finding:
     return _Finding(f"knows {LONLAT} and {NATIVE_CRS}, and transforms exactly")
 
 
-def _check_cache(cache: Cache) -> _Finding:
+def _check_cache(open_cache: Callable[[], Cache]) -> _Finding:
     if not IS_SUPPORTED:
         return _Finding("none on this system yet: interrupted runs start again")
+    cache = open_cache()
     info = cache.info()
     found = f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} used"
     try:

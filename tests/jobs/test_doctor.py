@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
 import pytest
 import trustme
 
-from hrdem.errors import ExitCode
+from hrdem.errors import ExitCode, RequestError
 from hrdem.jobs import doctor
 from hrdem.jobs.doctor import State, run_checks
 
@@ -63,3 +64,17 @@ def test_routes_and_certificates_are_listed_without_passwords(
         "STAC through http://proxy.invalid:3128 (https_proxy), WCS without a proxy; "
         f"certificates of SSL_CERT_FILE ({bundle})"
     )
+
+
+def test_missing_home_is_one_finding_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no name and no HOME."""
+
+    def find_folder() -> Path:
+        raise RequestError("The user has no folder for the cache. Set HOME.")
+
+    monkeypatch.setattr("hrdem.http.cache.store.default_cache_dir", find_folder)
+    checks = run_checks("http://catalogue.invalid/", None)
+    *_, cache, network = itertools.islice(checks, 4)
+    assert (cache.name, cache.state, cache.exit_code) == ("cache", State.FAIL, ExitCode.USAGE)
+    assert cache.found.endswith("Set HOME.")
+    assert network.name == "network"
