@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hrdem.catalog.items import MAX_HREF_CHARACTERS
-from hrdem.errors import BlockedAddressError, CatalogError
+from hrdem.errors import BlockedAddressError, CatalogError, ServerError
 from hrdem.http.protocol import Http
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
@@ -78,6 +78,13 @@ def fetch_pages(url: str, method: str, parameters: dict[str, Any], http: Http) -
         except BlockedAddressError as exc:
             raise CatalogError(
                 f"{redact_secrets(request.url)} links to a next page, but {exc}"
+            ) from exc
+        except ServerError as exc:
+            if method == "POST":  # pages of a search by GET may be linked in another way
+                raise
+            raise CatalogError(
+                f"{redact_secrets(request.url)} links to a next page, but {exc} The catalogue is "
+                "at fault: tell its publisher, or request a smaller area."
             ) from exc
         request = following
         total += page.size

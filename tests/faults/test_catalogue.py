@@ -14,7 +14,7 @@ from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import AssetKind, get_collection, get_product
-from tests.misbehaving import Reply, forward, misbehaving
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 OTTAWA = Aoi.from_bbox((-75.85, 45.30, -75.60, 45.45))
 ONE_METRE = get_collection("1m")
@@ -112,6 +112,34 @@ def test_page_with_a_byte_order_mark_is_read(http: HttpClient) -> None:
     reply.body = b"\xef\xbb\xbf" + reply.body
     with misbehaving(lambda _: reply) as server:
         assert [each.id for each in near(server, http)] == ["9_2-mosaic-1m"]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_wrong_next_link_is_not_a_wrong_catalogue(http: HttpClient, status: int) -> None:
+    """A server behind a proxy may link to its internal address; stac_url is right."""
+
+    def script(request: ServerRequest) -> Reply:
+        if request.path.startswith("/search"):
+            return page(item(), links=[{"rel": "next", "href": "/internal/search?token=2"}])
+        return Reply(status)
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(CatalogError, match=rf"next page, but .*internal.* {status}.*smaller area"),
+    ):
+        near(server, http)
+
+
+def test_next_links_of_a_search_by_get_may_be_right(http: HttpClient) -> None:
+    def script(request: ServerRequest) -> Reply:
+        if "token" in request.path:
+            return page(item("8_2-mosaic-1m")) if request.method == "GET" else Reply(405)
+        return page(
+            item(), links=[{"rel": "next", "href": "/search?token=2", "method": request.method}]
+        )
+
+    with misbehaving(script) as server:
+        assert [each.id for each in near(server, http)] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
 def test_fewer_items_than_matched_is_an_error(http: HttpClient) -> None:
