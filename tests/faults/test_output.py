@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from hrdem.demo import Addresses
 from hrdem.output.paths import check_output
 from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.progress import Progress
+from tests.relief import LEFT, TIERS, TOP, make_relief
+from tests.stores import Store
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
@@ -232,6 +235,23 @@ def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) ->
         )
     assert time.monotonic() - started < 10
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_output_has_the_permissions_of_the_umask(
+    tmp_path: Path, store: Store, umask: int, mode: int
+) -> None:
+    """Not those of a temporary file; a group that may read other files reads this one."""
+    store.add(TIERS["1m"], make_relief("1m", 64, 64), LEFT, TOP)
+    box = {"bbox": (LEFT, TOP - 64, LEFT + 64, TOP), "bbox_crs": "EPSG:3979", "product": "dtm"}
+    before = os.umask(umask)
+    try:
+        output = hrdem.extract(**box, output=tmp_path / "a.tif", http=store).output
+    finally:
+        os.umask(before)
+    for path in (output, output.with_suffix(".stac.json")):
+        assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_output_created_during_the_run_is_not_replaced(tmp_path: Path) -> None:

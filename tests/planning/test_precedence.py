@@ -22,8 +22,9 @@ LATER = "2024-05-01T08:00:00.5-04:00"  # half a second after both, though the te
         ((MORNING, "2026-02-01T00:00:00Z"), (LATER, "2026-01-01T00:00:00Z"), "datetime"),
         ((MORNING, "2026-01-01T00:00:00Z"), (SAME_INSTANT, "2026-02-01T00:00:00Z"), "updated"),
         (("", ""), ("2012-07-01", ""), "datetime"),
+        (("2024-05-01T12:00:00", ""), ("2024-05-01T11:00:00-02:00", ""), "datetime"),
     ],
-    ids=["survey", "publication", "no date"],
+    ids=["survey", "publication", "no date", "no zone counts as UTC"],
 )
 def test_newest_of_overlapping_items_wins(
     tmp_path: Path, store: Store, old: tuple[str, str], new: tuple[str, str], decided_by: str
