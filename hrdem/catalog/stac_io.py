@@ -11,7 +11,9 @@ from urllib.parse import urljoin
 
 from hrdem.catalog.items import MAX_HREF_CHARACTERS
 from hrdem.errors import BlockedAddressError, CatalogError, ServerError
-from hrdem.http.protocol import Http
+from hrdem.http.parsed import request_parsed
+from hrdem.http.protocol import Http, Response
+from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
@@ -98,23 +100,30 @@ def fetch_pages(url: str, method: str, parameters: dict[str, Any], http: Http) -
 
 
 def _fetch_page(request: _PageRequest, http: Http, *, trusted: bool) -> Page:
+    display_url = redact_secrets(request.url)
+
+    def parse(response: Response) -> Page:
+        try:
+            text = response.content.decode("utf-8-sig")  # some servers send a byte order mark
+        except UnicodeDecodeError as exc:
+            raise RetryableError(
+                f"{display_url} answers with binary data, not JSON. Check `stac_url`.",
+                kind=CatalogError,
+            ) from exc
+        return Page(response.url, _parse_page(text, display_url), len(text))
+
     posted = request.method == "POST"
-    response = http.request(
+    return request_parsed(
+        http,
         request.method,
         request.url,
+        parse,
         headers=request.headers,
         params=None if posted else request.parameters or None,
         json=request.parameters if posted else None,
         max_bytes=MAX_PAGE_BYTES,
         trusted=trusted,
     )
-    try:
-        text = response.content.decode("utf-8-sig")  # some servers send a byte order mark
-    except UnicodeDecodeError as exc:
-        raise CatalogError(
-            f"{redact_secrets(request.url)} answers with binary data, not JSON. Check `stac_url`."
-        ) from exc
-    return Page(response.url, _parse_page(text, redact_secrets(request.url)), len(text))
 
 
 def _parse_next_link(page: Page, request: _PageRequest) -> _PageRequest | None:
@@ -163,9 +172,10 @@ def _parse_page(text: str, address: str) -> dict[str, Any]:
         ) from exc
     except ValueError as exc:
         start = to_one_line(text[:400], 80)
-        raise CatalogError(
+        raise RetryableError(  # a login page, or cut off
             f"{address} is not a STAC API: it answers {start!r} where JSON was expected. Check "
-            "`stac_url`."
+            "`stac_url`.",
+            kind=CatalogError,
         ) from exc
     if not isinstance(page, dict) or not isinstance(page.get("features"), list):
         raise CatalogError(

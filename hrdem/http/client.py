@@ -25,23 +25,28 @@ from hrdem.http.body import (
     read_large_chunks,
     unsupported_encoding,
 )
+from hrdem.http.connections import ConnectionPool
 from hrdem.http.metadata_cache import MetadataCache
-from hrdem.http.protocol import ByteSink, Download, Http, Response
+from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
+from hrdem.http.range_buffer import RangeBuffer
 from hrdem.http.response_checks import (
-    check_content_range,
-    check_response_version,
+    SNIFFED_BYTES,
+    check_no_web_page,
+    check_range,
     describe_transport_error,
-    encoding_message,
+    encoding_error,
     error_response,
     is_certificate_error,
+    is_web_page,
+    other_range_error,
     quote_error,
+    whole_file_error,
 )
 from hrdem.http.retry import Retries, RetryableError, run_with_retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
-from hrdem.http.transport import RoutedTransport
-from hrdem.runtime.memory import allocate_buffer
+from hrdem.http.transport import RoutedTransport, Routes
 from hrdem.runtime.redaction import redact_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
@@ -50,8 +55,6 @@ _SAFE_HEADERS = frozenset(
     {"accept", "accept-encoding", "if-match", "if-none-match", "if-unmodified-since", "range"}
 )  # they hold no secret: sent on to another host
 _MAX_REDIRECTS = 10
-CONNECTIONS = 16  # at most, to all servers together
-_FLUSH_BYTES = 64 << 10  # bytes of a range that are passed to a sink at a time
 _MAX_ERROR_BODY_BYTES = 4096
 
 log = logging.getLogger(__name__)
@@ -106,11 +109,11 @@ class HttpClient(Http):
         self._hosts = HostPolicy() if hosts is None else hosts
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        routes = Routes()
         self._client = httpx.Client(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
             timeout=_httpx_timeout(timeouts),
-            transport=transport or RoutedTransport(limits),
+            transport=transport or ConnectionPool(lambda: RoutedTransport(routes)),
             trust_env=False,
         )
 
@@ -134,7 +137,7 @@ class HttpClient(Http):
         """Do nothing: every read fetches from the server."""
 
     def close(self) -> None:
-        """Close the connections; requests of other threads fail."""
+        """Close the connections; requests of other threads fail at their next bytes."""
         self._closed = True
         self._client.close()
 
@@ -148,11 +151,12 @@ class HttpClient(Http):
         json: object = None,
         max_bytes: int = 64 << 20,
         trusted: bool = False,
+        check: ResponseCheck = check_no_web_page,
     ) -> Response:
         """Send a request and return the complete response.
 
-        Connection errors, resets, truncated bodies, 408, 425, 429 and 5xx are retried, so the
-        request has to be one that may be repeated.
+        Connection errors, resets, truncated bodies, 408, 425, 429, 5xx, and responses that do not
+        pass the check are retried, so the request has to be one that may be repeated.
 
         Args:
             method: HTTP method.
@@ -163,12 +167,15 @@ class HttpClient(Http):
             json: Body, sent as JSON.
             max_bytes: Maximum size of the body.
             trusted: Whether the user supplied the address; it may then be in any network.
+            check: Raises `RetryableError` for a response that another attempt may improve. Of a web
+                page it is passed the beginning only, and has to refuse it.
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, is blocked.
             RequestError: If the proxy or the certificates for it cannot be used.
             TransferError: If there is no usable response.
             ServerError: If the response has an error status.
+            NetworkError: As the check does.
         """
         request = _Request(method, url, headers or {}, params, json, trusted=trusted)
 
@@ -177,9 +184,11 @@ class HttpClient(Http):
             with self._open_response(request) as response:
                 for chunk in self._read_body(response, request, max_bytes):
                     body += chunk
-                return Response(
-                    str(response.url), response.status_code, response.headers, bytes(body)
-                )
+            complete = Response(
+                str(response.url), response.status_code, response.headers, bytes(body)
+            )
+            check(complete)
+            return complete
 
         return run_with_retries(once, self._retries, self._sleep)
 
@@ -245,62 +254,69 @@ class HttpClient(Http):
             TransferError: If the range cannot be read, or the server sends another one.
             ServerError: If the response has an error status, or is not a range.
         """
-        display_url = redact_secrets(url)
-        part = allocate_buffer(headroom + stop - start)
-        done = delivered = headroom
-
-        def deliver() -> None:
-            nonlocal delivered
-            if on_bytes is not None and done > delivered:
-                with memoryview(part) as whole, whole[delivered:done] as new:
-                    on_bytes(start + delivered - headroom, new)
-            delivered = done
+        received = RangeBuffer(start, stop, headroom, on_bytes)
 
         def once() -> mmap:
-            nonlocal done
-            if done == len(part):  # the transfer failed after the last byte
-                return part
-            begin = start + done - headroom
-            range_headers = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
-            try:
-                with self._open_response(
-                    _Request("GET", url, {**version.condition, **range_headers})
-                ) as response:
-                    check_content_range(
-                        response, display_url, f"bytes {begin}-{stop - 1}/{version.size}"
-                    )
-                    check_response_version(response, display_url, version)
-                    for chunk in limit_time(response, read_large_chunks(response), self._timeouts):
-                        if done + len(chunk) > len(part):
-                            raise TransferError(f"{display_url} sends more bytes than requested.")
-                        part[done : done + len(chunk)] = chunk
-                        done += len(chunk)
-                        if done - delivered >= _FLUSH_BYTES:
-                            deliver()
-            finally:
-                deliver()
-            if done < len(part):  # missing bytes must not become zeros
-                raise RetryableError(f"{display_url} sends fewer bytes than it announces.")
-            return part
+            if received.position < stop:  # otherwise the transfer failed after the last byte
+                self._receive_range(url, received, stop, version)
+            return received.memory
 
-        return run_with_retries(once, self._retries, self._sleep, lambda: done)
+        return run_with_retries(once, self._retries, self._sleep, lambda: received.position)
+
+    def _receive_range(
+        self, url: str, received: RangeBuffer, stop: int, version: SourceVersion
+    ) -> None:
+        """Request the rest of a range once; raise unless all of it arrives."""
+        display_url, begin = redact_secrets(url), received.position
+        headers = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
+        try:
+            with self._open_response(
+                _Request("GET", url, {**version.condition, **headers})
+            ) as response:
+                if response.status_code != httpx.codes.PARTIAL_CONTENT:
+                    beginning = self._read_beginning(response)
+                    raise whole_file_error(display_url, response.status_code, beginning)
+                end = check_range(response, display_url, version, begin, stop)
+                for chunk in self._limit(response, read_large_chunks(response), self._timeouts):
+                    if received.position + len(chunk) > end:
+                        raise RetryableError(f"{display_url} sends more bytes than requested.")
+                    received.add(chunk)
+        finally:
+            received.deliver()
+        if received.position < end:  # missing bytes must not become zeros
+            raise RetryableError(f"{display_url} sends fewer bytes than it announces.")
+        if end < stop:
+            raise other_range_error(response, display_url, version, begin, stop)
 
     def _read_body(
         self, response: httpx.Response, request: _Request, max_bytes: int
     ) -> Iterator[bytes]:
-        """Yield a body of bounded size, in bounded time."""
+        """Yield a body of bounded size, in bounded time; of a web page only the beginning."""
         display_url = redact_secrets(request.url)
         too_long = f"{display_url} answers {response.status_code} with more than {max_bytes} bytes."
         announced = int(response.headers.get("content-length") or 0)
-        if announced > max_bytes:
+        if announced > max_bytes and "html" not in response.headers.get("content-type", ""):
             raise ServerError(f"{too_long} It announces {announced}.", response.status_code)
-        received = 0
-        for chunk in limit_time(
-            response, decode_body(response), request.timeouts or self._timeouts
-        ):
+        received, beginning = 0, b""
+        timeouts = request.timeouts or self._timeouts
+        for chunk in self._limit(response, decode_body(response), timeouts):
+            if len(beginning) < SNIFFED_BYTES:
+                beginning += chunk[:SNIFFED_BYTES]
+                if is_web_page(beginning):
+                    yield chunk
+                    return
             received += len(chunk)
             if received > max_bytes:
                 raise ServerError(too_long, response.status_code)
+            yield chunk
+
+    def _limit(
+        self, response: httpx.Response, chunks: Iterator[bytes], timeouts: Timeouts
+    ) -> Iterator[bytes]:
+        """Yield the chunks of a body as long as they arrive in time and the client is open."""
+        for chunk in limit_time(response, chunks, timeouts):
+            if self._closed:
+                raise httpx.ReadError("the client was closed", request=response.request)
             yield chunk
 
     @contextlib.contextmanager
@@ -312,9 +328,9 @@ class HttpClient(Http):
             response = self._send(request)
             try:
                 if not response.is_success:
-                    raise error_response(response, display_url, self._read_error_body(response))
+                    raise error_response(response, display_url, self._read_beginning(response))
                 if coding := unsupported_encoding(response):
-                    raise TransferError(encoding_message(display_url, coding))
+                    raise encoding_error(display_url, response.status_code, coding)
                 yield response
             finally:
                 response.close()
@@ -328,13 +344,17 @@ class HttpClient(Http):
             raise TransferError(
                 f"{display_url} cannot be requested: the JSON body is nested too deeply."
             ) from exc
-        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as exc:  # of host names
+        except httpx.DecodingError as exc:
+            raise RetryableError(f"{display_url} cannot be used: {quote_error(exc)}.") from exc
+        except (httpx.InvalidURL, UnicodeError) as exc:  # of host names
             why = "" if "@" in request.url else f": {quote_error(exc)}"  # it can quote a password
             raise TransferError(f"{display_url} cannot be used{why}.") from exc
 
     def _send(self, request: _Request) -> httpx.Response:
         """Send a request and follow redirects, which keep method and body except for status 303."""
         first, display_url = request, redact_secrets(request.url)
+        if self._closed:
+            raise TransferError(f"{display_url} is not requested: the client was closed.")
         if first.trusted:
             self._hosts.trust(first.url)
         for _ in range(_MAX_REDIRECTS + 1):
@@ -363,15 +383,17 @@ class HttpClient(Http):
                 request = replace(request, method="GET", json=None)
         raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
 
-    def _read_error_body(self, response: httpx.Response) -> bytes:
-        """Read the beginning of an error body; empty if its encoding is not supported."""
+    def _read_beginning(self, response: httpx.Response) -> bytes:
+        """Read the beginning of a body; empty if its encoding is not supported."""
         if unsupported_encoding(response):
             return b""
         body = bytearray()
         with contextlib.suppress(httpx.DecodingError):
-            for chunk in limit_time(response, decode_body(response), self._timeouts):
+            for chunk in self._limit(response, decode_body(response), self._timeouts):
                 body += chunk
-                if len(body) >= _MAX_ERROR_BODY_BYTES:
+                if len(body) >= _MAX_ERROR_BODY_BYTES or (
+                    response.is_success and is_web_page(bytes(body))
+                ):
                     break
         return bytes(body[:_MAX_ERROR_BODY_BYTES])
 

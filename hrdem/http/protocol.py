@@ -50,6 +50,11 @@ ByteSink = Callable[[int, memoryview], None]
 during the call."""
 
 
+ResponseCheck = Callable[[Response], object]
+"""Called with the complete response of an attempt; raises `RetryableError` if another attempt may
+get a better one."""
+
+
 class Http(Protocol):
     """An HTTP client: requests, byte ranges and downloads; what a cache adds is optional.
 
@@ -67,10 +72,12 @@ class Http(Protocol):
         json: object = None,
         max_bytes: int = ...,
         trusted: bool = ...,
+        check: ResponseCheck = ...,
     ) -> Response:
         """Send a request and return the complete response; raise for anything but success.
 
-        Only an address that the user supplied is ``trusted`` and may be in any network.
+        Only an address that the user supplied is ``trusted`` and may be in any network. Responses
+        from a network pass the ``check``, which refuses web pages by default.
         """
         ...
 

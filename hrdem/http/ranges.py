@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Iterable
 from mmap import mmap
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
-from hrdem.http.protocol import Http, Response
-from hrdem.http.response_checks import no_ranges_message
+from hrdem.http.parsed import request_parsed
+from hrdem.http.protocol import Http, Response, ResponseCheck
+from hrdem.http.response_checks import (
+    CONTENT_RANGE,
+    check_no_web_page,
+    is_web_page,
+    no_ranges_message,
+)
+from hrdem.http.retry import RetryableError
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.runtime.redaction import redact_secrets
@@ -16,7 +23,10 @@ from hrdem.runtime.text import to_one_line
 
 _MAX_WHOLE_FILE_BYTES = 16 << 20
 _MAX_TAG_CHARACTERS = 1_000  # of an ETag or a date
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_OK, _PARTIAL_CONTENT = 200, 206
+_PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE = 412, 416
+
+log = logging.getLogger(__name__)
 
 
 class PinnedFile:
@@ -44,9 +54,14 @@ class PinnedFile:
         try:
             return self._http.read_range(self._url, start, stop, version, headroom)
         except (ServerError, TransferError) as exc:
-            if getattr(exc, "status", 412) in (412, 416):
-                check_file_unchanged(self._url, version, self._http)
-            raise
+            status = getattr(exc, "status", None)
+            if status not in (None, _PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE):
+                raise
+            check_file_unchanged(self._url, version, self._http)
+            if status != _PRECONDITION_FAILED:
+                raise
+            log.warning("%s The file is unchanged, so it is read once more.", exc)
+        return self._http.read_range(self._url, start, stop, version, headroom)
 
     def gaps(self, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans that are not cached."""
@@ -57,14 +72,25 @@ class PinnedFile:
         self._http.invalidate(self._url, self.version, spans)
 
 
-def read_whole_file(url: str, http: Http) -> tuple[SourceVersion, bytes]:
+def read_whole_file(
+    url: str, http: Http, check: ResponseCheck = check_no_web_page
+) -> tuple[SourceVersion, bytes]:
     """Read a file of at most 16 MiB; return its current version and content.
+
+    Args:
+        url: Address of the file.
+        http: HTTP client.
+        check: Raises `RetryableError` for a response that another attempt may improve.
 
     Raises:
         NetworkError: If it cannot be read, or is larger.
     """
-    response = http.request("GET", url, max_bytes=_MAX_WHOLE_FILE_BYTES)
-    return _make_version(url, response, len(response.content)), response.content
+
+    def parse(response: Response) -> tuple[SourceVersion, bytes]:
+        check(response)
+        return _make_version(url, response, len(response.content)), response.content
+
+    return request_parsed(http, "GET", url, parse, max_bytes=_MAX_WHOLE_FILE_BYTES)
 
 
 def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]:
@@ -79,24 +105,31 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
         ServerError: If the server refuses, or does not support ranges.
         TransferError: If there is no valid response.
     """
+    display_url = redact_secrets(url)
+
+    def parse(response: Response) -> tuple[SourceVersion, bytes]:
+        check_no_web_page(response)
+        if response.status != _PARTIAL_CONTENT:
+            raise ServerError(no_ranges_message(display_url), response.status)
+        content = response.content
+        found = response.headers.get("content-range", "no Content-Range")
+        held = CONTENT_RANGE.fullmatch(found)
+        size = int(held[3]) if held else 0
+        last = min(count, size) - 1
+        if not held or (int(held[1]), int(held[2])) != (0, last) or len(content) != last + 1:
+            raise RetryableError(
+                f"{display_url} sends {found!r} and {len(content)} bytes "
+                f"instead of the requested bytes 0-{count - 1}. A proxy may be in the way."
+            )
+        return _make_version(url, response, size), content
+
     headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
     try:
-        response = http.request("GET", url, headers=headers, max_bytes=count)
+        return request_parsed(http, "GET", url, parse, headers=headers, max_bytes=count)
     except ServerError as exc:
-        if exc.status == 200:
-            raise ServerError(no_ranges_message(redact_secrets(url)), exc.status) from exc
+        if exc.status == _OK and not is_web_page(exc.body):
+            raise ServerError(no_ranges_message(display_url), exc.status) from exc
         raise
-    if response.status != 206:
-        raise ServerError(no_ranges_message(redact_secrets(url)), response.status)
-    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-    if not found or found[1] != "0" or int(found[2]) + 1 != len(response.content):
-        raise TransferError(
-            f"{redact_secrets(url)} sends "
-            f"{response.headers.get('content-range', 'no Content-Range')!r} and "
-            f"{len(response.content)} bytes instead of the requested bytes 0-{count - 1}. A proxy "
-            "may be in the way."
-        )
-    return _make_version(url, response, int(found[3])), response.content
 
 
 def read_version(url: str, http: Http, *, ranged: bool = True) -> SourceVersion:
@@ -141,7 +174,7 @@ def _make_version(url: str, response: Response, size: int) -> SourceVersion:
     etag, last_modified = (response.headers.get(name, "") for name in ("etag", "last-modified"))
     for value in (etag, last_modified):
         if not value.isprintable() or not value.isascii() or len(value) > _MAX_TAG_CHARACTERS:
-            raise TransferError(
+            raise RetryableError(
                 f"{redact_secrets(url)} reports its version as {to_one_line(repr(value), 60)}, "
                 "which cannot be sent in a header. A proxy may be in the way."
             )

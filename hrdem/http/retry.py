@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hrdem.errors import ServerError, TransferError
+from hrdem.errors import NetworkError, ServerError, TransferError
 from hrdem.runtime.text import end_sentence
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
@@ -57,8 +57,8 @@ class Retries:
             failures: Number of failures in a row, which the wait grows with; `tries` if None.
 
         Raises:
-            TransferError: If there is no other try, and the last one got no response.
-            ServerError: If there is no other try, or the server requests too long a wait.
+            NetworkError: The error's own, if there is no other try, or the server requests too long
+                a wait.
         """
         if tries >= self.attempts:
             raise error.final_error(f"Tried {self.attempts} times.") from error
@@ -79,6 +79,8 @@ class RetryableError(Exception):
         after: Retry-After of the server, seconds; None if there is none.
         body: Beginning of the response body.
         connected: Whether a connection was made.
+        kind: Class of the error that ends the run if this failure lasts; None for `ServerError`
+            with a status, `TransferError` without.
     """
 
     def __init__(
@@ -89,19 +91,20 @@ class RetryableError(Exception):
         body: bytes = b"",
         *,
         connected: bool = True,
+        kind: type[NetworkError] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.after = after
         self.body = body
         self.connected = connected
+        self.kind = kind
 
-    def final_error(self, why: str) -> TransferError | ServerError:
+    def final_error(self, why: str = "") -> NetworkError:
         """Return the error to raise when there is no further attempt."""
-        text = f"{end_sentence(str(self))} {why}"
-        if self.status is None:
-            return TransferError(text)
-        return ServerError(text, self.status, self.body)
+        text = f"{end_sentence(str(self))} {why}".rstrip()
+        kind = self.kind or (TransferError if self.status is None else ServerError)
+        return kind(text, self.status or 0, self.body) if kind is ServerError else kind(text)
 
 
 def run_with_retries(
@@ -119,8 +122,7 @@ def run_with_retries(
         progress: Returns the bytes received so far. An attempt that brings 64 kB resets the count.
 
     Raises:
-        TransferError: If the last attempt failed without a response.
-        ServerError: If the last response was an error, or Retry-After is too long.
+        NetworkError: As `Retries.next_wait` does.
     """
     tries, before = 0, progress()
     while True:

@@ -12,30 +12,54 @@ from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
 from hrdem.http.response_checks import quote_error
 
+_ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+_UNUSED_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # of plain http; trusts nothing
 _Origin = tuple[str, bytes, int | None]
 
 
-class RoutedTransport(httpx.BaseTransport):
-    """Send each request through the proxy of its address, or directly.
+class Routes:
+    """Proxies and certificates, those of the environment when this is created; for all threads.
 
-    Proxies and certificates are those of the environment when it is created. Certificates are
-    loaded for the first https request: it takes 40 ms.
-
-    Args:
-        limits: Limits of the connections through each proxy, and of direct ones.
-
-    Raises:
-        RequestError: If the environment names certificates that cannot be read.
+    Certificates are loaded for the first https request: it takes 40 ms.
     """
 
-    def __init__(self, limits: httpx.Limits) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._proxies: ProxySettings = read_proxies()
         self._certificates = find_certificates()
         self._tls: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+
+    def proxy_for(self, url: httpx.URL) -> Proxy | None:
+        """Return the proxy for an address; None to connect directly.
+
+        Raises:
+            RequestError: If the proxy for it cannot be used.
+        """
+        return self._proxies.route(url)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the TLS settings of all connections.
+
+        Raises:
+            RequestError: If the certificates cannot be read.
+        """
+        with self._lock:
+            if self._tls is None:
+                self._tls = make_tls_context(self._certificates)
+            return self._tls
+
+
+class RoutedTransport(httpx.BaseTransport):
+    """Send each request through the proxy of its address, or directly; for one thread at a time.
+
+    Args:
+        routes: Proxies and certificates.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
         self._by_origin: dict[_Origin, httpx.BaseTransport] = {}
         self._by_route: dict[tuple[str, bool], httpx.HTTPTransport] = {}
-        self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -47,51 +71,45 @@ class RoutedTransport(httpx.BaseTransport):
         origin = url.scheme, url.raw_host, url.port
         transport = self._by_origin.get(origin)
         if transport is None:
-            with self._lock:
-                transport = self._by_origin[origin] = self._transport_for(url)
+            transport = self._by_origin[origin] = self._transport_for(url)
         return transport.handle_request(request)
 
     def close(self) -> None:
         """Close all connections."""
-        for transport in list(self._by_route.values()):
+        for transport in self._by_route.values():
             transport.close()
 
     def _transport_for(self, url: httpx.URL) -> httpx.HTTPTransport:
-        proxy = self._proxies.route(url)
+        proxy = self._routes.proxy_for(url)
         address = proxy.url if proxy else ""
         encrypted = url.scheme == "https" or address.startswith("https:")
         route = address, encrypted
         if route not in self._by_route:
-            self._by_route[route] = self._connect_by(proxy, self._context(encrypted=encrypted))
+            tls = self._routes.tls_context() if encrypted else _UNUSED_TLS
+            self._by_route[route] = _connect_by(proxy, tls)
         return self._by_route[route]
 
-    def _connect_by(self, proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.HTTPTransport:
-        try:
-            return httpx.HTTPTransport(
-                verify=tls,
-                trust_env=False,
-                limits=self._limits,
-                proxy=_httpx_proxy(proxy, tls) if proxy else None,
-            )
-        except ImportError as exc:
-            assert proxy is not None
-            raise RequestError(
-                f"{proxy.source} names a SOCKS proxy, {proxy.display_url}, which needs another "
-                "package: pip install 'httpx[socks]'."
-            ) from exc
-        except ValueError as exc:  # socks5h, in older versions of httpx
-            assert proxy is not None
-            raise RequestError(
-                f"{proxy.source} names a proxy, {proxy.display_url}, that cannot be used "
-                f"({quote_error(exc)}). Correct or unset it."
-            ) from exc
 
-    def _context(self, *, encrypted: bool) -> ssl.SSLContext:
-        if not encrypted:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nothing, and is not used
-        if self._tls is None:
-            self._tls = make_tls_context(self._certificates)
-        return self._tls
+def _connect_by(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.HTTPTransport:
+    try:
+        return httpx.HTTPTransport(
+            verify=tls,
+            trust_env=False,
+            limits=_ONE_CONNECTION,
+            proxy=_httpx_proxy(proxy, tls) if proxy else None,
+        )
+    except ImportError as exc:
+        assert proxy is not None
+        raise RequestError(
+            f"{proxy.source} names a SOCKS proxy, {proxy.display_url}, which needs another "
+            "package: pip install 'httpx[socks]'."
+        ) from exc
+    except ValueError as exc:  # socks5h, in older versions of httpx
+        assert proxy is not None
+        raise RequestError(
+            f"{proxy.source} names a proxy, {proxy.display_url}, that cannot be used "
+            f"({quote_error(exc)}). Correct or unset it."
+        ) from exc
 
 
 def _httpx_proxy(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:

@@ -12,7 +12,7 @@ from hrdem.output.paths import check_output, make_file_name
 from hrdem.runtime.atomic import write_text_atomically
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.gdal import probe_vrt_files
-from hrdem.sources.vrt import MAX_VRT_BYTES, sanitize_vrt
+from hrdem.sources.vrt import MAX_VRT_BYTES, check_vrt_complete, sanitize_vrt
 
 
 def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
@@ -36,7 +36,9 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     path = folder / make_local_name(asset)
     check_output(path, overwrite)
     try:
-        text = http.request("GET", asset.href, max_bytes=MAX_VRT_BYTES).content
+        text = http.request(
+            "GET", asset.href, max_bytes=MAX_VRT_BYTES, check=check_vrt_complete
+        ).content
     except BlockedAddressError as exc:
         raise BlockedAddressError(f"The catalogue lists {asset.key}, but {exc}") from exc
     vrt = sanitize_vrt(text, asset.href)

@@ -8,7 +8,7 @@ from typing import Self
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
-from hrdem.http.client import CONNECTIONS
+from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.tiff.encode import BLOCK
 
 _MIN_MEMORY_BYTES = 240_000_000
@@ -23,7 +23,7 @@ MAX_STRIPE_BLOCKS = 64  # the border between stripes is read twice, 1.6 % of a s
 _STRIPE_STEP_BLOCKS = 8  # so that a command makes the same stripes if memory differs by some MB
 _MAX_COMPRESSED_RATIO = 1.1  # size of a compressed tile; LZW expands noise
 _READ_BLOCKS = (4, 3, 2, 1)  # of 512 pixels: requests of some 4 to 1 MB
-_MIN_READS = CONNECTIONS + 4  # so that all connections share even a small area
+_MIN_READS = MAX_CONNECTIONS + 4  # so that all connections share even a small area
 _MAX_READS = 64
 _USUAL_READ_BYTES = 3 << 20  # several reads of this size are decoded at a time
 
@@ -80,7 +80,7 @@ class Budget:
             pixels = BLOCK * BLOCK * each
             size = max(pixels, math.prod(source_block)) * itemsize
             reads = int(free / (size * _MAX_COMPRESSED_RATIO))
-            if reads > CONNECTIONS and output.pixels >= _MIN_READS * pixels:
+            if reads > MAX_CONNECTIONS and output.pixels >= _MIN_READS * pixels:
                 break
         return cls(
             stripe_blocks=max(1, blocks),

@@ -19,7 +19,7 @@ from hrdem.errors import SourceError
 from hrdem.geo.band import Band
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.prepared import PreparedGeometry
-from hrdem.http.client import CONNECTIONS
+from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
 from hrdem.http.source_version import SourceVersion
@@ -54,7 +54,7 @@ class CogFile:
     level: int = 0
 
     priority: ClassVar[int] = 0
-    max_fetchers: ClassVar[int] = CONNECTIONS
+    max_fetchers: ClassVar[int] = MAX_CONNECTIONS
     decodes_on_fetch: ClassVar[bool] = False
     has_fallback: ClassVar[bool] = True
     is_resampled_remotely: ClassVar[bool] = False

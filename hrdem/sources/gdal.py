@@ -32,7 +32,7 @@ from hrdem.runtime.threads import thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.gdal_band import describe_band, read_band, split_crs
 from hrdem.sources.protocol import Fetched, Needed, ReadContext
-from hrdem.sources.vrt import VSICURL, sanitize_vrt
+from hrdem.sources.vrt import VSICURL, check_vrt_complete, sanitize_vrt
 from hrdem.tiff.read_ifd import has_tiff_signature
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def probe_vrt(url: str, unit: str, http: Http) -> GdalFile:
         SourceError: If it is not a VRT of TIFFs at http addresses that GDAL opens as one band.
         NetworkError: If it, or a file that it refers to, cannot be read.
     """
-    version, document = read_whole_file(url, http)
+    version, document = read_whole_file(url, http, check_vrt_complete)
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
     with thread_pool(_MAX_VRT_FILE_REQUESTS, "look") as pool:

@@ -25,6 +25,11 @@ _MAX_TEXT_CHARACTERS = 1000
 _MAX_MESSAGE_CHARACTERS = 200
 _REPORTS = ("ExceptionReport", "ServiceExceptionReport")
 _EXCEPTIONS = ("Exception", "ServiceException")
+# endings of exception codes: OWS 1.1 (06-121r3, 8), WMS 1.3.0 (06-042, E.1) and 1.1.1
+_CLIENT_ERROR_CODES = (
+    "ParameterValue", "DimensionValue", "NotDefined", "NotSupported", "NotQueryable",
+    "InvalidFormat", "InvalidCRS", "InvalidSRS", "InvalidPoint",
+)  # fmt: skip
 _BLANKS = b" \t\r\n"
 _TEXT_BYTES = bytes({*b"\t\n\f\r", *range(0x20, 0x100)} - {0x7F})
 _TITLE = re.compile(r"<title\b[^<>]*>([^<]+)", re.IGNORECASE)
@@ -90,6 +95,11 @@ def read_refusal(body: bytes) -> Refusal | None:
     elif _STACK.search(text):
         text = text.splitlines()[0]
     return Refusal("", "", to_one_line(text, _MAX_TEXT_CHARACTERS))
+
+
+def blames_request(refusal: Refusal) -> bool:
+    """Whether the code of a message states that the request is wrong, and would stay so."""
+    return refusal.code.endswith(_CLIENT_ERROR_CODES)
 
 
 def is_too_large(refusal: Refusal) -> bool:

@@ -7,6 +7,7 @@ with only the elements and attributes that place pixels of files side by side
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from hrdem.errors import SourceError
+from hrdem.http.protocol import Response
+from hrdem.http.response_checks import check_no_web_page
+from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
@@ -106,6 +110,23 @@ class Vrt:
     files: tuple[str, ...]
 
 
+def check_vrt_complete(response: Response) -> None:
+    """Check that a response is neither a web page nor cut off, which another attempt may help.
+
+    Raises:
+        RetryableError: If it is.
+    """
+    check_no_web_page(response)
+    parser = XMLParser(target=_Nothing(), forbid_dtd=True)
+    with contextlib.suppress(DefusedXmlException, LookupError, ValueError):  # `sanitize_vrt` says
+        try:
+            parser.feed(response.content)
+            parser.close()
+        except ParseError as exc:
+            message = _parse_error_message(redact_secrets(response.url), exc)
+            raise RetryableError(message, kind=SourceError) from exc
+
+
 def sanitize_vrt(document: bytes, href: str) -> Vrt:
     """Rewrite a VRT that places files at http addresses side by side.
 
@@ -130,15 +151,24 @@ def sanitize_vrt(document: bytes, href: str) -> Vrt:
             f"{display_url} {exc}. Only plain mosaics of files are read as VRTs: try `via=cog`."
         ) from exc
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
-        raise SourceError(
-            f"{display_url} is not a VRT: {to_one_line(str(exc), _MAX_QUOTE_CHARACTERS)}."
-        ) from exc
+        raise SourceError(_parse_error_message(display_url, exc)) from exc
     files: dict[str, None] = {}
     for source in root.iter("SourceFilename"):
         files[_make_absolute(source, href, display_url)] = None
     if not 0 < len(files) <= _MAX_FILES:
         raise SourceError(f"{display_url} refers to {len(files)} files; read the COG instead.")
     return Vrt(tostring(root, encoding="unicode"), tuple(files))
+
+
+def _parse_error_message(display_url: str, exc: Exception) -> str:
+    return f"{display_url} is not a VRT: {to_one_line(str(exc), _MAX_QUOTE_CHARACTERS)}."
+
+
+class _Nothing:
+    """Parser target that takes nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class _NotAllowedError(Exception):

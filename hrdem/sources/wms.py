@@ -13,12 +13,15 @@ from rasterio.io import DatasetReader, MemoryFile
 from hrdem.errors import NoDataError, ServerError, SourceError
 from hrdem.geo.axis_order import order_box_axes
 from hrdem.geo.grid import Grid, Pixels
-from hrdem.http.protocol import Http
+from hrdem.http.parsed import request_parsed
+from hrdem.http.protocol import Http, Response
+from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
 from hrdem.runtime.redaction import redact_secrets
-from hrdem.sources.ogc_exceptions import Refusal, read_refusal
+from hrdem.sources.ogc_exceptions import Refusal, blames_request, read_refusal
 
+_MAX_IMAGE_BYTES = 64 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -64,8 +67,21 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
     """
     if not grid.crs.startswith("EPSG:"):
         raise SourceError(f"A WMS needs a CRS with an EPSG code, and {grid.crs} has none.")
+
+    def parse(response: Response) -> bytes:
+        _check_png(response.content, grid, redact_secrets(response.url).partition("?")[0])
+        return response.content
+
     try:
-        response = http.request("GET", url, params=get_map_params(layer, grid), trusted=True)
+        return request_parsed(
+            http,
+            "GET",
+            url,
+            parse,
+            params=get_map_params(layer, grid),
+            max_bytes=_MAX_IMAGE_BYTES,
+            trusted=True,
+        )
     except ServerError as exc:
         refusal = read_refusal(exc.body) if exc.body else None
         if refusal is None:
@@ -74,15 +90,16 @@ def get_map(url: str, layer: str, grid: Grid, http: Http) -> bytes:
         raise ServerError(
             f"{display_url} answers {exc.status}: {_sentence(refusal)}", exc.status, exc.body
         ) from exc
-    _check_png(response.content, grid, redact_secrets(response.url).partition("?")[0])
-    return response.content
 
 
 def _check_png(content: bytes, grid: Grid, name: str) -> None:
     if not content.startswith(_PNG):
         refusal = read_refusal(content)
         found = f"reads: {_sentence(refusal)}" if refusal else f"begins with {content[:8]!r}."
-        raise SourceError(f"{name} does not return a PNG; its response {found}")
+        message = f"{name} does not return a PNG; its response {found}"
+        if refusal and blames_request(refusal):
+            raise SourceError(message)
+        raise RetryableError(message, kind=SourceError)
     try:
         with (
             warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
@@ -97,8 +114,8 @@ def _check_png(content: bytes, grid: Grid, name: str) -> None:
                 )
             opaque = _opacity(image).any()
     except GDAL_ERRORS as exc:
-        raise SourceError(
-            f"{name} returns a PNG that cannot be decoded: {gdal_message(exc)}"
+        raise RetryableError(
+            f"{name} returns a PNG that cannot be decoded: {gdal_message(exc)}", kind=SourceError
         ) from exc
     if not opaque:
         raise NoDataError(f"{name} returns an image of {size} pixels, all transparent.")

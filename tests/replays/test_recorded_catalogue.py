@@ -12,6 +12,7 @@ from hrdem.demo.tiles import list_tiles
 from hrdem.errors import CatalogError, NoDataError
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Response
+from hrdem.http.retry import Retries
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, PRODUCTS, AssetKind
 
@@ -119,7 +120,10 @@ def test_store_url_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
         search_items(OTTAWA, ONE_METRE, f"{stand_in}/canelevation-dem/", http)
 
 
-def test_login_page_is_no_catalogue(stand_in: str, http: HttpClient) -> None:
+def test_login_page_is_no_catalogue(stand_in: str) -> None:
     """A captive portal answers 200 to everything."""
-    with pytest.raises(CatalogError, match="'<html><body>Sign in.* where JSON was expected"):
+    with (
+        HttpClient(trusted=[stand_in], retries=Retries(attempts=1)) as http,
+        pytest.raises(CatalogError, match="'<html><body>Sign in.* where JSON was expected"),
+    ):
         search_items(OTTAWA, ONE_METRE, f"{stand_in}/portal/", http)

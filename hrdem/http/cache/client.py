@@ -19,7 +19,6 @@ from hrdem.http.cache.responses import (
     CachedRequest,
     CachedResponse,
     is_better,
-    is_json,
     is_printable_ascii,
     iter_responses,
     load_response,
@@ -31,7 +30,8 @@ from hrdem.http.cache.responses import (
 from hrdem.http.cache.store import Cache
 from hrdem.http.cache.writer import CacheWriter
 from hrdem.http.metadata_cache import MetadataCache
-from hrdem.http.protocol import ByteSink, Download, Http, Response
+from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
+from hrdem.http.response_checks import check_no_web_page
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
@@ -128,6 +128,7 @@ class CachingClient(Http):
         json: object = None,
         max_bytes: int = 64 << 20,
         trusted: bool = False,
+        check: ResponseCheck = check_no_web_page,
     ) -> Response:
         """Send a request and cache the response; offline, return the cached one.
 
@@ -157,6 +158,7 @@ class CachingClient(Http):
                 json=json,
                 max_bytes=max_bytes,
                 trusted=trusted,
+                check=check,
             )
         except ServerError as exc:
             if exc.status == 304 and cached is not None:
@@ -167,7 +169,7 @@ class CachingClient(Http):
                 raise
         if byte_range:
             self._cache_beginning(url, key, response)
-        elif not (cached and is_json(cached.headers) and not is_json(response.headers)):
+        else:
             display_url = redact_secrets(response.url)
             self._cache_response(
                 key, response.status, display_url, response.headers, response.content, ""

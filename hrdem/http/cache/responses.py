@@ -101,11 +101,6 @@ def is_better(known: CachedResponse | None, status: int) -> bool:
     return known is not None and not known.error and status == FORBIDDEN
 
 
-def is_json(headers: Mapping[str, str]) -> bool:
-    """Whether a response has a JSON media type; a login page has not."""
-    return "json" in headers.get("content-type", "").lower()
-
-
 def is_printable_ascii(text: str) -> bool:
     """Whether a header can be sent back and printed."""
     return text.isascii() and text.isprintable()

@@ -14,7 +14,9 @@ from pathlib import Path
 import platformdirs
 
 from hrdem.errors import NetworkError, OutputError, TransferError
-from hrdem.http.protocol import Http
+from hrdem.http.parsed import request_parsed
+from hrdem.http.protocol import Http, Response
+from hrdem.http.retry import RetryableError
 from hrdem.http.run_context import RunContext
 from hrdem.processing.vertical.shift_grid import ShiftGrid, read_grid, read_user_grid
 from hrdem.request.options import VerticalDatum
@@ -140,14 +142,17 @@ def _read_published(path: Path, published: PublishedGrid) -> bytes | None:
 
 def _download(published: PublishedGrid, http: Http) -> bytes:
     log.info("Downloading %s.", published.url)
-    content = http.request("GET", published.url, max_bytes=published.size).content
-    found = hashlib.sha256(content).hexdigest()
-    if found != published.sha256:
-        raise TransferError(
-            f"{published.url} was replaced, or a proxy answered: {len(content)} bytes instead of "
-            f"{published.size}, SHA-256 {found} instead of {published.sha256}."
-        )
-    return content
+
+    def parse(response: Response) -> bytes:
+        found = hashlib.sha256(response.content).hexdigest()
+        if found != published.sha256:
+            raise RetryableError(
+                f"{published.url} was replaced, or a proxy answered: {len(response.content)} bytes "
+                f"instead of {published.size}, SHA-256 {found} instead of {published.sha256}."
+            )
+        return response.content
+
+    return request_parsed(http, "GET", published.url, parse, max_bytes=published.size)
 
 
 def _store(path: Path, content: bytes, published: PublishedGrid) -> None:

@@ -18,11 +18,12 @@ from hrdem.errors import NetworkError, ServerError, TransferError, WcsError
 from hrdem.geo.axis_order import parse_crs_name
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Bounds
-from hrdem.http.protocol import Http
+from hrdem.http.parsed import request_parsed
+from hrdem.http.protocol import Http, Response
 from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
-from hrdem.sources.ogc_exceptions import local_name, read_refusal
+from hrdem.sources.ogc_exceptions import blames_request, local_name, read_refusal
 
 _MAX_DOCUMENT_BYTES = 2 << 20  # takes 30 times as much memory if it consists of elements only
 _MAX_LIST_CHARACTERS = 500  # of a list in a message
@@ -154,15 +155,30 @@ def missing_service_error(url: str, exc: NetworkError) -> WcsError | None:
 
 def _request_document(url: str, params: Mapping[str, str], kind: str, http: Http) -> Element:
     """Request a document; raise with the server's own message if it sends another."""
+
+    def parse(response: Response) -> Element:
+        return _parse_document(response.content, kind, f"{display_url} responds to {name}")
+
+    display_url, name = redact_secrets(url), params["REQUEST"]
     try:
-        body = http.request(
-            "GET", url, params=params, max_bytes=_MAX_DOCUMENT_BYTES, trusted=True
-        ).content
+        return request_parsed(
+            http,
+            "GET",
+            url,
+            parse,
+            params=params,
+            max_bytes=_MAX_DOCUMENT_BYTES,
+            trusted=True,
+        )
     except NetworkError as exc:
         error = missing_service_error(url, exc)
         if error is None:
             raise
         raise error from exc
+
+
+def _parse_document(body: bytes, kind: str, subject: str) -> Element:
+    """Parse a document; retry half a document, and error messages that may pass."""
     cause: Exception | None = None
     try:
         root: Element = fromstring(body, forbid_dtd=True)
@@ -172,10 +188,12 @@ def _request_document(url: str, params: Mapping[str, str], kind: str, http: Http
         other = f"a document of another kind, {name!r}"
     except (ParseError, DefusedXmlException, LookupError, ValueError) as exc:
         other, cause = f"a document that cannot be read ({exc})", exc
-    message = str(read_refusal(body) or other).rstrip(".")
-    raise WcsError(
-        f"{redact_secrets(url)} responds to {params['REQUEST']} with: {message}. {_ADVICE}"
-    ) from cause
+    refusal = read_refusal(body)
+    message = f"{subject} with: {str(refusal or other).rstrip('.')}. {_ADVICE}"
+    lasts = blames_request(refusal) if refusal else not isinstance(cause, ParseError)
+    if lasts:
+        raise WcsError(message) from cause
+    raise RetryableError(message, kind=WcsError) from cause
 
 
 def _parse_description(identifier: str, described: Element) -> CoverageDescription:

@@ -33,6 +33,7 @@ from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
 from hrdem.sources.wcs.chunking import ChunkScheduler, subtract
 from hrdem.sources.wcs.get_coverage import get_coverage_params
+from hrdem.sources.wcs.patience import Patience
 from hrdem.sources.wcs.piece_store import PieceStore
 from hrdem.sources.wcs.response import (
     ChunkTooLargeError,
@@ -41,7 +42,6 @@ from hrdem.sources.wcs.response import (
     is_placeholder,
 )
 
-_MAX_STALLED_LIMITS = 3  # server time limits spent without one chunk
 _MAX_FAILURES_PER_CHUNK = 2  # server errors for one chunk before it is halved
 _MAX_LOST_PIECES = 100  # cached pieces that turn out to be unreadable
 _MAX_RESPONSE_OVERHEAD_BYTES = 1 << 20  # besides the pixels
@@ -129,8 +129,7 @@ class WcsSource:
         self._service_requests = service_requests
         self._active = 0
         self._failures = 0  # in a row
-        self._stalled = 0.0  # seconds spent on failures before the first chunk
-        self._any_received = False
+        self._patience = Patience(coverage.limit)
         self._resume_at = 0.0  # time of the next request, monotonic clock
         self._tries: collections.Counter[Window] = collections.Counter()
         self._error: BaseException | None = None
@@ -197,6 +196,7 @@ class WcsSource:
 
     def _request_and_record(self, chunk: Window) -> int:
         started = time.monotonic()
+        self._patience.begin()
         try:
             size = self._request(chunk)
         except RetryableError as exc:
@@ -218,7 +218,8 @@ class WcsSource:
             ) from exc
         seconds = time.monotonic() - started
         with self._changed:
-            self._failures, self._any_received = 0, True
+            self._failures = 0
+            self._patience.record_success()
             self._chunks.record_success(chunk, seconds)
             self._pieces.append(chunk)
         log.info("%s arrived in %.1f s.", _describe(chunk), seconds)
@@ -267,15 +268,7 @@ class WcsSource:
                 or (_is_server_error(error) and self._tries[chunk] >= _MAX_FAILURES_PER_CHUNK)
             )
             self._failures += 1
-            self._stalled += seconds
-            if (
-                not self._any_received
-                and self._stalled > _MAX_STALLED_LIMITS * self._coverage.limit
-            ):
-                message = (
-                    f"{end_sentence(str(error))} Nothing has arrived in {self._stalled:.0f} s."
-                )
-                raise self._give_up(chunk, message, error.status) from error
+            self._patience.record_failure(seconds)
             halved = smaller and self._chunks.record_failure(chunk, seconds, max_edge)
             if not halved:
                 self._tries[chunk] += 1
@@ -284,12 +277,18 @@ class WcsSource:
                 wait = self._retries.next_wait(error, tries, self._failures)
             except (ServerError, TransferError) as exc:
                 raise self._give_up(chunk, str(exc), error.status) from exc
+            if error.after is None:
+                wait = max(0.0, wait - seconds)
+            if max_edge is not None:  # a server that states its limit needs no time to recover
+                wait = 0.0
+            # a wait that the server requests is granted as long as time is left
+            if self._patience.is_over(wait if error.after is None else 0.0):
+                tried = f"Nothing has arrived in {self._patience.elapsed:.0f} s."
+                message = f"{end_sentence(str(error))} {tried}"
+                raise self._give_up(chunk, message, error.status) from error
             if not halved:
                 self._chunks.put_back(chunk)
-            if error.after is None:
-                wait -= seconds
-            if max_edge is None:  # a server that states its limit needs no time to recover
-                self._resume_at = max(self._resume_at, time.monotonic() + wait)
+            self._resume_at = max(self._resume_at, time.monotonic() + wait)
         how = "in halves" if halved else "again"
         log.warning("%s: %s It is requested %s.", _describe(chunk), end_sentence(str(error)), how)
 
@@ -298,11 +297,15 @@ class WcsSource:
         box = ",".join(f"{edge:.10g}" for edge in self.grid.crop(chunk).bounds)
         display_url = redact_secrets(self._coverage.url)
         message = message.replace(f"{display_url} ", "it ")
+        resume = (
+            "The pieces received so far are cached: run the same command again to resume. "
+            if self._pieces
+            else ""
+        )
         text = (
             f"{display_url} does not return {self._coverage.identifier} "
             f"in the box {box} ({self.grid.crs}, {chunk.width} x {chunk.height} pixels): "
-            f"{end_sentence(message)} The pieces received so far are cached: run the same command "
-            "again to resume. COGs hold the same data: `via=cog`."
+            f"{end_sentence(message)} {resume}COGs hold the same data: `via=cog`."
         )
         return WcsError(text) if status in (None, _OK) else ServerError(text, status or 0)
 

@@ -25,7 +25,7 @@ from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.text import to_one_line
 from hrdem.sources.gdal_band import describe_band, split_crs
-from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
+from hrdem.sources.ogc_exceptions import blames_request, is_too_large, read_refusal, size_limit
 from hrdem.tiff.read_ifd import has_tiff_signature
 
 _MAX_REFUSAL_BYTES = 16 << 10  # that are searched for a message
@@ -36,7 +36,6 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _MAX_CRS_CHARACTERS = 200  # of the name of a CRS in a message
 _COPY_BYTES = 1 << 20  # at a time
 _OK = 200  # status with which servers send exception reports
-_CLIENT_ERROR_CODES = ("ParameterValue", "NotDefined", "NotSupported")  # endings of exception codes
 _MAX_PLACEHOLDER_SHIFT_PIXELS = 0.4  # pixels; half a pixel off is the raster of another request
 _PLACEHOLDER_VALUES = (0.0, -9999.0)  # in a raster of one pixel without data, besides nodata
 
@@ -166,7 +165,7 @@ def _parse_refusal_body(body: bytes) -> Exception:
         return ChunkTooLargeError(f"the response is {refusal.text or 'empty'}")
     if is_too_large(refusal):
         return ChunkTooLargeError(str(refusal), size_limit(refusal))
-    if refusal.code.endswith(_CLIENT_ERROR_CODES):
+    if blames_request(refusal):
         return WcsError(str(refusal))
     return RetryableError(str(refusal), _OK)
 

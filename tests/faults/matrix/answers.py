@@ -61,6 +61,27 @@ def cut_in_half(*, announced: bool) -> Answer:
     return answer
 
 
+def half_a_range(request: ServerRequest, store: Store) -> Reply:
+    """Half of the requested range, with headers that say so (RFC 9110, 15.3.7)."""
+    reply = store.upstream_reply(request)
+    start, _, rest = reply.headers["content-range"].removeprefix("bytes ").partition("-")
+    half = len(reply.body) // 2
+    last = int(start) + half - 1
+    reply.headers["content-range"] = f"bytes {start}-{last}/{rest.partition('/')[2]}"
+    return replace(reply, body=reply.body[:half])
+
+
+def without_header(name: str) -> Answer:
+    """The correct reply without a header."""
+
+    def answer(request: ServerRequest, store: Store) -> Reply:
+        reply = store.upstream_reply(request)
+        del reply.headers[name]
+        return reply
+
+    return answer
+
+
 def flipped(at: int, every: int = 1 << 60) -> Answer:
     """The correct reply with a flipped bit at a byte, and at every so many bytes after it."""
 

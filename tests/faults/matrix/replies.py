@@ -7,6 +7,11 @@ from tests.faults.matrix import answers
 from tests.faults.matrix.row import EVERYWHERE, FILES, INSIDE, OUTSIDE, RESUMED, Row, once
 from tests.faults.matrix.store import Place
 
+_LOGIN = answers.reply(
+    200, b"<!DOCTYPE html><title>Sign in</title>" + bytes(1 << 20),
+    headers={"Content-Type": "text/html"},
+)  # fmt: skip
+_PAGE = "answers 200 with a web page instead of data: <!DOCTYPE html><title>Sign in</title>"
 _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 REPLIES = (
@@ -31,7 +36,7 @@ REPLIES = (
     Row(
         fault="responses are shorter than their range, always",
         message="FILES/…dtm.tif sends 'bytes 0-12287/…' and 6144 bytes instead of the requested "
-        "bytes 0-12287. A proxy may be in the way.",
+        "bytes 0-12287. A proxy may be in the way. Tried 5 times.",
         answer=answers.cut_in_half(announced=False),
         at=(Place.HEADER,),
     ),
@@ -41,17 +46,56 @@ REPLIES = (
         answer=answers.cut_in_half(announced=False),
         at=(Place.INDEX, Place.TILES),
     ),
+    once(
+        "a response is half of its range, and says so, once",
+        "instead of the requested …bytes … A proxy may be in the way… Trying again in",
+        answers.half_a_range,
+        (Place.HEADER,),
+    ),
+    once(
+        "a response is half of its range, and says so, once",
+        "instead of the requested 'bytes … A proxy may be in the way… Trying again in",
+        answers.half_a_range,
+        (Place.TILES,),
+        RESUMED,
+    ),
+    Row(
+        fault="responses are half of their range, and say so, always",
+        message="FILES/…dtm.tif sends 'bytes …instead of the requested …bytes …A proxy may be in "
+        "the way… Tried 5 times.",
+        answer=answers.half_a_range,
+        at=(Place.HEADER, Place.INDEX),
+    ),
+    once(
+        "a login page or a proxy's page comes instead of a part (200), once",
+        f"{_PAGE}…. A login page or a proxy may be in the way. Trying again in",
+        _LOGIN,
+        FILES,
+    ),
+    Row(
+        fault="a login page or a proxy's page comes instead of a part (200), always",
+        message=f"FILES/…dtm.tif {_PAGE}…. A login page or a proxy may be in the way. Tried 5 "
+        "times.",
+        answer=_LOGIN,
+        at=(Place.HEADER, Place.TILES),
+    ),
+    once(
+        "a response holds another range (Content-Range), once",
+        "sends 'bytes 16-31/…instead of the requested …bytes …. Trying again in",
+        answers.with_headers(content_range="bytes 16-31/1000000000000"),
+        (Place.HEADER, Place.TILES),
+    ),
     Row(
         fault="the response holds another range (Content-Range)",
         message="FILES/…dtm.tif sends 'bytes 16-31/…instead of the requested …bytes …A proxy may "
-        "be in the way",
+        "be in the way… Tried 5 times.",
         answer=answers.with_headers(content_range="bytes 16-31/1000000000000"),
         at=FILES,
     ),
     Row(
         fault="the response is of a file of another size",
         message="FILES/…dtm.tif sends 'bytes …/999' instead of the requested 'bytes … A proxy may "
-        "be in the way, or the file is being published again: try again later.",
+        "be in the way, or the file is being published again: try again later. Tried 5 times.",
         answer=answers.other_total,
         at=(Place.INDEX, Place.TILES),
     ),
@@ -62,6 +106,32 @@ REPLIES = (
         "gdal.",
         answer=answers.other_total,
         at=(Place.HEADER,),
+    ),
+    once(
+        "a response has no ETag, once",
+        "sends a part without the ETag of its file, OLD. A proxy may be in the way. Trying again",
+        answers.without_header("etag"),
+        (Place.TILES,),
+    ),
+    Row(
+        fault="responses have no ETag, but that of the header does",
+        message="FILES/…dtm.tif sends a part without the ETag of its file, OLD. A proxy may be in "
+        "the way. Tried 5 times.",
+        answer=answers.without_header("etag"),
+        at=(Place.TILES,),
+    ),
+    once(
+        "a response has the ETag of another version, once",
+        "has changed: it has another version now. The file is unchanged, so it is read once more.",
+        answers.with_headers(etag='"other"'),
+        (Place.TILES,),
+        "recovers: read once more",
+    ),
+    Row(
+        fault="responses have the ETag of another version, but that of the header does not",
+        message="FILES/…dtm.tif has changed: it has another version now.",
+        answer=answers.with_headers(etag='"other"'),
+        at=(Place.TILES,),
     ),
     Row(
         fault="the server ignores ranges and sends the whole file (200)",
@@ -108,9 +178,21 @@ REPLIES = (
         "answers 408. Trying again in",
         answers.reply(408),
     ),
+    once(
+        "304 Not Modified, unasked, once",
+        "answers 304. Trying again in",
+        answers.reply(304),
+        (Place.TILES,),
+    ),
+    once(
+        "416 Range Not Satisfiable, once",
+        "answers 416. Trying again in",
+        answers.reply(416),
+        (Place.HEADER, Place.TILES),
+    ),
     Row(
-        fault="416 Range Not Satisfiable",
-        message="FILES/…dtm.tif answers 416.",
+        fault="416 Range Not Satisfiable, always",
+        message="FILES/…dtm.tif answers 416. Tried 5 times.",
         answer=answers.reply(416),
         at=FILES,
     ),
@@ -192,9 +274,16 @@ REPLIES = (
         answer=answers.zipped,
         at=(Place.CATALOGUE, Place.HEADER),
     ),
+    once(
+        "a response is compressed (gzip) unasked, once",
+        "sends parts of a file compressed, which cannot be used. Trying again in",
+        answers.zipped,
+        (Place.TILES,),
+    ),
     Row(
         fault="the response is compressed (gzip) unasked",
-        message="FILES/…dtm.tif sends parts of a file compressed, which cannot be used.",
+        message="FILES/…dtm.tif sends parts of a file compressed, which cannot be used. Tried 5 "
+        "times.",
         answer=answers.zipped,
         at=(Place.INDEX, Place.TILES),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hrdem.errors import ExitCode
 from tests.faults.matrix import answers
-from tests.faults.matrix.row import ALWAYS, ENDS, FILES, Row
+from tests.faults.matrix.row import ALWAYS, ENDS, FILES, RETRIED, Row
 from tests.faults.matrix.store import Place
 
 _NO_HARM = "no effect"
@@ -61,11 +61,13 @@ EDITIONS = (
     ),
 )
 
+_SIGN_IN = b"<!DOCTYPE html><html>Sign in"
+_NOT_JSON = "is not a STAC API: it answers '<!DOCTYPE html><html>Sign in' where JSON was expected."
 CATALOGUES = tuple(
     Row(
         fault=f"the catalogue returns {what}",
         effect=effect,
-        exit_codes=(ExitCode.COMPLETE if effect == _NO_HARM else ExitCode.NETWORK,),
+        exit_codes=(ExitCode.NETWORK if effect == ENDS else ExitCode.COMPLETE,),
         message=message,
         answer=answer,
         at=(Place.CATALOGUE,),
@@ -75,16 +77,30 @@ CATALOGUES = tuple(
         (
             "HTML, such as a login page",
             ENDS,
-            "is not a STAC API: it answers '<!DOCTYPE html><html>Sign in' where JSON was expected.",
-            answers.reply(200, b"<!DOCTYPE html><html>Sign in"),
+            f"{_NOT_JSON} Check --stac-url. Tried 5 times.",
+            answers.reply(200, _SIGN_IN),
             ALWAYS,
+        ),
+        (
+            "HTML, such as a login page, once",
+            RETRIED,
+            f"{_NOT_JSON}… Trying again in",
+            answers.reply(200, _SIGN_IN),
+            1,
         ),
         (
             "half a JSON document",
             ENDS,
-            "is not a STAC API: it answers '{",
+            "is not a STAC API: it answers '{… Tried 5 times.",
             answers.cut_in_half(announced=False),
             ALWAYS,
+        ),
+        (
+            "half a JSON document, once",
+            RETRIED,
+            "is not a STAC API: it answers '{… Trying again in",
+            answers.cut_in_half(announced=False),
+            1,
         ),
         (
             "JSON that is not a search result",

@@ -1,0 +1,106 @@
+"""Connections to servers: each is used, and closed, by one thread at a time.
+
+httpx and httpcore can share connections between threads, but then a thread may close one that
+another thread is about to use (https://github.com/encode/httpcore/issues/1110). The other reads
+from a closed descriptor: "Bad file descriptor", silence until a timeout, or the bytes of whatever
+file or connection has been opened under the same number since.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+
+from hrdem.errors import TransferError
+from hrdem.runtime.redaction import redact_secrets
+
+MAX_CONNECTIONS = 16  # to all servers together
+_Origin = tuple[str, bytes, int | None]
+
+
+class ConnectionPool(httpx.BaseTransport):
+    """Send each request through a transport that no other thread uses until its response is closed.
+
+    Args:
+        make_transport: Makes a transport with one connection.
+    """
+
+    def __init__(self, make_transport: Callable[[], httpx.BaseTransport]) -> None:
+        self._make_transport = make_transport
+        self._idle: list[tuple[_Origin, httpx.BaseTransport]] = []  # the one used last at the end
+        self._count = 0
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; its response has to be closed.
+
+        Raises:
+            TransferError: If the pool is closed.
+        """
+        origin = request.url.scheme, request.url.raw_host, request.url.port
+        transport = self._take(origin, request.url)
+        try:
+            response = transport.handle_request(request)
+        except BaseException:
+            self._give_back(origin, transport)
+            raise
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _Stream(response.stream, lambda: self._give_back(origin, transport))
+        return response
+
+    def close(self) -> None:
+        """Close the connections that are not in use; threads close theirs with their responses."""
+        with self._changed:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for _, transport in idle:
+            transport.close()
+
+    def _take(self, origin: _Origin, url: httpx.URL) -> httpx.BaseTransport:
+        """Return a transport, if possible with a connection to the server; wait for one."""
+        with self._changed:
+            while not self._is_closed:
+                for number in reversed(range(len(self._idle))):
+                    if self._idle[number][0] == origin:
+                        return self._idle.pop(number)[1]
+                if self._count < MAX_CONNECTIONS:
+                    transport = self._make_transport()
+                    self._count += 1
+                    return transport
+                if self._idle:
+                    return self._idle.pop(0)[1]  # closes its connection to another server
+                self._changed.wait()
+        raise TransferError(f"{redact_secrets(str(url))} is not requested: the client was closed.")
+
+    def _give_back(self, origin: _Origin, transport: httpx.BaseTransport) -> None:
+        with self._changed:
+            is_open = not self._is_closed
+            if is_open:
+                self._idle.append((origin, transport))
+            self._changed.notify()
+        if not is_open:
+            transport.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    """The body of a response, which gives back its transport when it is closed."""
+
+    def __init__(self, stream: httpx.SyncByteStream, give_back: Callable[[], None]) -> None:
+        self._stream = stream
+        self._give_back: Callable[[], None] | None = give_back
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is None:
+            return
+        try:
+            self._stream.close()
+        finally:
+            give_back()

@@ -1,0 +1,48 @@
+"""The bytes of a range as they arrive, over as many responses as it takes."""
+
+from __future__ import annotations
+
+from hrdem.http.protocol import ByteSink
+from hrdem.runtime.memory import allocate_buffer
+
+_FLUSH_BYTES = 64 << 10  # that are passed to a sink at a time
+
+
+class RangeBuffer:
+    """Memory for a byte range that is filled from its start.
+
+    Attributes:
+        memory: Anonymous memory: ``headroom`` zero bytes, then the range.
+        position: Position in the file of the next byte to receive.
+
+    Args:
+        start: First byte.
+        stop: Byte after the last.
+        headroom: Free bytes at the beginning of the memory.
+        on_bytes: Called with the bytes in larger pieces; None for nobody.
+    """
+
+    def __init__(self, start: int, stop: int, headroom: int, on_bytes: ByteSink | None) -> None:
+        self.memory = allocate_buffer(headroom + stop - start)
+        self.position = self._delivered = start
+        self._shift = headroom - start
+        self._on_bytes = on_bytes
+
+    def add(self, chunk: bytes) -> None:
+        """Append bytes, which have to lie within the range."""
+        at = self.position + self._shift
+        self.memory[at : at + len(chunk)] = chunk
+        self.position += len(chunk)
+        if self.position - self._delivered >= _FLUSH_BYTES:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Pass the bytes that have arrived to the sink."""
+        if self._on_bytes is not None and self.position > self._delivered:
+            shift = self._shift
+            with (
+                memoryview(self.memory) as whole,
+                whole[self._delivered + shift : self.position + shift] as new,
+            ):
+                self._on_bytes(self._delivered, new)
+        self._delivered = self.position

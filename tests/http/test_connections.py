@@ -1,0 +1,235 @@
+"""Connections: used by one thread at a time, and closed by no other."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from hrdem.errors import TransferError
+from hrdem.http.client import HttpClient
+from hrdem.http.connections import MAX_CONNECTIONS, ConnectionPool
+from hrdem.http.retry import Retries
+from hrdem.http.source_version import SourceVersion
+from hrdem.http.transport import RoutedTransport
+from tests.misbehaving import Reply, ServerRequest, misbehaving, range_reply
+
+CONTENT = random.Random(1).randbytes(50_000)
+HERE, THERE = (httpx.Request("GET", f"http://{name}.invalid/a") for name in ("here", "there"))
+
+
+class Body(httpx.SyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"body"
+
+
+class Transports:
+    """Makes transports, and lists those that were made and those that were closed."""
+
+    def __init__(self) -> None:
+        self.made: list[httpx.BaseTransport] = []
+        self.closed: list[httpx.BaseTransport] = []
+
+    def __call__(self) -> httpx.BaseTransport:
+        transports = self
+
+        class Transport(httpx.BaseTransport):
+            def handle_request(self, request: httpx.Request) -> httpx.Response:
+                if request.method == "DELETE":
+                    raise httpx.ReadError("broke off")
+                return httpx.Response(200, stream=Body(), extensions={"transport": self})
+
+            def close(self) -> None:
+                transports.closed.append(self)
+
+        self.made.append(Transport())
+        return self.made[-1]
+
+
+@pytest.fixture
+def transports() -> Transports:
+    return Transports()
+
+
+def used(response: httpx.Response) -> httpx.BaseTransport:
+    transport: httpx.BaseTransport = response.extensions["transport"]
+    return transport
+
+
+def test_a_transport_serves_one_response_at_a_time(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    one, other = pool.handle_request(HERE), pool.handle_request(HERE)
+    assert used(one) is not used(other)
+    for response in (other, one, one):  # a response may be closed again
+        response.close()
+    again = pool.handle_request(HERE)
+    assert used(again) is used(one)  # the one used last: its connection is the likeliest to be open
+    assert used(pool.handle_request(HERE)) is used(other)
+    assert len(transports.made) == 2
+
+
+def test_a_transport_is_used_again_after_a_failure(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    for _ in range(MAX_CONNECTIONS + 1):
+        with pytest.raises(httpx.ReadError):
+            pool.handle_request(httpx.Request("DELETE", "http://here.invalid/"))
+    assert len(transports.made) == 1
+
+
+def test_connections_to_one_server_stay_open_while_another_is_used(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    for _ in range(3):
+        here, there = pool.handle_request(HERE), pool.handle_request(THERE)
+        here.close()
+        there.close()
+        assert [used(here), used(there)] == transports.made
+
+
+def test_the_number_of_connections_is_limited(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    responses = [pool.handle_request(HERE) for _ in range(MAX_CONNECTIONS)]
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.handle_request, THERE)
+        time.sleep(0.02)
+        assert not waiting.done()
+        responses[3].close()
+        assert used(waiting.result(5)) is used(responses[3])  # closes one to the other server
+    assert len(transports.made) == MAX_CONNECTIONS
+
+
+def test_closing_leaves_connections_in_use_to_their_threads(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    idle, busy = pool.handle_request(HERE), pool.handle_request(HERE)
+    idle.close()
+    pool.close()
+    assert transports.closed == [used(idle)]
+    busy.close()
+    assert transports.closed == [used(idle), used(busy)]
+    with pytest.raises(TransferError, match=r"here\.invalid/a is not requested"):
+        pool.handle_request(HERE)
+
+
+def test_closing_wakes_threads_that_wait_for_a_connection(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    for _ in range(MAX_CONNECTIONS):
+        pool.handle_request(HERE)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.handle_request, HERE)
+        time.sleep(0.02)
+        pool.close()
+        assert isinstance(waiting.exception(5), TransferError)
+
+
+def test_a_closed_client_sends_nothing() -> None:
+    with misbehaving(lambda _: Reply()) as server:
+        client = HttpClient(trusted=[server.url])
+        client.close()
+        with pytest.raises(TransferError, match="is not requested: the client was closed"):
+            client.request("GET", server.url)
+        assert server.requests == []
+
+
+def test_close_during_a_response_ends_it_at_its_next_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that reads closes the connection, so no other gets its descriptor meanwhile."""
+    closed_by: list[threading.Thread] = []
+    close = RoutedTransport.close
+
+    def record_close(transport: RoutedTransport) -> None:
+        closed_by.append(threading.current_thread())
+        close(transport)
+
+    monkeypatch.setattr(RoutedTransport, "close", record_close)
+    arrived = threading.Event()
+
+    def reply_slowly(request: ServerRequest) -> Reply:
+        arrived.set()
+        return Reply(body=bytes(5_000), pause=0.01, piece=500)
+
+    with misbehaving(reply_slowly) as server, ThreadPoolExecutor(1) as threads:
+        client = HttpClient(trusted=[server.url])
+        reading = threads.submit(client.request, "GET", server.url)
+        assert arrived.wait(5)
+        client.close()
+        error = reading.exception(5)
+    assert isinstance(error, TransferError)
+    assert "the client was closed" in str(error)
+    assert len(closed_by) == 1
+    assert threading.main_thread() not in closed_by
+
+
+def test_threads_never_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while a request is sent, nor while its response is read."""
+    in_use: dict[httpx.HTTPTransport, int] = {}
+    shared: list[tuple[int, int]] = []
+    send, close = httpx.HTTPTransport.handle_request, httpx.Response.close
+    transports: dict[int, httpx.HTTPTransport] = {}  # by thread
+
+    def record_send(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        thread = threading.get_ident()
+        if in_use.setdefault(transport, thread) != thread:
+            shared.append((in_use[transport], thread))
+        transports[thread] = transport
+        return send(transport, request)
+
+    def record_close(response: httpx.Response) -> None:
+        transport = transports.pop(threading.get_ident(), None)
+        if transport is not None:
+            in_use.pop(transport, None)
+        close(response)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", record_send)
+    monkeypatch.setattr(httpx.Response, "close", record_close)
+    read_ranges(CONTENT, threads=8, times=6)
+    assert shared == []
+
+
+@pytest.mark.slow
+def test_many_threads_and_a_server_that_closes_idle_connections(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A reused connection that another thread closed reports "Bad file descriptor"."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        read_ranges(CONTENT, threads=2 * MAX_CONNECTIONS, times=60, faulty=True)
+    finally:
+        sys.setswitchinterval(interval)
+    assert "Trying again" in caplog.text
+    assert "Bad file descriptor" not in caplog.text
+
+
+def read_ranges(content: bytes, *, threads: int, times: int, faulty: bool = False) -> None:
+    """Read ranges in many threads and compare them; a faulty server ends connections at random."""
+    chance = random.Random(0)
+
+    def answer(request: ServerRequest) -> Reply:
+        reply = range_reply(content, request)
+        if faulty and chance.random() < 0.3:
+            return replace(reply, cut=chance.choice((len(reply.body), len(reply.body) // 2)))
+        return reply
+
+    with (
+        misbehaving(answer) as server,
+        HttpClient(
+            trusted=[server.url], retries=Retries(attempts=20), sleep=lambda _: None
+        ) as http,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        url = f"{server.url}/a.tif"
+        version = SourceVersion.of(url, '"1"', len(content))
+
+        def read(number: int) -> None:
+            start = number * 37 % (len(content) - 9_000)
+            stop = start + 1 + number * 101 % 9_000
+            assert bytes(http.read_range(url, start, stop, version)) == content[start:stop]
+
+        list(pool.map(read, range(threads * times)))
