@@ -422,6 +422,7 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
 
     Raises:
         RequestError: If the request is invalid.
+        NoDataError: If the area is outside Canada.
         NetworkError: If the catalogue cannot be searched.
         NotCachedError: If ``offline`` is set and the response is not cached.
     """

@@ -327,12 +327,15 @@ def _check_resolution(resolution: float | None, crs: str, collection: Collection
     if not (math.isfinite(resolution) and resolution > 0):
         raise RequestError(f"`resolution` is {resolution}. Give a positive number.")
     if not MIN_PIXEL_METRES <= resolution * unit.metres <= MAX_PIXEL_METRES:
+        meant = unit.metres != 1 and MIN_PIXEL_METRES <= resolution <= MAX_PIXEL_METRES
+        metres = resolution if meant else 1
+        length = "a metre" if metres == 1 else f"{metres:g} metres"
         raise RequestError(
             f"`resolution={resolution:g}` makes pixels of {resolution * unit.metres:.3g} metres, "
             f"because the unit of the output's CRS is the {unit.name}. Give a `resolution` from "
             f"{_one_digit(MIN_PIXEL_METRES / unit.metres)} to "
-            f"{_one_digit(MAX_PIXEL_METRES / unit.metres)}; {_one_digit(1 / unit.metres)} is about "
-            "a metre."
+            f"{_one_digit(MAX_PIXEL_METRES / unit.metres)}; {_one_digit(metres / unit.metres)} is "
+            f"about {length}."
         )
     return None if (crs, resolution) == (NATIVE_CRS, native) else float(resolution)
 

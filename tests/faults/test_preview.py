@@ -197,6 +197,7 @@ def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_
         with pytest.raises(NetworkError, match="layer does not exist.*out of order") as caught:
             preview(demo, f"{server.url}/wms", http, tmp_path / "a.png", **urls)
     assert "Both sources" in str(caught.value)
+    assert "allow_partial" not in str(caught.value)  # which a preview does not have
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from affine import Affine
 
-from hrdem.errors import RequestError
+from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
@@ -206,10 +206,11 @@ def test_buffer_widens_a_circle() -> None:
         ({"bbox": OTTAWA, "buffer": math.inf}, "`buffer` is inf. Give metres"),
         ({"bbox": (45.3, -75.85, 45.45, -75.6)}, "latitude before longitude"),
         ({"nts": "Ottawa"}, "not the name of an NTS sheet"),
+        ({"aoi": "POLYGON((75 45,76 45,76 46,75 45))"}, "45.5 N 75.5 E, .* are negative"),
     ],
 )
 def test_invalid_parameters_name_the_problem_and_the_fix(params, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
+    with pytest.raises((RequestError, NoDataError), match=message):
         parse_aoi(**params)
 
 

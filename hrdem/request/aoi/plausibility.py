@@ -94,7 +94,8 @@ def check_place(bounds: Bounds, crs: str, what: str) -> None:
         RequestError: If it is far larger.
         NoDataError: If it is elsewhere.
     """
-    if (problem := find_place_problem(bounds, crs, what)) is not None:
+    sign = "Longitudes in Canada are negative." if is_geographic(crs) and bounds[0] > 0 else ""
+    if (problem := find_place_problem(bounds, crs, what, sign)) is not None:
         raise problem.error
 
 
