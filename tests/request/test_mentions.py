@@ -63,6 +63,7 @@ REACHED_BY = {
     "output/": ("extract",),
     "output/paths.py": ("extract", "preview"),
     "runtime/atomic.py": ("extract", "preview"),
+    "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
     "jobs/": (),
     "jobs/extract.py": ("extract",),
