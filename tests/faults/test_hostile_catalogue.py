@@ -108,7 +108,8 @@ def test_blocked_host_leaves_no_open_connection(
     for _ in range(40):  # more than there may be connections
         with pytest.raises(hrdem.BlockedAddressError):
             client.request("GET", at(inside, "harmless.example"))
-    assert client._client._transport._pool.connections == []
+    (direct,) = client._client._transport._by_route.values()
+    assert direct._pool.connections == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
