@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hrdem.demo import Addresses
 from tests.as_windows import emulation
 from tests.test_architecture import MODULES, room_of
 
@@ -108,6 +109,24 @@ def test_outputs_are_written_as_windows_requires() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert " skipped" in done.stdout
+
+
+@pytest.mark.slow
+def test_output_in_a_code_page(demo: Addresses, tmp_path: Path) -> None:
+    """Windows writes text to files and pipes in the code page of the country."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+        command = [sys.executable, "-m", "hrdem", *arguments]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True)
+
+    area = ("--bbox", "-75.701,45.400,-75.700,45.401", "--stac-url", demo.stac)
+    done = run("extract", *area, "--product", "dtm", "-o", "река 1…2.tif", "--no-cache", "-v")
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    assert rb"\u0440\u0435" in done.stdout
+    failed = run("extract", "--aoi", "озеро.gpkg", "--product", "dtm", "-o", "a.tif")
+    assert failed.returncode == 2
+    assert rb"There is no file \u043e\u0437" in failed.stderr
 
 
 @pytest.mark.skipif(emulation.VARIABLE not in os.environ, reason="of the emulation of Windows")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 
 import shapely
@@ -43,7 +42,7 @@ from hrdem.planning.wcs_fallback import (
 )
 from hrdem.request.options import Align, Engine, Via
 from hrdem.request.products import AssetKind
-from hrdem.runtime.threads import thread_pool
+from hrdem.runtime.threads import iterate_completed, thread_pool
 from hrdem.sources.cog import probe_cog
 from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.protocol import RasterFile
@@ -133,7 +132,7 @@ def _read_headers(
     headers = _Headers()
     with thread_pool(MAX_HEADER_THREADS, "header") as pool:
         pending = {pool.submit(_read_header, *each, query, http): each for each in published}
-        for future in as_completed(pending):
+        for future in iterate_completed(pending):
             item, asset = pending[future]
             try:
                 file = future.result()

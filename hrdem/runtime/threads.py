@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from hrdem.runtime.gdal_env import pin_thread
 T = TypeVar("T")
 R = TypeVar("R")
 
+_MAX_DEAF_SECONDS = 0.25  # for which a wait may not notice Ctrl-C
 _CANCEL_WAIT_SECONDS = 2.0  # for running tasks whose results are no longer needed
 
 
@@ -55,10 +56,30 @@ def map_in_order(
         for item in items:
             pending.append(pool.submit(work, item))
             if len(pending) >= max_pending:
-                yield pending.popleft().result()
+                yield _await(pending.popleft())
         while pending:
-            yield pending.popleft().result()
+            yield _await(pending.popleft())
     finally:
         for future in pending:
             future.cancel()
         wait(pending, _CANCEL_WAIT_SECONDS)
+
+
+def iterate_completed(futures: Iterable[Future[R]]) -> Iterator[Future[R]]:
+    """Yield futures as they complete; Ctrl-C ends the wait on every system.
+
+    Python on Windows does not notice Ctrl-C while it waits for a lock, before 3.14:
+    https://github.com/python/cpython/issues/125541.
+    """
+    left = set(futures)
+    while left:
+        completed, left = wait(left, _MAX_DEAF_SECONDS, FIRST_COMPLETED)
+        yield from completed
+
+
+def _await(future: Future[R]) -> R:
+    """Return the result of a future; Ctrl-C ends the wait on every system."""
+    if not future.done():
+        for _ in iterate_completed([future]):
+            pass
+    return future.result()

@@ -16,6 +16,9 @@ from hrdem.http.cache.mirror import Mirror
 from hrdem.http.cache.responses import CachedRequest, CachedResponse, load_response, store_response
 from hrdem.http.cache.store import Cache
 from hrdem.http.source_version import SourceVersion
+from tests.systems import needs_cache
+
+pytestmark = needs_cache
 
 MEGABYTE = os.urandom(1 << 20)
 

@@ -33,6 +33,7 @@ from hrdem.tiff.encode import (
     choose_tile_format,
     encode,
 )
+from tests.systems import IS_WINDOWS
 
 DTYPES = ("float32", "float64", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 BANDS = [Band("dsm", "metre")]
@@ -171,9 +172,10 @@ def test_files_are_on_the_disk_before_they_have_their_names(
             (number, length) == (file, size) and not named & files.keys()
             for number, length, named in synced
         )
-    folder, _, named = synced[-1]
-    assert folder == tmp_path.stat().st_ino
-    assert named == files.keys()
+    if not IS_WINDOWS:  # which flushes no folders
+        folder, _, named = synced[-1]
+        assert folder == tmp_path.stat().st_ino
+        assert named == files.keys()
 
 
 def test_edge_tiles_are_padded_with_nodata(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sqlite3
 import sys
 import zipfile
@@ -461,6 +462,29 @@ def test_vrt_of_local_files() -> None:
         encoding="utf-8",
     )
     assert read_shape("a.vrt").geometry.equals(SQUARE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are drives there")
+@pytest.mark.parametrize("name", [r"C:\data\a.geojson", "D:/a.geojson", "c:a.geojson"])
+def test_a_drive_is_no_scheme(name: str) -> None:
+    Path("D:").mkdir()
+    Path(write("a.geojson", SQUARE)).rename(name)
+    assert read_shape(name).geometry.equals(SQUARE)
+    with pytest.raises(RequestError, match="There is no file"):
+        read_shape(f"{name}.gz")
+
+
+def test_file_uri() -> None:
+    Path("my data").mkdir()
+    path = Path(write("my data/é.geojson", SQUARE)).absolute()
+    uri = path.as_uri()
+    assert "%20" in uri
+    for start in ("file:///", "file://localhost/", "FILE:/"):
+        assert read_shape(uri.replace("file:///", start)).geometry.equals(SQUARE)
+    with pytest.raises(RequestError, match=r"There is no file .*b\.gpkg"):
+        read_shape(path.with_name("b.gpkg").as_uri())
+    with pytest.raises(RequestError, match="file://host/a.gpkg is not a local file"):
+        read_shape("file://host/a.gpkg")
 
 
 def test_gdal_prints_nothing_to_standard_error(capfd) -> None:

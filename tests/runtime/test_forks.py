@@ -15,8 +15,9 @@ from hrdem.demo import Addresses
 from hrdem.errors import HrdemError
 from hrdem.runtime.forks import check_fork, running
 from hrdem.runtime.threads import thread_pool
+from tests.systems import needs_forks
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+pytestmark = needs_forks
 
 TASKS = Path("/proc/self/task")
 CHILDREN = """

@@ -9,8 +9,9 @@ import pytest
 
 import hrdem
 from hrdem.runtime.private_folder import Exposure, find_exposure, make_private_folder
+from tests.systems import needs_modes
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders have no modes elsewhere")
+pytestmark = needs_modes
 
 
 @pytest.mark.parametrize(

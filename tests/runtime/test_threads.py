@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrdem.runtime.threads import map_in_order, thread_pool
+from hrdem.runtime.threads import iterate_completed, map_in_order, thread_pool
 
 
 @settings(max_examples=40, deadline=None)
@@ -58,3 +58,15 @@ def test_error_is_raised_in_order_and_cancels_the_rest() -> None:
     with pytest.raises(OSError, match="broken"), thread_pool(1, "test") as pool:
         list(map_in_order(pool, work, range(1_000), max_pending=50))
     assert len(begun) <= 4
+
+
+def test_futures_are_yielded_as_they_complete() -> None:
+    """Also after the time for which a wait may not notice Ctrl-C."""
+    go = threading.Event()
+    with thread_pool(2, "test") as pool:
+        late, early = pool.submit(go.wait, 5), pool.submit(lambda: 1)
+        completed = iterate_completed([late, early])
+        assert next(completed) is early
+        threading.Timer(0.3, go.set).start()
+        assert next(completed) is late
+        assert next(completed, None) is None

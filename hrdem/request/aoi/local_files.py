@@ -25,13 +25,13 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
     """Return the absolute path of a local file, or of a folder that is a data set.
 
     Args:
-        name: User-supplied path.
+        name: User-supplied path, or file URI such as ``file:///C:/data/area.geojson``.
         parameter: Name of the parameter that it was passed for, for messages.
 
     Raises:
         RequestError: If it does not exist, is not local, or refers to something that is not local.
     """
-    text = os.fspath(name)
+    text = _read_file_uri(os.fspath(name))
     label = text
     if len(text) > MAX_PATH_CHARACTERS:
         label = f"{text[:MAX_PATH_CHARACTERS]}…"
@@ -56,6 +56,17 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
             "local files only. Download what it refers to and give the path of the copy."
         )
     return path
+
+
+def _read_file_uri(text: str) -> str:
+    """Return the path in a file URI of this machine (RFC 8089); other text as it is."""
+    if not text.lower().startswith("file:/"):
+        return text
+    from urllib.parse import urlsplit  # noqa: PLC0415
+    from urllib.request import url2pathname  # noqa: PLC0415 (slow to import, and rarely needed)
+
+    parts = urlsplit(text)
+    return url2pathname(parts.path) if parts.netloc in ("", "localhost") else text
 
 
 def _refers_to_remote(path: Path, parameter: str) -> bool:
