@@ -70,6 +70,7 @@ def test_overwrite_removes_old_overview_files(demo: Addresses, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.stac.json", "a.tif"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such files")
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_pipe_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
     os.mkfifo(tmp_path / "pipe")

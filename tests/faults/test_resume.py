@@ -25,6 +25,9 @@ from hrdem.errors import NotCachedError
 from hrdem.http.client import HttpClient
 from tests.metered import Metered, metered
 from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
+from tests.systems import needs_cache
+
+pytestmark = needs_cache
 
 WIDE = (1_498_000, -172_800, 1_502_000, -170_000)  # 8_2 and 9_2, some 60 MB
 NARROW = (1_499_400, -170_600, 1_500_600, -170_000)

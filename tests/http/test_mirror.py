@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hrdem.http.cache.mirror import Mirror, prepare
 from hrdem.http.cache.range_log import MAX_PART_BYTES
 from hrdem.runtime.locks import acquire_lock
+from tests.systems import needs_cache
 
 FAR = 900_000_000_000
 CONTENT = random.Random(1).randbytes(1 << 20)
@@ -42,6 +43,7 @@ def read(mirror: Mirror, start: int, stop: int) -> tuple[bytes, list[tuple[int, 
     return bytes(into), missing
 
 
+@needs_cache
 def test_mirror_of_huge_file_is_sparse(mirror: Mirror, tmp_path: Path) -> None:
     """Bytes at the end of a huge file take only their own size on disk."""
     write(mirror, 0, 300_000, at=FAR)
