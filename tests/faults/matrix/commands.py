@@ -104,6 +104,17 @@ def with_catalogue(stac: str) -> Runner:
     return partial(here, stac=stac)
 
 
+def with_variables(stac: str = "", **variables: str) -> Runner:
+    """Run the command with variables of the environment."""
+
+    def run_with(scene: Scene) -> Outcome:
+        for name, value in variables.items():
+            scene.patch.setenv(name, value)
+        return here(scene, stac=stac)
+
+    return run_with
+
+
 def with_wrong_outline(scene: Scene) -> Outcome:
     """Run the command with a catalogue that has the outline of 9_2 in another place."""
     scene.store.misplaced = "9_2-mosaic-1m"

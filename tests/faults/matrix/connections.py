@@ -11,7 +11,7 @@ from tests.faults.matrix.store import Place
 _HASTY = Timeouts(connect=5, read=0.5, total=60)  # for servers that never respond
 _NOT_SLOW = Timeouts(connect=5, read=30, total=60, slow=0.3)
 _NO_WAY = "http://127.0.0.1:1"  # no server listens there
-_NOWHERE = "http://hrdem.invalid"
+_NOWHERE, _NOWHERE_TLS = "http://hrdem.invalid", "https://hrdem.invalid"
 
 CONNECTIONS = (
     Row(
@@ -47,6 +47,32 @@ CONNECTIONS = (
         fault="the files' certificate is not trusted (TLS)",
         message="https://FILES/…dtm.tif has a certificate that is not trusted here (…)",
         run=commands.untrusted_files,
+    ),
+    Row(
+        fault="the variable SSL_CERT_FILE names no certificates",
+        message="The certificates of SSL_CERT_FILE (/missing.pem)… cannot be read (…). Correct or "
+        "unset SSL_CERT_FILE",
+        run=commands.with_variables(_NOWHERE_TLS, SSL_CERT_FILE="/missing.pem"),
+        exit_codes=(ExitCode.USAGE,),
+    ),
+    Row(
+        fault="a proxy that the environment names refuses connections",
+        message=f"{_NOWHERE}/search cannot be reached (…). Check the network, the proxy and the "
+        "address. Tried 5 times.",
+        run=commands.with_variables(_NOWHERE, http_proxy=_NO_WAY, NO_PROXY="", no_proxy=""),
+    ),
+    Row(
+        fault="the variable of a proxy holds no address",
+        message="http_proxy is not the address of a proxy. Give one like …; or unset it.",
+        run=commands.with_variables(_NOWHERE, http_proxy="http://[", NO_PROXY="", no_proxy=""),
+        exit_codes=(ExitCode.USAGE,),
+    ),
+    Row(
+        fault="NO_PROXY holds an entry that cannot be read",
+        effect="goes on: the entry is ignored",
+        message="'[fd00::' in NO_PROXY is ignored: it is neither a host name nor an IP address",
+        run=commands.with_variables(http_proxy=_NO_WAY, NO_PROXY="[::1],[fd00::"),
+        exit_codes=(ExitCode.COMPLETE,),
     ),
     once(
         "a connection is reset before the response, once",
