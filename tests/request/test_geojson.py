@@ -207,6 +207,9 @@ def test_every_type_as_shapely_reads_it() -> None:
         ('{"type": "Point", "coordinates": [NaN, 45]}', "not a finite number"),
         ('{"type": "Point", "coordinates": [null, 45]}', "not a finite number"),
         ('{"type": "Feature", "properties": {}}', "no 'geometry'"),
+        (f'{{"type": "Point", "coordinates": [{10**400}, 45]}}', "is not GeoJSON"),
+        ('{"type": ["Point"], "coordinates": []}', "cannot be read as a vector file"),
+        ('{"type": "Point", "coordinates": [-75, 45]} [1]', "is not GeoJSON"),
         ('{"a":' * 100_000, "is not GeoJSON"),
     ],
 )

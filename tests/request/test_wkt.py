@@ -64,6 +64,7 @@ def test_line_of_arcs_has_no_polygon() -> None:
         ("GEOMETRYCOLLECTION(TRIANGLE((0 0,1 0,1 1,0 0)))", "surface of three dimensions"),
         ("CURVEPOLYGON((", "is not valid WKT"),
         ("CIRCULARSTRING(0 0,1 1)", "is not valid WKT"),
+        ("COMPOUNDCURVE(CIRCULARSTRING(0.1.2 1,1 1,2 0),(2 0,0 0))", "is not valid WKT"),
     ],
 )
 def test_wkt_that_cannot_be_read_is_refused(wkt: str, message: str) -> None:

@@ -31,7 +31,9 @@ _PARTS = {
     "MultiPolygon": "Polygon",
 }
 # of values that are no GeoJSON
-_INVALID = (ShapelyError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
+_INVALID = (
+    ShapelyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
+)  # fmt: skip
 _TYPES = {*_PARTS, *_PARTS.values(), "GeometryCollection", "Feature", "FeatureCollection"}
 
 
@@ -98,12 +100,15 @@ def _shrink(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def is_geojson(value: Mapping[str, Any]) -> bool:
+def is_geojson(value: Any) -> bool:
     """Whether a JSON value has a type of GeoJSON; TopoJSON and Esri's JSON have others.
 
     JSON-FG has them too, with a second geometry in another CRS, which GDAL reads.
     """
-    return value.get("type") in _TYPES and "coordRefSys" not in value
+    if not isinstance(value, Mapping) or "coordRefSys" in value:
+        return False
+    kind = value.get("type")
+    return isinstance(kind, str) and kind in _TYPES
 
 
 def read_geojson(

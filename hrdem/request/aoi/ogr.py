@@ -69,7 +69,7 @@ def linearize_wkt(wkt: str) -> Geometries:
         path = Path(folder) / "arcs.csv"
         path.write_text(f'WKT\n"{wkt}"\n', encoding="utf-8")
         geometries = read_file(path, label, None).geometries
-    if geometries[0] is None:
+    if not len(geometries) or geometries[0] is None:
         raise RequestError(
             f"{label} is not valid WKT. Give a geometry like CURVEPOLYGON(CIRCULARSTRING("
             "-75.71 45.41, -75.69 45.41, -75.71 45.41))."

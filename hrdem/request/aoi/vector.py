@@ -140,7 +140,7 @@ def _read_json(data: str | bytes, name: str | None, layer: str | None) -> Iterat
     text = decode_json(data)
     label = name or repr(text[:MAX_LABEL_CHARACTERS])
     values = parse_json(text, label)
-    if not all(map(is_geojson, values)):
+    if len(values) == 1 and not is_geojson(values[0]):
         yield read_file(text.encode(errors="replace"), label, layer)
         return
     if name and layer is not None:

@@ -44,6 +44,7 @@ def _parse(wkt: str) -> Geometries:
     if _HAS_SURFACES.search(wkt):
         raise surface_error(repr(wkt[:MAX_LABEL_CHARACTERS]))
     if _HAS_CURVES.search(wkt):
+        _check_words(wkt)
         return linearize_wkt(wkt)
     try:
         with np.errstate(invalid="ignore"):  # coordinates that are not finite are reported later
@@ -53,3 +54,16 @@ def _parse(wkt: str) -> Geometries:
             f"{wkt[:MAX_LABEL_CHARACTERS]!r} is not valid WKT: {exc}. Give a geometry like "
             "POLYGON((-75.7 45.4, -75.6 45.4, -75.6 45.5, -75.7 45.4))."
         ) from exc
+
+
+def _check_words(wkt: str) -> None:
+    """Check the numbers of WKT: GDAL reads as much of one as it can."""
+    for word in re.split(r"[\s(),]+", wkt):
+        if word and not word.isalpha():
+            try:
+                float(word)
+            except ValueError as exc:
+                raise RequestError(
+                    f"{wkt[:MAX_LABEL_CHARACTERS]!r} is not valid WKT: {word[:20]!r} is not a "
+                    "number. Correct it."
+                ) from exc
