@@ -48,8 +48,10 @@ class DatasetPool:
 
     def close(self) -> None:
         """Close every idle dataset."""
-        while self._idle:
-            self._close_datasets([self._idle.popleft()[1]])
+        with self._lock:
+            idle = [dataset for _, dataset in self._idle]
+            self._idle.clear()
+        self._close_datasets(idle)
 
     def _take(self, path: str) -> DatasetReader | None:
         surplus = []

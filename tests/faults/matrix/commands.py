@@ -20,6 +20,7 @@ import pytest
 import trustme
 
 import hrdem.http.session
+import hrdem.sources.wcs.patience
 from hrdem.cli.main import run
 from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
@@ -113,6 +114,12 @@ def with_variables(stac: str = "", **variables: str) -> Runner:
         return here(scene, stac=stac)
 
     return run_with
+
+
+def without_patience(scene: Scene) -> Outcome:
+    """Run the command, which tries a WCS that returns nothing for a second instead of a minute."""
+    scene.patch.setattr(hrdem.sources.wcs.patience, "MAX_FRUITLESS_SECONDS", 1.0)
+    return here(scene)
 
 
 def with_wrong_outline(scene: Scene) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrdem.errors import ExitCode
-from tests.faults.matrix import answers
+from tests.faults.matrix import answers, commands
 from tests.faults.matrix.row import ALWAYS, ENDS, FILES, RETRIED, Row
 from tests.faults.matrix.store import Place
 
@@ -184,6 +184,23 @@ CATALOGUES = tuple(
 )
 
 _WITH_WCS = ("--wcs-url=SERVER/wrapper/ogc/elevation-hrdem-mosaic",)
+_BY_WCS = ("--via=wcs", *_WITH_WCS)
+_NOT_NOW = (
+    b'<ExceptionReport xmlns="http://www.opengis.net/ows/1.1"><Exception '
+    b'exceptionCode="NoApplicableCode"><ExceptionText>not now</ExceptionText></Exception>'
+    b"</ExceptionReport>"
+)
+_FAILING = (
+    (
+        "504",
+        "It answers 504: Time-out.",
+        answers.reply(504, b"<title>Time-out</title>"),
+        "in halves",
+    ),
+    ("null", "the response is null.", answers.reply(200, b"null"), "in halves"),
+    ("an exception", "NoApplicableCode: not now.", answers.reply(200, _NOT_NOW), "again"),
+    ("a reset", "did not complete its response (…).", answers.reply(dropped=True), "in halves"),
+)
 WCS = (
     Row(
         fault="the files answer 500, always; a WCS is configured",
@@ -210,6 +227,31 @@ WCS = (
         "2026-03-24T18:03:29.704737Z, now it is of 2026-03-25T18:03:29.704737Z.",
         answer=answers.published_again,
         at=(Place.WCS,),
-        options=("--via=wcs", *_WITH_WCS),
+        options=_BY_WCS,
+    ),
+    *(
+        Row(
+            fault=f"the WCS answers with {what}, once",
+            effect=RETRIED,
+            exit_codes=(ExitCode.COMPLETE,),
+            message=f"{message} It is requested {how}.",
+            answer=answer,
+            at=(Place.WCS,),
+            times=1,
+            options=_BY_WCS,
+        )
+        for what, message, answer, how in _FAILING[:2]
+    ),
+    *(
+        Row(
+            fault=f"the WCS answers everything with {what}, at once",
+            message=f"does not return dtm in the box …: …{message} Nothing has arrived in … s. "
+            "COGs hold the same data: --via cog.",
+            answer=answer,
+            at=(Place.WCS,),
+            run=commands.without_patience,
+            options=_BY_WCS,
+        )
+        for what, message, answer, _ in _FAILING
     ),
 )
