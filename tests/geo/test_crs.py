@@ -35,9 +35,7 @@ def test_every_form_of_one_crs(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "nonsense", "x" * 10_000, "null", "None", "[]", "{}", "[1, 2]", '["EPSG", 2959]',
-        '{"type": "GeographicCRS"}', "EPSG:", "EPSG:abc", "EPSG: 2959", "EPSG::2959", "EPSG:2959.0",
-        "EPSG:99999", "EPSG:-1", "EPSG:2959;EPSG:3979", "+proj=utm", "+proj=nope", "GEOGCS[", "\\0",
+        "[1, 2]", '{"type": "GeographicCRS"}', "EPSG:2959.0", "EPSG:2959;EPSG:3979", "x" * 10_000,
         UTM.to_wkt()[:300], UTM.to_wkt().replace("6378137", "0"), UTM.to_json()[:300],
     ],
 )  # fmt: skip
@@ -68,6 +66,7 @@ def test_horizontal_part(text: str, flat: str) -> None:
     assert normalize_crs(drop_vertical(text)) == flat
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -345,7 +345,7 @@ def test_layer_without_a_file_is_refused() -> None:
         read_shape(SQUARE, layer="one")
 
 
-@pytest.mark.parametrize("code", ["EPSG:2959", "EPSG:26918", "EPSG:3979", "EPSG:3347", "EPSG:3857"])
+@pytest.mark.parametrize("code", ["EPSG:2959", "EPSG:3347"])
 def test_prj_of_esri_is_recognized(code: str) -> None:
     files = shapefile("roads", IN_UTM, code)
     assert "roads.prj" in files
