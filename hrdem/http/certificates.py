@@ -20,7 +20,7 @@ import certifi
 
 from hrdem.errors import RequestError
 
-# Debian, Fedora, SUSE, RHEL, Alpine: for a Python whose OpenSSL looks elsewhere
+# Debian, Fedora, SUSE, RHEL, Alpine; the OpenSSL of conda's Python and others looks elsewhere
 SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -126,7 +126,7 @@ def _system_certificates() -> Certificates | None:
     if HAS_STORE:
         return Certificates("the operating system")
     defaults = ssl.get_default_verify_paths()
-    file = defaults.cafile or next(filter(os.path.isfile, SYSTEM_FILES), None)
+    file = next(filter(os.path.isfile, SYSTEM_FILES), defaults.cafile)
     folder = defaults.capath if any(_list_hashed(defaults.capath)) else None
     if file is None and folder is None:
         return None

@@ -41,7 +41,7 @@ class Proxy:
 
     Attributes:
         url: Its address with port, and perhaps credentials.
-        source: Name of the variable that it comes from, or the operating system's settings.
+        source: Name of the variable that it comes from, or ``the operating system``.
     """
 
     url: str
@@ -115,7 +115,7 @@ def read_proxies() -> ProxySettings:
         sources = {scheme: _variable(scheme) for scheme in found}
     else:  # the system's own exceptions belong to the system's proxies
         found = urllib.request.getproxies()
-        sources = dict.fromkeys(found, "The proxy setting of the operating system")
+        sources = dict.fromkeys(found, "the operating system")
     proxies = {
         scheme: (found[scheme].strip(), sources[scheme])
         for scheme in (*_URL_PORTS, "all")
@@ -209,7 +209,7 @@ def parse_proxy(text: str, source: str) -> Proxy:
         raise _not_a_proxy(source) from None  # the cause quotes the password
     if url.scheme not in _PORTS:
         raise RequestError(
-            f"{source} names a proxy of an unknown kind, {to_one_line(url.scheme, 20)}://. "
+            f"The proxy of {source} is of an unknown kind, {to_one_line(url.scheme, 20)}://. "
             f"Begin it with {', '.join(f'{scheme}://' for scheme in _PORTS)}, or unset it."
         )
     host, port = url.raw_host.decode(), url.port or _PORTS[url.scheme]
@@ -224,6 +224,6 @@ def parse_proxy(text: str, source: str) -> Proxy:
 
 def _not_a_proxy(source: str) -> RequestError:
     return RequestError(
-        f"{source} is not the address of a proxy. Give one like http://proxy.example:3128, in "
+        f"The proxy of {source} has no valid address. Give one like http://proxy.example:3128, in "
         "whose user name or password / # ? @ : and % are %2F %23 %3F %40 %3A and %25; or unset it."
     )

@@ -10,7 +10,7 @@ import httpx
 from hrdem.errors import RequestError
 from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
-from hrdem.http.response_checks import quote_error
+from hrdem.http.response_checks import is_certificate_error, quote_error
 
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 _UNUSED_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # of plain http; trusts nothing
@@ -59,7 +59,7 @@ class RoutedTransport(httpx.BaseTransport):
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
         self._by_origin: dict[_Origin, httpx.BaseTransport] = {}
-        self._by_route: dict[tuple[str, bool], httpx.HTTPTransport] = {}
+        self._by_route: dict[tuple[str, bool], httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -79,7 +79,7 @@ class RoutedTransport(httpx.BaseTransport):
         for transport in self._by_route.values():
             transport.close()
 
-    def _transport_for(self, url: httpx.URL) -> httpx.HTTPTransport:
+    def _transport_for(self, url: httpx.URL) -> httpx.BaseTransport:
         proxy = self._routes.proxy_for(url)
         address = proxy.url if proxy else ""
         encrypted = url.scheme == "https" or address.startswith("https:")
@@ -90,26 +90,47 @@ class RoutedTransport(httpx.BaseTransport):
         return self._by_route[route]
 
 
-def _connect_by(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.HTTPTransport:
+class _ProxiedTransport(httpx.BaseTransport):
+    """Send requests through a proxy; errors of the connection to it name it."""
+
+    def __init__(self, proxy: Proxy, transport: httpx.BaseTransport) -> None:
+        self._proxy = proxy
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._transport.handle_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            if is_certificate_error(exc):  # of the server as well
+                raise
+            through = f"through the proxy {self._proxy.display_url} of {self._proxy.source}"
+            raise httpx.ConnectError(f"{through}: {exc}") from exc
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def _connect_by(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.BaseTransport:
+    if proxy is None:
+        return httpx.HTTPTransport(verify=tls, trust_env=False, limits=_ONE_CONNECTION)
     try:
-        return httpx.HTTPTransport(
+        transport = httpx.HTTPTransport(
             verify=tls,
             trust_env=False,
             limits=_ONE_CONNECTION,
-            proxy=_httpx_proxy(proxy, tls) if proxy else None,
+            proxy=_httpx_proxy(proxy, tls),
         )
     except ImportError as exc:
-        assert proxy is not None
         raise RequestError(
-            f"{proxy.source} names a SOCKS proxy, {proxy.display_url}, which needs another "
-            "package: pip install 'httpx[socks]'."
+            f"The proxy of {proxy.source}, {proxy.display_url}, needs another package: "
+            "pip install 'httpx[socks]'."
         ) from exc
     except ValueError as exc:  # socks5h, in older versions of httpx
-        assert proxy is not None
         raise RequestError(
-            f"{proxy.source} names a proxy, {proxy.display_url}, that cannot be used "
+            f"The proxy of {proxy.source}, {proxy.display_url}, cannot be used "
             f"({quote_error(exc)}). Correct or unset it."
         ) from exc
+    return _ProxiedTransport(proxy, transport)
 
 
 def _httpx_proxy(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:

@@ -108,8 +108,9 @@ def test_blocked_host_leaves_no_open_connection(
     for _ in range(40):  # more than there may be connections
         with pytest.raises(hrdem.BlockedAddressError):
             client.request("GET", at(inside, "harmless.example"))
-    (direct,) = client._client._transport._by_route.values()
-    assert direct._pool.connections == []
+    transports = [transport for _, transport in client._client._transport._idle]
+    routes = [route for each in transports for route in each._by_route.values()]
+    assert [route._pool.connections for route in routes] == [[]]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

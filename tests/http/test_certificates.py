@@ -94,6 +94,14 @@ def test_authority_in_the_system_is_trusted(
         assert find_certificates().source == f"the operating system ({next(iter(place.values()))})"
 
 
+def test_file_of_the_system_wins_over_that_of_python(
+    server: Misbehaving, bundle: Path, system: Callable[..., None]
+) -> None:
+    """Python of conda has a bundle of its own, in which no company installs anything."""
+    system(file=Path(certifi.where()), other=bundle)
+    assert fetch(server.url) == b"x"
+
+
 def test_authority_in_no_store_is_an_error_with_the_fix(
     server: Misbehaving, system: Callable[..., None]
 ) -> None:

@@ -58,7 +58,7 @@ def test_service_on_this_machine_is_reached_directly(
         HttpClient(trusted=[service.url]) as client,
     ):
         assert client.request("GET", f"{service.url}/x").content == b"/x"
-        with pytest.raises(RequestError, match="HTTP_PROXY is not the address of a proxy"):
+        with pytest.raises(RequestError, match="The proxy of HTTP_PROXY has no valid address"):
             client.request("GET", "http://hrdem.invalid/")
     assert proxy.requests == []
 
@@ -82,7 +82,7 @@ def test_socks_without_its_package_is_one_sentence(monkeypatch: pytest.MonkeyPat
         HttpClient() as client,
         pytest.raises(
             RequestError,
-            match=r"^ALL_PROXY names a SOCKS proxy, socks5://127.0.0.1:9, .*httpx\[socks\]",
+            match=r"^The proxy of ALL_PROXY, socks5://127.0.0.1:9, needs .*httpx\[socks\]",
         ),
     ):
         client.request("GET", "http://hrdem.invalid/")

@@ -57,13 +57,13 @@ CONNECTIONS = (
     ),
     Row(
         fault="a proxy that the environment names refuses connections",
-        message=f"{_NOWHERE}/search cannot be reached (…). Check the network, the proxy and the "
-        "address. Tried 5 times.",
+        message=f"{_NOWHERE}/search cannot be reached (through the proxy {_NO_WAY} of http_proxy: "
+        "…). Check the network, the proxy and the address. Tried 5 times.",
         run=commands.with_variables(_NOWHERE, http_proxy=_NO_WAY, NO_PROXY="", no_proxy=""),
     ),
     Row(
         fault="the variable of a proxy holds no address",
-        message="http_proxy is not the address of a proxy. Give one like …; or unset it.",
+        message="The proxy of http_proxy has no valid address. Give one like …; or unset it.",
         run=commands.with_variables(_NOWHERE, http_proxy="http://[", NO_PROXY="", no_proxy=""),
         exit_codes=(ExitCode.USAGE,),
     ),
