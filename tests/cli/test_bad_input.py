@@ -45,6 +45,8 @@ def read_error(capsys: pytest.CaptureFixture[str]) -> str:
         ("-75.60,45.30,-75.85,45.45", "EPSG:4326", "did you mean --bbox -75.85,45.3,-75.6,45.45?"),
         ("-75.85,45.45,-75.60,45.30", "EPSG:4326", "did you mean --bbox -75.85,45.3,-75.6,45.45?"),
         ("-75.85,45.30,-75.60,95", "EPSG:4326", "latitude within -90 and 90"),
+        ("-75.72,-75.66,45.40,45.44", "EPSG:4326", "QGIS's order, it is in Canada: did you mean"),
+        ("1509508,1509990,-172668,-172226 [EPSG:3979]", "EPSG:4326", "--bbox-crs EPSG:3979?"),
         ("-180,-90,180,90", "EPSG:4326", "Canada is --bbox -141.1,41.6,-52.6,83.2."),
         ("nan,45.30,-75.60,45.45", "EPSG:4326", "not a finite number"),
         ("-75.85,45.30,-75.60", "EPSG:4326", "Give four numbers"),
@@ -128,6 +130,13 @@ def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
     assert "no valid pixel" in message
     assert "9_2-mosaic-1m" in message
     assert "--fill 2m,30m fills from coarser collections" in message
+
+
+def test_area_of_a_variable_beside_one_of_an_option(monkeypatch, capsys) -> None:
+    """The message named an option that nobody had given."""
+    monkeypatch.setenv("HRDEM_NTS", "031G05")
+    assert extract() == 2
+    assert "--bbox and HRDEM_NTS each define an area" in read_error(capsys)
 
 
 def test_missing_output_folder_is_found_before_any_request(capsys) -> None:

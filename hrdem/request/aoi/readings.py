@@ -14,7 +14,6 @@ from hrdem.geo.grid import Bounds
 
 DEGREES_CRS, WEB_MERCATOR = "EPSG:4326", "EPSG:3857"
 MAX_DEGREES = 360.0  # of a coordinate; a larger one is in metres
-MAX_SIZE_METRES = 100_000.0  # of a width or a height; a larger number is a coordinate
 MIN_DISMISSED_RATIO = 1_000.0  # of the area of a reading to that of a smaller one, which is meant
 
 _QGIS = "as xmin,xmax,ymin,ymax, which is QGIS's order"
@@ -138,7 +137,7 @@ def _list_boxes(numbers: Bounds, crs: str) -> Iterator[tuple[Bounds, str]]:
         orders.append(((b, d), (a, c), _name_swap(crs)))
     if in_degrees:
         orders.append(((c, d), (a, b), _NOMINATIM))
-    if 0 < c <= MAX_SIZE_METRES and 0 < d <= MAX_SIZE_METRES:
+    if c > 0 and d > 0:
         orders.append(((a, a + c), (b, b + d), _SIZE))
     for xs, ys, order in orders:
         for (x, other_x), sign in _list_longitudes(*xs, crs):
