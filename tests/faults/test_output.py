@@ -25,6 +25,7 @@ from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.progress import Progress
 from tests.relief import LEFT, TIERS, TOP, make_relief
 from tests.stores import Store
+from tests.systems import needs_modes
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
@@ -118,6 +119,7 @@ def immutable(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["chattr", "-i", path], check=True)
 
 
+@needs_modes
 def test_output_that_cannot_be_replaced_is_found_before_any_request(immutable: Path) -> None:
     with pytest.raises(hrdem.OutputError, match=r"a\.tif cannot be replaced \(operation not perm"):
         extract_nothing(immutable)
@@ -125,6 +127,7 @@ def test_output_that_cannot_be_replaced_is_found_before_any_request(immutable: P
         check_output(immutable, overwrite=True)
 
 
+@needs_modes
 def test_file_of_another_user_in_a_sticky_folder_cannot_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
