@@ -32,16 +32,18 @@ def make_pixels(bands: int, dtype: str) -> Pixels:
     return pixels
 
 
-def write_cog(path: Path, pixels: Pixels, encoding: tuple[int, int | None]) -> None:
+def write_cog(
+    path: Path, pixels: Pixels, encoding: tuple[int, int | None], nodata: float = NODATA
+) -> None:
     tile_format = choose_tile_format(pixels.dtype.name, *encoding)
     bands = [Band("dtm", "metre"), Band("source", "1")][: len(pixels)]
     with GeoTiffWriter(
-        path, GRID, GRID.crs, NODATA, tile_format, bands, layout=Format.COG
+        path, GRID, GRID.crs, nodata, tile_format, bands, layout=Format.COG
     ) as writer:
         for window in GRID.window.split(BLOCK, BLOCK):
             for number, band in enumerate(pixels):
-                if (band[window.slices] != NODATA).any():
-                    tile = encode(band[window.slices], tile_format, NODATA)
+                if (band[window.slices] != nodata).any():
+                    tile = encode(band[window.slices], tile_format, nodata)
                     writer.write(window.column // BLOCK, window.row // BLOCK, tile, number)
         writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
 
@@ -85,6 +87,18 @@ def test_overviews_are_those_of_gdal(
             file.series[0].levels[0].asarray().reshape(pixels.shape), pixels
         )
         assert len(file.series[0].levels) == 3
+
+
+def test_overviews_leave_out_nan_as_nodata(tmp_path: Path) -> None:
+    """As means of the other pixels; nodata is where all four are."""
+    pixels = make_pixels(1, "float32")
+    pixels[pixels == NODATA] = np.nan
+    pixels[0, 700:, 1500::3] = np.nan
+    write_cog(tmp_path / "a.tif", pixels, (DEFLATE, None), nodata=np.nan)
+    fours = pixels[0].reshape(GRID.height // 2, 2, GRID.width // 2, 2).swapaxes(1, 2)
+    means = np.ma.masked_invalid(fours.reshape(*fours.shape[:2], 4)).mean(axis=2)
+    with rasterio.open(tmp_path / "a.tif", overview_level=0) as dataset:
+        np.testing.assert_allclose(dataset.read(1), means.filled(np.nan), rtol=1e-6)
 
 
 def test_own_reader_finds_every_guard(tmp_path: Path) -> None:
