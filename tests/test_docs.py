@@ -74,6 +74,14 @@ def test_every_setting_that_is_pinned_is_listed() -> None:
     assert [line for line in text.splitlines() if line.startswith("| `")] == rows
 
 
+def test_the_tests_that_are_named_exist() -> None:
+    text = (ROOT / "docs" / "bugs-of-other-tools.md").read_text("utf-8")
+    named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", text)
+    assert len(named) > 30
+    missing = [(f, t) for f, t in named if f"def {t}(" not in (ROOT / f).read_text("utf-8")]
+    assert not missing
+
+
 def test_the_readme_is_short() -> None:
     """What grows beyond 900 words belongs to a page of docs/."""
     assert len((ROOT / "README.md").read_text("utf-8").split()) <= 900

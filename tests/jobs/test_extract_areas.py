@@ -254,6 +254,15 @@ def test_nts_sheet_at_25_m_covers_the_sheet(demo: Addresses, tmp_path: Path) -> 
     assert {source.level for source in result.plan.sources} == {4}
 
 
+def test_shape_smaller_than_a_pixel_names_the_way_out(tmp_path: Path, store: Store) -> None:
+    store.add("hrdem-mosaic-1m", make_relief("1m", 64, 64), LEFT, TOP)
+    shape = shapely.box(LEFT + 10.1, TOP - 10.4, LEFT + 10.4, TOP - 10.1)
+    params = {"aoi": shape, "aoi_crs": "EPSG:3979", "product": "dtm", "http": store}
+    with pytest.raises(hrdem.NoDataError, match=r"smaller than a pixel.*`buffer`.*`crop=False`"):
+        hrdem.extract(**params, output=tmp_path / "a.tif")
+    assert hrdem.extract(**params, output=tmp_path / "a.tif", crop=False).statistics.pixels == 1
+
+
 def test_circle_is_round(demo: Addresses, tmp_path: Path) -> None:
     result = hrdem.extract(
         point=(-75.7, 45.41), radius=300, product="dtm", stac_url=demo.stac,

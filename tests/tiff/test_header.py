@@ -126,6 +126,7 @@ def test_a_key_whose_value_stands_elsewhere_is_not_taken(tmp_path: Path) -> None
         ((), {"t34735": make_keys((1024, 0, 1, 1), (3072, 0, 1, 32_767))}, "no EPSG code"),
         ((), {"t34735": make_keys((1024, 0, 1, 3), (3072, 0, 1, 4978))}, "no EPSG code"),
         ((), {"t42113": (ASCII, b"-32767m\0")}, "its nodata value is '-32767m'"),
+        ((), {"t42113": (ASCII, b"-3,4e+38\0")}, r"nodata value is '-3,4e\+38'"),
     ],
 )
 def test_what_could_be_misread_is_refused(
