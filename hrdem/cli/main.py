@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -25,6 +26,7 @@ from hrdem.runtime.text import escape_unprintable
 COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
+_LOOSE_NUMBER = re.compile(r"unexpected extra arguments? \(-?\d")
 _NO_THREAD = "can't start new thread"  # what Python calls a limit of threads or memory
 
 
@@ -100,8 +102,11 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as exc:
         with contextlib.suppress(OSError):  # the reader is gone
             exc.show()
-        if isinstance(exc, click.NoSuchOption) and exc.option_name[1:2].isdigit():
-            _print_error("Give numbers with commas between them and no blanks: --bbox W,S,E,N.")
+        if _is_about_number(exc):
+            _print_error(
+                "Give numbers with commas between them and no blanks: --bbox W,S,E,N or "
+                "--point LON,LAT."
+            )
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
         text = " ".join(["interrupted. No unfinished output is left.", *_notes(exc)])
@@ -131,6 +136,13 @@ def _report_limit(exc: Exception) -> int:
         "(ulimit -v, ulimit -u), the batch job or the container, or stop other programs."
     )
     return ExitCode.DEFECT
+
+
+def _is_about_number(exc: click.ClickException) -> bool:
+    """Whether a number was taken for an option or an argument."""
+    if isinstance(exc, click.NoSuchOption):
+        return exc.option_name[1:2].isdigit()
+    return _LOOSE_NUMBER.search(exc.message) is not None
 
 
 def _report_defect() -> int:

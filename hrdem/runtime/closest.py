@@ -17,7 +17,7 @@ def find_closest(word: str, known: Iterable[str]) -> str | None:
         word: What was given.
         known: All words that could be meant.
     """
-    folded = _fold(word)
+    folded = _fold(word[: MAX_CHARACTERS + 1])
     if not 0 < len(folded) <= MAX_CHARACTERS:
         return None
     ranked = sorted((_count_edits(folded, _fold(each)), each) for each in known)

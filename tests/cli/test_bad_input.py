@@ -281,8 +281,16 @@ def test_invalid_alignment(capsys, other: tuple[str, str]) -> None:
     assert "pixels, blocks" in read_error(capsys)
 
 
-def test_bbox_with_blanks_names_the_right_form(capsys) -> None:
-    assert run(["plan", "--bbox", "-75.72", "45.40", "-75.66", "45.44", "--product", "dtm"]) == 2
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        ["--bbox", "-75.72", "45.40", "-75.66", "45.44"],
+        ["--bbox", "-75.72,", "45.40,", "75.66", "45.44"],
+        ["--point", "-75.7", "45.4"],
+    ],
+)
+def test_numbers_with_blanks_name_the_right_form(capsys, numbers: list[str]) -> None:
+    assert run(["plan", *numbers, "--product", "dtm"]) == 2
     assert "commas between" in read_error(capsys)
 
 
