@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import rasterio
 
 from hrdem.demo import Addresses, running
 from hrdem.demo.terrain import heights
+from tests.systems import INTERRUPTIBLE, interrupt
 
 HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
 BBOX = ["--bbox", "-75.72,45.40,-75.71,45.41"]
@@ -188,6 +188,7 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
         stderr=subprocess.PIPE,
         text=True,
         bufsize=1,
+        **INTERRUPTIBLE,
     ) as serving:
         try:
             assert serving.stdout
@@ -197,7 +198,7 @@ def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
             url = json.loads(lines)["stac_url"]
             done = hrdem("search", *BBOX, "--stac-url", url, "--json", cwd=tmp_path)
             assert f'"updated": "2026-03-{day}T' in done.stdout
-            serving.send_signal(signal.SIGINT)
+            interrupt(serving)
             assert serving.wait(10) == 0
         finally:
             serving.kill()  # leaving the context waits without a limit
@@ -211,12 +212,13 @@ def test_interrupted_extraction_leaves_no_file(demo: Addresses, tmp_path: Path) 
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        **INTERRUPTIBLE,
     ) as running:
         deadline = time.monotonic() + 20
         while not any(p.stat().st_size > 1_000_000 for p in tmp_path.glob("*/*")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        running.send_signal(signal.SIGINT)
+        interrupt(running)
         assert running.wait(20) == 130
         assert running.stderr
         assert "interrupted" in running.stderr.read()

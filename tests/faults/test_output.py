@@ -25,7 +25,7 @@ from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.progress import Progress
 from tests.relief import LEFT, TIERS, TOP, make_relief
 from tests.stores import Store
-from tests.systems import needs_modes
+from tests.systems import needs_limits, needs_modes
 
 PLACE = (-75.72, 45.40, -75.70, 45.41)
 
@@ -36,6 +36,7 @@ def extract_nothing(output: Path, overwrite: bool = True) -> None:
     hrdem.extract(bbox=PLACE, product="dtm", output=output, overwrite=overwrite, stac_url=url)
 
 
+@needs_limits
 @pytest.mark.parametrize("layout", [pytest.param("gtiff", marks=pytest.mark.slow), "cog"])
 @pytest.mark.parametrize("limit", [pytest.param(1_500_000, marks=pytest.mark.slow), 4_900_000])
 def test_truncated_file_is_never_published(

@@ -493,7 +493,7 @@ def test_failure_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -
 
 
 INTERRUPTED = """
-import os, signal, sys
+import signal
 import hrdem.processing.stage
 from hrdem.cli.main import main
 name = {name!r}
@@ -501,7 +501,7 @@ whole = getattr(hrdem.processing.stage, name)
 def cut(*arguments, **more):
     for number, step in enumerate(whole(*arguments, **more)):
         if number == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         yield step
 setattr(hrdem.processing.stage, name, cut)
 main()
