@@ -299,6 +299,16 @@ def test_invalid_polygon_is_repaired_with_a_warning(caplog) -> None:
     assert "was not valid (Self-intersection[-75.5 45.5]) and was repaired" in record.message
 
 
+@pytest.mark.parametrize("inner", [shapely.box(-75.5, 45.5, -74, 47), NEXT, SQUARE.buffer(-0.1)])
+def test_polygons_of_one_geometry_may_overlap(caplog, inner) -> None:
+    """They were repaired together, which cut the overlap out of the area."""
+    both = shapely.MultiPolygon([SQUARE, inner])
+    expected = SQUARE.union(inner)
+    for source in (both, both.wkt, shapely.to_geojson(both), shapely.GeometryCollection([both])):
+        assert read_shape(source).geometry.equals(expected)
+    assert not caplog.records
+
+
 def test_valid_polygon_gives_no_warning(caplog) -> None:
     read_shape(SQUARE)
     assert not caplog.records

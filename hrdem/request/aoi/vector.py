@@ -249,14 +249,9 @@ def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> st
 def _unite(geometries: Sequence[Geometries], crs: str, label: str, declared: str | None) -> Shape:
     """Check geometries, repair the invalid ones and unite them."""
     found = np.concatenate([np.asarray(each, dtype=object) for each in geometries])
-    found = found[~(shapely.is_missing(found) | shapely.is_empty(found))]
+    found = _split(found[~shapely.is_missing(found)], label)
     if not len(found):
         raise RequestError(f"The shape {label} is empty. Give one that has a polygon.")
-    if _has_arcs(found):
-        raise RequestError(
-            f"The shape {label} has arcs inside a collection. Give the shapes of the collection as "
-            "separate features, or with chords in place of arcs."
-        )
     if shapely.has_z(found).any():
         found = shapely.force_2d(found)
     if not np.isfinite(shapely.get_coordinates(found)).all():
@@ -292,14 +287,32 @@ def _unite(geometries: Sequence[Geometries], crs: str, label: str, declared: str
     return Shape(shapely.union_all(found), crs, label)
 
 
-def _has_arcs(geometries: NDArray[Any]) -> bool:
-    """Whether geometries have arcs, which GDAL leaves in collections and shapely cannot handle."""
+def _split(geometries: NDArray[Any], label: str) -> NDArray[Any]:
+    """Return the points, lines and polygons of geometries, without the empty ones.
+
+    Polygons of one geometry that overlap are invalid together, and a repair would cut the overlap
+    out, where their union is meant.
+
+    Raises:
+        RequestError: If they have arcs, which GDAL leaves in collections and shapely cannot handle.
+    """
+    single = [geometries[:0]]
     while len(geometries):
         kinds = shapely.get_type_id(geometries)
+        is_single = kinds < GeometryType.MULTIPOINT
+        single.append(geometries[is_single])
         if (kinds > GeometryType.GEOMETRYCOLLECTION).any():
-            return True
+            raise _arcs_error(label)
         try:
-            geometries = shapely.get_parts(geometries[kinds == GeometryType.GEOMETRYCOLLECTION])
-        except NotImplementedError:
-            return True
-    return False
+            geometries = shapely.get_parts(geometries[~is_single])
+        except NotImplementedError as exc:
+            raise _arcs_error(label) from exc
+    found: NDArray[Any] = np.concatenate(single)
+    return found[~shapely.is_empty(found)]
+
+
+def _arcs_error(label: str) -> RequestError:
+    return RequestError(
+        f"The shape {label} has arcs inside a collection. Give the shapes of the collection as "
+        "separate features, or with chords in place of arcs."
+    )
