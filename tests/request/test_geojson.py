@@ -13,7 +13,8 @@ import pytest
 import shapely
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.vector import Shape, read_shape
+from hrdem.request.aoi.unite import Shape
+from hrdem.request.aoi.vector import read_shape
 
 SQUARE = shapely.box(-76, 45, -75, 46)
 NEXT = shapely.box(-75, 45, -74, 46)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
-from shapely import GeometryType
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import describe_crs, drop_vertical, is_geographic
+from hrdem.geo.crs import describe_crs, drop_vertical
 from hrdem.geo.datum import is_same_crs
 from hrdem.request.aoi.geojson import (
     HEAD_BYTES,
@@ -33,32 +27,15 @@ from hrdem.request.aoi.geojson import (
 from hrdem.request.aoi.local_files import resolve_local_path
 from hrdem.request.aoi.objects import iterate, read_geometries, read_object
 from hrdem.request.aoi.ogr import read_file
-from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
-from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Geometries, ShapePart
+from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, ShapePart
+from hrdem.request.aoi.unite import Shape, unite_shapes
 from hrdem.request.aoi.wkt import read_wkt
 from hrdem.request.protocols import AoiLike
-
-log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 DEFAULT_CRS = "EPSG:4326"
 _SUFFIXES_OF_JSON = (".geojson", ".json")
 _SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab", ".gdb")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A user-supplied shape as one geometry.
-
-    Attributes:
-        geometry: Valid geometry of any type and two dimensions, not empty.
-        crs: CRS of its coordinates.
-        label: File name or start of the WKT, for messages and provenance.
-    """
-
-    geometry: BaseGeometry
-    crs: str
-    label: str
 
 
 def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None) -> Shape:
@@ -92,7 +69,7 @@ def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None
     if not all(part.is_file for part in parts):
         label = f"{label} ({describe_crs(agreed)})"
     declared = next((part.declared for part in parts if part.declared), None)
-    return _unite([part.geometries for part in parts], agreed, label, declared)
+    return unite_shapes([part.geometries for part in parts], agreed, label, declared)
 
 
 def _read_parts(source: Any, layer: str | None) -> Iterator[ShapePart]:
@@ -244,75 +221,3 @@ def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> st
             f"{describe_crs(requested)}. Leave `aoi_crs` out, or correct what is declared."
         )
     return own
-
-
-def _unite(geometries: Sequence[Geometries], crs: str, label: str, declared: str | None) -> Shape:
-    """Check geometries, repair the invalid ones and unite them."""
-    found = np.concatenate([np.asarray(each, dtype=object) for each in geometries])
-    found = _split(found[~shapely.is_missing(found)], label)
-    if not len(found):
-        raise RequestError(f"The shape {label} is empty. Give one that has a polygon.")
-    if shapely.has_z(found).any():
-        found = shapely.force_2d(found)
-    if not np.isfinite(shapely.get_coordinates(found)).all():
-        raise RequestError(
-            f"The shape {label} contains a value that is not a finite number. Correct it."
-        )
-    if declared is None:
-        remedy = CrsRemedy(
-            "Give `aoi_crs={}` if that is their CRS.",
-            "`aoi_crs` must name their CRS, for example the UTM zone.",
-        )
-    else:
-        remedy = CrsRemedy(
-            "It declares that CRS itself: correct it to {} if that is the right one.",
-            "It declares that CRS itself: correct it.",
-        )
-    left, bottom, right, top = shapely.total_bounds(found).tolist()
-    check_coordinates((left, bottom, right, top), crs, f"The shape {label}", remedy)
-    if is_geographic(crs) and right - left > 180:
-        raise RequestError(
-            f"The shape {label} spans more than 180 degrees, or crosses the antimeridian. Give "
-            "only the part of it that is in Canada."
-        )
-    invalid = ~shapely.is_valid(found)
-    if invalid.any():
-        reason = shapely.is_valid_reason(found[invalid][0])
-        log.warning(
-            "The shape %s was not valid (%s) and was repaired. Check that the area is as intended.",
-            label,
-            reason,
-        )
-        found[invalid] = shapely.make_valid(found[invalid])
-    return Shape(shapely.union_all(found), crs, label)
-
-
-def _split(geometries: NDArray[Any], label: str) -> NDArray[Any]:
-    """Return the points, lines and polygons of geometries, without the empty ones.
-
-    Polygons of one geometry that overlap are invalid together, and a repair would cut the overlap
-    out, where their union is meant.
-
-    Raises:
-        RequestError: If they have arcs, which GDAL leaves in collections and shapely cannot handle.
-    """
-    single = [geometries[:0]]
-    while len(geometries):
-        kinds = shapely.get_type_id(geometries)
-        is_single = kinds < GeometryType.MULTIPOINT
-        single.append(geometries[is_single])
-        if (kinds > GeometryType.GEOMETRYCOLLECTION).any():
-            raise _arcs_error(label)
-        try:
-            geometries = shapely.get_parts(geometries[~is_single])
-        except NotImplementedError as exc:
-            raise _arcs_error(label) from exc
-    found: NDArray[Any] = np.concatenate(single)
-    return found[~shapely.is_empty(found)]
-
-
-def _arcs_error(label: str) -> RequestError:
-    return RequestError(
-        f"The shape {label} has arcs inside a collection. Give the shapes of the collection as "
-        "separate features, or with chords in place of arcs."
-    )

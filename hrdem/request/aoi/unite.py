@@ -1,0 +1,121 @@
+"""Check the geometries of an area, repair the invalid ones and unite them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import GeometryType
+from shapely.geometry.base import BaseGeometry
+
+from hrdem.errors import RequestError
+from hrdem.geo.crs import is_geographic
+from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
+from hrdem.request.aoi.shape_part import Geometries
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A user-supplied shape as one geometry.
+
+    Attributes:
+        geometry: Valid geometry of any type and two dimensions, not empty.
+        crs: CRS of its coordinates.
+        label: File name or start of the WKT, for messages and provenance.
+    """
+
+    geometry: BaseGeometry
+    crs: str
+    label: str
+
+
+def unite_shapes(
+    geometries: Sequence[Geometries], crs: str, label: str, declared: str | None
+) -> Shape:
+    """Check geometries, repair the invalid ones and unite them.
+
+    Args:
+        geometries: Geometries of one CRS, some of which may be None.
+        crs: Their CRS.
+        label: Short description of them.
+        declared: CRS that they declare; None if it is the user's, or the default.
+
+    Raises:
+        RequestError: If they are empty, implausible in their CRS, or have arcs.
+    """
+    found = np.concatenate([np.asarray(each, dtype=object) for each in geometries])
+    found = _split(found[~shapely.is_missing(found)], label)
+    if not len(found):
+        raise RequestError(f"The shape {label} is empty. Give one that has a polygon.")
+    if shapely.has_z(found).any():
+        found = shapely.force_2d(found)
+    if not np.isfinite(shapely.get_coordinates(found)).all():
+        raise RequestError(
+            f"The shape {label} contains a value that is not a finite number. Correct it."
+        )
+    if declared is None:
+        remedy = CrsRemedy(
+            "Give `aoi_crs={}` if that is their CRS.",
+            "`aoi_crs` must name their CRS, for example the UTM zone.",
+        )
+    else:
+        remedy = CrsRemedy(
+            "It declares that CRS itself: correct it to {} if that is the right one.",
+            "It declares that CRS itself: correct it.",
+        )
+    left, bottom, right, top = shapely.total_bounds(found).tolist()
+    check_coordinates((left, bottom, right, top), crs, f"The shape {label}", remedy)
+    if is_geographic(crs) and right - left > 180:
+        raise RequestError(
+            f"The shape {label} spans more than 180 degrees, or crosses the antimeridian. Give "
+            "only the part of it that is in Canada."
+        )
+    invalid = ~shapely.is_valid(found)
+    if invalid.any():
+        reason = shapely.is_valid_reason(found[invalid][0])
+        log.warning(
+            "The shape %s was not valid (%s) and was repaired. Check that the area is as intended.",
+            label,
+            reason,
+        )
+        found[invalid] = shapely.make_valid(found[invalid])
+    return Shape(shapely.union_all(found), crs, label)
+
+
+def _split(geometries: NDArray[Any], label: str) -> NDArray[Any]:
+    """Return the points, lines and polygons of geometries, without the empty ones.
+
+    Polygons of one geometry that overlap are invalid together, and a repair would cut the overlap
+    out, where their union is meant.
+
+    Raises:
+        RequestError: If they have arcs, which GDAL leaves in collections and shapely cannot handle.
+    """
+    single = [geometries[:0]]
+    while len(geometries):
+        kinds = shapely.get_type_id(geometries)
+        is_single = kinds < GeometryType.MULTIPOINT
+        single.append(geometries[is_single])
+        if (kinds > GeometryType.GEOMETRYCOLLECTION).any():
+            raise _arcs_error(label)
+        try:
+            geometries = shapely.get_parts(geometries[~is_single])
+        except NotImplementedError as exc:
+            raise _arcs_error(label) from exc
+    found = np.concatenate(single)
+    found = found[~shapely.is_empty(found)]
+    return np.asarray(found, dtype=object)
+
+
+def _arcs_error(label: str) -> RequestError:
+    return RequestError(
+        f"The shape {label} has arcs inside a collection. Give the shapes of the collection as "
+        "separate features, or with chords in place of arcs."
+    )
