@@ -162,3 +162,8 @@ class OutputExistsError(OutputError, FileExistsError):
 
 class MissingLibraryError(HrdemError, ImportError):
     """An optional library is not installed."""
+
+    def reword(self, message: str) -> None:
+        """Replace the message; an ImportError has a copy of it."""
+        super().reword(message)
+        self.msg = message

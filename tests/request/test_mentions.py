@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import hrdem
-from hrdem.errors import HrdemError, RequestError, ServerError
+from hrdem import errors
+from hrdem.errors import RequestError, ServerError
 from hrdem.request import fields
 from hrdem.request.field import Field
 from hrdem.request.mentions import (
@@ -186,8 +188,11 @@ def test_errors_of_conversion_are_reworded_too() -> None:
         search(bbox=Frame())
 
 
-def test_reworded_error_keeps_its_cause() -> None:
-    error = HrdemError("a")
+@pytest.mark.parametrize("name", sorted(name for name in vars(errors) if name.endswith("Error")))
+def test_errors_of_every_class_can_be_reworded(name: str) -> None:
+    """Some standard exceptions print a copy of their message."""
+    error = getattr(errors, name)("a")
     error.__cause__ = ValueError()
     error.reword("b")
     assert (str(error), type(error.__cause__)) == ("b", ValueError)
+    assert str(pickle.loads(pickle.dumps(error))) == "b"
