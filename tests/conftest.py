@@ -43,9 +43,9 @@ def http() -> Iterator[HttpClient]:
 
 
 @pytest.fixture
-def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """An in-memory service, to which a test adds rasters."""
-    return Store(tmp_path_factory.mktemp("store"), monkeypatch)
+    return Store(monkeypatch)
 
 
 @pytest.fixture(scope="session", autouse=True)

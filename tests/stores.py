@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+import tempfile
+from functools import cached_property, lru_cache
 from mmap import mmap
 from pathlib import Path
 
@@ -22,6 +23,31 @@ RESOLUTIONS = {"hrdem-mosaic-1m": 1, "hrdem-mosaic-2m": 2, "mrdem-30": 30}
 HOST = "http://store.invalid"
 
 
+@lru_cache(maxsize=16)
+def encode_raster(
+    content: bytes,
+    dtype: str,
+    shape: tuple[int, int],
+    transform: Affine,
+    nodata: float | None,
+    overviews: tuple[int, ...],
+) -> bytes:
+    """Return a GeoTIFF like those of the service. Many tests publish the same rasters."""
+    height, width = shape
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "raster.tif"
+        with rasterio.open(
+            path, "w", "GTiff", width=width, height=height, count=1, dtype=dtype,
+            crs="EPSG:3979", transform=transform, nodata=nodata,
+            tiled=True, blockxsize=128, blockysize=128, compress="lzw",
+        ) as dataset:  # fmt: skip
+            dataset.write(np.frombuffer(content, dtype).reshape(shape), 1)
+        if overviews:
+            with rasterio.open(path, "r+") as dataset:
+                dataset.build_overviews(overviews, rasterio.enums.Resampling.average)
+        return path.read_bytes()
+
+
 class Store(Http):
     """Files, the items that list them, and an HTTP client for the files.
 
@@ -30,8 +56,7 @@ class Store(Http):
         refused: Names of files that answer 404.
     """
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._files: dict[str, bytes] = {}
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
         self._dates: dict[str, tuple[str, str]] = {}
@@ -55,20 +80,11 @@ class Store(Http):
     ) -> None:
         """Publish a raster of a collection; left and top are in EPSG:3979."""
         name = f"{item}-{collection}-{asset}.tif"
-        path, size = self._folder / name, RESOLUTIONS[collection]
-        height, width = pixels.shape
-        with rasterio.open(
-            path, "w", "GTiff", width=width, height=height, count=1, dtype=pixels.dtype,
-            crs="EPSG:3979", transform=Affine(size, 0, left, 0, -size, top), nodata=nodata,
-            tiled=True, blockxsize=128, blockysize=128, compress="lzw",
-        ) as dataset:  # fmt: skip
-            dataset.write(pixels, 1)
-        if overviews:
-            with rasterio.open(path, "r+") as dataset:
-                dataset.build_overviews(overviews, rasterio.enums.Resampling.average)
-        self._files[f"{HOST}/{name}"] = path.read_bytes()
+        size = RESOLUTIONS[collection]
+        transform = Affine(size, 0, left, 0, -size, top)
+        content = (pixels.tobytes(), pixels.dtype.name, pixels.shape)
+        self._files[f"{HOST}/{name}"] = encode_raster(*content, transform, nodata, overviews)
         self.received[name] = 0
-        path.unlink()
         assets = self._items.setdefault(collection, {}).setdefault(f"{item}-{collection}", {})
         assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")
         self._dates[f"{item}-{collection}"] = updated, datetime

@@ -25,7 +25,7 @@ from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import NODATA, RESOLUTIONS, Store
 
 RELAXED = settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 Array = NDArray[np.float32]
