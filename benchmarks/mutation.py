@@ -62,6 +62,7 @@ MAX_ADDRESS_SPACE_BYTES = 8 << 30  # a mutant may compute a size
 OPTIONS = [
     "-x", "-q", "-o", "addopts=", "-p", "no:xdist", "-p", "no:cacheprovider",
     "-m", "not (slow or services or readers or live)",
+    "--hypothesis-profile=mutation",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 ]  # fmt: skip
 

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hrdem.demo import Addresses, running
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from tests.stores import Store
+
+# a busy machine is no fault of the code
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
