@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def http() -> Iterator[HttpClient]:
         trusted=["http://127.0.0.1"],
     ) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo the logging that a command sets up for its process."""
+    root, ours = logging.getLogger(), logging.getLogger("hrdem")
+    before = root.handlers[:], ours.level
+    yield
+    root.handlers[:], level = before
+    ours.setLevel(level)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``hrdem doctor`` in real processes."""
+"""``hrdem doctor``, in real processes where the environment or what is imported counts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from tests.misbehaving import Reply, misbehaving
 
@@ -25,6 +26,11 @@ def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         env={**os.environ, **environment},
         timeout=120,
     )
+
+
+def doctor_here(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run it in this process, which has imported all; return exit code and both streams."""
+    return run(["doctor", *arguments]), *capsys.readouterr()
 
 
 @pytest.fixture
@@ -59,16 +65,18 @@ def test_json_lists_the_state_of_each_check(urls: list[str]) -> None:
 
 
 def test_failing_service_sets_the_exit_code(
-    demo: Addresses,
+    demo: Addresses, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
+    monkeypatch.setattr("hrdem.http.retry.Retries.wait_after", lambda self, failures: 0.0)
     with misbehaving(lambda _: Reply(500, b"pool timeout")) as server:
-        done = doctor("--stac-url", server.url, "--wcs-url", f"{demo.url}/gone", "-q")
-    assert done.returncode == 5
-    failed, fix = re.findall(r"(FAIL  STAC 1m .*)\n +Fix: (.*)", done.stdout)[0]
+        services = ["--stac-url", server.url, "--wcs-url", f"{demo.url}/gone"]
+        code, stdout, _ = doctor_here(capsys, *services, "-q")
+    assert code == 5
+    failed, fix = re.findall(r"(FAIL  STAC 1m .*)\n +Fix: (.*)", stdout)[0]
     assert "500: pool timeout" in failed
     assert "--stac-url" in fix
-    assert re.search(r"^warn  WCS  .*404", done.stdout, re.MULTILINE)
-    assert "store" not in done.stdout
+    assert re.search(r"^warn  WCS  .*404", stdout, re.MULTILINE)
+    assert "store" not in stdout
 
 
 @pytest.mark.slow
@@ -80,11 +88,14 @@ def test_foreign_proj_data_is_ignored(tmp_path: Path) -> None:
     assert ignored in done.stdout
 
 
-def test_unreadable_certificates_stop_the_checks(urls: list[str], tmp_path: Path) -> None:
-    done = doctor(*urls, SSL_CERT_FILE=str(tmp_path / "none.pem"))
-    assert done.returncode == 2
-    assert re.search(r"^FAIL  network .*none\.pem", done.stdout, re.MULTILINE)
-    assert "STAC" not in done.stdout
+def test_unreadable_certificates_stop_the_checks(
+    urls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    code, stdout, _ = doctor_here(capsys, *urls)
+    assert code == 2
+    assert re.search(r"^FAIL  network .*none\.pem", stdout, re.MULTILINE)
+    assert "STAC" not in stdout
 
 
 def test_broken_library_is_named(tmp_path: Path) -> None:
@@ -96,7 +107,7 @@ def test_broken_library_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_invalid_address_is_a_usage_error() -> None:
-    done = doctor("--stac-url", "nowhere")
-    assert (done.returncode, done.stdout.count("STAC")) == (2, 0)
-    assert "'nowhere' is not an http or https address" in done.stderr
+def test_invalid_address_is_a_usage_error(capsys) -> None:
+    code, stdout, stderr = doctor_here(capsys, "--stac-url", "nowhere")
+    assert (code, stdout.count("STAC")) == (2, 0)
+    assert "'nowhere' is not an http or https address" in stderr

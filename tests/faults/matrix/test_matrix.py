@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -71,9 +70,7 @@ def _cases() -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def as_in_a_separate_process() -> Iterator[None]:
-    """Undo the logging that the command sets up, and wait for its threads."""
-    root, ours = logging.getLogger(), logging.getLogger("hrdem")
-    before = root.handlers[:], ours.level
+    """Wait for the threads of the command."""
     threads = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - threads:
@@ -81,8 +78,6 @@ def as_in_a_separate_process() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # connections that they had just opened
         gc.collect()
-    root.handlers[:], level = before
-    ours.setLevel(level)
 
 
 @pytest.mark.parametrize(("row", "place"), list(_cases()))
