@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hrdem.geo.crs import NATIVE_CRS, is_geographic
 from hrdem.geo.grid import Bounds
-from hrdem.geo.pipeline import invert_steps, make_transformer, steps_to_lonlat
+from hrdem.geo.pipeline import invert_steps, steps_to_lonlat, transform_points
 
 #: west, south, east, north of the land of Canada, degrees
 CANADA = (-141.1, 41.6, -52.6, 83.2)
@@ -77,10 +77,10 @@ def sample_lonlat(bounds: Bounds, crs: str) -> Points | None:
     x, y = np.meshgrid(np.linspace(left, right, SAMPLES), np.linspace(bottom, top, SAMPLES))
     points = np.column_stack([x.ravel(), y.ravel()])
     steps = steps_to_lonlat(crs)
-    lonlat = np.column_stack(make_transformer(steps).transform(*points.T))
+    lonlat = transform_points(steps, points)
     if not np.isfinite(lonlat).all():
         return None
-    back = np.column_stack(make_transformer(invert_steps(steps)).transform(*lonlat.T))
+    back = transform_points(invert_steps(steps), lonlat)
     tolerance = MAX_ROUND_TRIP * np.ptp(points, axis=0).max() + 1e-9 * np.abs(points).max()
     return lonlat if np.abs(back - points).max() <= tolerance else None
 
@@ -94,7 +94,7 @@ def describe_place(lonlat: Points) -> str:
 
 def _to_native(lonlat: Points) -> Points:
     steps = invert_steps(steps_to_lonlat(NATIVE_CRS))
-    return np.column_stack(make_transformer(steps).transform(*lonlat.T))
+    return transform_points(steps, lonlat)
 
 
 def _span(points: Points) -> tuple[Points, Points]:

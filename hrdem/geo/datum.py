@@ -27,8 +27,8 @@ from hrdem.geo.pipeline import (
     geodetic_base,
     get_datum,
     horizontal_part,
-    make_transformer,
     steps_to_lonlat,
+    transform_points,
 )
 
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top in units of a CRS
@@ -155,10 +155,11 @@ def _span_lonlat(bounds: Bounds, crs: str) -> Area:
     left, bottom, right, top = bounds
     along = np.linspace(0, 1, AREA_POINTS)
     x, y = np.meshgrid(left + (right - left) * along, bottom + (top - bottom) * along)
-    lon, lat = make_transformer(steps_to_lonlat(crs)).transform(x, y)
-    if not (np.isfinite(lon) & np.isfinite(lat)).all():
+    lonlat = transform_points(steps_to_lonlat(crs), np.column_stack([x.ravel(), y.ravel()]))
+    if not np.isfinite(lonlat).all():
         raise unprojectable_error(crs, "longitude and latitude")
-    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+    (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+    return west, south, east, north
 
 
 def _get_datum_name(crs: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hrdem.errors import RequestError
 from hrdem.geo.crs import describe_crs, parse_crs
 
@@ -134,9 +137,23 @@ def join_steps(steps: Steps) -> str:
     return " step ".join(("proj=pipeline", *kept))
 
 
+def transform_points(steps: Steps, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply steps to points; several threads can do so at the same time.
+
+    Args:
+        steps: Steps from the CRS of the points.
+        points: float64 array of shape (n, 2), x or longitude first.
+
+    Returns:
+        float64 array of shape (n, 2); infinite where a point has no coordinates.
+    """
+    # pyproj takes arrays of one number for numbers, which numpy deprecates
+    x, y = points[0] if len(points) == 1 else points.T
+    return np.column_stack(_make_transformer(steps).transform(x, y))
+
+
 @functools.lru_cache(maxsize=256)
-def make_transformer(steps: Steps) -> Transformer:
-    """Return what applies steps to points; several threads can use it at the same time."""
+def _make_transformer(steps: Steps) -> Transformer:
     from pyproj import Transformer  # noqa: PLC0415 (slow to import)
 
     return Transformer.from_pipeline(join_steps(steps))

@@ -7,7 +7,7 @@ import numpy as np
 from hrdem.errors import RequestError
 from hrdem.geo.crs import describe_crs, unprojectable_error
 from hrdem.geo.datum import counts_as_nad83, get_operation
-from hrdem.geo.pipeline import Steps, invert_steps, join_steps, make_transformer, steps_to_lonlat
+from hrdem.geo.pipeline import Steps, invert_steps, join_steps, steps_to_lonlat, transform_points
 
 
 def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
@@ -26,7 +26,7 @@ def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
         NoDataError: If a point has no coordinates in the target.
     """
     steps = _to_nad83(source) + invert_steps(_to_nad83(target))
-    projected = np.column_stack(make_transformer(steps).transform(points[:, 0], points[:, 1]))
+    projected = transform_points(steps, points)
     if not np.isfinite(projected).all():
         raise unprojectable_error(source, target)
     return projected
