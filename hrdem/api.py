@@ -93,7 +93,7 @@ def extract(
               ``"31G"``;
             * ``point``: longitude and latitude in degrees on NAD83, the centre of a circle;
             * ``bbox_crs``: CRS of the box; EPSG:4326 by default. Any CRS here and below is text, an
-              EPSG code as a number, or a CRS object of pyproj or rasterio;
+              EPSG code as a number, PROJJSON as a mapping, or a CRS object of pyproj or rasterio;
             * ``aoi_crs``: CRS of ``aoi``, if it does not name one. GeoDataFrames and files, except
               GeoJSON, need it then; for others it is EPSG:4326 by default. It may not contradict
               the CRS that ``aoi`` names;

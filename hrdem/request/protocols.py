@@ -80,7 +80,7 @@ class HasDimensions(Protocol):
 
 
 PathLike: TypeAlias = str | os.PathLike[str]
-CrsLike: TypeAlias = str | int | HasWkt
+CrsLike: TypeAlias = str | int | HasWkt | Mapping[str, Any]
 SizeLike: TypeAlias = int | str
 BoxLike: TypeAlias = Iterable[float] | HasGeoInterface | str
 AoiLike: TypeAlias = (

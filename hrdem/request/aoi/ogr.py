@@ -18,6 +18,7 @@ from hrdem.runtime.memory import trim_allocator
 
 FORMATS = "GeoJSON, a GeoPackage, a Shapefile (zipped or not), KML, or another format of GDAL"
 _UNDEFINED_CRS = re.compile(r'\w+\["Undefined ')  # srs_id -1 and 0 of a GeoPackage (1.3, 1.1.2)
+_ARC = re.compile(r"Unknown WKB type (8|9|1[0-2])\b")  # with GEOS before 3.13
 _SURFACE = re.compile(r"Unknown WKB type 1[567]\b")  # polyhedral surface, TIN, triangle
 
 
@@ -48,6 +49,8 @@ def read_file(source: Path | str | bytes, name: str, layer: str | None) -> Shape
     except (DataSourceError, DataLayerError, ShapelyError) as exc:
         if _SURFACE.search(str(exc)):
             raise surface_error(name) from exc
+        if _ARC.search(str(exc)):
+            raise arcs_error(name) from exc
         raise RequestError(
             f"{name} cannot be read as a vector file: {_describe_cause(exc, source, name)}. Give "
             f"{FORMATS}."
@@ -75,6 +78,14 @@ def linearize_wkt(wkt: str) -> Geometries:
             "-75.71 45.41, -75.69 45.41, -75.71 45.41))."
         )
     return geometries
+
+
+def arcs_error(label: str) -> RequestError:
+    """Return the error for arcs that GDAL has left, as it does inside a collection."""
+    return RequestError(
+        f"{label} has arcs inside a collection. Give the shapes of the collection as separate "
+        "features, or with chords in place of arcs."
+    )
 
 
 def surface_error(label: str) -> RequestError:

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import is_geographic
+from hrdem.request.aoi.ogr import arcs_error
 from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
 from hrdem.request.aoi.shape_part import Geometries
 
@@ -104,18 +105,11 @@ def _split(geometries: NDArray[Any], label: str) -> NDArray[Any]:
         is_single = kinds < GeometryType.MULTIPOINT
         single.append(geometries[is_single])
         if (kinds > GeometryType.GEOMETRYCOLLECTION).any():
-            raise _arcs_error(label)
+            raise arcs_error(f"The shape {label}")
         try:
             geometries = shapely.get_parts(geometries[~is_single])
         except NotImplementedError as exc:
-            raise _arcs_error(label) from exc
+            raise arcs_error(f"The shape {label}") from exc
     found = np.concatenate(single)
     found = found[~shapely.is_empty(found)]
     return np.asarray(found, dtype=object)
-
-
-def _arcs_error(label: str) -> RequestError:
-    return RequestError(
-        f"The shape {label} has arcs inside a collection. Give the shapes of the collection as "
-        "separate features, or with chords in place of arcs."
-    )
