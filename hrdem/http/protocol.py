@@ -126,6 +126,10 @@ class Http(Protocol):
         """Whether pixels were fetched and stored, so that another run can resume."""
         return False
 
+    def mark_resumable(self) -> None:
+        """Record that pixels of a download were checked and stored, so that another run resumes."""
+        return
+
     @property
     def cached_bytes(self) -> int:
         """Bytes of files that were read from a cache so far."""

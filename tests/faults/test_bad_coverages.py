@@ -357,8 +357,9 @@ def lower_rows_fail(request: ServerRequest, right: Reply) -> Reply:
 
 def interrupted(server: Misbehaving, http: HttpClient, folder: Path) -> list[Path]:
     """Pieces that a run leaves behind which does not get all of them."""
-    with pytest.raises(hrdem.ServerError, match="no more"):
+    with pytest.raises(hrdem.ServerError, match="no more") as raised:
         extract(server, folder, http)
+    assert "run the same command again to resume" in raised.value.__notes__[0]
     kept = sorted((folder / "cache").rglob("*.tif"))
     assert len(kept) >= 7
     server.requests = []
@@ -448,6 +449,18 @@ def test_without_a_catalogue_cached_chunks_are_ignored(
         server.script = service(demo, other=other)
         extract(server, tmp_path, http)
         assert sum(map(is_coverage, server.requests)) == 12
+
+
+def test_only_pieces_that_were_stored_promise_to_resume(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    with (
+        misbehaving(service(demo, lambda request, right: Reply(200, b"null"))) as server,
+        pytest.raises(hrdem.WcsError, match="the response is null") as raised,
+    ):
+        extract(server, tmp_path, http)
+    assert "resume" not in str(raised.value)
+    assert not hasattr(raised.value, "__notes__")
 
 
 def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:

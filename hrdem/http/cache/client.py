@@ -107,6 +107,10 @@ class CachingClient(Http):
         """Whether pixels were fetched and stored, so that another run can resume."""
         return self._has_fetched and self._writer.is_writable
 
+    def mark_resumable(self) -> None:
+        """Record that pixels of a download were checked and stored, so that another run resumes."""
+        self._has_fetched = True
+
     @property
     def cached_bytes(self) -> int:
         """Bytes of files that were read from the cache so far."""
@@ -232,11 +236,9 @@ class CachingClient(Http):
                 f"A response of {redact_secrets(url)} is not in the cache. Run the same command "
                 "once without `offline`."
             )
-        saved = self._http.download(
+        return self._http.download(
             url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, trusted=trusted
         )
-        self._has_fetched = True
-        return saved
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans of a file that are not cached."""

@@ -244,6 +244,7 @@ class WcsSource:
             extract_tiff(body, tiff)
             check_coverage(tiff, grid, coverage.dtype, coverage.nodata, coverage.unit)
             self._store.add(chunk, tiff)
+            self._http.mark_resumable()
             return response.size
         except (RetryableError, ServerError) as exc:
             parsed = _parse_refusal(exc)
