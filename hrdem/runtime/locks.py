@@ -44,7 +44,8 @@ class FileLock:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        if os is not None:  # modules are None when Python ends; the system closes files then
+            self.close()
 
     def share(self) -> None:
         """Turn an exclusive lock into a shared one; no other process can lock it in between."""

@@ -164,3 +164,15 @@ def test_staging_dir_removed_before_lock_is_replaced(
         assert room == made[1]
         assert room.is_dir()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_that_is_held_until_python_ends_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modules may be gone when the last object is: a lazy array in a pool of dask has locks."""
+    lock = acquire_lock(tmp_path / "lock")
+    assert lock is not None
+    with monkeypatch.context() as patch:
+        patch.setattr("hrdem.runtime.locks.os", None)
+        lock.__del__()
+    lock.close()
