@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hrdem.request.mentions import FIELDS, MENTION, drop_foreign_advice
 from hrdem.runtime.redaction import redact_secrets
+from hrdem.runtime.shell import join_command
 from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
@@ -57,7 +58,7 @@ def _as_option(found: re.Match[str], variables: Collection[str]) -> str:
     if field.is_flag:
         return next((flag for flag in field.flags if flag.startswith("--no-")), found[0])
     bare = value.strip("\"'")
-    return f"{option} '{bare}'" if " " in bare else f"{option} {bare}"
+    return f"{option} {join_command([bare]) if ' ' in bare else bare}"
 
 
 def for_terminal(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import re
+import socket
 from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
@@ -34,6 +35,7 @@ class DemoServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")  # Windows shares the port
 
     def __init__(self, port: int = 0, edition: int = 1) -> None:
         super().__init__(("127.0.0.1", port), _Handler)

@@ -6,13 +6,12 @@ import contextlib
 import errno
 import os
 import re
-import shlex
-import subprocess
 from enum import Enum
 from pathlib import Path
 
 from hrdem.errors import OutputError, RequestError
 from hrdem.runtime.atomic import check_creatable, check_replaceable, output_exists_error
+from hrdem.runtime.shell import join_command
 
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 _MAX_NAME_CHARACTERS = 100  # without the suffix
@@ -21,7 +20,6 @@ _MAX_SHOWN_CHARACTERS = 40  # of a long name in a message
 _CONVERTED_BY_GDAL = {".asc", ".bil", ".gpkg", ".img", ".nc", ".vrt", ".xyz"}
 _PICTURES = {".jpeg", ".jpg", ".png"}
 _OTHER_ENDINGS = {*_CONVERTED_BY_GDAL, *_PICTURES, ".cog", ".dem", ".geotiff", ".gtiff", ".zip"}
-_join = subprocess.list2cmdline if os.name == "nt" else shlex.join
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # reserved by Windows, with any suffix
@@ -95,7 +93,7 @@ def _check_ending(output: Path, kind: FileKind) -> None:
         raise RequestError(text)
     if ending in _CONVERTED_BY_GDAL:
         command = ["gdal_translate", "-b", "1", str(proper), str(output)]
-        advice += f"; {_join(command)} then converts it"
+        advice += f"; {join_command(command)} then converts it"
     elif ending == ".zip":
         advice += ", then zip it"
     elif ending in _PICTURES:

@@ -10,6 +10,9 @@ import pytest
 
 from hrdem.cli import show
 from hrdem.cli.messages import RetryRateLimit, Wording, name_options
+from tests.systems import IS_WINDOWS
+
+QUOTED = '"main roads"' if IS_WINDOWS else "'main roads'"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ from hrdem.cli.messages import RetryRateLimit, Wording, name_options
         ("Give `crop=True`.", "Give --crop."),
         ("Give `overwrite=True`.", "Give --overwrite."),
         ("Not `offline=False`.", "Not `offline=False`."),
-        ("Give `layer='main roads'`.", "Give --layer 'main roads'."),
+        ("Give `layer='main roads'`.", f"Give --layer {QUOTED}."),
         ("Leave out `chunks` and `x y`.", "Leave out `chunks` and `x y`."),
         ("A product; see `doctor`.", "A product; see `doctor`."),
     ],
