@@ -26,11 +26,9 @@ def command(*, demo: bool, json: bool, **params: Any) -> None:
     with service.resolve_demo(params, demo=demo) as resolved:
         items = hrdem.search(**resolved)
     if not items:
-        other = ", or try `collection=30m`, which covers all of Canada"
-        raise NoDataError(
-            f"The catalogue has no item of {params['collection']} in the area. Check the order "
-            f"west,south,east,north{other if params['collection'] != '30m' else ''}."
-        )
+        name = params["collection"]
+        other = "" if name == "30m" else " Try `collection=30m`, which covers all of Canada."
+        raise NoDataError(f"The catalogue has no item of {name} in the area.{other}")
     if json:
         show.document({"items": [item.as_dict() for item in items]})
         return

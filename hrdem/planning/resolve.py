@@ -312,7 +312,7 @@ def no_item_error(query: MosaicQuery) -> NoDataError:
     """Return the error for a collection that has nothing in the area."""
     return NoDataError(
         f"The collection {query.collection.id} has no item in the area {query.aoi.label}: it is "
-        "outside the coverage. Check the order west,south,east,north."
+        "outside the coverage."
     )
 
 

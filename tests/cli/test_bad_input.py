@@ -122,6 +122,16 @@ def test_bbox_outside_canada_has_no_data(capsys, bbox: str) -> None:
     assert "Canada" in read_error(capsys)
 
 
+@pytest.mark.parametrize("command", [["search"], ["plan", "--product", "dtm"]])
+def test_a_valid_box_without_items_is_not_told_to_check_its_order(
+    demo: Addresses, capsys, command: list[str]
+) -> None:
+    assert run([*command, "--bbox=-74,40.5,-73.9,40.6", "--stac-url", demo.stac]) == 4
+    message = read_error(capsys)
+    assert "no item" in message
+    assert "order" not in message
+
+
 def test_bbox_without_valid_pixels_has_no_data(demo: Addresses, capsys) -> None:
     x, y = find_empty_block(TILES["9_2", "1m"])
     bbox = f"{x + 10},{y - 400},{x + 400},{y - 10}"
