@@ -35,8 +35,6 @@ _INVALID = (
     ShapelyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
 )  # fmt: skip
 _TYPES = {*_PARTS, *_PARTS.values(), "GeometryCollection", "Feature", "FeatureCollection"}
-
-
 _EPSG_URN = re.compile(r"urn:(x-)?ogc:def:crs:EPSG:[\d.]*:(?P<code>\d+)", re.IGNORECASE)
 _CRS84 = re.compile(r"(urn:ogc:def:crs:)?OGC:(1\.3:)?CRS84", re.IGNORECASE)
 
