@@ -297,10 +297,11 @@ class HttpClient(Http):
         announced = int(response.headers.get("content-length") or 0)
         if announced > max_bytes and "html" not in response.headers.get("content-type", ""):
             raise ServerError(f"{too_long} It announces {announced}.", response.status_code)
+        is_part = response.status_code == httpx.codes.PARTIAL_CONTENT  # of a file, whatever it is
         received, beginning = 0, b""
         timeouts = request.timeouts or self._timeouts
         for chunk in self._limit(response, decode_body(response), timeouts):
-            if len(beginning) < SNIFFED_BYTES:
+            if len(beginning) < SNIFFED_BYTES and not is_part:
                 beginning += chunk[:SNIFFED_BYTES]
                 if is_web_page(beginning):
                     yield chunk

@@ -108,8 +108,8 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
     display_url = redact_secrets(url)
 
     def parse(response: Response) -> tuple[SourceVersion, bytes]:
-        check_no_web_page(response)
         if response.status != _PARTIAL_CONTENT:
+            check_no_web_page(response)
             raise ServerError(no_ranges_message(display_url), response.status)
         content = response.content
         found = response.headers.get("content-range", "no Content-Range")

@@ -234,6 +234,14 @@ def test_a_web_page_is_neither_read_whole_nor_cached(http: HttpClient, tmp_path:
     assert [path for path in tmp_path.rglob("bytes") if path.stat().st_size] == []
 
 
+def test_a_part_of_a_web_page_is_a_part_of_a_file(http: HttpClient) -> None:
+    """The file at the address is one: that will not pass, and is reported by its reader."""
+    file = PAGE + bytes(1000)
+    with misbehaving(lambda request: replace(range_reply(file, request), pause=0.001)) as server:
+        assert read_first_bytes(server.url, 100, http)[1] == file[:100]
+        assert len(server.requests) == 1
+
+
 def test_a_redirect_to_a_login_page_is_tried_again(http: HttpClient) -> None:
     def script(request: ServerRequest) -> Reply:
         if request.path == "/login":
