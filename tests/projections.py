@@ -13,7 +13,7 @@ def to_xy(lonlat: np.ndarray, crs: str) -> np.ndarray:
     system = CRS(crs)
     if system.is_geographic:
         return np.asarray(lonlat, float)
-    return np.column_stack(_make_projection(system)(*np.asarray(lonlat, float).T))
+    return _project(np.asarray(lonlat, float), system)
 
 
 def to_lonlat(points: np.ndarray, crs: str) -> np.ndarray:
@@ -21,9 +21,11 @@ def to_lonlat(points: np.ndarray, crs: str) -> np.ndarray:
     system = CRS(crs)
     if system.is_geographic:
         return np.asarray(points, float)
-    return np.column_stack(_make_projection(system)(*np.asarray(points, float).T, inverse=True))
+    return _project(np.asarray(points, float), system, inverse=True)
 
 
-def _make_projection(system: CRS) -> Proj:
+def _project(points: np.ndarray, system: CRS, *, inverse: bool = False) -> np.ndarray:
     with warnings.catch_warnings(action="ignore"):  # a PROJ string loses the datum, as it should
-        return Proj(system.to_proj4())
+        projection = Proj(system.to_proj4())
+    x, y = points[0] if len(points) == 1 else points.T  # numpy warns of arrays of one number
+    return np.column_stack(projection(x, y, inverse=inverse))
