@@ -67,6 +67,7 @@ COVERED_BY = {
     "hrdem.planning.wcs_fallback": "faults/test_wcs_fallback.py",
     "hrdem.processing.stage": "processing/test_derive.py",
     "hrdem.processing.tile_result": "processing/test_tiers.py",
+    "hrdem.request.file_uris": "request/test_convert.py",
     "hrdem.request.aoi.local_files": "request/test_vector.py",
     "hrdem.request.aoi.ogr": "request/test_vector.py",
     "hrdem.request.aoi.shape_part": "request/test_objects.py",

@@ -85,8 +85,10 @@ def _check_ending(output: Path, kind: FileKind) -> None:
     if ending in kind.value:
         return
     is_format = ending in _OTHER_ENDINGS or ending in FileKind.PNG.value + FileKind.GEOTIFF.value
-    stem = output.stem if is_format else output.name
-    proper = output.with_name(f"{stem}{kind.value[0]}")
+    stem = Path(output.stem if is_format else output.name)
+    if stem.suffix.lower() not in kind.value:  # otherwise zipped, for example
+        stem = Path(f"{stem}{kind.value[0]}")
+    proper = output.with_name(str(stem))
     advice = f"Give `output={proper}`"
     if kind is FileKind.PNG:
         text = f"The picture is a PNG, and {output} does not end in .png. {advice}."

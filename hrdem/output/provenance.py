@@ -27,6 +27,7 @@ from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.request.file_uris import read_file_uri
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
@@ -56,12 +57,12 @@ def check_raster_output(output: Path, overwrite: bool, inputs: Iterable[object] 
     item = get_stac_path(output)
     for source in inputs:
         for path in (output, item):
-            if isinstance(source, str | os.PathLike) and _is_same_file(source, path):
+            if isinstance(source, str | os.PathLike) and _is_same_file(path, source):
                 raise RequestError(
                     f"{path} is an input and would be replaced; choose another `output`."
                 )
     for raster in _read_described_files(item):
-        if raster.exists() and not _is_same_file(raster, output):
+        if raster.exists() and not _is_same_file(output, raster):
             raise OutputExistsError(
                 f"{item} describes {raster.name}, and {output.name} needs an item of that name "
                 "too; choose an `output` that differs before its ending."
@@ -69,9 +70,10 @@ def check_raster_output(output: Path, overwrite: bool, inputs: Iterable[object] 
     check_output(item, overwrite or has_orphaned_item(output))
 
 
-def _is_same_file(one: str | os.PathLike[str], other: Path) -> bool:
+def _is_same_file(path: Path, other: str | os.PathLike[str]) -> bool:
+    """Whether a path and another, or a file URI, lead to the same file."""
     with contextlib.suppress(OSError, ValueError):
-        return other.samefile(one)
+        return path.samefile(read_file_uri(os.fspath(other)))
     return False
 
 

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hrdem.request.file_uris import is_address, read_file_uri
+
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
 _WKT_ID = re.compile(r',\s*ID\["(\w+)","?(\w+)"?\]\]\s*$')  # of the whole CRS, not of a part
 _CODE = re.compile(r"\s*[0-9]{1,9}\s*")
 _LENGTH = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|km)\s*")
 _WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
-# a URL or a virtual path of GDAL; a single letter before the colon is a drive of Windows
-_NOT_LOCAL = re.compile(r"/vsi\w+/|[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
@@ -182,27 +182,16 @@ def _parse_coordinates(value: Any, count: int, what: str, order: str) -> tuple[f
     raise ValueError(f"{show(value)} is not {what}. {hint}")
 
 
-def parse_path(value: Any) -> Path:
-    """Return a path; ``~/`` at its start is the home folder, as in a shell."""
-    if isinstance(value, str | os.PathLike):
-        path = os.fspath(value)
-        if isinstance(path, str):
-            is_home = path[:1] == "~" and path[1:2] in ("", os.sep, os.altsep)
-            return Path(os.path.expanduser(path) if is_home else path)  # noqa: PTH111
-    raise ValueError(f"{show(value)} is not a path.")
-
-
 def parse_output(value: Any) -> Path:
     """Return the path of a file to write."""
-    path, text = parse_path(value), str(os.fspath(value))
+    path = _parse_path(value, "Write a local file, and copy it there.")
+    text = str(value)
     if not text:
         raise ValueError("The name is empty. Give the name of a file.")
     if text == "-":
         raise ValueError(
             "- is standard output, and the file is not written in one go. Give the name of a file."
         )
-    if _NOT_LOCAL.match(text):
-        raise ValueError(f"{text} is not a local file. Write one, and copy it there.")
     if text.endswith(_SEPARATORS):
         raise ValueError(f"{text} is a folder. Give the name of a file in it.")
     return path
@@ -210,7 +199,7 @@ def parse_output(value: Any) -> Path:
 
 def parse_file(value: Any) -> Path:
     """Return the path of a file to read."""
-    path = parse_path(value)
+    path = _parse_path(value, "Download it, and give the path of the copy.")
     if stat.S_ISDIR(_read_mode(path)):
         raise ValueError(f"{path} is a folder. Give a file.")
     return path
@@ -220,10 +209,27 @@ def parse_folder(value: Any) -> Path:
     """Return the path of a folder, which need not exist."""
     if value == "":
         raise ValueError("The name is empty. Give a folder, or leave the option out.")
-    path = parse_path(value)
+    path = _parse_path(value, "Give a local folder.")
     if stat.S_ISREG(_read_mode(path)):
         raise ValueError(f"{path} is a file. Give a folder.")
     return path
+
+
+def _parse_path(value: Any, advice: str) -> Path:
+    """Return a local path; ``~/`` at its start is the home folder, as in a shell.
+
+    Args:
+        value: Path, or file URI.
+        advice: What to do in place of an address on the network, a sentence.
+    """
+    given = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    path = read_file_uri(given) if isinstance(given, str) else None
+    if path is None:
+        raise ValueError(f"{show(value)} is not a path.")
+    if is_address(path):
+        raise ValueError(f"{path} is not a local path. {advice}")
+    is_home = path[:1] == "~" and path[1:2] in ("", os.sep, os.altsep)
+    return Path(os.path.expanduser(path) if is_home else path)  # noqa: PTH111
 
 
 def _read_mode(path: Path) -> int:

@@ -153,8 +153,9 @@ def test_input_is_not_replaced(tmp_path: Path, name: str) -> None:
     ring = [[-75.72, 45.40], [-75.71, 45.40], [-75.71, 45.41], [-75.72, 45.40]]
     area = tmp_path / name
     area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
-    with pytest.raises(hrdem.RequestError, match=f"{name} is an input and would be replaced"):
-        hrdem.extract(aoi=area, product="dtm", output=tmp_path / "a.tif", overwrite=True)
+    for given in (area, area.as_uri()):
+        with pytest.raises(hrdem.RequestError, match=f"{name} is an input and would be replaced"):
+            hrdem.extract(aoi=given, product="dtm", output=tmp_path / "a.tif", overwrite=True)
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ def test_endings_of_geotiffs(tmp_path: Path, name: str) -> None:
         ("dem.cog", FileKind.GEOTIFF, "Give `output=dem.tif`."),
         ("dem.dem", FileKind.GEOTIFF, "Give `output=dem.tif`."),
         ("dem.zip", FileKind.GEOTIFF, "Give `output=dem.tif`, then zip it."),
+        ("dem.TIF.zip", FileKind.GEOTIFF, "Give `output=dem.TIF`, then zip it."),
         ("dem.PNG", FileKind.GEOTIFF, "or use hrdem preview, which draws a picture."),
         ("dem.tif", FileKind.PNG, "Give `output=dem.png`."),
         ("dem", FileKind.PNG, "Give `output=dem.png`."),

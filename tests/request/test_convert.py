@@ -53,14 +53,31 @@ def test_box(box: Any) -> None:
         ("", "The name is empty"),
         ("dems/", "is a folder"),
         ("dem.tif/", "is a folder"),
-        ("s3://bucket/dem.tif", "not a local file. Write one, and copy it there"),
-        ("/vsizip/dem.zip/dem.tif", "not a local file"),
+        ("s3://bucket/dem.tif", "not a local path. Write a local file, and copy it there"),
+        ("/vsizip/dem.zip/dem.tif", "not a local path"),
+        ("file://host/dem.tif", "not a local path"),
         (5, "is not a path"),
     ],
 )
 def test_output_that_is_no_file(output: Any, hint: str) -> None:
     with pytest.raises(hrdem.RequestError, match=f"`output`: .*{hint}"):
         converted("output", output)
+
+
+def test_file_uris_are_paths_of_every_parameter(tmp_path: Path) -> None:
+    """A folder of the name file: was made."""
+    path = tmp_path / "é 1"
+    for uri in (path.as_uri(), path.as_uri().replace("file:///", "file:/")):
+        assert [converted(name, uri) for name in ("output", "vertical_grid", "cache_dir")] == [
+            path
+        ] * 3
+
+
+@pytest.mark.parametrize("name", ["vertical_grid", "cache_dir"])
+@pytest.mark.parametrize("address", ["https://a.ca/b", "s3://a/b", Path("s3://a/b"), "/vsis3/a/b"])
+def test_address_is_no_path(name: str, address: str | Path) -> None:
+    with pytest.raises(hrdem.RequestError, match=f"`{name}`: {address} is not a local path"):
+        converted(name, address)
 
 
 def test_home_folder_of_a_path_that_no_shell_expanded(monkeypatch: pytest.MonkeyPatch) -> None:

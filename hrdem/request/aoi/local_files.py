@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 
 from hrdem.errors import RequestError
+from hrdem.request.file_uris import is_address, read_file_uri
 from hrdem.runtime.utf8_folder import has_utf8_name
 
-# a URL or a virtual path of GDAL; a single letter before the colon is a drive of Windows
-_ADDRESS = re.compile(r"/vsi|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 # first elements of formats that refer to other files or services, which GDAL opens in turn
 _REFERRING = re.compile(rb"<(OGR\w+DataSource|VRTDataset|GDAL_WMS|GDAL_WMTS|WCS_GDAL)\b")
 _REMOTE_REFERENCE = re.compile(
@@ -31,11 +30,11 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
     Raises:
         RequestError: If it does not exist, is not local, or refers to something that is not local.
     """
-    text = _read_file_uri(os.fspath(name))
+    text = read_file_uri(os.fspath(name))
     label = text
     if len(text) > MAX_PATH_CHARACTERS:
         label = f"{text[:MAX_PATH_CHARACTERS]}…"
-    if _ADDRESS.match(text):
+    if is_address(text):
         raise RequestError(
             f"{label} is not a local file, and `{parameter}` reads local files only. Download it "
             "and give the path of the copy."
@@ -56,17 +55,6 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
             "local files only. Download what it refers to and give the path of the copy."
         )
     return path
-
-
-def _read_file_uri(text: str) -> str:
-    """Return the path in a file URI of this machine (RFC 8089); other text as it is."""
-    if not text.lower().startswith("file:/"):
-        return text
-    from urllib.parse import urlsplit  # noqa: PLC0415
-    from urllib.request import url2pathname  # noqa: PLC0415 (slow to import, and rarely needed)
-
-    parts = urlsplit(text)
-    return url2pathname(parts.path) if parts.netloc in ("", "localhost") else text
 
 
 def _refers_to_remote(path: Path, parameter: str) -> bool:
