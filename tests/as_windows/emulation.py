@@ -8,8 +8,8 @@ imports nothing of hrdem: it has to be installed first.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
-import fcntl
 import io
 import os
 import re
@@ -19,6 +19,9 @@ import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+with contextlib.suppress(ImportError):  # on Windows, where there is nothing to emulate
+    import fcntl
 
 #: Variable that runs the tests as another system does.
 VARIABLE = "HRDEM_TESTS_AS"

@@ -13,10 +13,11 @@ import rasterio
 from hrdem.errors import OutputError
 from hrdem.runtime.utf8_folder import has_utf8_name, utf8_folder
 
+NAMES_OF_POSIX = ["zip:x", "file:x", "a?b"] if os.name == "posix" else []
 BYTES = os.fsdecode(b"caf\xe9") if sys.platform == "linux" else "café"
 
 
-@pytest.mark.parametrize("name", [BYTES, "zip:x", "file:x", "a#b?c=%41"])
+@pytest.mark.parametrize("name", [BYTES, "a#b=%41", *NAMES_OF_POSIX])
 def test_gdal_opens_files_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
