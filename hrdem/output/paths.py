@@ -64,11 +64,22 @@ def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) ->
         raise OutputError(f"The folder {folder} {missing}, or choose another `output`.")
     if output.exists() and not overwrite:
         raise output_exists_error(output)
+    _try_out(output)
+
+
+def _try_out(output: Path) -> None:
+    """Check what only the system knows: that a file can be created, or replaced."""
     try:
         check_creatable(output)
     except OSError as exc:
+        if os.name == "nt" and isinstance(exc, FileNotFoundError):
+            raise OutputError(
+                f"The path of {output.name} is too long for Windows; choose a shorter `output`, or "
+                "enable long paths."
+            ) from exc
         raise OutputError(
-            f"The folder {folder} is not writable ({_describe(exc)}); choose another `output`."
+            f"The folder {output.parent} is not writable ({_describe(exc)}); choose another "
+            "`output`."
         ) from exc
     if output.exists():
         try:
