@@ -140,7 +140,7 @@ def test_file_system_without_locks_is_an_error(
     if locks.windows_locks is None:
         monkeypatch.setattr(locks.fcntl, "flock", refuse)
     else:
-        monkeypatch.setattr(emulation.Msvcrt, "locking", refuse)
+        monkeypatch.setattr(locks.windows_locks.msvcrt, "locking", refuse)
     with pytest.raises(OSError, match="No locks available"):
         acquire_lock(tmp_path / "lock")
     with staging_dir(tmp_path / "a.tif") as room:  # an output needs none
