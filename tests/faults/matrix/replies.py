@@ -156,8 +156,8 @@ REPLIES = (
     Row(
         fault="a file in the catalogue does not exist (404)",
         message="The catalogue lists dtm of item …-mosaic-1m, but FILES/…dtm.tif answers 404: "
-        "NoSuchKey. The file may have been moved or withdrawn: try later, another --collection, or "
-        "--via vrt.",
+        "NoSuchKey. The file may have been moved or withdrawn: try later, or another "
+        "--collection. Or try --via vrt.",
         answer=answers.reply(404, b"NoSuchKey"),
         at=(Place.HEADER,),
     ),
