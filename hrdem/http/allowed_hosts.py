@@ -23,7 +23,7 @@ from hrdem.errors import BlockedAddressError
 from hrdem.runtime.redaction import redact_secrets
 
 _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_tcp.complete"
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _NUMBERS = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)  # an IPv4 address in some notation
 _EMBEDS_IPV4 = tuple(
     map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "::/96"))
@@ -112,7 +112,7 @@ class HostPolicy:
         display_url = redact_secrets(str(url))
         if redirected_by:
             display_url = f"{redirected_by} redirects to another address: {display_url}"
-        if url.scheme not in _PORTS or not url.host:
+        if url.scheme not in DEFAULT_PORTS or not url.host:
             raise BlockedAddressError(
                 f"{display_url} is not an http or https address; nothing was sent."
             )
@@ -120,7 +120,7 @@ class HostPolicy:
         scope = _scope_of_name(host)
         if scope is not None:
             self._check(host, scope, display_url, host)
-        target = url.raw_host.decode(), url.port or _PORTS[url.scheme]
+        target = url.raw_host.decode(), url.port or DEFAULT_PORTS[url.scheme]
         direct = False
 
         def trace(event: str, info: Mapping[str, Any]) -> None:

@@ -88,6 +88,8 @@ def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
     try:
         if certificates.file is None and not any(_list_hashed(certificates.folder)):
             raise FileNotFoundError("no file has a name like 5ed36f99.0; openssl rehash makes them")
+        if certificates.file is not None:
+            Path(certificates.file).open("rb").close()  # errors of OpenSSL name no file
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # as libcurl: an intermediate certificate may be trusted too. Python's default since 3.13
         # is also strict about extensions, which those of proxies that inspect TLS often lack.

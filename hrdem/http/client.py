@@ -25,7 +25,7 @@ from hrdem.http.body import (
     read_large_chunks,
     unsupported_encoding,
 )
-from hrdem.http.connections import ConnectionPool
+from hrdem.http.connections import ConnectionPool, get_origin
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
 from hrdem.http.range_buffer import RangeBuffer
@@ -401,8 +401,7 @@ class HttpClient(Http):
 
 def _redirect_headers(request: _Request, target: str) -> Mapping[str, str]:
     """Return the headers to send after a redirect; to another host none that can hold a secret."""
-    before, after = httpx.URL(request.url), httpx.URL(target)
-    if (before.scheme, before.host, before.port) == (after.scheme, after.host, after.port):
+    if get_origin(httpx.URL(request.url)) == get_origin(httpx.URL(target)):
         return request.headers
     return {name: value for name, value in request.headers.items() if name.lower() in _SAFE_HEADERS}
 

@@ -17,7 +17,12 @@ from hrdem.errors import TransferError
 from hrdem.runtime.redaction import redact_secrets
 
 MAX_CONNECTIONS = 16  # to all servers together
-_Origin = tuple[str, bytes, int | None]
+Origin = tuple[str, bytes, int | None]
+
+
+def get_origin(url: httpx.URL) -> Origin:
+    """Return scheme, host and port: addresses that share them can share a connection."""
+    return url.scheme, url.raw_host, url.port
 
 
 class ConnectionPool(httpx.BaseTransport):
@@ -29,7 +34,7 @@ class ConnectionPool(httpx.BaseTransport):
 
     def __init__(self, make_transport: Callable[[], httpx.BaseTransport]) -> None:
         self._make_transport = make_transport
-        self._idle: list[tuple[_Origin, httpx.BaseTransport]] = []  # the one used last at the end
+        self._idle: list[tuple[Origin, httpx.BaseTransport]] = []  # the one used last at the end
         self._count = 0
         self._changed = threading.Condition()
         self._is_closed = False
@@ -40,7 +45,7 @@ class ConnectionPool(httpx.BaseTransport):
         Raises:
             TransferError: If the pool is closed.
         """
-        origin = request.url.scheme, request.url.raw_host, request.url.port
+        origin = get_origin(request.url)
         transport = self._take(origin, request.url)
         try:
             response = transport.handle_request(request)
@@ -60,7 +65,7 @@ class ConnectionPool(httpx.BaseTransport):
         for _, transport in idle:
             transport.close()
 
-    def _take(self, origin: _Origin, url: httpx.URL) -> httpx.BaseTransport:
+    def _take(self, origin: Origin, url: httpx.URL) -> httpx.BaseTransport:
         """Return a transport, if possible with a connection to the server; wait for one."""
         with self._changed:
             while not self._is_closed:
@@ -76,7 +81,7 @@ class ConnectionPool(httpx.BaseTransport):
                 self._changed.wait()
         raise TransferError(f"{redact_secrets(str(url))} is not requested: the client was closed.")
 
-    def _give_back(self, origin: _Origin, transport: httpx.BaseTransport) -> None:
+    def _give_back(self, origin: Origin, transport: httpx.BaseTransport) -> None:
         with self._changed:
             is_open = not self._is_closed
             if is_open:

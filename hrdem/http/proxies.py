@@ -19,12 +19,11 @@ from dataclasses import dataclass
 import httpx
 
 from hrdem.errors import RequestError
-from hrdem.http.allowed_hosts import is_this_machine
+from hrdem.http.allowed_hosts import DEFAULT_PORTS, is_this_machine
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-_URL_PORTS = {"http": 80, "https": 443}
+_PROXY_PORTS = {**DEFAULT_PORTS, "socks5": 1080, "socks5h": 1080}
 _ENTRY = re.compile(r"(?:\*?\.)?(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::(?P<port>\d+))?")
 _BRACKETS = re.compile(r"\[(?P<ip>[0-9a-f:.]+)\](?P<bits>/\d+)?(?::(?P<port>\d+))?")
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE)
@@ -99,7 +98,7 @@ class ProxySettings:
 
     def _is_direct(self, url: httpx.URL) -> bool:
         host = url.raw_host.decode().lower().rstrip(".")
-        return is_this_machine(host) or self.exempt(host, url.port or _URL_PORTS.get(url.scheme))
+        return is_this_machine(host) or self.exempt(host, url.port or DEFAULT_PORTS.get(url.scheme))
 
 
 def read_proxies() -> ProxySettings:
@@ -110,7 +109,7 @@ def read_proxies() -> ProxySettings:
     exempt: Callable[[str, int | None], bool] = _exempted_by_system
     found = urllib.request.getproxies_environment()
     exempted = found.pop("no", "")
-    if any(found.get(scheme) for scheme in (*_URL_PORTS, "all")):
+    if any(found.get(scheme) for scheme in (*DEFAULT_PORTS, "all")):
         exempt = functools.partial(_covers, parse_exemptions(exempted))
         sources = {scheme: _variable(scheme) for scheme in found}
     else:  # the system's own exceptions belong to the system's proxies
@@ -118,7 +117,7 @@ def read_proxies() -> ProxySettings:
         sources = dict.fromkeys(found, "the operating system")
     proxies = {
         scheme: (found[scheme].strip(), sources[scheme])
-        for scheme in (*_URL_PORTS, "all")
+        for scheme in (*DEFAULT_PORTS, "all")
         if found.get(scheme, "").strip()
     }
     return ProxySettings(proxies, exempt)
@@ -207,12 +206,12 @@ def parse_proxy(text: str, source: str) -> Proxy:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL:
         raise _not_a_proxy(source) from None  # the cause quotes the password
-    if url.scheme not in _PORTS:
+    if url.scheme not in _PROXY_PORTS:
         raise RequestError(
             f"The proxy of {source} is of an unknown kind, {to_one_line(url.scheme, 20)}://. "
-            f"Begin it with {', '.join(f'{scheme}://' for scheme in _PORTS)}, or unset it."
+            f"Begin it with {', '.join(f'{scheme}://' for scheme in _PROXY_PORTS)}, or unset it."
         )
-    host, port = url.raw_host.decode(), url.port or _PORTS[url.scheme]
+    host, port = url.raw_host.decode(), url.port or _PROXY_PORTS[url.scheme]
     beyond = f"{url.path}{url.query.decode()}{url.fragment}"  # the rest of a password with / # or ?
     if not _HOST.fullmatch(host) or "@" in beyond or port > _MAX_PORT:
         raise _not_a_proxy(source)

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable
 from mmap import mmap
 
+import httpx
+
 from hrdem.errors import ServerError, SourceChangedError, TransferError
 from hrdem.http.parsed import request_parsed
 from hrdem.http.protocol import Http, Response, ResponseCheck
@@ -23,8 +25,10 @@ from hrdem.runtime.text import to_one_line
 
 _MAX_WHOLE_FILE_BYTES = 16 << 20
 _MAX_TAG_CHARACTERS = 1_000  # of an ETag or a date
-_OK, _PARTIAL_CONTENT = 200, 206
-_PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE = 412, 416
+# after which the file may have another version; None without a status
+_CHANGE_STATUSES = (
+    None, httpx.codes.PRECONDITION_FAILED, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +59,10 @@ class PinnedFile:
             return self._http.read_range(self._url, start, stop, version, headroom)
         except (ServerError, TransferError) as exc:
             status = getattr(exc, "status", None)
-            if status not in (None, _PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE):
+            if status not in _CHANGE_STATUSES:
                 raise
             check_file_unchanged(self._url, version, self._http)
-            if status != _PRECONDITION_FAILED:
+            if status != httpx.codes.PRECONDITION_FAILED:
                 raise
             log.warning("%s The file is unchanged, so it is read once more.", exc)
         return self._http.read_range(self._url, start, stop, version, headroom)
@@ -108,7 +112,7 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
     display_url = redact_secrets(url)
 
     def parse(response: Response) -> tuple[SourceVersion, bytes]:
-        if response.status != _PARTIAL_CONTENT:
+        if response.status != httpx.codes.PARTIAL_CONTENT:
             check_no_web_page(response)
             raise ServerError(no_ranges_message(display_url), response.status)
         content = response.content
@@ -127,7 +131,7 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
     try:
         return request_parsed(http, "GET", url, parse, headers=headers, max_bytes=count)
     except ServerError as exc:
-        if exc.status == _OK and not is_web_page(exc.body):
+        if exc.status == httpx.codes.OK and not is_web_page(exc.body):
             raise ServerError(no_ranges_message(display_url), exc.status) from exc
         raise
 

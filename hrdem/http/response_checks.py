@@ -16,7 +16,6 @@ from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence, to_one_line
 
 SNIFFED_BYTES = 1024  # of a body
-_PRECONDITION_FAILED = 412
 _MAX_QUOTE_CHARACTERS = 200  # of server and library text
 CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,19})")
@@ -125,7 +124,7 @@ def check_range(
     if int(held[3]) != version.size:
         error = other_range_error(response, display_url, version, start, stop)
         if not version.pinned:  # the size may be all that tells versions apart
-            raise ServerError(str(error), _PRECONDITION_FAILED)
+            raise ServerError(str(error), httpx.codes.PRECONDITION_FAILED)
         raise error
     if response.headers.get("content-encoding", "identity") != "identity":
         raise RetryableError(
@@ -162,7 +161,8 @@ def _check_version(response: httpx.Response, display_url: str, version: SourceVe
         )
     if etag != version.etag or (date and version.last_modified not in ("", date)):
         raise ServerError(
-            f"{display_url} has changed: it has another version now.", _PRECONDITION_FAILED
+            f"{display_url} has changed: it has another version now.",
+            httpx.codes.PRECONDITION_FAILED,
         )
 
 

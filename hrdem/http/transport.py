@@ -9,12 +9,12 @@ import httpx
 
 from hrdem.errors import RequestError
 from hrdem.http.certificates import find_certificates, make_tls_context
+from hrdem.http.connections import Origin, get_origin
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
 from hrdem.http.response_checks import is_certificate_error, quote_error
 
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 _UNUSED_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # of plain http; trusts nothing
-_Origin = tuple[str, bytes, int | None]
 
 
 class Routes:
@@ -58,7 +58,7 @@ class RoutedTransport(httpx.BaseTransport):
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self._by_origin: dict[_Origin, httpx.BaseTransport] = {}
+        self._by_origin: dict[Origin, httpx.BaseTransport] = {}
         self._by_route: dict[tuple[str, bool], httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -67,11 +67,10 @@ class RoutedTransport(httpx.BaseTransport):
         Raises:
             RequestError: If the proxy for its address cannot be used.
         """
-        url = request.url
-        origin = url.scheme, url.raw_host, url.port
+        origin = get_origin(request.url)
         transport = self._by_origin.get(origin)
         if transport is None:
-            transport = self._by_origin[origin] = self._transport_for(url)
+            transport = self._by_origin[origin] = self._transport_for(request.url)
         return transport.handle_request(request)
 
     def close(self) -> None:

@@ -160,6 +160,16 @@ def test_intermediate_certificate_may_be_trusted_alone(
         assert fetch(service.url) == b"z"
 
 
+def test_missing_file_is_named_among_several_places(
+    hashed: Path, system: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL says that there is no such file or directory, and not which."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(hashed / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(hashed))
+    with pytest.raises(RequestError, match=r"No such file .*missing\.pem'\)\. Correct or unset"):
+        fetch("https://127.0.0.1:9")
+
+
 def test_http_needs_no_certificates(
     system: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

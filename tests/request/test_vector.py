@@ -325,7 +325,7 @@ def test_valid_polygon_gives_no_warning(caplog) -> None:
         ({"type": "Point", "coordinates": [float("nan"), 45]}, None, "not a finite number"),
         ("POLYGON((45 -76,45 -75,46 -75,45 -76))", None, "latitude before longitude"),
         ("POLYGON((49 -123,49 -122,50 -122,49 -123))", None, "latitude before longitude"),
-        (IN_UTM, None, r"looks like metres.*`aoi_crs` must name their CRS"),
+        (IN_UTM, None, r"looks like metres.*`aoi_crs` must name its CRS"),
         (IN_ATLAS, None, r"looks like metres.*Give `aoi_crs=EPSG:3979`"),
         (SQUARE, "EPSG:2959", r"looks like degrees, but EPSG:2959.*Give `aoi_crs=EPSG:4326`"),
         (

@@ -63,8 +63,8 @@ def unite_shapes(
         )
     if declared is None:
         remedy = CrsRemedy(
-            "Give `aoi_crs={}` if that is their CRS.",
-            "`aoi_crs` must name their CRS, for example the UTM zone.",
+            "Give `aoi_crs={}` if that is its CRS.",
+            "`aoi_crs` must name its CRS, for example the UTM zone.",
         )
     else:
         remedy = CrsRemedy(
