@@ -59,5 +59,5 @@ def test_a_cache_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "shared cache"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(hrdem.RequestError, match=r"Run chmod go-w '.*shared cache'; or give"):
+    with pytest.raises(hrdem.RequestError, match=r"Run chmod go-w '.*shared cache', or give"):
         hrdem.search(bbox=(-75.7, 45.4, -75.6, 45.5), cache_dir=folder)
