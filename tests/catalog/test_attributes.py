@@ -104,7 +104,7 @@ def test_attributes_are_json_ready() -> None:
         "density": np.float32(2.5),
         "when": np.datetime64("2019-05-03"),
         "at": np.datetime64("2019-05-03T10:11:12.000"),
-        "never": np.datetime64("NaT"),
+        "never": np.datetime64("NaT", "s"),
         "unknown": np.nan,
         "nothing": None,
         "picture": b"\x89PNG",

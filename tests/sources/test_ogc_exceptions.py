@@ -206,10 +206,10 @@ def test_a_message_is_one_short_printable_line() -> None:
     "unit", [b"<", b"<a>", b"<script>", b"<title>", b"<!--", b"<x ", b"\n at a", b"<a b='", b"&"]
 )
 def test_hostile_bodies_take_little_time(unit: bytes) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     for body in (unit * 1_000_000, b"<html>" + unit * 1_000_000):
         read_refusal(body)
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 @pytest.mark.parametrize(
