@@ -18,7 +18,8 @@ from typing import Any
 from hrdem.request.file_uris import is_address, read_file_uri
 
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
-_WKT_ID = re.compile(r',\s*ID\["(\w+)","?(\w+)"?\]\]\s*$')  # of the whole CRS, not of a part
+# of the whole CRS, not of a part; PROJ 9.8 writes remarks after it
+_WKT_ID = re.compile(r',\s*ID\["(\w+)","?(\w+)"?\](,\s*REMARK\["([^"]|"")*"\])?\]\s*$')
 _CODE = re.compile(r"\s*[0-9]{1,9}\s*")
 _LENGTH = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|km)\s*")
 _WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")

@@ -111,6 +111,17 @@ def test_crs(crs: Any, name: str) -> None:
         assert converted(parameter, crs) == name
 
 
+def test_a_remark_after_the_code_does_not_hide_it() -> None:
+    """Objects of PROJ 9.8 and later write remarks, such as that of NAD83(CSRS)."""
+    wkt = pyproj.CRS(2959).to_wkt()
+
+    class Remarked:
+        def to_wkt(self, **_: Any) -> str:
+            return wkt.removesuffix("]").partition(",REMARK")[0] + ',REMARK["of ""all"", [EAST]"]]'
+
+    assert converted("crs", Remarked()) == "EPSG:2959"
+
+
 def test_crs_without_a_code_keeps_its_definition() -> None:
     """A part of it may have a code, such as its datum."""
     custom = pyproj.CRS("+proj=lcc +lat_1=49 +lat_2=77 +lon_0=-90 +datum=NAD83 +type=crs")
