@@ -17,7 +17,7 @@ from hrdem.http.parsed import request_parsed
 from hrdem.http.protocol import Http, Response
 from hrdem.http.retry import RetryableError
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.ogc_exceptions import Refusal, blames_request, read_refusal
 
@@ -114,6 +114,7 @@ def _check_png(content: bytes, grid: Grid, name: str) -> None:
                 )
             opaque = _opacity(image).any()
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise RetryableError(
             f"{name} returns a PNG that cannot be decoded: {gdal_message(exc)}", kind=SourceError
         ) from exc

@@ -16,7 +16,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from hrdem.errors import RequestError
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 
 MAX_FILE_BYTES = 256 << 20  # of a user-supplied file
 MAX_NODES = 1 << 24  # 64 MB; Canada has 3.6 million in steps of 2'
@@ -150,6 +150,7 @@ def read_grid(path: Path, content: bytes) -> ShiftGrid:
             scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
             transform = dataset.transform
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise _make_unusable_error(path, f"GDAL cannot read it. {gdal_message(exc)}") from exc
     extremes = (float(reduce(values, axis=None)) for reduce in (np.fmin.reduce, np.fmax.reduce))
     largest = max(abs(stored * scale + offset) for stored in extremes)

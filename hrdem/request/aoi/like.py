@@ -22,7 +22,7 @@ from hrdem.request.aoi.local_files import resolve_local_path
 from hrdem.request.convert import parse_crs
 from hrdem.request.protocols import RasterLike
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
 
 MAX_ROTATION_PIXELS = 0.001  # by which corners move; less is rounding of the transform
@@ -96,6 +96,7 @@ def read_raster_grid(path: Path) -> Grid:
             width, height = raster.width, raster.height
             has_points = bool(raster.gcps[0] or raster.rpcs)
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         raise RequestError(
             f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: "
             f"{gdal_message(exc)} Give a raster file, or `bbox`."

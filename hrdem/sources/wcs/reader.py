@@ -25,7 +25,7 @@ from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries, RetryableError
 from hrdem.http.timeouts import Timeouts
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence
 from hrdem.sources.gdal_band import describe_band, read_band
@@ -322,6 +322,7 @@ class WcsSource:
                     inside = shared.shifted(-piece.column, -piece.row)
                     pixels[into] = self._read_piece(piece, inside)
                 except (*GDAL_ERRORS, RetryableError) as exc:
+                    raise_if_out_of_memory(exc)
                     self._discard(piece, exc)
                 else:
                     present += shared.pixels
