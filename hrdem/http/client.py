@@ -6,12 +6,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urljoin
 
 import httpx
 
@@ -25,8 +23,9 @@ from hrdem.http.body import (
     read_large_chunks,
     unsupported_encoding,
 )
-from hrdem.http.connections import ConnectionPool, get_origin
+from hrdem.http.connections import ConnectionPool
 from hrdem.http.metadata_cache import MetadataCache
+from hrdem.http.outgoing import OutgoingRequest
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
 from hrdem.http.range_buffer import RangeBuffer
 from hrdem.http.response_checks import (
@@ -51,26 +50,10 @@ from hrdem.runtime.redaction import redact_secrets
 
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
-_SAFE_HEADERS = frozenset(
-    {"accept", "accept-encoding", "if-match", "if-none-match", "if-unmodified-since", "range"}
-)  # they hold no secret: sent on to another host
 _MAX_REDIRECTS = 10
 _MAX_ERROR_BODY_BYTES = 4096
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A request, which may be sent several times."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    params: Mapping[str, Any] | None = None
-    json: object = None
-    timeouts: Timeouts | None = None
-    trusted: bool = False
 
 
 class HttpClient(Http):
@@ -177,7 +160,7 @@ class HttpClient(Http):
             ServerError: If the response has an error status.
             NetworkError: As the check does.
         """
-        request = _Request(method, url, headers or {}, params, json, trusted=trusted)
+        request = OutgoingRequest(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
             body = bytearray()
@@ -219,7 +202,7 @@ class HttpClient(Http):
             ServerError: If the response has an error status.
             OSError: If the file cannot be written.
         """
-        request = _Request("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
+        request = OutgoingRequest("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
         with path.open("wb") as file, self._open_response(request) as response:
             for chunk in self._read_body(response, request, max_bytes):
                 file.write(chunk)
@@ -271,7 +254,7 @@ class HttpClient(Http):
         headers = {"Range": f"bytes={begin}-{stop - 1}", "Accept-Encoding": "identity"}
         try:
             with self._open_response(
-                _Request("GET", url, {**version.condition, **headers})
+                OutgoingRequest("GET", url, {**version.condition, **headers})
             ) as response:
                 if response.status_code != httpx.codes.PARTIAL_CONTENT:
                     beginning = self._read_beginning(response)
@@ -289,7 +272,7 @@ class HttpClient(Http):
             raise other_range_error(response, display_url, version, begin, stop)
 
     def _read_body(
-        self, response: httpx.Response, request: _Request, max_bytes: int
+        self, response: httpx.Response, request: OutgoingRequest, max_bytes: int
     ) -> Iterator[bytes]:
         """Yield a body of bounded size, in bounded time; of a web page only the beginning."""
         display_url = redact_secrets(request.url)
@@ -321,7 +304,7 @@ class HttpClient(Http):
             yield chunk
 
     @contextlib.contextmanager
-    def _open_response(self, request: _Request) -> Iterator[httpx.Response]:
+    def _open_response(self, request: OutgoingRequest) -> Iterator[httpx.Response]:
         """Send a request once, and yield a successful response whose body is not read yet."""
         display_url = redact_secrets(request.url)
         log.debug("%s %s %s", request.method, display_url, request.headers.get("Range", ""))
@@ -351,15 +334,15 @@ class HttpClient(Http):
             why = "" if "@" in request.url else f": {quote_error(exc)}"  # it can quote a password
             raise TransferError(f"{display_url} cannot be used{why}.") from exc
 
-    def _send(self, request: _Request) -> httpx.Response:
-        """Send a request and follow redirects, which keep method and body except for status 303."""
+    def _send(self, request: OutgoingRequest) -> httpx.Response:
+        """Send a request and follow redirects."""
         first, display_url = request, redact_secrets(request.url)
         if self._closed:
             raise TransferError(f"{display_url} is not requested: the client was closed.")
         if first.trusted:
             self._hosts.trust(first.url)
         for _ in range(_MAX_REDIRECTS + 1):
-            url = _set_query(request.url, request.params)
+            url = request.full_url
             httpx_request = self._client.build_request(
                 request.method,
                 url,
@@ -376,12 +359,7 @@ class HttpClient(Http):
             if not response.has_redirect_location:
                 return response
             response.close()
-            target = urljoin(str(response.url), response.headers["location"])
-            request = replace(
-                request, url=target, params=None, headers=_redirect_headers(request, target)
-            )
-            if response.status_code == httpx.codes.SEE_OTHER:
-                request = replace(request, method="GET", json=None)
+            request = request.follow(response)
         raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
 
     def _read_beginning(self, response: httpx.Response) -> bytes:
@@ -397,23 +375,6 @@ class HttpClient(Http):
                 ):
                     break
         return bytes(body[:_MAX_ERROR_BODY_BYTES])
-
-
-def _redirect_headers(request: _Request, target: str) -> Mapping[str, str]:
-    """Return the headers to send after a redirect; to another host none that can hold a secret."""
-    if get_origin(httpx.URL(request.url)) == get_origin(httpx.URL(target)):
-        return request.headers
-    return {name: value for name, value in request.headers.items() if name.lower() in _SAFE_HEADERS}
-
-
-def _set_query(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
-    """Set query parameters of an address, replacing those of the same names."""
-    address = httpx.URL(url)
-    if not params:
-        return address
-    names = {name.lower() for name in params}
-    others = [(n, v) for n, v in address.params.multi_items() if n.lower() not in names]
-    return address.copy_with(params=[*others, *params.items()])
 
 
 def _httpx_timeout(timeouts: Timeouts) -> httpx.Timeout:
