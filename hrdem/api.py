@@ -448,7 +448,7 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
             * ``kind``: ``"cog"`` or ``"vrt"``; None for both.
 
     Raises:
-        RequestError: If the product or the kind is unknown.
+        RequestError: If the product or the kind is unknown, or the product is not published.
         NoDataError: If there is no such item.
         NetworkError: If the catalogue cannot be read.
         NotCachedError: If ``offline`` is set and the response is not cached.
@@ -456,6 +456,11 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
     values: dict[str, Any] = {**params}
     product, kind = values["product"], values["kind"]
     products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]
+    if computed := next((each for each in products if each.cog_key is None), None):
+        raise RequestError(
+            f"{computed.name} is computed from {' and '.join(computed.surfaces)}, and there are no "
+            f"files of it. Give `product={computed.surfaces[0]}`."
+        )
     kinds = [AssetKind(kind)] if kind else list(AssetKind)
     with Session(**select(values, fields.CACHE)).client(http) as client:
         found = get_item(item, normalize_stac_url(values["stac_url"]), client)

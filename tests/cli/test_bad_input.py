@@ -203,6 +203,14 @@ def test_unreachable_endpoint(capsys) -> None:
     assert "cannot be reached" in read_error(capsys)
 
 
+@pytest.mark.parametrize(("product", "files"), [("chm", "dsm"), ("dtm-slope", "dtm")])
+def test_computed_products_have_no_files(
+    capsys: pytest.CaptureFixture[str], product: str, files: str
+) -> None:
+    assert run(["assets", "9_2-mosaic-1m", "--product", product]) == 2
+    assert read_error(capsys).endswith(f"there are no files of it. Give --product {files}.\n")
+
+
 def test_asset_that_answers_404(demo: Addresses, capsys) -> None:
     from tests.misbehaving import forward
 
