@@ -85,7 +85,7 @@ def unsupported_encoding(response: httpx.Response) -> str | None:
     One layer of gzip or deflate is supported (RFC 9110, 8.4.1). A body that is compressed twice can
     expand a million times.
     """
-    codings = _codings(response)
+    codings = list_codings(response)
     return (
         ", ".join(codings) if len(codings) > 1 or not set(codings) <= _ZLIB_WBITS.keys() else None
     )
@@ -97,7 +97,7 @@ def decode_body(response: httpx.Response) -> Iterator[bytes]:
     Raises:
         httpx.DecodingError: If its Content-Encoding is wrong.
     """
-    codings = _codings(response)
+    codings = list_codings(response)
     if not codings:
         yield from response.iter_raw()
         return
@@ -131,7 +131,8 @@ def decode_body(response: httpx.Response) -> Iterator[bytes]:
         raise httpx.DecodingError(f"its {coding} data are truncated", request=response.request)
 
 
-def _codings(response: httpx.Response) -> list[str]:
+def list_codings(response: httpx.Response) -> list[str]:
+    """Return the Content-Encodings of a body, without those that leave it as it is."""
     header = response.headers.get("content-encoding", "").lower().split(",")
     return [coding for each in header if (coding := each.strip()) not in ("", "identity", "none")]
 

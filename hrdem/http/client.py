@@ -31,6 +31,7 @@ from hrdem.http.range_buffer import RangeBuffer
 from hrdem.http.response_checks import (
     SNIFFED_BYTES,
     check_no_web_page,
+    check_part_is_plain,
     check_range,
     describe_transport_error,
     encoding_error,
@@ -276,11 +277,13 @@ class HttpClient(Http):
     ) -> Iterator[bytes]:
         """Yield a body of bounded size, in bounded time; of a web page only the beginning."""
         display_url = redact_secrets(request.url)
+        is_part = response.status_code == httpx.codes.PARTIAL_CONTENT  # of a file, whatever it is
+        if is_part:
+            check_part_is_plain(response, display_url)
         too_long = f"{display_url} answers {response.status_code} with more than {max_bytes} bytes."
         announced = int(response.headers.get("content-length") or 0)
         if announced > max_bytes and "html" not in response.headers.get("content-type", ""):
             raise ServerError(f"{too_long} It announces {announced}.", response.status_code)
-        is_part = response.status_code == httpx.codes.PARTIAL_CONTENT  # of a file, whatever it is
         received, beginning = 0, b""
         timeouts = request.timeouts or self._timeouts
         for chunk in self._limit(response, decode_body(response), timeouts):

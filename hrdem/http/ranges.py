@@ -16,6 +16,7 @@ from hrdem.http.response_checks import (
     check_no_web_page,
     is_web_page,
     no_ranges_message,
+    refused_etag_message,
 )
 from hrdem.http.retry import RetryableError
 from hrdem.http.source_version import SourceVersion
@@ -65,7 +66,12 @@ class PinnedFile:
             if status != httpx.codes.PRECONDITION_FAILED:
                 raise
             log.warning("%s The file is unchanged, so it is read once more.", exc)
-        return self._http.read_range(self._url, start, stop, version, headroom)
+        try:
+            return self._http.read_range(self._url, start, stop, version, headroom)
+        except ServerError as exc:
+            if exc.status == httpx.codes.PRECONDITION_FAILED:
+                exc.reword(refused_etag_message(exc, version))
+            raise
 
     def gaps(self, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans that are not cached."""

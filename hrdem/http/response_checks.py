@@ -8,7 +8,7 @@ import ssl
 import httpx
 
 from hrdem.errors import ServerError, TransferError
-from hrdem.http.body import TooSlow
+from hrdem.http.body import TooSlow, list_codings
 from hrdem.http.protocol import Response
 from hrdem.http.retry import RETRIED_STATUSES, RetryableError, parse_retry_after
 from hrdem.http.source_version import SourceVersion
@@ -17,8 +17,9 @@ from hrdem.runtime.text import end_sentence, to_one_line
 
 SNIFFED_BYTES = 1024  # of a body
 _MAX_QUOTE_CHARACTERS = 200  # of server and library text
-CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
-_UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,19})")
+# units ignore case (RFC 9110, 14.1)
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE)
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,19})", re.IGNORECASE)
 _RANGE_START = re.compile(r"bytes=(\d{1,19})-")
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
@@ -126,14 +127,42 @@ def check_range(
         if not version.pinned:  # the size may be all that tells versions apart
             raise ServerError(str(error), httpx.codes.PRECONDITION_FAILED)
         raise error
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise RetryableError(
-            f"{display_url} sends parts of a file compressed, which cannot be used."
-        )
+    check_part_is_plain(response, display_url)
     end = int(held[2]) + 1
     if length is not None and int(length) > end - start:
         raise RetryableError(f"{display_url} sends more bytes than requested.")
     return end
+
+
+def check_part_is_plain(response: httpx.Response, display_url: str) -> None:
+    """Raise if a part of a file is compressed: it would be a part of other bytes.
+
+    Raises:
+        RetryableError: If it is.
+    """
+    if list_codings(response):
+        raise RetryableError(
+            f"{display_url} sends parts of a file compressed, which cannot be used. A proxy may be "
+            "in the way."
+        )
+
+
+def refused_etag_message(error: ServerError, version: SourceVersion) -> str:
+    """Return the message for a file that is unchanged, though its server says otherwise twice.
+
+    Args:
+        error: What the server answered.
+        version: The version that it reports.
+    """
+    name = f"ETag {version.etag}" if version.etag else f"date {version.last_modified}"
+    if version.etag.rstrip('"').endswith("-gzip"):
+        cause = "Apache adds -gzip to the ETags of files that it compresses, and then does not know"
+        return f"{error} The file is unchanged: {cause} them. Its operator has to turn that off."
+    return (
+        f"{error} The file is unchanged: its server reports the {name} and then refuses it, as "
+        "several servers behind one address do, or a proxy that alters the file. Try again later, "
+        "or from another network."
+    )
 
 
 def other_range_error(

@@ -124,6 +124,9 @@ def test_a_shorter_part_is_used(http: HttpClient) -> None:
     [
         part(0, 7),
         labelled("bytes 1-16/10240"),
+        lambda right: replace(
+            right, body=b"x", headers=right.headers | {"Content-Encoding": "gzip"}
+        ),
         lambda _: Reply(200, PAGE + bytes(100_000), {"Content-Type": "text/html"}),
         lambda _: Reply(416),
         lambda right: replace(right, headers=right.headers | {"ETag": "x" * 2000}),
@@ -213,9 +216,52 @@ def test_a_part_of_another_version_is_read_once_more_if_the_file_is_the_same(
         if times == 1:
             assert bytes(file.read(START, STOP)) == CONTENT[START:STOP]
         else:
-            with pytest.raises(ServerError, match="has changed"):
+            with pytest.raises(ServerError, match=r"has changed.*The file is unchanged: its serv"):
                 file.read(START, STOP)
         assert len(server.requests) == 3
+
+
+def test_an_etag_that_its_own_server_refuses_is_named(http: HttpClient) -> None:
+    """Apache 2.4 with mod_deflate, bug 45023."""
+
+    def script(request: ServerRequest) -> Reply:
+        if "if-match" in request.headers:
+            return Reply(412)
+        right = range_reply(CONTENT, request)
+        return replace(right, headers=right.headers | {"ETag": '"1-gzip"'})
+
+    with misbehaving(script) as server:
+        file = PinnedFile(server.url, version_at(server, etag='"1-gzip"'), http)
+        with pytest.raises(
+            ServerError, match=r"answers 412\. The file is unchanged: Apache adds -gz"
+        ):
+            file.read(START, STOP)
+
+
+def test_the_unit_of_a_range_ignores_case(http: HttpClient, tmp_path: Path) -> None:
+    """RFC 9110, 14.1; the beginning is cached as well."""
+    script = faulty(labelled("Bytes 0-15/10240"), times=99)
+    with misbehaving(script) as server, CachingClient(http, Cache(tmp_path)) as caching:
+        version, content = read_first_bytes(server.url, 16, caching)
+        assert content == CONTENT[:16]
+        assert caching.gaps(server.url, version, [(0, 16)]) == []
+        assert bytes(http.read_range(server.url, 0, 16, version)) == CONTENT[:16]
+
+
+def test_a_beginning_that_is_compressed_is_named_so(http: HttpClient) -> None:
+    def script(request: ServerRequest) -> Reply:
+        right = range_reply(CONTENT * 9, request)
+        return replace(
+            right,
+            body=gzip.compress(CONTENT),
+            headers=right.headers | {"Content-Encoding": "GZip"},
+        )
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(NetworkError, match="sends parts of a file compressed.*Tried 3 times"),
+    ):
+        read_first_bytes(server.url, 16, http)
 
 
 def test_a_web_page_is_neither_read_whole_nor_cached(http: HttpClient, tmp_path: Path) -> None:

@@ -272,20 +272,21 @@ REPLIES = (
         effect="decompressed",
         exit_codes=(ExitCode.COMPLETE,),
         answer=answers.zipped,
-        at=(Place.CATALOGUE, Place.HEADER),
+        at=(Place.CATALOGUE,),
     ),
     once(
         "a response is compressed (gzip) unasked, once",
-        "sends parts of a file compressed, which cannot be used. Trying again in",
+        "sends parts of a file compressed, which cannot be used. A proxy may be in the way. Trying "
+        "again in",
         answers.zipped,
-        (Place.TILES,),
+        (Place.HEADER, Place.TILES),
     ),
     Row(
         fault="the response is compressed (gzip) unasked",
-        message="FILES/…dtm.tif sends parts of a file compressed, which cannot be used. Tried 5 "
-        "times.",
+        message="FILES/…dtm.tif sends parts of a file compressed, which cannot be used. A proxy "
+        "may be in the way. Tried 5 times.",
         answer=answers.zipped,
-        at=(Place.INDEX, Place.TILES),
+        at=(Place.HEADER, Place.INDEX, Place.TILES),
     ),
     once(
         "a bit flips in the tile index, once",
