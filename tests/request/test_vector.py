@@ -411,6 +411,7 @@ def test_kml_and_gpx_are_in_wgs_84() -> None:
         ("a.shp", b" \n", r"a\.shp is empty"),
         ("a.csv", b"id,shape\n1,POINT(1 2)\n", "in a column that is named WKT"),
         ("a.parquet", b"PAR1" + b"\0" * 99 + b"PAR1", "cannot be read as a vector file"),
+        ("a.TIF", b"II*\0" + b"\0" * 99, "`like` takes the area and the grid of a raster.$"),
     ],
 )
 def test_file_without_shapes_is_refused(name: str, data: bytes, message: str) -> None:

@@ -17,6 +17,7 @@ from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.runtime.memory import trim_allocator
 
 FORMATS = "GeoJSON, a GeoPackage, a Shapefile (zipped or not), KML, or another format of GDAL"
+_RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".img", ".asc")
 _UNDEFINED_CRS = re.compile(r'\w+\["Undefined ')  # srs_id -1 and 0 of a GeoPackage (1.3, 1.1.2)
 _ARC = re.compile(r"Unknown WKB type (8|9|1[0-2])\b")  # with GEOS before 3.13
 _SURFACE = re.compile(r"Unknown WKB type 1[567]\b")  # polyhedral surface, TIN, triangle
@@ -51,9 +52,10 @@ def read_file(source: Path | str | bytes, name: str, layer: str | None) -> Shape
             raise surface_error(name) from exc
         if _ARC.search(str(exc)):
             raise arcs_error(name) from exc
+        is_raster = name.lower().endswith(_RASTER_ENDINGS)
         raise RequestError(
             f"{name} cannot be read as a vector file: {_describe_cause(exc, source, name)}. Give "
-            f"{FORMATS}."
+            f"{FORMATS}.{' `like` takes the area and the grid of a raster.' if is_raster else ''}"
         ) from exc
     trim_allocator()
     label = name if len(layers) == 1 else f"{name}, layer {chosen}"
