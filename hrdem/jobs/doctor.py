@@ -38,6 +38,8 @@ from hrdem.http.protocol import Http
 from hrdem.http.proxies import read_proxies
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
+from hrdem.request import fields
+from hrdem.request.mentions import drop_foreign_advice
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.gdal_env import list_ignored_variables, pinned_gdal
@@ -62,7 +64,8 @@ _STORE_FIX = (
     "Files are on another host than the catalogue. Check that the proxy allows that host, "
     "with Range headers."
 )
-_WCS_FIX = "Nothing to do while COGs are available, which hold the same data: `via=cog`."
+_PARAMETERS = frozenset(field.name for field in fields.DOCTOR)
+_WCS_FIX = "Nothing to do while COGs are available: they hold the same data, and are read first."
 
 
 class State(StrEnum):
@@ -184,7 +187,8 @@ def _run_check(name: str, fix: str, check_: Callable[..., _Finding], *arguments:
         check = Check(name, finding.found, State.WARN if finding.fix else State.OK, finding.fix)
     except HrdemError as exc:
         check = Check(name, str(exc), State.FAIL, fix, exc.exit_code)
-    return replace(check, seconds=round(time.monotonic() - started, 3))
+    found = drop_foreign_advice(check.found, _PARAMETERS)
+    return replace(check, found=found, seconds=round(time.monotonic() - started, 3))
 
 
 def _check_versions() -> _Finding:

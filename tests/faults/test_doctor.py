@@ -14,6 +14,8 @@ from hrdem.http.client import HttpClient
 from hrdem.http.timeouts import Timeouts
 from hrdem.jobs import doctor
 from hrdem.jobs.doctor import Check, State, run_checks
+from hrdem.request import fields
+from hrdem.request.mentions import find_foreign
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]
@@ -84,7 +86,9 @@ def test_missing_wcs_is_a_warning(demo: Addresses, http: HttpClient) -> None:
     assert list(checks) == [*NAMES, "WCS"]
     assert failed(checks) == []
     assert checks["WCS"].state is State.WARN
-    assert "`via=cog`" in checks["WCS"].fix
+    assert checks["WCS"].found.endswith("no WCS there. Check `wcs_url`.")
+    assert "Nothing to do while COGs are available" in checks["WCS"].fix
+    assert not find_foreign(checks["WCS"].fix, {field.name for field in fields.DOCTOR})
 
 
 def test_failing_wcs_is_a_failure(diagnosed) -> None:
