@@ -82,7 +82,7 @@ def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
         RequestError: If they cannot be read.
     """
     if certificates.file is None and certificates.folder is None:
-        from hrdem.http.system_store import SystemStoreContext  # noqa: PLC0415 (takes 20 ms)
+        from hrdem.http.certificate_store import SystemStoreContext  # noqa: PLC0415 (takes 20 ms)
 
         return SystemStoreContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

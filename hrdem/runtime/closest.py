@@ -1,4 +1,4 @@
-"""The word that a misspelt one must mean."""
+"""Find the word that is meant by a misspelt one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHARACTERS_PER_EDIT = 3  # of a word; more edits than one in as many make it ano
 def find_closest(word: str, known: Iterable[str]) -> str | None:
     """Return the one known word that is close to another; None if none is, or several are.
 
-    Upper and lower case are the same; blanks, hyphens and underscores count as nothing.
+    Case, blanks, hyphens and underscores are ignored.
 
     Args:
         word: What was given.

@@ -14,7 +14,7 @@ from hrdem.runtime.gdal_env import pin_thread
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MAX_DEAF_SECONDS = 0.25  # for which a wait may not notice Ctrl-C
+_CTRL_C_SECONDS = 0.25  # after which a wait notices Ctrl-C at the latest
 _CANCEL_WAIT_SECONDS = 2.0  # for running tasks whose results are no longer needed
 
 
@@ -73,7 +73,7 @@ def iterate_completed(futures: Iterable[Future[R]]) -> Iterator[Future[R]]:
     """
     left = set(futures)
     while left:
-        completed, left = wait(left, _MAX_DEAF_SECONDS, FIRST_COMPLETED)
+        completed, left = wait(left, _CTRL_C_SECONDS, FIRST_COMPLETED)
         yield from completed
 
 

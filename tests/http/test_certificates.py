@@ -19,11 +19,11 @@ import trustme
 
 from hrdem.errors import RequestError, TransferError
 from hrdem.http import certificates
+from hrdem.http.certificate_store import SystemStoreContext
 from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.client import HttpClient
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.retry import Retries
-from hrdem.http.system_store import SystemStoreContext
 from hrdem.runtime.gdal_env import pinned_gdal
 from tests.misbehaving import Misbehaving, Reply, misbehaving, range_reply
 
@@ -214,7 +214,7 @@ def test_gdal_trusts_the_same(
 @pytest.mark.skipif(
     sys.platform in ("win32", "darwin"), reason="SSL_CERT_FILE is no part of the store"
 )
-def test_system_store_serves_handshakes_side_by_side(
+def test_certificate_store_serves_handshakes_side_by_side(
     server: Misbehaving, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that does not answer holds up no other: truststore's own context would."""
@@ -241,7 +241,7 @@ def _handshake(context: ssl.SSLContext, connection: socket.socket) -> None:
         context.wrap_socket(connection, server_hostname="127.0.0.1")
 
 
-def test_system_store_refuses_others(
+def test_certificate_store_refuses_others(
     server: Misbehaving, monkeypatch: pytest.MonkeyPatch, system: Callable[..., None]
 ) -> None:
     monkeypatch.setattr(certificates, "HAS_STORE", True)

@@ -32,8 +32,8 @@ from hrdem.sources.gdal_band import describe_band, read_band
 from hrdem.sources.ogc_exceptions import is_too_large, read_refusal, size_limit
 from hrdem.sources.protocol import MAX_SERVICE_REQUESTS, Fetched
 from hrdem.sources.wcs.chunking import ChunkScheduler, subtract
+from hrdem.sources.wcs.deadline import FirstChunkDeadline
 from hrdem.sources.wcs.get_coverage import get_coverage_params
-from hrdem.sources.wcs.patience import Patience
 from hrdem.sources.wcs.piece_store import PieceStore
 from hrdem.sources.wcs.response import (
     ChunkTooLargeError,
@@ -129,7 +129,7 @@ class WcsSource:
         self._service_requests = service_requests
         self._active = 0
         self._failures = 0  # in a row
-        self._patience = Patience(coverage.limit)
+        self._deadline = FirstChunkDeadline(coverage.limit)
         self._resume_at = 0.0  # time of the next request, monotonic clock
         self._tries: collections.Counter[Window] = collections.Counter()
         self._error: BaseException | None = None
@@ -196,7 +196,7 @@ class WcsSource:
 
     def _request_and_record(self, chunk: Window) -> int:
         started = time.monotonic()
-        self._patience.begin()
+        self._deadline.begin()
         try:
             size = self._request(chunk)
         except RetryableError as exc:
@@ -219,7 +219,7 @@ class WcsSource:
         seconds = time.monotonic() - started
         with self._changed:
             self._failures = 0
-            self._patience.record_success()
+            self._deadline.record_success()
             self._chunks.record_success(chunk, seconds)
             self._pieces.append(chunk)
         log.info("%s arrived in %.1f s.", _describe(chunk), seconds)
@@ -269,7 +269,7 @@ class WcsSource:
                 or (_is_server_error(error) and self._tries[chunk] >= _MAX_FAILURES_PER_CHUNK)
             )
             self._failures += 1
-            self._patience.record_failure(seconds)
+            self._deadline.record_failure(seconds)
             halved = smaller and self._chunks.record_failure(chunk, seconds, max_edge)
             if not halved:
                 self._tries[chunk] += 1
@@ -283,8 +283,8 @@ class WcsSource:
             if max_edge is not None:  # a server that states its limit needs no time to recover
                 wait = 0.0
             # a wait that the server requests is granted as long as time is left
-            if self._patience.is_over(wait if error.after is None else 0.0):
-                tried = f"Nothing has arrived in {self._patience.elapsed:.0f} s."
+            if self._deadline.is_over(wait if error.after is None else 0.0):
+                tried = f"Nothing has arrived in {self._deadline.elapsed:.0f} s."
                 message = f"{end_sentence(str(error))} {tried}"
                 raise self._give_up(chunk, message, error.status) from error
             if not halved:

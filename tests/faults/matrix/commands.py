@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 import hrdem.http.session
-import hrdem.sources.wcs.patience
+import hrdem.sources.wcs.deadline
 from hrdem.cli.main import run
 from hrdem.errors import ExitCode
 from hrdem.http.client import HttpClient
@@ -116,9 +116,9 @@ def with_variables(stac: str = "", **variables: str) -> Runner:
     return run_with
 
 
-def without_patience(scene: Scene) -> Outcome:
+def with_short_deadline(scene: Scene) -> Outcome:
     """Run the command, which tries a WCS that returns nothing for a second instead of a minute."""
-    scene.patch.setattr(hrdem.sources.wcs.patience, "MAX_FRUITLESS_SECONDS", 1.0)
+    scene.patch.setattr(hrdem.sources.wcs.deadline, "MAX_FRUITLESS_SECONDS", 1.0)
     return here(scene)
 
 

@@ -249,7 +249,7 @@ WCS = (
             "COGs hold the same data: --via cog.",
             answer=answer,
             at=(Place.WCS,),
-            run=commands.without_patience,
+            run=commands.with_short_deadline,
             options=_BY_WCS,
         )
         for what, message, answer, _ in _FAILING

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hrdem.sources.wcs import patience
-from hrdem.sources.wcs.patience import MAX_FRUITLESS_SECONDS, Patience
+from hrdem.sources.wcs import deadline
+from hrdem.sources.wcs.deadline import MAX_FRUITLESS_SECONDS, FirstChunkDeadline
 
 
 class Clock:
@@ -19,18 +19,18 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
+    monkeypatch.setattr(deadline, "time", clock)
     return clock
 
 
-def fail(waited: Patience, clock: Clock, seconds: float) -> None:
+def fail(waited: FirstChunkDeadline, clock: Clock, seconds: float) -> None:
     waited.begin()
     clock.now += seconds
     waited.record_failure(seconds)
 
 
 def test_failures_at_once_are_tried_for_a_minute_with_their_waits(clock: Clock) -> None:
-    waited = Patience(limit=300)
+    waited = FirstChunkDeadline(limit=300)
     tries = 0
     while not waited.is_over(wait=8.0):
         fail(waited, clock, 0.01)
@@ -42,7 +42,7 @@ def test_failures_at_once_are_tried_for_a_minute_with_their_waits(clock: Clock) 
 
 def test_halves_of_a_slow_failure_have_their_time(clock: Clock) -> None:
     """A gateway gives up after a minute; the server may return a quarter in time."""
-    waited = Patience(limit=300)
+    waited = FirstChunkDeadline(limit=300)
     for _ in range(2):
         fail(waited, clock, 60)
         assert not waited.is_over(wait=0)
@@ -53,7 +53,7 @@ def test_halves_of_a_slow_failure_have_their_time(clock: Clock) -> None:
 
 
 def test_time_limits_of_the_server_bound_all_threads_together(clock: Clock) -> None:
-    waited = Patience(limit=2)
+    waited = FirstChunkDeadline(limit=2)
     fail(waited, clock, 2.2)
     waited.record_failure(2.2)
     assert not waited.is_over(wait=0)
@@ -62,9 +62,9 @@ def test_time_limits_of_the_server_bound_all_threads_together(clock: Clock) -> N
 
 
 def test_a_server_that_returned_a_chunk_is_tried_on(clock: Clock) -> None:
-    waited = Patience(limit=300)
+    waited = FirstChunkDeadline(limit=300)
     waited.begin()
     waited.record_success()
     fail(waited, clock, 5000)
     assert not waited.is_over(wait=5000)
-    assert Patience(limit=300).elapsed == 0
+    assert FirstChunkDeadline(limit=300).elapsed == 0

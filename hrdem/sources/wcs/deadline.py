@@ -9,8 +9,8 @@ _MAX_FAILURES = 3  # times the longest failure, if that takes longer: halves nee
 _MAX_STALLED_LIMITS = 3  # server time limits spent on requests, by all threads together
 
 
-class Patience:
-    """The time since the first request, until a chunk arrives.
+class FirstChunkDeadline:
+    """Decides when to give up a server from which no chunk has arrived.
 
     Args:
         limit: Time limit of the server, seconds.
