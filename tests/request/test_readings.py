@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from hrdem.errors import HrdemError
+from hrdem.errors import HrdemError, RequestError
 from hrdem.geo.grid import Bounds
 from hrdem.request.aoi.box import check_box, check_point
 from hrdem.request.aoi.readings import suggest_box, suggest_crs, suggest_point
@@ -116,6 +116,13 @@ def test_metres_of_utm_are_in_no_crs_that_can_be_known(crs: str) -> None:
         with pytest.raises(HrdemError, match="`bbox_crs` must name its CRS"):
             check_box(box, "EPSG:4326")
         assert suggest_crs(box) is None
+
+
+@pytest.mark.parametrize("numbers", [(-757.2, 45.4, -756.6, 45.44), (-7572, 4540, -7566, 4544)])
+def test_degrees_whose_point_is_misplaced_are_not_taken_for_metres(numbers: Bounds) -> None:
+    """EPSG:3979 has its origin in Canada, so there they are a box of some metres."""
+    with pytest.raises(RequestError, match="is outside the range of degrees"):
+        check_box(numbers, "EPSG:4326")
 
 
 @pytest.mark.parametrize(

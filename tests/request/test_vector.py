@@ -379,6 +379,21 @@ def test_names_in_latin_1() -> None:
         assert read_shape("roads.shp").geometry.equals(IN_UTM)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text")
+def test_paths_that_are_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GeoJSON is read without GDAL; another file needs a path in UTF-8, whatever the folder."""
+    shapefile("roads", IN_UTM, "EPSG:2959")
+    folder = Path("caf\udce9")
+    folder.mkdir()
+    (folder / "caf\udce9.geojson").write_text(shapely.to_geojson(SQUARE), encoding="utf-8")
+    monkeypatch.chdir(folder)
+    assert read_shape("caf\udce9.geojson").geometry.equals(SQUARE)
+    assert read_shape("../roads.shp").geometry.equals(IN_UTM)
+    Path("a.kml").write_text("<kml/>", encoding="ascii")
+    with pytest.raises(RequestError, match="given as `aoi`, is not in UTF-8, and GDAL"):
+        read_shape("a.kml")
+
+
 @pytest.mark.parametrize(("name", "driver"), [("a.gdb", "OpenFileGDB"), ("a.fgb", "FlatGeobuf")])
 def test_other_formats(name: str, driver: str) -> None:
     geopandas.GeoSeries([SQUARE], crs=4269).to_file(name, driver=driver)

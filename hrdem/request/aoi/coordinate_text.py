@@ -13,7 +13,7 @@ from hrdem.geo.canada import is_in_canada
 from hrdem.geo.grid import Bounds
 from hrdem.request.aoi.readings import (
     DEGREES_CRS,
-    MAX_DEGREES,
+    MIN_METRES,
     format_box,
     suggest_box,
     suggest_point,
@@ -46,7 +46,7 @@ def suggest_text(text: str, count: int) -> str:
     if count == 4 and (extent := _QGIS.fullmatch(text)):
         return _read_extent(extent["numbers"], extent["crs"])
     numbers = _read_angles(text, count // 2) or _read_numbers(text, count)
-    if numbers is None or max(map(abs, numbers)) > MAX_DEGREES:
+    if numbers is None or max(map(abs, numbers)) >= MIN_METRES:
         return ""  # metres are of a CRS, which is another parameter
     if count == 2:
         reading = suggest_point(numbers[0], numbers[1])

@@ -18,7 +18,7 @@ from hrdem.errors import RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.arrays import read_array
-from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.convert import parse_crs
 from hrdem.request.protocols import RasterLike
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -42,7 +42,7 @@ def read_template(source: RasterLike) -> tuple[Grid, str]:
     """
     if isinstance(source, str | os.PathLike):
         path = resolve_local_path(source, "like")
-        return read_raster_grid(path), path.name
+        return read_raster_grid(find_gdal_path(path, "like")), path.name
     label = _name(source)
     if hasattr(source, "sizes") and hasattr(source, "coords"):
         crs, transform, width, height = read_array(source, label)

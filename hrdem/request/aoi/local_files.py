@@ -44,17 +44,32 @@ def resolve_local_path(name: str | os.PathLike[str], parameter: str) -> Path:
             f"There is no file {label}. Check the path that was given as `{parameter}`."
         )
     path = Path(text).absolute()
-    if not has_utf8_name(path):
-        raise RequestError(
-            f"The path of {label}, given as `{parameter}`, is not in UTF-8, and GDAL reads no "
-            "other files. Copy it to a folder, and under a name, in UTF-8."
-        )
     if path.is_file() and _refers_to_remote(path, parameter):
         raise RequestError(
             f"{path.name} refers to files or services on the network, and `{parameter}` reads "
             "local files only. Download what it refers to and give the path of the copy."
         )
     return path
+
+
+def find_gdal_path(path: Path, parameter: str) -> Path:
+    """Return a path of a file under which GDAL finds it.
+
+    Args:
+        path: Absolute path.
+        parameter: Name of the parameter that it was passed for, for messages.
+
+    Raises:
+        RequestError: If it has none in UTF-8.
+    """
+    if has_utf8_name(path):
+        return path
+    if has_utf8_name(elsewhere := path.resolve()):  # ../area.gpkg from a folder that is not
+        return elsewhere
+    raise RequestError(
+        f"The path of {path.name}, given as `{parameter}`, is not in UTF-8, and GDAL reads no "
+        "other files. Copy it to a folder, and under a name, in UTF-8."
+    )
 
 
 def _refers_to_remote(path: Path, parameter: str) -> bool:

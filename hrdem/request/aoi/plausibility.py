@@ -15,7 +15,7 @@ from hrdem.geo.canada import (
 )
 from hrdem.geo.crs import describe_crs, is_geographic
 from hrdem.geo.grid import Bounds
-from hrdem.request.aoi.readings import DEGREES_CRS, MAX_DEGREES, format_box, suggest_crs
+from hrdem.request.aoi.readings import DEGREES_CRS, MIN_METRES, format_box, suggest_crs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,10 @@ def check_place(bounds: Bounds, crs: str, what: str) -> None:
         RequestError: If it is far larger.
         NoDataError: If it is elsewhere.
     """
-    sign = "Longitudes in Canada are negative." if is_geographic(crs) and bounds[0] > 0 else ""
-    if (problem := find_place_problem(bounds, crs, what, sign)) is not None:
+    advice = f"Check its CRS, {describe_crs(crs)}, and the order of its coordinates."
+    if is_geographic(crs) and bounds[0] > 0:
+        advice = "Longitudes in Canada are negative."
+    if (problem := find_place_problem(bounds, crs, what, advice)) is not None:
         raise problem.error
 
 
@@ -105,7 +107,7 @@ def find_unit_problem(bounds: Bounds, crs: str, what: str, remedy: CrsRemedy) ->
     if not is_geographic(crs) and is_in_canada(bounds, DEGREES_CRS):
         found = f"{what} looks like degrees, but {name} is a projected CRS."
         return Problem(found, remedy.format(DEGREES_CRS))
-    if is_geographic(crs) and max(map(abs, bounds)) > MAX_DEGREES:
+    if is_geographic(crs) and max(map(abs, bounds)) >= MIN_METRES:
         found = f"{what} looks like metres, but {name} is in degrees."
         return Problem(found, remedy.format(suggest_crs(bounds)))
     return None

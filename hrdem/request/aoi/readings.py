@@ -13,7 +13,9 @@ from hrdem.geo.crs import NATIVE_CRS, is_geographic
 from hrdem.geo.grid import Bounds
 
 DEGREES_CRS, WEB_MERCATOR = "EPSG:4326", "EPSG:3857"
-MAX_DEGREES = 360.0  # of a coordinate; a larger one is in metres
+# coordinates larger than this are metres; smaller ones may be degrees without their point
+MIN_METRES = 10_000.0
+_TURN_DEGREES = 360.0
 MIN_DISMISSED_RATIO = 1_000.0  # of the area of a reading to that of a smaller one, which is meant
 
 _QGIS = "as xmin,xmax,ymin,ymax, which is QGIS's order"
@@ -115,7 +117,7 @@ def _measure_area(bounds: Bounds) -> float:
 
 def _list_crs(numbers: Bounds, crs: str) -> list[str | None]:
     """List the CRSs that numbers may be in; None for the one that was given."""
-    in_metres = max(map(abs, numbers)) > MAX_DEGREES
+    in_metres = max(map(abs, numbers)) >= MIN_METRES
     given: list[str | None] = [] if in_metres and is_geographic(crs) else [None]
     if in_metres:
         return [*given, *(each for each in (NATIVE_CRS, WEB_MERCATOR) if each != crs)]
@@ -155,8 +157,8 @@ def _list_longitudes(
     yield (x, other_x), ""
     if is_geographic(crs) and min(x, other_x) > 0:
         yield (-x, -other_x), _NEGATIVE
-        if min(x, other_x) > MAX_DEGREES / 2:
-            yield (x - MAX_DEGREES, other_x - MAX_DEGREES), _BELOW_360
+        if min(x, other_x) > _TURN_DEGREES / 2:
+            yield (x - _TURN_DEGREES, other_x - _TURN_DEGREES), _BELOW_360
 
 
 def _name_swap(crs: str) -> str:

@@ -24,7 +24,7 @@ from hrdem.request.aoi.geojson import (
     parse_json,
     read_geojson,
 )
-from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.aoi.objects import iterate, read_geometries, read_object
 from hrdem.request.aoi.ogr import read_file
 from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, ShapePart
@@ -108,7 +108,8 @@ def _read_text(name: str, layer: str | None) -> Iterator[ShapePart]:
     if (data := _read_if_json(path, member)) is not None:
         yield from _read_json(data, path.name, layer)
     else:
-        source = f"/vsizip/{{{path}}}/{member}" if member else path
+        found = find_gdal_path(path, "aoi")
+        source = f"/vsizip/{{{found}}}/{member}" if member else found
         yield read_file(source, path.name, layer)
 
 
