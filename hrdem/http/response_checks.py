@@ -42,7 +42,8 @@ def describe_transport_error(exc: httpx.TransportError) -> str:
     if is_certificate_error(exc):
         return (
             f"has a certificate that is not trusted here ({quote_error(exc)}). Behind a proxy that "
-            "inspects traffic, set SSL_CERT_FILE to its certificate bundle."
+            "inspects traffic, set SSL_CERT_FILE to its certificate bundle; hrdem doctor shows "
+            "which certificates are used."
         )
     match exc:
         case httpx.ConnectTimeout():

@@ -19,7 +19,10 @@ _MAX_SHOWN_CHARACTERS = 40  # of a long name in a message
 # formats that GDAL's tools write from heights, knowing them by the ending alone
 _CONVERTED_BY_GDAL = {".asc", ".bil", ".gpkg", ".img", ".nc", ".vrt", ".xyz"}
 _PICTURES = {".jpeg", ".jpg", ".png"}
-_OTHER_ENDINGS = {*_CONVERTED_BY_GDAL, *_PICTURES, ".cog", ".dem", ".geotiff", ".gtiff", ".zip"}
+_COMPRESSED = {".7z", ".bz2", ".gz", ".xz", ".zip", ".zst"}
+_OTHER_ENDINGS = {
+    *_CONVERTED_BY_GDAL, *_PICTURES, *_COMPRESSED, ".cog", ".dem", ".geotiff", ".gtiff"
+}  # fmt: skip
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{number}" for device in ("COM", "LPT") for number in range(10)
 }  # reserved by Windows, with any suffix
@@ -107,8 +110,8 @@ def _check_ending(output: Path, kind: FileKind) -> None:
     if ending in _CONVERTED_BY_GDAL:
         command = ["gdal_translate", "-b", "1", str(proper), str(output)]
         advice += f"; {join_command(command)} then converts it"
-    elif ending == ".zip":
-        advice += ", then zip it"
+    elif ending in _COMPRESSED:
+        advice += ", then compress it"
     elif ending in _PICTURES:
         advice += ", or use hrdem preview, which draws a picture"
     raise RequestError(

@@ -40,7 +40,8 @@ CONNECTIONS = (
     Row(
         fault="the catalogue's certificate is not trusted (TLS)",
         message="https://SERVER/stac/api/search has a certificate that is not trusted here (…). "
-        "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificate bundle.",
+        "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificate bundle; hrdem "
+        "doctor shows which certificates are used.",
         run=commands.untrusted_catalogue,
     ),
     Row(
