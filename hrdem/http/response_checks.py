@@ -158,7 +158,7 @@ def refused_etag_message(error: ServerError, version: SourceVersion) -> str:
     name = f"ETag {version.etag}" if version.etag else f"date {version.last_modified}"
     if version.etag.rstrip('"').endswith("-gzip"):
         cause = "Apache adds -gzip to the ETags of files that it compresses, and then does not know"
-        return f"{error} The file is unchanged: {cause} them. Its operator has to turn that off."
+        return f"{error} The file is unchanged: {cause} them. The operator has to turn that off."
     return (
         f"{error} The file is unchanged: its server reports the {name} and then refuses it, as "
         "several servers behind one address do, or a proxy that alters the file. Try again later, "

@@ -39,6 +39,9 @@ MISTAKES: dict[str, Callable[[Bounds], tuple[float, ...]]] = {
 MISTAKES_IN_DEGREES: dict[str, Callable[[Bounds], tuple[float, ...]]] = {
     "Nominatim": lambda b: (b[1], b[3], b[0], b[2]),
     "signs lost": lambda b: (-b[0], b[1], -b[2], b[3]),
+    "sign of west lost": lambda b: (-b[0], b[1], b[2], b[3]),
+    "sign of east lost": lambda b: (b[0], b[1], -b[2], b[3]),
+    "latitude first, sign of east lost": lambda b: (b[1], b[0], b[3], -b[2]),
     "0 to 360": lambda b: (b[0] + 360, b[1], b[2] + 360, b[3]),
     "latitude first, signs lost": lambda b: (b[1], -b[0], b[3], -b[2]),
     "QGIS, 0 to 360": lambda b: (b[0] + 360, b[2] + 360, b[1], b[3]),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hrdem.errors import HrdemError, RequestError
 from hrdem.geo.canada import FAR_DEGREES, reaches_beyond, sample_lonlat
-from hrdem.geo.crs import LONLAT
+from hrdem.geo.crs import LONLAT, is_geographic
 from hrdem.geo.grid import Bounds
 from hrdem.request.aoi.plausibility import (
     CrsRemedy,
@@ -54,7 +54,12 @@ def check_box(bbox: Sequence[float], crs: str) -> Bounds:
     west, south, east, north = box = (numbers[0], numbers[1], numbers[2], numbers[3])
     problem = _find_problem(box, crs, what)
     reading = suggest_box(box, crs) if problem or _reaches_far(box, crs) else None
-    if problem is None and reading is not None and reading.is_dwarfed_by(box):
+    crosses_greenwich = is_geographic(crs) and west < 0 < east
+    if (
+        problem is None
+        and reading is not None
+        and (crosses_greenwich or reading.is_dwarfed_by(box))
+    ):
         problem = Problem(f"{what} reaches far outside Canada.")
     if problem is not None:
         raise _explain(problem, reading)

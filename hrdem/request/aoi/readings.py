@@ -155,8 +155,8 @@ def _list_longitudes(
 ) -> Iterator[tuple[tuple[float, float], str]]:
     """Yield two longitudes as they are, and with a sign or a turn less; only so if in metres."""
     yield (x, other_x), ""
-    if is_geographic(crs) and min(x, other_x) > 0:
-        yield (-x, -other_x), _NEGATIVE
+    if is_geographic(crs) and max(x, other_x) > 0:
+        yield (-abs(x), -abs(other_x)), _NEGATIVE
         if min(x, other_x) > _TURN_DEGREES / 2:
             yield (x - _TURN_DEGREES, other_x - _TURN_DEGREES), _BELOW_360
 
