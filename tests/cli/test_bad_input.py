@@ -183,7 +183,11 @@ def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
 @pytest.mark.parametrize(
     ("reply", "hint"),
     [
-        (Reply(body=b"<html>portal</html>"), "not a STAC API: it answers '<html>portal</html>'"),
+        pytest.param(
+            Reply(body=b"<html>portal</html>"),
+            "not a STAC API: it answers '<html>portal</html>'",
+            marks=pytest.mark.slow,
+        ),
         (Reply(404, b"Not Found"), "not a STAC API"),
         (Reply.json({"title": "Welcome"}), "no list of features"),
     ],
