@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from hrdem.request.mentions import FIELDS, MENTION, drop_foreign_advice
+from hrdem.request.message_parameters import FIELDS, MENTION, drop_foreign_advice
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.shell import join_command
 from hrdem.runtime.text import escape_unprintable

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hrdem.request.mentions import FIELDS
+from hrdem.request.message_parameters import FIELDS
 
 URLS = ("stac_url", "wcs_url", "wms_url")
 

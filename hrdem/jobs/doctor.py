@@ -39,7 +39,7 @@ from hrdem.http.proxies import read_proxies
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
 from hrdem.request import fields
-from hrdem.request.mentions import drop_foreign_advice
+from hrdem.request.message_parameters import drop_foreign_advice
 from hrdem.request.products import COLLECTIONS, HEIGHT_PRODUCTS, AssetKind, Collection
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.gdal_env import list_ignored_variables, pinned_gdal

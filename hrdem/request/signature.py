@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from hrdem.errors import HrdemError
 from hrdem.request.field import Field
-from hrdem.request.mentions import drop_foreign_advice
+from hrdem.request.message_parameters import drop_foreign_advice
 from hrdem.request.options import parse_choice
 from hrdem.runtime.closest import find_closest
 

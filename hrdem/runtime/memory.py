@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hrdem.runtime import windows_api
+from hrdem.runtime import windows_memory
 
 resource: Any
 try:
@@ -43,7 +43,7 @@ def resident_bytes() -> int:
         pages = int(_STATM.read_text("ascii").split()[1])
         page_bytes: int = _os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
-        return windows_api.resident_bytes()
+        return windows_memory.resident_bytes()
     return pages * page_bytes
 
 
@@ -54,7 +54,7 @@ def limit_memory(max_bytes: int) -> None:
     enforcing it.
     """
     if resource is None:
-        windows_api.limit_memory(max_bytes)
+        windows_memory.limit_memory(max_bytes)
         return
     with contextlib.suppress(OSError, ValueError):  # a lower limit is set already
         resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))

@@ -15,7 +15,7 @@ from hrdem.http.timeouts import Timeouts
 from hrdem.jobs import doctor
 from hrdem.jobs.doctor import Check, State, run_checks
 from hrdem.request import fields
-from hrdem.request.mentions import find_foreign
+from hrdem.request.message_parameters import find_foreign
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
 NAMES = ["versions", "PROJ", "cache", "network", "STAC 1m", "STAC 2m", "STAC 30m", "store"]

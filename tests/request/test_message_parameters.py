@@ -17,7 +17,7 @@ from hrdem import errors
 from hrdem.errors import RequestError, ServerError
 from hrdem.request import fields
 from hrdem.request.field import Field
-from hrdem.request.mentions import (
+from hrdem.request.message_parameters import (
     FIELDS,
     drop_foreign_advice,
     find_foreign,

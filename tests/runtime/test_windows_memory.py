@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hrdem.runtime import windows_api
+from hrdem.runtime import windows_memory
 
 
 # sizeof and offsetof of PROCESS_MEMORY_COUNTERS and JOBOBJECT_EXTENDED_LIMIT_INFORMATION
@@ -15,9 +15,9 @@ from hrdem.runtime import windows_api
 @pytest.mark.parametrize(
     ("structure", "size", "offsets"),
     [
-        (windows_api.MemoryCounters, 72, {"peak_working_set": 8, "working_set": 16}),
+        (windows_memory.MemoryCounters, 72, {"peak_working_set": 8, "working_set": 16}),
         (
-            windows_api.ExtendedLimits,
+            windows_memory.ExtendedLimits,
             144,
             {
                 "flags": 16,
@@ -39,5 +39,5 @@ def test_layout(structure: type[ctypes.Structure], size: int, offsets: dict[str,
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has them")
 def test_other_systems_lack_the_calls() -> None:
-    assert windows_api.resident_bytes() == 0
-    windows_api.limit_memory(1)
+    assert windows_memory.resident_bytes() == 0
+    windows_memory.limit_memory(1)
