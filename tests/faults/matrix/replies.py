@@ -101,9 +101,8 @@ REPLIES = (
     ),
     Row(
         fault="the response claims a file of 999 bytes",
-        message="FILES/…dtm.tif cannot be read as a tiled GeoTIFF: it points to byte …, beyond its "
-        "999 bytes. The file may be damaged, or be of a kind that only GDAL reads. Try --engine "
-        "gdal.",
+        message="FILES/…dtm.tif sends 'bytes …/999' and … bytes instead of the requested bytes … A "
+        "proxy may be in the way. Tried 5 times.",
         answer=answers.other_total,
         at=(Place.HEADER,),
     ),
