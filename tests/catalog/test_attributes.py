@@ -122,6 +122,7 @@ def test_attributes_are_json_ready() -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_attributes_are_bounded() -> None:
     wide = Outline(AREA, {f"field {number}": number for number in range(5_000)})

@@ -42,18 +42,21 @@ def test_french_fields_with_dates_as_text(path: Path) -> None:
     assert summarize(path) == [("Île d'Orléans", "2019", 0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_no_fields_at_all(path: Path) -> None:
     write_layer(path, [LEFT_HALF])
     assert summarize(path) == [(None, None, 0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_no_spatial_index(path: Path) -> None:
     write_layer(path, [LEFT_HALF, FAR], {"Name": ["A", "B"]}, SPATIAL_INDEX="NO")
     assert summarize(path) == [("A", None, 0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_integers_stay_integers_beside_missing_values(path: Path) -> None:
     write_layer(path, [LEFT_HALF, AREA], {"Name": ["A", "B"], "Year": [2019, None]})
@@ -74,6 +77,7 @@ def test_layer_of_the_product_is_preferred(path: Path) -> None:
     assert summarize(path, "dsm") == [("9_2_dsm", None, 0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_all_layers_are_read_if_none_is_preferred(path: Path) -> None:
     write_layer(path, None, {"Name": ["no outlines"]}, layer="notes")
@@ -99,6 +103,7 @@ def test_outlines_in_another_crs_are_projected(path: Path, crs: str) -> None:
     assert summarize(path) == [("A", None, 0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_long_edges_are_densified(path: Path) -> None:
     """Between corners 10 degrees apart a parallel is 40 km from the straight line."""

@@ -117,6 +117,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(demo: Addresses, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_negative_number_is_not_an_option(demo: Addresses, tmp_path: Path) -> None:
     for form in (BBOX, ["--bbox=" + BBOX[1]]):
@@ -142,6 +143,7 @@ def test_every_option_has_a_variable(demo: Addresses, tmp_path: Path) -> None:
     assert (tmp_path / "from-environment.tif").exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem("assets", "9_2-mosaic-1m", "--stac-url", demo.stac, cwd=tmp_path)

@@ -100,8 +100,9 @@ FAST = {"null", "cut off", "too large", "half a pixel off", "404"}
 
 
 def by_speed(names: Iterable[str]) -> list[Any]:
-    """Mark all faults slow but one of each kind."""
-    return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
+    """Mark all faults long but one of each kind."""
+    long = (pytest.mark.slow, pytest.mark.long)
+    return [pytest.param(name, marks=() if name in FAST else long) for name in names]
 
 
 @pytest.mark.slow

@@ -85,7 +85,9 @@ def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(0, marks=pytest.mark.long), 1, pytest.param(2, marks=pytest.mark.long)]
+)
 def test_killed_run_resumes(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
 ) -> None:
@@ -196,6 +198,7 @@ def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_concurrent_runs_write_identical_files(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
@@ -242,6 +245,7 @@ def test_repeated_area_reads_no_tile(server: Metered, tmp_path: Path) -> None:
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_offline_repeats_an_extraction_and_any_part_of_it(
     demo: Addresses, http: HttpClient, tmp_path: Path

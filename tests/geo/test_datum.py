@@ -117,6 +117,7 @@ def test_realizations_that_count_as_nad83() -> None:
             assert not counts_as_nad83(f"EPSG:{code}"), code
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_every_crs_of_canada_and_its_border() -> None:
     """PROJ's database lists some hundreds, and thousands of counties, of which every thirtieth."""

@@ -200,7 +200,7 @@ def test_many_threads_and_a_server_that_closes_idle_connections(
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     try:
-        read_ranges(CONTENT, threads=2 * MAX_CONNECTIONS, times=60, faulty=True)
+        read_ranges(CONTENT, threads=2 * MAX_CONNECTIONS, times=30, faulty=True)
     finally:
         sys.setswitchinterval(interval)
     assert "Trying again" in caplog.text

@@ -19,7 +19,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("number", [12, 15, 37])
+@pytest.mark.parametrize(
+    "number", [12, *(pytest.param(each, marks=pytest.mark.long) for each in (15, 37))]
+)
 def test_random_requests_equal_gdals_tools(demo: Addresses, tmp_path: Path, number: int) -> None:
     """A cropped shape, an aspect, a box and a canopy height; the benchmark runs hundreds."""
     case = make_case(random.Random(f"5-{number}"), tmp_path)

@@ -119,6 +119,7 @@ def test_warped_area_is_masked_on_its_grid(demo: Addresses, tmp_path: Path, prod
     assert estimate.coverage_percent == pytest.approx(result.statistics.valid_percent, abs=1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_only_tiles_under_the_area_are_read(demo: Addresses, tmp_path: Path) -> None:
     """A narrow strip crosses the box of 49 tiles and touches 13 of them."""
@@ -161,7 +162,7 @@ print(int(status[status.index("VmHWM:") + 1]) * 1024)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc elsewhere")
-@pytest.mark.parametrize("corners", [2_000, 300_000])
+@pytest.mark.parametrize("corners", [pytest.param(2_000, marks=pytest.mark.long), 300_000])
 def test_detailed_outlines_over_four_files(demo: Addresses, tmp_path: Path, corners: int) -> None:
     """Threads that shared a prepared geometry crashed; a buffer of its corners took gigabytes."""
     done = subprocess.run(

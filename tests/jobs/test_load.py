@@ -47,6 +47,12 @@ JOBS: dict[str, dict[str, Any]] = {
     "hillshade": {"product": "dtm-hillshade"},
     "canopy": {"product": "chm"},
 }
+LANES = {  # others are long
+    "plain": (),
+    "aspect": pytest.mark.slow,
+    "canopy": pytest.mark.slow,
+    "filled and warped": pytest.mark.slow,
+}
 RELAXED = settings(
     max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -84,10 +90,7 @@ def view_bits(pixels: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "job",
-    [
-        pytest.param(job, marks=() if number == 0 else pytest.mark.slow)
-        for number, job in enumerate(JOBS)
-    ],
+    [pytest.param(job, marks=LANES.get(job, (pytest.mark.slow, pytest.mark.long))) for job in JOBS],
 )
 def test_chunks_have_the_bits_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
     with rasterio.open(extract(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:
@@ -294,7 +297,9 @@ def test_lazy_array_is_pickled_by_the_standard_library(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("via", ["cog", "vrt", "wcs"])
+@pytest.mark.parametrize(
+    "via", ["cog", *(pytest.param(via, marks=pytest.mark.long) for via in ("vrt", "wcs"))]
+)
 def test_chunk_opens_its_own_connection(demo: Addresses, tmp_path: Path, via: str) -> None:
     """In another process, too: a client never outlives its chunk."""
     params = {

@@ -111,6 +111,7 @@ def test_a_picture_finer_than_the_data_is_smooth(demo: Addresses, http: HttpClie
     assert np.abs(found - expected).max() < 0.1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_all_of_canada_fits_in_a_picture(demo: Addresses, tmp_path: Path) -> None:
     """From 66 files, whose coarsest overviews are still finer than the picture."""

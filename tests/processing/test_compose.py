@@ -175,6 +175,7 @@ def test_coarse_pixels_are_read_from_an_overview(demo: Addresses, tmp_path: Path
         np.testing.assert_allclose(dataset.read(1), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("resampling", ["max", "min", "med", "mode", "q1", "q3", "rms"])
 def test_order_statistics_come_from_full_resolution(
@@ -454,6 +455,7 @@ def test_area_just_outside_the_coverage_has_no_data(
         pytest.fail("each box found a file")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_coverage_estimate_is_of_the_output_only(demo: Addresses, tmp_path: Path) -> None:
     """The output is rotated in EPSG:3979: the corners of its bounds there are not part of it."""

@@ -24,6 +24,7 @@ from hrdem.processing.tiers import Layer, measure_distance, measure_seam, overla
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import NODATA, RESOLUTIONS, Store
 
+LONG = (pytest.mark.slow, pytest.mark.long)
 RELAXED = settings(
     max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -414,10 +415,10 @@ def test_only_visible_tier_edges_are_counted(tmp_path: Path, store: Store, crop:
     "grid",
     [
         {},
-        pytest.param({"resolution": 3}, marks=pytest.mark.slow),
+        pytest.param({"resolution": 3}, marks=LONG),
         pytest.param({"resolution": 5, "crs": "EPSG:2959"}, marks=pytest.mark.slow),
-        pytest.param({"source_band": True}, marks=pytest.mark.slow),
-        pytest.param({"format": "cog"}, marks=pytest.mark.slow),
+        pytest.param({"source_band": True}, marks=LONG),
+        pytest.param({"format": "cog"}, marks=LONG),
     ],
     ids=["native", "3m", "utm", "source-band", "cog"],
 )

@@ -35,6 +35,7 @@ from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 NODATA = -32767.0
+LONG = (pytest.mark.slow, pytest.mark.long)
 BANDS = [Band("dtm", "metre")]
 # longitude and latitude where each is used, rotated against EPSG:3979
 PLACES = {
@@ -535,7 +536,9 @@ def test_wgs_84_and_nad83_are_treated_as_nad83_csrs(write_needed: WriteNeeded, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resampling", [Resampling.NEAREST, Resampling.CUBIC])
+@pytest.mark.parametrize(
+    "resampling", [pytest.param(Resampling.NEAREST, marks=LONG), Resampling.CUBIC]
+)
 def test_border_around_blocks_changes_no_pixel(
     write_needed: WriteNeeded, resampling: Resampling
 ) -> None:
@@ -620,7 +623,7 @@ print(maximum, status[status.index("VmHWM:") + 1])
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc elsewhere")
-@pytest.mark.parametrize("resampling", ["average", "bilinear"])
+@pytest.mark.parametrize("resampling", ["average", pytest.param("bilinear", marks=LONG)])
 def test_memory_does_not_grow_with_the_scale(tmp_path: Path, resampling: str) -> None:
     """One block of 200 m pixels covers 11,000 x 11,000 source pixels of 1 m: 480 MB."""
     middle = np.array([PLACES["EPSG:2961"]])

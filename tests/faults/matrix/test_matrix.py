@@ -62,9 +62,9 @@ _FAST = {
 def _cases() -> Iterator[Any]:
     for _, rows in GROUPS:
         for row in rows:
-            for place in row.at or (None,):
+            for number, place in enumerate(row.at or (None,)):
                 name = row.fault if place is None else f"{row.fault} ({place})"
-                marks = () if name in _FAST else pytest.mark.slow
+                marks = () if name in _FAST else [pytest.mark.slow, pytest.mark.long][: number + 1]
                 yield pytest.param(row, place, id=name, marks=marks)
 
 
