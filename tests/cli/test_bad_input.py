@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from tests.demo_tiles import TILES, find_empty_block
 from tests.misbehaving import Reply, misbehaving
+from tests.systems import IS_WINDOWS
 
 BBOX = "-75.72,45.40,-75.71,45.41"
 
@@ -160,7 +160,7 @@ def test_output_that_is_a_folder(capsys, tmp_path_factory) -> None:
     assert "is a folder" in read_error(capsys)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a folder that not even root may write to")
+@pytest.mark.skipif(IS_WINDOWS, reason="needs a folder that not even root may write to")
 def test_unwritable_output_folder_is_found_before_any_request(capsys) -> None:
     assert extract("--stac-url", "http://hrdem.invalid", output="/proc/out.tif") == 7
     assert "The folder /proc is not writable (no such file" in read_error(capsys)
