@@ -160,7 +160,7 @@ def test_deeply_nested_json_is_an_error(http: HttpClient, kind: str, depth: int)
         except CatalogError as exc:
             said = str(exc)
     assert len(said) < 1_000
-    assert said or (kind, depth) == ("an outline", 200)  # which is not so deep
+    assert said or (kind == "an outline" and depth < 1_000)  # newer Pythons read 900
 
 
 @pytest.mark.parametrize(

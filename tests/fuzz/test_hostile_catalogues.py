@@ -14,7 +14,7 @@ from hrdem.errors import CatalogError, TransferError
 from tests.fuzz import catalogues
 from tests.fuzz.catalogues import SEPARATOR, URL, attempt_catalogue
 
-FAR_TOO_DEEP = 5_000
+FAR_TOO_DEEP = 100_000
 
 
 def item(name: object = "9_2-mosaic-1m", outline: object = None, **changes: object) -> dict:
