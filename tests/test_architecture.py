@@ -47,6 +47,7 @@ COVERED_BY = {
     "hrdem.cli.search": "cli/test_commands.py",
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.cache.entries": "http/test_store.py",
+    "hrdem.http.cache.entry_locks": "http/test_store.py",
     "hrdem.http.cache.writer": "faults/test_resume.py",
     "hrdem.http.parsed": "faults/test_passing_faults.py",
     "hrdem.http.range_buffer": "faults/test_client.py",

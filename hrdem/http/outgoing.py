@@ -19,17 +19,10 @@ _SAFE_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request.
+    """A request, by the parameters of `hrdem.http.client.HttpClient.request`.
 
     Attributes:
-        method: HTTP method.
-        url: Absolute http or https address.
-        headers: Additional headers.
-        params: Query parameters; they replace parameters of the address with the same names,
-            ignoring case.
-        json: Body, sent as JSON.
         timeouts: How long to wait, instead of the client's own timeouts.
-        trusted: Whether the user supplied the address; it may then be in any network.
     """
 
     method: str

@@ -157,7 +157,7 @@ def test_a_box_that_only_starts_in_canada_is_no_mistake() -> None:
         ((45.4, -75.7), "with latitude before longitude"),
         ((75.7, 45.4), "with negative longitudes"),
         ((45.4, 75.7), "with latitude before longitude and with negative longitudes"),
-        ((284.3, 45.4), "with longitudes counted from 0 to 360"),
+        ((284.3, 45.4), "with longitudes from 0 to 360"),
     ],
 )
 def test_a_point_that_was_turned_around_is_found(point: tuple[float, float], how: str) -> None:

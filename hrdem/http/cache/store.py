@@ -30,6 +30,15 @@ import platformdirs
 
 from hrdem.errors import OutputError, RequestError
 from hrdem.http.cache.entries import CacheEntry, CacheInfo
+from hrdem.http.cache.entry_locks import (
+    COVERAGE_NAME,
+    LOCK,
+    REMOVED_PREFIX,
+    acquire_shared,
+    coverage_lock,
+    is_locked,
+    try_remove,
+)
 from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
 from hrdem.http.source_version import SourceVersion
 from hrdem.runtime import locks
@@ -39,18 +48,14 @@ from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 from hrdem.runtime.private_folder import find_exposure, make_private_folder
 
 _MIN_FREE_BYTES = 1 << 30  # that stay free on the disk
-_LOCK = "lock"
-_REMOVED_PREFIX = ".gone-"  # of a folder that is being removed
 _ADDRESS = re.compile(r"[0-9a-f]{24}")
 _VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
-COVERAGE_NAME = re.compile(r"[0-9a-f]{24}")
 _SINGLE = {
     "response": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
 }  # kinds that are single small files
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # a response that is being written
 _MAX_OPEN_ATTEMPTS = 5
-_LOCK_WAIT_SECONDS = 30.0  # for another process to remove something
 _MAX_PARTIAL_AGE_SECONDS = 3600.0  # older partial files are from killed processes
 _PROBE_BYTES = 1 << 26  # size of a sparse file, which takes almost no disk space
 
@@ -157,7 +162,7 @@ class Cache:
         for entry, path in sorted(found, key=lambda each: (each[0].kind in _SINGLE, each[0].used)):
             if freed >= excess - (in_use if entry.kind in _SINGLE else 0):
                 break
-            if _try_remove(path):
+            if try_remove(path):
                 freed += entry.bytes
         self._remove_leftovers()
         return freed
@@ -176,8 +181,8 @@ class Cache:
         for entry, path in found:
             if entry.in_use or (busy and entry.kind in _SINGLE):
                 continue
-            if not _try_remove(path):
-                if is_locked(path / _LOCK) or is_locked(coverage_lock(path)):  # by now
+            if not try_remove(path):
+                if is_locked(path / LOCK) or is_locked(coverage_lock(path)):  # by now
                     continue
                 if path.exists():
                     raise OutputError(
@@ -220,7 +225,7 @@ class Cache:
         if not (folder / ABOUT).exists():
             return None
         try:
-            lock = _acquire_shared(folder / _LOCK)
+            lock = acquire_shared(folder / LOCK)
         except OSError:  # no process prunes a read-only folder
             lock = locks.FileLock(-1)
         else:
@@ -244,7 +249,7 @@ class Cache:
             if (
                 folder != ours
                 and _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}")
-                and (_try_remove(folder))
+                and (try_remove(folder))
             ):
                 log.info(
                     "%s was republished: the cached ranges of its old version were removed.",
@@ -274,7 +279,7 @@ class Cache:
             name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
             size = sum(map(_disk_bytes, _list_folder(folder)))
             found.append(
-                (CacheEntry("file", name, size, used, is_locked(folder / _LOCK), about), folder)
+                (CacheEntry("file", name, size, used, is_locked(folder / LOCK), about), folder)
             )
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
@@ -293,7 +298,7 @@ class Cache:
     def _remove_leftovers(self) -> None:
         """Remove partly removed folders of killed processes, and empty folders."""
         for kind in ("files/*", "wcs"):
-            for gone in self.folder.glob(f"{kind}/{_REMOVED_PREFIX}*"):
+            for gone in self.folder.glob(f"{kind}/{REMOVED_PREFIX}*"):
                 shutil.rmtree(gone, ignore_errors=True)
         for folder in self.folder.glob("files/*"):
             with contextlib.suppress(OSError):
@@ -308,35 +313,11 @@ class Cache:
                     partial.unlink()
 
 
-def coverage_lock(folder: Path) -> Path:
-    """Return the path of the lock of a coverage's folder."""
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def is_locked(path: Path) -> bool:
-    """Whether any process has acquired a lock."""
-    with contextlib.suppress(OSError):
-        if not path.exists():
-            return False
-        lock = locks.acquire_lock(path)
-        if lock is not None:
-            lock.close()
-        return lock is None
-    return False
-
-
-def _acquire_shared(path: Path) -> locks.FileLock:
-    lock = locks.acquire_lock(path, shared=True, wait=_LOCK_WAIT_SECONDS)
-    if lock is None:
-        raise OSError(f"another process has locked {path} for {_LOCK_WAIT_SECONDS:.0f} s")
-    return lock
-
-
 def _lock_and_prepare(folder: Path) -> locks.FileLock:
     """Share the lock of a version and create its files; the first process also cleans up."""
-    lock = locks.acquire_lock(folder / _LOCK)
+    lock = locks.acquire_lock(folder / LOCK)
     if lock is None:
-        lock = _acquire_shared(folder / _LOCK)
+        lock = acquire_shared(folder / LOCK)
         prepare(folder)  # the other process may only have tested the lock
         return lock
     try:
@@ -366,25 +347,6 @@ def _check_sparse_files(folder: Path) -> None:
             raise OSError(f"the file system of {folder} has no sparse files")
     finally:
         probe.unlink(missing_ok=True)
-
-
-def _try_remove(path: Path) -> bool:
-    """Remove an entry unless it is in use; return whether it is gone."""
-    with contextlib.suppress(OSError):
-        if not path.is_dir() or path.is_symlink():
-            path.unlink(missing_ok=True)
-            return True
-        beside = coverage_lock(path) if COVERAGE_NAME.fullmatch(path.name) else None
-        lock = locks.acquire_lock(beside or path / _LOCK)
-        if lock is not None:
-            gone = path.with_name(f"{_REMOVED_PREFIX}{secrets.token_hex(6)}")
-            with lock:
-                path.rename(gone)
-                if beside:
-                    beside.unlink()
-            shutil.rmtree(gone, ignore_errors=True)
-            return True
-    return False
 
 
 def _read_about(path: Path) -> SourceVersion | None:

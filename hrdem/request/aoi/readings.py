@@ -23,7 +23,7 @@ _NOMINATIM = "as south,north,west,east, which is Nominatim's order"
 _SIZE = "as west,south,width,height"
 _EXCHANGED = "with minimum and maximum exchanged"
 _NEGATIVE = "with negative longitudes"
-_BELOW_360 = "with longitudes counted from 0 to 360"
+_BELOW_360 = "with longitudes from 0 to 360"
 
 
 @dataclass(frozen=True, slots=True)

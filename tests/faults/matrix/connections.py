@@ -70,7 +70,7 @@ CONNECTIONS = (
     ),
     Row(
         fault="NO_PROXY holds an entry that cannot be read",
-        effect="goes on: the entry is ignored",
+        effect="the entry is ignored",
         message="'[fd00::' in NO_PROXY is ignored: it is neither a host name nor an IP address",
         run=commands.with_variables(http_proxy=_NO_WAY, NO_PROXY="[::1],[fd00::"),
         exit_codes=(ExitCode.COMPLETE,),
