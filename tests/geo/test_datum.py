@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import pytest
+import rasterio.crs
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
+from rasterio.errors import CRSError
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
@@ -117,6 +119,15 @@ def test_realizations_that_count_as_nad83() -> None:
             assert not counts_as_nad83(f"EPSG:{code}"), code
 
 
+def is_readable(code: str) -> bool:
+    """Whether rasterio's GDAL reads a CRS of pyproj's database, which may be newer."""
+    try:
+        rasterio.crs.CRS.from_user_input(code)
+    except CRSError:
+        return False
+    return True
+
+
 @pytest.mark.long
 @pytest.mark.slow
 def test_every_crs_of_canada_and_its_border() -> None:
@@ -134,6 +145,7 @@ def test_every_crs_of_canada_and_its_border() -> None:
         info
         for number, info in enumerate(sorted(listed, key=lambda info: (info.auth_name, info.code)))
         if number % 30 == 0 or "Canada" in info.area_of_use.name
+        if is_readable(f"{info.auth_name}:{info.code}")
     ]
     assert len(chosen) > 300
     shifted = 0
