@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import io
 import os
 import re
@@ -16,40 +15,24 @@ from types import FrameType
 import click
 
 from hrdem._version import __version__
+from hrdem.cli.lazy_group import LazyGroup
 from hrdem.cli.messages import for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.signals import END_SIGNALS
 from hrdem.runtime.text import escape_unprintable
 
-# in the order of the help; a command imports heavy libraries only when it runs
-COMMANDS = ("extract", "plan", "preview", "search", "assets", "cache", "doctor", "demo")
+# in the order of the help
+COMMANDS = ("extract", "plan", "preview", "search", "assets", "legacy", "cache", "doctor", "demo")
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
 _LOOSE_NUMBER = re.compile(r"unexpected extra arguments? \(-?\d")
 _NO_THREAD = "can't start new thread"  # what Python calls a limit of threads or memory
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"hrdem.cli.{name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        commands = ((name, self.get_command(ctx, name)) for name in COMMANDS)
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, cmd.get_short_help_str(100)) for name, cmd in commands if cmd]
-            )
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    modules={name: f"hrdem.cli.{name}" for name in COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")

@@ -71,7 +71,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         command = cli.get_command(ctx, name)
         assert command is not None
         if isinstance(command, click.Group):
-            yield from ((f"{name} {each}", command.commands[each]) for each in command.commands)
+            for each in command.list_commands(ctx):
+                subcommand = command.get_command(ctx, each)
+                assert subcommand is not None
+                yield f"{name} {each}", subcommand
         else:
             yield name, command
 

@@ -391,3 +391,14 @@ ASSETS = (
     *CACHE,
 )
 DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)
+
+# what the commands that make older products have in common
+_SHARED_SERVICE = ("via", "engine", "on_change", "stac_url", "wcs_url", "wcs_limit")
+LEGACY_SHARED = (
+    COLLECTION,
+    *(replace(field, default="2m,30m") for field in PRODUCT if field.name == "fill"),
+    *(field for field in GRID if field.name == "vertical_grid"),
+    *(field for field in SERVICE if field.name in _SHARED_SERVICE),
+    *LIMITS,
+    *CACHE,
+)

@@ -126,3 +126,19 @@ class DoctorParams(TypedDict, total=False):
     wcs_url: str | None
     cache_dir: PathLike | None
     max_cache: SizeLike | None
+
+
+class LegacyParams(CacheParams, total=False):
+    """What the functions that make older products have in common."""
+
+    collection: str | None
+    fill: str | Iterable[str] | None
+    vertical_grid: PathLike | None
+    via: str | None
+    engine: str | None
+    on_change: str | None
+    stac_url: str | None
+    wcs_url: str | None
+    wcs_limit: float | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
