@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
-from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.aoi.nts import find_sheet, parse_sheet, parse_sheets
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,117 @@ def test_small_sheets_tile_the_large_one(number: int, letter: str) -> None:
     small = [shapely.box(*parse_sheet(f"{large.name}{n:02}").bounds) for n in range(1, 17)]
     assert shapely.union_all(small).equals(shapely.box(*large.bounds))
     assert sum(sheet.area for sheet in small) == shapely.box(*large.bounds).area
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [("031G", 250_000), ("031G05", 50_000), ("340D", 250_000), ("1K13", 50_000)]
+)
+def test_a_second_number_makes_the_scale(name: str, scale: int) -> None:
+    assert parse_sheet(name).scale == scale
+
+
+@pytest.mark.parametrize("names", ["31K1,031K, 31k/02", ["31K1", "031K", "31k/02"]])
+def test_several_sheets_in_the_order_of_their_names(names) -> None:
+    assert [sheet.name for sheet in parse_sheets(names)] == ["031K01", "031K", "031K02"]
+
+
+def test_a_sheet_named_twice_counts_once() -> None:
+    assert [sheet.name for sheet in parse_sheets("31K1,031K01")] == ["031K01"]
+
+
+@pytest.mark.parametrize("names", ["", "31K1,", "31K1;31K2", ["31K1", ""]])
+def test_a_name_that_is_missing_among_several_is_refused(names) -> None:
+    with pytest.raises(RequestError, match="is not the name of an NTS sheet"):
+        parse_sheets(names)
+
+
+def test_no_name_at_all_is_refused() -> None:
+    with pytest.raises(RequestError, match="Name one or several, as 031G05,031G06"):
+        parse_sheets([])
+
+
+@pytest.mark.parametrize("point", ["-75.7,45.4", "45.4, -75.7", " -75.7 45.4 "])
+def test_a_point_in_place_of_a_name_tells_the_sheets_there(point: str) -> None:
+    with pytest.raises(RequestError, match=r"is on 031G05 \(1:50,000\), a part of 031G \("):
+        parse_sheets(point)
+
+
+def test_a_point_where_no_sheet_is_shows_a_name() -> None:
+    with pytest.raises(RequestError, match="is a point.* such as 031G05 or 031G"):
+        parse_sheets("2.35,48.86")
+
+
+@pytest.mark.parametrize(
+    ("point", "small", "large"),
+    [
+        ((-75.7, 45.4), "031G05", "031G"),  # Ottawa
+        ((-123.37, 48.43), "092B06", "092B"),  # Victoria
+        ((-62.34, 82.51), "120E12", "120E"),  # Alert
+        ((-76.5, 46.0), "031K01", "031K"),  # a corner belongs to the sheet to the north and east
+        ((-80.0, 80.0), "340A04", "340A"),
+    ],
+)
+def test_the_sheet_of_a_point(point, small: str, large: str) -> None:
+    found = find_sheet(*point), find_sheet(*point, scale=250_000)
+    assert [sheet.name for sheet in found if sheet] == [small, large]
+
+
+@pytest.mark.parametrize(
+    "point", [(-75, 39.9), (-47.9, 60), (-144.1, 60), (-75, 88), (-56, 80), (-136.1, 80), (2, 48)]
+)
+def test_no_sheet_holds_a_point_outside_the_numbering(point) -> None:
+    assert find_sheet(*point) is None
+
+
+def test_every_sheet_holds_its_own_centre_and_corner() -> None:
+    """All 1,712 sheets at 1:250,000, and those at 1:50,000 of every seventh."""
+    high_arctic = [first + step for first in (120, 340, 560, 780, 910) for step in (0, 1)]
+    names = [
+        f"{number:03}{letter}"
+        for number in [*range(120), *high_arctic]
+        for letter in ("ABCDEFGHIJKLMNOP" if number < 120 and number % 10 < 7 else "ABCDEFGH")
+    ]
+    assert len(names) == 1_712
+    for name in [*names, *(f"{name}{n:02}" for name in names[::7] for n in range(1, 17))]:
+        sheet = parse_sheet(name)
+        west, south, east, north = sheet.bounds
+        for point in ((west, south), ((west + east) / 2, (south + north) / 2)):
+            assert find_sheet(*point, scale=sheet.scale) == sheet
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        # of the index of sheets that British Columbia publishes: each series and row of letters
+        ("082A", (-114, 48, -112, 49)),
+        ("083L", (-120, 54, -118, 55)),
+        ("085D", (-120, 60, -118, 61)),
+        ("092L", (-128, 50, -126, 51)),
+        ("093P", (-122, 55, -120, 56)),
+        ("094I", (-122, 58, -120, 59)),
+        ("102P", (-130, 51, -128, 52)),
+        ("103A", (-130, 52, -128, 53)),
+        ("104M", (-136, 59, -134, 60)),
+        ("114O", (-140, 59, -138, 60)),
+        ("082F14", (-117.5, 49.75, -117, 50)),
+        ("082N02", (-117, 51, -116.5, 51.25)),
+        ("083M06", (-119.5, 55.25, -119, 55.5)),
+        ("092B13", (-124, 48.75, -123.5, 49)),
+        ("092J06", (-123.5, 50.25, -123, 50.5)),
+        ("092P10", (-121, 51.5, -120.5, 51.75)),
+        ("093F14", (-125.5, 53.75, -125, 54)),
+        ("094O14", (-123.5, 59.75, -123, 60)),
+        ("102O02", (-131, 51, -130.5, 51.25)),
+        ("103G06", (-131.5, 53.25, -131, 53.5)),
+        ("104A13", (-130, 56.75, -129.5, 57)),
+        ("104K12", (-134, 58.5, -133.5, 58.75)),
+        ("105C02", (-133, 60, -132.5, 60.25)),
+        # of NRCan's open files on the far north
+        ("087H", (-116, 71, -112, 72)),
+        ("088A", (-116, 72, -112, 73)),
+        ("120F", (-72, 82, -64, 83)),
+        ("120G", (-72, 83, -64, 84)),
+    ],
+)
+def test_bounds_of_published_outlines(name: str, bounds) -> None:
+    assert parse_sheet(name).bounds == bounds

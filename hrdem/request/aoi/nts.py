@@ -6,7 +6,9 @@ sheet in that. Bounds follow from the name alone, whether a sheet was published 
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hrdem.errors import RequestError
@@ -15,6 +17,7 @@ from hrdem.geo.grid import Bounds
 _NAME = re.compile(
     r"(?:NTS\s*)?([0-9]{1,3})\s*[/_.-]?\s*([A-Z])(?:\s*[/_.-]?\s*([0-9]{1,2}))?", re.IGNORECASE
 )
+_POINT = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]*)?)\s*[,\s]\s*([-+]?[0-9]+(?:\.[0-9]*)?)\s*")
 _COLUMNS = 12  # series 8 degrees wide, westward from 48 W
 _HIGH_ARCTIC = (120, 340, 560, 780, 910)  # series 16 degrees wide, westward from 56 W
 # letters and numbers of sheets: rows from the south, each from west to east
@@ -34,6 +37,11 @@ class Sheet:
 
     name: str
     bounds: Bounds
+
+    @property
+    def scale(self) -> int:
+        """Denominator of its scale, 50,000 or 250,000."""
+        return 250_000 if self.name[-1].isalpha() else 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,77 @@ def parse_sheet(text: str) -> Sheet:
     row, numbers = next(each for each in enumerate(_NUMBERS) if number in each[1])
     west, south = west + numbers.index(number) * width / 4, south + row / 4
     return Sheet(f"{name}{number:02}", (west, south, west + width / 4, south + 0.25))
+
+
+def parse_sheets(names: str | Sequence[str]) -> tuple[Sheet, ...]:
+    """Return the sheets with some names, each once, in the order of the names.
+
+    Args:
+        names: Names as `parse_sheet` takes them, with commas between, or in a sequence.
+
+    Raises:
+        RequestError: If one is not a name of a sheet or no sheet has it, if a point was given, or
+            nothing.
+    """
+    if isinstance(names, str):
+        if (point := _POINT.fullmatch(names)) is not None:
+            raise _point_error(names.strip(), float(point[1]), float(point[2]))
+        names = names.split(",")
+    if not names:
+        raise RequestError("No NTS sheet was requested. Name one or several, as 031G05,031G06.")
+    return tuple(dict.fromkeys(map(parse_sheet, names)))
+
+
+def find_sheet(longitude: float, latitude: float, scale: int = 50_000) -> Sheet | None:
+    """Return the sheet that holds a point; on an edge, the one to the north and east of it.
+
+    Args:
+        longitude: Degrees on NAD83, west negative.
+        latitude: Degrees on NAD83.
+        scale: Denominator of the scale, 50,000 or 250,000.
+
+    Returns:
+        The sheet; None where no sheet has a name.
+    """
+    number = _find_number(longitude, latitude)
+    if number is None:
+        return None
+    series = _get_series(number, str(number))
+    row, east = int(latitude - series.south), longitude - series.west
+    letters = series.letters[row]
+    width = series.width / len(letters)
+    column = int(east / width)
+    name = f"{number:03}{letters[column]}"
+    if scale == 50_000:
+        numbers = _NUMBERS[int((latitude - series.south - row) * 4)]
+        name += f"{numbers[int((east - column * width) / width * 4)]:02}"
+    return parse_sheet(name)
+
+
+def _find_number(longitude: float, latitude: float) -> int | None:
+    """Return the number of the series that holds a point; None where there is none."""
+    row = math.floor(latitude / 4) - 10
+    if 0 <= row < 10:
+        column = math.ceil((-48 - longitude) / 8) - 1
+        return 10 * column + row if 0 <= column < _COLUMNS else None
+    column = math.ceil((-56 - longitude) / 16) - 1
+    if row in (10, 11) and 0 <= column < len(_HIGH_ARCTIC):
+        return _HIGH_ARCTIC[column] + row - 10
+    return None
+
+
+def _point_error(text: str, first: float, second: float) -> RequestError:
+    """Return the error for a point in place of a name, with the sheets that hold it."""
+    for longitude, latitude in ((first, second), (second, first)):
+        small = find_sheet(longitude, latitude)
+        if small is not None:
+            return RequestError(
+                f"{text!r} is a point, and `nts` takes names of NTS sheets. The point is on "
+                f"{small.name} (1:50,000), a part of {small.name[:-2]} (1:250,000)."
+            )
+    return RequestError(
+        f"{text!r} is a point, and `nts` takes names of NTS sheets, such as 031G05 or 031G."
+    )
 
 
 def _get_series(number: int, text: str) -> _Series:
