@@ -96,6 +96,51 @@ class Compression(StrEnum):
     NONE = "none"
 
 
+class Naming(StrEnum):
+    """Whose names the files of CDED have: those of a responsibility centre, or a purchaser's."""
+
+    CENTRE = "centre"
+    PURCHASER = "purchaser"
+
+
+class Records(StrEnum):
+    """How the records of USGS DEM files end: not at all, as specified, or with a line feed."""
+
+    FIXED = "fixed"
+    LF = "lf"
+
+
+class ProcessCode(StrEnum):
+    """Software that made a CDED cell: CDED 2.1, 7.4.2 element 1."""
+
+    ANUDEM = "8"
+    FME = "9"
+    TOPOGRID = "A"
+    METADATA = "Z"  # described in the metadata
+
+
+class OriginCode(StrEnum):
+    """Source of the heights of a CDED cell: CDED 2.1, 7.4.2 element 2."""
+
+    AB = "AB"
+    ASDB = "ASDB"
+    BC = "BC"
+    MB = "MB"
+    MULT = "MULT"
+    NB = "NB"
+    NL = "NL"
+    NS = "NS"
+    NT = "NT"
+    NTDB = "NTDB"
+    NU = "NU"
+    ON = "ON"
+    PE = "PE"
+    QC = "QC"
+    RS = "RS"
+    SK = "SK"
+    YT = "YT"
+
+
 def parse_choice(options: type[E], name: str, parameter: str) -> E:
     """Return the member of an enumeration that has a name.
 
