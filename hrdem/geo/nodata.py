@@ -13,6 +13,8 @@ from hrdem.geo.grid import Pixels
 
 #: Nodata value of outputs, where the sources declare none; that of the published files.
 DEFAULT_NODATA = -32767.0
+#: Height of nodes without data in the older products: CDED 2.1, 2.8.3; BC 2.0, 3.2.
+VOID = -32767
 
 
 def choose_nodata(declared: Iterable[float | None], dtype: str) -> float | None:
