@@ -31,8 +31,12 @@ from hrdem.request.options import (
     Compression,
     Engine,
     Format,
+    Naming,
     North,
     OnChange,
+    OriginCode,
+    ProcessCode,
+    Records,
     SlopeUnit,
     VerticalDatum,
     Via,
@@ -401,4 +405,107 @@ LEGACY_SHARED = (
     *(field for field in SERVICE if field.name in _SHARED_SERVICE),
     *LIMITS,
     *CACHE,
+)
+LEGACY_NTS = Field(
+    "nts",
+    "NTS map sheets, such as 031K01,031K02 at 1:50,000 or 031K at 1:250,000.",
+    Group.AREA,
+    "SHEETS",
+    parse=parse_names,
+    required=True,
+)
+WATER = (
+    Field(
+        "lakes",
+        "Polygons of lakes, each of which gets one height.",
+        Group.PRODUCT,
+        "FILE",
+        parse=parse_file,
+    ),
+    Field(
+        "sea",
+        "Polygons of the sea, which gets the height 0.",
+        Group.PRODUCT,
+        "FILE",
+        parse=parse_file,
+    ),
+)
+LEGACY_OUTPUT = replace(
+    _OUTPUT,
+    help="Folder for the files; it is created if needed.",
+    metavar="FOLDER",
+    parse=parse_folder,
+)
+LEGACY_DRY_RUN = Field(
+    "dry_run",
+    "Print what would be read and written, and write nothing.",
+    Group.OUTPUT,
+    default=False,
+)
+LEGACY_CDED = (
+    LEGACY_NTS,
+    *WATER,
+    Field(
+        "border",
+        "Polygons of Canada; nodes outside become void.",
+        Group.PRODUCT,
+        "FILE",
+        parse=parse_file,
+    ),
+    Field(
+        "metadata",
+        "Entries of the metadata that hrdem cannot know, as TOML or JSON.",
+        Group.PRODUCT,
+        "FILE",
+        parse=parse_file,
+    ),
+    Field(
+        "centre",
+        "Responsibility centre in the header: a name, or acronyms with commas between.",
+        Group.PRODUCT,
+        "NAME",
+        "Made with hrdem from NRCan's HRDEM Mosaic",
+    ),
+    Field(
+        "origin",
+        "Origin code in the header: a province or territory, or a source of data.",
+        Group.PRODUCT,
+        default="RS",
+        choices=OriginCode,
+    ),
+    Field(
+        "process",
+        "Process code in the header; Z refers to the metadata.",
+        Group.PRODUCT,
+        default="Z",
+        choices=ProcessCode,
+    ),
+    Field(
+        "data_edition",
+        "Edition and version of the data, in the header and in the names of purchasers' files.",
+        Group.PRODUCT,
+        "E.V",
+        "1.0",
+    ),
+    LEGACY_OUTPUT,
+    Field(
+        "naming",
+        "Names of the files: those of a responsibility centre, or those that purchasers got.",
+        Group.OUTPUT,
+        default="centre",
+        choices=Naming,
+    ),
+    Field(
+        "unpacked", "Write a folder for each sheet instead of a zip.", Group.OUTPUT, default=False
+    ),
+    Field(
+        "records",
+        "Records of 1024 bytes, as specified, or with a line feed after each.",
+        Group.OUTPUT,
+        default="fixed",
+        choices=Records,
+    ),
+    OVERWRITE,
+    LEGACY_DRY_RUN,
+    *LEGACY_SHARED,
 )

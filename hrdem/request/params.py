@@ -142,3 +142,23 @@ class LegacyParams(CacheParams, total=False):
     wcs_limit: float | None
     max_memory: SizeLike | None
     max_download: SizeLike | None
+
+
+class CdedParams(LegacyParams, total=False):
+    """The parameters of `hrdem.legacy_cded`."""
+
+    nts: Required[str | Iterable[str]]
+    lakes: PathLike | None
+    sea: PathLike | None
+    border: PathLike | None
+    metadata: PathLike | None
+    centre: str | None
+    origin: str | None
+    process: str | None
+    data_edition: str | None
+    output: Required[PathLike]
+    naming: str | None
+    unpacked: bool | None
+    records: str | None
+    overwrite: bool | None
+    dry_run: bool | None

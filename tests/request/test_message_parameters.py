@@ -35,6 +35,7 @@ FUNCTIONS = {
     "search": fields.SEARCH,
     "assets": fields.ASSETS,
     "cache": fields.CACHE_FOLDER,
+    "legacy_cded": fields.LEGACY_CDED,
 }
 RUNS = ("extract", "load", "plan")
 ALL = (*RUNS, "preview", "search", "assets")
@@ -67,6 +68,7 @@ REACHED_BY = {
     "runtime/atomic.py": ("extract", "preview"),
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
+    "legacy/cded/": ("legacy_cded",),
     "jobs/": (),
     "jobs/extract.py": ("extract",),
     "jobs/load.py": ("load",),
