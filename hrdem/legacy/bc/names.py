@@ -1,0 +1,135 @@
+"""Names of the files and products of a set (BC 2.0, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from hrdem.errors import RequestError
+from hrdem.legacy.bc.blocks import Projection
+from hrdem.runtime.closest import find_closest
+
+DEM, ASC, TIF, TFW = "dem", "asc", "tif", "tfw"
+ELEVATION = "elevation"
+SLOPE_PERCENT, SLOPE_DEGREES, ASPECT = "slope-pct", "slope-deg", "aspect"
+SUN_AZIMUTHS = (315, 225)  # degrees
+GREY, COLOURED = "hillshd-bw", "hillshd-clr"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of the set, in each projection one raster.
+
+    Attributes:
+        variant: The kind of data, as file names have it.
+        type: ``dem``, ``asc`` or ``tif``; a ``tif`` has a ``tfw`` beside it.
+    """
+
+    variant: str
+    type: str
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Types of its files."""
+        return (TIF, TFW) if self.type == TIF else (self.type,)
+
+
+#: in the order of BC 2.0, 5
+PRODUCTS = (
+    Product(ELEVATION, DEM),
+    *(Product(each, ASC) for each in (ELEVATION, SLOPE_PERCENT, SLOPE_DEGREES, ASPECT)),
+    *(Product(f"{kind}-{sun}", TIF) for kind in (GREY, COLOURED) for sun in SUN_AZIMUTHS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Name of a file of a set.
+
+    Attributes:
+        block: Name of the block: lower case, not padded, such as ``92b``.
+        projection: Projection.
+        variant: Kind of data.
+        type: ``dem``, ``asc``, ``tif`` or ``tfw``.
+    """
+
+    block: str
+    projection: Projection
+    variant: str
+    type: str
+
+    def __str__(self) -> str:
+        """Return the name, such as ``92b-albers-slope-pct.asc``."""
+        return f"{self.block}-{self.projection}-{self.variant}.{self.type}"
+
+    @classmethod
+    def parse(cls, name: str) -> Self | None:
+        """Return the parts of a file's name, in any case; None if it is not one of a set."""
+        stem, _, kind = name.lower().partition(".")
+        block, _, rest = stem.partition("-")
+        projection, _, variant = rest.partition("-")
+        known = any(each.variant == variant and kind in each.types for each in PRODUCTS)
+        if not (known and block and projection in list(Projection)):
+            return None
+        return cls(block, Projection(projection), variant, kind)
+
+
+def list_files(
+    block: str, projections: Iterable[Projection], products: Sequence[Product]
+) -> tuple[FileName, ...]:
+    """Return the names of the files of a set; 26 for all products in both projections."""
+    return tuple(
+        FileName(block, projection, product.variant, kind)
+        for projection in projections
+        for product in products
+        for kind in product.types
+    )
+
+
+def parse_products(names: str | Iterable[str]) -> tuple[Product, ...]:
+    """Return the products with some names, in the order of the document.
+
+    Args:
+        names: Names, as a text with commas between, or in any iterable: variants, such as
+            ``aspect``; ``elevation`` is both its files, ``elevation.dem`` or ``elevation.asc`` is
+            one. Nothing is all products.
+
+    Raises:
+        RequestError: If there is no such product.
+    """
+    words = _split(names)
+    table: dict[str, tuple[Product, ...]] = {}
+    for product in PRODUCTS:
+        table[product.variant] = (*table.get(product.variant, ()), product)
+        if product.variant == ELEVATION:
+            table[f"{product.variant}.{product.type}"] = (product,)
+    for word in words:
+        if word not in table:
+            raise _unknown_error("products", word, list(table))
+    chosen = {product for word in words for product in table[word]}
+    return tuple(each for each in PRODUCTS if each in chosen) if words else PRODUCTS
+
+
+def parse_projections(names: str | Iterable[str]) -> tuple[Projection, ...]:
+    """Return the projections with some names, in the order of the document; nothing is both.
+
+    Raises:
+        RequestError: If there is no such projection.
+    """
+    words = _split(names)
+    for word in words:
+        if word not in list(Projection):
+            raise _unknown_error("projection", word, list(Projection))
+    return tuple(each for each in Projection if each in words or not words)
+
+
+def _split(names: str | Iterable[str]) -> list[str]:
+    words = names.split(",") if isinstance(names, str) else names
+    return [word.strip().lower() for word in words if word.strip()]
+
+
+def _unknown_error(parameter: str, word: str, known: Sequence[str]) -> RequestError:
+    closest = find_closest(word, known)
+    hint = f" Did you mean {closest}?" if closest else ""
+    return RequestError(f"`{parameter}` cannot be {word!r}.{hint} Choose from: {', '.join(known)}.")
