@@ -87,7 +87,7 @@ def unite_shapes(
             reason,
         )
         found[invalid] = shapely.make_valid(found[invalid])
-    return Shape(shapely.union_all(found), crs, label)
+    return Shape(shapely.disjoint_subset_union_all(found), crs, label)
 
 
 def _split(geometries: NDArray[Any], label: str) -> NDArray[Any]:

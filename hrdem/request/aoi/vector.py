@@ -38,7 +38,9 @@ _SUFFIXES_OF_JSON = (".geojson", ".json")
 _SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab", ".gdb")
 
 
-def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None) -> Shape:
+def read_shape(
+    source: AoiLike, crs: str | None = None, layer: str | None = None, parameter: str = "aoi"
+) -> Shape:
     """Read a user-supplied shape; several features are united.
 
     Args:
@@ -49,20 +51,21 @@ def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None
             GeoDataFrame and a file, except GeoJSON, have to declare their CRS or be given one. It
             may not contradict a declared one.
         layer: Layer of the file, if it has several.
+        parameter: Name of the parameter that it was passed for, for messages.
 
     Raises:
         RequestError: If it is none of these, cannot be read, is empty, its coordinates are
             implausible in its CRS, or its parts have different CRSs.
     """
-    parts = list(_read_parts(source, layer))
+    parts = list(_read_parts(source, layer, parameter))
     if layer is not None and not any(part.is_file for part in parts):
         raise RequestError(
-            f"`layer={layer}` chooses from the layers of a file, but `aoi` is not a file. Leave "
-            "`layer` out."
+            f"`layer={layer}` chooses from the layers of a file, but `{parameter}` is not a file. "
+            "Leave `layer` out."
         )
     if not parts:
-        raise RequestError("`aoi` is empty. Give an area that has a polygon.")
-    agreed = _agree_on_crs(parts, crs)
+        raise RequestError(f"`{parameter}` is empty. Give an area that has a polygon.")
+    agreed = _agree_on_crs(parts, crs, parameter)
     label, *more = dict.fromkeys(part.label for part in parts)
     if more:
         label = f"{label} and {len(parts) - 1} more"
@@ -72,10 +75,10 @@ def read_shape(source: AoiLike, crs: str | None = None, layer: str | None = None
     return unite_shapes([part.geometries for part in parts], agreed, label, declared)
 
 
-def _read_parts(source: Any, layer: str | None) -> Iterator[ShapePart]:
+def _read_parts(source: Any, layer: str | None, parameter: str) -> Iterator[ShapePart]:
     """Yield the shapes of a source, or of each item of a list."""
     if isinstance(source, str | os.PathLike):
-        yield from _read_text(os.fspath(source), layer)
+        yield from _read_text(os.fspath(source), layer, parameter)
     elif (items := iterate(source)) is None:
         yield from read_object(source)
     elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
@@ -83,13 +86,13 @@ def _read_parts(source: Any, layer: str | None) -> Iterator[ShapePart]:
     else:
         for each in items:
             if each is not None:
-                yield from _read_parts(each, layer)
+                yield from _read_parts(each, layer, parameter)
 
 
-def _read_text(name: str, layer: str | None) -> Iterator[ShapePart]:
+def _read_text(name: str, layer: str | None, parameter: str) -> Iterator[ShapePart]:
     """Yield the shapes of a file, of standard input, or of WKT or GeoJSON."""
     if name == STANDARD_INPUT:
-        yield from _read_json(_read_standard_input(), "standard input", layer)
+        yield from _read_json(_read_standard_input(parameter), "standard input", layer)
         return
     if not os.path.exists(name):  # noqa: PTH110 (a name may be too long for Path)
         if is_json(name):
@@ -101,14 +104,15 @@ def _read_text(name: str, layer: str | None) -> Iterator[ShapePart]:
     file, bar, chosen = name.partition("|layername=")
     if bar and os.path.exists(file):  # noqa: PTH110
         raise RequestError(
-            f"`aoi` names a layer in the way of QGIS. Give {file} as `aoi`, and `layer={chosen}`."
+            f"`{parameter}` names a layer in the way of QGIS. Give {file} as `{parameter}`, and "
+            f"`layer={chosen}`."
         )
-    path = resolve_local_path(name, "aoi")
+    path = resolve_local_path(name, parameter)
     member = _find_in_archive(path)
     if (data := _read_if_json(path, member)) is not None:
         yield from _read_json(data, path.name, layer)
     else:
-        found = find_gdal_path(path, "aoi")
+        found = find_gdal_path(path, parameter)
         source = f"/vsizip/{{{found}}}/{member}" if member else found
         yield read_file(source, path.name, layer)
 
@@ -126,7 +130,7 @@ def _read_json(data: str | bytes, name: str | None, layer: str | None) -> Iterat
     yield from read_geojson(values, name)
 
 
-def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None) -> str:
+def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -> str:
     """Return the CRS of all shapes.
 
     Raises:
@@ -148,7 +152,7 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None) -> str:
     for other in others:
         if not is_same_crs(first, other):
             raise RequestError(
-                f"`aoi` has shapes in several CRSs: {agreed[first].label} in "
+                f"`{parameter}` has shapes in several CRSs: {agreed[first].label} in "
                 f"{describe_crs(first)}, {agreed[other].label} in {describe_crs(other)}. Bring "
                 "them to one of them, for example by to_crs of geopandas."
             )
@@ -194,16 +198,17 @@ def _read_if_json(path: Path, member: PurePosixPath | None) -> bytes | None:
     return data
 
 
-def _read_standard_input() -> bytes:
+def _read_standard_input(parameter: str) -> bytes:
     if sys.stdin is None:
         raise RequestError(
-            "Standard input is closed. Pipe GeoJSON into it, or give the path of a file as `aoi`."
+            "Standard input is closed. Pipe GeoJSON into it, or give the path of a file as "
+            f"`{parameter}`."
         )
     data = sys.stdin.buffer.read()
     if not is_json(data[:HEAD_BYTES]):
         raise RequestError(
             f"Standard input has {len(data):,} bytes that are not GeoJSON. Pipe GeoJSON into it, "
-            "or give the path of a file as `aoi`."
+            f"or give the path of a file as `{parameter}`."
         )
     return data
 

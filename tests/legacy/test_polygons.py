@@ -1,0 +1,97 @@
+"""Polygons of lakes, sea and border from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio.raw
+import pyproj
+import pytest
+import shapely
+
+from hrdem.errors import RequestError
+from hrdem.legacy.polygons import read_polygons
+
+WEST, EAST = shapely.box(-76, 45, -75.5, 45.5), shapely.box(-75.5, 45, -75, 45.5)
+POND = shapely.Point(-74, 45).buffer(0.1)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, *shapes: shapely.Geometry, crs: str = "EPSG:4617", **layer: Any) -> str:
+    blobs = np.array([shapely.to_wkb(shape) for shape in shapes], dtype=object)
+    pyogrio.raw.write(
+        name, blobs, [np.arange(len(blobs))], ["id"], crs=crs, driver="GPKG",
+        geometry_type="Unknown", **layer,
+    )  # fmt: skip
+    return name
+
+
+def test_a_lake_that_map_sheets_cut_is_one_and_others_stay_apart() -> None:
+    read = read_polygons(write("lakes.gpkg", POND, EAST, WEST), "lakes")
+    assert [part.bounds for part in read.geoms] == [(-76, 45, -75, 45.5), POND.bounds]
+
+
+def test_lakes_that_touch_at_a_point_are_two() -> None:
+    read = read_polygons(write("lakes.gpkg", WEST, shapely.box(-75.5, 45.5, -75, 46)), "lakes")
+    assert len(read.geoms) == 2
+
+
+def test_the_order_is_that_of_places_not_of_the_file() -> None:
+    pair = [
+        read_polygons(write(name, *shapes), "lakes")
+        for name, shapes in (("a.gpkg", (WEST, POND)), ("b.gpkg", (POND, WEST)))
+    ]
+    assert pair[0].equals_exact(pair[1], 0)
+
+
+def test_metres_become_degrees() -> None:
+    to_utm = pyproj.Transformer.from_crs(4617, 2959, always_xy=True)
+    in_utm = shapely.transform(POND, lambda points: np.column_stack(to_utm.transform(*points.T)))
+    read = read_polygons(write("lakes.gpkg", in_utm, crs="EPSG:2959"), "lakes")
+    assert shapely.hausdorff_distance(read, POND) < 1e-6
+
+
+def test_a_layer_is_named_after_the_file() -> None:
+    for layer, shape in (("lakes", POND), ("rivers", WEST)):
+        write("water.gpkg", shape, layer=layer)
+    assert read_polygons(Path("water.gpkg|layername=lakes"), "lakes").bounds == POND.bounds
+    with pytest.raises(RequestError) as info:
+        read_polygons("water.gpkg", "lakes")
+    assert str(info.value) == (
+        "water.gpkg has 2 layers: lakes, rivers. Give `lakes` as FILE or FILE|layername=LAYER, "
+        "with the CRS declared in the file."
+    )
+
+
+def test_a_missing_file_is_named_with_its_parameter() -> None:
+    with pytest.raises(RequestError, match=r"no file a\.gpkg\. Check the path .* as `sea`\.$"):
+        read_polygons("a.gpkg", "sea")
+
+
+def test_points_and_lines_are_not_outlines() -> None:
+    points = write("points.gpkg", shapely.Point(-76, 45), shapely.Point(-75, 45))
+    with pytest.raises(RequestError, match=r"points\.gpkg, given as `lakes`, has no polygon: it is"):
+        read_polygons(points, "lakes")
+    mixed = write("mixed.gpkg", shapely.LineString([(-76, 45), (-75, 46)]), POND)
+    assert read_polygons(mixed, "lakes").bounds == POND.bounds
+
+
+def test_an_empty_layer_is_refused() -> None:
+    Path("none.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    with pytest.raises(RequestError, match=r"none\.geojson is empty\. Give one that has a polygon"):
+        read_polygons("none.geojson", "border")
+
+
+def test_a_file_without_a_crs_is_refused_without_naming_options_of_others() -> None:
+    blobs = np.array([shapely.to_wkb(POND)], dtype=object)
+    with pytest.warns(UserWarning, match="crs"):
+        pyogrio.raw.write("lakes.shp", blobs, [np.arange(1)], ["id"], geometry_type="Polygon")
+    with pytest.raises(RequestError, match=r"lakes\.shp does not declare its CRS\. Give `lakes` as"):
+        read_polygons("lakes.shp", "lakes")
