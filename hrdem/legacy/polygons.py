@@ -46,21 +46,21 @@ def read_polygons(source: str | os.PathLike[str], parameter: str) -> shapely.Mul
         kept = drop_foreign_advice(str(exc), {parameter})
         if kept != str(exc):
             exc.reword(
-                f"{kept} Give `{parameter}` as FILE or FILE{LAYER_MARK}LAYER, with the CRS declared "
+                f"{kept} Give `{parameter}` as FILE or FILE{LAYER_MARK}LAYER, and declare the CRS "
                 "in the file."
             )
         raise
     parts = _get_polygons(shape.geometry)
-    if not len(parts):
+    if not parts:
         raise RequestError(
             f"{shape.label}, given as `{parameter}`, has no polygon: it is a "
             f"{shape.geometry.geom_type}. Give the outlines as polygons."
         )
-    united = shapely.get_parts(project_geometry(shapely.MultiPolygon(parts.tolist()), crs, LONLAT))
+    united = shapely.get_parts(project_geometry(shapely.MultiPolygon(parts), crs, LONLAT))
     order = np.lexsort(shapely.bounds(united).T[::-1])
     return shapely.MultiPolygon(united[order].tolist())
 
 
-def _get_polygons(geometry: shapely.Geometry) -> np.ndarray:
+def _get_polygons(geometry: shapely.Geometry) -> list[shapely.Polygon]:
     parts = shapely.get_parts(shapely.get_parts(geometry))
-    return parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
+    return [part for part in parts if part.geom_type == "Polygon"]
