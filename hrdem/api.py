@@ -35,7 +35,7 @@ from hrdem.request.endpoints import (
     default_wcs_url,
     normalize_stac_url,
 )
-from hrdem.request.options import Align, Compression, Engine, Format, Via
+from hrdem.request.options import Align, Compression, Format
 from hrdem.request.params import (
     AssetsParams,
     CacheParams,
@@ -210,7 +210,8 @@ def extract(
     )
     options.check_encoding(request)
     check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
-    _check_offline(request, values["offline"])
+    if values["offline"]:
+        request.check_offline()
     settings = RunSettings(
         session=Session(**select(values, fields.CACHE)),
         http=http,
@@ -277,7 +278,8 @@ def load(
     values: dict[str, Any] = {**params}
     request = Request.of(**select(values, fields.REQUEST))
     check_max_memory(values["max_memory"])
-    _check_offline(request, values["offline"])
+    if values["offline"]:
+        request.check_offline()
     try:
         if chunks is not None:
             import dask.array  # noqa: F401, PLC0415 (looked for before any work)
@@ -321,7 +323,8 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
     """
     values: dict[str, Any] = {**params}
     request = Request.of(**select(values, fields.REQUEST))
-    _check_offline(request, values["offline"])
+    if values["offline"]:
+        request.check_offline()
     with Session(**select(values, fields.CACHE)).client(http) as client:
         return make_plan(request, client)
 
@@ -488,23 +491,6 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
     open_cache = functools.partial(Cache, values["cache_dir"], values["max_cache"])
     return run_checks(normalize_stac_url(stac_url), coverages, http, open_cache)
-
-
-def _check_offline(request: Request, offline: bool) -> None:
-    """Refuse what reads past the cache."""
-    if not offline:
-        return
-    uncached = {
-        "`via=vrt`": request.via is Via.VRT,
-        "`engine=gdal`": request.engine is Engine.GDAL,
-        "`surveys`": request.surveys,
-    }
-    for parameter, is_set in uncached.items():
-        if is_set:
-            raise RequestError(
-                f"`offline` reads only the cache, but {parameter} reads through GDAL, which cannot "
-                "use it. Leave one of them out."
-            )
 
 
 def _service_urls(request: Request) -> tuple[str, ...]:

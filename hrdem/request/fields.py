@@ -398,14 +398,13 @@ DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)
 
 # what the commands that make older products have in common
 _SHARED_SERVICE = ("via", "engine", "on_change", "stac_url", "wcs_url", "wcs_limit")
-LEGACY_SHARED = (
+LEGACY_SOURCE = (
     COLLECTION,
     *(replace(field, default="2m,30m") for field in PRODUCT if field.name == "fill"),
     *(field for field in GRID if field.name == "vertical_grid"),
     *(field for field in SERVICE if field.name in _SHARED_SERVICE),
-    *LIMITS,
-    *CACHE,
 )
+LEGACY_SHARED = (*LEGACY_SOURCE, *LIMITS, *CACHE)
 LEGACY_NTS = Field(
     "nts",
     "NTS map sheets, such as 031K01,031K02 at 1:50,000 or 031K at 1:250,000.",

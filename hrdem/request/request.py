@@ -244,6 +244,24 @@ class Request:
         wcs_url = self.wcs_url and redact_secrets(self.wcs_url)
         return values | {"stac_url": redact_secrets(self.stac_url), "wcs_url": wcs_url}
 
+    def check_offline(self) -> None:
+        """Check that the cache alone can serve it.
+
+        Raises:
+            RequestError: If something is read past the cache.
+        """
+        uncached = {
+            "`via=vrt`": self.via is Via.VRT,
+            "`engine=gdal`": self.engine is Engine.GDAL,
+            "`surveys`": self.surveys,
+        }
+        for parameter, is_set in uncached.items():
+            if is_set:
+                raise RequestError(
+                    f"`offline` reads only the cache, but {parameter} reads through GDAL, which "
+                    "cannot use it. Leave one of them out."
+                )
+
     def _check_feather(self) -> None:
         if not (math.isfinite(self.feather) and self.feather >= 0):
             raise RequestError(
