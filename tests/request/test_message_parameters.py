@@ -68,7 +68,7 @@ REACHED_BY = {
     "runtime/atomic.py": ("extract", "preview"),
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
-    "legacy/cded/": ("legacy_cded",),
+    "legacy/": ("legacy_cded",),
     "jobs/": (),
     "jobs/extract.py": ("extract",),
     "jobs/load.py": ("load",),
