@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -279,18 +279,14 @@ def _fits_int16(rows: Pixels) -> bool:
     return rows.dtype.kind == "i" or bool((rows == np.trunc(rows)).all())
 
 
-def write_ascii_grid(file: BinaryIO, grid: Grid, strips: Iterable[Pixels]) -> None:
-    """Write an ESRI ASCII grid as BC 2.0, 4.2 describes it.
+def format_ascii_header(grid: Grid) -> bytes:
+    """Return the six lines that precede the pixels (BC 2.0, 4.2).
 
     Args:
-        file: The file, open for writing.
         grid: Grid of square pixels.
-        strips: int16 arrays of shape (rows, columns) of the grid from the north to the south, with
-            `VOID` for no data, which is written as `NODATA`.
 
     Raises:
-        ValueError: If the pixels are oblong, or the strips are not the rows of the grid.
-        OSError: If the file cannot be written.
+        ValueError: If the pixels are oblong.
     """
     cell, height = grid.resolution
     if cell != height:
@@ -301,15 +297,7 @@ def write_ascii_grid(file: BinaryIO, grid: Grid, strips: Iterable[Pixels]) -> No
         "xllcorner": left, "yllcorner": bottom,
         "cellsize": cell, "NODATA_value": NODATA,
     }  # fmt: skip
-    file.writelines(f"{key} {value:.15g}\n".encode() for key, value in header.items())
-    written = 0
-    for strip in strips:
-        if strip.shape[1:] != (grid.width,) or strip.dtype != np.int16:
-            raise ValueError(f"a strip is {strip.dtype} {strip.shape}, not int16 rows of the grid")
-        file.write(format_ascii_rows(strip))
-        written += len(strip)
-    if written != grid.height:
-        raise ValueError(f"{written} rows were given for a grid of {grid.height}")
+    return "".join(f"{key} {value:.15g}\n" for key, value in header.items()).encode()
 
 
 def format_ascii_rows(strip: NDArray[np.int16]) -> memoryview:

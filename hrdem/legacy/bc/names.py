@@ -14,7 +14,6 @@ DEM, ASC, TIF, TFW = "dem", "asc", "tif", "tfw"
 ELEVATION = "elevation"
 SLOPE_PERCENT, SLOPE_DEGREES, ASPECT = "slope-pct", "slope-deg", "aspect"
 SUN_AZIMUTHS = (315, 225)  # degrees
-GREY, COLOURED = "hillshd-bw", "hillshd-clr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +23,14 @@ class Product:
     Attributes:
         variant: The kind of data, as file names have it.
         type: ``dem``, ``asc`` or ``tif``; a ``tif`` has a ``tfw`` beside it.
+        sun: Azimuth of the sun of a hillshade, degrees from grid north; None of other products.
+        is_coloured: Whether a hillshade is mixed with the colours of heights.
     """
 
     variant: str
     type: str
+    sun: int | None = None
+    is_coloured: bool = False
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -38,8 +41,9 @@ class Product:
 #: in the order of BC 2.0, 5
 PRODUCTS = (
     Product(ELEVATION, DEM),
-    *(Product(each, ASC) for each in (ELEVATION, SLOPE_PERCENT, SLOPE_DEGREES, ASPECT)),
-    *(Product(f"{kind}-{sun}", TIF) for kind in (GREY, COLOURED) for sun in SUN_AZIMUTHS),
+    *(Product(variant, ASC) for variant in (ELEVATION, SLOPE_PERCENT, SLOPE_DEGREES, ASPECT)),
+    *(Product(f"hillshd-bw-{sun}", TIF, sun) for sun in SUN_AZIMUTHS),
+    *(Product(f"hillshd-clr-{sun}", TIF, sun, is_coloured=True) for sun in SUN_AZIMUTHS),
 )
 
 
