@@ -17,6 +17,9 @@ from hrdem.geo.grid import SNAP_TOLERANCE_PIXELS, Grid
 
 _OFFSET_STEPS = 2**20  # in a pixel: lattices that are nearer to each other are one
 _SIGNIFICANT_DIGITS = 15  # of a pixel's size: all that a float holds of a decimal number
+_MAX_DENOMINATOR = (
+    10**6
+)  # of a size that is meant as a fraction: 0.75 arc seconds are 1/4800 degree
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Lattice:
     """The endless lattice of a grid, and where on it the grid starts.
 
     Attributes:
-        pixel: Width and height of a pixel, as the decimal number that was written.
+        pixel: Width and height of a pixel, as the number that was written.
         offset: Corner of pixel 0, 0 from the origin of the CRS, to the right and downwards, in
             pixels: from 0 up to 1.
         column: Column of the grid's upper left corner.
@@ -38,8 +41,18 @@ class Lattice:
 
     @classmethod
     def of(cls, grid: Grid) -> Lattice:
-        """Find the lattice of a grid."""
+        """Find the lattice of a grid whose pixel size was written as a decimal number."""
         width, height = (Fraction(f"{size:.{_SIGNIFICANT_DIGITS}g}") for size in grid.resolution)
+        return cls._of_size(grid, width, height)
+
+    @classmethod
+    def of_fractions(cls, grid: Grid) -> Lattice:
+        """Find the lattice of a grid whose pixel size may be a fraction, such as 1/4800 degree."""
+        width, height = (_find_fraction(size) for size in grid.resolution)
+        return cls._of_size(grid, width, height)
+
+    @classmethod
+    def _of_size(cls, grid: Grid, width: Fraction, height: Fraction) -> Lattice:
         column, right = _locate(grid.transform.c, width)
         row, down = _locate(-grid.transform.f, height)
         return cls((width, height), (right, down), column, row)
@@ -49,6 +62,29 @@ class Lattice:
         (width, height), (right, down) = self.pixel, self.offset
         left, top = float((column + right) * width), float(-(row + down) * height)
         return Affine(float(width), 0, left, 0, -float(height), top)
+
+    @property
+    def unit(self) -> tuple[float, float]:
+        """Units along x and y in which `count` counts: a pixel's size times a power of two.
+
+        Lattices of pixels of single, double and fourfold size have the same units.
+        """
+        width, height = (math.frexp(float(size))[0] for size in self.pixel)
+        return width, height
+
+    def count(self, column: int, row: int) -> Affine:
+        """Return the transform of a window to positions counted in units, all of them exact."""
+        across, down = (2.0 ** math.frexp(float(size))[1] for size in self.pixel)
+        left, top = float(column + self.offset[0]) * across, -float(row + self.offset[1]) * down
+        return Affine(across, 0, left, 0, -down, top)
+
+
+def _find_fraction(size: float) -> Fraction:
+    """Return the simple fraction that a size was rounded from, or the decimal number."""
+    simple = Fraction(size).limit_denominator(_MAX_DENOMINATOR)
+    if abs(simple - Fraction(size)) <= Fraction(math.ulp(size)):
+        return simple
+    return Fraction(f"{size:.{_SIGNIFICANT_DIGITS}g}")
 
 
 def _locate(position: float, size: Fraction) -> tuple[int, Fraction]:

@@ -75,6 +75,39 @@ _SCALE_DECIMALS = 6  # of a ratio of pixel sizes; the rest is noise of the proje
 
 
 @dataclass(frozen=True, slots=True)
+class FixedSampling:
+    """A level and a kernel that are constants of a product, whatever grid is computed.
+
+    Otherwise both follow from the grid, and neighbouring sheets differ at their common edge.
+
+    Attributes:
+        max_source_pixel: Edge of the largest source pixel that may be read, metres.
+        kernel_width: Half the width of the kernel, along both axes of the source, metres; a source
+            pixel if that is larger.
+    """
+
+    max_source_pixel: float
+    kernel_width: float
+
+    def kernel_scale(self, source_resolution: tuple[float, float]) -> tuple[float, float]:
+        """Return how many times wider than its radius the kernel is, along x and y.
+
+        Args:
+            source_resolution: Width and height of the source's pixels, metres.
+        """
+        across, down = (max(1.0, self.kernel_width / size) for size in source_resolution)
+        return across, down
+
+    def margin(self, source_resolution: float) -> float:
+        """Return how far around an area source pixels are read, metres; rounded up generously.
+
+        Args:
+            source_resolution: Edge of the source's pixels, metres.
+        """
+        return max(self.kernel_width, source_resolution) + 2 * source_resolution
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A square of output pixels that are computed from the same numbers in every grid.
 
@@ -84,7 +117,8 @@ class Cell:
     Attributes:
         window: Pixels of the cell, on the grid; it may extend beyond it.
         part: Pixels of the cell that are wanted, on the grid.
-        transform: Affine transform from (column, row) in the cell to the grid's CRS.
+        transform: Affine transform from (column, row) in the cell to the grid's CRS, in the units
+            of `Sampling.position_unit`.
         pixel_size: Width and height of the pixel in its middle along the axes of the source CRS.
     """
 
@@ -105,11 +139,13 @@ class Sampling:
         grid: Grid to warp onto.
         source_crs: CRS of the source.
         resampling: Kernel.
+        fixed: Width of the kernel; None if it follows from the grid.
     """
 
     grid: Grid
     source_crs: str
     resampling: Resampling
+    fixed: FixedSampling | None = None
 
     @functools.cached_property
     def pixel_vectors(self) -> NDArray[np.float64]:
@@ -208,9 +244,20 @@ class Sampling:
             yield Cell(
                 Window(column - lattice.column, row - lattice.row, edge, edge),
                 part,
-                lattice.transform(column, row),
+                lattice.transform(column, row)
+                if self.fixed is None
+                else lattice.count(column, row),
                 (across, down),
             )
+
+    @property
+    def position_unit(self) -> tuple[float, float]:
+        """Units of positions in cells along x and y, in units of the grid's CRS.
+
+        With fixed sampling, positions are counted in whole numbers, so that lattices of pixels of
+        single and double size share positions to the last bit.
+        """
+        return (1.0, 1.0) if self.fixed is None else self._lattice.unit
 
     def kernel_scale(
         self, pixel_size: tuple[float, float], source_resolution: tuple[float, float]
@@ -225,6 +272,8 @@ class Sampling:
         """
         if self.resampling not in _SCALED_KERNELS:
             return 1.0, 1.0
+        if self.fixed is not None:
+            return self.fixed.kernel_scale(source_resolution)
         across, down = (
             max(1.0, float(f"{round(size / pixel, _SCALE_DECIMALS):.2g}"))
             for size, pixel in zip(pixel_size, source_resolution, strict=True)
@@ -264,11 +313,11 @@ class Sampling:
         if not border:
             return self
         grown = self.grid.crop(self.grid.window.grown(border))
-        return Sampling(grown, self.source_crs, self.resampling)
+        return Sampling(grown, self.source_crs, self.resampling, self.fixed)
 
     @functools.cached_property
     def _lattice(self) -> Lattice:
-        return Lattice.of(self.grid)
+        return Lattice.of(self.grid) if self.fixed is None else Lattice.of_fractions(self.grid)
 
     @functools.cached_property
     def _cell_edge(self) -> int:

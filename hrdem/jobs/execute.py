@@ -23,9 +23,11 @@ from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.block_copy import copy_tiles
+from hrdem.processing.compose import compose_tiles
+from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
-from hrdem.processing.stage import stage_and_compose
+from hrdem.processing.stage import stage_mosaics
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -238,18 +240,28 @@ def _make_tiles(
         assert mosaic is not None
         return copy_tiles(mosaic, context)
     if mosaic is None:
-        return stage_and_compose(
-            plan,
-            blocks,
-            shift_grid,
-            finisher,
-            context,
-            lambda mosaic: open_stage(mosaic, options),
-            meter,
-        )
+        return _stage_and_compose(plan, blocks, shift_grid, finisher, context, options, meter)
     wanted = finisher.find_blocks(blocks)
     source_ids = range(1, len(plan.sources) + 1)
     return merge_tiles(mosaic, wanted, source_ids, finisher, context, context.baseline_memory())
+
+
+def _stage_and_compose(
+    plan: Plan,
+    blocks: Window,
+    shift_grid: ShiftGrid | None,
+    finisher: TileFinisher,
+    context: RunContext,
+    options: OutputOptions,
+    meter: ProgressMeter,
+) -> Generator[TileResult]:
+    """Merge the mosaics into local files, then compute the tiles from them."""
+    derive = select_derivation(plan, shift_grid)
+    with (
+        stage_mosaics(plan, context, lambda mosaic: open_stage(mosaic, options), meter) as staged,
+        contextlib.closing(compose_tiles(plan, blocks, staged, derive, finisher)) as tiles,
+    ):
+        yield from tiles
 
 
 def _expand_to_output_blocks(plan: Plan, window: Window) -> Window:

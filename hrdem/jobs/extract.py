@@ -139,7 +139,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
     with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:
         stats = executed.stats
         check_any_valid(plan, stats)
-        warn_of_infinite_pixels(stats)
+        warn_of_infinite_pixels(stats.infinite)
         result = Result(
             output=output,
             plan=plan,
@@ -171,13 +171,17 @@ def _name_sources(plan: Plan, stats: TileStats) -> dict[str, int] | None:
     return dict(zip((source.name for source in plan.sources), stats.pixels_by_source, strict=True))
 
 
-def warn_of_infinite_pixels(stats: TileStats) -> None:
-    """Warn if sources have infinite pixels."""
-    if stats.infinite:
+def warn_of_infinite_pixels(infinite: int) -> None:
+    """Warn if sources have infinite pixels.
+
+    Args:
+        infinite: Number of them.
+    """
+    if infinite:
         log.warning(
             "%s pixels of the sources are infinite; they have no data in the output. Tell the "
             "publisher of the files.",
-            f"{stats.infinite:,}",
+            f"{infinite:,}",
         )
 
 

@@ -119,7 +119,7 @@ def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
     shift_grid = find_shift_grid(plan.request, context)
     pixels, stats = read_pixels(plan, plan.grid.window, shift_grid, context)
     check_any_valid(plan, stats)
-    warn_of_infinite_pixels(stats)
+    warn_of_infinite_pixels(stats.infinite)
     return _make_data_array(plan, shift_grid, pixels, masked)
 
 

@@ -102,8 +102,16 @@ def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
     )
 
 
-def open_stage(mosaic: Mosaic, options: OutputOptions) -> GeoTiffWriter:
-    """Return a writer of the file that a mosaic is merged into, beside the output."""
+def open_stage(
+    mosaic: Mosaic, options: OutputOptions, *, source_band: bool = True
+) -> GeoTiffWriter:
+    """Return a writer of the file that a mosaic is merged into, beside the output.
+
+    Args:
+        mosaic: The mosaic.
+        options: Where the output is written.
+        source_band: Whether a mosaic of several sources gets a band of source ids.
+    """
     bands = [Band("heights", ""), Band("source", "1")]
     return GeoTiffWriter(
         options.output,
@@ -111,7 +119,7 @@ def open_stage(mosaic: Mosaic, options: OutputOptions) -> GeoTiffWriter:
         mosaic.grid.crs,
         mosaic.nodata,
         choose_tile_format(mosaic.dtype),
-        bands[: 1 if len(mosaic.sources) == 1 else 2],
+        bands[: 2 if source_band and len(mosaic.sources) > 1 else 1],
         overwrite=options.overwrite,
     )
 

@@ -73,6 +73,8 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
 
 def _max_pixel_size(query: MosaicQuery, target: Target) -> float:
     """Return the largest source pixel that keeps the output's detail, metres; 0 for the finest."""
+    if query.sampling is not None:
+        return query.sampling.max_source_pixel
     if target.needed is None or not query.resampling.takes_overviews:
         return 0.0
     return target.needed.nominal_spacing / _DETAIL_RATIO

@@ -127,6 +127,8 @@ class _TierPlanner:
             NoDataError: If the collection has nothing in the area.
         """
         mosaics: list[Mosaic] = []
+        if self.request.sampling is not None:  # whatever grids are read later
+            grid = None
         target = Target.of(grid, border, self.request.resampling)
         for surface in self.surfaces:
             query = MosaicQuery.of(self.request, collection, surface)
@@ -151,7 +153,9 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     if requested_grid is not None:
         _check_size(requested_grid, request)  # before anything is measured or looked up
     feather = _make_feather(request, requested_grid)
-    border = planner.computing_border + (max(feather.pixels, 1) if request.fill else 0)
+    border = planner.computing_border
+    if request.fill and request.sampling is None:
+        border += max(feather.pixels, 1)
     tiers, empty, grid = _find_tiers(planner, requested_grid, border)
     unreadable = (each for each in empty.values() if isinstance(each, NothingReadableError))
     if len(tiers) == 1 and border > planner.computing_border:
@@ -199,13 +203,14 @@ def _find_tiers(
             tier = planner.plan(collection, grid, border)
         except (NoDataError, NothingReadableError) as exc:
             empty[collection.name] = exc
-            if grid is None:
+            if grid is None and request.sampling is None:
                 grid = snap_grid(NATIVE_CRS, float(collection.resolution), request.aoi.bounds)
         else:
             tiers.append(tier)
             if grid is None:
                 grid = _remove_border(tier.mosaics[0].grid, border)
-        _check_size(grid, request)
+        if grid is not None:
+            _check_size(grid, request)
         for mosaic in tiers[-1].mosaics if tiers else ():
             _check_size(mosaic.grid, request)
     if not tiers:

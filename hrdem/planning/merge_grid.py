@@ -32,10 +32,11 @@ def find_search_bounds(query: MosaicQuery, target: Target) -> Bounds:
         NoDataError: If the target extends to where EPSG:3979 has no coordinates.
     """
     native = float(query.collection.resolution)
+    if query.sampling is not None:
+        margin = query.sampling.margin(max(query.sampling.max_source_pixel, native))
+        return _widen(query.aoi.bounds, margin)
     if target.needed is None:
-        left, bottom, right, top = query.aoi.bounds
-        margin = target.border * native
-        return left - margin, bottom - margin, right + margin, top + margin
+        return _widen(query.aoi.bounds, target.border * native)
     return target.needed.source_bounds(2 * max(target.needed.min_spacing, native))
 
 
@@ -53,6 +54,9 @@ def choose_merge_grid(
     Raises:
         RequestError: If blocks of several files are requested.
     """
+    if query.sampling is not None:
+        margin = query.sampling.margin(max(lattice.resolution))
+        return lattice.crop(lattice.touched_by(_widen(query.aoi.bounds, margin)))
     if target.needed is not None:
         window = lattice.locate(target.needed.grid)
         if window is None:
@@ -70,6 +74,8 @@ def find_reach(query: MosaicQuery, target: Target, lattice: Grid) -> float:
     It is measured from the centre and rounded up generously.
     """
     pixel = resolution = max(lattice.resolution)
+    if query.sampling is not None:
+        return query.sampling.margin(resolution)
     scale = 1.0, 1.0
     if target.needed is not None and lattice.locate(target.needed.grid) is None:
         scale = target.needed.max_kernel_scale(lattice.resolution)
@@ -77,6 +83,11 @@ def find_reach(query: MosaicQuery, target: Target, lattice: Grid) -> float:
         pixel = target.sampling.max_spacing
     radius = kernel_radius(query.resampling, scale)
     return 1.5 * (target.border + 1) * pixel + resolution * radius
+
+
+def _widen(bounds: Bounds, margin: float) -> Bounds:
+    left, bottom, right, top = bounds
+    return left - margin, bottom - margin, right + margin, top + margin
 
 
 def check_pixel_ratio(query: MosaicQuery, target: Target, lattice: Grid) -> None:

@@ -41,7 +41,7 @@ class Plan:
 
     Attributes:
         request: Validated request.
-        grid: Grid of the output.
+        grid: Grid of the output; with constant sampling, the pixels that are read first.
         tiers: Collections to read, the one with the highest priority first; at least one.
         tiers_without_data: Why other requested collections have no tier, by name.
         is_computed: Whether the product is computed from its surfaces instead of read as published.
@@ -112,7 +112,8 @@ class Plan:
         If None, mosaics are merged into local files first and the output is computed from those.
         """
         shifted = self.request.vertical_datum is not VerticalDatum.CGVD2013
-        if self.is_computed or shifted or len(self.mosaics) > 1:
+        is_sampled = self.request.sampling is not None
+        if self.is_computed or shifted or is_sampled or len(self.mosaics) > 1:
             return None
         (mosaic,) = self.mosaics
         same = mosaic.grid.locate(self.grid) == mosaic.grid.window
@@ -140,7 +141,7 @@ class Plan:
 
     def is_resampled(self, mosaic: Mosaic) -> bool:
         """Whether a mosaic has another lattice than the output."""
-        return mosaic.grid.locate(self.grid) is None
+        return self.request.sampling is not None or mosaic.grid.locate(self.grid) is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""

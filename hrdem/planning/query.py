@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from hrdem.errors import NetworkError
 from hrdem.geo.grid import Bounds
-from hrdem.geo.resampling import Resampling
+from hrdem.geo.resampling import FixedSampling, Resampling
 from hrdem.http.protocol import Http
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Align, Engine, Via
@@ -32,6 +32,7 @@ class MosaicQuery:
         engine: Reader of COGs.
         align: Whether the output consists of single pixels or of whole blocks of a file.
         resampling: Kernel, where the output has another lattice.
+        sampling: Level and width of the kernel; None if both follow from the output's grid.
         stac_url: Root of the STAC API.
         wcs_url: Address of the WCS that serves the same data; None if there is none.
         wcs_limit: Time limit of one WCS request, seconds.
@@ -46,6 +47,7 @@ class MosaicQuery:
     engine: Engine
     align: Align
     resampling: Resampling
+    sampling: FixedSampling | None
     stac_url: str
     wcs_url: str | None
     wcs_limit: float
@@ -63,6 +65,7 @@ class MosaicQuery:
             engine=request.engine,
             align=request.align,
             resampling=request.resampling,
+            sampling=request.sampling,
             stac_url=request.stac_url,
             wcs_url=request.wcs_url,
             wcs_limit=request.wcs_limit,

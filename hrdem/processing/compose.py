@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -22,11 +21,11 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import avoid_nodata
 from hrdem.geo.transform import project_points
-from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.precedence import rank_sources
 from hrdem.processing.derive import Derive
 from hrdem.processing.finish import SourceIds, TileFinisher
+from hrdem.processing.stage import StagedMosaic, StagedPlan
 from hrdem.processing.tiers import Layer, measure_seam, overlay
 from hrdem.processing.tile_result import TierSeam, TileResult
 from hrdem.processing.warp import AlignedRaster, WarpedRaster
@@ -36,36 +35,21 @@ from hrdem.tiff.encode import BLOCK
 _COMPOSERS = min(4, os.cpu_count() or 1)  # threads; each holds a block and its inputs
 
 
-@dataclass(frozen=True, slots=True)
-class StagedMosaic:
-    """A mosaic that was merged into a local file.
-
-    Attributes:
-        mosaic: The mosaic.
-        path: The file. A second band holds source ids, if the mosaic has several sources.
-        extent: The area in EPSG:3979 outside of which it has no data.
-        source_ids: Id of each source of the mosaic in the plan, in its order.
-    """
-
-    mosaic: Mosaic
-    path: Path
-    extent: shapely.Geometry
-    source_ids: Sequence[int]
-
-
 def compose_tiles(
     plan: Plan,
     window: Window,
-    stages: Sequence[Sequence[StagedMosaic]],
+    staged: StagedPlan,
     derive: Derive,
     finisher: TileFinisher,
 ) -> Generator[TileResult]:
     """Compute the tiles of the output that can have data, and yield each once.
 
+    The stats of the first tile count what merging found in the sources.
+
     Args:
         plan: The plan.
         window: Blocks of the output whose tiles are wanted.
-        stages: The staged mosaics of each tier that was merged.
+        staged: The files that its mosaics were merged into.
         derive: Computes the product from heights.
         finisher: Makes tiles of blocks.
 
@@ -73,7 +57,8 @@ def compose_tiles(
         OutputError: If a staged file cannot be read.
         NoDataError: If the output reaches where EPSG:3979 has no coordinates.
     """
-    tiers = [[_StageReader.of(stage, plan) for stage in tier] for tier in stages]
+    tiers = [[_StageReader.of(stage, plan) for stage in tier] for tier in staged.tiers]
+    infinite = staged.infinite
     mask = finisher.mask
 
     def compose(dst_window: Window) -> TileResult:
@@ -89,22 +74,25 @@ def compose_tiles(
         return finisher.finish_block(dst_window, pixels, ids, received_bytes=0, seams=seams)
 
     with thread_pool(_COMPOSERS, "compose") as pool:
-        blocks = _find_blocks(plan, window, stages, finisher)
+        blocks = _find_blocks(plan, window, staged, finisher)
         with contextlib.closing(map_in_order(pool, compose, blocks, 2 * _COMPOSERS)) as results:
-            yield from results
+            for tile in results:
+                stats = replace(tile.stats, infinite=tile.stats.infinite + infinite)
+                yield replace(tile, stats=stats)
+                infinite = 0
 
 
 def _find_blocks(
     plan: Plan,
     window: Window,
-    stages: Sequence[Sequence[StagedMosaic]],
+    staged: StagedPlan,
     finisher: TileFinisher,
 ) -> BlockSet:
     """Return the blocks that the area has a pixel in, and that data may reach."""
     wanted = finisher.find_blocks(window)
     around = [
         shapely.buffer(stage.extent, 1.5 * stage.mosaic.reach_m, join_style="mitre")
-        for tier in stages
+        for tier in staged.tiers
         for stage in tier
     ]
     try:

@@ -1,11 +1,11 @@
-"""Stage mosaics: merge each into a local file, then compute the output from the files."""
+"""Stage mosaics: merge each into a local file, which outputs are then computed from."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,17 +15,13 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from hrdem.geo.grid import Grid, Window
+from hrdem.geo.grid import Grid
 from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
-from hrdem.processing.compose import StagedMosaic, compose_tiles
-from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
-from hrdem.processing.tile_result import TileResult
-from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.runtime.memory import measure_baseline, trim_allocator
 from hrdem.runtime.progress import ProgressMeter
 from hrdem.tiff.encode import BLOCK, choose_tile_format
@@ -44,39 +40,66 @@ class StageFile(Protocol):
 
 
 OpenStage = Callable[[Mosaic], AbstractContextManager[StageFile]]
-"""Opens the file of a mosaic: heights, and a band of source ids if it has several sources."""
+"""Opens the file of a mosaic: heights, and a band of source ids if it is wanted."""
 
 
-def stage_and_compose(
+@dataclass(frozen=True, slots=True)
+class StagedMosaic:
+    """A mosaic that was merged into a local file.
+
+    Attributes:
+        mosaic: The mosaic.
+        path: The file. A second band holds source ids, if they are wanted and the mosaic has
+            several sources.
+        extent: The area in EPSG:3979 outside of which it has no data.
+        source_ids: Id of each source of the mosaic in the plan, in its order.
+    """
+
+    mosaic: Mosaic
+    path: Path
+    extent: shapely.Geometry
+    source_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPlan:
+    """The local files that the mosaics of a plan were merged into.
+
+    Attributes:
+        tiers: Those of each tier that was read.
+        infinite: Number of infinite pixels of the sources.
+    """
+
+    tiers: tuple[tuple[StagedMosaic, ...], ...]
+    infinite: int
+
+
+@contextlib.contextmanager
+def stage_mosaics(
     plan: Plan,
-    window: Window,
-    shift_grid: ShiftGrid | None,
-    finisher: TileFinisher,
     context: RunContext,
     open_stage: OpenStage,
     meter: ProgressMeter,
-) -> Generator[TileResult]:
-    """Merge the mosaics of a plan into local files, then yield the tiles of the output, each once.
+    *,
+    source_band: bool = True,
+) -> Generator[StagedPlan]:
+    """Merge the mosaics of a plan into local files, which exist as long as the context lasts.
 
-    Merging is done before the first tile, whose stats count what merging found in the sources. A
-    tier is read only around the pixels that the tiers before it leave empty.
+    A tier is read only around the pixels that the tiers before it leave empty.
 
     Args:
         plan: The plan.
-        window: Blocks of the output.
-        shift_grid: Differences to add to heights; None for none.
-        finisher: Makes tiles of blocks.
         context: Client, cache folder and memory limit.
         open_stage: Opens the file of a mosaic.
         meter: Counts the pixels of mosaics that are merged.
+        source_band: Whether a mosaic of several sources gets a band of source ids.
 
     Raises:
         NetworkError: If a source cannot be read.
         SourceChangedError: If a source changed while it was read.
-        OutputError: If a local file cannot be written or read.
+        OutputError: If a local file cannot be written.
     """
-    derive = select_derivation(plan, shift_grid)
-    stages: list[list[StagedMosaic]] = []
+    tiers: list[tuple[StagedMosaic, ...]] = []
     next_id = 1
     infinite = 0
     empty: shapely.Geometry | None = None  # left empty by the tiers so far; None before the first
@@ -85,25 +108,29 @@ def stage_and_compose(
             if empty is not None and empty.is_empty:
                 meter.add(sum(mosaic.grid.window.pixels for mosaic in tier.mosaics), 0)
                 continue
-            stages.append([])
+            stages = []
             gaps = []
             for mosaic in tier.mosaics:
                 needed = mosaic if empty is None else mosaic.restrict_to(empty)
                 source_ids = range(next_id, next_id + len(mosaic.sources))
                 next_id = source_ids.stop
                 file = stack.enter_context(open_stage(mosaic))
-                done = _stage(needed, source_ids, file, len(plan.sources), context, meter)
+                done = _stage(
+                    needed,
+                    source_ids,
+                    file,
+                    len(plan.sources),
+                    context,
+                    meter,
+                    source_bands=1 if source_band and len(source_ids) > 1 else 0,
+                )
                 gaps.append(done.gaps)
                 infinite += done.infinite
-                path = file.finish()
-                stages[-1].append(StagedMosaic(mosaic, path, done.extent, source_ids))
+                stages.append(StagedMosaic(mosaic, file.finish(), done.extent, source_ids))
                 trim_allocator()
+            tiers.append(tuple(stages))
             empty = shapely.union_all(gaps)
-        with contextlib.closing(compose_tiles(plan, window, stages, derive, finisher)) as tiles:
-            for tile in tiles:
-                stats = replace(tile.stats, infinite=tile.stats.infinite + infinite)
-                yield replace(tile, stats=stats)
-                infinite = 0
+        yield StagedPlan(tuple(tiers), infinite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +155,8 @@ def _stage(
     sources: int,
     context: RunContext,
     meter: ProgressMeter,
+    *,
+    source_bands: int,
 ) -> _Stage:
     """Merge a mosaic into a file."""
     assert mosaic.nodata is not None
@@ -139,7 +168,7 @@ def _stage(
         mosaic.nodata,
         sources,
         mask,
-        source_bands=1 if len(source_ids) > 1 else 0,
+        source_bands=source_bands,
     )
     blocks = finisher.find_blocks(mosaic.grid.window)
     has_data, is_complete = np.zeros((2, *blocks.chosen.shape), np.bool_)

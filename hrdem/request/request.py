@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Unpack, assert_never
@@ -12,7 +12,7 @@ from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
 from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.grid import Grid
-from hrdem.geo.resampling import Resampling
+from hrdem.geo.resampling import FixedSampling, Resampling
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
@@ -77,6 +77,8 @@ class Request:
         wcs_limit: Seconds after which the WCS aborts a request.
         on_change: Reaction to a source that is republished while it is read.
         allow_partial: Whether files that cannot be fetched are left out.
+        sampling: Level and kernel of a product with constant ones, whose heights are read on any
+            grid in the area; None for an output on one grid. No parameter sets it.
     """
 
     aoi: Aoi
@@ -105,6 +107,7 @@ class Request:
     wcs_limit: float
     on_change: OnChange
     allow_partial: bool
+    sampling: FixedSampling | None = None
 
     @classmethod
     def of(cls, **params: Unpack[RequestParams]) -> Request:
@@ -183,7 +186,7 @@ class Request:
     @property
     def is_native(self) -> bool:
         """Whether the output has the source's own pixels."""
-        return self.resolution is None and self.like is None
+        return self.resolution is None and self.like is None and self.sampling is None
 
     @property
     def source_bands(self) -> tuple[str, ...]:
@@ -239,6 +242,8 @@ class Request:
                 }
             case _:
                 assert_never(self.product.theme)
+        if self.sampling is not None:
+            values["sampling"] = asdict(self.sampling)
         operations = {"aoi_datum": self.aoi.operation, "crs_datum": get_operation(self.crs)}
         values |= {name: each.as_dict() for name, each in operations.items() if each}
         wcs_url = self.wcs_url and redact_secrets(self.wcs_url)

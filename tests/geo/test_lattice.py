@@ -42,3 +42,31 @@ def test_a_lattice_that_misses_the_origin_keeps_its_offset() -> None:
     shifted = Lattice.of(grid.crop(Window(31, 17, 1, 1)))
     assert shifted.offset == lattice.offset
     assert (shifted.column, shifted.row) == (lattice.column + 31, lattice.row + 17)
+
+
+def test_nodes_of_single_and_double_spacing_have_equal_positions() -> None:
+    """Counted in one unit, without rounding: 0.75, 1.5 and 3 arc seconds, and 6 of them."""
+    found = []
+    for step in (1, 2, 4, 8):
+        size = step * 0.75 / 3600
+        west, north = Fraction(-137), Fraction(70)
+        half = Fraction(step * 3, 4 * 7200)
+        transform = Affine(size, 0, float(west - half), 0, -size, float(north + half))
+        lattice = Lattice.of_fractions(Grid("EPSG:4617", transform, 9, 9))
+        counted = lattice.count(lattice.column, lattice.row)
+        columns = range(0, 16 // step, 1)
+        x = {n * step: counted.c + (n + 0.5) * counted.a for n in columns}
+        y = {n * step: counted.f + (n + 0.5) * counted.e for n in columns}
+        found.append((lattice.unit, x, y))
+    unit, x, y = found[0]
+    assert x[0] * unit[0] == -137
+    assert y[0] * unit[1] == 70
+    for other, columns, rows in found[1:]:
+        assert other == unit
+        assert columns.items() <= x.items()
+        assert rows.items() <= y.items()
+
+
+def test_sizes_that_are_no_simple_fraction_are_decimal_numbers() -> None:
+    grid = Grid("EPSG:3979", Affine(0.123456789123, 0, 0, 0, -25, 0), 1, 1)
+    assert Lattice.of_fractions(grid).pixel == (Fraction("0.123456789123"), Fraction(25))

@@ -8,7 +8,7 @@ from rasterio import warp
 from hrdem.errors import NoDataError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, snap_grid
-from hrdem.geo.resampling import Resampling, Sampling, kernel_radius
+from hrdem.geo.resampling import FixedSampling, Resampling, Sampling, kernel_radius
 
 COARSE = snap_grid(NATIVE_CRS, 8, (1_500_000, -171_200, 1_500_800, -170_000))
 
@@ -105,3 +105,15 @@ def test_large_pixels_share_a_cell() -> None:
     cells = list(Sampling(grid, NATIVE_CRS, Resampling.BILINEAR).cells(grid.window))
     assert sum(cell.part.width * cell.part.height for cell in cells) == grid.width * grid.height
     assert {cell.window.width for cell in cells} == {16}
+
+
+def test_fixed_sampling_has_one_kernel_on_every_grid() -> None:
+    """As wide as the product says, or as a source pixel; other sampling follows the grid."""
+    fixed = FixedSampling(max_source_pixel=16, kernel_width=25)
+    grids = [place_grid("EPSG:4617", -100, lat, 1 / 4800) for lat in (45.5, 68)]
+    samplings = [Sampling(grid, NATIVE_CRS, Resampling.BILINEAR, fixed) for grid in grids]
+    assert [each.max_kernel_scale((16, 16)) for each in samplings] == [(1.5625, 1.5625)] * 2
+    assert [each.max_kernel_scale((30, 30)) for each in samplings] == [(1, 1)] * 2
+    assert samplings[0].grow(3).max_kernel_scale((16, 16)) == (1.5625, 1.5625)
+    free = [Sampling(grid, NATIVE_CRS, Resampling.BILINEAR) for grid in grids]
+    assert free[0].max_kernel_scale((8, 8)) != free[1].max_kernel_scale((8, 8))

@@ -496,27 +496,40 @@ def test_failure_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -
 
 INTERRUPTED = """
 import signal
+import hrdem.jobs.execute
 import hrdem.processing.stage
 from hrdem.cli.main import main
-name = {name!r}
-whole = getattr(hrdem.processing.stage, name)
+module, name = hrdem.{module}, {name!r}
+whole = getattr(module, name)
 def cut(*arguments, **more):
     for number, step in enumerate(whole(*arguments, **more)):
         if number == 2:
             signal.raise_signal(signal.SIGINT)
         yield step
-setattr(hrdem.processing.stage, name, cut)
+setattr(module, name, cut)
 main()
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["merge_tiles", "compose_tiles"])
-def test_interrupt_leaves_no_hidden_file(demo: Addresses, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("processing.stage", "merge_tiles"), ("jobs.execute", "compose_tiles")],
+)
+def test_interrupt_leaves_no_hidden_file(
+    demo: Addresses, tmp_path: Path, module: str, name: str
+) -> None:
     """Interrupt while sources are merged, and while the mosaic is warped."""
     done = subprocess.run(
         [
-            *(sys.executable, "-c", INTERRUPTED.format(name=name), "extract", "-o", "a.tif"),
+            *(
+                sys.executable,
+                "-c",
+                INTERRUPTED.format(module=module, name=name),
+                "extract",
+                "-o",
+                "a.tif",
+            ),
             *("--bbox", ",".join(map(str, OTTAWA)), "--product", "dtm"),
             *("--crs", "EPSG:26918", "--resolution", "1", "--stac-url", demo.stac),
         ],

@@ -1,0 +1,147 @@
+"""Stage the sources of a request once, then read their heights on any number of grids."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrdem.geo.grid import Grid, Window
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.execute import lock_coverages
+from hrdem.jobs.extract import plan_and_run, warn_of_infinite_pixels
+from hrdem.output.plan_writer import OutputOptions, open_stage
+from hrdem.planning.cost import check_cost
+from hrdem.planning.plan import Plan
+from hrdem.planning.versions import check_plan_unchanged
+from hrdem.processing.stage import StagedPlan, stage_mosaics
+from hrdem.processing.warp import WarpedRaster
+from hrdem.request.request import Request
+from hrdem.runtime.progress import ProgressMeter
+
+T = TypeVar("T")
+Heights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class StagedHeights:
+    """The heights of a plan in local files; several threads can read them at the same time.
+
+    Attributes:
+        plan: The plan that was staged.
+        staged: The files.
+        meter: Counts the pixels that were staged, and those that the caller adds.
+    """
+
+    plan: Plan
+    staged: StagedPlan
+    meter: ProgressMeter
+    _rasters: dict[Grid, list[WarpedRaster]] = field(default_factory=dict)
+
+    def read(self, grid: Grid, window: Window) -> Heights:
+        """Read a window of a grid.
+
+        A position has the same height in all grids and windows, and in all requests with the same
+        sampling and sources, to the last bit.
+
+        Args:
+            grid: Any grid, in a CRS whose datum counts as NAD83(CSRS), or a linked one.
+            window: Window of the grid, inside the area of the request; NaN beyond it.
+
+        Returns:
+            float32 array of shape (window.height, window.width): metres in CGVD2013 at the pixel
+            centres, NaN where no collection has data.
+
+        Raises:
+            OutputError: If a staged file cannot be read.
+            NoDataError: If the grid extends to where EPSG:3979 has no coordinates.
+        """
+        heights = np.full((window.height, window.width), np.nan, np.float32)
+        missing = np.ones(heights.shape, np.bool_)
+        for raster in self._open(grid):
+            pixels, valid = raster.read(window)
+            found = valid & missing
+            heights[found] = pixels[found]
+            missing &= ~valid
+            if not missing.any():
+                break
+        return heights
+
+    def _open(self, grid: Grid) -> list[WarpedRaster]:
+        """Return a raster for each tier, measured once for a grid."""
+        rasters = self._rasters.get(grid)
+        if rasters is None:
+            rasters = []
+            for (stage,) in self.staged.tiers:
+                nodata = stage.mosaic.nodata
+                assert nodata is not None
+                request = self.plan.request
+                rasters.append(
+                    WarpedRaster.onto(
+                        stage.path, grid, request.resampling, nodata, fixed=request.sampling
+                    )
+                )
+            self._rasters[grid] = rasters
+        return rasters
+
+
+def stage_heights(
+    request: Request,
+    context: RunContext,
+    use: Callable[[StagedHeights], T],
+    *,
+    more_pixels: int = 0,
+) -> T:
+    """Plan a request with constant sampling, merge its sources into local files, and use these.
+
+    The files are temporary. As in `hrdem.jobs.extract.plan_and_run`, all of it is repeated if a
+    source fails or changes while it is read; ``use`` is called once.
+
+    Args:
+        request: A request of heights with ``sampling``.
+        context: Client, cache folder, limits and progress callback.
+        use: Called with the staged heights.
+        more_pixels: Pixels that ``use`` adds to the progress, by `StagedHeights.meter`.
+
+    Returns:
+        What ``use`` returns.
+
+    Raises:
+        NoDataError: If no requested collection has anything in the area.
+        RequestError: If the area is too large, or the download would exceed its limit.
+        NetworkError: If the catalogue or a source cannot be read.
+        SourceChangedError: If a source changed while it was read, twice.
+        OutputError: If the temporary folder lacks space, or cannot be written.
+        NotCachedError: If the cache lacks something, offline.
+    """
+    assert request.sampling is not None
+
+    def stage(plan: Plan) -> T:
+        check_cost(plan, context, None, copies=0)
+        total = sum(mosaic.grid.window.pixels for mosaic in plan.mosaics) + more_pixels
+        meter = ProgressMeter(total, context.on_progress)
+        with contextlib.ExitStack() as stack:
+            for lock in lock_coverages(plan, context.cache):
+                stack.enter_context(lock)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hrdem-"))
+            options = OutputOptions(Path(folder, "heights.tif"))
+            staged = stack.enter_context(
+                stage_mosaics(
+                    plan,
+                    context,
+                    lambda mosaic: open_stage(mosaic, options, source_band=False),
+                    meter,
+                    source_band=False,
+                )
+            )
+            check_plan_unchanged(plan, context.http)
+            warn_of_infinite_pixels(staged.infinite)
+            return use(StagedHeights(plan, staged, meter))
+
+    return plan_and_run(request, context.http, stage)

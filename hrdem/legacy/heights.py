@@ -1,0 +1,86 @@
+"""Heights of the older products: what is requested, and whole metres in CGVD28."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from hrdem.geo.crs import LONLAT, is_geographic
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.lattice import Lattice
+from hrdem.geo.resampling import FixedSampling
+from hrdem.geo.transform import project_points
+from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.request.params import RequestParams
+from hrdem.request.request import Request
+
+VOID = -32767
+"""Height of a node without data (CDED 2.1, 2.8.3)."""
+
+_DEFAULT_FILL = "2m,30m"
+
+
+def make_height_request(
+    area: BaseGeometry, sampling: FixedSampling, **params: Unpack[RequestParams]
+) -> Request:
+    """Make the request of the heights in an area; only what they need is read.
+
+    Args:
+        area: Polygon or multipolygon in EPSG:4617, with all nodes that will be read.
+        sampling: Level and kernel of the product.
+        **params: Parameters of `hrdem.extract` for the source, such as ``collection`` and
+            ``stac_url``. ``fill`` is 2m,30m by default.
+
+    Raises:
+        RequestError: If a parameter is invalid.
+        NoDataError: If the area is where there can be no data.
+    """
+    given: RequestParams = {"fill": _DEFAULT_FILL, **params}
+    given |= {"product": "dtm", "aoi": area, "aoi_crs": LONLAT, "crop": True}
+    return replace(Request.of(**given), sampling=sampling)
+
+
+def to_cgvd28(
+    heights: NDArray[np.float32], grid: Grid, window: Window, shift_grid: ShiftGrid
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Convert heights in CGVD2013 to whole metres in CGVD28: halves are rounded up.
+
+    A position has the same height in all grids and windows.
+
+    Args:
+        heights: Metres in CGVD2013 at the pixel centres of the window, array of shape
+            (window.height, window.width); NaN without data.
+        grid: Grid of the heights.
+        window: Window of the grid.
+        shift_grid: Differences to add.
+
+    Returns:
+        Heights, `VOID` without data; and where a height is known but the difference is not, which
+        are `VOID` too.
+    """
+    lon, lat = _find_lonlat(grid, window)
+    shifted = np.floor(heights + shift_grid.shift(lon, lat) + 0.5)
+    known = np.isfinite(shifted)
+    whole = np.where(known, shifted, VOID).astype(np.int16)
+    return whole, ~known & np.isfinite(heights)
+
+
+def _find_lonlat(grid: Grid, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return longitude and latitude of the pixel centres, in degrees, NAD83(CSRS).
+
+    They are computed from whole numbers, so they are the same in all grids, to the last bit.
+    """
+    lattice = Lattice.of_fractions(grid)
+    counted = lattice.count(lattice.column + window.column, lattice.row + window.row)
+    across, down = lattice.unit
+    x = (counted.c + (np.arange(window.width) + 0.5) * counted.a) * across
+    y = (counted.f + (np.arange(window.height) + 0.5) * counted.e) * down
+    lon, lat = np.meshgrid(x, y)
+    if not is_geographic(grid.crs):
+        points = np.column_stack([lon.ravel(), lat.ravel()])
+        lon, lat = project_points(points, grid.crs, LONLAT).T.reshape(2, *lon.shape)
+    return lon, lat

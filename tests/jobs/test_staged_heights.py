@@ -1,0 +1,166 @@
+"""Heights on any grid from sources that were staged once, with a constant level and kernel."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from hrdem.demo import Addresses
+from hrdem.demo.terrain import NODATA, heights
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.reproject import project_geometry
+from hrdem.geo.resampling import FixedSampling
+from hrdem.http.client import HttpClient
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.staged_heights import StagedHeights, stage_heights
+from hrdem.legacy.heights import make_height_request
+from hrdem.request.request import Request
+from hrdem.runtime.progress import Progress
+from hrdem.runtime.threads import thread_pool
+
+ARC_SECOND = 1 / 3600
+CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
+CDED_250K = FixedSampling(max_source_pixel=32, kernel_width=92.7)
+BC = FixedSampling(max_source_pixel=16, kernel_width=25)
+
+
+def place_grid(crs: str, left: float, top: float, dx: float, dy: float) -> Grid:
+    return Grid(crs, Affine(dx, 0, left, 0, -dy, top), 80, 70)
+
+
+SHEET = place_grid("EPSG:4617", -75.7, 45.5, 0.75 * ARC_SECOND, 0.75 * ARC_SECOND)
+# sampling of the product; a grid of it; the pixels that are read, metres
+PRODUCTS = {
+    "50K": (CDED_50K, SHEET, 8),
+    "50K, area B": (
+        CDED_50K,
+        place_grid("EPSG:4617", -137, 70.2, 1.5 * ARC_SECOND, 0.75 * ARC_SECOND),
+        8,
+    ),
+    "250K": (CDED_250K, place_grid("EPSG:4617", -75.7, 45.5, 3 * ARC_SECOND, 3 * ARC_SECOND), 32),
+    "BC Albers": (BC, place_grid("EPSG:3153", 1_821_987.5, 1_527_012.5, 25, 25), 16),
+}
+
+
+def request_heights(demo: Addresses, grid: Grid, sampling: FixedSampling, **params: Any) -> Request:
+    """Request the area of a grid from the demonstration."""
+    area = project_geometry(shapely.box(*grid.bounds), grid.crs, "EPSG:4617")
+    return make_height_request(area, sampling, stac_url=demo.stac, wcs_url=demo.wcs, **params)
+
+
+def compute_heights(
+    grid: Grid, pixel: float, kernel_width: float, collection: str
+) -> NDArray[np.float64]:
+    """Average pixels of the terrain around each centre.
+
+    Weights fall in a straight line from the centre to a distance along each axis. There is a height
+    only where the pixel under the centre has data.
+    """
+    columns, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
+    corner = grid.transform
+    project = Transformer.from_crs(grid.crs, "EPSG:3979", always_xy=True).transform
+    x, y = project(corner.c + columns * corner.a, corner.f + rows * corner.e)
+    u, v = x / pixel - 0.5, -y / pixel - 0.5  # pixel centres are whole numbers
+    width = max(1.0, kernel_width / pixel)
+    near = np.arange(-np.ceil(width), np.ceil(width) + 1).astype(int)
+    first = [int(np.floor(each.min() + near[0])) for each in (u, v)]
+    sizes = [
+        int(np.ceil(each.max() + near[-1])) - start + 1
+        for each, start in zip((u, v), first, strict=True)
+    ]
+    source = heights(first[0] * pixel, -first[1] * pixel, pixel, *sizes, collection=collection)
+    total, weights = np.zeros(u.shape), np.zeros(u.shape)
+    for down, across in itertools.product(near, near):
+        column, row = np.floor(u).astype(int) + across, np.floor(v).astype(int) + down
+        weight = np.maximum(0, 1 - np.abs(u - column) / width)
+        weight *= np.maximum(0, 1 - np.abs(v - row) / width)
+        found = source[row - first[1], column - first[0]]
+        weight[found == NODATA] = 0
+        total += weight * found
+        weights += weight
+    nearest = source[
+        np.floor(v + 0.5).astype(int) - first[1], np.floor(u + 0.5).astype(int) - first[0]
+    ]
+    return np.divide(total, weights, where=nearest != NODATA, out=np.full(u.shape, np.nan))
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_heights_are_averages_of_one_level_with_one_kernel(
+    demo: Addresses, http: HttpClient, tmp_path: Path, name: str
+) -> None:
+    """Within a tenth of a millimetre."""
+    sampling, grid, pixel = PRODUCTS[name]
+    request = request_heights(demo, grid, sampling, fill="")
+    found = stage_heights(request, RunContext(http, tmp_path), lambda s: s.read(grid, grid.window))
+    assert found.dtype == np.float32
+    expected = compute_heights(grid, pixel, sampling.kernel_width, "1m")
+    assert np.count_nonzero(np.isfinite(expected)) > 500
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_a_coarser_collection_fills_what_finer_ones_leave_empty(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Each with its own pixels, and pixel by pixel: 1 m is read at 8 m, and so is 2 m."""
+    sampling, grid, pixel = PRODUCTS["50K, area B"]
+    request = request_heights(demo, grid, sampling)
+
+    def read(staged: StagedHeights) -> NDArray[np.float32]:
+        assert [tier.collection.name for tier in staged.plan.tiers] == ["1m", "2m", "30m"]
+        return staged.read(grid, grid.window)
+
+    found = stage_heights(request, RunContext(http, tmp_path), read)
+    fine, coarse = (compute_heights(grid, pixel, 23.2, name) for name in ("1m", "2m"))
+    filled = np.isnan(fine) & np.isfinite(coarse)
+    assert np.count_nonzero(filled) > 500
+    np.testing.assert_allclose(found, np.where(filled, coarse, fine), rtol=0, atol=1e-4)
+
+
+def test_threads_read_any_windows_of_several_grids_that_share_nodes(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """A grid of double spacing from the same files, and one whose corners are other numbers."""
+    shifted = SHEET.crop(Window(7, 11, 40, 40))
+    (dx, dy), (left, _, _, top) = SHEET.resolution, SHEET.bounds
+    double = Grid(SHEET.crs, Affine(2 * dx, 0, left - dx / 2, 0, -2 * dy, top + dy / 2), 40, 35)
+
+    def read(staged: StagedHeights) -> list[NDArray[np.float32]]:
+        jobs = [
+            (SHEET, SHEET.window),
+            (SHEET, Window(13, 17, 30, 3)),
+            (shifted, shifted.window),
+            (double, double.window),
+        ]
+        with thread_pool(2, "test") as pool:
+            return list(pool.map(lambda job: staged.read(*job), jobs))
+
+    request = request_heights(demo, SHEET, CDED_50K)
+    whole, part, other, every_second = stage_heights(request, RunContext(http, tmp_path), read)
+    np.testing.assert_array_equal(part, whole[17:20, 13:43])
+    np.testing.assert_array_equal(other, whole[11:51, 7:47])
+    np.testing.assert_array_equal(every_second, whole[::2, ::2])
+
+
+def test_staging_reports_progress_and_leaves_no_file(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen: list[Progress] = []
+    context = RunContext(http, tmp_path / "cache", on_progress=seen.append)
+
+    def use(staged: StagedHeights) -> None:
+        assert len([*tmp_path.glob("hrdem-*")]) == 1
+        assert seen[-1].total_pixels - seen[-1].pixels == 5
+        staged.meter.add(5, 0)
+
+    stage_heights(request_heights(demo, SHEET, CDED_50K), context, use, more_pixels=5)
+    assert seen[-1].pixels == seen[-1].total_pixels
+    assert not [*tmp_path.glob("hrdem-*")]

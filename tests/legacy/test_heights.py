@@ -1,0 +1,152 @@
+"""Heights of the older products: equal at common nodes whatever is computed, whole metres."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from hrdem.demo import Addresses
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.resampling import FixedSampling
+from hrdem.http.client import HttpClient
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.staged_heights import stage_heights
+from hrdem.legacy.heights import VOID, make_height_request, to_cgvd28
+from hrdem.processing.vertical.shift_grid import ShiftGrid
+
+CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
+LONLAT = "EPSG:4617"
+
+
+def make_node_grid(
+    west: float, south: float, width: float, height: float, spacing: tuple[float, float]
+) -> Grid:
+    """Return the grid whose pixel centres are nodes, from a corner node and sizes in degrees."""
+    dx, dy = (Fraction(each) / 3600 for each in spacing)  # arc seconds
+    columns, rows = int(Fraction(width) / dx) + 1, int(Fraction(height) / dy) + 1
+    left, top = Fraction(west) - dx / 2, Fraction(south) + Fraction(height) + dy / 2
+    transform = Affine(float(dx), 0, float(left), 0, -float(dy), float(top))
+    return Grid(LONLAT, transform, columns, rows)
+
+
+def make_shift_grid(millimetres: NDArray[np.float32]) -> ShiftGrid:
+    """Return differences at nodes every 2 minutes from 76 W 46 N to the south-east."""
+    transform = Affine(1 / 30, 0, -76 - 1 / 60, 0, -1 / 30, 46 + 1 / 60)
+    return ShiftGrid(Path("shift.tif"), "0" * 64, transform, millimetres, 0.001, 0.0)
+
+
+LEVEL_SHIFTS = make_shift_grid(np.full((4, 4), 250, np.float32))
+
+
+def read_whole_metres(
+    demo: Addresses, http: HttpClient, cache: Path, grid: Grid, window: Window
+) -> NDArray[np.int16]:
+    """Request the area of a window of nodes, and return its heights."""
+    part = grid.crop(window)
+    (dx, dy), (left, bottom, right, top) = part.resolution, part.bounds
+    nodes = shapely.box(left + dx / 2, bottom + dy / 2, right - dx / 2, top - dy / 2)
+    request = make_height_request(
+        nodes.buffer(1e-9), CDED_50K, stac_url=demo.stac, wcs_url=demo.wcs
+    )
+    heights = stage_heights(
+        request, RunContext(http, cache), lambda staged: staged.read(grid, window)
+    )
+    whole = np.floor(heights + np.float64(0.5))
+    return np.where(np.isnan(heights), VOID, whole).astype(np.int16)
+
+
+# the sheet to the north and the one to the south: west, south edge, width, arc seconds between
+# profiles; columns of the northern one at the common nodes
+PAIRS = {
+    "58.0 N": ((-100, 58, 0.5, 0.75), (-100, 57.75, 0.5, 0.75)),
+    "45.5 N": ((-76, 45.5, 0.5, 0.75), (-76, 45.25, 0.5, 0.75)),
+    "68.0 N": ((-100, 68, 1, 1.5), (-100, 67.75, 0.5, 0.75)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAIRS)
+def test_sheets_have_equal_heights_at_their_common_edge(
+    demo: Addresses, http: HttpClient, tmp_path: Path, name: str
+) -> None:
+    """The northern sheet's lowest row, and the southern one's highest, in requests of their own.
+
+    The windows around them differ, and so do the areas, the levels that each grid alone would
+    need, and at 68 N the spacing.
+    """
+    found = []
+    for n, (west, south, width, spacing) in enumerate(PAIRS[name]):
+        grid = make_node_grid(west, south, width, 0.25, (spacing, 0.75))
+        window = Window(0, 0, grid.width, 30) if n else Window(0, 1201 - 17, grid.width, 17)
+        heights = read_whole_metres(demo, http, tmp_path, grid, window)
+        found.append(heights[0] if n else heights[-1])
+    upper, lower = found
+    if name == "68.0 N":  # half a degree of the wider sheet
+        upper, lower = upper[:1201], lower[::2]
+    assert np.count_nonzero(upper != VOID) > 600
+    np.testing.assert_array_equal(upper, lower)
+
+
+def test_cells_have_equal_heights_at_their_common_profile(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """The last profile of a western cell is the first of the eastern one, here 60 nodes of it."""
+    west = make_node_grid(-76, 45.25, 0.25, 0.25, (0.75, 0.75))
+    east = make_node_grid(-75.75, 45.25, 0.25, 0.25, (0.75, 0.75))
+    western = read_whole_metres(demo, http, tmp_path, west, Window(1201 - 30, 500, 30, 60))
+    eastern = read_whole_metres(demo, http, tmp_path, east, Window(0, 490, 45, 80))
+    assert (western[:, -1] != VOID).all()
+    np.testing.assert_array_equal(western[:, -1], eastern[10:70, 0])
+
+
+def test_halves_of_a_metre_are_rounded_up() -> None:
+    grid = make_node_grid(-76, 45.95, 0.01, 0.05, (0.75, 0.75))
+    heights = np.array([[-1.75, -0.76, -0.75, 0.24, 0.25, 11.25, np.nan]], np.float32)
+    found, unknown = to_cgvd28(heights, grid, Window(3, 5, 7, 1), LEVEL_SHIFTS)
+    assert found.dtype == np.int16
+    assert found.tolist() == [[-1, -1, 0, 0, 1, 12, VOID]]
+    assert not unknown.any()
+
+
+def test_nodes_without_a_shift_are_void_and_told_apart() -> None:
+    stored = np.full((4, 4), 250, np.float32)
+    stored[:, 1] = np.nan  # at 75 58' W: unknown from 76 W, which has it itself, to 75 56'
+    grid = make_node_grid(-76, 45.95, 0.1, 0.05, (60, 60))
+    heights = np.full((1, 7), 10, np.float32)
+    heights[0, 2] = np.nan
+    found, unknown = to_cgvd28(heights, grid, Window(0, 0, 7, 1), make_shift_grid(stored))
+    assert found.tolist() == [[10, VOID, VOID, VOID, 10, 10, 10]]
+    assert unknown.tolist() == [[False, True, False, True, False, False, False]]
+
+
+def test_shifts_are_interpolated_between_longitudes_and_latitudes() -> None:
+    """On a UTM grid: at each pixel the four nodes around it, weighted by hand."""
+    columns, rows = np.meshgrid(np.arange(4.0), np.arange(4.0))
+    shifts = make_shift_grid((400 * columns * rows + 300 * columns).astype(np.float32))
+    grid = Grid("EPSG:2959", Affine(25, 0, 425_012.5, 0, -25, 5_090_012.5), 100, 100)
+    x, y = 425_025 + 25.0 * np.arange(100), 5_090_000 - 25.0 * np.arange(100)
+    project = Transformer.from_crs("EPSG:2959", LONLAT, always_xy=True).transform
+    lon, lat = project(*np.meshgrid(x, y))
+    east, south = (lon + 76) * 30, (46 - lat) * 30
+    heights = np.full(east.shape, 7, np.float32)
+    found, _ = to_cgvd28(heights, grid, grid.window, shifts)
+    expected = np.floor(7 + 0.4 * east * south + 0.3 * east + 0.5)
+    assert {*np.unique(expected)} == {8, 9}
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_height_request_reads_all_collections_inside_the_area() -> None:
+    area = shapely.box(-76, 45, -75.9, 45.1)
+    request = make_height_request(area, CDED_50K)
+    assert [tier.name for tier in request.tiers] == ["1m", "2m", "30m"]
+    assert (request.product.name, request.crop, request.sampling) == ("dtm", True, CDED_50K)
+    assert request.aoi.crs == LONLAT
+    only = make_height_request(area, CDED_50K, collection="2m", fill="30m", via="cog")
+    assert [tier.name for tier in only.tiers] == ["2m", "30m"]
