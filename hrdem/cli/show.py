@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.doctor import Check
     from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
+    from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
     from hrdem.runtime.progress import OnProgress, Progress
 
@@ -53,7 +54,7 @@ def _name_options_in_json(value: Any, key: str = "") -> Any:
 
 def result(result: Result) -> None:
     """Print what an extraction wrote, and warn of steps and gaps."""
-    _print_lines(
+    lines(
         ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
         ("grid", _describe_grid(result.plan.grid)),
         *_mosaic_lines(result.plan),
@@ -83,7 +84,7 @@ def result(result: Result) -> None:
 
         log.warning(
             "%s of the area has no data in %s and is nodata in the output.%s",
-            _percent(statistics.pixels - statistics.valid, statistics.pixels),
+            percent(statistics.pixels - statistics.valid, statistics.pixels),
             " or ".join(tier.id for tier in result.plan.request.tiers),
             f" {hint}" if (hint := suggest_fill(result.plan.request)) else "",
         )
@@ -98,21 +99,29 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
     if as_json:
         document({**plan.as_dict(), "estimate": estimate.as_dict()})
         return exit_code(complete=not plan.gaps)
+    lines(
+        ("product", plan.request.product.title),
+        ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
+        ("area", plan.request.aoi.label),
+        ("grid", _describe_grid(plan.grid)),
+        ("output", f"at most about {format_size(estimate.output_bytes)}"),
+    )
+    reading(plan, estimate)
+    return exit_code(complete=not plan.gaps)
+
+
+def reading(plan: Plan, estimate: Estimate) -> None:
+    """Print what a plan reads."""
     download = "unknown"
     if estimate.transfer_bytes is not None:
         most = "at most " if plan.request.fill else ""  # less if a tier leaves nothing empty
         download = f"{most}{format_size(estimate.transfer_bytes)} in {estimate.tiles} tiles"
         if estimate.cached_bytes:
             download += f"; {format_size(estimate.cached_bytes)} are cached"
-    _print_lines(
-        ("product", plan.request.product.title),
-        ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
-        ("area", plan.request.aoi.label),
-        ("grid", _describe_grid(plan.grid)),
+    lines(
         *_mosaic_lines(plan),
         ("coverage", f"about {estimate.coverage_percent:.0f} % of the area"),
         ("download", download),
-        ("output", f"at most about {format_size(estimate.output_bytes)}"),
         *(
             ("source", f"{item}  about {share:.0f} % of the area")
             for item, share in estimate.coverage_percent_by_item.items()
@@ -124,7 +133,6 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
         *_gap_lines(plan.gaps_as_dict()),
         *_survey_lines(plan),
     )
-    return exit_code(complete=not plan.gaps)
 
 
 def exit_code(*, complete: bool) -> ExitCode:
@@ -143,7 +151,7 @@ def check(check: Check) -> None:
 def picture(picture: Picture) -> None:
     """Print what a preview wrote."""
     size = f"{picture.width} x {picture.height} pixels"
-    _print_lines(
+    lines(
         ("output", f"{picture.output}  {format_size(picture.output.stat().st_size)}"),
         ("picture", f"{picture.layer.name}, {size}, {picture.crs}"),
         ("drawn by", "hrdem, from overviews of the COGs" if picture.reason else "the WMS"),
@@ -199,8 +207,9 @@ def progress(label: str) -> Iterator[OnProgress]:
         yield update
 
 
-def _print_lines(*lines: tuple[str, str]) -> None:
-    for name, text in lines:
+def lines(*rows: tuple[str, str]) -> None:
+    """Print rows of a name and a text."""
+    for name, text in rows:
         click.echo(escape_unprintable(f"{name:<10} {text}"))
 
 
@@ -238,7 +247,7 @@ def _value_lines(result: Result) -> list[tuple[str, str]]:
     low, high = f"{statistics.minimum:.2f}", f"{statistics.maximum:.2f}"
     return [
         ("values", f"{low} to {high}{unit}, mean {statistics.mean:.2f}{unit}{datum}"),
-        ("coverage", f"{_percent(statistics.valid, statistics.pixels)} of the area"),
+        ("coverage", f"{percent(statistics.valid, statistics.pixels)} of the area"),
     ]
 
 
@@ -246,7 +255,7 @@ def _source_lines(result: Result) -> list[tuple[str, str]]:
     if result.pixels_by_source is None or result.statistics is None:
         return [("source", source.name) for source in result.plan.sources]
     return [
-        ("source", f"{item}  {_percent(pixels, result.statistics.pixels)}")
+        ("source", f"{item}  {percent(pixels, result.statistics.pixels)}")
         for item, pixels in result.pixels_by_source.items()
     ]
 
@@ -322,7 +331,7 @@ def _survey_lines(plan: Plan) -> list[tuple[str, str]]:
     return lines + [("survey", f"{each.item}: {each.reason}") for each in plan.surveys.unknown]
 
 
-def _percent(part: int, whole: int) -> str:
+def percent(part: int, whole: int) -> str:
     """Return a share that is 0 or 100 only if it is exact."""
     share = 100 * part / whole
     if part and part < whole:
