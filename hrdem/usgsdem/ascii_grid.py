@@ -68,6 +68,12 @@ class AsciiGrid:
         return Grid(crs, Affine(dx, 0, self.left, 0, -dy, top), self.columns, self.rows)
 
 
+def is_ascii_grid(head: bytes) -> bool:
+    """Whether a file begins as an ESRI ASCII grid does."""
+    line = _LINE.match(head)
+    return line is not None and line[1].decode().lower() in _KEYWORDS
+
+
 def read_ascii_header(file: BinaryIO, name: str) -> AsciiGrid:
     """Read the header of an ESRI ASCII grid.
 

@@ -19,13 +19,17 @@ from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.arrays import read_array
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
+from hrdem.request.aoi.place_ascii import read_ascii_template
 from hrdem.request.convert import parse_crs
 from hrdem.request.protocols import RasterLike
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
+from hrdem.usgsdem.ascii_grid import is_ascii_grid
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 MAX_ROTATION_PIXELS = 0.001  # by which corners move; less is rounding of the transform
+_OWN_SUFFIXES = (".asc",)
 _GRID = ("crs", "transform", "width", "height")
 
 
@@ -42,7 +46,7 @@ def read_template(source: RasterLike) -> tuple[Grid, str]:
     """
     if isinstance(source, str | os.PathLike):
         path = resolve_local_path(source, "like")
-        return read_raster_grid(find_gdal_path(path, "like")), path.name
+        return _read_file(path), path.name
     label = _name(source)
     if hasattr(source, "sizes") and hasattr(source, "coords"):
         crs, transform, width, height = read_array(source, label)
@@ -54,6 +58,21 @@ def read_template(source: RasterLike) -> tuple[Grid, str]:
             "of a file, an xarray.DataArray, or an open dataset of rasterio."
         )
     return _read_dataset(found, label), label
+
+
+def _read_file(path: Path) -> Grid:
+    """Return the grid of a file; GDAL has other formats that end in .asc."""
+    suffix = path.suffix.lower()
+    if suffix in _OWN_SUFFIXES and path.is_file():
+        head = _read_head(path)
+        if is_ascii_grid(head):
+            return read_ascii_template(path)
+    return read_raster_grid(find_gdal_path(path, "like"))
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(RECORD_BYTES)
 
 
 def _name(source: Any) -> str:

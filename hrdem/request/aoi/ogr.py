@@ -17,7 +17,7 @@ from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.runtime.memory import trim_allocator
 
 FORMATS = "GeoJSON, a GeoPackage, a Shapefile (zipped or not), KML, or another format of GDAL"
-_RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".img", ".asc")
+_RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".img", ".asc", ".dem")
 _UNDEFINED_CRS = re.compile(r'\w+\["Undefined ')  # srs_id -1 and 0 of a GeoPackage (1.3, 1.1.2)
 _ARC = re.compile(r"Unknown WKB type (8|9|1[0-2])\b")  # with GEOS before 3.13
 _SURFACE = re.compile(r"Unknown WKB type 1[567]\b")  # polyhedral surface, TIN, triangle
