@@ -183,7 +183,7 @@ class GeoTiffWriter:
         self,
         statistics: Statistics | None,
         tags: Mapping[str, str],
-        sidecar: tuple[Path, Callable[[StoredFile], str]],
+        sidecar: tuple[Path, Callable[[StoredFile], str] | None],
     ) -> None:
         """Finish the file, and publish it and a text file that describes it.
 
@@ -195,7 +195,8 @@ class GeoTiffWriter:
             statistics: Statistics of the first band, so that no reader has to compute them; None
                 if unknown.
             tags: Tags of the dataset.
-            sidecar: Path of the text file, and what makes its content.
+            sidecar: Path of the text file, and what makes its content; None for no text file, so
+                that one of a file that is replaced is only removed.
 
         Raises:
             OutputError: If the file cannot be finished, or another file took its name meanwhile.
@@ -210,24 +211,32 @@ class GeoTiffWriter:
             else:
                 self._write_index(metadata)
             sync_to_disk(finished)
-            with staged_file(path, describe(StoredFile.of(finished))) as text:
-                sync_to_disk(text)
+            with contextlib.ExitStack() as stack:
+                text = None
+                if describe is not None:
+                    content = describe(StoredFile.of(finished))
+                    text = stack.enter_context(staged_file(path, content))
+                    sync_to_disk(text)
                 if self._overwrite:
                     self._replace(finished, path, text)
                 else:
                     self._publish_new(finished, path, text)
 
-    def _replace(self, finished: Path, path: Path, text: Path) -> None:
+    def _replace(self, finished: Path, path: Path, text: Path | None) -> None:
         """Replace the output and its text file, which never describes the other file."""
         path.unlink(missing_ok=True)
         for stale in COMPANION_SUFFIXES:  # GDAL would read them with the new file
             self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
         sync_folder(self._output.parent)
         publish(finished, self._output, overwrite=True)
-        publish(text, path, overwrite=True)
+        if text is not None:
+            publish(text, path, overwrite=True)
 
-    def _publish_new(self, finished: Path, path: Path, text: Path) -> None:
+    def _publish_new(self, finished: Path, path: Path, text: Path | None) -> None:
         """Publish the text file, then the output, which is never without it."""
+        if text is None:
+            publish(finished, self._output, overwrite=False)
+            return
         try:
             publish(text, path, overwrite=False)
         except OutputExistsError as exc:  # another run published it meanwhile

@@ -321,3 +321,22 @@ def test_killed_at_any_step_no_item_describes_another_raster(
         else:
             assert raster in (item, "none")  # no raster without its item
     assert found[-1][0] == found[-1][1] != found[0][0]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_without_a_description_is_not_left_with_that_of_another(
+    tmp_path: Path, overwrite: bool
+) -> None:
+    output, text = tmp_path / "a.tif", tmp_path / "a.json"
+    if overwrite:
+        write_geotiff(output, make_noise("uint8", (1, 1)))
+        assert text.exists()
+    grid = Grid("EPSG:3979", Affine(2, 0, 1_500_000, 0, -2, -160_000), 1, 1)
+    tile_format = choose_tile_format("uint8")
+    with GeoTiffWriter(
+        output, grid, grid.crs, 7, tile_format, BANDS, overwrite=overwrite
+    ) as writer:
+        writer.commit(None, {}, (text, None))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+    with rasterio.open(output) as dataset:
+        assert dataset.read(1).tolist() == [[7]]
