@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.geo.crs import LONLAT, is_geographic
+from hrdem.geo.datum import get_operation
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.lattice import Lattice
 from hrdem.geo.resampling import FixedSampling
@@ -52,8 +53,7 @@ def to_cgvd28(
     A position has the same height in all grids and windows.
 
     Args:
-        heights: Metres in CGVD2013 at the pixel centres of the window, array of shape
-            (window.height, window.width); NaN without data.
+        heights: As for `shift_to_cgvd28`.
         grid: Grid of the heights.
         window: Window of the grid.
         shift_grid: Differences to add.
@@ -62,11 +62,28 @@ def to_cgvd28(
         Heights, `VOID` without data; and where a height is known but the difference is not, which
         are `VOID` too.
     """
-    lon, lat = _find_lonlat(grid, window)
-    shifted = np.floor(heights + shift_grid.shift(lon, lat) + 0.5)
+    shifted = np.floor(shift_to_cgvd28(heights, grid, window, shift_grid) + 0.5)
     known = np.isfinite(shifted)
     whole = np.where(known, shifted, VOID).astype(np.int16)
     return whole, ~known & np.isfinite(heights)
+
+
+def shift_to_cgvd28(
+    heights: NDArray[np.float32], grid: Grid, window: Window, shift_grid: ShiftGrid
+) -> NDArray[np.float64]:
+    """Convert heights in CGVD2013 to heights in CGVD28.
+
+    Args:
+        heights: Metres in CGVD2013 at the pixel centres of the window, array of shape
+            (window.height, window.width); NaN without data.
+        grid: Grid of the heights.
+        window: Window of the grid.
+        shift_grid: Differences to add.
+
+    Returns:
+        Metres in CGVD28, NaN where the height or the difference is unknown.
+    """
+    return heights + shift_grid.shift(*_find_lonlat(grid, window))
 
 
 def _find_lonlat(grid: Grid, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -80,7 +97,7 @@ def _find_lonlat(grid: Grid, window: Window) -> tuple[NDArray[np.float64], NDArr
     x = (counted.c + (np.arange(window.width) + 0.5) * counted.a) * across
     y = (counted.f + (np.arange(window.height) + 0.5) * counted.e) * down
     lon, lat = np.meshgrid(x, y)
-    if not is_geographic(grid.crs):
+    if get_operation(grid.crs) is not None or not is_geographic(grid.crs):
         points = np.column_stack([lon.ravel(), lat.ravel()])
         lon, lat = project_points(points, grid.crs, LONLAT).T.reshape(2, *lon.shape)
     return lon, lat

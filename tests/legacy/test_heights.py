@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from hrdem.demo import Addresses
+from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.resampling import FixedSampling
 from hrdem.http.client import HttpClient
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import stage_heights
-from hrdem.legacy.heights import VOID, make_height_request, to_cgvd28
+from hrdem.legacy.heights import VOID, make_height_request, shift_to_cgvd28, to_cgvd28
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 
 CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
@@ -140,6 +142,25 @@ def test_shifts_are_interpolated_between_longitudes_and_latitudes() -> None:
     expected = np.floor(7 + 0.4 * east * south + 0.3 * east + 0.5)
     assert {*np.unique(expected)} == {8, 9}
     np.testing.assert_array_equal(found, expected)
+
+
+def test_shifts_are_those_of_the_place_on_another_datum_too() -> None:
+    """A datum whose origin lies 2 km off: longitudes differ by a fifth of a step of the shifts."""
+    crs = "+proj=longlat +ellps=GRS80 +towgs84=0,2000,0 +no_defs +type=crs"
+    grid = Grid(crs, Affine(1 / 600, 0, -75.95, 0, -1 / 600, 45.98), 20, 10)
+    linked = replace(grid, crs=link_crs(crs, grid.bounds, crs))
+    shifts = make_shift_grid(np.tile(np.arange(4, dtype=np.float32) * 900, (4, 1)))
+    lon = -75.95 + (np.arange(20) + 0.5) / 600
+    lat = 45.98 - (np.arange(10)[:, None] + 0.5) / 600
+    helmert = Transformer.from_pipeline(
+        "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad "
+        "+step +proj=cart +ellps=GRS80 +step +proj=helmert +y=2000 "
+        "+step +inv +proj=cart +ellps=GRS80 +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+    )
+    east = (helmert.transform(*np.broadcast_arrays(lon, lat))[0] + 76) * 30
+    found = shift_to_cgvd28(np.zeros((10, 20), np.float32), linked, linked.window, shifts)
+    assert (lon[0] + 76) * 30 - east[0, 0] < -0.15
+    np.testing.assert_allclose(found, 0.9 * east, atol=1e-5)
 
 
 def test_a_height_request_reads_all_collections_inside_the_area() -> None:
