@@ -33,6 +33,25 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """Pixels inside polygons: from one column up to another of a row.
+
+    Attributes:
+        polygon: Number of the polygon of each run.
+        row: Its row.
+        first: Its first column.
+        end: The column after its last.
+        top: First of the rows that were searched.
+    """
+
+    polygon: NDArray[np.int32]
+    row: Integers
+    first: Integers
+    end: Integers
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
 class PolygonMask:
     """Polygons on a grid, as edges that cross the centres of rows.
 
@@ -45,6 +64,7 @@ class PolygonMask:
         first: First row whose centre an edge crosses: its upper end counts, its lower one does not.
         end: The row after the last.
         reach: Largest end up to each edge.
+        polygon: Number of the polygon that each edge is of, from 0, in the order of the parts.
     """
 
     x: Integers
@@ -52,13 +72,15 @@ class PolygonMask:
     first: NDArray[np.int32]
     end: NDArray[np.int32]
     reach: NDArray[np.int32]
+    polygon: NDArray[np.int32]
 
     @classmethod
     def of(cls, polygons: shapely.Geometry, crs: str, grid: Grid) -> Self:
         """Project polygons to the pixels of a grid, with edges in place to 0.0001 pixels.
 
         Args:
-            polygons: Polygon, multipolygon or collection; other parts of it are ignored.
+            polygons: Polygon, multipolygon or collection whose polygons do not overlap; other
+                parts of it are ignored.
             crs: CRS in which the edges are straight.
             grid: In any CRS.
 
@@ -67,7 +89,8 @@ class PolygonMask:
         """
         tolerance = MAX_EDGE_ERROR_PIXELS * min(grid.resolution)
         projected = project_geometry(polygons, crs, grid.crs, tolerance)
-        rings = shapely.get_rings(shapely.get_parts(shapely.get_parts(projected)))
+        parts = shapely.get_parts(shapely.get_parts(projected))
+        rings, part = shapely.get_rings(parts, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
         left, _, _, top = grid.bounds
         dx, dy = grid.resolution
@@ -82,7 +105,8 @@ class PolygonMask:
         order = np.argsort(rows[upper], kind="stable")
         ends = np.stack([upper, lower])[:, order]
         first, end = rows[ends].clip(-MAX_ROW, MAX_ROW).astype(np.int32)
-        return cls(x[ends], y[ends], first, end, np.maximum.accumulate(end))
+        polygon = part[ring[begins[order]]].astype(np.int32)
+        return cls(x[ends], y[ends], first, end, np.maximum.accumulate(end), polygon)
 
     def rasterize(self, window: Window) -> NDArray[np.bool_]:
         """Return which pixels of a window have their centre inside.
@@ -145,26 +169,23 @@ class PolygonMask:
         """
         rows, columns = -(-window.height // edge), -(-window.width // edge)
         chosen = np.zeros((rows, columns), np.bool_)
-        for _, first, end, row in self._find_runs(window, edge):
+        for runs in self.find_runs(window, edge):
             changes = np.zeros(columns + 1, np.int64)
-            np.add.at(changes, (first - window.column) // edge, 1)
-            np.subtract.at(changes, (end - 1 - window.column) // edge + 1, 1)
-            chosen[(row - window.row) // edge] |= np.cumsum(changes[:-1]) > 0
+            np.add.at(changes, (runs.first - window.column) // edge, 1)
+            np.subtract.at(changes, (runs.end - 1 - window.column) // edge + 1, 1)
+            chosen[(runs.top - window.row) // edge] |= np.cumsum(changes[:-1]) > 0
         return BlockSet(window, edge, chosen)
 
     def count(self, window: Window) -> int:
         """Return the number of pixels of a window that have their centre inside."""
-        runs = self._find_runs(window, _ROWS_AT_ONCE)
-        return sum(int((end - first).sum()) for _, first, end, _ in runs)
+        return sum(int((runs.end - runs.first).sum()) for runs in self.find_runs(window))
 
-    def _find_runs(
-        self, window: Window, height: int
-    ) -> Iterator[tuple[Integers, Integers, Integers, int]]:
-        """Yield the runs of pixels inside, for some rows at a time; rows without any are skipped.
+    def find_runs(self, window: Window, height: int = _ROWS_AT_ONCE) -> Iterator[Runs]:
+        """Yield the runs of pixels that have their centre inside, for some rows at a time.
 
-        Yields:
-            Row, first column and column after the last of each run, and the first row of the rows
-            that were searched.
+        Args:
+            window: Window of the grid; it may extend beyond it.
+            height: Largest number of rows at a time, counted from the first row of the window.
         """
         row = max(window.row, int(self.first[0])) if len(self.first) else window.bottom
         while row < window.bottom:
@@ -186,14 +207,19 @@ class PolygonMask:
                 row = int(later[0]) if len(later) else window.bottom
                 continue
             parts = [
-                (number, self._find_first_east(edge + chosen.start, number))
+                (
+                    number,
+                    self._find_first_east(edge + chosen.start, number),
+                    self.polygon[edge + chosen.start],
+                )
                 for edge, number in _expand(crossed, first[crossed], count[crossed])
             ]
-            rows, columns = (np.concatenate(each) for each in zip(*parts, strict=True))
-            order = np.lexsort((columns, rows))
+            rows, columns, polygons = (np.concatenate(each) for each in zip(*parts, strict=True))
+            order = np.lexsort((columns, polygons, rows))
             ends = columns[order].clip(window.column, window.right).reshape(-1, 2).T
             inside = ends[0] < ends[1]
-            yield rows[order][::2][inside], ends[0][inside], ends[1][inside], top
+            begins = order[::2][inside]
+            yield Runs(polygons[begins], rows[begins], ends[0][inside], ends[1][inside], top)
             row = bottom
 
     def _find_first_east(self, edge: Integers, row: Integers) -> Integers:

@@ -94,6 +94,23 @@ def test_neighbours_in_degrees_share_each_centre_once(crs: str) -> None:
     assert (sum(each.rasterize(grid.window).astype(int) for each in masks) == 1).all()
 
 
+def test_runs_name_their_polygon() -> None:
+    rng = np.random.default_rng(5)
+    corners = shapely.MultiPoint(rng.integers(0, 48, (40, 2)) / 2)
+    triangles = shapely.get_parts(shapely.delaunay_triangles(corners))
+    mask = PolygonMask.of(place(shapely.MultiPolygon(triangles.tolist())), "EPSG:3979", GRID)
+    window = Window(3, 2, 17, 19)
+    found = np.zeros((len(triangles), *fill(triangles[0]).shape), np.bool_)
+    for runs in mask.find_runs(window, 5):
+        assert runs.top <= runs.row.min() <= runs.row.max() < runs.top + 5
+        for n, row, first, end in zip(runs.polygon, runs.row, runs.first, runs.end, strict=True):
+            assert not found[n, row, first:end].any()
+            found[n, row, first:end] = True
+    for triangle, inside in zip(triangles, found, strict=True):
+        np.testing.assert_array_equal(inside[window.slices], fill(triangle)[window.slices])
+    assert found.sum() == mask.count(window)
+
+
 def test_a_pixel_does_not_depend_on_its_window() -> None:
     ring = np.random.default_rng(2).integers(-10, 68, (300, 2)) / 2
     mask = PolygonMask.of(place(shapely.Polygon(ring)), "EPSG:3979", GRID)

@@ -48,12 +48,13 @@ def test_a_set_appears_under_its_name_and_nothing_beside_it(tmp_path: Path, name
 
 @TARGETS
 def test_nothing_is_left_of_a_set_that_failed(tmp_path: Path, name: str) -> None:
-    with (
-        pytest.raises(NetworkError, match=r"^reset$"),
-        stage_set(tmp_path / name, overwrite=False) as folder,
-    ):
-        (folder / "031k01_w.dem").write_bytes(NEW)
-        raise TransferError("reset")
+    def fail() -> None:
+        with stage_set(tmp_path / name, overwrite=False) as folder:
+            (folder / "031k01_w.dem").write_bytes(NEW)
+            raise TransferError("reset")
+
+    with pytest.raises(NetworkError, match=r"^reset$"):
+        fail()
     assert not list(tmp_path.iterdir())
 
 
