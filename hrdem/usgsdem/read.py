@@ -79,11 +79,14 @@ def read_dem(file: Path | BinaryIO, name: str | None = None, crs: str | None = N
     return _with_file(file, name, read)
 
 
-def read_dem_grid(file: Path | BinaryIO, name: str | None = None, crs: str | None = None) -> Grid:
-    """Read the grid of a USGS DEM, without its heights; see `read_dem`."""
+def read_dem_header(
+    file: Path | BinaryIO, name: str | None = None, crs: str | None = None
+) -> tuple[Header, Grid]:
+    """Read the header and the grid of a USGS DEM, without its heights; see `read_dem`."""
 
-    def read(opened: BinaryIO, name: str) -> Grid:
-        return _scan(RecordReader(opened, name), name, crs).placement.grid
+    def read(opened: BinaryIO, name: str) -> tuple[Header, Grid]:
+        scan = _scan(RecordReader(opened, name), name, crs)
+        return scan.header, scan.placement.grid
 
     return _with_file(file, name, read)
 

@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from hrdem.errors import RequestError
-from hrdem.geo.grid import Grid
-from hrdem.usgsdem.read import Dem, read_dem, read_dem_grid
+from hrdem.usgsdem.read import Dem, read_dem, read_dem_header
 from tests.usgs_dems import (
-    ALBERS,
-    BC_ALBERS,
-    BC_ALBERS_DEGREES,
     GEOGRAPHIC,
     UTM,
     TextDem,
@@ -35,10 +31,6 @@ def parse(dem: TextDem | bytes, **params) -> Dem:
     return read_dem(io.BytesIO(bytes(dem)), "a.dem", **params)
 
 
-def parse_grid(dem: TextDem | bytes, **params) -> Grid:
-    return read_dem_grid(io.BytesIO(bytes(dem)), "a.dem", **params)
-
-
 @pytest.mark.parametrize("real", [GEOGRAPHIC_DEM.real, print_d, lambda value: f"{value:.9g}"])
 @pytest.mark.parametrize("is_trimmed", [False, True], ids=["whole", "trimmed"])
 @pytest.mark.parametrize("delimiter", [b"", b"\n", b"\r\n"], ids=["blocks", "LF", "CRLF"])
@@ -55,7 +47,7 @@ def test_records_and_exponents_of_all_kinds_have_the_same_heights(
     assert dem.grid.bounds == pytest.approx(
         (-67 - 1 / 2400, 49 - 1 / 2400, -67 + 5 / 2400, 49 + 295 / 2400), abs=1e-12
     )
-    assert parse_grid(text) == dem.grid
+    assert read_dem_header(io.BytesIO(bytes(text)), "a.dem") == (dem.header, dem.grid)
 
 
 def test_a_file_is_read_by_its_path_and_out_of_a_zip(tmp_path: Path) -> None:
@@ -68,51 +60,6 @@ def test_a_file_is_read_by_its_path_and_out_of_a_zip(tmp_path: Path) -> None:
         assert np.array_equal(read_dem(member).heights, read_dem(path).heights)
     with pytest.raises(RequestError, match=r"nowhere\.dem cannot be opened: No such file"):
         read_dem(tmp_path / "nowhere.dem")
-
-
-@pytest.mark.parametrize(
-    ("header", "projection", "crs"),
-    [
-        (GEOGRAPHIC | {"datum": 1}, (), "EPSG:4267"),
-        (GEOGRAPHIC | {"datum": 2}, (), "EPSG:4322"),
-        (GEOGRAPHIC | {"datum": 3}, (), "EPSG:4326"),
-        (UTM, (), "EPSG:26909"),
-        (UTM | {"datum": 1, "zone": 10}, (), "EPSG:26710"),
-        (UTM | {"datum": 2, "zone": 60}, (), "EPSG:32260"),
-        (UTM | {"datum": 3}, (), "EPSG:32609"),
-        (ALBERS, BC_ALBERS, "EPSG:3005"),
-        (ALBERS, BC_ALBERS_DEGREES, "EPSG:3005"),
-    ],
-)
-def test_the_crs_is_that_of_system_zone_and_datum(header: dict, projection, crs: str) -> None:
-    profiles = [(600_000, 1_500_000, [1, 2]), (600_000 + header["dx"], 1_500_000, [3, 4])]
-    if header["system"] == 0:
-        profiles = [(X, Y, [1, 2]), (X + 3, Y, [3, 4])]
-    dem = parse(TextDem(header, profiles, projection))
-    assert dem.grid.crs == crs
-    assert dem.heights.tolist() == [[2, 4], [1, 3]]
-    if header["system"]:
-        assert dem.grid.bounds == (599_987.5, 1_499_987.5, 600_037.5, 1_500_037.5)
-
-
-@pytest.mark.parametrize(
-    ("header", "projection", "found"),
-    [
-        (UTM | {"datum": ""}, (), r"element 27 \(horizontal datum\) is blank"),
-        (UTM | {"datum": 0}, (), r"element 27 \(horizontal datum\) is 0"),
-        (UTM | {"zone": 24}, (), r"element 6 \(UTM zone\) is 24"),
-        (UTM | {"zone": ""}, (), r"element 6 \(UTM zone\) is blank"),
-        (UTM | {"system": 2}, (), r"element 5 \(reference system\) is 2"),
-        (ALBERS, (0,) * 15, r"elements 7 and 27 \(Albers projection\) are not those of BC"),
-        (ALBERS | {"datum": 1}, BC_ALBERS, r"elements 7 and 27"),
-        (ALBERS, (*BC_ALBERS[:6], 0, 0), r"elements 7 and 27"),
-    ],
-)
-def test_without_a_known_crs_it_has_to_be_given(header: dict, projection, found: str) -> None:
-    text = TextDem(header, [(600_000, 1_500_000, [1, 2])], projection)
-    with pytest.raises(RequestError, match=f"^a.dem does not say its CRS: in its header, {found}"):
-        parse(text)
-    assert parse(text, crs="EPSG:26710").grid.crs == "EPSG:26710"
 
 
 def test_profiles_that_begin_in_different_rows_are_placed_and_the_rest_is_void() -> None:
