@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.jobs.doctor import Check as Check
     from hrdem.jobs.preview import Picture as Picture
+    from hrdem.legacy.check.finding import CheckReport as CheckReport
+    from hrdem.legacy.check.finding import Finding as Finding
+    from hrdem.legacy_api import legacy_check as legacy_check
     from hrdem.output.result import Result as Result
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
 _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
+    "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
+    "hrdem.legacy_api": ("legacy_check",),
     "hrdem.jobs.doctor": ("Check",),
     "hrdem.errors": (
         "CatalogError",

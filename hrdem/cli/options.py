@@ -178,6 +178,7 @@ def add(*table: Field) -> Callable[[F], F]:
             context = click.get_current_context()
             messages.set_up_logging(verbose, wording_of(context), quiet=quiet)
             context.meta["quiet"] = quiet
+            context.meta["verbose"] = verbose
             return command(*args, **kwargs)
 
         options = [Option(field) for field in (*table, JSON)]

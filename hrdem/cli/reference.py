@@ -30,7 +30,10 @@ EXIT_CODES = {
     ExitCode.COMPLETE: "Complete.",
     ExitCode.DEFECT: "A defect of hrdem, a missing library, or no memory left.",
     ExitCode.USAGE: "The request is invalid.",
-    ExitCode.INCOMPLETE: "Finished, but incomplete: only with `--allow-partial`; gaps are listed.",
+    ExitCode.INCOMPLETE: (
+        "Finished, but incomplete: only with `--allow-partial`; gaps are listed. Of `hrdem legacy "
+        "check`: a file does not conform."
+    ),
     ExitCode.NO_DATA: "There is no item, or not one valid pixel, in the area.",
     ExitCode.NETWORK: "The network or a server failed, or, with `--offline`, the cache lacks data.",
     ExitCode.SOURCE_CHANGED: "A source was republished while it was read.",

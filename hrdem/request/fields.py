@@ -29,6 +29,7 @@ from hrdem.request.options import (
     Algorithm,
     Align,
     Compression,
+    Edition,
     Engine,
     Format,
     Naming,
@@ -507,4 +508,13 @@ LEGACY_CDED = (
     OVERWRITE,
     LEGACY_DRY_RUN,
     *LEGACY_SHARED,
+)
+LEGACY_CHECK = (
+    Field(
+        "edition",
+        "Edition to check against; differences of older editions are errors then.",
+        Group.PRODUCT,
+        default_text="the one that each file follows",
+        choices=Edition,
+    ),
 )

@@ -141,6 +141,33 @@ class OriginCode(StrEnum):
     YT = "YT"
 
 
+class Edition(StrEnum):
+    """Edition of a specification that files are checked against, from old to new.
+
+    ``cded-1.0`` stands for all of CDED before April 2004: the standard of 2000 and edition 1.0.
+    """
+
+    CDED_1_0 = "cded-1.0"
+    CDED_2_0 = "cded-2.0"
+    CDED_2_1 = "cded-2.1"
+    BC_2_0 = "bc-2.0"
+
+    @property
+    def is_cded(self) -> bool:
+        """Whether it is one of Canadian Digital Elevation Data."""
+        return self is not Edition.BC_2_0
+
+    @property
+    def document(self) -> str:
+        """The document whose clauses are cited; that of CDED is always 2.1."""
+        return "CDED 2.1" if self.is_cded else "BC 2.0"
+
+    def precedes(self, other: Edition) -> bool:
+        """Whether it is an older edition than another of the same specification."""
+        order = list(Edition)
+        return self.is_cded is other.is_cded and order.index(self) < order.index(other)
+
+
 def parse_choice(options: type[E], name: str, parameter: str) -> E:
     """Return the member of an enumeration that has a name.
 

@@ -162,3 +162,9 @@ class CdedParams(LegacyParams, total=False):
     records: str | None
     overwrite: bool | None
     dry_run: bool | None
+
+
+class CheckParams(TypedDict, total=False):
+    """The parameters of `hrdem.legacy_check` besides the path."""
+
+    edition: str | None

@@ -1,0 +1,232 @@
+"""A CDED file: its name, its records, its header, its profiles, and what they say together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrdem.errors import RequestError
+from hrdem.legacy.check.cded_header import CLAUSE, CdedHeader, check_header
+from hrdem.legacy.check.cded_names import POINTS, CellName, parse_file_name
+from hrdem.legacy.check.edges import CellEdges, find_edges
+from hrdem.legacy.check.edition import read_edition
+from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.finding import Findings
+from hrdem.legacy.check.numbers import VOID, read_integer
+from hrdem.legacy.check.records import (
+    BLOCK_BYTES,
+    MAX_POINTS,
+    MAX_PROFILES,
+    RecordLayout,
+    find_delimiter,
+    read_profiles,
+)
+from hrdem.legacy.check.spikes import find_spikes
+from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profiles
+from hrdem.request.options import Edition
+
+MAX_NODES = 64 << 20
+HIGHEST, LOWEST = 5959, 0  # metres (CDED 2.1, 2.7)
+_POINTS_FIELD = slice(12, 18)  # of a profile
+_DELIMITER_NAMES = {b"\n": "LF after each", b"\r\n": "CR and LF after each", b"": "no line ends"}
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """Findings about a cell, and its edges for the comparison with others.
+
+    Attributes:
+        findings: What was found.
+        name: Cell that element 1 names; None if it names none.
+        edges: Its outermost nodes; None if it is incomplete, or not on its place.
+    """
+
+    findings: Findings
+    name: CellName | None
+    edges: CellEdges | None
+
+
+def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
+    """Judge a CDED file.
+
+    Args:
+        entry: The file.
+        edition: Edition to judge by; None for the one that element 28 states.
+
+    Raises:
+        RequestError: If it is no DEM.
+    """
+    with entry.open() as file:
+        start = file.read(BLOCK_BYTES)
+        delimiter = find_delimiter(start + (after := file.read(2)))
+        head = after[len(delimiter) :] + file.read(BLOCK_BYTES)
+    findings = Findings(entry.label, edition or read_edition(start))
+    header = check_header(start, findings)
+    _judge_names(entry.name, header, findings)
+    points = read_integer(head[_POINTS_FIELD])
+    if points is None or not 1 <= points <= MAX_POINTS:
+        points = POINTS
+    layout = RecordLayout(delimiter, points)
+    profiles = _judge_size(entry, layout, header, findings)
+    if profiles * points > MAX_NODES:
+        raise RequestError(
+            f"{entry.label} has {profiles * points:,} heights, and a cell has {POINTS**2:,}. Give "
+            "a CDED file."
+        )
+    heights = np.full((points, profiles), VOID, np.int16)
+
+    def keep(first: int, values: NDArray[np.int32]) -> None:
+        columns = slice(first, first + len(values))
+        heights[:, columns] = np.clip(values, VOID, -VOID).T
+
+    rules = ProfileRules(
+        clause="7.4.3",
+        form="7.4.1 convention 5, 7.4.3",
+        record_clause="7.4.1",
+        points=POINTS,
+        corner=header.corner,
+        spacing=header.spacing[0],
+        forms_since=Edition.CDED_2_0,
+    )
+    with entry.open() as file:
+        file.read(layout.record_bytes)
+        summary = check_profiles(read_profiles(file, layout, profiles), rules, findings, keep)
+    is_complete = profiles == POINTS == points
+    _judge_heights(header, summary, findings, is_complete=is_complete)
+    edges = None
+    if is_complete and summary.is_whole and header.place:
+        _note_spikes(heights, header, findings)
+        edges = find_edges(entry.label, heights, header.place)
+    return CellResult(findings, header.name, edges)
+
+
+def _judge_names(file_name: str, header: CdedHeader, findings: Findings) -> None:
+    """Judge the name of the file, also against element 1 and element 28."""
+    name = parse_file_name(file_name)
+    findings.judge(
+        "10.2", "file name", name is not None and file_name == file_name.lower(),
+        expected="such as 031k01_e.dem, or 031k01_0100deme.dem for purchasers", found=file_name,
+    )  # fmt: skip
+    if name is None:
+        return
+    if name.version:
+        findings.judge(
+            "10.2.2", "file name, before 'dem'", not name.is_marked,
+            expected="edition and version, then 'dem'", found=file_name, since=Edition.CDED_2_1,
+        )  # fmt: skip
+        stated = f"{name.version[1]}{name.version[3]}"
+        if header.edition:
+            findings.judge(
+                "10.2.2", "file name against element 28",
+                stated == header.edition and name.version[::2] == "00",
+                expected=f"edition and version 0{header.edition[0]}0{header.edition[1]}",
+                found=name.version,
+            )  # fmt: skip
+    if header.name:
+        found = f"{header.name.sheet} {header.name.half} in element 1"
+        findings.judge(
+            "10.2", "file name against element 1",
+            (name.sheet, name.half) == (header.name.sheet, header.name.half),
+            expected=f"{name.sheet} {name.half}", found=found,
+        )  # fmt: skip
+
+
+def _judge_size(entry: Entry, layout: RecordLayout, header: CdedHeader, findings: Findings) -> int:
+    """Judge records and the number of profiles; return how many are there."""
+    findings.judge(
+        "7.4.1", "records", not layout.delimiter,
+        expected="1024 bytes each, without line ends", found=_DELIMITER_NAMES[layout.delimiter],
+    )  # fmt: skip
+    profiles, rest = layout.count_profiles(entry.size)
+    declared = header.profiles if header.profiles and header.profiles > 0 else POINTS
+    declared = min(declared, MAX_PROFILES)
+    present = min(profiles, declared)
+    findings.judge(
+        "3.2", "number of profiles", profiles == POINTS and not rest,
+        expected=f"{POINTS}, and nothing after them",
+        found=f"{profiles}" + (f", and {rest:,} bytes after them" if rest else ""),
+    )  # fmt: skip
+    findings.judge(
+        "7.4.1", "number of profiles against element 16", profiles == declared,
+        expected=f"{declared}", found=f"{profiles}",
+    )  # fmt: skip
+    return present
+
+
+def _judge_heights(
+    header: CdedHeader, summary: HeightSummary, findings: Findings, *, is_complete: bool
+) -> None:
+    """Judge what depends on all heights: elements 12, 25 and 29, and the range."""
+    if not summary.is_whole:
+        return
+    if is_complete:
+        extremes = summary.extremes or (VOID, VOID)
+        findings.judge(
+            f"{CLAUSE} element 12", "element 12 against the heights",
+            header.extremes == extremes,
+            expected="{} {}".format(*extremes),
+            found=" ".join("blank" if each is None else f"{each:.12g}" for each in header.extremes),
+        )  # fmt: skip
+    _judge_percent(header, summary, findings, is_complete=is_complete)
+    _judge_flag(header, summary, findings, is_complete=is_complete)
+    if summary.voids:
+        findings.note(
+            "2.8.3", "voids", expected="only outside Canada, which is not checked",
+            found=f"{summary.voids / summary.nodes:.2%} of the nodes",
+        )  # fmt: skip
+    elif findings.edition.precedes(Edition.CDED_2_0):
+        findings.note(
+            "2.8.3", "voids", expected="-32767; a height of 0 in the standard of September 2000",
+            found="no -32767",
+        )  # fmt: skip
+    if summary.extremes and not LOWEST <= summary.extremes[0] <= summary.extremes[1] <= HIGHEST:
+        findings.note(
+            "2.7, 2.8.5", "range of heights", expected=f"{LOWEST} to {HIGHEST} m, with exceptions",
+            found="{} to {} m".format(*summary.extremes),
+        )  # fmt: skip
+
+
+def _judge_flag(
+    header: CdedHeader, summary: HeightSummary, findings: Findings, *, is_complete: bool
+) -> None:
+    """Judge element 25: 2 if there are voids, else 0."""
+    flag = header.void_flag
+    if not is_complete and not summary.voids and flag == 2:
+        return  # the voids may be in what is missing
+    expected = 2 if summary.voids else 0
+    findings.judge(
+        f"{CLAUSE} element 25", "element 25, void flag", flag == expected,
+        expected=f"{expected}, because there are {'' if summary.voids else 'no '}voids",
+        found="blank" if flag is None else f"{flag}",
+        since=Edition.CDED_2_0 if flag is None else None,
+    )  # fmt: skip
+
+
+def _judge_percent(
+    header: CdedHeader, summary: HeightSummary, findings: Findings, *, is_complete: bool
+) -> None:
+    """Judge element 29, which is 0 without voids (convention 4); its rounding is left open."""
+    percent = 100 * summary.voids / summary.nodes if summary.nodes else 0.0
+    stated = header.percent_void
+    if not is_complete and stated is not None:
+        return  # it counts what is missing
+    findings.judge(
+        f"{CLAUSE} element 29", "element 29, percent void",
+        stated is not None and abs(stated - percent) < 1,
+        expected=f"{percent:.2f} as a whole number",
+        found="blank" if stated is None else f"{stated}",
+        since=Edition.CDED_2_0 if stated is None else None,
+    )  # fmt: skip
+
+
+def _note_spikes(heights: NDArray[np.int16], header: CdedHeader, findings: Findings) -> None:
+    assert header.place
+    spikes = find_spikes(heights, header.place.spacing[1])
+    if spikes.count:
+        findings.note(
+            "2.8.4", "continuity", expected="smooth from node to node, except at natural breaks",
+            found=f"{spikes.count} nodes more than {spikes.limit:.0f} m above or below all "
+            f"neighbours, the first in profile {spikes.profile + 1}, point {spikes.point + 1}",
+        )  # fmt: skip

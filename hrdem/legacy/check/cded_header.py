@@ -1,0 +1,243 @@
+"""The type A record of a CDED file, element by element (CDED 2.1, 7.4.1 and 7.4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hrdem.legacy.check.cded_names import (
+    POINTS,
+    CellName,
+    CellPlace,
+    locate_cell,
+    parse_internal_name,
+)
+from hrdem.legacy.check.finding import Findings, show_field
+from hrdem.legacy.check.numbers import read_dms
+from hrdem.legacy.check.type_a import CDED_FIELDS, TypeA, are_close, show_numbers
+from hrdem.request.options import Edition
+
+CLAUSE = "7.4.2"
+FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.750000E+00', or a form of zero"
+PROCESS_CODES = (b"8", b"9", b"A", b"Z")
+ORIGIN_CODES = (
+    *(b"AB", b"ASDB", b"BC", b"MB", b"MULT", b"NB", b"NL", b"NS", b"NT", b"NTDB", b"NU", b"ON"),
+    *(b"PE", b"QC", b"RS", b"SK", b"YT"),
+)
+#: acronyms of responsibility centres; the last was removed in October 2005
+CENTRES = (b"ASRD", b"BMGS-BC", b"CFS-SSM", b"CTI", b"CTI-O", b"OMNR", b"YEIM", b"EYG")
+_SUB_FIELDS = 4  # of the centre's 60 columns
+_BLANK = (
+    *("filler", "filler 2", "sectional indicator", "largest contour interval", "its unit"),
+    *("smallest contour interval", "its unit ", "source date", "revision date", "revision flag"),
+    *("validation flag", "edge match", "rest"),
+)
+_INTEGERS = {
+    "level": 1,
+    "pattern": 1,
+    "reference system": 0,
+    "zone": 0,
+    "ground unit": 3,
+    "elevation unit": 2,
+    "sides": 4,
+    "accuracy code": 0,
+}
+_DMS_TOLERANCE = 1e-4 / 3600  # degrees
+
+
+@dataclass(frozen=True, slots=True)
+class CdedHeader:
+    """What the other rules need of a header.
+
+    Attributes:
+        name: Cell that element 1 names; None if it names none.
+        place: Where that cell must be; None if there is no such sheet.
+        corner: Longitude and latitude of the south-west corner by element 11, arc seconds.
+        spacing: Spacing of profiles and of nodes by element 15, arc seconds.
+        profiles: Number of profiles by element 16.
+        extremes: Minimum and maximum by element 12, metres.
+        void_flag: Element 25; None if blank.
+        percent_void: Element 29; None if blank.
+        edition: Edition and version of the data, two digits; empty if element 28 is blank.
+    """
+
+    name: CellName | None
+    place: CellPlace | None
+    corner: tuple[float | None, float | None]
+    spacing: tuple[float | None, float | None]
+    profiles: int | None
+    extremes: tuple[float | None, float | None]
+    void_flag: int | None
+    percent_void: int | None
+    edition: str
+
+
+def check_header(block: bytes, findings: Findings) -> CdedHeader:
+    """Judge the type A record of a CDED file.
+
+    What depends on the heights is judged by `hrdem.legacy.check.cded`.
+
+    Args:
+        block: The first 1024 bytes of the file.
+        findings: Where findings go.
+    """
+    record = TypeA(block, CDED_FIELDS, CLAUSE, findings, Edition.CDED_2_0)
+    is_ascii = all(32 <= byte < 127 for byte in block)
+    findings.judge(
+        "7.4.1", "type A, characters", is_ascii,
+        expected="printable ASCII", found="so" if is_ascii else "other bytes",
+    )  # fmt: skip
+    name = _judge_name(record)
+    place = locate_cell(name) if name else None
+    _judge_producer(record)
+    _judge_corner(record, place)
+    _judge_codes(record)
+    for key in _BLANK:
+        record.judge_blank(key, since=Edition.CDED_2_0)
+    for key, value in _INTEGERS.items():
+        record.judge_integers(key, value)
+    record.judge_reals("projection parameters", (0.0,) * 15)
+    corners = record.reals("corners")
+    if place:
+        expected = place.corners
+        record.judge(
+            "corners",
+            are_close(corners, expected, 5e-5),
+            f"corner nodes of the cell, {show_numbers(expected)}",
+            found=show_numbers(corners),
+        )
+    extremes = record.reals("minimum and maximum")
+    record.judge_reals("rotation", (0.0,))
+    spacing = _judge_resolution(record, place, corners)
+    counts = record.integers("rows and columns of profiles")
+    record.judge("rows and columns of profiles", counts == [1, POINTS], f"1 {POINTS}")
+    record.judge_integers("vertical datum", 1, width=2)
+    record.judge_integers("horizontal datum", 4, width=2)
+    edition = _judge_edition(record)
+    _judge_shift(record)
+    record.judge_forms("7.4.1 convention 5, 7.4.2", FORMS)
+    return CdedHeader(
+        name=name,
+        place=place,
+        corner=(corners[0], corners[1]),
+        spacing=spacing,
+        profiles=counts[1],
+        extremes=(extremes[0], extremes[1]),
+        void_flag=record.integers("void flag", 2)[0],
+        percent_void=record.integers("percent void", 4)[0],
+        edition=edition,
+    )
+
+
+def _judge_name(record: TypeA) -> CellName | None:
+    field = record["file name"]
+    name = parse_internal_name(field)
+    record.judge("file name", name is not None, "sheet, DEM and w or e, such as 031k01DEMe")
+    if name is None:
+        return None
+    record.judge(
+        "file name",
+        name.is_padded,
+        "three digits first, as in 031a01DEMw",
+        since=Edition.CDED_2_0,
+    )
+    _judge_right(record, "file name")
+    place = locate_cell(name)
+    record.judge(
+        "file name",
+        place is not None and place.is_in_canada,
+        "a sheet in 141-52 W, 41-84 N (2.5)",
+    )
+    return name
+
+
+def _judge_right(record: TypeA, key: str, *, since: Edition | None = None) -> None:
+    """Judge that a field of characters is right-justified (7.4.1 convention 7)."""
+    field = record[key]
+    record.judge(
+        key, field == field.strip(b" ").rjust(len(field)), "right-justified (7.4.1 convention 7)",
+        found=f"{show_field(field)}, {len(field) - len(field.rstrip(b' '))} blanks after it",
+        since=since,
+    )  # fmt: skip
+
+
+def _judge_producer(record: TypeA) -> None:
+    """Judge the centre: one by its full name, several by acronyms in four sub-fields."""
+    field = record["producer"]
+    words = field.split()
+    record.judge("producer", bool(words), "the responsibility centre")
+    known = [word for word in words if word in CENTRES]
+    if len(words) == 1 and known:
+        record.judge("producer", False, "the full name of a single centre", since=Edition.CDED_2_0)
+        return
+    if not words or len(known) < len(words):
+        _judge_right(record, "producer", since=Edition.CDED_2_0)
+        return
+    width = len(field) // _SUB_FIELDS
+    parts = [field[at : at + width] for at in range(0, len(field), width)]
+    ok = all(part == part.strip(b" ").rjust(width) and len(part.split()) <= 1 for part in parts)
+    record.judge(
+        "producer", ok, "an acronym, right-justified, in each of four sub-fields of 15 columns",
+        since=Edition.CDED_2_0,
+    )  # fmt: skip
+
+
+def _judge_corner(record: TypeA, place: CellPlace | None) -> None:
+    field = record["south-west corner"]
+    found = [read_dms(field[:13]), read_dms(field[13:])]
+    record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
+    if place is None or None in found:
+        return
+    degrees = (place.west / 3600, place.south / 3600)
+    is_of_sheet = place.sheet_west < place.west and are_close(
+        found, (place.sheet_west / 3600, degrees[1]), _DMS_TOLERANCE
+    )
+    expected = f"corner of the cell, {show_numbers(degrees)} degrees"
+    if is_of_sheet:
+        record.note("south-west corner", f"{expected}; the document says of the tile")
+    else:
+        record.judge("south-west corner", are_close(found, degrees, _DMS_TOLERANCE), expected)
+
+
+def _judge_codes(record: TypeA) -> None:
+    record.judge("process code", record["process code"] in PROCESS_CODES, "8, 9, A or Z")
+    origin = record["origin code"]
+    known = " ".join(code.decode() for code in ORIGIN_CODES)
+    record.judge("origin code", origin.rstrip(b" ") in ORIGIN_CODES, f"left-justified, of {known}")
+
+
+def _judge_resolution(
+    record: TypeA, place: CellPlace | None, corners: list[float | None]
+) -> tuple[float | None, float | None]:
+    dx, dy, dz = record.reals("resolution", 12)
+    found = show_numbers([dx, dy, dz])
+    if place is None:
+        return dx, dy
+    x, y = place.spacing
+    ok = are_close([dx, dy, dz], (x, y, 1.0), 1e-7)
+    is_swapped = x != y and are_close([dx, dy, dz], (y, x, 1.0), 1e-7)
+    record.judge(
+        "resolution", ok, f"{x:g} {y:g} 1", found=found,
+        since=Edition.CDED_2_0 if is_swapped else None,
+    )  # fmt: skip
+    return dx, dy
+
+
+def _judge_edition(record: TypeA) -> str:
+    """Judge element 28: edition and version of the data, and of the specification."""
+    field = record["edition"]
+    is_number = field.isdigit()
+    record.judge(
+        "edition",
+        is_number and field[2:] == b"21",
+        "two digits for the data, then 21",
+        since=Edition.CDED_2_1,
+    )
+    return str(field[:2], "ascii") if is_number else ""
+
+
+def _judge_shift(record: TypeA) -> None:
+    """Judge element 31, which is left empty, although convention 5 has all reals populated."""
+    if record["vertical shift"].strip(b" ") in (b"0.00", b".00"):
+        record.note("vertical shift", "blank, or 0.00 by 7.4.1 convention 5")
+    else:
+        record.judge_blank("vertical shift")

@@ -1,0 +1,128 @@
+"""Files to check: one file, the members of an archive, or everything in a folder."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from hrdem.errors import RequestError
+
+MAX_FILES = 20_000  # of a folder
+MAX_MEMBERS = 200  # of an archive
+MAX_MEMBER_BYTES = 400 << 20  # BC's largest .dem has 220 million
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file on disk or in an archive.
+
+    Attributes:
+        label: Its name in findings: the path below what is checked.
+        name: Its own name.
+        size: Its size, bytes.
+        opener: Opens it.
+    """
+
+    label: str
+    name: str
+    size: int
+    opener: Callable[[], BinaryIO]
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open it for reading.
+
+        Raises:
+            RequestError: If it cannot be read.
+        """
+        try:
+            with self.opener() as file:
+                yield file
+        except OSError as exc:
+            raise RequestError(
+                f"{self.label} cannot be read: {exc.strerror or exc}. Check its permissions."
+            ) from exc
+        except _DAMAGE as exc:
+            raise RequestError(
+                f"{self.label} cannot be read from its archive: {exc}. Get the archive again."
+            ) from exc
+
+    def read(self, size: int) -> bytes:
+        """Return its first bytes."""
+        with self.open() as file:
+            return file.read(size)
+
+
+def make_entry(path: Path, label: str) -> Entry:
+    """Return the entry of a file on disk.
+
+    Raises:
+        RequestError: If there is no such file.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as exc:
+        raise RequestError(f"{label} cannot be read: {exc.strerror}. Check the path.") from exc
+    return Entry(label, path.name, size, partial(_open_file, path))
+
+
+def _open_file(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def list_folder(folder: Path) -> list[Entry]:
+    """Return all files below a folder, sorted by path; links to folders are not followed.
+
+    Raises:
+        RequestError: If there are too many.
+    """
+    entries: list[Entry] = []
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(root) / name
+            if path.is_file():
+                entries.append(make_entry(path, path.relative_to(folder).as_posix()))
+        if len(entries) > MAX_FILES:
+            raise RequestError(
+                f"{folder} has more than {MAX_FILES:,} files. Check its folders one by one."
+            )
+    return entries
+
+
+@contextmanager
+def open_archive(entry: Entry) -> Iterator[list[Entry]]:
+    """Open a zip archive, and yield the files in it.
+
+    Raises:
+        RequestError: If it is damaged, or has too much in it.
+    """
+    with entry.open() as file, zipfile.ZipFile(file) as archive:
+        members = [each for each in archive.infolist() if not each.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            raise RequestError(
+                f"{entry.label} has {len(members):,} files, and at most {MAX_MEMBERS} are checked. "
+                "Unpack it, and check the folder."
+            )
+        if too_large := [each for each in members if each.file_size > MAX_MEMBER_BYTES]:
+            raise RequestError(
+                f"{too_large[0].filename} in {entry.label} has {too_large[0].file_size:,} bytes "
+                f"unpacked, and at most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
+            )
+        yield [
+            Entry(
+                f"{entry.label}/{each.filename}",
+                each.filename.rpartition("/")[2],
+                each.file_size,
+                cast("Callable[[], BinaryIO]", partial(archive.open, each)),
+            )
+            for each in members
+        ]
