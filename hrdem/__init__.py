@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.jobs.doctor import Check as Check
+    from hrdem.jobs.legacy_cded import CdedSet as CdedSet
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
+    from hrdem.legacy_api import legacy_cded as legacy_cded
     from hrdem.legacy_api import legacy_check as legacy_check
     from hrdem.output.result import Result as Result
     from hrdem.planning.estimate import Estimate as Estimate
@@ -56,8 +58,9 @@ _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
-    "hrdem.legacy_api": ("legacy_check",),
+    "hrdem.legacy_api": ("legacy_cded", "legacy_check"),
     "hrdem.jobs.doctor": ("Check",),
+    "hrdem.jobs.legacy_cded": ("CdedSet",),
     "hrdem.errors": (
         "CatalogError",
         "HrdemError",

@@ -6,12 +6,130 @@ import os
 from pathlib import Path
 from typing import Any, Unpack
 
+from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunSettings
+from hrdem.http.session import Session
+from hrdem.jobs.legacy_cded import (
+    CdedOptions,
+    CdedSet,
+    OnCoverage,
+    ignore_coverage,
+    make_cded,
+    plan_cded,
+)
 from hrdem.jobs.legacy_check import check_path
+from hrdem.legacy.cded.cells import parse_cded_sheets
+from hrdem.legacy.cded.encode import Producer, format_centre
+from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.names import parse_data_edition
 from hrdem.legacy.check.finding import CheckReport
+from hrdem.legacy.delivery import make_time_stamp
+from hrdem.legacy.polygons import read_polygons
+from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
-from hrdem.request.params import CheckParams
+from hrdem.request.params import CdedParams, CheckParams
 from hrdem.request.protocols import PathLike
-from hrdem.request.signature import takes
+from hrdem.request.signature import select, takes
+from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.progress import OnProgress, ignore_progress
+
+
+@takes(fields.LEGACY_CDED)
+@pinned_gdal()
+def legacy_cded(
+    *,
+    http: Http | None = None,
+    on_progress: OnProgress = ignore_progress,
+    on_coverage: OnCoverage = ignore_coverage,
+    **params: Unpack[CdedParams],
+) -> list[CdedSet]:
+    """Make Canadian Digital Elevation Data 2.1 of NTS sheets: USGS DEM cells, two for each sheet.
+
+    A cell has 1201 x 1201 nodes on NAD83, and whole metres in CGVD28: 0.5 is rounded up. The nodes
+    that neighbouring cells share have equal heights, because overview and kernel are the same for
+    all sheets of a scale.
+
+    Args:
+        http: HTTP client to use; None creates one for the call.
+        on_progress: Called with a `Progress` whenever a block is read or computed, separately for
+            each sheet.
+        on_coverage: Called with the void nodes of each cell before anything of its sheet is
+            written.
+        **params: See `hrdem.extract` for ``collection``, ``vertical_grid``, service and run.
+            Further:
+
+            * ``nts``: names of sheets at 1:50,000 or 1:250,000, such as ``"031K01,031K02"`` or
+              ``["031K", "031L"]``;
+            * ``output``: folder for the files, created if needed;
+            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``, because CDED has void
+              only outside Canada;
+            * ``lakes``: vector file of lakes; each gets one height, that of the bottom quartile of
+              its nodes;
+            * ``sea``: vector file of the sea, whose nodes get the height 0;
+            * ``border``: vector file of Canada; nodes outside become void;
+            * ``metadata``: TOML or JSON file of metadata entries that hrdem cannot know;
+            * ``centre``: responsibility centre in the header: a name of at most 60 characters, or
+              up to four of the document's acronyms, such as ``"OMNR,CTI-O"``;
+            * ``origin``: origin code in the header, such as ``"RS"`` for remote sensing;
+            * ``process``: process code in the header; ``"Z"`` refers to the metadata;
+            * ``data_edition``: edition and version of the data, a digit each: ``"1.0"``;
+            * ``naming``: ``"centre"`` for the names of responsibility centres, such as
+              ``031k01.zip``, or ``"purchaser"`` for those that purchasers got, with a time stamp;
+            * ``unpacked``: whether a sheet's files are written into a folder instead of a zip;
+            * ``records``: ``"fixed"`` for records of 1024 bytes, as specified, or ``"lf"`` for a
+              line feed after each, which SPLAT! needs;
+            * ``overwrite``: whether existing zips or folders may be replaced;
+            * ``dry_run``: whether only plans and estimates are returned, and nothing is written.
+
+    Returns:
+        What was written for each sheet, or, with ``dry_run``, what would be.
+
+    Raises:
+        RequestError: If the request is invalid.
+        NoDataError: If both cells of a sheet are void, or heights have no shift to CGVD28.
+        NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
+        NotCachedError: If ``offline`` is set and something is not cached.
+        SourceChangedError: If a source was republished while it was read.
+        OutputError: If a set exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    sheets = parse_cded_sheets(values["nts"])
+    producer = Producer(
+        format_centre(values["centre"]),
+        values["process"],
+        values["origin"],
+        parse_data_edition(values["data_edition"]),
+    )
+    delivery = CdedDelivery(
+        folder=values["output"],
+        overwrite=values["overwrite"],
+        naming=values["naming"],
+        unpacked=values["unpacked"],
+        records=values["records"],
+        producer=producer,
+        time_stamp=make_time_stamp(),
+    )
+    polygons = {
+        name: None if values[name] is None else read_polygons(values[name], name)
+        for name in ("lakes", "sea", "border")
+    }
+    options = CdedOptions(
+        source=select(values, fields.LEGACY_SOURCE), delivery=delivery, **polygons
+    )
+    check_max_memory(values["max_memory"])
+    if values["dry_run"]:
+        with Session(**select(values, fields.CACHE)).client(http) as client:
+            return plan_cded(sheets, options, client)
+    settings = RunSettings(
+        session=Session(**select(values, fields.CACHE)),
+        http=http,
+        trusted=(),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        return make_cded(sheets, options, context, on_coverage)
 
 
 @takes(fields.LEGACY_CHECK)

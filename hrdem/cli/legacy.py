@@ -7,7 +7,7 @@ import click
 from hrdem.cli.lazy_group import LazyGroup
 
 # in the order of the help
-COMMANDS: tuple[str, ...] = ("check",)
+COMMANDS: tuple[str, ...] = ("cded", "check")
 
 
 @click.group(

@@ -65,7 +65,7 @@ def result(result: Result) -> None:
         *_missing_lines(result.plan),
         *_gap_lines(result.gaps_as_dict()),
         *_survey_lines(result.plan),
-        ("download", _describe_download(result)),
+        ("download", downloaded(result.received_bytes, result.cached_bytes)),
         ("time", f"{result.seconds:.1f} s"),
     )
     for tier, seam in zip(result.plan.tiers, result.seams, strict=False):
@@ -260,11 +260,12 @@ def _source_lines(result: Result) -> list[tuple[str, str]]:
     ]
 
 
-def _describe_download(result: Result) -> str:
-    received = "unknown" if result.received_bytes is None else format_size(result.received_bytes)
-    if not result.cached_bytes:
-        return received
-    return f"{received}, and {format_size(result.cached_bytes)} from the cache"
+def downloaded(received_bytes: int | None, cached_bytes: int) -> str:
+    """Describe what was fetched, and what came from the cache."""
+    received = "unknown" if received_bytes is None else format_size(received_bytes)
+    return (
+        f"{received}, and {format_size(cached_bytes)} from the cache" if cached_bytes else received
+    )
 
 
 def _seam_lines(result: Result) -> list[tuple[str, str]]:

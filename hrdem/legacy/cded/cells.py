@@ -14,15 +14,16 @@ from enum import StrEnum
 from affine import Affine
 
 from hrdem.errors import RequestError
+from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Bounds, Grid, Window
 from hrdem.request.aoi.nts import Sheet, parse_sheets
+
+Node = tuple[float, float]
 
 #: profiles of a cell, and nodes of a profile: CDED 2.1, 3.2
 NODES = 1201
 #: west, south, east, north in degrees of all CDED: CDED 2.1, 2.5
 NATIONAL_BOX: Bounds = (-141, 41, -52, 84)
-#: NAD83(CSRS), whose numbers are those of NAD83 here
-CRS = "EPSG:4617"
 _ARC_SECONDS = 3600  # in a degree
 
 
@@ -84,7 +85,7 @@ class Cell:
         return middle, south, east, north
 
     @property
-    def corners(self) -> tuple[tuple[float, float], ...]:
+    def corners(self) -> tuple[Node, Node, Node, Node]:
         """Corner nodes as pairs of longitude and latitude in arc seconds: SW, NW, NE, SE."""
         west, south, east, north = (each * _ARC_SECONDS for each in self.bounds)
         return (west, south), (west, north), (east, north), (east, south)
@@ -149,10 +150,11 @@ def sheet_grid(sheet: Sheet) -> Grid:
     """Return the nodes of both cells of a sheet, as pixel centres of a grid.
 
     Returns:
-        Grid of 2401 x 1201 pixels in EPSG:4617, whose edges are half a spacing outside the sheet.
+        Grid of 2401 x 1201 pixels in NAD83(CSRS), which has the numbers of NAD83; its edges are
+        half a spacing outside the sheet.
     """
     west, _, _, north = (each * _ARC_SECONDS for each in sheet.bounds)
     dx, dy = get_spacing(sheet)
     left, top = (west - dx / 2) / _ARC_SECONDS, (north + dy / 2) / _ARC_SECONDS
     transform = Affine(dx / _ARC_SECONDS, 0, left, 0, -dy / _ARC_SECONDS, top)
-    return Grid(CRS, transform, 2 * NODES - 1, NODES)
+    return Grid(LONLAT, transform, 2 * NODES - 1, NODES)

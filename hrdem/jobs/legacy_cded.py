@@ -1,0 +1,280 @@
+"""Make CDED: both cells of NTS sheets from HRDEM, as one zip or one folder for each sheet."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from hrdem.geo.crs import LONLAT
+from hrdem.geo.grid import Window
+from hrdem.geo.nodata import VOID
+from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.staged_heights import StagedHeights, stage_heights
+from hrdem.legacy.cded.cells import get_spacing, sheet_grid
+from hrdem.legacy.cded.coverage import (
+    CellCoverage,
+    check_not_void,
+    check_shifts,
+    mask_border,
+    measure_coverage,
+)
+from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.delivery import check_sets
+from hrdem.legacy.heights import make_height_request, to_cgvd28
+from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
+from hrdem.legacy.sampling import CDED_SAMPLING
+from hrdem.legacy.water import Water
+from hrdem.planning.estimate import Estimate, estimate_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
+from hrdem.processing.vertical.find_grid import find_cgvd28_grid
+from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.request.advice import suggest_fill
+from hrdem.request.aoi.nts import Sheet
+from hrdem.request.request import Request
+from hrdem.runtime.threads import map_in_order, thread_pool
+
+ROWS_AT_ONCE = 64  # of a sheet
+_READERS = min(4, os.cpu_count() or 1)  # threads
+
+Heights = NDArray[np.int16]
+OnCoverage = Callable[[CellCoverage], None]
+
+
+def ignore_coverage(coverage: CellCoverage) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdedOptions:
+    """What cells are made from, and how they are delivered.
+
+    Attributes:
+        source: Parameters of the source, as `hrdem.extract` has them.
+        lakes: Polygons of lakes in EPSG:4617; None for none.
+        sea: Polygons of the sea in EPSG:4617; None for none.
+        border: Polygons of Canada in EPSG:4617; None for no border.
+        delivery: Where and how files are written.
+    """
+
+    source: Mapping[str, Any]
+    lakes: shapely.MultiPolygon | None
+    sea: shapely.MultiPolygon | None
+    border: shapely.MultiPolygon | None
+    delivery: CdedDelivery
+
+    def find_lakes(self, sheet: Sheet) -> shapely.MultiPolygon:
+        """Return the lakes that touch a sheet, each of them whole."""
+        return select_lakes(self.lakes or shapely.MultiPolygon(), shapely.box(*sheet.bounds))
+
+    def make_request(self, sheet: Sheet, http: Http) -> Request:
+        """Make the request of the heights of a sheet and of its lakes.
+
+        Raises:
+            RequestError: If a parameter is invalid.
+        """
+        area = find_read_area(self.find_lakes(sheet), shapely.box(*sheet.bounds))
+        request = make_height_request(area, CDED_SAMPLING[sheet.scale], **self.source)
+        if http.offline:
+            request.check_offline()
+        return replace(request, aoi=replace(request.aoi, label=f"NTS {sheet.name}"))
+
+    def describe(self, sheet: Sheet, plan: Plan) -> CdedSet:
+        """Return the set of a sheet before anything of it is known but its plan."""
+        names = self.delivery.name(sheet)
+        return CdedSet(sheet, self.delivery.locate(sheet), names.cells, plan)
+
+
+@dataclass(frozen=True, slots=True)
+class CdedSet:
+    """The files of a sheet.
+
+    Attributes:
+        sheet: The sheet.
+        output: The zip or the folder.
+        files: Names of the files in it.
+        plan: What is read.
+        estimate: Its cost; None if the files were written.
+        coverage: Void nodes of the western and the eastern cell; none if nothing was read.
+        lakes: Lakes that touch the sheet; None if none were given, or nothing was read.
+        height_range: Lowest and highest height, metres in CGVD28; void if nothing was read.
+        received_bytes: Bytes of source tiles fetched; None if GDAL fetched them.
+        cached_bytes: Bytes that came from the cache.
+        seconds: Duration.
+    """
+
+    sheet: Sheet
+    output: Path
+    files: tuple[str, ...]
+    plan: Plan
+    estimate: Estimate | None = None
+    coverage: tuple[CellCoverage, ...] = ()
+    lakes: Lakes | None = None
+    height_range: tuple[int, int] = (VOID, VOID)
+    received_bytes: int | None = 0
+    cached_bytes: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "sheet": self.sheet.name,
+            "scale": self.sheet.scale,
+            "output": str(self.output),
+            "files": list(self.files),
+            "written": self.estimate is None,
+            "cells": [each.as_dict() for each in self.coverage],
+            "lakes": self.lakes and self.lakes.as_dict(),
+            "estimate": self.estimate and self.estimate.as_dict(),
+            "height_range": None if self.estimate else list(self.height_range),
+            "received_bytes": self.received_bytes,
+            "cached_bytes": self.cached_bytes,
+            "seconds": round(self.seconds, 3),
+            "plan": self.plan.as_dict(),
+        }
+
+
+def plan_cded(sheets: Sequence[Sheet], options: CdedOptions, http: Http) -> list[CdedSet]:
+    """Plan what `make_cded` would read and write, without reading heights.
+
+    Raises:
+        HrdemError: As `make_cded` does.
+    """
+    sets = []
+    for sheet, request in zip(sheets, _check(sheets, options, http), strict=True):
+        plan = make_plan(request, http)
+        estimate = replace(estimate_plan(plan, http), output_bytes=options.delivery.set_bytes)
+        sets.append(replace(options.describe(sheet, plan), estimate=estimate))
+    return sets
+
+
+def make_cded(
+    sheets: Sequence[Sheet],
+    options: CdedOptions,
+    context: RunContext,
+    on_coverage: OnCoverage = ignore_coverage,
+) -> list[CdedSet]:
+    """Make the cells of sheets, one sheet after the other; each set appears whole or not at all.
+
+    Args:
+        sheets: The sheets.
+        options: What cells are made from, and how they are delivered.
+        context: Client, cache folder, limits and progress callback.
+        on_coverage: Called with the void nodes of each cell before it is written.
+
+    Raises:
+        OutputExistsError: If a set exists; nothing is read then.
+        NoDataError: If both cells of a sheet are void, or heights in Canada have no shift.
+        HrdemError: As `stage_heights` does.
+    """
+    http = context.http
+    requests = _check(sheets, options, http)
+    shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
+    sets = []
+    for sheet, request in zip(sheets, requests, strict=True):
+        started, cached = time.monotonic(), http.cached_bytes
+        inside = None if options.border is None else mask_border(sheet, options.border)
+        job = _SheetJob(sheet, options, inside, shift_grid, on_coverage)
+        nodes = sheet_grid(sheet).window.pixels
+        made = stage_heights(request, context, job.run, more_pixels=nodes)
+        reused = http.cached_bytes - cached
+        received = made.received_bytes
+        sets.append(
+            replace(
+                made,
+                received_bytes=None if received is None else max(0, received - reused),
+                cached_bytes=reused,
+                seconds=time.monotonic() - started,
+            )
+        )
+    return sets
+
+
+def _check(sheets: Sequence[Sheet], options: CdedOptions, http: Http) -> list[Request]:
+    """Check all sets and requests before any work; return the requests."""
+    delivery = options.delivery
+    check_sets([delivery.locate(sheet) for sheet in sheets], delivery.overwrite)
+    return [options.make_request(sheet, http) for sheet in sheets]
+
+
+@dataclass(frozen=True, slots=True)
+class _SheetJob:
+    """What is made of the staged heights of a sheet.
+
+    Attributes:
+        sheet: The sheet.
+        options: What cells are made from, and how they are delivered.
+        inside: Which nodes are inside the border; None for no border.
+        shift_grid: From CGVD2013 to CGVD28.
+        on_coverage: Called with the void nodes of each cell before it is written.
+    """
+
+    sheet: Sheet
+    options: CdedOptions
+    inside: NDArray[np.bool_] | None
+    shift_grid: ShiftGrid
+    on_coverage: OnCoverage
+
+    def run(self, staged: StagedHeights) -> CdedSet:
+        """Compute the heights, report voids, and write the set."""
+        sheet, options, grid = self.sheet, self.options, sheet_grid(self.sheet)
+        heights, unknown = self._read(staged)
+        lakes = None if options.lakes is None else self._measure_lakes(staged)
+        Water.of(lakes, options.sea, grid).flatten(heights, grid.window)
+        if self.inside is not None:
+            heights[~self.inside] = VOID
+            unknown &= self.inside
+        coverage = measure_coverage(sheet, heights, self.inside)
+        for each in coverage:
+            self.on_coverage(each)
+        check_shifts(sheet, heights, unknown, str(self.shift_grid.path))
+        check_not_void(sheet, coverage, suggest_fill(staged.plan.request))
+        options.delivery.write(sheet, heights)
+        valid = heights[heights != VOID]
+        return replace(
+            options.describe(sheet, staged.plan),
+            coverage=coverage,
+            lakes=lakes,
+            height_range=(int(valid.min()), int(valid.max())),
+            received_bytes=staged.meter.progress.received_bytes,
+        )
+
+    def _read(self, staged: StagedHeights) -> tuple[Heights, NDArray[np.bool_]]:
+        """Read the nodes of the sheet.
+
+        Returns:
+            Whole metres in CGVD28, and where a height is known but its shift is not.
+        """
+        grid = sheet_grid(self.sheet)
+        heights = np.empty((grid.height, grid.width), np.int16)
+        unknown = np.empty(heights.shape, np.bool_)
+
+        def read(window: Window) -> tuple[Window, Heights, NDArray[np.bool_]]:
+            return window, *to_cgvd28(staged.read(grid, window), grid, window, self.shift_grid)
+
+        windows = grid.window.split(grid.width, ROWS_AT_ONCE)
+        with thread_pool(_READERS, "cded") as pool:
+            for window, found, lost in map_in_order(pool, read, windows, 2 * _READERS):
+                heights[window.slices] = found
+                unknown[window.slices] = lost
+                staged.meter.add(window.pixels, 0)
+        return heights, unknown
+
+    def _measure_lakes(self, staged: StagedHeights) -> Lakes:
+        """Find the height of each lake, on a lattice that all sheets of a scale have in common."""
+        _, spacing = get_spacing(self.sheet)
+        lattice = make_lattice(LONLAT, spacing / 3600)
+
+        def read(window: Window) -> Heights:
+            return to_cgvd28(staged.read(lattice, window), lattice, window, self.shift_grid)[0]
+
+        return measure_lakes(self.options.find_lakes(self.sheet), lattice, read)

@@ -1,0 +1,266 @@
+"""Cells of CDED from a small terrain, as GDAL reads them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from pyproj import Transformer
+
+import hrdem
+from hrdem.errors import NoDataError, OutputExistsError, RequestError
+from hrdem.http.protocol import Http
+from hrdem.jobs.legacy_cded import CdedSet
+from hrdem.legacy.cded.coverage import CellCoverage
+from tests.shift_grids import write_grid
+from tests.stores import Store
+
+# 031K01: 76.5-76 W, 46-46.25 N; the shared profile is at 76.25 W
+LON = -76.5 + np.arange(2401) * 0.75 / 3600
+LAT = 46.25 - np.arange(1201) * 0.75 / 3600
+VOID = -32767
+AROUND_SHEET = Affine(1 / 30, 0, -77, 0, -1 / 30, 46.5)  # 2' nodes of shifts
+SHIFT = 0.25  # metres from CGVD2013 to CGVD28
+HIDDEN_WEST, HIDDEN_SOUTH = -76.4, 46.1  # the terrain has a hole to the west and south of this
+TO_NATIVE = Transformer.from_crs("EPSG:4617", "EPSG:3979", always_xy=True).transform
+
+
+class _Refusing(Http):
+    """A client that nothing may be asked of."""
+
+    def request(self, method, url, **_):
+        raise AssertionError(url)
+
+    def read_range(self, url, *_, **__):
+        raise AssertionError(url)
+
+
+REFUSING = _Refusing()
+
+
+def plane(x: Any, y: Any) -> Any:
+    """Heights that bilinear kernels of any width reproduce; x and y in EPSG:3979."""
+    return 300 + (x - 1_500_000) * 0.004 - (y + 40_000) * 0.0015
+
+
+def add_terrain(store: Store) -> None:
+    """Publish a plane with a hole, as the 30 m collection."""
+    lon, lat = np.meshgrid([-76.52, -75.98], [45.98, 46.27])
+    x, y = TO_NATIVE(lon, lat)
+    left, top = x.min() // 30 * 30, (y.max() // 30 + 1) * 30
+    columns, rows = int((x.max() - left) // 30) + 1, int((top - y.min()) // 30) + 1
+    x, y = np.meshgrid(left + 30 * (np.arange(columns) + 0.5), top - 30 * (np.arange(rows) + 0.5))
+    pixels = plane(x, y).astype("float32")
+    hole = shapely.transform(
+        shapely.segmentize(shapely.box(-76.6, 45.9, HIDDEN_WEST, HIDDEN_SOUTH), 0.01),
+        lambda points: np.column_stack(TO_NATIVE(*points.T)),
+    )
+    pixels[shapely.contains_xy(hole, x, y)] = VOID
+    store.add("mrdem-30", pixels, left, top)
+
+
+def expected_heights() -> tuple[np.ndarray, np.ndarray]:
+    """Return the whole metres at the nodes of the sheet, and which do not hang on a rounding."""
+    exact = plane(*TO_NATIVE(*np.meshgrid(LON, LAT))) + SHIFT
+    return np.floor(exact + 0.5), np.abs((exact + 0.5) % 1 - 0.5) < 0.499
+
+
+@pytest.fixture(scope="module")
+def shifts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid whose shift is the same everywhere around the sheet."""
+    path = tmp_path_factory.mktemp("grid") / "shifts.tif"
+    return write_grid(path, np.full((20, 40), int(1000 * SHIFT)), transform=AROUND_SHEET)
+
+
+@pytest.fixture(scope="module")
+def terrain() -> Iterator[Store]:
+    with pytest.MonkeyPatch.context() as patch:
+        store = Store(patch)
+        add_terrain(store)
+        yield store
+
+
+def make(store: Store, shifts: Path, output: Path, **params: Any) -> list[CdedSet]:
+    settings = {"collection": "30m", "fill": "", "vertical_grid": shifts, "no_cache": True}
+    return hrdem.legacy_cded(**{"nts": "031K01", **settings, **params}, output=output, http=store)
+
+
+def read_cell(archive: Path, name: str) -> np.ndarray:
+    with rasterio.open(f"zip://{archive}!{name}") as dataset:
+        return dataset.read(1)
+
+
+@pytest.fixture(scope="module")
+def made(terrain: Store, shifts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of the sheet."""
+    folder = tmp_path_factory.mktemp("made")
+    (cded,) = make(terrain, shifts, folder)
+    return cded.output
+
+
+@pytest.mark.slow
+def test_gdal_reads_the_terrain_at_the_nodes(made: Path) -> None:
+    """In whole metres of CGVD28, halves up, and void where the source has none."""
+    expected, certain = expected_heights()
+    lon, lat = np.meshgrid(LON, LAT)
+    void = (lon < HIDDEN_WEST - 0.001) & (lat < HIDDEN_SOUTH - 0.001)
+    known = (lon > HIDDEN_WEST + 0.001) | (lat > HIDDEN_SOUTH + 0.001)
+    for name, columns in (("031k01_w.dem", slice(0, 1201)), ("031k01_e.dem", slice(1200, 2401))):
+        heights = read_cell(made, name)
+        sure = (known & certain)[:, columns]
+        assert sure.sum() > 1_000_000
+        np.testing.assert_array_equal(heights[sure], expected[:, columns][sure])
+        assert (heights[void[:, columns]] == VOID).all()
+
+
+@pytest.mark.slow
+def test_gdal_places_the_nodes(made: Path) -> None:
+    with rasterio.open(f"zip://{made}!031k01_e.dem") as dataset:
+        assert dataset.crs.to_epsg() == 4269
+        assert dataset.nodata == VOID
+        assert dataset.xy(0, 0) == pytest.approx((-76.25, 46.25), abs=1e-9)
+        assert dataset.xy(1200, 1200) == pytest.approx((-76, 46), abs=1e-9)
+
+
+@pytest.mark.slow
+def test_both_cells_have_the_profile_between_them(made: Path) -> None:
+    west, east = (read_cell(made, f"031k01_{half}.dem") for half in "we")
+    np.testing.assert_array_equal(west[:, -1], east[:, 0])
+
+
+@pytest.mark.slow
+def test_voids_are_in_the_header(made: Path) -> None:
+    with zipfile.ZipFile(made) as packed:
+        assert sorted(packed.namelist()) == ["031k01_e.dem", "031k01_w.dem"]
+        headers = [packed.read(f"031k01_{half}.dem")[:1024].decode() for half in "we"]
+    share = round(100 * (read_cell(made, "031k01_w.dem") == VOID).mean())
+    assert 15 < share < 17  # 0.1 x 0.1 of 0.25 x 0.25 degrees
+    assert [each[886:888] for each in headers] == [" 2", " 0"]
+    assert [each[896:900] for each in headers] == [f"{share:4}", "   0"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gdal_translate") is None, reason="needs gdal_translate")
+def test_the_gdal_of_the_system_reads_the_same(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.tif"
+    source = f"/vsizip/{made}/031k01_w.dem"
+    subprocess.run(["gdal_translate", "-q", source, copy], check=True)
+    with rasterio.open(copy) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), read_cell(made, "031k01_w.dem"))
+
+
+@pytest.mark.slow
+def test_loose_cells_with_line_ends_and_a_border(
+    terrain: Store, shifts: Path, tmp_path: Path
+) -> None:
+    """The border runs through the eastern cell; what is void is told before anything is there."""
+    border = tmp_path / "canada.geojson"
+    border.write_text(shapely.to_geojson(shapely.box(-80, 40, -76.1, 50)))
+    told: list[CellCoverage] = []
+
+    def note(coverage: CellCoverage) -> None:
+        assert not (tmp_path / "cells").exists()
+        told.append(coverage)
+
+    (cded,) = make(
+        terrain,
+        shifts,
+        tmp_path / "cells",
+        border=border,
+        unpacked=True,
+        records="lf",
+        naming="purchaser",
+        data_edition="2.1",
+        on_coverage=note,
+    )
+    assert cded.output == tmp_path / "cells" / "031k01"
+    names = ["031k01_0201deme.dem", "031k01_0201demw.dem"]
+    assert sorted(path.name for path in cded.output.glob("*.dem")) == names
+    content = (cded.output / names[0]).read_bytes()
+    assert len(content) == 9_609 * 1025
+    assert content[1024::1025] == b"\n" * 9_609
+    assert content[892:896] == b"2121"
+    with rasterio.open(cded.output / names[0]) as dataset:
+        east = dataset.read(1)
+    outside = LON[1200:] > -76.1 + 1e-9
+    assert (east[:, outside] == VOID).all()
+    assert (east[:, :-481] != VOID).all()  # 480 spacings of 0.75 seconds in 0.1 degrees
+    west_cell, east_cell = told
+    assert cded.coverage == (west_cell, east_cell)
+    assert (west_cell.outside, east_cell.inside) == (0, 0)
+    assert east_cell.outside == np.count_nonzero(outside) * 1201
+
+
+@pytest.mark.slow
+def test_nodes_without_a_shift_are_refused_unless_they_are_outside_the_border(
+    terrain: Store, tmp_path: Path
+) -> None:
+    """The shifts end within the eastern cell."""
+    short = write_grid(tmp_path / "s.tif", np.full((20, 25), 250), transform=AROUND_SHEET)
+    edge = -77 + 24.5 / 30  # its last node
+    with pytest.raises(NoDataError, match=r"s\.tif has no shift .* nodes of 031K01"):
+        make(terrain, short, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    border = tmp_path / "canada.geojson"
+    border.write_text(shapely.to_geojson(shapely.box(-80, 40, edge, 50)))
+    (cded,) = make(terrain, short, tmp_path / "b", border=border)
+    assert cded.coverage[1].inside == 0
+
+
+def test_a_sheet_outside_the_border_is_refused_before_any_work(
+    shifts: Path, tmp_path: Path
+) -> None:
+    border = tmp_path / "elsewhere.geojson"
+    border.write_text(shapely.to_geojson(shapely.box(-80, 40, -79, 41)))
+    with pytest.raises(NoDataError, match="No node of 031K01 is inside the `border`"):
+        make(REFUSING, shifts, tmp_path / "out", border=border)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_writes_nothing(terrain: Store, shifts: Path, tmp_path: Path) -> None:
+    small, large = make(terrain, shifts, tmp_path / "out", nts="031K01,031K", dry_run=True)
+    assert small.output == tmp_path / "out" / "031k01.zip"
+    assert large.files == ("031k_w.dem", "031k_e.dem")
+    assert small.estimate
+    assert small.estimate.output_bytes == 2 * 9_839_616
+    assert small.as_dict()["written"] is False
+    assert small.plan.request.aoi.label == "NTS 031K01"
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path) -> None:
+    (tmp_path / "031k02.zip").write_bytes(b"mine")
+    with pytest.raises(OutputExistsError, match=r"031k02\.zip exists"):
+        make(REFUSING, shifts, tmp_path, nts="031K01,031K02")
+    assert [path.name for path in tmp_path.iterdir()] == ["031k02.zip"]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"nts": "031K17"}, "have the numbers 1 to 16"),
+        ({"nts": "121A01"}, "CDED covers 141-52 W"),
+        ({"nts": "-76.2,46.1"}, "The point is on 031K01"),
+        ({"border": "missing.geojson"}, "missing"),
+        ({"data_edition": "1.10"}, "Give it like 1.0"),
+        ({"centre": "OMNR,CFSSM"}, "Did you mean CFS-SSM"),
+        ({"origin": "ONT"}, "`origin` cannot be 'ONT'"),
+        ({"max_memory": "100MB"}, "240"),
+        ({"offline": True, "no_cache": False, "via": "vrt"}, "`offline` reads only the cache"),
+    ],
+)
+def test_invalid_requests_are_refused_before_any_work(
+    params: dict[str, Any], message: str, shifts: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        make(REFUSING, shifts, tmp_path / "out", **params)
+    assert not (tmp_path / "out").exists()

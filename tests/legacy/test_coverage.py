@@ -1,0 +1,70 @@
+"""Void nodes of CDED cells, and sheets that are refused for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hrdem.errors import NoDataError
+from hrdem.legacy.cded.coverage import check_not_void, check_shifts, measure_coverage
+from hrdem.request.aoi.nts import parse_sheet
+
+SHEET = parse_sheet("031K01")  # 76.5-76 W, 46-46.25 N
+VOID = -32767
+
+
+@pytest.fixture
+def heights() -> np.ndarray:
+    return np.zeros((1201, 2401), "int16")
+
+
+def test_void_is_counted_in_each_cell(heights) -> None:
+    heights[:, 1200:1203] = VOID  # the shared profile and two to its east
+    west, east = measure_coverage(SHEET, heights, None)
+    assert (west.void, east.void) == (1201, 3 * 1201)
+    assert west.nodes == east.nodes == 1201**2
+    assert west.outside is west.inside is None
+
+
+def test_void_inside_the_border_is_told_from_void_outside(heights) -> None:
+    heights[:10] = VOID
+    inside = np.zeros(heights.shape, np.bool_)
+    inside[4:, :1000] = True
+    west, east = measure_coverage(SHEET, heights, inside)
+    assert (west.outside, west.inside) == (10 * 1201 - 6 * 1000, 6 * 1000)
+    assert (east.outside, east.inside) == (10 * 1201, 0)
+
+
+def test_a_sheet_with_one_void_cell_is_delivered(heights) -> None:
+    """As 114P01 was, whose eastern cell is in Alaska."""
+    heights[:, 1201:] = VOID
+    heights[:, 1200] = VOID
+    check_not_void(SHEET, measure_coverage(SHEET, heights, None), "")
+
+
+def test_a_sheet_void_in_both_cells_is_refused(heights) -> None:
+    heights[:] = VOID
+    with pytest.raises(NoDataError, match=r"Both cells of 031K01 are void.* Look elsewhere\.$"):
+        check_not_void(SHEET, measure_coverage(SHEET, heights, None), "Look elsewhere.")
+
+
+def test_one_height_on_the_shared_profile_is_enough(heights) -> None:
+    heights[:] = VOID
+    heights[0, 1200] = 7
+    west, east = measure_coverage(SHEET, heights, None)
+    assert west.void == east.void == 1201**2 - 1
+    check_not_void(SHEET, (west, east), "")
+
+
+def test_nodes_without_a_shift_are_refused_with_the_first_of_them(heights) -> None:
+    unknown = np.zeros(heights.shape, np.bool_)
+    unknown[120, 240:243] = True  # 0.025 degrees south, 0.05 east of the corner
+    heights[unknown] = VOID
+    with pytest.raises(NoDataError, match=r"at 3 nodes of 031K01 .*-76\.45000,46\.22500"):
+        check_shifts(SHEET, heights, unknown, "shifts.tif")
+
+
+def test_nodes_that_water_gave_a_height_need_no_shift(heights) -> None:
+    unknown = np.zeros(heights.shape, np.bool_)
+    unknown[0, 0] = True
+    check_shifts(SHEET, heights, unknown, "shifts.tif")
