@@ -117,8 +117,7 @@ class Cell:
     Attributes:
         window: Pixels of the cell, on the grid; it may extend beyond it.
         part: Pixels of the cell that are wanted, on the grid.
-        transform: Affine transform from (column, row) in the cell to the grid's CRS, in the units
-            of `Sampling.position_unit`.
+        transform: Affine transform from (column, row) in the cell to the grid's CRS.
         pixel_size: Width and height of the pixel in its middle along the axes of the source CRS.
     """
 
@@ -139,13 +138,11 @@ class Sampling:
         grid: Grid to warp onto.
         source_crs: CRS of the source.
         resampling: Kernel.
-        fixed: Width of the kernel; None if it follows from the grid.
     """
 
     grid: Grid
     source_crs: str
     resampling: Resampling
-    fixed: FixedSampling | None = None
 
     @functools.cached_property
     def pixel_vectors(self) -> NDArray[np.float64]:
@@ -244,20 +241,9 @@ class Sampling:
             yield Cell(
                 Window(column - lattice.column, row - lattice.row, edge, edge),
                 part,
-                lattice.transform(column, row)
-                if self.fixed is None
-                else lattice.count(column, row),
+                lattice.transform(column, row),
                 (across, down),
             )
-
-    @property
-    def position_unit(self) -> tuple[float, float]:
-        """Units of positions in cells along x and y, in units of the grid's CRS.
-
-        With fixed sampling, positions are counted in whole numbers, so that lattices of pixels of
-        single and double size share positions to the last bit.
-        """
-        return (1.0, 1.0) if self.fixed is None else self._lattice.unit
 
     def kernel_scale(
         self, pixel_size: tuple[float, float], source_resolution: tuple[float, float]
@@ -272,8 +258,6 @@ class Sampling:
         """
         if self.resampling not in _SCALED_KERNELS:
             return 1.0, 1.0
-        if self.fixed is not None:
-            return self.fixed.kernel_scale(source_resolution)
         across, down = (
             max(1.0, float(f"{round(size / pixel, _SCALE_DECIMALS):.2g}"))
             for size, pixel in zip(pixel_size, source_resolution, strict=True)
@@ -313,11 +297,11 @@ class Sampling:
         if not border:
             return self
         grown = self.grid.crop(self.grid.window.grown(border))
-        return Sampling(grown, self.source_crs, self.resampling, self.fixed)
+        return Sampling(grown, self.source_crs, self.resampling)
 
     @functools.cached_property
     def _lattice(self) -> Lattice:
-        return Lattice.of(self.grid) if self.fixed is None else Lattice.of_fractions(self.grid)
+        return Lattice.of(self.grid)
 
     @functools.cached_property
     def _cell_edge(self) -> int:

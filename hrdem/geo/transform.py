@@ -32,18 +32,14 @@ def project_points(points: np.ndarray, source: str, target: str) -> np.ndarray:
     return projected
 
 
-def make_pipeline(source: str, target: str, unit: tuple[float, float] = (1.0, 1.0)) -> str:
+def make_pipeline(source: str, target: str) -> str:
     """Return the PROJ pipeline that `project_points` follows.
 
     Args:
         source: CRS of the points, as for `project_points`.
         target: CRS of the result.
-        unit: Units of the result along x and y, in units of its CRS.
     """
-    steps = _to_nad83(source) + invert_steps(_to_nad83(target))
-    if unit != (1.0, 1.0):
-        steps += (f"inv proj=affine s11={unit[0]!r} s22={unit[1]!r}",)
-    return join_steps(steps)
+    return join_steps(_to_nad83(source) + invert_steps(_to_nad83(target)))
 
 
 def _to_nad83(crs: str) -> Steps:

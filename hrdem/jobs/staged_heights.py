@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +20,8 @@ from hrdem.output.plan_writer import OutputOptions, open_stage
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
+from hrdem.processing.sample import SampledRaster
 from hrdem.processing.stage import StagedPlan, stage_mosaics
-from hrdem.processing.warp import WarpedRaster
 from hrdem.request.request import Request
 from hrdem.runtime.progress import ProgressMeter
 
@@ -42,7 +42,6 @@ class StagedHeights:
     plan: Plan
     staged: StagedPlan
     meter: ProgressMeter
-    _rasters: dict[Grid, list[WarpedRaster]] = field(default_factory=dict)
 
     def read(self, grid: Grid, window: Window) -> Heights:
         """Read a window of a grid.
@@ -63,32 +62,14 @@ class StagedHeights:
             NoDataError: If the grid extends to where EPSG:3979 has no coordinates.
         """
         heights = np.full((window.height, window.width), np.nan, np.float32)
-        missing = np.ones(heights.shape, np.bool_)
-        for raster in self._open(grid):
-            pixels, valid = raster.read(window)
-            found = valid & missing
-            heights[found] = pixels[found]
-            missing &= ~valid
-            if not missing.any():
-                break
+        for (stage,) in self.staged.tiers:
+            nodata, sampling = stage.mosaic.nodata, self.plan.request.sampling
+            assert nodata is not None
+            assert sampling is not None
+            SampledRaster(stage.path, stage.mosaic.grid, nodata, sampling).fill(
+                heights, grid, window
+            )
         return heights
-
-    def _open(self, grid: Grid) -> list[WarpedRaster]:
-        """Return a raster for each tier, measured once for a grid."""
-        rasters = self._rasters.get(grid)
-        if rasters is None:
-            rasters = []
-            for (stage,) in self.staged.tiers:
-                nodata = stage.mosaic.nodata
-                assert nodata is not None
-                request = self.plan.request
-                rasters.append(
-                    WarpedRaster.onto(
-                        stage.path, grid, request.resampling, nodata, fixed=request.sampling
-                    )
-                )
-            self._rasters[grid] = rasters
-        return rasters
 
 
 def stage_heights(
@@ -135,9 +116,8 @@ def stage_heights(
                 stage_mosaics(
                     plan,
                     context,
-                    lambda mosaic: open_stage(mosaic, options, source_band=False),
+                    lambda mosaic: open_stage(mosaic, options, for_heights=True),
                     meter,
-                    source_band=False,
                 )
             )
             check_plan_unchanged(plan, context.http)

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from hrdem.geo.crs import LONLAT, is_geographic
-from hrdem.geo.datum import get_operation
+from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
-from hrdem.geo.lattice import Lattice
+from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
-from hrdem.geo.transform import project_points
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.params import RequestParams
 from hrdem.request.request import Request
@@ -83,21 +81,5 @@ def shift_to_cgvd28(
     Returns:
         Metres in CGVD28, NaN where the height or the difference is unknown.
     """
-    return heights + shift_grid.shift(*_find_lonlat(grid, window))
-
-
-def _find_lonlat(grid: Grid, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return longitude and latitude of the pixel centres, in degrees, NAD83(CSRS).
-
-    They are computed from whole numbers, so they are the same in all grids, to the last bit.
-    """
-    lattice = Lattice.of_fractions(grid)
-    counted = lattice.count(lattice.column + window.column, lattice.row + window.row)
-    across, down = lattice.unit
-    x = (counted.c + (np.arange(window.width) + 0.5) * counted.a) * across
-    y = (counted.f + (np.arange(window.height) + 0.5) * counted.e) * down
-    lon, lat = np.meshgrid(x, y)
-    if get_operation(grid.crs) is not None or not is_geographic(grid.crs):
-        points = np.column_stack([lon.ravel(), lat.ravel()])
-        lon, lat = project_points(points, grid.crs, LONLAT).T.reshape(2, *lon.shape)
-    return lon, lat
+    lon, lat = Positions.of(grid, window, LONLAT).at(window)
+    return heights + shift_grid.shift(lon, lat)

@@ -161,6 +161,16 @@ class GeoTiffWriter:
             self._file.close()
         self._stack.close()
 
+    @property
+    def tile_format(self) -> TileFormat:
+        """Compression and layout of tiles."""
+        return self._tile_format
+
+    @property
+    def band_count(self) -> int:
+        """Number of bands."""
+        return len(self._bands)
+
     def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
         """Write a tile; readers see a tile that is never written as nodata.
 

@@ -103,14 +103,15 @@ def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
 
 
 def open_stage(
-    mosaic: Mosaic, options: OutputOptions, *, source_band: bool = True
+    mosaic: Mosaic, options: OutputOptions, *, for_heights: bool = False
 ) -> GeoTiffWriter:
     """Return a writer of the file that a mosaic is merged into, beside the output.
 
     Args:
         mosaic: The mosaic.
         options: Where the output is written.
-        source_band: Whether a mosaic of several sources gets a band of source ids.
+        for_heights: Whether heights are all that is read, again and again: without compression,
+            and without the band of source ids that a mosaic of several sources gets otherwise.
     """
     bands = [Band("heights", ""), Band("source", "1")]
     return GeoTiffWriter(
@@ -118,8 +119,8 @@ def open_stage(
         mosaic.grid,
         mosaic.grid.crs,
         mosaic.nodata,
-        choose_tile_format(mosaic.dtype),
-        bands[: 2 if source_band and len(mosaic.sources) > 1 else 1],
+        choose_tile_format(mosaic.dtype, NO_COMPRESSION if for_heights else DEFLATE),
+        bands[: 2 if len(mosaic.sources) > 1 and not for_heights else 1],
         overwrite=options.overwrite,
     )
 

@@ -24,11 +24,22 @@ from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
 from hrdem.runtime.memory import measure_baseline, trim_allocator
 from hrdem.runtime.progress import ProgressMeter
-from hrdem.tiff.encode import BLOCK, choose_tile_format
+from hrdem.tiff.encode import BLOCK
+from hrdem.tiff.write_ifd import TileFormat
 
 
 class StageFile(Protocol):
     """A local raster that a mosaic is merged into, tile by tile."""
+
+    @property
+    def tile_format(self) -> TileFormat:
+        """Compression and layout of tiles."""
+        ...
+
+    @property
+    def band_count(self) -> int:
+        """Number of bands: heights, and source ids if there are two."""
+        ...
 
     def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
         """Write a compressed tile; column and row are counted in tiles."""
@@ -80,8 +91,6 @@ def stage_mosaics(
     context: RunContext,
     open_stage: OpenStage,
     meter: ProgressMeter,
-    *,
-    source_band: bool = True,
 ) -> Generator[StagedPlan]:
     """Merge the mosaics of a plan into local files, which exist as long as the context lasts.
 
@@ -92,7 +101,6 @@ def stage_mosaics(
         context: Client, cache folder and memory limit.
         open_stage: Opens the file of a mosaic.
         meter: Counts the pixels of mosaics that are merged.
-        source_band: Whether a mosaic of several sources gets a band of source ids.
 
     Raises:
         NetworkError: If a source cannot be read.
@@ -115,15 +123,7 @@ def stage_mosaics(
                 source_ids = range(next_id, next_id + len(mosaic.sources))
                 next_id = source_ids.stop
                 file = stack.enter_context(open_stage(mosaic))
-                done = _stage(
-                    needed,
-                    source_ids,
-                    file,
-                    len(plan.sources),
-                    context,
-                    meter,
-                    source_bands=1 if source_band and len(source_ids) > 1 else 0,
-                )
+                done = _stage(needed, source_ids, file, len(plan.sources), context, meter)
                 gaps.append(done.gaps)
                 infinite += done.infinite
                 stages.append(StagedMosaic(mosaic, file.finish(), done.extent, source_ids))
@@ -155,8 +155,6 @@ def _stage(
     sources: int,
     context: RunContext,
     meter: ProgressMeter,
-    *,
-    source_bands: int,
 ) -> _Stage:
     """Merge a mosaic into a file."""
     assert mosaic.nodata is not None
@@ -164,11 +162,11 @@ def _stage(
     if mosaic.region is not None:
         mask = PolygonMask.of(mosaic.region.geometry, mosaic.grid.crs, mosaic.grid)
     finisher = TileFinisher(
-        choose_tile_format(mosaic.dtype),
+        file.tile_format,
         mosaic.nodata,
         sources,
         mask,
-        source_bands=source_bands,
+        source_bands=file.band_count - 1,
     )
     blocks = finisher.find_blocks(mosaic.grid.window)
     has_data, is_complete = np.zeros((2, *blocks.chosen.shape), np.bool_)

@@ -26,7 +26,7 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.lattice import Lattice
 from hrdem.geo.nodata import avoid_nodata, valid_mask
-from hrdem.geo.resampling import Cell, FixedSampling, Resampling, Sampling, kernel_radius
+from hrdem.geo.resampling import Cell, Resampling, Sampling, kernel_radius
 from hrdem.geo.transform import make_pipeline
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.tiff.encode import BLOCK
@@ -78,13 +78,7 @@ class WarpedRaster:
 
     @classmethod
     def onto(
-        cls,
-        path: Path,
-        grid: Grid,
-        resampling: Resampling,
-        nodata: float,
-        border: int = 0,
-        fixed: FixedSampling | None = None,
+        cls, path: Path, grid: Grid, resampling: Resampling, nodata: float, border: int = 0
     ) -> WarpedRaster:
         """Describe the warp of a raster onto a grid.
 
@@ -95,7 +89,6 @@ class WarpedRaster:
             resampling: Resampling method.
             nodata: Nodata value.
             border: Width of the border around the grid that windows may reach into, pixels.
-            fixed: Width of the kernel; None if it follows from the grid.
 
         Raises:
             OutputError: If the raster cannot be read.
@@ -107,12 +100,7 @@ class WarpedRaster:
         kernels = [resampling, Resampling.NEAREST][:count]
         bands = tuple(
             _WarpedBand(
-                path,
-                number,
-                source,
-                dtype,
-                nodata,
-                Sampling(grid, source.crs, kernel, fixed).grow(border),
+                path, number, source, dtype, nodata, Sampling(grid, source.crs, kernel).grow(border)
             )
             for number, kernel in enumerate(kernels, start=1)
         )
@@ -236,15 +224,14 @@ class _WarpedBand:
         _add_element(transformer, "SrcInvGeoTransform", _format_transform(~frame_transform))
         _add_element(transformer, "DstGeoTransform", _format_transform(cell.transform))
         _add_element(transformer, "DstInvGeoTransform", _format_transform(~cell.transform))
-        unit = sampling.position_unit
-        if sampling.grid.crs != self.source.crs or unit != (1.0, 1.0):
+        if sampling.grid.crs != self.source.crs:
             projection = _add_element(
                 _add_element(transformer, "ReprojectTransformer"), "ReprojectionTransformer"
             )
             # the pipeline alone decides: with equal CRSs of metres GDAL adds nothing around it
             _add_element(projection, "SourceSRS", NATIVE_CRS)
             _add_element(projection, "TargetSRS", NATIVE_CRS)
-            operation = make_pipeline(self.source.crs, sampling.grid.crs, unit)
+            operation = make_pipeline(self.source.crs, sampling.grid.crs)
             _add_element(
                 _add_element(projection, "Options"), "Option", operation, key="COORDINATE_OPERATION"
             )

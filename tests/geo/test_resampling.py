@@ -107,13 +107,10 @@ def test_large_pixels_share_a_cell() -> None:
     assert {cell.window.width for cell in cells} == {16}
 
 
-def test_fixed_sampling_has_one_kernel_on_every_grid() -> None:
-    """As wide as the product says, or as a source pixel; other sampling follows the grid."""
+def test_fixed_sampling_has_a_kernel_as_wide_as_the_product_says() -> None:
+    """Or as a source pixel, if that is larger; and all that it reaches is read."""
     fixed = FixedSampling(max_source_pixel=16, kernel_width=25)
-    grids = [place_grid("EPSG:4617", -100, lat, 1 / 4800) for lat in (45.5, 68)]
-    samplings = [Sampling(grid, NATIVE_CRS, Resampling.BILINEAR, fixed) for grid in grids]
-    assert [each.max_kernel_scale((16, 16)) for each in samplings] == [(1.5625, 1.5625)] * 2
-    assert [each.max_kernel_scale((30, 30)) for each in samplings] == [(1, 1)] * 2
-    assert samplings[0].grow(3).max_kernel_scale((16, 16)) == (1.5625, 1.5625)
-    free = [Sampling(grid, NATIVE_CRS, Resampling.BILINEAR) for grid in grids]
-    assert free[0].max_kernel_scale((8, 8)) != free[1].max_kernel_scale((8, 8))
+    assert fixed.kernel_scale((16, 8)) == (1.5625, 3.125)
+    assert fixed.kernel_scale((30, 30)) == (1, 1)
+    assert fixed.margin(16) >= 25 + 16 + 8  # from a centre at a pixel's edge to the last pixel's
+    assert fixed.margin(30) >= 30 + 30 + 15
