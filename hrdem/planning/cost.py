@@ -59,7 +59,11 @@ def measure_costs(plan: Plan, http: Http, cache: Path | None = None) -> list[Sou
         NetworkError: If a tile index cannot be read.
         SourceChangedError: If a file changed since the plan was made.
     """
-    pairs = [(source, mosaic) for mosaic in plan.mosaics for source in mosaic.sources]
+    return _measure_costs(plan.mosaics, http, cache)
+
+
+def _measure_costs(mosaics: Sequence[Mosaic], http: Http, cache: Path | None) -> list[SourceCost]:
+    pairs = [(source, mosaic) for mosaic in mosaics for source in mosaic.sources]
     with thread_pool(MAX_INDEX_THREADS, "cost") as pool:
         return list(pool.map(lambda pair: _measure_cost(pair[0], pair[1], http, cache), pairs))
 
@@ -74,7 +78,9 @@ def _measure_cost(
 def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int) -> None:
     """Check that a plan stays within the download limit and the free disk space.
 
-    Tile indexes are read only if the largest possible cost is too high.
+    Tile indexes are read only if the largest possible cost is too high, or offline. What the cache
+    lacks of a tier after the first is found when it is read: only the pixels are that the tiers
+    before it leave empty.
 
     Args:
         plan: Plan to check.
@@ -96,7 +102,8 @@ def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int
     within_limit = max_download is None or max_fetched <= max_download
     if within_limit and not http.offline and written + max_fetched <= free:
         return
-    costs = measure_costs(plan, http, context.cache)
+    mosaics = plan.tiers[0].mosaics if http.offline else plan.mosaics
+    costs = _measure_costs(mosaics, http, context.cache)
     if http.offline:
         _check_cached(costs)
     missing = sum(cost.missing for cost in costs)

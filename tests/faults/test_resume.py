@@ -313,6 +313,18 @@ def test_offline_error_names_the_missing_ranges(
     assert names(tmp_path) == ["a.stac.json", "a.tif"]
 
 
+@pytest.mark.slow
+def test_offline_fills_with_what_was_read(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Of the collections that fill, only the tiles around empty pixels were fetched."""
+    box = {"box": (1_512_000, -120_000, 1_517_000, -116_000), "fill": "2m,30m", "resolution": 8}
+    online = extract(demo.url, tmp_path / "a.tif", http, **box)
+    assert len(online.plan.tiers) == 3
+    extract(demo.url, tmp_path / "b.tif", offline=True, **box)
+    assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
+
+
 def test_offline_replays_405_and_404(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """A refused request is refused again."""
 
