@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.jobs.doctor import Check as Check
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
+    from hrdem.jobs.legacy_convert import Conversion as Conversion
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
     from hrdem.legacy_api import legacy_cded as legacy_cded
     from hrdem.legacy_api import legacy_check as legacy_check
+    from hrdem.legacy_api import legacy_convert as legacy_convert
     from hrdem.output.result import Result as Result
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
@@ -58,9 +60,10 @@ _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
-    "hrdem.legacy_api": ("legacy_cded", "legacy_check"),
+    "hrdem.legacy_api": ("legacy_cded", "legacy_check", "legacy_convert"),
     "hrdem.jobs.doctor": ("Check",),
     "hrdem.jobs.legacy_cded": ("CdedSet",),
+    "hrdem.jobs.legacy_convert": ("Conversion",),
     "hrdem.errors": (
         "CatalogError",
         "HrdemError",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
+from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
 from hrdem.http.session import Session
@@ -18,16 +20,23 @@ from hrdem.jobs.legacy_cded import (
     plan_cded,
 )
 from hrdem.jobs.legacy_check import check_path
+from hrdem.jobs.legacy_convert import (
+    Conversion,
+    ConvertOptions,
+    convert_rasters,
+    plan_conversion,
+)
 from hrdem.legacy.cded.cells import parse_cded_sheets
 from hrdem.legacy.cded.encode import Producer, format_centre
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.names import parse_data_edition
 from hrdem.legacy.check.finding import CheckReport
 from hrdem.legacy.delivery import make_time_stamp
+from hrdem.legacy.inputs import open_inputs
 from hrdem.legacy.polygons import read_polygons
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
-from hrdem.request.params import CdedParams, CheckParams
+from hrdem.request.params import CdedParams, CheckParams, ConvertParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -130,6 +139,59 @@ def legacy_cded(
     )
     with settings.open() as context:
         return make_cded(sheets, options, context, on_coverage)
+
+
+@takes(fields.LEGACY_CONVERT)
+@pinned_gdal()
+def legacy_convert(
+    inputs: PathLike | Iterable[PathLike],
+    *,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[ConvertParams],
+) -> Conversion:
+    """Convert DEMs of older products to one GeoTIFF, on the nodes of the files.
+
+    Files are merged where their nodes are those of one lattice. A node that several have is that of
+    the latest edition (element 28 of the header), and of the first file among equal editions.
+
+    Args:
+        inputs: Path or paths: USGS DEMs (``.dem``) of CDED, of British Columbia or of the USGS;
+            ESRI ASCII grids (``.asc``); ZIP archives of CDED in both namings, or of GeoBC; folders,
+            with the ``.dem``, ``.asc`` and ``.zip`` files at any depth. In archives and folders,
+            BC's grids of slope and aspect are left out.
+        on_progress: Called with a `Progress` whenever a tile is written.
+        **params: All other parameters. None counts as left out:
+
+            * ``crs``: CRS of files that have none: an ESRI ASCII grid has one if a ``.prj`` is
+              beside it, or by the name of a BC file, such as ``104p-albers-elevation.asc``;
+            * ``zero_is_void``: whether zeros become nodata in CDED of the standard of 2000, in
+              files that have no -32767. The sea is 0 too;
+            * ``vertical_crs``: whether the CRS is a compound one with CGVD28. Other programs may
+              then shift heights; without it the datum is in tags and band description;
+            * ``output``: path of the GeoTIFF, which ends in ``.tif`` or ``.tiff``;
+            * ``overwrite``: whether an existing output may be replaced;
+            * ``dry_run``: whether only headers are read, and nothing is written.
+
+    Returns:
+        What was written, or, with ``dry_run``, what would be.
+
+    Raises:
+        RequestError: If a file cannot be read, has no CRS, or does not fit to the others.
+        OutputError: If the output exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    crs = values["crs"]
+    rasters = open_inputs(given, None if crs is None else normalize_crs(drop_vertical(crs)))
+    options = ConvertOptions(
+        Path(values["output"]),
+        zero_is_void=values["zero_is_void"],
+        vertical_crs=values["vertical_crs"],
+        overwrite=values["overwrite"],
+    )
+    if values["dry_run"]:
+        return plan_conversion(rasters, options)[0]
+    return convert_rasters(rasters, options, on_progress)
 
 
 @takes(fields.LEGACY_CHECK)

@@ -56,7 +56,7 @@ def result(result: Result) -> None:
     """Print what an extraction wrote, and warn of steps and gaps."""
     lines(
         ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
-        ("grid", _describe_grid(result.plan.grid)),
+        ("grid", describe_grid(result.plan.grid)),
         *_mosaic_lines(result.plan),
         *_value_lines(result),
         *_source_lines(result),
@@ -103,7 +103,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
         ("product", plan.request.product.title),
         ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
         ("area", plan.request.aoi.label),
-        ("grid", _describe_grid(plan.grid)),
+        ("grid", describe_grid(plan.grid)),
         ("output", f"at most about {format_size(estimate.output_bytes)}"),
     )
     reading(plan, estimate)
@@ -213,11 +213,12 @@ def lines(*rows: tuple[str, str]) -> None:
         click.echo(escape_unprintable(f"{name:<10} {text}"))
 
 
-def _describe_grid(grid: Grid) -> str:
+def describe_grid(grid: Grid) -> str:
     from hrdem.geo.crs import get_unit
 
-    size, unit = grid.resolution[0], get_unit(grid.crs).name
-    pixel = f"{size:g} {'m' if unit == 'metre' else unit}"
+    (dx, dy), unit = grid.resolution, get_unit(grid.crs).name
+    size = f"{dx:g}" if f"{dx:g}" == f"{dy:g}" else f"{dx:g} x {dy:g}"
+    pixel = f"{size} {'m' if unit == 'metre' else unit}"
     return f"{grid.width} x {grid.height} pixels of {pixel}, {_crs_name(grid)}"
 
 
@@ -234,7 +235,7 @@ def _mosaic_lines(plan: Plan) -> list[tuple[str, str]]:
         if len(plan.mosaics) == 1:
             name = ""
         method = plan.request.resampling.value if plan.is_resampled(mosaic) else "not resampled"
-        lines.append(("mosaic", f"{name}{_describe_grid(mosaic.grid)}, {details}; {method}"))
+        lines.append(("mosaic", f"{name}{describe_grid(mosaic.grid)}, {details}; {method}"))
     return lines
 
 

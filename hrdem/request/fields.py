@@ -518,3 +518,20 @@ LEGACY_CHECK = (
         choices=Edition,
     ),
 )
+LEGACY_CONVERT = (
+    *(
+        replace(field, help="CRS of files that have none.", default_text="")
+        for field in GRID
+        if field.name == "crs"
+    ),
+    Field(
+        "zero_is_void",
+        "Make zeros nodata in CDED of the standard of 2000, in files that have no -32767.",
+        Group.PRODUCT,
+        default=False,
+    ),
+    *(field for field in GRID if field.name == "vertical_crs"),
+    _OUTPUT,
+    OVERWRITE,
+    LEGACY_DRY_RUN,
+)

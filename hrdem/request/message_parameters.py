@@ -14,13 +14,15 @@ from hrdem.request import fields
 #: every parameter by name
 FIELDS = {
     field.name: field
-    for field in (
-        *fields.LEGACY_CHECK,
-        *fields.LEGACY_CDED,
-        *fields.ASSETS,
-        *fields.PREVIEW,
-        *fields.EXTRACT,
+    for table in (
+        fields.LEGACY_CHECK,
+        fields.LEGACY_CONVERT,
+        fields.LEGACY_CDED,
+        fields.ASSETS,
+        fields.PREVIEW,
+        fields.EXTRACT,
     )
+    for field in table
 }
 #: a parameter in a message, alone or with a value: ``crs``, ``crs=EPSG:3979``
 MENTION = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")

@@ -168,3 +168,14 @@ class CheckParams(TypedDict, total=False):
     """The parameters of `hrdem.legacy_check` besides the path."""
 
     edition: str | None
+
+
+class ConvertParams(TypedDict, total=False):
+    """The parameters of `hrdem.legacy_convert` besides the inputs."""
+
+    crs: CrsLike | None
+    zero_is_void: bool | None
+    vertical_crs: bool | None
+    output: Required[PathLike]
+    overwrite: bool | None
+    dry_run: bool | None

@@ -10,6 +10,7 @@ from hrdem.legacy.cded.names import (
     DataEdition,
     make_internal_name,
     make_names,
+    parse_cell_name,
     parse_data_edition,
 )
 from hrdem.request.aoi.nts import parse_sheet
@@ -79,3 +80,27 @@ def test_internal_names() -> None:
     """The document's example is ``031a01DEMw``."""
     assert make_internal_name(get_cells(parse_sheet("31A1"))[0]) == "031a01DEMw"
     assert make_internal_name(get_cells(parse_sheet("31K"))[1]) == "031kDEMe"
+
+
+@pytest.mark.parametrize(
+    ("name", "sheet", "half"),
+    [
+        ("031k01_e.dem", "031K01", "e"),
+        ("031K_W.DEM", "031K", "w"),
+        ("011g13_0100deme.dem", "011G13", "e"),  # as the document prints it
+        ("011g13_0100_demw.dem", "011G13", "w"),  # as it is delivered
+        ("082g01_e.dem", "082G01", "e"),
+        ("22g_w.dem", "022G", "w"),
+    ],
+)
+def test_names_of_cells_are_read(name: str, sheet: str, half: str) -> None:
+    cell = parse_cell_name(name)
+    assert cell is not None
+    assert (cell.sheet.name, cell.half) == (sheet, half)
+
+
+@pytest.mark.parametrize(
+    "name", ["031k01.dem", "031k01_x.dem", "031k17_e.dem", "031q01_e.dem", "031k01_e.asc", "e.dem"]
+)
+def test_other_names_are_those_of_no_cell(name: str) -> None:
+    assert parse_cell_name(name) is None

@@ -11,7 +11,9 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
+from hrdem.geo.grid import Grid
 from hrdem.request.aoi.like import read_raster_grid, read_template
+from tests.legacy_dems import make_bc_dem, make_cell, write
 
 UTM = Affine(2.5, 0, 450_000, 0, -5, 5_030_000)
 
@@ -137,3 +139,26 @@ def test_object_that_is_no_grid_is_refused(transform, width: int, message: str) 
 def test_transform_may_be_six_numbers() -> None:
     found = {"crs": 2959, "transform": UTM[:6], "width": 40, "height": 20}
     assert read_template(found)[0].transform == UTM
+
+
+def test_a_dem_of_bc_is_placed_by_its_own_header(tmp_path) -> None:
+    """GDAL takes its Albers for NAD83, with metres divided by 3600; nodes are pixel centres."""
+    heights = np.arange(12, dtype=np.int16).reshape(3, 4)
+    path = write(tmp_path / "104p.dem", make_bc_dem(heights, 769_775, 1_558_675, albers=True))
+    grid, name = read_template(path)
+    assert (grid.crs, grid.width, grid.height, name) == ("EPSG:3005", 4, 3, "104p.dem")
+    assert grid.bounds == (769_762.5, 1_558_662.5, 769_862.5, 1_558_737.5)
+
+
+def test_a_dem_whose_header_has_no_crs_is_no_template(tmp_path) -> None:
+    path = write(tmp_path / "old.dem", make_cell(np.ones((2, 2), np.int16), datum=""))
+    with pytest.raises(RequestError) as caught:
+        read_template(path)
+    assert str(caught.value) == (
+        "old.dem does not say its CRS: in its header, element 27 (horizontal datum) is blank."
+    )
+
+
+def test_other_files_that_end_in_dem_are_those_of_gdal(tmp_path) -> None:
+    path = raster(tmp_path / "a.tif").rename(tmp_path / "a.dem")
+    assert read_template(path)[0] == Grid("EPSG:2959", UTM, 40, 20)

@@ -36,6 +36,7 @@ FUNCTIONS = {
     "assets": fields.ASSETS,
     "cache": fields.CACHE_FOLDER,
     "legacy_cded": fields.LEGACY_CDED,
+    "legacy_convert": fields.LEGACY_CONVERT,
 }
 RUNS = ("extract", "load", "plan")
 ALL = (*RUNS, "preview", "search", "assets")
@@ -69,8 +70,13 @@ REACHED_BY = {
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
     "legacy/": ("legacy_cded",),
+    "legacy/archive.py": ("legacy_convert",),
+    "legacy/inputs.py": ("legacy_convert",),
+    "legacy/mosaic.py": ("legacy_convert",),
+    "legacy/raster.py": ("legacy_convert",),
     "jobs/": (),
     "jobs/extract.py": ("extract",),
+    "jobs/legacy_convert.py": ("legacy_convert",),
     "jobs/load.py": ("load",),
     "jobs/preview.py": ("preview",),
     "api.py": (),  # each message is in the function that it is about

@@ -427,6 +427,11 @@ def test_kml_and_gpx_are_in_wgs_84() -> None:
         ("a.csv", b"id,shape\n1,POINT(1 2)\n", "in a column that is named WKT"),
         ("a.parquet", b"PAR1" + b"\0" * 99 + b"PAR1", "cannot be read as a vector file"),
         ("a.TIF", b"II*\0" + b"\0" * 99, "`like` takes the area and the grid of a raster.$"),
+        (
+            "031k01_e.dem",
+            b"031k01DEMe" + b" " * 99,
+            "`like` takes the area and the grid of a raster.$",
+        ),
     ],
 )
 def test_file_without_shapes_is_refused(name: str, data: bytes, message: str) -> None:

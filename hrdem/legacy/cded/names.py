@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 
 from hrdem.errors import RequestError
-from hrdem.legacy.cded.cells import Cell
-from hrdem.request.aoi.nts import Sheet
+from hrdem.legacy.cded.cells import Cell, Half
+from hrdem.request.aoi.nts import Sheet, parse_sheet
 from hrdem.request.options import Naming
 
 #: edition and version of the specification, in element 28 of type A
 SPECIFICATION = "21"
 STAMP_DIGITS = 13  # of a time stamp in milliseconds
+_CELL_NAME = re.compile(
+    r"([0-9]{1,3}[a-p](?:[0-9]{1,2})?)_(?:[0-9]{4}_?dem)?([we])\.dem", re.IGNORECASE
+)
 _EDITION = re.compile(r"\s*([0-9])\.([0-9])\s*")
 
 
@@ -94,3 +97,20 @@ def make_names(
 def make_internal_name(cell: Cell) -> str:
     """Return the file name within a cell, such as ``031k01DEMe`` (CDED 2.1, 7.4.2 element 1)."""
     return f"{cell.sheet.name.lower()}DEM{cell.half}"
+
+
+def parse_cell_name(name: str) -> Cell | None:
+    """Return the cell that a file of either naming is named after; None for other names.
+
+    Purchasers' files have an underscore more than the document prints: ``011g13_0100_deme.dem``.
+
+    Args:
+        name: Name of the file without folder, in any case.
+    """
+    match = _CELL_NAME.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        return Cell(parse_sheet(match[1]), Half(match[2].lower()))
+    except RequestError:  # no sheet has this name
+        return None

@@ -21,15 +21,17 @@ from hrdem.request.aoi.arrays import read_array
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.aoi.place_ascii import read_ascii_template
 from hrdem.request.convert import parse_crs
+from hrdem.request.message_parameters import drop_foreign_advice
 from hrdem.request.protocols import RasterLike
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.usgsdem.ascii_grid import is_ascii_grid
 from hrdem.usgsdem.elements import RECORD_BYTES
+from hrdem.usgsdem.read import read_dem_header
 
 MAX_ROTATION_PIXELS = 0.001  # by which corners move; less is rounding of the transform
-_OWN_SUFFIXES = (".asc",)
+_OWN_SUFFIXES = (".asc", ".dem")
 _GRID = ("crs", "transform", "width", "height")
 
 
@@ -61,13 +63,26 @@ def read_template(source: RasterLike) -> tuple[Grid, str]:
 
 
 def _read_file(path: Path) -> Grid:
-    """Return the grid of a file; GDAL has other formats that end in .asc."""
+    """Return the grid of a file; GDAL misreads BC Albers in a .dem, and no ASCII grid has a CRS.
+
+    GDAL has other formats that end in .dem and .asc.
+    """
     suffix = path.suffix.lower()
     if suffix in _OWN_SUFFIXES and path.is_file():
         head = _read_head(path)
-        if is_ascii_grid(head):
+        if suffix == ".dem" and head.isascii():
+            return _read_dem(path)
+        if suffix == ".asc" and is_ascii_grid(head):
             return read_ascii_template(path)
     return read_raster_grid(find_gdal_path(path, "like"))
+
+
+def _read_dem(path: Path) -> Grid:
+    try:
+        return read_dem_header(path, path.name)[1]
+    except RequestError as exc:
+        exc.reword(drop_foreign_advice(str(exc), ["like"]))  # `crs` is not for the template
+        raise
 
 
 def _read_head(path: Path) -> bytes:

@@ -11,8 +11,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import describe_crs, drop_vertical, normalize_crs
-from hrdem.geo.datum import is_same_crs
+from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -21,8 +20,8 @@ from hrdem.usgsdem.ascii_grid import AsciiGrid, read_ascii_header
 MAX_PRJ_BYTES = 1 << 16
 BC_ALBERS = "EPSG:3005"
 BC_UTM_ZONES = range(7, 12)  # BC 2.0, 3.1
-_EXAMPLE_PRJ = "what gdalsrsinfo -o wkt1_esri EPSG:3005 prints (for BC Albers)"
-PUT_PRJ = f"Put one there, with {_EXAMPLE_PRJ}."
+_WKT = "the WKT of its CRS, which gdalsrsinfo prints, for example for EPSG:3005 (BC Albers)"
+PUT_PRJ = f"Put one there, with {_WKT}."
 _NAD83_UTM = 26900  # code of EPSG, to which the zone is added
 _BC_NAME = re.compile(r"(\d{2,3}[a-p])-(albers|utm)-[a-z0-9-]+\.asc", re.IGNORECASE)
 
@@ -67,7 +66,7 @@ def read_prj(content: bytes, name: str) -> str:
     except (CRSError, RequestError) as exc:
         raise RequestError(
             f"{name} is not WKT of a coordinate reference system that PROJ knows. Replace its text "
-            f"by {_EXAMPLE_PRJ}."
+            f"by {_WKT}."
         ) from exc
 
 
@@ -87,11 +86,11 @@ def place_ascii_grid(
         header: Its header.
         name: Its name without folder, for BC's names and messages.
         prj: Content and name of the .prj beside it; None if there is none.
-        crs: What the user takes for its CRS, if it has none.
+        crs: What to take for its CRS if it has none, from `hrdem.geo.crs.normalize_crs`.
         advice: What to do if it has none, a sentence.
 
     Raises:
-        RequestError: If its CRS is unknown, or ``crs`` is another.
+        RequestError: If its CRS is unknown.
     """
     from_name = find_bc_crs(name)
     found = read_prj(*prj) if prj is not None else from_name
@@ -99,13 +98,6 @@ def place_ascii_grid(
         raise RequestError(
             f"{name} has no CRS, as no ESRI ASCII grid has, and there is no .prj beside it. "
             f"{advice}"
-        )
-    given = None if crs is None else normalize_crs(drop_vertical(crs))
-    if found is not None and given is not None and not is_same_crs(found, given):
-        source = prj[1] if prj is not None else "its name"
-        raise RequestError(
-            f"{name} is in {describe_crs(found)} by {source}, but `crs` is {describe_crs(given)}. "
-            f"Leave `crs` out, or {'correct' if prj else 'change'} {source}."
         )
     dx, dy = header.cell
     if from_name is not None and header.left % dx == 0 and header.bottom % dy == 0:
@@ -115,7 +107,7 @@ def place_ascii_grid(
             "south-west.", name,
         )  # fmt: skip
         header = replace(header, left=header.left - dx / 2, bottom=header.bottom - dy / 2)
-    return header.make_grid(found or given or "")
+    return header.make_grid(found or crs or "")
 
 
 def read_ascii_template(path: Path) -> Grid:
