@@ -14,7 +14,7 @@ from hrdem.geo.grid import Grid
 from hrdem.usgsdem.header import Header
 from hrdem.usgsdem.profiles import Profile
 
-MAX_POINTS = 64 << 20  # the largest BC block has 36.4 million
+MAX_POINTS = 40 << 20  # the largest BC block has 36.4 million
 MIN_SPACING = 1e-3  # ground units
 MAX_SPACING = 1e5  # ground units
 _MAX_METRES = (1e8, 1e8)  # of x and y: more than any map is wide

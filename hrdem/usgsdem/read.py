@@ -219,7 +219,7 @@ def _check_range(values: NDArray[Any], name: str) -> None:
     if lowest < -MAX_HEIGHT_METRES or highest > MAX_HEIGHT_METRES:
         extreme = highest if highest > MAX_HEIGHT_METRES else lowest
         raise RequestError(
-            f"{name} cannot be read: it has a height of {extreme:,.0f} m, which is none on Earth. "
+            f"{name} cannot be read: it has a height of {extreme:.7g} m, which is none on Earth. "
             "Give a whole copy."
         )
 

@@ -110,5 +110,5 @@ def _make_blank_records(points: int, profiles: int, delimiter: bytes) -> NDArray
     blocks = count_records(points)
     count = min(profiles, max(1, MAX_BUFFER_BYTES // (blocks * size)))
     records = np.full((count, blocks, size), ord(" "), np.uint8)
-    records[:, :, RECORD_BYTES:] = np.frombuffer(delimiter, np.uint8)
+    records[:, :, RECORD_BYTES:] = np.array(list(delimiter), np.uint8)
     return records

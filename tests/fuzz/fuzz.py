@@ -16,6 +16,7 @@ with atheris.instrument_imports(
         "hrdem.jobs.save_vrt",
         "hrdem.catalog.items",
         "hrdem.sources.wcs",
+        "hrdem.usgsdem",
     ]
 ):
     from tests.fuzz.kinds import KINDS, corpus

@@ -1,4 +1,4 @@
-"""Fuzz targets by name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, ``wcs-coverages``."""
+"""Fuzz targets by name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, ``wcs-coverages``, ``dem``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import answers, catalogues, coverages, vrts
+from tests.fuzz import answers, catalogues, coverages, dems, vrts
 from tests.fuzz.attempt import FAR, attempt
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import seeds
@@ -76,6 +76,13 @@ KINDS = {
         coverages.seeds,
         16,
         ("hrdem.sources.wcs.response", "hrdem.sources.ogc_exceptions"),
+    ),
+    "dem": Kind(
+        dems.attempt_dem,
+        dems.mutated_dem,
+        lambda: dems.SEEDS,
+        8,
+        ("hrdem.usgsdem",),
     ),
 }
 

@@ -12,7 +12,14 @@ from tests.fuzz.kinds import KINDS, corpus
 
 _MOST_SECONDS = 5  # of CPU time, to ignore other load
 _MOST_KEPT = 100_000  # bytes per kind
-_CHANGES = {"tiff": 10, "vrt": 200, "stac": 60, "wcs-words": 10, "wcs-coverages": 20}  # per seed
+_CHANGES = {
+    "tiff": 10,
+    "vrt": 200,
+    "stac": 60,
+    "wcs-words": 10,
+    "wcs-coverages": 20,
+    "dem": 60,
+}  # per seed
 _ENDS = {
     "vrt": {
         "read True": {"absolute", "relative", "query", "declared", "complex", "wide letters"},
@@ -28,6 +35,11 @@ _ENDS = {
         "placeholder": {"placeholder", "three bands"},
         "told RetryableError": {"moved", "nested", "page", "stack", "json"},
         "told ChunkTooLargeError": {"cut", "refused", "report", "twice"},
+    },
+    "dem": {
+        "read int16": {"cell", "lines", "trimmed", "excerpt", "UTM", "Albers"},
+        "read float32": {"ragged", "tenths"},
+        "told": {"no datum", "state plane", "cut"},
     },
 }
 

@@ -179,8 +179,8 @@ def test_arc_seconds_are_no_unit_of_a_map() -> None:
         ([(X, 323_990, [1] * 6)], "nowhere on Earth"),
         ([(-2e6, 0, [1])], "nowhere on Earth"),
         ([(X, Y, [])], r"profile 1 has 0 x 1 heights \(element 2\)"),
-        ([(X, Y, [99_999])], "it has a height of 99,999 m, which is none on Earth"),
-        ([(X, Y, [-32_768])], "it has a height of -32,768 m, which is none on Earth"),
+        ([(X, Y, [99_999])], "it has a height of 99999 m, which is none on Earth"),
+        ([(X, Y, [-32_768])], "it has a height of -32768 m, which is none on Earth"),
     ],
 )
 def test_profiles_that_cannot_be_are_refused(profiles, found: str) -> None:
@@ -188,9 +188,14 @@ def test_profiles_that_cannot_be_are_refused(profiles, found: str) -> None:
         parse(TextDem(GEOGRAPHIC, profiles))
 
 
+def test_a_local_datum_far_from_earth_is_told_in_short() -> None:
+    with pytest.raises(RequestError, match=r"has a height of -1e\+300 m, which is none on"):
+        parse(TextDem(UTM, [(0, 0, [1])], datums=(-1e300,)))
+
+
 def test_a_grid_that_is_too_large_is_refused_before_it_is_made() -> None:
     profiles = [(25 * number, 90_000_000 * (number % 2), [1]) for number in range(40)]
-    with pytest.raises(RequestError, match="spans 40 x 3,600,001 nodes, more than the 67,108,864"):
+    with pytest.raises(RequestError, match="spans 40 x 3,600,001 nodes, more than the 41,943,040"):
         parse(TextDem(UTM, profiles, real=print_d))
 
 

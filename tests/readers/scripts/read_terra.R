@@ -3,7 +3,7 @@ suppressPackageStartupMessages(library(terra))
 arguments <- commandArgs(trailingOnly = TRUE)
 out <- arguments[1]
 for (path in arguments[-1]) {
-  stem <- file.path(out, sub("\\.tif$", "", basename(path)))
+  stem <- file.path(out, sub("\\.[a-z]+$", "", basename(path)))
   text <- tryCatch({
     r <- rast(path)
     v <- values(r)
@@ -11,8 +11,10 @@ for (path in arguments[-1]) {
     connection <- file(paste0(stem, ".f32"), "wb")
     writeBin(as.vector(v), connection, size = 4, endian = "little")
     close(connection)
-    sprintf('{"width":%d,"height":%d,"left":%.10g,"top":%.10g,"dx":%.10g,"dy":%.10g,"nodata":null,"crs":"EPSG:%s"}',
-            ncol(r), nrow(r), xmin(r), ymax(r), xres(r), yres(r), crs(r, describe = TRUE)$code)
+    code <- crs(r, describe = TRUE)$code
+    system <- if (is.na(code)) gsub("\n", " ", gsub('"', '\\\\"', crs(r))) else paste0("EPSG:", code)
+    sprintf('{"width":%d,"height":%d,"left":%.10g,"top":%.10g,"dx":%.10g,"dy":%.10g,"nodata":null,"crs":"%s"}',
+            ncol(r), nrow(r), xmin(r), ymax(r), xres(r), yres(r), system)
   }, error = function(e) '{"error":"terra cannot read it"}')
   writeLines(text, paste0(stem, ".json"))
 }
