@@ -49,6 +49,8 @@ COVERED_BY = {
     "hrdem.cli.plan": "cli/test_commands.py",
     "hrdem.cli.preview": "faults/test_preview.py",
     "hrdem.cli.search": "cli/test_commands.py",
+    "hrdem.legacy.cded.csdgm": "legacy/test_metadata.py",
+    "hrdem.legacy.cded.lineage": "legacy/test_metadata.py",
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.cache.entries": "http/test_store.py",
     "hrdem.http.cache.entry_locks": "http/test_store.py",
