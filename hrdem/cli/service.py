@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, An
     """Yield the parameters of a command, with --demo those that use the demonstration.
 
     The demonstration runs as long as the context. It has another address each time, so that its
-    responses are never cached.
+    responses are never cached. It has its own shifts between vertical datums too.
 
     Args:
         params: The parameters.
@@ -41,8 +41,12 @@ def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, An
         if source is click.core.ParameterSource.COMMANDLINE:  # the flag overrides a variable
             raise click.UsageError(f"Give either --demo or {FIELDS[name].option}, not both.")
     from hrdem.demo import running
+    from hrdem.demo.shifts import shift_grid
 
-    with running() as addresses:
-        local = {name: addresses.by_option[name] for name in urls}
-        uncached = {"no_cache": True} if "no_cache" in params else {}
-        yield params | local | uncached
+    with running() as addresses, ExitStack() as stack:
+        local: dict[str, Any] = {name: addresses.by_option[name] for name in urls}
+        if "no_cache" in params:
+            local["no_cache"] = True
+        if params.get("vertical_grid", "") is None:
+            local["vertical_grid"] = stack.enter_context(shift_grid())
+        yield params | local

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from hrdem.cli import options, service
+from hrdem.processing.vertical.shift_grid import read_user_grid
 from hrdem.request import fields
+from tests.shift_grids import millimetres, write_grid
 
 
 def resolved(*arguments: str, **environment: str) -> str:
@@ -41,3 +45,21 @@ def test_demo_has_its_own_address_and_no_cache() -> None:
 )
 def test_demo_contradicts_other_sources(arguments: list[str], message: str) -> None:
     assert message in resolved("--demo", *arguments)
+
+
+def test_demo_has_its_own_shifts_between_vertical_datums(tmp_path) -> None:
+    """It needs no network; a grid that is given is used all the same."""
+    own = write_grid(tmp_path / "own.tif", millimetres())
+
+    @click.command(cls=options.Command)
+    @options.add(*(field for field in fields.GRID if field.name == "vertical_grid"), options.DEMO)
+    def command(*, demo: bool, json: bool, **params) -> None:
+        with service.resolve_demo(params, demo=demo) as changed:
+            grid = read_user_grid(changed["vertical_grid"])
+            click.echo(f"{grid.path.name} {grid.shift(-76, 45):.3f}")
+
+    said = CliRunner().invoke(command, ["--demo"], catch_exceptions=False).output
+    expected = 300 + 400 * math.sin(-76 / 7) + 200 * math.cos(45 / 3)
+    assert said == f"demonstration.tif {expected / 1000:.3f}\n"
+    given = CliRunner().invoke(command, ["--demo", "--vertical-grid", str(own)])
+    assert given.output.startswith("own.tif")
