@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
+    from hrdem.legacy.comparison import Comparison as Comparison
     from hrdem.legacy_api import legacy_cded as legacy_cded
     from hrdem.legacy_api import legacy_check as legacy_check
+    from hrdem.legacy_api import legacy_compare as legacy_compare
     from hrdem.legacy_api import legacy_convert as legacy_convert
     from hrdem.output.result import Result as Result
     from hrdem.planning.estimate import Estimate as Estimate
@@ -59,8 +61,9 @@ if TYPE_CHECKING:
 _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
+    "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
-    "hrdem.legacy_api": ("legacy_cded", "legacy_check", "legacy_convert"),
+    "hrdem.legacy_api": ("legacy_cded", "legacy_check", "legacy_compare", "legacy_convert"),
     "hrdem.jobs.doctor": ("Check",),
     "hrdem.jobs.legacy_cded": ("CdedSet",),
     "hrdem.jobs.legacy_convert": ("Conversion",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,6 +21,11 @@ from hrdem.jobs.legacy_cded import (
     plan_cded,
 )
 from hrdem.jobs.legacy_check import check_path
+from hrdem.jobs.legacy_compare import (
+    CompareOptions,
+    compare_rasters,
+    plan_comparison,
+)
 from hrdem.jobs.legacy_convert import (
     Conversion,
     ConvertOptions,
@@ -31,12 +37,14 @@ from hrdem.legacy.cded.encode import Producer, format_centre
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.names import parse_data_edition
 from hrdem.legacy.check.finding import CheckReport
+from hrdem.legacy.comparison import Comparison
 from hrdem.legacy.delivery import make_time_stamp
 from hrdem.legacy.inputs import open_inputs
 from hrdem.legacy.polygons import read_polygons
+from hrdem.legacy.raster import LegacyRaster
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
-from hrdem.request.params import CdedParams, CheckParams, ConvertParams
+from hrdem.request.params import CdedParams, CheckParams, CompareParams, ConvertParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -180,9 +188,7 @@ def legacy_convert(
         OutputError: If the output exists or cannot be written.
     """
     values: dict[str, Any] = {**params}
-    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    crs = values["crs"]
-    rasters = open_inputs(given, None if crs is None else normalize_crs(drop_vertical(crs)))
+    rasters = _open_rasters(inputs, values["crs"])
     options = ConvertOptions(
         Path(values["output"]),
         zero_is_void=values["zero_is_void"],
@@ -192,6 +198,86 @@ def legacy_convert(
     if values["dry_run"]:
         return plan_conversion(rasters, options)[0]
     return convert_rasters(rasters, options, on_progress)
+
+
+@takes(fields.LEGACY_COMPARE)
+@pinned_gdal()
+def legacy_compare(
+    inputs: PathLike | Iterable[PathLike],
+    *,
+    http: Http | None = None,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[CompareParams],
+) -> Comparison:
+    """Write HRDEM minus older DEMs as one GeoTIFF, on the nodes of the files.
+
+    Nodes are brought to NAD83(CSRS), and heights of HRDEM to CGVD28, before they are subtracted.
+    Level and kernel are those that CDED or BC's set is made with, if the files are of one of them.
+    A node is void where either model is. Positive differences mean that HRDEM is higher.
+
+    Args:
+        inputs: Path or paths of the older DEMs; see `hrdem.legacy_convert`.
+        http: HTTP client to use; None creates one for the call.
+        on_progress: Called with a `Progress` whenever a block is read or compared.
+        **params: See `hrdem.extract` for ``collection``, ``vertical_grid``, service and run, and
+            `hrdem.legacy_convert` for ``crs``. Further:
+
+            * ``output``: path of the GeoTIFF, which ends in ``.tif`` or ``.tiff``; its pixels are
+              float32, in metres;
+            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``;
+            * ``zero_is_void``: whether zeros are left out in CDED of the standard of 2000, in
+              files that have no -32767. The sea is 0 too;
+            * ``allow_inaccurate_datum``: whether to continue, with a warning, where PROJ cannot
+              bring the datum of the files, such as NAD27, to NAD83(CSRS) within a metre;
+            * ``overwrite``: whether an existing output may be replaced;
+            * ``dry_run``: whether only a plan and an estimate are returned, and nothing is written.
+
+    Returns:
+        Statistics of what was written, or, with ``dry_run``, what would be read.
+
+    Raises:
+        RequestError: If a file cannot be read, has no CRS, is no elevation, or does not fit to the
+            others.
+        NoDataError: If no node has a height in both.
+        NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
+        NotCachedError: If ``offline`` is set and something is not cached.
+        SourceChangedError: If a source was republished while it was read.
+        OutputError: If the output exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    rasters = _open_rasters(inputs, values["crs"])
+    options = CompareOptions(
+        select(values, fields.LEGACY_SOURCE),
+        Path(values["output"]),
+        zero_is_void=values["zero_is_void"],
+        overwrite=values["overwrite"],
+        allow_inaccurate_datum=values["allow_inaccurate_datum"],
+    )
+    check_max_memory(values["max_memory"])
+    session = Session(**select(values, fields.CACHE))
+    if values["dry_run"]:
+        with session.client(http) as client:
+            return plan_comparison(rasters, options, client)
+    settings = RunSettings(
+        session=session,
+        http=http,
+        trusted=(),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        done = compare_rasters(rasters, options, context)
+        reused = context.http.cached_bytes
+        received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
+        return replace(done, received_bytes=received, cached_bytes=reused)
+
+
+def _open_rasters(
+    inputs: PathLike | Iterable[PathLike], crs: str | None
+) -> tuple[LegacyRaster, ...]:
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    return open_inputs(given, None if crs is None else normalize_crs(drop_vertical(crs)))
 
 
 @takes(fields.LEGACY_CHECK)

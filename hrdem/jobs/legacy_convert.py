@@ -84,7 +84,7 @@ class Conversion:
             "theme": first.theme,
             "unit": first.unit,
             "vertical_datum": first.vertical_datum or None,
-            "inputs": [_describe_raster(raster) for raster in self.rasters],
+            "inputs": [raster.as_dict() for raster in self.rasters],
             "dtype": self.dtype,
             "nodata": VOID,
             "statistics": self.statistics and self.statistics.as_dict(),
@@ -203,7 +203,7 @@ def _describe_band(raster: LegacyRaster) -> str:
 
 
 def _make_tags(planned: Conversion) -> dict[str, str]:
-    first, described = planned.rasters[0], list(map(_describe_raster, planned.rasters))
+    first, described = planned.rasters[0], [raster.as_dict() for raster in planned.rasters]
     datum = {"HRDEM_VERTICAL_DATUM": first.vertical_datum} if first.vertical_datum else {}
     more = f" and {len(described) - 1:,} more" if len(described) > 1 else ""
     return {
@@ -212,21 +212,3 @@ def _make_tags(planned: Conversion) -> dict[str, str]:
         **datum,
         "HRDEM_INPUTS": json.dumps(described, ensure_ascii=False),
     }
-
-
-def _describe_raster(raster: LegacyRaster) -> dict[str, Any]:
-    """Return what a file says of itself, as JSON-ready values."""
-    described: dict[str, Any] = {"file": raster.file.path.name, "format": raster.kind.value}
-    if raster.file.member is not None:
-        described["member"] = raster.file.name
-    header = raster.header
-    if header is not None:
-        said = {
-            "name": header.file_name,
-            "producer": header.producer,
-            "process": header.process_code,
-            "origin": header.origin,
-            "edition": header.edition,
-        }
-        described |= {key: text for key, text in said.items() if text}
-    return described

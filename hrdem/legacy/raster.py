@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +149,23 @@ class LegacyRaster:
             and header.system == _GEOGRAPHIC
             and header.edition[2:] < _MIN_VOID_SPECIFICATION
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the file says of itself, as JSON-ready values."""
+        described: dict[str, Any] = {"file": self.file.path.name, "format": self.kind.value}
+        if self.file.member is not None:
+            described["member"] = self.file.name
+        header = self.header
+        if header is not None:
+            said = {
+                "name": header.file_name,
+                "producer": header.producer,
+                "process": header.process_code,
+                "origin": header.origin,
+                "edition": header.edition,
+            }
+            described |= {key: text for key, text in said.items() if text}
+        return described
 
     def read(self) -> Pixels:
         """Read the pixels.

@@ -518,7 +518,7 @@ LEGACY_CHECK = (
         choices=Edition,
     ),
 )
-LEGACY_CONVERT = (
+_OLD_FILES = (
     *(
         replace(field, help="CRS of files that have none.", default_text="")
         for field in GRID
@@ -530,8 +530,19 @@ LEGACY_CONVERT = (
         Group.PRODUCT,
         default=False,
     ),
+)
+LEGACY_CONVERT = (
+    *_OLD_FILES,
     *(field for field in GRID if field.name == "vertical_crs"),
     _OUTPUT,
     OVERWRITE,
     LEGACY_DRY_RUN,
+)
+LEGACY_COMPARE = (
+    *_OLD_FILES,
+    *(field for field in AREA if field.name == "allow_inaccurate_datum"),
+    _OUTPUT,
+    OVERWRITE,
+    LEGACY_DRY_RUN,
+    *LEGACY_SHARED,
 )

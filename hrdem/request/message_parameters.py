@@ -16,6 +16,7 @@ FIELDS = {
     field.name: field
     for table in (
         fields.LEGACY_CHECK,
+        fields.LEGACY_COMPARE,
         fields.LEGACY_CONVERT,
         fields.LEGACY_CDED,
         fields.ASSETS,

@@ -179,3 +179,14 @@ class ConvertParams(TypedDict, total=False):
     output: Required[PathLike]
     overwrite: bool | None
     dry_run: bool | None
+
+
+class CompareParams(LegacyParams, total=False):
+    """The parameters of `hrdem.legacy_compare` besides the inputs."""
+
+    crs: CrsLike | None
+    zero_is_void: bool | None
+    allow_inaccurate_datum: bool | None
+    output: Required[PathLike]
+    overwrite: bool | None
+    dry_run: bool | None

@@ -1,0 +1,300 @@
+"""Compare HRDEM with older DEMs: HRDEM minus their heights, on their grid and in their datums."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from hrdem._version import __version__
+from hrdem.errors import NoDataError, RequestError
+from hrdem.geo.crs import LONLAT
+from hrdem.geo.datum import link_crs
+from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import VOID
+from hrdem.geo.reproject import project_geometry
+from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.staged_heights import StagedHeights, stage_heights
+from hrdem.legacy.bc.names import ELEVATION
+from hrdem.legacy.comparison import Comparison, Counts, FileDifferences
+from hrdem.legacy.differences import DifferenceTally
+from hrdem.legacy.heights import make_height_request, shift_to_cgvd28
+from hrdem.legacy.mosaic import LegacyMosaic
+from hrdem.legacy.raster import CGVD28, LegacyRaster
+from hrdem.legacy.sampling import choose_sampling
+from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.provenance import ATTRIBUTION, LICENCE_URL, check_raster_output, get_stac_path
+from hrdem.planning.estimate import estimate_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
+from hrdem.processing.statistics import Statistics
+from hrdem.processing.vertical.find_grid import find_cgvd28_grid
+from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.request.request import Request
+from hrdem.runtime.threads import map_in_order, thread_pool
+from hrdem.tiff.encode import BLOCK, choose_tile_format, encode
+
+_READERS = min(4, os.cpu_count() or 1)  # threads
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """What is read, where differences are written, and what is accepted.
+
+    Attributes:
+        source: Parameters of the source, as `hrdem.extract` has them.
+        output: Path of the GeoTIFF.
+        zero_is_void: Whether zeros are left out in files where they may stand for no data; see
+            `hrdem.legacy.raster.find_void_zeros`.
+        overwrite: Whether it may be replaced.
+        allow_inaccurate_datum: Whether to continue where PROJ cannot bring the datum of the DEMs to
+            NAD83(CSRS) within a metre.
+    """
+
+    source: Mapping[str, Any]
+    output: Path
+    zero_is_void: bool = False
+    overwrite: bool = False
+    allow_inaccurate_datum: bool = False
+
+
+def plan_comparison(
+    rasters: Sequence[LegacyRaster], options: CompareOptions, http: Http
+) -> Comparison:
+    """Plan what `compare_rasters` would read and write, without reading heights.
+
+    Raises:
+        HrdemError: As `compare_rasters` does.
+    """
+    mosaic, grid = _place(rasters, options)
+    plan = make_plan(_make_request(mosaic, grid, options, http), http)
+    planned = _describe(mosaic, grid, options, plan)
+    return replace(planned, estimate=estimate_plan(plan, http))
+
+
+def compare_rasters(
+    rasters: Sequence[LegacyRaster], options: CompareOptions, context: RunContext
+) -> Comparison:
+    """Write HRDEM minus older DEMs, on their grid, as float32; void where either is void.
+
+    Positions are brought to the datum of the data, and heights of HRDEM from CGVD2013 to CGVD28,
+    before they are subtracted.
+
+    Args:
+        rasters: The older DEMs, at least one.
+        options: What is read, and where differences are written.
+        context: Client, cache folder, limits and progress callback.
+
+    Raises:
+        RequestError: If the DEMs cannot be merged, are no heights, or their datum is too
+            inaccurate.
+        NoDataError: If no node has a height in both.
+        HrdemError: As `stage_heights` does.
+    """
+    started = time.monotonic()
+    mosaic, grid = _place(rasters, options)
+    request = _make_request(mosaic, grid, options, context.http)
+    shift_grid = find_cgvd28_grid(request.vertical_grid, context.cache, context.http)
+
+    def use(staged: StagedHeights) -> Comparison:
+        done = _write(staged, mosaic, grid, options, shift_grid)
+        return replace(done, seconds=time.monotonic() - started)
+
+    nodes = sum(tile.pixels for tile in mosaic.tiles)
+    return stage_heights(request, context, use, more_pixels=nodes)
+
+
+def _place(rasters: Sequence[LegacyRaster], options: CompareOptions) -> tuple[LegacyMosaic, Grid]:
+    """Merge the DEMs, and return their grid with a CRS that is linked to NAD83(CSRS)."""
+    inputs = {raster.file.path for raster in rasters}
+    check_raster_output(options.output, options.overwrite, inputs)
+    mosaic = LegacyMosaic(rasters, zero_is_void=options.zero_is_void)
+    first, grid = mosaic.rasters[0], mosaic.grid
+    if first.theme != ELEVATION:
+        raise RequestError(
+            f"{first.file.label} has no heights but {first.theme}. Give a file of elevation."
+        )
+    datum = first.vertical_datum
+    if datum != CGVD28:
+        log.warning(
+            "%s does not say that its heights are in CGVD28%s. Those of HRDEM are brought to "
+            "CGVD28, so that the differences include what lies between the two datums.",
+            first.file.label,
+            f", but in {datum}" if datum else "",
+        )
+    allow = options.allow_inaccurate_datum
+    linked = link_crs(grid.crs, grid.bounds, grid.crs, allow_inaccurate=allow)
+    return mosaic, replace(grid, crs=linked)
+
+
+def _describe(mosaic: LegacyMosaic, grid: Grid, options: CompareOptions, plan: Plan) -> Comparison:
+    return Comparison(options.output, grid, mosaic.rasters, options.zero_is_void, plan)
+
+
+def _make_request(mosaic: LegacyMosaic, grid: Grid, options: CompareOptions, http: Http) -> Request:
+    boxes = [shapely.box(*grid.crop(window).bounds) for window in mosaic.windows]
+    area = project_geometry(shapely.union_all(boxes), grid.crs, LONLAT)
+    label = _label(mosaic)
+    try:
+        request = make_height_request(area, choose_sampling(grid), **options.source)
+    except NoDataError as exc:
+        raise NoDataError(
+            f"HRDEM has nothing where {label} lies: {exc} Check the position in its header."
+        ) from exc
+    if http.offline:
+        request.check_offline()
+    return replace(request, aoi=replace(request.aoi, label=label))
+
+
+def _label(mosaic: LegacyMosaic) -> str:
+    first, *others = mosaic.rasters
+    return f"{first.file.label} and {len(others):,} more" if others else first.file.label
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """Differences of a window, compressed; empty bytes without any."""
+
+    window: Window
+    metres: NDArray[np.float32]
+    counts: Counts
+    encoded: bytes
+
+
+def _write(
+    staged: StagedHeights,
+    mosaic: LegacyMosaic,
+    grid: Grid,
+    options: CompareOptions,
+    shift_grid: ShiftGrid,
+) -> Comparison:
+    tile_format = choose_tile_format("float32")
+    tally, counts = DifferenceTally(grid), Counts()
+    by_file = [Statistics()] * len(mosaic.rasters)
+
+    def subtract(task: tuple[Window, Pixels]) -> _Tile:
+        window, old = task
+        found = staged.read(grid, window)
+        shifted = shift_to_cgvd28(found, grid, window, shift_grid)
+        has_old = old != VOID
+        metres = np.where(has_old, shifted - old, np.nan).astype(np.float32)
+        valid = np.isfinite(metres)
+        lost = has_old & np.isfinite(found) & ~np.isfinite(shifted)
+        known = Counts(*(int(np.count_nonzero(each)) for each in (has_old, valid, lost)))
+        pixels = np.where(valid, metres, np.float32(VOID))
+        return _Tile(
+            window, metres, known, encode(pixels, tile_format, VOID) if known.compared else b""
+        )
+
+    def read_old() -> Iterator[tuple[Window, Pixels]]:
+        for window in mosaic.tiles:
+            yield window, mosaic.read(window)
+
+    writer = GeoTiffWriter(
+        options.output,
+        grid,
+        str(grid.crs),
+        VOID,
+        tile_format,
+        [Band("HRDEM minus the older DEM", "metre")],
+        overwrite=options.overwrite,
+    )
+    with writer, thread_pool(_READERS, "compare") as pool:
+        for tile in map_in_order(pool, subtract, read_old(), 2 * _READERS):
+            staged.meter.add(tile.window.pixels, 0)
+            counts += tile.counts
+            tally.add(tile.window, tile.metres)
+            _add_by_file(by_file, mosaic, tile)
+            if tile.encoded:
+                writer.write(tile.window.column // BLOCK, tile.window.row // BLOCK, tile.encoded)
+        label = _label(mosaic)
+        _check_compared(counts, label)
+        done = replace(
+            _describe(mosaic, grid, options, staged.plan),
+            counts=counts,
+            differences=tally.finish(),
+            by_file=_name_files(mosaic, by_file),
+            unequal_nodes=mosaic.unequal_nodes,
+            largest_inequality=mosaic.largest_difference,
+            void_zeros=mosaic.void_zeros,
+            shift_grid=shift_grid,
+            received_bytes=staged.meter.progress.received_bytes,
+        )
+        assert done.differences is not None
+        writer.commit(
+            done.differences.statistics,
+            _make_tags(done, label),
+            (get_stac_path(options.output), None),
+        )
+    return done
+
+
+def _add_by_file(by_file: list[Statistics], mosaic: LegacyMosaic, tile: _Tile) -> None:
+    """Add the differences of a tile to the statistics of each DEM under it."""
+    if len(by_file) == 1:
+        return
+    for number, window in enumerate(mosaic.windows):
+        common = window.intersection(tile.window)
+        if common is not None:
+            part = tile.metres[common.shifted(-tile.window.column, -tile.window.row).slices]
+            by_file[number] += Statistics.of(part[np.isfinite(part)], part.size)
+
+
+def _name_files(mosaic: LegacyMosaic, by_file: list[Statistics]) -> tuple[FileDifferences, ...]:
+    if len(by_file) == 1:
+        return ()
+    labels = (raster.file.label for raster in mosaic.rasters)
+    return tuple(map(FileDifferences, labels, by_file))
+
+
+def _check_compared(counts: Counts, label: str) -> None:
+    """Check that differences exist.
+
+    Raises:
+        NoDataError: If there is none.
+    """
+    if counts.compared:
+        return
+    if not counts.old:
+        raise NoDataError(f"All nodes of {label} are void. Nothing was written.")
+    if counts.without_shift:
+        raise NoDataError(
+            f"The grid of shifts between CGVD2013 and CGVD28 has no value where {label} lies. "
+            "Nothing was written. Give a `vertical_grid` that covers it."
+        )
+    raise NoDataError(
+        f"HRDEM has no height at any of the {counts.old:,} nodes of {label} that have one. Nothing "
+        "was written. `fill=all` reads coarser collections too, if it was not set."
+    )
+
+
+def _make_tags(done: Comparison, label: str) -> dict[str, str]:
+    """Return the tags of the output: what was subtracted from what."""
+    assert done.shift_grid is not None
+    plan = done.plan
+    inputs = [raster.as_dict() for raster in done.rasters]
+    return {
+        "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
+        "TIFFTAG_IMAGEDESCRIPTION": f"Heights of HRDEM minus those of {label}, both in CGVD28.",
+        "HRDEM_PRODUCT": "difference",
+        "HRDEM_COLLECTION": ",".join(tier.collection.id for tier in plan.tiers),
+        "HRDEM_VERTICAL_DATUM": CGVD28,
+        "HRDEM_VERTICAL_GRID": done.shift_grid.path.name,
+        "HRDEM_VERTICAL_GRID_SHA256": done.shift_grid.sha256,
+        "HRDEM_INPUTS": json.dumps(inputs, ensure_ascii=False),
+        "HRDEM_REQUEST": json.dumps(plan.request.as_dict(), ensure_ascii=False),
+        "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
+        "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
+    }
