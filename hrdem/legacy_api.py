@@ -289,7 +289,7 @@ def legacy_check(path: PathLike, **params: Unpack[CheckParams]) -> CheckReport:
     elevations.
 
     Args:
-        path: A ``.dem``, ``.asc``, ``.tif`` or ``.tfw`` file, a zip of ``.dem`` files, or a folder.
+        path: A ``.dem``, ``.asc``, ``.tif`` or ``.tfw`` file, a zip of such files, or a folder.
         **params: What to check against:
 
             * ``edition``: ``"cded-2.1"``, ``"cded-2.0"``, ``"cded-1.0"`` or ``"bc-2.0"``; by

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("path")
 @options.add(*fields.LEGACY_CHECK)
 def command(*, path: str, json: bool, **params: Any) -> int:
-    """Check a .dem, .asc, .tif or .tfw file, a zip of .dem files, or a folder of them.
+    """Check a .dem, .asc, .tif or .tfw file, a zip of such files, or a folder of them.
 
     Each element and rule of CDED 2.1 or BC 2.0 is checked, and in a folder what its files say of
     each other. Errors, differences of older editions and notes are listed; -v lists what is right

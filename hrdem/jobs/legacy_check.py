@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from hrdem.errors import RequestError
+from hrdem.legacy.check.bc_names import parse_bc_name
+from hrdem.legacy.check.bc_set import check_bc_file, check_set
 from hrdem.legacy.check.cded import check_cell
 from hrdem.legacy.check.cded_delivery import Delivery, check_delivery
 from hrdem.legacy.check.cded_names import parse_file_name, parse_metadata_name
@@ -13,7 +16,7 @@ from hrdem.legacy.check.edges import CellEdges, compare_edges
 from hrdem.legacy.check.entries import Entry, list_folder, make_entry, open_archive
 from hrdem.legacy.check.finding import CheckReport, Finding, Findings
 from hrdem.legacy.check.metadata import check_metadata
-from hrdem.legacy.check.sniff import Kind, find_kind
+from hrdem.legacy.check.sniff import Kind, find_kind, is_cded, is_checked
 from hrdem.request.options import Edition
 
 
@@ -42,75 +45,80 @@ class _Check:
     def __init__(self, edition: Edition | None) -> None:
         self.findings: list[Finding] = []
         self.editions: dict[str, Edition] = {}
-        self._edition = edition
         self.edges: list[CellEdges] = []
+        self._edition = edition
 
     def check_file(self, entry: Entry) -> None:
         """Check one file or archive."""
         kind = find_kind(entry)
         if kind is Kind.ARCHIVE:
             self._check_archive(entry)
+        elif is_cded(entry, kind, self._edition):
+            result = check_cell(entry, self._edition)
+            self._add(result.findings)
+            if result.edges:
+                self.edges.append(result.edges)
         else:
-            self._check_entry(entry)
+            self._add(check_bc_file(entry)[0])
 
     def check_folder(self, folder: Path) -> None:
         """Check all files below a folder, and what they say of each other."""
-        entries = list_folder(folder)
         groups: dict[str, list[Entry]] = defaultdict(list)
-        for entry in entries:
-            if Kind.of_name(entry.name) is not None:
+        for entry in list_folder(folder):
+            if is_checked(entry.name):
                 groups[entry.label.rpartition("/")[0]].append(entry)
-        if not any(groups.values()):
+        if not groups:
             raise RequestError(
-                f"{folder} has no file to check: no .dem or .zip. Give a folder of CDED cells."
+                f"{folder} has no file to check: no .dem or .zip, and no file with a name of a BC "
+                "set. Give a folder of CDED cells or of a BC set."
             )
         for parent, group in groups.items():
-            for entry in group:
-                try:
-                    self.check_file(entry)
-                except RequestError as exc:
-                    self._add_unreadable(entry, exc)
-            self._check_delivery(
-                Delivery(parent or folder.name, "", False, [entry.name for entry in group])
-            )
+            self._check_group(parent or folder.name, group)
+            names = [entry.name for entry in group]
+            self._check_delivery(Delivery(parent or folder.name, "", False, names))
 
     def _check_archive(self, archive: Entry) -> None:
         with open_archive(archive) as members:
-            checked = [each for each in members if Kind.of_name(each.name) is Kind.USGS_DEM]
+            checked = [
+                each
+                for each in members
+                if is_checked(each.name) and Kind.of_name(each.name) is not Kind.ARCHIVE
+            ]
             if not checked:
                 raise RequestError(
                     f"{archive.label} has no .dem in it. Give an archive of CDED cells."
                 )
-            for member in checked:
-                try:
-                    self._check_entry(member)
-                except RequestError as exc:
-                    self._add_unreadable(member, exc)
-            self._check_delivery(
-                Delivery(archive.label, archive.name, True, [each.name for each in members])
-            )
+            self._check_group(archive.label, checked)
+            names = [each.name for each in members]
+            self._check_delivery(Delivery(archive.label, archive.name, True, names))
             for member in members:
                 if parse_metadata_name(member.name):
-                    self._add(check_metadata(member, self._latest()))
+                    self._add(check_metadata(member, self._cded_edition()))
 
-    def _check_entry(self, entry: Entry) -> None:
-        result = check_cell(entry, self._edition)
-        self._add(result.findings)
-        if result.edges:
-            self.edges.append(result.edges)
+    def _check_group(self, label: str, entries: Sequence[Entry]) -> None:
+        """Check files that lie together; those of a BC set also against each other."""
+        is_bc = self._edition is None or not self._edition.is_cded
+        of_set = [each for each in entries if is_bc and parse_bc_name(each.name)]
+        for entry in entries:
+            if entry in of_set:
+                continue
+            try:
+                self.check_file(entry)
+            except RequestError as exc:
+                findings = Findings(entry.label, self._cded_edition())
+                findings.judge(
+                    "7.4.1", "file", False, expected="a file that can be read", found=str(exc)
+                )
+                self._add(findings)
+        check_set(label, of_set, self._add)
 
     def _check_delivery(self, delivery: Delivery) -> None:
         if any(map(parse_file_name, delivery.members)):
-            self._add(check_delivery(delivery, self._latest()))
+            self._add(check_delivery(delivery, self._cded_edition()))
 
-    def _latest(self) -> Edition:
-        return self._edition or Edition.CDED_2_1
+    def _cded_edition(self) -> Edition:
+        return self._edition if self._edition and self._edition.is_cded else Edition.CDED_2_1
 
     def _add(self, findings: Findings) -> None:
         self.editions.setdefault(findings.file, findings.edition)
         self.findings += findings.all
-
-    def _add_unreadable(self, entry: Entry, exc: RequestError) -> None:
-        findings = Findings(entry.label, self._latest())
-        findings.judge("7.4.1", "file", False, expected="a file that can be read", found=str(exc))
-        self._add(findings)

@@ -6,25 +6,38 @@ import re
 from enum import Enum
 
 from hrdem.errors import RequestError
+from hrdem.legacy.check.bc_names import parse_bc_name
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.numbers import read_integer
 from hrdem.legacy.check.records import BLOCK_BYTES
+from hrdem.request.options import Edition
 
 _LEVEL = slice(144, 168)  # elements 3 to 6, four I6
+_SYSTEM = slice(156, 162)  # element 5
 _SIDES = slice(528, 546)  # elements 8 to 10
+_GEOGRAPHIC = b"0"
 
 
 class Kind(Enum):
     """Kind of a file by the end of its name."""
 
     USGS_DEM = ".dem"
+    ASCII_GRID = ".asc"
+    TIFF = ".tif"
+    WORLD_FILE = ".tfw"
     ARCHIVE = ".zip"
 
     @staticmethod
     def of_name(name: str) -> Kind | None:
-        """Return the kind of a file by its name; None if it is not checked."""
+        """Return the kind of a file by its name; None if it is none of these."""
         found = re.search(r"\.[a-z]{3}$", name.lower())
         return next((kind for kind in Kind if found and kind.value == found[0]), None)
+
+
+def is_checked(name: str) -> bool:
+    """Whether a file among others is one of the older products by its name."""
+    kind = Kind.of_name(name)
+    return kind in (Kind.USGS_DEM, Kind.ARCHIVE) or parse_bc_name(name) is not None
 
 
 def find_kind(entry: Entry) -> Kind:
@@ -34,20 +47,37 @@ def find_kind(entry: Entry) -> Kind:
         RequestError: If it is none that is checked, or a .dem whose beginning is none.
     """
     kind = Kind.of_name(entry.name)
+    if kind not in (None, Kind.USGS_DEM):
+        return kind
     start = entry.read(BLOCK_BYTES)
-    if kind is None and is_type_a(start):
+    if is_type_a(start):
         return Kind.USGS_DEM
     if kind is None:
         raise RequestError(
-            f"{entry.label} is no file of the older products. Give a .dem, a .zip of .dem "
-            "files, or a folder."
+            f"{entry.label} is no file of the older products. Give a .dem, .asc, .tif, .tfw, a "
+            ".zip, or a folder."
         )
-    if kind is Kind.USGS_DEM and not is_type_a(start):
+    raise RequestError(
+        f"{entry.label} is no USGS DEM: {_describe(start)}. Give a file that begins with a type A "
+        "record."
+    )
+
+
+def is_cded(entry: Entry, kind: Kind, edition: Edition | None) -> bool:
+    """Whether a file is judged as one of CDED: by the edition, or by element 5 of its header.
+
+    Raises:
+        RequestError: If the edition is one of CDED, which has no such files.
+    """
+    if kind is Kind.USGS_DEM:
+        if edition:
+            return edition.is_cded
+        return entry.read(BLOCK_BYTES)[_SYSTEM].strip(b" ") == _GEOGRAPHIC
+    if edition and edition.is_cded:
         raise RequestError(
-            f"{entry.label} is no USGS DEM: {_describe(start)}. Give a file that begins with a "
-            "type A record."
+            f"{entry.label} is none of CDED, which has .dem files only. Leave out `edition`."
         )
-    return kind
+    return False
 
 
 def is_type_a(block: bytes) -> bool:

@@ -1,0 +1,307 @@
+"""A BC .dem file: its header element by element, its profiles, its grid (BC 2.0, 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrdem.errors import RequestError
+from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
+from hrdem.legacy.check.bc_names import BcName, parse_bc_name
+from hrdem.legacy.check.bc_place import SPACING, BcGrid, get_zone, judge_grid
+from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.finding import Findings
+from hrdem.legacy.check.numbers import VOID, read_dms, read_integer
+from hrdem.legacy.check.records import (
+    BLOCK_BYTES,
+    MAX_POINTS,
+    MAX_PROFILES,
+    RecordLayout,
+    find_delimiter,
+    read_profiles,
+)
+from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
+from hrdem.legacy.check.type_b import ProfileRules, check_profiles
+from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.options import Edition
+
+CLAUSE = "4.1"
+PRODUCER = b"BMGS - B.C. Gov. - Victoria"
+MAX_NODES = 64 << 20
+#: axis, eccentricity squared, parallels, origin, false easting and northing (element 7)
+ALBERS = (6378137.0, 0.0066943800229, 50.0, 58.5, -126.0, 45.0, 1e6, *(0.0,) * 8)
+ALBERS_PACKED = (*ALBERS[:2], 50000000.0, 58030000.0, -126000000.0, 45000000.0, *ALBERS[6:])
+FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.250000E+02', or a form of zero"
+_BLANK = (
+    *("filler", "filler 2", "sectional indicator", "largest contour interval", "its unit"),
+    *("smallest contour interval", "its unit ", "source date", "revision date", "revision flag"),
+    *("void flag", "edition", "percent void", "edge match", "vertical shift", "rest"),
+)
+_INTEGERS = {
+    "level": 1,
+    "pattern": 1,
+    "ground unit": 2,
+    "elevation unit": 2,
+    "sides": 4,
+    "accuracy code": 0,
+}
+_SYSTEMS = {"utm": 1, "albers": 3}
+_DMS_TOLERANCE = 1e-4 / 3600  # degrees
+_POINTS_FIELD = slice(12, 18)  # of a profile
+_STRIP_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the other rules need of a header."""
+
+    grid: BcGrid | None
+    profiles: int
+    extremes: tuple[float | None, float | None]
+
+
+def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, BcHeights | None]:
+    """Judge a BC .dem file.
+
+    Args:
+        entry: The file.
+        reference: Heights of the .asc of its set; None if there is none.
+
+    Returns:
+        What was found, and the heights if there is no reference and the file is whole.
+
+    Raises:
+        RequestError: If it has too many heights.
+    """
+    with entry.open() as file:
+        start = file.read(BLOCK_BYTES)
+        delimiter = find_delimiter(start + (after := file.read(2)))
+        head = after[len(delimiter) :] + file.read(BLOCK_BYTES)
+    findings = Findings(entry.label, Edition.BC_2_0)
+    name = judge_bc_name(entry.name, findings)
+    header = _check_header(start, name, findings)
+    points = read_integer(head[_POINTS_FIELD])
+    if points is None or not 1 <= points <= MAX_POINTS:
+        points = header.grid.rows if header.grid else 1
+    layout = RecordLayout(delimiter, points)
+    profiles, rest = layout.count_profiles(entry.size)
+    findings.judge(
+        CLAUSE, "records", not delimiter,
+        expected="1024 bytes each, without line ends", found=repr(delimiter.decode()),
+    )  # fmt: skip
+    findings.judge(
+        f"{CLAUSE} element 16", "number of profiles against element 16",
+        profiles == header.profiles and not rest, expected=f"{header.profiles}",
+        found=f"{profiles}" + (f", and {rest:,} bytes after them" if rest else ""),
+    )  # fmt: skip
+    profiles = min(profiles, header.profiles)
+    if profiles * points > MAX_NODES:
+        raise RequestError(
+            f"{entry.label} has {profiles * points:,} heights, and at most {MAX_NODES:,} are "
+            "checked. Give a file of a BC set."
+        )
+    grid = header.grid or BcGrid(0, 0, profiles, points)
+    if header.grid:
+        judge_grid(grid, name, findings)
+    is_complete = (grid.columns, grid.rows) == (profiles, points)
+    if reference is not None:
+        findings.judge(
+            "2", f"grid against {reference.label}", reference.grid == grid and is_complete,
+            expected=reference.grid.describe(), found=grid.describe(),
+        )  # fmt: skip
+    comparer = collector = None
+    if reference is not None and reference.grid == grid and is_complete:
+        comparer = _Comparer(reference)
+    else:
+        collector = _Collector(profiles, points)
+    rules = ProfileRules(
+        clause=f"{CLAUSE} type B",
+        form=CLAUSE,
+        record_clause=CLAUSE,
+        points=grid.rows,
+        corner=(header.grid.west, header.grid.south) if header.grid else (None, None),
+        spacing=SPACING,
+        forms_since=Edition.BC_2_0,
+    )
+    with entry.open() as file:
+        file.read(layout.record_bytes)
+        receiver = comparer or collector
+        assert receiver
+        summary = check_profiles(
+            read_profiles(file, layout, profiles), rules, findings, receiver.add
+        )
+    if is_complete and summary.is_whole:
+        extremes = summary.extremes or (VOID, VOID)
+        findings.judge(
+            f"{CLAUSE} element 12", "element 12 against the heights", header.extremes == extremes,
+            expected="{} {}".format(*extremes), found=show_numbers(header.extremes),
+        )  # fmt: skip
+    if comparer:
+        comparer.report(findings)
+    if collector is None or not is_complete or header.grid is None:
+        return findings, None
+    tally = VoidTally(name, grid, None)
+    for first in range(0, grid.rows, _STRIP_ROWS):
+        tally.add(first, collector.heights[first : first + _STRIP_ROWS] == VOID)
+    tally.report(findings)
+    return findings, BcHeights(entry.label, grid, collector.heights)
+
+
+class _Collector:
+    """Turns profiles into rows from the north."""
+
+    def __init__(self, profiles: int, points: int) -> None:
+        self.heights = np.full((points, profiles), VOID, np.int16)
+
+    def add(self, first: int, values: NDArray[np.int32]) -> None:
+        """Add profiles from a number on."""
+        clipped = np.clip(values, VOID, -VOID)
+        self.heights[::-1, first : first + len(values)] = clipped.T
+
+
+class _Comparer:
+    """Compares profiles with the heights of another file."""
+
+    def __init__(self, reference: BcHeights) -> None:
+        self._reference = reference
+        self._wrong = 0
+
+    def add(self, first: int, values: NDArray[np.int32]) -> None:
+        """Add profiles from a number on."""
+        columns = self._reference.heights[::-1, first : first + len(values)]
+        self._wrong += int((values != columns.T).sum())
+
+    def report(self, findings: Findings) -> None:
+        """Add what was found."""
+        label, pixels = self._reference.label, self._reference.heights.size
+        findings.judge(
+            "3.5", f"heights against {label}", not self._wrong,
+            expected="equal heights", found=f"{self._wrong:,} of {pixels:,} differ",
+        )  # fmt: skip
+
+
+def judge_bc_name(file_name: str, findings: Findings) -> BcName | None:
+    """Judge the name of a file, and return what it says (BC 2.0, 5)."""
+    name = parse_bc_name(file_name)
+    findings.judge(
+        "5", "file name", name is not None and file_name == str(name),
+        expected="block-projection-variant.type such as 104p-albers-slope-pct.asc",
+        found=file_name,
+    )  # fmt: skip
+    return name
+
+
+def _check_header(block: bytes, name: BcName | None, findings: Findings) -> _Header:
+    record = TypeA(block, BC_FIELDS, CLAUSE, findings, Edition.BC_2_0)
+    is_ascii = all(32 <= byte < 127 for byte in block)
+    findings.judge(
+        CLAUSE, "type A, characters", is_ascii,
+        expected="printable ASCII", found="so" if is_ascii else "other bytes",
+    )  # fmt: skip
+    stated = str(record["file name"].strip(b" "), "ascii", "replace")
+    inner = parse_bc_name(stated)
+    record.judge(
+        "file name", inner is not None and stated == str(inner) and name in (None, inner),
+        str(name) if name else "such as 94l-albers-elevation.dem",
+    )  # fmt: skip
+    name = name or inner
+    record.judge("producer", record["producer"].strip(b" ") == PRODUCER, PRODUCER.decode())
+    _judge_corner(record, name)
+    record.judge("process code", record["process code"] == b"0", "0")
+    record.judge("origin code", record["origin code"].strip(b" ") == b"BC", "BC")
+    for key in _BLANK:
+        record.judge_blank(key)
+    for key, value in _INTEGERS.items():
+        record.judge_integers(key, value)
+    projection = _judge_projection(record, name)
+    corners = record.reals("corners")
+    extremes = record.reals("minimum and maximum")
+    record.judge_reals("rotation", (0.0,))
+    record.judge_reals("resolution", (SPACING, SPACING, 1.0), width=12)
+    counts = record.integers("rows and columns of profiles")
+    columns = counts[1] or 0
+    grid = _judge_corners(record, corners, columns)
+    record.judge(
+        "rows and columns of profiles",
+        counts[0] == 1 and 1 <= columns <= MAX_PROFILES and grid is not None,
+        "1, and the columns between the corners of element 11",
+    )
+    record.judge_integers("vertical datum", 1, width=2)
+    record.judge_integers("horizontal datum", 4, width=2)
+    record.judge("validation flag", record["validation flag"] == b"2", "2")
+    _judge_parameters(record, projection)
+    record.judge_forms(CLAUSE, FORMS)
+    return _Header(grid, min(max(columns, 0), MAX_PROFILES), (extremes[0], extremes[1]))
+
+
+def _judge_corner(record: TypeA, name: BcName | None) -> None:
+    field = record["south-west corner"]
+    found = [read_dms(field[:13]), read_dms(field[13:])]
+    record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
+    if name is None or get_zone(name.block) is None or None in found:
+        return
+    west, south, _, _ = parse_sheet(name.block).bounds
+    record.judge(
+        "south-west corner",
+        are_close(found, (west, south), _DMS_TOLERANCE),
+        f"corner of the block, {west:g} {south:g} degrees",
+    )
+
+
+def _judge_projection(record: TypeA, name: BcName | None) -> int | None:
+    """Judge elements 5 and 6, and return element 5."""
+    (system,) = record.integers("reference system")
+    (zone,) = record.integers("zone")
+    expected = _SYSTEMS[name.projection] if name else None
+    record.judge(
+        "reference system",
+        system == expected if name else system in _SYSTEMS.values(),
+        f"{expected}" if name else "1 or 3",
+    )
+    if system == _SYSTEMS["albers"]:
+        record.judge("zone", zone == 0, "0 in Albers")
+    elif name:
+        record.judge("zone", zone == get_zone(name.block), f"{get_zone(name.block)}")
+    else:
+        record.judge("zone", zone in range(7, 12), "7 to 11")
+    return system
+
+
+def _judge_parameters(record: TypeA, system: int | None) -> None:
+    """Judge element 7, whose angles the document prints in degrees and demands packed."""
+    found = record.reals("projection parameters")
+    if system != _SYSTEMS["albers"]:
+        record.judge_reals("projection parameters", (0.0,) * 15)
+        return
+    if are_close(found, ALBERS, 1e-9):
+        record.note("projection parameters", "angles as packed DDDMMSS, or as printed", "degrees")
+        return
+    record.judge(
+        "projection parameters",
+        are_close(found, ALBERS_PACKED, 1e-9),
+        show_numbers(ALBERS_PACKED[:8]),
+        found=show_numbers(found[:8]),
+    )
+
+
+def _judge_corners(record: TypeA, corners: list[float | None], columns: int) -> BcGrid | None:
+    """Judge that element 11 is a rectangle from the south-west, and return its grid."""
+    numbers = [number for number in corners if number is not None]
+    grid = None
+    if len(numbers) == 8 and columns:
+        west, south, _, north, east, *_ = numbers
+        rows = (north - south) / SPACING + 1
+        is_rectangle = are_close(
+            numbers, (west, south, west, north, east, north, east, south), 5e-5
+        )
+        if is_rectangle and rows == int(rows) and 1 <= rows <= MAX_POINTS:
+            grid = BcGrid(west, south, columns, int(rows))
+            grid = grid if grid.east == east else None
+    record.judge(
+        "corners", grid is not None,
+        "x and y of the corner pixel centres, clockwise from the south-west",
+        found=show_numbers(corners),
+    )  # fmt: skip
+    return grid
