@@ -119,12 +119,15 @@ def _split_edges(
     edge = np.repeat(np.arange(len(pieces)), pieces)
     new_index = np.concatenate([[0], np.cumsum(pieces)])  # of each old point
     number = np.arange(len(edge)) - new_index[edge]
-    begins, ends = points[edge], points[edge + 1]
+    split = points[edge]
+    inner = np.flatnonzero(number)  # points that are inserted
+    edges, number = edge[inner], number[inner]
+    begins, ends = points[edges], points[edges + 1]
     reverse = _is_reverse(begins, ends)
-    from_low = np.where(reverse, pieces[edge] - number, number) / pieces[edge]
+    from_low = np.where(reverse, pieces[edges] - number, number) / pieces[edges]
     low = np.where(reverse[:, None], ends, begins)
     high = np.where(reverse[:, None], begins, ends)
-    split = np.where(number[:, None] == 0, begins, low + from_low[:, None] * (high - low))
+    split[inner] = low + from_low[:, None] * (high - low)
     return (
         np.vstack([split, points[-1:]]),
         np.append(new_index[starts[:-1]], len(split) + 1),

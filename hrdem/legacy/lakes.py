@@ -20,10 +20,11 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.mask import STEPS, PolygonMask, Runs
 from hrdem.geo.nodata import VOID
 from hrdem.geo.prepared import PreparedGeometry
+from hrdem.runtime.memory import trim_allocator
 from hrdem.runtime.threads import map_in_order, thread_pool
 
 READ_MARGIN_DEGREES = 0.01  # around a lake: more than two nodes of any product
-_BLOCK = 1_024  # edge of what is read at a time, nodes
+_BLOCK = 512  # edge of what is read at a time, nodes
 _THREADS, _PENDING = 2, 4
 _HEIGHT_BITS = 16
 _LOWEST = -(1 << (_HEIGHT_BITS - 1))  # of int16
@@ -137,6 +138,7 @@ def measure_lakes(
     """
     number = len(lakes.geoms)
     mask = PolygonMask.of(lakes, LONLAT, lattice)
+    trim_allocator()
     nodes = np.zeros(number, np.int64)
     inside: list[Counts] = []
     beside: list[Counts] = []
@@ -153,6 +155,8 @@ def measure_lakes(
     shores, counts = _merge(beside)
     lake, height = _split(shores)
     low = height < heights[lake]
+    del mask
+    trim_allocator()
     return Lakes(
         lakes,
         heights,

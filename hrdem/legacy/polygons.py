@@ -13,6 +13,7 @@ from hrdem.geo.datum import link_crs
 from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.vector import read_shape
 from hrdem.request.message_parameters import drop_foreign_advice
+from hrdem.runtime.memory import trim_allocator
 
 LAYER_MARK = "|layername="  # as QGIS names the layer of a file
 
@@ -58,7 +59,10 @@ def read_polygons(source: str | os.PathLike[str], parameter: str) -> shapely.Mul
         )
     united = shapely.get_parts(project_geometry(shapely.MultiPolygon(parts), crs, LONLAT))
     order = np.lexsort(shapely.bounds(united).T[::-1])
-    return shapely.MultiPolygon(united[order].tolist())
+    polygons = shapely.MultiPolygon(united[order].tolist())
+    del shape, parts, united
+    trim_allocator()
+    return polygons
 
 
 def _get_polygons(geometry: shapely.Geometry) -> list[shapely.Polygon]:

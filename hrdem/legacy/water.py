@@ -14,6 +14,7 @@ from hrdem.geo.lattice import Lattice
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.lakes import Heights, Lakes, paint
+from hrdem.runtime.memory import trim_allocator
 
 SEA_LEVEL = 0  # CDED 2.1, 2.8.2; BC 2.0, 3.4
 _ROWS_AT_ONCE = 128  # for the memory that their pixels take as indices
@@ -59,13 +60,13 @@ class Water:
             known = lakes.heights != VOID
             parts = shapely.get_parts(lakes.polygons)[known]
             polygons, heights = shapely.MultiPolygon(parts.tolist()), lakes.heights[known]
-        return cls(
-            lattice.column,
-            lattice.row,
-            PolygonMask.of(polygons, LONLAT, endless),
-            heights,
-            PolygonMask.of(sea or shapely.MultiPolygon(), LONLAT, endless),
+        masks = (
+            PolygonMask.of(each, LONLAT, endless)
+            for each in (polygons, sea or shapely.MultiPolygon())
         )
+        water = cls(lattice.column, lattice.row, next(masks), heights, next(masks))
+        trim_allocator()
+        return water
 
     def flatten(self, heights: Heights, window: Window) -> None:
         """Set the heights of water: of void nodes too, and of the sea where lakes overlap it.

@@ -141,9 +141,9 @@ def test_nodes_beside_a_lake_that_are_lower_are_counted() -> None:
 
 
 def test_shores_count_once_where_parts_meet_that_are_read_apart() -> None:
-    """Nodes are read by squares of 1,024 of the lattice."""
+    """Nodes are read by squares of 512 of the lattice."""
     column, row = round(-76 / STEP), round(-45 / STEP)
-    x, y = -column % 1_024, row % 1_024  # a corner of such squares
+    x, y = -column % 512, row % 512  # a corner of such squares
     for shift in range(-2, 3):
         lake = shapely.box(x + shift - 5.5, y - 5.5, x + shift + 0.5, y + 0.5)
         heights = {(i, j): 10 for i in range(x - 9, x + 5) for j in range(y - 9, y + 5)}
