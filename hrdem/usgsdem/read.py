@@ -71,6 +71,13 @@ def read_dem(file: Path | BinaryIO, name: str | None = None, crs: str | None = N
     def read(opened: BinaryIO, name: str) -> Dem:
         records = RecordReader(opened, name)
         scan = _scan(records, name, crs)
+        announced = scan.header.profiles
+        if len(scan.profiles) < announced:
+            log.warning(
+                "%s is an excerpt or cut off: it has 1 of its %d profiles. Only that one is read.",
+                name,
+                announced,
+            )
         records.rewind()
         records.skip(1)
         heights, has_void = _read_heights(records, scan, name)
@@ -147,8 +154,7 @@ def _scan_profiles(records: RecordReader, announced: int, name: str) -> Iterator
     """Yield the profiles of a file, as many as its header announces, or one if it has only one."""
     for number in range(1, announced + 1):
         if number == 2 and not records.peek():
-            log.warning("%s is an excerpt: it has 1 of its %d profiles.", name, announced)
-            return
+            return  # an excerpt
         profile = parse_profile(records.read(1), number, name)
         if profile.points < 1 or profile.columns != 1:
             raise RequestError(

@@ -81,7 +81,7 @@ class RecordReader:
         self._number = 0
 
     def read(self, count: int) -> bytes:
-        """Read records.
+        """Read records; the last of a file may lack the blanks at its end.
 
         Raises:
             RequestError: If the file ends before, or a line is longer than a record.
@@ -90,9 +90,9 @@ class RecordReader:
             return b"".join([self._read_line() for _ in range(count)])
         content = self._file.read(count * RECORD_BYTES)
         self._number += len(content) // RECORD_BYTES
-        if len(content) < count * RECORD_BYTES:
+        if not self._number or len(content) <= (count - 1) * RECORD_BYTES:
             raise self._truncated()
-        return content
+        return content.ljust(count * RECORD_BYTES)
 
     def skip(self, count: int) -> None:
         """Move past records.
@@ -134,7 +134,8 @@ class RecordReader:
                 f"{self._name} is not a USGS DEM: it has less than the {RECORD_BYTES:,} bytes of a "
                 "header. Give a whole file."
             )
+        size = self._file.seek(0, os.SEEK_END)
         return RequestError(
-            f"{self._name} is cut off after {self._number:,} records of {RECORD_BYTES:,} bytes: "
-            "more are announced before. Give a whole copy."
+            f"{self._name} is cut off: it ends after {size:,} bytes, before its last profile does. "
+            "Give a whole copy."
         )

@@ -38,7 +38,7 @@ SEEDS = {
     "tenths": bytes(replace(_BLOCK, header=UTM | {"dz": 0.1}, datums=(10, -0.5))),
     "no datum": bytes(replace(_CELL, header=GEOGRAPHIC | {"datum": ""})),
     "state plane": bytes(replace(_BLOCK, header=UTM | {"system": 2, "ground_unit": 1})),
-    "cut": bytes(_CELL)[:-700],
+    "cut": bytes(_CELL)[:-865],
 }
 
 

@@ -100,7 +100,8 @@ def test_a_single_profile_is_read_whatever_its_header_announces(announced: int, 
     assert dem.heights.shape == (1201, 1)
     assert dem.has_void
     assert dem.header.profiles == announced
-    said = ["a.dem is an excerpt: it has 1 of its 1201 profiles."] * (announced > 1)
+    said = ["a.dem is an excerpt or cut off: it has 1 of its 1201 profiles. Only that one is read."]
+    said *= announced > 1
     assert caplog.messages == said
 
 
@@ -214,10 +215,36 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(delimiter: bytes, is_trimmed
         assert str(told.value).isprintable()
 
 
-def test_a_block_that_is_not_whole_is_refused_even_if_it_has_all_heights() -> None:
+def test_a_cut_file_is_told_with_its_size() -> None:
+    for delimiter, length in ((b"", 6144), (b"", 5000), (b"\n", 5125)):
+        text = bytes(replace(GEOGRAPHIC_DEM, delimiter=delimiter))[:length]
+        with pytest.raises(RequestError, match=f"is cut off: it ends after {length:,} bytes, "):
+            parse(text)
+
+
+@pytest.mark.parametrize("end", [b"   422   423", b"   422   423 ", b"   422   423\n"])
+def test_the_last_block_may_lack_its_blanks(end: bytes) -> None:
     whole = bytes(GEOGRAPHIC_DEM)
-    with pytest.raises(RequestError, match="cut off after 6 records of 1,024 bytes: more are"):
-        parse(whole[:-1])
+    dem = parse(whole[: whole.rindex(b"   422   423")] + end)
+    assert np.array_equal(dem.heights, HEIGHTS.T[::-1])
+
+
+def test_a_file_of_sdts2dem_is_read() -> None:
+    """Exponents of three digits, profiles counted from 0, and numbers that are not justified."""
+    text = replace(
+        TextDem(UTM | {"sides": 0, "profiles": " 2  ", "datum": " 2"},
+                [(606_870, 4_412_130, [349] * 77), (606_900, 4_410_000, [338] * 148)]),
+        real=lambda value: f"{value:.15E}".replace("E+", "D+0"),
+    )  # fmt: skip
+    content = bytearray(bytes(text).rstrip())
+    content[816:852] = b"3.00000D+0013.00000D+0011.00000D+000"
+    content[1024:1036] = b"     1     0"
+    content[2048:2060] = b"     1     1"
+    dem = parse(bytes(content))
+    assert dem.grid.crs == "EPSG:32209"
+    assert dem.grid.bounds == (606_855, 4_409_985, 606_915, 4_414_425)
+    assert dem.heights[:, 0].tolist() == [349] * 77 + [-32767] * 71
+    assert dem.heights[:, 1].tolist() == [338] * 148
 
 
 @pytest.mark.parametrize(
