@@ -83,10 +83,10 @@ def _describe(found: Differences) -> list[tuple[str, str]]:
     return [
         (
             "mean",
-            f"{statistics.mean:.2f} m, standard deviation {statistics.standard_deviation:.2f}",
+            f"{statistics.mean:z.2f} m, standard deviation {statistics.standard_deviation:z.2f}",
         ),
-        ("median", f"{median:.2f} m; 5 % are below {low:.2f}, 5 % above {high:.2f}"),
-        ("largest", f"{largest.metres:.2f} m, at {largest.x:.10g},{largest.y:.10g}"),
+        ("median", f"{median:z.2f} m; 5 % are below {low:z.2f}, 5 % above {high:z.2f}"),
+        ("largest", f"{largest.metres:z.2f} m, at {largest.x:.10g},{largest.y:.10g}"),
     ]
 
 
@@ -94,7 +94,7 @@ def _describe_files(by_file: tuple[FileDifferences, ...]) -> list[tuple[str, str
     rows = []
     for each in by_file[:MAX_LISTED_FILES]:
         found = each.statistics
-        spread = f"mean {found.mean:.2f} m, standard deviation {found.standard_deviation:.2f}"
+        spread = f"mean {found.mean:z.2f} m, standard deviation {found.standard_deviation:z.2f}"
         rows.append(("file", f"{each.label}: {spread if found.valid else 'nothing to compare'}"))
     return rows
 

@@ -57,7 +57,7 @@ class LegacyMosaic:
         if extent.pixels > MAX_PIXELS:
             raise RequestError(
                 f"The {len(rasters):,} DEMs are spread over {extent.width:,} x {extent.height:,} "
-                f"nodes, and at most {MAX_PIXELS:,} are written to one file. Convert those that "
+                f"nodes, and at most {MAX_PIXELS:,} are written to one file. Take those that "
                 "are close to each other together."
             )
         self.grid = first.grid.crop(extent)
@@ -168,7 +168,7 @@ def _check_alike(rasters: Sequence[LegacyRaster]) -> None:
         if len(found) > 1:
             raise RequestError(
                 f"The {len(rasters):,} DEMs cannot be merged. {what} {' and '.join(sorted(found))}."
-                " Convert each kind separately."
+                " Take each kind separately."
             )
 
 
@@ -183,13 +183,13 @@ def _lattice_error(
         other = rasters[list(windows).index(None)]
         return RequestError(
             f"The nodes of {other.file.label} lie between those of {rasters[0].file.label}, so "
-            "they cannot be merged without resampling. Convert each separately, then use gdalwarp."
+            "they cannot be merged without resampling. Take each separately."
         )
     listed = "; ".join(
         f"{len(names):,}, such as {names[0]}, with {lattice}" for lattice, names in alike.items()
     )
     return RequestError(
-        f"The {len(rasters):,} DEMs are on several lattices: {listed}. Convert those of each "
+        f"The {len(rasters):,} DEMs are on several lattices: {listed}. Take those of each "
         "lattice separately."
     )
 

@@ -152,7 +152,7 @@ NEXT = make_cell(np.full((2, 2), 1, np.int16), 1)
                 make_bc_dem(np.ones((2, 2), np.int16), 25, 25, albers=True),
                 make_bc_dem(np.ones((2, 2), np.int16), 500_025, 25, albers=False),
             ],
-            "; 1, such as 1.dem, with nodes 25 x 25 metres apart in EPSG:26909. Convert those of ",
+            "; 1, such as 1.dem, with nodes 25 x 25 metres apart in EPSG:26909. Take those of ",
         ),
         (
             [CELL, make_cell(np.full((2, 2), 1, np.int16), 1.5)],
@@ -160,7 +160,7 @@ NEXT = make_cell(np.full((2, 2), 1, np.int16), 1)
         ),
         (
             [CELL, make_cell(np.full((2, 2), 1, np.int16), 1, vertical=3)],
-            "The 2 DEMs cannot be merged. Their vertical datums are CGVD28 and NAVD88. Convert",
+            "The 2 DEMs cannot be merged. Their vertical datums are CGVD28 and NAVD88. Take",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_dems_that_do_not_fit_are_refused(tmp_path: Path, dems: list[TextDem], s
 def test_slopes_are_not_merged_with_heights(tmp_path: Path) -> None:
     names = ("92b-albers-elevation.asc", "92b-albers-slope-deg.asc")
     paths = [write(tmp_path / name, make_ascii(HEIGHTS_OF_BC, 12.5, 12.5)) for name in names]
-    with pytest.raises(RequestError, match=r"Their pixels are elevation and slope-deg\. Convert"):
+    with pytest.raises(RequestError, match=r"Their pixels are elevation and slope-deg\. Take"):
         LegacyMosaic([open_raster(RasterFile(path)) for path in paths])
 
 
