@@ -94,7 +94,7 @@ def legacy_cded(
               ``031k01.zip``, or ``"purchaser"`` for those that purchasers got, with a time stamp;
             * ``unpacked``: whether a sheet's files are written into a folder instead of a zip;
             * ``records``: ``"fixed"`` for records of 1024 bytes, as specified, or ``"lf"`` for a
-              line feed after each, which SPLAT! needs;
+              line feed after each, for programs that read lines;
             * ``overwrite``: whether existing zips or folders may be replaced;
             * ``dry_run``: whether only plans and estimates are returned, and nothing is written.
 
