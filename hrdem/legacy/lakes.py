@@ -23,6 +23,7 @@ from hrdem.geo.prepared import PreparedGeometry
 from hrdem.runtime.memory import trim_allocator
 from hrdem.runtime.threads import map_in_order, thread_pool
 
+MAX_LEVEL_RANGE_METRES = 5  # between the quartiles of a lake: more than errors of heights
 READ_MARGIN_DEGREES = 0.01  # around a lake: more than two nodes of any product
 _BLOCK = 512  # edge of what is read at a time, nodes
 _THREADS, _PENDING = 2, 4
@@ -42,6 +43,8 @@ class Lakes:
         heights: Height of each lake, whole metres; `VOID` for one without.
         without_node: Number of lakes without a height because no node is inside.
         without_height: Number of lakes without a height because all nodes inside are void.
+        uneven: Number of lakes with quartiles that are more than `MAX_LEVEL_RANGE_METRES` apart:
+            they may be rivers, or several lakes whose polygons share an edge.
         shore_nodes: Number of nodes beside each lake that are lower than the lake.
     """
 
@@ -49,6 +52,7 @@ class Lakes:
     heights: Heights
     without_node: int
     without_height: int
+    uneven: int
     shore_nodes: NDArray[np.int64]
 
     def describe(self) -> list[str]:
@@ -59,6 +63,11 @@ class Lakes:
             found.append(f"Lakes too small for a node, left as they are: {self.without_node:,}.")
         if self.without_height:
             found.append(f"Lakes without any height, left as they are: {self.without_height:,}.")
+        if self.uneven:
+            found.append(
+                f"Lakes whose quartiles of height are more than {MAX_LEVEL_RANGE_METRES} m apart, "
+                f"perhaps rivers: {self.uneven:,}."
+            )
         if low := np.count_nonzero(self.shore_nodes):
             found.append(
                 f"Lakes with lower nodes on their shores, which are not raised: {low:,}; nodes: "
@@ -73,6 +82,7 @@ class Lakes:
             "lakes": len(self.heights),
             "without_node": self.without_node,
             "without_height": self.without_height,
+            "uneven": self.uneven,
             "with_lower_shore": int(np.count_nonzero(self.shore_nodes)),
             "lower_shore_nodes": int(self.shore_nodes.sum()),
         }
@@ -151,7 +161,9 @@ def measure_lakes(
             nodes += found
             inside.append(in_lakes)
             beside.append(on_shores)
-    heights = _find_quartiles(*_merge(inside), number)
+    counted = _merge(inside)
+    heights, upper = (_find_quartiles(*counted, number, quarter) for quarter in (1, 3))
+    span = upper.astype(np.int64) - heights
     shores, counts = _merge(beside)
     lake, height = _split(shores)
     low = height < heights[lake]
@@ -162,6 +174,7 @@ def measure_lakes(
         heights,
         without_node=int(np.count_nonzero(nodes == 0)),
         without_height=int(np.count_nonzero((nodes > 0) & (heights == VOID))),
+        uneven=int(np.count_nonzero(span > MAX_LEVEL_RANGE_METRES)),
         shore_nodes=np.bincount(lake[low], counts[low], number).astype(np.int64),
     )
 
@@ -280,13 +293,15 @@ def _split(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return keys >> _HEIGHT_BITS, (keys & (1 << _HEIGHT_BITS) - 1) + _LOWEST
 
 
-def _find_quartiles(keys: NDArray[np.int64], counts: NDArray[np.int64], number: int) -> Heights:
-    """Return the bottom quartile of the heights of each lake; `VOID` for one without heights."""
+def _find_quartiles(
+    keys: NDArray[np.int64], counts: NDArray[np.int64], number: int, quarter: int
+) -> Heights:
+    """Return a quartile of the heights of each lake, 1 to 3; `VOID` for one without heights."""
     lake, height = _split(keys)
     total = np.bincount(lake, counts, number).astype(np.int64)
     some = np.flatnonzero(total)
     up_to = np.cumsum(counts)
-    rank = np.cumsum(total)[some] - total[some] + (total[some] - 1) // 4
+    rank = np.cumsum(total)[some] - total[some] + quarter * (total[some] - 1) // 4
     quartiles = np.full(number, VOID, np.int16)
     quartiles[some] = height[np.searchsorted(up_to, rank, "right")]
     return quartiles

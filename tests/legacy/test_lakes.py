@@ -120,6 +120,7 @@ def test_what_is_not_enforced_is_said() -> None:
         "lakes": 1_005,
         "without_node": 1_001,
         "without_height": 1,
+        "uneven": 0,
         "with_lower_shore": 1,
         "lower_shore_nodes": 1,
     }
@@ -130,6 +131,19 @@ def test_what_is_not_enforced_is_said() -> None:
         "Lakes with lower nodes on their shores, which are not raised: 1; nodes: 1.",
         "Rivers are left as they are: whether they fall without a gap is not checked.",
     ]
+
+
+def test_rivers_among_the_lakes_are_noticed() -> None:
+    """Half of the nodes of a river are at heights that a lake cannot have."""
+    river, lake = shapely.box(-0.5, -0.5, 20.5, 0.5), shapely.box(-0.5, 1.5, 20.5, 2.5)
+    heights = {(x, 0): 100 + x // 2 for x in range(21)}  # quartiles 102 and 107, then 108
+    heights |= {(x, 2): 100 + 50 * (x // 17) for x in range(21)}  # a cliff in a corner
+    assert measure(river, lake, heights=heights).uneven == 0
+    measured = measure(river, lake, heights=heights | {(15, 0): 108})
+    assert measured.uneven == 1
+    assert measured.describe()[1] == (
+        "Lakes whose quartiles of height are more than 5 m apart, perhaps rivers: 1."
+    )
 
 
 def test_nodes_beside_a_lake_that_are_lower_are_counted() -> None:

@@ -24,7 +24,7 @@ ALBERS = Grid("EPSG:3153", Affine(25, 0, 827_987.5, 0, -25, 1_621_012.5), 160, 2
 def give(*lakes: tuple[shapely.Polygon, int]) -> Lakes:
     polygons = shapely.MultiPolygon([polygon for polygon, _ in lakes])
     heights = np.array([height for _, height in lakes], np.int16)
-    return Lakes(polygons, heights, 0, 0, np.zeros(len(lakes), np.int64))
+    return Lakes(polygons, heights, 0, 0, 0, np.zeros(len(lakes), np.int64))
 
 
 def flatten(
