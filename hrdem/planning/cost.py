@@ -134,9 +134,11 @@ def _download_error(
     plan: Plan, costs: Sequence[SourceCost], missing: int, allowed: int
 ) -> RequestError:
     size = sum(cost.size for cost in costs)
-    ways = ["a larger `max_download`", "a smaller area"]
-    if plan.request.resampling.takes_overviews and any(map(_has_overview, plan.sources)):
-        ways.append(f"{suggest_larger_pixels(plan.request)}, which reads overviews")
+    ways = ["a larger `max_download`"]
+    if plan.request.sampling is None:  # else area and level are those of a product
+        ways.append("a smaller area")
+        if plan.request.resampling.takes_overviews and any(map(_has_overview, plan.sources)):
+            ways.append(f"{suggest_larger_pixels(plan.request)}, which reads overviews")
     cached = f", of which the cache has {format_size(size - missing)}" if size > missing else ""
     return RequestError(
         f"{_describe_costs(plan, costs)}{format_size(size)}{cached}; {format_size(missing)} would "
@@ -152,6 +154,8 @@ def _has_overview(source: PlannedSource) -> bool:
 
 
 def _join_ways(ways: Sequence[str]) -> str:
+    if len(ways) == 1:
+        return ways[0]
     return f"{', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}"
 
 
@@ -163,7 +167,9 @@ def _space_error(
     uncached = ["`no_cache`"] if cached and written <= free else []
     ways = [*uncached, "a smaller area", suggest_larger_pixels(plan.request)]
     what, elsewhere = "array", ", or TMPDIR another folder"
-    if output is not None:
+    if plan.request.sampling is not None:
+        ways, what, elsewhere = [*uncached, "TMPDIR another folder"], "merged source", ""
+    elif output is not None:
         what, elsewhere = "output", ""
         ways.insert(0, "another `output`")
     return OutputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pyproj import Transformer
 
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import NODATA, heights
+from hrdem.errors import OutputError, RequestError, SourceChangedError
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.resampling import FixedSampling
@@ -25,6 +27,7 @@ from hrdem.legacy.heights import make_height_request
 from hrdem.request.request import Request
 from hrdem.runtime.progress import Progress
 from hrdem.runtime.threads import thread_pool
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 ARC_SECOND = 1 / 3600
 CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
@@ -92,7 +95,15 @@ def compute_heights(
     return np.divide(total, weights, where=nearest != NODATA, out=np.full(u.shape, np.nan))
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("50K", marks=pytest.mark.slow),
+        "50K, area B",
+        pytest.param("250K", marks=pytest.mark.slow),
+        "BC Albers",
+    ],
+)
 def test_heights_are_averages_of_one_level_with_one_kernel(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
 ) -> None:
@@ -164,3 +175,56 @@ def test_staging_reports_progress_and_leaves_no_file(
     stage_heights(request_heights(demo, SHEET, CDED_50K), context, use, more_pixels=5)
     assert seen[-1].pixels == seen[-1].total_pixels
     assert not [*tmp_path.glob("hrdem-*")]
+
+
+def test_a_download_that_is_too_large_advises_what_a_product_can_follow(
+    demo: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """Neither a smaller area nor larger pixels: both are those of a sheet."""
+    context = RunContext(http, tmp_path, max_download=1_000)
+    request = request_heights(demo, SHEET, CDED_50K, fill="")
+    with pytest.raises(RequestError, match=r"allows 1 kB\. Give a larger `max_download`\.$"):
+        stage_heights(request, context, lambda _: None)
+
+
+def test_a_full_disk_advises_another_temporary_folder(
+    demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hrdem.planning.cost.free_disk_bytes", lambda _: 10_000)
+    message = r"^The merged source of \d+ x \d+ pixels .* or give TMPDIR another folder\.$"
+    with pytest.raises(OutputError, match=message):
+        stage_heights(
+            request_heights(demo, SHEET, CDED_50K), RunContext(http, tmp_path), lambda _: None
+        )
+
+
+@pytest.mark.slow
+def test_a_file_that_is_republished_while_it_is_read_is_read_again(
+    demo: Addresses, republished: Addresses, http: HttpClient, tmp_path: Path
+) -> None:
+    """All of it comes from the new version, 1,024 m higher, and is used once."""
+    tiles = 0
+
+    def publish(request: ServerRequest) -> Reply:
+        nonlocal tiles
+        start = int(request.headers.get("range", "bytes=0-")[6:].partition("-")[0])
+        tiles += start > 20_000_000
+        return forward(request, (republished if tiles else demo).url, server.url)
+
+    used = []
+    with misbehaving(publish) as server:
+        services = Addresses(server.url)
+        context = RunContext(http, tmp_path)
+        for on_change in ("stop", "restart"):
+            tiles = 0
+            request = request_heights(services, SHEET, CDED_50K, fill="", on_change=on_change)
+            use = functools.partial(StagedHeights.read, grid=SHEET, window=SHEET.window)
+            if on_change == "stop":
+                with pytest.raises(SourceChangedError):
+                    stage_heights(request, context, used.append)
+            else:
+                found = stage_heights(request, context, use)
+    assert not used
+    np.testing.assert_allclose(
+        found, compute_heights(SHEET, 8, 23.2, "1m") + 1_024, rtol=0, atol=2e-4
+    )

@@ -1,4 +1,4 @@
-"""Heights of the older products: equal at common nodes whatever is computed, whole metres."""
+"""Heights of the older products: what is requested, and whole metres in CGVD28."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pytest
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from hrdem.demo import Addresses
 from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.resampling import FixedSampling
-from hrdem.http.client import HttpClient
-from hrdem.http.run_context import RunContext
-from hrdem.jobs.staged_heights import stage_heights
 from hrdem.legacy.heights import VOID, make_height_request, shift_to_cgvd28, to_cgvd28
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 
@@ -45,67 +40,6 @@ def make_shift_grid(millimetres: NDArray[np.float32]) -> ShiftGrid:
 
 
 LEVEL_SHIFTS = make_shift_grid(np.full((4, 4), 250, np.float32))
-
-
-def read_whole_metres(
-    demo: Addresses, http: HttpClient, cache: Path, grid: Grid, window: Window
-) -> NDArray[np.int16]:
-    """Request the area of a window of nodes, and return its heights."""
-    part = grid.crop(window)
-    (dx, dy), (left, bottom, right, top) = part.resolution, part.bounds
-    nodes = shapely.box(left + dx / 2, bottom + dy / 2, right - dx / 2, top - dy / 2)
-    request = make_height_request(
-        nodes.buffer(1e-9), CDED_50K, stac_url=demo.stac, wcs_url=demo.wcs
-    )
-    heights = stage_heights(
-        request, RunContext(http, cache), lambda staged: staged.read(grid, window)
-    )
-    whole = np.floor(heights + np.float64(0.5))
-    return np.where(np.isnan(heights), VOID, whole).astype(np.int16)
-
-
-# the sheet to the north and the one to the south: west, south edge, width, arc seconds between
-# profiles; columns of the northern one at the common nodes
-PAIRS = {
-    "58.0 N": ((-100, 58, 0.5, 0.75), (-100, 57.75, 0.5, 0.75)),
-    "45.5 N": ((-76, 45.5, 0.5, 0.75), (-76, 45.25, 0.5, 0.75)),
-    "68.0 N": ((-100, 68, 1, 1.5), (-100, 67.75, 0.5, 0.75)),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PAIRS)
-def test_sheets_have_equal_heights_at_their_common_edge(
-    demo: Addresses, http: HttpClient, tmp_path: Path, name: str
-) -> None:
-    """The northern sheet's lowest row, and the southern one's highest, in requests of their own.
-
-    The windows around them differ, and so do the areas, the levels that each grid alone would
-    need, and at 68 N the spacing.
-    """
-    found = []
-    for n, (west, south, width, spacing) in enumerate(PAIRS[name]):
-        grid = make_node_grid(west, south, width, 0.25, (spacing, 0.75))
-        window = Window(0, 0, grid.width, 30) if n else Window(0, 1201 - 17, grid.width, 17)
-        heights = read_whole_metres(demo, http, tmp_path, grid, window)
-        found.append(heights[0] if n else heights[-1])
-    upper, lower = found
-    if name == "68.0 N":  # half a degree of the wider sheet
-        upper, lower = upper[:1201], lower[::2]
-    assert np.count_nonzero(upper != VOID) > 600
-    np.testing.assert_array_equal(upper, lower)
-
-
-def test_cells_have_equal_heights_at_their_common_profile(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """The last profile of a western cell is the first of the eastern one, here 60 nodes of it."""
-    west = make_node_grid(-76, 45.25, 0.25, 0.25, (0.75, 0.75))
-    east = make_node_grid(-75.75, 45.25, 0.25, 0.25, (0.75, 0.75))
-    western = read_whole_metres(demo, http, tmp_path, west, Window(1201 - 30, 500, 30, 60))
-    eastern = read_whole_metres(demo, http, tmp_path, east, Window(0, 490, 45, 80))
-    assert (western[:, -1] != VOID).all()
-    np.testing.assert_array_equal(western[:, -1], eastern[10:70, 0])
 
 
 def test_halves_of_a_metre_are_rounded_up() -> None:
