@@ -40,18 +40,13 @@ class Dem:
             ``header.profiles`` may be larger than the width of the grid.
         grid: Grid whose pixel centres are the nodes.
         heights: Metres, of shape (rows, columns), rows from the north: int16, or float32 if the
-            file has feet, fractions of metres or local datums that are none. ``nodata`` where the
-            file has a void or no node.
-        nodata: -32767.
-        has_void: Whether the file has the value -32767 (CDED 2.1, 2.8.3: files of the standard of
-            2000 may have 0 instead).
+            file has feet, steps other than a metre or local datums between metres. -32767 where
+            the file has a void (CDED 2.1, 2.8.3) or no node.
     """
 
     header: Header
     grid: Grid
     heights: Pixels
-    nodata: float
-    has_void: bool
 
 
 def read_dem(file: Path | BinaryIO, name: str | None = None, crs: str | None = None) -> Dem:
@@ -80,8 +75,7 @@ def read_dem(file: Path | BinaryIO, name: str | None = None, crs: str | None = N
             )
         records.rewind()
         records.skip(1)
-        heights, has_void = _read_heights(records, scan, name)
-        return Dem(scan.header, scan.placement.grid, heights, float(VOID), has_void)
+        return Dem(scan.header, scan.placement.grid, _read_heights(records, scan, name))
 
     return _with_file(file, name, read)
 
@@ -179,13 +173,12 @@ def _is_profile(record: bytes, number: int) -> bool:
     return profile.column == number and profile.columns == 1
 
 
-def _read_heights(records: RecordReader, scan: _Scan, name: str) -> tuple[Pixels, bool]:
-    """Read the heights of a scanned file, and whether one of them is void."""
+def _read_heights(records: RecordReader, scan: _Scan, name: str) -> Pixels:
+    """Read the heights of a scanned file; the records stand at its first profile."""
     grid, metres = scan.placement.grid, _METRES[scan.header.height_unit]
     step = scan.header.resolution[2] * metres
     is_whole = step == 1 and all(profile.local_datum.is_integer() for profile in scan.profiles)
     heights = np.full((grid.height, grid.width), VOID, np.int16 if is_whole else np.float32)
-    has_void = False
     for first, count in _group_profiles(scan):
         group = scan.profiles[first : first + count]
         points = group[0].points
@@ -193,15 +186,13 @@ def _read_heights(records: RecordReader, scan: _Scan, name: str) -> tuple[Pixels
         parsed, valid = parse_heights(text)
         if not valid.all():
             raise _bad_height(text, valid, first, name)
-        void = parsed == VOID
-        has_void |= bool(void.any())
         datums = np.array([[profile.local_datum * metres] for profile in group])
         values = parsed * step + datums if datums.any() or step != 1 else parsed
-        values[void] = VOID
+        values[parsed == VOID] = VOID
         _check_range(values, name)
         bottom = grid.height - scan.placement.bottoms[first]
         heights[bottom - points : bottom, first : first + count] = values.T[::-1]
-    return heights, has_void
+    return heights
 
 
 def _group_profiles(scan: _Scan) -> Iterator[tuple[int, int]]:

@@ -175,7 +175,6 @@ def test_our_reader_reads_it_back_bit_for_bit(written) -> None:
     dem = read_dem(path)
     assert np.array_equal(dem.heights, heights)
     assert dem.heights.dtype == heights.dtype
-    assert dem.has_void
     assert dem.grid.crs == crs
     assert dem.grid.centre(0, 1200) == pytest.approx((west, south), abs=1e-9)
     assert dem.grid.resolution == pytest.approx((dx, dy), abs=1e-12)
