@@ -43,12 +43,14 @@ if TYPE_CHECKING:
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.jobs.doctor import Check as Check
+    from hrdem.jobs.legacy_bc import BcSet as BcSet
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
     from hrdem.jobs.legacy_convert import Conversion as Conversion
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
     from hrdem.legacy.comparison import Comparison as Comparison
+    from hrdem.legacy_api import legacy_bc as legacy_bc
     from hrdem.legacy_api import legacy_cded as legacy_cded
     from hrdem.legacy_api import legacy_check as legacy_check
     from hrdem.legacy_api import legacy_compare as legacy_compare
@@ -63,8 +65,15 @@ _NAMES_BY_MODULE = {
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
-    "hrdem.legacy_api": ("legacy_cded", "legacy_check", "legacy_compare", "legacy_convert"),
+    "hrdem.legacy_api": (
+        "legacy_bc",
+        "legacy_cded",
+        "legacy_check",
+        "legacy_compare",
+        "legacy_convert",
+    ),
     "hrdem.jobs.doctor": ("Check",),
+    "hrdem.jobs.legacy_bc": ("BcSet",),
     "hrdem.jobs.legacy_cded": ("CdedSet",),
     "hrdem.jobs.legacy_convert": ("Conversion",),
     "hrdem.errors": (

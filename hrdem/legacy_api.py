@@ -12,6 +12,7 @@ from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
 from hrdem.http.session import Session
+from hrdem.jobs import legacy_bc as bc_job
 from hrdem.jobs.legacy_cded import (
     CdedOptions,
     CdedSet,
@@ -32,6 +33,8 @@ from hrdem.jobs.legacy_convert import (
     convert_rasters,
     plan_conversion,
 )
+from hrdem.legacy.bc.blocks import parse_blocks
+from hrdem.legacy.bc.names import parse_products, parse_projections
 from hrdem.legacy.cded.cells import parse_cded_sheets
 from hrdem.legacy.cded.encode import Producer, format_centre
 from hrdem.legacy.cded.files import CdedDelivery
@@ -44,7 +47,7 @@ from hrdem.legacy.polygons import read_polygons
 from hrdem.legacy.raster import LegacyRaster
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
-from hrdem.request.params import CdedParams, CheckParams, CompareParams, ConvertParams
+from hrdem.request.params import BcParams, CdedParams, CheckParams, CompareParams, ConvertParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -147,6 +150,87 @@ def legacy_cded(
     )
     with settings.open() as context:
         return make_cded(sheets, options, context, on_coverage)
+
+
+@takes(fields.LEGACY_BC)
+@pinned_gdal()
+def legacy_bc(
+    *,
+    http: Http | None = None,
+    on_progress: OnProgress = ignore_progress,
+    on_coverage: bc_job.OnCoverage = bc_job.ignore_coverage,
+    **params: Unpack[BcParams],
+) -> list[bc_job.BcSet]:
+    """Make British Columbia's Gridded DEM 2.0 of NTS blocks: 26 files in two projections.
+
+    Pixels are 25 m, with their centres on multiples of 25 m, and heights whole metres in CGVD28:
+    0.5 is rounded up. Slope, aspect and hillshade are computed from these heights. The files of a
+    block appear together, in a folder with its name, such as ``104p``.
+
+    Args:
+        http: HTTP client to use; None creates one for the call.
+        on_progress: Called with a `Progress` whenever a block is read, computed or written,
+            separately for each NTS block.
+        on_coverage: Called with the void pixels of each projection before its files are written.
+        **params: See `hrdem.extract` for ``collection``, ``vertical_grid``, service and run.
+            Further:
+
+            * ``nts``: names of blocks at 1:250,000 that reach into British Columbia, in UTM zones 7
+              to 11, such as ``"104P,92B"`` or ``["104P", "92B"]``;
+            * ``output``: folder for the folders of blocks, created if needed;
+            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``;
+            * ``lakes``: vector file of lakes; each gets one height, that of the bottom quartile of
+              its pixels, the same in both projections and all blocks;
+            * ``sea``: vector file of the sea, whose pixels get the height 0;
+            * ``projection``: ``"utm"``, ``"albers"``, or both, which is the default;
+            * ``products``: products by the kind of data in their names: ``"elevation"`` (both its
+              files; one is ``"elevation.dem"`` or ``"elevation.asc"``), ``"slope-pct"``,
+              ``"slope-deg"``, ``"aspect"``, and ``"hillshd-bw-315"``, ``"hillshd-bw-225"``,
+              ``"hillshd-clr-315"``, ``"hillshd-clr-225"``; all by default;
+            * ``overwrite``: whether an existing folder of a block may be replaced;
+            * ``dry_run``: whether only plans and estimates are returned, and nothing is written.
+
+    Returns:
+        What was written for each block, or, with ``dry_run``, what would be.
+
+    Raises:
+        RequestError: If the request is invalid.
+        NoDataError: If a block is void, or heights have no shift to CGVD28.
+        NetworkError: If a server cannot be reached, refuses, or sends an invalid response.
+        NotCachedError: If ``offline`` is set and something is not cached.
+        SourceChangedError: If a source was republished while it was read.
+        OutputError: If a set exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    blocks = parse_blocks(values["nts"])
+    projections = parse_projections(values["projection"])
+    products = parse_products(values["products"])
+    polygons = {
+        name: None if values[name] is None else read_polygons(values[name], name)
+        for name in ("lakes", "sea")
+    }
+    options = bc_job.BcOptions(
+        source=select(values, fields.LEGACY_SOURCE),
+        projections=projections,
+        products=products,
+        folder=values["output"],
+        overwrite=values["overwrite"],
+        **polygons,
+    )
+    check_max_memory(values["max_memory"])
+    if values["dry_run"]:
+        with Session(**select(values, fields.CACHE)).client(http) as client:
+            return bc_job.plan_bc(blocks, options, client)
+    settings = RunSettings(
+        session=Session(**select(values, fields.CACHE)),
+        http=http,
+        trusted=(),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        return bc_job.make_bc(blocks, options, context, on_coverage)
 
 
 @takes(fields.LEGACY_CONVERT)

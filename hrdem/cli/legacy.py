@@ -7,7 +7,7 @@ import click
 from hrdem.cli.lazy_group import LazyGroup
 
 # in the order of the help
-COMMANDS: tuple[str, ...] = ("cded", "convert", "compare", "check")
+COMMANDS: tuple[str, ...] = ("cded", "bc", "convert", "compare", "check")
 
 
 @click.group(

@@ -509,6 +509,31 @@ LEGACY_CDED = (
     LEGACY_DRY_RUN,
     *LEGACY_SHARED,
 )
+LEGACY_BC = (
+    replace(LEGACY_NTS, help="NTS blocks at 1:250,000, such as 104P,92B.", metavar="BLOCKS"),
+    *WATER,
+    Field(
+        "projection",
+        "Projections of the files: utm, albers, or both.",
+        Group.PRODUCT,
+        "PROJECTIONS",
+        "utm,albers",
+        parse=parse_names,
+    ),
+    Field(
+        "products",
+        "Products, by the kind of data in their names, such as elevation.dem,aspect.",
+        Group.PRODUCT,
+        "NAMES",
+        "",
+        default_text="all",
+        parse=parse_names,
+    ),
+    LEGACY_OUTPUT,
+    OVERWRITE,
+    LEGACY_DRY_RUN,
+    *LEGACY_SHARED,
+)
 LEGACY_CHECK = (
     Field(
         "edition",

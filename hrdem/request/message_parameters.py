@@ -18,6 +18,7 @@ FIELDS = {
         fields.LEGACY_CHECK,
         fields.LEGACY_COMPARE,
         fields.LEGACY_CONVERT,
+        fields.LEGACY_BC,
         fields.LEGACY_CDED,
         fields.ASSETS,
         fields.PREVIEW,

@@ -164,6 +164,19 @@ class CdedParams(LegacyParams, total=False):
     dry_run: bool | None
 
 
+class BcParams(LegacyParams, total=False):
+    """The parameters of `hrdem.legacy_bc`."""
+
+    nts: Required[str | Iterable[str]]
+    lakes: PathLike | None
+    sea: PathLike | None
+    projection: str | Iterable[str] | None
+    products: str | Iterable[str] | None
+    output: Required[PathLike]
+    overwrite: bool | None
+    dry_run: bool | None
+
+
 class CheckParams(TypedDict, total=False):
     """The parameters of `hrdem.legacy_check` besides the path."""
 

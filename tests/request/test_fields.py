@@ -21,6 +21,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
+    "legacy_bc": (fields.LEGACY_BC, params.BcParams),
     "legacy_cded": (fields.LEGACY_CDED, params.CdedParams),
 }
 

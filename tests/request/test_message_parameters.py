@@ -35,6 +35,7 @@ FUNCTIONS = {
     "search": fields.SEARCH,
     "assets": fields.ASSETS,
     "cache": fields.CACHE_FOLDER,
+    "legacy_bc": fields.LEGACY_BC,
     "legacy_cded": fields.LEGACY_CDED,
     "legacy_convert": fields.LEGACY_CONVERT,
 }
@@ -70,12 +71,14 @@ REACHED_BY = {
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
     "legacy/": ("legacy_cded",),
+    "legacy/bc/": ("legacy_bc",),
     "legacy/archive.py": ("legacy_convert",),
     "legacy/inputs.py": ("legacy_convert",),
     "legacy/mosaic.py": ("legacy_convert",),
     "legacy/raster.py": ("legacy_convert",),
     "jobs/": (),
     "jobs/extract.py": ("extract",),
+    "jobs/legacy_bc.py": ("legacy_bc",),
     "jobs/legacy_convert.py": ("legacy_convert",),
     "jobs/load.py": ("load",),
     "jobs/preview.py": ("preview",),

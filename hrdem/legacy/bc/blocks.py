@@ -16,7 +16,7 @@ import shapely
 from affine import Affine
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT
+from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE
 from hrdem.geo.grid import Grid
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.reproject import project_geometry
@@ -28,6 +28,7 @@ MIN_BUFFER_METRES = 250  # around the bounding box of the block
 BLOCK_NAME_CHARACTERS = 4  # of a sheet at 1:250,000
 EDGE_DEGREES = 1e-9  # 0.1 mm: pixel centres closer to the edge are on it
 MAX_CHORD_ERROR_METRES = 1e-5  # of the edge: more would move single pixel centres across it
+MAX_OUTLINE_ERROR_METRES = 1.0  # of the area to read
 NORTH_STEP_DEGREES = 1e-4  # of latitude, from the centre of a block to both sides
 BC_ALBERS = "EPSG:3153"
 #: by zone; BC 2.0, 3.1 has no other
@@ -167,6 +168,12 @@ def get_block(sheet: Sheet) -> Block:
             f"1:250,000. Give the block that it lies in: {name}."
         )
     return Block(sheet, zone)
+
+
+def outline_grid(grid: Grid) -> shapely.Polygon:
+    """Return the outline of a grid in EPSG:4617, with curved edges."""
+    tolerance = MAX_OUTLINE_ERROR_METRES / METRES_PER_DEGREE
+    return project_geometry(shapely.box(*grid.bounds), grid.crs, LONLAT, tolerance)
 
 
 def _round_down(metres: float) -> int:

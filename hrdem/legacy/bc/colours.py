@@ -46,5 +46,7 @@ def _make_table() -> NDArray[np.uint8]:
     metres = np.arange(MAX_RAMP_METRES + 1)
     bands = (RAMP_RED, RAMP_GREEN, RAMP_BLUE)
     ramp = np.stack([np.interp(metres, RAMP_METRES, band) for band in bands], axis=1)
-    mixed = ramp[:, None] * np.arange(SHADES)[:, None] / 255
-    return np.floor(mixed + 0.5).astype(np.uint8).reshape(-1, 3)
+    table = np.empty((len(metres), SHADES, len(bands)), np.uint8)
+    for shade in range(SHADES):
+        table[:, shade] = np.floor(ramp * shade / 255 + 0.5)
+    return table.reshape(-1, len(bands))
