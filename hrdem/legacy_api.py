@@ -37,6 +37,7 @@ from hrdem.legacy.bc.blocks import parse_blocks
 from hrdem.legacy.bc.names import parse_products, parse_projections
 from hrdem.legacy.cded.cells import parse_cded_sheets
 from hrdem.legacy.cded.encode import Producer, format_centre
+from hrdem.legacy.cded.entries import UserEntries, read_entries
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.names import parse_data_edition
 from hrdem.legacy.check.finding import CheckReport
@@ -87,7 +88,10 @@ def legacy_cded(
               its nodes;
             * ``sea``: vector file of the sea, whose nodes get the height 0;
             * ``border``: vector file of Canada; nodes outside become void;
-            * ``metadata``: TOML or JSON file of metadata entries that hrdem cannot know;
+            * ``metadata``: TOML or JSON file of metadata entries that hrdem cannot know, such as
+              ``purpose``; a table under the name of a sheet is for that sheet;
+            * ``surveys``: whether the lidar surveys under each sheet are looked up for its
+              metadata; None looks them up unless ``offline`` is set;
             * ``centre``: responsibility centre in the header: a name of at most 60 characters, or
               up to four of the document's acronyms, such as ``"OMNR,CTI-O"``;
             * ``origin``: origin code in the header, such as ``"RS"`` for remote sensing;
@@ -96,8 +100,9 @@ def legacy_cded(
             * ``naming``: ``"centre"`` for the names of responsibility centres, such as
               ``031k01.zip``, or ``"purchaser"`` for those that purchasers got, with a time stamp;
             * ``unpacked``: whether a sheet's files are written into a folder instead of a zip;
-            * ``records``: ``"fixed"`` for records of 1024 bytes, as specified, or ``"lf"`` for a
-              line feed after each, for programs that read lines;
+            * ``records``: ``"fixed"`` for records of 1024 bytes, as specified; ``"lf"`` for a line
+              feed after each; or ``"splat"`` for usgs2sdf of SPLAT!, which also needs a blank end
+              of the header, and cells of a degree;
             * ``overwrite``: whether existing zips or folders may be replaced;
             * ``dry_run``: whether only plans and estimates are returned, and nothing is written.
 
@@ -133,8 +138,13 @@ def legacy_cded(
         name: None if values[name] is None else read_polygons(values[name], name)
         for name in ("lakes", "sea", "border")
     }
+    entries = values["metadata"]
     options = CdedOptions(
-        source=select(values, fields.LEGACY_SOURCE), delivery=delivery, **polygons
+        source=select(values, fields.LEGACY_SOURCE),
+        **polygons,
+        surveys=values["surveys"],
+        entries=UserEntries({}, {}) if entries is None else read_entries(entries),
+        delivery=delivery,
     )
     check_max_memory(values["max_memory"])
     if values["dry_run"]:

@@ -27,7 +27,9 @@ from hrdem.legacy.cded.coverage import (
     mask_border,
     measure_coverage,
 )
+from hrdem.legacy.cded.entries import UserEntries
 from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.metadata import DataSet, make_metadata
 from hrdem.legacy.delivery import check_sets
 from hrdem.legacy.heights import make_height_request, to_cgvd28
 from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
@@ -63,6 +65,8 @@ class CdedOptions:
         lakes: Polygons of lakes in EPSG:4617; None for none.
         sea: Polygons of the sea in EPSG:4617; None for none.
         border: Polygons of Canada in EPSG:4617; None for no border.
+        surveys: Whether lidar surveys are looked up for metadata; None unless offline.
+        entries: Entries of metadata that the user gave.
         delivery: Where and how files are written.
     """
 
@@ -70,28 +74,38 @@ class CdedOptions:
     lakes: shapely.MultiPolygon | None
     sea: shapely.MultiPolygon | None
     border: shapely.MultiPolygon | None
+    surveys: bool | None
+    entries: UserEntries
     delivery: CdedDelivery
 
     def find_lakes(self, sheet: Sheet) -> shapely.MultiPolygon:
         """Return the lakes that touch a sheet, each of them whole."""
         return select_lakes(self.lakes or shapely.MultiPolygon(), shapely.box(*sheet.bounds))
 
-    def make_request(self, sheet: Sheet, http: Http) -> Request:
+    def make_request(self, sheet: Sheet, http: Http, *, surveys: bool) -> Request:
         """Make the request of the heights of a sheet and of its lakes.
+
+        Args:
+            sheet: The sheet.
+            http: HTTP client.
+            surveys: Whether surveys are looked up by default.
 
         Raises:
             RequestError: If a parameter is invalid.
         """
         area = find_read_area(self.find_lakes(sheet), shapely.box(*sheet.bounds))
-        request = make_height_request(area, CDED_SAMPLING[sheet.scale], **self.source)
+        if self.surveys is not None:
+            surveys = self.surveys
+        sampling = CDED_SAMPLING[sheet.scale]
+        request = make_height_request(area, sampling, surveys=surveys, **self.source)
         if http.offline:
             request.check_offline()
         return replace(request, aoi=replace(request.aoi, label=f"NTS {sheet.name}"))
 
     def describe(self, sheet: Sheet, plan: Plan) -> CdedSet:
         """Return the set of a sheet before anything of it is known but its plan."""
-        names = self.delivery.name(sheet)
-        return CdedSet(sheet, self.delivery.locate(sheet), names.cells, plan)
+        delivery = self.delivery
+        return CdedSet(sheet, delivery.locate(sheet), delivery.list_files(sheet), plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,8 @@ def plan_cded(sheets: Sequence[Sheet], options: CdedOptions, http: Http) -> list
         HrdemError: As `make_cded` does.
     """
     sets = []
-    for sheet, request in zip(sheets, _check(sheets, options, http), strict=True):
+    requests = _check(sheets, options, http, surveys=False)
+    for sheet, request in zip(sheets, requests, strict=True):
         plan = make_plan(request, http)
         estimate = replace(estimate_plan(plan, http), output_bytes=options.delivery.set_bytes)
         sets.append(replace(options.describe(sheet, plan), estimate=estimate))
@@ -177,7 +192,7 @@ def make_cded(
         HrdemError: As `stage_heights` does.
     """
     http = context.http
-    requests = _check(sheets, options, http)
+    requests = _check(sheets, options, http, surveys=not http.offline)
     shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
     sets = []
     for sheet, request in zip(sheets, requests, strict=True):
@@ -199,11 +214,15 @@ def make_cded(
     return sets
 
 
-def _check(sheets: Sequence[Sheet], options: CdedOptions, http: Http) -> list[Request]:
+def _check(
+    sheets: Sequence[Sheet], options: CdedOptions, http: Http, *, surveys: bool
+) -> list[Request]:
     """Check all sets and requests before any work; return the requests."""
     delivery = options.delivery
+    for sheet in sheets:
+        delivery.check(sheet)
     check_sets([delivery.locate(sheet) for sheet in sheets], delivery.overwrite)
-    return [options.make_request(sheet, http) for sheet in sheets]
+    return [options.make_request(sheet, http, surveys=surveys) for sheet in sheets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +257,8 @@ class _SheetJob:
             self.on_coverage(each)
         check_shifts(sheet, heights, unknown, str(self.shift_grid.path))
         check_not_void(sheet, coverage, suggest_fill(staged.plan.request))
-        options.delivery.write(sheet, heights)
+        options.delivery.check_coverage(coverage)
+        options.delivery.write(sheet, heights, self._describe(staged.plan, lakes))
         valid = heights[heights != VOID]
         return replace(
             options.describe(sheet, staged.plan),
@@ -247,6 +267,25 @@ class _SheetJob:
             height_range=(int(valid.min()), int(valid.max())),
             received_bytes=staged.meter.progress.received_bytes,
         )
+
+    def _describe(self, plan: Plan, lakes: Lakes | None) -> bytes:
+        """Return the metadata."""
+        sheet, options, producer = self.sheet, self.options, self.options.delivery.producer
+        steps = ["Lakes and rivers are left as they are."] if lakes is None else lakes.describe()
+        if options.sea is not None:
+            steps.append("The sea has the height 0.")
+        if options.border is not None:
+            steps.append("Nodes outside the border are void.")
+        data_set = DataSet(
+            sheet,
+            producer.edition,
+            producer.organization,
+            plan,
+            self.shift_grid.path.name,
+            steps,
+            options.delivery.day,
+        )
+        return make_metadata(data_set, options.entries.of_sheet(sheet))
 
     def _read(self, staged: StagedHeights) -> tuple[Heights, NDArray[np.bool_]]:
         """Read the nodes of the sheet.

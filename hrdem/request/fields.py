@@ -460,6 +460,13 @@ LEGACY_CDED = (
         parse=parse_file,
     ),
     Field(
+        "surveys",
+        "Look up the lidar surveys under each sheet, for its metadata.",
+        Group.PRODUCT,
+        default_text="unless offline",
+        flags=("--no-surveys",),
+    ),
+    Field(
         "centre",
         "Responsibility centre in the header: a name, or acronyms with commas between.",
         Group.PRODUCT,
@@ -500,7 +507,8 @@ LEGACY_CDED = (
     ),
     Field(
         "records",
-        "Records of 1024 bytes, as specified, or with a line feed after each.",
+        "Records of 1024 bytes, as specified; with a line feed after each; or for usgs2sdf of "
+        "SPLAT!, which also needs a blank end of the header.",
         Group.OUTPUT,
         default="fixed",
         choices=Records,

@@ -104,10 +104,11 @@ class Naming(StrEnum):
 
 
 class Records(StrEnum):
-    """How the records of USGS DEM files end: not at all, as specified, or with a line feed."""
+    """Form of the records of CDED cells: as specified, or as readers of lines need them."""
 
     FIXED = "fixed"
-    LF = "lf"
+    LF = "lf"  # a line feed after each
+    SPLAT = "splat"  # likewise, and elements 25 to 29 of the header blank
 
 
 class ProcessCode(StrEnum):

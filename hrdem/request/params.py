@@ -152,6 +152,7 @@ class CdedParams(LegacyParams, total=False):
     sea: PathLike | None
     border: PathLike | None
     metadata: PathLike | None
+    surveys: bool | None
     centre: str | None
     origin: str | None
     process: str | None

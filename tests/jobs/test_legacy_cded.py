@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +20,24 @@ from pyproj import Transformer
 import hrdem
 from hrdem.errors import NoDataError, OutputExistsError, RequestError
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunContext
 from hrdem.jobs.legacy_cded import CdedSet
+from hrdem.jobs.staged_heights import stage_heights
+from hrdem.legacy.cded.cells import sheet_grid
 from hrdem.legacy.cded.coverage import CellCoverage
+from hrdem.legacy.heights import make_height_request
+from hrdem.legacy.sampling import CDED_SAMPLING
+from hrdem.request.aoi.nts import parse_sheet
 from tests.shift_grids import write_grid
 from tests.stores import Store
 
 # 031K01: 76.5-76 W, 46-46.25 N; the shared profile is at 76.25 W
-LON = -76.5 + np.arange(2401) * 0.75 / 3600
-LAT = 46.25 - np.arange(1201) * 0.75 / 3600
+STEP = 0.75 / 3600
+LON = -76.5 + np.arange(2401) * STEP
+LAT = 46.25 - np.arange(1201) * STEP
 VOID = -32767
 AROUND_SHEET = Affine(1 / 30, 0, -77, 0, -1 / 30, 46.5)  # 2' nodes of shifts
+CENTRE = "Ontario Ministry of Natural Resources"
 SHIFT = 0.25  # metres from CGVD2013 to CGVD28
 HIDDEN_WEST, HIDDEN_SOUTH = -76.4, 46.1  # the terrain has a hole to the west and south of this
 TO_NATIVE = Transformer.from_crs("EPSG:4617", "EPSG:3979", always_xy=True).transform
@@ -90,8 +99,11 @@ def terrain() -> Iterator[Store]:
 
 
 def make(store: Store, shifts: Path, output: Path, **params: Any) -> list[CdedSet]:
-    settings = {"collection": "30m", "fill": "", "vertical_grid": shifts, "no_cache": True}
-    return hrdem.legacy_cded(**{"nts": "031K01", **settings, **params}, output=output, http=store)
+    settings = {
+        "nts": "031K01", "collection": "30m", "fill": "", "vertical_grid": shifts,
+        "no_cache": True, "surveys": False,
+    }  # fmt: skip
+    return hrdem.legacy_cded(**{**settings, **params}, output=output, http=store)
 
 
 def read_cell(archive: Path, name: str) -> np.ndarray:
@@ -103,7 +115,7 @@ def read_cell(archive: Path, name: str) -> np.ndarray:
 def made(terrain: Store, shifts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of the sheet."""
     folder = tmp_path_factory.mktemp("made")
-    (cded,) = make(terrain, shifts, folder)
+    (cded,) = make(terrain, shifts, folder, centre="OMNR")
     return cded.output
 
 
@@ -120,6 +132,23 @@ def test_gdal_reads_the_terrain_at_the_nodes(made: Path) -> None:
         assert sure.sum() > 1_000_000
         np.testing.assert_array_equal(heights[sure], expected[:, columns][sure])
         assert (heights[void[:, columns]] == VOID).all()
+
+
+@pytest.mark.slow
+def test_gdal_reads_the_computed_heights_bit_for_bit(
+    terrain: Store, made: Path, tmp_path: Path
+) -> None:
+    sheet = parse_sheet("031K01")
+    grid = sheet_grid(sheet)
+    request = make_height_request(
+        shapely.box(*sheet.bounds), CDED_SAMPLING[50_000], collection="30m", fill=""
+    )
+    context = RunContext(terrain, tmp_path)
+    metres = stage_heights(request, context, lambda staged: staged.read(grid, grid.window))
+    computed = np.where(np.isnan(metres), VOID, np.floor(metres + SHIFT + 0.5))
+    for half, columns in (("w", slice(0, 1201)), ("e", slice(1200, 2401))):
+        found = read_cell(made, f"031k01_{half}.dem")
+        np.testing.assert_array_equal(found, computed[:, columns])
 
 
 @pytest.mark.slow
@@ -140,12 +169,23 @@ def test_both_cells_have_the_profile_between_them(made: Path) -> None:
 @pytest.mark.slow
 def test_voids_are_in_the_header(made: Path) -> None:
     with zipfile.ZipFile(made) as packed:
-        assert sorted(packed.namelist()) == ["031k01_e.dem", "031k01_w.dem"]
         headers = [packed.read(f"031k01_{half}.dem")[:1024].decode() for half in "we"]
     share = round(100 * (read_cell(made, "031k01_w.dem") == VOID).mean())
     assert 15 < share < 17  # 0.1 x 0.1 of 0.25 x 0.25 degrees
     assert [each[886:888] for each in headers] == [" 2", " 0"]
     assert [each[896:900] for each in headers] == [f"{share:4}", "   0"]
+
+
+@pytest.mark.slow
+def test_metadata_are_beside_the_cells(made: Path) -> None:
+    with zipfile.ZipFile(made) as packed:
+        assert packed.namelist() == ["031k01_e.dem", "031k01_meta.xml", "031k01_w.dem"]
+        root = ET.fromstring(packed.read("031k01_meta.xml"))
+    assert root.findtext("idinfo/citation/citeinfo/title") == "CDED1-031K01"
+    assert root.findtext("metainfo/metc/cntinfo/cntorgp/cntorg") == CENTRE
+    process = root.findtext("dataqual/lineage/procstep/procdesc", "")
+    assert "with the grid shifts.tif" in process
+    assert "Lakes and rivers are left as they are." in process
 
 
 @pytest.mark.slow
@@ -165,6 +205,8 @@ def test_loose_cells_with_line_ends_and_a_border(
     """The border runs through the eastern cell; what is void is told before anything is there."""
     border = tmp_path / "canada.geojson"
     border.write_text(shapely.to_geojson(shapely.box(-80, 40, -76.1, 50)))
+    entries = tmp_path / "entries.toml"
+    entries.write_text('purpose = "Radio"\n[031K01]\nnts_50k_2 = "031K02"\n')
     told: list[CellCoverage] = []
 
     def note(coverage: CellCoverage) -> None:
@@ -180,11 +222,19 @@ def test_loose_cells_with_line_ends_and_a_border(
         records="lf",
         naming="purchaser",
         data_edition="2.1",
+        centre="OMNR,CTI-O",
+        metadata=entries,
         on_coverage=note,
     )
     assert cded.output == tmp_path / "cells" / "031k01"
     names = ["031k01_0201deme.dem", "031k01_0201demw.dem"]
     assert sorted(path.name for path in cded.output.glob("*.dem")) == names
+    metadata = ET.parse(cded.output / "031k01_meta.xml")
+    assert metadata.findtext("idinfo/descript/purpose") == "Radio"
+    assert metadata.findtext("idinfo/citation/citeinfo/origin") == "OMNR, CTI-O"
+    assert metadata.findtext("idinfo/citation/citeinfo/edition") == "2.01"
+    places = [each.text for each in metadata.iterfind("idinfo/keywords/place/placekey")]
+    assert places[2] == "031K02"
     content = (cded.output / names[0]).read_bytes()
     assert len(content) == 9_609 * 1025
     assert content[1024::1025] == b"\n" * 9_609
@@ -198,6 +248,34 @@ def test_loose_cells_with_line_ends_and_a_border(
     assert cded.coverage == (west_cell, east_cell)
     assert (west_cell.outside, east_cell.inside) == (0, 0)
     assert east_cell.outside == np.count_nonzero(outside) * 1201
+
+
+@pytest.mark.slow
+def test_water_has_one_height_a_lake_and_the_sea_none(
+    terrain: Store, shifts: Path, made: Path, tmp_path: Path
+) -> None:
+    """A lake in both cells and in the next sheet, and a sea that fills a part of the void."""
+    lake = shapely.box(-76.27005, 46.20005, -76.23005, 46.26005)  # between nodes
+    sea = shapely.box(-76.45005, 45.99, -76.40005, 46.05005)
+    for name, polygon in (("lake", lake), ("sea", sea)):
+        (tmp_path / f"{name}.geojson").write_text(shapely.to_geojson(polygon))
+    files = {"lakes": tmp_path / "lake.geojson", "sea": tmp_path / "sea.geojson"}
+    (cded,) = make(terrain, shifts, tmp_path / "cells", **files)
+    assert cded.lakes
+    assert cded.lakes.as_dict()["lakes"] == 1
+
+    rows = np.arange(np.ceil(46.20005 / STEP), 46.26005 / STEP)  # of the whole lake
+    nodes = np.meshgrid(LON[(LON > -76.27005) & (LON < -76.23005)], rows * STEP)
+    whole = np.floor(plane(*TO_NATIVE(*nodes)) + SHIFT + 0.5)
+    height = np.percentile(whole, 25, method="lower")
+    in_lake, in_sea = (shapely.contains_xy(each, *np.meshgrid(LON, LAT)) for each in (lake, sea))
+    for half, columns in (("w", slice(0, 1201)), ("e", slice(1200, 2401))):
+        expected = read_cell(made, f"031k01_{half}.dem")
+        assert (expected[in_lake[:, columns]] != height).any()
+        expected[in_lake[:, columns]] = height
+        expected[in_sea[:, columns]] = 0
+        found = read_cell(cded.output, f"031k01_{half}.dem")
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow
@@ -229,7 +307,7 @@ def test_a_sheet_outside_the_border_is_refused_before_any_work(
 def test_a_dry_run_writes_nothing(terrain: Store, shifts: Path, tmp_path: Path) -> None:
     small, large = make(terrain, shifts, tmp_path / "out", nts="031K01,031K", dry_run=True)
     assert small.output == tmp_path / "out" / "031k01.zip"
-    assert large.files == ("031k_w.dem", "031k_e.dem")
+    assert large.files == ("031k_w.dem", "031k_e.dem", "031k_meta.xml")
     assert small.estimate
     assert small.estimate.output_bytes == 2 * 9_839_616
     assert small.as_dict()["written"] is False
@@ -255,6 +333,10 @@ def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path
         ({"centre": "OMNR,CFSSM"}, "Did you mean CFS-SSM"),
         ({"origin": "ONT"}, "`origin` cannot be 'ONT'"),
         ({"max_memory": "100MB"}, "240"),
+        ({"metadata": "no.toml"}, "no.toml"),
+        ({"records": "splat"}, "cells of a degree by a degree, and those of 031K01 are others"),
+        ({"records": "splat", "nts": "117A"}, "those of 117A are others"),
+        ({"offline": True, "no_cache": False, "surveys": True}, "`offline` reads only the cache"),
         ({"offline": True, "no_cache": False, "via": "vrt"}, "`offline` reads only the cache"),
     ],
 )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hrdem.errors import NoDataError
 from hrdem.legacy.cded.coverage import check_not_void, check_shifts, measure_coverage
+from hrdem.legacy.cded.encode import Producer
+from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.names import DataEdition
 from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.options import Naming, OriginCode, ProcessCode, Records
 
 SHEET = parse_sheet("031K01")  # 76.5-76 W, 46-46.25 N
 VOID = -32767
@@ -54,6 +60,20 @@ def test_one_height_on_the_shared_profile_is_enough(heights) -> None:
     west, east = measure_coverage(SHEET, heights, None)
     assert west.void == east.void == 1201**2 - 1
     check_not_void(SHEET, (west, east), "")
+
+
+def test_void_is_refused_in_records_for_splat(heights, tmp_path) -> None:
+    """usgs2sdf reads words, and a height of six characters has no blank before it."""
+    producer = Producer("A centre", ProcessCode.METADATA, OriginCode.RS, DataEdition(1, 0))
+    lines = CdedDelivery(tmp_path, False, Naming.CENTRE, True, Records.LF, producer, 0)
+    splat = replace(lines, records=Records.SPLAT)
+    whole = measure_coverage(SHEET, heights, None)
+    splat.check_coverage(whole)
+    heights[0, -1] = VOID
+    cells = measure_coverage(SHEET, heights, None)
+    lines.check_coverage(cells)
+    with pytest.raises(NoDataError, match="a cell of 031K01 has 1 void nodes"):
+        splat.check_coverage(cells)
 
 
 def test_nodes_without_a_shift_are_refused_with_the_first_of_them(heights) -> None:

@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hrdem.legacy.cded.encode import Producer
+from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.names import DataEdition
+from hrdem.request.aoi.nts import parse_sheet
+from hrdem.request.options import Naming, OriginCode, ProcessCode, Records
 from hrdem.usgsdem.elements import Layout
 from hrdem.usgsdem.header import Header
 from hrdem.usgsdem.write import write_dem
@@ -54,6 +59,23 @@ def test_every_height_is_where_it_belongs(delimiter: bytes, tmp_path: Path) -> N
     expected = HEIGHTS[::-1, ::-1][:1200, :1200]
     found = convert(replace(CELL, **BLANK_END), delimiter, tmp_path)
     assert np.array_equal(found, expected)
+
+
+def test_a_cell_that_is_delivered_for_splat_is_read(tmp_path: Path) -> None:
+    """The eastern one of 022G."""
+    program = require_program("usgs2sdf")
+    edition = DataEdition(1, 0)
+    producer = Producer("A centre", ProcessCode.METADATA, OriginCode.RS, edition)
+    delivery = CdedDelivery(
+        tmp_path, False, Naming.CENTRE, True, Records.SPLAT, producer, time_stamp=0
+    )
+    sheet = parse_sheet("022G")
+    west = np.zeros((NODES, NODES - 1), np.int16)
+    delivery.write(sheet, np.hstack([west, HEIGHTS]), b"")
+    folder = delivery.locate(sheet)
+    subprocess.run([program, "022g_e.dem"], cwd=folder, check=True, capture_output=True)
+    found = np.loadtxt(folder / "49:50:66:67.sdf", dtype=int)[4:].reshape(1200, 1200)
+    assert np.array_equal(found, HEIGHTS[::-1, ::-1][:1200, :1200])
 
 
 def test_elements_25_to_29_move_every_height(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ wins.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ CENTRES = {
     "YEIM": "Yukon Environment Information Management & Technology",
 }
 CENTRE_WIDTH, MAX_CENTRES = 60, 4  # characters of the field, and sub-fields of it
+_BETWEEN_CENTRES = re.compile(" {2,}")
 _SUBFIELD_WIDTH = CENTRE_WIDTH // MAX_CENTRES
 
 
@@ -49,6 +51,11 @@ class Producer:
     process: ProcessCode
     origin: OriginCode
     edition: DataEdition
+
+    @property
+    def organization(self) -> str:
+        """The responsibility centre, or several with commas between."""
+        return _BETWEEN_CENTRES.sub(", ", self.centre.strip())
 
 
 def format_centre(text: str) -> str:
