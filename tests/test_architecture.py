@@ -45,7 +45,6 @@ COVERED_BY = {
     "hrdem.cli.demo": "cli/test_commands.py",
     "hrdem.cli.extract": "cli/test_commands.py",
     "hrdem.cli.lazy_group": "cli/test_commands.py",
-    "hrdem.cli.legacy": "cli/test_reference.py",
     "hrdem.cli.legacy_compare": "jobs/test_legacy_compare.py",
     "hrdem.cli.plan": "cli/test_commands.py",
     "hrdem.cli.preview": "faults/test_preview.py",
