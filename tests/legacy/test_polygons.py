@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from hrdem.errors import RequestError
-from hrdem.legacy.polygons import read_polygons
+from hrdem.legacy.polygons import read_lakes, read_polygons
 
 WEST, EAST = shapely.box(-76, 45, -75.5, 45.5), shapely.box(-75.5, 45, -75, 45.5)
 POND = shapely.Point(-74, 45).buffer(0.1)
@@ -65,7 +65,7 @@ def test_a_layer_is_named_after_the_file() -> None:
         read_polygons("water.gpkg", "lakes")
     assert str(info.value) == (
         "water.gpkg has 2 layers: lakes, rivers. Give `lakes` as FILE or FILE|layername=LAYER, "
-        "and declare the CRS in the file."
+        "and declare the CRS in it."
     )
 
 
@@ -94,3 +94,67 @@ def test_a_file_without_a_crs_is_refused_without_naming_options_of_others() -> N
         pyogrio.raw.write("lakes.shp", blobs, [np.arange(1)], ["id"], geometry_type="Polygon")
     with pytest.raises(RequestError, match=r"lakes\.shp does not declare its CRS\. Give `lak"):
         read_polygons("lakes.shp", "lakes")
+
+
+def count_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of features of each reading."""
+    counts: list[int] = []
+    read = pyogrio.raw.read
+
+    def record(*args: Any, **options: Any) -> Any:
+        found = read(*args, **options)
+        counts.append(len(found[2]))
+        return found
+
+    monkeypatch.setattr(pyogrio.raw, "read", record)
+    return counts
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4617", "EPSG:2959", "EPSG:3979"])
+def test_only_what_is_near_the_area_is_read(monkeypatch: pytest.MonkeyPatch, crs: str) -> None:
+    ponds = [shapely.Point(-76 + x / 20, 45.5).buffer(0.01) for x in range(40)]
+    to_crs = pyproj.Transformer.from_crs(4617, crs, always_xy=True).transform
+    written = [shapely.transform(pond, to_crs, interleaved=False) for pond in ponds]
+    name, counts = write("lakes.gpkg", *written, crs=crs), count_read(monkeypatch)
+    read = read_polygons(name, "lakes", shapely.box(-75, 45, -74.93, 46))
+    assert shapely.hausdorff_distance(read, shapely.MultiPolygon(ponds[20:22])) < 0.0002
+    assert counts[0] < 12  # a box in degrees is slanted in EPSG:3979
+
+
+def cut_lake(number: int) -> list[shapely.Polygon]:
+    """Pieces of a lake from 76 W, an eighth of a degree long each."""
+    return [shapely.box(-76 + x / 8, 45, -76 + (x + 1) / 8, 45.01) for x in range(number)]
+
+
+def test_all_pieces_of_a_lake_are_read_however_far_it_reaches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces = cut_lake(5)
+    far = [shapely.box(-70 + x, 45, -69.9 + x, 46) for x in range(5)]
+    beside = shapely.box(-75.6, 45.005, -75.5, 45.015)  # overlaps the lake, away from the area
+    name, counts = write("lakes.gpkg", *pieces, *far, beside), count_read(monkeypatch)
+    lakes = read_lakes(name, "lakes", shapely.box(-76.2, 44.9, -75.95, 45.1))
+    assert lakes.equals(shapely.union_all([*pieces, beside]))
+    assert len(lakes.geoms) == 1
+    assert counts[0] < counts[-1] == 6
+
+
+def test_the_chain_of_pieces_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading finds one more piece; in the end the file is read whole."""
+    pieces = cut_lake(30)
+    name, counts = write("lakes.gpkg", *pieces), count_read(monkeypatch)
+    lakes = read_lakes(name, "lakes", shapely.box(-76.2, 44.9, -75.95, 45.1))
+    assert [lake.bounds for lake in lakes.geoms] == [(-76, 45, -72.25, 45.01)]
+    assert len(counts) == 9
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson"])
+def test_nothing_in_the_area_is_a_warning(caplog: pytest.LogCaptureFixture, suffix: str) -> None:
+    area = shapely.box(-60, 50, -59, 51)
+    name = write("lakes.gpkg", WEST)
+    if suffix == "geojson":
+        name = "lakes.geojson"
+        Path(name).write_text(shapely.to_geojson(WEST), "utf-8")
+    for read in (read_lakes, read_polygons):
+        assert read(name, "lakes", area).is_empty
+        assert f"{name}, given as `lakes`, has no polygon in the area." in caplog.messages

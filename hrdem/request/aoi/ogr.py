@@ -11,7 +11,11 @@ from pathlib import Path
 import shapely
 from shapely.errors import ShapelyError
 
-from hrdem.errors import RequestError
+from hrdem.errors import NoDataError, RequestError
+from hrdem.geo.crs import LONLAT, drop_vertical
+from hrdem.geo.datum import link_crs
+from hrdem.geo.grid import Bounds
+from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Geometries, ShapePart
 from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.runtime.memory import trim_allocator
@@ -23,16 +27,23 @@ _ARC = re.compile(r"Unknown WKB type (8|9|1[0-2])\b")  # with GEOS before 3.13
 _SURFACE = re.compile(r"Unknown WKB type 1[567]\b")  # polyhedral surface, TIN, triangle
 
 
-def read_file(source: Path | str | bytes, name: str, layer: str | None) -> ShapePart:
+def read_file(
+    source: Path | str | bytes,
+    name: str,
+    layer: str | None,
+    near: shapely.Geometry | None = None,
+) -> ShapePart:
     """Read a layer of a file, or of the bytes of one. Arcs become chords.
 
     Args:
         source: Path, virtual path of GDAL, or bytes.
         name: Name of the file, for messages.
         layer: Layer, if it has several.
+        near: Area in EPSG:4617; only features that touch its box are read. None for all.
 
     Raises:
         RequestError: If GDAL cannot read it, or the layer is not clear.
+        NoDataError: If it has features, but none in that area.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only files need it)
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
@@ -43,9 +54,13 @@ def read_file(source: Path | str | bytes, name: str, layer: str | None) -> Shape
             listed = enumerate(pyogrio.list_layers(source).tolist())
             layers = {each: index for index, (each, kind) in listed if kind is not None}
             chosen = _choose_layer(list(layers), layer, name)
-            meta, _, blobs, _ = pyogrio.raw.read(  # by index: layers of bytes change their names
-                source, layer=layers[chosen], columns=[], force_2d=True
+            index = layers[chosen]  # layers of bytes change their names
+            box = None if near is None else _find_box(source, index, near)
+            meta, _, blobs, _ = pyogrio.raw.read(
+                source, layer=index, columns=[], force_2d=True, bbox=box
             )
+            if not len(blobs) and box and pyogrio.read_info(source, layer=index)["features"]:
+                raise NoDataError(f"{name} has nothing in the area.")
         geometries = shapely.from_wkb(blobs)
     except (DataSourceError, DataLayerError, ShapelyError) as exc:
         if _SURFACE.search(str(exc)):
@@ -61,6 +76,18 @@ def read_file(source: Path | str | bytes, name: str, layer: str | None) -> Shape
     label = name if len(layers) == 1 else f"{name}, layer {chosen}"
     declared = None if _UNDEFINED_CRS.match(meta["crs"] or "") else meta["crs"]
     return ShapePart(geometries, declared, label, must_declare=True, is_file=True)
+
+
+def _find_box(source: Path | str | bytes, layer: int, near: shapely.Geometry) -> Bounds | None:
+    """Return the bounds of an area in the CRS of a layer; None if that is not known."""
+    import pyogrio  # noqa: PLC0415
+
+    declared = pyogrio.read_info(source, layer=layer)["crs"]
+    if declared is None or _UNDEFINED_CRS.match(declared):
+        return None
+    crs = link_crs(drop_vertical(declared), near.bounds, LONLAT)
+    left, bottom, right, top = project_geometry(near.envelope, LONLAT, crs).bounds
+    return left, bottom, right, top
 
 
 def linearize_wkt(wkt: str) -> Geometries:

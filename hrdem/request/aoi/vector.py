@@ -39,7 +39,11 @@ _SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb"
 
 
 def read_shape(
-    source: AoiLike, crs: str | None = None, layer: str | None = None, parameter: str = "aoi"
+    source: AoiLike,
+    crs: str | None = None,
+    layer: str | None = None,
+    parameter: str = "aoi",
+    near: BaseGeometry | None = None,
 ) -> Shape:
     """Read a user-supplied shape; several features are united.
 
@@ -52,12 +56,15 @@ def read_shape(
             may not contradict a declared one.
         layer: Layer of the file, if it has several.
         parameter: Name of the parameter that it was passed for, for messages.
+        near: Area in EPSG:4617. Of files that GDAL reads, features outside its box are left out,
+            whose number may not matter; GeoJSON is read whole.
 
     Raises:
         RequestError: If it is none of these, cannot be read, is empty, its coordinates are
             implausible in its CRS, or its parts have different CRSs.
+        NoDataError: If a file has features, but none near that area.
     """
-    parts = list(_read_parts(source, layer, parameter))
+    parts = list(_read_parts(source, layer, parameter, near))
     if layer is not None and not any(part.is_file for part in parts):
         raise RequestError(
             f"`layer={layer}` chooses from the layers of a file, but `{parameter}` is not a file. "
@@ -75,10 +82,12 @@ def read_shape(
     return unite_shapes([part.geometries for part in parts], agreed, label, declared)
 
 
-def _read_parts(source: Any, layer: str | None, parameter: str) -> Iterator[ShapePart]:
+def _read_parts(
+    source: Any, layer: str | None, parameter: str, near: BaseGeometry | None
+) -> Iterator[ShapePart]:
     """Yield the shapes of a source, or of each item of a list."""
     if isinstance(source, str | os.PathLike):
-        yield from _read_text(os.fspath(source), layer, parameter)
+        yield from _read_text(os.fspath(source), layer, parameter, near)
     elif (items := iterate(source)) is None:
         yield from read_object(source)
     elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
@@ -86,10 +95,12 @@ def _read_parts(source: Any, layer: str | None, parameter: str) -> Iterator[Shap
     else:
         for each in items:
             if each is not None:
-                yield from _read_parts(each, layer, parameter)
+                yield from _read_parts(each, layer, parameter, near)
 
 
-def _read_text(name: str, layer: str | None, parameter: str) -> Iterator[ShapePart]:
+def _read_text(
+    name: str, layer: str | None, parameter: str, near: BaseGeometry | None
+) -> Iterator[ShapePart]:
     """Yield the shapes of a file, of standard input, or of WKT or GeoJSON."""
     if name == STANDARD_INPUT:
         yield from _read_json(_read_standard_input(parameter), "standard input", layer)
@@ -114,7 +125,7 @@ def _read_text(name: str, layer: str | None, parameter: str) -> Iterator[ShapePa
     else:
         found = find_gdal_path(path, parameter)
         source = f"/vsizip/{{{found}}}/{member}" if member else found
-        yield read_file(source, path.name, layer)
+        yield read_file(source, path.name, layer, near)
 
 
 def _read_json(data: str | bytes, name: str | None, layer: str | None) -> Iterator[ShapePart]:
