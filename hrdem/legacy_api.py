@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import shapely
+
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
@@ -44,7 +46,7 @@ from hrdem.legacy.check.finding import CheckReport
 from hrdem.legacy.comparison import Comparison
 from hrdem.legacy.delivery import make_time_stamp
 from hrdem.legacy.inputs import open_inputs
-from hrdem.legacy.polygons import read_polygons
+from hrdem.legacy.polygons import read_lakes, read_polygons
 from hrdem.legacy.raster import LegacyRaster
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
@@ -134,9 +136,10 @@ def legacy_cded(
         producer=producer,
         time_stamp=make_time_stamp(),
     )
+    area = shapely.union_all([shapely.box(*sheet.bounds) for sheet in sheets])
     polygons = {
-        name: None if values[name] is None else read_polygons(values[name], name)
-        for name in ("lakes", "sea", "border")
+        name: None if values[name] is None else read(values[name], name, area)
+        for name, read in (("lakes", read_lakes), ("sea", read_polygons), ("border", read_polygons))
     }
     entries = values["metadata"]
     options = CdedOptions(
@@ -215,18 +218,21 @@ def legacy_bc(
     blocks = parse_blocks(values["nts"])
     projections = parse_projections(values["projection"])
     products = parse_products(values["products"])
-    polygons = {
-        name: None if values[name] is None else read_polygons(values[name], name)
-        for name in ("lakes", "sea")
-    }
     options = bc_job.BcOptions(
         source=select(values, fields.LEGACY_SOURCE),
         projections=projections,
         products=products,
         folder=values["output"],
         overwrite=values["overwrite"],
-        **polygons,
+        lakes=None,
+        sea=None,
     )
+    area = shapely.union_all([options.find_area(block) for block in blocks])
+    polygons = {
+        name: None if values[name] is None else read(values[name], name, area)
+        for name, read in (("lakes", read_lakes), ("sea", read_polygons))
+    }
+    options = replace(options, lakes=polygons["lakes"], sea=polygons["sea"])
     check_max_memory(values["max_memory"])
     if values["dry_run"]:
         with Session(**select(values, fields.CACHE)).client(http) as client:
