@@ -21,6 +21,7 @@ VOID = -32767
 """Height of a node without data (CDED 2.1, 2.8.3)."""
 
 _DEFAULT_FILL = "2m,30m"
+_STRIP_PIXELS = 1 << 17  # that are shifted at a time, so that positions take little memory
 
 
 def make_height_request(
@@ -60,10 +61,13 @@ def to_cgvd28(
         Heights, `VOID` without data; and where a height is known but the difference is not, which
         are `VOID` too.
     """
-    shifted = np.floor(shift_to_cgvd28(heights, grid, window, shift_grid) + 0.5)
-    known = np.isfinite(shifted)
-    whole = np.where(known, shifted, VOID).astype(np.int16)
-    return whole, ~known & np.isfinite(heights)
+    shifted = shift_to_cgvd28(heights, grid, window, shift_grid)
+    shifted += 0.5
+    np.floor(shifted, out=shifted)
+    unknown = np.isnan(shifted)
+    shifted[unknown] = VOID
+    unknown &= ~np.isnan(heights)
+    return shifted.astype(np.int16), unknown
 
 
 def shift_to_cgvd28(
@@ -81,5 +85,10 @@ def shift_to_cgvd28(
     Returns:
         Metres in CGVD28, NaN where the height or the difference is unknown.
     """
-    lon, lat = Positions.of(grid, window, LONLAT).at(window)
-    return heights + shift_grid.shift(lon, lat)
+    positions = Positions.of(grid, window, LONLAT)
+    shifted = np.empty(heights.shape)
+    rows = max(1, _STRIP_PIXELS // window.width)
+    for strip in window.split(window.width, rows, window.column, window.row):
+        within = strip.shifted(-window.column, -window.row).slices
+        np.add(heights[within], shift_grid.shift(*positions.at(strip)), out=shifted[within])
+    return shifted

@@ -72,8 +72,7 @@ class SampledRaster:
             with rasterio.open(self.path) as dataset:
                 for block in window.split(_BLOCK, _BLOCK, window.column, window.row):
                     part = heights[block.shifted(-window.column, -window.row).slices]
-                    if np.isnan(part).any():
-                        self._fill_block(dataset, part, positions, block)
+                    self._fill_block(dataset, part, positions, block)
         except GDAL_ERRORS as exc:
             raise_if_out_of_memory(exc)
             raise OutputError(
@@ -88,13 +87,16 @@ class SampledRaster:
         positions: Positions,
         block: Window,
     ) -> None:
+        empty = np.isnan(heights)
+        if not empty.any():
+            return
         lattice = Lattice.of(self.source)
         scales = self.sampling.kernel_scale(self.source.resolution)
         x, y = positions.at(block)
         columns, rows = (
             _Taps(along / float(size) - float(offset + Fraction(1, 2)), scale)
             for along, size, offset, scale in zip(
-                (x, -y), lattice.pixel, lattice.offset, scales, strict=True
+                (x[empty], -y[empty]), lattice.pixel, lattice.offset, scales, strict=True
             )
         )
         left, right = columns.bounds
@@ -108,8 +110,7 @@ class SampledRaster:
         window = Window(left - lattice.column, top - lattice.row, right - left, bottom - top)
         source = self._read(dataset, window)
         if source is not None:
-            found = _average(source, columns, rows, left, top)
-            np.copyto(heights, found, where=np.isnan(heights), casting="same_kind")
+            heights[empty] = _average(source, columns, rows, left, top)
 
     def _read(self, dataset: DatasetReader, window: Window) -> _Source | None:
         """Read source pixels; None if none of them has data.
