@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from hrdem.request.request import Request
 from hrdem.runtime.progress import ProgressMeter
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
 Heights = NDArray[np.float32]
 
 
@@ -121,7 +125,29 @@ def stage_heights(
                 )
             )
             check_plan_unchanged(plan, context.http)
+            _warn_of_other_pixels(plan)
             warn_of_infinite_pixels(staged.infinite)
             return use(StagedHeights(plan, staged, meter))
 
     return plan_and_run(request, context.http, stage)
+
+
+def _warn_of_other_pixels(plan: Plan) -> None:
+    """Warn of collections that are not read from the level that the sampling is meant for."""
+    sampling = plan.request.sampling
+    assert sampling is not None
+    for mosaic in plan.mosaics:
+        pixel = mosaic.grid.resolution[0]
+        if any(source.file.is_resampled_remotely for source in mosaic.sources):
+            found = "made by the WCS"
+        elif 2 * pixel <= sampling.max_source_pixel:
+            found = (
+                f"of {pixel:g} m, as its files share none of up to {sampling.max_source_pixel:g} m"
+            )
+        else:
+            continue
+        log.warning(
+            "The pixels of %s are %s: at the edges, heights may differ from those of neighbours "
+            "that are made from other pixels.",
+            mosaic.query.collection.id, found,
+        )  # fmt: skip

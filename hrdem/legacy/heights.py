@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
 from hrdem.processing.vertical.shift_grid import ShiftGrid
+from hrdem.request.options import Engine, Via
 from hrdem.request.params import RequestParams
 from hrdem.request.request import Request
 
@@ -36,12 +38,18 @@ def make_height_request(
             ``stac_url``. ``fill`` is 2m,30m by default.
 
     Raises:
-        RequestError: If a parameter is invalid.
+        RequestError: If a parameter is invalid, or full resolution would be read.
         NoDataError: If the area is where there can be no data.
     """
     given: RequestParams = {"fill": _DEFAULT_FILL, **params}
     given |= {"product": "dtm", "aoi": area, "aoi_crs": LONLAT, "crop": True}
-    return replace(Request.of(**given), sampling=sampling)
+    request = Request.of(**given)
+    if request.via is Via.VRT or request.engine is Engine.GDAL:
+        raise RequestError(
+            "Heights of older products come from overviews, whose pixels are the same for "
+            "neighbours, and `via=vrt` and `engine=gdal` read full resolution. Leave them out."
+        )
+    return replace(request, sampling=sampling)
 
 
 def to_cgvd28(

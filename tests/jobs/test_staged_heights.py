@@ -28,6 +28,7 @@ from hrdem.request.request import Request
 from hrdem.runtime.progress import Progress
 from hrdem.runtime.threads import thread_pool
 from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
+from tests.stores import Store
 
 ARC_SECOND = 1 / 3600
 CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
@@ -228,3 +229,25 @@ def test_a_file_that_is_republished_while_it_is_read_is_read_again(
     np.testing.assert_allclose(
         found, compute_heights(SHEET, 8, 23.2, "1m") + 1_024, rtol=0, atol=2e-4
     )
+
+
+def test_files_without_the_level_of_a_product_are_told(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The heights are there, but neighbours are made from others."""
+    grid = PRODUCTS["BC Albers"][1].crop(Window(0, 0, 20, 20))
+    bounds = project_geometry(shapely.box(*grid.bounds), grid.crs, "EPSG:3979").bounds
+    left, top = bounds[0] // 100 * 100 - 200, bounds[3] // 100 * 100 + 200
+    level = np.full((1_300, 1_300), 17, np.float32)
+    for item, overviews in (("whole", (2, 4, 8, 16)), ("bare", ())):
+        caplog.clear()
+        store.add("hrdem-mosaic-1m", level, left, top, item=item, overviews=overviews)
+        request = make_height_request(
+            project_geometry(shapely.box(*grid.bounds), grid.crs, "EPSG:4617"), BC, fill=""
+        )
+        context = RunContext(store, tmp_path)
+        found = stage_heights(request, context, lambda staged: staged.read(grid, grid.window))
+        assert (found == 17).all()
+        told = [each.message for each in caplog.records if "neighbours" in each.message]
+        assert len(told) == (0 if overviews else 1)
+        assert all("mosaic-1m are of 1 m, as its files share none of up to 16 m" in _ for _ in told)

@@ -7,11 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from hrdem.errors import RequestError
 from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.resampling import FixedSampling
@@ -105,3 +107,10 @@ def test_a_height_request_reads_all_collections_inside_the_area() -> None:
     assert request.aoi.crs == LONLAT
     only = make_height_request(area, CDED_50K, collection="2m", fill="30m", via="cog")
     assert [tier.name for tier in only.tiers] == ["2m", "30m"]
+
+
+@pytest.mark.parametrize("word", [{"via": "vrt"}, {"engine": "gdal"}])
+def test_a_height_request_refuses_to_read_full_resolution(word: dict[str, str]) -> None:
+    """Sheets would take gigabytes, and not match those that are made from overviews."""
+    with pytest.raises(RequestError, match=r"`via=vrt` and `engine=gdal` read full resolution"):
+        make_height_request(shapely.box(-76, 45, -75.9, 45.1), CDED_50K, **word)
