@@ -44,7 +44,7 @@ def read_lakes(
     for _ in range(MAX_ROUNDS):
         found = select_lakes(read_polygons(source, parameter, within), area)
         needed = found.buffer(READ_MARGIN_DEGREES).envelope
-        if within.covers(needed):
+        if found.is_empty or within.covers(needed):
             return found
         within = within.union(needed).envelope
     return select_lakes(read_polygons(source, parameter), area)

@@ -206,6 +206,11 @@ def parse_file(value: Any) -> Path:
     return path
 
 
+def parse_data_set(value: Any) -> Path:
+    """Return the path of a file to read, or of a folder that is one, such as a geodatabase."""
+    return _parse_path(value, "Download it, and give the path of the copy.")
+
+
 def parse_folder(value: Any) -> Path:
     """Return the path of a folder, which need not exist."""
     if value == "":

@@ -14,6 +14,7 @@ from hrdem.request.convert import (
     keep,
     parse_box,
     parse_crs,
+    parse_data_set,
     parse_file,
     parse_folder,
     parse_integer,
@@ -417,17 +418,18 @@ LEGACY_NTS = Field(
 WATER = (
     Field(
         "lakes",
-        "Polygons of lakes, each of which gets one height.",
+        "Polygons of lakes, each of which gets one height: a vector file, or one of its layers as "
+        "FILE|layername=LAYER.",
         Group.PRODUCT,
         "FILE",
-        parse=parse_file,
+        parse=parse_data_set,
     ),
     Field(
         "sea",
         "Polygons of the sea, which gets the height 0.",
         Group.PRODUCT,
         "FILE",
-        parse=parse_file,
+        parse=parse_data_set,
     ),
 )
 LEGACY_OUTPUT = replace(
@@ -450,7 +452,7 @@ LEGACY_CDED = (
         "Polygons of Canada; nodes outside become void.",
         Group.PRODUCT,
         "FILE",
-        parse=parse_file,
+        parse=parse_data_set,
     ),
     Field(
         "metadata",

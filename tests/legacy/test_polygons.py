@@ -13,8 +13,10 @@ import shapely
 
 from hrdem.errors import RequestError
 from hrdem.legacy.polygons import read_lakes, read_polygons
+from hrdem.request import fields
 
 WEST, EAST = shapely.box(-76, 45, -75.5, 45.5), shapely.box(-75.5, 45, -75, 45.5)
+LEGACY_LAKES = next(field for field in fields.LEGACY_BC if field.name == "lakes")
 POND = shapely.Point(-74, 45).buffer(0.1)
 
 
@@ -67,6 +69,19 @@ def test_a_layer_is_named_after_the_file() -> None:
         "water.gpkg has 2 layers: lakes, rivers. Give `lakes` as FILE or FILE|layername=LAYER, "
         "and declare the CRS in it."
     )
+
+
+def test_a_geodatabase_is_a_folder() -> None:
+    blobs = np.array([shapely.to_wkb(POND)], dtype=object)
+    pyogrio.raw.write(
+        "water.gdb", blobs, [np.arange(1, dtype=np.int32)], ["id"], crs="EPSG:4617", driver="OpenFileGDB",
+        geometry_type="Polygon", layer="FWA_LAKES_POLY",
+    )  # fmt: skip
+    assert LEGACY_LAKES.parse("water.gdb|layername=FWA_LAKES_POLY") == Path(
+        "water.gdb|layername=FWA_LAKES_POLY"
+    )
+    read = read_polygons(LEGACY_LAKES.parse("water.gdb"), "lakes")
+    assert shapely.hausdorff_distance(read, POND) < 1e-8
 
 
 def test_a_missing_file_is_named_with_its_parameter() -> None:
@@ -156,5 +171,6 @@ def test_nothing_in_the_area_is_a_warning(caplog: pytest.LogCaptureFixture, suff
         name = "lakes.geojson"
         Path(name).write_text(shapely.to_geojson(WEST), "utf-8")
     for read in (read_lakes, read_polygons):
+        caplog.clear()
         assert read(name, "lakes", area).is_empty
-        assert f"{name}, given as `lakes`, has no polygon in the area." in caplog.messages
+        assert caplog.messages == [f"{name}, given as `lakes`, has no polygon in the area."]
