@@ -98,6 +98,7 @@ COVERED_BY = {
     "hrdem.request.protocols": "request/test_objects.py",
     "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
     "hrdem.runtime.limits": "faults/test_resume.py",
+    "hrdem.runtime.temporary_files": "legacy/test_pixel_store.py",
     "hrdem.runtime.windows_locks": "runtime/test_locks.py",
     "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",

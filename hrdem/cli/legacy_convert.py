@@ -59,7 +59,8 @@ def _show(done: Conversion) -> None:
     if statistics is not None:
         values = "all nodata"
         if statistics.valid:
-            void = show.percent(statistics.pixels - statistics.valid, statistics.pixels)
+            nodes = done.grid.window.pixels
+            void = show.percent(nodes - statistics.valid, nodes)
             values = f"{statistics.minimum:g} to {statistics.maximum:g}, nodata {void}"
         show.lines(("values", values), ("time", f"{done.seconds:.1f} s"))
 

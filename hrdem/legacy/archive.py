@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import tempfile
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from hrdem.errors import RequestError
+from hrdem.runtime.temporary_files import translate_full_disk
 from hrdem.runtime.text import to_one_line
 
 MAX_MEMBERS = 1_000
@@ -90,12 +90,20 @@ def open_member(path: Path, name: str) -> Iterator[BinaryIO]:
 
     Raises:
         RequestError: If the archive is damaged.
+        OutputError: If there is no room for the file.
     """
     with tempfile.SpooledTemporaryFile(MAX_UNPACKED_IN_MEMORY_BYTES) as file:
-        with _open_archive(path) as archive, archive.open(name) as packed:
-            shutil.copyfileobj(packed, file, _CHUNK_BYTES)
+        for chunk in _unpack(path, name):
+            with translate_full_disk(file.tell() + len(chunk)):
+                file.write(chunk)
         file.seek(0)
         yield cast("BinaryIO", file)
+
+
+def _unpack(path: Path, name: str) -> Iterator[bytes]:
+    with _open_archive(path) as archive, archive.open(name) as packed:
+        while chunk := packed.read(_CHUNK_BYTES):
+            yield chunk
 
 
 @contextmanager

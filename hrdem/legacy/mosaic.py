@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.pixel_store import PixelStore
 from hrdem.legacy.raster import LegacyRaster, find_void_zeros
 
 MAX_PIXELS = 1 << 34  # of the merged grid; empty tiles of the output take no space
-MAX_KEPT_BYTES = 96 << 20  # of pixels of files, or those of one; BC's largest has 73 MB
-MAX_PIXEL_BYTES = 4  # of float32
 TILE = 512  # pixels along the edge of a tile
 
 
 class LegacyMosaic:
-    """DEMs on one lattice; each is read when a window needs it, and kept while there is room.
+    """DEMs on one lattice; each is read when a window needs it.
 
     A node that several have is that of the latest edition (element 28) that has a value there, and
     of the first DEM among equal editions.
@@ -66,7 +65,7 @@ class LegacyMosaic:
         self.largest_difference = 0.0
         self._zero_is_void = zero_is_void
         self._void_zeros: dict[int, int] = {}
-        self._pixels: OrderedDict[int, Pixels] = OrderedDict()
+        self._store = PixelStore()
         self._under: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
         for index, window in enumerate(self.windows):
             for tile in _list_tiles(window):
@@ -101,6 +100,7 @@ class LegacyMosaic:
 
         Raises:
             RequestError: If a file is damaged.
+            OutputError: If there is no room for temporary files.
         """
         pixels: Pixels = np.full((window.height, window.width), VOID, np.int16)
         places = ((tile.row, tile.column) for tile in _list_tiles(window))
@@ -109,7 +109,7 @@ class LegacyMosaic:
             common = place.intersection(window)
             if common is None:
                 continue
-            source = self._read_raster(index)[common.shifted(-place.column, -place.row).slices]
+            source = self._read_raster(index, common.shifted(-place.column, -place.row))
             if source.dtype != np.int16:
                 pixels = pixels.astype(np.float32, copy=False)
             target = pixels[common.shifted(-window.column, -window.row).slices]
@@ -125,24 +125,20 @@ class LegacyMosaic:
             steps = np.abs(source[unequal].astype(np.float64) - target[unequal])
             self.largest_difference = max(self.largest_difference, float(steps.max()))
 
-    def _read_raster(self, index: int) -> Pixels:
-        if index in self._pixels:
-            self._pixels.move_to_end(index)
-            return self._pixels[index]
-        needed = MAX_PIXEL_BYTES * self.windows[index].pixels
-        while self._pixels and self._kept_bytes() + needed > MAX_KEPT_BYTES:
-            self._pixels.popitem(last=False)
+    def _read_raster(self, index: int, window: Window) -> Pixels:
+        """Return a window of a raster, which is read whole."""
+        if index not in self._store:
+            self._store.put(index, self._decode(index))
+        return self._store.get(index, window)
+
+    def _decode(self, index: int) -> Pixels:
         pixels = self.rasters[index].read()
         zeros = find_void_zeros(self.rasters[index], pixels)
         if zeros is not None:
             self._void_zeros[index] = int(np.count_nonzero(zeros))
             if self._zero_is_void:
                 pixels[zeros] = VOID
-        self._pixels[index] = pixels
         return pixels
-
-    def _kept_bytes(self) -> int:
-        return sum(each.nbytes for each in self._pixels.values())
 
 
 def _get_edition(raster: LegacyRaster) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from hrdem.errors import RequestError
+from hrdem.errors import OutputError, RequestError
 from hrdem.legacy import archive
 from hrdem.legacy.archive import list_members, open_member, show_member
 
@@ -111,3 +112,16 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     damage(path, b"b.dem", b"a.dem")
     with pytest.raises(RequestError, match=r"a\.dem in a\.zip is there twice\. Unpack it"):
         list_members(path, (".dem",))
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, content) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", lambda size: Full())
+    path = make_zip(tmp_path / "a.zip", {"a.dem": bytes(2_000)})
+    with pytest.raises(OutputError, match=r"cannot take 2 kB of temporary files: No space left on"):
+        open_member(path, "a.dem").__enter__()

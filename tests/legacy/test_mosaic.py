@@ -11,7 +11,7 @@ import pytest
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
 from hrdem.geo.nodata import VOID
-from hrdem.legacy import mosaic
+from hrdem.legacy import mosaic, pixel_store
 from hrdem.legacy.mosaic import LegacyMosaic
 from hrdem.legacy.raster import LegacyRaster, RasterFile, open_raster
 from tests.legacy_dems import NODES, make_ascii, make_bc_dem, make_cell, write
@@ -90,28 +90,44 @@ def test_zeros_become_void_on_request(tmp_path: Path) -> None:
         assert (pixels[1:, NODES - 1] == 0).all()
 
 
-def test_each_file_is_read_about_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for two cells, and tiles that lie across their edges."""
-    dems = [cut(column, row) for row in range(2) for column in range(3)]
-    rasters = open_all(tmp_path, *dems)
-    reads: Counter[str] = Counter()
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file is read, with tiles that lie across the edges of the cells."""
+    monkeypatch.setattr(mosaic, "TILE", 3)
+    counted: Counter[str] = Counter()
     read = LegacyRaster.read
 
     def count(raster: LegacyRaster):
-        reads[raster.file.name] += 1
+        counted[raster.file.name] += 1
         return read(raster)
 
     monkeypatch.setattr(LegacyRaster, "read", count)
-    monkeypatch.setattr(mosaic, "TILE", 3)
-    monkeypatch.setattr(mosaic, "MAX_KEPT_BYTES", 6 * NODES * NODES)
-    merged = LegacyMosaic(rasters)
-    tiles = merged.tiles
-    assert sum(tile.pixels for tile in tiles) == TERRAIN.size
-    for tile in tiles:
-        top = tile.row
-        assert np.array_equal(merged.read(tile), TERRAIN[tile.slices]), top
-    assert max(reads.values()) <= 4
-    assert sum(reads.values()) < len(tiles)
+    return counted
+
+
+def test_each_file_is_read_about_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: Counter[str]
+) -> None:
+    """With room for three of six cells."""
+    monkeypatch.setattr(pixel_store, "MAX_KEPT_BYTES", 6 * NODES * NODES)
+    dems = [cut(column, row) for row in range(2) for column in range(3)]
+    merged = LegacyMosaic(open_all(tmp_path, *dems))
+    for tile in merged.tiles:
+        assert np.array_equal(merged.read(tile), TERRAIN[tile.slices])
+    assert sum(tile.pixels for tile in merged.tiles) == TERRAIN.size
+    assert len(reads) == 6
+    assert sum(reads.values()) <= 12
+
+
+def test_a_large_file_is_read_once_whatever_lies_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: Counter[str]
+) -> None:
+    """As elevations of a BC block in both their formats, under every tile."""
+    monkeypatch.setattr(pixel_store, "MAX_SMALL_BYTES", 0)
+    merged = LegacyMosaic(open_all(tmp_path, make_cell(TERRAIN), make_cell(TERRAIN), cut(0, 0)))
+    for tile in merged.tiles:
+        assert np.array_equal(merged.read(tile), TERRAIN[tile.slices])
+    assert reads == {"0.dem": 1, "1.dem": 1, "2.dem": 1}
 
 
 def test_tiles_without_a_dem_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Errors of temporary files, which say where there is no room for them."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+
+from hrdem.errors import OutputError
+from hrdem.runtime.byte_sizes import format_size
+
+
+@contextlib.contextmanager
+def translate_full_disk(size: int) -> Iterator[None]:
+    """Raise an error with advice if a temporary file cannot be written.
+
+    Args:
+        size: What is written while the context lasts, bytes.
+
+    Raises:
+        OutputError: If it cannot be.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise OutputError(
+            f"The folder {tempfile.gettempdir()} cannot take {format_size(size)} of temporary "
+            f"files: {exc.strerror or exc}. Free space there, or set TMPDIR to another folder."
+        ) from exc
