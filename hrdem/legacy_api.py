@@ -84,8 +84,8 @@ def legacy_cded(
             * ``nts``: names of sheets at 1:50,000 or 1:250,000, such as ``"031K01,031K02"`` or
               ``["031K", "031L"]``;
             * ``output``: folder for the files, created if needed;
-            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``, because CDED has void
-              only outside Canada;
+            * ``fill``: as in `hrdem.extract`, but by default all that are coarser, ``"2m,30m"``,
+              because CDED has void only outside Canada; from the WCS none;
             * ``lakes``: vector file of lakes; each gets one height, that of the bottom quartile of
               its nodes;
             * ``sea``: vector file of the sea, whose nodes get the height 0;
@@ -191,7 +191,8 @@ def legacy_bc(
             * ``nts``: names of blocks at 1:250,000 that reach into British Columbia, in UTM zones 7
               to 11, such as ``"104P,92B"`` or ``["104P", "92B"]``;
             * ``output``: folder for the folders of blocks, created if needed;
-            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``;
+            * ``fill``: as in `hrdem.extract`, but by default all that are coarser, ``"2m,30m"``,
+              and from the WCS none;
             * ``lakes``: vector file of lakes; each gets one height, that of the bottom quartile of
               its pixels, the same in both projections and all blocks;
             * ``sea``: vector file of the sea, whose pixels get the height 0;
@@ -324,7 +325,8 @@ def legacy_compare(
 
             * ``output``: path of the GeoTIFF, which ends in ``.tif`` or ``.tiff``; its pixels are
               float32, in metres;
-            * ``fill``: as in `hrdem.extract`, but by default ``"2m,30m"``;
+            * ``fill``: as in `hrdem.extract`, but by default all that are coarser, ``"2m,30m"``,
+              and from the WCS none;
             * ``zero_is_void``: whether zeros are left out in CDED of the standard of 2000, in
               files that have no -32767. The sea is 0 too;
             * ``allow_inaccurate_datum``: whether to continue, with a warning, where PROJ cannot

@@ -58,8 +58,9 @@ VERBOSE = Field(
 )
 QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags=("-q",))
 
-#: what to do instead of giving an option again, by its name
+#: what to do instead of giving an option again, by its name, or by the form of its value
 INSTEAD_OF_REPEATING = {
+    "SHEETS": "Give several sheets with commas between: --nts 031K01,031K02.",
     "aoi": "Put the shapes into one file, whose features are united; or run the command for each.",
     "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
     "fill": "Give several collections with commas between: --fill 2m,30m.",
@@ -153,7 +154,8 @@ def _is_repeatable(param: click.Parameter) -> bool:
 
 def _describe_repetition(param: click.Parameter) -> str:
     names = "/".join([param.opts[-1], *param.secondary_opts])
-    instead = INSTEAD_OF_REPEATING.get(param.name or "", "Give it once.")
+    by_name = INSTEAD_OF_REPEATING.get(param.name or "", "Give it once.")
+    instead = INSTEAD_OF_REPEATING.get(param.metavar or "", by_name)
     return f"{names} was given more than once. {instead}"
 
 

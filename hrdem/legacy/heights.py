@@ -22,7 +22,6 @@ from hrdem.request.request import Request
 VOID = -32767
 """Height of a node without data (CDED 2.1, 2.8.3)."""
 
-_DEFAULT_FILL = "2m,30m"
 _STRIP_PIXELS = 1 << 17  # that are shifted at a time, so that positions take little memory
 
 
@@ -35,14 +34,17 @@ def make_height_request(
         area: Polygon or multipolygon in EPSG:4617, with all nodes that will be read.
         sampling: Level and kernel of the product.
         **params: Parameters of `hrdem.extract` for the source, such as ``collection`` and
-            ``stac_url``. ``fill`` is 2m,30m by default.
+            ``stac_url``. By default ``fill`` is all collections that are coarser, but none from
+            the WCS, which has one.
 
     Raises:
         RequestError: If a parameter is invalid, or full resolution would be read.
         NoDataError: If the area is where there can be no data.
     """
-    given: RequestParams = {"fill": _DEFAULT_FILL, **params}
-    given |= {"product": "dtm", "aoi": area, "aoi_crs": LONLAT, "crop": True}
+    given: RequestParams = {"product": "dtm", "aoi": area, "aoi_crs": LONLAT, "crop": True}
+    given |= params
+    if given.get("fill") is None:
+        given["fill"] = "" if given.get("via") == Via.WCS else "all"
     request = Request.of(**given)
     if request.via is Via.VRT or request.engine is Engine.GDAL:
         raise RequestError(

@@ -402,7 +402,13 @@ DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)
 _SHARED_SERVICE = ("via", "engine", "on_change", "stac_url", "wcs_url", "wcs_limit")
 LEGACY_SOURCE = (
     COLLECTION,
-    *(replace(field, default="2m,30m") for field in PRODUCT if field.name == "fill"),
+    *(
+        replace(
+            field, default=None, default_text="those of 2m,30m that are coarser; none from the WCS"
+        )
+        for field in PRODUCT
+        if field.name == "fill"
+    ),
     *(field for field in GRID if field.name == "vertical_grid"),
     *(field for field in SERVICE if field.name in _SHARED_SERVICE),
 )

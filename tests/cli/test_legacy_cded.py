@@ -85,6 +85,7 @@ def test_json_is_one_document_with_all_sets(capsys) -> None:
         (["--nts", "031K01", "--data-edition", "12"], "--data-edition 12 is not an edition"),
         (["--nts", "031K01", "--centre", "x" * 61], "does not fit: the field has 60 characters"),
         (["--nts", "031K01", "--records", "crlf"], "fixed"),
+        (["--nts", "031K01", "--nts", "031K02"], "with commas between: --nts 031K01,031K02."),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(

@@ -109,6 +109,26 @@ def test_a_height_request_reads_all_collections_inside_the_area() -> None:
     assert [tier.name for tier in only.tiers] == ["2m", "30m"]
 
 
+@pytest.mark.parametrize(
+    ("given", "tiers"),
+    [
+        ({}, ["1m", "2m", "30m"]),
+        ({"fill": None}, ["1m", "2m", "30m"]),
+        ({"fill": ""}, ["1m"]),
+        ({"collection": "2m"}, ["2m", "30m"]),
+        ({"collection": "30m"}, ["30m"]),
+        ({"via": "wcs"}, ["1m"]),
+    ],
+)
+def test_what_is_coarser_fills_by_default(
+    given: dict, tiers: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The WCS has one collection."""
+    request = make_height_request(shapely.box(-76.5, 46, -76, 46.25), CDED_50K, **given)
+    assert [tier.name for tier in request.tiers] == tiers
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("word", [{"via": "vrt"}, {"engine": "gdal"}])
 def test_a_height_request_refuses_to_read_full_resolution(word: dict[str, str]) -> None:
     """Sheets would take gigabytes, and not match those that are made from overviews."""
