@@ -15,7 +15,7 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.options import Engine, Via
+from hrdem.request.options import Via
 from hrdem.request.params import RequestParams
 from hrdem.request.request import Request
 
@@ -46,10 +46,10 @@ def make_height_request(
     if given.get("fill") is None:
         given["fill"] = "" if given.get("via") == Via.WCS else "all"
     request = Request.of(**given)
-    if request.via is Via.VRT or request.engine is Engine.GDAL:
+    if request.via is Via.VRT:
         raise RequestError(
-            "Heights of older products come from overviews, whose pixels are the same for "
-            "neighbours, and `via=vrt` and `engine=gdal` read full resolution. Leave them out."
+            "Heights of older products come from overviews, so that the edges of neighbours match, "
+            "and `via=vrt` reads full resolution. Leave it out."
         )
     return replace(request, sampling=sampling)
 

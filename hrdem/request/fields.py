@@ -399,7 +399,7 @@ ASSETS = (
 DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)
 
 # what the commands that make older products have in common
-_SHARED_SERVICE = ("via", "engine", "on_change", "stac_url", "wcs_url", "wcs_limit")
+_SHARED_SERVICE = ("via", "on_change", "stac_url", "wcs_url", "wcs_limit")
 LEGACY_SOURCE = (
     COLLECTION,
     *(

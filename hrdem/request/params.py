@@ -135,7 +135,6 @@ class LegacyParams(CacheParams, total=False):
     fill: str | Iterable[str] | None
     vertical_grid: PathLike | None
     via: str | None
-    engine: str | None
     on_change: str | None
     stac_url: str | None
     wcs_url: str | None

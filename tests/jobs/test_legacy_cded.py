@@ -337,7 +337,7 @@ def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path
         ({"records": "splat"}, "cells of a degree by a degree, and those of 031K01 are others"),
         ({"records": "splat", "nts": "117A"}, "those of 117A are others"),
         ({"offline": True, "no_cache": False, "surveys": True}, "`offline` reads only the cache"),
-        ({"offline": True, "no_cache": False, "via": "vrt"}, "`offline` reads only the cache"),
+        ({"via": "vrt"}, "`via=vrt` reads full resolution"),
     ],
 )
 def test_invalid_requests_are_refused_before_any_work(
