@@ -222,9 +222,8 @@ def extract(
     )
     with settings.open() as context:
         done = extract_to_file(request, context, options)
-        reused = context.http.cached_bytes
-        received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
-        return replace(done, received_bytes=received, cached_bytes=reused)
+        received, cached = context.split_bytes(done.received_bytes)
+        return replace(done, received_bytes=received, cached_bytes=cached)
 
 
 @takes(fields.LOAD)

@@ -369,10 +369,7 @@ def legacy_compare(
         on_progress=on_progress,
     )
     with settings.open() as context:
-        done = compare_rasters(rasters, options, context)
-        reused = context.http.cached_bytes
-        received = None if done.received_bytes is None else max(0, done.received_bytes - reused)
-        return replace(done, received_bytes=received, cached_bytes=reused)
+        return compare_rasters(rasters, options, context)
 
 
 def _open_rasters(

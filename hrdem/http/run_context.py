@@ -39,6 +39,19 @@ class RunContext:
         default_factory=lambda: functools.cache(measure_baseline)
     )
 
+    def split_bytes(self, read: int | None, cached_before: int = 0) -> tuple[int | None, int]:
+        """Split the bytes of source tiles that a run read into fetched and cached ones.
+
+        Args:
+            read: Bytes that were read; None if GDAL read them.
+            cached_before: `Http.cached_bytes` before the run.
+
+        Returns:
+            Fetched bytes, None if GDAL fetched them; and bytes that came from the cache.
+        """
+        cached = self.http.cached_bytes - cached_before
+        return None if read is None else max(0, read - cached), cached
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:

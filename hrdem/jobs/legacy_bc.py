@@ -25,7 +25,7 @@ from hrdem.legacy.bc.derivatives import Heights
 from hrdem.legacy.bc.files import ProjectedBlock, count_max_bytes, count_pixels, write_files
 from hrdem.legacy.bc.names import Product, list_files
 from hrdem.legacy.delivery import check_sets, stage_set
-from hrdem.legacy.heights import make_height_request, to_cgvd28
+from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
 from hrdem.legacy.sampling import BC_SAMPLING
 from hrdem.legacy.water import Water
@@ -107,10 +107,8 @@ class BcOptions:
             RequestError: If a parameter is invalid.
         """
         area = find_read_area(self.find_lakes(block), self.find_area(block))
-        request = make_height_request(area, BC_SAMPLING, **self.source)
-        if http.offline:
-            request.check_offline()
-        return replace(request, aoi=replace(request.aoi, label=f"NTS {block.sheet.name}"))
+        label = f"NTS {block.sheet.name}"
+        return make_height_request(area, BC_SAMPLING, label, offline=http.offline, **self.source)
 
     def describe(self, block: Block, plan: Plan) -> BcSet:
         """Return the set of a block before anything of it is known but its plan."""
@@ -205,21 +203,14 @@ def make_bc(
     shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
     sets = []
     for block, request in zip(blocks, requests, strict=True):
-        started, cached = time.monotonic(), http.cached_bytes
+        started, cached_before = time.monotonic(), http.cached_bytes
         _check_space(block, options)
         job = _BlockJob(block, options, shift_grid, on_coverage)
         pixels = options.count_pixels(block)
         made = stage_heights(request, context, job.run, more_pixels=pixels)
-        reused = http.cached_bytes - cached
-        received = made.received_bytes
-        sets.append(
-            replace(
-                made,
-                received_bytes=None if received is None else max(0, received - reused),
-                cached_bytes=reused,
-                seconds=time.monotonic() - started,
-            )
-        )
+        received, cached = context.split_bytes(made.received_bytes, cached_before)
+        seconds = time.monotonic() - started
+        sets.append(replace(made, received_bytes=received, cached_bytes=cached, seconds=seconds))
     return sets
 
 
@@ -300,7 +291,7 @@ class _BlockJob:
         water = Water.of(lakes, self.options.sea, grid)
 
         def read(window: Window) -> Window:
-            part, unknown = to_cgvd28(staged.read(grid, window), grid, window, self.shift_grid)
+            part, unknown = staged.read_cgvd28(grid, window, self.shift_grid)
             water.flatten(part, window)
             check_shifts(self.block, unknown & (part == VOID), self.shift_grid.path.name)
             heights[window.slices] = part
@@ -317,7 +308,6 @@ class _BlockJob:
         lattice = make_lattice(BC_ALBERS, SPACING_METRES)
 
         def read(window: Window) -> Heights:
-            heights = staged.read(lattice, window)
-            return to_cgvd28(heights, lattice, window, self.shift_grid)[0]
+            return staged.read_cgvd28(lattice, window, self.shift_grid)[0]
 
         return measure_lakes(self.options.find_lakes(self.block), lattice, read)

@@ -31,7 +31,7 @@ from hrdem.legacy.cded.entries import UserEntries
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.metadata import DataSet, make_metadata
 from hrdem.legacy.delivery import check_sets
-from hrdem.legacy.heights import make_height_request, to_cgvd28
+from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
 from hrdem.legacy.sampling import CDED_SAMPLING
 from hrdem.legacy.water import Water
@@ -96,11 +96,14 @@ class CdedOptions:
         area = find_read_area(self.find_lakes(sheet), shapely.box(*sheet.bounds))
         if self.surveys is not None:
             surveys = self.surveys
-        sampling = CDED_SAMPLING[sheet.scale]
-        request = make_height_request(area, sampling, surveys=surveys, **self.source)
-        if http.offline:
-            request.check_offline()
-        return replace(request, aoi=replace(request.aoi, label=f"NTS {sheet.name}"))
+        return make_height_request(
+            area,
+            CDED_SAMPLING[sheet.scale],
+            f"NTS {sheet.name}",
+            offline=http.offline,
+            surveys=surveys,
+            **self.source,
+        )
 
     def describe(self, sheet: Sheet, plan: Plan) -> CdedSet:
         """Return the set of a sheet before anything of it is known but its plan."""
@@ -196,21 +199,14 @@ def make_cded(
     shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
     sets = []
     for sheet, request in zip(sheets, requests, strict=True):
-        started, cached = time.monotonic(), http.cached_bytes
+        started, cached_before = time.monotonic(), http.cached_bytes
         inside = None if options.border is None else mask_border(sheet, options.border)
         job = _SheetJob(sheet, options, inside, shift_grid, on_coverage)
         nodes = sheet_grid(sheet).window.pixels
         made = stage_heights(request, context, job.run, more_pixels=nodes)
-        reused = http.cached_bytes - cached
-        received = made.received_bytes
-        sets.append(
-            replace(
-                made,
-                received_bytes=None if received is None else max(0, received - reused),
-                cached_bytes=reused,
-                seconds=time.monotonic() - started,
-            )
-        )
+        received, cached = context.split_bytes(made.received_bytes, cached_before)
+        seconds = time.monotonic() - started
+        sets.append(replace(made, received_bytes=received, cached_bytes=cached, seconds=seconds))
     return sets
 
 
@@ -298,7 +294,7 @@ class _SheetJob:
         unknown = np.empty(heights.shape, np.bool_)
 
         def read(window: Window) -> tuple[Window, Heights, NDArray[np.bool_]]:
-            return window, *to_cgvd28(staged.read(grid, window), grid, window, self.shift_grid)
+            return window, *staged.read_cgvd28(grid, window, self.shift_grid)
 
         windows = grid.window.split(grid.width, ROWS_AT_ONCE)
         with thread_pool(_READERS, "cded") as pool:
@@ -314,6 +310,6 @@ class _SheetJob:
         lattice = make_lattice(LONLAT, spacing / 3600)
 
         def read(window: Window) -> Heights:
-            return to_cgvd28(staged.read(lattice, window), lattice, window, self.shift_grid)[0]
+            return staged.read_cgvd28(lattice, window, self.shift_grid)[0]
 
         return measure_lakes(self.options.find_lakes(self.sheet), lattice, read)

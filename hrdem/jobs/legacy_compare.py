@@ -103,17 +103,19 @@ def compare_rasters(
         NoDataError: If no node has a height in both.
         HrdemError: As `stage_heights` does.
     """
-    started = time.monotonic()
+    started, cached_before = time.monotonic(), context.http.cached_bytes
     mosaic, grid = _place(rasters, options)
     request = _make_request(mosaic, grid, options, context.http)
     shift_grid = find_cgvd28_grid(request.vertical_grid, context.cache, context.http)
 
     def use(staged: StagedHeights) -> Comparison:
-        done = _write(staged, mosaic, grid, options, shift_grid)
-        return replace(done, seconds=time.monotonic() - started)
+        return _write(staged, mosaic, grid, options, shift_grid)
 
     nodes = sum(tile.pixels for tile in mosaic.tiles)
-    return stage_heights(request, context, use, more_pixels=nodes)
+    done = stage_heights(request, context, use, more_pixels=nodes)
+    received, cached = context.split_bytes(done.received_bytes, cached_before)
+    seconds = time.monotonic() - started
+    return replace(done, received_bytes=received, cached_bytes=cached, seconds=seconds)
 
 
 def _place(rasters: Sequence[LegacyRaster], options: CompareOptions) -> tuple[LegacyMosaic, Grid]:
@@ -148,14 +150,13 @@ def _make_request(mosaic: LegacyMosaic, grid: Grid, options: CompareOptions, htt
     area = project_geometry(shapely.union_all(boxes), grid.crs, LONLAT)
     label = _label(mosaic)
     try:
-        request = make_height_request(area, choose_sampling(grid), **options.source)
+        return make_height_request(
+            area, choose_sampling(grid), label, offline=http.offline, **options.source
+        )
     except NoDataError as exc:
         raise NoDataError(
             f"HRDEM has nothing where {label} lies: {exc} Check the position in its header."
         ) from exc
-    if http.offline:
-        request.check_offline()
-    return replace(request, aoi=replace(request.aoi, label=label))
 
 
 def _label(mosaic: LegacyMosaic) -> str:

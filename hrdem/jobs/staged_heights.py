@@ -17,12 +17,14 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import lock_coverages
 from hrdem.jobs.extract import plan_and_run, warn_of_infinite_pixels
+from hrdem.legacy.heights import to_cgvd28
 from hrdem.output.plan_writer import OutputOptions, open_stage
 from hrdem.planning.cost import check_cost
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.sample import SampledRaster
 from hrdem.processing.stage import StagedPlan, stage_mosaics
+from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.request import Request
 from hrdem.runtime.progress import ProgressMeter
 
@@ -74,6 +76,12 @@ class StagedHeights:
                 heights, grid, window
             )
         return heights
+
+    def read_cgvd28(
+        self, grid: Grid, window: Window, shift_grid: ShiftGrid
+    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+        """Read a window of a grid as whole metres in CGVD28; see `read` and `to_cgvd28`."""
+        return to_cgvd28(self.read(grid, window), grid, window, shift_grid)
 
 
 def stage_heights(

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Grid, Window
+from hrdem.geo.nodata import VOID
 from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -19,20 +20,24 @@ from hrdem.request.options import Via
 from hrdem.request.params import RequestParams
 from hrdem.request.request import Request
 
-VOID = -32767
-"""Height of a node without data (CDED 2.1, 2.8.3)."""
-
 _STRIP_PIXELS = 1 << 17  # that are shifted at a time, so that positions take little memory
 
 
 def make_height_request(
-    area: BaseGeometry, sampling: FixedSampling, **params: Unpack[RequestParams]
+    area: BaseGeometry,
+    sampling: FixedSampling,
+    label: str = "",
+    *,
+    offline: bool = False,
+    **params: Unpack[RequestParams],
 ) -> Request:
     """Make the request of the heights in an area; only what they need is read.
 
     Args:
         area: Polygon or multipolygon in EPSG:4617, with all nodes that will be read.
         sampling: Level and kernel of the product.
+        label: Name of the area in messages and reports.
+        offline: Whether only the cache is read.
         **params: Parameters of `hrdem.extract` for the source, such as ``collection`` and
             ``stac_url``. By default ``fill`` is all collections that are coarser, but none from
             the WCS, which has one.
@@ -51,7 +56,10 @@ def make_height_request(
             "Heights of older products come from overviews, so that the edges of neighbours match, "
             "and `via=vrt` reads full resolution. Leave it out."
         )
-    return replace(request, sampling=sampling)
+    if offline:
+        request.check_offline()
+    aoi = replace(request.aoi, label=label) if label else request.aoi
+    return replace(request, aoi=aoi, sampling=sampling)
 
 
 def to_cgvd28(
