@@ -68,7 +68,7 @@ def test_a_dry_run_and_json(capsys: pytest.CaptureFixture[str]) -> None:
         (["none.zip"], "none.zip has no DEM"),
         (["two.zip"], "two.zip has cells of 2 sheets, 031K01 to 031K02"),
         (["old.asc"], "Give its CRS as --crs, for example --crs EPSG:3005 (BC Albers)"),
-        (["cut.dem"], "cut.dem cannot be read: element 3 (y) of profile 4 is blank. The file may be"),
+        (["cut.dem"], "cut.dem cannot be read: element 3 (y) of profile 4 is blank."),
         (["old.asc", "--crs", "EPSG:0"], "is not a coordinate reference system that PROJ knows"),
         ([], "Missing argument 'INPUTS...'"),
     ],

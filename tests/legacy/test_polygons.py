@@ -74,8 +74,8 @@ def test_a_layer_is_named_after_the_file() -> None:
 def test_a_geodatabase_is_a_folder() -> None:
     blobs = np.array([shapely.to_wkb(POND)], dtype=object)
     pyogrio.raw.write(
-        "water.gdb", blobs, [np.arange(1, dtype=np.int32)], ["id"], crs="EPSG:4617", driver="OpenFileGDB",
-        geometry_type="Polygon", layer="FWA_LAKES_POLY",
+        "water.gdb", blobs, [np.arange(1, dtype=np.int32)], ["id"], crs="EPSG:4617",
+        driver="OpenFileGDB", geometry_type="Polygon", layer="FWA_LAKES_POLY",
     )  # fmt: skip
     assert LEGACY_LAKES.parse("water.gdb|layername=FWA_LAKES_POLY") == Path(
         "water.gdb|layername=FWA_LAKES_POLY"
