@@ -44,7 +44,7 @@ def test_void_inside_the_border_is_told_from_void_outside(heights) -> None:
 
 def test_sheets_agree_on_which_shared_nodes_are_inside_the_border() -> None:
     """A border that runs exactly through nodes, and one that crosses the edge between sheets."""
-    through = shapely.Polygon([(-77, 45.5), (-75.5, 46.1), (-76.0, 47), (-77, 47)])
+    through = shapely.Polygon([(-76.5, 45.9), (-76.0, 46.6), (-77, 47), (-77, 45.9)])
     across = shapely.box(-77, 46.1, -76.2, 47)
     for border in (through, across):
         south, north = (
