@@ -380,7 +380,12 @@ def _open_rasters(
 
 
 @takes(fields.LEGACY_CHECK)
-def legacy_check(path: PathLike, **params: Unpack[CheckParams]) -> CheckReport:
+def legacy_check(
+    path: PathLike,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[CheckParams],
+) -> CheckReport:
     """Check files against CDED 2.1 or BC Gridded DEM 2.0, element by element.
 
     Of a folder, all files below it are checked, and what they say of each other: heights that
@@ -389,6 +394,7 @@ def legacy_check(path: PathLike, **params: Unpack[CheckParams]) -> CheckReport:
 
     Args:
         path: A ``.dem``, ``.asc``, ``.tif`` or ``.tfw`` file, a zip of such files, or a folder.
+        on_progress: Called with a `Progress` after each file; it counts bytes in place of pixels.
         **params: What to check against:
 
             * ``edition``: ``"cded-2.1"``, ``"cded-2.0"``, ``"cded-1.0"`` or ``"bc-2.0"``; by
@@ -401,4 +407,4 @@ def legacy_check(path: PathLike, **params: Unpack[CheckParams]) -> CheckReport:
         RequestError: If there is nothing to check, or a file is none of these.
     """
     values: dict[str, Any] = {**params}
-    return check_path(Path(os.fspath(path)), values["edition"])
+    return check_path(Path(os.fspath(path)), values["edition"], on_progress)

@@ -29,7 +29,8 @@ def command(*, path: str, json: bool, **params: Any) -> int:
     """
     import hrdem
 
-    report = hrdem.legacy_check(path, **params)
+    with show.progress("check") as on_progress:
+        report = hrdem.legacy_check(path, on_progress=on_progress, **params)
     if json:
         show.document(report.as_dict())
     else:

@@ -18,31 +18,58 @@ from hrdem.legacy.check.finding import CheckReport, Finding, Findings
 from hrdem.legacy.check.metadata import check_metadata
 from hrdem.legacy.check.sniff import Kind, find_kind, is_cded, is_checked
 from hrdem.request.options import Edition
+from hrdem.runtime.progress import OnProgress, ProgressMeter, ignore_progress
 
 
-def check_path(path: Path, edition: Edition | None = None) -> CheckReport:
+def check_path(
+    path: Path, edition: Edition | None = None, on_progress: OnProgress = ignore_progress
+) -> CheckReport:
     """Check a file, an archive, or all files below a folder.
 
     Args:
         path: What to check.
         edition: Edition to judge by; None for the one that each file states.
+        on_progress: Called after each file; bytes of files are counted in place of pixels.
 
     Raises:
         RequestError: If there is nothing that could be checked.
     """
-    job = _Check(edition)
     if path.is_dir():
-        job.check_folder(path)
+        groups = _group_by_folder(path)
+        files = [entry for group in groups.values() for entry in group]
+        job = _Check(edition, files, on_progress)
+        for parent, group in groups.items():
+            job.check_folder(parent, group)
     else:
-        job.check_file(make_entry(path, path.name))
+        entry = make_entry(path, path.name)
+        job = _Check(edition, [entry], on_progress)
+        job.check_file(entry)
     job.findings += compare_edges(job.edges)
     return CheckReport(tuple(job.findings), job.editions)
+
+
+def _group_by_folder(folder: Path) -> dict[str, list[Entry]]:
+    """Return the files to check below a folder, by the folder that they are in."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in list_folder(folder):
+        if is_checked(entry.name):
+            groups[entry.label.rpartition("/")[0] or folder.name].append(entry)
+    if not groups:
+        raise RequestError(
+            f"{folder} has no file to check: no .dem or .zip, and no file with a name of a BC "
+            "set. Give a folder of CDED cells or of a BC set."
+        )
+    return groups
 
 
 class _Check:
     """Collects the findings about all files."""
 
-    def __init__(self, edition: Edition | None) -> None:
+    def __init__(
+        self, edition: Edition | None, files: Sequence[Entry], on_progress: OnProgress
+    ) -> None:
+        self._sizes = {entry.label: entry.size for entry in files}
+        self._meter = ProgressMeter(sum(self._sizes.values()), on_progress)
         self.findings: list[Finding] = []
         self.editions: dict[str, Edition] = {}
         self.edges: list[CellEdges] = []
@@ -61,21 +88,10 @@ class _Check:
         else:
             self._add(check_bc_file(entry)[0])
 
-    def check_folder(self, folder: Path) -> None:
-        """Check all files below a folder, and what they say of each other."""
-        groups: dict[str, list[Entry]] = defaultdict(list)
-        for entry in list_folder(folder):
-            if is_checked(entry.name):
-                groups[entry.label.rpartition("/")[0]].append(entry)
-        if not groups:
-            raise RequestError(
-                f"{folder} has no file to check: no .dem or .zip, and no file with a name of a BC "
-                "set. Give a folder of CDED cells or of a BC set."
-            )
-        for parent, group in groups.items():
-            self._check_group(parent or folder.name, group)
-            names = [entry.name for entry in group]
-            self._check_delivery(Delivery(parent or folder.name, "", False, names))
+    def check_folder(self, label: str, entries: Sequence[Entry]) -> None:
+        """Check the files of a folder, and what they say of each other."""
+        self._check_group(label, entries)
+        self._check_delivery(Delivery(label, "", False, [entry.name for entry in entries]))
 
     def _check_archive(self, archive: Entry) -> None:
         with open_archive(archive) as members:
@@ -121,4 +137,6 @@ class _Check:
 
     def _add(self, findings: Findings) -> None:
         self.editions.setdefault(findings.file, findings.edition)
-        self.findings += findings.all
+        if size := self._sizes.pop(findings.file, 0):
+            self._meter.add(size, None)
+        self.findings += findings.in_order()

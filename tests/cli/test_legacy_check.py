@@ -82,6 +82,9 @@ def test_what_cannot_be_checked_is_said_in_a_sentence(
 
 
 def test_python_users_get_a_report(cell: Path) -> None:
-    report = hrdem.legacy_check(cell, edition="cded-2.1")
+    steps: list[hrdem.Progress] = []
+    report = hrdem.legacy_check(cell.parent, edition="cded-2.1", on_progress=steps.append)
+    assert [(each.pixels, each.total_pixels) for each in steps] == [(9_839_616, 9_839_616)]
+    report = hrdem.legacy_check(cell)
     assert report.conforms
     assert isinstance(report.findings[0], hrdem.Finding)

@@ -17,6 +17,7 @@ with atheris.instrument_imports(
         "hrdem.catalog.items",
         "hrdem.sources.wcs",
         "hrdem.usgsdem",
+        "hrdem.legacy.check",
     ]
 ):
     from tests.fuzz.kinds import KINDS, corpus

@@ -1,4 +1,4 @@
-"""Fuzz targets by name: ``tiff``, ``vrt``, ``stac``, ``wcs-words``, ``wcs-coverages``, ``dem``."""
+"""Fuzz targets by name, such as ``tiff`` or ``dem``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import answers, catalogues, coverages, dems, vrts
+from tests.fuzz import answers, catalogues, checks, coverages, dems, vrts
 from tests.fuzz.attempt import FAR, attempt
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import seeds
@@ -83,6 +83,13 @@ KINDS = {
         lambda: dems.SEEDS,
         8,
         ("hrdem.usgsdem",),
+    ),
+    "check": Kind(
+        checks.attempt_check,
+        checks.mutated_check,
+        lambda: checks.SEEDS,
+        8,
+        ("hrdem.legacy.check",),
     ),
 }
 

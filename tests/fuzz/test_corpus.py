@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import checks
 from tests.fuzz.attempt import FAR, assert_told, attempt
 from tests.fuzz.kinds import KINDS, corpus
 
@@ -19,6 +20,7 @@ _CHANGES = {
     "wcs-words": 10,
     "wcs-coverages": 20,
     "dem": 60,
+    "check": 60,
 }  # per seed
 _ENDS = {
     "vrt": {
@@ -41,6 +43,7 @@ _ENDS = {
         "read float32": {"ragged", "tenths"},
         "told": {"no datum", "state plane", "cut"},
     },
+    "check": {"checked": set(checks.SEEDS)},
 }
 
 TIFFS = sorted(corpus("tiff").iterdir())

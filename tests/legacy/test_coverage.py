@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import shapely
 
 from hrdem.errors import NoDataError
-from hrdem.legacy.cded.coverage import check_not_void, check_shifts, mask_border, measure_coverage
+from hrdem.legacy.cded.coverage import check_not_void, check_shifts, measure_coverage
 from hrdem.legacy.cded.encode import Producer
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.names import DataEdition
@@ -40,19 +39,6 @@ def test_void_inside_the_border_is_told_from_void_outside(heights) -> None:
     west, east = measure_coverage(SHEET, heights, inside)
     assert (west.outside, west.inside) == (10 * 1201 - 6 * 1000, 6 * 1000)
     assert (east.outside, east.inside) == (10 * 1201, 0)
-
-
-def test_sheets_agree_on_which_shared_nodes_are_inside_the_border() -> None:
-    """A border that runs exactly through nodes, and one that crosses the edge between sheets."""
-    through = shapely.Polygon([(-76.5, 45.9), (-76.0, 46.6), (-77, 47), (-77, 45.9)])
-    across = shapely.box(-77, 46.1, -76.2, 47)
-    for border in (through, across):
-        south, north = (
-            mask_border(parse_sheet(name), shapely.MultiPolygon([border]))
-            for name in ("031K01", "031K08")
-        )
-        np.testing.assert_array_equal(south[0], north[-1])
-        assert 0 < north[-1].sum() < 2401
 
 
 def test_a_sheet_with_one_void_cell_is_delivered(heights) -> None:

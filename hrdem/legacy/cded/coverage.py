@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from hrdem.errors import NoDataError
 from hrdem.geo.crs import LONLAT
-from hrdem.geo.grid import Grid
-from hrdem.geo.lattice import Lattice
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.cded.cells import Cell, Half, get_cells, sheet_grid
@@ -66,8 +64,6 @@ class CellCoverage:
 def mask_border(sheet: Sheet, border: shapely.MultiPolygon) -> NDArray[np.bool_]:
     """Return which nodes of a sheet are inside a border.
 
-    It is decided on the endless lattice of the nodes, so that sheets agree on those they share.
-
     Args:
         sheet: The sheet.
         border: Polygons in EPSG:4617.
@@ -79,12 +75,7 @@ def mask_border(sheet: Sheet, border: shapely.MultiPolygon) -> NDArray[np.bool_]
         NoDataError: If none is.
     """
     grid = sheet_grid(sheet)
-    lattice = Lattice.of(grid)
-    endless = Grid(grid.crs, lattice.transform(0, 0), 1, 1)
-    parts = shapely.get_parts(border)
-    near = parts[shapely.intersects(shapely.envelope(parts), shapely.box(*grid.bounds))]
-    mask = PolygonMask.of(shapely.MultiPolygon(near.tolist()), LONLAT, endless)
-    inside = mask.rasterize(grid.window.shifted(lattice.column, lattice.row))
+    inside = PolygonMask.of(border, LONLAT, grid).rasterize(grid.window)
     if not inside.any():
         raise NoDataError(
             f"No node of {sheet.name} is inside the `border`: both of its cells would be void. "

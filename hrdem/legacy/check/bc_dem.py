@@ -35,8 +35,20 @@ ALBERS = (6378137.0, 0.0066943800229, 50.0, 58.5, -126.0, 45.0, 1e6, *(0.0,) * 8
 ALBERS_PACKED = (*ALBERS[:2], 50000000.0, 58030000.0, -126000000.0, 45000000.0, *ALBERS[6:])
 FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.250000E+02', or a form of zero"
 _BLANK = (
-    *("filler", "filler 2", "sectional indicator", "largest contour interval", "its unit"),
-    *("smallest contour interval", "its unit ", "source date", "revision date", "revision flag"),
+    *(
+        "filler",
+        "filler 2",
+        "sectional indicator",
+        "largest contour interval",
+        "unit of the largest interval",
+    ),
+    *(
+        "smallest contour interval",
+        "unit of the smallest interval",
+        "source date",
+        "revision date",
+        "revision flag",
+    ),
     *("void flag", "edition", "percent void", "edge match", "vertical shift", "rest"),
 )
 _INTEGERS = {

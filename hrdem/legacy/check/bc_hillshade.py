@@ -22,7 +22,7 @@ from hrdem.request.options import Edition
 from hrdem.tiff.read_ifd import BoundedReader, Directory, InvalidTiffError, read_directories
 
 CLAUSE = "4.3"
-MAX_EDGE = 20_000  # pixels
+MAX_PIXELS = 64 << 20  # the largest block has 36.4 million
 _HEADER_BYTES = 4_096
 _STRIP_ROWS = 64
 _GEOREFERENCE_TAGS = (33550, 33922, 34264, 34735)
@@ -211,7 +211,7 @@ def _check_tags(directories: list[Directory], size: int, findings: Findings) -> 
     )  # fmt: skip
     if not (is_full_colour and compression == 1 and is_striped):
         return None
-    if not (1 <= width <= MAX_EDGE and 1 <= height <= MAX_EDGE):
+    if not (width >= 1 and height >= 1 and width * height <= MAX_PIXELS):
         raise InvalidTiffError(f"it has {width} x {height} pixels")
     rows_per_strip = min(tags.number(278, height), height)
     offsets = tags.whole(273)

@@ -63,8 +63,9 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         delimiter = find_delimiter(start + (after := file.read(2)))
         head = after[len(delimiter) :] + file.read(BLOCK_BYTES)
     findings = Findings(entry.label, edition or read_edition(start))
-    header = check_header(start, findings)
-    _judge_names(entry.name, header, findings)
+    file_name = parse_file_name(entry.name)
+    header = check_header(start, file_name, findings)
+    _judge_names(entry.name, file_name, header, findings)
     points = read_integer(head[_POINTS_FIELD])
     if points is None or not 1 <= points <= MAX_POINTS:
         points = POINTS
@@ -86,8 +87,8 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         form="7.4.1 convention 5, 7.4.3",
         record_clause="7.4.1",
         points=POINTS,
-        corner=header.corner,
-        spacing=header.spacing[0],
+        corner=(header.place.west, header.place.south) if header.place else header.corner,
+        spacing=header.place.spacing[0] if header.place else header.spacing[0],
         forms_since=Edition.CDED_2_0,
     )
     with entry.open() as file:
@@ -102,9 +103,10 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
     return CellResult(findings, header.name, edges)
 
 
-def _judge_names(file_name: str, header: CdedHeader, findings: Findings) -> None:
+def _judge_names(
+    file_name: str, name: CellName | None, header: CdedHeader, findings: Findings
+) -> None:
     """Judge the name of the file, also against element 1 and element 28."""
-    name = parse_file_name(file_name)
     findings.judge(
         "10.2", "file name", name is not None and file_name == file_name.lower(),
         expected="such as 031k01_e.dem, or 031k01_0100deme.dem for purchasers", found=file_name,
@@ -212,6 +214,12 @@ def _judge_percent(
     stated = header.percent_void
     if not is_complete and stated is not None:
         return  # it counts what is missing
+    if stated is None and not summary.voids and not findings.edition.precedes(Edition.CDED_2_0):
+        findings.note(
+            f"{CLAUSE} element 29", "element 29, percent void",
+            expected="0 by 7.4.1 convention 4, which the element does not repeat", found="blank",
+        )  # fmt: skip
+        return
     findings.judge(
         f"{CLAUSE} element 29", "element 29, percent void",
         stated is not None and abs(stated - percent) < 1,

@@ -27,8 +27,20 @@ ORIGIN_CODES = (
 CENTRES = (b"ASRD", b"BMGS-BC", b"CFS-SSM", b"CTI", b"CTI-O", b"OMNR", b"YEIM", b"EYG")
 _SUB_FIELDS = 4  # of the centre's 60 columns
 _BLANK = (
-    *("filler", "filler 2", "sectional indicator", "largest contour interval", "its unit"),
-    *("smallest contour interval", "its unit ", "source date", "revision date", "revision flag"),
+    *(
+        "filler",
+        "filler 2",
+        "sectional indicator",
+        "largest contour interval",
+        "unit of the largest interval",
+    ),
+    *(
+        "smallest contour interval",
+        "unit of the smallest interval",
+        "source date",
+        "revision date",
+        "revision flag",
+    ),
     *("validation flag", "edge match", "rest"),
 )
 _INTEGERS = {
@@ -50,7 +62,7 @@ class CdedHeader:
 
     Attributes:
         name: Cell that element 1 names; None if it names none.
-        place: Where that cell must be; None if there is no such sheet.
+        place: Where the cell must be; None if there is no such sheet.
         corner: Longitude and latitude of the south-west corner by element 11, arc seconds.
         spacing: Spacing of profiles and of nodes by element 15, arc seconds.
         profiles: Number of profiles by element 16.
@@ -71,13 +83,14 @@ class CdedHeader:
     edition: str
 
 
-def check_header(block: bytes, findings: Findings) -> CdedHeader:
+def check_header(block: bytes, file_name: CellName | None, findings: Findings) -> CdedHeader:
     """Judge the type A record of a CDED file.
 
     What depends on the heights is judged by `hrdem.legacy.check.cded`.
 
     Args:
         block: The first 1024 bytes of the file.
+        file_name: What the name of the file says, in case that element 1 names no cell.
         findings: Where findings go.
     """
     record = TypeA(block, CDED_FIELDS, CLAUSE, findings, Edition.CDED_2_0)
@@ -87,7 +100,8 @@ def check_header(block: bytes, findings: Findings) -> CdedHeader:
         expected="printable ASCII", found="so" if is_ascii else "other bytes",
     )  # fmt: skip
     name = _judge_name(record)
-    place = locate_cell(name) if name else None
+    named = name or file_name
+    place = locate_cell(named) if named else None
     _judge_producer(record)
     _judge_corner(record, place)
     _judge_codes(record)
@@ -145,7 +159,7 @@ def _judge_name(record: TypeA) -> CellName | None:
     record.judge(
         "file name",
         place is not None and place.is_in_canada,
-        "a sheet in 141-52 W, 41-84 N (2.5)",
+        "a sheet within 141-52 W, 41-84 N (2.5)",
     )
     return name
 

@@ -50,7 +50,7 @@ class CellPlace:
         south: Latitude of the first node of each profile, arc seconds.
         spacing: Spacing of profiles, and of nodes along them, arc seconds.
         sheet_west: Longitude of the western edge of its sheet, arc seconds.
-        is_in_canada: Whether the sheet is in the national box.
+        is_in_canada: Whether something of the sheet is in the national box.
     """
 
     west: float
@@ -129,5 +129,5 @@ def locate_cell(name: CellName) -> CellPlace | None:
         south=south * _SECONDS,
         spacing=((middle - west) * _SECONDS / steps, (north - south) * _SECONDS / steps),
         sheet_west=west * _SECONDS,
-        is_in_canada=left <= west and east <= right and bottom <= south and north <= top,
+        is_in_canada=left < east and west < right and bottom < north and south < top,
     )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from hrdem.errors import RequestError
+from hrdem.runtime.text import to_one_line
 
 MAX_FILES = 20_000  # of a folder
 MAX_MEMBERS = 200  # of an archive
 MAX_MEMBER_BYTES = 400 << 20  # BC's largest .dem has 220 million
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+MAX_ARCHIVE_BYTES = 4 << 30  # of all members, unpacked
+_MAX_REASON_CHARACTERS = 120
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
+    *(NotImplementedError, RuntimeError),  # a method that zipfile lacks, a password
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +51,53 @@ class Entry:
         Raises:
             RequestError: If it cannot be read.
         """
-        try:
-            with self.opener() as file:
-                yield file
-        except OSError as exc:
-            raise RequestError(
-                f"{self.label} cannot be read: {exc.strerror or exc}. Check its permissions."
-            ) from exc
-        except _DAMAGE as exc:
-            raise RequestError(
-                f"{self.label} cannot be read from its archive: {exc}. Get the archive again."
-            ) from exc
+        with _explain_damage(self.label):
+            file = self.opener()
+        with file:
+            yield cast("BinaryIO", _ExplainingFile(file, self.label))
 
     def read(self, size: int) -> bytes:
         """Return its first bytes."""
         with self.open() as file:
             return file.read(size)
+
+
+@contextmanager
+def _explain_damage(label: str) -> Iterator[None]:
+    """Turn the errors of reading a file, or a member of an archive, into a sentence."""
+    try:
+        yield
+    except OSError as exc:
+        raise RequestError(
+            f"{label} cannot be read: {exc.strerror or exc}. Check its permissions."
+        ) from exc
+    except _DAMAGE as exc:
+        reason = to_one_line(str(exc), _MAX_REASON_CHARACTERS)
+        raise RequestError(
+            f"{label} cannot be read from its archive: {reason}. Get the archive again."
+        ) from exc
+
+
+class _ExplainingFile:
+    """A file whose errors are sentences; errors of those who use it are not touched."""
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        self._file = file
+        self._label = label
+
+    def read(self, size: int = -1) -> bytes:
+        with _explain_damage(self._label):
+            return self._file.read(size)
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        with _explain_damage(self._label):
+            return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
 
 
 def make_entry(path: Path, label: str) -> Entry:
@@ -105,7 +144,10 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
     Raises:
         RequestError: If it is damaged, or has too much in it.
     """
-    with entry.open() as file, zipfile.ZipFile(file) as archive:
+    with ExitStack() as stack:
+        file = stack.enter_context(entry.open())
+        with _explain_damage(entry.label):
+            archive = stack.enter_context(zipfile.ZipFile(file))
         members = [each for each in archive.infolist() if not each.is_dir()]
         if len(members) > MAX_MEMBERS:
             raise RequestError(
@@ -116,6 +158,11 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
             raise RequestError(
                 f"{too_large[0].filename} in {entry.label} has {too_large[0].file_size:,} bytes "
                 f"unpacked, and at most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
+            )
+        if (total := sum(each.file_size for each in members)) > MAX_ARCHIVE_BYTES:
+            raise RequestError(
+                f"{entry.label} has {total:,} bytes unpacked, and at most {MAX_ARCHIVE_BYTES:,} "
+                "are read. Unpack it, and check the folder."
             )
         yield [
             Entry(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -129,14 +129,19 @@ class Findings:
         """Add what people have to judge."""
         self._add(clause, rule, Level.NOTE, expected, found)
 
-    def extend(self, findings: Iterable[Finding]) -> None:
-        """Add findings that were made elsewhere."""
-        self.all += findings
+    def in_order(self) -> list[Finding]:
+        """Return the findings in the order of the document."""
+        return sorted(self.all, key=lambda finding: _split_numbers(finding.clause))
 
     def _add(self, clause: str, rule: str, level: Level, expected: str, found: str) -> None:
         text = to_one_line(found, MAX_FOUND_CHARACTERS)
         document = f"{self.edition.document}, {clause}"
         self.all.append(Finding(self.file, rule, document, level, expected, text))
+
+
+def _split_numbers(clause: str) -> list[int]:
+    """Return the numbers of a section and an element, without those of the document."""
+    return [int(number) for number in re.findall(r"\d+", clause.partition(", ")[2])]
 
 
 def show_field(field: bytes) -> str:

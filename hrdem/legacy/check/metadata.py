@@ -59,6 +59,7 @@ def check_metadata(entry: Entry, edition: Edition) -> Findings:
     )  # fmt: skip
     if root is None:
         return findings
+    missing = []
     for entry_name, path in ENTRIES.items():
         clause, _, what = entry_name.partition(", ")
         found = root.find(f".//{path}")
@@ -66,7 +67,12 @@ def check_metadata(entry: Entry, edition: Edition) -> Findings:
         if text:
             findings.judge(clause, what, True, expected="a value", found=text)
         else:
-            findings.note(clause, what, expected=f"a value in {path}", found="none")
+            missing.append(what)
+    if missing:
+        findings.note(
+            "8.1, 8.2", "entries", expected="a value for each",
+            found=f"none for {', '.join(missing)}",
+        )  # fmt: skip
     return findings
 
 

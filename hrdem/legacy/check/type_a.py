@@ -49,9 +49,9 @@ _ENDS = (
     Field("resolution", 15, 3 * 12),
     Field("rows and columns of profiles", 16, 2 * 6),
     Field("largest contour interval", 17, 5),
-    Field("its unit", 18, 1),
+    Field("unit of the largest interval", 18, 1),
     Field("smallest contour interval", 19, 5),
-    Field("its unit ", 20, 1),
+    Field("unit of the smallest interval", 20, 1),
     Field("source date", 21, 4),
     Field("revision date", 22, 4),
     Field("revision flag", 23, 1),
@@ -115,7 +115,7 @@ class TypeA:
     ) -> None:
         """Judge a field."""
         field, content = self._fields[key]
-        name = f"element {field.element}, {key.strip()}" if field.element else key
+        name = f"element {field.element}, {key}" if field.element else key
         self._findings.judge(
             self.clause(key),
             name,
@@ -128,7 +128,7 @@ class TypeA:
     def note(self, key: str, expected: str, found: str = "") -> None:
         """Leave a field to people."""
         field, content = self._fields[key]
-        name = f"element {field.element}, {key.strip()}"
+        name = f"element {field.element}, {key}"
         self._findings.note(
             self.clause(key), name, expected=expected, found=found or show_field(content)
         )

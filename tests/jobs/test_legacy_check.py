@@ -1,0 +1,66 @@
+"""What the package writes follows the documents, as the check reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hrdem.jobs.legacy_check import check_path
+from hrdem.legacy.bc.blocks import Projection, parse_blocks
+from hrdem.legacy.bc.files import ProjectedBlock, write_files
+from hrdem.legacy.bc.names import PRODUCTS
+from hrdem.legacy.check.finding import CheckReport, Level
+from tests.jobs.test_legacy_cded import make, shifts, terrain  # noqa: F401 (fixtures)
+
+VOID = -32767
+
+
+def describe_errors(report: CheckReport) -> list[str]:
+    return [
+        f"{each.file}: {each.rule}: {each.found}, not {each.expected}"
+        for each in report.findings
+        if each.level is Level.ERROR
+    ]
+
+
+@pytest.mark.slow
+def test_cells_of_cded_conform(
+    terrain,  # noqa: F811
+    shifts: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Both namings, packed and loose; the terrain has a hole."""
+    make(terrain, shifts, tmp_path / "purchaser", naming="purchaser", data_edition="2.3")
+    make(terrain, shifts, tmp_path / "loose", unpacked=True, centre="OMNR,CTI-O", origin="ON")
+    report = check_path(tmp_path)
+    assert describe_errors(report) == []
+    cells = [file for file in report.editions if file.endswith(".dem")]
+    assert len(cells) == 4
+    assert {each.file for each in report.findings if each.clause == "CDED 2.1, 2.8.3"} <= {*cells}
+    shared = [each for each in report.findings if each.clause == "CDED 2.1, 3.3"]
+    assert len(shared) == 4  # each western cell is beside both eastern ones
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_set_of_a_whole_block_conforms(tmp_path: Path) -> None:
+    """Hills, a lake, and a part without heights in the middle of 104P."""
+    (block,) = parse_blocks("104P")
+    for projection in Projection:
+        grid = block.make_grid(projection)
+        x = np.arange(grid.width + 2, dtype=np.float32)
+        y = np.arange(grid.height + 2, dtype=np.float32)[:, None]
+        heights = np.round(900 + 700 * np.sin(x / 61) * np.cos(y / 47) + 60 * np.sin(x / 7 + y / 5))
+        heights = heights.astype(np.int16)
+        heights[3000:3300, 1000:2000] = 0
+        heights[2200:2400, 2500:2900] = VOID
+        made = ProjectedBlock(block, projection, grid, heights)
+        write_files(made, PRODUCTS, tmp_path, lambda pixels: None)
+    report = check_path(tmp_path)
+    assert describe_errors(report) == []
+    assert len(report.editions) == 27  # the files, and the folder
+    notes = {each.rule: each.found for each in report.findings if each.level is Level.NOTE}
+    assert notes.keys() == {"no data"}
+    assert notes["no data"].startswith("80,000 of ")
