@@ -82,20 +82,20 @@ class FixedSampling:
 
     Attributes:
         max_source_pixel: Edge of the largest source pixel that may be read, metres.
-        kernel_width: Half the width of the kernel, along both axes of the source, metres; a source
-            pixel if that is larger.
+        kernel_radius: Distance along each axis of the source at which a pixel's weight falls to
+            zero, metres; a source pixel if that is larger.
     """
 
     max_source_pixel: float
-    kernel_width: float
+    kernel_radius: float
 
     def kernel_scale(self, source_resolution: tuple[float, float]) -> tuple[float, float]:
-        """Return how many times wider than its radius the kernel is, along x and y.
+        """Return the radius of the kernel in source pixels along x and y, at least 1.
 
         Args:
             source_resolution: Width and height of the source's pixels, metres.
         """
-        across, down = (max(1.0, self.kernel_width / size) for size in source_resolution)
+        across, down = (max(1.0, self.kernel_radius / size) for size in source_resolution)
         return across, down
 
     def margin(self, source_resolution: float) -> float:
@@ -104,7 +104,7 @@ class FixedSampling:
         Args:
             source_resolution: Edge of the source's pixels, metres.
         """
-        return max(self.kernel_width, source_resolution) + 2 * source_resolution
+        return max(self.kernel_radius, source_resolution) + 2 * source_resolution
 
 
 @dataclass(frozen=True, slots=True)

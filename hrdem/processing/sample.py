@@ -1,4 +1,4 @@
-"""Sample a local raster at the pixel centres of any grid, by a kernel of one width.
+"""Sample a local raster at the pixel centres of any grid, by a kernel of one radius.
 
 `hrdem.processing.warp` computes one output from one raster. Here many grids are computed from one,
 and a position has the same height in all of them: it depends on the source pixels around it alone.
@@ -36,10 +36,10 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class SampledRaster:
-    """A local raster that is sampled bilinearly, with a kernel of one width.
+    """A local raster that is sampled bilinearly, with a kernel of one radius.
 
     A height is the mean of the source pixels around a position. Their weights fall linearly along
-    each axis, to zero at the width of the kernel; pixels without data have none. There is a height
+    each axis, to zero at the radius of the kernel; pixels without data have none. There is a height
     only where the pixel at the position itself has data. Several threads can read it at the same
     time.
 
@@ -47,7 +47,7 @@ class SampledRaster:
         path: The raster, of one band.
         source: Its grid.
         nodata: Its nodata value.
-        sampling: Width of the kernel.
+        sampling: Radius of the kernel.
     """
 
     path: Path
@@ -174,7 +174,7 @@ class _Taps:
 
     Attributes:
         places: Positions in pixels of the lattice; centres of pixels are whole numbers.
-        scale: Width of the kernel, pixels.
+        scale: Radius of the kernel, pixels.
     """
 
     places: Array

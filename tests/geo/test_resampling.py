@@ -109,7 +109,7 @@ def test_large_pixels_share_a_cell() -> None:
 
 def test_fixed_sampling_has_a_kernel_as_wide_as_the_product_says() -> None:
     """Or as a source pixel, if that is larger; and all that it reaches is read."""
-    fixed = FixedSampling(max_source_pixel=16, kernel_width=25)
+    fixed = FixedSampling(max_source_pixel=16, kernel_radius=25)
     assert fixed.kernel_scale((16, 8)) == (1.5625, 3.125)
     assert fixed.kernel_scale((30, 30)) == (1, 1)
     assert fixed.margin(16) >= 25 + 16 + 8  # from a centre at a pixel's edge to the last pixel's

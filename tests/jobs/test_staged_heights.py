@@ -31,9 +31,9 @@ from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 from tests.stores import Store
 
 ARC_SECOND = 1 / 3600
-CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
-CDED_250K = FixedSampling(max_source_pixel=32, kernel_width=92.7)
-BC = FixedSampling(max_source_pixel=16, kernel_width=25)
+CDED_50K = FixedSampling(max_source_pixel=8, kernel_radius=23.2)
+CDED_250K = FixedSampling(max_source_pixel=32, kernel_radius=92.7)
+BC = FixedSampling(max_source_pixel=16, kernel_radius=25)
 
 
 def place_grid(crs: str, left: float, top: float, dx: float, dy: float) -> Grid:
@@ -61,7 +61,7 @@ def request_heights(demo: Addresses, grid: Grid, sampling: FixedSampling, **para
 
 
 def compute_heights(
-    grid: Grid, pixel: float, kernel_width: float, collection: str
+    grid: Grid, pixel: float, kernel_radius: float, collection: str
 ) -> NDArray[np.float64]:
     """Average pixels of the terrain around each centre.
 
@@ -73,7 +73,7 @@ def compute_heights(
     project = Transformer.from_crs(grid.crs, "EPSG:3979", always_xy=True).transform
     x, y = project(corner.c + columns * corner.a, corner.f + rows * corner.e)
     u, v = x / pixel - 0.5, -y / pixel - 0.5  # pixel centres are whole numbers
-    width = max(1.0, kernel_width / pixel)
+    width = max(1.0, kernel_radius / pixel)
     near = np.arange(-np.ceil(width), np.ceil(width) + 1).astype(int)
     first = [int(np.floor(each.min() + near[0])) for each in (u, v)]
     sizes = [
@@ -113,7 +113,7 @@ def test_heights_are_averages_of_one_level_with_one_kernel(
     request = request_heights(demo, grid, sampling, fill="")
     found = stage_heights(request, RunContext(http, tmp_path), lambda s: s.read(grid, grid.window))
     assert found.dtype == np.float32
-    expected = compute_heights(grid, pixel, sampling.kernel_width, "1m")
+    expected = compute_heights(grid, pixel, sampling.kernel_radius, "1m")
     assert np.count_nonzero(np.isfinite(expected)) > 500
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 

@@ -20,7 +20,7 @@ from hrdem.geo.resampling import FixedSampling
 from hrdem.legacy.heights import make_height_request, shift_to_cgvd28, to_cgvd28
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 
-CDED_50K = FixedSampling(max_source_pixel=8, kernel_width=23.2)
+CDED_50K = FixedSampling(max_source_pixel=8, kernel_radius=23.2)
 LONLAT = "EPSG:4617"
 VOID = -32767  # CDED 2.1, 2.8.3
 

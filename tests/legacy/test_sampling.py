@@ -38,7 +38,7 @@ def test_files_of_british_columbia_have_theirs(crs: str) -> None:
 def test_another_grid_starts_from_pixels_1_5_times_finer_than_its_nodes() -> None:
     """30 m in UTM, as the USGS has them, and 1 arc second at 50 N: 19.9 m by 30.8 m."""
     utm = choose_sampling(make_grid("EPSG:26910", 30, 30, 500_000, 5_500_000))
-    assert (utm.max_source_pixel, utm.kernel_width) == (20, 30)
+    assert (utm.max_source_pixel, utm.kernel_radius) == (20, 30)
     second = choose_sampling(make_grid("EPSG:4269", 1 / 3600, 1 / 3600, -120, 50))
     assert 19.9 / 2 / 1.5 < second.max_source_pixel < 30.8 / 1.5
-    assert second.kernel_width == pytest.approx(30.8, abs=0.1)
+    assert second.kernel_radius == pytest.approx(30.8, abs=0.1)

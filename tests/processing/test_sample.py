@@ -18,7 +18,7 @@ from hrdem.processing.sample import SampledRaster
 
 NODATA = -32767.0
 NATIVE = "EPSG:3979"
-BILINEAR = FixedSampling(max_source_pixel=10, kernel_width=10)
+BILINEAR = FixedSampling(max_source_pixel=10, kernel_radius=10)
 
 
 def write(path: Path, pixels: NDArray[np.float32], left: float = 0, top: float = 0) -> Grid:
@@ -61,7 +61,7 @@ def test_a_kernel_wider_than_pixels_is_normalised(tmp_path: Path) -> None:
     pixels = np.zeros((1, 5), np.float32)
     pixels[0, 2] = 7
     source = write(tmp_path / "a.tif", pixels)
-    wide = FixedSampling(max_source_pixel=10, kernel_width=25)
+    wide = FixedSampling(max_source_pixel=10, kernel_radius=25)
     # at a centre: weights 1/5, 3/5, 1, 3/5, 1/5
     found = sample(tmp_path / "a.tif", source, place_nodes(5, -5, 10, 5, 1), wide)
     weights = np.array([1, 3, 5, 3, 1]) / np.array([9, 12, 13, 12, 9])
@@ -93,7 +93,7 @@ def test_a_raster_cut_elsewhere_gives_the_same_heights(tmp_path: Path) -> None:
     pixels[rng.uniform(size=pixels.shape) < 0.02] = NODATA
     whole = write(tmp_path / "whole.tif", pixels, 1_500_000, -170_000)
     part = write(tmp_path / "part.tif", pixels[20:80, 30:80], 1_500_300, -170_200)
-    wide = FixedSampling(max_source_pixel=10, kernel_width=29)
+    wide = FixedSampling(max_source_pixel=10, kernel_radius=29)
     grid = place_nodes(1_500_340, -170_250, 7.3, 55, 65)
     expected = sample(tmp_path / "whole.tif", whole, grid, wide)
     np.testing.assert_array_equal(sample(tmp_path / "part.tif", part, grid, wide), expected)
@@ -107,8 +107,8 @@ def test_few_pixels_that_cover_many_source_pixels_are_sampled_in_parts(tmp_path:
     np.testing.assert_allclose(found[7], 1_005 + 100.0 * np.arange(180), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kernel_width", [10, 15.625, 29])
-def test_gdal_computes_the_same_heights(tmp_path: Path, kernel_width: float) -> None:
+@pytest.mark.parametrize("kernel_radius", [10, 15.625, 29])
+def test_gdal_computes_the_same_heights(tmp_path: Path, kernel_radius: float) -> None:
     """With the kernel given to its warper; within 0.01 m on slopes around 50 percent.
 
     Its positions are approximate.
@@ -121,9 +121,9 @@ def test_gdal_computes_the_same_heights(tmp_path: Path, kernel_width: float) -> 
     grid = Grid("EPSG:2959", Affine(12, 0, 0, 0, -12, 0), 70, 60)
     (x,), (y,) = rasterio.warp.transform(NATIVE, grid.crs, [1_500_750], [-170_750])
     grid = Grid(grid.crs, Affine(12, 0, x - 400, 0, -12, y + 350), 70, 60)
-    found = sample(tmp_path / "a.tif", source, grid, FixedSampling(10, kernel_width))
+    found = sample(tmp_path / "a.tif", source, grid, FixedSampling(10, kernel_radius))
     expected = np.full(found.shape, np.nan, np.float32)
-    scale = str(10 / kernel_width)
+    scale = str(10 / kernel_radius)
     with rasterio.open(tmp_path / "a.tif") as dataset:
         reproject(
             rasterio.band(dataset, 1), expected, dst_transform=grid.transform, dst_crs=grid.crs,

@@ -189,16 +189,13 @@ def _make_accuracy(
 
 def _describe(data_set: DataSet) -> str:
     """Describe the process, in sentences."""
-    request = data_set.plan.request
     titles = "; ".join(tier.collection.title for tier in data_set.plan.tiers)
-    sampling = request.sampling
-    kernel = "" if sampling is None else (
-        f", from pixels of at most {sampling.max_source_pixel:g} m by a kernel "
-        f"{sampling.kernel_width:g} m wide"
-    )  # fmt: skip
+    sampling = data_set.plan.request.sampling
+    assert sampling is not None
     found = (
         f"Heights of the ground in CGVD2013 from: {titles}; each where those before have none. "
-        f"Sampled at the nodes, {request.resampling.value}{kernel}. Changed to CGVD28 with the "
+        f"Sampled at the nodes from pixels of at most {sampling.max_source_pixel:g} m, whose "
+        f"weights fall linearly to zero at {sampling.kernel_radius:g} m. Changed to CGVD28 with the "
         f"grid {data_set.shift_grid}. Rounded to whole metres, halves up."
     )
     return " ".join((found, *data_set.steps, f"Software: hrdem {__version__}."))
