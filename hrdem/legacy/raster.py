@@ -41,7 +41,7 @@ _GEOGRAPHIC = 0  # element 5
 _UNITS = {ELEVATION: "metre", SLOPE_PERCENT: "percent"}  # all others are degrees: BC 2.0, 2
 
 
-class Kind(StrEnum):
+class RasterFormat(StrEnum):
     """Format of a file."""
 
     DEM = "USGS DEM"
@@ -109,15 +109,15 @@ class LegacyRaster:
     ascii: AsciiGrid | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> RasterFormat:
         """Format of the file."""
-        return Kind.ASCII if self.header is None else Kind.DEM
+        return RasterFormat.ASCII if self.header is None else RasterFormat.DEM
 
     @property
     def theme(self) -> str:
         """What its pixels are: ``elevation``, or another variant that a BC file's name gives."""
         name = FileName.parse(self.file.name)
-        return ELEVATION if name is None or self.kind is Kind.DEM else name.variant
+        return ELEVATION if name is None or self.kind is RasterFormat.DEM else name.variant
 
     @property
     def unit(self) -> str:

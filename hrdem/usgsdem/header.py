@@ -8,7 +8,7 @@ from typing import Any
 from hrdem.errors import RequestError
 from hrdem.runtime.text import to_one_line
 from hrdem.usgsdem import fortran
-from hrdem.usgsdem.elements import ELEMENTS, RECORD_BYTES, Element, Kind, Layout
+from hrdem.usgsdem.elements import ELEMENTS, RECORD_BYTES, Element, FieldKind, Layout
 
 _MAX_SHOWN = 40  # characters of a field in a message
 # Without these the heights cannot be placed; any other that cannot be read is left blank.
@@ -137,7 +137,7 @@ def parse_header(block: bytes, name: str = "The DEM") -> Header:
 
 
 def _parse_element(element: Element, block: bytes, name: str) -> Any:
-    if element.kind in (Kind.TEXT, Kind.LEFT_TEXT):
+    if element.kind in (FieldKind.TEXT, FieldKind.LEFT_TEXT):
         text = element.read(block).decode("latin-1")
         return "".join(each if each.isprintable() else " " for each in text).strip()
     parse = _PARSERS[element.kind]
@@ -161,11 +161,11 @@ def _parse_element(element: Element, block: bytes, name: str) -> Any:
 
 
 _PARSERS = {
-    Kind.INTEGER: fortran.parse_integer,
-    Kind.REAL: fortran.parse_real,
-    Kind.SHORT_REAL: fortran.parse_real,
-    Kind.FIXED: fortran.parse_real,
-    Kind.ANGLE: fortran.parse_dms,
+    FieldKind.INTEGER: fortran.parse_integer,
+    FieldKind.REAL: fortran.parse_real,
+    FieldKind.SHORT_REAL: fortran.parse_real,
+    FieldKind.FIXED: fortran.parse_real,
+    FieldKind.ANGLE: fortran.parse_dms,
 }
 
 
@@ -197,7 +197,7 @@ def format_header(header: Header, layout: Layout) -> bytes:
 
 def _format_element(element: Element, header: Header) -> bytes:
     blank = b" " * (element.width * element.count)
-    if element.kind is Kind.FILLER:
+    if element.kind is FieldKind.FILLER:
         return blank
     value = getattr(header, element.name)
     if value is None or value == "":
@@ -222,16 +222,18 @@ def _format_value(element: Element, value: Any) -> str:
     if value is None:
         return " " * width
     match element.kind:
-        case Kind.INTEGER:
+        case FieldKind.INTEGER:
             return fortran.format_i(value, width)
-        case Kind.REAL:
+        case FieldKind.REAL:
             return fortran.format_d(value)
-        case Kind.SHORT_REAL:
+        case FieldKind.SHORT_REAL:
             return fortran.format_e(value)
-        case Kind.FIXED:
+        case FieldKind.FIXED:
             return fortran.format_f(value, width, 2)
-        case Kind.ANGLE:
+        case FieldKind.ANGLE:
             return fortran.format_dms(value)
     if len(value) > width or not value.isprintable():
         raise ValueError(value)
-    return str(value).ljust(width) if element.kind is Kind.LEFT_TEXT else str(value).rjust(width)
+    return (
+        str(value).ljust(width) if element.kind is FieldKind.LEFT_TEXT else str(value).rjust(width)
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hrdem.errors import RequestError
 from hrdem.runtime.text import to_one_line
 from hrdem.usgsdem import fortran
-from hrdem.usgsdem.elements import PROFILE_ELEMENTS, Element, Kind
+from hrdem.usgsdem.elements import PROFILE_ELEMENTS, Element, FieldKind
 
 _MAX_SHOWN = 24  # characters of a field in a message
 _OPTIONAL = frozenset({"local_datum", "min_height", "max_height"})
@@ -54,7 +54,7 @@ def parse_profile(record: bytes, number: int, name: str) -> Profile:
     values: dict[str, float | int | None] = {}
     for element in PROFILE_ELEMENTS:
         field = element.read(record)
-        parse = fortran.parse_integer if element.kind is Kind.INTEGER else fortran.parse_real
+        parse = fortran.parse_integer if element.kind is FieldKind.INTEGER else fortran.parse_real
         try:
             value = parse(field)
         except ValueError as exc:
@@ -86,6 +86,6 @@ def format_profile(profile: Profile) -> bytes:
 
 def _format_value(element: Element, profile: Profile) -> str:
     value = getattr(profile, element.name)
-    if element.kind is Kind.INTEGER:
+    if element.kind is FieldKind.INTEGER:
         return fortran.format_i(value, element.width)
     return fortran.format_d(value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,6 @@ MAX_HEIGHT_METRES = 32_767  # in int16, next to the void
 _METRES = {1: 0.3048, 2: 1.0}  # of a height unit, element 9
 
 log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +62,45 @@ def read_dem(file: Path | BinaryIO, name: str | None = None, crs: str | None = N
     Raises:
         RequestError: If it is not a USGS DEM, is cut off, has no known CRS, or is too large.
     """
-
-    def read(opened: BinaryIO, name: str) -> Dem:
-        records = RecordReader(opened, name)
-        scan = _scan(records, name, crs)
+    with _open(file, name) as (opened, label):
+        records = RecordReader(opened, label)
+        scan = _scan(records, label, crs)
         announced = scan.header.profiles
         if len(scan.profiles) < announced:
             log.warning(
                 "%s is an excerpt or cut off: it has 1 of its %d profiles. Only that one is read.",
-                name,
+                label,
                 announced,
             )
         records.rewind()
         records.skip(1)
-        return Dem(scan.header, scan.placement.grid, _read_heights(records, scan, name))
-
-    return _with_file(file, name, read)
+        return Dem(scan.header, scan.placement.grid, _read_heights(records, scan, label))
 
 
 def read_dem_header(
     file: Path | BinaryIO, name: str | None = None, crs: str | None = None
 ) -> tuple[Header, Grid]:
     """Read the header and the grid of a USGS DEM, without its heights; see `read_dem`."""
-
-    def read(opened: BinaryIO, name: str) -> tuple[Header, Grid]:
-        scan = _scan(RecordReader(opened, name), name, crs)
+    with _open(file, name) as (opened, label):
+        scan = _scan(RecordReader(opened, label), label, crs)
         return scan.header, scan.placement.grid
 
-    return _with_file(file, name, read)
 
-
-def _with_file(
-    file: Path | BinaryIO, name: str | None, use: Callable[[BinaryIO, str], _Result]
-) -> _Result:
+@contextmanager
+def _open(file: Path | BinaryIO, name: str | None) -> Iterator[tuple[BinaryIO, str]]:
+    """Yield a file and its name in messages."""
     if not isinstance(file, Path):
-        return use(file, name or "The DEM")
+        yield file, name or "The DEM"
+        return
+    label = name or str(file)
     try:
         opened = file.open("rb")
     except OSError as exc:
         raise RequestError(
-            f"{name or file} cannot be opened: {exc.strerror}. Give a USGS DEM that can be read."
+            f"{label} cannot be opened: {exc.strerror}. Give a USGS DEM that can be read."
         ) from exc
     with opened:
-        return use(opened, name or str(file))
+        yield opened, label
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from hrdem.errors import RequestError
-from hrdem.usgsdem.elements import (
-    FIRST_HEIGHTS,
-    NEXT_HEIGHTS,
-    RECORD_BYTES,
-)
+from hrdem.usgsdem.elements import FIRST_HEIGHTS, NEXT_HEIGHTS, RECORD_BYTES
 
 _CRLF = b"\r\n"
 _LF = b"\n"
@@ -19,31 +14,18 @@ _MAX_LINE_BYTES = RECORD_BYTES + len(_CRLF)
 _MIN_HEADER_BYTES = 864  # a header up to element 16: a line end before is part of a text
 
 
-@dataclass(frozen=True, slots=True)
-class RecordLayout:
-    """How the physical records of a file are told apart.
+def find_delimiter(start: bytes) -> bytes:
+    """Find what ends the physical records of a file: nothing (CDED 2.1, 7.4.1), LF or CRLF.
 
-    Attributes:
-        delimiter: Bytes after each record: none (CDED 2.1, 7.4.1), LF or CRLF.
-        is_trimmed: Whether lines end before their trailing blanks, as ``dd conv=unblock`` leaves
-            them.
-    """
-
-    delimiter: bytes
-    is_trimmed: bool
-
-
-def find_record_layout(start: bytes) -> RecordLayout:
-    """Find how the records of a file are told apart.
+    Lines may end before their trailing blanks, as ``dd conv=unblock`` leaves them.
 
     Args:
         start: The first 1026 bytes of the file.
     """
     line, end, _ = start[:_MAX_LINE_BYTES].partition(_LF)
     if not end or len(line) < _MIN_HEADER_BYTES:
-        return RecordLayout(b"", is_trimmed=False)
-    delimiter = _CRLF if line.endswith(b"\r") else _LF
-    return RecordLayout(delimiter, is_trimmed=len(line) - len(delimiter) + 1 < RECORD_BYTES)
+        return b""
+    return _CRLF if line.endswith(b"\r") else _LF
 
 
 def count_records(points: int) -> int:
@@ -59,7 +41,7 @@ class RecordReader:
     """Reads the physical records of a file, padded with blanks to 1024 bytes each.
 
     Attributes:
-        layout: How its records are told apart.
+        delimiter: What ends each record in the file.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -72,7 +54,7 @@ class RecordReader:
         self._file = file
         self._name = name
         self.rewind()
-        self.layout = find_record_layout(file.read(_MAX_LINE_BYTES))
+        self.delimiter = find_delimiter(file.read(_MAX_LINE_BYTES))
         self.rewind()
 
     def rewind(self) -> None:
@@ -86,7 +68,7 @@ class RecordReader:
         Raises:
             RequestError: If the file ends before, or a line is longer than a record.
         """
-        if self.layout.delimiter:
+        if self.delimiter:
             return b"".join([self._read_line() for _ in range(count)])
         content = self._file.read(count * RECORD_BYTES)
         self._number += len(content) // RECORD_BYTES
@@ -100,7 +82,7 @@ class RecordReader:
         Raises:
             RequestError: If the file ends before, or a line is longer than a record.
         """
-        if self.layout.delimiter:
+        if self.delimiter:
             for _ in range(count):
                 self._read_line()
         elif count:

@@ -34,7 +34,7 @@ class HeightRange(NamedTuple):
     percent_void: int
 
 
-def measure(heights: Heights) -> HeightRange:
+def measure_heights(heights: Heights) -> HeightRange:
     """Measure heights for a header (CDED 2.1, 7.4.2 elements 12 and 29).
 
     Args:

@@ -31,7 +31,8 @@ PROCESS = (
     "Heights of the ground in CGVD2013 from: HRDEM Mosaic, 1 m, from lidar; MRDEM, 30 m, all "
     "of Canada; each where those before have none. Sampled at the nodes from pixels of at "
     "most 8 m, whose weights fall linearly to zero at 23.2 m. Changed to CGVD28 with the grid "
-    f"HT2.tif. Rounded to whole metres, halves up. One lake is level. Software: hrdem {hrdem.__version__}."
+    "HT2.tif. Rounded to whole metres, halves up. One lake is level. "
+    f"Software: hrdem {hrdem.__version__}."
 )
 # where the FGDC's standard has the entries, and what they are by default
 PLACES = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hrdem.geo.nodata import VOID
-from hrdem.legacy.raster import Kind, LegacyRaster, RasterFile, find_void_zeros, open_raster
+from hrdem.legacy.raster import LegacyRaster, RasterFile, RasterFormat, find_void_zeros, open_raster
 from tests.legacy_dems import make_ascii, make_bc_dem, make_cell, write
 from tests.usgs_dems import TextDem
 
@@ -26,7 +26,7 @@ def test_a_dem_has_the_grid_of_its_nodes(tmp_path: Path) -> None:
     west, south, east, north = raster.grid.bounds
     assert (west, south) == pytest.approx((-67 - 1.5 / 3600, 49 - 1.5 / 3600), abs=1e-12)
     assert (east, north) == pytest.approx((-67 + 4.5 / 3600, 49 + 4.5 / 3600), abs=1e-12)
-    assert (raster.kind, raster.theme, raster.unit) == (Kind.DEM, "elevation", "metre")
+    assert (raster.kind, raster.theme, raster.unit) == (RasterFormat.DEM, "elevation", "metre")
     assert np.array_equal(raster.read(), SEA)
 
 
@@ -49,7 +49,7 @@ def test_only_bc_ascii_grids_have_a_vertical_datum(tmp_path: Path) -> None:
     assert open_raster(RasterFile(path)).vertical_datum == "CGVD28"
     path = path.rename(tmp_path / "old.asc")
     raster = open_raster(RasterFile(path), None, "EPSG:3005")
-    assert (raster.vertical_datum, raster.kind) == ("", Kind.ASCII)
+    assert (raster.vertical_datum, raster.kind) == ("", RasterFormat.ASCII)
 
 
 @pytest.mark.parametrize("edition", ["", "0100", "1010"])

@@ -18,7 +18,7 @@ from hrdem.usgsdem.elements import Layout
 from hrdem.usgsdem.header import Header, format_header
 from hrdem.usgsdem.read import read_dem
 from hrdem.usgsdem.records import count_records
-from hrdem.usgsdem.write import measure, write_dem
+from hrdem.usgsdem.write import measure_heights, write_dem
 from tests.usgsdem.test_header import BC_HEADER, CDED_HEADER
 
 VOID = -32767
@@ -117,7 +117,7 @@ def test_a_header_of_another_size_is_a_mistake() -> None:
     ],
 )
 def test_range_and_percent_leave_voids_out(heights, expected: tuple[int, int, int]) -> None:
-    assert measure(np.array(heights, np.int16)) == expected
+    assert measure_heights(np.array(heights, np.int16)) == expected
 
 
 def relief(rows: int, columns: int):

@@ -35,7 +35,7 @@ from hrdem.usgsdem.ascii_grid import format_ascii_header, format_ascii_rows
 from hrdem.usgsdem.elements import RECORD_BYTES, Layout
 from hrdem.usgsdem.records import count_records
 from hrdem.usgsdem.world_file import format_world_file
-from hrdem.usgsdem.write import measure, write_dem
+from hrdem.usgsdem.write import measure_heights, write_dem
 
 MAX_NUMBER_BYTES = 6  # of a pixel as text, such as "-9999 "
 STRIP_ROWS = 16  # some 100,000 pixels, 40 bytes each as files, and 100 while they are computed
@@ -207,7 +207,7 @@ def _mask_heights(heights: Heights, grid: Grid, mask: PolygonMask) -> None:
 def _find_range(heights: Heights) -> tuple[int, int]:
     """Return the least and the greatest height; -32767 twice if all are void."""
     strips = np.array_split(heights, -(-len(heights) // STRIP_ROWS))
-    found = [(low, high) for low, high, _ in map(measure, strips) if low != VOID]
+    found = [(low, high) for low, high, _ in map(measure_heights, strips) if low != VOID]
     if not found:
         return VOID, VOID
     lows, highs = zip(*found, strict=True)

@@ -19,7 +19,7 @@ from hrdem.legacy.cded.names import DataEdition, make_internal_name
 from hrdem.request.options import OriginCode, ProcessCode
 from hrdem.runtime.closest import find_closest
 from hrdem.usgsdem.header import Header
-from hrdem.usgsdem.write import measure
+from hrdem.usgsdem.write import measure_heights
 
 #: acronyms and names of responsibility centres: CDED 2.1, page vi
 CENTRES = {
@@ -105,7 +105,7 @@ def make_header(cell: Cell, heights: NDArray[np.int16], producer: Producer) -> H
         heights: Whole metres above CGVD28, -32767 for void, shape (1201, 1201) from the north.
         producer: What the header says about its making.
     """
-    measured = measure(heights)
+    measured = measure_heights(heights)
     west, south, _, _ = cell.bounds
     return Header(
         file_name=make_internal_name(cell),

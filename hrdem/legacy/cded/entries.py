@@ -26,7 +26,7 @@ _DATE = re.compile(r"(\d{4})(?:([-/]?)(\d\d)(?:\2(\d\d))?)?(?:[T ].*)?", re.ASCI
 _SCALE = re.compile(r"(?:1[:/])?(\d+)", re.ASCII)
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What the FGDC standard takes as the value of an entry; the value describes it."""
 
     TEXT = "text"
@@ -46,7 +46,7 @@ class Entry:
     """
 
     name: str
-    kind: Kind = Kind.TEXT
+    kind: EntryKind = EntryKind.TEXT
     words: tuple[str, ...] = ()
 
 
@@ -68,17 +68,17 @@ DATA_SET_ENTRIES = (
     Entry("organization"),
     Entry("source_data_type"),
     Entry("source_product_name"),
-    Entry("source_validity_beginning_date", Kind.DATE),
-    Entry("source_validity_ending_date", Kind.DATE, ("Present",)),
-    Entry("source_availability_date", Kind.DATE, ("Unpublished material",)),
-    Entry("cded_process_date", Kind.DATE, ("Not complete",)),
-    Entry("planimetric_accuracy", Kind.NUMBER),
+    Entry("source_validity_beginning_date", EntryKind.DATE),
+    Entry("source_validity_ending_date", EntryKind.DATE, ("Present",)),
+    Entry("source_availability_date", EntryKind.DATE, ("Unpublished material",)),
+    Entry("cded_process_date", EntryKind.DATE, ("Not complete",)),
+    Entry("planimetric_accuracy", EntryKind.NUMBER),
     Entry("planimetric_explanation_code"),
-    Entry("altimetric_accuracy", Kind.NUMBER),
+    Entry("altimetric_accuracy", EntryKind.NUMBER),
     Entry("altimetric_explanation_code"),
-    Entry("first_spacing_contour_interval", Kind.NUMBER),
-    Entry("second_spacing_contour_interval", Kind.NUMBER),
-    Entry("scale", Kind.SCALE),
+    Entry("first_spacing_contour_interval", EntryKind.NUMBER),
+    Entry("second_spacing_contour_interval", EntryKind.NUMBER),
+    Entry("scale", EntryKind.SCALE),
     Entry("nts_50k_1"),
     Entry("nts_50k_2"),
     Entry("nts_50k_3"),
@@ -233,9 +233,9 @@ def _check(table: Mapping[str, Any], name: str) -> Values:
             )
         text = _format(entry, value)
         if text is None:
-            kind = "text" if entry.kind is Kind.TEXT else entry.kind.value
+            kind = "text" if entry.kind is EntryKind.TEXT else entry.kind.value
             words = ", ".join((*entry.words, UNKNOWN))
-            other = "" if entry.kind is Kind.TEXT else f", or {words}"
+            other = "" if entry.kind is EntryKind.TEXT else f", or {words}"
             raise RequestError(
                 f"{name}, given as `metadata`, has {key} = {_show(value)}, which is not {kind}"
                 f"{other}. Correct it."
@@ -253,14 +253,14 @@ def _format(entry: Entry, value: Any) -> str | None:
     if text.lower() in known:
         return known[text.lower()]
     match entry.kind:
-        case Kind.TEXT:
+        case EntryKind.TEXT:
             return text or None
-        case Kind.DATE:
+        case EntryKind.DATE:
             return to_fgdc_date(text)
-        case Kind.SCALE:
+        case EntryKind.SCALE:
             match = _SCALE.fullmatch(text.replace(",", "").replace(" ", ""))
             return str(int(match[1])) if match and int(match[1]) > 1 else None
-        case Kind.NUMBER:
+        case EntryKind.NUMBER:
             return _format_number(text)
 
 

@@ -195,8 +195,8 @@ def _describe(data_set: DataSet) -> str:
     found = (
         f"Heights of the ground in CGVD2013 from: {titles}; each where those before have none. "
         f"Sampled at the nodes from pixels of at most {sampling.max_source_pixel:g} m, whose "
-        f"weights fall linearly to zero at {sampling.kernel_radius:g} m. Changed to CGVD28 with the "
-        f"grid {data_set.shift_grid}. Rounded to whole metres, halves up."
+        f"weights fall linearly to zero at {sampling.kernel_radius:g} m. Changed to CGVD28 with "
+        f"the grid {data_set.shift_grid}. Rounded to whole metres, halves up."
     )
     return " ".join((found, *data_set.steps, f"Software: hrdem {__version__}."))
 
