@@ -27,7 +27,7 @@ GRIDS = {
     "UTM": Grid("EPSG:3155", Affine(25, 0, 555_512.5, 0, -25, 6_655_487.5), 4_683, 4_611),
     "degrees": make_node_grid(-76, 46, 1, 2_401, 1_201),
     "degrees, far north": make_node_grid(-64, 84, 4, 2_401, 1_201),
-    "large pixels": Grid("EPSG:3347", Affine(20_000, 0, 4e6, 0, -20_000, 3e6), 90, 90),
+    "large pixels": Grid("EPSG:3347", Affine(20_000, 0, 4e6, 0, -20_000, 3e6), 60, 50),
 }
 
 
@@ -36,14 +36,14 @@ GRIDS = {
 def test_positions_are_those_of_proj(name: str, crs: str) -> None:
     """Within 0.05 mm."""
     grid = GRIDS[name]
-    window = Window(grid.width // 3, grid.height // 2, 60, 40)
+    window = Window(grid.width // 3, grid.height // 2, 20, 15)
     found = np.stack(Positions.of(grid, grid.window, crs).at(window))
     corner = grid.transform
-    x = corner.c + (window.column + np.arange(60) + 0.5) * corner.a
-    y = corner.f + (window.row + np.arange(40) + 0.5) * corner.e
+    x = corner.c + (window.column + np.arange(20) + 0.5) * corner.a
+    y = corner.f + (window.row + np.arange(15) + 0.5) * corner.e
     project = Transformer.from_crs(grid.crs.replace("3005", "3153"), crs, always_xy=True).transform
     expected = np.stack(project(*np.meshgrid(x, y)))
-    assert found.shape == (2, 40, 60)
+    assert found.shape == (2, 15, 20)
     np.testing.assert_allclose(found, expected, rtol=0, atol=5e-5 if crs == NATIVE else 5e-10)
 
 

@@ -161,6 +161,7 @@ def test_threads_read_any_windows_of_several_grids_that_share_nodes(
     np.testing.assert_array_equal(every_second, whole[::2, ::2])
 
 
+@pytest.mark.slow
 def test_staging_reports_progress_and_leaves_no_file(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_download_that_is_too_large_advises_what_a_product_can_follow(
         stage_heights(request, context, lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_full_disk_advises_another_temporary_folder(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +233,7 @@ def test_a_file_that_is_republished_while_it_is_read_is_read_again(
     )
 
 
+@pytest.mark.slow
 def test_files_without_the_level_of_a_product_are_told(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
