@@ -53,7 +53,7 @@ def _describe_void(coverage: CellCoverage) -> str:
         return text
     outside = show.percent(coverage.outside, coverage.nodes)
     inside = show.percent(coverage.void - coverage.outside, coverage.nodes)
-    return f"{text}, {outside} outside the border and {inside} inside"
+    return f"{text}, {outside} outside Canada and {inside} inside"
 
 
 def _show_set(cded: CdedSet) -> None:

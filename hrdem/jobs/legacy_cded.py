@@ -19,12 +19,12 @@ from hrdem.geo.nodata import VOID
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
-from hrdem.legacy.cded.cells import get_spacing, sheet_grid
+from hrdem.legacy.cded.cells import get_canadian_bounds, get_spacing, sheet_grid
 from hrdem.legacy.cded.coverage import (
     CellCoverage,
     check_not_void,
     check_shifts,
-    mask_border,
+    mask_canada,
     measure_coverage,
 )
 from hrdem.legacy.cded.entries import UserEntries
@@ -93,7 +93,8 @@ class CdedOptions:
         Raises:
             RequestError: If a parameter is invalid.
         """
-        area = find_read_area(self.find_lakes(sheet), shapely.box(*sheet.bounds))
+        canadian = shapely.box(*get_canadian_bounds(sheet))
+        area = find_read_area(self.find_lakes(sheet), canadian)
         if self.surveys is not None:
             surveys = self.surveys
         return make_height_request(
@@ -200,7 +201,7 @@ def make_cded(
     sets = []
     for sheet, request in zip(sheets, requests, strict=True):
         started, cached_before = time.monotonic(), http.cached_bytes
-        inside = None if options.border is None else mask_border(sheet, options.border)
+        inside = mask_canada(sheet, options.border)
         job = _SheetJob(sheet, options, inside, shift_grid, on_coverage)
         nodes = sheet_grid(sheet).window.pixels
         made = stage_heights(request, context, job.run, more_pixels=nodes)
@@ -228,7 +229,7 @@ class _SheetJob:
     Attributes:
         sheet: The sheet.
         options: What cells are made from, and how they are delivered.
-        inside: Which nodes are inside the border; None for no border.
+        inside: Which nodes can have heights; None for all.
         shift_grid: From CGVD2013 to CGVD28.
         on_coverage: Called with the void nodes of each cell before it is written.
     """
@@ -270,8 +271,8 @@ class _SheetJob:
         steps = ["Lakes and rivers are left as they are."] if lakes is None else lakes.describe()
         if options.sea is not None:
             steps.append("The sea has the height 0.")
-        if options.border is not None:
-            steps.append("Nodes outside the border are void.")
+        if self.inside is not None:
+            steps.append("Nodes outside Canada are void.")
         data_set = DataSet(
             sheet,
             producer.edition,

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shapely
 
 from hrdem.errors import NoDataError
-from hrdem.legacy.cded.coverage import check_not_void, check_shifts, measure_coverage
+from hrdem.legacy.cded.coverage import check_not_void, check_shifts, mask_canada, measure_coverage
 from hrdem.legacy.cded.encode import Producer
 from hrdem.legacy.cded.files import CdedDelivery
 from hrdem.legacy.cded.names import DataEdition
@@ -39,6 +40,37 @@ def test_void_inside_the_border_is_told_from_void_outside(heights) -> None:
     west, east = measure_coverage(SHEET, heights, inside)
     assert (west.outside, west.inside) == (10 * 1201 - 6 * 1000, 6 * 1000)
     assert (east.outside, east.inside) == (10 * 1201, 0)
+
+
+def test_sheets_agree_on_which_shared_nodes_are_inside_the_border() -> None:
+    """A border that runs exactly through nodes, and one that crosses the edge between sheets."""
+    through = shapely.Polygon([(-76.5, 45.9), (-76.0, 46.6), (-77, 47), (-77, 45.9)])
+    across = shapely.box(-77, 46.1, -76.2, 47)
+    for border in (through, across):
+        south, north = (
+            mask_canada(parse_sheet(name), shapely.MultiPolygon([border]))
+            for name in ("031K01", "031K08")
+        )
+        np.testing.assert_array_equal(south[0], north[-1])
+        assert 0 < north[-1].sum() < 2401
+
+
+def test_nodes_beyond_141_w_are_outside_canada() -> None:
+    """As the document has the box of all CDED; 141 W itself is the boundary with Alaska."""
+    inside = mask_canada(parse_sheet("115N"), None)  # 142-140 W
+    assert inside is not None
+    assert not inside[:, :1200].any()
+    assert inside[:, 1200:].all()
+    assert mask_canada(SHEET, None) is None
+
+
+def test_a_border_does_not_reach_beyond_the_box_of_all_cded() -> None:
+    border = shapely.MultiPolygon([shapely.box(-150, 63.5, -140.5, 70)])
+    inside = mask_canada(parse_sheet("115N"), border)
+    assert inside is not None
+    assert not inside[:, :1200].any()
+    assert inside[:599, 1200:1800].all()
+    assert not inside[602:].any()
 
 
 def test_a_sheet_with_one_void_cell_is_delivered(heights) -> None:

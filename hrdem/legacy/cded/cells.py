@@ -109,7 +109,8 @@ def parse_cded_sheets(names: str | Sequence[str]) -> tuple[Sheet, ...]:
 def check_sheet(sheet: Sheet) -> None:
     """Check that a sheet is, at least in part, in the box of all CDED (CDED 2.1, 2.5).
 
-    Sheets at 1:250,000 along the boundary with Alaska are in it by half.
+    Sheets at 1:250,000 along 141 W, the boundary with Alaska, are in it by half; their western
+    cells are void.
 
     Raises:
         RequestError: If it is outside.
@@ -126,6 +127,13 @@ def check_sheet(sheet: Sheet) -> None:
 def _format_box(bounds: Bounds) -> str:
     west, south, east, north = bounds
     return f"{-west:g}-{-east:g} W, {south:g}-{north:g} N"
+
+
+def get_canadian_bounds(sheet: Sheet) -> Bounds:
+    """Return west, south, east, north of the part of a sheet that CDED can have heights in."""
+    west, south, east, north = sheet.bounds
+    box = NATIONAL_BOX
+    return max(west, box[0]), max(south, box[1]), min(east, box[2]), min(north, box[3])
 
 
 def get_cells(sheet: Sheet) -> tuple[Cell, Cell]:

@@ -16,9 +16,17 @@ from numpy.typing import NDArray
 
 from hrdem.errors import NoDataError
 from hrdem.geo.crs import LONLAT
+from hrdem.geo.grid import Grid
+from hrdem.geo.lattice import Lattice
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import VOID
-from hrdem.legacy.cded.cells import Cell, Half, get_cells, sheet_grid
+from hrdem.legacy.cded.cells import (
+    Cell,
+    Half,
+    get_canadian_bounds,
+    get_cells,
+    sheet_grid,
+)
 from hrdem.request.aoi.nts import Sheet
 
 _NAMES = {Half.WEST: "west", Half.EAST: "east"}
@@ -32,7 +40,7 @@ class CellCoverage:
         cell: The cell.
         nodes: Number of its nodes.
         void: Void ones.
-        outside: Void ones that are outside the border; None if no border was given.
+        outside: Void ones that are outside Canada; None if that is not known.
     """
 
     cell: Cell
@@ -47,7 +55,7 @@ class CellCoverage:
 
     @property
     def inside(self) -> int | None:
-        """Void nodes inside the border; None if no border was given."""
+        """Void nodes inside Canada; None if that is not known."""
         return None if self.outside is None else self.void - self.outside
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,26 +64,42 @@ class CellCoverage:
             "cell": self.name,
             "nodes": self.nodes,
             "void": self.void,
-            "void_outside_border": self.outside,
-            "void_inside_border": self.inside,
+            "void_outside_canada": self.outside,
+            "void_inside_canada": self.inside,
         }
 
 
-def mask_border(sheet: Sheet, border: shapely.MultiPolygon) -> NDArray[np.bool_]:
-    """Return which nodes of a sheet are inside a border.
+def mask_canada(sheet: Sheet, border: shapely.MultiPolygon | None) -> NDArray[np.bool_] | None:
+    """Return which nodes of a sheet can have heights: inside a border, and in the box of all CDED.
+
+    The border is decided on the endless lattice of the nodes, so that sheets agree on those they
+    share.
 
     Args:
         sheet: The sheet.
-        border: Polygons in EPSG:4617.
+        border: Polygons in EPSG:4617; None if none was given.
 
     Returns:
-        Array of the shape of `sheet_grid`.
+        Array of the shape of `sheet_grid`; None if all nodes can.
 
     Raises:
-        NoDataError: If none is.
+        NoDataError: If none can.
     """
-    grid = sheet_grid(sheet)
-    inside = PolygonMask.of(border, LONLAT, grid).rasterize(grid.window)
+    grid, canadian = sheet_grid(sheet), get_canadian_bounds(sheet)
+    if border is None and canadian == sheet.bounds:
+        return None
+    inside = np.ones((grid.height, grid.width), np.bool_)
+    if border is not None:
+        lattice = Lattice.of(grid)
+        endless = Grid(grid.crs, lattice.transform(0, 0), 1, 1)
+        parts = shapely.get_parts(border)
+        near = parts[shapely.intersects(shapely.envelope(parts), shapely.box(*grid.bounds))]
+        mask = PolygonMask.of(shapely.MultiPolygon(near.tolist()), LONLAT, endless)
+        inside = mask.rasterize(grid.window.shifted(lattice.column, lattice.row))
+    allowed = grid.touched_by(canadian)  # nodes on its edge too
+    outside = np.ones_like(inside)
+    outside[allowed.slices] = False
+    inside[outside] = False
     if not inside.any():
         raise NoDataError(
             f"No node of {sheet.name} is inside the `border`: both of its cells would be void. "
@@ -92,7 +116,7 @@ def measure_coverage(
     Args:
         sheet: The sheet.
         heights: Of all nodes of `sheet_grid`, `VOID` where there is none.
-        inside: Which nodes are inside the border; None if none was given.
+        inside: Which nodes are in Canada, of `mask_canada`; None if that is not known.
     """
     west, east = (_count(cell, heights, inside) for cell in get_cells(sheet))
     return west, east
@@ -116,7 +140,7 @@ def check_shifts(
     Args:
         sheet: The sheet.
         heights: Of all nodes of `sheet_grid`, after water was set.
-        unknown: Nodes inside the border that have a height in CGVD2013 and no shift.
+        unknown: Nodes that may be in Canada, and have a height in CGVD2013 and no shift.
         grid_name: File of the shifts.
 
     Raises:
@@ -148,7 +172,7 @@ def check_not_void(sheet: Sheet, cells: Sequence[CellCoverage], hint: str) -> No
     """
     if any(each.void < each.nodes for each in cells):
         return
-    where = "" if cells[0].outside is None else " inside the border"
+    where = "" if cells[0].outside is None else " in Canada"
     raise NoDataError(
         f"Both cells of {sheet.name} are void: no source has a height{where} in the sheet. Nothing "
         f"was written. {hint}".rstrip()
