@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check import bc_relief
 from hrdem.legacy.check.bc_dem import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
@@ -16,7 +17,6 @@ from hrdem.legacy.check.bc_names import BcName
 from hrdem.legacy.check.bc_place import SPACING, BcGrid, find_north, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID
 from hrdem.request.options import Edition
 from hrdem.usgsdem.ascii_grid import AsciiGrid, read_ascii_header
 

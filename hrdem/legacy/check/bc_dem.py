@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_names import BcName, parse_bc_name
 from hrdem.legacy.check.bc_place import SPACING, BcGrid, get_zone, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID, read_dms, read_integer
+from hrdem.legacy.check.numbers import read_dms, read_integer
 from hrdem.legacy.check.records import (
-    BLOCK_BYTES,
     MAX_POINTS,
     MAX_PROFILES,
     RecordLayout,
@@ -26,6 +26,7 @@ from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
 from hrdem.legacy.check.type_b import ProfileRules, check_profiles
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.options import Edition
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 CLAUSE = "4.1"
 PRODUCER = b"BMGS - B.C. Gov. - Victoria"
@@ -88,9 +89,9 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
         RequestError: If it has too many heights.
     """
     with entry.open() as file:
-        start = file.read(BLOCK_BYTES)
+        start = file.read(RECORD_BYTES)
         delimiter = find_delimiter(start + (after := file.read(2)))
-        head = after[len(delimiter) :] + file.read(BLOCK_BYTES)
+        head = after[len(delimiter) :] + file.read(RECORD_BYTES)
     findings = Findings(entry.label, Edition.BC_2_0)
     name = judge_bc_name(entry.name, findings)
     header = _check_header(start, name, findings)

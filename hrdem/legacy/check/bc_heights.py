@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check.bc_names import BcName
 from hrdem.legacy.check.bc_place import EDGE_METRES, BcGrid, BlockMask, find_mask
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID
 
 
 @dataclass(frozen=True, slots=True)

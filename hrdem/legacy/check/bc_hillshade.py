@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check import bc_relief
 from hrdem.legacy.check.bc_dem import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
@@ -17,7 +18,6 @@ from hrdem.legacy.check.bc_names import BcName
 from hrdem.legacy.check.bc_place import SPACING, BcGrid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID
 from hrdem.request.options import Edition
 from hrdem.tiff.read_ifd import BoundedReader, Directory, InvalidTiffError, read_directories
 

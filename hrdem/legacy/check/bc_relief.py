@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check.bc_heights import BcHeights
 from hrdem.legacy.check.bc_place import SPACING
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID
 
 MIN_ASPECT_SLOPE = 2.0  # degrees: what is flatter has no aspect
 FLAT = -1

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check.cded_header import CLAUSE, CdedHeader, check_header
 from hrdem.legacy.check.cded_names import POINTS, CellName, parse_file_name
 from hrdem.legacy.check.edges import CellEdges, find_edges
 from hrdem.legacy.check.edition import read_edition
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import VOID, read_integer
+from hrdem.legacy.check.numbers import read_integer
 from hrdem.legacy.check.records import (
-    BLOCK_BYTES,
     MAX_POINTS,
     MAX_PROFILES,
     RecordLayout,
@@ -26,6 +26,7 @@ from hrdem.legacy.check.records import (
 from hrdem.legacy.check.spikes import find_spikes
 from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profiles
 from hrdem.request.options import Edition
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 MAX_NODES = 64 << 20
 HIGHEST, LOWEST = 5959, 0  # metres (CDED 2.1, 2.7)
@@ -59,9 +60,9 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         RequestError: If it is no DEM.
     """
     with entry.open() as file:
-        start = file.read(BLOCK_BYTES)
+        start = file.read(RECORD_BYTES)
         delimiter = find_delimiter(start + (after := file.read(2)))
-        head = after[len(delimiter) :] + file.read(BLOCK_BYTES)
+        head = after[len(delimiter) :] + file.read(RECORD_BYTES)
     findings = Findings(entry.label, edition or read_edition(start))
     file_name = parse_file_name(entry.name)
     header = check_header(start, file_name, findings)

@@ -1,4 +1,4 @@
-"""Numbers of USGS DEM files as the documents print them: their forms, their values, heights.
+"""Numbers of USGS DEM files as the documents print them: their forms and their values.
 
 The forms are those of Fortran's I6, D24.15 and E12.6, and four of zero (CDED 2.1, 7.4.1).
 """
@@ -8,12 +8,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-VOID = -32767
-HEIGHT_BYTES = 6  # a height is an I6 (CDED 2.1, 7.4.3 element 6)
 
 _NUMBER = re.compile(rb"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([DdEe][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb" *-?\d+")
@@ -71,66 +65,3 @@ def read_dms(field: bytes) -> float | None:
         return None
     size = abs(degrees) + minutes / 60 + float(text) / 3600
     return -size if field[:4].strip().startswith(b"-") else size
-
-
-def _make_pair_tables() -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Return value and kind of each pair of characters; the first is the low byte."""
-    values, kinds = np.zeros(1 << 16, np.int32), np.zeros(1 << 16, np.uint8)
-    digits = [(ord(str(digit)), digit) for digit in range(10)]
-    blank, minus = ord(" "), ord("-")
-    kinds[blank | blank << 8] = _BLANK
-    kinds[blank | minus << 8] = _MINUS_LAST
-    for code, digit in digits:
-        for first, kind in ((blank, _ONE_DIGIT), (minus, _MINUS_FIRST)):
-            kinds[first | code << 8], values[first | code << 8] = kind, digit
-        for tens_code, tens in digits:
-            pair = tens_code | code << 8
-            kinds[pair], values[pair] = _DIGITS, 10 * tens + digit
-    return values, kinds
-
-
-_BLANK, _MINUS_LAST, _ONE_DIGIT, _MINUS_FIRST, _DIGITS = range(1, 6)
-
-
-def _make_kind_table() -> NDArray[np.int8]:
-    """Return the sign of a number by the kinds of its three pairs; 0 if they are no number."""
-    signs = np.zeros(6**3, np.int8)
-    for first in range(1, 6):
-        for second in range(1, 6):
-            for third in range(1, 6):
-                kinds = (first, second, third)
-                begin = next((n for n, kind in enumerate(kinds) if kind != _BLANK), 3)
-                if begin == 3:
-                    continue
-                rest = kinds[begin + 1 :]
-                is_ended = kinds[begin] != _MINUS_LAST or bool(rest)
-                if is_ended and all(kind == _DIGITS for kind in rest):
-                    is_negative = kinds[begin] in (_MINUS_LAST, _MINUS_FIRST)
-                    signs[first * 36 + second * 6 + third] = -1 if is_negative else 1
-    return signs
-
-
-_PAIR_VALUES, _PAIR_KINDS = _make_pair_tables()
-_SIGNS = _make_kind_table()
-
-
-def decode_heights(fields: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Decode heights of six columns each.
-
-    Args:
-        fields: Array of shape (profiles, 6 x points): characters.
-
-    Returns:
-        Heights of shape (profiles, points), 0 where a field is no right-justified whole number;
-        and where it is one.
-    """
-    profiles, columns = fields.shape
-    pairs = np.ascontiguousarray(fields).view("<u2").reshape(profiles, columns // HEIGHT_BYTES, 3)
-    first, second, third = pairs[..., 0], pairs[..., 1], pairs[..., 2]
-    kinds = _PAIR_KINDS[first] * np.uint8(36) + _PAIR_KINDS[second] * np.uint8(6)
-    signs = _SIGNS[kinds + _PAIR_KINDS[third]]
-    heights = _PAIR_VALUES[first] * 10_000
-    heights += _PAIR_VALUES[second] * 100
-    heights += _PAIR_VALUES[third]
-    heights *= signs
-    return heights, signs != 0

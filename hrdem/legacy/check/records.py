@@ -13,11 +13,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.legacy.check.numbers import HEIGHT_BYTES
+from hrdem.usgsdem.elements import HEIGHT_BYTES, NEXT_HEIGHTS, PROFILE_HEADER_BYTES, RECORD_BYTES
+from hrdem.usgsdem.records import count_records
 
-BLOCK_BYTES = 1024
-HEAD_BYTES = 144  # of a profile, before its heights
-FIRST_HEIGHTS, FURTHER_HEIGHTS = 146, 170  # of a block
 MAX_POINTS = 20_000  # of a profile
 MAX_PROFILES = 20_000
 _BATCH_BYTES = 2 << 20
@@ -38,12 +36,12 @@ class RecordLayout:
     @property
     def record_bytes(self) -> int:
         """Bytes of a record with its end."""
-        return BLOCK_BYTES + len(self.delimiter)
+        return RECORD_BYTES + len(self.delimiter)
 
     @property
     def blocks(self) -> int:
         """Records of a profile."""
-        return 1 + max(0, -(-(self.points - FIRST_HEIGHTS) // FURTHER_HEIGHTS))
+        return count_records(self.points)
 
     @property
     def profile_bytes(self) -> int:
@@ -81,7 +79,7 @@ class Profiles:
 
 def find_delimiter(start: bytes) -> bytes:
     """Return what ends the first record of a file, from the beginning of the file."""
-    after = start[BLOCK_BYTES : BLOCK_BYTES + 2]
+    after = start[RECORD_BYTES : RECORD_BYTES + 2]
     return b"\r\n" if after == b"\r\n" else b"\n" if after[:1] == b"\n" else b""
 
 
@@ -107,17 +105,17 @@ def read_profiles(file: BinaryIO, layout: RecordLayout, profiles: int) -> Iterat
 def _split(content: NDArray[np.uint8], layout: RecordLayout, first: int, count: int) -> Profiles:
     records = content.reshape(count, layout.blocks, layout.record_bytes)
     ends = np.frombuffer(layout.delimiter, np.uint8)
-    is_delimited = (records[..., BLOCK_BYTES:] == ends).all(axis=(1, 2))
-    used = FURTHER_HEIGHTS * HEIGHT_BYTES
+    is_delimited = (records[..., RECORD_BYTES:] == ends).all(axis=(1, 2))
+    used = NEXT_HEIGHTS * HEIGHT_BYTES
     places = np.concatenate(
         [
-            records[:, 0, HEAD_BYTES:used],
+            records[:, 0, PROFILE_HEADER_BYTES:used],
             records[:, 1:, :used].reshape(count, -1),
         ],
         axis=1,
     )
     stop = layout.points * HEIGHT_BYTES
     is_padded = (places[:, stop:] == ord(" ")).all(axis=1)
-    is_padded &= (records[..., used:BLOCK_BYTES] == ord(" ")).all(axis=(1, 2))
-    heads = [records[number, 0, :HEAD_BYTES].tobytes() for number in range(count)]
+    is_padded &= (records[..., used:RECORD_BYTES] == ord(" ")).all(axis=(1, 2))
+    heads = [records[number, 0, :PROFILE_HEADER_BYTES].tobytes() for number in range(count)]
     return Profiles(first, heads, places[:, :stop], is_padded, is_delimited)

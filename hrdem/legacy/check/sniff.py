@@ -9,8 +9,8 @@ from hrdem.errors import RequestError
 from hrdem.legacy.check.bc_names import parse_bc_name
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.numbers import read_integer
-from hrdem.legacy.check.records import BLOCK_BYTES
 from hrdem.request.options import Edition
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 _LEVEL = slice(144, 168)  # elements 3 to 6, four I6
 _SYSTEM = slice(156, 162)  # element 5
@@ -49,7 +49,7 @@ def find_kind(entry: Entry) -> Kind:
     kind = Kind.of_name(entry.name)
     if kind not in (None, Kind.USGS_DEM):
         return kind
-    start = entry.read(BLOCK_BYTES)
+    start = entry.read(RECORD_BYTES)
     if is_type_a(start):
         return Kind.USGS_DEM
     if kind is None:
@@ -72,7 +72,7 @@ def is_cded(entry: Entry, kind: Kind, edition: Edition | None) -> bool:
     if kind is Kind.USGS_DEM:
         if edition:
             return edition.is_cded
-        return entry.read(BLOCK_BYTES)[_SYSTEM].strip(b" ") == _GEOGRAPHIC
+        return entry.read(RECORD_BYTES)[_SYSTEM].strip(b" ") == _GEOGRAPHIC
     if edition and edition.is_cded:
         raise RequestError(
             f"{entry.label} is none of CDED, which has .dem files only. Leave out `edition`."
@@ -84,12 +84,12 @@ def is_type_a(block: bytes) -> bool:
     """Whether a block has whole numbers where a type A record has elements 3 to 6 and 8 to 10."""
     fields = block[_LEVEL] + block[_SIDES]
     places = range(0, len(fields), 6)
-    return len(block) == BLOCK_BYTES and all(
+    return len(block) == RECORD_BYTES and all(
         read_integer(fields[at : at + 6].rstrip(b" ")) is not None for at in places
     )
 
 
 def _describe(block: bytes) -> str:
-    if len(block) < BLOCK_BYTES:
-        return f"it has {len(block)} bytes, less than the {BLOCK_BYTES} of its first record"
+    if len(block) < RECORD_BYTES:
+        return f"it has {len(block)} bytes, less than the {RECORD_BYTES} of its first record"
     return "its first record has no numbers where those of elements 3 to 10 are"

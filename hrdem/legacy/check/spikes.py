@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrdem.legacy.check.numbers import VOID
+from hrdem.geo.nodata import VOID
 
 METRES_PER_ARC_SECOND = 30.9  # along a meridian, to a percent
 STEEPEST = 2.0  # rise over run: steeper on all sides is no terrain

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from hrdem.legacy.check.finding import Findings, show_field
 from hrdem.legacy.check.numbers import read_integer, read_real
-from hrdem.legacy.check.records import BLOCK_BYTES
 from hrdem.request.options import Edition
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 COORDINATE_TOLERANCE = 5e-5  # arc seconds, metres, radians: half of the last digit (6.1.2)
 
@@ -99,7 +99,7 @@ class TypeA:
         for field in fields:
             self._fields[field.key] = field, block[begin : begin + field.width]
             begin += field.width
-        assert begin == BLOCK_BYTES
+        assert begin == RECORD_BYTES
 
     def __getitem__(self, key: str) -> bytes:
         """Return the bytes of a field."""

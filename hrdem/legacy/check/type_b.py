@@ -8,17 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.geo.nodata import VOID
 from hrdem.legacy.check.finding import Findings, show_field
-from hrdem.legacy.check.numbers import (
-    HEIGHT_BYTES,
-    VOID,
-    decode_heights,
-    read_integer,
-    read_real,
-)
-from hrdem.legacy.check.records import HEAD_BYTES, Profiles
+from hrdem.legacy.check.numbers import read_integer, read_real
+from hrdem.legacy.check.records import Profiles
 from hrdem.legacy.check.type_a import COORDINATE_TOLERANCE, are_close, show_numbers
 from hrdem.request.options import Edition
+from hrdem.usgsdem.elements import HEIGHT_BYTES, PROFILE_HEADER_BYTES
+from hrdem.usgsdem.heights import parse_heights
 
 #: called with the number of the first profile and heights of shape (profiles, points)
 OnHeights = Callable[[int, NDArray[np.int32]], None]
@@ -143,7 +140,7 @@ class _ProfileJudge:
         ):
             if (read_integer(field[:6]), read_integer(field[6:])) != counts:
                 tally.add(profile, show_field(field))
-        reals = [read_real(head[at : at + 24]) for at in range(24, HEAD_BYTES, 24)]
+        reals = [read_real(head[at : at + 24]) for at in range(24, PROFILE_HEADER_BYTES, 24)]
         x, y, datum, *extremes = (real.value for real in reals)
         node = self._rules.locate(profile, (x, y))
         if not are_close((x, y), node, COORDINATE_TOLERANCE):
@@ -191,7 +188,7 @@ def check_profiles(
     profiles = voids = nodes = 0
     lowest, highest = _NO_HEIGHT, -_NO_HEIGHT
     for batch in batches:
-        heights, is_number = decode_heights(batch.fields)
+        heights, is_number = parse_heights(batch.fields)
         lows, highs = _find_extremes(heights)
         is_whole = np.asarray(is_number.all(axis=1))
         for place, head in enumerate(batch.heads):
