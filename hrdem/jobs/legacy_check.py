@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hrdem.errors import RequestError
-from hrdem.legacy.check.bc_names import parse_bc_name
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_set import check_bc_file, check_set
 from hrdem.legacy.check.cded import check_cell
 from hrdem.legacy.check.cded_delivery import Delivery, check_delivery
@@ -114,7 +114,7 @@ class _Check:
     def _check_group(self, label: str, entries: Sequence[Entry]) -> None:
         """Check files that lie together; those of a BC set also against each other."""
         is_bc = self._edition is None or not self._edition.is_cded
-        of_set = [each for each in entries if is_bc and parse_bc_name(each.name)]
+        of_set = [each for each in entries if is_bc and FileName.parse(each.name)]
         for entry in entries:
             if entry in of_set:
                 continue

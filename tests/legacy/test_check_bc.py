@@ -11,8 +11,9 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.jobs.legacy_check import check_path
-from hrdem.legacy.check.bc_names import BcName, list_set
-from hrdem.legacy.check.bc_place import BcGrid, find_extent, find_mask, find_north
+from hrdem.legacy.bc.blocks import Projection
+from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.check.bc_place import BcGrid, find_mask
 from hrdem.legacy.check.bc_relief import (
     Normals,
     aspect,
@@ -28,7 +29,7 @@ from tests.cded_bytes import d24, e12, i
 
 ROWS, COLUMNS = 30, 40
 WEST, SOUTH = 772_400, 1_610_000  # across the western edge of 104P in BC Albers, 130 W
-ALBERS_104P = BcName("104p", "albers", "elevation", "asc")
+ALBERS_104P = FileName("104p", Projection.ALBERS, "elevation", "asc")
 
 
 def find_longitudes() -> np.ndarray:
@@ -376,39 +377,6 @@ def test_cded_has_no_such_files(tmp_path: Path) -> None:
         check_path(path, Edition.CDED_2_1)
 
 
-def test_the_names_of_the_document_are_its_26() -> None:
-    names = [str(name) for projection in ("utm", "albers") for name in list_set("104p", projection)]
-    assert len(set(names)) == 26
-    assert "104p-albers-hillshd-clr-225.tfw" in names
-    assert "104p-utm-slope-deg.asc" in names
-
-
-@pytest.mark.parametrize(
-    ("block", "projection", "south_west", "north_east", "north"),
-    [
-        ("104p", "utm", (442_275, 6_539_800), (557_725, 6_652_100), 0),
-        ("104p", "albers", (769_775, 1_558_675), (888_375, 1_675_125), 2.4281),
-        ("92b", "utm", (425_150, 5_316_050), (574_850, 5_428_200), 0),
-        ("92b", "albers", (1_146_250, 333_500), (1_299_425, 451_175), -2.4281),
-        ("114o", "utm", (555_525, 6_540_225), (672_575, 6_655_475), -1.7234),
-        ("114o", "albers", (199_700, 1_615_425), (332_075, 1_746_000), 10.5216),
-    ],
-)
-def test_extents_of_blocks_are_those_computed_elsewhere(
-    block: str, projection: str, south_west, north_east, north: float
-) -> None:
-    """The smallest multiples of 25 m that have 250 m around the bounding box inside."""
-    name = BcName(block, projection, "elevation", "asc")
-    extent = find_extent(name)
-    assert extent
-    left, bottom, right, top = extent
-    for found, expected in zip((left, bottom), south_west, strict=True):
-        assert expected <= found - 250 < expected + 25
-    for found, expected in zip((right, top), north_east, strict=True):
-        assert expected - 25 < found + 250 <= expected
-    assert find_north(name) == pytest.approx(north, abs=1e-4)
-
-
 def test_the_mask_is_that_of_longitudes() -> None:
     mask = find_mask(ALBERS_104P)
     assert mask
@@ -429,7 +397,7 @@ def test_the_mask_is_that_of_longitudes() -> None:
 def test_the_mask_of_a_block_has_as_many_pixels_as_counted_elsewhere(
     block: str, grid: BcGrid, pixels: int
 ) -> None:
-    mask = find_mask(BcName(block, "albers", "elevation", "asc"))
+    mask = find_mask(FileName(block, Projection.ALBERS, "elevation", "asc"))
     assert mask
     strips = range(0, grid.rows, 64)
     depths = (mask.depth(grid, first, min(64, grid.rows - first)) for first in strips)

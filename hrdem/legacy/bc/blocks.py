@@ -17,7 +17,7 @@ from affine import Affine
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE
-from hrdem.geo.grid import Grid
+from hrdem.geo.grid import Bounds, Grid
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
@@ -86,6 +86,12 @@ class Block:
         """Return the CRS of one projection's files, on NAD83(CSRS), with the numbers of NAD83."""
         return BC_ALBERS if projection is Projection.ALBERS else UTM_ZONES[self.zone]
 
+    def find_extent(self, projection: Projection) -> Bounds:
+        """Return the bounding box of the block, whose edge is curved, in metres of a projection."""
+        edge = project_geometry(self.polygon, LONLAT, self.get_crs(projection))
+        left, bottom, right, top = edge.bounds
+        return left, bottom, right, top
+
     def make_grid(self, projection: Projection) -> Grid:
         """Return the grid of one projection's files.
 
@@ -93,7 +99,7 @@ class Block:
         least 250 m inside (BC 2.0, 2).
         """
         crs = self.get_crs(projection)
-        left, bottom, right, top = project_geometry(self.polygon, LONLAT, crs).bounds
+        left, bottom, right, top = self.find_extent(projection)
         west, south = (_round_down(each - MIN_BUFFER_METRES) for each in (left, bottom))
         east, north = (-_round_down(-each - MIN_BUFFER_METRES) for each in (right, top))
         size, half = SPACING_METRES, SPACING_METRES / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -14,6 +15,10 @@ DEM, ASC, TIF, TFW = "dem", "asc", "tif", "tfw"
 ELEVATION = "elevation"
 SLOPE_PERCENT, SLOPE_DEGREES, ASPECT = "slope-pct", "slope-deg", "aspect"
 SUN_AZIMUTHS = (315, 225)  # degrees
+_NAME = re.compile(
+    r"(?P<block>[1-9][0-9]{0,2}[a-p])-(?P<projection>utm|albers)-(?P<variant>[a-z0-9-]+)"
+    r"\.(?P<type>[a-z]{3})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +75,23 @@ class FileName:
     @classmethod
     def parse(cls, name: str) -> Self | None:
         """Return the parts of a file's name, in any case; None if it is not one of a set."""
-        stem, _, kind = name.lower().partition(".")
-        block, _, rest = stem.partition("-")
-        projection, _, variant = rest.partition("-")
-        known = any(each.variant == variant and kind in each.types for each in PRODUCTS)
-        if not (known and block and projection in list(Projection)):
+        match = _NAME.fullmatch(name.lower())
+        if match is None or _find_product(match["variant"], match["type"]) is None:
             return None
-        return cls(block, Projection(projection), variant, kind)
+        projection = Projection(match["projection"])
+        return cls(match["block"], projection, match["variant"], match["type"])
+
+    @property
+    def product(self) -> Product:
+        """The product that the file is of."""
+        product = _find_product(self.variant, self.type)
+        assert product is not None
+        return product
+
+
+def _find_product(variant: str, kind: str) -> Product | None:
+    found = (each for each in PRODUCTS if each.variant == variant and kind in each.types)
+    return next(found, None)
 
 
 def list_files(

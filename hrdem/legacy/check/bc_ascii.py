@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.bc.blocks import SPACING_METRES
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check import bc_relief
 from hrdem.legacy.check.bc_dem import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
-from hrdem.legacy.check.bc_names import BcName
-from hrdem.legacy.check.bc_place import SPACING, BcGrid, find_north, judge_grid
+from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
-from hrdem.usgsdem.ascii_grid import AsciiGrid, read_ascii_header
+from hrdem.usgsdem.ascii_grid import NODATA, AsciiGrid, read_ascii_header
 
 CLAUSE = "4.2"
-NODATA = -9999
 KEYWORDS = ("ncols", "nrows", "xllcorner", "yllcorner", "cellsize", "nodata_value")
 #: lowest and highest value of each variant
 RANGES = {
@@ -98,15 +98,15 @@ def _check_header(entry: Entry, header: AsciiGrid, findings: Findings) -> BcGrid
         found=", ".join(found),
     )  # fmt: skip
     findings.judge(
-        CLAUSE, "cellsize", header.cell == (SPACING, SPACING),
+        CLAUSE, "cellsize", header.cell == (SPACING_METRES, SPACING_METRES),
         expected="25", found=f"{header.cell[0]:g}",
     )  # fmt: skip
     findings.judge(
         "3.2", "NODATA_value", header.nodata == NODATA, expected=f"{NODATA}",
         found="none" if header.nodata is None else f"{header.nodata:g}",
     )  # fmt: skip
-    west, south = header.left + SPACING / 2, header.bottom + SPACING / 2
-    if header.left % SPACING == 0 == header.bottom % SPACING:
+    west, south = header.left + SPACING_METRES / 2, header.bottom + SPACING_METRES / 2
+    if header.left % SPACING_METRES == 0 == header.bottom % SPACING_METRES:
         west, south = header.left, header.bottom
         findings.note(
             "2, 4.2", "xllcorner and yllcorner",
@@ -119,12 +119,13 @@ def _check_header(entry: Entry, header: AsciiGrid, findings: Findings) -> BcGrid
 class _Values:
     """Judges the values of a file, rows by rows."""
 
-    def __init__(self, name: BcName | None, grid: BcGrid, reference: BcHeights | None) -> None:
+    def __init__(self, name: FileName | None, grid: BcGrid, reference: BcHeights | None) -> None:
         self._variant = name.variant if name else "elevation"
         self._reference = reference
         self._voids = VoidTally(name, grid, reference)
         self._low, self._high = 1 << 30, -(1 << 30)
-        self._north = find_north(name) if name else None
+        block = find_block(name) if name else None
+        self._north = block.compute_north(name.projection) if name and block else None
         self._tally = self._make_tally()
 
     def _make_tally(self) -> bc_relief.ValueTally | None:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.bc.blocks import SPACING_METRES, UTM_ZONES
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
-from hrdem.legacy.check.bc_names import BcName, parse_bc_name
-from hrdem.legacy.check.bc_place import SPACING, BcGrid, get_zone, judge_grid
+from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.legacy.check.numbers import read_dms, read_integer
@@ -24,7 +25,6 @@ from hrdem.legacy.check.records import (
 )
 from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
 from hrdem.legacy.check.type_b import ProfileRules, check_profiles
-from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.options import Edition
 from hrdem.usgsdem.elements import RECORD_BYTES
 
@@ -135,7 +135,7 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
         record_clause=CLAUSE,
         points=grid.rows,
         corner=(header.grid.west, header.grid.south) if header.grid else (None, None),
-        spacing=SPACING,
+        spacing=SPACING_METRES,
         forms_since=Edition.BC_2_0,
     )
     with entry.open() as file:
@@ -195,9 +195,9 @@ class _Comparer:
         )  # fmt: skip
 
 
-def judge_bc_name(file_name: str, findings: Findings) -> BcName | None:
+def judge_bc_name(file_name: str, findings: Findings) -> FileName | None:
     """Judge the name of a file, and return what it says (BC 2.0, 5)."""
-    name = parse_bc_name(file_name)
+    name = FileName.parse(file_name)
     findings.judge(
         "5", "file name", name is not None and file_name == str(name),
         expected="block-projection-variant.type such as 104p-albers-slope-pct.asc",
@@ -206,7 +206,7 @@ def judge_bc_name(file_name: str, findings: Findings) -> BcName | None:
     return name
 
 
-def _check_header(block: bytes, name: BcName | None, findings: Findings) -> _Header:
+def _check_header(block: bytes, name: FileName | None, findings: Findings) -> _Header:
     record = TypeA(block, BC_FIELDS, CLAUSE, findings, Edition.BC_2_0)
     is_ascii = all(32 <= byte < 127 for byte in block)
     findings.judge(
@@ -214,7 +214,7 @@ def _check_header(block: bytes, name: BcName | None, findings: Findings) -> _Hea
         expected="printable ASCII", found="so" if is_ascii else "other bytes",
     )  # fmt: skip
     stated = str(record["file name"].strip(b" "), "ascii", "replace")
-    inner = parse_bc_name(stated)
+    inner = FileName.parse(stated)
     record.judge(
         "file name", inner is not None and stated == str(inner) and name in (None, inner),
         str(name) if name else "such as 94l-albers-elevation.dem",
@@ -232,7 +232,7 @@ def _check_header(block: bytes, name: BcName | None, findings: Findings) -> _Hea
     corners = record.reals("corners")
     extremes = record.reals("minimum and maximum")
     record.judge_reals("rotation", (0.0,))
-    record.judge_reals("resolution", (SPACING, SPACING, 1.0), width=12)
+    record.judge_reals("resolution", (SPACING_METRES, SPACING_METRES, 1.0), width=12)
     counts = record.integers("rows and columns of profiles")
     columns = counts[1] or 0
     grid = _judge_corners(record, corners, columns)
@@ -249,13 +249,14 @@ def _check_header(block: bytes, name: BcName | None, findings: Findings) -> _Hea
     return _Header(grid, min(max(columns, 0), MAX_PROFILES), (extremes[0], extremes[1]))
 
 
-def _judge_corner(record: TypeA, name: BcName | None) -> None:
+def _judge_corner(record: TypeA, name: FileName | None) -> None:
     field = record["south-west corner"]
     found = [read_dms(field[:13]), read_dms(field[13:])]
     record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
-    if name is None or get_zone(name.block) is None or None in found:
+    block = find_block(name) if name else None
+    if block is None or None in found:
         return
-    west, south, _, _ = parse_sheet(name.block).bounds
+    west, south, _, _ = block.sheet.bounds
     record.judge(
         "south-west corner",
         are_close(found, (west, south), _DMS_TOLERANCE),
@@ -263,7 +264,7 @@ def _judge_corner(record: TypeA, name: BcName | None) -> None:
     )
 
 
-def _judge_projection(record: TypeA, name: BcName | None) -> int | None:
+def _judge_projection(record: TypeA, name: FileName | None) -> int | None:
     """Judge elements 5 and 6, and return element 5."""
     (system,) = record.integers("reference system")
     (zone,) = record.integers("zone")
@@ -275,10 +276,10 @@ def _judge_projection(record: TypeA, name: BcName | None) -> int | None:
     )
     if system == _SYSTEMS["albers"]:
         record.judge("zone", zone == 0, "0 in Albers")
-    elif name:
-        record.judge("zone", zone == get_zone(name.block), f"{get_zone(name.block)}")
+    elif block := find_block(name) if name else None:
+        record.judge("zone", zone == block.zone, f"{block.zone}")
     else:
-        record.judge("zone", zone in range(7, 12), "7 to 11")
+        record.judge("zone", zone in UTM_ZONES, "7 to 11")
     return system
 
 
@@ -305,7 +306,7 @@ def _judge_corners(record: TypeA, corners: list[float | None], columns: int) -> 
     grid = None
     if len(numbers) == 8 and columns:
         west, south, _, north, east, *_ = numbers
-        rows = (north - south) / SPACING + 1
+        rows = (north - south) / SPACING_METRES + 1
         is_rectangle = are_close(
             numbers, (west, south, west, north, east, north, east, south), 5e-5
         )

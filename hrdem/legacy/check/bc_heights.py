@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.nodata import VOID
-from hrdem.legacy.check.bc_names import BcName
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_place import EDGE_METRES, BcGrid, BlockMask, find_mask
 from hrdem.legacy.check.finding import Findings
 
@@ -37,7 +37,7 @@ class VoidTally:
         reference: Heights of its set; None for the file that has them.
     """
 
-    def __init__(self, name: BcName | None, grid: BcGrid, reference: BcHeights | None) -> None:
+    def __init__(self, name: FileName | None, grid: BcGrid, reference: BcHeights | None) -> None:
         self._grid = grid
         self._reference = reference
         self._mask: BlockMask | None = None

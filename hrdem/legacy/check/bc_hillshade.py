@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.bc.blocks import SPACING_METRES
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check import bc_relief
 from hrdem.legacy.check.bc_dem import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
-from hrdem.legacy.check.bc_names import BcName
-from hrdem.legacy.check.bc_place import SPACING, BcGrid
+from hrdem.legacy.check.bc_place import BcGrid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
@@ -26,7 +27,7 @@ MAX_PIXELS = 64 << 20  # the largest block has 36.4 million
 _HEADER_BYTES = 4_096
 _STRIP_ROWS = 64
 _GEOREFERENCE_TAGS = (33550, 33922, 34264, 34735)
-_WORLD = (SPACING, 0.0, 0.0, -SPACING)
+_WORLD = (SPACING_METRES, 0.0, 0.0, -SPACING_METRES)
 _MAX_WORLD_BYTES = 4_096
 
 
@@ -77,7 +78,7 @@ def check_picture(
                 return findings
             grid = reference.grid
         judge = _PixelJudge(name, grid, reference)
-        if name and "-clr-" in name.variant and black_and_white:
+        if name and name.product.is_coloured and black_and_white:
             with black_and_white.open() as other:
                 shade = _read_header(other, black_and_white, Findings("", Edition.BC_2_0))
                 is_same = shade and (shade.width, shade.height) == (picture.width, picture.height)
@@ -104,10 +105,10 @@ def _judge_pixels(
 class _PixelJudge:
     """Judges the pixels of a hillshade, rows by rows."""
 
-    def __init__(self, name: BcName | None, grid: BcGrid, reference: BcHeights | None) -> None:
+    def __init__(self, name: FileName | None, grid: BcGrid, reference: BcHeights | None) -> None:
         self._reference = reference
-        self._is_coloured = bool(name and "-clr-" in name.variant)
-        self._sun = name.sun if name else 0
+        self._is_coloured = bool(name and name.product.is_coloured)
+        self._sun = (name.product.sun if name else None) or 0
         self._voids = VoidTally(None, grid, reference)
         self._coloured_pixels = 0
         self._tally: bc_relief.ValueTally | None = None
@@ -271,7 +272,7 @@ def check_world_file(entry: Entry, reference: BcHeights | None) -> Findings:
     )  # fmt: skip
     found = f"{x:.10g} {y:.10g}"
     findings.judge(
-        "2, 4.3", "position", x % SPACING == 0 == y % SPACING,
+        "2, 4.3", "position", x % SPACING_METRES == 0 == y % SPACING_METRES,
         expected="centre of the upper left pixel, multiples of 25", found=found,
     )  # fmt: skip
     if reference is not None:

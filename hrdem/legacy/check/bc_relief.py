@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.bc.blocks import SPACING_METRES
 from hrdem.legacy.check.bc_heights import BcHeights
-from hrdem.legacy.check.bc_place import SPACING
 from hrdem.legacy.check.finding import Findings
 
 MIN_ASPECT_SLOPE = 2.0  # degrees: what is flatter has no aspect
@@ -29,7 +29,7 @@ RAMP = (
     (3200.0, 0xFF, 0xFF, 0xFF),
 )
 _ROUNDED_DOWN = 1.0 + 1e-3
-_RUN = 2 * SPACING  # metres between the neighbours
+_RUN = 2 * SPACING_METRES  # metres between the neighbours
 
 Numbers = NDArray[np.float64]
 

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from hrdem.errors import RequestError
+from hrdem.legacy.bc.blocks import Projection
+from hrdem.legacy.bc.names import PRODUCTS, FileName, list_files
 from hrdem.legacy.check.bc_ascii import check_ascii
 from hrdem.legacy.check.bc_dem import check_bc_dem
 from hrdem.legacy.check.bc_heights import BcHeights
 from hrdem.legacy.check.bc_hillshade import check_picture, check_world_file
-from hrdem.legacy.check.bc_names import PROJECTIONS, list_set, parse_bc_name
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.legacy.check.sniff import find_kind
@@ -57,13 +58,13 @@ def check_set(label: str, entries: Sequence[Entry], on_findings: OnFindings) -> 
     """
     by_block: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        if name := parse_bc_name(entry.name):
+        if name := FileName.parse(entry.name):
             by_block[name.block][name.projection].append(entry)
     for block, by_projection in by_block.items():
         findings = Findings(label, Edition.BC_2_0)
-        for projection in PROJECTIONS:
+        for projection in Projection:
             present = {entry.name.lower() for entry in by_projection[projection]}
-            wanted = [str(name) for name in list_set(block, projection)]
+            wanted = [str(name) for name in list_files(block, [projection], PRODUCTS)]
             missing = [name for name in wanted if name not in present]
             findings.judge(
                 "1, 5", f"files of {block} in {projection}", not missing,
@@ -73,7 +74,7 @@ def check_set(label: str, entries: Sequence[Entry], on_findings: OnFindings) -> 
                 else f"{len(wanted)}",
             )  # fmt: skip
         on_findings(findings)
-        for projection in PROJECTIONS:
+        for projection in Projection:
             _check_projection(by_projection[projection], on_findings)
 
 

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 
 from hrdem.errors import RequestError
-from hrdem.legacy.check.bc_names import parse_bc_name
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.numbers import read_integer
 from hrdem.request.options import Edition
@@ -37,7 +37,7 @@ class Kind(Enum):
 def is_checked(name: str) -> bool:
     """Whether a file among others is one of the older products by its name."""
     kind = Kind.of_name(name)
-    return kind in (Kind.USGS_DEM, Kind.ARCHIVE) or parse_bc_name(name) is not None
+    return kind in (Kind.USGS_DEM, Kind.ARCHIVE) or FileName.parse(name) is not None
 
 
 def find_kind(entry: Entry) -> Kind:
