@@ -115,13 +115,18 @@ def check_sheet(sheet: Sheet) -> None:
     Raises:
         RequestError: If it is outside.
     """
-    west, south, east, north = sheet.bounds
-    box = NATIONAL_BOX
-    if east <= box[0] or north <= box[1] or west >= box[2] or south >= box[3]:
+    if not is_in_national_box(sheet):
         raise RequestError(
             f"The sheet {sheet.name} covers {_format_box(sheet.bounds)}, and CDED covers "
-            f"{_format_box(box)}. Name a sheet in that."
+            f"{_format_box(NATIONAL_BOX)}. Name a sheet in that."
         )
+
+
+def is_in_national_box(sheet: Sheet) -> bool:
+    """Return whether a sheet is, at least in part, in the box of all CDED (CDED 2.1, 2.5)."""
+    west, south, east, north = sheet.bounds
+    left, bottom, right, top = NATIONAL_BOX
+    return left < east and west < right and bottom < north and south < top
 
 
 def _format_box(bounds: Bounds) -> str:

@@ -10,30 +10,30 @@ from numpy.typing import NDArray
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import SPACING_METRES, UTM_ZONES
+from hrdem.legacy.bc.encode import ALBERS_PARAMETERS, PARAMETERS, PRODUCER
 from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import read_dms, read_integer
+from hrdem.legacy.check.numbers import read_dms
 from hrdem.legacy.check.records import (
+    MAX_NODES,
     MAX_POINTS,
     MAX_PROFILES,
     RecordLayout,
-    find_delimiter,
     read_profiles,
+    read_start,
 )
 from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
 from hrdem.legacy.check.type_b import ProfileRules, check_profiles
 from hrdem.request.options import Edition
-from hrdem.usgsdem.elements import RECORD_BYTES
 
 CLAUSE = "4.1"
-PRODUCER = b"BMGS - B.C. Gov. - Victoria"
-MAX_NODES = 64 << 20
-#: axis, eccentricity squared, parallels, origin, false easting and northing (element 7)
-ALBERS = (6378137.0, 0.0066943800229, 50.0, 58.5, -126.0, 45.0, 1e6, *(0.0,) * 8)
-ALBERS_PACKED = (*ALBERS[:2], 50000000.0, 58030000.0, -126000000.0, 45000000.0, *ALBERS[6:])
+_ZEROS = (0.0,) * (PARAMETERS - len(ALBERS_PARAMETERS))
+#: element 7 with packed angles, and with angles in degrees, as the document prints them
+ALBERS_PACKED = (*ALBERS_PARAMETERS, *_ZEROS)
+ALBERS_DEGREES = (*ALBERS_PARAMETERS[:2], 50.0, 58.5, -126.0, 45.0, *ALBERS_PACKED[6:])
 FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.250000E+02', or a form of zero"
 _BLANK = (
     *(
@@ -62,7 +62,6 @@ _INTEGERS = {
 }
 _SYSTEMS = {"utm": 1, "albers": 3}
 _DMS_TOLERANCE = 1e-4 / 3600  # degrees
-_POINTS_FIELD = slice(12, 18)  # of a profile
 _STRIP_ROWS = 64
 
 
@@ -89,14 +88,11 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
         RequestError: If it has too many heights.
     """
     with entry.open() as file:
-        start = file.read(RECORD_BYTES)
-        delimiter = find_delimiter(start + (after := file.read(2)))
-        head = after[len(delimiter) :] + file.read(RECORD_BYTES)
+        start, delimiter, points = read_start(file)
     findings = Findings(entry.label, Edition.BC_2_0)
     name = judge_bc_name(entry.name, findings)
     header = _check_header(start, name, findings)
-    points = read_integer(head[_POINTS_FIELD])
-    if points is None or not 1 <= points <= MAX_POINTS:
+    if points is None:
         points = header.grid.rows if header.grid else 1
     layout = RecordLayout(delimiter, points)
     profiles, rest = layout.count_profiles(entry.size)
@@ -220,7 +216,7 @@ def _check_header(block: bytes, name: FileName | None, findings: Findings) -> _H
         str(name) if name else "such as 94l-albers-elevation.dem",
     )  # fmt: skip
     name = name or inner
-    record.judge("producer", record["producer"].strip(b" ") == PRODUCER, PRODUCER.decode())
+    record.judge("producer", record["producer"].strip(b" ") == PRODUCER.encode(), PRODUCER)
     _judge_corner(record, name)
     record.judge("process code", record["process code"] == b"0", "0")
     record.judge("origin code", record["origin code"].strip(b" ") == b"BC", "BC")
@@ -289,7 +285,7 @@ def _judge_parameters(record: TypeA, system: int | None) -> None:
     if system != _SYSTEMS["albers"]:
         record.judge_reals("projection parameters", (0.0,) * 15)
         return
-    if are_close(found, ALBERS, 1e-9):
+    if are_close(found, ALBERS_DEGREES, 1e-9):
         record.note("projection parameters", "angles as packed DDDMMSS, or as printed", "degrees")
         return
     record.judge(

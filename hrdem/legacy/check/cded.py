@@ -9,28 +9,25 @@ from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
+from hrdem.legacy.cded.cells import NODES
 from hrdem.legacy.check.cded_header import CLAUSE, CdedHeader, check_header
-from hrdem.legacy.check.cded_names import POINTS, CellName, parse_file_name
+from hrdem.legacy.check.cded_names import CellName, parse_file_name
 from hrdem.legacy.check.edges import CellEdges, find_edges
 from hrdem.legacy.check.edition import read_edition
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import read_integer
 from hrdem.legacy.check.records import (
-    MAX_POINTS,
+    MAX_NODES,
     MAX_PROFILES,
     RecordLayout,
-    find_delimiter,
     read_profiles,
+    read_start,
 )
 from hrdem.legacy.check.spikes import find_spikes
 from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profiles
 from hrdem.request.options import Edition
-from hrdem.usgsdem.elements import RECORD_BYTES
 
-MAX_NODES = 64 << 20
 HIGHEST, LOWEST = 5959, 0  # metres (CDED 2.1, 2.7)
-_POINTS_FIELD = slice(12, 18)  # of a profile
 _DELIMITER_NAMES = {b"\n": "LF after each", b"\r\n": "CR and LF after each", b"": "no line ends"}
 
 
@@ -60,21 +57,17 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         RequestError: If it is no DEM.
     """
     with entry.open() as file:
-        start = file.read(RECORD_BYTES)
-        delimiter = find_delimiter(start + (after := file.read(2)))
-        head = after[len(delimiter) :] + file.read(RECORD_BYTES)
+        start, delimiter, points = read_start(file)
     findings = Findings(entry.label, edition or read_edition(start))
     file_name = parse_file_name(entry.name)
     header = check_header(start, file_name, findings)
     _judge_names(entry.name, file_name, header, findings)
-    points = read_integer(head[_POINTS_FIELD])
-    if points is None or not 1 <= points <= MAX_POINTS:
-        points = POINTS
+    points = NODES if points is None else points
     layout = RecordLayout(delimiter, points)
     profiles = _judge_size(entry, layout, header, findings)
     if profiles * points > MAX_NODES:
         raise RequestError(
-            f"{entry.label} has {profiles * points:,} heights, and a cell has {POINTS**2:,}. Give "
+            f"{entry.label} has {profiles * points:,} heights, and a cell has {NODES**2:,}. Give "
             "a CDED file."
         )
     heights = np.full((points, profiles), VOID, np.int16)
@@ -87,7 +80,7 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         clause="7.4.3",
         form="7.4.1 convention 5, 7.4.3",
         record_clause="7.4.1",
-        points=POINTS,
+        points=NODES,
         corner=(header.place.west, header.place.south) if header.place else header.corner,
         spacing=header.place.spacing[0] if header.place else header.spacing[0],
         forms_since=Edition.CDED_2_0,
@@ -95,7 +88,7 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
     with entry.open() as file:
         file.read(layout.record_bytes)
         summary = check_profiles(read_profiles(file, layout, profiles), rules, findings, keep)
-    is_complete = profiles == POINTS == points
+    is_complete = profiles == NODES == points
     _judge_heights(header, summary, findings, is_complete=is_complete)
     edges = None
     if is_complete and summary.is_whole and header.place:
@@ -143,12 +136,12 @@ def _judge_size(entry: Entry, layout: RecordLayout, header: CdedHeader, findings
         expected="1024 bytes each, without line ends", found=_DELIMITER_NAMES[layout.delimiter],
     )  # fmt: skip
     profiles, rest = layout.count_profiles(entry.size)
-    declared = header.profiles if header.profiles and header.profiles > 0 else POINTS
+    declared = header.profiles if header.profiles and header.profiles > 0 else NODES
     declared = min(declared, MAX_PROFILES)
     present = min(profiles, declared)
     findings.judge(
-        "3.2", "number of profiles", profiles == POINTS and not rest,
-        expected=f"{POINTS}, and nothing after them",
+        "3.2", "number of profiles", profiles == NODES and not rest,
+        expected=f"{NODES}, and nothing after them",
         found=f"{profiles}" + (f", and {rest:,} bytes after them" if rest else ""),
     )  # fmt: skip
     findings.judge(

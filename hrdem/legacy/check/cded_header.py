@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hrdem.legacy.check.cded_names import (
-    POINTS,
-    CellName,
-    CellPlace,
-    locate_cell,
-    parse_internal_name,
-)
+from hrdem.legacy.cded import encode
+from hrdem.legacy.cded.cells import NODES
+from hrdem.legacy.check.cded_names import CellName, CellPlace, locate_cell, parse_internal_name
 from hrdem.legacy.check.finding import Findings, show_field
 from hrdem.legacy.check.numbers import read_dms
 from hrdem.legacy.check.type_a import CDED_FIELDS, TypeA, are_close, show_numbers
-from hrdem.request.options import Edition
+from hrdem.request.options import Edition, OriginCode, ProcessCode
 
 CLAUSE = "7.4.2"
 FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.750000E+00', or a form of zero"
-PROCESS_CODES = (b"8", b"9", b"A", b"Z")
-ORIGIN_CODES = (
-    *(b"AB", b"ASDB", b"BC", b"MB", b"MULT", b"NB", b"NL", b"NS", b"NT", b"NTDB", b"NU", b"ON"),
-    *(b"PE", b"QC", b"RS", b"SK", b"YT"),
-)
-#: acronyms of responsibility centres; the last was removed in October 2005
-CENTRES = (b"ASRD", b"BMGS-BC", b"CFS-SSM", b"CTI", b"CTI-O", b"OMNR", b"YEIM", b"EYG")
-_SUB_FIELDS = 4  # of the centre's 60 columns
+#: acronyms of responsibility centres, and one that was removed in October 2005
+CENTRES = (*(acronym.encode() for acronym in encode.CENTRES), b"EYG")
 _BLANK = (
     *(
         "filler",
@@ -123,7 +113,7 @@ def check_header(block: bytes, file_name: CellName | None, findings: Findings) -
     record.judge_reals("rotation", (0.0,))
     spacing = _judge_resolution(record, place, corners)
     counts = record.integers("rows and columns of profiles")
-    record.judge("rows and columns of profiles", counts == [1, POINTS], f"1 {POINTS}")
+    record.judge("rows and columns of profiles", counts == [1, NODES], f"1 {NODES}")
     record.judge_integers("vertical datum", 1, width=2)
     record.judge_integers("horizontal datum", 4, width=2)
     edition = _judge_edition(record)
@@ -186,7 +176,7 @@ def _judge_producer(record: TypeA) -> None:
     if not words or len(known) < len(words):
         _judge_right(record, "producer", since=Edition.CDED_2_0)
         return
-    width = len(field) // _SUB_FIELDS
+    width = len(field) // encode.MAX_CENTRES
     parts = [field[at : at + width] for at in range(0, len(field), width)]
     ok = all(part == part.strip(b" ").rjust(width) and len(part.split()) <= 1 for part in parts)
     record.judge(
@@ -213,10 +203,13 @@ def _judge_corner(record: TypeA, place: CellPlace | None) -> None:
 
 
 def _judge_codes(record: TypeA) -> None:
-    record.judge("process code", record["process code"] in PROCESS_CODES, "8, 9, A or Z")
-    origin = record["origin code"]
-    known = " ".join(code.decode() for code in ORIGIN_CODES)
-    record.judge("origin code", origin.rstrip(b" ") in ORIGIN_CODES, f"left-justified, of {known}")
+    for key, known, form in (
+        ("process code", ProcessCode, "one of"),
+        ("origin code", OriginCode, "left-justified, of"),
+    ):
+        codes = [code.value for code in known]
+        found = record[key].rstrip(b" ").decode("ascii", "replace")
+        record.judge(key, found in codes, f"{form} {' '.join(codes)}")
 
 
 def _judge_resolution(

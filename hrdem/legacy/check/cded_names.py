@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 
 from hrdem.errors import RequestError
+from hrdem.legacy.cded.cells import NODES, Cell, Half, is_in_national_box
 from hrdem.request.aoi.nts import parse_sheet
 
-#: west, south, east, north in degrees (CDED 2.1, 2.5)
-NATIONAL_BOX = (-141.0, 41.0, -52.0, 84.0)
-POINTS = 1201  # of a profile, and profiles of a cell (CDED 2.1, 3.2)
 _SECONDS = 3600
 
 _SHEET = r"(?P<sheet>\d{3}[a-z](\d\d)?)"
@@ -62,12 +60,12 @@ class CellPlace:
     @property
     def east(self) -> float:
         """Longitude of the last profile, arc seconds."""
-        return self.west + (POINTS - 1) * self.spacing[0]
+        return self.west + (NODES - 1) * self.spacing[0]
 
     @property
     def north(self) -> float:
         """Latitude of the last node of each profile, arc seconds."""
-        return self.south + (POINTS - 1) * self.spacing[1]
+        return self.south + (NODES - 1) * self.spacing[1]
 
     @property
     def corners(self) -> tuple[float, ...]:
@@ -113,21 +111,16 @@ def parse_metadata_name(name: str) -> str | None:
 
 
 def locate_cell(name: CellName) -> CellPlace | None:
-    """Return where a cell must be; None if there is no such sheet.
-
-    Half a sheet has 1201 profiles, whose spacing follows from the sheet's width (CDED 2.1, 3.3).
-    """
+    """Return where a cell must be; None if there is no such sheet."""
     try:
-        west, south, east, north = parse_sheet(name.sheet).bounds
+        cell = Cell(parse_sheet(name.sheet), Half(name.half))
     except RequestError:
         return None
-    left, bottom, right, top = NATIONAL_BOX
-    middle = (west + east) / 2
-    steps = POINTS - 1
+    west, south, _, _ = cell.bounds
     return CellPlace(
-        west=(west if name.half == "w" else middle) * _SECONDS,
+        west=west * _SECONDS,
         south=south * _SECONDS,
-        spacing=((middle - west) * _SECONDS / steps, (north - south) * _SECONDS / steps),
-        sheet_west=west * _SECONDS,
-        is_in_canada=left < east and west < right and bottom < north and south < top,
+        spacing=cell.spacing,
+        sheet_west=cell.sheet.bounds[0] * _SECONDS,
+        is_in_canada=is_in_national_box(cell.sheet),
     )

@@ -13,11 +13,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.legacy.check.numbers import read_integer
 from hrdem.usgsdem.elements import HEIGHT_BYTES, NEXT_HEIGHTS, PROFILE_HEADER_BYTES, RECORD_BYTES
 from hrdem.usgsdem.records import count_records
 
 MAX_POINTS = 20_000  # of a profile
 MAX_PROFILES = 20_000
+MAX_NODES = 64 << 20
+_POINTS = slice(12, 18)  # of a profile: element 2
 _BATCH_BYTES = 2 << 20
 
 
@@ -77,10 +80,21 @@ class Profiles:
     is_delimited: NDArray[np.bool_]
 
 
-def find_delimiter(start: bytes) -> bytes:
-    """Return what ends the first record of a file, from the beginning of the file."""
-    after = start[RECORD_BYTES : RECORD_BYTES + 2]
-    return b"\r\n" if after == b"\r\n" else b"\n" if after[:1] == b"\n" else b""
+def read_start(file: BinaryIO) -> tuple[bytes, bytes, int | None]:
+    """Read the type A record, and how the first profile follows.
+
+    Args:
+        file: The file, at its beginning.
+
+    Returns:
+        The record; what ends it, which is nothing, LF, or CR and LF; and the number of heights of
+        the first profile, None if there is none that is possible.
+    """
+    start, after = file.read(RECORD_BYTES), file.read(2)
+    delimiter = b"\r\n" if after == b"\r\n" else b"\n" if after[:1] == b"\n" else b""
+    profile = after[len(delimiter) :] + file.read(PROFILE_HEADER_BYTES)
+    points = read_integer(profile[_POINTS])
+    return start, delimiter, points if points and 1 <= points <= MAX_POINTS else None
 
 
 def read_profiles(file: BinaryIO, layout: RecordLayout, profiles: int) -> Iterator[Profiles]:
