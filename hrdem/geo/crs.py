@@ -99,6 +99,7 @@ def _read_system(text: str) -> CRS:
     with pinned_gdal():
         system = CRS.from_user_input(text)
         system.to_wkt()  # fails for some systems that PROJ reads
+        system.to_dict(projjson=True)  # is no JSON for some others
     return system
 
 

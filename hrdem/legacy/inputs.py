@@ -46,7 +46,8 @@ def open_inputs(
         files |= dict.fromkeys(_list_files(resolve_local_path(path, "inputs")))
     if not files:
         raise RequestError("No DEM was given. Give files, archives or folders.")
-    return tuple(open_raster(file, _find_prj(file), crs) for file in files)
+    prjs = _PrjFinder()
+    return tuple(open_raster(file, prjs.find(file), crs) for file in files)
 
 
 def _list_files(path: Path) -> Iterable[RasterFile]:
@@ -123,16 +124,28 @@ def _has_heights(file: RasterFile) -> bool:
     return name is None or name.variant == ELEVATION
 
 
-def _find_prj(file: RasterFile) -> tuple[bytes, str] | None:
-    """Return content and name of the .prj beside a file, or beside a member in its archive."""
-    if file.member is None:
-        return find_prj(file.path)
-    stem = PurePosixPath(file.member).with_suffix("")
-    for member in list_members(file.path, (PRJ_SUFFIX,)):
-        if PurePosixPath(member).with_suffix("") == stem:
-            with open_member(file.path, member) as opened:
-                return opened.read(MAX_PRJ_BYTES), show_member(member)
-    return None
+class _PrjFinder:
+    """Finds the .prj beside a file, or beside a member in its archive, which is listed once."""
+
+    def __init__(self) -> None:
+        self._members: dict[Path, dict[PurePosixPath, str]] = {}
+
+    def find(self, file: RasterFile) -> tuple[bytes, str] | None:
+        """Return content and name of the .prj of a raster; None if there is none."""
+        if file.member is None:
+            return find_prj(file.path)
+        if file.path not in self._members:
+            names = list_members(file.path, (PRJ_SUFFIX,))
+            self._members[file.path] = {_stem(name): name for name in names}
+        member = self._members[file.path].get(_stem(file.member))
+        if member is None:
+            return None
+        with open_member(file.path, member) as opened:
+            return opened.read(MAX_PRJ_BYTES), show_member(member)
+
+
+def _stem(member: str) -> PurePosixPath:
+    return PurePosixPath(member).with_suffix("")
 
 
 def _suffix(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from hrdem.runtime.text import to_one_line
 
 NODATA = -9999  # BC 2.0, 3.2
 MAX_PIXELS = 64 << 20  # the largest BC file has 36.4 million
+MAX_COLUMNS = 1 << 20  # a row is in memory as numbers of 8 bytes
 MAX_NUMBER_CHARACTERS = 64
 MAX_HEADER_BYTES = 2_048
 MAX_WHOLE = 1 << 53  # in float64; numpy cuts off what does not fit int64
@@ -96,10 +98,10 @@ def read_ascii_header(file: BinaryIO, name: str) -> AsciiGrid:
         found[key] = _parse_header_number(line[2], key, name)
         start = line.end()
     columns, rows = (_get_count(found, key, name) for key in ("ncols", "nrows"))
-    if columns * rows > MAX_PIXELS:
+    if columns > MAX_COLUMNS or columns * rows > MAX_PIXELS:
         raise RequestError(
-            f"{name} has {columns:,} x {rows:,} pixels, and at most {MAX_PIXELS:,} are read. Cut "
-            "it into parts, for example with gdal_translate -srcwin."
+            f"{name} has {columns:.10g} x {rows:.10g} pixels, and at most {MAX_PIXELS:,} are read, "
+            f"{MAX_COLUMNS:,} in a row. Cut it into parts, for example with gdal_translate -srcwin."
         )
     dx, dy = (found.get(key, found.get("cellsize", math.nan)) for key in ("dx", "dy"))
     if not (dx > 0 and dy > 0):
@@ -160,13 +162,18 @@ def read_ascii_rows(file: BinaryIO, header: AsciiGrid, name: str) -> Iterator[Pi
         header: Its header, from `read_ascii_header`.
         name: Its name in messages.
 
-    Yields:
-        int64 or float64 arrays of shape (rows, columns) with the numbers of the file, nodata
-        included.
+    Returns:
+        Iterator of int64 or float64 arrays of shape (rows, columns) with the numbers of the file,
+        nodata included.
 
     Raises:
         RequestError: If there are fewer or more numbers than pixels, or something is no number.
     """
+    _check_size(file, header, name)
+    return _iterate_rows(file, header, name)
+
+
+def _iterate_rows(file: BinaryIO, header: AsciiGrid, name: str) -> Iterator[Pixels]:
     waiting: list[Pixels] = []
     count = read = 0
     for numbers in _read_numbers(file, header, name):
@@ -189,6 +196,16 @@ def read_ascii_rows(file: BinaryIO, header: AsciiGrid, name: str) -> Iterator[Pi
         raise RequestError(
             f"{name} is cut off: it has {read:,} of the {header.pixels:,} numbers that its header "
             f"announces ({header.columns:,} columns, {header.rows:,} rows). Get the file again."
+        )
+
+
+def _check_size(file: BinaryIO, header: AsciiGrid, name: str) -> None:
+    """Check that a file is long enough for its numbers, before room is made for them."""
+    size = file.seek(0, os.SEEK_END) - header.start
+    if size < 2 * header.pixels - 1:  # a digit each, with a blank between
+        raise RequestError(
+            f"{name} is cut off: its header announces {header.columns:,} columns and "
+            f"{header.rows:,} rows, and {size:,} bytes follow it. Get the file again."
         )
 
 
@@ -254,12 +271,13 @@ def read_ascii_pixels(file: BinaryIO, header: AsciiGrid, name: str) -> Pixels:
     Raises:
         RequestError: As `read_ascii_rows`, or if a pixel is infinite.
     """
+    strips = read_ascii_rows(file, header, name)
     pixels: Pixels = np.empty((header.rows, header.columns), np.int16)
     row = 0
-    for rows in read_ascii_rows(file, header, name):
+    for rows in strips:
         clean = _replace_nodata(rows, header.nodata)
         if pixels.dtype == np.int16 and not _fits_int16(clean):
-            pixels = pixels.astype(np.float32)
+            pixels = _widen(pixels, row)
         with np.errstate(over="ignore"):
             pixels[row : row + len(rows)] = clean
         if pixels.dtype != np.int16 and np.isinf(pixels[row : row + len(rows)]).any():
@@ -269,6 +287,13 @@ def read_ascii_pixels(file: BinaryIO, header: AsciiGrid, name: str) -> Pixels:
             )
         row += len(rows)
     return pixels
+
+
+def _widen(pixels: Pixels, rows: int) -> Pixels:
+    """Return float32 pixels with the first rows of others; the others are not touched."""
+    wide = np.empty(pixels.shape, np.float32)
+    wide[:rows] = pixels[:rows]
+    return wide
 
 
 def _replace_nodata(rows: Pixels, nodata: float | None) -> Pixels:

@@ -18,6 +18,10 @@ with atheris.instrument_imports(
         "hrdem.sources.wcs",
         "hrdem.usgsdem",
         "hrdem.legacy.check",
+        "hrdem.legacy.archive",
+        "hrdem.legacy.inputs",
+        "hrdem.legacy.raster",
+        "hrdem.request.aoi.place_ascii",
     ]
 ):
     from tests.fuzz.kinds import KINDS, corpus

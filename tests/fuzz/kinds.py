@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import answers, catalogues, checks, coverages, dems, vrts
+from tests.fuzz import (
+    answers,
+    archives,
+    ascii_grids,
+    catalogues,
+    checks,
+    coverages,
+    dems,
+    vrts,
+)
 from tests.fuzz.attempt import FAR, attempt
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import seeds
@@ -90,6 +99,20 @@ KINDS = {
         lambda: checks.SEEDS,
         8,
         ("hrdem.legacy.check",),
+    ),
+    "ascii": Kind(
+        ascii_grids.attempt_ascii,
+        ascii_grids.mutated_ascii,
+        lambda: ascii_grids.SEEDS,
+        8,
+        ("hrdem.usgsdem", "hrdem.request.aoi.place_ascii"),
+    ),
+    "archive": Kind(
+        archives.attempt_archive,
+        archives.mutated_archive,
+        lambda: archives.SEEDS,
+        16,
+        ("hrdem.legacy.archive", "hrdem.legacy.inputs", "hrdem.legacy.raster"),
     ),
 }
 

@@ -21,6 +21,8 @@ _CHANGES = {
     "wcs-coverages": 20,
     "dem": 60,
     "check": 60,
+    "ascii": 30,
+    "archive": 30,
 }  # per seed
 _ENDS = {
     "vrt": {
@@ -44,6 +46,17 @@ _ENDS = {
         "told": {"no datum", "state plane", "cut"},
     },
     "check": {"checked": set(checks.SEEDS)},
+    "ascii": {
+        "read int16": {"whole", "lines", "centre", "oblong", "multiple"},
+        "read float32": {"tenths", "nan", "large"},
+        "world file": {"world"},
+        "CRS": {"esri", "degrees"},
+        "told": {"cut", "more", "infinite", "sphere"},
+    },
+    "archive": {
+        "read 2": {"sheet", "purchaser", "BC"},
+        "told": {"prj", "half", "two", "none", "no CRS", "bzip2", "cut"},
+    },
 }
 
 TIFFS = sorted(corpus("tiff").iterdir())

@@ -37,6 +37,7 @@ def test_every_form_of_one_crs(text: str) -> None:
     [
         "[1, 2]", '{"type": "GeographicCRS"}', "EPSG:2959.0", "EPSG:2959;EPSG:3979", "x" * 10_000,
         UTM.to_wkt()[:300], UTM.to_wkt().replace("6378137", "0"), UTM.to_json()[:300],
+        UTM.to_wkt().replace('ID["EPSG",', "ID[,"),
     ],
 )  # fmt: skip
 def test_what_is_no_crs_is_refused_in_a_sentence(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -159,8 +160,16 @@ def test_rows_come_as_they_are_read() -> None:
         (header_with(xllcorner="1e300"), "its pixels are too small for its x coordinate"),
         (header_with() + b"ncols 5\n", "its header has ncols twice"),
         (header_with(ncols="99999", nrows="99999"), "at most 67,108,864 are read"),
+        (
+            header_with(ncols="1048577"),
+            "pixels, and at most 67,108,864 are read, 1,048,576 in a row",
+        ),
+        (header_with(ncols="1e300"), "old.asc has 1e+300 x 4 pixels, and at most"),
         (EXAMPLE[:-5], "old.asc is cut off: it has 19 of the 20 numbers"),
-        (EXAMPLE[: EXAMPLE.index(b"661")], "old.asc is cut off: it has 0 of the 20 numbers"),
+        (
+            EXAMPLE[: EXAMPLE.index(b"661")],
+            "old.asc is cut off: its header announces 5 columns and 4 rows, and 1 b",
+        ),
         (EXAMPLE + b"1\n", "old.asc has more than the 20 numbers"),
         (EXAMPLE.replace(b"670", b"6x0"), "old.asc has '6x0' among its pixels"),
         (EXAMPLE.replace(b"670", b"1_0"), "old.asc has '1_0' among its pixels"),
@@ -181,3 +190,16 @@ def test_a_damaged_grid_is_refused_with_a_sentence(content: bytes, said: str) ->
 def test_oblong_pixels_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="not square"):
         format_ascii_header(Grid("", Affine(25, 0, 0, 0, -20, 0), 5, 4))
+
+
+def test_a_header_that_announces_much_takes_no_memory() -> None:
+    """67 million pixels, and 20 bytes: refused before there is room for them."""
+    content = header_with(ncols="8192", nrows="8192") + b"0.5 " * 5
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match=r"is cut off: its header announces 8,192 columns"):
+            read(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
