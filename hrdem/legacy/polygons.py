@@ -40,11 +40,10 @@ def read_lakes(
     Raises:
         HrdemError: As `read_polygons` does.
     """
-    within = area.buffer(READ_MARGIN_DEGREES).envelope
+    within = _widen(area)
     for _ in range(MAX_ROUNDS):
         found = select_lakes(read_polygons(source, parameter, within), area)
-        needed = found.buffer(READ_MARGIN_DEGREES).envelope
-        if found.is_empty or within.covers(needed):
+        if found.is_empty or within.covers(needed := _widen(found)):
             return found
         within = within.union(needed).envelope
     return select_lakes(read_polygons(source, parameter), area)
@@ -93,6 +92,11 @@ def read_polygons(
         log.warning("%s, given as `%s`, has no polygon in the area.", Path(file).name, parameter)
     trim_allocator()
     return polygons
+
+
+def _widen(area: shapely.Geometry) -> shapely.Geometry:
+    """Return the box of an area with a margin; a buffer of all its corners takes gigabytes."""
+    return area.envelope.buffer(READ_MARGIN_DEGREES).envelope
 
 
 def _read_shape(

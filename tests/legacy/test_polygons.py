@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,30 @@ def test_nothing_in_the_area_is_a_warning(caplog: pytest.LogCaptureFixture, suff
         caplog.clear()
         assert read(name, "lakes", area).is_empty
         assert caplog.messages == [f"{name}, given as `lakes`, has no polygon in the area."]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit")
+@pytest.mark.slow
+def test_ten_thousand_lakes_take_seconds_and_little_memory() -> None:
+    """A buffer around all their corners took 8 GB, and did not end in minutes."""
+    rng = np.random.default_rng(6)
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    ring = np.column_stack([np.cos(turn), np.sin(turn)])
+    lakes = [
+        shapely.Polygon(0.004 * rng.uniform(0.5, 1, (40, 1)) * ring + [x / 50 - 130, y / 100 + 59])
+        for x in range(100)
+        for y in range(100)
+    ]
+    write("lakes.gpkg", *lakes)
+    program = (
+        "import resource, sys, shapely; from hrdem.legacy.polygons import read_lakes; "
+        "from hrdem.legacy.lakes import find_read_area; area = shapely.box(-130, 59, -128, 60); "
+        "lakes = read_lakes('lakes.gpkg', 'lakes', area); find_read_area(lakes, area); "
+        "print(len(lakes.geoms), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    number, kilobytes = map(int, done.stdout.split())
+    assert 9_900 < number <= 10_000
+    assert kilobytes < 260_000
