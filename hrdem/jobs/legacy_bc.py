@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.bc.blocks import BC_ALBERS, SPACING_METRES, Block, Projection, outline_grid
 from hrdem.legacy.bc.coverage import BcCoverage, check_not_void, check_shifts, measure_coverage
-from hrdem.legacy.bc.derivatives import Heights
-from hrdem.legacy.bc.files import ProjectedBlock, count_max_bytes, count_pixels, write_files
+from hrdem.legacy.bc.files import count_max_bytes, count_pixels, write_files
 from hrdem.legacy.bc.names import Product, list_files
+from hrdem.legacy.bc.projected import ProjectedBlock
+from hrdem.legacy.bc.stored_heights import Heights, StoredHeights
 from hrdem.legacy.delivery import check_sets, stage_set
 from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
@@ -274,34 +276,39 @@ class _BlockJob:
     ) -> BcCoverage:
         """Compute the heights of a projection, report voids, and write the files."""
         grid = self.block.make_grid(projection)
-        heights = self._read(staged, _widen(grid), lakes)
-        coverage = measure_coverage(self.block, projection, heights[1:-1, 1:-1])
-        self.on_coverage(coverage)
-        check_not_void(coverage, suggest_fill(staged.plan.request))
-        trim_allocator()
-        made = ProjectedBlock(self.block, projection, grid, heights)
-        on_pixels = functools.partial(staged.meter.add, received_bytes=0)
-        write_files(made, self.options.products, folder, on_pixels)
-        trim_allocator()
+        with tempfile.TemporaryDirectory(prefix="hrdem-") as temporary:
+            bands = self._read(staged, _widen(grid), lakes)
+            heights = StoredHeights.write(Path(temporary, "heights"), bands)
+            projected = ProjectedBlock.of(self.block, projection, grid, heights)
+            coverage = measure_coverage(projected)
+            self.on_coverage(coverage)
+            check_not_void(coverage, suggest_fill(staged.plan.request))
+            trim_allocator()
+            height_range = coverage.lowest, coverage.highest
+            on_pixels = functools.partial(staged.meter.add, received_bytes=0)
+            write_files(projected, self.options.products, height_range, folder, on_pixels)
+            trim_allocator()
         return coverage
 
-    def _read(self, staged: StagedHeights, grid: Grid, lakes: Lakes | None) -> Heights:
-        """Read whole metres in CGVD28, with water flattened."""
-        heights = np.empty((grid.height, grid.width), np.int16)
+    def _read(self, staged: StagedHeights, grid: Grid, lakes: Lakes | None) -> Iterator[Heights]:
+        """Read whole metres in CGVD28, with water flattened, by bands of rows from the north."""
         water = Water.of(lakes, self.options.sea, grid)
 
-        def read(window: Window) -> Window:
-            part, unknown = staged.read_cgvd28(grid, window, self.shift_grid)
-            water.flatten(part, window)
-            check_shifts(self.block, unknown & (part == VOID), self.shift_grid.path.name)
-            heights[window.slices] = part
-            return window
+        def read(window: Window) -> tuple[Window, Heights]:
+            heights, unknown = staged.read_cgvd28(grid, window, self.shift_grid)
+            water.flatten(heights, window)
+            check_shifts(self.block, unknown & (heights == VOID), self.shift_grid.path.name)
+            return window, heights
 
         windows = grid.window.split(READ_EDGE, READ_EDGE)
         with thread_pool(_READERS, "bc") as pool:
-            for window in map_in_order(pool, read, windows, 2 * _READERS):
+            parts: list[Heights] = []
+            for window, part in map_in_order(pool, read, windows, 2 * _READERS):
+                parts.append(part)
+                if window.right == grid.width:
+                    yield np.concatenate(parts, axis=1)
+                    parts = []
                 staged.meter.add(window.pixels, 0)
-        return heights
 
     def _measure_lakes(self, staged: StagedHeights) -> Lakes:
         """Find the height of each lake, on a lattice that all blocks have in common."""

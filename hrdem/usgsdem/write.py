@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -61,7 +61,7 @@ def write_dem(
     file: BinaryIO,
     header: Header,
     layout: Layout,
-    heights: Heights,
+    heights: Heights | Iterable[Heights],
     on_profiles: Callable[[int], object] | None = None,
     *,
     delimiter: bytes = b"",
@@ -73,7 +73,8 @@ def write_dem(
         header: Values of the type A record. The first profile begins at its south-west corner,
             and each lies one x resolution further east.
         layout: Specification of the type A record.
-        heights: Whole metres of shape (rows, columns), rows from the north; -32767 where void.
+        heights: Whole metres of shape (rows, columns), rows from the north; -32767 where void. Or
+            arrays of some columns each, from the west, of a DEM that is not in memory as a whole.
         on_profiles: Called with the number of profiles each time that some are written.
         delimiter: Bytes after each record of 1024 bytes: none as the specifications say, or
             ``b"\n"`` or ``b"\r\n"`` for readers of lines.
@@ -82,26 +83,31 @@ def write_dem(
         RequestError: If a value of the header does not fit its columns.
         ValueError: If the header is for another number of profiles, or has no corners.
     """
-    points, profiles = heights.shape
-    if profiles != header.profiles or header.corners is None:
-        raise ValueError(f"a header with corners, and of {profiles} profiles, is needed")
-    file.write(format_header(header, layout) + delimiter)
+    if header.corners is None:
+        raise ValueError("a header with corners is needed")
     x, y = header.corners[0]
-    records = _make_blank_records(points, profiles, delimiter)
-    for first in range(0, profiles, len(records)):
-        part = np.ascontiguousarray(heights[::-1, first : first + len(records)].T)
-        filled = records[: len(part)]
-        put_heights(format_heights(part), filled)
-        ranges = (each.tolist() for each in _measure_rows(part))
-        for number, (lowest, highest) in enumerate(zip(*ranges, strict=True)):
-            place = x + (first + number) * header.resolution[0]
-            profile = Profile(1, first + number + 1, points, 1, place, y, 0.0, lowest, highest)
-            filled[number, 0, :PROFILE_HEADER_BYTES] = np.frombuffer(
-                format_profile(profile), np.uint8
-            )
-        file.write(filled.data)
-        if on_profiles is not None:
-            on_profiles(len(part))
+    file.write(format_header(header, layout) + delimiter)
+    written = 0
+    for columns in [heights] if isinstance(heights, np.ndarray) else heights:
+        points, profiles = columns.shape
+        records = _make_blank_records(points, profiles, delimiter)
+        for first in range(0, profiles, len(records)):
+            part = np.ascontiguousarray(columns[::-1, first : first + len(records)].T)
+            filled = records[: len(part)]
+            put_heights(format_heights(part), filled)
+            ranges = (each.tolist() for each in _measure_rows(part))
+            for number, (lowest, highest) in enumerate(zip(*ranges, strict=True)):
+                place = x + written * header.resolution[0]
+                written += 1
+                profile = Profile(1, written, points, 1, place, y, 0.0, lowest, highest)
+                filled[number, 0, :PROFILE_HEADER_BYTES] = np.frombuffer(
+                    format_profile(profile), np.uint8
+                )
+            file.write(filled.data)
+            if on_profiles is not None:
+                on_profiles(len(part))
+    if written != header.profiles:
+        raise ValueError(f"a header of {written} profiles is needed")
 
 
 def _make_blank_records(points: int, profiles: int, delimiter: bytes) -> NDArray[np.uint8]:

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
-from hrdem.legacy.bc.files import ProjectedBlock, count_pixels, write_files
-from hrdem.legacy.bc.names import PRODUCTS, parse_products
+from hrdem.legacy.bc.coverage import BcCoverage, measure_coverage
+from hrdem.legacy.bc.files import count_pixels, write_files
+from hrdem.legacy.bc.names import parse_products
+from hrdem.legacy.bc.projected import ProjectedBlock
+from hrdem.legacy.bc.stored_heights import StoredHeights
 from tests.legacy.test_bc_names import COMPLETE
 
 (BLOCK,) = parse_blocks("104P")
@@ -27,25 +30,47 @@ RAMP = (
     (2150, (233, 133, 106)),
     (3200, (255, 255, 255)),
 )
-NORTH = {Projection.UTM: 0.0, Projection.ALBERS: 2.4281}  # degrees
+NORTH = (0.0, 2.4281)  # degrees, in UTM and in BC Albers
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
-def make_piece(projection: Projection) -> ProjectedBlock:
-    """70 rows of 50 pixels at the block's north-eastern corner, in three strips, with voids."""
+def cut_grid(projection: Projection) -> Grid:
+    """Return 70 rows of 50 pixels at the block's north-eastern corner."""
     whole = BLOCK.make_grid(projection)
     system = "EPSG:3005" if projection is Projection.ALBERS else "EPSG:26909"
     to_plane = pyproj.Transformer.from_crs(4269, system, always_xy=True)
     x, y = to_plane.transform(-128, 60)
     left, top = whole.centre(0, 0)
     column, row = round((x - left) / 25), round((top - y) / 25)
-    grid = whole.crop(Window(column - 30, row - 25, 50, 70))
+    return whole.crop(Window(column - 30, row - 25, 50, 70))
+
+
+def make_heights() -> NDArray[np.int16]:
+    """Return steep hills with voids, in several strips."""
     east, south = np.arange(52) / 4, np.arange(72)[:, None] / 5
     heights = 1150 + 400 * np.sin(east) * np.cos(south) + 900 * (east > 6) - 30 * south
     heights = np.rint(heights).astype(np.int16)
     heights[30:34, 9] = heights[40, 10:20] = heights[71, 20] = heights[60, 0] = VOID
-    return ProjectedBlock(BLOCK, projection, grid, heights)
+    return heights
+
+
+def write(
+    heights: NDArray[np.int16],
+    grid: Grid,
+    projection: Projection,
+    products: str,
+    folder: Path,
+) -> BcCoverage:
+    """Write files from heights, and return how much of them is void."""
+    stored = StoredHeights.write(folder.with_suffix(".heights"), [heights])
+    projected = ProjectedBlock.of(BLOCK, projection, grid, stored)
+    coverage = measure_coverage(projected)
+    chosen, done = parse_products(products), list[int]()
+    folder.mkdir()
+    write_files(projected, chosen, (coverage.lowest, coverage.highest), folder, done.append)
+    assert sum(done) == count_pixels(grid, chosen)
+    return coverage
 
 
 def read(path: Path) -> NDArray[np.int64]:
@@ -62,26 +87,24 @@ def find_inside(grid: Grid) -> NDArray[np.bool_]:
     return (lon >= -130) & (lon <= -128) & (lat >= 59) & (lat <= 60)
 
 
+Written = tuple[Path, Grid, NDArray[np.int64], NDArray[np.bool_]]
+
+
 @pytest.fixture(scope="module", params=list(Projection))
-def written(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, ProjectedBlock, NDArray[np.int64], NDArray[np.bool_]]:
-    """The folder and stem of the files, what they are made of, and which pixels have a height."""
-    made = make_piece(request.param)
-    heights = made.heights.astype(int)
-    folder = tmp_path_factory.mktemp("set")
-    done: list[int] = []
-    write_files(made, PRODUCTS, folder, done.append)
-    assert sum(done) == count_pixels(made.grid, PRODUCTS)
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The stem of the files, their grid, heights, and which pixels have a height."""
+    heights, grid = make_heights(), cut_grid(request.param)
+    folder = tmp_path_factory.mktemp("bc") / "set"
+    coverage = write(heights, grid, request.param, "", folder)
     there = heights[1:-1, 1:-1] != VOID
+    inside = np.ones_like(there)
     if request.param is Projection.ALBERS:
-        inside = find_inside(made.grid)
+        inside = find_inside(grid)
         assert 0 < np.count_nonzero(inside) < inside.size
         there &= inside
-    return folder / f"104p-{request.param}", made, heights, there
-
-
-Written = tuple[Path, ProjectedBlock, NDArray[np.int64], NDArray[np.bool_]]
+    assert coverage.pixels == np.count_nonzero(inside)
+    assert coverage.void == np.count_nonzero(inside & ~there)
+    return folder / f"104p-{request.param}", grid, heights.astype(int), there
 
 
 def name(stem: Path, rest: str) -> Path:
@@ -94,13 +117,13 @@ def test_the_files_have_the_names_of_the_document(written: Written) -> None:
 
 
 def test_heights_come_back_bit_for_bit(written: Written) -> None:
-    stem, made, heights, there = written
+    stem, grid, heights, there = written
     expected = np.where(there, heights[1:-1, 1:-1], VOID)
     np.testing.assert_array_equal(read(name(stem, "elevation.dem")), expected)
     asc = read(name(stem, "elevation.asc"))
     np.testing.assert_array_equal(asc, np.where(there, expected, -9999))
     with rasterio.open(name(stem, "elevation.asc")) as opened:
-        assert opened.transform == made.grid.transform
+        assert opened.transform == grid.transform
         assert opened.nodata == -9999
 
 
@@ -127,7 +150,8 @@ def compute(heights: NDArray[np.int64], row: int, column: int) -> tuple[int, int
 
 
 def test_every_pixel_with_a_height_has_the_derivatives_of_the_document(written: Written) -> None:
-    stem, made, heights, there = written
+    stem, _, heights, there = written
+    north = NORTH["albers" in stem.name]
     percent, degrees, aspect = (
         read(name(stem, f"{each}.asc")) for each in ("slope-pct", "slope-deg", "aspect")
     )
@@ -140,7 +164,7 @@ def test_every_pixel_with_a_height_has_the_derivatives_of_the_document(written: 
         slope = math.degrees(math.atan(tangent))
         assert percent[at] == math.floor(100 * tangent + 0.5)
         assert degrees[at] == math.floor(slope + 0.5)
-        faces = math.degrees(math.atan2(-dx, -dy)) - NORTH[made.projection]
+        faces = math.degrees(math.atan2(-dx, -dy)) - north
         # the north of 104P is known to 0.00005 degrees
         expected = {math.floor(faces % 360 + 0.5 + d) % 360 for d in (-5e-5, 5e-5)}
         assert aspect[at] in ({-1} if slope < 2 else expected)
@@ -168,19 +192,22 @@ def test_all_files_have_no_data_at_the_same_pixels(written: Written) -> None:
 
 
 def test_world_files_place_the_centre_of_the_upper_left_pixel(written: Written) -> None:
-    stem, made, *_ = written
-    x, y = made.grid.centre(0, 0)
+    stem, grid, *_ = written
+    x, y = grid.centre(0, 0)
     for kind in ("bw-315", "bw-225", "clr-315", "clr-225"):
         text = name(stem, f"hillshd-{kind}.tfw").read_text()
         assert text == f"25\n0.0\n0.0\n-25\n{x:.0f}\n{y:.0f}\n"
 
 
-def test_a_choice_of_products_is_all_that_is_written(tmp_path: Path) -> None:
-    """A file alone has the bytes that it has in the whole set."""
+def test_a_choice_of_products_is_all_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file alone has the bytes that it has in the whole set; the DEM also in several parts."""
     alone, whole = tmp_path / "alone", tmp_path / "whole"
-    for folder, products in ((alone, parse_products("elevation.dem,aspect")), (whole, PRODUCTS)):
-        folder.mkdir()
-        write_files(make_piece(Projection.ALBERS), products, folder, lambda _: None)
+    grid = cut_grid(Projection.ALBERS)
+    for folder, products in ((whole, ""), (alone, "elevation.dem,aspect")):
+        write(make_heights(), grid, Projection.ALBERS, products, folder)
+        monkeypatch.setattr("hrdem.legacy.bc.files.MAX_COLUMN_PIXELS", 600)
     assert sorted(each.name for each in alone.iterdir()) == [
         "104p-albers-aspect.asc",
         "104p-albers-elevation.dem",
@@ -190,12 +217,11 @@ def test_a_choice_of_products_is_all_that_is_written(tmp_path: Path) -> None:
 
 
 def test_a_set_without_heights_is_void_to_the_last_pixel(tmp_path: Path) -> None:
-    made = make_piece(Projection.UTM)
-    made.heights[:] = VOID
-    write_files(made, PRODUCTS, tmp_path, lambda _: None)
-    header = (tmp_path / "104p-utm-elevation.dem").read_bytes()[:1024]
+    heights, folder = np.full_like(make_heights(), VOID), tmp_path / "set"
+    write(heights, cut_grid(Projection.UTM), Projection.UTM, "", folder)
+    header = (folder / "104p-utm-elevation.dem").read_bytes()[:1024]
     assert header[738:786] == b"  -0.327670000000000D+05" * 2
-    assert not read(tmp_path / "104p-utm-hillshd-clr-315.tif").any()
+    assert not read(folder / "104p-utm-hillshd-clr-315.tif").any()
 
 
 @pytest.mark.slow
@@ -207,6 +233,5 @@ def test_whole_files_have_the_size_of_an_independent_computation(
 ) -> None:
     grid = BLOCK.make_grid(projection)
     heights = np.full((grid.height + 2, grid.width + 2), 4, np.int16)
-    made = ProjectedBlock(BLOCK, projection, grid, heights)
-    write_files(made, parse_products("elevation.dem"), tmp_path, lambda _: None)
-    assert (tmp_path / f"104p-{projection}-elevation.dem").stat().st_size == size
+    write(heights, grid, projection, "elevation.dem", tmp_path / "set")
+    assert (tmp_path / "set" / f"104p-{projection}-elevation.dem").stat().st_size == size

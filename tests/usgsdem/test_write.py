@@ -97,8 +97,16 @@ def test_profiles_of_several_buffers_are_those_of_one(monkeypatch: pytest.Monkey
     assert done == [2, 2, 1]
 
 
+def test_parts_of_the_columns_give_the_file_of_the_whole() -> None:
+    header = make_header(CDED_HEADER, 150, 5)
+    heights = np.arange(750, dtype=np.int16).reshape(150, 5)
+    file = io.BytesIO()
+    write_dem(file, header, Layout.CDED, iter([heights[:, :2], heights[:, 2:3], heights[:, 3:]]))
+    assert file.getvalue() == write(header, Layout.CDED, heights)
+
+
 def test_a_header_of_another_size_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="of 2 profiles, is needed"):
+    with pytest.raises(ValueError, match="of 2 profiles is needed"):
         write(make_header(CDED_HEADER, 2, 3), Layout.CDED, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="with corners"):
         write(replace(CDED_HEADER, corners=None, profiles=2), Layout.CDED, np.zeros((2, 2)))

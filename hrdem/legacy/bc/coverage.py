@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from hrdem.errors import NoDataError
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import Block, Projection
-from hrdem.legacy.bc.derivatives import Heights
+from hrdem.legacy.bc.projected import ProjectedBlock
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +25,52 @@ class BcCoverage:
         projection: The projection.
         pixels: In BC Albers the pixels inside the block, in UTM all pixels of the file.
         void: Those of them without a height.
+        lowest: Least height, metres; -32767 if all are void.
+        highest: Greatest height, likewise.
     """
 
     block: Block
     projection: Projection
     pixels: int
     void: int
+    lowest: int
+    highest: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
-        return {"projection": self.projection.value, "pixels": self.pixels, "void": self.void}
+        return {
+            "projection": self.projection.value,
+            "pixels": self.pixels,
+            "void": self.void,
+            "height_range": [self.lowest, self.highest],
+        }
 
 
-def measure_coverage(block: Block, projection: Projection, heights: Heights) -> BcCoverage:
-    """Count the pixels without a height.
-
-    Args:
-        block: The block.
-        projection: The projection.
-        heights: Of the pixels of the files, shape (rows, columns), before they are masked.
-    """
-    grid = block.make_grid(projection)
-    if projection is Projection.UTM:
-        return BcCoverage(block, projection, heights.size, int(np.count_nonzero(heights == VOID)))
-    mask, void = block.make_mask(grid), 0
+def measure_coverage(projected: ProjectedBlock) -> BcCoverage:
+    """Count the pixels without a height, and find the range of the others."""
+    grid = projected.grid
+    pixels = valid = 0
+    lows, highs = [], []
     for strip in grid.window.split(grid.width, ROWS_AT_ONCE):
-        void += int(np.count_nonzero((heights[strip.slices] == VOID) & mask.rasterize(strip)))
-    return BcCoverage(block, projection, mask.count(grid.window), void)
+        heights = projected.read_with_neighbours(strip.row, strip.height)[1:-1, 1:-1]
+        outside = projected.find_outside(strip)
+        pixels += strip.pixels - (0 if outside is None else int(np.count_nonzero(outside)))
+        known = heights != VOID
+        if outside is not None:
+            known &= ~outside
+        found = heights[known]
+        valid += found.size
+        if found.size:
+            lows.append(int(found.min()))
+            highs.append(int(found.max()))
+    return BcCoverage(
+        projected.block,
+        projected.projection,
+        pixels,
+        pixels - valid,
+        min(lows, default=VOID),
+        max(highs, default=VOID),
+    )
 
 
 def check_not_void(coverage: BcCoverage, hint: str) -> None:

@@ -1,11 +1,10 @@
-"""The files of a set in one projection, written by strips of rows from heights in memory."""
+"""The files of a set in one projection, written by strips of rows and of columns."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid, Window
-from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc import names
-from hrdem.legacy.bc.blocks import Block, Projection
 from hrdem.legacy.bc.colours import mix_colours, repeat_grey
 from hrdem.legacy.bc.derivatives import (
-    Heights,
     Rise,
     compute_aspect,
     compute_hillshade,
@@ -30,59 +26,46 @@ from hrdem.legacy.bc.derivatives import (
 from hrdem.legacy.bc.encode import make_header
 from hrdem.legacy.bc.names import ASC, DEM, TFW, TIF, FileName, Product
 from hrdem.legacy.bc.picture import BANDS, format_picture_header
+from hrdem.legacy.bc.projected import ProjectedBlock
+from hrdem.legacy.bc.stored_heights import Heights
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.usgsdem.ascii_grid import format_ascii_header, format_ascii_rows
 from hrdem.usgsdem.elements import RECORD_BYTES, Layout
 from hrdem.usgsdem.records import count_records
 from hrdem.usgsdem.world_file import format_world_file
-from hrdem.usgsdem.write import measure_heights, write_dem
+from hrdem.usgsdem.write import write_dem
 
 MAX_NUMBER_BYTES = 6  # of a pixel as text, such as "-9999 "
 STRIP_ROWS = 16  # some 100,000 pixels, 40 bytes each as files, and 100 while they are computed
+MAX_COLUMN_PIXELS = 2_000_000  # of columns that are read at once
 _ENCODERS = min(4, os.cpu_count() or 1)  # threads
 _MAX_PENDING_STRIPS = _ENCODERS + 1
 
 OnPixels = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectedBlock:
-    """A block in one projection: what its files follow from.
-
-    Attributes:
-        block: The block.
-        projection: The projection.
-        grid: Grid of the files.
-        heights: int16 array of shape (rows + 2, columns + 2), metres above CGVD28: the pixels of
-            the files, with one ring of neighbours; `VOID` where there is no height. In BC Albers
-            pixels outside the block have their heights too.
-    """
-
-    block: Block
-    projection: Projection
-    grid: Grid
-    heights: Heights
-
-
 def write_files(
-    made: ProjectedBlock, products: Sequence[Product], folder: Path, on_pixels: OnPixels
+    projected: ProjectedBlock,
+    products: Sequence[Product],
+    height_range: tuple[int, int],
+    folder: Path,
+    on_pixels: OnPixels,
 ) -> None:
     """Write the files of a block in one projection.
 
-    Derivatives are computed before pixels outside the block are masked (BC 2.0, 3.3). When the
-    heights' own files are written, these are masked in place.
+    Derivatives are computed before pixels outside the block are masked (BC 2.0, 3.3).
 
     Args:
-        made: The block.
+        projected: The block and its heights.
         products: Products to write.
+        height_range: Least and greatest height that is not masked; -32767 twice for none.
         folder: Existing folder.
         on_pixels: Called with the pixels that are written, of `count_pixels` in total.
 
     Raises:
         OSError: If a file cannot be written.
     """
-    block, projection, grid = made.block, made.projection, made.grid
-    mask = block.make_mask(grid) if projection is Projection.ALBERS else None
+    block, projection, grid = projected.block, projected.projection, projected.grid
 
     def open_file(stack: ExitStack, product: Product, kind: str) -> BinaryIO:
         name = FileName(block.name, projection, product.variant, kind)
@@ -96,14 +79,22 @@ def write_files(
             if product.type == TIF:
                 open_file(stack, product, TFW).write(format_world_file(grid))
         if files:
-            _write_rows(made, by_rows, files, mask, on_pixels)
+            _write_rows(projected, by_rows, files, on_pixels)
         for product in (product for product in products if product.type == DEM):
-            heights = made.heights[1:-1, 1:-1]
-            if mask is not None:
-                _mask_heights(heights, grid, mask)
-            header = make_header(block, projection, grid, *_find_range(heights))
-            write_dem(open_file(stack, product, DEM), header, Layout.BC, heights)
-            on_pixels(grid.window.pixels)
+            write_dem(
+                open_file(stack, product, DEM),
+                make_header(block, projection, grid, *height_range),
+                Layout.BC,
+                _read_columns(projected),
+                lambda profiles: on_pixels(profiles * grid.height),
+            )
+
+
+def _read_columns(projected: ProjectedBlock) -> Iterator[Heights]:
+    grid = projected.grid
+    edge = max(1, MAX_COLUMN_PIXELS // grid.height)
+    for part in grid.window.split(edge, grid.height):
+        yield projected.read_masked_columns(part.column, part.width)
 
 
 def count_pixels(grid: Grid, products: Sequence[Product]) -> int:
@@ -131,20 +122,19 @@ def _format_header(product: Product, grid: Grid) -> bytes:
 
 
 def _write_rows(
-    made: ProjectedBlock,
+    projected: ProjectedBlock,
     products: Sequence[Product],
     files: Sequence[BinaryIO],
-    mask: PolygonMask | None,
     on_pixels: OnPixels,
 ) -> None:
-    north = made.block.compute_north(made.projection)
+    north = projected.block.compute_north(projected.projection)
+    grid = projected.grid
 
     def encode(strip: Window) -> list[memoryview]:
-        heights = made.heights[strip.row : strip.bottom + 2]
-        outside = None if mask is None else ~mask.rasterize(strip)
-        return list(_encode_strip(heights, products, north, outside))
+        heights = projected.read_with_neighbours(strip.row, strip.height)
+        return list(_encode_strip(heights, products, north, projected.find_outside(strip)))
 
-    strips = list(made.grid.window.split(made.grid.width, STRIP_ROWS))
+    strips = list(grid.window.split(grid.width, STRIP_ROWS))
     with thread_pool(_ENCODERS, "strip") as pool:
         encoded = map_in_order(pool, encode, strips, _MAX_PENDING_STRIPS)
         for strip, contents in zip(strips, encoded, strict=True):
@@ -162,7 +152,7 @@ def _encode_strip(
     """Yield the content of each product for some rows.
 
     Args:
-        heights: Rows of `ProjectedBlock.heights`, with the one above and the one below.
+        heights: Rows of heights, with one ring of neighbours.
         products: Products, not DEMs.
         north: Angle from grid north to true north, degrees clockwise.
         outside: Pixels to mask, shape (rows, columns); None for none.
@@ -196,19 +186,3 @@ def _compute_numbers(
         case names.ASPECT:
             return compute_aspect(rise, north)
     return centre.copy()
-
-
-def _mask_heights(heights: Heights, grid: Grid, mask: PolygonMask) -> None:
-    """Make pixels outside the block void, in place."""
-    for strip in grid.window.split(grid.width, STRIP_ROWS):
-        heights[strip.row : strip.bottom][~mask.rasterize(strip)] = VOID
-
-
-def _find_range(heights: Heights) -> tuple[int, int]:
-    """Return the least and the greatest height; -32767 twice if all are void."""
-    strips = np.array_split(heights, -(-len(heights) // STRIP_ROWS))
-    found = [(low, high) for low, high, _ in map(measure_heights, strips) if low != VOID]
-    if not found:
-        return VOID, VOID
-    lows, highs = zip(*found, strict=True)
-    return min(lows), max(highs)
