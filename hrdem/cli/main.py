@@ -16,7 +16,7 @@ import click
 
 from hrdem._version import __version__
 from hrdem.cli.lazy_group import LazyGroup
-from hrdem.cli.messages import for_terminal
+from hrdem.cli.messages import SEVERAL_SHEETS, for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.signals import END_SIGNALS
@@ -26,7 +26,8 @@ from hrdem.runtime.text import escape_unprintable
 COMMANDS = ("extract", "plan", "preview", "search", "assets", "legacy", "cache", "doctor", "demo")
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
-_LOOSE_NUMBER = re.compile(r"unexpected extra arguments? \(-?\d")
+_LOOSE_NUMBER = re.compile(r"unexpected extra arguments? \(-?[\d.,]+[ )]")
+_LOOSE_SHEET = re.compile(r"unexpected extra arguments? \(\d{1,3}[A-Za-z]")
 _NO_THREAD = "can't start new thread"  # what Python calls a limit of threads or memory
 
 
@@ -90,6 +91,8 @@ def run(arguments: list[str]) -> int:
                 "Give numbers with commas between them and no blanks: --bbox W,S,E,N or "
                 "--point LON,LAT."
             )
+        elif _LOOSE_SHEET.search(exc.message):
+            _print_error(SEVERAL_SHEETS)
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
         text = " ".join(["interrupted. No unfinished output is left.", *_notes(exc)])

@@ -14,6 +14,7 @@ from hrdem.runtime.shell import join_command
 from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
+SEVERAL_SHEETS = "Give several sheets with commas between: --nts 031K01,031K02."
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags
 
 #: what to do instead of giving an option again, by its name, or by the form of its value
 INSTEAD_OF_REPEATING = {
-    "SHEETS": "Give several sheets with commas between: --nts 031K01,031K02.",
+    "SHEETS": messages.SEVERAL_SHEETS,
     "aoi": "Put the shapes into one file, whose features are united; or run the command for each.",
     "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
     "fill": "Give several collections with commas between: --fill 2m,30m.",
@@ -83,7 +83,8 @@ class Option(click.Option):
         off = [flag for flag in field.flags if flag.startswith("--")]
         super().__init__(
             [field.name, *short, "/".join([field.option, *off])],
-            is_flag=field.is_flag and "count" not in settings,
+            # False would let a required option go without its value, if that starts with a minus
+            is_flag=True if field.is_flag and "count" not in settings else None,
             required=field.required,
             metavar=field.form or None,
             envvar=field.variable,

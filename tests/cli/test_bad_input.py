@@ -82,6 +82,18 @@ def test_invalid_option_value(capsys, arguments: list[str], hint: str) -> None:
     assert hint in read_error(capsys)
 
 
+def test_value_of_a_required_option_may_start_with_a_minus(capsys) -> None:
+    assert run(["legacy", "cded", "--nts=-75.5,45.2", "-o", "cells"]) == 2
+    assert "'-75.5,45.2' is a point" in read_error(capsys)
+
+
+def test_sheets_with_blanks_between_get_the_right_advice(capsys) -> None:
+    assert run(["legacy", "cded", "--nts", "031K01", "031K02", "-o", "cells"]) == 2
+    message = read_error(capsys)
+    assert "Give several sheets with commas between: --nts 031K01,031K02." in message
+    assert "--bbox" not in message
+
+
 def test_misspelt_product(capsys) -> None:
     assert extract(product="dmt") == 2
     assert "Did you mean dtm?" in read_error(capsys)
