@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from hrdem.errors import RequestError
 from hrdem.runtime.text import to_one_line
 
-MAX_FILES = 20_000  # of a folder
+MAX_FILES = 5_000  # of a folder; zips of two cells each take 200 MB of findings and edges
 MAX_MEMBERS = 200  # of an archive
 MAX_MEMBER_BYTES = 400 << 20  # BC's largest .dem has 220 million
 MAX_ARCHIVE_BYTES = 4 << 30  # of all members, unpacked
@@ -148,7 +148,7 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
         file = stack.enter_context(entry.open())
         with _explain_damage(entry.label):
             archive = stack.enter_context(zipfile.ZipFile(file))
-        members = [each for each in archive.infolist() if not each.is_dir()]
+        members = [each for each in archive.infolist() if not each.filename.endswith("/")]
         if len(members) > MAX_MEMBERS:
             raise RequestError(
                 f"{entry.label} has {len(members):,} files, and at most {MAX_MEMBERS} are checked. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -134,9 +135,19 @@ class Findings:
         return sorted(self.all, key=lambda finding: _split_numbers(finding.clause))
 
     def _add(self, clause: str, rule: str, level: Level, expected: str, found: str) -> None:
-        text = to_one_line(found, MAX_FOUND_CHARACTERS)
-        document = f"{self.edition.document}, {clause}"
-        self.all.append(Finding(self.file, rule, document, level, expected, text))
+        # most texts are the same for all files of a folder, which may have 10,000 cells
+        texts = map(
+            sys.intern,
+            (
+                self.file,
+                rule,
+                f"{self.edition.document}, {clause}",
+                expected,
+                to_one_line(found, MAX_FOUND_CHARACTERS),
+            ),
+        )
+        file, rule, clause, expected, found = texts
+        self.all.append(Finding(file, rule, clause, level, expected, found))
 
 
 def _split_numbers(clause: str) -> list[int]:
