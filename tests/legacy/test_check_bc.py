@@ -132,6 +132,16 @@ def test_pictures_of_other_heights_are_found(tmp_path: Path, kind: str) -> None:
     assert found.keys() == expected
 
 
+def test_a_colour_without_its_brightness_is_not_compared(tmp_path: Path) -> None:
+    good = make_set()
+    files = good.files()
+    del files[good.name("hillshd-bw-225", "tif")]
+    report = check(tmp_path, files)
+    assert errors(report) == {}
+    (note,) = (each for each in report.findings if each.found == "no pixel can be compared")
+    assert note.file == good.name("hillshd-clr-225", "tif")
+
+
 def test_a_hillshade_of_the_other_sun_is_found(tmp_path: Path) -> None:
     good = make_set()
     files = good.files()

@@ -162,6 +162,11 @@ class ValueTally:
     def report(self, findings: Findings) -> None:
         """Add what was found; numbers that are rounded down are a note, as no rounding is given."""
         rule = f"{self._rule} from {self._source.label}"
+        if not self._judged:
+            findings.note(
+                self._clause, rule, expected=self._formula, found="no pixel can be compared"
+            )
+            return
         if self._wrong and not self._not_down:
             findings.note(
                 self._clause, rule, expected=self._formula, found=f"rounded down{self._first}"

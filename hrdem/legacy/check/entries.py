@@ -21,6 +21,7 @@ MAX_FILES = 5_000  # of a folder; zips of two cells each take 200 MB of findings
 MAX_MEMBERS = 200  # of an archive
 MAX_MEMBER_BYTES = 400 << 20  # BC's largest .dem has 220 million
 MAX_ARCHIVE_BYTES = 4 << 30  # of all members, unpacked
+MAX_NAME_CHARACTERS = 100  # of a member, in findings
 _MAX_REASON_CHARACTERS = 120
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
@@ -156,7 +157,7 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
             )
         if too_large := [each for each in members if each.file_size > MAX_MEMBER_BYTES]:
             raise RequestError(
-                f"{too_large[0].filename} in {entry.label} has {too_large[0].file_size:,} bytes "
+                f"{to_one_line(too_large[0].filename, MAX_NAME_CHARACTERS)} in {entry.label} has {too_large[0].file_size:,} bytes "
                 f"unpacked, and at most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
             )
         if (total := sum(each.file_size for each in members)) > MAX_ARCHIVE_BYTES:
@@ -166,7 +167,7 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
             )
         yield [
             Entry(
-                f"{entry.label}/{each.filename}",
+                f"{entry.label}/{to_one_line(each.filename, MAX_NAME_CHARACTERS)}",
                 each.filename.rpartition("/")[2],
                 each.file_size,
                 cast("Callable[[], BinaryIO]", partial(archive.open, each)),
