@@ -13,7 +13,7 @@ from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import SPACING_METRES
 from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check import bc_relief
-from hrdem.legacy.check.bc_dem import judge_bc_name
+from hrdem.legacy.check.bc_header import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
 from hrdem.legacy.check.entries import Entry

@@ -1,77 +1,25 @@
-"""A BC .dem file: its header element by element, its profiles, its grid (BC 2.0, 4.1)."""
+"""A BC .dem file: its header, its profiles, its grid, its heights (BC 2.0, 4.1)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
-from hrdem.legacy.bc.blocks import SPACING_METRES, UTM_ZONES
-from hrdem.legacy.bc.encode import ALBERS_PARAMETERS, PARAMETERS, PRODUCER
+from hrdem.legacy.bc.blocks import SPACING_METRES
 from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.check.bc_header import CLAUSE, BcHeader, check_bc_header, judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
-from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
+from hrdem.legacy.check.bc_place import BcGrid, judge_grid
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import read_dms
-from hrdem.legacy.check.records import (
-    MAX_NODES,
-    MAX_POINTS,
-    MAX_PROFILES,
-    RecordLayout,
-    read_profiles,
-    read_start,
-)
-from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
-from hrdem.legacy.check.type_b import ProfileRules, check_profiles
+from hrdem.legacy.check.records import MAX_NODES, RecordLayout, read_profiles, read_start
+from hrdem.legacy.check.type_a import show_numbers
+from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profiles
 from hrdem.request.options import Edition
 
-CLAUSE = "4.1"
-_ZEROS = (0.0,) * (PARAMETERS - len(ALBERS_PARAMETERS))
-#: element 7 with packed angles, and with angles in degrees, as the document prints them
-ALBERS_PACKED = (*ALBERS_PARAMETERS, *_ZEROS)
-ALBERS_DEGREES = (*ALBERS_PARAMETERS[:2], 50.0, 58.5, -126.0, 45.0, *ALBERS_PACKED[6:])
-FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.250000E+02', or a form of zero"
-_BLANK = (
-    *(
-        "filler",
-        "filler 2",
-        "sectional indicator",
-        "largest contour interval",
-        "unit of the largest interval",
-    ),
-    *(
-        "smallest contour interval",
-        "unit of the smallest interval",
-        "source date",
-        "revision date",
-        "revision flag",
-    ),
-    *("void flag", "edition", "percent void", "edge match", "vertical shift", "rest"),
-)
-_INTEGERS = {
-    "level": 1,
-    "pattern": 1,
-    "ground unit": 2,
-    "elevation unit": 2,
-    "sides": 4,
-    "accuracy code": 0,
-}
-_SYSTEMS = {"utm": 1, "albers": 3}
-_DMS_TOLERANCE = 1e-4 / 3600  # degrees
 _STRIP_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What the other rules need of a header."""
-
-    grid: BcGrid | None
-    profiles: int
-    extremes: tuple[float | None, float | None]
 
 
 def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, BcHeights | None]:
@@ -91,26 +39,11 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
         start, delimiter, points = read_start(file)
     findings = Findings(entry.label, Edition.BC_2_0)
     name = judge_bc_name(entry.name, findings)
-    header = _check_header(start, name, findings)
+    header = check_bc_header(start, name, findings)
     if points is None:
         points = header.grid.rows if header.grid else 1
     layout = RecordLayout(delimiter, points)
-    profiles, rest = layout.count_profiles(entry.size)
-    findings.judge(
-        CLAUSE, "records", not delimiter,
-        expected="1024 bytes each, without line ends", found=repr(delimiter.decode()),
-    )  # fmt: skip
-    findings.judge(
-        f"{CLAUSE} element 16", "number of profiles against element 16",
-        profiles == header.profiles and not rest, expected=f"{header.profiles}",
-        found=f"{profiles}" + (f", and {rest:,} bytes after them" if rest else ""),
-    )  # fmt: skip
-    profiles = min(profiles, header.profiles)
-    if profiles * points > MAX_NODES:
-        raise RequestError(
-            f"{entry.label} has {profiles * points:,} heights, and at most {MAX_NODES:,} are "
-            "checked. Give a file of a BC set."
-        )
+    profiles = _judge_size(entry, layout, header, findings)
     grid = header.grid or BcGrid(0, 0, profiles, points)
     if header.grid:
         judge_grid(grid, name, findings)
@@ -120,11 +53,11 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
             "2", f"grid against {reference.label}", reference.grid == grid and is_complete,
             expected=reference.grid.describe(), found=grid.describe(),
         )  # fmt: skip
-    comparer = collector = None
+    receiver: _Comparer | _Collector
     if reference is not None and reference.grid == grid and is_complete:
-        comparer = _Comparer(reference)
+        receiver = _Comparer(reference)
     else:
-        collector = _Collector(profiles, points)
+        receiver = _Collector(profiles, points)
     rules = ProfileRules(
         clause=f"{CLAUSE} type B",
         form=CLAUSE,
@@ -136,26 +69,55 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
     )
     with entry.open() as file:
         file.read(layout.record_bytes)
-        receiver = comparer or collector
-        assert receiver
-        summary = check_profiles(
-            read_profiles(file, layout, profiles), rules, findings, receiver.add
-        )
+        batches = read_profiles(file, layout, profiles)
+        summary = check_profiles(batches, rules, findings, receiver.add)
     if is_complete and summary.is_whole:
-        extremes = summary.extremes or (VOID, VOID)
-        findings.judge(
-            f"{CLAUSE} element 12", "element 12 against the heights", header.extremes == extremes,
-            expected="{} {}".format(*extremes), found=show_numbers(header.extremes),
-        )  # fmt: skip
-    if comparer:
-        comparer.report(findings)
-    if collector is None or not is_complete or header.grid is None:
+        _judge_extremes(header, summary, findings)
+    if isinstance(receiver, _Comparer):
+        receiver.report(findings)
         return findings, None
+    if not is_complete or header.grid is None:
+        return findings, None
+    _judge_voids(receiver.heights, name, grid, findings)
+    return findings, BcHeights(entry.label, grid, receiver.heights)
+
+
+def _judge_size(entry: Entry, layout: RecordLayout, header: BcHeader, findings: Findings) -> int:
+    """Judge records and the number of profiles; return how many are there."""
+    profiles, rest = layout.count_profiles(entry.size)
+    findings.judge(
+        CLAUSE, "records", not layout.delimiter,
+        expected="1024 bytes each, without line ends", found=layout.describe_ends(),
+    )  # fmt: skip
+    findings.judge(
+        f"{CLAUSE} element 16", "number of profiles against element 16",
+        profiles == header.profiles and not rest, expected=f"{header.profiles}",
+        found=f"{profiles}" + (f", and {rest:,} bytes after them" if rest else ""),
+    )  # fmt: skip
+    profiles = min(profiles, header.profiles)
+    if profiles * layout.points > MAX_NODES:
+        raise RequestError(
+            f"{entry.label} has {profiles * layout.points:,} heights, and at most {MAX_NODES:,} "
+            "are checked. Give a file of a BC set."
+        )
+    return profiles
+
+
+def _judge_extremes(header: BcHeader, summary: HeightSummary, findings: Findings) -> None:
+    extremes = summary.extremes or (VOID, VOID)
+    findings.judge(
+        f"{CLAUSE} element 12", "element 12 against the heights", header.extremes == extremes,
+        expected="{} {}".format(*extremes), found=show_numbers(header.extremes),
+    )  # fmt: skip
+
+
+def _judge_voids(
+    heights: NDArray[np.int16], name: FileName | None, grid: BcGrid, findings: Findings
+) -> None:
     tally = VoidTally(name, grid, None)
     for first in range(0, grid.rows, _STRIP_ROWS):
-        tally.add(first, collector.heights[first : first + _STRIP_ROWS] == VOID)
+        tally.add(first, heights[first : first + _STRIP_ROWS] == VOID)
     tally.report(findings)
-    return findings, BcHeights(entry.label, grid, collector.heights)
 
 
 class _Collector:
@@ -189,129 +151,3 @@ class _Comparer:
             "3.5", f"heights against {label}", not self._wrong,
             expected="equal heights", found=f"{self._wrong:,} of {pixels:,} differ",
         )  # fmt: skip
-
-
-def judge_bc_name(file_name: str, findings: Findings) -> FileName | None:
-    """Judge the name of a file, and return what it says (BC 2.0, 5)."""
-    name = FileName.parse(file_name)
-    findings.judge(
-        "5", "file name", name is not None and file_name == str(name),
-        expected="block-projection-variant.type such as 104p-albers-slope-pct.asc",
-        found=file_name,
-    )  # fmt: skip
-    return name
-
-
-def _check_header(block: bytes, name: FileName | None, findings: Findings) -> _Header:
-    record = TypeA(block, BC_FIELDS, CLAUSE, findings, Edition.BC_2_0)
-    is_ascii = all(32 <= byte < 127 for byte in block)
-    findings.judge(
-        CLAUSE, "type A, characters", is_ascii,
-        expected="printable ASCII", found="so" if is_ascii else "other bytes",
-    )  # fmt: skip
-    stated = str(record["file name"].strip(b" "), "ascii", "replace")
-    inner = FileName.parse(stated)
-    record.judge(
-        "file name", inner is not None and stated == str(inner) and name in (None, inner),
-        str(name) if name else "such as 94l-albers-elevation.dem",
-    )  # fmt: skip
-    name = name or inner
-    record.judge("producer", record["producer"].strip(b" ") == PRODUCER.encode(), PRODUCER)
-    _judge_corner(record, name)
-    record.judge("process code", record["process code"] == b"0", "0")
-    record.judge("origin code", record["origin code"].strip(b" ") == b"BC", "BC")
-    for key in _BLANK:
-        record.judge_blank(key)
-    for key, value in _INTEGERS.items():
-        record.judge_integers(key, value)
-    projection = _judge_projection(record, name)
-    corners = record.reals("corners")
-    extremes = record.reals("minimum and maximum")
-    record.judge_reals("rotation", (0.0,))
-    record.judge_reals("resolution", (SPACING_METRES, SPACING_METRES, 1.0), width=12)
-    counts = record.integers("rows and columns of profiles")
-    columns = counts[1] or 0
-    grid = _judge_corners(record, corners, columns)
-    record.judge(
-        "rows and columns of profiles",
-        counts[0] == 1 and 1 <= columns <= MAX_PROFILES and grid is not None,
-        "1, and the columns between the corners of element 11",
-    )
-    record.judge_integers("vertical datum", 1, width=2)
-    record.judge_integers("horizontal datum", 4, width=2)
-    record.judge("validation flag", record["validation flag"] == b"2", "2")
-    _judge_parameters(record, projection)
-    record.judge_forms(CLAUSE, FORMS)
-    return _Header(grid, min(max(columns, 0), MAX_PROFILES), (extremes[0], extremes[1]))
-
-
-def _judge_corner(record: TypeA, name: FileName | None) -> None:
-    field = record["south-west corner"]
-    found = [read_dms(field[:13]), read_dms(field[13:])]
-    record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
-    block = find_block(name) if name else None
-    if block is None or None in found:
-        return
-    west, south, _, _ = block.sheet.bounds
-    record.judge(
-        "south-west corner",
-        are_close(found, (west, south), _DMS_TOLERANCE),
-        f"corner of the block, {west:g} {south:g} degrees",
-    )
-
-
-def _judge_projection(record: TypeA, name: FileName | None) -> int | None:
-    """Judge elements 5 and 6, and return element 5."""
-    (system,) = record.integers("reference system")
-    (zone,) = record.integers("zone")
-    expected = _SYSTEMS[name.projection] if name else None
-    record.judge(
-        "reference system",
-        system == expected if name else system in _SYSTEMS.values(),
-        f"{expected}" if name else "1 or 3",
-    )
-    if system == _SYSTEMS["albers"]:
-        record.judge("zone", zone == 0, "0 in Albers")
-    elif block := find_block(name) if name else None:
-        record.judge("zone", zone == block.zone, f"{block.zone}")
-    else:
-        record.judge("zone", zone in UTM_ZONES, "7 to 11")
-    return system
-
-
-def _judge_parameters(record: TypeA, system: int | None) -> None:
-    """Judge element 7, whose angles the document prints in degrees and demands packed."""
-    found = record.reals("projection parameters")
-    if system != _SYSTEMS["albers"]:
-        record.judge_reals("projection parameters", (0.0,) * 15)
-        return
-    if are_close(found, ALBERS_DEGREES, 1e-9):
-        record.note("projection parameters", "angles as packed DDDMMSS, or as printed", "degrees")
-        return
-    record.judge(
-        "projection parameters",
-        are_close(found, ALBERS_PACKED, 1e-9),
-        show_numbers(ALBERS_PACKED[:8]),
-        found=show_numbers(found[:8]),
-    )
-
-
-def _judge_corners(record: TypeA, corners: list[float | None], columns: int) -> BcGrid | None:
-    """Judge that element 11 is a rectangle from the south-west, and return its grid."""
-    numbers = [number for number in corners if number is not None]
-    grid = None
-    if len(numbers) == 8 and columns:
-        west, south, _, north, east, *_ = numbers
-        rows = (north - south) / SPACING_METRES + 1
-        is_rectangle = are_close(
-            numbers, (west, south, west, north, east, north, east, south), 5e-5
-        )
-        if is_rectangle and rows == int(rows) and 1 <= rows <= MAX_POINTS:
-            grid = BcGrid(west, south, columns, int(rows))
-            grid = grid if grid.east == east else None
-    record.judge(
-        "corners", grid is not None,
-        "x and y of the corner pixel centres, clockwise from the south-west",
-        found=show_numbers(corners),
-    )  # fmt: skip
-    return grid

@@ -11,7 +11,8 @@ from hrdem.legacy.bc.names import PRODUCTS, FileName, list_files
 from hrdem.legacy.check.bc_ascii import check_ascii
 from hrdem.legacy.check.bc_dem import check_bc_dem
 from hrdem.legacy.check.bc_heights import BcHeights
-from hrdem.legacy.check.bc_hillshade import check_picture, check_world_file
+from hrdem.legacy.check.bc_hillshade import check_picture
+from hrdem.legacy.check.bc_world_file import check_world_file
 from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.legacy.check.sniff import find_kind

@@ -28,7 +28,6 @@ from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profile
 from hrdem.request.options import Edition
 
 HIGHEST, LOWEST = 5959, 0  # metres (CDED 2.1, 2.7)
-_DELIMITER_NAMES = {b"\n": "LF after each", b"\r\n": "CR and LF after each", b"": "no line ends"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def _judge_size(entry: Entry, layout: RecordLayout, header: CdedHeader, findings
     """Judge records and the number of profiles; return how many are there."""
     findings.judge(
         "7.4.1", "records", not layout.delimiter,
-        expected="1024 bytes each, without line ends", found=_DELIMITER_NAMES[layout.delimiter],
+        expected="1024 bytes each, without line ends", found=layout.describe_ends(),
     )  # fmt: skip
     profiles, rest = layout.count_profiles(entry.size)
     declared = header.profiles if header.profiles and header.profiles > 0 else NODES

@@ -156,9 +156,10 @@ def open_archive(entry: Entry) -> Iterator[list[Entry]]:
                 "Unpack it, and check the folder."
             )
         if too_large := [each for each in members if each.file_size > MAX_MEMBER_BYTES]:
+            name = to_one_line(too_large[0].filename, MAX_NAME_CHARACTERS)
             raise RequestError(
-                f"{to_one_line(too_large[0].filename, MAX_NAME_CHARACTERS)} in {entry.label} has {too_large[0].file_size:,} bytes "
-                f"unpacked, and at most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
+                f"{name} in {entry.label} has {too_large[0].file_size:,} bytes unpacked, and at "
+                f"most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
             )
         if (total := sum(each.file_size for each in members)) > MAX_ARCHIVE_BYTES:
             raise RequestError(

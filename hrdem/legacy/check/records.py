@@ -22,6 +22,7 @@ MAX_PROFILES = 20_000
 MAX_NODES = 64 << 20
 _POINTS = slice(12, 18)  # of a profile: element 2
 _BATCH_BYTES = 2 << 20
+_END_NAMES = {b"\n": "LF after each", b"\r\n": "CR and LF after each", b"": "no line ends"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class RecordLayout:
     def record_bytes(self) -> int:
         """Bytes of a record with its end."""
         return RECORD_BYTES + len(self.delimiter)
+
+    def describe_ends(self) -> str:
+        """Return what ends the records, for people."""
+        return _END_NAMES[self.delimiter]
 
     @property
     def blocks(self) -> int:
