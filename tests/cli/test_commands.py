@@ -71,7 +71,11 @@ def test_the_demonstration_is_ready_at_once() -> None:
             {"grid", "sources", "estimate"},
             marks=pytest.mark.slow,
         ),
-        (["plan", *BBOX, "--product", "dsm"], {"grid", "sources", "estimate"}),
+        pytest.param(
+            ["plan", *BBOX, "--product", "dsm"],
+            {"grid", "sources", "estimate"},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             ["preview", *BBOX, "--product", "dtm-slope", "-o", "a.png"],
             {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
