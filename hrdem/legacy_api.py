@@ -95,7 +95,8 @@ def legacy_cded(
             * ``surveys``: whether the lidar surveys under each sheet are looked up for its
               metadata; None looks them up unless ``offline`` is set;
             * ``centre``: responsibility centre in the header: a name of at most 60 characters, or
-              up to four of the document's acronyms, such as ``"OMNR,CTI-O"``;
+              up to four of the document's acronyms, such as ``"OMNR,CTI-O"``; None for a text that
+              names hrdem;
             * ``origin``: origin code in the header, such as ``"RS"`` for remote sensing;
             * ``process``: process code in the header; ``"Z"`` refers to the metadata;
             * ``data_edition``: edition and version of the data, a digit each: ``"1.0"``;

@@ -479,7 +479,7 @@ LEGACY_CDED = (
         "Responsibility centre in the header: a name, or acronyms with commas between.",
         Group.PRODUCT,
         "NAME",
-        "Made with hrdem from NRCan's HRDEM Mosaic",
+        default_text="a text that names hrdem",
     ),
     Field(
         "origin",

@@ -63,6 +63,7 @@ def test_a_dry_run_prints_the_plan_and_the_files(capsys, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_json_is_one_document_with_all_sets(capsys) -> None:
     assert cded("--nts", "031K01", "-o", "out", "--dry-run", "--json", "--records", "lf") == 0
     document = json.loads(capsys.readouterr().out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -202,6 +203,15 @@ def test_several_centres_have_acronyms_in_sub_fields_of_15() -> None:
     assert format_centre("OMNR, CFS-SSM,CTI-O") == (
         "           OMNR        CFS-SSM          CTI-O               "
     )
+
+
+def test_without_a_centre_the_field_tells_what_made_the_cell() -> None:
+    """It is no organization, which is unknown then."""
+    centre = format_centre(None)
+    assert centre.startswith("Made with hrdem")
+    assert len(centre) <= 60
+    assert replace(PRODUCER, centre=centre).organization == "Unknown"
+    assert replace(PRODUCER, centre=format_centre("OMNR,YEIM")).organization == "OMNR, YEIM"
 
 
 def test_any_other_name_is_taken_as_it_is() -> None:

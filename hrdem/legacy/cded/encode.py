@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hrdem.errors import RequestError
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.cded.cells import NODES, Cell
+from hrdem.legacy.cded.csdgm import UNKNOWN
 from hrdem.legacy.cded.names import DataEdition, make_internal_name
 from hrdem.request.options import OriginCode, ProcessCode
 from hrdem.runtime.closest import find_closest
@@ -31,6 +32,8 @@ CENTRES = {
     "OMNR": "Ontario Ministry of Natural Resources",
     "YEIM": "Yukon Environment Information Management & Technology",
 }
+#: in the field of the responsibility centre, if none is named
+DEFAULT_CENTRE = "Made with hrdem from NRCan's HRDEM Mosaic"
 CENTRE_WIDTH, MAX_CENTRES = 60, 4  # characters of the field, and sub-fields of it
 _BETWEEN_CENTRES = re.compile(" {2,}")
 _SUBFIELD_WIDTH = CENTRE_WIDTH // MAX_CENTRES
@@ -54,11 +57,13 @@ class Producer:
 
     @property
     def organization(self) -> str:
-        """The responsibility centre, or several with commas between."""
+        """The responsibility centre, or several with commas between; unknown if none was named."""
+        if self.centre == DEFAULT_CENTRE:
+            return UNKNOWN
         return _BETWEEN_CENTRES.sub(", ", self.centre.strip())
 
 
-def format_centre(text: str) -> str:
+def format_centre(text: str | None) -> str:
     """Return the field of the responsibility centre (CDED 2.1, 7.4.2 element 1).
 
     A single centre has its full name, several have their acronyms in four sub-fields. The document
@@ -66,11 +71,13 @@ def format_centre(text: str) -> str:
     justified like all fields but the origin code (7.4.1, convention 7).
 
     Args:
-        text: Name of a centre, or acronyms with commas between.
+        text: Name of a centre, or acronyms with commas between; None for `DEFAULT_CENTRE`.
 
     Raises:
         RequestError: If the name is too long or not ASCII, or an acronym is unknown.
     """
+    if text is None:
+        return DEFAULT_CENTRE
     parts = [part.strip() for part in text.split(",")]
     acronyms = [part.upper() for part in parts]
     if not any(part in CENTRES for part in acronyms):
