@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
+from hrdem.geo.crs import describe_crs, get_unit, is_geographic
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.pixel_store import PixelStore
 from hrdem.legacy.raster import LegacyRaster, find_void_zeros
 
 MAX_PIXELS = 1 << 34  # of the merged grid; empty tiles of the output take no space
+ARC_SECONDS = 3600  # in a degree
 TILE = 512  # pixels along the edge of a tile
 
 
@@ -191,9 +193,9 @@ def _lattice_error(
 
 
 def _describe_lattice(raster: LegacyRaster) -> str:
-    dx, dy = raster.grid.resolution
-    unit = "units"
-    if raster.header is not None:
-        dx, dy, _ = raster.header.resolution
-        unit = {2: "metres", 3: "arc seconds"}.get(raster.header.ground_unit, unit)
-    return f"nodes {dx:.10g} x {dy:.10g} {unit} apart in {raster.grid.crs}"
+    (dx, dy), crs = raster.grid.resolution, raster.grid.crs
+    if is_geographic(crs):
+        dx, dy, unit = dx * ARC_SECONDS, dy * ARC_SECONDS, "arc seconds"
+    else:
+        unit = f"{get_unit(crs).name}s"
+    return f"nodes {dx:.9g} x {dy:.9g} {unit} apart in {describe_crs(crs)}"

@@ -202,3 +202,22 @@ def test_dems_that_are_spread_too_far_are_refused(
     rasters = open_all(tmp_path, CELL, make_cell(np.full((2, 2), 1, np.int16), 600, 600))
     with pytest.raises(RequestError, match=r"2 DEMs are spread over 602 x 602 nodes, and at most "):
         LegacyMosaic(rasters)
+
+
+def test_files_of_both_formats_are_on_one_lattice_in_messages(tmp_path: Path) -> None:
+    """A folder with both projections of a BC block."""
+    paths = [
+        write(tmp_path / f"92b-{projection}-elevation{suffix}", content)
+        for projection, left in (("albers", 0), ("utm", 500_000))
+        for suffix, content in (
+            (".asc", make_ascii(HEIGHTS_OF_BC, left + 12.5, 12.5)),
+            (".dem", make_bc_dem(HEIGHTS_OF_BC, left + 25, 25, albers=projection == "albers")),
+        )
+    ]
+    with pytest.raises(RequestError) as caught:
+        LegacyMosaic([open_raster(RasterFile(path)) for path in paths])
+    assert str(caught.value).startswith(
+        "The 4 DEMs are on several lattices: 2, such as 92b-albers-elevation.asc, with nodes 25 x "
+        "25 metres apart in EPSG:3005; 1, such as 92b-utm-elevation.asc, with nodes 25 x 25 metres "
+        "apart in EPSG:26910; 1, such as 92b-utm-elevation.dem, with nodes 25 x 25 metres"
+    )
