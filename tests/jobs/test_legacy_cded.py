@@ -28,6 +28,7 @@ from hrdem.legacy.cded.coverage import CellCoverage
 from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.sampling import CDED_SAMPLING
 from hrdem.request.aoi.nts import parse_sheet
+from hrdem.runtime.progress import Progress
 from tests.shift_grids import write_grid
 from tests.stores import Store
 
@@ -208,6 +209,7 @@ def test_loose_cells_with_line_ends_and_a_border(
     entries = tmp_path / "entries.toml"
     entries.write_text('purpose = "Radio"\n[031K01]\nnts_50k_2 = "031K02"\n')
     told: list[CellCoverage] = []
+    seen: list[Progress] = []
 
     def note(coverage: CellCoverage) -> None:
         assert not (tmp_path / "cells").exists()
@@ -225,7 +227,9 @@ def test_loose_cells_with_line_ends_and_a_border(
         centre="OMNR,CTI-O",
         metadata=entries,
         on_coverage=note,
+        on_progress=seen.append,
     )
+    assert seen[-1].pixels == seen[-1].total_pixels > 2401 * 1201
     assert cded.output == tmp_path / "cells" / "031k01"
     names = ["031k01_0201deme.dem", "031k01_0201demw.dem"]
     assert sorted(path.name for path in cded.output.glob("*.dem")) == names
