@@ -331,7 +331,13 @@ def test_names_of_purchasers_state_the_edition(tmp_path: Path) -> None:
 
 
 def test_what_is_no_dem_is_refused(tmp_path: Path) -> None:
-    for content in (b"", b"a" * 2000, Cell().content()[:1023], b"\0" * 4096):
+    for content in (
+        b"",
+        b"a" * 2000,
+        Cell().content()[:1023],
+        b"\0" * 4096,
+        WHOLE.content()[-20_000:],
+    ):
         with pytest.raises(RequestError, match=r"031k01_w\.dem is no USGS DEM: it"):
             check(tmp_path, content)
     with pytest.raises(RequestError, match="is no file of the older products"):

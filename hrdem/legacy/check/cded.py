@@ -24,6 +24,7 @@ from hrdem.legacy.check.records import (
     read_start,
 )
 from hrdem.legacy.check.spikes import find_spikes
+from hrdem.legacy.check.type_a import show_numbers
 from hrdem.legacy.check.type_b import HeightSummary, ProfileRules, check_profiles
 from hrdem.request.options import Edition
 
@@ -162,7 +163,7 @@ def _judge_heights(
             f"{CLAUSE} element 12", "element 12 against the heights",
             header.extremes == extremes,
             expected="{} {}".format(*extremes),
-            found=" ".join("blank" if each is None else f"{each:.12g}" for each in header.extremes),
+            found=show_numbers(header.extremes),
         )  # fmt: skip
     _judge_percent(header, summary, findings, is_complete=is_complete)
     _judge_flag(header, summary, findings, is_complete=is_complete)

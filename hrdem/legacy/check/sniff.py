@@ -15,6 +15,7 @@ from hrdem.usgsdem.elements import RECORD_BYTES
 _LEVEL = slice(144, 168)  # elements 3 to 6, four I6
 _SYSTEM = slice(156, 162)  # element 5
 _SIDES = slice(528, 546)  # elements 8 to 10
+_CORNERS = slice(546, 738)  # element 11
 _GEOGRAPHIC = b"0"
 
 
@@ -81,15 +82,17 @@ def is_cded(entry: Entry, kind: Kind, edition: Edition | None) -> bool:
 
 
 def is_type_a(block: bytes) -> bool:
-    """Whether a block has whole numbers where a type A record has elements 3 to 6 and 8 to 10."""
+    """Whether a block has the numbers of a type A record.
+
+    They are whole in elements 3 to 6 and 8 to 10, as heights are, but not in element 11.
+    """
     fields = block[_LEVEL] + block[_SIDES]
     places = range(0, len(fields), 6)
-    return len(block) == RECORD_BYTES and all(
-        read_integer(fields[at : at + 6].rstrip(b" ")) is not None for at in places
-    )
+    is_whole = all(read_integer(fields[at : at + 6].rstrip(b" ")) is not None for at in places)
+    return len(block) == RECORD_BYTES and is_whole and b"." in block[_CORNERS]
 
 
 def _describe(block: bytes) -> str:
     if len(block) < RECORD_BYTES:
         return f"it has {len(block)} bytes, less than the {RECORD_BYTES} of its first record"
-    return "its first record has no numbers where those of elements 3 to 10 are"
+    return "its first record has no numbers where those of elements 3 to 11 are"

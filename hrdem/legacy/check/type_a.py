@@ -170,8 +170,7 @@ class TypeA:
         """Judge that a field has real numbers of some values."""
         found = self.reals(key, width)
         ok = are_close(found, values, tolerance)
-        expected = " ".join(dict.fromkeys(f"{value:.12g}" for value in values))
-        self.judge(key, ok, expected, found=show_numbers(found), since=since)
+        self.judge(key, ok, show_numbers(values), found=show_numbers(found), since=since)
 
     def judge_forms(self, clause: str, expected: str) -> None:
         """Judge the forms of all real numbers that were read."""
@@ -197,5 +196,5 @@ def are_close(found: Sequence[float | None], values: Sequence[float], tolerance:
 
 def show_numbers(numbers: Sequence[float | None]) -> str:
     """Return numbers for people, the last of equal ones left out."""
-    texts = ["blank" if number is None else f"{number:.12g}" for number in numbers]
+    texts = ["none" if number is None else f"{number:.12g}" for number in numbers]
     return texts[0] if len(set(texts)) == 1 else " ".join(texts)
