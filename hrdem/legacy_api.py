@@ -36,11 +36,11 @@ from hrdem.jobs.legacy_convert import (
     plan_conversion,
 )
 from hrdem.legacy.bc.blocks import parse_blocks
-from hrdem.legacy.bc.names import parse_products, parse_projections
+from hrdem.legacy.bc.products import parse_products, parse_projections
 from hrdem.legacy.cded.cells import parse_cded_sheets
-from hrdem.legacy.cded.encode import Producer, format_centre
 from hrdem.legacy.cded.entries import UserEntries, read_entries
 from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.header import Producer, format_centre
 from hrdem.legacy.cded.names import parse_data_edition
 from hrdem.legacy.check.finding import CheckReport
 from hrdem.legacy.comparison import Comparison

@@ -23,7 +23,8 @@ from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.bc.blocks import BC_ALBERS, SPACING_METRES, Block, Projection, outline_grid
 from hrdem.legacy.bc.coverage import BcCoverage, check_not_void, check_shifts, measure_coverage
 from hrdem.legacy.bc.files import count_max_bytes, count_pixels, write_files
-from hrdem.legacy.bc.names import Product, list_files
+from hrdem.legacy.bc.names import list_files
+from hrdem.legacy.bc.products import Product
 from hrdem.legacy.bc.projected import ProjectedBlock
 from hrdem.legacy.bc.stored_heights import Heights, StoredHeights
 from hrdem.legacy.delivery import check_sets, stage_set

@@ -25,7 +25,7 @@ from hrdem.geo.reproject import project_geometry
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
-from hrdem.legacy.bc.names import ELEVATION
+from hrdem.legacy.bc.products import ELEVATION
 from hrdem.legacy.comparison import Comparison, Counts, FileDifferences
 from hrdem.legacy.differences import DifferenceTally
 from hrdem.legacy.heights import make_height_request, shift_to_cgvd28

@@ -9,12 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from hrdem.errors import RequestError
 from hrdem.legacy.archive import list_members, open_member, show_member
-from hrdem.legacy.bc.names import ELEVATION, FileName
+from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.bc.products import ELEVATION
 from hrdem.legacy.cded.cells import Half
 from hrdem.legacy.cded.names import parse_cell_name
 from hrdem.legacy.raster import LegacyRaster, RasterFile, open_raster
+from hrdem.request.aoi.ascii_crs import MAX_PRJ_BYTES, find_prj
 from hrdem.request.aoi.local_files import resolve_local_path
-from hrdem.request.aoi.place_ascii import MAX_PRJ_BYTES, find_prj
 
 MAX_FILES = 20_000  # of a folder; there are 13,000 sheets at 1:50,000
 SUFFIXES = (".dem", ".asc")

@@ -18,8 +18,9 @@ from hrdem.geo.datum import is_same_crs
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.archive import open_member, show_member
-from hrdem.legacy.bc.names import ELEVATION, SLOPE_PERCENT, FileName
-from hrdem.request.aoi.place_ascii import place_ascii_grid
+from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.bc.products import ELEVATION, SLOPE_PERCENT
+from hrdem.request.aoi.ascii_crs import place_ascii_grid
 from hrdem.usgsdem.ascii_grid import (
     AsciiGrid,
     is_ascii_grid,

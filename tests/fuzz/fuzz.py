@@ -21,7 +21,7 @@ with atheris.instrument_imports(
         "hrdem.legacy.archive",
         "hrdem.legacy.inputs",
         "hrdem.legacy.raster",
-        "hrdem.request.aoi.place_ascii",
+        "hrdem.request.aoi.ascii_crs",
     ]
 ):
     from tests.fuzz.kinds import KINDS, corpus

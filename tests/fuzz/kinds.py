@@ -105,7 +105,7 @@ KINDS = {
         ascii_grids.mutated_ascii,
         lambda: ascii_grids.SEEDS,
         8,
-        ("hrdem.usgsdem", "hrdem.request.aoi.place_ascii"),
+        ("hrdem.usgsdem", "hrdem.request.aoi.ascii_crs"),
     ),
     "archive": Kind(
         archives.attempt_archive,

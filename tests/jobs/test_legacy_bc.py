@@ -24,7 +24,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.legacy_bc import BcOptions, BcSet, make_bc
 from hrdem.legacy.bc.blocks import Block, Projection
 from hrdem.legacy.bc.coverage import BcCoverage
-from hrdem.legacy.bc.names import parse_products
+from hrdem.legacy.bc.products import parse_products
 from hrdem.request.aoi.nts import Sheet
 from tests.shift_grids import write_grid
 from tests.stores import Store

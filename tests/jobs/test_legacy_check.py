@@ -10,7 +10,7 @@ import pytest
 from hrdem.jobs.legacy_check import check_path
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
 from hrdem.legacy.bc.files import ProjectedBlock, write_files
-from hrdem.legacy.bc.names import PRODUCTS
+from hrdem.legacy.bc.products import PRODUCTS
 from hrdem.legacy.check.finding import CheckReport, Level
 from tests.jobs.test_legacy_cded import make, shifts, terrain  # noqa: F401 (fixtures)
 

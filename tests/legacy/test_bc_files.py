@@ -17,7 +17,7 @@ from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
 from hrdem.legacy.bc.coverage import BcCoverage, measure_coverage
 from hrdem.legacy.bc.files import count_pixels, write_files
-from hrdem.legacy.bc.names import parse_products
+from hrdem.legacy.bc.products import parse_products
 from hrdem.legacy.bc.projected import ProjectedBlock
 from hrdem.legacy.bc.stored_heights import StoredHeights
 from tests.legacy.test_bc_names import COMPLETE

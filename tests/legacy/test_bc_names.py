@@ -6,13 +6,8 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.legacy.bc.blocks import Projection
-from hrdem.legacy.bc.names import (
-    PRODUCTS,
-    FileName,
-    list_files,
-    parse_products,
-    parse_projections,
-)
+from hrdem.legacy.bc.names import FileName, list_files
+from hrdem.legacy.bc.products import PRODUCTS, parse_products, parse_projections
 
 # BC 2.0, 5
 COMPLETE = [

@@ -10,8 +10,8 @@ import shapely
 
 from hrdem.errors import NoDataError
 from hrdem.legacy.cded.coverage import check_not_void, check_shifts, mask_canada, measure_coverage
-from hrdem.legacy.cded.encode import Producer
 from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.header import Producer
 from hrdem.legacy.cded.names import DataEdition
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.options import Naming, OriginCode, ProcessCode, Records

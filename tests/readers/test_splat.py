@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrdem.legacy.cded.encode import Producer
 from hrdem.legacy.cded.files import CdedDelivery
+from hrdem.legacy.cded.header import Producer
 from hrdem.legacy.cded.names import DataEdition
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.options import Naming, OriginCode, ProcessCode, Records

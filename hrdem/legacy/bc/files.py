@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import VOID
-from hrdem.legacy.bc import names
 from hrdem.legacy.bc.colours import mix_colours, repeat_grey
 from hrdem.legacy.bc.derivatives import (
     Rise,
@@ -23,9 +22,19 @@ from hrdem.legacy.bc.derivatives import (
     compute_slope_degrees,
     compute_slope_percent,
 )
-from hrdem.legacy.bc.encode import make_header
-from hrdem.legacy.bc.names import ASC, DEM, TFW, TIF, FileName, Product
+from hrdem.legacy.bc.header import make_header
+from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.bc.picture import BANDS, format_picture_header
+from hrdem.legacy.bc.products import (
+    ASC,
+    ASPECT,
+    DEM,
+    SLOPE_DEGREES,
+    SLOPE_PERCENT,
+    TFW,
+    TIF,
+    Product,
+)
 from hrdem.legacy.bc.projected import ProjectedBlock
 from hrdem.legacy.bc.stored_heights import Heights
 from hrdem.runtime.threads import map_in_order, thread_pool
@@ -178,11 +187,10 @@ def _encode_strip(
 def _compute_numbers(
     product: Product, centre: Heights, rise: Rise, north: float
 ) -> NDArray[np.int16]:
-    match product.variant:
-        case names.SLOPE_PERCENT:
-            return compute_slope_percent(rise)
-        case names.SLOPE_DEGREES:
-            return compute_slope_degrees(rise)
-        case names.ASPECT:
-            return compute_aspect(rise, north)
+    if product.variant == SLOPE_PERCENT:
+        return compute_slope_percent(rise)
+    if product.variant == SLOPE_DEGREES:
+        return compute_slope_degrees(rise)
+    if product.variant == ASPECT:
+        return compute_aspect(rise, north)
     return centre.copy()

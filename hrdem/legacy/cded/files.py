@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hrdem.errors import NoDataError, RequestError
 from hrdem.legacy.cded.cells import NODES, get_cells
 from hrdem.legacy.cded.coverage import CellCoverage
-from hrdem.legacy.cded.encode import Producer, make_header
+from hrdem.legacy.cded.header import Producer, make_header
 from hrdem.legacy.cded.names import SetNames, make_names
 from hrdem.legacy.delivery import stage_set
 from hrdem.request.aoi.nts import Sheet

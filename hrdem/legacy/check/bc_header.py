@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hrdem.legacy.bc.blocks import SPACING_METRES, UTM_ZONES
-from hrdem.legacy.bc.encode import ALBERS_PARAMETERS, PARAMETERS, PRODUCER
+from hrdem.legacy.bc.header import ALBERS_PARAMETERS, PARAMETERS, PRODUCER
 from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_place import BcGrid, find_block
 from hrdem.legacy.check.finding import Findings

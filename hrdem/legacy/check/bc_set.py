@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from hrdem.errors import RequestError
 from hrdem.legacy.bc.blocks import Projection
-from hrdem.legacy.bc.names import PRODUCTS, FileName, list_files
+from hrdem.legacy.bc.names import FileName, list_files
+from hrdem.legacy.bc.products import PRODUCTS
 from hrdem.legacy.check.bc_ascii import check_ascii
 from hrdem.legacy.check.bc_dem import check_bc_dem
 from hrdem.legacy.check.bc_heights import BcHeights

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hrdem.legacy.cded import encode
 from hrdem.legacy.cded.cells import NODES
+from hrdem.legacy.cded.header import CENTRES, MAX_CENTRES
 from hrdem.legacy.check.cded_names import CellName, CellPlace, locate_cell, parse_internal_name
 from hrdem.legacy.check.finding import Findings, show_field
 from hrdem.legacy.check.numbers import read_dms
@@ -15,7 +15,7 @@ from hrdem.request.options import Edition, OriginCode, ProcessCode
 CLAUSE = "7.4.2"
 FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.750000E+00', or a form of zero"
 #: acronyms of responsibility centres, and one that was removed in October 2005
-CENTRES = (*(acronym.encode() for acronym in encode.CENTRES), b"EYG")
+ACRONYMS = (*(acronym.encode() for acronym in CENTRES), b"EYG")
 _BLANK = (
     *(
         "filler",
@@ -169,14 +169,14 @@ def _judge_producer(record: TypeA) -> None:
     field = record["producer"]
     words = field.split()
     record.judge("producer", bool(words), "the responsibility centre")
-    known = [word for word in words if word in CENTRES]
+    known = [word for word in words if word in ACRONYMS]
     if len(words) == 1 and known:
         record.judge("producer", False, "the full name of a single centre", since=Edition.CDED_2_0)
         return
     if not words or len(known) < len(words):
         _judge_right(record, "producer", since=Edition.CDED_2_0)
         return
-    width = len(field) // encode.MAX_CENTRES
+    width = len(field) // MAX_CENTRES
     parts = [field[at : at + width] for at in range(0, len(field), width)]
     ok = all(part == part.strip(b" ").rjust(width) and len(part.split()) <= 1 for part in parts)
     record.judge(

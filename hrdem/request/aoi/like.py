@@ -18,8 +18,8 @@ from hrdem.errors import RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid
 from hrdem.request.aoi.arrays import read_array
+from hrdem.request.aoi.ascii_crs import read_ascii_template
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
-from hrdem.request.aoi.place_ascii import read_ascii_template
 from hrdem.request.convert import parse_crs
 from hrdem.request.message_parameters import drop_foreign_advice
 from hrdem.request.protocols import RasterLike

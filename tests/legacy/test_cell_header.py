@@ -10,7 +10,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.legacy.cded.cells import get_cells
-from hrdem.legacy.cded.encode import Producer, format_centre, make_header
+from hrdem.legacy.cded.header import Producer, format_centre, make_header
 from hrdem.legacy.cded.names import DataEdition
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.options import OriginCode, ProcessCode

@@ -11,8 +11,8 @@ from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid
+from hrdem.request.aoi.ascii_crs import find_bc_crs, place_ascii_grid, read_prj
 from hrdem.request.aoi.like import read_template
-from hrdem.request.aoi.place_ascii import find_bc_crs, place_ascii_grid, read_prj
 from hrdem.usgsdem.ascii_grid import AsciiGrid
 
 HEADER = AsciiGrid(4745, 4659, 769762.5, 1558662.5, (25, 25), -9999, 100)  # 104P: BC 2.0

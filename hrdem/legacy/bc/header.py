@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hrdem.geo.grid import Grid
 from hrdem.legacy.bc.blocks import SPACING_METRES, Block, Projection
-from hrdem.legacy.bc.names import DEM, ELEVATION, FileName
+from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.bc.products import DEM, ELEVATION
 from hrdem.usgsdem.header import Header
 
 PRODUCER = "BMGS - B.C. Gov. - Victoria"  # element 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
-from hrdem.legacy.bc.encode import make_header
+from hrdem.legacy.bc.header import make_header
 from hrdem.usgsdem.elements import Layout
 from hrdem.usgsdem.header import format_header
 
