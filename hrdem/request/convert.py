@@ -50,6 +50,14 @@ def parse_names(value: Any) -> str | list[str]:
         raise ValueError(f"{show(value)} is neither a text nor a list of texts.") from None
 
 
+def parse_sheet_names(value: Any) -> str | list[str]:
+    """Return names of map sheets; a point, as two numbers, becomes a text that is read as one."""
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    if is_pair and all(isinstance(each, int | float) for each in value):
+        return ",".join(f"{each:.10g}" for each in value)
+    return parse_names(value)
+
+
 def parse_flag(value: Any) -> bool:
     """Return whether something is switched on."""
     if isinstance(value, bool) or type(value).__name__ in _DTYPES_OF_FLAGS:

@@ -23,6 +23,7 @@ from hrdem.request.convert import (
     parse_number,
     parse_output,
     parse_point,
+    parse_sheet_names,
 )
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
 from hrdem.request.field import Field, Group
@@ -418,7 +419,7 @@ LEGACY_NTS = Field(
     "NTS map sheets, such as 031K01,031K02 at 1:50,000 or 031K at 1:250,000.",
     Group.AREA,
     "SHEETS",
-    parse=parse_names,
+    parse=parse_sheet_names,
     required=True,
 )
 WATER = (

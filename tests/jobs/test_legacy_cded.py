@@ -332,6 +332,8 @@ def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path
         ({"nts": "031K17"}, "have the numbers 1 to 16"),
         ({"nts": "121A01"}, "CDED covers 141-52 W"),
         ({"nts": "-76.2,46.1"}, "The point is on 031K01"),
+        ({"nts": (-76.2, 46.1)}, "The point is on 031K01"),
+        ({"nts": ["031K01", 5]}, "5 is not a text"),
         ({"border": "missing.geojson"}, "missing"),
         ({"data_edition": "1.10"}, "Give it like 1.0"),
         ({"centre": "OMNR,CFSSM"}, "Did you mean CFS-SSM"),
