@@ -60,10 +60,13 @@ QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags
 
 #: what to do instead of giving an option again, by its name, or by the form of its value
 INSTEAD_OF_REPEATING = {
+    "BLOCKS": "Give several blocks with commas between: --nts 104P,92B.",
     "SHEETS": messages.SEVERAL_SHEETS,
     "aoi": "Put the shapes into one file, whose features are united; or run the command for each.",
     "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
     "fill": "Give several collections with commas between: --fill 2m,30m.",
+    "products": "Give several products with commas between: --products aspect,slope-deg.",
+    "projection": "Give both projections with a comma between, or neither.",
     **dict.fromkeys(("like", "nts", "point"), "Run the command for each area."),
 }
 

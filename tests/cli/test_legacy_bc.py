@@ -29,17 +29,29 @@ def bc(*arguments: str) -> int:
 @needs_gdaldem
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_block_is_made_from_the_demonstration(capsys, tmp_path: Path) -> None:
-    """The slope in the file is that of its heights, away from voids, as gdaldem computes it."""
-    products = ("--projection", "albers", "--products", "elevation,slope-pct")
-    assert bc("--demo", "--nts", "104p", "-o", "out", *products) == 0
+def test_a_set_of_the_demonstration_conforms_and_comes_back_bit_for_bit(
+    capsys, tmp_path: Path
+) -> None:
+    """Made, checked, and converted; slopes are those that gdaldem computes from the heights."""
+    assert bc("--demo", "--nts", "104p", "-o", "out") == 0
     out = capsys.readouterr().out
-    assert out.startswith("void       104P albers: ")
-    assert "output     out/104p  3" in out
-    with rasterio.open("out/104p/104p-albers-elevation.dem") as opened:
-        dem = opened.read(1)
-    with rasterio.open("out/104p/104p-albers-elevation.asc") as opened:
-        np.testing.assert_array_equal(np.where(dem == -32767, -9999, dem), opened.read(1))
+    assert out.startswith("void       104P utm: ")
+    assert out.count("file       104p-") == len(list((tmp_path / "out" / "104p").iterdir())) == 26
+    assert run(["legacy", "check", "out/104p"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("conforms: ")
+    for projection in ("utm", "albers"):
+        stem = f"out/104p/104p-{projection}"
+        with rasterio.open(f"{stem}-elevation.dem") as opened:
+            dem = opened.read(1)
+        with rasterio.open(f"{stem}-elevation.asc") as opened:
+            np.testing.assert_array_equal(np.where(dem == -32767, -9999, dem), opened.read(1))
+            place = opened.transform
+        target = f"{projection}.tif"
+        assert run(["legacy", "convert", f"{stem}-elevation.dem", "-o", target]) == 0
+        with rasterio.open(target) as opened:
+            assert opened.transform == place
+            assert opened.crs.to_epsg() == {"utm": 26909, "albers": 3005}[projection]
+            np.testing.assert_array_equal(opened.read(1), dem)
     command = "gdaldem slope -p -alg ZevenbergenThorne out/104p/104p-albers-elevation.asc s.tif"
     subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
     with rasterio.open("s.tif") as made:
@@ -86,6 +98,9 @@ def test_json_is_one_document_with_all_sets(capsys) -> None:
         (["--nts", "104P", "--projection", "wgs84"], "--projection cannot be 'wgs84'"),
         (["--nts", "104P", "--products", "slope"], "--products cannot be 'slope'"),
         (["--nts", "104P", "--sea", "none.gpkg"], "none.gpkg"),
+        (["--nts", "104P", "--nts", "92B"], "with commas between: --nts 104P,92B"),
+        (["--nts", "104P", *["--products", "aspect"] * 2], "--products aspect,slope-deg"),
+        (["--nts", "104P", *["--projection", "utm"] * 2], "Give both projections with a comma"),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(
