@@ -51,7 +51,7 @@ def _show(done: Conversion) -> None:
         show.lines(("output", f"{done.output}  {format_size(done.output.stat().st_size)}"))
     show.lines(
         ("grid", show.describe_grid(done.grid)),
-        ("pixels", f"{first.theme}, {first.unit}, {first.vertical_datum or 'datum unknown'}"),
+        ("pixels", f"{first.theme}, {first.unit}, {done.vertical_datum or 'datum unknown'}"),
         *(("input", name) for name in files[:MAX_LISTED_INPUTS]),
         *([("input", f"{more:,} more")] if more > 0 else []),
     )

@@ -128,12 +128,13 @@ def _place(rasters: Sequence[LegacyRaster], options: CompareOptions) -> tuple[Le
         raise RequestError(
             f"{first.file.label} has no heights but {first.theme}. Give a file of elevation."
         )
-    datum = first.vertical_datum
-    if datum != CGVD28:
+    other = next((each for each in mosaic.rasters if each.vertical_datum != CGVD28), None)
+    if other is not None:
+        datum = other.vertical_datum
         log.warning(
             "%s does not say that its heights are in CGVD28%s. Those of HRDEM are brought to "
             "CGVD28, so that the differences include what lies between the two datums.",
-            first.file.label,
+            other.file.label,
             f", but in {datum}" if datum else "",
         )
     allow = options.allow_inaccurate_datum

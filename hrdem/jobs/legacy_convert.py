@@ -55,6 +55,7 @@ class Conversion:
         output: Path of the GeoTIFF.
         grid: Its grid.
         rasters: The DEMs, in order of precedence.
+        vertical_datum: Datum of their heights; empty if one does not say its own.
         dtype: Pixel type, a numpy name; this and the following are None or 0 for a plan.
         statistics: Statistics of the pixels.
         unequal_nodes: Number of nodes that DEMs share and have different values at.
@@ -67,6 +68,7 @@ class Conversion:
     output: Path
     grid: Grid
     rasters: tuple[LegacyRaster, ...]
+    vertical_datum: str
     zero_is_void: bool
     dtype: str | None = None
     statistics: Statistics | None = None
@@ -83,7 +85,7 @@ class Conversion:
             "grid": self.grid.as_dict(),
             "theme": first.theme,
             "unit": first.unit,
-            "vertical_datum": first.vertical_datum or None,
+            "vertical_datum": self.vertical_datum or None,
             "inputs": [raster.as_dict() for raster in self.rasters],
             "dtype": self.dtype,
             "nodata": VOID,
@@ -112,13 +114,16 @@ def plan_conversion(
     inputs = {raster.file.path for raster in rasters}
     check_raster_output(options.output, options.overwrite, inputs)
     mosaic = LegacyMosaic(rasters, zero_is_void=options.zero_is_void)
-    datum = mosaic.rasters[0].vertical_datum
+    datum = mosaic.vertical_datum
     if options.vertical_crs and datum != CGVD28:
+        other = next(each for each in mosaic.rasters if each.vertical_datum != CGVD28)
         raise RequestError(
-            f"`vertical_crs` adds CGVD28 to the CRS, and the vertical datum of "
-            f"{mosaic.rasters[0].file.label} is {datum or 'unknown'}. Leave it out."
+            f"`vertical_crs` adds CGVD28 to the CRS, and the vertical datum of {other.file.label} "
+            f"is {datum or 'unknown'}. Leave it out."
         )
-    planned = Conversion(options.output, mosaic.grid, mosaic.rasters, options.zero_is_void)
+    planned = Conversion(
+        options.output, mosaic.grid, mosaic.rasters, datum, zero_is_void=options.zero_is_void
+    )
     return planned, mosaic
 
 
@@ -161,13 +166,13 @@ def _write(
     dtype: str,
     on_progress: OnProgress,
 ) -> Conversion:
-    first, tiles = planned.rasters[0], mosaic.tiles
+    tiles = mosaic.tiles
     meter = ProgressMeter(sum(tile.pixels for tile in tiles), on_progress)
     tile_format = choose_tile_format(dtype)
     crs: CRS | str = planned.grid.crs
     if options.vertical_crs:
         crs = make_compound_crs(planned.grid.crs, VerticalDatum.CGVD28)
-    bands = [Band(_describe_band(first), first.unit)]
+    bands = [Band(_describe_band(planned), planned.rasters[0].unit)]
     statistics = Statistics()
     with GeoTiffWriter(
         options.output, planned.grid, crs, VOID, tile_format, bands, overwrite=options.overwrite
@@ -197,18 +202,18 @@ def _write(
     )
 
 
-def _describe_band(raster: LegacyRaster) -> str:
-    datum = raster.vertical_datum
-    return f"{raster.theme}, height above {datum}" if datum else raster.theme
+def _describe_band(planned: Conversion) -> str:
+    theme, datum = planned.rasters[0].theme, planned.vertical_datum
+    return f"{theme}, height above {datum}" if datum else theme
 
 
 def _make_tags(planned: Conversion) -> dict[str, str]:
     first, described = planned.rasters[0], [raster.as_dict() for raster in planned.rasters]
-    datum = {"HRDEM_VERTICAL_DATUM": first.vertical_datum} if first.vertical_datum else {}
+    datum = planned.vertical_datum
     more = f" and {len(described) - 1:,} more" if len(described) > 1 else ""
     return {
         "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
-        "TIFFTAG_IMAGEDESCRIPTION": f"{_describe_band(first)}. {first.file.name}{more}.",
-        **datum,
+        "TIFFTAG_IMAGEDESCRIPTION": f"{_describe_band(planned)}. {first.file.name}{more}.",
+        **({"HRDEM_VERTICAL_DATUM": datum} if datum else {}),
         "HRDEM_INPUTS": json.dumps(described, ensure_ascii=False),
     }

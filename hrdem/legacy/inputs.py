@@ -13,12 +13,14 @@ from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.bc.products import ELEVATION
 from hrdem.legacy.cded.cells import Half
 from hrdem.legacy.cded.names import parse_cell_name
-from hrdem.legacy.raster import LegacyRaster, RasterFile, open_raster
+from hrdem.legacy.raster import ASCII_SUFFIX, LegacyRaster, RasterFile, open_raster
 from hrdem.request.aoi.ascii_crs import MAX_PRJ_BYTES, find_prj
 from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.usgsdem.ascii_grid import is_ascii_grid
+from hrdem.usgsdem.elements import RECORD_BYTES
 
 MAX_FILES = 20_000  # of a folder; there are 13,000 sheets at 1:50,000
-SUFFIXES = (".dem", ".asc")
+SUFFIXES = (".dem", ASCII_SUFFIX)
 ZIP_SUFFIX = ".zip"
 PRJ_SUFFIX = ".prj"
 _ONE_CELL = ".dem.zip"  # GeoBC: 082g01_e.dem.zip
@@ -76,7 +78,7 @@ def _list_folder(folder: Path) -> list[RasterFile]:
     files: list[RasterFile] = []
     for path in found:
         if _suffix(path.name) != ZIP_SUFFIX:
-            files += [RasterFile(path)]
+            files += [RasterFile(path)] if _may_be_dem(path) else []
         elif list_members(path, SUFFIXES):  # others are of other data
             files += _list_archive(path)
     heights = list(filter(_has_heights, files))
@@ -86,6 +88,14 @@ def _list_folder(folder: Path) -> list[RasterFile]:
             "Give another folder."
         )
     return heights
+
+
+def _may_be_dem(path: Path) -> bool:
+    """Whether a file is not one of the others that end in .asc, such as keys and signatures."""
+    if _suffix(path.name) != ASCII_SUFFIX:
+        return True
+    with path.open("rb") as file:
+        return is_ascii_grid(file.read(RECORD_BYTES))
 
 
 def _list_archive(path: Path) -> list[RasterFile]:

@@ -74,6 +74,12 @@ class LegacyMosaic:
                 self._under[tile.row, tile.column].append(index)
 
     @property
+    def vertical_datum(self) -> str:
+        """Datum of the heights; empty if a DEM does not say its own."""
+        datums = {raster.vertical_datum for raster in self.rasters}
+        return datums.pop() if len(datums) == 1 else ""
+
+    @property
     def void_zeros(self) -> int:
         """Number of zeros of the DEMs read so far that became void, or may stand for it."""
         return sum(self._void_zeros.values())
@@ -159,14 +165,13 @@ def _list_tiles(window: Window) -> Iterator[Window]:
 
 def _check_alike(rasters: Sequence[LegacyRaster]) -> None:
     """Check that pixels are the same thing in all: heights above one datum, or slopes."""
-    for what, found in (
-        ("Their pixels are", {raster.theme for raster in rasters}),
-        ("Their vertical datums are", {raster.vertical_datum or "unknown" for raster in rasters}),
-    ):
+    themes = {raster.theme for raster in rasters}
+    datums = {raster.vertical_datum for raster in rasters} - {""}
+    for what, found in (("pixels", themes), ("vertical datums", datums)):
         if len(found) > 1:
             raise RequestError(
-                f"The {len(rasters):,} DEMs cannot be merged. {what} {' and '.join(sorted(found))}."
-                " Take each kind separately."
+                f"The {len(rasters):,} DEMs cannot be merged: their {what} are "
+                f"{' and '.join(sorted(found))}. Take each kind separately."
             )
 
 

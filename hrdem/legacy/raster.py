@@ -32,6 +32,7 @@ from hrdem.usgsdem.header import Header
 from hrdem.usgsdem.read import read_dem, read_dem_header
 
 CGVD28 = "CGVD28"
+ASCII_SUFFIX = ".asc"
 GIVE_CRS = (
     "Give its CRS as `crs`, for example `crs=EPSG:3005` (BC Albers) or `crs=EPSG:26910` (UTM zone "
     "10)."
@@ -200,9 +201,14 @@ def open_raster(
     with file.open() as opened:
         head = opened.read(RECORD_BYTES)
         opened.seek(0)
-        if is_ascii_grid(head):
+        if is_ascii_grid(head) or Path(file.name).suffix.lower() == ASCII_SUFFIX:
             ascii_header = read_ascii_header(opened, file.label)
             grid = place_ascii_grid(ascii_header, file.name, prj, crs, GIVE_CRS)
+        elif b"\0" in head:
+            raise RequestError(
+                f"{file.label} is not text, as older DEMs are. Give USGS DEMs (.dem), ESRI ASCII "
+                "grids (.asc), ZIP archives of them, or folders."
+            )
         else:
             header, grid = read_dem_header(opened, file.label, crs)
     if crs is not None and not is_same_crs(grid.crs, crs):

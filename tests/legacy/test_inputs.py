@@ -76,6 +76,7 @@ def test_a_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_zip(folder / f"{name}.dem.zip", {f"{name}.dem": CELL})
     write_zip(tmp_path / "photos.zip", {"a.jpg": b"x"})
+    write(tmp_path / "key.asc", b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
     write(tmp_path / "031" / "K" / "031K01_E.DEM", CELL)
     assert labels(tmp_path) == [
         "031K01_E.DEM",
@@ -149,6 +150,25 @@ def test_a_file_is_what_its_content_is(tmp_path: Path) -> None:
     ):
         (raster,) = open_inputs([write(tmp_path / name, content)], "EPSG:3005")
         assert np.array_equal(raster.read(), HEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "old.tif",
+            b"II*\0" + bytes(2_000),
+            r"old\.tif is not text, as older DEMs are\. Give USGS",
+        ),
+        ("old.asc", b"", r"old\.asc is not an ESRI ASCII grid: its header has no ncols"),
+        ("old.dem", b" " * 2_000, r"old\.dem is not a USGS DEM that can be read: bytes 145 to 150"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        open_inputs([write(tmp_path / name, content)])
 
 
 def test_nothing_is_refused_with_a_sentence(

@@ -176,7 +176,7 @@ NEXT = make_cell(np.full((2, 2), 1, np.int16), 1)
         ),
         (
             [CELL, make_cell(np.full((2, 2), 1, np.int16), 1, vertical=3)],
-            "The 2 DEMs cannot be merged. Their vertical datums are CGVD28 and NAVD88. Take",
+            "The 2 DEMs cannot be merged: their vertical datums are CGVD28 and NAVD88. Take",
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_dems_that_do_not_fit_are_refused(tmp_path: Path, dems: list[TextDem], s
 def test_slopes_are_not_merged_with_heights(tmp_path: Path) -> None:
     names = ("92b-albers-elevation.asc", "92b-albers-slope-deg.asc")
     paths = [write(tmp_path / name, make_ascii(HEIGHTS_OF_BC, 12.5, 12.5)) for name in names]
-    with pytest.raises(RequestError, match=r"Their pixels are elevation and slope-deg\. Take"):
+    with pytest.raises(RequestError, match=r"their pixels are elevation and slope-deg\. Take"):
         LegacyMosaic([open_raster(RasterFile(path)) for path in paths])
 
 
@@ -221,3 +221,14 @@ def test_files_of_both_formats_are_on_one_lattice_in_messages(tmp_path: Path) ->
         "25 metres apart in EPSG:3005; 1, such as 92b-utm-elevation.asc, with nodes 25 x 25 metres "
         "apart in EPSG:26910; 1, such as 92b-utm-elevation.dem, with nodes 25 x 25 metres"
     )
+
+
+def test_a_dem_of_an_unknown_datum_is_merged_without_one(tmp_path: Path) -> None:
+    """As a CDED cell, and another that was converted to an ASCII grid."""
+    known = make_bc_dem(HEIGHTS_OF_BC, 75, 25, albers=True)
+    grid = write(tmp_path / "old.asc", make_ascii(HEIGHTS_OF_BC, 12.5, 12.5))
+    both = [*open_all(tmp_path, known), open_raster(RasterFile(grid), None, "EPSG:3005")]
+    assert LegacyMosaic(both[:1]).vertical_datum == "CGVD28"
+    merged = LegacyMosaic(both)
+    assert merged.vertical_datum == ""
+    assert merged.grid.width == 4

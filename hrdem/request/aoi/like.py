@@ -70,7 +70,7 @@ def _read_file(path: Path) -> Grid:
     suffix = path.suffix.lower()
     if suffix in _OWN_SUFFIXES and path.is_file():
         head = _read_head(path)
-        if suffix == ".dem" and head.isascii():
+        if suffix == ".dem" and b"\0" not in head:
             return _read_dem(path)
         if suffix == ".asc" and is_ascii_grid(head):
             return read_ascii_template(path)
