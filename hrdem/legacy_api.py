@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import shapely
 
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.http.protocol import Http
-from hrdem.http.run_context import RunSettings
+from hrdem.http.run_context import RunContext, RunSettings
 from hrdem.http.session import Session
 from hrdem.jobs import legacy_bc as bc_job
 from hrdem.jobs.legacy_cded import (
@@ -55,6 +54,8 @@ from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.progress import OnProgress, ignore_progress
+
+T = TypeVar("T")
 
 
 @takes(fields.LEGACY_CDED)
@@ -150,20 +151,13 @@ def legacy_cded(
         entries=UserEntries({}, {}) if entries is None else read_entries(entries),
         delivery=delivery,
     )
-    check_max_memory(values["max_memory"])
-    if values["dry_run"]:
-        with Session(**select(values, fields.CACHE)).client(http) as client:
-            return plan_cded(sheets, options, client)
-    settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
+    return _plan_or_run(
+        values,
+        http,
+        on_progress,
+        lambda client: plan_cded(sheets, options, client),
+        lambda context: make_cded(sheets, options, context, on_coverage),
     )
-    with settings.open() as context:
-        return make_cded(sheets, options, context, on_coverage)
 
 
 @takes(fields.LEGACY_BC)
@@ -220,35 +214,26 @@ def legacy_bc(
     blocks = parse_blocks(values["nts"])
     projections = parse_projections(values["projection"])
     products = parse_products(values["products"])
-    options = bc_job.BcOptions(
-        source=select(values, fields.LEGACY_SOURCE),
-        projections=projections,
-        products=products,
-        folder=values["output"],
-        overwrite=values["overwrite"],
-        lakes=None,
-        sea=None,
-    )
-    area = shapely.union_all([options.find_area(block) for block in blocks])
+    area = bc_job.find_area(blocks, projections)
     polygons = {
         name: None if values[name] is None else read(values[name], name, area)
         for name, read in (("lakes", read_lakes), ("sea", read_polygons))
     }
-    options = replace(options, lakes=polygons["lakes"], sea=polygons["sea"])
-    check_max_memory(values["max_memory"])
-    if values["dry_run"]:
-        with Session(**select(values, fields.CACHE)).client(http) as client:
-            return bc_job.plan_bc(blocks, options, client)
-    settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
+    options = bc_job.BcOptions(
+        source=select(values, fields.LEGACY_SOURCE),
+        **polygons,
+        projections=projections,
+        products=products,
+        folder=values["output"],
+        overwrite=values["overwrite"],
     )
-    with settings.open() as context:
-        return bc_job.make_bc(blocks, options, context, on_coverage)
+    return _plan_or_run(
+        values,
+        http,
+        on_progress,
+        lambda client: bc_job.plan_bc(blocks, options, client),
+        lambda context: bc_job.make_bc(blocks, options, context, on_coverage),
+    )
 
 
 @takes(fields.LEGACY_CONVERT)
@@ -356,21 +341,13 @@ def legacy_compare(
         overwrite=values["overwrite"],
         allow_inaccurate_datum=values["allow_inaccurate_datum"],
     )
-    check_max_memory(values["max_memory"])
-    session = Session(**select(values, fields.CACHE))
-    if values["dry_run"]:
-        with session.client(http) as client:
-            return plan_comparison(rasters, options, client)
-    settings = RunSettings(
-        session=session,
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
+    return _plan_or_run(
+        values,
+        http,
+        on_progress,
+        lambda client: plan_comparison(rasters, options, client),
+        lambda context: compare_rasters(rasters, options, context),
     )
-    with settings.open() as context:
-        return compare_rasters(rasters, options, context)
 
 
 def _open_rasters(
@@ -409,3 +386,23 @@ def legacy_check(
     """
     values: dict[str, Any] = {**params}
     return check_path(Path(os.fspath(path)), values["edition"], on_progress)
+
+
+def _plan_or_run(
+    values: Mapping[str, Any],
+    http: Http | None,
+    on_progress: OnProgress,
+    plan: Callable[[Http], T],
+    run: Callable[[RunContext], T],
+) -> T:
+    """Plan with ``dry_run``, else run; with the client, cache and limits of the parameters."""
+    check_max_memory(values["max_memory"])
+    session = Session(**select(values, fields.CACHE))
+    if values["dry_run"]:
+        with session.client(http) as client:
+            return plan(client)
+    settings = RunSettings(
+        session, http, (), values["max_memory"], values["max_download"], on_progress
+    )
+    with settings.open() as context:
+        return run(context)

@@ -54,6 +54,12 @@ def ignore_coverage(coverage: BcCoverage) -> None:
     """Report nothing."""
 
 
+def find_area(blocks: Sequence[Block], projections: Sequence[Projection]) -> shapely.Geometry:
+    """Return the area of the files of blocks and of their neighbours, in EPSG:4617."""
+    grids = (block.make_grid(projection) for block in blocks for projection in projections)
+    return shapely.union_all([outline_grid(_widen(grid)) for grid in grids])
+
+
 @dataclass(frozen=True, slots=True)
 class BcOptions:
     """What sets are made from, what is made, and where.
@@ -95,13 +101,11 @@ class BcOptions:
             for grid in self.make_grids(block)
         )
 
-    def find_area(self, block: Block) -> shapely.Geometry:
-        """Return the area of a block's files and their neighbours, in EPSG:4617."""
-        return shapely.union_all([outline_grid(_widen(grid)) for grid in self.make_grids(block)])
-
     def find_lakes(self, block: Block) -> shapely.MultiPolygon:
         """Return the lakes that touch a block's files, each of them whole."""
-        return select_lakes(self.lakes or shapely.MultiPolygon(), self.find_area(block))
+        return select_lakes(
+            self.lakes or shapely.MultiPolygon(), find_area([block], self.projections)
+        )
 
     def make_request(self, block: Block, http: Http) -> Request:
         """Make the request of the heights of a block and of its lakes.
@@ -109,7 +113,7 @@ class BcOptions:
         Raises:
             RequestError: If a parameter is invalid.
         """
-        area = find_read_area(self.find_lakes(block), self.find_area(block))
+        area = find_read_area(self.find_lakes(block), find_area([block], self.projections))
         label = f"NTS {block.sheet.name}"
         return make_height_request(area, BC_SAMPLING, label, offline=http.offline, **self.source)
 
