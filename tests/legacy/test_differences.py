@@ -15,11 +15,11 @@ GRID = Grid("EPSG:4269", Affine(0.5, 0, -76, 0, -0.5, 46), 40, 30)
 
 
 def random_differences() -> np.ndarray:
-    """Skewed, with an outlier at column 7 of row 12, and holes."""
+    """Skewed, with an outlier at column 33 of row 22, and holes."""
     rng = np.random.default_rng(5)
     metres = (rng.gamma(2, 3, (30, 40)) - 4).astype(np.float32)
     metres[rng.random((30, 40)) < 0.2] = np.nan
-    metres[12, 7] = -81.25
+    metres[22, 33] = -81.25
     return metres
 
 
@@ -47,7 +47,7 @@ def test_statistics_are_those_of_all_values_whatever_the_blocks(edge: int) -> No
 def test_the_largest_difference_is_found_by_its_size_with_its_place() -> None:
     largest = tally_in_blocks(random_differences(), 16).finish().largest
     assert largest is not None
-    assert (largest.metres, largest.x, largest.y) == (-81.25, -76 + 7.5 * 0.5, 46 - 12.5 * 0.5)
+    assert (largest.metres, largest.x, largest.y) == (-81.25, -76 + 33.5 * 0.5, 46 - 22.5 * 0.5)
 
 
 def test_without_a_value_there_are_no_statistics() -> None:
@@ -55,6 +55,27 @@ def test_without_a_value_there_are_no_statistics() -> None:
     assert (found.statistics.valid, found.largest) == (0, None)
     assert all(map(math.isnan, found.percentiles))
     assert found.as_dict()["largest"] is None
+
+
+def test_one_small_difference_beside_a_void_is_everything() -> None:
+    tally = DifferenceTally(GRID)
+    tally.add(Window(3, 5, 2, 1), np.array([[np.nan, -0.25]], np.float32))
+    found = tally.finish()
+    assert found.percentiles == (-0.25, -0.25, -0.25)
+    assert found.as_dict()["largest"] == {
+        "metres": -0.25,
+        "x": -76 + 4.5 * 0.5,
+        "y": 46 - 5.5 * 0.5,
+    }
+
+
+def test_of_two_largest_differences_the_first_is_told() -> None:
+    tally = DifferenceTally(GRID)
+    for row, metres in enumerate((1.0, 7.0, -7.0, 2.0)):
+        tally.add(Window(0, row, 1, 1), np.array([[metres]], np.float32))
+    largest = tally.finish().largest
+    assert largest is not None
+    assert (largest.metres, largest.y) == (7, 46 - 1.5 * 0.5)
 
 
 def test_percentiles_of_heights_that_are_no_heights_stay_in_bounds() -> None:
