@@ -314,9 +314,12 @@ class CogSource:
     def needed(self, window: Window, region: PreparedGeometry | None = None) -> Needed:
         """Look up the tiles that reading a window takes.
 
+        The index is read for the rows of these tiles alone, as it is when they are read.
+
         Args:
             window: Within the grid.
-            region: Polygon in the file's CRS; only tiles that it touches are read. None for all.
+            region: Polygon in the file's CRS; only tiles that it touches within the window are
+                read. None for all.
 
         Raises:
             NetworkError: If the index cannot be read.
@@ -325,11 +328,18 @@ class CogSource:
         tiles = self._level.tiles_under(window)
         count = size = missing = 0
         for rows in tiles.split(tiles.width, max(1, _MAX_TILES_PER_LOOKUP // tiles.width)):
-            with self._invalidate_on_error(self._index.spans):
-                offsets, counts = self._index.look_up(rows)
-                self._check_positions(offsets, counts)
+            touched = np.ones((rows.height, rows.width), np.bool_)
             if region is not None:
-                counts = np.where(region.intersects(self._boxes(rows)), counts, 0)
+                touched = region.intersects(self._boxes(rows, window))
+            used = np.flatnonzero(touched.any(axis=1))
+            if not used.size:
+                continue
+            first, last = int(used[0]), int(used[-1])
+            part = Window(rows.column, rows.row + first, rows.width, last + 1 - first)
+            with self._invalidate_on_error(self._index.spans):
+                offsets, counts = self._index.look_up(part)
+                self._check_positions(offsets, counts)
+            counts = np.where(touched[first : last + 1], counts, 0)
             spans = self._spans_of(offsets, counts)
             count += int((counts > 0).sum())
             size += int(counts.sum())
@@ -342,14 +352,16 @@ class CogSource:
             missing=min(size, missing),  # gaps between tiles are fetched along
         )
 
-    def _boxes(self, tiles: Window) -> NDArray[np.object_]:
-        """Return the outlines of tiles in the file's CRS, shape (rows, columns)."""
+    def _boxes(self, tiles: Window, window: Window) -> NDArray[np.object_]:
+        """Return the outlines of tiles within a window in the file's CRS, shape (rows, columns)."""
         width, height = self.block
         dx, dy = self.grid.resolution
         west, _, _, north = self.grid.bounds
-        left = west + dx * width * np.arange(tiles.column, tiles.right)
-        top = north - dy * height * np.arange(tiles.row, tiles.bottom)[:, None]
-        boxes: NDArray[np.object_] = shapely.box(left, top - dy * height, left + dx * width, top)
+        columns = np.arange(tiles.column, tiles.right + 1) * width
+        rows = np.arange(tiles.row, tiles.bottom + 1)[:, None] * height
+        x = west + dx * columns.clip(window.column, window.right)
+        y = north - dy * rows.clip(window.row, window.bottom)
+        boxes: NDArray[np.object_] = shapely.box(x[:-1], y[1:], x[1:], y[:-1])
         return boxes
 
     def _check_positions(self, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:

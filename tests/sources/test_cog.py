@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hrdem.errors import HrdemError, SourceError
 from hrdem.geo.grid import Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.sources.cog import CogSource, probe_cog
 from hrdem.tiff.header import read_header
 from tests.cogs import KINDS, TRANSFORM, Bytes, write_cog
@@ -58,6 +60,24 @@ def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
     assert tile[1] - tile[0] == stored.size + 8
     assert stored.missing == stored.size
     assert (offsets[1] - offsets[0]) + (counts[1] - counts[0]) <= 12 * 30
+
+
+def test_rows_of_the_index_that_the_region_does_not_touch_are_not_looked_up(
+    tmp_path: Path,
+) -> None:
+    """Reading leaves them out, so that offline they may be missing."""
+    path = tmp_path / "file.tif"
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    window = Window(100, 100, 200, 200)  # the last 28 rows of the first row of tiles, and more
+    tiles, first_bytes = [], []
+    for top in (120, 130):
+        content = Bytes(path.read_bytes(), etag="")
+        source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
+        region = shapely.box(*source.grid.crop(Window(0, top, 700, 100)).bounds)
+        tiles.append(source.needed(window, PreparedGeometry(region)).tiles)
+        first_bytes.append(content.ranges[0][0])
+    assert tiles == [6, 3]
+    assert first_bytes[1] - first_bytes[0] in (6 * 4, 6 * 8)  # a row of the index
 
 
 def test_header_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
