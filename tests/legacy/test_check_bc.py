@@ -25,7 +25,7 @@ from hrdem.legacy.check.bc_relief import (
 from hrdem.legacy.check.finding import CheckReport, Level
 from hrdem.request.options import Edition
 from tests.bc_bytes import VOID, BcSet, tiff
-from tests.cded_bytes import d24, e12, i
+from tests.cded_bytes import d24, e12, i, write_zip
 
 ROWS, COLUMNS = 30, 40
 WEST, SOUTH = 772_400, 1_610_000  # across the western edge of 104P in BC Albers, 130 W
@@ -86,6 +86,15 @@ def test_a_set_that_follows_every_clause_has_no_other_error(tmp_path: Path) -> N
     assert len(recomputed) == 2 * 7
     extents = [each for each in report.findings if each.rule == "extent"]
     assert {each.level for each in extents} == {Level.ERROR}  # of .dem and .asc: they are small
+
+
+def test_a_set_in_an_archive_is_checked_as_one(tmp_path: Path) -> None:
+    good = make_set()
+    name = good.name("aspect", "asc")
+    files = {**good.files(), name: good.change(12, 20, 1500).files()[name]}
+    report = check_path(write_zip(tmp_path / "104p.zip", files))
+    rule = "aspect from 104p.zip/104p-albers-elevation.asc"
+    assert list(errors(report)) == [(f"104p.zip/{name}", rule)]
 
 
 def test_both_projections_are_named_if_files_are_missing(tmp_path: Path) -> None:
