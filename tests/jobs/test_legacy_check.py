@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from hrdem.jobs.legacy_check import check_path
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
@@ -41,6 +45,39 @@ def test_cells_of_cded_conform(
     assert {each.file for each in report.findings if each.clause == "CDED 2.1, 2.8.3"} <= {*cells}
     shared = [each for each in report.findings if each.clause == "CDED 2.1, 3.3"]
     assert len(shared) == 4  # each western cell is beside both eastern ones
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("gdal_translate"), reason="GDAL's programs are missing")
+def test_what_gdal_wrote_differs_where_its_source_says_so(tmp_path: Path) -> None:
+    """GDAL up to 3.10 wrote CDED: numbers as C prints them, and fields that have to be given."""
+    step = 0.75 / 3600
+    corner = Affine(step, 0, -76.5 - step / 2, 0, -step, 46.25 + step / 2)
+    heights = (300 + np.add.outer(np.arange(1201) // 10, np.arange(1201) // 20)).astype("int16")
+    with rasterio.open(
+        tmp_path / "a.tif", "w", driver="GTiff", width=1201, height=1201, count=1, dtype="int16",
+        crs="EPSG:4269", transform=corner, nodata=VOID,
+    ) as dataset:  # fmt: skip
+        dataset.write(heights, 1)
+    options = {"PRODUCT": "CDED50K", "TOPLEFT": "76d30w,46d15n", "INTERNALNAME": "031k01DEMw"}
+    named = [word for name, value in options.items() for word in ("-co", f"{name}={value}")]
+    path = tmp_path / "031k01_w.dem"
+    command = ["gdal_translate", "-q", "-of", "USGSDEM", *named, str(tmp_path / "a.tif"), str(path)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this GDAL writes no USGS DEM")
+    report = check_path(path)
+    wrong = {each.rule: each.found for each in report.findings if each.level is Level.ERROR}
+    assert wrong.keys() == {
+        "type A, form of real numbers",
+        "type B, form of real numbers",
+        "element 1, producer",
+        "element 1, process code",
+        "element 2, origin code",
+    }
+    assert wrong["type A, form of real numbers"] == (
+        "'-2.754000000000000D+05' and the like in elements 11, 12, 15"
+    )
+    assert report.count(Level.PASS) > 50
 
 
 @pytest.mark.slow
