@@ -288,6 +288,7 @@ def test_angles_in_degrees_are_a_note(tmp_path: Path) -> None:
         (lambda t: t + b"1 2\n", "rows", "2 values in line 37"),
         (lambda t: t.rstrip(b"\n") + b" 7\n", "rows", "41 values in line 36"),
         (lambda t: t.rstrip(b"\n") + b".5\n", "rows", "0.5' among the values"),
+        (lambda t: t.rstrip(b"\n").replace(b" 0 0", b"\t0\t0"), "rows", "'\\t' among the values"),
         (lambda t: t.rstrip(b"\n")[:-1] + b"-\n", "rows", "a minus that is no sign"),
         (lambda t: t.rstrip(b"\n")[:-1] + b"99999\n", "range of elevation", "to 99999"),
     ],

@@ -229,9 +229,10 @@ def _read_rows(file: BinaryIO, header: AsciiGrid) -> Iterator[NDArray[np.int64]]
 
 def _parse_lines(text: bytes, columns: int, done: int) -> NDArray[np.int64]:
     """Parse whole lines; `done` lines came before."""
-    if text.translate(None, _WHOLE):
+    if odd := text.translate(None, _WHOLE):
         words = (word for word in text.split() if not re.fullmatch(rb"-?\d+", word))
-        raise _InvalidRowsError(f"{next(words)[:20].decode('ascii', 'replace')!r} among the values")
+        first = next(words, odd[:1])  # a tab, or another blank that is no space
+        raise _InvalidRowsError(f"{first[:20].decode('ascii', 'replace')!r} among the values")
     characters = np.frombuffer(text, np.uint8)
     is_space = characters <= ord(" ")
     starts = np.flatnonzero(~is_space[1:] & is_space[:-1]) + 1
