@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 
 DATE = r"\d{4}(\d\d(\d\d)?)?"
-REAL = r"-?\d+(\.\d+)?"
+REAL = r"-?\d+(\.\d+)?(e[-+]\d+)?"
 COMPOUND = {
     "metadata": "idinfo dataqual? spdoinfo? spref? eainfo? distinfo* metainfo",
     "idinfo": "citation descript timeperd status spdom keywords accconst useconst ptcontac? "

@@ -73,6 +73,21 @@ def test_an_existing_set_is_refused_or_replaced_whole(tmp_path: Path, name: str)
     assert read(target) == whole(NEW)
 
 
+@TARGETS
+def test_of_two_runs_the_first_that_ends_has_the_name(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+
+    def end_later() -> None:
+        with stage_set(target, overwrite=False) as folder:
+            (folder / "031k01_w.dem").write_bytes(OLD)
+            write(target)
+
+    with pytest.raises(OutputExistsError, match=name):
+        end_later()
+    assert read(target) == whole(NEW)
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path) -> None:
     """The name of a sheet may be that of a folder in which someone works."""
     write(tmp_path / "031k01", OLD)

@@ -77,8 +77,9 @@ def test_what_is_no_date(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('planimetric_accuracy = "good"', " = 'good', which is not a number, or Unknown. Correct"),
-        ("altimetric_accuracy = nan", "altimetric_accuracy = nan, which is not a number, or Unk"),
+        ('planimetric_accuracy = "good"', " = 'good', which is not a number from 0 up, or Unknown"),
+        ("altimetric_accuracy = nan", "altimetric_accuracy = nan, which is not a number from"),
+        ("altimetric_accuracy = -0.5", "altimetric_accuracy = -0.5, which is not a number from"),
         ("scale = 1", "scale = 1, which is not a scale like 1:50000, or Unknown. Correct it."),
         ('cded_process_date = "May"', " 2018-05-31, 2018-05 or 2018, or Not complete, Unknown. C"),
         ("source_validity_beginning_date = 'Present'", "which is not a date like"),

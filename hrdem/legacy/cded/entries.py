@@ -31,7 +31,7 @@ class EntryKind(Enum):
 
     TEXT = "text"
     DATE = "a date like 2018-05-31, 2018-05 or 2018"
-    NUMBER = "a number"
+    NUMBER = "a number from 0 up"
     SCALE = "a scale like 1:50000"
 
 
@@ -269,7 +269,7 @@ def _format_number(text: str) -> str | None:
         number = float(text)
     except ValueError:
         return None
-    return f"{number:.15g}" if math.isfinite(number) else None
+    return f"{number:.15g}" if math.isfinite(number) and number >= 0 else None
 
 
 def _show(value: Any) -> str:
