@@ -178,6 +178,29 @@ def test_neighbours_have_equal_heights_where_they_overlap(made: Path) -> None:
     np.testing.assert_array_equal(first[common.slices], second[within.slices])
 
 
+@pytest.mark.parametrize("projection", Projection)
+def test_sets_of_neighbours_are_converted_unchanged(
+    made: Path, tmp_path: Path, projection: Projection
+) -> None:
+    """Elevations of two blocks in both formats are one raster, without an unequal node."""
+    files = [
+        made / block.name / f"{block.name}-{projection}-elevation.{kind}"
+        for block in (WEST_BLOCK, EAST_BLOCK)
+        for kind in ("dem", "asc")
+    ]
+    done = hrdem.legacy_convert(files, output=tmp_path / "both.tif")
+    assert done.unequal_nodes == 0
+    with rasterio.open(done.output) as merged:
+        assert merged.crs.to_string() == NAMES[projection]
+        for path in files[1::2]:
+            with rasterio.open(path) as grid:
+                heights = grid.read(1)
+                window = merged.window(*grid.bounds)
+                found = merged.read(1, window=window.round_lengths().round_offsets())
+            known = heights != ASC_VOID
+            np.testing.assert_array_equal(found[known], heights[known])
+
+
 @pytest.mark.slow
 def test_a_set_again_is_equal_to_the_last_byte(made: Path, terrain, shifts, tmp_path: Path) -> None:
     make(terrain, shifts, tmp_path, EAST_BLOCK)

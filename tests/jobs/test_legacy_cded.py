@@ -153,6 +153,22 @@ def test_gdal_reads_the_computed_heights_bit_for_bit(
 
 
 @pytest.mark.slow
+def test_a_sheet_that_is_made_conforms_and_is_converted_unchanged(
+    made: Path, tmp_path: Path
+) -> None:
+    """By the two cells as GDAL reads them; they share a column."""
+    assert hrdem.legacy_check(made).conforms
+    converted = hrdem.legacy_convert(made, output=tmp_path / "sheet.tif")
+    west, east = (read_cell(made, f"031k01_{half}.dem") for half in "we")
+    with rasterio.open(converted.output) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), np.hstack([west, east[:, 1:]]))
+        assert (dataset.crs.to_epsg(), dataset.nodata) == (4269, VOID)
+        assert dataset.xy(0, 0) == pytest.approx((-76.5, 46.25), abs=1e-9)
+        assert dataset.xy(1200, 2400) == pytest.approx((-76, 46), abs=1e-9)
+    assert converted.unequal_nodes == 0
+
+
+@pytest.mark.slow
 def test_gdal_places_the_nodes(made: Path) -> None:
     with rasterio.open(f"zip://{made}!031k01_e.dem") as dataset:
         assert dataset.crs.to_epsg() == 4269
