@@ -247,11 +247,9 @@ def _add_by_file(by_file: list[Statistics], mosaic: LegacyMosaic, tile: _Tile) -
     """Add the differences of a tile to the statistics of each DEM under it."""
     if len(by_file) == 1:
         return
-    for number, window in enumerate(mosaic.windows):
-        common = window.intersection(tile.window)
-        if common is not None:
-            part = tile.metres[common.shifted(-tile.window.column, -tile.window.row).slices]
-            by_file[number] += Statistics.of(part[np.isfinite(part)], part.size)
+    for number, common in mosaic.find_rasters(tile.window):
+        part = tile.metres[common.shifted(-tile.window.column, -tile.window.row).slices]
+        by_file[number] += Statistics.of(part[np.isfinite(part)], part.size)
 
 
 def _name_files(mosaic: LegacyMosaic, by_file: list[Statistics]) -> tuple[FileDifferences, ...]:

@@ -95,6 +95,18 @@ class LegacyMosaic:
         whole = (Window(column, row, TILE, TILE) for row, column in places)
         return [tile for each in whole if (tile := each.intersection(self.grid.window))]
 
+    def find_rasters(self, window: Window) -> Iterator[tuple[int, Window]]:
+        """Yield index and common window of each DEM in a window, in order of precedence.
+
+        Args:
+            window: Window within the grid.
+        """
+        places = ((tile.row, tile.column) for tile in _list_tiles(window))
+        for index in sorted({index for place in places for index in self._under.get(place, ())}):
+            common = self.windows[index].intersection(window)
+            if common is not None:
+                yield index, common
+
     def read(self, window: Window) -> Pixels:
         """Read a window of the grid.
 
@@ -111,12 +123,8 @@ class LegacyMosaic:
             OutputError: If there is no room for temporary files.
         """
         pixels: Pixels = np.full((window.height, window.width), VOID, np.int16)
-        places = ((tile.row, tile.column) for tile in _list_tiles(window))
-        for index in sorted({index for place in places for index in self._under.get(place, ())}):
+        for index, common in self.find_rasters(window):
             place = self.windows[index]
-            common = place.intersection(window)
-            if common is None:
-                continue
             source = self._read_raster(index, common.shifted(-place.column, -place.row))
             if source.dtype != np.int16:
                 pixels = pixels.astype(np.float32, copy=False)
