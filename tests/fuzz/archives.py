@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import struct
 import tempfile
@@ -21,12 +20,12 @@ from tests.fuzz.findings import FindingError, check_shown
 from tests.legacy_dems import make_ascii, make_bc_dem, make_cell
 
 _MOST_MESSAGE = 600  # characters
+_MOST_LABEL = 220
 _MOST_PIXELS = 1 << 20  # of an archive of some kB
 _HEIGHTS = np.arange(6, dtype=np.int16).reshape(2, 3)
 _CELL = bytes(make_cell(_HEIGHTS))
 _GRID = make_ascii(_HEIGHTS, 12.5, 12.5)
 _PRJ = b'PROJCS["x",GEOGCS["y",DATUM["D_North_American_1983",SPHEROID["GRS_1980",6378137,298.257'
-_FOLDER = Path(tempfile.mkdtemp(prefix="hrdem-fuzz-"))
 
 
 def _pack(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -71,25 +70,30 @@ def attempt_archive(content: bytes) -> str:
             displayed.
         Exception: Any other exception that a reader fails to handle.
     """
-    _FOLDER.mkdir(exist_ok=True)
-    path = _FOLDER / f"a{os.getpid()}.zip"
-    path.write_bytes(content)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            rasters = open_inputs([path])
-            pixels = 0
-            for raster in rasters:
-                check_shown(raster.file.label, 220)
-                pixels += raster.read().size
-    except RequestError as exc:
-        check_shown(str(exc), _MOST_MESSAGE)
-        if not str(exc).endswith("."):
-            raise FindingError(f"{exc} is no sentence") from exc
-        return "told"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.zip"
+        path.write_bytes(content)
+        try:
+            labels, pixels = _read(path)
+        except RequestError as exc:
+            check_shown(str(exc), _MOST_MESSAGE)
+            if not str(exc).endswith("."):
+                raise FindingError(f"{exc} is no sentence") from exc
+            return "told"
+    for label in labels:
+        check_shown(label, _MOST_LABEL)
     if pixels > _MOST_PIXELS:
         raise FindingError(f"{pixels} pixels out of {len(content)} bytes")
-    return f"read {len(rasters)}"
+    return f"read {len(labels)}"
+
+
+def _read(path: Path) -> tuple[list[str], int]:
+    """Return the names of the DEMs of an archive, and the number of their pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rasters = open_inputs([path])
+        pixels = sum(raster.read().size for raster in rasters)
+    return [raster.file.label for raster in rasters], pixels
 
 
 # fields of a local header, of an entry of the directory, and of its end: offset and format
