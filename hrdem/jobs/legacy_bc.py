@@ -103,9 +103,8 @@ class BcOptions:
 
     def find_lakes(self, block: Block) -> shapely.MultiPolygon:
         """Return the lakes that touch a block's files, each of them whole."""
-        return select_lakes(
-            self.lakes or shapely.MultiPolygon(), find_area([block], self.projections)
-        )
+        area = find_area([block], self.projections)
+        return select_lakes(self.lakes or shapely.MultiPolygon(), area)
 
     def make_request(self, block: Block, http: Http) -> Request:
         """Make the request of the heights of a block and of its lakes.
