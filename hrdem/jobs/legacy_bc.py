@@ -22,15 +22,16 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.bc.blocks import BC_ALBERS, SPACING_METRES, Block, Projection, outline_grid
 from hrdem.legacy.bc.coverage import BcCoverage, check_not_void, check_shifts, measure_coverage
+from hrdem.legacy.bc.derivatives import Heights
 from hrdem.legacy.bc.files import count_max_bytes, count_pixels, write_files
 from hrdem.legacy.bc.names import list_files
 from hrdem.legacy.bc.products import Product
 from hrdem.legacy.bc.projected import ProjectedBlock
-from hrdem.legacy.bc.stored_heights import Heights, StoredHeights
 from hrdem.legacy.delivery import check_sets, stage_set
 from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.lakes import Lakes, find_read_area, make_lattice, measure_lakes, select_lakes
 from hrdem.legacy.sampling import BC_SAMPLING
+from hrdem.legacy.stored_pixels import StoredPixels
 from hrdem.legacy.water import Water
 from hrdem.planning.cost import free_disk_bytes
 from hrdem.planning.estimate import Estimate, estimate_plan
@@ -282,7 +283,7 @@ class _BlockJob:
         grid = self.block.make_grid(projection)
         with tempfile.TemporaryDirectory(prefix="hrdem-") as temporary:
             bands = self._read(staged, _widen(grid), lakes)
-            heights = StoredHeights.write(Path(temporary, "heights"), bands)
+            heights = StoredPixels.write(Path(temporary, "heights"), bands)
             projected = ProjectedBlock.of(self.block, projection, grid, heights)
             coverage = measure_coverage(projected)
             self.on_coverage(coverage)

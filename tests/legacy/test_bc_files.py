@@ -19,7 +19,7 @@ from hrdem.legacy.bc.coverage import BcCoverage, measure_coverage
 from hrdem.legacy.bc.files import count_pixels, write_files
 from hrdem.legacy.bc.products import parse_products
 from hrdem.legacy.bc.projected import ProjectedBlock
-from hrdem.legacy.bc.stored_heights import StoredHeights
+from hrdem.legacy.stored_pixels import StoredPixels
 from tests.legacy.test_bc_names import COMPLETE
 
 (BLOCK,) = parse_blocks("104P")
@@ -63,7 +63,7 @@ def write(
     folder: Path,
 ) -> BcCoverage:
     """Write files from heights, and return how much of them is void."""
-    stored = StoredHeights.write(folder.with_suffix(".heights"), [heights])
+    stored = StoredPixels.write(folder.with_suffix(".heights"), [heights])
     projected = ProjectedBlock.of(BLOCK, projection, grid, stored)
     coverage = measure_coverage(projected)
     chosen, done = parse_products(products), list[int]()

@@ -39,11 +39,11 @@ def test_small_rasters_that_were_not_used_are_forgotten(monkeypatch: pytest.Monk
 
 
 def test_a_full_disk_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail():
+    def fail(**_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pixel_store, "MAX_SMALL_BYTES", 0)
-    monkeypatch.setattr("tempfile.TemporaryFile", fail)
+    monkeypatch.setattr("tempfile.TemporaryDirectory", fail)
     with pytest.raises(OutputError) as caught:
         PixelStore().put(0, np.zeros((5, 10), np.int16))
     assert "cannot take 100 B of temporary files: No space left on device." in str(caught.value)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import SPACING_METRES
-from hrdem.legacy.bc.stored_heights import Heights
 
 MIN_ASPECT_SLOPE_DEGREES = 2  # a pixel of less slope is flat (BC 2.0, 3.5.3)
 FLAT_ASPECT = -1
@@ -24,6 +23,7 @@ MIN_SHADE, MAX_SHADE = 1, 255  # 0, black, is no data (BC 2.0, 3.2)
 MAX_SLOPE_PERCENT = 32_767  # steeper only where heights are wrong
 _RUN_METRES = 2 * SPACING_METRES  # between the neighbours
 
+Heights = NDArray[np.int16]
 Whole = NDArray[np.int16]
 
 

@@ -15,6 +15,7 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.colours import mix_colours, repeat_grey
 from hrdem.legacy.bc.derivatives import (
+    Heights,
     Rise,
     compute_aspect,
     compute_hillshade,
@@ -36,7 +37,6 @@ from hrdem.legacy.bc.products import (
     Product,
 )
 from hrdem.legacy.bc.projected import ProjectedBlock
-from hrdem.legacy.bc.stored_heights import Heights
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.usgsdem.ascii_grid import format_ascii_header, format_ascii_rows
 from hrdem.usgsdem.elements import RECORD_BYTES, Layout

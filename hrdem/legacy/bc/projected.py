@@ -12,7 +12,8 @@ from hrdem.geo.grid import Grid, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.bc.blocks import Block, Projection
-from hrdem.legacy.bc.stored_heights import Heights, StoredHeights
+from hrdem.legacy.bc.derivatives import Heights
+from hrdem.legacy.stored_pixels import StoredPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +34,21 @@ class ProjectedBlock:
     projection: Projection
     grid: Grid
     mask: PolygonMask | None
-    heights: StoredHeights
+    heights: StoredPixels
 
     @classmethod
-    def of(cls, block: Block, projection: Projection, grid: Grid, heights: StoredHeights) -> Self:
+    def of(cls, block: Block, projection: Projection, grid: Grid, heights: StoredPixels) -> Self:
         """Project the block to the grid, where it is masked."""
         mask = block.make_mask(grid) if projection is Projection.ALBERS else None
         return cls(block, projection, grid, mask, heights)
 
     def read_with_neighbours(self, first: int, count: int) -> Heights:
         """Read rows of the grid, not masked: array of shape (count + 2, grid.width + 2)."""
-        return self.heights.read_rows(first, count + 2)
+        return self.heights.read(Window(0, first, self.heights.width, count + 2))
 
     def read_masked_columns(self, first: int, count: int) -> Heights:
         """Read columns as files have them: array of shape (grid.height, count)."""
-        columns = self.heights.read_columns(1 + first, count)[1:-1]
+        columns = self.heights.read(Window(1 + first, 1, count, self.grid.height))
         outside = self.find_outside(Window(first, 0, count, self.grid.height))
         if outside is not None:
             columns[outside] = VOID
