@@ -78,7 +78,7 @@ def _list_folder(folder: Path) -> list[RasterFile]:
     files: list[RasterFile] = []
     for path in found:
         if _suffix(path.name) != ZIP_SUFFIX:
-            files += [RasterFile(path)] if _may_be_dem(path) else []
+            files += filter(_may_be_dem, [RasterFile(path)])
         elif list_members(path, SUFFIXES):  # others are of other data
             files += _list_archive(path)
     heights = list(filter(_has_heights, files))
@@ -90,12 +90,12 @@ def _list_folder(folder: Path) -> list[RasterFile]:
     return heights
 
 
-def _may_be_dem(path: Path) -> bool:
+def _may_be_dem(file: RasterFile) -> bool:
     """Whether a file is not one of the others that end in .asc, such as keys and signatures."""
-    if _suffix(path.name) != ASCII_SUFFIX:
+    if _suffix(file.name) != ASCII_SUFFIX:
         return True
-    with path.open("rb") as file:
-        return is_ascii_grid(file.read(RECORD_BYTES))
+    with file.open() as opened:
+        return is_ascii_grid(opened.read(RECORD_BYTES))
 
 
 def _list_archive(path: Path) -> list[RasterFile]:

@@ -85,6 +85,23 @@ def test_a_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be allowed to read everything."""
+    write(tmp_path / "old.asc", make_ascii(HEIGHTS, 12.5, 12.5))
+    read = Path.open
+
+    def refuse(path: Path, *arguments, **more):
+        if path.name == "old.asc":
+            raise PermissionError(13, "Permission denied")
+        return read(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(RequestError, match=r"old\.asc cannot be read: .*Check its permissions\."):
+        open_inputs([tmp_path])
+
+
 def test_each_file_is_opened_once(tmp_path: Path) -> None:
     path = write(tmp_path / "031k01_e.dem", CELL)
     assert labels(path, tmp_path, path) == ["031k01_e.dem"]
