@@ -13,8 +13,11 @@ from affine import Affine
 
 from hrdem.jobs.legacy_check import check_path
 from hrdem.legacy.bc.blocks import Projection, parse_blocks
-from hrdem.legacy.bc.files import ProjectedBlock, write_files
+from hrdem.legacy.bc.coverage import measure_coverage
+from hrdem.legacy.bc.files import write_files
 from hrdem.legacy.bc.products import PRODUCTS
+from hrdem.legacy.bc.projected import ProjectedBlock
+from hrdem.legacy.bc.stored_heights import StoredHeights
 from hrdem.legacy.check.finding import CheckReport, Level
 from tests.jobs.test_legacy_cded import make, shifts, terrain  # noqa: F401 (fixtures)
 
@@ -85,6 +88,8 @@ def test_what_gdal_wrote_differs_where_its_source_says_so(tmp_path: Path) -> Non
 def test_a_set_of_a_whole_block_conforms(tmp_path: Path) -> None:
     """Hills, a lake, and a part without heights in the middle of 104P."""
     (block,) = parse_blocks("104P")
+    folder = tmp_path / "104p"
+    folder.mkdir()
     for projection in Projection:
         grid = block.make_grid(projection)
         x = np.arange(grid.width + 2, dtype=np.float32)
@@ -93,9 +98,12 @@ def test_a_set_of_a_whole_block_conforms(tmp_path: Path) -> None:
         heights = heights.astype(np.int16)
         heights[3000:3300, 1000:2000] = 0
         heights[2200:2400, 2500:2900] = VOID
-        made = ProjectedBlock(block, projection, grid, heights)
-        write_files(made, PRODUCTS, tmp_path, lambda pixels: None)
-    report = check_path(tmp_path)
+        stored = StoredHeights.write(tmp_path / "heights", [heights])
+        made = ProjectedBlock.of(block, projection, grid, stored)
+        coverage = measure_coverage(made)
+        height_range = coverage.lowest, coverage.highest
+        write_files(made, PRODUCTS, height_range, folder, lambda pixels: None)
+    report = check_path(folder)
     assert describe_errors(report) == []
     assert len(report.editions) == 27  # the files, and the folder
     notes = {each.rule: each.found for each in report.findings if each.level is Level.NOTE}
