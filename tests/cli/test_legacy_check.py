@@ -50,6 +50,23 @@ def test_errors_are_listed_with_their_clauses(
     assert "does not conform: 4 errors, " in capsys.readouterr().out
 
 
+def test_what_many_files_share_is_printed_once_unless_it_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shelf of old cells has the same differences thousands of times."""
+    content = Cell(fields={892: b"1020"}).content()
+    for number in range(1, 7):
+        (tmp_path / f"031k0{number}_w.dem").write_bytes(content)
+    assert run(["legacy", "check", str(tmp_path)]) == ExitCode.INCOMPLETE
+    output = capsys.readouterr().out
+    assert output.count("element 28, edition: '1020'") == 1
+    assert "6 files, such as 031k01_w.dem\n  older edition  element 28, edition" in output
+    assert output.count("error          number of profiles: 1;") == 6
+    assert "does not conform: 23 errors in 7 of 7 files and folders, 6 differences" in output
+    run(["legacy", "check", str(tmp_path), "-v"])
+    assert capsys.readouterr().out.count("element 28, edition: '1020'") == 6
+
+
 def test_json_has_everything(cell: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["legacy", "check", str(cell), "--json"])
     document = json.loads(capsys.readouterr().out)
