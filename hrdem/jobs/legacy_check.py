@@ -12,11 +12,16 @@ from hrdem.legacy.check.bc_set import check_bc_file, check_set
 from hrdem.legacy.check.cded import check_cell
 from hrdem.legacy.check.cded_delivery import Delivery, check_delivery
 from hrdem.legacy.check.cded_names import parse_file_name, parse_metadata_name
+from hrdem.legacy.check.checked_file import (
+    CheckedFile,
+    list_folder,
+    make_checked_file,
+    open_archive,
+)
 from hrdem.legacy.check.edges import CellEdges, compare_edges
-from hrdem.legacy.check.entries import Entry, list_folder, make_entry, open_archive
 from hrdem.legacy.check.finding import CheckReport, Finding, Findings
 from hrdem.legacy.check.metadata import check_metadata
-from hrdem.legacy.check.sniff import Kind, find_kind, is_cded, is_checked
+from hrdem.legacy.check.sniff import FileKind, find_kind, is_cded, is_checked
 from hrdem.request.options import Edition
 from hrdem.runtime.progress import OnProgress, ProgressMeter, ignore_progress
 
@@ -36,24 +41,24 @@ def check_path(
     """
     if path.is_dir():
         groups = _group_by_folder(path)
-        files = [entry for group in groups.values() for entry in group]
+        files = [checked for group in groups.values() for checked in group]
         job = _Check(edition, files, on_progress)
         for parent, group in groups.items():
             job.check_folder(parent, group)
     else:
-        entry = make_entry(path, path.name)
-        job = _Check(edition, [entry], on_progress)
-        job.check_file(entry)
+        checked = make_checked_file(path, path.name)
+        job = _Check(edition, [checked], on_progress)
+        job.check_file(checked)
     job.findings += compare_edges(job.edges)
     return CheckReport(tuple(job.findings), job.editions)
 
 
-def _group_by_folder(folder: Path) -> dict[str, list[Entry]]:
+def _group_by_folder(folder: Path) -> dict[str, list[CheckedFile]]:
     """Return the files to check below a folder, by the folder that they are in."""
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in list_folder(folder):
-        if is_checked(entry.name):
-            groups[entry.label.rpartition("/")[0] or folder.name].append(entry)
+    groups: dict[str, list[CheckedFile]] = defaultdict(list)
+    for checked in list_folder(folder):
+        if is_checked(checked.name):
+            groups[checked.label.rpartition("/")[0] or folder.name].append(checked)
     if not groups:
         raise RequestError(
             f"{folder} has no file to check: no .dem or .zip, and no file with a name of a BC "
@@ -66,39 +71,39 @@ class _Check:
     """Collects the findings about all files."""
 
     def __init__(
-        self, edition: Edition | None, files: Sequence[Entry], on_progress: OnProgress
+        self, edition: Edition | None, files: Sequence[CheckedFile], on_progress: OnProgress
     ) -> None:
-        self._sizes = {entry.label: entry.size for entry in files}
+        self._sizes = {checked.label: checked.size for checked in files}
         self._meter = ProgressMeter(sum(self._sizes.values()), on_progress)
         self.findings: list[Finding] = []
         self.editions: dict[str, Edition] = {}
         self.edges: list[CellEdges] = []
         self._edition = edition
 
-    def check_file(self, entry: Entry) -> None:
+    def check_file(self, checked: CheckedFile) -> None:
         """Check one file or archive."""
-        kind = find_kind(entry)
-        if kind is Kind.ARCHIVE:
-            self._check_archive(entry)
-        elif is_cded(entry, kind, self._edition):
-            result = check_cell(entry, self._edition)
+        kind = find_kind(checked)
+        if kind is FileKind.ARCHIVE:
+            self._check_archive(checked)
+        elif is_cded(checked, kind, self._edition):
+            result = check_cell(checked, self._edition)
             self._add(result.findings)
             if result.edges:
                 self.edges.append(result.edges)
         else:
-            self._add(check_bc_file(entry)[0])
+            self._add(check_bc_file(checked)[0])
 
-    def check_folder(self, label: str, entries: Sequence[Entry]) -> None:
+    def check_folder(self, label: str, files: Sequence[CheckedFile]) -> None:
         """Check the files of a folder, and what they say of each other."""
-        self._check_group(label, entries)
-        self._check_delivery(Delivery(label, "", False, [entry.name for entry in entries]))
+        self._check_group(label, files)
+        self._check_delivery(Delivery(label, "", False, [checked.name for checked in files]))
 
-    def _check_archive(self, archive: Entry) -> None:
+    def _check_archive(self, archive: CheckedFile) -> None:
         with open_archive(archive) as members:
             checked = [
                 each
                 for each in members
-                if is_checked(each.name) and Kind.of_name(each.name) is not Kind.ARCHIVE
+                if is_checked(each.name) and FileKind.of_name(each.name) is not FileKind.ARCHIVE
             ]
             if not checked:
                 raise RequestError(
@@ -111,17 +116,17 @@ class _Check:
                 if parse_metadata_name(member.name):
                     self._add(check_metadata(member, self._cded_edition()))
 
-    def _check_group(self, label: str, entries: Sequence[Entry]) -> None:
+    def _check_group(self, label: str, files: Sequence[CheckedFile]) -> None:
         """Check files that lie together; those of a BC set also against each other."""
         is_bc = self._edition is None or not self._edition.is_cded
-        of_set = [each for each in entries if is_bc and FileName.parse(each.name)]
-        for entry in entries:
-            if entry in of_set:
+        of_set = [each for each in files if is_bc and FileName.parse(each.name)]
+        for checked in files:
+            if checked in of_set:
                 continue
             try:
-                self.check_file(entry)
+                self.check_file(checked)
             except RequestError as exc:
-                findings = Findings(entry.label, self._cded_edition())
+                findings = Findings(checked.label, self._cded_edition())
                 findings.judge(
                     "7.4.1", "file", False, expected="a file that can be read", found=str(exc)
                 )

@@ -10,7 +10,7 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.jobs.legacy_check import check_path
-from hrdem.legacy.check import entries
+from hrdem.legacy.check import checked_file
 from hrdem.legacy.check.cded_delivery import Delivery, check_delivery
 from hrdem.legacy.check.cded_names import CellName, locate_cell
 from hrdem.legacy.check.edges import compare_edges, find_edges
@@ -168,13 +168,13 @@ def test_damaged_archives_end_in_a_sentence(
     (error,) = (each for each in report.findings if each.rule == "file")
     assert error.found.count("cannot be read") == 1
     path.write_bytes(content)
-    monkeypatch.setattr(entries, "MAX_ARCHIVE_BYTES", 50_000)
+    monkeypatch.setattr(checked_file, "MAX_ARCHIVE_BYTES", 50_000)
     with pytest.raises(RequestError, match="has 51,200 bytes unpacked, and at most 50,000"):
         check_path(path)
-    monkeypatch.setattr(entries, "MAX_MEMBER_BYTES", 25_000)
+    monkeypatch.setattr(checked_file, "MAX_MEMBER_BYTES", 25_000)
     with pytest.raises(RequestError, match="has 25,600 bytes unpacked, and at most 25,000"):
         check_path(path)
-    monkeypatch.setattr(entries, "MAX_MEMBERS", 1)
+    monkeypatch.setattr(checked_file, "MAX_MEMBERS", 1)
     with pytest.raises(RequestError, match="has 2 files, and at most 1 are checked"):
         check_path(path)
     write_zip(path, {"a.txt": b""})
@@ -191,7 +191,7 @@ def test_folders_without_a_file_to_check_are_refused(
     (tmp_path / "a.dem").write_bytes(b"none")
     report = check_path(tmp_path)  # among others it is an error of that file
     assert [finding.rule for finding in report.findings] == ["file"]
-    monkeypatch.setattr(entries, "MAX_FILES", 0)
+    monkeypatch.setattr(checked_file, "MAX_FILES", 0)
     with pytest.raises(RequestError, match="has more than 0 files"):
         check_path(tmp_path)
 

@@ -16,7 +16,7 @@ from hrdem.legacy.check import bc_relief
 from hrdem.legacy.check.bc_header import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_place import BcGrid, find_block, judge_grid
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
 from hrdem.usgsdem.ascii_grid import NODATA, AsciiGrid, read_ascii_header
@@ -36,11 +36,13 @@ _WHOLE = b"0123456789- \r\n"
 _LINE = re.compile(rb"(\w+) (-?\d+\.?\d*)\r?\n")
 
 
-def check_ascii(entry: Entry, reference: BcHeights | None) -> tuple[Findings, BcHeights | None]:
+def check_ascii(
+    checked: CheckedFile, reference: BcHeights | None
+) -> tuple[Findings, BcHeights | None]:
     """Judge a BC .asc file.
 
     Args:
-        entry: The file.
+        checked: The file.
         reference: Heights of its set; None for the elevations themselves.
 
     Returns:
@@ -49,11 +51,11 @@ def check_ascii(entry: Entry, reference: BcHeights | None) -> tuple[Findings, Bc
     Raises:
         RequestError: If it is no ASCII grid.
     """
-    findings = Findings(entry.label, Edition.BC_2_0)
-    name = judge_bc_name(entry.name, findings)
-    with entry.open() as file:
-        header = read_ascii_header(file, entry.label)
-    grid = _check_header(entry, header, findings)
+    findings = Findings(checked.label, Edition.BC_2_0)
+    name = judge_bc_name(checked.name, findings)
+    with checked.open() as file:
+        header = read_ascii_header(file, checked.label)
+    grid = _check_header(checked, header, findings)
     judge_grid(grid, name, findings)
     if reference is not None:
         findings.judge(
@@ -68,7 +70,7 @@ def check_ascii(entry: Entry, reference: BcHeights | None) -> tuple[Findings, Bc
     values = _Values(name, grid, usable)
     problem, row = "", 0
     try:
-        with entry.open() as file:
+        with checked.open() as file:
             file.read(header.start)
             for rows in _read_rows(file, header):
                 values.add(row, rows)
@@ -85,11 +87,11 @@ def check_ascii(entry: Entry, reference: BcHeights | None) -> tuple[Findings, Bc
     if problem:
         return findings, None
     values.report(findings)
-    return findings, BcHeights(entry.label, grid, heights) if heights is not None else None
+    return findings, BcHeights(checked.label, grid, heights) if heights is not None else None
 
 
-def _check_header(entry: Entry, header: AsciiGrid, findings: Findings) -> BcGrid:
-    lines = entry.read(2048).split(b"\n", 6)[:6]
+def _check_header(checked: CheckedFile, header: AsciiGrid, findings: Findings) -> BcGrid:
+    lines = checked.read(2048).split(b"\n", 6)[:6]
     words = [_LINE.fullmatch(line + b"\n") for line in lines]
     found = [match[1].decode().lower() if match else "?" for match in words]
     findings.judge(

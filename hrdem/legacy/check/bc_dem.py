@@ -12,7 +12,7 @@ from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_header import CLAUSE, BcHeader, check_bc_header, judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_place import BcGrid, judge_grid
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.legacy.check.records import MAX_NODES, RecordLayout, read_profiles, read_start
 from hrdem.legacy.check.type_a import show_numbers
@@ -22,11 +22,13 @@ from hrdem.request.options import Edition
 _STRIP_ROWS = 64
 
 
-def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, BcHeights | None]:
+def check_bc_dem(
+    checked: CheckedFile, reference: BcHeights | None
+) -> tuple[Findings, BcHeights | None]:
     """Judge a BC .dem file.
 
     Args:
-        entry: The file.
+        checked: The file.
         reference: Heights of the .asc of its set; None if there is none.
 
     Returns:
@@ -35,15 +37,15 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
     Raises:
         RequestError: If it has too many heights.
     """
-    with entry.open() as file:
+    with checked.open() as file:
         start, delimiter, points = read_start(file)
-    findings = Findings(entry.label, Edition.BC_2_0)
-    name = judge_bc_name(entry.name, findings)
+    findings = Findings(checked.label, Edition.BC_2_0)
+    name = judge_bc_name(checked.name, findings)
     header = check_bc_header(start, name, findings)
     if points is None:
         points = header.grid.rows if header.grid else 1
     layout = RecordLayout(delimiter, points)
-    profiles = _judge_size(entry, layout, header, findings)
+    profiles = _judge_size(checked, layout, header, findings)
     grid = header.grid or BcGrid(0, 0, profiles, points)
     if header.grid:
         judge_grid(grid, name, findings)
@@ -67,7 +69,7 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
         spacing=SPACING_METRES,
         forms_since=Edition.BC_2_0,
     )
-    with entry.open() as file:
+    with checked.open() as file:
         file.read(layout.record_bytes)
         batches = read_profiles(file, layout, profiles)
         summary = check_profiles(batches, rules, findings, receiver.add)
@@ -79,12 +81,14 @@ def check_bc_dem(entry: Entry, reference: BcHeights | None) -> tuple[Findings, B
     if not is_complete or header.grid is None:
         return findings, None
     _judge_voids(receiver.heights, name, grid, findings)
-    return findings, BcHeights(entry.label, grid, receiver.heights)
+    return findings, BcHeights(checked.label, grid, receiver.heights)
 
 
-def _judge_size(entry: Entry, layout: RecordLayout, header: BcHeader, findings: Findings) -> int:
+def _judge_size(
+    checked: CheckedFile, layout: RecordLayout, header: BcHeader, findings: Findings
+) -> int:
     """Judge records and the number of profiles; return how many are there."""
-    profiles, rest = layout.count_profiles(entry.size)
+    profiles, rest = layout.count_profiles(checked.size)
     findings.judge(
         CLAUSE, "records", not layout.delimiter,
         expected="1024 bytes each, without line ends", found=layout.describe_ends(),
@@ -97,7 +101,7 @@ def _judge_size(entry: Entry, layout: RecordLayout, header: BcHeader, findings: 
     profiles = min(profiles, header.profiles)
     if profiles * layout.points > MAX_NODES:
         raise RequestError(
-            f"{entry.label} has {profiles * layout.points:,} heights, and at most {MAX_NODES:,} "
+            f"{checked.label} has {profiles * layout.points:,} heights, and at most {MAX_NODES:,} "
             "are checked. Give a file of a BC set."
         )
     return profiles

@@ -15,28 +15,28 @@ from hrdem.legacy.check.bc_header import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights, VoidTally
 from hrdem.legacy.check.bc_place import BcGrid
 from hrdem.legacy.check.bc_tiff import Picture, read_picture, read_rows
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
 
 
 def check_picture(
-    entry: Entry, reference: BcHeights | None, black_and_white: Entry | None
+    checked: CheckedFile, reference: BcHeights | None, black_and_white: CheckedFile | None
 ) -> Findings:
     """Judge a hillshade.
 
     Args:
-        entry: The file.
+        checked: The file.
         reference: Heights of its set; None if it is alone.
         black_and_white: For a coloured hillshade, the one without colour of the same sun.
 
     Raises:
         RequestError: If it is no TIFF.
     """
-    findings = Findings(entry.label, Edition.BC_2_0)
-    name = judge_bc_name(entry.name, findings)
-    with entry.open() as file:
-        picture = read_picture(file, entry, findings)
+    findings = Findings(checked.label, Edition.BC_2_0)
+    name = judge_bc_name(checked.name, findings)
+    with checked.open() as file:
+        picture = read_picture(file, checked, findings)
         if picture is None:
             return findings
         grid = BcGrid(0, 0, picture.width, picture.height)

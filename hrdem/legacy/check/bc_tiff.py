@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.errors import RequestError
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.tiff.read_ifd import BoundedReader, Directory, InvalidTiffError, read_directories
 
@@ -38,12 +38,12 @@ class Picture:
     offsets: tuple[int, ...]
 
 
-def read_picture(file: BinaryIO, entry: Entry, findings: Findings) -> Picture | None:
+def read_picture(file: BinaryIO, checked: CheckedFile, findings: Findings) -> Picture | None:
     """Judge the tags of a TIFF.
 
     Args:
         file: The file, which can seek.
-        entry: Its name and size.
+        checked: Its name and size.
         findings: Where findings go.
 
     Returns:
@@ -58,12 +58,12 @@ def read_picture(file: BinaryIO, entry: Entry, findings: Findings) -> Picture | 
         return file.read(stop - start)
 
     try:
-        data = BoundedReader(fetch, entry.size, _HEADER_BYTES)
+        data = BoundedReader(fetch, checked.size, _HEADER_BYTES)
         directories = list(read_directories(data))
-        return _check_tags(directories, entry.size, findings)
+        return _check_tags(directories, checked.size, findings)
     except InvalidTiffError as exc:
         raise RequestError(
-            f"{entry.label} cannot be read as a TIFF: {exc}. Get the file again."
+            f"{checked.label} cannot be read as a TIFF: {exc}. Get the file again."
         ) from exc
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hrdem.legacy.bc.blocks import SPACING_METRES
 from hrdem.legacy.check.bc_header import judge_bc_name
 from hrdem.legacy.check.bc_heights import BcHeights
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
 
@@ -14,19 +14,19 @@ MAX_BYTES = 4_096
 STEPS = (SPACING_METRES, 0.0, 0.0, -SPACING_METRES)
 
 
-def check_world_file(entry: Entry, reference: BcHeights | None) -> Findings:
+def check_world_file(checked: CheckedFile, reference: BcHeights | None) -> Findings:
     """Judge a world file.
 
     Args:
-        entry: The file.
+        checked: The file.
         reference: Heights of its set; None if it is alone.
 
     Raises:
         RequestError: If it cannot be read.
     """
-    findings = Findings(entry.label, Edition.BC_2_0)
-    judge_bc_name(entry.name, findings)
-    content = entry.read(MAX_BYTES + 1)
+    findings = Findings(checked.label, Edition.BC_2_0)
+    judge_bc_name(checked.name, findings)
+    content = checked.read(MAX_BYTES + 1)
     lines = content.split()
     numbers = [_parse_number(line) for line in lines[:7]]
     is_six = len(numbers) == 6 == content.strip().count(b"\n") + 1 and None not in numbers

@@ -12,9 +12,9 @@ from hrdem.geo.nodata import VOID
 from hrdem.legacy.cded.cells import NODES
 from hrdem.legacy.check.cded_header import CLAUSE, CdedHeader, check_header
 from hrdem.legacy.check.cded_names import CellName, parse_file_name
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.edges import CellEdges, find_edges
 from hrdem.legacy.check.edition import read_edition
-from hrdem.legacy.check.entries import Entry
 from hrdem.legacy.check.finding import Findings
 from hrdem.legacy.check.records import (
     MAX_NODES,
@@ -46,28 +46,28 @@ class CellResult:
     edges: CellEdges | None
 
 
-def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
+def check_cell(checked: CheckedFile, edition: Edition | None) -> CellResult:
     """Judge a CDED file.
 
     Args:
-        entry: The file.
+        checked: The file.
         edition: Edition to judge by; None for the one that element 28 states.
 
     Raises:
         RequestError: If it is no DEM.
     """
-    with entry.open() as file:
+    with checked.open() as file:
         start, delimiter, points = read_start(file)
-    findings = Findings(entry.label, edition or read_edition(start))
-    file_name = parse_file_name(entry.name)
+    findings = Findings(checked.label, edition or read_edition(start))
+    file_name = parse_file_name(checked.name)
     header = check_header(start, file_name, findings)
-    _judge_names(entry.name, file_name, header, findings)
+    _judge_names(checked.name, file_name, header, findings)
     points = NODES if points is None else points
     layout = RecordLayout(delimiter, points)
-    profiles = _judge_size(entry, layout, header, findings)
+    profiles = _judge_size(checked, layout, header, findings)
     if profiles * points > MAX_NODES:
         raise RequestError(
-            f"{entry.label} has {profiles * points:,} heights, and a cell has {NODES**2:,}. Give "
+            f"{checked.label} has {profiles * points:,} heights, and a cell has {NODES**2:,}. Give "
             "a CDED file."
         )
     heights = np.full((points, profiles), VOID, np.int16)
@@ -85,7 +85,7 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
         spacing=header.place.spacing[0] if header.place else header.spacing[0],
         forms_since=Edition.CDED_2_0,
     )
-    with entry.open() as file:
+    with checked.open() as file:
         file.read(layout.record_bytes)
         summary = check_profiles(read_profiles(file, layout, profiles), rules, findings, keep)
     is_complete = profiles == NODES == points
@@ -93,7 +93,7 @@ def check_cell(entry: Entry, edition: Edition | None) -> CellResult:
     edges = None
     if is_complete and summary.is_whole and header.place:
         _note_spikes(heights, header, findings)
-        edges = find_edges(entry.label, heights, header.place)
+        edges = find_edges(checked.label, heights, header.place)
     return CellResult(findings, header.name, edges)
 
 
@@ -129,13 +129,15 @@ def _judge_names(
         )  # fmt: skip
 
 
-def _judge_size(entry: Entry, layout: RecordLayout, header: CdedHeader, findings: Findings) -> int:
+def _judge_size(
+    checked: CheckedFile, layout: RecordLayout, header: CdedHeader, findings: Findings
+) -> int:
     """Judge records and the number of profiles; return how many are there."""
     findings.judge(
         "7.4.1", "records", not layout.delimiter,
         expected="1024 bytes each, without line ends", found=layout.describe_ends(),
     )  # fmt: skip
-    profiles, rest = layout.count_profiles(entry.size)
+    profiles, rest = layout.count_profiles(checked.size)
     declared = header.profiles if header.profiles and header.profiles > 0 else NODES
     declared = min(declared, MAX_PROFILES)
     present = min(profiles, declared)

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.finding import Findings
 from hrdem.request.options import Edition
 
@@ -37,7 +37,7 @@ ENTRIES = {
 }
 
 
-def check_metadata(entry: Entry, edition: Edition) -> Findings:
+def check_metadata(checked: CheckedFile, edition: Edition) -> Findings:
     """Judge that metadata are XML, and have the entries of the document.
 
     The document names the entries, not where they stand: one that is missing is a note.
@@ -45,8 +45,8 @@ def check_metadata(entry: Entry, edition: Edition) -> Findings:
     Raises:
         RequestError: If the file cannot be read.
     """
-    findings = Findings(entry.label, edition)
-    content = entry.read(MAX_BYTES + 1)
+    findings = Findings(checked.label, edition)
+    content = checked.read(MAX_BYTES + 1)
     root, problem = None, ""
     if len(content) > MAX_BYTES:
         problem = f"more than {MAX_BYTES:,} bytes"

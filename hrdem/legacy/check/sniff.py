@@ -7,7 +7,7 @@ from enum import Enum
 
 from hrdem.errors import RequestError
 from hrdem.legacy.bc.names import FileName
-from hrdem.legacy.check.entries import Entry
+from hrdem.legacy.check.checked_file import CheckedFile
 from hrdem.legacy.check.numbers import read_integer
 from hrdem.request.options import Edition
 from hrdem.usgsdem.elements import RECORD_BYTES
@@ -19,7 +19,7 @@ _CORNERS = slice(546, 738)  # element 11
 _GEOGRAPHIC = b"0"
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """Kind of a file by the end of its name."""
 
     USGS_DEM = ".dem"
@@ -29,54 +29,54 @@ class Kind(Enum):
     ARCHIVE = ".zip"
 
     @staticmethod
-    def of_name(name: str) -> Kind | None:
+    def of_name(name: str) -> FileKind | None:
         """Return the kind of a file by its name; None if it is none of these."""
         found = re.search(r"\.[a-z]{3}$", name.lower())
-        return next((kind for kind in Kind if found and kind.value == found[0]), None)
+        return next((kind for kind in FileKind if found and kind.value == found[0]), None)
 
 
 def is_checked(name: str) -> bool:
     """Whether a file among others is one of the older products by its name."""
-    kind = Kind.of_name(name)
-    return kind in (Kind.USGS_DEM, Kind.ARCHIVE) or FileName.parse(name) is not None
+    kind = FileKind.of_name(name)
+    return kind in (FileKind.USGS_DEM, FileKind.ARCHIVE) or FileName.parse(name) is not None
 
 
-def find_kind(entry: Entry) -> Kind:
+def find_kind(checked: CheckedFile) -> FileKind:
     """Return the kind of a file.
 
     Raises:
         RequestError: If it is none that is checked, or a .dem whose beginning is none.
     """
-    kind = Kind.of_name(entry.name)
-    if kind not in (None, Kind.USGS_DEM):
+    kind = FileKind.of_name(checked.name)
+    if kind not in (None, FileKind.USGS_DEM):
         return kind
-    start = entry.read(RECORD_BYTES)
+    start = checked.read(RECORD_BYTES)
     if is_type_a(start):
-        return Kind.USGS_DEM
+        return FileKind.USGS_DEM
     if kind is None:
         raise RequestError(
-            f"{entry.label} is no file of the older products. Give a .dem, .asc, .tif, .tfw, a "
+            f"{checked.label} is no file of the older products. Give a .dem, .asc, .tif, .tfw, a "
             ".zip, or a folder."
         )
     raise RequestError(
-        f"{entry.label} is no USGS DEM: {_describe(start)}. Give a file that begins with a type A "
-        "record."
+        f"{checked.label} is no USGS DEM: {_describe(start)}. Give a file that begins with a type "
+        "A record."
     )
 
 
-def is_cded(entry: Entry, kind: Kind, edition: Edition | None) -> bool:
+def is_cded(checked: CheckedFile, kind: FileKind, edition: Edition | None) -> bool:
     """Whether a file is judged as one of CDED: by the edition, or by element 5 of its header.
 
     Raises:
         RequestError: If the edition is one of CDED, which has no such files.
     """
-    if kind is Kind.USGS_DEM:
+    if kind is FileKind.USGS_DEM:
         if edition:
             return edition.is_cded
-        return entry.read(RECORD_BYTES)[_SYSTEM].strip(b" ") == _GEOGRAPHIC
+        return checked.read(RECORD_BYTES)[_SYSTEM].strip(b" ") == _GEOGRAPHIC
     if edition and edition.is_cded:
         raise RequestError(
-            f"{entry.label} is none of CDED, which has .dem files only. Leave out `edition`."
+            f"{checked.label} is none of CDED, which has .dem files only. Leave out `edition`."
         )
     return False
 

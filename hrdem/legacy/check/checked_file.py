@@ -30,7 +30,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CheckedFile:
     """A file on disk or in an archive.
 
     Attributes:
@@ -101,8 +101,8 @@ class _ExplainingFile:
         return self._file.seekable()
 
 
-def make_entry(path: Path, label: str) -> Entry:
-    """Return the entry of a file on disk.
+def make_checked_file(path: Path, label: str) -> CheckedFile:
+    """Return a file on disk as one to check.
 
     Raises:
         RequestError: If there is no such file.
@@ -111,64 +111,64 @@ def make_entry(path: Path, label: str) -> Entry:
         size = path.stat().st_size
     except OSError as exc:
         raise RequestError(f"{label} cannot be read: {exc.strerror}. Check the path.") from exc
-    return Entry(label, path.name, size, partial(_open_file, path))
+    return CheckedFile(label, path.name, size, partial(_open_file, path))
 
 
 def _open_file(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def list_folder(folder: Path) -> list[Entry]:
+def list_folder(folder: Path) -> list[CheckedFile]:
     """Return all files below a folder, sorted by path; links to folders are not followed.
 
     Raises:
         RequestError: If there are too many.
     """
-    entries: list[Entry] = []
+    files: list[CheckedFile] = []
     for root, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
             path = Path(root) / name
             if path.is_file():
-                entries.append(make_entry(path, path.relative_to(folder).as_posix()))
-        if len(entries) > MAX_FILES:
+                files.append(make_checked_file(path, path.relative_to(folder).as_posix()))
+        if len(files) > MAX_FILES:
             raise RequestError(
                 f"{folder} has more than {MAX_FILES:,} files. Check its folders one by one."
             )
-    return entries
+    return files
 
 
 @contextmanager
-def open_archive(entry: Entry) -> Iterator[list[Entry]]:
+def open_archive(checked: CheckedFile) -> Iterator[list[CheckedFile]]:
     """Open a zip archive, and yield the files in it.
 
     Raises:
         RequestError: If it is damaged, or has too much in it.
     """
     with ExitStack() as stack:
-        file = stack.enter_context(entry.open())
-        with _explain_damage(entry.label):
+        file = stack.enter_context(checked.open())
+        with _explain_damage(checked.label):
             archive = stack.enter_context(zipfile.ZipFile(file))
         members = [each for each in archive.infolist() if not each.filename.endswith("/")]
         if len(members) > MAX_MEMBERS:
             raise RequestError(
-                f"{entry.label} has {len(members):,} files, and at most {MAX_MEMBERS} are checked. "
-                "Unpack it, and check the folder."
+                f"{checked.label} has {len(members):,} files, and at most {MAX_MEMBERS} are "
+                "checked. Unpack it, and check the folder."
             )
         if too_large := [each for each in members if each.file_size > MAX_MEMBER_BYTES]:
             name = to_one_line(too_large[0].filename, MAX_NAME_CHARACTERS)
             raise RequestError(
-                f"{name} in {entry.label} has {too_large[0].file_size:,} bytes unpacked, and at "
+                f"{name} in {checked.label} has {too_large[0].file_size:,} bytes unpacked, and at "
                 f"most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
             )
         if (total := sum(each.file_size for each in members)) > MAX_ARCHIVE_BYTES:
             raise RequestError(
-                f"{entry.label} has {total:,} bytes unpacked, and at most {MAX_ARCHIVE_BYTES:,} "
+                f"{checked.label} has {total:,} bytes unpacked, and at most {MAX_ARCHIVE_BYTES:,} "
                 "are read. Unpack it, and check the folder."
             )
         yield [
-            Entry(
-                f"{entry.label}/{to_one_line(each.filename, MAX_NAME_CHARACTERS)}",
+            CheckedFile(
+                f"{checked.label}/{to_one_line(each.filename, MAX_NAME_CHARACTERS)}",
                 each.filename.rpartition("/")[2],
                 each.file_size,
                 cast("Callable[[], BinaryIO]", partial(archive.open, each)),
