@@ -24,17 +24,22 @@ class Wording:
     Attributes:
         available: Names of its parameters; advice that names others is left out.
         variables: Those of them that an environment variable sets, and no option.
+        arguments: Those of them that are arguments, and no options.
     """
 
     available: frozenset[str] = frozenset(FIELDS)
     variables: frozenset[str] = frozenset()
+    arguments: frozenset[str] = frozenset()
 
     def apply(self, text: str) -> str:
         """Return a message that names options, or environment variables where those were used."""
-        return name_options(drop_foreign_advice(text, self.available), self.variables)
+        text = drop_foreign_advice(text, self.available)
+        return name_options(text, self.variables, self.arguments)
 
 
-def name_options(text: str, variables: Collection[str] = ()) -> str:
+def name_options(
+    text: str, variables: Collection[str] = (), arguments: Collection[str] = ()
+) -> str:
     """Rewrite the parameters that a message names in backquotes as options.
 
     ``bbox_crs=EPSG:3979`` becomes ``--bbox-crs EPSG:3979``, and ``crop=False`` ``--no-crop``. What
@@ -43,8 +48,15 @@ def name_options(text: str, variables: Collection[str] = ()) -> str:
     Args:
         text: The message.
         variables: Parameters that an environment variable sets, which becomes their name.
+        arguments: Parameters that are arguments, which a command's usage has in capitals.
     """
-    return MENTION.sub(lambda found: _as_option(found, variables), text)
+
+    def rewrite(found: re.Match[str]) -> str:
+        if found["name"] in arguments and found["value"] is None:
+            return found["name"].upper()
+        return _as_option(found, variables)
+
+    return MENTION.sub(rewrite, text)
 
 
 def _as_option(found: re.Match[str], variables: Collection[str]) -> str:

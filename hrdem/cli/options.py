@@ -146,7 +146,8 @@ def wording_of(ctx: click.Context) -> messages.Wording:
     names = [param.name for param in ctx.command.params if param.name]
     source = ParameterSource.ENVIRONMENT
     variables = [name for name in names if ctx.get_parameter_source(name) is source]
-    return messages.Wording(frozenset(names), frozenset(variables))
+    arguments = [p.name for p in ctx.command.params if isinstance(p, click.Argument) and p.name]
+    return messages.Wording(frozenset(names), frozenset(variables), frozenset(arguments))
 
 
 def _is_repeatable(param: click.Parameter) -> bool:

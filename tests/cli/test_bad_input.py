@@ -87,6 +87,11 @@ def test_value_of_a_required_option_may_start_with_a_minus(capsys) -> None:
     assert "'-75.5,45.2' is a point" in read_error(capsys)
 
 
+def test_argument_is_named_as_the_usage_names_it(capsys) -> None:
+    assert run(["legacy", "convert", "missing.dem", "-o", "all.tif"]) == 2
+    assert "Check the path that was given as INPUTS." in read_error(capsys)
+
+
 def test_sheets_with_blanks_between_get_the_right_advice(capsys) -> None:
     assert run(["legacy", "cded", "--nts", "031K01", "031K02", "-o", "cells"]) == 2
     message = read_error(capsys)
