@@ -66,7 +66,8 @@ def check_ascii(
     is_elevation = name is None or name.variant == "elevation"
     heights = None
     if is_elevation and reference is None:
-        heights = np.full((grid.rows, grid.columns), VOID, np.int16)
+        # takes no memory for rows that the header announces and the file lacks
+        heights = np.empty((grid.rows, grid.columns), np.int16)
     values = _Values(name, grid, usable)
     problem, row = "", 0
     try:
