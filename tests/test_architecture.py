@@ -91,6 +91,7 @@ COVERED_BY = {
     "hrdem.planning.target": "processing/test_tiers.py",
     "hrdem.planning.versions": "faults/test_sources.py",
     "hrdem.planning.wcs_fallback": "faults/test_wcs_fallback.py",
+    "hrdem.processing.merged_raster": "processing/test_warp.py",
     "hrdem.processing.stage": "processing/test_derive.py",
     "hrdem.processing.tile_result": "processing/test_tiers.py",
     "hrdem.request.file_uris": "request/test_convert.py",

@@ -19,13 +19,12 @@ import rasterio.windows
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from hrdem.errors import OutputError
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.lattice import Lattice
 from hrdem.geo.nodata import valid_mask
 from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
+from hrdem.processing.merged_raster import translate_read_errors
 
 _BLOCK = 128  # pixels: arrays of a block stay in the processor's cache
 _MAX_SOURCE_PIXELS = 1 << 20  # around a block, unless it is a single pixel
@@ -68,17 +67,10 @@ class SampledRaster:
             NoDataError: If a position has no coordinates in the CRS of the raster.
         """
         positions = Positions.of(grid, window, self.source.crs)
-        try:
-            with rasterio.open(self.path) as dataset:
-                for block in window.split(_BLOCK, _BLOCK, window.column, window.row):
-                    part = heights[block.shifted(-window.column, -window.row).slices]
-                    self._fill_block(dataset, part, positions, block)
-        except GDAL_ERRORS as exc:
-            raise_if_out_of_memory(exc)
-            raise OutputError(
-                f"The merged raster {self.path} cannot be read: {gdal_message(exc)} Check the disk "
-                "and run it again."
-            ) from exc
+        with translate_read_errors(self.path), rasterio.open(self.path) as dataset:
+            for block in window.split(_BLOCK, _BLOCK, window.column, window.row):
+                part = heights[block.shifted(-window.column, -window.row).slices]
+                self._fill_block(dataset, part, positions, block)
 
     def _fill_block(
         self,

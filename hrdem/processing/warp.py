@@ -7,10 +7,9 @@ over the whole grid, where GDAL would choose one for each block by the block's s
 
 from __future__ import annotations
 
-import contextlib
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +20,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.dtypes import dtype_rev, typename_fwd
 
-from hrdem.errors import OutputError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.lattice import Lattice
 from hrdem.geo.nodata import avoid_nodata, valid_mask
 from hrdem.geo.resampling import Cell, Resampling, Sampling, kernel_radius
 from hrdem.geo.transform import make_pipeline
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
+from hrdem.processing.merged_raster import translate_read_errors
 from hrdem.tiff.encode import BLOCK
 
 MAX_SOURCE_BYTES = 16 << 20  # source pixels of one block
@@ -94,7 +92,7 @@ class WarpedRaster:
             OutputError: If the raster cannot be read.
             NoDataError: If the grid extends to where the raster's CRS has no coordinates.
         """
-        with _translate_errors(path), rasterio.open(path) as dataset:
+        with translate_read_errors(path), rasterio.open(path) as dataset:
             source = Grid(dataset.crs.to_string(), dataset.transform, dataset.width, dataset.height)
             dtype, count = dataset.dtypes[0], dataset.count
         kernels = [resampling, Resampling.NEAREST][:count]
@@ -156,7 +154,7 @@ class _WarpedBand:
         """
         pixels = np.empty((window.height, window.width), self.dtype)
         edge = self._choose_block_edge()
-        with _translate_errors(self.path):
+        with translate_read_errors(self.path):
             for cell in self.sampling.cells(window):
                 with rasterio.open(self._format_vrt(cell, min(edge, _MAX_VRT_BLOCK))) as dataset:
                     for part in _split_evenly(cell.part, edge):
@@ -298,18 +296,6 @@ def _format_transform(transform: Affine) -> str:
     return ",".join(repr(float(number)) for number in transform.to_gdal())
 
 
-@contextlib.contextmanager
-def _translate_errors(source: Path) -> Generator[None]:
-    try:
-        yield
-    except GDAL_ERRORS as exc:
-        raise_if_out_of_memory(exc)
-        raise OutputError(
-            f"The merged raster {source} cannot be read for warping: {gdal_message(exc)} Check the "
-            "disk and run it again."
-        ) from exc
-
-
 @dataclass(frozen=True, slots=True)
 class AlignedRaster:
     """A local raster on the lattice of a grid; several threads can read it at the same time.
@@ -340,20 +326,13 @@ class AlignedRaster:
             OutputError: If the raster cannot be read.
         """
         src_window = window.shifted(self.column, self.row)
-        try:
-            with rasterio.open(self.path) as dataset:
-                pixels = np.full((window.height, window.width), self.nodata, dataset.dtypes[band])
-                shared = src_window.intersection(Window(0, 0, dataset.width, dataset.height))
-                if shared is not None:
-                    where = rasterio.windows.Window(
-                        shared.column, shared.row, shared.width, shared.height
-                    )
-                    within = shared.shifted(-src_window.column, -src_window.row).slices
-                    pixels[within] = dataset.read(band + 1, window=where)
-        except GDAL_ERRORS as exc:
-            raise_if_out_of_memory(exc)
-            raise OutputError(
-                f"The merged raster {self.path} cannot be read: {gdal_message(exc)} Check the disk "
-                "and run it again."
-            ) from exc
+        with translate_read_errors(self.path), rasterio.open(self.path) as dataset:
+            pixels = np.full((window.height, window.width), self.nodata, dataset.dtypes[band])
+            shared = src_window.intersection(Window(0, 0, dataset.width, dataset.height))
+            if shared is not None:
+                where = rasterio.windows.Window(
+                    shared.column, shared.row, shared.width, shared.height
+                )
+                within = shared.shifted(-src_window.column, -src_window.row).slices
+                pixels[within] = dataset.read(band + 1, window=where)
         return pixels, valid_mask(pixels, self.nodata)
