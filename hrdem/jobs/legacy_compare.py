@@ -188,17 +188,21 @@ def _write(
 
     def subtract(task: tuple[Window, Pixels]) -> _Tile:
         window, old = task
-        found = staged.read(grid, window)
-        shifted = shift_to_cgvd28(found, grid, window, shift_grid)
-        has_old = old != VOID
-        metres = np.where(has_old, shifted - old, np.nan).astype(np.float32)
-        valid = np.isfinite(metres)
+        metres = np.full(old.shape, np.nan, np.float32)
+        part = _bound(old != VOID)
+        if part is None:
+            return _Tile(window, metres, Counts(), b"")
+        place, within = part.shifted(window.column, window.row), part.slices
+        found = staged.read(grid, place)
+        shifted = shift_to_cgvd28(found, grid, place, shift_grid)
+        has_old = old[within] != VOID
+        metres[within] = np.where(has_old, shifted - old[within], np.nan)
         lost = has_old & np.isfinite(found) & ~np.isfinite(shifted)
+        valid = np.isfinite(metres)
         known = Counts(*(int(np.count_nonzero(each)) for each in (has_old, valid, lost)))
         pixels = np.where(valid, metres, np.float32(VOID))
-        return _Tile(
-            window, metres, known, encode(pixels, tile_format, VOID) if known.compared else b""
-        )
+        packed = encode(pixels, tile_format, VOID) if known.compared else b""
+        return _Tile(window, metres, known, packed)
 
     def read_old() -> Iterator[tuple[Window, Pixels]]:
         for window in mosaic.tiles:
@@ -241,6 +245,15 @@ def _write(
             (get_stac_path(options.output), None),
         )
     return done
+
+
+def _bound(mask: NDArray[np.bool_]) -> Window | None:
+    """Return the smallest window with all pixels that are set; None if there are none."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    (top, bottom), (left, right) = (each[[0, -1]].tolist() for each in (rows, columns))
+    return Window(left, top, right + 1 - left, bottom + 1 - top)
 
 
 def _add_by_file(by_file: list[Statistics], mosaic: LegacyMosaic, tile: _Tile) -> None:
