@@ -21,12 +21,8 @@ from hrdem.legacy.archive import open_member, show_member
 from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.bc.products import ELEVATION, SLOPE_PERCENT
 from hrdem.request.aoi.ascii_crs import place_ascii_grid
-from hrdem.usgsdem.ascii_grid import (
-    AsciiGrid,
-    is_ascii_grid,
-    read_ascii_header,
-    read_ascii_pixels,
-)
+from hrdem.usgsdem.ascii_grid import AsciiGrid, is_ascii_grid, read_ascii_header
+from hrdem.usgsdem.ascii_pixels import read_ascii_pixels
 from hrdem.usgsdem.elements import RECORD_BYTES
 from hrdem.usgsdem.header import Header
 from hrdem.usgsdem.read import read_dem, read_dem_header

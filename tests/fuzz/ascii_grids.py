@@ -16,7 +16,8 @@ from hrdem.geo.crs import normalize_crs
 from hrdem.geo.grid import Pixels
 from hrdem.geo.nodata import VOID
 from hrdem.request.aoi.ascii_crs import place_ascii_grid, read_prj
-from hrdem.usgsdem.ascii_grid import MAX_PIXELS, AsciiGrid, read_ascii_header, read_ascii_pixels
+from hrdem.usgsdem.ascii_grid import MAX_PIXELS, AsciiGrid, read_ascii_header
+from hrdem.usgsdem.ascii_pixels import read_ascii_pixels
 from hrdem.usgsdem.world_file import parse_world_file
 from tests.fuzz.findings import FindingError, check_shown
 

@@ -12,7 +12,8 @@ from affine import Affine
 
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import VOID
-from hrdem.usgsdem.ascii_grid import NODATA, format_ascii_header, format_ascii_rows
+from hrdem.usgsdem.ascii_grid import NODATA, format_ascii_header
+from hrdem.usgsdem.ascii_pixels import format_ascii_rows
 from hrdem.usgsdem.elements import Layout
 from hrdem.usgsdem.write import write_dem
 from tests.readers.programs import PROGRAMS, Program

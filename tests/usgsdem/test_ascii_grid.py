@@ -15,14 +15,9 @@ from affine import Affine
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import VOID
-from hrdem.usgsdem import ascii_grid
-from hrdem.usgsdem.ascii_grid import (
-    format_ascii_header,
-    format_ascii_rows,
-    read_ascii_header,
-    read_ascii_pixels,
-    read_ascii_rows,
-)
+from hrdem.usgsdem import ascii_pixels
+from hrdem.usgsdem.ascii_grid import format_ascii_header, read_ascii_header
+from hrdem.usgsdem.ascii_pixels import format_ascii_rows, read_ascii_pixels, read_ascii_rows
 
 EXAMPLE = b"""\
 ncols 5
@@ -129,7 +124,7 @@ def test_a_nodata_value_of_nan_or_of_float32_is_no_data() -> None:
 def test_pixels_of_many_chunks_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunk may end anywhere: in a number, in a row, in a line end."""
     for size in range(1, 40):
-        monkeypatch.setattr(ascii_grid, "CHUNK_BYTES", size)
+        monkeypatch.setattr(ascii_pixels, "CHUNK_BYTES", size)
         assert np.array_equal(read(EXAMPLE.replace(b"\n", b"\r\n")), HEIGHTS)
 
 

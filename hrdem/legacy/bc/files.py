@@ -38,7 +38,8 @@ from hrdem.legacy.bc.products import (
 )
 from hrdem.legacy.bc.projected import ProjectedBlock
 from hrdem.runtime.threads import map_in_order, thread_pool
-from hrdem.usgsdem.ascii_grid import format_ascii_header, format_ascii_rows
+from hrdem.usgsdem.ascii_grid import format_ascii_header
+from hrdem.usgsdem.ascii_pixels import format_ascii_rows
 from hrdem.usgsdem.elements import RECORD_BYTES, Layout
 from hrdem.usgsdem.records import count_records
 from hrdem.usgsdem.world_file import format_world_file
