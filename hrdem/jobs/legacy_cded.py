@@ -19,7 +19,7 @@ from hrdem.geo.nodata import VOID
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
-from hrdem.legacy.cded.cells import get_canadian_bounds, get_spacing, sheet_grid
+from hrdem.legacy.cded.cells import get_canadian_bounds, get_spacing, make_sheet_grid
 from hrdem.legacy.cded.coverage import (
     CellCoverage,
     check_not_void,
@@ -203,7 +203,7 @@ def make_cded(
         started, cached_before = time.monotonic(), http.cached_bytes
         inside = mask_canada(sheet, options.border)
         job = _SheetJob(sheet, options, inside, shift_grid, on_coverage)
-        nodes = sheet_grid(sheet).window.pixels
+        nodes = make_sheet_grid(sheet).window.pixels
         made = stage_heights(request, context, job.run, more_pixels=nodes)
         received, cached = context.split_bytes(made.received_bytes, cached_before)
         seconds = time.monotonic() - started
@@ -242,7 +242,7 @@ class _SheetJob:
 
     def run(self, staged: StagedHeights) -> CdedSet:
         """Compute the heights, report voids, and write the set."""
-        sheet, options, grid = self.sheet, self.options, sheet_grid(self.sheet)
+        sheet, options, grid = self.sheet, self.options, make_sheet_grid(self.sheet)
         heights, unknown = self._read(staged)
         lakes = None if options.lakes is None else self._measure_lakes(staged)
         Water.of(lakes, options.sea, grid).flatten(heights, grid.window)
@@ -290,7 +290,7 @@ class _SheetJob:
         Returns:
             Whole metres in CGVD28, and where a height is known but its shift is not.
         """
-        grid = sheet_grid(self.sheet)
+        grid = make_sheet_grid(self.sheet)
         heights = np.empty((grid.height, grid.width), np.int16)
         unknown = np.empty(heights.shape, np.bool_)
 

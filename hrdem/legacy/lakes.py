@@ -31,7 +31,9 @@ _HEIGHT_BITS = 16
 _LOWEST = -(1 << (_HEIGHT_BITS - 1))  # of int16
 
 Heights = NDArray[np.int16]
-Counts = tuple[NDArray[np.int64], NDArray[np.int64]]  # keys of lake and height, and their numbers
+HeightCounts = tuple[
+    NDArray[np.int64], NDArray[np.int64]
+]  # keys of lake and height, and their numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,10 @@ def measure_lakes(
     mask = PolygonMask.of(lakes, LONLAT, lattice)
     trim_allocator()
     nodes = np.zeros(number, np.int64)
-    inside: list[Counts] = []
-    beside: list[Counts] = []
+    inside: list[HeightCounts] = []
+    beside: list[HeightCounts] = []
 
-    def count(block: _Block) -> tuple[NDArray[np.int64], Counts, Counts]:
+    def count(block: _Block) -> tuple[NDArray[np.int64], HeightCounts, HeightCounts]:
         return block.count(read, number)
 
     with thread_pool(_THREADS, "lakes") as pool:
@@ -212,7 +214,7 @@ class _Block:
 
     def count(
         self, read: Callable[[Window], Heights], number: int
-    ) -> tuple[NDArray[np.int64], Counts, Counts]:
+    ) -> tuple[NDArray[np.int64], HeightCounts, HeightCounts]:
         """Return the nodes of each lake, and the heights inside lakes and beside them, counted."""
         labels = np.zeros((self.around.height, self.around.width), np.int32)
         paint(labels, self.around, self.runs, self.runs.polygon + 1)
@@ -268,7 +270,7 @@ def _bound(runs: Runs) -> Window:
     return Window(left, top, right - left, bottom - top)
 
 
-def _count_heights(labels: NDArray[np.int32], heights: Heights) -> Counts:
+def _count_heights(labels: NDArray[np.int32], heights: Heights) -> HeightCounts:
     """Count the nodes of each lake and height; void ones do not count.
 
     Args:
@@ -280,7 +282,7 @@ def _count_heights(labels: NDArray[np.int32], heights: Heights) -> Counts:
     return np.unique((lake - 1 << _HEIGHT_BITS) + height - _LOWEST, return_counts=True)
 
 
-def _merge(several: list[Counts]) -> Counts:
+def _merge(several: list[HeightCounts]) -> HeightCounts:
     """Return the sum of counts, ordered by lake and height."""
     keys = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in several)])
     counts = np.concatenate([np.empty(0, np.int64), *(counts for _, counts in several)])

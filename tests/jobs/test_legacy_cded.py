@@ -23,7 +23,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.legacy_cded import CdedSet
 from hrdem.jobs.staged_heights import stage_heights
-from hrdem.legacy.cded.cells import sheet_grid
+from hrdem.legacy.cded.cells import make_sheet_grid
 from hrdem.legacy.cded.coverage import CellCoverage
 from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.sampling import CDED_SAMPLING
@@ -140,7 +140,7 @@ def test_gdal_reads_the_computed_heights_bit_for_bit(
     terrain: Store, made: Path, tmp_path: Path
 ) -> None:
     sheet = parse_sheet("031K01")
-    grid = sheet_grid(sheet)
+    grid = make_sheet_grid(sheet)
     request = make_height_request(
         shapely.box(*sheet.bounds), CDED_SAMPLING[50_000], collection="30m", fill=""
     )

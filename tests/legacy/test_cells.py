@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from hrdem.errors import RequestError
-from hrdem.legacy.cded.cells import get_cells, parse_cded_sheets, sheet_grid
+from hrdem.legacy.cded.cells import get_cells, make_sheet_grid, parse_cded_sheets
 from hrdem.request.aoi.nts import parse_sheet
 
 
@@ -27,7 +27,7 @@ from hrdem.request.aoi.nts import parse_sheet
 )
 def test_nodes_are_spaced_by_scale_and_latitude(name: str, spacing: tuple[float, float]) -> None:
     sheet = parse_sheet(name)
-    grid = sheet_grid(sheet)
+    grid = make_sheet_grid(sheet)
     assert get_cells(sheet)[0].spacing == spacing
     assert (grid.width, grid.height) == (2401, 1201)
     assert [3600 * each for each in grid.resolution] == pytest.approx(spacing, rel=1e-15)
@@ -36,15 +36,15 @@ def test_nodes_are_spaced_by_scale_and_latitude(name: str, spacing: tuple[float,
 @pytest.mark.parametrize("name", ["031K01", "117A04", "340A04", "022G", "340D"])
 def test_outermost_nodes_are_on_the_edges_of_the_sheet(name: str) -> None:
     sheet = parse_sheet(name)
-    grid = sheet_grid(sheet)
+    grid = make_sheet_grid(sheet)
     west, south, east, north = sheet.bounds
     assert grid.centre(0, 1200) == pytest.approx((west, south), abs=1e-12)
     assert grid.centre(2400, 0) == pytest.approx((east, north), abs=1e-12)
 
 
 def test_neighbouring_sheets_share_nodes() -> None:
-    west, east = (sheet_grid(parse_sheet(name)) for name in ("031K02", "031K01"))
-    south = sheet_grid(parse_sheet("031F16"))
+    west, east = (make_sheet_grid(parse_sheet(name)) for name in ("031K02", "031K01"))
+    south = make_sheet_grid(parse_sheet("031F16"))
     assert west.centre(2400, 600) == pytest.approx(east.centre(0, 600), abs=1e-12)
     assert south.centre(7, 0) == pytest.approx(east.centre(7, 1200), abs=1e-12)
 

@@ -16,11 +16,11 @@ from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_place import BcGrid, find_mask
 from hrdem.legacy.check.bc_relief import (
     Normals,
-    aspect,
-    brightness,
-    colour,
-    slope_degrees,
-    slope_percent,
+    recompute_aspect,
+    recompute_brightness,
+    recompute_colour,
+    recompute_slope_degrees,
+    recompute_slope_percent,
 )
 from hrdem.legacy.check.finding import CheckReport, Level
 from hrdem.request.options import Edition
@@ -427,14 +427,14 @@ def test_the_mask_of_a_block_has_as_many_pixels_as_counted_elsewhere(
 def test_a_pixel_worked_by_hand() -> None:
     """North 110, west 100, centre 105, east 114, south 102: a tangent of hypot(14, 8) / 50."""
     normals = Normals(np.array([[14.0]]), np.array([[8.0]]), np.array([[True]]))
-    assert slope_percent(normals) == pytest.approx(32.2490, abs=1e-4)
-    assert slope_degrees(normals) == pytest.approx(17.874, abs=1e-3)
-    assert aspect(normals, 0) == pytest.approx(240.255, abs=1e-3)
-    assert aspect(normals, 2.4281) == pytest.approx(237.827, abs=1e-3)
-    assert brightness(normals, 315) == pytest.approx(186.44, abs=1e-2)
-    assert brightness(normals, 225) == pytest.approx(225.12, abs=1e-2)
+    assert recompute_slope_percent(normals) == pytest.approx(32.2490, abs=1e-4)
+    assert recompute_slope_degrees(normals) == pytest.approx(17.874, abs=1e-3)
+    assert recompute_aspect(normals, 0) == pytest.approx(240.255, abs=1e-3)
+    assert recompute_aspect(normals, 2.4281) == pytest.approx(237.827, abs=1e-3)
+    assert recompute_brightness(normals, 315) == pytest.approx(186.44, abs=1e-2)
+    assert recompute_brightness(normals, 225) == pytest.approx(225.12, abs=1e-2)
     for light, expected in ((255, (118.552, 203.716, 130.030)), (186, (86.47, 148.59, 94.85))):
-        found = colour(np.array([[105]], np.int16), np.array([[light]], np.uint8))
+        found = recompute_colour(np.array([[105]], np.int16), np.array([[light]], np.uint8))
         np.testing.assert_allclose(found[0, 0], expected, atol=6e-3)
 
 

@@ -71,7 +71,7 @@ class Cell:
 
     @property
     def window(self) -> Window:
-        """Window of the cell on `sheet_grid`; the cells of a sheet share one column."""
+        """Window of the cell on `make_sheet_grid`; the cells of a sheet share one column."""
         column = 0 if self.half is Half.WEST else NODES - 1
         return Window(column, 0, NODES, NODES)
 
@@ -159,7 +159,7 @@ def get_spacing(sheet: Sheet) -> tuple[float, float]:
     return _PROFILE_SPACING[sheet.scale][get_area(sheet)], _NODE_SPACING[sheet.scale]
 
 
-def sheet_grid(sheet: Sheet) -> Grid:
+def make_sheet_grid(sheet: Sheet) -> Grid:
     """Return the nodes of both cells of a sheet, as pixel centres of a grid.
 
     Returns:

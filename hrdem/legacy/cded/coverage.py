@@ -25,7 +25,7 @@ from hrdem.legacy.cded.cells import (
     Half,
     get_canadian_bounds,
     get_cells,
-    sheet_grid,
+    make_sheet_grid,
 )
 from hrdem.request.aoi.nts import Sheet
 
@@ -80,12 +80,12 @@ def mask_canada(sheet: Sheet, border: shapely.MultiPolygon | None) -> NDArray[np
         border: Polygons in EPSG:4617; None if none was given.
 
     Returns:
-        Array of the shape of `sheet_grid`; None if all nodes can.
+        Array of the shape of `make_sheet_grid`; None if all nodes can.
 
     Raises:
         NoDataError: If none can.
     """
-    grid, canadian = sheet_grid(sheet), get_canadian_bounds(sheet)
+    grid, canadian = make_sheet_grid(sheet), get_canadian_bounds(sheet)
     if border is None and canadian == sheet.bounds:
         return None
     inside = np.ones((grid.height, grid.width), np.bool_)
@@ -115,7 +115,7 @@ def measure_coverage(
 
     Args:
         sheet: The sheet.
-        heights: Of all nodes of `sheet_grid`, `VOID` where there is none.
+        heights: Of all nodes of `make_sheet_grid`, `VOID` where there is none.
         inside: Which nodes are in Canada, of `mask_canada`; None if that is not known.
     """
     west, east = (_count(cell, heights, inside) for cell in get_cells(sheet))
@@ -139,7 +139,7 @@ def check_shifts(
 
     Args:
         sheet: The sheet.
-        heights: Of all nodes of `sheet_grid`, after water was set.
+        heights: Of all nodes of `make_sheet_grid`, after water was set.
         unknown: Nodes that may be in Canada, and have a height in CGVD2013 and no shift.
         grid_name: File of the shifts.
 
@@ -150,7 +150,7 @@ def check_shifts(
     if not lost.any():
         return
     row, column = (int(each[0]) for each in np.nonzero(lost))
-    longitude, latitude = sheet_grid(sheet).centre(column, row)
+    longitude, latitude = make_sheet_grid(sheet).centre(column, row)
     raise NoDataError(
         f"{grid_name} has no shift from CGVD2013 to CGVD28 at {np.count_nonzero(lost):,} nodes of "
         f"{sheet.name} that have a height, the first at {longitude:.5f},{latitude:.5f}. Nothing "

@@ -113,7 +113,7 @@ class CdedDelivery:
 
         Args:
             sheet: The sheet.
-            heights: Whole metres in CGVD28 at all nodes of `hrdem.legacy.cded.cells.sheet_grid`.
+            heights: Whole metres in CGVD28 at all nodes of `make_sheet_grid`.
             metadata: The metadata.
 
         Raises:

@@ -15,7 +15,7 @@ _GROUND = "ground condition"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceDataSet:
     """A source data set (CDED 2.1, 8.2).
 
     Attributes:
@@ -68,7 +68,7 @@ class Source:
         )
 
 
-def list_sources(plan: Plan, entries: Values) -> list[Source]:
+def list_sources(plan: Plan, entries: Values) -> list[SourceDataSet]:
     """Return the sources of a plan, the collection with the highest priority first.
 
     Args:
@@ -84,14 +84,14 @@ def list_sources(plan: Plan, entries: Values) -> list[Source]:
     return [first, *(_tell_apart(each, first.abbreviation) for each in others)]
 
 
-def _tell_apart(source: Source, taken: str) -> Source:
+def _tell_apart(source: SourceDataSet, taken: str) -> SourceDataSet:
     """Return a source with another abbreviation, if its own is taken."""
     if source.abbreviation != taken:
         return source
     return replace(source, abbreviation=f"{taken} (2)")
 
 
-def _apply(source: Source, entries: Values) -> Source:
+def _apply(source: SourceDataSet, entries: Values) -> SourceDataSet:
     """Return a source with the entries of the user in place of what is known."""
     get = entries.get
     first, second = source.spacing
@@ -114,11 +114,11 @@ def _apply(source: Source, entries: Values) -> Source:
     )
 
 
-def _describe_tier(tier: Tier) -> Source:
+def _describe_tier(tier: Tier) -> SourceDataSet:
     items = [item for mosaic in tier.mosaics for source in mosaic.sources for item in source.items]
     newest = _find_newest(item.datetime for item in items)
     spacing = f"{tier.collection.resolution:g}"
-    return Source(
+    return SourceDataSet(
         _PUBLISHER,
         tier.collection.title,
         tier.collection.id,
@@ -131,7 +131,7 @@ def _describe_tier(tier: Tier) -> Source:
     )
 
 
-def _list_surveys(plan: Plan) -> list[Source]:
+def _list_surveys(plan: Plan) -> list[SourceDataSet]:
     """List the surveys, each once: one that spans several files is listed for each of them."""
     projects: dict[str, list[Project]] = {}
     for survey in plan.surveys.found if plan.surveys else ():
@@ -141,7 +141,7 @@ def _list_surveys(plan: Plan) -> list[Source]:
         begin = min(_keep_precise(part.first for part in parts), default=UNKNOWN)
         end = max(_keep_precise(part.last for part in parts), default=UNKNOWN)
         sources.append(
-            Source(
+            SourceDataSet(
                 UNKNOWN,
                 name,
                 f"survey-{number}",

@@ -24,7 +24,7 @@ from hrdem.legacy.cded.csdgm import (
     serialize,
 )
 from hrdem.legacy.cded.entries import Values
-from hrdem.legacy.cded.lineage import Source, list_sources
+from hrdem.legacy.cded.lineage import SourceDataSet, list_sources
 from hrdem.legacy.cded.names import DataEdition
 from hrdem.output.provenance import ATTRIBUTION, LICENCE_URL
 from hrdem.planning.plan import Plan
@@ -84,7 +84,7 @@ def make_metadata(data_set: DataSet, entries: Values) -> bytes:
     )
 
 
-def _identify(data_set: DataSet, source: Source, entries: Values) -> Element:
+def _identify(data_set: DataSet, source: SourceDataSet, entries: Values) -> Element:
     """Return section 1: 8.2, entries 1 to 4 and 18 to 21."""
     sheet, edition = data_set.sheet, data_set.edition
     citation = Citation(
@@ -141,7 +141,9 @@ def _make_keywords(sheet: Sheet, entries: Values) -> Element:
     )
 
 
-def _describe_quality(data_set: DataSet, sources: Sequence[Source], entries: Values) -> Element:
+def _describe_quality(
+    data_set: DataSet, sources: Sequence[SourceDataSet], entries: Values
+) -> Element:
     """Return section 2: 8.1, and 8.2, entries 5 to 17."""
     return make(
         "dataqual",

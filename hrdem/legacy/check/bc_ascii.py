@@ -169,13 +169,13 @@ class _Values:
         self, normals: bc_relief.Normals, rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         if self._variant == "slope-pct":
-            return bc_relief.slope_percent(normals) - rows
+            return bc_relief.recompute_slope_percent(normals) - rows
         if self._variant == "slope-deg":
-            return bc_relief.slope_degrees(normals) - rows
+            return bc_relief.recompute_slope_degrees(normals) - rows
         assert self._north is not None
-        turned = bc_relief.aspect(normals, self._north) - rows
+        turned = bc_relief.recompute_aspect(normals, self._north) - rows
         excess = (turned + 180) % 360 - 180
-        is_flat = bc_relief.slope_degrees(normals) < bc_relief.MIN_ASPECT_SLOPE
+        is_flat = bc_relief.recompute_slope_degrees(normals) < bc_relief.MIN_ASPECT_SLOPE
         excess[is_flat] = (bc_relief.FLAT - rows)[is_flat]
         excess[~is_flat & (rows == bc_relief.FLAT)] = 360.0
         return excess

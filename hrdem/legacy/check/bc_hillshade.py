@@ -111,11 +111,11 @@ class _PixelJudge:
         if not self._is_coloured:
             normals = bc_relief.find_normals(self._reference, first, len(pixels))
             grey = pixels[..., 0]
-            excess = bc_relief.brightness(normals, self._sun) - grey
+            excess = bc_relief.recompute_brightness(normals, self._sun) - grey
             self._tally.add(first, grey, excess, normals.is_known & ~is_black)
         elif light is not None:
             heights = self._reference.heights[first : first + len(pixels)]
-            excess = bc_relief.colour(heights, light) - pixels
+            excess = bc_relief.recompute_colour(heights, light) - pixels
             worst = np.abs(excess).argmax(axis=2)[..., None]
             found = np.take_along_axis(pixels, worst, axis=2)[..., 0]
             most = np.take_along_axis(excess, worst, axis=2)[..., 0]

@@ -69,17 +69,17 @@ def find_normals(source: BcHeights, first: int, count: int) -> Normals:
     return Normals(east - west, north - south, is_known)
 
 
-def slope_percent(normals: Normals) -> Numbers:
+def recompute_slope_percent(normals: Normals) -> Numbers:
     """Return the rise over the run, percent."""
     return 100 / _RUN * np.hypot(normals.dx, normals.dy)
 
 
-def slope_degrees(normals: Normals) -> Numbers:
+def recompute_slope_degrees(normals: Normals) -> Numbers:
     """Return the angle to the horizontal, degrees."""
     return np.degrees(np.arctan(np.hypot(normals.dx, normals.dy) / _RUN))
 
 
-def aspect(normals: Normals, north: float) -> Numbers:
+def recompute_aspect(normals: Normals, north: float) -> Numbers:
     """Return the direction that the normal points to, degrees clockwise from true north.
 
     Args:
@@ -89,7 +89,7 @@ def aspect(normals: Normals, north: float) -> Numbers:
     return np.asarray((np.degrees(np.arctan2(-normals.dx, -normals.dy)) - north) % 360)
 
 
-def brightness(normals: Normals, azimuth: float) -> Numbers:
+def recompute_brightness(normals: Normals, azimuth: float) -> Numbers:
     """Return the brightness, 1 to 255, under a sun 45 degrees above the horizon.
 
     The document gives no formula. It is 1 and 254 times the cosine between normal and sun.
@@ -105,7 +105,7 @@ def brightness(normals: Normals, azimuth: float) -> Numbers:
     return np.asarray(1 + 254 * np.maximum(cosine, 0))
 
 
-def colour(heights: NDArray[np.int16], light: NDArray[np.uint8]) -> Numbers:
+def recompute_colour(heights: NDArray[np.int16], light: NDArray[np.uint8]) -> Numbers:
     """Return red, green and blue of the ramp times a brightness, shape (rows, columns, 3).
 
     The document does not say how the two are mixed. It is their product over 255.
