@@ -17,8 +17,8 @@ from hrdem.legacy.bc.coverage import measure_coverage
 from hrdem.legacy.bc.files import write_files
 from hrdem.legacy.bc.products import PRODUCTS
 from hrdem.legacy.bc.projected import ProjectedBlock
-from hrdem.legacy.bc.stored_heights import StoredHeights
 from hrdem.legacy.check.finding import CheckReport, Level
+from hrdem.legacy.stored_pixels import StoredPixels
 from tests.jobs.test_legacy_cded import make, shifts, terrain  # noqa: F401 (fixtures)
 
 VOID = -32767
@@ -98,7 +98,7 @@ def test_a_set_of_a_whole_block_conforms(tmp_path: Path) -> None:
         heights = heights.astype(np.int16)
         heights[3000:3300, 1000:2000] = 0
         heights[2200:2400, 2500:2900] = VOID
-        stored = StoredHeights.write(tmp_path / "heights", [heights])
+        stored = StoredPixels.write(tmp_path / "heights", [heights])
         made = ProjectedBlock.of(block, projection, grid, stored)
         coverage = measure_coverage(made)
         height_range = coverage.lowest, coverage.highest
