@@ -55,15 +55,16 @@ def check_path(
 
 def _group_by_folder(folder: Path) -> dict[str, list[CheckedFile]]:
     """Return the files to check below a folder, by the folder that they are in."""
-    groups: dict[str, list[CheckedFile]] = defaultdict(list)
-    for checked in list_folder(folder):
-        if is_checked(checked.name):
-            groups[checked.label.rpartition("/")[0] or folder.name].append(checked)
-    if not groups:
+    files = list_folder(folder)
+    if not any(is_checked(each.name) for each in files):
         raise RequestError(
             f"{folder} has no file to check: no .dem or .zip, and no file with a name of a BC "
             "set. Give a folder of CDED cells or of a BC set."
         )
+    groups: dict[str, list[CheckedFile]] = defaultdict(list)
+    for checked in files:
+        if is_checked(checked.name) or parse_metadata_name(checked.name):
+            groups[checked.label.rpartition("/")[0] or folder.name].append(checked)
     return groups
 
 
@@ -82,6 +83,9 @@ class _Check:
 
     def check_file(self, checked: CheckedFile) -> None:
         """Check one file or archive."""
+        if parse_metadata_name(checked.name):
+            self._add(check_metadata(checked, self._cded_edition()))
+            return
         kind = find_kind(checked)
         if kind is FileKind.ARCHIVE:
             self._check_archive(checked)
@@ -109,12 +113,10 @@ class _Check:
                 raise RequestError(
                     f"{archive.label} has no .dem in it. Give an archive of CDED cells."
                 )
+            checked += [each for each in members if parse_metadata_name(each.name)]
             self._check_group(archive.label, checked)
             names = [each.name for each in members]
             self._check_delivery(Delivery(archive.label, archive.name, True, names))
-            for member in members:
-                if parse_metadata_name(member.name):
-                    self._add(check_metadata(member, self._cded_edition()))
 
     def _check_group(self, label: str, files: Sequence[CheckedFile]) -> None:
         """Check files that lie together; those of a BC set also against each other."""

@@ -219,6 +219,18 @@ def test_missing_source_is_a_note(tmp_path: Path) -> None:
     assert (note.clause, note.found) == ("BC 2.0, 3.2", "12 of 1,200 pixels")
 
 
+def test_missing_source_in_albers_is_counted_within_the_block(tmp_path: Path) -> None:
+    good = make_set()
+    inside = int(np.count_nonzero(~good.void))
+    assert inside < good.void.size
+    void = good.void.copy()
+    void[5:8, 30:34] = True
+    assert int(np.count_nonzero(~void)) == inside - 12
+    report = check(tmp_path, replace(good, void=void).files())
+    (note,) = (each for each in report.findings if each.level is Level.NOTE)
+    assert note.found == f"12 of {inside} pixels in the block"
+
+
 @pytest.mark.parametrize(
     ("offset", "content", "rule"),
     [

@@ -151,6 +151,18 @@ def test_metadata_of_purchasers_are_read(tmp_path: Path) -> None:
         assert [each.level for each in report.findings if each.rule == "XML"] == [Level.ERROR]
 
 
+def test_metadata_beside_the_cells_of_a_folder_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "031k01_meta.xml"
+    path.write_bytes(b"<metadata>")
+    with pytest.raises(RequestError, match="has no file to check"):
+        check_path(tmp_path)
+    for name, content in make_sheet(profiles=1).items():
+        (tmp_path / name).write_bytes(content)
+    for checked in (tmp_path, path):
+        found = [each for each in check_path(checked).findings if each.file == path.name]
+        assert [(each.rule, each.level) for each in found] == [("XML", Level.ERROR)]
+
+
 def test_damaged_archives_end_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,8 @@ class VoidTally:
         self._mask: BlockMask | None = None
         if reference is None and name and name.projection == "albers":
             self._mask = find_mask(name)
-        self._pixels = self._voids = self._wrong = self._void_inside = 0
+        self._pixels = self._voids = self._wrong = 0
+        self._inside = self._void_inside = 0
         self._first = ""
 
     def add(self, first: int, is_void: NDArray[np.bool_]) -> None:
@@ -61,7 +62,9 @@ class VoidTally:
         elif self._mask is not None:
             depth = self._mask.depth(self._grid, first, len(is_void))
             self._count(first, ~is_void & (depth < -EDGE_METRES))
-            self._void_inside += int((is_void & (depth > EDGE_METRES)).sum())
+            is_inside = depth > EDGE_METRES
+            self._inside += int(is_inside.sum())
+            self._void_inside += int((is_void & is_inside).sum())
 
     def _count(self, first: int, is_wrong: NDArray[np.bool_]) -> None:
         count = int(is_wrong.sum())
@@ -83,10 +86,12 @@ class VoidTally:
             findings.judge(
                 "3.3", "mask", not self._wrong, expected="no data outside the block", found=found
             )
-        missing = self._void_inside if self._mask else self._voids
+        if self._mask is not None:
+            missing, found = self._void_inside, f"{self._inside:,} pixels in the block"
+        else:
+            missing, found = self._voids, f"{self._pixels:,} pixels"
         if missing:
             findings.note(
                 "3.2", "no data", expected="only where there is no source, which is not checked",
-                found=f"{missing:,} of {self._pixels:,} pixels"
-                + (" in the block" if self._mask else ""),
+                found=f"{missing:,} of {found}",
             )  # fmt: skip
