@@ -182,9 +182,8 @@ def test_vv_logs_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> 
     assert hrdem("search", *BBOX, "--stac-url", demo.stac, cwd=tmp_path).stderr == ""
 
 
-@pytest.mark.parametrize(
-    ("edition", "day"), [pytest.param("1", "24", marks=pytest.mark.slow), ("2", "25")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("edition", "day"), [("1", "24"), ("2", "25")])
 def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
     tmp_path: Path, edition: str, day: str
 ) -> None:
@@ -262,7 +261,10 @@ def test_closed_stdout_pipe_is_no_error(demo: Addresses, tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="it stands for a full disk")
-@pytest.mark.parametrize(("arguments", "code"), [(["plan"], 2), (["search", *BBOX], 7)])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["plan"], 2), pytest.param(["search", *BBOX], 7, marks=pytest.mark.slow)],
+)
 def test_full_disk_behind_a_stream_sets_the_exit_code(
     demo: Addresses, arguments: list[str], code: int
 ) -> None:

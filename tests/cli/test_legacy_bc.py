@@ -63,6 +63,7 @@ def test_a_set_of_the_demonstration_conforms_and_comes_back_bit_for_bit(
     np.testing.assert_array_equal(slope[known], np.floor(expected[known] + 0.5))
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_plan_and_the_files(capsys, tmp_path: Path) -> None:
     assert bc("--nts", "104P", "-o", "out", "--dry-run", "--projection", "utm") == 0
     out = capsys.readouterr().out
@@ -78,6 +79,7 @@ def test_a_dry_run_prints_the_plan_and_the_files(capsys, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_json_is_one_document_with_all_sets(capsys) -> None:
     arguments = ("--nts", "104P", "-o", "out", "--dry-run", "--json", "--products", "aspect")
     assert bc(*arguments) == 0

@@ -117,7 +117,10 @@ def warp_bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) ->
         return virtual.read(1)
 
 
-@pytest.mark.parametrize("case", GRIDS)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] * (case == "UTM, finer")) for case in GRIDS],
+)
 @pytest.mark.parametrize(
     "resampling", [pytest.param("nearest", marks=pytest.mark.slow), "bilinear"]
 )
