@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as exc:
         with contextlib.suppress(OSError):  # the reader is gone
             exc.show()
-        if _is_about_number(exc):
+        if _is_about_number(exc) and _takes_bbox(exc):
             _print_error(
                 "Give numbers with commas between them and no blanks: --bbox W,S,E,N or "
                 "--point LON,LAT."
@@ -129,6 +129,11 @@ def _is_about_number(exc: click.ClickException) -> bool:
     if isinstance(exc, click.NoSuchOption):
         return exc.option_name[1:2].isdigit()
     return _LOOSE_NUMBER.search(exc.message) is not None
+
+
+def _takes_bbox(exc: click.ClickException) -> bool:
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    return context is not None and any(each.name == "bbox" for each in context.command.params)
 
 
 def _report_defect() -> int:

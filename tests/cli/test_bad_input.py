@@ -99,6 +99,13 @@ def test_sheets_with_blanks_between_get_the_right_advice(capsys) -> None:
     assert "--bbox" not in message
 
 
+def test_boxes_are_suggested_where_a_command_takes_them(capsys) -> None:
+    assert run(["extract", "--product", "dtm", "--bbox", "1", "2", "3", "4", "-o", "a.tif"]) == 2
+    assert "--bbox W,S,E,N" in read_error(capsys)
+    assert run(["legacy", "cded", "--nts", "031K01", "46", "-o", "a"]) == 2
+    assert "--bbox" not in read_error(capsys)
+
+
 def test_misspelt_product(capsys) -> None:
     assert extract(product="dmt") == 2
     assert "Did you mean dtm?" in read_error(capsys)
