@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -140,9 +141,22 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imported_by(path: Path) -> Iterator[str]:
-    """Yield the package's modules that a file imports, anywhere in its text."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+@functools.cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """The nodes of a file's syntax that import, or name something; parsed once."""
+    kinds = ast.Import, ast.ImportFrom, ast.Constant, ast.Attribute, ast.Call
+    tree = ast.parse(path.read_text("utf-8"))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+@functools.cache
+def imported_by(path: Path) -> frozenset[str]:
+    """The package's modules that a file imports, anywhere in its text."""
+    return frozenset(find_imports(path))
+
+
+def find_imports(path: Path) -> Iterator[str]:
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -269,16 +283,15 @@ def test_tests_use_public_names_of_modules() -> None:
 
 def private_names_in(path: Path) -> Iterator[str]:
     """Yield the private names of the package's modules that a file imports, reads or replaces."""
-    tree = ast.parse(path.read_text("utf-8"))
     imports = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
     private = re.compile(r"hrdem(\.\w+)*\._[a-zA-Z]\w*")
     yield from filter(private.fullmatch, imports.values())
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         match node:
             case ast.Constant(str(name)) if private.fullmatch(name):
                 yield name
