@@ -21,6 +21,7 @@ from tests.systems import INTERRUPTIBLE, interrupt
 
 HRDEM = [sys.executable, "-c", "from hrdem.cli.main import main; main()"]
 BBOX = ["--bbox", "-75.72,45.40,-75.71,45.41"]
+LONG = (pytest.mark.slow, pytest.mark.long)
 
 
 def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,20 +70,20 @@ def test_the_demonstration_is_ready_at_once() -> None:
         pytest.param(
             ["extract", *BBOX, "--product", "dtm", "--dry-run"],
             {"grid", "sources", "estimate"},
-            marks=pytest.mark.slow,
+            marks=LONG,
         ),
         pytest.param(
             ["plan", *BBOX, "--product", "dsm"],
             {"grid", "sources", "estimate"},
-            marks=pytest.mark.slow,
+            marks=LONG,
         ),
         pytest.param(
             ["preview", *BBOX, "--product", "dtm-slope", "-o", "a.png"],
             {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
             marks=pytest.mark.slow,
         ),
-        pytest.param(["search", *BBOX], {"items"}, marks=pytest.mark.slow),
-        pytest.param(["assets", "9_2-mosaic-1m"], {"item", "assets"}, marks=pytest.mark.slow),
+        pytest.param(["search", *BBOX], {"items"}, marks=LONG),
+        pytest.param(["assets", "9_2-mosaic-1m"], {"item", "assets"}, marks=LONG),
     ],
     ids=["extract", "dry run", "plan", "preview", "search", "assets"],
 )

@@ -43,6 +43,7 @@ def find_centres(dataset: rasterio.DatasetReader) -> tuple[NDArray[Any], NDArray
     return corner.c + dx * columns, corner.f - dy * rows
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @RELAXED
 @given(
