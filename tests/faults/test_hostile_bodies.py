@@ -285,6 +285,7 @@ def test_oversized_page_is_not_read(http: HttpClient) -> None:
         list_items(get_collection("1m"), f"{server.url}/", http)
 
 
+@pytest.mark.slow
 def test_single_block_raster_is_not_opened_by_gdal(http: HttpClient, tmp_path: Path) -> None:
     """A few hundred bytes may claim one block of 100 MB."""
     path = tmp_path / "a.tif"

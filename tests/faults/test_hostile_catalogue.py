@@ -347,6 +347,7 @@ def test_vrt_with_foreign_sources_never_reaches_gdal(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_vrt_is_opened_by_the_vrt_driver_only(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path
 ) -> None:

@@ -232,6 +232,7 @@ def store(demo: Addresses, fault: Callable[[ServerRequest], Reply | None]):
     return misbehaving(script)
 
 
+@pytest.mark.slow
 def test_repeated_area_reads_no_tile(server: Metered, tmp_path: Path) -> None:
     server.begin(FAST)
     first = extract(server.url, tmp_path / "a.tif")
@@ -351,6 +352,7 @@ def test_offline_rejects_options_that_bypass_the_cache(tmp_path: Path, words: di
         extract("http://store.invalid", tmp_path / "a.tif", offline=True, **words)
 
 
+@pytest.mark.slow
 def test_offline_finds_wcs_chunks(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     more = {"via": "wcs", "wcs_url": demo.wcs}
     extract(demo.url, tmp_path / "a.tif", http, **more)
@@ -527,6 +529,7 @@ def test_max_download_is_checked_before_reading(
     extract(demo.url, tmp_path / "b.tif", http, max_download=5_000_000)  # it is in the cache
 
 
+@pytest.mark.slow
 def test_disk_space_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

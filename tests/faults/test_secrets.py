@@ -133,6 +133,7 @@ def test_command_line_prints_no_secret(demo: Addresses, tmp_path: Path) -> None:
     assert (tmp_path / "9_2-mosaic-1m-dtm.vrt").read_text().count("hush0") == 1
 
 
+@pytest.mark.slow
 def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
     reply = Reply(403, b"\x1b]0;owned\x07no\x9b31m")
     with misbehaving(lambda _: reply) as server:

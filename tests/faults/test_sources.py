@@ -291,6 +291,7 @@ def test_failed_chunk_can_be_computed_later(demo: Addresses, http: HttpClient) -
         np.testing.assert_array_equal(there, hrdem.load(**words, stac_url=demo.stac))
 
 
+@pytest.mark.slow
 def test_republished_vrt_is_detected_at_the_end(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

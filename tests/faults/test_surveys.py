@@ -278,6 +278,7 @@ def test_empty_extent_gives_no_surveys(http: HttpClient) -> None:
     assert (found.found, [unknown.failed for unknown in found.unknown]) == ((), [False])
 
 
+@pytest.mark.slow
 def test_one_failed_item_keeps_the_others(
     coverage: bytes, http: HttpClient, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_live_catalogue_uses_live_wcs() -> None:
     assert request.wcs_url == LIVE_WCS_URL
 
 
+@pytest.mark.slow
 def test_two_fallbacks_share_the_request_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

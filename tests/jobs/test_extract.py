@@ -271,6 +271,7 @@ def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
     assert result.received_bytes == hrdem.estimate(result.plan).transfer_bytes
 
 
+@pytest.mark.slow
 def test_received_bytes_are_unknown_if_gdal_reads(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.71, 45.41), "product": "dtm", "stac_url": demo.stac}
     result = hrdem.extract(**request, output=tmp_path / "a.tif", engine="gdal")
@@ -307,6 +308,7 @@ def test_tile_without_the_product_has_no_data(demo: Addresses, tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_estimate_is_close_to_the_truth(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": OTTAWA, "product": "dtm", "collection": "2m", "stac_url": demo.stac}
     plan = hrdem.plan(**request)

@@ -176,6 +176,7 @@ def test_detailed_outlines_over_four_files(demo: Addresses, tmp_path: Path, corn
     assert peak < 300_000_000
 
 
+@pytest.mark.slow
 def test_box_can_be_masked(demo: Addresses, tmp_path: Path) -> None:
     """A box in degrees is rotated in EPSG:3979."""
     bbox = (-75.712, 45.402, -75.708, 45.405)

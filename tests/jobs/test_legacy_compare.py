@@ -163,6 +163,7 @@ def datum_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 @pytest.mark.usefixtures("datum_grid")
+@pytest.mark.slow
 def test_a_file_on_nad27_is_compared_where_its_nodes_are(tmp_path: Path, source) -> None:
     old = old_heights()
     hrdem.legacy_compare(

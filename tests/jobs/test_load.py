@@ -264,6 +264,7 @@ def test_chunks_are_read_one_at_a_time(filled: Store, monkeypatch: pytest.Monkey
     assert (running, max_running) == (0, 1)
 
 
+@pytest.mark.slow
 def test_no_temporary_file_remains(
     filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

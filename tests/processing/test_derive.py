@@ -300,6 +300,7 @@ class TestHillshades:
         )
         assert "it is computed here" in caplog.text
 
+    @pytest.mark.slow
     def test_computed_hillshade_equals_the_published(self, demo: Addresses, tmp_path: Path) -> None:
         """At a map scale of 1.006, some pixels differ by one grey value."""
         box = {"bbox": BORDER, "bbox_crs": "EPSG:3979", "product": "dtm-hillshade"}

@@ -131,6 +131,7 @@ def test_nodata_only_is_no_data(demo: Addresses, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tif"))
 
 
+@pytest.mark.slow
 def test_other_crs_warps_native_pixels(demo: Addresses, tmp_path: Path) -> None:
     """Pieces that a server warps separately do not align."""
     box = (536_284.0, 4_967_490.8, 537_284.0, 4_968_490.8)
