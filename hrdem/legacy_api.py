@@ -48,7 +48,7 @@ from hrdem.legacy.inputs import open_inputs
 from hrdem.legacy.polygons import read_lakes, read_polygons
 from hrdem.legacy.raster import LegacyRaster
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import fields
+from hrdem.request import fields, legacy_fields
 from hrdem.request.params import BcParams, CdedParams, CheckParams, CompareParams, ConvertParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
@@ -58,7 +58,7 @@ from hrdem.runtime.progress import OnProgress, ignore_progress
 T = TypeVar("T")
 
 
-@takes(fields.LEGACY_CDED)
+@takes(legacy_fields.CDED)
 @pinned_gdal()
 def legacy_cded(
     *,
@@ -145,7 +145,7 @@ def legacy_cded(
     }
     entries = values["metadata"]
     options = CdedOptions(
-        source=select(values, fields.LEGACY_SOURCE),
+        source=select(values, legacy_fields.SOURCE),
         **polygons,
         surveys=values["surveys"],
         entries=UserEntries({}, {}) if entries is None else read_entries(entries),
@@ -160,7 +160,7 @@ def legacy_cded(
     )
 
 
-@takes(fields.LEGACY_BC)
+@takes(legacy_fields.BC)
 @pinned_gdal()
 def legacy_bc(
     *,
@@ -220,7 +220,7 @@ def legacy_bc(
         for name, read in (("lakes", read_lakes), ("sea", read_polygons))
     }
     options = bc_job.BcOptions(
-        source=select(values, fields.LEGACY_SOURCE),
+        source=select(values, legacy_fields.SOURCE),
         **polygons,
         projections=projections,
         products=products,
@@ -236,7 +236,7 @@ def legacy_bc(
     )
 
 
-@takes(fields.LEGACY_CONVERT)
+@takes(legacy_fields.CONVERT)
 @pinned_gdal()
 def legacy_convert(
     inputs: PathLike | Iterable[PathLike],
@@ -287,7 +287,7 @@ def legacy_convert(
     return convert_rasters(rasters, options, on_progress)
 
 
-@takes(fields.LEGACY_COMPARE)
+@takes(legacy_fields.COMPARE)
 @pinned_gdal()
 def legacy_compare(
     inputs: PathLike | Iterable[PathLike],
@@ -335,7 +335,7 @@ def legacy_compare(
     values: dict[str, Any] = {**params}
     rasters = _open_rasters(inputs, values["crs"])
     options = CompareOptions(
-        select(values, fields.LEGACY_SOURCE),
+        select(values, legacy_fields.SOURCE),
         Path(values["output"]),
         zero_is_void=values["zero_is_void"],
         overwrite=values["overwrite"],
@@ -357,7 +357,7 @@ def _open_rasters(
     return open_inputs(given, None if crs is None else normalize_crs(drop_vertical(crs)))
 
 
-@takes(fields.LEGACY_CHECK)
+@takes(legacy_fields.CHECK)
 def legacy_check(
     path: PathLike,
     *,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli import options, service, show
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bc", cls=options.Command)
-@options.add(*fields.LEGACY_BC, options.DEMO)
+@options.add(*legacy_fields.BC, options.DEMO)
 def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Make British Columbia's Gridded DEM 2.0: 26 files for each NTS block, in one folder.
 
@@ -68,6 +68,6 @@ def _show_set(bc: BcSet) -> None:
         show.lines(
             *(("water", text) for text in (bc.lakes.describe() if bc.lakes else ())),
             *(("source", source.name) for source in bc.plan.sources),
-            ("download", show.downloaded(bc.received_bytes, bc.cached_bytes)),
-            ("time", f"{bc.seconds:.1f} s"),
+            ("download", show.downloaded(bc.transfer.received_bytes, bc.transfer.cached_bytes)),
+            ("time", f"{bc.transfer.seconds:.1f} s"),
         )

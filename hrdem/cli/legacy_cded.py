@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli import options, service, show
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("cded", cls=options.Command)
-@options.add(*fields.LEGACY_CDED, options.DEMO)
+@options.add(*legacy_fields.CDED, options.DEMO)
 def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Make Canadian Digital Elevation Data 2.1: two cells for each NTS sheet, in one zip.
 
@@ -79,6 +79,6 @@ def _show_set(cded: CdedSet) -> None:
             ("values", f"{low} to {high} m, CGVD28"),
             *(("water", text) for text in (cded.lakes.describe() if cded.lakes else ())),
             *(("source", source.name) for source in cded.plan.sources),
-            ("download", show.downloaded(cded.received_bytes, cded.cached_bytes)),
-            ("time", f"{cded.seconds:.1f} s"),
+            ("download", show.downloaded(cded.transfer.received_bytes, cded.transfer.cached_bytes)),
+            ("time", f"{cded.transfer.seconds:.1f} s"),
         )

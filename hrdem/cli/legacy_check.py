@@ -9,7 +9,7 @@ import click
 
 from hrdem.cli import options, show
 from hrdem.cli.messages import for_terminal
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 
 if TYPE_CHECKING:
     from hrdem.legacy.check.finding import CheckReport, Finding
@@ -20,7 +20,7 @@ MAX_REPEATS = 4
 
 @click.command("check", cls=options.Command)
 @click.argument("path")
-@options.add(*fields.LEGACY_CHECK)
+@options.add(*legacy_fields.CHECK)
 def command(*, path: str, json: bool, **params: Any) -> int:
     """Check a .dem, .asc, .tif or .tfw file, a zip of such files, or a folder of them.
 

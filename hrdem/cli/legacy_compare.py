@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli import options, service, show
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @click.command("compare", cls=options.Command)
 @click.argument("inputs", nargs=-1, required=True)
-@options.add(*fields.LEGACY_COMPARE, options.DEMO)
+@options.add(*legacy_fields.COMPARE, options.DEMO)
 def command(*, inputs: tuple[str, ...], demo: bool, json: bool, **params: Any) -> int:
     """Write HRDEM minus older DEMs, on their nodes: .dem and .asc files, zips, and folders.
 
@@ -66,8 +66,8 @@ def _show(done: Comparison) -> None:
         *_describe(done.differences),
         *_describe_files(done.by_file),
         *(("source", source.name) for source in done.plan.sources),
-        ("download", show.downloaded(done.received_bytes, done.cached_bytes)),
-        ("time", f"{done.seconds:.1f} s"),
+        ("download", show.downloaded(done.transfer.received_bytes, done.transfer.cached_bytes)),
+        ("time", f"{done.transfer.seconds:.1f} s"),
     )
 
 

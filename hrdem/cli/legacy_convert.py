@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli import options, show
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @click.command("convert", cls=options.Command)
 @click.argument("inputs", nargs=-1, required=True)
-@options.add(*fields.LEGACY_CONVERT)
+@options.add(*legacy_fields.CONVERT)
 def command(*, inputs: tuple[str, ...], json: bool, **params: Any) -> None:
     """Convert older DEMs to one GeoTIFF: .dem and .asc files, zips of them, and folders.
 

@@ -17,9 +17,7 @@ from hrdem.geo.grid import SNAP_TOLERANCE_PIXELS, Grid
 
 _OFFSET_STEPS = 2**20  # in a pixel: lattices that are nearer to each other are one
 _SIGNIFICANT_DIGITS = 15  # of a pixel's size: all that a float holds of a decimal number
-_MAX_DENOMINATOR = (
-    10**6
-)  # of a size that is meant as a fraction: 0.75 arc seconds are 1/4800 degree
+_MAX_DENOMINATOR = 10**6  # of a size meant as a fraction: 0.75 arc seconds are 1/4800 degree
 
 
 @dataclass(frozen=True, slots=True)

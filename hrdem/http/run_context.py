@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.protocol import Http
@@ -14,6 +15,29 @@ from hrdem.http.session import Session
 from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.memory import measure_baseline
 from hrdem.runtime.progress import OnProgress, ignore_progress
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What was transferred for a result, and how long it took.
+
+    Attributes:
+        received_bytes: Bytes of source tiles fetched; None if GDAL fetched them.
+        cached_bytes: Bytes that came from the cache.
+        seconds: Duration.
+    """
+
+    received_bytes: int | None = 0
+    cached_bytes: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "received_bytes": self.received_bytes,
+            "cached_bytes": self.cached_bytes,
+            "seconds": round(self.seconds, 3),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from hrdem.errors import OutputError
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import VOID
 from hrdem.http.protocol import Http
-from hrdem.http.run_context import RunContext
+from hrdem.http.run_context import RunContext, Transfer
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.bc.blocks import BC_ALBERS, SPACING_METRES, Block, Projection, outline_grid
 from hrdem.legacy.bc.coverage import BcCoverage, check_not_void, check_shifts, measure_coverage
@@ -135,9 +134,7 @@ class BcSet:
         estimate: Its cost; None if the files were written.
         coverage: Void pixels by projection; none if nothing was read.
         lakes: Lakes that touch the files; None if none were given, or nothing was read.
-        received_bytes: Bytes of source tiles fetched; None if GDAL fetched them.
-        cached_bytes: Bytes that came from the cache.
-        seconds: Duration.
+        transfer: What was transferred, and the duration.
     """
 
     block: Block
@@ -147,9 +144,7 @@ class BcSet:
     estimate: Estimate | None = None
     coverage: tuple[BcCoverage, ...] = ()
     lakes: Lakes | None = None
-    received_bytes: int | None = 0
-    cached_bytes: int = 0
-    seconds: float = 0.0
+    transfer: Transfer = field(default_factory=Transfer)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -161,9 +156,7 @@ class BcSet:
             "projections": [each.as_dict() for each in self.coverage],
             "lakes": self.lakes and self.lakes.as_dict(),
             "estimate": self.estimate and self.estimate.as_dict(),
-            "received_bytes": self.received_bytes,
-            "cached_bytes": self.cached_bytes,
-            "seconds": round(self.seconds, 3),
+            **self.transfer.as_dict(),
             "plan": self.plan.as_dict(),
         }
 
@@ -210,14 +203,11 @@ def make_bc(
     shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
     sets = []
     for block, request in zip(blocks, requests, strict=True):
-        started, cached_before = time.monotonic(), http.cached_bytes
         _check_space(block, options)
         job = _BlockJob(block, options, shift_grid, on_coverage)
         pixels = options.count_pixels(block)
-        made = stage_heights(request, context, job.run, more_pixels=pixels)
-        received, cached = context.split_bytes(made.received_bytes, cached_before)
-        seconds = time.monotonic() - started
-        sets.append(replace(made, received_bytes=received, cached_bytes=cached, seconds=seconds))
+        made, transfer = stage_heights(request, context, job.run, more_pixels=pixels)
+        sets.append(replace(made, transfer=transfer))
     return sets
 
 
@@ -273,7 +263,6 @@ class _BlockJob:
             options.describe(block, staged.plan),
             coverage=coverage,
             lakes=lakes,
-            received_bytes=staged.meter.progress.received_bytes,
         )
 
     def _write(

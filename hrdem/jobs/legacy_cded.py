@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hrdem.geo.crs import LONLAT
 from hrdem.geo.grid import Window
 from hrdem.geo.nodata import VOID
 from hrdem.http.protocol import Http
-from hrdem.http.run_context import RunContext
+from hrdem.http.run_context import RunContext, Transfer
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.cded.cells import get_canadian_bounds, get_spacing, make_sheet_grid
 from hrdem.legacy.cded.coverage import (
@@ -125,9 +124,7 @@ class CdedSet:
         coverage: Void nodes of the western and the eastern cell; none if nothing was read.
         lakes: Lakes that touch the sheet; None if none were given, or nothing was read.
         height_range: Lowest and highest height, metres in CGVD28; void if nothing was read.
-        received_bytes: Bytes of source tiles fetched; None if GDAL fetched them.
-        cached_bytes: Bytes that came from the cache.
-        seconds: Duration.
+        transfer: What was transferred, and the duration.
     """
 
     sheet: Sheet
@@ -138,9 +135,7 @@ class CdedSet:
     coverage: tuple[CellCoverage, ...] = ()
     lakes: Lakes | None = None
     height_range: tuple[int, int] = (VOID, VOID)
-    received_bytes: int | None = 0
-    cached_bytes: int = 0
-    seconds: float = 0.0
+    transfer: Transfer = field(default_factory=Transfer)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -154,9 +149,7 @@ class CdedSet:
             "lakes": self.lakes and self.lakes.as_dict(),
             "estimate": self.estimate and self.estimate.as_dict(),
             "height_range": None if self.estimate else list(self.height_range),
-            "received_bytes": self.received_bytes,
-            "cached_bytes": self.cached_bytes,
-            "seconds": round(self.seconds, 3),
+            **self.transfer.as_dict(),
             "plan": self.plan.as_dict(),
         }
 
@@ -200,14 +193,11 @@ def make_cded(
     shift_grid = find_cgvd28_grid(options.source["vertical_grid"], context.cache, http)
     sets = []
     for sheet, request in zip(sheets, requests, strict=True):
-        started, cached_before = time.monotonic(), http.cached_bytes
         inside = mask_canada(sheet, options.border)
         job = _SheetJob(sheet, options, inside, shift_grid, on_coverage)
         nodes = make_sheet_grid(sheet).window.pixels
-        made = stage_heights(request, context, job.run, more_pixels=nodes)
-        received, cached = context.split_bytes(made.received_bytes, cached_before)
-        seconds = time.monotonic() - started
-        sets.append(replace(made, received_bytes=received, cached_bytes=cached, seconds=seconds))
+        made, transfer = stage_heights(request, context, job.run, more_pixels=nodes)
+        sets.append(replace(made, transfer=transfer))
     return sets
 
 
@@ -262,7 +252,6 @@ class _SheetJob:
             coverage=coverage,
             lakes=lakes,
             height_range=(int(valid.min()), int(valid.max())),
-            received_bytes=staged.meter.progress.received_bytes,
         )
 
     def _describe(self, plan: Plan, lakes: Lakes | None) -> bytes:

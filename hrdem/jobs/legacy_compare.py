@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +102,6 @@ def compare_rasters(
         NoDataError: If no node has a height in both.
         HrdemError: As `stage_heights` does.
     """
-    started, cached_before = time.monotonic(), context.http.cached_bytes
     mosaic, grid = _place(rasters, options)
     request = _make_request(mosaic, grid, options, context.http)
     shift_grid = find_cgvd28_grid(request.vertical_grid, context.cache, context.http)
@@ -112,10 +110,8 @@ def compare_rasters(
         return _write(staged, mosaic, grid, options, shift_grid)
 
     nodes = sum(tile.pixels for tile in mosaic.tiles)
-    done = stage_heights(request, context, use, more_pixels=nodes)
-    received, cached = context.split_bytes(done.received_bytes, cached_before)
-    seconds = time.monotonic() - started
-    return replace(done, received_bytes=received, cached_bytes=cached, seconds=seconds)
+    done, transfer = stage_heights(request, context, use, more_pixels=nodes)
+    return replace(done, transfer=transfer)
 
 
 def _place(rasters: Sequence[LegacyRaster], options: CompareOptions) -> tuple[LegacyMosaic, Grid]:
@@ -236,7 +232,6 @@ def _write(
             largest_inequality=mosaic.largest_difference,
             void_zeros=mosaic.void_zeros,
             shift_grid=shift_grid,
-            received_bytes=staged.meter.progress.received_bytes,
         )
         assert done.differences is not None
         writer.commit(

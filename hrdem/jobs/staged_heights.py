@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid, Window
-from hrdem.http.run_context import RunContext
+from hrdem.http.run_context import RunContext, Transfer
 from hrdem.jobs.execute import lock_coverages
 from hrdem.jobs.extract import plan_and_run, warn_of_infinite_pixels
 from hrdem.legacy.heights import to_cgvd28
@@ -90,7 +91,7 @@ def stage_heights(
     use: Callable[[StagedHeights], T],
     *,
     more_pixels: int = 0,
-) -> T:
+) -> tuple[T, Transfer]:
     """Plan a request with constant sampling, merge its sources into local files, and use these.
 
     The files are temporary. As in `hrdem.jobs.extract.plan_and_run`, all of it is repeated if a
@@ -103,7 +104,7 @@ def stage_heights(
         more_pixels: Pixels that ``use`` adds to the progress, by `StagedHeights.meter`.
 
     Returns:
-        What ``use`` returns.
+        What ``use`` returns, and what was transferred.
 
     Raises:
         NoDataError: If no requested collection has anything in the area.
@@ -114,8 +115,9 @@ def stage_heights(
         NotCachedError: If the cache lacks something, offline.
     """
     assert request.sampling is not None
+    started, cached_before = time.monotonic(), context.http.cached_bytes
 
-    def stage(plan: Plan) -> T:
+    def stage(plan: Plan) -> tuple[T, Transfer]:
         check_cost(plan, context, None, copies=0)
         total = sum(mosaic.grid.window.pixels for mosaic in plan.mosaics) + more_pixels
         meter = ProgressMeter(total, context.on_progress)
@@ -135,7 +137,9 @@ def stage_heights(
             check_plan_unchanged(plan, context.http)
             _warn_of_other_pixels(plan)
             warn_of_infinite_pixels(staged.infinite)
-            return use(StagedHeights(plan, staged, meter))
+            used = use(StagedHeights(plan, staged, meter))
+            fetched = context.split_bytes(meter.progress.received_bytes, cached_before)
+            return used, Transfer(*fetched, time.monotonic() - started)
 
     return plan_and_run(request, context.http, stage)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hrdem.geo.grid import Grid
+from hrdem.http.run_context import Transfer
 from hrdem.legacy.differences import Differences
 from hrdem.legacy.raster import CGVD28, LegacyRaster
 from hrdem.planning.estimate import Estimate
@@ -75,9 +76,7 @@ class Comparison:
         largest_inequality: The largest difference between two of the DEMs at a node, metres.
         void_zeros: Zeros of the DEMs that may stand for no data.
         shift_grid: Differences between the vertical datums.
-        received_bytes: Bytes of source tiles fetched; None if GDAL fetched them.
-        cached_bytes: Bytes that came from the cache.
-        seconds: Duration.
+        transfer: What was transferred, and the duration.
     """
 
     output: Path
@@ -93,9 +92,7 @@ class Comparison:
     largest_inequality: float = 0.0
     void_zeros: int = 0
     shift_grid: ShiftGrid | None = None
-    received_bytes: int | None = 0
-    cached_bytes: int = 0
-    seconds: float = 0.0
+    transfer: Transfer = field(default_factory=Transfer)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -119,8 +116,6 @@ class Comparison:
             "zero_is_void": self.zero_is_void,
             "vertical": vertical,
             "estimate": self.estimate and self.estimate.as_dict(),
-            "received_bytes": self.received_bytes,
-            "cached_bytes": self.cached_bytes,
-            "seconds": round(self.seconds, 3),
+            **self.transfer.as_dict(),
             "plan": self.plan.as_dict(),
         }

@@ -14,7 +14,6 @@ from hrdem.request.convert import (
     keep,
     parse_box,
     parse_crs,
-    parse_data_set,
     parse_file,
     parse_folder,
     parse_integer,
@@ -23,7 +22,6 @@ from hrdem.request.convert import (
     parse_number,
     parse_output,
     parse_point,
-    parse_sheet_names,
 )
 from hrdem.request.endpoints import LIVE_STAC_URL, LIVE_WMS_URL
 from hrdem.request.field import Field, Group
@@ -31,15 +29,10 @@ from hrdem.request.options import (
     Algorithm,
     Align,
     Compression,
-    Edition,
     Engine,
     Format,
-    Naming,
     North,
     OnChange,
-    OriginCode,
-    ProcessCode,
-    Records,
     SlopeUnit,
     VerticalDatum,
     Via,
@@ -231,7 +224,7 @@ GRID = (
     ),
 )
 
-_OUTPUT = Field(
+OUTPUT_FILE = Field(
     "output",
     "GeoTIFF to write, *.tif or *.tiff.",
     Group.OUTPUT,
@@ -242,7 +235,7 @@ _OUTPUT = Field(
 )
 OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
 OUTPUT = (
-    _OUTPUT,
+    OUTPUT_FILE,
     Field(
         "format",
         "Plain GeoTIFF, or cloud-optimized GeoTIFF with overviews.",
@@ -377,7 +370,7 @@ PREVIEW = (
         metavar="dtm|dsm[-slope|-aspect|-hillshade]",
     ),
     COLLECTION,
-    replace(_OUTPUT, help="PNG to write, *.png, with a world file beside it."),
+    replace(OUTPUT_FILE, help="PNG to write, *.png, with a world file beside it."),
     Field(
         "size",
         "Longer edge of the picture, 16 to 4096.",
@@ -398,193 +391,3 @@ ASSETS = (
     *CACHE,
 )
 DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)
-
-# what the commands that make older products have in common
-_SHARED_SERVICE = ("via", "on_change", "stac_url", "wcs_url", "wcs_limit")
-LEGACY_SOURCE = (
-    COLLECTION,
-    *(
-        replace(
-            field, default=None, default_text="those of 2m,30m that are coarser; none from the WCS"
-        )
-        for field in PRODUCT
-        if field.name == "fill"
-    ),
-    *(field for field in GRID if field.name == "vertical_grid"),
-    *(field for field in SERVICE if field.name in _SHARED_SERVICE),
-)
-LEGACY_SHARED = (*LEGACY_SOURCE, *LIMITS, *CACHE)
-LEGACY_NTS = Field(
-    "nts",
-    "NTS map sheets, such as 031K01,031K02 at 1:50,000 or 031K at 1:250,000.",
-    Group.AREA,
-    "SHEETS",
-    parse=parse_sheet_names,
-    required=True,
-)
-WATER = (
-    Field(
-        "lakes",
-        "Polygons of lakes, each of which gets one height: a vector file, or one of its layers as "
-        "FILE|layername=LAYER.",
-        Group.PRODUCT,
-        "FILE",
-        parse=parse_data_set,
-    ),
-    Field(
-        "sea",
-        "Polygons of the sea, which gets the height 0.",
-        Group.PRODUCT,
-        "FILE",
-        parse=parse_data_set,
-    ),
-)
-LEGACY_OUTPUT = replace(
-    _OUTPUT,
-    help="Folder for the files; it is created if needed.",
-    metavar="FOLDER",
-    parse=parse_folder,
-)
-LEGACY_DRY_RUN = Field(
-    "dry_run",
-    "Print what would be read and written, and write nothing.",
-    Group.OUTPUT,
-    default=False,
-)
-LEGACY_CDED = (
-    LEGACY_NTS,
-    *WATER,
-    Field(
-        "border",
-        "Polygons of Canada; nodes outside become void.",
-        Group.PRODUCT,
-        "FILE",
-        parse=parse_data_set,
-    ),
-    Field(
-        "metadata",
-        "Entries of the metadata that hrdem cannot know, as TOML or JSON.",
-        Group.PRODUCT,
-        "FILE",
-        parse=parse_file,
-    ),
-    Field(
-        "surveys",
-        "Look up the lidar surveys under each sheet, for its metadata.",
-        Group.PRODUCT,
-        default_text="unless offline",
-        flags=("--no-surveys",),
-    ),
-    Field(
-        "centre",
-        "Responsibility centre in the header: a name, or acronyms with commas between.",
-        Group.PRODUCT,
-        "NAME",
-        default_text="a text that names hrdem",
-    ),
-    Field(
-        "origin",
-        "Origin code in the header: a province or territory, or a source of data.",
-        Group.PRODUCT,
-        default="RS",
-        choices=OriginCode,
-    ),
-    Field(
-        "process",
-        "Process code in the header; Z refers to the metadata.",
-        Group.PRODUCT,
-        default="Z",
-        choices=ProcessCode,
-    ),
-    Field(
-        "data_edition",
-        "Edition and version of the data, in the header and in the names of purchasers' files.",
-        Group.PRODUCT,
-        "E.V",
-        "1.0",
-    ),
-    LEGACY_OUTPUT,
-    Field(
-        "naming",
-        "Names of the files: those of a responsibility centre, or those that purchasers got.",
-        Group.OUTPUT,
-        default="centre",
-        choices=Naming,
-    ),
-    Field(
-        "unpacked", "Write a folder for each sheet instead of a zip.", Group.OUTPUT, default=False
-    ),
-    Field(
-        "records",
-        "Records of 1024 bytes, as specified; with a line feed after each; or for usgs2sdf of "
-        "SPLAT!, which also needs a blank end of the header.",
-        Group.OUTPUT,
-        default="fixed",
-        choices=Records,
-    ),
-    OVERWRITE,
-    LEGACY_DRY_RUN,
-    *LEGACY_SHARED,
-)
-LEGACY_BC = (
-    replace(LEGACY_NTS, help="NTS blocks at 1:250,000, such as 104P,92B.", metavar="BLOCKS"),
-    *WATER,
-    Field(
-        "projection",
-        "Projections of the files: utm, albers, or both.",
-        Group.PRODUCT,
-        "PROJECTIONS",
-        "utm,albers",
-        parse=parse_names,
-    ),
-    Field(
-        "products",
-        "Products, by the kind of data in their names, such as elevation.dem,aspect.",
-        Group.PRODUCT,
-        "NAMES",
-        "",
-        default_text="all",
-        parse=parse_names,
-    ),
-    LEGACY_OUTPUT,
-    OVERWRITE,
-    LEGACY_DRY_RUN,
-    *LEGACY_SHARED,
-)
-LEGACY_CHECK = (
-    Field(
-        "edition",
-        "Edition to check against; differences of older editions are errors then.",
-        Group.PRODUCT,
-        default_text="the one that each file follows",
-        choices=Edition,
-    ),
-)
-_OLD_FILES = (
-    *(
-        replace(field, help="CRS of files that have none.", default_text="")
-        for field in GRID
-        if field.name == "crs"
-    ),
-    Field(
-        "zero_is_void",
-        "Make zeros nodata in CDED of the standard of 2000, in files that have no -32767.",
-        Group.PRODUCT,
-        default=False,
-    ),
-)
-LEGACY_CONVERT = (
-    *_OLD_FILES,
-    *(field for field in GRID if field.name == "vertical_crs"),
-    _OUTPUT,
-    OVERWRITE,
-    LEGACY_DRY_RUN,
-)
-LEGACY_COMPARE = (
-    *_OLD_FILES,
-    *(field for field in AREA if field.name == "allow_inaccurate_datum"),
-    _OUTPUT,
-    OVERWRITE,
-    LEGACY_DRY_RUN,
-    *LEGACY_SHARED,
-)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from hrdem.request import fields
+from hrdem.request import fields, legacy_fields
 
 #: every parameter by name
 FIELDS = {
     field.name: field
     for table in (
-        fields.LEGACY_CHECK,
-        fields.LEGACY_COMPARE,
-        fields.LEGACY_CONVERT,
-        fields.LEGACY_BC,
-        fields.LEGACY_CDED,
+        legacy_fields.CHECK,
+        legacy_fields.COMPARE,
+        legacy_fields.CONVERT,
+        legacy_fields.BC,
+        legacy_fields.CDED,
         fields.ASSETS,
         fields.PREVIEW,
         fields.EXTRACT,

@@ -111,7 +111,9 @@ def test_heights_are_averages_of_one_level_with_one_kernel(
     """Within a tenth of a millimetre."""
     sampling, grid, pixel = PRODUCTS[name]
     request = request_heights(demo, grid, sampling, fill="")
-    found = stage_heights(request, RunContext(http, tmp_path), lambda s: s.read(grid, grid.window))
+    found, _ = stage_heights(
+        request, RunContext(http, tmp_path), lambda s: s.read(grid, grid.window)
+    )
     assert found.dtype == np.float32
     expected = compute_heights(grid, pixel, sampling.kernel_radius, "1m")
     assert np.count_nonzero(np.isfinite(expected)) > 500
@@ -129,7 +131,7 @@ def test_a_coarser_collection_fills_what_finer_ones_leave_empty(
         assert [tier.collection.name for tier in staged.plan.tiers] == ["1m", "2m", "30m"]
         return staged.read(grid, grid.window)
 
-    found = stage_heights(request, RunContext(http, tmp_path), read)
+    found, _ = stage_heights(request, RunContext(http, tmp_path), read)
     fine, coarse = (compute_heights(grid, pixel, 23.2, name) for name in ("1m", "2m"))
     filled = np.isnan(fine) & np.isfinite(coarse)
     assert np.count_nonzero(filled) > 500
@@ -155,7 +157,7 @@ def test_threads_read_any_windows_of_several_grids_that_share_nodes(
             return list(pool.map(lambda job: staged.read(*job), jobs))
 
     request = request_heights(demo, SHEET, CDED_50K)
-    whole, part, other, every_second = stage_heights(request, RunContext(http, tmp_path), read)
+    (whole, part, other, every_second), _ = stage_heights(request, RunContext(http, tmp_path), read)
     np.testing.assert_array_equal(part, whole[17:20, 13:43])
     np.testing.assert_array_equal(other, whole[11:51, 7:47])
     np.testing.assert_array_equal(every_second, whole[::2, ::2])
@@ -174,7 +176,9 @@ def test_staging_reports_progress_and_leaves_no_file(
         assert seen[-1].total_pixels - seen[-1].pixels == 5
         staged.meter.add(5, 0)
 
-    stage_heights(request_heights(demo, SHEET, CDED_50K), context, use, more_pixels=5)
+    _, transfer = stage_heights(request_heights(demo, SHEET, CDED_50K), context, use, more_pixels=5)
+    assert transfer.received_bytes == seen[-1].received_bytes > 0
+    assert transfer.cached_bytes == 0
     assert seen[-1].pixels == seen[-1].total_pixels
     assert not [*tmp_path.glob("hrdem-*")]
 
@@ -226,7 +230,7 @@ def test_a_file_that_is_republished_while_it_is_read_is_read_again(
                 with pytest.raises(SourceChangedError):
                     stage_heights(request, context, used.append)
             else:
-                found = stage_heights(request, context, use)
+                found, _ = stage_heights(request, context, use)
     assert not used
     np.testing.assert_allclose(
         found, compute_heights(SHEET, 8, 23.2, "1m") + 1_024, rtol=0, atol=2e-4
@@ -249,7 +253,7 @@ def test_files_without_the_level_of_a_product_are_told(
             project_geometry(shapely.box(*grid.bounds), grid.crs, "EPSG:4617"), BC, fill=""
         )
         context = RunContext(store, tmp_path)
-        found = stage_heights(request, context, lambda staged: staged.read(grid, grid.window))
+        found, _ = stage_heights(request, context, lambda staged: staged.read(grid, grid.window))
         assert (found == 17).all()
         told = [each.message for each in caplog.records if "neighbours" in each.message]
         assert len(told) == (0 if overviews else 1)

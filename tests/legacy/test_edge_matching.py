@@ -70,7 +70,7 @@ class Reader:
             }
 
         request = make_height_request(area, fixed, **self._services)
-        return stage_heights(request, self._context, use)
+        return stage_heights(request, self._context, use)[0]
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import shapely
 
 from hrdem.errors import RequestError
 from hrdem.legacy.polygons import read_lakes, read_polygons
-from hrdem.request import fields
+from hrdem.request import legacy_fields
 
 WEST, EAST = shapely.box(-76, 45, -75.5, 45.5), shapely.box(-75.5, 45, -75, 45.5)
-LEGACY_LAKES = next(field for field in fields.LEGACY_BC if field.name == "lakes")
+LEGACY_LAKES = next(field for field in legacy_fields.BC if field.name == "lakes")
 POND = shapely.Point(-74, 45).buffer(0.1)
 
 

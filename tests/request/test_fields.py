@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import pytest
 
 import hrdem
-from hrdem.request import fields, params
+from hrdem.request import fields, legacy_fields, params
 from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
@@ -21,8 +21,8 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
-    "legacy_bc": (fields.LEGACY_BC, params.BcParams),
-    "legacy_cded": (fields.LEGACY_CDED, params.CdedParams),
+    "legacy_bc": (legacy_fields.BC, params.BcParams),
+    "legacy_cded": (legacy_fields.CDED, params.CdedParams),
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 import hrdem
 from hrdem import errors
 from hrdem.errors import RequestError, ServerError
-from hrdem.request import fields
+from hrdem.request import fields, legacy_fields
 from hrdem.request.field import Field
 from hrdem.request.message_parameters import (
     FIELDS,
@@ -35,9 +35,9 @@ FUNCTIONS = {
     "search": fields.SEARCH,
     "assets": fields.ASSETS,
     "cache": fields.CACHE_FOLDER,
-    "legacy_bc": fields.LEGACY_BC,
-    "legacy_cded": fields.LEGACY_CDED,
-    "legacy_convert": fields.LEGACY_CONVERT,
+    "legacy_bc": legacy_fields.BC,
+    "legacy_cded": legacy_fields.CDED,
+    "legacy_convert": legacy_fields.CONVERT,
 }
 RUNS = ("extract", "load", "plan")
 ALL = (*RUNS, "preview", "search", "assets")
