@@ -53,8 +53,8 @@ class PixelStore:
             self._small.popitem(last=False)
 
     def _spill(self, number: int, pixels: Pixels) -> StoredPixels:
-        with translate_full_disk(pixels.nbytes):
-            if self._folder is None:
+        if self._folder is None:
+            with translate_full_disk(pixels.nbytes):
                 folder = tempfile.TemporaryDirectory(prefix="hrdem-")
                 self._folder = Path(self._files.enter_context(folder))
-            return StoredPixels.write(self._folder / str(number), [pixels])
+        return StoredPixels.write(self._folder / str(number), [pixels])

@@ -9,7 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from hrdem.errors import OutputError
 from hrdem.geo.grid import Pixels, Window
+from hrdem.runtime.temporary_files import translate_full_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,15 @@ class StoredPixels:
             bands: Arrays of shape (rows, columns) and of one type, from the north, at least one.
 
         Raises:
-            OSError: If it cannot be written.
+            OutputError: If it cannot be written.
         """
         band, height = np.empty((0, 0)), 0
-        with path.open("wb") as file:
+        with path.open("wb", buffering=0) as file:
             for band in bands:
-                file.write(np.ascontiguousarray(band).data)
+                left = memoryview(np.ascontiguousarray(band)).cast("B")
+                with translate_full_disk(band.nbytes):
+                    while left:
+                        left = left[file.write(left) :]
                 height += len(band)
         return cls(path, band.shape[1], height, band.dtype)
 
@@ -50,12 +55,16 @@ class StoredPixels:
         """Read a window: array of shape (window.height, window.width).
 
         Raises:
-            OSError: If the file cannot be read.
+            OutputError: If the file is not as it was written.
         """
         pixels = np.empty((window.height, window.width), self.dtype)
         rows = pixels.reshape(1, -1) if window.width == self.width else pixels
         with self.path.open("rb", buffering=0) as file:
             for number, row in enumerate(rows, window.row):
                 file.seek((number * self.width + window.column) * self.dtype.itemsize)
-                file.readinto(row.data)
+                if file.readinto(row.data) != row.nbytes:
+                    raise OutputError(
+                        f"The temporary file {self.path} was cut off while it was in use. Set "
+                        "TMPDIR to a folder that no other program clears."
+                    )
         return pixels
