@@ -44,7 +44,7 @@ class StoredPixels:
         band, height = np.empty((0, 0)), 0
         with path.open("wb", buffering=0) as file:
             for band in bands:
-                left = memoryview(np.ascontiguousarray(band)).cast("B")
+                left = np.ascontiguousarray(band).data.cast("B")
                 with translate_full_disk(band.nbytes):
                     while left:
                         left = left[file.write(left) :]
