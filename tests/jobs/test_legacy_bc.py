@@ -112,7 +112,8 @@ def read(folder: Path, block: Block, projection: Projection) -> tuple[NDArray[np
     """Return heights from the .asc, and longitudes and latitudes of the pixels."""
     with rasterio.open(folder / block.name / f"{block.name}-{projection}-elevation.asc") as opened:
         columns, rows = np.meshgrid(np.arange(opened.width), np.arange(opened.height))
-        x, y = opened.transform @ (columns + 0.5, rows + 0.5)
+        a, _, left, _, e, top, *_ = opened.transform
+        x, y = left + a * (columns + 0.5), top + e * (rows + 0.5)
         lonlat = Transformer.from_crs(NAMES[projection], "EPSG:4269", always_xy=True)
         return opened.read(1).astype(int), *lonlat.transform(x, y)
 

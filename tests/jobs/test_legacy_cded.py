@@ -31,6 +31,7 @@ from hrdem.request.aoi.nts import parse_sheet
 from hrdem.runtime.progress import Progress
 from tests.shift_grids import write_grid
 from tests.stores import Store
+from tests.systems import needs_cache
 
 # 031K01: 76.5-76 W, 46-46.25 N; the shared profile is at 76.25 W
 STEP = 0.75 / 3600
@@ -358,7 +359,11 @@ def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path
         ({"metadata": "no.toml"}, "no.toml"),
         ({"records": "splat"}, "cells of a degree by a degree, and those of 031K01 are others"),
         ({"records": "splat", "nts": "117A"}, "those of 117A are others"),
-        ({"offline": True, "no_cache": False, "surveys": True}, "`offline` reads only the cache"),
+        pytest.param(
+            {"offline": True, "no_cache": False, "surveys": True},
+            "`offline` reads only the cache",
+            marks=needs_cache,
+        ),
         ({"via": "vrt"}, "`via=vrt` reads full resolution"),
     ],
 )

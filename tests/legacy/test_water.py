@@ -39,7 +39,8 @@ def flatten(
 def find_inside(polygon: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:
     """Nodes inside, by shapely, in longitude and latitude."""
     columns, rows = np.meshgrid(np.arange(grid.width), np.arange(grid.height))
-    x, y = grid.transform @ (columns + 0.5, rows + 0.5)
+    a, _, left, _, e, top, *_ = grid.transform
+    x, y = left + a * (columns + 0.5), top + e * (rows + 0.5)
     lonlat = pyproj.Transformer.from_crs(grid.crs, 4617, always_xy=True).transform(x, y)
     return shapely.contains_xy(polygon, *lonlat)
 
