@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -122,6 +123,11 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> Path:
         for name, content in members.items():
             archive.writestr(name, content)
     return path
+
+
+def end_of_zip(directory_bytes: int) -> bytes:
+    """Return the end of an archive whose directory has a size and begins with the file."""
+    return b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 1, 1, directory_bytes, 0, 0)
 
 
 def end_records(content: bytes, delimiter: bytes) -> bytes:

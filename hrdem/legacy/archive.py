@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -23,16 +23,87 @@ MAX_UNPACKED_IN_MEMORY_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # which expand by at most 1,032
 _IS_ENCRYPTED = 1  # flag of a member
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
+#: what `zipfile` raises for damage
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError)
 
 
-class _BoundedFile(io.FileIO):
+class _BoundedFile:
     """A file that refuses to be read into memory: `zipfile` reads a directory of any size."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY_BYTES:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.is_bounded = True
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self.is_bounded and size > MAX_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(f"its directory has {size:,} bytes")
-        return super().read(size)
+        return self._file.read(size)
+
+
+def open_archive(file: BinaryIO, label: str) -> zipfile.ZipFile:
+    """Open an archive whose directory and number of members are within bounds.
+
+    Args:
+        file: The archive; it stays open when the archive is closed.
+        label: Its name in messages.
+
+    Raises:
+        RequestError: If it is not a ZIP, is damaged, or has too many members.
+    """
+    bounded = _BoundedFile(file)
+    with _explain_damage(label):
+        archive = zipfile.ZipFile(cast("BinaryIO", bounded))
+    bounded.is_bounded = False  # stored members are read in chunks of any size
+    if (count := len(archive.infolist())) > MAX_MEMBERS:
+        raise RequestError(
+            f"{label} has {count:,} members, and at most {MAX_MEMBERS:,} are read. "
+            "Unpack it, and give the files or their folder."
+        )
+    return archive
+
+
+@contextmanager
+def _explain_damage(label: str) -> Iterator[None]:
+    try:
+        yield
+    except RequestError:
+        raise
+    except (*DAMAGE, OSError) as exc:
+        raise RequestError(
+            f"{label} cannot be read as a ZIP: {to_one_line(str(exc), MAX_NAME_CHARACTERS)}. "
+            "Get the file again."
+        ) from exc
+
+
+def check_member(member: zipfile.ZipInfo, label: str) -> None:
+    """Refuse a member that cannot be read within bounds.
+
+    Args:
+        member: The member.
+        label: Name of the archive in messages.
+
+    Raises:
+        RequestError: If it is encrypted, compressed by a method other than DEFLATE, or too large.
+    """
+    if member.flag_bits & _IS_ENCRYPTED:
+        raise _refuse(member, label, "is encrypted")
+    if member.compress_type not in _METHODS:
+        raise _refuse(member, label, "is compressed by a method other than DEFLATE")
+    check_size(member, label)
+
+
+def check_size(member: zipfile.ZipInfo, label: str) -> None:
+    """Refuse a member that is too large, as `check_member` does."""
+    if (size := member.file_size) > MAX_MEMBER_BYTES:
+        problem = f"has {size:,} bytes, more than the {MAX_MEMBER_BYTES:,} that are read"
+        raise _refuse(member, label, problem)
+
+
+def _refuse(member: zipfile.ZipInfo, label: str, problem: str) -> RequestError:
+    return RequestError(
+        f"{show_member(member.filename)} in {label} {problem}. Unpack it, and give the file."
+    )
 
 
 def list_members(path: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,38 +117,19 @@ def list_members(path: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
         RequestError: If it is not a ZIP, is damaged or too large, or such a member is encrypted,
             too large, there twice, or compressed by a method other than DEFLATE.
     """
-    with _open_archive(path) as archive:
+    with _open_path(path) as archive:
         members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise RequestError(
-            f"{path.name} has {len(members):,} members, and at most {MAX_MEMBERS:,} are read. "
-            "Unpack it, and give the files or their folder."
-        )
     names: set[str] = set()
     for member in members:
         name = member.filename
         inside = PurePosixPath(name)
         if inside.suffix.lower() not in suffixes or "__MACOSX" in inside.parts:
             continue
-        problem = _find_problem(member, names)
-        if problem:
-            raise RequestError(
-                f"{show_member(name)} in {path.name} {problem}. Unpack it, and give the file."
-            )
+        if name in names:
+            raise _refuse(member, path.name, "is there twice")
+        check_member(member, path.name)
         names.add(name)
     return tuple(sorted(names))
-
-
-def _find_problem(member: zipfile.ZipInfo, names: set[str]) -> str:
-    if member.filename in names:
-        return "is there twice"
-    if member.flag_bits & _IS_ENCRYPTED:
-        return "is encrypted"
-    if member.compress_type not in _METHODS:
-        return "is compressed by a method other than DEFLATE"
-    if member.file_size > MAX_MEMBER_BYTES:
-        return f"has {member.file_size:,} bytes, more than the {MAX_MEMBER_BYTES:,} that are read"
-    return ""
 
 
 @contextmanager
@@ -101,21 +153,19 @@ def open_member(path: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def _unpack(path: Path, name: str) -> Iterator[bytes]:
-    with _open_archive(path) as archive, archive.open(name) as packed:
+    with _open_path(path) as archive, archive.open(name) as packed:
         while chunk := packed.read(_CHUNK_BYTES):
             yield chunk
 
 
 @contextmanager
-def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
-            yield archive
-    except _DAMAGE as exc:
-        raise RequestError(
-            f"{path.name} cannot be read as a ZIP: {to_one_line(str(exc), MAX_NAME_CHARACTERS)}. "
-            "Get the file again."
-        ) from exc
+def _open_path(path: Path) -> Iterator[zipfile.ZipFile]:
+    with (
+        _explain_damage(path.name),
+        path.open("rb") as file,
+        open_archive(file, path.name) as archive,
+    ):
+        yield archive
 
 
 def show_member(name: str) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 
 from hrdem.errors import RequestError
 from hrdem.jobs.legacy_check import check_path
+from hrdem.legacy.archive import MAX_DIRECTORY_BYTES
 from tests.bc_bytes import BcSet, tiff
-from tests.cded_bytes import Cell, end_records
+from tests.cded_bytes import Cell, end_of_zip, end_records
 from tests.fuzz import dems, mutation
 from tests.fuzz.findings import FindingError, check_shown
 
@@ -22,9 +23,9 @@ _MOST_MESSAGE = 400  # characters
 _MOST_FINDINGS = 200
 
 
-def _make_zip(**members: bytes) -> bytes:
+def _make_zip(method: int = zipfile.ZIP_DEFLATED, **members: bytes) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name.replace("__", "."), content)
     return file.getvalue()
@@ -33,6 +34,7 @@ def _make_zip(**members: bytes) -> bytes:
 _HEIGHTS = np.arange(7 * 8).reshape(7, 8) % 9 + 100
 _BLOCK = BcSet(772_400, 1_610_000, _HEIGHTS, np.eye(5, 6) > 0)
 _CELL = Cell(profiles=2).content()
+_DIRECTORY_BYTES = MAX_DIRECTORY_BYTES + 1
 SEEDS = {
     "cell": _CELL,
     "lines": end_records(_CELL, b"\r\n"),
@@ -43,6 +45,8 @@ SEEDS = {
     "zip": _make_zip(
         **{"031k01_w__dem": _CELL[:3072], "031k01_meta__xml": b"<metadata><a>1</a></metadata>"}
     ),
+    "bzip2": _make_zip(zipfile.ZIP_BZIP2, **{"031k01_w__dem": _CELL[:3072]}),
+    "directory": b"PK\1\2".ljust(_DIRECTORY_BYTES, b"\0") + end_of_zip(_DIRECTORY_BYTES),
 }
 _WORDS = (
     *(b"nan", b"inf", b"-", b"1e999", b"99999", b"-9999", b"0", b"1_0", b"", b" ", b"\n", b"\0"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +13,14 @@ import pytest
 
 from hrdem.errors import RequestError
 from hrdem.jobs.legacy_check import check_path
+from hrdem.legacy import archive
 from hrdem.legacy.check import checked_file
 from hrdem.legacy.check.cded_delivery import Delivery, check_delivery
 from hrdem.legacy.check.cded_names import CellName, locate_cell
 from hrdem.legacy.check.edges import compare_edges, find_edges
 from hrdem.legacy.check.finding import Findings, Level
 from hrdem.request.options import Edition
-from tests.cded_bytes import Cell, write_zip
+from tests.cded_bytes import Cell, end_of_zip, write_zip
 
 ZIP = "011G13_1071673780004.zip"
 W, E, XML = "011g13_0100demw.dem", "011g13_0100deme.dem", "011g13_meta.xml"
@@ -169,7 +173,7 @@ def test_damaged_archives_end_in_a_sentence(
     path = write_zip(tmp_path / "031k01.zip", make_sheet(profiles=3))
     content = path.read_bytes()
     path.write_bytes(content[:5000])
-    with pytest.raises(RequestError, match=r"031k01\.zip cannot be read from its archive"):
+    with pytest.raises(RequestError, match=r"031k01\.zip cannot be read as a ZIP"):
         check_path(path)
     path.write_bytes(content[:4000] + b"\xff" * 9 + content[4009:])  # its checksum is another one
     report = check_path(path)
@@ -183,16 +187,43 @@ def test_damaged_archives_end_in_a_sentence(
     monkeypatch.setattr(checked_file, "MAX_ARCHIVE_BYTES", 50_000)
     with pytest.raises(RequestError, match="has 51,200 bytes unpacked, and at most 50,000"):
         check_path(path)
-    monkeypatch.setattr(checked_file, "MAX_MEMBER_BYTES", 25_000)
-    with pytest.raises(RequestError, match="has 25,600 bytes unpacked, and at most 25,000"):
+    monkeypatch.setattr(archive, "MAX_MEMBER_BYTES", 25_000)
+    with pytest.raises(RequestError, match="has 25,600 bytes, more than the 25,000 that are read"):
         check_path(path)
-    monkeypatch.setattr(checked_file, "MAX_MEMBERS", 1)
-    with pytest.raises(RequestError, match="has 2 files, and at most 1 are checked"):
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 1)
+    with pytest.raises(RequestError, match="has 2 members, and at most 1 are read"):
         check_path(path)
     write_zip(path, {"a.txt": b""})
     monkeypatch.undo()
     with pytest.raises(RequestError, match=r"031k01\.zip has no \.dem in it"):
         check_path(path)
+
+
+def test_a_directory_of_any_size_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "031k01.zip"
+    with path.open("wb") as file:
+        file.truncate(60_000_000)  # without taking room on the disk
+        file.seek(0, os.SEEK_END)
+        file.write(end_of_zip(directory_bytes=60_000_000))
+    tracemalloc.start()
+    with pytest.raises(RequestError, match="as a ZIP: its directory has 60,000,000 bytes. Get"):
+        check_path(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_a_member_that_expands_without_a_bound_is_an_error_and_not_read(tmp_path: Path) -> None:
+    """By bzip2 4 kB are gigabytes; the other cell is checked."""
+    west, east = make_sheet(profiles=3).items()
+    path = tmp_path / "031k01.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(*west, zipfile.ZIP_BZIP2)
+        file.writestr(*east, zipfile.ZIP_STORED)
+    findings = check_path(path).findings
+    (error,) = (each for each in findings if each.rule == "file")
+    assert error.found.startswith(f"{west[0]} in 031k01.zip is compressed by a method other than")
+    assert any(each.file.endswith(east[0]) for each in findings)
 
 
 def test_folders_without_a_file_to_check_are_refused(

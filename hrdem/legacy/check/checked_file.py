@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import lzma
 import os
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from hrdem.errors import RequestError
+from hrdem.legacy import archive
 from hrdem.runtime.text import to_one_line
 
 MAX_FILES = 5_000  # of a folder; zips of two cells each take 200 MB of findings and edges
-MAX_MEMBERS = 200  # of an archive
-MAX_MEMBER_BYTES = 400 << 20  # BC's largest .dem has 220 million
 MAX_ARCHIVE_BYTES = 4 << 30  # of all members, unpacked
-MAX_NAME_CHARACTERS = 100  # of a member, in findings
 _MAX_REASON_CHARACTERS = 120
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
-    *(NotImplementedError, RuntimeError),  # a method that zipfile lacks, a password
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +59,13 @@ def _explain_damage(label: str) -> Iterator[None]:
     """Turn the errors of reading a file, or a member of an archive, into a sentence."""
     try:
         yield
+    except RequestError:
+        raise
     except OSError as exc:
         raise RequestError(
             f"{label} cannot be read: {exc.strerror or exc}. Check its permissions."
         ) from exc
-    except _DAMAGE as exc:
+    except archive.DAMAGE as exc:
         reason = to_one_line(str(exc), _MAX_REASON_CHARACTERS)
         raise RequestError(
             f"{label} cannot be read from its archive: {reason}. Get the archive again."
@@ -145,33 +138,27 @@ def open_archive(checked: CheckedFile) -> Iterator[list[CheckedFile]]:
     Raises:
         RequestError: If it is damaged, or has too much in it.
     """
-    with ExitStack() as stack:
-        file = stack.enter_context(checked.open())
-        with _explain_damage(checked.label):
-            archive = stack.enter_context(zipfile.ZipFile(file))
-        members = [each for each in archive.infolist() if not each.filename.endswith("/")]
-        if len(members) > MAX_MEMBERS:
-            raise RequestError(
-                f"{checked.label} has {len(members):,} files, and at most {MAX_MEMBERS} are "
-                "checked. Unpack it, and check the folder."
-            )
-        if too_large := [each for each in members if each.file_size > MAX_MEMBER_BYTES]:
-            name = to_one_line(too_large[0].filename, MAX_NAME_CHARACTERS)
-            raise RequestError(
-                f"{name} in {checked.label} has {too_large[0].file_size:,} bytes unpacked, and at "
-                f"most {MAX_MEMBER_BYTES:,} are read. Unpack it, and check it."
-            )
+    label = checked.label
+    with checked.open() as file, archive.open_archive(file, label) as opened:
+        members = [each for each in opened.infolist() if not each.filename.endswith("/")]
+        for each in members:
+            archive.check_size(each, label)
         if (total := sum(each.file_size for each in members)) > MAX_ARCHIVE_BYTES:
             raise RequestError(
-                f"{checked.label} has {total:,} bytes unpacked, and at most {MAX_ARCHIVE_BYTES:,} "
+                f"{label} has {total:,} bytes unpacked, and at most {MAX_ARCHIVE_BYTES:,} "
                 "are read. Unpack it, and check the folder."
             )
         yield [
             CheckedFile(
-                f"{checked.label}/{to_one_line(each.filename, MAX_NAME_CHARACTERS)}",
+                f"{label}/{to_one_line(each.filename, archive.MAX_NAME_CHARACTERS)}",
                 each.filename.rpartition("/")[2],
                 each.file_size,
-                cast("Callable[[], BinaryIO]", partial(archive.open, each)),
+                partial(_open_member, opened, each, label),
             )
             for each in members
         ]
+
+
+def _open_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, label: str) -> BinaryIO:
+    archive.check_member(member, label)
+    return cast("BinaryIO", opened.open(member))
