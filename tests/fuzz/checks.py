@@ -49,9 +49,9 @@ SEEDS = {
     "directory": b"PK\1\2".ljust(_DIRECTORY_BYTES, b"\0") + end_of_zip(_DIRECTORY_BYTES),
 }
 _WORDS = (
-    *(b"nan", b"inf", b"-", b"1e999", b"99999", b"-9999", b"0", b"1_0", b"", b" ", b"\n", b"\0"),
-    *(b"\xff\xfe", b"9" * 400, b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"PK\1\2", b"\x1b[31m"),
-)
+    b"nan", b"inf", b"-", b"1e999", b"99999", b"-9999", b"0", b"1_0", b"", b" ", b"\n", b"\0",
+    b"\xff\xfe", b"9" * 400, b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"PK\1\2", b"\x1b[31m",
+)  # fmt: skip
 
 
 def attempt_check(content: bytes) -> str:

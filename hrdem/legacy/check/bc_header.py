@@ -9,9 +9,8 @@ from hrdem.legacy.bc.header import ALBERS_PARAMETERS, PARAMETERS, PRODUCER
 from hrdem.legacy.bc.names import FileName
 from hrdem.legacy.check.bc_place import BcGrid, find_block
 from hrdem.legacy.check.finding import Findings
-from hrdem.legacy.check.numbers import read_dms
 from hrdem.legacy.check.records import MAX_POINTS, MAX_PROFILES
-from hrdem.legacy.check.type_a import BC_FIELDS, TypeA, are_close, show_numbers
+from hrdem.legacy.check.type_a import BC_FIELDS, CORNER_TOLERANCE, TypeA, are_close, show_numbers
 from hrdem.request.options import Edition
 
 CLAUSE = "4.1"
@@ -19,34 +18,9 @@ _ZEROS = (0.0,) * (PARAMETERS - len(ALBERS_PARAMETERS))
 #: element 7 with packed angles, and with angles in degrees, as the document prints them
 ALBERS_PACKED = (*ALBERS_PARAMETERS, *_ZEROS)
 ALBERS_DEGREES = (*ALBERS_PARAMETERS[:2], 50.0, 58.5, -126.0, 45.0, *ALBERS_PACKED[6:])
-FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.250000E+02', or a form of zero"
-_BLANK = (
-    *(
-        "filler",
-        "filler 2",
-        "sectional indicator",
-        "largest contour interval",
-        "unit of the largest interval",
-    ),
-    *(
-        "smallest contour interval",
-        "unit of the smallest interval",
-        "source date",
-        "revision date",
-        "revision flag",
-    ),
-    *("void flag", "edition", "percent void", "edge match", "vertical shift", "rest"),
-)
-_INTEGERS = {
-    "level": 1,
-    "pattern": 1,
-    "ground unit": 2,
-    "elevation unit": 2,
-    "sides": 4,
-    "accuracy code": 0,
-}
+#: elements left empty besides those of both documents
+_BLANK = ("void flag", "edition", "percent void", "vertical shift")
 _SYSTEMS = {"utm": 1, "albers": 3}
-_DMS_TOLERANCE = 1e-4 / 3600  # degrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +58,7 @@ def check_bc_header(block: bytes, name: FileName | None, findings: Findings) -> 
         findings: Where findings go.
     """
     record = TypeA(block, BC_FIELDS, CLAUSE, findings, Edition.BC_2_0)
-    is_ascii = all(32 <= byte < 127 for byte in block)
-    findings.judge(
-        CLAUSE, "type A, characters", is_ascii,
-        expected="printable ASCII", found="so" if is_ascii else "other bytes",
-    )  # fmt: skip
+    record.judge_characters(CLAUSE)
     stated = str(record["file name"].strip(b" "), "ascii", "replace")
     inner = FileName.parse(stated)
     record.judge(
@@ -100,10 +70,10 @@ def check_bc_header(block: bytes, name: FileName | None, findings: Findings) -> 
     _judge_corner(record, name)
     record.judge("process code", record["process code"] == b"0", "0")
     record.judge("origin code", record["origin code"].strip(b" ") == b"BC", "BC")
+    record.judge_constants()
     for key in _BLANK:
         record.judge_blank(key)
-    for key, value in _INTEGERS.items():
-        record.judge_integers(key, value)
+    record.judge_integers("ground unit", 2)
     projection = _judge_projection(record, name)
     corners = record.reals("corners")
     extremes = record.reals("minimum and maximum")
@@ -117,25 +87,21 @@ def check_bc_header(block: bytes, name: FileName | None, findings: Findings) -> 
         counts[0] == 1 and 1 <= columns <= MAX_PROFILES and grid is not None,
         "1, and the columns between the corners of element 11",
     )
-    record.judge_integers("vertical datum", 1, width=2)
-    record.judge_integers("horizontal datum", 4, width=2)
     record.judge("validation flag", record["validation flag"] == b"2", "2")
     _judge_parameters(record, projection)
-    record.judge_forms(CLAUSE, FORMS)
+    record.judge_forms(CLAUSE, "0.250000E+02")
     return BcHeader(grid, min(max(columns, 0), MAX_PROFILES), (extremes[0], extremes[1]))
 
 
 def _judge_corner(record: TypeA, name: FileName | None) -> None:
-    field = record["south-west corner"]
-    found = [read_dms(field[:13]), read_dms(field[13:])]
-    record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
+    corner = record.judge_corner()
     block = find_block(name) if name else None
-    if block is None or None in found:
+    if block is None or corner is None:
         return
     west, south, _, _ = block.sheet.bounds
     record.judge(
         "south-west corner",
-        are_close(found, (west, south), _DMS_TOLERANCE),
+        are_close(corner, (west, south), CORNER_TOLERANCE),
         f"corner of the block, {west:g} {south:g} degrees",
     )
 

@@ -8,42 +8,14 @@ from hrdem.legacy.cded.cells import NODES
 from hrdem.legacy.cded.header import CENTRES, MAX_CENTRES
 from hrdem.legacy.check.cded_names import CellName, CellPlace, locate_cell, parse_internal_name
 from hrdem.legacy.check.finding import Findings, show_field
-from hrdem.legacy.check.numbers import read_dms
-from hrdem.legacy.check.type_a import CDED_FIELDS, TypeA, are_close, show_numbers
+from hrdem.legacy.check.type_a import CDED_FIELDS, CORNER_TOLERANCE, TypeA, are_close, show_numbers
 from hrdem.request.options import Edition, OriginCode, ProcessCode
 
 CLAUSE = "7.4.2"
-FORMS = "D24.15 such as '-0.274500000000000D+06', E12.6 such as '0.750000E+00', or a form of zero"
 #: acronyms of responsibility centres, and one that was removed in October 2005
 ACRONYMS = (*(acronym.encode() for acronym in CENTRES), b"EYG")
-_BLANK = (
-    *(
-        "filler",
-        "filler 2",
-        "sectional indicator",
-        "largest contour interval",
-        "unit of the largest interval",
-    ),
-    *(
-        "smallest contour interval",
-        "unit of the smallest interval",
-        "source date",
-        "revision date",
-        "revision flag",
-    ),
-    *("validation flag", "edge match", "rest"),
-)
-_INTEGERS = {
-    "level": 1,
-    "pattern": 1,
-    "reference system": 0,
-    "zone": 0,
-    "ground unit": 3,
-    "elevation unit": 2,
-    "sides": 4,
-    "accuracy code": 0,
-}
-_DMS_TOLERANCE = 1e-4 / 3600  # degrees
+#: whole numbers besides those of both documents
+_INTEGERS = {"reference system": 0, "zone": 0, "ground unit": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +56,15 @@ def check_header(block: bytes, file_name: CellName | None, findings: Findings) -
         findings: Where findings go.
     """
     record = TypeA(block, CDED_FIELDS, CLAUSE, findings, Edition.CDED_2_0)
-    is_ascii = all(32 <= byte < 127 for byte in block)
-    findings.judge(
-        "7.4.1", "type A, characters", is_ascii,
-        expected="printable ASCII", found="so" if is_ascii else "other bytes",
-    )  # fmt: skip
+    record.judge_characters("7.4.1")
     name = _judge_name(record)
     named = name or file_name
     place = locate_cell(named) if named else None
     _judge_producer(record)
     _judge_corner(record, place)
     _judge_codes(record)
-    for key in _BLANK:
-        record.judge_blank(key, since=Edition.CDED_2_0)
+    record.judge_constants(blank_since=Edition.CDED_2_0)
+    record.judge_blank("validation flag", since=Edition.CDED_2_0)
     for key, value in _INTEGERS.items():
         record.judge_integers(key, value)
     record.judge_reals("projection parameters", (0.0,) * 15)
@@ -114,11 +82,9 @@ def check_header(block: bytes, file_name: CellName | None, findings: Findings) -
     spacing = _judge_resolution(record, place, corners)
     counts = record.integers("rows and columns of profiles")
     record.judge("rows and columns of profiles", counts == [1, NODES], f"1 {NODES}")
-    record.judge_integers("vertical datum", 1, width=2)
-    record.judge_integers("horizontal datum", 4, width=2)
     edition = _judge_edition(record)
     _judge_shift(record)
-    record.judge_forms("7.4.1 convention 5, 7.4.2", FORMS)
+    record.judge_forms("7.4.1 convention 5, 7.4.2", "0.750000E+00")
     return CdedHeader(
         name=name,
         place=place,
@@ -186,20 +152,18 @@ def _judge_producer(record: TypeA) -> None:
 
 
 def _judge_corner(record: TypeA, place: CellPlace | None) -> None:
-    field = record["south-west corner"]
-    found = [read_dms(field[:13]), read_dms(field[13:])]
-    record.judge("south-west corner", None not in found, "2(I4,I2,F7.4)")
-    if place is None or None in found:
+    corner = record.judge_corner()
+    if place is None or corner is None:
         return
     degrees = (place.west / 3600, place.south / 3600)
     is_of_sheet = place.sheet_west < place.west and are_close(
-        found, (place.sheet_west / 3600, degrees[1]), _DMS_TOLERANCE
+        corner, (place.sheet_west / 3600, degrees[1]), CORNER_TOLERANCE
     )
     expected = f"corner of the cell, {show_numbers(degrees)} degrees"
     if is_of_sheet:
         record.note("south-west corner", f"{expected}; the document says of the tile")
     else:
-        record.judge("south-west corner", are_close(found, degrees, _DMS_TOLERANCE), expected)
+        record.judge("south-west corner", are_close(corner, degrees, CORNER_TOLERANCE), expected)
 
 
 def _judge_codes(record: TypeA) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hrdem.legacy.check.finding import Findings, show_field
-from hrdem.legacy.check.numbers import read_integer, read_real
+from hrdem.legacy.check.numbers import read_dms, read_integer, read_real
 from hrdem.request.options import Edition
 from hrdem.usgsdem.elements import RECORD_BYTES
 
 COORDINATE_TOLERANCE = 5e-5  # arc seconds, metres, radians: half of the last digit (6.1.2)
+CORNER_TOLERANCE = 1e-4 / 3600  # degrees, of element 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ _ENDS = (
 CDED_FIELDS = (Field("file name", 1, 40), Field("producer", 1, 60), Field("filler", 1, 9), *_ENDS)
 #: A40, A40 and 29 blanks (BC 2.0, 4.1)
 BC_FIELDS = (Field("file name", 1, 40), Field("producer", 1, 40), Field("filler", 1, 29), *_ENDS)
+_BLANK = (
+    "filler", "filler 2", "sectional indicator", "largest contour interval",
+    "unit of the largest interval", "smallest contour interval", "unit of the smallest interval",
+    "source date", "revision date", "revision flag", "edge match", "rest",
+)  # fmt: skip
+_INTEGERS = {"level": 1, "pattern": 1, "elevation unit": 2, "sides": 4, "accuracy code": 0}
+_DATUMS = {"vertical datum": 1, "horizontal datum": 4}
 
 
 class TypeA:
@@ -133,6 +141,36 @@ class TypeA:
             self.clause(key), name, expected=expected, found=found or show_field(content)
         )
 
+    def judge_characters(self, clause: str) -> None:
+        """Judge the characters of the whole record."""
+        is_ascii = all(32 <= byte < 127 for _, content in self._fields.values() for byte in content)
+        self._findings.judge(
+            clause, "type A, characters", is_ascii,
+            expected="printable ASCII", found="so" if is_ascii else "other bytes",
+        )  # fmt: skip
+
+    def judge_constants(self, *, blank_since: Edition | None = None) -> None:
+        """Judge the elements that both documents leave empty, or give the same whole number.
+
+        Args:
+            blank_since: Edition since which elements are left empty.
+        """
+        for key in _BLANK:
+            self.judge_blank(key, since=blank_since)
+        for key, value in _INTEGERS.items():
+            self.judge_integers(key, value)
+        for key, value in _DATUMS.items():
+            self.judge_integers(key, value, width=2)
+
+    def judge_corner(self) -> list[float] | None:
+        """Judge the form of the corner in element 1; return longitude and latitude, degrees."""
+        field = self["south-west corner"]
+        found = [read_dms(field[:13]), read_dms(field[13:])]
+        numbers = [number for number in found if number is not None]
+        is_whole = len(numbers) == len(found)
+        self.judge("south-west corner", is_whole, "2(I4,I2,F7.4)")
+        return numbers if is_whole else None
+
     def judge_blank(self, key: str, *, since: Edition | None = None) -> None:
         """Judge that a field is left empty."""
         self.judge(key, not self[key].strip(b" "), "blank", since=since)
@@ -172,15 +210,21 @@ class TypeA:
         ok = are_close(found, values, tolerance)
         self.judge(key, ok, show_numbers(values), found=show_numbers(found), since=since)
 
-    def judge_forms(self, clause: str, expected: str) -> None:
-        """Judge the forms of all real numbers that were read."""
+    def judge_forms(self, clause: str, spacing: str) -> None:
+        """Judge the forms of all real numbers that were read.
+
+        Args:
+            clause: Section that has the forms.
+            spacing: A spacing of element 15 in its form, as an example.
+        """
         elements = ", ".join(map(str, sorted(self._odd_forms)))
         first = next(iter(self._odd_forms.values()), b"")
         self._findings.judge(
             clause,
             "type A, form of real numbers",
             not self._odd_forms,
-            expected=expected,
+            expected="D24.15 such as '-0.274500000000000D+06', "
+            f"E12.6 such as '{spacing}', or a form of zero",
             found=f"{show_field(first)} and the like in elements {elements}" if elements else "so",
             since=self._forms_since,
         )
