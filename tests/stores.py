@@ -119,3 +119,16 @@ class Store(Http):
             Item(name, collection.id, *self._dates[name], None, tuple(assets.values()))
             for name, assets in self._items.get(collection.id, {}).items()
         ]
+
+
+class _RefusingHttp(Http):
+    """A client that nothing may be asked of."""
+
+    def request(self, method, url, **_):
+        raise AssertionError(url)
+
+    def read_range(self, url, *_, **__):
+        raise AssertionError(url)
+
+
+REFUSING = _RefusingHttp()

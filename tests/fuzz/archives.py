@@ -16,7 +16,7 @@ import numpy as np
 from hrdem.errors import RequestError
 from hrdem.legacy.archive import MAX_MEMBER_BYTES
 from hrdem.legacy.inputs import open_inputs
-from tests.fuzz.findings import FindingError, check_shown
+from tests.fuzz.findings import FindingError, check_shown, check_told
 from tests.legacy_dems import make_ascii, make_bc_dem, make_cell
 
 _MOST_MESSAGE = 600  # characters
@@ -76,10 +76,7 @@ def attempt_archive(content: bytes) -> str:
         try:
             labels, pixels = _read(path)
         except RequestError as exc:
-            check_shown(str(exc), _MOST_MESSAGE)
-            if not str(exc).endswith("."):
-                raise FindingError(f"{exc} is no sentence") from exc
-            return "told"
+            return check_told(exc, _MOST_MESSAGE)
     for label in labels:
         check_shown(label, _MOST_LABEL)
     if pixels > _MOST_PIXELS:

@@ -19,7 +19,8 @@ from hrdem.request.aoi.ascii_crs import place_ascii_grid, read_prj
 from hrdem.usgsdem.ascii_grid import MAX_PIXELS, AsciiGrid, read_ascii_header
 from hrdem.usgsdem.ascii_pixels import read_ascii_pixels
 from hrdem.usgsdem.world_file import parse_world_file
-from tests.fuzz.findings import FindingError, check_shown
+from tests.fuzz.findings import FindingError, check_place, check_told
+from tests.fuzz.mutation import mutate
 
 _NAME = "92b-albers-elevation.asc"
 _MOST_MESSAGE = 400  # characters
@@ -64,10 +65,7 @@ def _attempt(read, content: bytes) -> str:
             warnings.simplefilter("error")
             return read(content)
     except RequestError as exc:
-        check_shown(str(exc), _MOST_MESSAGE)
-        if not str(exc).endswith("."):
-            raise FindingError(f"{exc} is no sentence") from exc
-        return "told"
+        return check_told(exc, _MOST_MESSAGE)
 
 
 def _read_grid(content: bytes) -> str:
@@ -76,8 +74,7 @@ def _read_grid(content: bytes) -> str:
     grid = place_ascii_grid(header, _NAME, None)
     if header.pixels > MAX_PIXELS or (grid.width, grid.height) != (header.columns, header.rows):
         raise FindingError(f"{header} on {grid}")
-    if not (np.isfinite(grid.bounds).all() and min(grid.resolution) > 0):
-        raise FindingError(f"{grid} is nowhere")
+    check_place(grid)
     pixels = read_ascii_pixels(file, header, _NAME)
     if pixels.shape != (header.rows, header.columns) or not np.isfinite(pixels).all():
         raise FindingError(f"pixels of {pixels.shape}")
@@ -124,10 +121,7 @@ _KEYS = (
 
 def mutated_ascii(content: bytes, seed: int) -> bytes:
     """Mutate words and lines of a text."""
-    chance = random.Random(seed)
-    for _ in range(chance.choice((1, 1, 2, 2, 3, 5))):
-        content = _changed(content, chance)
-    return content[: chance.randrange(len(content) + 1)] if seed % 20 == 0 else content
+    return mutate(content, seed, _changed)
 
 
 def _changed(content: bytes, chance: random.Random) -> bytes:

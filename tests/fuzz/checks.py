@@ -17,7 +17,7 @@ from hrdem.legacy.archive import MAX_DIRECTORY_BYTES
 from tests.bc_bytes import BcSet, tiff
 from tests.cded_bytes import Cell, end_of_zip, end_records
 from tests.fuzz import dems, mutation
-from tests.fuzz.findings import FindingError, check_shown
+from tests.fuzz.findings import check_shown, check_told
 
 _MOST_MESSAGE = 400  # characters
 _MOST_FINDINGS = 200
@@ -71,10 +71,7 @@ def attempt_check(content: bytes) -> str:
         try:
             report = check_path(path)
         except RequestError as exc:
-            check_shown(str(exc).replace(folder, ""), _MOST_MESSAGE)
-            if not str(exc).endswith("."):
-                raise FindingError(f"{exc} is no sentence") from exc
-            return "told"
+            return check_told(exc, _MOST_MESSAGE, hidden=folder)
         assert len(check_path(Path(folder)).findings) < _MOST_FINDINGS
     for finding in report.findings:
         for text in (finding.file, finding.rule, finding.expected, finding.found):

@@ -26,8 +26,9 @@ from hrdem.legacy.bc.blocks import Block, Projection
 from hrdem.legacy.bc.coverage import BcCoverage
 from hrdem.legacy.bc.products import parse_products
 from hrdem.request.aoi.nts import Sheet
+from tests.planes import TO_NATIVE, Plane, publish
 from tests.shift_grids import write_grid
-from tests.stores import Store
+from tests.stores import REFUSING, Store
 
 WEST_BLOCK = Block(Sheet("104P", (-128.04, 59.98, -128.02, 60)), 9)
 EAST_BLOCK = Block(Sheet("104O", (-128.02, 59.98, -128, 60)), 9)
@@ -37,42 +38,7 @@ SHIFT = 0.25  # metres from CGVD2013 to CGVD28
 AROUND = Affine(1 / 30, 0, -129, 0, -1 / 30, 60.5)  # 2' nodes of shifts
 HOLE = shapely.box(-128.05, 59.97, -128.03, 59.985)  # without heights
 LAKE = shapely.box(-128.025, 59.988, -128.012, 59.996)  # in both blocks
-TO_NATIVE = Transformer.from_crs("EPSG:4617", "EPSG:3979", always_xy=True).transform
-
-
-class _Refusing(Http):
-    """A client that nothing may be asked of."""
-
-    def request(self, method, url, **_):
-        raise AssertionError(url)
-
-    def read_range(self, url, *_, **__):
-        raise AssertionError(url)
-
-
-REFUSING = _Refusing()
-
-
-def plane(x: Any, y: Any) -> Any:
-    """Heights that bilinear kernels of any width reproduce; x and y in EPSG:3979."""
-    return 700 + (x + 1_800_000) * 0.02 - (y - 1_900_000) * 0.031
-
-
-def project(geometry: shapely.Geometry) -> shapely.Geometry:
-    return shapely.transform(
-        shapely.segmentize(geometry, 0.001), lambda points: np.column_stack(TO_NATIVE(*points.T))
-    )
-
-
-def add_terrain(store: Store) -> None:
-    """Publish a plane with a hole, as the 30 m collection."""
-    left, bottom, right, top = project(shapely.box(-128.06, 59.96, -127.98, 60.02)).bounds
-    left, top = left // 30 * 30, top // 30 * 30
-    columns, rows = int((right - left) // 30), int((top - bottom) // 30)
-    x, y = np.meshgrid(left + 30 * (np.arange(columns) + 0.5), top - 30 * (np.arange(rows) + 0.5))
-    pixels = plane(x, y).astype("float32")
-    pixels[shapely.contains_xy(project(HOLE), x, y)] = VOID
-    store.add("mrdem-30", pixels, left, top)
+PLANE = Plane(height=700, x=-1_800_000, y=1_900_000, slope_x=0.02, slope_y=-0.031)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +50,7 @@ def shifts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def terrain() -> Iterator[Store]:
-    with pytest.MonkeyPatch.context() as patch:
-        store = Store(patch)
-        add_terrain(store)
+    with publish(PLANE, shapely.box(-128.06, 59.96, -127.98, 60.02), HOLE) as store:
         yield store
 
 
@@ -132,7 +96,7 @@ def test_heights_are_those_of_the_terrain_at_the_pixel_centres(
 ) -> None:
     """In whole metres of CGVD28, halves up; void in the hole, and outside the block in Albers."""
     heights, lon, lat = read(made, WEST_BLOCK, projection)
-    exact = plane(*TO_NATIVE(lon, lat)) + SHIFT + 0.5
+    exact = PLANE(*TO_NATIVE(lon, lat)) + SHIFT + 0.5
     certain = np.abs(exact % 1 - 0.5) < 0.499
     near, far = (shapely.contains_xy(HOLE.buffer(d), lon, lat) for d in (0.001, -0.001))
     west, south, east, north = WEST_BLOCK.sheet.bounds
@@ -276,7 +240,7 @@ def test_a_lake_has_one_height_in_both_projections_and_blocks(
     x, y = np.meshgrid(np.arange(880_000, 890_000, 25), np.arange(1_665_000, 1_675_000, 25))
     lon, lat = Transformer.from_crs(3005, 4269, always_xy=True).transform(x, y)
     inside = shapely.contains_xy(LAKE, lon, lat)
-    heights = np.floor(plane(*TO_NATIVE(lon[inside], lat[inside])) + SHIFT + 0.5)
+    heights = np.floor(PLANE(*TO_NATIVE(lon[inside], lat[inside])) + SHIFT + 0.5)
     level = np.percentile(heights, 25, method="lower")
     for block in (WEST_BLOCK, EAST_BLOCK):
         west, south, east, north = block.sheet.bounds

@@ -15,11 +15,9 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from pyproj import Transformer
 
 import hrdem
 from hrdem.errors import NoDataError, OutputExistsError, RequestError
-from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.legacy_cded import CdedSet
 from hrdem.jobs.staged_heights import stage_heights
@@ -29,8 +27,9 @@ from hrdem.legacy.heights import make_height_request
 from hrdem.legacy.sampling import CDED_SAMPLING
 from hrdem.request.aoi.nts import parse_sheet
 from hrdem.runtime.progress import Progress
+from tests.planes import TO_NATIVE, Plane, publish
 from tests.shift_grids import write_grid
-from tests.stores import Store
+from tests.stores import REFUSING, Store
 from tests.systems import needs_cache
 
 # 031K01: 76.5-76 W, 46-46.25 N; the shared profile is at 76.25 W
@@ -42,46 +41,12 @@ AROUND_SHEET = Affine(1 / 30, 0, -77, 0, -1 / 30, 46.5)  # 2' nodes of shifts
 CENTRE = "Ontario Ministry of Natural Resources"
 SHIFT = 0.25  # metres from CGVD2013 to CGVD28
 HIDDEN_WEST, HIDDEN_SOUTH = -76.4, 46.1  # the terrain has a hole to the west and south of this
-TO_NATIVE = Transformer.from_crs("EPSG:4617", "EPSG:3979", always_xy=True).transform
-
-
-class _Refusing(Http):
-    """A client that nothing may be asked of."""
-
-    def request(self, method, url, **_):
-        raise AssertionError(url)
-
-    def read_range(self, url, *_, **__):
-        raise AssertionError(url)
-
-
-REFUSING = _Refusing()
-
-
-def plane(x: Any, y: Any) -> Any:
-    """Heights that bilinear kernels of any width reproduce; x and y in EPSG:3979."""
-    return 300 + (x - 1_500_000) * 0.004 - (y + 40_000) * 0.0015
-
-
-def add_terrain(store: Store) -> None:
-    """Publish a plane with a hole, as the 30 m collection."""
-    lon, lat = np.meshgrid([-76.52, -75.98], [45.98, 46.27])
-    x, y = TO_NATIVE(lon, lat)
-    left, top = x.min() // 30 * 30, (y.max() // 30 + 1) * 30
-    columns, rows = int((x.max() - left) // 30) + 1, int((top - y.min()) // 30) + 1
-    x, y = np.meshgrid(left + 30 * (np.arange(columns) + 0.5), top - 30 * (np.arange(rows) + 0.5))
-    pixels = plane(x, y).astype("float32")
-    hole = shapely.transform(
-        shapely.segmentize(shapely.box(-76.6, 45.9, HIDDEN_WEST, HIDDEN_SOUTH), 0.01),
-        lambda points: np.column_stack(TO_NATIVE(*points.T)),
-    )
-    pixels[shapely.contains_xy(hole, x, y)] = VOID
-    store.add("mrdem-30", pixels, left, top)
+PLANE = Plane(height=300, x=1_500_000, y=-40_000, slope_x=0.004, slope_y=-0.0015)
 
 
 def expected_heights() -> tuple[np.ndarray, np.ndarray]:
     """Return the whole metres at the nodes of the sheet, and which do not hang on a rounding."""
-    exact = plane(*TO_NATIVE(*np.meshgrid(LON, LAT))) + SHIFT
+    exact = PLANE(*TO_NATIVE(*np.meshgrid(LON, LAT))) + SHIFT
     return np.floor(exact + 0.5), np.abs((exact + 0.5) % 1 - 0.5) < 0.499
 
 
@@ -94,9 +59,8 @@ def shifts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def terrain() -> Iterator[Store]:
-    with pytest.MonkeyPatch.context() as patch:
-        store = Store(patch)
-        add_terrain(store)
+    hole = shapely.box(-76.6, 45.9, HIDDEN_WEST, HIDDEN_SOUTH)
+    with publish(PLANE, shapely.box(-76.52, 45.98, -75.98, 46.27), hole) as store:
         yield store
 
 
@@ -287,7 +251,7 @@ def test_water_has_one_height_a_lake_and_the_sea_none(
 
     rows = np.arange(np.ceil(46.20005 / STEP), 46.26005 / STEP)  # of the whole lake
     nodes = np.meshgrid(LON[(LON > -76.27005) & (LON < -76.23005)], rows * STEP)
-    whole = np.floor(plane(*TO_NATIVE(*nodes)) + SHIFT + 0.5)
+    whole = np.floor(PLANE(*TO_NATIVE(*nodes)) + SHIFT + 0.5)
     height = np.percentile(whole, 25, method="lower")
     in_lake, in_sea = (shapely.contains_xy(each, *np.meshgrid(LON, LAT)) for each in (lake, sea))
     for half, columns in (("w", slice(0, 1201)), ("e", slice(1200, 2401))):

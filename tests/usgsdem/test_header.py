@@ -10,6 +10,15 @@ from hrdem.errors import RequestError
 from hrdem.usgsdem.elements import ELEMENTS, PROFILE_ELEMENTS, Element, Layout
 from hrdem.usgsdem.header import Header, format_header, parse_header
 
+_GEOGRAPHIC = {"system": 0, "ground_unit": 3, "profiles": 1201}
+_DATUMS = {"vertical_datum": 1, "horizontal_datum": 4}
+
+
+def clockwise(west: float, south: float, east: float, north: float) -> tuple:
+    """Return corners from the south-west."""
+    return (west, south), (west, north), (east, north), (east, south)
+
+
 # 031K01, western cell: CDED 2.1, 7.4.2
 CDED_HEADER = Header(
     file_name="031k01DEMw",
@@ -17,23 +26,15 @@ CDED_HEADER = Header(
     south_west=(-76.5, 46.0),
     process_code="Z",
     origin="RS",
-    system=0,
-    ground_unit=3,
-    corners=(
-        (-275_400.0, 165_600.0),
-        (-275_400.0, 166_500.0),
-        (-274_500.0, 166_500.0),
-        (-274_500.0, 165_600.0),
-    ),
+    corners=clockwise(-275_400.0, 165_600.0, -274_500.0, 166_500.0),
     min_height=-2.0,
     max_height=412.0,
     resolution=(0.75, 0.75, 1.0),
-    profiles=1201,
     void_flag=2,
-    vertical_datum=1,
-    horizontal_datum=4,
     edition="1021",
     percent_void=7,
+    **_GEOGRAPHIC,
+    **_DATUMS,
 )
 _ZERO = "   0.000000000000000D+00"
 CDED_BYTES = (
@@ -75,19 +76,13 @@ BC_HEADER = Header(
         1_000_000.0, *[0.0] * 8,
     ),
     ground_unit=2,
-    corners=(
-        (769_775.0, 1_558_675.0),
-        (769_775.0, 1_675_125.0),
-        (888_375.0, 1_675_125.0),
-        (888_375.0, 1_558_675.0),
-    ),
+    corners=clockwise(769_775.0, 1_558_675.0, 888_375.0, 1_675_125.0),
     min_height=0.0,
     max_height=2310.0,
     resolution=(25.0, 25.0, 1.0),
     profiles=4745,
     validation=2,
-    vertical_datum=1,
-    horizontal_datum=4,
+    **_DATUMS,
 )  # fmt: skip
 BC_BYTES = (
     "               104p-albers-elevation.dem"
@@ -154,20 +149,12 @@ def test_a_real_header_of_edition_1_is_read() -> None:
         south_west=(-67.0, 49.0),
         process_code="8",
         origin="NTDB",
-        system=0,
-        ground_unit=3,
-        corners=(
-            (-241_200.0, 176_400.0),
-            (-241_200.0, 180_000.0),
-            (-237_600.0, 180_000.0),
-            (-237_600.0, 176_400.0),
-        ),
+        corners=clockwise(-241_200.0, 176_400.0, -237_600.0, 180_000.0),
         min_height=0.0,
         max_height=1127.0,
         resolution=(3.0, 3.0, 1.0),
-        profiles=1201,
-        vertical_datum=1,
-        horizontal_datum=4,
+        **_GEOGRAPHIC,
+        **_DATUMS,
     )
 
 
