@@ -74,7 +74,7 @@ def list_collections(base: str, collection_id: str | None = None) -> list[Json]:
     for each in dict.fromkeys(tile.collection_id for tile in list_tiles()):
         if collection_id not in (None, each):
             continue
-        boxes = [item["bbox"] for item in list_items(base) if item["collection"] == each]
+        boxes = [_outline(tile).bounds for tile in list_tiles() if tile.collection_id == each]
         west, south, east, north = zip(*boxes, strict=True)
         found.append(
             {
@@ -99,9 +99,7 @@ def list_collections(base: str, collection_id: str | None = None) -> list[Json]:
 
 def list_items(base: str, edition: int = 1) -> list[Json]:
     """Return every item, newest first, then by descending id, as the API sorts them."""
-    found = [_make_item(tile, base, edition) for tile in list_tiles()]
-    found.sort(key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
-    return found
+    return [_make_item(tile, base, edition) for tile in _newest_first()]
 
 
 def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -> Json:
@@ -118,22 +116,22 @@ def search(base: str, query: Mapping[str, Any], method: str, edition: int = 1) -
     """
     area = _parse_area(query)
     matched = [
-        item
-        for item in list_items(base, edition)
-        if item["collection"] in (query.get("collections") or [item["collection"]])
-        and item["id"] in (query.get("ids") or [item["id"]])
-        and (area is None or shapely.intersects(_read_footprint(item), area))
+        tile
+        for tile in _newest_first()
+        if tile.collection_id in (query.get("collections") or [tile.collection_id])
+        and tile.item_id in (query.get("ids") or [tile.item_id])
+        and (area is None or shapely.intersects(_outline(tile), area))
     ]
     try:
         limit = min(int(query.get("limit") or 10), 10_000)
     except ValueError as exc:
         raise BadQueryError("limit must be a number") from exc
-    names = [f"next:{item['collection']}:{item['id']}" for item in matched]
+    names = [f"next:{tile.collection_id}:{tile.item_id}" for tile in matched]
     token = query.get("token")
     if token is not None and token not in names:
         raise BadQueryError(f"unknown token {token}")
     first = names.index(token) + 1 if token else 0
-    page = matched[first : first + limit]
+    page = [_make_item(tile, base, edition) for tile in matched[first : first + limit]]
     links = [_make_link(base, "root", ""), _make_link(base, "self", "search")]
     if first + limit < len(matched):
         links.append(_make_next_link(base, query, method, names[first + limit - 1]))
@@ -176,15 +174,11 @@ def _is_list(value: object) -> bool:
 
 def _make_item(tile: Tile, base: str, edition: int) -> Json:
     left, bottom, right, top = tile.bounds
-    ring = _make_ring(tile)
-    west, south, east, north = shapely.bounds(shapely.Polygon(ring)).tolist()
-    made = datetime.datetime(2023, 1, 1, 12, tzinfo=datetime.UTC) - datetime.timedelta(
-        days=zlib.crc32(tile.item_id.encode()) % 1500
-    )
+    outline = _outline(tile)
     here = f"collections/{tile.collection_id}"
     return {
         "id": tile.item_id,
-        "bbox": [west, south, east, north],
+        "bbox": [*outline.bounds],
         "type": "Feature",
         "links": [
             _make_link(base, "collection", here),
@@ -193,12 +187,12 @@ def _make_item(tile: Tile, base: str, edition: int) -> Json:
             _make_link(base, "self", f"{here}/items/{tile.item_id}"),
         ],
         "assets": _make_assets(tile, base),
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "geometry": shapely.geometry.mapping(outline),
         "collection": tile.collection_id,
         "properties": {
             "created": "2024-02-06T19:38:07Z",
             "updated": f"{published_at(edition):%Y-%m-%dT%H:%M:%S.%fZ}",
-            "datetime": f"{made:%Y-%m-%dT%H:%M:%SZ}",
+            "datetime": f"{_made(tile):%Y-%m-%dT%H:%M:%SZ}",
             "proj:epsg": 3979,
             "collection": tile.collection_id,
             "proj:shape": [tile.height, tile.width],
@@ -260,17 +254,23 @@ def _make_search_link(base: str, method: str) -> Json:
     }
 
 
-def _read_footprint(item: Mapping[str, Any]) -> shapely.Geometry:
-    return shapely.geometry.shape(item["geometry"])
+@cache
+def _newest_first() -> tuple[Tile, ...]:
+    return tuple(sorted(list_tiles(), key=lambda tile: (_made(tile), tile.item_id), reverse=True))
+
+
+def _made(tile: Tile) -> datetime.datetime:
+    days = datetime.timedelta(days=zlib.crc32(tile.item_id.encode()) % 1500)
+    return datetime.datetime(2023, 1, 1, 12, tzinfo=datetime.UTC) - days
 
 
 @cache
-def _make_ring(tile: Tile) -> tuple[tuple[float, float], ...]:
+def _outline(tile: Tile) -> shapely.Polygon:
     """The tile's outline in longitude and latitude, degrees."""
     outline = shapely.segmentize(shapely.box(*tile.bounds), _VERTEX_EVERY)
     x, y = shapely.get_coordinates(outline).T
     lon, lat = transform_points("EPSG:3979", "EPSG:4617", x, y)
-    return tuple(_round_points(zip(lon, lat, strict=True)))
+    return shapely.Polygon(_round_points(zip(lon, lat, strict=True)))
 
 
 def _round_points(points: Iterable[tuple[float, float]]) -> Iterable[tuple[float, float]]:
