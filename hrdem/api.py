@@ -1,41 +1,19 @@
-"""The public functions; the command line calls them with the same parameters."""
+"""The public functions; the command line calls them with the same parameters.
+
+What they do is in `hrdem.calls`, which is imported when the first of them is called: it takes half
+a second, and a search that is sent before it is answered meanwhile.
+"""
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hrdem.catalog.items import Asset, Item
-from hrdem.catalog.search import find_intersecting_items, get_item
-from hrdem.errors import MissingLibraryError, RequestError
-from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.datum import link_crs
-from hrdem.geo.ground import fit_grid
-from hrdem.http.cache.store import Cache
+from hrdem.catalog.early_search import search_early
 from hrdem.http.protocol import Http
-from hrdem.http.run_context import RunSettings
-from hrdem.http.session import Session
-from hrdem.jobs.doctor import Check, run_checks
-from hrdem.jobs.extract import extract as extract_to_file
-from hrdem.jobs.preview import Picture, make_picture
-from hrdem.output.plan_writer import OutputOptions
-from hrdem.output.provenance import check_raster_output
-from hrdem.output.result import Result
-from hrdem.planning.estimate import Estimate, estimate_plan
-from hrdem.planning.make_plan import make_plan
-from hrdem.planning.plan import Plan
-from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields
-from hrdem.request.aoi.parse import parse_aoi
-from hrdem.request.endpoints import (
-    check_url,
-    default_wcs_url,
-    normalize_stac_url,
-)
-from hrdem.request.options import Align, Compression, Format
 from hrdem.request.params import (
     AssetsParams,
     CacheParams,
@@ -46,20 +24,21 @@ from hrdem.request.params import (
     PreviewParams,
     SearchParams,
 )
-from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
-from hrdem.request.request import Request
-from hrdem.request.signature import select, takes
-from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.request.signature import takes
 from hrdem.runtime.progress import OnProgress, ignore_progress
 
 if TYPE_CHECKING:
     import xarray
 
-MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
+    from hrdem.catalog.items import Asset, Item
+    from hrdem.jobs.doctor import Check
+    from hrdem.jobs.preview import Picture
+    from hrdem.output.result import Result
+    from hrdem.planning.estimate import Estimate
+    from hrdem.planning.plan import Plan
 
 
 @takes(fields.EXTRACT)
-@pinned_gdal()
 def extract(
     *,
     http: Http | None = None,
@@ -196,38 +175,13 @@ def extract(
         OutputError: If the output exists or cannot be written, or the disk is too small for it.
     """
     values: dict[str, Any] = {**params}
-    request = Request.of(**select(values, fields.REQUEST))
-    layout, overwrite = Format(values["format"]), values["overwrite"]
-    if layout is Format.COG and request.align is Align.BLOCKS:
-        raise RequestError(
-            "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
-            "them. Choose one."
-        )
-    check_max_memory(values["max_memory"])
-    path = Path(values["output"])
-    options = OutputOptions(
-        path, layout, overwrite, Compression(values["compress"]), values["predictor"]
-    )
-    options.check_encoding(request)
-    check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
-    if values["offline"]:
-        request.check_offline()
-    settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
-    with settings.open() as context:
-        done = extract_to_file(request, context, options)
-        received, cached = context.split_bytes(done.received_bytes)
-        return replace(done, received_bytes=received, cached_bytes=cached)
+    with _searching_early(values, http) as client:
+        from hrdem import calls  # noqa: PLC0415
+
+        return calls.extract(values, client, on_progress)
 
 
 @takes(fields.LOAD)
-@pinned_gdal()
 def load(
     *,
     chunks: int | str | Mapping[str, int | str] | None = None,
@@ -274,36 +228,12 @@ def load(
         SourceChangedError: If a source was republished while it was read.
         OutputError: If a temporary file cannot be written.
     """
-    values: dict[str, Any] = {**params}
-    request = Request.of(**select(values, fields.REQUEST))
-    check_max_memory(values["max_memory"])
-    if values["offline"]:
-        request.check_offline()
-    try:
-        if chunks is not None:
-            import dask.array  # noqa: F401, PLC0415 (looked for before any work)
+    from hrdem import calls  # noqa: PLC0415
 
-        from hrdem.jobs import load as load_job  # noqa: PLC0415 (xarray is optional)
-    except ModuleNotFoundError as exc:
-        missing = str(exc.name).partition(".")[0]
-        raise MissingLibraryError(
-            f"hrdem.load needs xarray, and dask for chunks, but {missing} is not installed: "
-            "pip install 'hrdem[xarray]'. hrdem.extract works without it.",
-            name=missing,
-        ) from exc
-    settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
-        http=http,
-        trusted=_service_urls(request),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
-    return load_job.load(request, settings, chunks, masked=masked)
+    return calls.load({**params}, http, on_progress, chunks, masked=masked)
 
 
 @takes(fields.PLAN)
-@pinned_gdal()
 def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
     """Plan what `extract` would read and write, without reading pixels.
 
@@ -321,15 +251,13 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
         NotCachedError: If ``offline`` is set and something is not cached.
     """
     values: dict[str, Any] = {**params}
-    request = Request.of(**select(values, fields.REQUEST))
-    if values["offline"]:
-        request.check_offline()
-    with Session(**select(values, fields.CACHE)).client(http) as client:
-        return make_plan(request, client)
+    with _searching_early(values, http) as client:
+        from hrdem import calls  # noqa: PLC0415
+
+        return calls.plan(values, client)
 
 
 @takes(fields.CACHE, advice=fields.PLAN)
-@pinned_gdal()
 def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CacheParams]) -> Estimate:
     """Estimate the download of a plan, and how much of the area has data.
 
@@ -343,14 +271,12 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
         NotCachedError: If ``offline`` is set and something is not cached.
         SourceChangedError: If a file was republished since the plan was made.
     """
-    values: dict[str, Any] = {**params}
-    session = Session(**values)
-    with session.client(http, _service_urls(plan.request)) as client:
-        return estimate_plan(plan, client)
+    from hrdem import calls  # noqa: PLC0415
+
+    return calls.estimate(plan, {**params}, http)
 
 
 @takes(fields.PREVIEW)
-@pinned_gdal()
 def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Picture:
     """Draw an area as a PNG, for a quick look before an extraction.
 
@@ -383,36 +309,12 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
         SourceChangedError: If a file was republished while it was read.
         OutputError: If the picture exists or cannot be written.
     """
-    values: dict[str, Any] = {**params}
-    layer = get_layer(values["product"])
-    (surface,) = layer.surfaces
-    request = Request.of(
-        **select(values, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)),
-        product=surface,
-        via="cog",
-    )
-    size, path = values["size"], Path(values["output"])
-    if not MIN_SIZE_PIXELS <= size <= MAX_SIZE_PIXELS:
-        raise RequestError(
-            f"A picture of {size} pixels was requested. Give a `size` from {MIN_SIZE_PIXELS} to "
-            f"{MAX_SIZE_PIXELS}."
-        )
-    box, crs = request.aoi.bounds, NATIVE_CRS
-    if (bbox := values["bbox"]) is not None and not values["buffer"]:
-        west, south, east, north = map(float, bbox)
-        box, crs = (west, south, east, north), values["bbox_crs"] or "EPSG:4326"
-        allow = values["allow_inaccurate_datum"]
-        crs = link_crs(crs, box, crs, allow_inaccurate=allow)
-    grid = fit_grid(box, crs, size)
-    address = check_url(values["wms_url"], "WMS")
-    with Session(**select(values, fields.CACHE)).client(http) as client:
-        return make_picture(
-            request, layer, grid, address, path, client, overwrite=values["overwrite"]
-        )
+    from hrdem import calls  # noqa: PLC0415
+
+    return calls.preview({**params}, http)
 
 
 @takes(fields.SEARCH)
-@pinned_gdal()
 def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[Item]:
     """Find the catalogue's items that intersect an area, sorted by sub-tile.
 
@@ -429,15 +331,13 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
         NotCachedError: If ``offline`` is set and the response is not cached.
     """
     values: dict[str, Any] = {**params}
-    aoi = parse_aoi(**select(values, fields.AREA)).aoi
-    collection = get_collection(values["collection"])
-    stac_url = normalize_stac_url(values["stac_url"])
-    with Session(**select(values, fields.CACHE)).client(http) as client:
-        return find_intersecting_items(aoi, collection, stac_url, client)
+    with _searching_early(values, http) as client:
+        from hrdem import calls  # noqa: PLC0415
+
+        return calls.search(values, client)
 
 
 @takes(fields.ASSETS)
-@pinned_gdal()
 def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams]) -> list[Asset]:
     """List the files of an item, by key.
 
@@ -455,21 +355,9 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
         NetworkError: If the catalogue cannot be read.
         NotCachedError: If ``offline`` is set and the response is not cached.
     """
-    values: dict[str, Any] = {**params}
-    product, kind = values["product"], values["kind"]
-    products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]
-    if computed := next((each for each in products if each.cog_key is None), None):
-        raise RequestError(
-            f"{computed.name} is computed from {' and '.join(computed.surfaces)}, and there are no "
-            f"files of it. Give `product={computed.surfaces[0]}`."
-        )
-    kinds = [AssetKind(kind)] if kind else list(AssetKind)
-    with Session(**select(values, fields.CACHE)).client(http) as client:
-        found = get_item(item, normalize_stac_url(values["stac_url"]), client)
-    if product is None and kind is None:
-        return list(found.assets)
-    wanted = {each.asset_key(way) for each in products for way in kinds}
-    return [asset for asset in found.assets if asset.key in wanted]
+    from hrdem import calls  # noqa: PLC0415
+
+    return calls.assets(item, {**params}, http)
 
 
 @takes(fields.DOCTOR)
@@ -485,13 +373,16 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     Raises:
         RequestError: If an address is invalid.
     """
-    values: dict[str, Any] = {**params}
-    stac_url, wcs_url = values["stac_url"], values["wcs_url"]
-    coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
-    open_cache = functools.partial(Cache, values["cache_dir"], values["max_cache"])
-    return run_checks(normalize_stac_url(stac_url), coverages, http, open_cache)
+    from hrdem import calls  # noqa: PLC0415
+
+    return calls.doctor({**params}, http)
 
 
-def _service_urls(request: Request) -> tuple[str, ...]:
-    """Return the addresses of the services that a request names; they may be on any host."""
-    return tuple(url for url in (request.stac_url, request.wcs_url) if url is not None)
+@contextlib.contextmanager
+def _searching_early(values: Mapping[str, Any], http: Http | None) -> Iterator[Http | None]:
+    """Yield the client of a call; one that already searches, if it is the first of the process."""
+    if http is not None or "hrdem.calls" in sys.modules:
+        yield http
+        return
+    with search_early(values) as client:
+        yield client

@@ -12,17 +12,23 @@ import shapely
 from pystac_client import ItemSearch
 
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
+from hrdem.catalog.search_area import (
+    ITEMS_PER_PAGE,
+    make_polygon,
+    measure_search_margin,
+    trace_search_area,
+    widen_box,
+)
 from hrdem.catalog.stac_io import fetch_pages
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
 from hrdem.http.protocol import Http
-from hrdem.request.aoi.aoi import Aoi, make_search_polygon, measure_search_margin
+from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import COLLECTIONS, Collection
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
 log = logging.getLogger(__name__)
 
-ITEMS_PER_PAGE = 100  # a mosaic has 66
 MAX_ITEMS = 10_000
 MAX_PAGES = 1_000
 POLYGON_TOLERANCE_DEGREES = 0.002  # rounding of a search polygon, much less than its margin
@@ -47,28 +53,31 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         NetworkError: If a request fails.
         NotCachedError: If no such response is cached, offline.
     """
-    area = make_search_polygon(aoi)
-    polygon = shapely.geometry.mapping(area) if area else None
-    query = {"collections": [collection.id], "intersects": polygon}
-    try:
-        return _fetch_items(stac_url, http, **query)
-    except NotCachedError as exc:
-        wider = _find_cached_query(area, query, stac_url, http)
-        if wider is None:
-            raise NotCachedError(
-                f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
-                f"{aoi.label} is not in the cache. Run the same command once without "
-                "`offline`."
-            ) from exc
-    margin = measure_search_margin(aoi)
-    left, bottom, right, top = aoi.bounds
-    reach = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
+    ring = trace_search_area(aoi.bounds)
+    area = ring and shapely.Polygon(ring)
+    query = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
+    early = http.metadata.early_searches.pop((stac_url, collection.id), None)
+    if early and area and shapely.Polygon(early).covers(area):
+        wider = {**query, "intersects": make_polygon(early)}
+    else:
+        try:
+            return _fetch_items(stac_url, http, **query)
+        except NotCachedError as exc:
+            cached = _find_cached_query(area, query, stac_url, http)
+            if cached is None:
+                raise NotCachedError(
+                    f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
+                    f"{aoi.label} is not in the cache. Run the same command once without "
+                    "`offline`."
+                ) from exc
+            wider = cached
+    reach = shapely.box(*widen_box(aoi.bounds, measure_search_margin(aoi.bounds)))
     found = _fetch_items(stac_url, http, **wider)
     return [item for item in found if item.footprint is None or item.footprint.intersects(reach)]
 
 
 def _find_cached_query(
-    area: shapely.Geometry | None, query: Mapping[str, Any], stac_url: str, http: Http
+    area: shapely.Polygon | None, query: Mapping[str, Any], stac_url: str, http: Http
 ) -> dict[str, Any] | None:
     """Return a search of the same collection for a wider area that is cached; None if none is."""
     for answer in http.cached_responses(f"{stac_url}search"):

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hrdem.catalog.items import MAX_HREF_CHARACTERS
+from hrdem.catalog.search_area import MAX_PAGE_BYTES
 from hrdem.errors import BlockedAddressError, CatalogError, ServerError
 from hrdem.http.parsed import request_parsed
 from hrdem.http.protocol import Http, Response
@@ -17,7 +18,6 @@ from hrdem.http.retry import RetryableError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import to_one_line
 
-MAX_PAGE_BYTES = 16 << 20  # 100 items of a mosaic have 3 MB; parsed JSON takes ten times as much
 MAX_SEARCH_CHARACTERS = 128 << 20  # of all pages
 MAX_REASON_CHARACTERS = 200  # of server text in a message
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}: [ -~]{0,1000}")

@@ -25,7 +25,7 @@ def command(*, demo: bool, json: bool, **params: Any) -> int:
     import hrdem
 
     try:
-        doctor = hrdem.doctor
+        import hrdem.calls  # noqa: F401 (looked for before any work)
     except ImportError as exc:
         raise HrdemError(
             f"A library that hrdem needs cannot be imported: {exc}. Install it again: pip install "
@@ -34,7 +34,7 @@ def command(*, demo: bool, json: bool, **params: Any) -> int:
     exit_code = 0
     checks = []
     with service.resolve_demo(params, demo=demo) as resolved:
-        for check in doctor(**resolved):
+        for check in hrdem.doctor(**resolved):
             exit_code = max(exit_code, check.exit_code)
             checks.append(check.as_dict())
             if not json:

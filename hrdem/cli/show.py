@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -169,7 +169,7 @@ def table(rows: Iterable[Sequence[str]]) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[OnProgress]:
-    """Show a bar on standard error while the context lasts, if that is a terminal."""
+    """Show a bar on standard error from the first progress on, if that is a terminal."""
     if (
         sys.stderr is None
         or not sys.stderr.isatty()
@@ -177,6 +177,19 @@ def progress(label: str) -> Iterator[OnProgress]:
     ):
         yield ignore_progress
         return
+    with ExitStack() as stack:
+        update: OnProgress | None = None
+
+        def begin_and_update(progress: Progress) -> None:
+            nonlocal update
+            update = update or stack.enter_context(_bar(label))
+            update(progress)
+
+        yield begin_and_update
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -191,11 +204,9 @@ def progress(label: str) -> Iterator[OnProgress]:
         transient=True,
     ) as bars:
         task = bars.add_task(escape_unprintable(label), total=None, received="")
-        started = None
+        started = time.monotonic()
 
         def update(progress: Progress) -> None:
-            nonlocal started
-            started = started or time.monotonic()
             received = ""
             if progress.received_bytes:
                 rate = progress.received_bytes / max(time.monotonic() - started, 0.1)

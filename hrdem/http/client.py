@@ -24,6 +24,7 @@ from hrdem.http.body import (
     unsupported_encoding,
 )
 from hrdem.http.connections import ConnectionPool
+from hrdem.http.early import EarlyRequest
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.outgoing import OutgoingRequest
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
@@ -90,6 +91,7 @@ class HttpClient(Http):
         self._retries = retries
         self._sleep = sleep
         self._closed = False
+        self._early: EarlyRequest | None = None
         self._hosts = HostPolicy() if hosts is None else hosts
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
@@ -164,17 +166,35 @@ class HttpClient(Http):
         request = OutgoingRequest(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
-            body = bytearray()
-            with self._open_response(request) as response:
-                for chunk in self._read_body(response, request, max_bytes):
-                    body += chunk
-            complete = Response(
-                str(response.url), response.status_code, response.headers, bytes(body)
-            )
+            early, self._early = self._early, None
+            if early is not None and early.is_for(request):
+                complete = early.result()
+            else:
+                complete = self._exchange(request, max_bytes)
             check(complete)
             return complete
 
         return run_with_retries(once, self._retries, self._sleep)
+
+    def send_early(self, method: str, url: str, *, json: object, max_bytes: int) -> None:
+        """Send a request in a thread, once; a `request` that is the same takes its response.
+
+        Args:
+            method: HTTP method.
+            url: Absolute http or https address that the user supplied.
+            json: Body, sent as JSON.
+            max_bytes: Maximum size of the body.
+        """
+        request = OutgoingRequest(method, url, {}, None, json, trusted=True)
+        self._early = EarlyRequest(request, lambda each: self._exchange(each, max_bytes))
+
+    def _exchange(self, request: OutgoingRequest, max_bytes: int) -> Response:
+        """Send a request once and return the complete response."""
+        body = bytearray()
+        with self._open_response(request) as response:
+            for chunk in self._read_body(response, request, max_bytes):
+                body += chunk
+        return Response(str(response.url), response.status_code, response.headers, bytes(body))
 
     def download(
         self,

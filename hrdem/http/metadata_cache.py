@@ -18,11 +18,14 @@ class MetadataCache:
     Attributes:
         headers: Headers of TIFF files by version.
         index_rows: Rows of tile indexes by version, level and number.
+        early_searches: Rings that catalogues are already being searched with, by address and
+            collection.
     """
 
     def __init__(self) -> None:
         self.headers: LruCache[Any] = LruCache(MAX_HEADERS)
         self.index_rows: LruCache[Any] = LruCache(MAX_INDEX_BYTES)
+        self.early_searches: dict[tuple[str, str], list[tuple[float, float]]] = {}
 
     def __reduce__(self) -> tuple[type[MetadataCache], tuple[()]]:
         """Start empty in another process."""

@@ -30,6 +30,7 @@ class Noting:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self.asked: list[tuple[str, str]] = []
+        self.metadata = http.metadata
 
     def request(self, method: str, url: str, **settings: Any) -> Response:
         self.asked.append((method, urlsplit(url).path))

@@ -1,4 +1,4 @@
-"""Bounding boxes as polygons in EPSG:3979, and search polygons."""
+"""Bounding boxes as polygons in EPSG:3979."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rasterio.warp import transform
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.transform import project_points
-from hrdem.request.aoi.aoi import Aoi, make_search_polygon
+from hrdem.request.aoi.aoi import Aoi
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
 
@@ -126,34 +126,6 @@ def test_shape_outside_canada_has_no_data() -> None:
 def test_shape_of_the_planet_is_refused() -> None:
     with pytest.raises(RequestError, match="The area world covers far more than Canada"):
         Aoi.from_shape(shapely.box(-180, -60, 180, 85), LONLAT, "world")
-
-
-@pytest.mark.parametrize(
-    ("column", "row"), [(8, 1), (9, 2), (1, 3), (11, 5), (6, 10), (4, 9), (2, 8)]
-)
-def test_search_polygon_reaches_four_corner_footprints(column: int, row: int) -> None:
-    """An area just inside a tile edge, where a four-corner footprint is farthest off."""
-    left, bottom = (column - 6) * 500_000, (row - 3) * 500_000
-    corners = shapely.get_coordinates(shapely.box(left, bottom, left + 500_000, bottom + 500_000))
-    footprint = shapely.Polygon(project_points(corners, NATIVE_CRS, LONLAT))
-    middle_x, middle_y = left + 250_000, bottom + 250_000
-    for x, y in (
-        (left + 60, middle_y),
-        (left + 499_940, middle_y),
-        (middle_x, bottom + 60),
-        (middle_x, bottom + 499_940),
-    ):
-        aoi = Aoi.from_bbox((x - 50, y - 50, x + 50, y + 50), "EPSG:3979")
-        area = make_search_polygon(aoi)
-        assert area is None or area.intersects(footprint)
-
-
-def test_search_polygon_stays_close_in_the_south() -> None:
-    west, south, east, north = make_search_polygon(Aoi.from_bbox(OTTAWA)).bounds
-    assert west > OTTAWA[0] - 0.25
-    assert east < OTTAWA[2] + 0.25
-    assert south > OTTAWA[1] - 0.2
-    assert north < OTTAWA[3] + 0.2
 
 
 def test_outline_that_touches_itself_stays_valid_once_projected() -> None:

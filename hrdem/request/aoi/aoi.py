@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import LONLAT, NATIVE_CRS, describe_crs
+from hrdem.geo.crs import NATIVE_CRS, describe_crs
 from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.datum_operations import DatumOperation
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
-from hrdem.geo.transform import project_points
 from hrdem.request.aoi.box import check_box
 from hrdem.request.aoi.geometry import buffer_geometry, extract_polygons
 from hrdem.request.aoi.plausibility import check_place
 from hrdem.request.aoi.readings import format_numbers
-
-MAX_SEARCH_SEGMENTS = 24  # of an edge of a search polygon
-TILE_EDGE_METRES = 500_000  # the longest straight edge of a footprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,43 +133,3 @@ class Aoi:
         outline = extract_polygons(geometry)
         native = extract_polygons(project_geometry(outline, source, NATIVE_CRS))
         return cls(outline, source, native, label, operation)
-
-
-def make_search_polygon(aoi: Aoi) -> shapely.Polygon | None:
-    """Return the polygon to search a catalogue with.
-
-    A catalogue may describe the footprint of a 500 km tile by its corners alone. Straight in
-    degrees, its edges are then about 7 km off in southern Canada and 65 km in the far north, and
-    a search with an area near a tile's edge would miss the tile. The area is therefore widened by
-    that error.
-
-    Returns:
-        Polygon in longitude and latitude, degrees; None if it would cross the antimeridian or
-        contain the pole, where the whole collection has to be listed.
-    """
-    left, bottom, right, top = aoi.bounds
-    margin = measure_search_margin(aoi)
-    wide = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
-    step = max(margin, (max(right - left, top - bottom) + 2 * margin) / MAX_SEARCH_SEGMENTS)
-    outline = shapely.get_coordinates(shapely.segmentize(wide, step))
-    # short, because it becomes part of URLs
-    lonlat = project_points(outline, NATIVE_CRS, LONLAT).round(4)
-    if np.abs(np.diff(lonlat[:, 0])).max() > 180:
-        return None
-    return shapely.Polygon(lonlat)
-
-
-def measure_search_margin(aoi: Aoi) -> float:
-    """Return the distance by which an area is widened to search a catalogue, metres."""
-    left, bottom, right, top = aoi.bounds
-    error = max(_measure_footprint_error(x, y) for x in (left, right) for y in (bottom, top))
-    return 1.25 * error + 1_000  # a quarter more, as the polygon has straight edges itself
-
-
-def _measure_footprint_error(x: float, y: float) -> float:
-    """Measure how far a 500 km edge is from its chord in degrees, at a point, in metres."""
-    half = TILE_EDGE_METRES / 2
-    ends = np.array([[x - half, y], [x + half, y], [x, y - half], [x, y + half]])
-    lonlat = project_points(ends, NATIVE_CRS, LONLAT)
-    middles = project_points((lonlat[::2] + lonlat[1::2]) / 2, LONLAT, NATIVE_CRS)
-    return float(np.hypot(*(middles - [x, y]).T).max())

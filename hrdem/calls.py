@@ -1,0 +1,208 @@
+"""What the public functions do, once their parameters are complete."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hrdem.catalog.items import Asset, Item
+from hrdem.catalog.search import find_intersecting_items, get_item
+from hrdem.errors import MissingLibraryError, RequestError
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.datum import link_crs
+from hrdem.geo.ground import fit_grid
+from hrdem.http.cache.store import Cache
+from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunSettings
+from hrdem.http.session import Session
+from hrdem.jobs.doctor import Check, run_checks
+from hrdem.jobs.extract import extract as extract_to_file
+from hrdem.jobs.preview import Picture, make_picture
+from hrdem.output.plan_writer import OutputOptions
+from hrdem.output.provenance import check_raster_output
+from hrdem.output.result import Result
+from hrdem.planning.estimate import Estimate, estimate_plan
+from hrdem.planning.make_plan import make_plan
+from hrdem.planning.plan import Plan
+from hrdem.processing.memory_budget import check_max_memory
+from hrdem.request import fields
+from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.endpoints import (
+    check_url,
+    default_wcs_url,
+    normalize_stac_url,
+)
+from hrdem.request.options import Align, Compression, Format
+from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
+from hrdem.request.request import Request
+from hrdem.request.signature import select
+from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.progress import OnProgress
+
+if TYPE_CHECKING:
+    import xarray
+
+MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
+
+
+@pinned_gdal()
+def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgress) -> Result:
+    """Do what `hrdem.extract` documents."""
+    request = Request.of(**select(values, fields.REQUEST))
+    layout, overwrite = Format(values["format"]), values["overwrite"]
+    if layout is Format.COG and request.align is Align.BLOCKS:
+        raise RequestError(
+            "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
+            "them. Choose one."
+        )
+    check_max_memory(values["max_memory"])
+    path = Path(values["output"])
+    options = OutputOptions(
+        path, layout, overwrite, Compression(values["compress"]), values["predictor"]
+    )
+    options.check_encoding(request)
+    check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
+    if values["offline"]:
+        request.check_offline()
+    settings = RunSettings(
+        session=Session(**select(values, fields.CACHE)),
+        http=http,
+        trusted=(),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        done = extract_to_file(request, context, options)
+        received, cached = context.split_bytes(done.received_bytes)
+        return replace(done, received_bytes=received, cached_bytes=cached)
+
+
+@pinned_gdal()
+def load(
+    values: Mapping[str, Any],
+    http: Http | None,
+    on_progress: OnProgress,
+    chunks: int | str | Mapping[str, int | str] | None,
+    *,
+    masked: bool,
+) -> xarray.DataArray:
+    """Do what `hrdem.load` documents."""
+    request = Request.of(**select(values, fields.REQUEST))
+    check_max_memory(values["max_memory"])
+    if values["offline"]:
+        request.check_offline()
+    try:
+        if chunks is not None:
+            import dask.array  # noqa: F401, PLC0415 (looked for before any work)
+
+        from hrdem.jobs import load as load_job  # noqa: PLC0415 (xarray is optional)
+    except ModuleNotFoundError as exc:
+        missing = str(exc.name).partition(".")[0]
+        raise MissingLibraryError(
+            f"hrdem.load needs xarray, and dask for chunks, but {missing} is not installed: "
+            "pip install 'hrdem[xarray]'. hrdem.extract works without it.",
+            name=missing,
+        ) from exc
+    settings = RunSettings(
+        session=Session(**select(values, fields.CACHE)),
+        http=http,
+        trusted=_service_urls(request),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    return load_job.load(request, settings, chunks, masked=masked)
+
+
+@pinned_gdal()
+def plan(values: Mapping[str, Any], http: Http | None) -> Plan:
+    """Do what `hrdem.plan` documents."""
+    request = Request.of(**select(values, fields.REQUEST))
+    if values["offline"]:
+        request.check_offline()
+    with Session(**select(values, fields.CACHE)).client(http) as client:
+        return make_plan(request, client)
+
+
+@pinned_gdal()
+def estimate(plan: Plan, values: Mapping[str, Any], http: Http | None) -> Estimate:
+    """Do what `hrdem.estimate` documents."""
+    session = Session(**values)
+    with session.client(http, _service_urls(plan.request)) as client:
+        return estimate_plan(plan, client)
+
+
+@pinned_gdal()
+def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
+    """Do what `hrdem.preview` documents."""
+    layer = get_layer(values["product"])
+    (surface,) = layer.surfaces
+    request = Request.of(
+        **select(values, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)),
+        product=surface,
+        via="cog",
+    )
+    size, path = values["size"], Path(values["output"])
+    if not MIN_SIZE_PIXELS <= size <= MAX_SIZE_PIXELS:
+        raise RequestError(
+            f"A picture of {size} pixels was requested. Give a `size` from {MIN_SIZE_PIXELS} to "
+            f"{MAX_SIZE_PIXELS}."
+        )
+    box, crs = request.aoi.bounds, NATIVE_CRS
+    if (bbox := values["bbox"]) is not None and not values["buffer"]:
+        west, south, east, north = map(float, bbox)
+        box, crs = (west, south, east, north), values["bbox_crs"] or "EPSG:4326"
+        allow = values["allow_inaccurate_datum"]
+        crs = link_crs(crs, box, crs, allow_inaccurate=allow)
+    grid = fit_grid(box, crs, size)
+    address = check_url(values["wms_url"], "WMS")
+    with Session(**select(values, fields.CACHE)).client(http) as client:
+        return make_picture(
+            request, layer, grid, address, path, client, overwrite=values["overwrite"]
+        )
+
+
+@pinned_gdal()
+def search(values: Mapping[str, Any], http: Http | None) -> list[Item]:
+    """Do what `hrdem.search` documents."""
+    aoi = parse_aoi(**select(values, fields.AREA)).aoi
+    collection = get_collection(values["collection"])
+    stac_url = normalize_stac_url(values["stac_url"])
+    with Session(**select(values, fields.CACHE)).client(http) as client:
+        return find_intersecting_items(aoi, collection, stac_url, client)
+
+
+@pinned_gdal()
+def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asset]:
+    """Do what `hrdem.assets` documents."""
+    product, kind = values["product"], values["kind"]
+    products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]
+    if computed := next((each for each in products if each.cog_key is None), None):
+        raise RequestError(
+            f"{computed.name} is computed from {' and '.join(computed.surfaces)}, and there are no "
+            f"files of it. Give `product={computed.surfaces[0]}`."
+        )
+    kinds = [AssetKind(kind)] if kind else list(AssetKind)
+    with Session(**select(values, fields.CACHE)).client(http) as client:
+        found = get_item(item, normalize_stac_url(values["stac_url"]), client)
+    if product is None and kind is None:
+        return list(found.assets)
+    wanted = {each.asset_key(way) for each in products for way in kinds}
+    return [asset for asset in found.assets if asset.key in wanted]
+
+
+def doctor(values: Mapping[str, Any], http: Http | None) -> Iterator[Check]:
+    """Do what `hrdem.doctor` documents."""
+    stac_url, wcs_url = values["stac_url"], values["wcs_url"]
+    coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
+    open_cache = functools.partial(Cache, values["cache_dir"], values["max_cache"])
+    return run_checks(normalize_stac_url(stac_url), coverages, http, open_cache)
+
+
+def _service_urls(request: Request) -> tuple[str, ...]:
+    """Return the addresses of the services that a request names; they may be on any host."""
+    return tuple(url for url in (request.stac_url, request.wcs_url) if url is not None)

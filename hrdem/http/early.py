@@ -1,0 +1,58 @@
+"""A request that is sent before its response is needed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+from hrdem.http.outgoing import OutgoingRequest
+from hrdem.http.protocol import Response
+from hrdem.runtime.forks import add_thread
+
+_CTRL_C_SECONDS = 0.25  # after which a wait notices Ctrl-C at the latest, on Windows
+
+
+class EarlyRequest:
+    """A request on its way, in a thread that does not keep the process from ending.
+
+    Args:
+        request: The request.
+        send: Sends it once.
+    """
+
+    def __init__(
+        self, request: OutgoingRequest, send: Callable[[OutgoingRequest], Response]
+    ) -> None:
+        self._request = request
+        self._send = send
+        self._response: Response | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="hrdem-early", daemon=True)
+        self._thread.start()
+
+    def is_for(self, request: OutgoingRequest) -> bool:
+        """Whether a request is the same one, whatever sequences its JSON is made of."""
+        return _identify(self._request) == _identify(request)
+
+    def result(self) -> Response:
+        """Wait for the response; raise what sending the request raised."""
+        while self._thread.is_alive():
+            self._thread.join(_CTRL_C_SECONDS)
+        if self._response is None:
+            assert self._error is not None
+            raise self._error
+        return self._response
+
+    def _run(self) -> None:
+        add_thread()
+        try:
+            self._response = self._send(self._request)
+        except BaseException as exc:  # noqa: BLE001 (raised where the response is needed)
+            self._error = exc
+
+
+def _identify(request: OutgoingRequest) -> str:
+    return json.dumps(
+        [request.method, request.url, dict(request.headers), request.params, request.json]
+    )

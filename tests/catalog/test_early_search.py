@@ -1,0 +1,93 @@
+"""The search of the first call of a process."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import hrdem
+from hrdem.catalog.early_search import bound_area
+from hrdem.demo import Addresses
+from hrdem.errors import CatalogError
+from hrdem.request import fields
+from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.signature import complete
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
+
+OTTAWA = (-75.85, 45.30, -75.60, 45.45)
+
+
+@pytest.fixture
+def first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the next call that of a process in which nothing was called."""
+    monkeypatch.delitem(sys.modules, "hrdem.calls", raising=False)
+
+
+@pytest.mark.usefixtures("first_call")
+def test_first_search_is_sent_once(demo: Addresses) -> None:
+    with misbehaving(lambda request: forward(request, demo.url, server.url)) as server:
+        url = f"{server.url}/stac/api"
+        first = hrdem.search(bbox=OTTAWA, stac_url=url, no_cache=True)
+        (sent,) = server.requests
+        second = hrdem.search(bbox=OTTAWA, stac_url=url, no_cache=True)
+    assert [item.id for item in first] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+    assert first == second
+    assert server.requests[-1].body != sent.body
+
+
+@pytest.mark.usefixtures("first_call")
+def test_refusal_of_the_first_search_is_handled_as_any() -> None:
+    def script(request: ServerRequest) -> Reply:
+        return Reply(405) if request.method == "POST" else Reply(404)
+
+    with (
+        misbehaving(script) as server,
+        pytest.raises(CatalogError, match="not a STAC API with item search"),
+    ):
+        hrdem.search(bbox=OTTAWA, stac_url=server.url, no_cache=True)
+    assert [request.method for request in server.requests][:2] == ["POST", "GET"]
+
+
+@pytest.mark.usefixtures("first_call")
+def test_what_is_wrong_with_a_request_is_said_as_always() -> None:
+    with (
+        misbehaving(lambda _: Reply.json({})) as server,
+        pytest.raises(hrdem.RequestError, match="EPSG:1"),
+    ):
+        hrdem.plan(bbox=OTTAWA, product="dtm", crs="EPSG:1", stac_url=server.url, no_cache=True)
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        {"bbox": OTTAWA},
+        {"bbox": (-139.0, 60.0, -61.0, 69.5), "bbox_crs": "EPSG:4269", "buffer": 30_000},
+        {"bbox": (1.5e6, -2e5, 1.6e6, 1.5e6), "bbox_crs": "EPSG:3979"},
+        {"point": (-80.5, 82.9), "radius": 20_000, "buffer": 1_000},
+    ],
+)
+def test_early_bounds_hold_the_area(area: dict[str, Any]) -> None:
+    early = bound_area(complete(fields.AREA, area))
+    assert early is not None
+    left, bottom, right, top = parse_aoi(**area).aoi.bounds
+    slack = 0.01
+    assert early[0] - slack <= left
+    assert early[1] - slack <= bottom
+    assert right <= early[2] + slack
+    assert top <= early[3] + slack
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        {"bbox": OTTAWA, "bbox_crs": "EPSG:2959"},
+        {"bbox": (45.30, -75.85, 45.45, -75.60)},
+        {"bbox": (float("nan"), 45.30, -75.60, 45.45)},
+        {"nts": "031G05"},
+        {"point": (-75.0, 45.0)},
+    ],
+)
+def test_other_areas_are_left_to_the_libraries(area: dict[str, Any]) -> None:
+    assert bound_area(complete(fields.AREA, area)) is None
