@@ -40,7 +40,7 @@ http {{
         '"ended":$msec,"took":$request_time}}';
     access_log {run}/access.jsonl json;
     server {{
-        listen {address}:{port};
+        listen {address}:{port}{tls};
         root {root};
         max_ranges 1;  # several ranges in one request get the whole file
         location ~ [.]tif$ {{ }}
@@ -107,22 +107,29 @@ def _parse_log_line(text: bytes) -> LoggedRequest:
 
 
 @contextlib.contextmanager
-def serve_store(link: Link, root: Path, run: Path) -> Iterator[StoreServer]:
+def serve_store(
+    link: Link, root: Path, run: Path, certificate: Path | None = None
+) -> Iterator[StoreServer]:
     """Serve a folder on the store's side of a link.
 
     Args:
         link: The link.
         root: Folder with the files.
         run: Folder for configuration and log.
+        certificate: PEM file with certificate and key, to serve https; None for http.
     """
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         raise RuntimeError("nginx is missing; Debian has it in the package nginx-light")
     run.mkdir(parents=True, exist_ok=True)
     port = _free_port()
+    tls = certificate and f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
     configuration = run / "nginx.conf"
     configuration.write_text(
-        _CONFIGURATION.format(run=run, root=root, address=link.store_address, port=port), "utf-8"
+        _CONFIGURATION.format(
+            run=run, root=root, address=link.store_address, port=port, tls=tls or ""
+        ),
+        "utf-8",
     )
     (run / "access.jsonl").write_bytes(b"")
     command = [*link.on_store, program, "-c", str(configuration), "-e", str(run / "error.log")]
@@ -133,7 +140,9 @@ def serve_store(link: Link, root: Path, run: Path) -> Iterator[StoreServer]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"nginx did not start; see {run / 'error.log'}")
             time.sleep(0.02)
-        yield StoreServer(f"http://{link.store_address}:{port}", run / "access.jsonl")
+        yield StoreServer(
+            f"http{'s' if certificate else ''}://{link.store_address}:{port}", run / "access.jsonl"
+        )
     finally:
         process.terminate()
         process.wait(_TIMEOUT)

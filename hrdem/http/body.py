@@ -1,13 +1,10 @@
-"""Response bodies: time limits, large reads, and decompression in chunks of bounded size."""
+"""Response bodies: their pace, and decompression in chunks of bounded size."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 
@@ -18,65 +15,44 @@ _ZLIB_WBITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _RAW_WBITS = -zlib.MAX_WBITS  # deflate without the header of RFC 1950, which some servers send
 _MAX_DECODED_CHUNK_BYTES = 64 << 10
 MIN_SPEED_BYTES_PER_SECOND = 2_000  # on one of 16 connections
-_MIN_READ_BYTES = 8 << 10
-_MAX_READ_BYTES = 64 << 10  # of httpx
-_TLS_BUFFER_BYTES = 40 << 10  # more than nested TLS (to a proxy) buffers of unfinished records
 
 
 class TooSlow(httpx.ReadTimeout):
     """A body arrives too slowly; another connection may be faster."""
 
 
-def limit_time(
-    response: httpx.Response, chunks: Iterator[bytes], limits: Timeouts
-) -> Iterator[bytes]:
-    """Yield a body's chunks; raise if it exceeds its time limit or falls below a minimum speed.
+class Pace:
+    """The time limit and the minimum speed of a body, which begins to arrive now.
 
-    Raises:
-        TooSlow: If it is slower.
-        httpx.ReadTimeout: If it takes longer.
+    Args:
+        response: The response.
+        limits: How long to wait.
     """
-    begun = since = time.monotonic()
-    received = 0
-    for chunk in chunks:
-        yield chunk
-        received += len(chunk)
+
+    def __init__(self, response: httpx.Response, limits: Timeouts) -> None:
+        self._request = response.request
+        self._limits = limits
+        self._begun = self._since = time.monotonic()
+        self._received = 0  # since then
+
+    def check(self, count: int) -> None:
+        """Check the pace after a number of bytes has arrived.
+
+        Raises:
+            TooSlow: If it is below the minimum.
+            httpx.ReadTimeout: If the body takes too long.
+        """
+        self._received += count
         now = time.monotonic()
-        if now - begun > limits.total:
+        if now - self._begun > self._limits.total:
             raise httpx.ReadTimeout(
-                f"no complete response within {limits.total:.0f} s", request=response.request
+                f"no complete response within {self._limits.total:.0f} s", request=self._request
             )
-        if now - since > limits.slow:
-            if received < MIN_SPEED_BYTES_PER_SECOND * (now - since):
-                raise TooSlow(f"{received} bytes in {now - since:.1f} s", request=response.request)
-            since, received = now, 0
-
-
-def read_large_chunks(response: httpx.Response) -> Iterator[bytes]:
-    """Yield an undecoded body in large chunks, which the system gathers (SO_RCVLOWAT).
-
-    On a slow connection data arrive by the packet, and httpx takes about 0.1 ms of CPU for each
-    read. So the thread sleeps until a large chunk, or the rest of the body, is there. Chunks are
-    small at first: TCP opens its window by what was read.
-    """
-    stream = response.extensions.get("network_stream")
-    connection: Any = stream and stream.get_extra_info("socket")
-    encrypted = stream and stream.get_extra_info("ssl_object") is not None
-    to_come = int(response.headers.get("content-length") or 0) - (
-        _TLS_BUFFER_BYTES if encrypted else 0
-    )
-    received = 0
-
-    def wait() -> None:
-        least = min(to_come - received, max(received // 8, _MIN_READ_BYTES), _MAX_READ_BYTES)
-        with contextlib.suppress(OSError, AttributeError):  # not on every system
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, least))
-
-    wait()
-    for chunk in response.iter_raw():
-        received += len(chunk)
-        wait()  # resets it before another request uses the connection
-        yield chunk
+        passed = now - self._since
+        if passed > self._limits.slow:
+            if self._received < MIN_SPEED_BYTES_PER_SECOND * passed:
+                raise TooSlow(f"{self._received} bytes in {passed:.1f} s", request=self._request)
+            self._since, self._received = now, 0
 
 
 def unsupported_encoding(response: httpx.Response) -> str | None:

@@ -18,9 +18,8 @@ from hrdem.errors import ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import (
     ACCEPT_ENCODING,
+    Pace,
     decode_body,
-    limit_time,
-    read_large_chunks,
     unsupported_encoding,
 )
 from hrdem.http.connections import ConnectionPool
@@ -29,6 +28,7 @@ from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.outgoing import OutgoingRequest
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
 from hrdem.http.range_buffer import RangeBuffer
+from hrdem.http.receive import receive_body
 from hrdem.http.response_checks import (
     SNIFFED_BYTES,
     check_no_web_page,
@@ -281,10 +281,10 @@ class HttpClient(Http):
                     beginning = self._read_beginning(response)
                     raise whole_file_error(display_url, response.status_code, beginning)
                 end = check_range(response, display_url, version, begin, stop)
-                for chunk in self._limit(response, read_large_chunks(response), self._timeouts):
-                    if received.position + len(chunk) > end:
-                        raise RetryableError(f"{display_url} sends more bytes than requested.")
-                    received.add(chunk)
+                pace = Pace(response, self._timeouts)
+                for count in receive_body(response, received, end, display_url):
+                    self._check_open(response)
+                    pace.check(count)
         finally:
             received.deliver()
         if received.position < end:  # missing bytes must not become zeros
@@ -321,10 +321,15 @@ class HttpClient(Http):
         self, response: httpx.Response, chunks: Iterator[bytes], timeouts: Timeouts
     ) -> Iterator[bytes]:
         """Yield the chunks of a body as long as they arrive in time and the client is open."""
-        for chunk in limit_time(response, chunks, timeouts):
-            if self._closed:
-                raise httpx.ReadError("the client was closed", request=response.request)
+        pace = Pace(response, timeouts)
+        for chunk in chunks:
+            self._check_open(response)
             yield chunk
+            pace.check(len(chunk))
+
+    def _check_open(self, response: httpx.Response) -> None:
+        if self._closed:
+            raise httpx.ReadError("the client was closed", request=response.request)
 
     @contextlib.contextmanager
     def _open_response(self, request: OutgoingRequest) -> Iterator[httpx.Response]:

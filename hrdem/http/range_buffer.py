@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hrdem.http.protocol import ByteSink
 from hrdem.runtime.memory import allocate_buffer
 
@@ -32,7 +34,17 @@ class RangeBuffer:
         """Append bytes, which have to lie within the range."""
         at = self.position + self._shift
         self.memory[at : at + len(chunk)] = chunk
-        self.position += len(chunk)
+        self._advance(len(chunk))
+
+    def receive(self, receive_into: Callable[[memoryview], int]) -> int:
+        """Let a function write the next bytes into the rest of the memory; return their number."""
+        with memoryview(self.memory) as whole, whole[self.position + self._shift :] as rest:
+            count = receive_into(rest)
+        self._advance(count)
+        return count
+
+    def _advance(self, count: int) -> None:
+        self.position += count
         if self.position - self._delivered >= _FLUSH_BYTES:
             self.deliver()
 

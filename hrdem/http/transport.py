@@ -10,6 +10,7 @@ import httpx
 from hrdem.errors import RequestError
 from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.connections import Origin, get_origin
+from hrdem.http.direct import DirectTransport
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
 from hrdem.http.response_checks import is_certificate_error, quote_error
 
@@ -46,6 +47,7 @@ class Routes:
         with self._lock:
             if self._tls is None:
                 self._tls = make_tls_context(self._certificates)
+                self._tls.set_alpn_protocols(["http/1.1"])
             return self._tls
 
 
@@ -111,7 +113,7 @@ class _ProxiedTransport(httpx.BaseTransport):
 
 def _connect_by(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.BaseTransport:
     if proxy is None:
-        return httpx.HTTPTransport(verify=tls, trust_env=False, limits=_ONE_CONNECTION)
+        return DirectTransport(tls)
     try:
         transport = httpx.HTTPTransport(
             verify=tls,

@@ -1,0 +1,148 @@
+"""Direct connections: bodies in place, and which connections are used again."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from hrdem.errors import TransferError
+from hrdem.http.client import HttpClient
+from hrdem.http.direct import MAX_PIECE_BYTES, DirectTransport
+from hrdem.http.receive import IN_PLACE
+from hrdem.http.retry import Retries
+from hrdem.http.source_version import SourceVersion
+
+CONTENT = random.Random(3).randbytes(3 * MAX_PIECE_BYTES)
+
+
+class Store:
+    """A store of one file that counts connections; it may alter its answers."""
+
+    def __init__(self, alter: Callable[[bytes, bytes], tuple[bytes, bytes]]) -> None:
+        self._alter = alter
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/file.tif"
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            while asked := connection.recv(65_536):
+                start, last = map(int, re.search(rb"bytes=(\d+)-(\d+)", asked).groups())
+                head = (
+                    f"HTTP/1.1 206 Partial Content\r\nContent-Length: {last + 1 - start}\r\n"
+                    f'ETag: "1"\r\nContent-Range: bytes {start}-{last}/{len(CONTENT)}\r\n'
+                )
+                head_bytes, body = self._alter(head.encode(), CONTENT[start : last + 1])
+                connection.sendall(head_bytes + b"\r\n" + body)
+                if len(body) < last + 1 - start:
+                    return
+
+
+def read_twice(store: Store) -> None:
+    """Read two ranges, one after the other, and compare them."""
+    version = SourceVersion.of(store.url, '"1"', len(CONTENT))
+    with HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client:
+        for start, stop in ((5, 400_005), (9, 300_009)):
+            assert client.read_range(store.url, start, stop, version)[:] == CONTENT[start:stop]
+
+
+@pytest.mark.parametrize(
+    ("alter", "connections"),
+    [
+        (lambda head, body: (head, body), 1),
+        (lambda head, body: (head + b"Connection: Keep-Alive, CLOSE\r\n", body), 2),
+        (lambda head, body: (head.replace(b"HTTP/1.1", b"HTTP/1.0"), body), 2),
+        # bytes that nobody asked for would be taken for the next answer
+        (lambda head, body: (head, body + bytes(100_000)), 2),
+        # without a length its end has to be found
+        (
+            lambda head, body: (
+                re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", head),
+                b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+            ),
+            1,
+        ),
+    ],
+    ids=["as usual", "closing", "HTTP/1.0", "longer", "chunked"],
+)
+def test_connections_are_used_again_where_that_is_safe(
+    alter: Callable[[bytes, bytes], tuple[bytes, bytes]], connections: int
+) -> None:
+    with contextlib.closing(Store(alter)) as store:
+        read_twice(store)
+        assert store.connections == connections
+
+
+def test_a_body_that_breaks_off_is_an_error_with_its_length() -> None:
+    with (
+        contextlib.closing(Store(lambda head, body: (head, body[:100_000]))) as store,
+        pytest.raises(TransferError, match="closed after 100000 of 400000 bytes"),
+    ):
+        read_twice(store)
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return made
+
+
+@pytest.fixture
+def encrypted(authority: trustme.CA) -> Iterator[str]:
+    """Address of a server that answers everything with `CONTENT`, encrypted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            plain, _ = listening.accept()
+            with context.wrap_socket(plain, server_side=True) as connection:
+                while connection.recv(65_536):
+                    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n"
+                    connection.sendall(head.encode() + CONTENT)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+def test_an_encrypted_body_arrives_in_place_in_large_pieces(
+    encrypted: str, authority: trustme.CA
+) -> None:
+    """A record of TLS has 16 kB."""
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with contextlib.closing(DirectTransport(trusting)) as transport:
+        request = httpx.Request("GET", encrypted, extensions={"trace": lambda *_: None})
+        for _ in range(2):
+            response = transport.handle_request(request)
+            memory, counts = memoryview(bytearray(len(CONTENT))), []
+            chunks = iter(response.stream)
+            while count := response.extensions[IN_PLACE](chunks, memory[sum(counts) :]):
+                counts.append(count)
+            response.close()
+            assert memory == CONTENT
+            assert max(counts) > 16_384
