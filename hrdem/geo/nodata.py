@@ -82,6 +82,22 @@ def valid_mask(pixels: Any, nodata: float | None) -> Any:
     return pixels != pixels.dtype.type(nodata)
 
 
+def is_all_valid(pixels: Pixels, nodata: float | None) -> bool:
+    """Return whether all pixels hold data: `valid_mask`, mostly decided by the extremes.
+
+    Args:
+        pixels: Array of any shape, not empty.
+        nodata: Value of pixels without data; None if it is not declared.
+    """
+    lowest, highest = pixels.min(), pixels.max()
+    if pixels.dtype.kind == "f" and not (np.isfinite(lowest) and np.isfinite(highest)):
+        return False
+    if nodata is None or not math.isfinite(nodata):
+        return True
+    value = pixels.dtype.type(nodata)
+    return bool(value < lowest or value > highest) or bool((pixels != value).all())
+
+
 def avoid_nodata(pixels: Pixels, nodata: float) -> Pixels:
     """Move values that equal the nodata value by chance to the next number.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hrdem.geo.band import is_infinite
 from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
-from hrdem.geo.nodata import valid_mask
+from hrdem.geo.nodata import is_all_valid, valid_mask
 
 NO_RANK = 255
 INFINITE_RANK = 254  # of pixels without data that are infinite in a source
@@ -59,18 +59,18 @@ class ReadTask:
 
 @dataclass(frozen=True, slots=True)
 class MergedBlock:
-    """A finished block of the output.
+    """A block of the output.
 
     Attributes:
         dst_window: Its window on the output grid.
         pixels: Array of shape (dst_window.height, dst_window.width).
         ranks: uint8 array of the same shape: rank of the source of each pixel, `NO_RANK` or
-            `INFINITE_RANK` for pixels without data.
+            `INFINITE_RANK` for pixels without data. A number if one source has data at all of them.
     """
 
     dst_window: Window
     pixels: Pixels
-    ranks: NDArray[np.uint8]
+    ranks: NDArray[np.uint8] | int
 
 
 def cut_stripes(output: Window, block: int, max_blocks: int) -> Iterator[Window]:
@@ -124,19 +124,105 @@ def _count_blocks(window: Window, block: tuple[int, int], max_pixels: int) -> tu
     return -(-blocks // rectangles), down
 
 
-def assemble(
+class GatheredBlock:
+    """What sources have of a block, until all of it has arrived.
+
+    The pixels of one source are kept as they were read, and joined by `merge`. Those of several
+    are merged as they arrive, so that memory does not depend on their number.
+
+    Args:
+        dst_window: Window of the block on the output grid.
+        inputs: The sources, by rank.
+        dtype: Pixel type of the output.
+        nodata: Value of pixels without data.
+    """
+
+    def __init__(
+        self, dst_window: Window, inputs: Sequence[MergeInput], dtype: str, nodata: float
+    ) -> None:
+        self.dst_window = dst_window
+        self._inputs = inputs
+        self._dtype = dtype
+        self._nodata = nodata
+        self._pieces: list[tuple[ReadTask, Pixels]] = []
+        self._pixels: Pixels | None = None
+        self._ranks: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def add(self, read: ReadTask, array: Pixels) -> None:
+        """Add a rectangle that touches the block."""
+        self._pieces.append((read, array))
+        if read.rank != self._pieces[0][0].rank or self._pixels is not None:
+            self._merge_pieces()
+
+    def merge(self) -> MergedBlock:
+        """Merge what was added; the sources' arrays are not modified."""
+        if self._pixels is None:
+            rank = self._pieces[0][0].rank
+            pixels = self._join_pieces()
+            if pixels is not None and is_all_valid(pixels, self._inputs[rank].nodata):
+                return MergedBlock(self.dst_window, pixels, rank)
+            self._merge_pieces()
+        assert self._pixels is not None
+        return MergedBlock(self.dst_window, self._pixels, self._ranks)
+
+    def _join_pieces(self) -> Pixels | None:
+        """Return the pixels of the only source; None if it does not cover the block."""
+        shared = [self._share(read) for read, _ in self._pieces]
+        if sum(each.pixels for each in shared) < self.dst_window.pixels:
+            return None
+        if len(shared) == 1:
+            return np.ascontiguousarray(self._cut_out(*self._pieces[0]), self._dtype)
+        pixels: Pixels = np.empty((self.dst_window.height, self.dst_window.width), self._dtype)
+        for window, piece in zip(shared, self._pieces, strict=True):
+            pixels[self._place(window)] = self._cut_out(*piece)
+        return pixels
+
+    def _merge_pieces(self) -> None:
+        """Copy the valid pixels of all pieces, except where a lower rank has data."""
+        if self._pixels is None:
+            shape = self.dst_window.height, self.dst_window.width
+            self._pixels = np.full(shape, self._nodata, self._dtype)
+            self._ranks = np.full(shape, NO_RANK, np.uint8)
+        for read, array in self._pieces:
+            within = self._place(self._share(read))
+            pixels, ranks = self._cut_out(read, array), self._ranks[within]
+            nodata = self._inputs[read.rank].nodata
+            copied = valid_mask(pixels, nodata)
+            infinite = None if copied.all() else is_infinite(pixels, nodata)
+            copied &= ranks > read.rank
+            np.copyto(self._pixels[within], pixels, where=copied)
+            ranks[copied] = read.rank
+            if infinite is not None:
+                ranks[infinite & (ranks == NO_RANK)] = INFINITE_RANK
+        self._pieces.clear()
+
+    def _share(self, read: ReadTask) -> Window:
+        shared = self.dst_window.intersection(read.dst_window)
+        assert shared is not None
+        return shared
+
+    def _place(self, window: Window) -> tuple[slice, slice]:
+        return window.shifted(-self.dst_window.column, -self.dst_window.row).slices
+
+    def _cut_out(self, read: ReadTask, array: Pixels) -> Pixels:
+        within = self._share(read).shifted(-read.dst_window.column, -read.dst_window.row)
+        return array[within.slices]
+
+
+def gather_blocks(
     blocks: BlockSet,
     reads: Sequence[ReadTask],
     arrays: Iterable[Pixels],
     inputs: Sequence[MergeInput],
     dtype: str,
     nodata: float,
-) -> Iterator[MergedBlock]:
-    """Copy rectangles into the blocks of a stripe, and yield each block once it is complete.
+) -> Iterator[GatheredBlock]:
+    """Distribute rectangles to the blocks of a stripe, and yield each block once it is complete.
 
     Args:
         blocks: The blocks that are wanted.
-        reads: The rectangles, in the order in which their pixels arrive.
+        reads: The rectangles, in the order in which their pixels arrive. Those of one source do
+            not overlap.
         arrays: Pixels of each rectangle, in the same order.
         inputs: The sources, by rank.
         dtype: Pixel type of the output.
@@ -148,11 +234,12 @@ def assemble(
     waiting: collections.Counter[Window] = collections.Counter()
     for read in reads:
         waiting.update(_find_touched_blocks(read.dst_window, blocks))
-    started: dict[Window, MergedBlock] = {}
+    started: dict[Window, GatheredBlock] = {}
     for read, array in zip(reads, arrays, strict=True):
         for dst_window in _find_touched_blocks(read.dst_window, blocks):
-            target = started.setdefault(dst_window, _make_empty(dst_window, dtype, nodata))
-            _copy_valid(read, array, inputs[read.rank].nodata, target)
+            if dst_window not in started:
+                started[dst_window] = GatheredBlock(dst_window, inputs, dtype, nodata)
+            started[dst_window].add(read, array)
             waiting[dst_window] -= 1
             if not waiting[dst_window]:
                 yield started.pop(dst_window)
@@ -170,24 +257,3 @@ def _find_touched_blocks(window: Window, blocks: BlockSet) -> Iterator[Window]:
             )
             if block in blocks:
                 yield block
-
-
-def _make_empty(dst_window: Window, dtype: str, nodata: float) -> MergedBlock:
-    shape = dst_window.height, dst_window.width
-    return MergedBlock(dst_window, np.full(shape, nodata, dtype), np.full(shape, NO_RANK, np.uint8))
-
-
-def _copy_valid(read: ReadTask, array: Pixels, nodata: float | None, target: MergedBlock) -> None:
-    """Copy the valid pixels of a rectangle into a block, except where a lower rank has data."""
-    shared = target.dst_window.intersection(read.dst_window)
-    assert shared is not None
-    within = shared.shifted(-target.dst_window.column, -target.dst_window.row).slices
-    pixels = array[shared.shifted(-read.dst_window.column, -read.dst_window.row).slices]
-    copied = valid_mask(pixels, nodata)
-    infinite = None if copied.all() else is_infinite(pixels, nodata)
-    ranks = target.ranks[within]
-    copied &= ranks > read.rank
-    np.copyto(target.pixels[within], pixels, where=copied)
-    ranks[copied] = read.rank
-    if infinite is not None:
-        ranks[infinite & (ranks == NO_RANK)] = INFINITE_RANK

@@ -16,6 +16,7 @@ from hrdem.processing.tile_result import GapCount, TierSeam, TileResult, TileSta
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import TileFormat
 
+Mask = NDArray[np.bool_]
 SourceIds = NDArray[np.uint8]
 """Id of the source of each pixel, from 1; 0 where there is no data."""
 
@@ -79,40 +80,38 @@ class TileFinisher:
         self,
         dst_window: Window,
         pixels: Pixels,
-        source_ids: Sequence[SourceIds],
+        source_ids: Sequence[SourceIds | int],
         received_bytes: int | None,
         seams: tuple[TierSeam, ...] = (),
-        infinite: NDArray[np.bool_] | None = None,
+        infinite: Mask | None = None,
     ) -> TileResult:
         """Finish a block.
 
         Args:
             dst_window: Its window on the output's grid; it starts at a block.
-            pixels: Array of shape (dst_window.height, dst_window.width); may be modified.
+            pixels: Array of shape (dst_window.height, dst_window.width).
             source_ids: Source ids of each surface that the pixels are computed from, arrays of the
-                same shape, 0 at the same pixels.
+                same shape, 0 at the same pixels; numbers if all pixels have data of one source.
             received_bytes: Bytes read from sources for it; None if unknown.
             seams: Seams between tiers within the block.
             infinite: Which pixels have no data because they are infinite in a source, array of the
                 same shape; None for none.
         """
         count = dst_window.pixels
-        inside = None
-        valid = source_ids[0] > 0
-        if self.mask is not None:
-            inside = self.mask.rasterize(dst_window)
+        inside = None if self.mask is None else self.mask.rasterize(dst_window)
+        valid = _find_valid(source_ids[0], inside)
+        if inside is not None:
             count = int(np.count_nonzero(inside))
-            valid &= inside
-            pixels[~valid] = self.nodata
             infinite = None if infinite is None else infinite & inside
-        values = pixels.ravel() if valid.all() else pixels[valid]
+            if valid is not None:
+                pixels = pixels.copy()
+                pixels[~valid] = self.nodata
+        values = pixels.ravel() if valid is None else pixels[valid]
         tiles = [self._encode(pixels)] if values.size else []
         for ids in source_ids[: self.source_bands] if values.size else ():
-            band = np.where(valid, ids, self.nodata).astype(self.tile_format.dtype)
+            band = np.full(pixels.shape, self.nodata, self.tile_format.dtype)
+            np.copyto(band, ids, casting="unsafe", where=True if valid is None else valid)
             tiles.append(self._encode(band))
-        pixels_by_source = sum(
-            np.bincount(ids[valid], minlength=self.sources + 1)[1:] for ids in source_ids
-        )
         return TileResult(
             column=dst_window.column // BLOCK,
             row=dst_window.row // BLOCK,
@@ -122,7 +121,7 @@ class TileFinisher:
                 pixels=dst_window.pixels,
                 present=count,
                 statistics=Statistics.of(values, count),
-                pixels_by_source=tuple(np.asarray(pixels_by_source).tolist()),
+                pixels_by_source=self._count_by_source(source_ids, valid, values.size),
                 seams=seams,
                 gaps=tuple(_count_gap(gap, dst_window, valid, inside) for gap in self.gaps),
                 infinite=0 if infinite is None else int(np.count_nonzero(infinite)),
@@ -132,12 +131,36 @@ class TileFinisher:
     def _encode(self, pixels: Pixels) -> bytes:
         return encode(pixels, self.tile_format, self.nodata)
 
+    def _count_by_source(
+        self, source_ids: Sequence[SourceIds | int], valid: Mask | None, count: int
+    ) -> tuple[int, ...]:
+        """Count the valid pixels of each source, over all surfaces."""
+        total = np.zeros(self.sources + 1, np.int64)
+        for ids in source_ids:
+            if isinstance(ids, int):
+                total[ids] += count
+            elif self.sources == 1:
+                total[1] += count
+            else:
+                chosen = ids.ravel() if valid is None else ids[valid]
+                total += np.bincount(chosen, minlength=self.sources + 1)
+        return tuple(total[1:].tolist())
+
+
+def _find_valid(ids: SourceIds | int, inside: Mask | None) -> Mask | None:
+    """Return which pixels inside the area have a source; None if all have."""
+    valid = inside
+    if not isinstance(ids, int):
+        valid = ids > 0 if inside is None else (ids > 0) & inside
+    return None if valid is None or valid.all() else valid
+
 
 def _count_gap(
-    gap: PolygonMask, window: Window, valid: NDArray[np.bool_], inside: NDArray[np.bool_] | None
+    gap: PolygonMask, window: Window, valid: Mask | None, inside: Mask | None
 ) -> GapCount:
     """Count the pixels of a window, inside the area, whose centre is in a gap."""
     within = gap.rasterize(window)
     if inside is not None:
         within &= inside
-    return GapCount(int(np.count_nonzero(within)), int(np.count_nonzero(within & ~valid)))
+    empty = 0 if valid is None else int(np.count_nonzero(within & ~valid))
+    return GapCount(int(np.count_nonzero(within)), empty)

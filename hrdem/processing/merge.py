@@ -21,11 +21,11 @@ from hrdem.planning.precedence import rank_sources
 from hrdem.processing.assemble import (
     INFINITE_RANK,
     NO_RANK,
-    MergedBlock,
+    GatheredBlock,
     MergeInput,
     ReadTask,
-    assemble,
     cut_stripes,
+    gather_blocks,
     split_into_reads,
 )
 from hrdem.processing.finish import SourceIds, TileFinisher
@@ -148,8 +148,8 @@ class _StripeMerge:
 
     def run(
         self, fetchers: ThreadPoolExecutor, coders: ThreadPoolExecutor
-    ) -> Generator[tuple[MergedBlock, int | None]]:
-        """Yield merged blocks, each with the bytes received since the block before."""
+    ) -> Generator[tuple[GatheredBlock, int | None]]:
+        """Yield complete blocks, each with the bytes received since the block before."""
         received: int | None = 0
         names = [source.name for source in rank_sources(self.mosaic.sources)]
 
@@ -179,7 +179,7 @@ class _StripeMerge:
         fetching = map_in_order(fetchers, fetch, reads, self.budget.max_reads)
         decoding = map_in_order(coders, decode, fetching, self.budget.max_coding)
         with contextlib.closing(fetching), contextlib.closing(decoding):
-            blocks = assemble(
+            blocks = gather_blocks(
                 self.blocks,
                 reads,
                 count(decoding),
@@ -230,11 +230,17 @@ def _bound(windows: Sequence[Window]) -> Window:
 
 
 def _finish(
-    merged: tuple[MergedBlock, int | None], finisher: TileFinisher, ids_by_rank: SourceIds
+    gathered: tuple[GatheredBlock, int | None], finisher: TileFinisher, ids_by_rank: SourceIds
 ) -> TileResult:
-    block, received_bytes = merged
-    source_ids = ids_by_rank[block.ranks]
-    infinite = block.ranks == INFINITE_RANK
+    block, received_bytes = gathered
+    merged = block.merge()
+    source_id: SourceIds | int
+    infinite = None
+    if isinstance(merged.ranks, int):
+        source_id = int(ids_by_rank[merged.ranks])
+    else:
+        source_id = ids_by_rank[merged.ranks]
+        infinite = merged.ranks == INFINITE_RANK
     return finisher.finish_block(
-        block.dst_window, block.pixels, [source_ids], received_bytes, infinite=infinite
+        merged.dst_window, merged.pixels, [source_id], received_bytes, infinite=infinite
     )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hrdem.geo.nodata import choose_nodata, valid_mask
+from hrdem.geo.nodata import choose_nodata, is_all_valid, valid_mask
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,19 @@ def test_a_nodata_value_beyond_float32_is_rounded_as_the_pixels_are() -> None:
 )
 def test_whole_numbers(nodata: float | None, expected: list[bool]) -> None:
     assert valid_mask(np.array([5, -1], np.int16), nodata).tolist() == expected
+
+
+@pytest.mark.parametrize("nodata", [None, -1.0, 0.0, 5.0, math.nan, -math.inf])
+@pytest.mark.parametrize(
+    "values", [[5, 6], [-1, 5], [-2, 5], [5, math.nan], [math.nan, 5], [5, math.inf], [-math.inf]]
+)
+def test_extremes_tell_whether_all_pixels_are_valid(
+    values: list[float], nodata: float | None
+) -> None:
+    kinds = [np.float32, np.int16] if np.isfinite(values).all() else [np.float32]
+    for kind in kinds:
+        pixels = np.array([values], kind)
+        assert is_all_valid(pixels, nodata) == valid_mask(pixels, nodata).all()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,11 @@ from hrdem.geo.grid import Window
 from hrdem.processing.assemble import (
     INFINITE_RANK,
     NO_RANK,
+    GatheredBlock,
     MergeInput,
-    assemble,
+    ReadTask,
     cut_stripes,
+    gather_blocks,
     split_into_reads,
 )
 
@@ -36,7 +40,8 @@ def merge_arrays(
         reads = split_into_reads(stripe, inputs, max_pixels)
         arrays = (files[read.rank][read.src_window.slices] for read in reads)
         blocks = BlockSet.all_of(stripe, block)
-        for done in assemble(blocks, reads, arrays, inputs, "float32", NODATA):
+        for gathered in gather_blocks(blocks, reads, arrays, inputs, "float32", NODATA):
+            done = gathered.merge()
             assert any(done.dst_window.intersection(each.dst_window) for each in inputs)
             assert np.isnan(pixels[done.dst_window.slices]).all(), "a block came twice"
             pixels[done.dst_window.slices] = done.pixels
@@ -149,7 +154,7 @@ def test_wide_output_keeps_few_blocks_open() -> None:
                 )
                 yield np.zeros((read.dst_window.height, read.dst_window.width), "float32")
 
-        for _ in assemble(
+        for _ in gather_blocks(
             BlockSet.all_of(stripe, 64), reads, arrays(), [source], "float32", NODATA
         ):
             finished += 1
@@ -178,7 +183,9 @@ def test_only_chosen_blocks_are_assembled() -> None:
     file = np.arange(80 * 80, dtype="float32").reshape(80, 80)
     reads = split_into_reads(stripe, inputs, 200)
     arrays = (file[read.src_window.slices] for read in reads)
-    done = list(assemble(BlockSet(stripe, 16, chosen), reads, arrays, inputs, "float32", NODATA))
+    blocks = BlockSet(stripe, 16, chosen)
+    gathered = gather_blocks(blocks, reads, arrays, inputs, "float32", NODATA)
+    done = [each.merge() for each in gathered]
     found = {(each.dst_window.column, each.dst_window.row): each for each in done}
     assert len(found) == len(done)
     assert sorted(found) == sorted([(32, 48), (64, 48), (80, 48), (32, 80), (48, 80), (80, 80)])
@@ -198,6 +205,37 @@ def test_infinite_pixels_are_marked_where_no_source_has_data() -> None:
     assert pixels.tolist() == [[NODATA, NODATA, 7, NODATA, NODATA]]
     assert INFINITE_RANK < NO_RANK == 255
     assert ranks.tolist() == [[INFINITE_RANK, INFINITE_RANK, 1, NO_RANK, INFINITE_RANK]]
+
+
+def test_pixels_of_one_source_are_passed_on_as_they_were_read() -> None:
+    """Without a copy where one read has them all, and with one number for all of them."""
+    block = Window(16, 0, 16, 16)
+    inputs = [MergeInput(block, block, (16, 16), NODATA)] * 3
+    file = np.arange(256, dtype="float32").reshape(16, 16)
+    whole = GatheredBlock(block, inputs, "float32", NODATA)
+    whole.add(ReadTask(2, block, block), file)
+    assert whole.merge().ranks == 2
+    assert np.shares_memory(whole.merge().pixels, file)
+    halves = GatheredBlock(block, inputs, "float32", NODATA)
+    for half in block.split(16, 8):
+        halves.add(ReadTask(2, half, half), file[half.slices[0]])
+    assert halves.merge().ranks == 2
+    np.testing.assert_array_equal(halves.merge().pixels, file)
+
+
+def test_pixels_of_several_sources_are_not_kept_until_the_block_is_complete() -> None:
+    """So memory does not depend on how many sources overlap."""
+    block = Window(0, 0, 16, 16)
+    gathered = GatheredBlock(
+        block, [MergeInput(block, block, (16, 16), NODATA)] * 9, "float32", NODATA
+    )
+    arrays = [np.full((16, 16), rank, "float32") for rank in range(9)]
+    released = [weakref.ref(array) for array in arrays]
+    for rank in (4, 5, 3, 8):
+        gathered.add(ReadTask(rank, block, block), arrays[rank])
+    arrays.clear()
+    assert not any(each() is not None for each in released)
+    assert (gathered.merge().pixels == 3).all()
 
 
 def test_reads_come_from_top_to_bottom_and_in_few_pieces() -> None:

@@ -1,4 +1,4 @@
-"""The nodata value of a file, if it has one, is also that of the output."""
+"""Finished tiles: the nodata value of a file stays, and so do its pixels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
+from affine import Affine
 
 import hrdem
+from hrdem.geo.grid import Grid, Window
+from hrdem.geo.mask import PolygonMask
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
 from hrdem.output.plan_writer import OutputOptions
+from hrdem.processing.finish import TileFinisher
+from hrdem.processing.statistics import Statistics
+from hrdem.tiff.encode import NO_COMPRESSION, choose_tile_format
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, plan_only_file, write_cog
 
 
@@ -76,3 +83,22 @@ def test_dtype_without_free_value_is_only_copied(
     )
     with rasterio.open(output) as copy:
         assert copy.nodata is None
+
+
+@pytest.mark.parametrize("mask", [None, shapely.box(0, -300, 700, 0), shapely.box(20, -30, 90, 0)])
+def test_one_number_stands_for_the_source_of_all_pixels(mask: shapely.Geometry | None) -> None:
+    """The pixels may be those of a reader: they are not modified."""
+    window = Window(512, 0, 100, 50)
+    grid = Grid("EPSG:3979", Affine(1, 0, -512, 0, -1, 0), 612, 50)
+    area = None if mask is None else PolygonMask.of(mask, "EPSG:3979", grid)
+    finisher = TileFinisher(choose_tile_format("int16", NO_COMPRESSION), -32767, 3, area, 1)
+    pixels = np.arange(5_000, dtype=np.int16).reshape(50, 100)
+    pixels.flags.writeable = False
+    found = finisher.finish_block(window, pixels, [2], 9)
+    assert found == finisher.finish_block(window, pixels, [np.full((50, 100), 2, np.uint8)], 9)
+    inside = np.ones((50, 100), np.bool_) if area is None else area.rasterize(window)
+    for tile, expected in zip(found.tiles, (pixels, 2), strict=True):
+        band = np.frombuffer(tile, np.int16).reshape(512, 512)[:50, :100]
+        np.testing.assert_array_equal(band, np.where(inside, expected, -32767))
+    assert found.stats.pixels_by_source == (0, np.count_nonzero(inside), 0)
+    assert found.stats.statistics == Statistics.of(pixels[inside], int(inside.sum()))

@@ -89,7 +89,7 @@ class Recorder:
     def finish_block(self, window: Window, pixels, ids, received, *, infinite) -> Any:
         self.pixels[window.slices] = pixels
         (self.ids[window.slices],) = ids
-        self.infinite[window.slices] = infinite
+        self.infinite[window.slices] = infinite is not None and infinite
         return SimpleNamespace(window=window, received=received)
 
 
