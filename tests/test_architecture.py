@@ -57,7 +57,6 @@ COVERED_BY = {
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.early": "catalog/test_early_search.py",
     "hrdem.http.cache.entries": "http/test_store.py",
-    "hrdem.http.cache.entry_locks": "http/test_store.py",
     "hrdem.http.cache.writer": "faults/test_resume.py",
     "hrdem.http.parsed": "faults/test_passing_faults.py",
     "hrdem.http.range_buffer": "faults/test_client.py",
@@ -114,9 +113,7 @@ COVERED_BY = {
 }
 
 # Private names that tests import or replace, until a public one takes their place.
-PRIVATE_NAMES = {
-    "hrdem.http.cache.store._disk_bytes",
-}
+PRIVATE_NAMES = {}
 HEAVY = (
     "dask",
     "httpx",

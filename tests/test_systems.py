@@ -99,7 +99,7 @@ def test_what_windows_lacks_is_detected(source: str, fault: str) -> None:
 @pytest.mark.slow
 def test_outputs_are_written_as_windows_requires() -> None:
     """Locks, atomic writes and outputs, without the calls of POSIX: a part of the whole run."""
-    files = ("runtime/test_locks.py", "runtime/test_file_io.py", "output/test_plan_writer.py")
+    files = ("runtime/test_locks.py", "http/test_part_store.py", "output/test_plan_writer.py")
     paths = [str(Path(__file__).parent / file) for file in files]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "0", *paths],

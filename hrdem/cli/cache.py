@@ -34,15 +34,12 @@ def command() -> None:
 def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
     """List what is cached, with sizes and when it was last used."""
     import hrdem
-    from hrdem.http.cache.store import IS_SUPPORTED
 
     contents = hrdem.Cache(cache_dir, max_cache).info()
     if json:
         show.document(contents.as_dict())
         return
     missing = "" if contents.folder.is_dir() else ", which does not exist"
-    if not IS_SUPPORTED:
-        missing = ", which is not used: this system has no cache yet"
     click.echo(f"folder    {contents.folder}{missing}")
     click.echo(f"size      {format_size(contents.bytes)} of at most {format_size(contents.limit)}")
     show.table(_rows(contents))

@@ -117,9 +117,9 @@ class Http(Protocol):
         return False
 
     @property
-    def caches_ranges(self) -> bool:
-        """Whether byte ranges that are fetched are stored on disk."""
-        return False
+    def max_cache(self) -> int | None:
+        """Largest size in bytes of the cache that stores byte ranges; None without a cache."""
+        return None
 
     @property
     def can_resume(self) -> bool:
@@ -134,11 +134,6 @@ class Http(Protocol):
     def cached_bytes(self) -> int:
         """Bytes of files that were read from a cache so far."""
         return 0
-
-    @property
-    def cached_versions(self) -> list[SourceVersion]:
-        """Versions of files that were opened so far and are cached."""
-        return []
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans of a file that are not cached."""

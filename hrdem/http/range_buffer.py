@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from hrdem.http.protocol import ByteSink
 from hrdem.runtime.memory import allocate_buffer
 
-_FLUSH_BYTES = 64 << 10  # that are passed to a sink at a time
+_MAX_DELIVERED_BYTES = 4 << 20  # that are passed to a sink at a time
+_MAX_DELAY_SECONDS = 1.0  # of bytes that have arrived: a killed run loses no more
 
 
 class RangeBuffer:
@@ -29,6 +31,7 @@ class RangeBuffer:
         self.position = self._delivered = start
         self._shift = headroom - start
         self._on_bytes = on_bytes
+        self._delivered_at = time.monotonic()
 
     def add(self, chunk: bytes) -> None:
         """Append bytes, which have to lie within the range."""
@@ -45,7 +48,10 @@ class RangeBuffer:
 
     def _advance(self, count: int) -> None:
         self.position += count
-        if self.position - self._delivered >= _FLUSH_BYTES:
+        if (
+            self.position - self._delivered >= _MAX_DELIVERED_BYTES
+            or time.monotonic() - self._delivered_at >= _MAX_DELAY_SECONDS
+        ):
             self.deliver()
 
     def deliver(self) -> None:
@@ -57,4 +63,4 @@ class RangeBuffer:
                 whole[self._delivered + shift : self.position + shift] as new,
             ):
                 self._on_bytes(self._delivered, new)
-        self._delivered = self.position
+        self._delivered, self._delivered_at = self.position, time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,17 +12,12 @@ from pathlib import Path
 from hrdem.errors import NetworkError, RequestError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.cache.client import CachingClient
-from hrdem.http.cache.mirror import Mirror
-from hrdem.http.cache.store import IS_SUPPORTED, Cache
+from hrdem.http.cache.store import Cache
 from hrdem.http.client import HttpClient
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http
-from hrdem.http.source_version import SourceVersion
-from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 from hrdem.runtime.private_folder import make_private_folder
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +49,13 @@ class Session:
                 "`offline` reads everything from the cache, and `no_cache` disables it: leave one "
                 "of them out."
             )
-        if self.offline and not IS_SUPPORTED:
-            raise RequestError(
-                "`offline` reads everything from the cache, and this system has none yet. Leave it "
-                "out."
-            )
         if self.max_cache < 0:
             raise RequestError(f"`max_cache` is a number of bytes, not {self.max_cache}.")
 
     @property
     def uses_cache(self) -> bool:
-        """Whether the cache is read and written: unless it is disabled, or the system has none."""
-        return IS_SUPPORTED and not self.no_cache
+        """Whether the cache is read and written."""
+        return not self.no_cache
 
     @property
     def cache(self) -> Cache:
@@ -93,8 +82,7 @@ class Session:
             trusted: User-supplied addresses, which may be in any network, for a client that is
                 created.
             fetches: Whether pixels are fetched. On success the cache is then pruned to its limit;
-                on failure nothing is pruned, so that another run can resume; a note on the error
-                says that.
+                on failure a note on the error says that another run can resume.
         """
         with contextlib.ExitStack() as stack:
             if self.offline:
@@ -108,33 +96,13 @@ class Session:
                 http = stack.enter_context(CachingClient(http, self.cache))
             try:
                 yield http
-                used = http.cached_versions
             except (NetworkError, KeyboardInterrupt) as exc:
                 if fetches and http.can_resume:
                     exc.add_note("Fetched data is cached: run the same command again to resume.")
                 raise
         if fetches and self.uses_cache:
-            self._prune(used)
-
-    def lock_cached_files(self, http: Http) -> list[Mirror]:
-        """Protect the cached ranges of files that a client has opened while the result is alive."""
-        if not self.uses_cache:
-            return []
-        with contextlib.suppress(OSError):
-            mirrors = [self.cache.open_to_read(version) for version in http.cached_versions]
-            return [mirror for mirror in mirrors if mirror is not None]
-        return []
-
-    def _prune(self, used: Iterable[SourceVersion]) -> None:
-        """Prune the cache to its limit; warn if that removes what was just used."""
-        with contextlib.suppress(OSError):
-            self.cache.prune()
-        if self.max_cache and not all(map(self.cache.has, used)):
-            log.warning(
-                "Fetched data was removed from the cache: it is larger than the limit of %s "
-                "(`max_cache`).",
-                format_size(self.max_cache),
-            )
+            with contextlib.suppress(OSError):
+                self.cache.prune()
 
     @contextlib.contextmanager
     def data_dir(self) -> Iterator[Path]:

@@ -31,7 +31,7 @@ from hrdem.errors import (
 )
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.transform import project_points
-from hrdem.http.cache.store import IS_SUPPORTED, Cache
+from hrdem.http.cache.store import Cache
 from hrdem.http.certificates import find_certificates, make_tls_context
 from hrdem.http.client import HttpClient
 from hrdem.http.protocol import Http
@@ -218,8 +218,6 @@ def _check_proj() -> _Finding:
 
 
 def _check_cache(open_cache: Callable[[], Cache]) -> _Finding:
-    if not IS_SUPPORTED:
-        return _Finding("none on this system yet: interrupted runs start again")
     cache = open_cache()
     info = cache.info()
     found = f"{info.folder}: {format_size(info.bytes)} of at most {format_size(info.limit)} used"

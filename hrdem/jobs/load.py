@@ -43,9 +43,9 @@ _CHUNK_LOCK = threading.Lock()
 
 
 class _CacheLocks:
-    """Locks of an array's cached files against removal, in this process; not pickled."""
+    """Locks of an array's cached coverages against removal, in this process; not pickled."""
 
-    def __init__(self, *locks: Sequence[object]) -> None:
+    def __init__(self, locks: Sequence[object] = ()) -> None:
         self._locks = locks
 
     def __reduce__(self) -> tuple[type[_CacheLocks], tuple[()]]:
@@ -107,9 +107,7 @@ def load(
             )
         plan = make_plan(request, context.http)
         shift_grid = find_shift_grid(request, context)
-        locks = _CacheLocks(
-            settings.session.lock_cached_files(context.http), lock_coverages(plan, context.cache)
-        )
+        locks = _CacheLocks(lock_coverages(plan, context.cache))
     pixels = _make_dask_array(_ChunkReader(plan, shift_grid, settings, locks), sizes)
     return _make_data_array(plan, shift_grid, pixels, masked)
 

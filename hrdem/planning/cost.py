@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import shutil
 import tempfile
@@ -23,8 +24,11 @@ from hrdem.runtime.threads import thread_pool
 
 MAX_INDEX_THREADS = 8
 MAX_STORED_RATIO = 1.5  # bytes in a file per byte of pixels: LZW makes noise larger
+_CACHE_MARGIN = 1.1  # bytes in the cache per byte that is fetched, with indexes and blocks of disks
 OUTPUT_RATIO = 0.6  # bytes in an output per byte of valid pixels: about half, with a margin
 UNKNOWN_FREE_BYTES = 1 << 62  # more than any plan needs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ def _measure_cost(
 def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int) -> None:
     """Check that a plan stays within the download limit and the free disk space.
 
+    A warning is logged if it needs more than the cache may hold.
+
     Tile indexes are read only if the largest possible cost is too high, or offline. What the cache
     lacks of a tier after the first is found when it is read: only the pixels are that the tiers
     before it leave empty.
@@ -99,8 +105,9 @@ def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int
     folder = Path(tempfile.gettempdir()) if output is None else output.parent
     free = free_disk_bytes(folder)
     written = _count_uncompressed_bytes(plan, copies)
-    within_limit = max_download is None or max_fetched <= max_download
-    if within_limit and not http.offline and written + max_fetched <= free:
+    limits = [limit for limit in (max_download, http.max_cache or None) if limit is not None]
+    within_limits = all(max_fetched <= limit for limit in limits)
+    if within_limits and not http.offline and written + max_fetched <= free:
         return
     mosaics = plan.tiers[0].mosaics if http.offline else plan.mosaics
     costs = _measure_costs(mosaics, http, context.cache)
@@ -111,10 +118,11 @@ def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int
         raise _download_error(plan, costs, missing, max_download)
     valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
     written = int(written * OUTPUT_RATIO * valid_share)
-    shares_disk = http.caches_ranges and _is_same_disk(folder, context.cache)
+    shares_disk = http.max_cache is not None and _is_same_disk(folder, context.cache)
     cached = missing if shares_disk else 0
     if written + cached > free:
         raise _space_error(plan, output, folder, written, cached, free)
+    _warn_of_small_cache(costs, http)
 
 
 def _check_cached(costs: Sequence[SourceCost]) -> None:
@@ -127,6 +135,19 @@ def _check_cached(costs: Sequence[SourceCost]) -> None:
         )
         raise NotCachedError(
             f"The cache lacks {parts}. Run the same command once without `offline`."
+        )
+
+
+def _warn_of_small_cache(costs: Sequence[SourceCost], http: Http) -> None:
+    """Warn if the cache cannot hold what the tiles of a plan take, unless it is to hold nothing."""
+    size = sum(cost.size for cost in costs if cost.tiles is not None)
+    if http.max_cache and size > http.max_cache and not http.offline:
+        log.warning(
+            "The area needs %s, and the cache holds at most %s: if the run is interrupted, it may "
+            "have to fetch them again. `max_cache` of %s keeps them.",
+            format_size(size),
+            format_size(http.max_cache),
+            format_size(round(size * _CACHE_MARGIN)),
         )
 
 

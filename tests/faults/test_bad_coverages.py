@@ -37,7 +37,6 @@ from tests.faults.wcs_service import (
     tiff,
 )
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
-from tests.systems import needs_cache
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -157,7 +156,6 @@ def test_lasting_failure_names_box_and_server_message(
     assert_nothing_left(tmp_path)
 
 
-@needs_cache
 def test_second_run_resumes_from_cached_chunks(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -296,7 +294,6 @@ def test_chunk_size_adapts_to_the_server_time_limit(
     assert_right(tmp_path / "out.tif")
 
 
-@needs_cache
 def test_full_disk_is_an_output_error(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     with (
@@ -392,7 +389,6 @@ def without_blocks(path: Path) -> None:
     path.write_bytes(content)
 
 
-@needs_cache
 @pytest.mark.parametrize(
     "damage",
     [
@@ -436,7 +432,6 @@ def test_chunks_deleted_by_another_run_are_refetched(
     assert_right(tmp_path / "out.tif")
 
 
-@needs_cache
 def test_without_a_catalogue_cached_chunks_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

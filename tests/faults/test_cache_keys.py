@@ -15,9 +15,6 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
-from tests.systems import needs_cache
-
-pytestmark = needs_cache
 
 AREA = {"bbox": (1_499_700, -170_300, 1_500_300, -170_000), "bbox_crs": "EPSG:3979"}
 

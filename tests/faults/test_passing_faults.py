@@ -25,7 +25,6 @@ from hrdem.sources.vrt import check_vrt_complete
 from hrdem.sources.wcs.capabilities import read_capabilities
 from hrdem.sources.wms import get_map
 from tests.misbehaving import Misbehaving, Reply, Script, ServerRequest, misbehaving, range_reply
-from tests.systems import needs_cache
 
 CONTENT = bytes(range(256)) * 40
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
@@ -239,7 +238,6 @@ def test_an_etag_that_its_own_server_refuses_is_named(http: HttpClient) -> None:
             file.read(START, STOP)
 
 
-@needs_cache
 def test_the_unit_of_a_range_ignores_case(http: HttpClient, tmp_path: Path) -> None:
     """RFC 9110, 14.1; the beginning is cached as well."""
     script = faulty(labelled("Bytes 0-15/10240"), times=99)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import random
@@ -25,13 +26,11 @@ from hrdem.errors import NotCachedError
 from hrdem.http.client import HttpClient
 from tests.metered import Metered, metered
 from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
-from tests.systems import needs_cache
-
-pytestmark = needs_cache
 
 WIDE = (1_498_000, -172_800, 1_502_000, -170_000)  # 8_2 and 9_2, some 60 MB
 NARROW = (1_499_400, -170_600, 1_500_600, -170_000)
 SLOW, FAST = 4e6, 1e9  # bytes a second on each connection
+SLOWER, CONNECTIONS = 500_000, 16  # so that a second is less than what a run has fetched
 WITHIN = (1_499_700, -170_500, 1_500_300, -170_200)
 
 
@@ -86,16 +85,16 @@ def undisturbed(server: Metered, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "seed", [pytest.param(0, marks=pytest.mark.long), 1, pytest.param(2, marks=pytest.mark.long)]
+    "seed", [0, pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long)]
 )
 def test_killed_run_resumes(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int], seed: int
 ) -> None:
-    """At most 5 % is fetched again, and the output is byte-identical."""
+    """At most the last second is fetched again, and the output is byte-identical."""
     whole, size = undisturbed
     moment = random.Random(seed).uniform(0.05 + 0.3 * seed, 0.35 + 0.3 * seed)
     process = begun(tmp_path, server)
-    server.begin(SLOW, round(size * moment), process.kill)
+    server.begin(SLOWER, round(size * moment), process.kill)
     ended(process, -signal.SIGKILL)
     fetched = server.sent
     (left,) = (tmp_path / "out").iterdir()
@@ -103,7 +102,8 @@ def test_killed_run_resumes(
     time.sleep(0.6)  # a folder that new may be of a run that is just beginning
     server.begin(FAST)
     ended(begun(tmp_path, server))
-    assert fetched + server.sent - size < 0.05 * size
+    again = fetched + server.sent - size
+    assert again < 1.3 * CONNECTIONS * SLOWER  # with what waits in the buffers of the system
     assert names(tmp_path / "out") == ["a.stac.json", "a.tif"]
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
 
@@ -124,40 +124,34 @@ def test_interrupted_run_says_that_it_can_resume(
 
 
 @pytest.mark.slow
-def test_interrupted_download_may_exceed_max_cache(
+def test_limit_holds_during_a_run(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
-    """The end of the interrupted run, or a plan in between, once evicted it."""
-    whole, size = undisturbed
-    process = begun(tmp_path, server, "--max-cache", "10MB")
-    server.begin(SLOW, 40_000_000, lambda: process.send_signal(signal.SIGINT))
-    ended(process, 130)
-    fetched = server.sent
+    """An area that needs more is whole as well; a line before the start says what to expect."""
+    whole, _ = undisturbed
     server.begin(FAST)
-    words = {"bbox": WIDE, "bbox_crs": "EPSG:3979", "stac_url": f"{server.url}/stac/api/"}
-    hrdem.plan(**words, product="dtm", cache_dir=tmp_path / "cache", max_cache=10_000_000)
-    said = ended(begun(tmp_path, server, "--max-cache", "10MB"))
-    assert fetched + server.sent - size < 0.05 * size
+    process, most = begun(tmp_path, server, "--max-cache", "10MB"), 0
+    while process.poll() is None:
+        most = max(most, disk_bytes(tmp_path / "cache"))
+        time.sleep(0.01)
+    assert "the cache holds at most 10 MB: if the run is interrupted" in ended(process)
+    assert 5_000_000 < most <= 10_000_000
     assert filecmp.cmp(tmp_path / "out" / "a.tif", whole, shallow=False)
-    assert hrdem.Cache(tmp_path / "cache").info().bytes <= 10_000_000
-    assert "removed from the cache: it is larger than the limit of 10 MB" in said
 
 
-def test_chunks_keep_cached_ranges_of_their_array(
-    demo: Addresses, http: HttpClient, tmp_path: Path
-) -> None:
-    """Each chunk once evicted what earlier ones had fetched."""
+def disk_bytes(folder: Path) -> int:
+    found = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found += path.stat().st_size
+    return found
+
+
+def test_limit_holds_while_an_array_lives(demo: Addresses, http: HttpClient) -> None:
     words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "http": http}
-    array = hrdem.load(**words, product="dtm", chunks=512, max_cache=1_000_000)
-    array[:512, :512].compute()
-    held = hrdem.Cache().info().bytes
-    assert held > 1_000_000
-    del array
-    hrdem.extract(
-        **{**words, "bbox": (*NARROW[:2], NARROW[0] + 9, NARROW[1] + 9)},
-        product="dsm", output=tmp_path / "a.tif", max_cache=1_000_000,
-    )  # fmt: skip
-    assert hrdem.Cache().info().bytes <= 1_000_000
+    array = hrdem.load(**words, product="dtm", chunks=512, max_cache=3_000_000)
+    array[:512].compute()  # from tiles of some 5 MB
+    assert 1_000_000 < hrdem.Cache().info().bytes <= 3_000_000
 
 
 def test_run_killed_between_item_and_raster_is_repeated(

@@ -12,7 +12,6 @@ import trustme
 from hrdem.errors import ExitCode, RequestError
 from hrdem.jobs import doctor
 from hrdem.jobs.doctor import State, run_checks
-from tests.systems import needs_cache
 
 
 def project_lambert(longitude: float, latitude: float) -> tuple[float, float]:
@@ -67,7 +66,6 @@ def test_routes_and_certificates_are_listed_without_passwords(
     )
 
 
-@needs_cache
 def test_missing_home_is_one_finding_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container whose user has no name and no HOME."""
 

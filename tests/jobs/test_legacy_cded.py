@@ -30,7 +30,6 @@ from hrdem.runtime.progress import Progress
 from tests.planes import TO_NATIVE, Plane, publish
 from tests.shift_grids import write_grid
 from tests.stores import REFUSING, Store
-from tests.systems import needs_cache
 
 # 031K01: 76.5-76 W, 46-46.25 N; the shared profile is at 76.25 W
 STEP = 0.75 / 3600
@@ -326,7 +325,6 @@ def test_an_existing_set_is_refused_before_any_work(shifts: Path, tmp_path: Path
         pytest.param(
             {"offline": True, "no_cache": False, "surveys": True},
             "`offline` reads only the cache",
-            marks=needs_cache,
         ),
         ({"via": "vrt"}, "`via=vrt` reads full resolution"),
     ],

@@ -9,7 +9,6 @@ from pathlib import Path
 from hrdem.geo.grid import Window
 from hrdem.http.cache.store import Cache
 from hrdem.sources.wcs.piece_store import PieceStore
-from tests.systems import needs_cache
 
 FIRST, SECOND = Window(0, 0, 100, 50), Window(100, 0, 100, 50)
 
@@ -98,7 +97,6 @@ def test_touched_piece_is_not_swept(tmp_path: Path) -> None:
     assert time.time() - pieces.get_path(FIRST).stat().st_mtime < 60
 
 
-@needs_cache
 def test_locked_pieces_survive_cache_clear(tmp_path: Path) -> None:
     pieces, cache = PieceStore(tmp_path, "a coverage"), Cache(tmp_path, limit=0)
     add(pieces, FIRST)

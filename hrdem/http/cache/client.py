@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hrdem.errors import NotCachedError, ServerError
-from hrdem.http.cache.mirror import Mirror
+from hrdem.http.cache.part_store import PartStore
 from hrdem.http.cache.responses import (
     FORBIDDEN,
     CachedRequest,
@@ -65,8 +66,9 @@ class CachingClient(Http):
         self._http = http
         self._own_metadata = MetadataCache() if metadata is None else metadata
         self._cache = cache
-        self._mirrors: dict[SourceVersion, Mirror | None] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._parts: PartStore | None = None
+        self._is_opened = False
         self._writer = CacheWriter(cache, warns=http is not None)
         self._cached_bytes = 0
         self._has_fetched = False
@@ -80,12 +82,11 @@ class CachingClient(Http):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._writer.close()  # threads may outlive an interrupted run
         with self._lock:
-            mirrors, self._mirrors = list(self._mirrors.values()), {}
-            self._writer.close()  # threads may outlive an interrupted run
-        for mirror in mirrors:
-            if mirror is not None:
-                mirror.close()
+            parts, self._parts, self._is_opened = self._parts, None, True
+        if parts is not None:
+            parts.close()
 
     @property
     def metadata(self) -> MetadataCache:
@@ -98,9 +99,9 @@ class CachingClient(Http):
         return self._http is None
 
     @property
-    def caches_ranges(self) -> bool:
-        """Whether byte ranges that are fetched are stored on disk: they are."""
-        return True
+    def max_cache(self) -> int:
+        """Largest size in bytes of the cache."""
+        return self._cache.limit
 
     @property
     def can_resume(self) -> bool:
@@ -115,12 +116,6 @@ class CachingClient(Http):
     def cached_bytes(self) -> int:
         """Bytes of files that were read from the cache so far."""
         return self._cached_bytes
-
-    @property
-    def cached_versions(self) -> list[SourceVersion]:
-        """Versions of files that were opened so far and have a mirror."""
-        with self._lock:
-            return [version for version, mirror in self._mirrors.items() if mirror]
 
     def request(
         self,
@@ -195,25 +190,24 @@ class CachingClient(Http):
             NotCachedError: If some of it is not cached, offline.
             NetworkError: As the client does.
         """
-        mirror = self._mirror(version)
-        if mirror is None:
+        parts = self._parts_of(version)
+        if parts is None:
             if self._http is None:
                 raise _not_cached_error(version, [(start, stop)])
             return self._http.read_range(url, start, stop, version, headroom, on_bytes)
-        part = allocate_buffer(headroom + stop - start)
-        missing = self._fill(mirror, start, stop, part, headroom)
+        buffer = allocate_buffer(headroom + stop - start)
+        missing = self._fill(parts, version, start, stop, buffer, headroom)
+        sink = self._sink_for(parts, version)
         if missing == [(start, stop)] and self._http is not None:
-            return self._http.read_range(
-                url, start, stop, version, headroom, self._sink_for(mirror)
-            )
+            return self._http.read_range(url, start, stop, version, headroom, sink)
         for begin, end in missing:
             if self._http is None:
                 raise _not_cached_error(version, missing)
-            fetched = self._http.read_range(url, begin, end, version, 0, self._sink_for(mirror))
-            part[headroom + begin - start : headroom + end - start] = fetched
+            fetched = self._http.read_range(url, begin, end, version, 0, sink)
+            buffer[headroom + begin - start : headroom + end - start] = fetched
         with self._lock:
             self._cached_bytes += stop - start - sum(end - begin for begin, end in missing)
-        return part
+        return buffer
 
     def download(
         self,
@@ -242,23 +236,23 @@ class CachingClient(Http):
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans of a file that are not cached."""
-        mirror = self._mirror(version)
-        if mirror is None:
+        parts = self._parts_of(version)
+        if parts is None:
             return list(spans)
         found: list[Span] = []
         for start, stop in spans:
             try:
-                found += mirror.gaps(start, stop)
+                found += parts.gaps(version, start, stop)
             except OSError:
                 found.append((start, stop))
         return found
 
     def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
         """Make sure that some spans of a file, which are damaged, are fetched again."""
-        mirror = self._mirror(version)
-        if mirror is not None:
+        parts = self._parts_of(version)
+        if parts is not None:
             for start, stop in spans:
-                self._writer.try_write(mirror.invalidate, start, stop)
+                self._writer.try_write(parts.invalidate, version, start, stop)
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
@@ -270,7 +264,7 @@ class CachingClient(Http):
         """Return the cached response, or raise the cached error."""
         cached = load_response(self._cache.responses, key)
         if found := _BEGINNING_RANGE.fullmatch(key.range):
-            version = self._cache.latest(key.address)
+            version = self._latest(key.address)
             is_forbidden = cached is not None and cached.status == FORBIDDEN
             if version is not None and (cached is None or not cached.error or is_forbidden):
                 return self._read_beginning(version, int(found[1]) + 1)
@@ -289,8 +283,10 @@ class CachingClient(Http):
     def _read_beginning(self, version: SourceVersion, count: int) -> Response:
         """Return the cached beginning of a file, as its server would send it."""
         count = min(count, version.size)
-        mirror, part = self._mirror(version), allocate_buffer(count)
-        missing = [(0, count)] if mirror is None else self._fill(mirror, 0, count, part, 0)
+        parts, buffer = self._parts_of(version), allocate_buffer(count)
+        missing = [(0, count)]
+        if parts is not None:
+            missing = self._fill(parts, version, 0, count, buffer, 0)
         if missing:
             raise _not_cached_error(version, missing)
         headers = {
@@ -298,7 +294,7 @@ class CachingClient(Http):
             "last-modified": version.last_modified,
             "content-range": f"bytes 0-{count - 1}/{version.size}",
         }
-        return Response(version.url, 206, headers, part[:])
+        return Response(version.url, 206, headers, buffer[:])
 
     def _cache_beginning(self, url: str, key: CachedRequest, response: Response) -> None:
         """Cache the beginning of a file, and drop cached ranges of other versions."""
@@ -309,54 +305,79 @@ class CachingClient(Http):
         if not (is_printable_ascii(etag) and is_printable_ascii(date)):  # the reader will raise
             return
         version = SourceVersion.of(url, etag, int(size[1]), date)
-        mirror = self._mirror(version)
-        if mirror is not None:
-            with self._lock:
-                same = [other for other in self._mirrors if other.address == version.address]
-                for other in same:
-                    if other != version and (old := self._mirrors.pop(other)):
-                        old.close()
-            self._cache.drop_others(version)
+        parts = self._parts_of(version)
+        if parts is not None:
+            self._writer.try_write(self._replace_versions, parts, version)
             self._writer.try_write(remove_response, self._cache.responses, key)  # a cached 404
-            self._sink_for(mirror)(0, memoryview(response.content))
+            self._sink_for(parts, version)(0, memoryview(response.content))
 
-    def _mirror(self, version: SourceVersion) -> Mirror | None:
-        """Return the mirror of a version; None without a strong ETag or if the disk fails."""
-        if not version.pinned:
-            return None
+    def _replace_versions(self, parts: PartStore, version: SourceVersion) -> None:
+        """Make a version the latest of its file, and drop the byte ranges of others."""
+        parts.index.mark_opened(version)
+        if parts.drop_others(version):
+            log.info(
+                "%s was republished: the cached ranges of its old version were removed.",
+                version.url,
+            )
+
+    def _latest(self, address: str) -> SourceVersion | None:
+        """Return the version of a file that was opened last, by the fingerprint of its address."""
+        parts = self._open_parts()
+        with contextlib.suppress(OSError):
+            return None if parts is None else parts.index.latest(address)
+        return None
+
+    def _parts_of(self, version: SourceVersion) -> PartStore | None:
+        """Return the cached parts; None without a strong ETag or if the disk fails."""
+        return self._open_parts() if version.pinned else None
+
+    def _open_parts(self) -> PartStore | None:
         with self._lock:
-            if version not in self._mirrors:
-                self._mirrors[version] = self._open_mirror(version)
-            return self._mirrors[version]
+            if not self._is_opened:
+                self._is_opened = True
+                self._parts = self._find_parts()
+            return self._parts
 
-    def _open_mirror(self, version: SourceVersion) -> Mirror | None:
-        if self._http is not None and self._writer.is_writable:
+    def _find_parts(self) -> PartStore | None:
+        """Open the cached parts to write, or as they are if that is impossible."""
+        for read_only in (self._http is None or not self._writer.is_writable, True):
+            parts = self._cache.open_parts(read_only=read_only)
             try:
-                return self._cache.open(version)
+                parts.index.open()
             except OSError as exc:
-                self._writer.disable(exc)
-        try:
-            return self._cache.open_to_read(version)
-        except OSError:
-            return None
+                parts.close()
+                if not read_only:
+                    self._writer.disable(exc)
+            else:
+                return parts
+        return None
 
-    def _fill(self, mirror: Mirror, start: int, stop: int, part: mmap, headroom: int) -> list[Span]:
+    def _fill(
+        self,
+        parts: PartStore,
+        version: SourceVersion,
+        start: int,
+        stop: int,
+        buffer: mmap,
+        headroom: int,
+    ) -> list[Span]:
         """Copy the cached parts of a span into a buffer, and return the missing ones."""
         try:
-            with memoryview(part) as whole, whole[headroom : headroom + stop - start] as into:
-                return mirror.read(start, into)
+            with memoryview(buffer) as whole, whole[headroom : headroom + stop - start] as into:
+                return parts.read(version, start, into)
         except OSError as exc:
             self._writer.disable(exc)
             return [(start, stop)]
 
-    def _sink_for(self, mirror: Mirror) -> ByteSink:
-        """Return a sink that writes bytes to a mirror as they arrive."""
+    def _sink_for(self, parts: PartStore, version: SourceVersion) -> ByteSink:
+        """Return a sink that writes bytes of a version to the cache as they arrive."""
 
         def sink(start: int, content: memoryview) -> None:
             if not self._writer.is_writable:
                 return
             if self._writer.has_space(len(content)):
-                self._writer.try_write(mirror.write, start, content)
+                limit = self._writer.max_part_bytes
+                self._writer.try_write(parts.write, version, start, content, limit)
                 self._has_fetched = True
             else:
                 self._writer.disable(OSError("the disk is nearly full"))

@@ -1,66 +1,52 @@
-"""The cache folder: mirrors of files, cached responses, coverages and grids, within a size limit.
+"""The cache folder: parts of files, cached responses, coverages and grids, within a size limit.
 
-    files/<address>/<version>/   about.json, bytes, record, lock: `hrdem.http.cache.mirror`
+    ranges/                      byte ranges of files: `hrdem.http.cache.part_store`
     answers/<request>.json       `hrdem.http.cache.responses`
     wcs/<coverage>/              pieces of a coverage: `hrdem.sources.wcs.piece_store`
     proj/ca_nrc_….tif            grids: `hrdem.processing.vertical.find_grid`
 
-Nothing else in the folder is counted or removed: a user may choose one that has other files.
-
-A run that uses a version shares its lock; a run that removes it takes the lock exclusively. Least
+Nothing else in the folder is counted or removed: a user may choose one that has other files. Least
 recently used entries are evicted first.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import os
 import re
-import secrets
 import shlex
 import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import platformdirs
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.http.cache.entries import CacheEntry, CacheInfo
-from hrdem.http.cache.entry_locks import (
+from hrdem.http.cache.coverage_locks import (
     COVERAGE_NAME,
-    LOCK,
     REMOVED_PREFIX,
-    acquire_shared,
     coverage_lock,
     is_locked,
-    try_remove,
+    try_remove_coverage,
 )
-from hrdem.http.cache.mirror import ABOUT, Mirror, prepare
-from hrdem.http.source_version import SourceVersion
-from hrdem.runtime import locks
+from hrdem.http.cache.entries import CacheEntry, CacheInfo
+from hrdem.http.cache.index import MAX_JOURNAL_BYTES, disk_bytes
+from hrdem.http.cache.part_store import INDEX, PartStore
 from hrdem.runtime.byte_sizes import parse_size
-from hrdem.runtime.file_io import HAS_SPARSE_FILES, allocated_bytes
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 from hrdem.runtime.private_folder import find_exposure, make_private_folder
 
 _MIN_FREE_BYTES = 1 << 30  # that stay free on the disk
-_ADDRESS = re.compile(r"[0-9a-f]{24}")
-_VERSION = re.compile(r"[0-9a-f]{24}/[0-9a-f]{16}")
 _SINGLE = {
     "response": ("answers", re.compile(r"[0-9a-f]{24}\.json")),
     "grid": ("proj", re.compile(r"ca_nrc_\w+\.tif")),
 }  # kinds that are single small files
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}")  # a response that is being written
-_MAX_OPEN_ATTEMPTS = 5
 _MAX_PARTIAL_AGE_SECONDS = 3600.0  # older partial files are from killed processes
-_PROBE_BYTES = 1 << 26  # size of a sparse file, which takes almost no disk space
-
-#: Whether this system has the cache.
-IS_SUPPORTED = HAS_SPARSE_FILES
+_RANGES = "ranges"
+_MIRRORS = "files"  # sparse files, in which earlier versions cached byte ranges
+_MIRROR = re.compile(r"[0-9a-f]{24}/([0-9a-f]{16}|\.gone-[0-9a-f]{12})")
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +71,7 @@ class Cache:
 
     Args:
         folder: Folder, created on demand; None for the system's cache folder.
-        limit: Largest size in bytes, or as text, such as ``"20GB"``. During runs it can be
-            exceeded: entries in use are kept.
+        limit: Largest size in bytes, or as text, such as ``"20GB"``.
 
     Raises:
         RequestError: If the folder has an empty name, or the limit is not a size.
@@ -139,36 +124,59 @@ class Cache:
             OSError: If not.
         """
         make_private_folder(self.folder)
-        _check_sparse_files(self.folder)
+        with self.open_parts() as parts:
+            parts.index.open()
 
     def info(self) -> CacheInfo:
         """List the entries."""
-        found = [entry for entry, _ in self._all()]
-        return CacheInfo(self.folder, self.limit, tuple(found))
+        files: list[CacheEntry] = []
+        with contextlib.suppress(OSError), self._existing_parts(read_only=True) as parts:
+            files = [
+                CacheEntry("file", version.url, size, used, version=version)
+                for version, size, used in parts.index.list_versions()
+            ]
+        entries = [*files, *(entry for entry, _ in (*self._coverages(), *self._singles()))]
+        entries.sort(key=lambda entry: entry.used, reverse=True)
+        return CacheInfo(self.folder, self.limit, tuple(entries))
+
+    def open_parts(self, *, read_only: bool = False) -> PartStore:
+        """Return the store of byte ranges, which has to be closed."""
+        return PartStore(self.folder / _RANGES, read_only=read_only)
+
+    def max_part_bytes(self) -> int:
+        """Return the bytes that byte ranges may take beside all other entries."""
+        others = self._other_bytes(self._coverages(), self._singles())
+        return self.limit - others - MAX_JOURNAL_BYTES
 
     def prune(self) -> int:
         """Evict least recently used entries until the rest is within the limit.
 
-        Entries in use are kept, and can exceed the limit by themselves. All other large entries
-        are then evicted, but not the responses and grids, which those runs would request again.
+        Responses and grids are evicted last, and coverages in use are kept.
 
         Returns:
             Freed bytes.
         """
-        found = self._all()
-        excess = sum(entry.bytes for entry, _ in found) - self.limit
-        in_use = sum(entry.bytes for entry, _ in found if entry.in_use)
-        freed = 0
-        for entry, path in sorted(found, key=lambda each: (each[0].kind in _SINGLE, each[0].used)):
-            if freed >= excess - (in_use if entry.kind in _SINGLE else 0):
+        coverages, singles = self._coverages(), self._singles()
+        others, freed = self._other_bytes(coverages, singles), 0
+        with contextlib.suppress(OSError), self._existing_parts() as parts:
+            for entry, folder in coverages:
+                freed += parts.evict(self.limit - others, entry.used)
+                if parts.index.total_bytes() + others <= self.limit:
+                    break
+                if not entry.in_use and try_remove_coverage(folder):
+                    freed, others = freed + entry.bytes, others - entry.bytes
+            freed += parts.evict(self.limit - others)
+            parts.sweep()
+        for entry, path in (*coverages, *singles):
+            if others <= self.limit:
                 break
-            if try_remove(path):
-                freed += entry.bytes
+            if not entry.in_use and path.exists() and _try_remove(path):
+                freed, others = freed + entry.bytes, others - entry.bytes
         self._remove_leftovers()
         return freed
 
     def clear(self) -> int:
-        """Remove all entries that no run is using; during a run, responses and grids stay.
+        """Remove all entries but coverages in use; runs in progress fetch again what they need.
 
         Returns:
             Freed bytes.
@@ -176,13 +184,19 @@ class Cache:
         Raises:
             OutputError: If an entry that is not in use cannot be removed.
         """
-        found, freed = self._all(), 0
-        busy = any(entry.in_use for entry, _ in found)
-        for entry, path in found:
-            if entry.in_use or (busy and entry.kind in _SINGLE):
+        freed = 0
+        try:
+            with self._existing_parts() as parts:
+                freed = parts.clear()
+        except FileNotFoundError:
+            pass  # there are none
+        except OSError as exc:
+            raise OutputError(f"The cache {self.folder} cannot be cleared: {exc}.") from exc
+        for entry, path in (*self._coverages(), *self._singles()):
+            if entry.in_use:
                 continue
-            if not try_remove(path):
-                if is_locked(path / LOCK) or is_locked(coverage_lock(path)):  # by now
+            if not _try_remove(path):
+                if is_locked(coverage_lock(path)):  # by now
                     continue
                 if path.exists():
                     raise OutputError(
@@ -192,181 +206,69 @@ class Cache:
         self._remove_leftovers()
         return freed
 
-    def open(self, version: SourceVersion) -> Mirror:
-        """Open the mirror of a version for writing, and protect it until it is closed.
-
-        Raises:
-            OSError: If it cannot be created or used, or the file system has no sparse files.
-        """
-        folder = self._folder_of(version)
-        for attempt in range(_MAX_OPEN_ATTEMPTS):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                lock = _lock_and_prepare(folder)
-            except FileNotFoundError:  # it was removed meanwhile
-                if attempt == _MAX_OPEN_ATTEMPTS - 1:
-                    raise
-                continue
-            try:
-                _write_text(folder / ABOUT, json.dumps(asdict(version)))
-            except BaseException:
-                lock.close()
-                raise
-            break
-        return Mirror(folder, lock)
-
-    def open_to_read(self, version: SourceVersion) -> Mirror | None:
-        """Open the mirror of a version as it is; None if there is none.
-
-        Raises:
-            OSError: If it cannot be used.
-        """
-        folder = self._folder_of(version)
-        if not (folder / ABOUT).exists():
-            return None
-        try:
-            lock = acquire_shared(folder / LOCK)
-        except OSError:  # no process prunes a read-only folder
-            lock = locks.FileLock(-1)
-        else:
-            with contextlib.suppress(OSError):
-                os.utime(folder / ABOUT)
-        return Mirror(folder, lock)
-
-    def latest(self, address: str) -> SourceVersion | None:
-        """Return the version of a file that was opened last, by the fingerprint of its address."""
-        found = [path for path in self._address(address).glob(f"*/{ABOUT}") if _read_about(path)]
-        return _read_about(max(found, key=_mtime)) if found else None
-
-    def has(self, version: SourceVersion) -> bool:
-        """Whether a version has a mirror."""
-        return (self._folder_of(version) / ABOUT).exists()
-
-    def drop_others(self, version: SourceVersion) -> None:
-        """Remove the mirrors of other versions of the same file, unless a run is using them."""
-        ours = self._folder_of(version)
-        for folder in self._address(version.address).glob("*"):
-            if (
-                folder != ours
-                and _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}")
-                and (try_remove(folder))
-            ):
-                log.info(
-                    "%s was republished: the cached ranges of its old version were removed.",
-                    version.url,
-                )
-
     def has_space(self, size: int) -> bool:
         """Whether so many bytes fit on the disk and leave some free."""
         with contextlib.suppress(OSError):
             return shutil.disk_usage(self.folder).free - size > _MIN_FREE_BYTES
         return True  # a write will fail if not
 
-    def _address(self, address: str) -> Path:
-        return self.folder / "files" / address
+    def _existing_parts(self, *, read_only: bool = False) -> PartStore:
+        """Return the store of byte ranges; raise FileNotFoundError if there is none."""
+        (self.folder / _RANGES).stat()
+        return self.open_parts(read_only=read_only)
 
-    def _folder_of(self, version: SourceVersion) -> Path:
-        named = f"{version.etag} {version.size} {version.last_modified}"
-        return self._address(version.address) / hashlib.sha256(named.encode()).hexdigest()[:16]
+    def _other_bytes(self, *listed: list[tuple[CacheEntry, Path]]) -> int:
+        """Return the bytes of listed entries, and of the index of byte ranges."""
+        index = self.folder.glob(f"{_RANGES}/{INDEX}*")
+        return sum(entry.bytes for each in listed for entry, _ in each) + sum(
+            map(_file_bytes, index)
+        )
 
-    def _all(self) -> list[tuple[CacheEntry, Path]]:
-        """List all entries and their paths, most recently used first."""
-        found: list[tuple[CacheEntry, Path]] = []
-        for folder in self.folder.glob("files/*/*"):
-            if not _VERSION.fullmatch(f"{folder.parent.name}/{folder.name}") or not folder.is_dir():
-                continue
-            about = _read_about(folder / ABOUT)
-            name, used = about.url if about else folder.name, _mtime(folder / ABOUT)
-            size = sum(map(_disk_bytes, _list_folder(folder)))
-            found.append(
-                (CacheEntry("file", name, size, used, is_locked(folder / LOCK), about), folder)
-            )
+    def _coverages(self) -> list[tuple[CacheEntry, Path]]:
+        """List coverages and their folders, least recently used first."""
+        found = []
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
                 pieces = _list_folder(folder)
-                size, used = sum(map(_disk_bytes, pieces)), max(map(_mtime, pieces), default=0.0)
+                size, used = sum(map(_file_bytes, pieces)), max(map(_mtime, pieces), default=0.0)
                 in_use = is_locked(coverage_lock(folder))
                 found.append((CacheEntry("coverage", folder.name, size, used, in_use), folder))
-        for kind, (where, name_of) in _SINGLE.items():
-            ours = (p for p in self.folder.glob(f"{where}/*") if name_of.fullmatch(p.name))
-            found += [
-                (CacheEntry(kind, each.name, _disk_bytes(each), _mtime(each)), each)
-                for each in ours
-            ]
-        return sorted(found, key=lambda each: each[0].used, reverse=True)
+        return sorted(found, key=lambda each: each[0].used)
+
+    def _singles(self) -> list[tuple[CacheEntry, Path]]:
+        """List responses and grids and their paths, least recently used first."""
+        found = [
+            (CacheEntry(kind, path.name, _file_bytes(path), _mtime(path)), path)
+            for kind, (where, name) in _SINGLE.items()
+            for path in self.folder.glob(f"{where}/*")
+            if name.fullmatch(path.name)
+        ]
+        return sorted(found, key=lambda each: each[0].used)
 
     def _remove_leftovers(self) -> None:
-        """Remove partly removed folders of killed processes, and empty folders."""
-        for kind in ("files/*", "wcs"):
-            for gone in self.folder.glob(f"{kind}/{REMOVED_PREFIX}*"):
-                shutil.rmtree(gone, ignore_errors=True)
-        for folder in self.folder.glob("files/*"):
-            with contextlib.suppress(OSError):
-                if _ADDRESS.fullmatch(folder.name):
-                    folder.rmdir()  # if it is empty
+        """Remove what killed processes and earlier versions left."""
+        for gone in self.folder.glob(f"wcs/{REMOVED_PREFIX}*"):
+            shutil.rmtree(gone, ignore_errors=True)
+        for mirror in self.folder.glob(f"{_MIRRORS}/*/*"):
+            if _MIRROR.fullmatch(f"{mirror.parent.name}/{mirror.name}"):
+                shutil.rmtree(mirror, ignore_errors=True)
+                for folder in (mirror.parent, mirror.parent.parent):
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()  # if it is empty
         for partial in self.folder.glob("answers/.*"):
-            with contextlib.suppress(OSError):
-                if (
-                    _PARTIAL.fullmatch(partial.name)
-                    and time.time() - _mtime(partial) > _MAX_PARTIAL_AGE_SECONDS
-                ):
-                    partial.unlink()
+            is_old = time.time() - _mtime(partial) > _MAX_PARTIAL_AGE_SECONDS
+            if _PARTIAL.fullmatch(partial.name) and is_old:
+                _try_remove(partial)
 
 
-def _lock_and_prepare(folder: Path) -> locks.FileLock:
-    """Share the lock of a version and create its files; the first process also cleans up."""
-    lock = locks.acquire_lock(folder / LOCK)
-    if lock is None:
-        lock = acquire_shared(folder / LOCK)
-        prepare(folder)  # the other process may only have tested the lock
-        return lock
-    try:
-        _check_sparse_files(folder)
-        for left in folder.glob(".*"):  # by a process that was killed
-            left.unlink()
-        prepare(folder)
-        lock.share()
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def _check_sparse_files(folder: Path) -> None:
-    """Make sure that the file system has sparse files.
-
-    Raises:
-        OSError: If it has none.
-    """
-    probe = folder / f".probe-{secrets.token_hex(4)}"
-    try:
-        with probe.open("wb") as file:
-            file.seek(_PROBE_BYTES)
-            file.write(b"\0")
-        if _disk_bytes(probe) > _PROBE_BYTES // 2:
-            raise OSError(f"the file system of {folder} has no sparse files")
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-def _read_about(path: Path) -> SourceVersion | None:
-    try:
-        version = SourceVersion(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    texts = (version.address, version.url, version.etag, version.last_modified)
-    is_valid = all(isinstance(text, str) for text in texts) and type(version.size) is int
-    return version if is_valid and version.size >= 0 else None
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a small file atomically."""
-    partial = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
-    try:
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _try_remove(path: Path) -> bool:
+    """Remove a file, or a coverage that is not in use; return whether it is gone."""
+    if path.is_dir():
+        return try_remove_coverage(path)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        return True
+    return False
 
 
 def _list_folder(folder: Path) -> list[Path]:
@@ -377,10 +279,9 @@ def _list_folder(folder: Path) -> list[Path]:
         return []
 
 
-def _disk_bytes(path: Path) -> int:
-    """Return the bytes that a file takes on disk, without its holes."""
+def _file_bytes(path: Path) -> int:
     try:
-        return allocated_bytes(path)
+        return disk_bytes(path.stat().st_size)
     except OSError:
         return 0
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
 
 from hrdem.http.cache.store import Cache
 
-_DISK_CHECK_BYTES = 64 << 20  # written between two checks of the cache size and free space
+_DISK_CHECK_BYTES = 64 << 20  # written between two checks of the space
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +27,17 @@ class CacheWriter:
         self._lock = threading.Lock()
         self._is_writable = True
         self._unchecked_bytes: int | None = None  # None: not checked yet
+        self._max_part_bytes = 0
 
     @property
     def is_writable(self) -> bool:
         """Whether no write has failed, and the run has not ended."""
         return self._is_writable
+
+    @property
+    def max_part_bytes(self) -> int:
+        """Bytes that byte ranges may take, as of the last check of the space."""
+        return self._max_part_bytes
 
     def try_write(self, work: Callable[..., object], *args: object) -> None:
         """Call a function that writes; an error of the disk ends all writes."""
@@ -42,16 +47,14 @@ class CacheWriter:
             self.disable(exc)
 
     def has_space(self, more: int) -> bool:
-        """Whether the disk has space for more bytes; prunes the cache between checks."""
+        """Whether the disk has space for more bytes, which is checked now and then."""
         with self._lock:
-            first = self._unchecked_bytes is None
+            is_known = self._unchecked_bytes is not None
             self._unchecked_bytes = more + (self._unchecked_bytes or 0)
-            if not first and self._unchecked_bytes <= _DISK_CHECK_BYTES:
+            if is_known and self._unchecked_bytes <= _DISK_CHECK_BYTES:
                 return True
             self._unchecked_bytes = 0
-        if not first:
-            with contextlib.suppress(OSError):  # pruning is optional
-                self._cache.prune()
+            self._max_part_bytes = self._cache.max_part_bytes()
         return self._cache.has_space(_DISK_CHECK_BYTES)
 
     def disable(self, why: OSError) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from hrdem.geo.grid import Window
-from hrdem.http.cache.entry_locks import COVERAGE_NAME, coverage_lock
+from hrdem.http.cache.coverage_locks import COVERAGE_NAME, coverage_lock
 from hrdem.runtime.atomic import hidden_path, is_hidden_path, publish
 from hrdem.runtime.locks import FileLock, acquire_lock
 

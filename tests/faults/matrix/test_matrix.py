@@ -23,9 +23,6 @@ from tests.faults.matrix.row import Row
 from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
 from tests.faults.matrix.table import DOCUMENT, with_tables
-from tests.systems import needs_cache
-
-pytestmark = needs_cache  # most messages tell of it
 
 _FILES_OF = [tile for tile in list_tiles() if tile.item_id in ("8_2-mosaic-1m", "9_2-mosaic-1m")]
 

@@ -1,0 +1,349 @@
+"""The store of cached byte ranges: parts of remote files in plain files, with an index.
+
+    index.sqlite             `hrdem.http.cache.index`
+    <2 hex>/<14 hex>         the bytes of one part, at most 4 MB
+
+A file is written whole, then its part is listed. A part without a file counts as missing; a file
+without a part is from a killed run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from isal import isal_zlib
+
+from hrdem.http.cache.index import MAX_PART_BYTES, CachedPart, RangeIndex, disk_bytes
+from hrdem.http.source_version import SourceVersion
+from hrdem.http.spans import Span, join_spans
+
+INDEX = "index.sqlite"
+_FOLDER = re.compile(r"[0-9a-f]{2}")
+_FILE = re.compile(r"[0-9a-f]{14}")
+_SKIPPED_BYTES = 256 << 10  # that are read at a time to check a part of which less is needed
+_MAX_UNLISTED_AGE_SECONDS = 3600.0  # older files without a part are from killed runs
+_MAX_FOLDER_ATTEMPTS = 3  # other processes may remove empty folders
+
+
+class PartStore:
+    """Parts of remote files by version, for several threads and processes at a time.
+
+    Use it as a context manager, or close it.
+
+    Args:
+        folder: Folder of the store, which is created when it is needed.
+        read_only: Whether to create and write nothing.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self._folder = folder
+        self._read_only = read_only
+        self._index = RangeIndex(folder / INDEX, self._remove_all_files, read_only=read_only)
+        self._lock = threading.Lock()
+        self._reserved_bytes = 0  # of parts that are being written
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def index(self) -> RangeIndex:
+        """The index."""
+        return self._index
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    def read(self, version: SourceVersion, start: int, into: memoryview) -> list[Span]:
+        """Read the cached parts of a span whose checksums match.
+
+        Args:
+            version: Version of the file.
+            start: Position of the first byte.
+            into: Buffer for the bytes, as long as the span. What is missing is undefined.
+
+        Returns:
+            Missing spans by position.
+
+        Raises:
+            OSError: If the index cannot be read.
+        """
+        begin, stop = start, start + len(into)
+        missing: list[Span] = []
+        used, damaged = [], []
+        for part in self._index.find(version, start, stop):
+            if part.stop <= begin:
+                continue
+            first, last = max(part.start, begin), min(part.stop, stop)
+            if not self._read_part(part, first, into[first - start : last - start]):
+                damaged.append(part)
+                continue
+            used.append(part)
+            if first > begin:
+                missing.append((begin, first))
+            begin = last
+        if begin < stop:
+            missing.append((begin, stop))
+        self._index.mark_used(used)
+        if damaged and not self._read_only:
+            self._remove(damaged)
+        return join_spans(missing)
+
+    def write(
+        self, version: SourceVersion, start: int, content: memoryview, max_bytes: int
+    ) -> None:
+        """Write bytes, and evict least recently used parts to make room for them.
+
+        Args:
+            version: Version of the file.
+            start: Position of the first byte.
+            content: The bytes.
+            max_bytes: Bytes on the disk that all parts may take.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        for at in range(0, len(content), MAX_PART_BYTES):
+            piece = content[at : at + MAX_PART_BYTES]
+            with self._reserve(len(piece), max_bytes) as fits:
+                if fits:
+                    self._write_part(version, start + at, piece)
+
+    def gaps(self, version: SourceVersion, start: int, stop: int) -> list[Span]:
+        """Return the missing parts of a span, by the index.
+
+        Raises:
+            OSError: If the index cannot be read.
+        """
+        missing: list[Span] = []
+        for part in self._index.find(version, start, stop):
+            if part.start > start:
+                missing.append((start, part.start))
+            start = max(start, part.stop)
+        if start < stop:
+            missing.append((start, stop))
+        return missing
+
+    def invalidate(self, version: SourceVersion, start: int, stop: int) -> None:
+        """Remove the parts that overlap a span.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        self._remove(self._index.find(version, start, stop))
+
+    def evict(self, max_bytes: int, before: float = math.inf) -> int:
+        """Remove least recently used parts until the others take no more than some bytes.
+
+        Args:
+            max_bytes: Bytes on the disk.
+            before: Parts that were used since are kept, seconds since 1970.
+
+        Returns:
+            Freed bytes.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        freed = 0
+        while (excess := self._index.total_bytes() - max_bytes) > 0:
+            size = self._remove(self._index.find_oldest(excess, before))
+            if not size:
+                break
+            freed += size
+        return freed
+
+    def drop_others(self, version: SourceVersion) -> bool:
+        """Remove the parts of other versions of the same file; return whether there were any.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        numbers = self._index.find_others(version)
+        self._index.remove(numbers)
+        self._unlink_all(numbers)
+        return bool(numbers)
+
+    def sweep(self) -> None:
+        """Remove the files that killed runs left; at most once an hour.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        if not self._index.begin_sweep(_MAX_UNLISTED_AGE_SECONDS):
+            return
+        before = time.time() - _MAX_UNLISTED_AGE_SECONDS
+        found = [(number, path) for number, path in self._files() if _mtime(path) < before]
+        listed = self._index.list_numbers()
+        for number, path in found:
+            if number not in listed:
+                _try_unlink(path)
+
+    def clear(self) -> int:
+        """Remove everything; runs that use it fetch it again.
+
+        Returns:
+            Freed bytes.
+
+        Raises:
+            OSError: If the disk cannot be written.
+        """
+        freed = self._index.total_bytes()
+        self._index.clear()
+        self._remove_all_files()
+        return freed
+
+    @contextlib.contextmanager
+    def _reserve(self, size: int, max_bytes: int) -> Iterator[bool]:
+        """Make room for a part while it is written; yield whether there is enough."""
+        size = disk_bytes(size)
+        with self._lock:
+            self._reserved_bytes += size
+            reserved = self._reserved_bytes
+        try:
+            if size <= max_bytes:
+                self.evict(max_bytes - reserved)
+            yield size <= max_bytes
+        finally:
+            with self._lock:
+                self._reserved_bytes -= size
+
+    def _write_part(self, version: SourceVersion, start: int, content: memoryview) -> None:
+        part = CachedPart(
+            secrets.randbits(63), start, len(content), isal_zlib.crc32(content), time.time()
+        )
+        path = self._path(part.id)
+        try:
+            _write_file(path, content)
+            replaced = self._index.add(version, part)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        self._unlink_all(replaced)
+
+    def _read_part(self, part: CachedPart, first: int, into: memoryview) -> bool:
+        """Read bytes of a part from a position on; return whether the checksum of all matches."""
+        try:
+            with self._path(part.id).open("rb", buffering=0) as file:
+                checksum = _skip(file, first - part.start, 0)
+                _read_into(file, into)
+                checksum = isal_zlib.crc32(into, checksum)
+                checksum = _skip(file, part.stop - first - len(into), checksum)
+        except (OSError, EOFError):
+            return False
+        return checksum == part.checksum
+
+    def _remove(self, parts: Iterable[CachedPart]) -> int:
+        """Remove files, then their parts; return the bytes on the disk."""
+        gone = [part for part in parts if _try_unlink(self._path(part.id))]
+        self._index.remove(part.id for part in gone)
+        return sum(disk_bytes(part.size) for part in gone)
+
+    def _unlink_all(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            _try_unlink(self._path(number))
+
+    def _remove_all_files(self) -> None:
+        for _, path in self._files():
+            _try_unlink(path)
+        for folder in self._folders():
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # if it is empty
+
+    def _path(self, number: int) -> Path:
+        name = f"{number:016x}"
+        return self._folder / name[:2] / name[2:]
+
+    def _files(self) -> Iterator[tuple[int, Path]]:
+        """Yield the numbers and paths of all files of parts."""
+        for folder in self._folders():
+            for path in _list_folder(folder):
+                if _FILE.fullmatch(path.name):
+                    yield int(folder.name + path.name, 16), path
+
+    def _folders(self) -> list[Path]:
+        return [path for path in _list_folder(self._folder) if _FOLDER.fullmatch(path.name)]
+
+
+def _write_file(path: Path, content: memoryview) -> None:
+    """Write a file that does not exist yet, and the folder that it is in."""
+    for attempt in range(_MAX_FOLDER_ATTEMPTS):
+        try:
+            file = path.open("xb", buffering=0)
+        except FileNotFoundError:
+            if attempt == _MAX_FOLDER_ATTEMPTS - 1:
+                raise
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            continue
+        with file:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, f"{path} does not take all bytes")
+        break
+
+
+def _read_into(file: FileIO, into: memoryview) -> None:
+    """Fill a buffer from a file.
+
+    Raises:
+        EOFError: If the file is shorter.
+    """
+    while into:
+        count = file.readinto(into)
+        if not count:
+            raise EOFError
+        into = into[count:]
+
+
+def _skip(file: FileIO, count: int, checksum: int) -> int:
+    """Read bytes of which only the checksum is needed, and return that of all until then."""
+    while count > 0:
+        content = file.read(min(count, _SKIPPED_BYTES))
+        if not content:
+            raise EOFError
+        checksum = isal_zlib.crc32(content, checksum)
+        count -= len(content)
+    return checksum
+
+
+def _try_unlink(path: Path) -> bool:
+    """Remove a file; return whether it is gone. Windows removes none that is being read."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    """List a folder; nothing if it is missing."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _mtime(path: Path) -> float:
+    """Return when a file was written; now if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
