@@ -113,7 +113,7 @@ COVERED_BY = {
 }
 
 # Private names that tests import or replace, until a public one takes their place.
-PRIVATE_NAMES = {}
+PRIVATE_NAMES: set[str] = set()
 HEAVY = (
     "dask",
     "httpx",
