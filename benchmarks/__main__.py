@@ -21,11 +21,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.comparison import EQUAL, LARGEST, Comparison, Run, run_all
+from benchmarks.comparison import LARGEST, Comparison, Run, run_all
 from benchmarks.layout import CODECS
 from benchmarks.links import LINKS
 from benchmarks.probe import Probe
-from benchmarks.reader_list import NAMES, Reader, missing_requirements, parse_reader, versions
+from benchmarks.reader_list import NAMES, installed_readers, parse_reader, versions
 from benchmarks.report import document, machine
 from benchmarks.store import stored_file
 
@@ -43,7 +43,7 @@ def main() -> None:
     if arguments.results:
         _join_results(arguments.results, arguments.remarks, arguments.output)
         return
-    readers = [each for each in arguments.readers if _is_installed(each)]
+    readers = list(installed_readers(arguments.readers))
     data = arguments.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
     comparison = Comparison(
@@ -64,7 +64,7 @@ def main() -> None:
                 probes.append(run)
                 continue
             done.append(run)
-            print(_summary(run), flush=True)
+            print(run.summary, flush=True)
     finally:
         if done:
             text = document(done, probes, [command], "")
@@ -134,13 +134,6 @@ def _one_of(names: dict[str, object]) -> Callable[[str], str]:
     return known
 
 
-def _is_installed(each: Reader) -> bool:
-    missing = missing_requirements(each.name)
-    if missing:
-        print(f"{each.label} is skipped: {', '.join(missing)} is not installed", flush=True)
-    return not missing
-
-
 def _command_line(arguments: list[str]) -> str:
     """Return the command line without the folder of the store."""
     shared = [
@@ -149,15 +142,6 @@ def _command_line(arguments: list[str]) -> str:
         if before != "--data" and not argument.startswith("--data")
     ]
     return shlex.join(["python", "-m", "benchmarks", *shared])
-
-
-def _summary(run: Run) -> str:
-    message = "" if run.outcome == EQUAL else f"  {run.stderr.rpartition(chr(10))[2]}"
-    cpu = f"{run.cpu:6.2f} CPU, {run.other_cpu:.2f} other"
-    taken = f"{run.wall:7.2f} s  {cpu}  {run.peak / 1e6:5.0f} MB"
-    moved = f"{run.requests} requests on {run.connections}, {run.size_received / 1e6:.1f} MB"
-    case = f"{run.link}  {run.codec}  {run.size}  {run.round + 1}"
-    return f"{case}  {run.reader:18} {taken}  {moved}  {run.outcome}{message}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Serve a STAC API with one item, which answers at once, because its cost is not measured.
+"""Serve a STAC API with one item, at once or after a time that the live one takes.
 
-python -m benchmarks.catalog_server ADDRESS HREF    prints the API's root; exits with its parent
+Prints the API's root, and exits with its parent:
+
+    python -m benchmarks.catalog_server ADDRESS HREF MILLISECONDS [PEM]
 """
 
 from __future__ import annotations
@@ -8,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from benchmarks.links import Link
@@ -39,9 +43,11 @@ def make_documents(base: str, href: str) -> dict[str, Any]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     documents: dict[str, bytes]
+    seconds = 0.0  # before each response
 
     def _respond(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        time.sleep(self.seconds)
         path = "/" + self.path.partition("?")[0].removeprefix(_PREFIX).strip("/")
         body = self.documents.get(path, b"{}")
         self.send_response(200 if path in self.documents else 404)
@@ -57,13 +63,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve_catalog(link: Link, href: str) -> Iterator[str]:
+def serve_catalog(
+    link: Link, href: str, milliseconds: int, certificate: Path | None
+) -> Iterator[str]:
     """Serve a catalogue on the user's side of a link; yield its root.
 
     It listens in the store's network scope: hrdem refuses files elsewhere.
     """
-    command = [sys.executable, "-m", "benchmarks.catalog_server", link.user_address, href]
-    command = [*link.on_user, *command]
+    arguments = [link.user_address, href, str(milliseconds)]
+    arguments += [str(certificate)] if certificate else []
+    command = [*link.on_user, sys.executable, "-m", "benchmarks.catalog_server", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -84,9 +93,16 @@ def _exit_with_parent() -> None:
 
 
 def main() -> None:
-    address, href = sys.argv[1:]
+    address, href, milliseconds, *certificate = sys.argv[1:]
     server = ThreadingHTTPServer((address, 0), _Handler)
-    base = f"http://{address}:{server.server_port}"
+    base = f"{'https' if certificate else 'http'}://{address}:{server.server_port}"
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    _Handler.seconds = int(milliseconds) / 1e3
     _Handler.documents = {
         path: json.dumps(document).encode() for path, document in make_documents(base, href).items()
     }

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.catalog_server import serve_catalog
+from benchmarks.certificate import Certificate, make_certificate
 from benchmarks.compare_pixels import compare_pixels, digest_window
 from benchmarks.layout import BLOCK
 from benchmarks.links import Link, open_link
 from benchmarks.probe import Probe, probe
 from benchmarks.reader_list import Reader
 from benchmarks.readers.task import Task
-from benchmarks.store import COLUMNS, ITEM, ROWS, SquareWindow, StoredFile, window_of_size
+from benchmarks.store import COLUMNS, ROWS, SquareWindow, StoredFile, window_of_size
 from benchmarks.store_server import LoggedRequest, StoreServer, serve_store
-from benchmarks.tile_ranges import tile_ranges, write_curl_config
+from benchmarks.tile_ranges import tile_ranges, tiles_under, write_curl_config
 
 LARGEST = min(COLUMNS, ROWS) * BLOCK  # pixels; a larger window is mostly sparse
 EQUAL = "equal"
@@ -52,6 +55,8 @@ class Run:
         opening: The requests up to the first for tiles: seconds since the first of them, first
             byte, bytes, number of the connection.
         stderr: The end of standard error.
+        tls: Whether store and catalogue were on HTTPS.
+        catalog_ms: Milliseconds that the catalogue took for each response.
     """
 
     link: str
@@ -71,6 +76,31 @@ class Run:
     round_trips: float | None
     opening: list[tuple[float, int, int, int]]
     stderr: str
+    tls: bool = False
+    catalog_ms: int = 0
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        message = "" if self.outcome == EQUAL else f"  {self.stderr.rpartition(chr(10))[2]}"
+        cpu = f"{self.cpu:6.2f} CPU, {self.other_cpu:.2f} other"
+        taken = f"{self.wall:7.2f} s  {cpu}  {self.peak / 1e6:5.0f} MB"
+        moved = f"{self.requests} requests on {self.connections}, {self.size_received / 1e6:.1f} MB"
+        case = f"{self.link}  {self.codec}  {self.size}  {self.round + 1}"
+        return f"{case}  {self.reader:18} {taken}  {moved}  {self.outcome}{message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """How store and catalogue answer.
+
+    Attributes:
+        tls: Both on HTTPS, with a certificate that the readers trust.
+        catalog_ms: Milliseconds that the catalogue takes for each response.
+    """
+
+    tls: bool = False
+    catalog_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,7 @@ class Comparison:
         rounds: How often each runs.
         timeout: Seconds that a run may take.
         folder: For outputs and logs.
+        services: How store and catalogue answer.
     """
 
     links: Sequence[str]
@@ -94,6 +125,7 @@ class Comparison:
     rounds: int
     timeout: float
     folder: Path
+    services: Services = Services()
 
 
 def run_all(comparison: Comparison) -> Iterator[Run | Probe]:
@@ -101,89 +133,132 @@ def run_all(comparison: Comparison) -> Iterator[Run | Probe]:
     with tempfile.TemporaryDirectory(dir=comparison.folder, prefix="run-") as folder:
         scratch = Path(folder)
         for name in comparison.links:
-            with (
-                open_link(name) as link,
-                serve_store(link, comparison.folder, scratch / "nginx") as store,
-            ):
-                for number, file in enumerate(comparison.files):
-                    url = f"{store.base}/{file.codec}/{ITEM}-dtm.tif"
-                    _read_into_page_cache(Path(file.path))
+            for number, file in enumerate(comparison.files):
+                opened = open_case(name, file, scratch, comparison.timeout, comparison.services)
+                with opened as case:
                     if number == 0:
-                        yield probe(link, url, file.data_start)
-                        store.new_requests()
-                    with serve_catalog(link, url) as stac_url:
-                        case = _Case(comparison, link, store, file, url, stac_url, BLOCK)
-                        if name == comparison.links[0] and number == 0:
-                            case.warm_up(scratch)
-                        for size in comparison.sizes:
-                            yield from dataclasses.replace(case, size=size).runs(scratch)
+                        yield case.probe()
+                        if name == comparison.links[0]:
+                            case.warm_up(comparison.readers)
+                    for size in comparison.sizes:
+                        yield from case.runs(size, comparison.readers, comparison.rounds)
+
+
+@contextlib.contextmanager
+def open_case(
+    link_name: str, file: StoredFile, scratch: Path, timeout: float, services: Services = Services()
+) -> Iterator[Case]:
+    """Serve a file, and a catalogue that lists it, over a link.
+
+    Args:
+        link_name: Name of the link.
+        file: The file, which lies in a folder of its codec's name.
+        scratch: Folder for outputs and logs.
+        timeout: Seconds that a run may take.
+        services: How store and catalogue answer.
+
+    Raises:
+        UnavailableError: If this machine cannot emulate the link, or lacks nginx.
+    """
+    path = Path(file.path)
+    scratch.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        link = stack.enter_context(open_link(link_name))
+        addresses = link.store_address, link.user_address
+        tls = make_certificate(scratch / "tls", addresses) if services.tls else None
+        pem = tls and tls.server
+        store = stack.enter_context(serve_store(link, path.parents[1], scratch / "nginx", pem))
+        url = f"{store.base}/{file.codec}/{path.name}"
+        stac_url = stack.enter_context(serve_catalog(link, url, services.catalog_ms, pem))
+        _read_into_page_cache(path)
+        yield Case(link, store, file, url, stac_url, scratch, timeout, services, tls)
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One window of one file on one link."""
+class Case:
+    """A file that is served on a link.
 
-    comparison: Comparison
+    Attributes:
+        link: The link.
+        server: The store.
+        file: The file.
+        url: Its address.
+        stac_url: Root of the catalogue.
+        scratch: Folder for outputs.
+        timeout: Seconds that a run may take.
+        services: How store and catalogue answer.
+        tls: Their certificate, None without TLS.
+        prefix: Words before each reader's command, such as taskset's.
+    """
+
     link: Link
     server: StoreServer
     file: StoredFile
     url: str
     stac_url: str
-    size: int
+    scratch: Path
+    timeout: float
+    services: Services
+    tls: Certificate | None
+    prefix: tuple[str, ...] = ()
 
-    def warm_up(self, scratch: Path) -> None:
+    def probe(self) -> Probe:
+        """Measure the link."""
+        found = probe(self.link, self.url, self.file.data_start, self._environment())
+        self.server.new_requests()
+        return found
+
+    def warm_up(self, readers: Iterable[Reader]) -> None:
         """Run every reader once and forget it: Python compiles modules the first time."""
-        window = window_of_size(self.size)
-        write_curl_config(scratch / "ranges", self.url, tile_ranges(Path(self.file.path), window))
-        for reader in self.comparison.readers:
-            self._run(reader, window, 0, "", scratch)
+        for _ in self.runs(BLOCK, readers, 1):
+            pass
 
-    def runs(self, scratch: Path) -> Iterator[Run]:
-        """Run every reader on the window, round by round."""
-        readers = [each for each in self.comparison.readers if self._takes_part(each)]
+    def runs(self, size: int, readers: Iterable[Reader], rounds: int) -> Iterator[Run]:
+        """Run every reader on the window of a size, round by round."""
+        readers = [each for each in readers if self._takes_part(each, size)]
         if not readers:
             return
-        window = window_of_size(self.size)
-        write_curl_config(scratch / "ranges", self.url, tile_ranges(Path(self.file.path), window))
+        window = window_of_size(size)
+        tiles = tiles_under(Path(self.file.path), window)
+        write_curl_config(self.scratch / "ranges", self.url, tile_ranges(tiles))
+        (self.scratch / "tiles").write_text(json.dumps(tiles), "utf-8")
         expected = digest_window(self.file.path, window)
-        for turn in range(self.comparison.rounds):
+        for turn in range(rounds):
             shift = turn % len(readers)  # so that none always follows the same one
             for reader in readers[shift:] + readers[:shift]:
-                yield self._run(reader, window, turn, expected, scratch)
+                yield self._run(reader, window, turn, expected)
 
-    def _takes_part(self, reader: Reader) -> bool:
-        return self.size <= LARGEST or (
+    def _takes_part(self, reader: Reader, size: int) -> bool:
+        return size <= LARGEST or (
             reader.name == "hrdem" and not self.link.rtt and self.file.codec == "lzw"
         )
 
-    def _run(
-        self, reader: Reader, window: SquareWindow, turn: int, expected: str, scratch: Path
-    ) -> Run:
-        output = scratch / "output.tif"
+    def _run(self, reader: Reader, window: SquareWindow, turn: int, expected: str) -> Run:
+        output = self.scratch / "output.tif"
         extra = dict(reader.extra)
         if reader.needs_catalog:
             extra["stac_url"] = self.stac_url
-        if reader.name == "floor":
-            extra["ranges"] = str(scratch / "ranges")
+        if reader.given:
+            extra[reader.given] = str(self.scratch / reader.given)
         task = Task(self.url, window.column, window.row, window.size, str(output), extra)
         self.server.new_requests()
         took = self._measure(reader.command(task))
         requests = self.server.new_requests()
         if took["timed_out"]:
-            outcome = f"timeout after {self.comparison.timeout:.0f} s"
+            outcome = f"timeout after {self.timeout:.0f} s"
         elif took["status"] != 0:
             outcome = f"failed with status {took['status']}"
         elif reader.name == "floor":
             outcome = EQUAL if all(request.status == 206 for request in requests) else "refused"
         else:
             outcome = compare_pixels(output, window, expected)
-        for left in scratch.glob("output*"):
+        for left in self.scratch.glob("output*"):
             left.unlink()
         first_tile, round_trips = self._first_tile(requests, took["began"])
         return Run(
             link=self.link.name,
             codec=self.file.codec,
-            size=self.size,
+            size=window.size,
             reader=reader.label,
             round=turn,
             outcome=outcome,
@@ -198,17 +273,23 @@ class _Case:
             round_trips=round_trips,
             opening=_opening_requests(requests, self.file.data_start),
             stderr=took["stderr"],
+            tls=self.services.tls,
+            catalog_ms=self.services.catalog_ms,
         )
 
-    def _measure(self, command: list[str]) -> dict[str, float | int | str | bool]:
-        watch = [sys.executable, "-m", "benchmarks.stopwatch", str(self.comparison.timeout)]
+    def _measure(self, command: list[str]) -> dict[str, Any]:
+        watch = [sys.executable, "-m", "benchmarks.stopwatch", str(self.timeout)]
         done = subprocess.run(
-            [*self.link.on_user, *watch, *command],
+            [*self.link.on_user, *self.prefix, *watch, *command],
             capture_output=True,
             check=True,
-            timeout=self.comparison.timeout + _MARGIN,
+            timeout=self.timeout + _MARGIN,
+            env=self._environment(),
         )
         return json.loads(done.stdout)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **(self.tls.environment if self.tls else {})}
 
     def _first_tile(
         self, requests: list[LoggedRequest], began: float

@@ -19,6 +19,10 @@ LINKS: dict[str, tuple[float, tuple[str, ...]]] = {
 _TIMEOUT = 30  # seconds
 
 
+class UnavailableError(Exception):
+    """This machine lacks what a part of the benchmark needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link that is up.
@@ -45,7 +49,11 @@ class Link:
 
 @contextlib.contextmanager
 def open_link(name: str) -> Iterator[Link]:
-    """Set up a link; remove it at the end."""
+    """Set up a link; remove it at the end.
+
+    Raises:
+        UnavailableError: If this machine cannot emulate it.
+    """
     rtt, options = LINKS[name]
     if not options:
         yield Link(name, 0.0, "127.0.0.1", "127.0.0.1")
@@ -56,7 +64,8 @@ def open_link(name: str) -> Iterator[Link]:
             assert emulator.stdout is not None
             status, *namespaces = emulator.stdout.readline().split() or [""]
             if status != "ready":
-                raise RuntimeError(f"no link {name}: it needs root, /dev/net/tun and iproute2")
+                needed = "root, /dev/net/tun, and ip and sysctl (iproute2, procps)"
+                raise UnavailableError(f"no link {name}: it needs {needed}")
             store, user = (("ip", "netns", "exec", each) for each in namespaces)
             yield Link(name, rtt / 1e3, STORE_ADDRESS, USER_ADDRESS, store, user, emulator.pid)
         finally:

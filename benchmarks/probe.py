@@ -32,13 +32,13 @@ class Probe:
     emulator: float
 
 
-def probe(link: Link, url: str, start: int) -> Probe:
+def probe(link: Link, url: str, start: int, environment: dict[str, str]) -> Probe:
     """Measure a link with ranges of a file that begin at a byte."""
-    connect, _ = _fetch(link, [(url, start, 1)])
+    connect, _ = _fetch(link, [(url, start, 1)], environment)
     before, began = _processor_time(link.emulator), time.perf_counter()
-    _, alone = _fetch(link, [(url, start, _ALONE)])
+    _, alone = _fetch(link, [(url, start, _ALONE)], environment)
     ranges = [(url, start + k * _TOGETHER, _TOGETHER) for k in range(_CONNECTIONS)]
-    _, together = _fetch(link, ranges)
+    _, together = _fetch(link, ranges, environment)
     used = _processor_time(link.emulator) - before
     return Probe(
         link=link.name,
@@ -49,14 +49,16 @@ def probe(link: Link, url: str, start: int) -> Probe:
     )
 
 
-def _fetch(link: Link, ranges: list[tuple[str, int, int]]) -> tuple[float, float]:
+def _fetch(
+    link: Link, ranges: list[tuple[str, int, int]], environment: dict[str, str]
+) -> tuple[float, float]:
     """Fetch ranges at the same time; return the time to connect, and that of the slowest."""
     command = [*link.on_user, "curl", "--silent", "--parallel", "--parallel-immediate"]
     for number, (url, start, length) in enumerate(ranges):
         command += ["--next"] if number else []
         command += ["--range", f"{start}-{start + length - 1}", "--output", os.devnull]
         command += ["--write-out", "%{time_connect} %{time_total}\n", url]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)
     times = [tuple(map(float, each.split())) for each in done.stdout.splitlines()]
     return times[0][0], max(total for _, total in times)
 

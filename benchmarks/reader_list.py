@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.readers import gdal_translate
@@ -15,6 +16,7 @@ from benchmarks.readers.task import Task
 # name -> module, distributions, fixed arguments
 _READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "floor": ("floor", (), {}),
+    "plain": ("plain", ("httpx", "rasterio"), {}),
     "hrdem": ("hrdem", ("hrdem",), {}),
     "hrdem-gdal": ("hrdem", ("hrdem",), {"engine": "gdal"}),
     "guide": ("guide", ("rasterio",), {}),
@@ -27,6 +29,7 @@ _READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "async-geotiff": ("async_geotiff", ("async-geotiff", "obstore"), {}),
 }
 NAMES = tuple(_READERS)
+_GIVEN = {"floor": "ranges", "plain": "tiles"}  # what would be in the index, as a file
 _PROGRAMS = {"floor": "curl", "gdal_translate": "gdal_translate"}
 
 
@@ -54,6 +57,11 @@ class Reader:
         """Whether it finds the file through a STAC API."""
         return self.module == "hrdem"
 
+    @property
+    def given(self) -> str:
+        """Name of the file with what it knows of the index beforehand, empty for none."""
+        return _GIVEN.get(self.name, "")
+
     def command(self, task: Task) -> list[str]:
         """Return the command line for a task."""
         if self.module == "gdal_translate":
@@ -75,8 +83,16 @@ def parse_reader(spec: str) -> Reader:
     return Reader(spec, module, {**fixed, **parsed})
 
 
-def missing_requirements(name: str) -> list[str]:
-    """Return what a reader needs and is not installed."""
+def installed_readers(readers: Iterable[Reader]) -> Iterator[Reader]:
+    """Pass those on whose requirements are installed; print which are skipped."""
+    for each in readers:
+        if missing := _missing_requirements(each.name):
+            print(f"{each.label} is SKIPPED: {', '.join(missing)} is not installed", flush=True)
+        else:
+            yield each
+
+
+def _missing_requirements(name: str) -> list[str]:
     program = _PROGRAMS.get(name)
     programs = [program] if program and shutil.which(program) is None else []
     return programs + [each for each in _READERS[name][1] if _version(each) is None]

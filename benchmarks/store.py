@@ -29,6 +29,7 @@ ITEM = "9_2-mosaic-1m"
 # The surveyed area, in tiles of full resolution. A window of 16,384 pixels that is not aligned to
 # tiles fits into it, and three tiles of each row remain over, so that its rows do not touch.
 COLUMN, ROW, COLUMNS, ROWS = 340, 344, 36, 33
+SMALL = 12, 9  # columns and rows of an area that does the same for 4,096 pixels
 # Metres. Low and rough ground fills the bytes of a number as the live files do: an LZW tile of it
 # takes more than its pixels.
 _LOWERED, _ROUGHNESS = np.float32(300), np.float32(0.3)
@@ -81,8 +82,15 @@ def window_of_size(size: int) -> SquareWindow:
     return SquareWindow(COLUMN * BLOCK + inside, ROW * BLOCK + inside - 170, size)
 
 
-def stored_file(folder: Path, codec: str) -> StoredFile:
-    """Return a file of the store; it is made the first time."""
+def stored_file(folder: Path, codec: str, extent: tuple[int, int] = (COLUMNS, ROWS)) -> StoredFile:
+    """Return a file of the store; it is made the first time.
+
+    Args:
+        folder: Folder of the store, for files of one extent.
+        codec: Name of the codec.
+        extent: Columns and rows of tiles in the surveyed area; the index is that of the whole
+            sub-tile in any case.
+    """
     path = folder / codec / f"{ITEM}-dtm.tif"
     note = path.with_suffix(".json")
     if note.exists():
@@ -92,7 +100,7 @@ def stored_file(folder: Path, codec: str) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        levels = list(_encoded(Path(scratch), CODECS[codec]))
+        levels = list(_encoded(Path(scratch), CODECS[codec], *extent))
         whole = Path(scratch) / path.name
         data_start = write_cog(whole, EDGE, CORNER, CODECS[codec], levels)
         _check(whole, levels)
@@ -108,18 +116,19 @@ def stored_file(folder: Path, codec: str) -> StoredFile:
     return made
 
 
-def _encoded(scratch: Path, codec: Codec) -> Iterator[Tiles]:
+def _encoded(scratch: Path, codec: Codec, columns: int, rows: int) -> Iterator[Tiles]:
     """Let GDAL encode the tiles of each level."""
-    reduced: Float32 = np.empty((ROWS * BLOCK // 2, COLUMNS * BLOCK // 2), np.float32)
+    reduced: Float32 = np.empty((rows * BLOCK // 2, columns * BLOCK // 2), np.float32)
     column, row = COLUMN * BLOCK, ROW * BLOCK
     for level in range(len(sizes(EDGE))):
         path = scratch / f"{level}.tif"
         if level == 0:
-            with _new(path, COLUMNS, ROWS, codec) as dataset, ThreadPoolExecutor(2) as pool:
+            with _new(path, columns, rows, codec) as dataset, ThreadPoolExecutor(2) as pool:
                 # two at a time, for a row of tiles is 38 MB
-                for first in range(0, ROWS, 2):
-                    for ahead, band in enumerate(pool.map(_band, range(first, first + 2))):
-                        if (at := first + ahead) < ROWS:
+                for first in range(0, rows, 2):
+                    pair = pool.map(_band, range(first, first + 2), (columns, columns))
+                    for ahead, band in enumerate(pair):
+                        if (at := first + ahead) < rows:
                             window = rasterio.windows.Window(0, at * BLOCK, band.shape[1], BLOCK)
                             dataset.write(band, 1, window=window)
                             half = slice(at * BLOCK // 2, (at + 1) * BLOCK // 2)
@@ -127,17 +136,17 @@ def _encoded(scratch: Path, codec: Codec) -> Iterator[Tiles]:
         else:
             column, row = column // 2, row // 2
             padded = _padded(reduced, column % BLOCK, row % BLOCK)
-            rows, columns = (length // BLOCK for length in padded.shape)
-            with _new(path, columns, rows, codec) as dataset:
+            high, wide = (length // BLOCK for length in padded.shape)
+            with _new(path, wide, high, codec) as dataset:
                 dataset.write(padded, 1)
             reduced = _halved(reduced)
         yield _tiles(path, column // BLOCK, row // BLOCK)
 
 
-def _band(row: int) -> Float32:
+def _band(row: int, columns: int) -> Float32:
     """One row of tiles; a survey's gaps are left out, lakes are holes."""
     left, top = CORNER[0] + COLUMN * BLOCK, CORNER[1] - (ROW + row) * BLOCK
-    pixels = heights(left, top, 1, COLUMNS * BLOCK, BLOCK, collection="30m")
+    pixels = heights(left, top, 1, columns * BLOCK, BLOCK, collection="30m")
     noise = np.random.default_rng((ROW, row)).standard_normal(pixels.shape, np.float32)
     return np.where(pixels == NODATA, pixels, pixels - _LOWERED + _ROUGHNESS * noise)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.links import Link
+from benchmarks.links import Link, UnavailableError
 
 _TIMEOUT = 20.0  # seconds for nginx to start, and to have written its log
 _QUIET = 0.15  # seconds without a new line after which the log of a run is whole
@@ -117,10 +117,13 @@ def serve_store(
         root: Folder with the files.
         run: Folder for configuration and log.
         certificate: PEM file with certificate and key, to serve https; None for http.
+
+    Raises:
+        UnavailableError: If nginx is not installed.
     """
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
-        raise RuntimeError("nginx is missing; Debian has it in the package nginx-light")
+        raise UnavailableError("nginx is missing; Debian has it in the package nginx-light")
     run.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     tls = certificate and f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"

@@ -15,8 +15,8 @@ MAX_GAP_BYTES = 64 << 10  # smaller gaps are fetched too
 _SPAN = 3 << 20  # bytes; longer stretches are cut into equal parts of about this length
 
 
-def tile_ranges(path: Path, square: SquareWindow) -> list[tuple[int, int]]:
-    """Byte ranges, from and up to, of the tiles under a window."""
+def tiles_under(path: Path, square: SquareWindow) -> list[tuple[int, int, int, int]]:
+    """Column, row, offset and length of each tile under a window that is not absent."""
     with path.open("rb") as file:
 
         def fetch(start: int, stop: int) -> bytes:
@@ -25,17 +25,23 @@ def tile_ranges(path: Path, square: SquareWindow) -> list[tuple[int, int]]:
 
         level = read_header(fetch, path.stat().st_size, path.name).levels[0]
         tiles = level.tiles_under(Window(square.column, square.row, square.size, square.size))
-        needed: list[tuple[int, int]] = []
+        columns = range(tiles.column, tiles.right)
+        found: list[tuple[int, int, int, int]] = []
         for row in range(tiles.row, tiles.bottom):
             first, last = row * level.columns + tiles.column, row * level.columns + tiles.right
             offsets, counts = (
-                np.frombuffer(fetch(*array.span(first, last)), array.dtype).astype(np.int64)
+                np.frombuffer(fetch(*array.span(first, last)), array.dtype).tolist()
                 for array in (level.offsets, level.counts)
             )
-            there = counts > 0
-            ends = offsets + counts
-            needed += zip(offsets[there].tolist(), ends[there].tolist(), strict=True)
-    return [part for span in _merge(sorted(needed)) for part in _split(*span)]
+            every = zip(columns, itertools.repeat(row), offsets, counts, strict=False)
+            found += [tile for tile in every if tile[3]]
+    return found
+
+
+def tile_ranges(tiles: list[tuple[int, int, int, int]]) -> list[tuple[int, int]]:
+    """Byte ranges, from and up to, that hold tiles."""
+    needed = sorted((offset, offset + count) for _, _, offset, count in tiles)
+    return [part for span in _merge(needed) for part in _split(*span)]
 
 
 def write_curl_config(path: Path, url: str, ranges: list[tuple[int, int]]) -> None:
