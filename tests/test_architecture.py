@@ -89,7 +89,6 @@ COVERED_BY = {
     "hrdem.planning.gap": "jobs/test_partial.py",
     "hrdem.planning.make_mosaic": "processing/test_tiers.py",
     "hrdem.planning.merge_grid": "processing/test_block_copy.py",
-    "hrdem.planning.resolve": "faults/test_sources.py",
     "hrdem.planning.resolved": "faults/test_wcs_fallback.py",
     "hrdem.planning.target": "processing/test_tiers.py",
     "hrdem.planning.versions": "faults/test_sources.py",

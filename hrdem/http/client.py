@@ -14,7 +14,7 @@ from typing import Any, Self
 import httpx
 
 from hrdem._version import __version__
-from hrdem.errors import ServerError, TransferError
+from hrdem.errors import BlockedAddressError, ServerError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.body import (
     ACCEPT_ENCODING,
@@ -96,10 +96,11 @@ class HttpClient(Http):
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
         routes = Routes()
+        self._pool = None if transport else ConnectionPool(lambda: RoutedTransport(routes))
         self._client = httpx.Client(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
             timeout=_httpx_timeout(timeouts),
-            transport=transport or ConnectionPool(lambda: RoutedTransport(routes)),
+            transport=transport or self._pool,
             trust_env=False,
         )
 
@@ -266,6 +267,17 @@ class HttpClient(Http):
             return received.memory
 
         return run_with_retries(once, self._retries, self._sleep, lambda: received.position)
+
+    def open_connections(self, url: str, count: int) -> None:
+        """Begin to open connections to a server that will soon be needed; return at once."""
+        if self._pool is None:
+            return
+        with contextlib.suppress(BlockedAddressError, httpx.InvalidURL, UnicodeError):
+            address = httpx.URL(url)
+            extensions = {"trace": self._hosts.connection_check(address)}
+            self._pool.open_connections(
+                self._client.build_request("GET", address, extensions=extensions), count
+            )
 
     def _receive_range(
         self, url: str, received: RangeBuffer, stop: int, version: SourceVersion

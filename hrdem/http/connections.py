@@ -8,12 +8,14 @@ file or connection has been opened under the same number since.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
 import httpx
 
 from hrdem.errors import TransferError
+from hrdem.runtime.forks import add_thread
 from hrdem.runtime.redaction import redact_secrets
 
 MAX_CONNECTIONS = 16  # to all servers together
@@ -25,6 +27,13 @@ def get_origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host, url.port
 
 
+class PooledTransport(httpx.BaseTransport):
+    """A transport with one connection, which may be opened before a request is sent."""
+
+    def connect(self, request: httpx.Request) -> None:
+        """Open a connection to the server of a request, if possible."""
+
+
 class ConnectionPool(httpx.BaseTransport):
     """Send each request through a transport that no other thread uses until its response is closed.
 
@@ -32,9 +41,9 @@ class ConnectionPool(httpx.BaseTransport):
         make_transport: Makes a transport with one connection.
     """
 
-    def __init__(self, make_transport: Callable[[], httpx.BaseTransport]) -> None:
+    def __init__(self, make_transport: Callable[[], PooledTransport]) -> None:
         self._make_transport = make_transport
-        self._idle: list[tuple[Origin, httpx.BaseTransport]] = []  # the one used last at the end
+        self._idle: list[tuple[Origin, PooledTransport]] = []  # the one used last at the end
         self._count = 0
         self._changed = threading.Condition()
         self._is_closed = False
@@ -56,6 +65,30 @@ class ConnectionPool(httpx.BaseTransport):
         response.stream = _Stream(response.stream, lambda: self._give_back(origin, transport))
         return response
 
+    def open_connections(self, request: httpx.Request, count: int) -> None:
+        """Begin to open connections in threads, as far as there are not so many idle ones.
+
+        Args:
+            request: A request as those that will need them.
+            count: How many of them will be sent at the same time.
+        """
+        origin = get_origin(request.url)
+        with self._changed:
+            idle = sum(other == origin for other, _ in self._idle)
+            missing = 0 if self._is_closed else min(count - idle, MAX_CONNECTIONS - self._count)
+            self._count += max(0, missing)
+        for _ in range(missing):
+            threading.Thread(
+                target=self._open, args=(origin, request), name="hrdem-connect", daemon=True
+            ).start()
+
+    def _open(self, origin: Origin, request: httpx.Request) -> None:
+        add_thread()
+        transport = self._make_transport()
+        with contextlib.suppress(Exception):  # the request that needs it reports what is wrong
+            transport.connect(request)
+        self._give_back(origin, transport)
+
     def close(self) -> None:
         """Close the connections that are not in use; threads close theirs with their responses."""
         with self._changed:
@@ -65,7 +98,7 @@ class ConnectionPool(httpx.BaseTransport):
         for _, transport in idle:
             transport.close()
 
-    def _take(self, origin: Origin, url: httpx.URL) -> httpx.BaseTransport:
+    def _take(self, origin: Origin, url: httpx.URL) -> PooledTransport:
         """Return a transport, if possible with a connection to the server; wait for one."""
         with self._changed:
             while not self._is_closed:
@@ -81,7 +114,7 @@ class ConnectionPool(httpx.BaseTransport):
                 self._changed.wait()
         raise TransferError(f"{redact_secrets(str(url))} is not requested: the client was closed.")
 
-    def _give_back(self, origin: Origin, transport: httpx.BaseTransport) -> None:
+    def _give_back(self, origin: Origin, transport: PooledTransport) -> None:
         with self._changed:
             is_open = not self._is_closed
             if is_open:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpcore
@@ -37,6 +37,12 @@ class DirectTransport(httpx.HTTPTransport):
         super().__init__(verify=tls, trust_env=False)
         self._pool: Any = _Connection(tls)  # httpx translates requests, responses and errors
 
+    def connect(self, request: httpx.Request) -> None:
+        """Open a connection to the server of a request, unless there is one."""
+        url = request.url
+        address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target="/")
+        self._pool.connect(address.origin, request.extensions)
+
 
 class _Connection:
     """A connection that is kept for the next request to the same server."""
@@ -50,7 +56,7 @@ class _Connection:
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request; its response has to be closed."""
-        self._connect(request)
+        self.connect(request.url.origin, request.extensions)
         stream, self._stream = self._stream, None
         assert stream is not None
         exchange = httpcore.HTTP11Connection(request.url.origin, _Lent(stream))
@@ -78,16 +84,15 @@ class _Connection:
         """Take back a connection after a complete response."""
         self._stream, self._idle_since = stream, time.monotonic()
 
-    def _connect(self, request: httpcore.Request) -> None:
-        """Connect to the server of a request, unless there is a connection to it."""
-        origin = request.url.origin
+    def connect(self, origin: httpcore.Origin, extensions: Mapping[str, Any]) -> None:
+        """Connect to a server, unless there is a connection to it."""
         if self._stream is not None and self._origin == origin:
             is_fresh = time.monotonic() - self._idle_since < _MAX_IDLE_SECONDS
             if is_fresh and _is_open(self._stream):
                 return
         self.close()
-        trace = request.extensions["trace"]
-        timeout = request.extensions.get("timeout", {}).get("connect")
+        trace = extensions["trace"]
+        timeout = extensions.get("timeout", {}).get("connect")
         host = origin.host.decode("ascii")
         trace("connection.connect_tcp.started", {"host": host, "port": origin.port})
         stream = self._backend.connect_tcp(host, origin.port, timeout)

@@ -106,6 +106,13 @@ class Http(Protocol):
         """Send one request without retries and write the response body to a file."""
         ...
 
+    def open_connections(self, url: str, count: int) -> None:
+        """Begin to open connections to a server that will soon be needed; return at once.
+
+        Failures are left to the requests that need them.
+        """
+        return
+
     @property
     def metadata(self) -> MetadataCache:
         """Headers and tile indexes that were parsed, for all readers that use the client."""

@@ -9,7 +9,7 @@ import httpx
 
 from hrdem.errors import RequestError
 from hrdem.http.certificates import find_certificates, make_tls_context
-from hrdem.http.connections import Origin, get_origin
+from hrdem.http.connections import Origin, PooledTransport, get_origin
 from hrdem.http.direct import DirectTransport
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
 from hrdem.http.response_checks import is_certificate_error, quote_error
@@ -51,7 +51,7 @@ class Routes:
             return self._tls
 
 
-class RoutedTransport(httpx.BaseTransport):
+class RoutedTransport(PooledTransport):
     """Send each request through the proxy of its address, or directly; for one thread at a time.
 
     Args:
@@ -69,11 +69,13 @@ class RoutedTransport(httpx.BaseTransport):
         Raises:
             RequestError: If the proxy for its address cannot be used.
         """
-        origin = get_origin(request.url)
-        transport = self._by_origin.get(origin)
-        if transport is None:
-            transport = self._by_origin[origin] = self._transport_for(request.url)
-        return transport.handle_request(request)
+        return self._transport_for(request.url).handle_request(request)
+
+    def connect(self, request: httpx.Request) -> None:
+        """Open a connection to the server of a request, unless there is a proxy on the way."""
+        transport = self._transport_for(request.url)
+        if isinstance(transport, DirectTransport):
+            transport.connect(request)
 
     def close(self) -> None:
         """Close all connections."""
@@ -81,6 +83,12 @@ class RoutedTransport(httpx.BaseTransport):
             transport.close()
 
     def _transport_for(self, url: httpx.URL) -> httpx.BaseTransport:
+        origin = get_origin(url)
+        if origin not in self._by_origin:
+            self._by_origin[origin] = self._find_route(url)
+        return self._by_origin[origin]
+
+    def _find_route(self, url: httpx.URL) -> httpx.BaseTransport:
         proxy = self._routes.proxy_for(url)
         address = proxy.url if proxy else ""
         encrypted = url.scheme == "https" or address.startswith("https:")

@@ -69,7 +69,7 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     while True:
         plan = None
         try:
-            plan = make_plan(request, http, failed_cogs, left_out)
+            plan = make_plan(request, http, failed_cogs, left_out, reads_pixels=True)
             return run(plan)
         except SourceChangedError as exc:
             if request.on_change is OnChange.STOP or exc.url in changed:

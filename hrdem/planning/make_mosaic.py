@@ -45,7 +45,8 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
         SourceError: If the files cannot be merged.
     """
     search_bounds = find_search_bounds(query, target)
-    resolved = resolve_sources(query, search_bounds, lookup)
+    pixel = max(_max_pixel_size(query, target), query.collection.resolution)
+    resolved = resolve_sources(query, search_bounds, pixel, lookup)
     files = resolved.files
     levels = select_levels([source.file for source in files], _max_pixel_size(query, target))
     lattice = levels[0].grid

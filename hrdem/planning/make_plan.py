@@ -43,6 +43,8 @@ def make_plan(
     http: Http,
     failed_cogs: FailedFiles | None = None,
     left_out: FailedFiles | None = None,
+    *,
+    reads_pixels: bool = False,
 ) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
@@ -51,6 +53,7 @@ def make_plan(
         http: HTTP client.
         failed_cogs: COGs that must not be read again; the WCS replaces them.
         left_out: Files that must not be read again; nothing replaces them.
+        reads_pixels: Whether pixels are read next: connections for that are opened meanwhile.
 
     Raises:
         NoDataError: If no requested collection has anything in the area.
@@ -58,7 +61,7 @@ def make_plan(
             pixels than fit in memory.
         NetworkError: If the catalogue or a header cannot be read.
     """
-    lookup = Lookup(http, failed_cogs or {}, left_out or {})
+    lookup = Lookup(http, failed_cogs or {}, left_out or {}, reads_pixels)
     plan = _plan_product(request, lookup)
     if not request.surveys:
         return plan

@@ -98,8 +98,10 @@ class Lookup:
         http: HTTP client.
         failed_cogs: COGs that must not be read; the WCS replaces them.
         left_out: Files that are left out, and that nothing replaces.
+        reads_pixels: Whether pixels are read next, and not only headers.
     """
 
     http: Http
     failed_cogs: FailedFiles = field(default_factory=lambda: MappingProxyType({}))
     left_out: FailedFiles = field(default_factory=lambda: MappingProxyType({}))
+    reads_pixels: bool = False

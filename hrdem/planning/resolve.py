@@ -48,11 +48,14 @@ from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.protocol import RasterFile
 
 MAX_HEADER_THREADS = 8
+_USUAL_TILE_PIXELS = 512
 
 log = logging.getLogger(__name__)
 
 
-def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> ResolvedSources:
+def resolve_sources(
+    query: MosaicQuery, area: Bounds, pixel_size: float, lookup: Lookup
+) -> ResolvedSources:
     """Look up the catalogue, read headers, and return the files that overlap an area.
 
     Every file that the catalogue lists near the area is opened: only its own header states where
@@ -61,6 +64,7 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
     Args:
         query: Area, collection and product.
         area: Left, bottom, right, top in EPSG:3979 of the pixels that may be read.
+        pixel_size: Largest size of their pixels, metres.
         lookup: Access to the catalogue and the files.
 
     Raises:
@@ -81,7 +85,8 @@ def resolve_sources(query: MosaicQuery, area: Bounds, lookup: Lookup) -> Resolve
         without_product = [
             item for item, asset in assets if asset is None and is_in_area(item, query)
         ]
-        headers = _read_headers(published, query, lookup.http)
+        connections = _count_tiles(area, pixel_size) if lookup.reads_pixels else 0
+        headers = _read_headers(published, query, lookup.http, connections)
         settled = _settle([item for item, _ in published], headers, query, needed, lookup)
     found = [source for source in settled.sources if _overlaps(source, area, query)]
     if not found:
@@ -125,13 +130,22 @@ class _Headers:
     failed: dict[str, NetworkError] = field(default_factory=dict)
 
 
+def _count_tiles(area: Bounds, pixel_size: float) -> int:
+    """Return how many tiles an area may touch, if they have the usual size."""
+    left, bottom, right, top = area
+    tile = _USUAL_TILE_PIXELS * pixel_size
+    return (int((right - left) / tile) + 2) * (int((top - bottom) / tile) + 2)
+
+
 def _read_headers(
-    published: Sequence[tuple[Item, Asset]], query: MosaicQuery, http: Http
+    published: Sequence[tuple[Item, Asset]], query: MosaicQuery, http: Http, connections: int
 ) -> _Headers:
-    """Read the headers of all files."""
+    """Read the headers of all files, while connections are opened for their pixels."""
     headers = _Headers()
     with thread_pool(MAX_HEADER_THREADS, "header") as pool:
         pending = {pool.submit(_read_header, *each, query, http): each for each in published}
+        if published and connections > len(published):
+            http.open_connections(published[0][1].href, connections - len(published))
         for future in iterate_completed(pending):
             item, asset = pending[future]
             try:

@@ -8,14 +8,16 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
 
-from hrdem.errors import TransferError
+from hrdem.errors import BlockedAddressError, TransferError
 from hrdem.http.client import HttpClient
 from hrdem.http.direct import MAX_PIECE_BYTES, DirectTransport
 from hrdem.http.receive import IN_PLACE
@@ -59,6 +61,10 @@ class Store:
                     return
 
 
+def same(head: bytes, body: bytes) -> tuple[bytes, bytes]:
+    return head, body
+
+
 def read_twice(store: Store) -> None:
     """Read two ranges, one after the other, and compare them."""
     version = SourceVersion.of(store.url, '"1"', len(CONTENT))
@@ -70,7 +76,7 @@ def read_twice(store: Store) -> None:
 @pytest.mark.parametrize(
     ("alter", "connections"),
     [
-        (lambda head, body: (head, body), 1),
+        (same, 1),
         (lambda head, body: (head + b"Connection: Keep-Alive, CLOSE\r\n", body), 2),
         (lambda head, body: (head.replace(b"HTTP/1.1", b"HTTP/1.0"), body), 2),
         # bytes that nobody asked for would be taken for the next answer
@@ -102,6 +108,45 @@ def test_a_body_that_breaks_off_is_an_error_with_its_length() -> None:
         read_twice(store)
 
 
+def test_connections_opened_ahead_serve_the_requests() -> None:
+    with (
+        contextlib.closing(Store(same)) as store,
+        HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
+    ):
+        client.open_connections(store.url, 3)
+        wait_for(lambda: store.connections == 3)
+        client.open_connections(store.url, 3)  # they are there
+        version = SourceVersion.of(store.url, '"1"', len(CONTENT))
+        with ThreadPoolExecutor(3) as threads:
+            spans = [(start, start + 200_000) for start in (0, 7, 100)]
+            parts = threads.map(lambda span: client.read_range(store.url, *span, version), spans)
+            assert [part[:] for part in parts] == [CONTENT[slice(*span)] for span in spans]
+        assert store.connections == 3
+
+
+def test_what_prevents_connections_ahead_is_reported_by_the_requests() -> None:
+    with (
+        contextlib.closing(Store(same)) as store,
+        HttpClient(retries=Retries(attempts=1)) as client,
+    ):
+        client.open_connections(store.url, 3)  # blocked: it is on this machine
+        client.open_connections("http://[", 1)
+        client.open_connections("http://hrdem.invalid/", 20)
+        with pytest.raises(BlockedAddressError):
+            client.request("GET", store.url)
+        with pytest.raises(TransferError, match="cannot be reached"):
+            client.request("GET", "http://hrdem.invalid/")
+        assert store.connections == 0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not happen within 5 s")
+
+
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     made = trustme.CA()
@@ -127,6 +172,14 @@ def encrypted(authority: trustme.CA) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=serve, args=(listening,), daemon=True).start()
         yield f"https://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+def test_an_encrypted_connection_opened_ahead_waits_for_its_request(encrypted: str) -> None:
+    """Tickets to resume the session arrive meanwhile, and are no answer."""
+    with HttpClient(trusted=[encrypted], retries=Retries(attempts=1)) as client:
+        client.open_connections(encrypted, 1)  # the server accepts no other
+        time.sleep(0.1)
+        assert client.request("GET", encrypted).content == CONTENT
 
 
 def test_an_encrypted_body_arrives_in_place_in_large_pieces(

@@ -54,6 +54,12 @@ def vcr_config() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def nothing_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cassettes hold requests, and connections ahead of them would be refused."""
+    monkeypatch.setattr(HttpClient, "open_connections", lambda *_: None)
+
+
 @pytest.fixture
 def http() -> Iterator[HttpClient]:
     with HttpClient(trusted=[_STAND_IN]) as client:

@@ -234,6 +234,11 @@ class CachingClient(Http):
             url, path, params=params, timeouts=timeouts, max_bytes=max_bytes, trusted=trusted
         )
 
+    def open_connections(self, url: str, count: int) -> None:
+        """Begin to open connections, unless offline."""
+        if self._http is not None:
+            self._http.open_connections(url, count)
+
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans of a file that are not cached."""
         parts = self._parts_of(version)
