@@ -48,20 +48,20 @@ def test_box_across_two_tiles_loses_no_strip(demo: Addresses, tmp_path: Path) ->
     """The box spans 8_2 and 9_2; 9_2 alone would lose the 1,932 m west of x = 1,500,000."""
     output = tmp_path / "ottawa.tif"
     result = hrdem.extract(
-        bbox=OTTAWA,
+        bbox=(-75.85, 45.36, -75.72, 45.45),
         product="dtm",
         collection="2m",
         output=output,
         stac_url=demo.stac,
         no_cache=True,
     )
-    assert result.plan.grid.bounds == (1_498_068, -186_526, 1_522_104, -164_428)
+    assert result.plan.grid.bounds == (1_498_068, -180_056, 1_510_958, -167_282)
     assert list(result.pixels_by_source) == ["8_2-mosaic-2m", "9_2-mosaic-2m"]
     strip = next(s for s in result.plan.sources if s.name == "8_2-mosaic-2m")
     assert (strip.dst_window.column, strip.dst_window.width) == (0, 966)
     with rasterio.open(output) as dataset:
         pixels = dataset.read(1)
-    beside = heights(1_498_068, -164_428, 2, 1_000, pixels.shape[0], collection="2m")
+    beside = heights(1_498_068, -167_282, 2, 1_000, pixels.shape[0], collection="2m")
     assert (pixels[:, :1_000] == beside).all()
     assert sum(result.pixels_by_source.values()) == (pixels != NODATA).sum()
     assert result.pixels_by_source["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()

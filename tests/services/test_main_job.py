@@ -30,7 +30,7 @@ from hrdem.request.request import Request
 
 pytestmark = pytest.mark.services
 
-OTTAWA = (-75.85, 45.30, -75.60, 45.45)
+OTTAWA = (-75.85, 45.36, -75.72, 45.45)  # its west
 OTTAWA_TILES = ("8_2-mosaic-1m", "9_2-mosaic-1m")
 TILE_BORDER = 1_500_000  # x at which 8_2 ends and 9_2 begins
 FOUR_TILES = {"bbox": (1_999_391, -457, 2_000_613, 511), "bbox_crs": "EPSG:3979"}
@@ -66,7 +66,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def ottawa(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The box around Ottawa at 1 m, 531 million pixels, from the command line."""
+    """A box at Ottawa at 1 m, 165 million pixels, from the command line."""
     for item in OTTAWA_TILES:
         stack.publish(item, "dtm", Aoi.from_bbox(OTTAWA).bounds)
     folder = tmp_path_factory.mktemp("ottawa")
@@ -79,7 +79,7 @@ def ottawa(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         *(HRDEM, "extract", *arguments, "--stac-url", stack.stac, "--no-cache", "--json"),
     )
     yield Run(output, document, int(peak.read_text()), stack.requests()[before:])
-    output.unlink()  # pytest would not delete this gigabyte
+    output.unlink()  # pytest would not delete it
 
 
 def command(*words: object, cwd: Path | None = None) -> dict[str, Any]:
@@ -116,8 +116,8 @@ def test_box_on_a_tile_border_is_exact(ottawa: Run) -> None:
     assert [source["name"] for source in ottawa.document["sources"]] == list(OTTAWA_TILES)
     with rasterio.open(ottawa.output) as dataset:
         assert dataset.crs.to_string() == "EPSG:3979"
-        assert dataset.bounds == (1_498_068, -186_525, 1_522_104, -164_429)
-    assert ottawa.document["statistics"]["pixels"] == 24_036 * 22_096
+        assert dataset.bounds == (1_498_068, -180_056, 1_510_958, -167_282)
+    assert ottawa.document["statistics"]["pixels"] == 12_890 * 12_774
     assert different_pixels(ottawa.output, "1m") == 0
 
 
@@ -133,7 +133,7 @@ def test_strip_west_of_the_border_uses_the_western_tile(ottawa: Run) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
 def test_peak_memory_is_independent_of_the_area(ottawa: Run) -> None:
-    assert 4 * ottawa.document["statistics"]["pixels"] > 2_000_000_000  # bytes of the box
+    assert 4 * ottawa.document["statistics"]["pixels"] > 600_000_000  # bytes of the box
     assert ottawa.peak * 1024 < 300_000_000
 
 
@@ -142,7 +142,7 @@ def test_every_read_requires_the_first_version(ottawa: Run) -> None:
     for href, etag in etags.items():
         asked = [request for request in ottawa.requests if href.endswith(request["uri"])]
         reads = [request for request in asked if not request["range"].startswith("bytes=0-")]
-        assert len(reads) > 100
+        assert len(reads) > 50
         assert {request["if_match"] for request in reads} == {etag}
         assert {request["status"] for request in reads} == {206}
 
