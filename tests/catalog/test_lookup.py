@@ -34,7 +34,7 @@ def http() -> Iterator[HttpClient]:
             "1m", "dtm", (1_440_000, -210_000, 1_560_000, -120_000), marks=pytest.mark.long
         ),
         ("2m", "dsm", (1_440_000, -210_000, 1_560_000, -120_000)),
-        pytest.param("1m", "dsm", (-1_010_000, 490_000, -990_000, 510_000)),
+        pytest.param("1m", "dsm", (-1_010_000, 490_000, -990_000, 510_000), marks=pytest.mark.long),
         pytest.param(
             "30m", "dtm", (1_499_400, -170_600, 1_540_600, -140_000), marks=pytest.mark.long
         ),

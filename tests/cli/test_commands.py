@@ -184,7 +184,9 @@ def test_vv_logs_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("edition", "day"), [("1", "24"), ("2", "25")])
+@pytest.mark.parametrize(
+    ("edition", "day"), [pytest.param("1", "24", marks=pytest.mark.long), ("2", "25")]
+)
 def test_demo_serve_keeps_a_service_up_until_it_is_interrupted(
     tmp_path: Path, edition: str, day: str
 ) -> None:

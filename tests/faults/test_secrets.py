@@ -18,6 +18,7 @@ import hrdem
 from hrdem.demo import Addresses
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import read_version
+from hrdem.http.retry import Retries
 from hrdem.jobs.doctor import run_checks
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
@@ -178,6 +179,7 @@ def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch, proxy: str)
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Retries, "wait_after", lambda self, failures: 0.0)
     for check in run_checks("http://catalogue.invalid/?token=hush0", "http://wcs.invalid/"):
         clean(f"{check.found} {check.fix}")
 

@@ -22,6 +22,7 @@ from hrdem.request.products import get_product
 from tests.geopackages import write_layer
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, misbehaving
 
+LONG = (pytest.mark.slow, pytest.mark.long)
 AREA = Aoi.from_bbox((1_500_000, -200_000, 1_500_100, -199_900), "EPSG:3979")
 COVERAGE, EXTENT = "/9_2-coverage.gpkg", "/9_2-extent.geojson"
 Fault = Callable[[ServerRequest], Reply | None]
@@ -89,7 +90,7 @@ BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
 
 
 @pytest.mark.parametrize(
-    "whole", [pytest.param(True, marks=pytest.mark.slow), False], ids=["whole", "in parts"]
+    "whole", [pytest.param(True, marks=LONG), False], ids=["whole", "in parts"]
 )
 def test_projects_are_read_whole_or_by_ranges(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, whole: bool
@@ -161,6 +162,7 @@ def test_failed_transfer_is_an_error(
     assert "surveys of 9_2-mosaic-1m are not known" in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
     with store(coverage[:-200_000]) as server:
@@ -173,7 +175,12 @@ def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("lost", "kind"),
-    [(1, "refused"), (2, "cut off"), (4, "refused"), (6, "cut off")],
+    [
+        (1, "refused"),
+        pytest.param(2, "cut off", marks=pytest.mark.long),
+        pytest.param(4, "refused", marks=pytest.mark.long),
+        (6, "cut off"),
+    ],
 )
 def test_lost_range_never_loses_a_project(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch, lost: int, kind: str

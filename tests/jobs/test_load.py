@@ -49,7 +49,6 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 LANES = {  # others are long
     "plain": (),
-    "aspect": pytest.mark.slow,
     "canopy": pytest.mark.slow,
     "filled and warped": pytest.mark.slow,
 }
@@ -173,7 +172,9 @@ def test_array_has_the_tags_of_the_file(tmp_path: Path, filled: Store) -> None:
 
 
 @pytest.mark.parametrize("chunks", [None, 600])
-@pytest.mark.parametrize("job", ["plain", pytest.param("hillshade", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "job", ["plain", pytest.param("hillshade", marks=[pytest.mark.slow, pytest.mark.long])]
+)
 def test_nodata_is_the_fill_value_or_nan_if_masked(
     filled: Store, job: str, chunks: int | None
 ) -> None:

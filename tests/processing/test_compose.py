@@ -363,7 +363,7 @@ def test_warped_cog_has_overviews_and_the_same_pixels(demo: Addresses, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("via", ["vrt", "wcs"])
+@pytest.mark.parametrize("via", [pytest.param("vrt", marks=pytest.mark.long), "wcs"])
 def test_vrt_and_wcs_give_the_same_pixels(demo: Addresses, tmp_path: Path, via: str) -> None:
     """At a resolution where a VRT and the WCS have the same source pixels as a COG."""
     request = {"bbox": OTTAWA, "crs": "EPSG:26918", "resolution": 1, "resampling": "cubic"}
@@ -434,7 +434,9 @@ def test_area_without_valid_pixels_leaves_no_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resolution", [47, 190, 5_100])
+@pytest.mark.parametrize(
+    "resolution", [*(pytest.param(each, marks=pytest.mark.long) for each in (47, 190)), 5_100]
+)
 def test_area_just_outside_the_coverage_has_no_data(
     demo: Addresses, tmp_path: Path, resolution: float
 ) -> None:
@@ -559,7 +561,8 @@ sys.exit(code)
     "grid",
     [
         ("--crs", "EPSG:26918", "--resolution", "1", "--resampling", "cubic"),
-        ("--format", "cog"),  # copied at the end, through GDAL's cache
+        # copied at the end, through GDAL's cache
+        pytest.param(("--format", "cog"), marks=pytest.mark.long),
     ],
     ids=["warped", "cog"],
 )

@@ -98,7 +98,10 @@ def test_slope_on_another_grid_is_from_its_heights(demo: Addresses, tmp_path: Pa
 
 @pytest.mark.slow
 @needs_gdaldem
-@pytest.mark.parametrize("algorithm", Algorithm)
+@pytest.mark.parametrize(
+    "algorithm",
+    [Algorithm.HORN, pytest.param(Algorithm.ZEVENBERGEN_THORNE, marks=pytest.mark.long)],
+)
 def test_slope_equals_gdaldems_at_map_scale(
     demo: Addresses, tmp_path: Path, algorithm: Algorithm
 ) -> None:

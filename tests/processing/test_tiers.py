@@ -315,13 +315,13 @@ def test_error_without_data_explains_each_tier(tmp_path: Path, store: Store) -> 
 
 @pytest.mark.slow
 def test_next_tier_is_read_only_around_holes(tmp_path: Path, store: Store) -> None:
-    whole = make_relief("1m", 3_000, 3_000)
+    whole = make_relief("1m", 2_000, 2_000)
     store.add(TIERS["1m"], whole, LEFT, TOP)
-    store.add(TIERS["2m"], make_relief("2m", 3_000, 3_000), LEFT, TOP)
-    params = {"bbox": (LEFT + 9, TOP - 2_991, LEFT + 2_991, TOP - 9), "fill": "2m"}
+    store.add(TIERS["2m"], make_relief("2m", 2_000, 2_000), LEFT, TOP)
+    params = {"bbox": (LEFT + 9, TOP - 1_991, LEFT + 1_991, TOP - 9), "fill": "2m"}
     extract(store, tmp_path / "a.tif", **params)
     assert store.received["tile-hrdem-mosaic-2m-dtm.tif"] == 0
-    whole[1_600, 1_600] = NODATA
+    whole[1_500, 1_500] = NODATA
     store.add(TIERS["1m"], whole, LEFT, TOP)
     result = extract(store, tmp_path / "a.tif", **params)
     assert result.statistics.valid_percent == 100

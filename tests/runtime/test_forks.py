@@ -35,11 +35,9 @@ def work():
     hrdem.load(**area, **service)
 
 calls = {
-    "extract": extract,
     "cog": lambda: extract(format="cog"),
     "warp": lambda: extract(crs="EPSG:2959", resolution=2),
     "load": lambda: hrdem.load(**area, **service),
-    "plan": lambda: hrdem.plan(**area, **service),
 }
 for name, call in calls.items():
     call()

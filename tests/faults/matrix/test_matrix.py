@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import threading
 import warnings
@@ -18,7 +19,7 @@ from hrdem.demo.cog import DemoCog
 from hrdem.demo.terrain import NODATA, heights
 from hrdem.demo.tiles import list_tiles
 from hrdem.errors import ExitCode
-from tests.faults.matrix.commands import AREA, Outcome, Scene
+from tests.faults.matrix.commands import AREA, Outcome, Scene, here
 from tests.faults.matrix.row import Row
 from tests.faults.matrix.rows import GROUPS
 from tests.faults.matrix.store import Place, Store
@@ -57,12 +58,14 @@ _FAST = {
 
 
 def _cases() -> Iterator[Any]:
+    """All rows; further places of a fault, and faults that pass, are long."""
     for _, rows in GROUPS:
         for row in rows:
             for number, place in enumerate(row.at or (None,)):
                 name = row.fault if place is None else f"{row.fault} ({place})"
-                marks = () if name in _FAST else [pytest.mark.slow, pytest.mark.long][: number + 1]
-                yield pytest.param(row, place, id=name, marks=marks)
+                varies = number > 0 or (row.times == 1 and row.run is here)
+                lanes = [pytest.mark.slow, *[pytest.mark.long] * varies]
+                yield pytest.param(row, place, id=name, marks=() if name in _FAST else lanes)
 
 
 @pytest.fixture(autouse=True)
@@ -112,10 +115,15 @@ def test_row(
     assert left == ["out.stac.json", "out.tif"]
     with rasterio.open(folder / "out.tif") as dataset:
         assert dataset.bounds == AREA
-        expected = heights(AREA[0], AREA[3], 1, 1200, 600, edition=row.edition)
+        expected = _terrain(row.edition).copy()
         if ExitCode.INCOMPLETE in row.exit_codes:
             expected[:, 600:] = NODATA  # all that 9_2 holds
         np.testing.assert_array_equal(dataset.read(1), expected)
+
+
+@functools.cache
+def _terrain(edition: int) -> np.ndarray:
+    return heights(AREA[0], AREA[3], 1, 1200, 600, edition=edition)
 
 
 def _with_placeholders(done: Outcome, server: str, folder: Path) -> str:
