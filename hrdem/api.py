@@ -7,12 +7,12 @@ a second, and a search that is sent before it is answered meanwhile.
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hrdem.catalog.early_search import search_early
-from hrdem.http.protocol import Http
+from hrdem.http.certificates import load_early
 from hrdem.request import fields
 from hrdem.request.params import (
     AssetsParams,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import xarray
 
     from hrdem.catalog.items import Asset, Item
+    from hrdem.http.protocol import Http
     from hrdem.jobs.doctor import Check
     from hrdem.jobs.preview import Picture
     from hrdem.output.result import Result
@@ -384,5 +385,22 @@ def _searching_early(values: Mapping[str, Any], http: Http | None) -> Iterator[H
     if http is not None or "hrdem.calls" in sys.modules:
         yield http
         return
+    if not values["offline"] and values["stac_url"].startswith("https:"):
+        load_early()
+    from hrdem.catalog.early_search import search_early  # noqa: PLC0415 (as what it imports)
+
     with search_early(values) as client:
+        with _no_garbage_collection():  # of modules, which stay
+            import hrdem.calls  # noqa: F401, PLC0415
         yield client
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

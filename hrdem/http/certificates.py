@@ -6,12 +6,14 @@ Where the system has none, as in small containers, certifi's are used.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
 import ssl
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +77,55 @@ def find_certificates() -> Certificates:
     return _system_certificates() or Certificates("certifi", certifi.where())
 
 
+class _Loaded:
+    """The TLS settings that were loaded last, for all clients of the process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.key: object = None
+        self.context: ssl.SSLContext | None = None
+
+
+_loaded = _Loaded()
+
+
+def load_early() -> None:
+    """Load the TLS settings of the clients to come in a thread: OpenSSL works beside Python.
+
+    What fails is reported by the client that needs them.
+    """
+
+    def load() -> None:
+        with contextlib.suppress(RequestError, OSError):
+            share_tls_context(find_certificates())
+
+    threading.Thread(target=load, name="hrdem-certificates", daemon=True).start()
+
+
+def share_tls_context(certificates: Certificates) -> ssl.SSLContext:
+    """Return the TLS settings of clients that trust certificates: loading them takes 40 ms.
+
+    Raises:
+        RequestError: If they cannot be read.
+    """
+    with _loaded.lock:
+        key = certificates, _stamp(certificates.file)
+        if _loaded.context is None or _loaded.key != key:
+            _loaded.key, _loaded.context = key, make_tls_context(certificates)
+        return _loaded.context
+
+
+def _stamp(file: str | None) -> tuple[int, int] | None:
+    """Return what changes with a file; None if there is none."""
+    try:
+        stat = None if file is None else os.stat(file)  # noqa: PTH116
+    except OSError:
+        stat = None
+    return stat and (stat.st_mtime_ns, stat.st_size)
+
+
 def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
-    """Make the TLS settings of a client that trusts certificates.
+    """Make TLS settings that trust certificates.
 
     Raises:
         RequestError: If they cannot be read.

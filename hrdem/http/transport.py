@@ -8,7 +8,7 @@ import threading
 import httpx
 
 from hrdem.errors import RequestError
-from hrdem.http.certificates import find_certificates, make_tls_context
+from hrdem.http.certificates import find_certificates, share_tls_context
 from hrdem.http.connections import Origin, PooledTransport, get_origin
 from hrdem.http.direct import DirectTransport
 from hrdem.http.proxies import Proxy, ProxySettings, read_proxies
@@ -46,7 +46,7 @@ class Routes:
         """
         with self._lock:
             if self._tls is None:
-                self._tls = make_tls_context(self._certificates)
+                self._tls = share_tls_context(self._certificates)
                 self._tls.set_alpn_protocols(["http/1.1"])
             return self._tls
 

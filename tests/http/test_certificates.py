@@ -20,7 +20,7 @@ import trustme
 from hrdem.errors import RequestError, TransferError
 from hrdem.http import certificates
 from hrdem.http.certificate_store import SystemStoreContext
-from hrdem.http.certificates import find_certificates, make_tls_context
+from hrdem.http.certificates import find_certificates, make_tls_context, share_tls_context
 from hrdem.http.client import HttpClient
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.retry import Retries
@@ -239,6 +239,20 @@ def test_certificate_store_serves_handshakes_side_by_side(
 def _handshake(context: ssl.SSLContext, connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         context.wrap_socket(connection, server_hostname="127.0.0.1")
+
+
+def test_certificates_are_loaded_once_until_their_file_changes(
+    server: Misbehaving, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(TransferError, match="not trusted"):
+        fetch(server.url)
+    before = share_tls_context(find_certificates())
+    assert share_tls_context(find_certificates()) is before
+    authority.cert_pem.write_to_path(file, append=True)
+    assert fetch(server.url)
 
 
 def test_certificate_store_refuses_others(
