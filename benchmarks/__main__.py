@@ -3,33 +3,33 @@
 Creates a store once, serves it with nginx over links of different delay and rate, runs each reader
 on the same windows, and writes the results as Markdown, and each run as JSON beside it.
 
-    python -m benchmarks --output docs/benchmarks.md
     python -m benchmarks --links loopback --windows 512,4096 --readers floor,hrdem --rounds 1
-    python -m benchmarks --results a.json b.json --remarks remarks.md --output both.md
+    python -m benchmarks --tls --catalog-ms 400 --windows 512 --readers floor,hrdem
+
+`benchmarks.full` runs all that docs/benchmarks.md shows, `benchmarks.publish` writes that page.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import shlex
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.comparison import LARGEST, Comparison, Run, run_all
+from benchmarks.comparison import LARGEST, Comparison, Services, run_all
 from benchmarks.layout import CODECS
 from benchmarks.links import LINKS
 from benchmarks.probe import Probe
-from benchmarks.reader_list import NAMES, installed_readers, parse_reader, versions
-from benchmarks.report import document, machine
+from benchmarks.reader_list import NAMES, Reader, installed_readers, parse_reader, versions
+from benchmarks.report import write_page
+from benchmarks.results import BEFORE, Run, commit, new_results
 from benchmarks.store import stored_file
 
 _WINDOWS = (512, 4_096, 16_384, 65_536)
+_PATHS = "--data", "--output", "--before"
 _HELP_LINKS = f"of {', '.join(LINKS)}"
 _HELP_WINDOWS = f"columns and rows; above {LARGEST} for hrdem, LZW and loopback only"
 _HELP_READERS = f"of {', '.join(NAMES)}; hrdem takes arguments, as in hrdem:name=value:name=value"
@@ -40,10 +40,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # clean up
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # keep what the warm-up compiles
     arguments = _parser().parse_args()
-    if arguments.results:
-        _join_results(arguments.results, arguments.remarks, arguments.output)
-        return
     readers = list(installed_readers(arguments.readers))
+    known = versions()
+    if arguments.before:
+        readers.append(Reader(BEFORE, "hrdem", folder=arguments.before.resolve()))
+        known[BEFORE] = commit(arguments.before)
     data = arguments.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
     comparison = Comparison(
@@ -54,6 +55,7 @@ def main() -> None:
         rounds=arguments.rounds,
         timeout=arguments.timeout,
         folder=data,
+        services=Services(arguments.tls, arguments.catalog_ms),
     )
     command = _command_line(sys.argv[1:])
     done: list[Run] = []
@@ -67,26 +69,12 @@ def main() -> None:
             print(run.summary, flush=True)
     finally:
         if done:
-            text = document(done, probes, [command], "")
+            results = new_results(known, command, probes, done)
             arguments.output.parent.mkdir(parents=True, exist_ok=True)
-            arguments.output.write_text(text, "utf-8")
-            raw = {"command": command, "machine": machine(), "versions": versions(),
-                   "links": [asdict(each) for each in probes],
-                   "runs": [asdict(run) for run in done]}  # fmt: skip
-            arguments.output.with_suffix(".json").write_text(json.dumps(raw, indent=1), "utf-8")
-            print(text)
-
-
-def _join_results(results: list[Path], remarks: Path | None, output: Path) -> None:
-    """Join the results of earlier runs into one document."""
-    raw = [json.loads(path.read_text("utf-8")) for path in results]
-    runs = [Run(**run) for each in raw for run in each["runs"]]
-    probes = {probe["link"]: Probe(**probe) for each in raw for probe in each["links"]}
-    commands = [re.sub(r" --output \S+", "", each["command"]) for each in raw]
-    text = document(
-        runs, list(probes.values()), commands, remarks.read_text("utf-8").strip() if remarks else ""
-    )
-    output.write_text(text, "utf-8")
+            arguments.output.with_suffix(".json").write_text(results.to_json(), "utf-8")
+            page = write_page(results)
+            arguments.output.with_suffix(".md").write_text(page, "utf-8")
+            print(page)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,12 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[*map(parse_reader, NAMES)],
         help=_HELP_READERS,
     )
+    add("--before", type=Path, help="checkout of an earlier hrdem, which takes part as well")
     add("--rounds", type=int, default=3)
     add("--timeout", type=float, default=300, help="seconds for a run")
     add("--data", type=Path, default=cache / "hrdem-benchmarks", help="folder of the store, 3 GB")
-    add("--results", type=Path, nargs="+", help="do not run: join the JSON of earlier runs")
-    add("--remarks", type=Path, help="Markdown to put before joined results")
-    add("--output", type=Path, default=Path("benchmarks.md"))
+    add("--tls", action="store_true", help="store and catalogue on HTTPS")
+    add("--catalog-ms", type=int, default=0, help="that the catalogue takes for a response")
+    add("--output", type=Path, default=Path("benchmarks.md"), help="Markdown; JSON beside it")
     return parser
 
 
@@ -135,11 +124,11 @@ def _one_of(names: dict[str, object]) -> Callable[[str], str]:
 
 
 def _command_line(arguments: list[str]) -> str:
-    """Return the command line without the folder of the store."""
+    """Return the command line without the paths of this machine."""
     shared = [
         argument
         for before, argument in zip(["", *arguments], arguments, strict=False)
-        if before != "--data" and not argument.startswith("--data")
+        if not (before in _PATHS or argument.startswith(_PATHS))
     ]
     return shlex.join(["python", "-m", "benchmarks", *shared])
 

@@ -22,7 +22,8 @@ class Certificate:
     @property
     def environment(self) -> dict[str, str]:
         """Variables by which Python, curl, GDAL and rustls trust the authority."""
-        names = "SSL_CERT_FILE", "CURL_CA_BUNDLE"
+        # rasterio sets the last one to certifi's if nobody did
+        names = "SSL_CERT_FILE", "CURL_CA_BUNDLE", "GDAL_CURL_CA_BUNDLE"
         return dict.fromkeys(names, str(self.authority))
 
 

@@ -21,73 +21,13 @@ from benchmarks.links import Link, open_link
 from benchmarks.probe import Probe, probe
 from benchmarks.reader_list import Reader
 from benchmarks.readers.task import Task
+from benchmarks.results import EQUAL, Run
 from benchmarks.store import COLUMNS, ROWS, SquareWindow, StoredFile, window_of_size
 from benchmarks.store_server import LoggedRequest, StoreServer, serve_store
 from benchmarks.tile_ranges import tile_ranges, tiles_under, write_curl_config
 
 LARGEST = min(COLUMNS, ROWS) * BLOCK  # pixels; a larger window is mostly sparse
-EQUAL = "equal"
 _MARGIN = 60.0  # seconds that the stopwatch itself may take
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of one reader.
-
-    Attributes:
-        link: Name of the network link.
-        codec: Codec of the file that was read.
-        size: Columns and rows of the window.
-        reader: Label of the reader.
-        round: Round, from 0.
-        outcome: ``"equal"`` if the pixels are right, else what was wrong.
-        wall: Seconds from start to end of the process.
-        cpu: Seconds, user and system, of the process and those it started.
-        other_cpu: CPU seconds that the machine spent on anything else meanwhile.
-        peak: Bytes of memory at the peak, of the largest process.
-        requests: To the store.
-        connections: On which they came.
-        size_received: Bytes of bodies that the store sent.
-        first_tile: Seconds from the start of the process to the arrival of the first request for
-            tiles at the store, None if there was none.
-        round_trips: Round trips in sequence up to the first byte of a tile, with the time that the
-            reader spent between its requests, None on a link without a round trip time.
-        opening: The requests up to the first for tiles: seconds since the first of them, first
-            byte, bytes, number of the connection.
-        stderr: The end of standard error.
-        tls: Whether store and catalogue were on HTTPS.
-        catalog_ms: Milliseconds that the catalogue took for each response.
-    """
-
-    link: str
-    codec: str
-    size: int
-    reader: str
-    round: int
-    outcome: str
-    wall: float
-    cpu: float
-    other_cpu: float
-    peak: int
-    requests: int
-    connections: int
-    size_received: int
-    first_tile: float | None
-    round_trips: float | None
-    opening: list[tuple[float, int, int, int]]
-    stderr: str
-    tls: bool = False
-    catalog_ms: int = 0
-
-    @property
-    def summary(self) -> str:
-        """One line for people."""
-        message = "" if self.outcome == EQUAL else f"  {self.stderr.rpartition(chr(10))[2]}"
-        cpu = f"{self.cpu:6.2f} CPU, {self.other_cpu:.2f} other"
-        taken = f"{self.wall:7.2f} s  {cpu}  {self.peak / 1e6:5.0f} MB"
-        moved = f"{self.requests} requests on {self.connections}, {self.size_received / 1e6:.1f} MB"
-        case = f"{self.link}  {self.codec}  {self.size}  {self.round + 1}"
-        return f"{case}  {self.reader:18} {taken}  {moved}  {self.outcome}{message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +182,7 @@ class Case:
             extra[reader.given] = str(self.scratch / reader.given)
         task = Task(self.url, window.column, window.row, window.size, str(output), extra)
         self.server.new_requests()
-        took = self._measure(reader.command(task))
+        took = self._measure(reader.command(task), reader.folder)
         requests = self.server.new_requests()
         if took["timed_out"]:
             outcome = f"timeout after {self.timeout:.0f} s"
@@ -277,13 +217,14 @@ class Case:
             catalog_ms=self.services.catalog_ms,
         )
 
-    def _measure(self, command: list[str]) -> dict[str, Any]:
+    def _measure(self, command: list[str], folder: Path | None) -> dict[str, Any]:
         watch = [sys.executable, "-m", "benchmarks.stopwatch", str(self.timeout)]
         done = subprocess.run(
             [*self.link.on_user, *self.prefix, *watch, *command],
             capture_output=True,
             check=True,
             timeout=self.timeout + _MARGIN,
+            cwd=folder,
             env=self._environment(),
         )
         return json.loads(done.stdout)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import heapq
 import os
 import select
@@ -152,6 +151,8 @@ def namespaces(names: tuple[str, str], mtu: int) -> Iterator[tuple[int, int]]:
 
 
 def _tun(label: str) -> int:
+    import fcntl  # noqa: PLC0415 (Windows, where the results can be read, has none)
+
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     flags = _TUN | _NO_PACKET_INFO | _OFFLOAD_HEADER
     fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", label.encode(), flags))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.readers import gdal_translate
 from benchmarks.readers.task import Task
@@ -41,11 +42,13 @@ class Reader:
         label: How it is named in the results; ``hrdem:max_memory=100`` for one with arguments.
         module: Its module in `benchmarks.readers`.
         extra: Its arguments.
+        folder: Checkout to run it in, None for this one.
     """
 
     label: str
     module: str
     extra: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     @property
     def name(self) -> str:

@@ -1,200 +1,194 @@
-"""The results as a Markdown document."""
+"""The results as Markdown: the page of the documentation, and the README's table."""
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from benchmarks.comparison import EQUAL, LARGEST, Run
 from benchmarks.links import LINKS
 from benchmarks.probe import Probe
-from benchmarks.reader_list import versions
+from benchmarks.results import BEFORE, EQUAL, Results, Run
 from benchmarks.targets import targets_table
 
+_FAR, _CODEC = "60ms-12MB/s-per-connection", "lzw"  # of the README's table
+_README_READERS = {
+    "floor": "the bytes of the tiles alone, by curl",
+    "hrdem": "**hrdem**",
+    "async-geotiff": "async-geotiff",
+    "rasterio-threads": "rasterio, 8 tuned handles",
+    "rasterio-tuned": "rasterio, tuned",
+    "gdal_translate": "gdal_translate, tuned",
+}
+
 _NOTES = """\
-Each run is a separate process that starts cold and writes one window as a local GeoTIFF. Readers
-take turns, and a figure is the median of the rounds with correct pixels. The window is not aligned
-to tiles. Every output is compared with the pixels of the store's file.
+Each run is a process of its own that starts cold, and writes one window as a local GeoTIFF whose
+pixels are compared with the store's file. The window is not aligned to tiles. Readers take turns; a
+figure is the median of the rounds with correct pixels.
 
-- **wall**: seconds from start to end of the process, including the start of the interpreter.
+- **wall**: seconds from start to end of the process, with the start of the interpreter.
 - **CPU**: user and system seconds of the process and of all that it started.
-- **other**: CPU seconds that the machine spent on anything else meanwhile: the server, the emulated
-  link, other programs. If it is large, do not trust wall.
-- **peak**: resident memory of its largest process.
-- **requests, connections, MB**: from the store's log; MB of 10^6 bytes of bodies.
-- **x floor**: wall divided by that of the floor. The floor is an interpreter that becomes curl: the
-  exact bytes of the tiles, known beforehand, over 16 connections, neither decoded nor written.
-- **x hrdem**: wall divided by that of hrdem; above 1, hrdem is faster.
-- **round trips**: in sequence until the first byte of a tile arrives: one to connect, those up to
-  the first request for tiles, and that request's own. Measured as the time between the first
-  request and the first request for tiles at the store, divided by the round trip time, plus two.
-  So it includes what the reader computes meanwhile, and the further round trips of TCP's slow
-  start for responses above 14 kB. The catalogue is on the user's side and is not included.
+- **MB**: resident memory of its largest process at the peak.
+- **floor**: an interpreter that becomes curl: the exact bytes of the tiles, known beforehand, over
+  16 connections, neither decoded nor written.
+- Readers and store share the machine. Compare figures within a table, not between two.
 
-hrdem searches a catalogue, checks the file's version with each request, and writes provenance; the
-others get the file's address. All write DEFLATE level 1 with predictor 3 in tiles of 512, except
-guide, which writes what the steps of the agency's example give: no compression.
+hrdem searches a catalogue, checks the file's version with each request, fills its cache, which is
+empty at first, and writes provenance; the others get the file's address. `:no_cache=True` and the
+like are options of hrdem. All write DEFLATE level 1 with predictor 3 in tiles of 512.
 """
-
 
 _LINK_NOTES = """\
 Two network namespaces, joined by a program that delays the packets and limits their rate
 (`benchmarks/link_emulator.py`): Linux's TCP with cubic, segments of 1,500 bytes, a queue of 300 ms.
-
-Measured with curl before the readers ran: the time to connect, MB/s of one connection (24 MB) and
-of eight (64 MB in all), both with their slow start, and the share of a core that the emulator used
-meanwhile, on the machine that the readers run on.
+Measured with curl: the time to connect, MB/s of one connection (24 MB) and of eight (64 MB in all),
+both with their slow start, and the share of a core that the emulator used meanwhile.
 """
 
 
-def document(
-    runs: Sequence[Run], probes: Sequence[Probe], commands: Sequence[str], remarks: str
-) -> str:
-    """Write the results as Markdown.
+def write_page(results: Results, remarks: str = "") -> str:
+    """Write the page of the documentation.
 
     Args:
-        runs: Every run.
-        probes: Measurements of the links.
-        commands: The command lines that produced them.
-        remarks: Text to put before the results.
+        results: What was measured.
+        remarks: Text about these results, empty for none.
     """
+    before = results.versions.get(BEFORE)
+    note = f" Before: hrdem at commit {before}, run in the same rounds." if before else ""
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            *([remarks, ""] if remarks else []),
-            "Measured by",
+            _measured(results),
+            "The rows of every run are in [benchmarks.json](benchmarks.json); `python -m",
+            "benchmarks.publish` writes this page and the README's table from them.",
             "",
-            *(f"    {command}" for command in commands),
+            *([remarks, ""] if remarks else []),
+            "## Targets",
+            "",
+            f"Ratios within this benchmark.{note}",
+            "",
+            *targets_table(results.runs),
+            "",
+            *_write_cases(results.runs),
+            "## Method",
             "",
             _NOTES,
-            "## Machine",
+            *(f"    {command}" for command in results.commands),
             "",
-            *_table(("", ""), machine().items()),
-            "",
-            "## Versions",
-            "",
-            *_table(("", ""), versions().items()),
+            ", ".join(f"{name} {version}" for name, version in results.versions.items()) + ".",
             "",
             "## Links",
             "",
             _LINK_NOTES,
-            *_probes(probes),
+            *_write_probes(results.links),
             "",
-            "## Targets",
-            "",
-            *targets_table(runs),
-            "",
-            *_results(runs),
         ]
     )
 
 
-def _probes(probes: Iterable[Probe]) -> Iterator[str]:
-    head = "link", "connect ms", "one MB/s", "eight MB/s", "emulator"
-    yield from _table(
-        head,
-        (
-            (
-                each.link,
-                _number(1e3 * each.connect, 1),
-                _number(each.alone, 1),
-                _number(each.together, 1),
-                f"{each.emulator:.0%}",
-            )
-            for each in probes
-        ),
-    )
+def write_readme_table(results: Results) -> str:
+    """Write the README's table: wall and memory on the link with the longest way, LZW."""
+    runs = [
+        run
+        for run in results.runs
+        if (run.link, run.codec, run.tls, run.catalog_ms) == (_FAR, _CODEC, False, 0)
+    ]
+    sizes = sorted({run.size for run in runs})
+    head = ("seconds", *(f"{size:,} px" for size in sizes), f"memory at {sizes[-1]:,} px")
+    rows = []
+    for reader, name in _README_READERS.items():
+        walls = [_median(runs, reader, size, "wall") for size in sizes]
+        peak = None if reader == "floor" else _median(runs, reader, sizes[-1], "peak")
+        memory = "" if peak is None else f"{peak / 1e6:,.0f} MB"
+        if any(walls):
+            rows.append((name, *(_number(wall, 1) for wall in walls), memory))
+    where = "60 ms away, 12 MB/s a connection, LZW, two cores"
+    caption = f"One square of 1 m pixels, {where}; commit {results.commit}, {results.date}"
+    return "\n".join([*_table(head, rows), "", f"{caption} ([benchmarks](docs/benchmarks.md))."])
 
 
-def machine() -> dict[str, str]:
-    """Return a description of this machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory / 2**30:.1f} GiB",
-        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-    }
+def _measured(results: Results) -> str:
+    machine = results.machine
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}"
+    return f"Measured on {results.date} at commit {results.commit}: {where}, {machine['kernel']}."
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def _results(runs: Sequence[Run]) -> Iterator[str]:
-    for link in dict.fromkeys(run.link for run in runs):
-        yield f"## {link}"
+def _write_cases(runs: Sequence[Run]) -> Iterator[str]:
+    """Write a table for each link and file."""
+    cases = dict.fromkeys((run.link, run.codec, run.tls, run.catalog_ms) for run in runs)
+    for case in cases:
+        link, codec, tls, catalog_ms = case
+        chosen = [run for run in runs if (run.link, run.codec, run.tls, run.catalog_ms) == case]
+        services = [
+            *(["TLS"] if tls else []),
+            *([f"catalogue {catalog_ms} ms"] if catalog_ms else []),
+        ]
+        yield f"## {', '.join([link, codec.upper(), *services])}"
         yield ""
         if rtt := LINKS[link][0]:
             yield f"{rtt:.0f} ms round trip; {' '.join(LINKS[link][1])} (MB/s)."
+        if catalog_ms:
+            yield f"The catalogue takes {catalog_ms} ms for each response; only hrdem needs it."
+        if rtt or catalog_ms:
             yield ""
-        here = [run for run in runs if run.link == link]
-        for codec, size in dict.fromkeys((run.codec, run.size) for run in here):
-            chosen = [run for run in here if (run.codec, run.size) == (codec, size)]
-            sparse = ", mostly sparse ground" if size > LARGEST else ""
-            yield f"### {size} x {size} pixels of the {codec.upper()} file{sparse}"
-            yield ""
-            yield from _readers_table(chosen)
-            yield ""
+        yield from _write_readers(chosen)
+        yield ""
+        yield from _write_failures(chosen)
 
 
-def _readers_table(runs: Sequence[Run]) -> Iterator[str]:
-    walls = {
-        reader: _median(run.wall for run in _with_equal_pixels(runs, reader))
-        for reader in dict.fromkeys(run.reader for run in runs)
-    }
-    floor, own = walls.get("floor"), walls.get("hrdem")
-    head = ("reader", "wall s", "(range)", "CPU s", "other", "peak MB", "requests", "connections",
-            "MB", "x floor", "x hrdem", "round trips", "pixels")  # fmt: skip
+def _write_readers(runs: Sequence[Run]) -> Iterator[str]:
+    """Write a row for each reader, the fastest on the largest window first."""
+    sizes = sorted({run.size for run in runs})
+    head = ["reader"]
+    for size in sizes:
+        head += [f"{size:,} px: wall", "CPU", "MB"]
+    readers = dict.fromkeys(run.reader for run in runs)
+
+    def order(reader: str) -> list[float]:
+        return [_median(runs, reader, size, "wall") or float("inf") for size in reversed(sizes)]
+
     rows = []
-    for reader, wall in sorted(walls.items(), key=lambda pair: pair[1] or float("inf")):
-        equal = _with_equal_pixels(runs, reader)
-        every = [run for run in runs if run.reader == reader]
-        seconds = [run.wall for run in equal]
-        trips = [run.round_trips for run in equal if run.round_trips is not None]
-        rows.append(
-            (
-                reader,
-                _number(wall, 2),
-                f"{min(seconds):.2f}-{max(seconds):.2f}" if seconds else "",
-                _number(_median(run.cpu for run in equal), 2),
-                _number(_median(run.other_cpu for run in equal), 2),
-                "" if reader == "floor" else _number(_median(run.peak / 1e6 for run in equal), 0),
-                _number(_median(run.requests for run in equal), 0),
-                _number(_median(run.connections for run in equal), 0),
-                _number(_median(run.size_received / 1e6 for run in equal), 1),
-                _number(wall / floor if wall and floor else None, 2),
-                _number(wall / own if wall and own else None, 2),
-                _number(_median(trips), 1),
-                _outcomes(every),
-            )
-        )
+    for reader in sorted(readers, key=order):
+        row = [reader]
+        for size in sizes:
+            peak = None if reader == "floor" else _median(runs, reader, size, "peak")
+            row.append(_number(_median(runs, reader, size, "wall"), 2))
+            row.append(_number(_median(runs, reader, size, "cpu"), 2))
+            row.append("" if peak is None else f"{peak / 1e6:.0f}")
+        rows.append(row)
     yield from _table(head, rows)
 
 
-def _with_equal_pixels(runs: Iterable[Run], reader: str) -> list[Run]:
-    return [run for run in runs if run.reader == reader and run.outcome == EQUAL]
+def _write_failures(runs: Iterable[Run]) -> Iterator[str]:
+    failed = dict.fromkeys(
+        f"{run.reader} at {run.size:,} px: {run.outcome}." for run in runs if run.outcome != EQUAL
+    )
+    if failed:
+        yield " ".join(failed)
+        yield ""
 
 
-def _outcomes(runs: Sequence[Run]) -> str:
-    wrong = [run.outcome for run in runs if run.outcome != EQUAL]
-    if not wrong:
-        return "-" if runs[0].reader == "floor" else "equal"
-    reasons = "; ".join(dict.fromkeys(wrong))
-    return f"{reasons} ({len(wrong)} of {len(runs)})"
+def _write_probes(probes: Iterable[Probe]) -> Iterator[str]:
+    head = "link", "connect ms", "one MB/s", "eight MB/s", "emulator"
+    rows = (
+        (
+            each.link,
+            _number(1e3 * each.connect, 1),
+            _number(each.alone, 1),
+            _number(each.together, 1),
+            f"{each.emulator:.0%}",
+        )
+        for each in probes
+    )
+    yield from _table(head, rows)
 
 
-def _median(values: Iterable[float]) -> float | None:
-    found = list(values)
+def _median(runs: Iterable[Run], reader: str, size: int, name: str) -> float | None:
+    found = [
+        getattr(run, name)
+        for run in runs
+        if (run.reader, run.size, run.outcome) == (reader, size, EQUAL)
+    ]
     return statistics.median(found) if found else None
 
 
@@ -204,6 +198,6 @@ def _number(value: float | None, digits: int) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
+    yield f"|---|{'--:|' * (len(head) - 1)}"
     for row in rows:
         yield f"| {' | '.join(row)} |"

@@ -24,10 +24,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.comparison import EQUAL, Case, Run, open_case
+from benchmarks.comparison import Case, open_case
 from benchmarks.figures import MAX_RATIO, PATH, Key, judge, read_figures
 from benchmarks.links import UnavailableError
 from benchmarks.reader_list import Reader, installed_readers, parse_reader
+from benchmarks.results import EQUAL, Run
 from benchmarks.store import SMALL, stored_file
 
 _LOOPBACK, _FAR = "loopback", "60ms-12MB/s-per-connection"
