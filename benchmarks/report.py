@@ -12,12 +12,10 @@ from benchmarks.targets import targets_table
 
 _FAR, _CODEC = "60ms-12MB/s-per-connection", "lzw"  # of the README's table
 _README_READERS = {
-    "floor": "the bytes of the tiles alone, by curl",
+    "floor": "bytes alone, by curl",
     "hrdem": "**hrdem**",
     "async-geotiff": "async-geotiff",
-    "rasterio-threads": "rasterio, 8 tuned handles",
-    "rasterio-tuned": "rasterio, tuned",
-    "gdal_translate": "gdal_translate, tuned",
+    "rasterio-threads": "rasterio, 8 handles",
 }
 
 _NOTES = """\
@@ -94,7 +92,7 @@ def write_readme_table(results: Results) -> str:
         if (run.link, run.codec, run.tls, run.catalog_ms) == (_FAR, _CODEC, False, 0)
     ]
     sizes = sorted({run.size for run in runs})
-    head = ("seconds", *(f"{size:,} px" for size in sizes), f"memory at {sizes[-1]:,} px")
+    head = ("seconds", *(f"{size:,} px" for size in sizes), "memory")
     rows = []
     for reader, name in _README_READERS.items():
         walls = [_median(runs, reader, size, "wall") for size in sizes]
@@ -102,9 +100,9 @@ def write_readme_table(results: Results) -> str:
         memory = "" if peak is None else f"{peak / 1e6:,.0f} MB"
         if any(walls):
             rows.append((name, *(_number(wall, 1) for wall in walls), memory))
-    where = "60 ms away, 12 MB/s a connection, LZW, two cores"
-    caption = f"One square of 1 m pixels, {where}; commit {results.commit}, {results.date}"
-    return "\n".join([*_table(head, rows), "", f"{caption} ([benchmarks](docs/benchmarks.md))."])
+    table = ["|".join(["", *row, ""]) for row in (head, ["---"] + ["--:"] * (len(head) - 1), *rows)]
+    caption = f"Squares of 1 m pixels, 60 ms away; commit {results.commit}, {results.date}"
+    return "\n".join([*table, "", f"{caption} ([benchmarks](docs/benchmarks.md))."])
 
 
 def _measured(results: Results) -> str:
