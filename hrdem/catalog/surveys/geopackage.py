@@ -118,7 +118,7 @@ def _list_other_drivers() -> str:
     Raises:
         TransferError: If the process that lists them fails.
     """
-    output = run_python(["-c", "import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))"])
+    output = run_python("import json, pyogrio; print(json.dumps(pyogrio.list_drivers()))")
     return ",".join(sorted(json.loads(output).keys() - {_DRIVER}))
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import spawn
 from typing import Any
 
@@ -26,6 +26,11 @@ from hrdem.runtime.text import to_one_line
 MAX_MESSAGE_CHARACTERS = 500  # of an error of the process
 MAX_PYTHON_SECONDS = 60.0
 MAX_MEMORY_BYTES = 4 << 30  # of address space, or committed
+
+# pyogrio imports these where it finds them, which takes as long as all else; nothing needs them
+_WITHOUT_TABLES = (
+    "import sys; sys.modules.update(dict.fromkeys(('geopandas', 'pandas', 'pyarrow'))); "
+)
 
 
 def read_in_subprocess(
@@ -51,8 +56,9 @@ def read_in_subprocess(
         TransferError: If the process exceeds the time limit or fails.
     """
     request = json.dumps({**arguments, "area": shapely.to_wkb(area, hex=True)})
+    program = f"import runpy; runpy.run_module({module!r}, run_name='__main__')"
     try:
-        response = json.loads(_run(["-m", module], request, settings, seconds))
+        response = json.loads(_run(program, request, settings, seconds))
     except subprocess.TimeoutExpired as exc:
         raise TransferError(f"{name} could not be read within {seconds:.0f} s.") from exc
     except subprocess.CalledProcessError as exc:
@@ -69,29 +75,27 @@ def read_in_subprocess(
     return [Project(**project) for project in response["projects"]]
 
 
-def run_python(arguments: Sequence[str]) -> str:
+def run_python(program: str) -> str:
     """Run Python in a separate process and return its standard output.
 
     Args:
-        arguments: Arguments of the interpreter.
+        program: Text of the program.
 
     Raises:
         TransferError: If it fails.
     """
     try:
-        return _run(arguments, "", {}, MAX_PYTHON_SECONDS)
+        return _run(program, "", {}, MAX_PYTHON_SECONDS)
     except (OSError, subprocess.SubprocessError) as exc:
         raise TransferError(f"A process that reads surveys failed ({exc}).") from exc
 
 
-def _run(
-    arguments: Sequence[str], request: str, settings: Mapping[str, object], seconds: float
-) -> str:
+def _run(program: str, request: str, settings: Mapping[str, object], seconds: float) -> str:
     environment = {**os.environ, **VALUES, **{name: str(value) for name, value in settings.items()}}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     executable = os.fsdecode(spawn.get_executable() or sys.executable)
     completed = subprocess.run(  # noqa: S603 (our own interpreter and modules)
-        [executable, "-P", "-W", "ignore", *arguments],
+        [executable, "-P", "-W", "ignore", "-c", _WITHOUT_TABLES + program],
         input=request,
         capture_output=True,
         check=True,
