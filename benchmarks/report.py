@@ -92,12 +92,12 @@ def write_readme_table(results: Results) -> str:
         if (run.link, run.codec, run.tls, run.catalog_ms) == (_FAR, _CODEC, False, 0)
     ]
     sizes = sorted({run.size for run in runs})
-    head = ("seconds", *(f"{size:,} px" for size in sizes), "memory")
+    head = ("seconds", *(f"{size:,} px" for size in sizes), "MB")
     rows = []
     for reader, name in _README_READERS.items():
         walls = [_median(runs, reader, size, "wall") for size in sizes]
         peak = None if reader == "floor" else _median(runs, reader, sizes[-1], "peak")
-        memory = "" if peak is None else f"{peak / 1e6:,.0f} MB"
+        memory = "" if peak is None else f"{peak / 1e6:,.0f}"
         if any(walls):
             rows.append((name, *(_number(wall, 1) for wall in walls), memory))
     table = ["|".join(["", *row, ""]) for row in (head, ["---"] + ["--:"] * (len(head) - 1), *rows)]
