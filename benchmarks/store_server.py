@@ -126,7 +126,8 @@ def serve_store(
         raise UnavailableError("nginx is missing; Debian has it in the package nginx-light")
     run.mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    tls = certificate and f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+    pem = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+    tls = certificate and f" ssl; {pem} ssl_protocols TLSv1.2 TLSv1.3"
     configuration = run / "nginx.conf"
     configuration.write_text(
         _CONFIGURATION.format(

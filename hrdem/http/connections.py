@@ -30,6 +30,10 @@ def get_origin(url: httpx.URL) -> Origin:
 class PooledTransport(httpx.BaseTransport):
     """A transport with one connection, which may be opened before a request is sent."""
 
+    def is_connected(self, request: httpx.Request) -> bool:
+        """Whether a connection to the server of a request is open, as far as is known."""
+        return True
+
     def connect(self, request: httpx.Request) -> None:
         """Open a connection to the server of a request, if possible."""
 
@@ -74,17 +78,25 @@ class ConnectionPool(httpx.BaseTransport):
         """
         origin = get_origin(request.url)
         with self._changed:
-            idle = sum(other == origin for other, _ in self._idle)
-            missing = 0 if self._is_closed else min(count - idle, MAX_CONNECTIONS - self._count)
-            self._count += max(0, missing)
-        for _ in range(missing):
+            if self._is_closed:
+                return
+            idle = [each for other, each in self._idle if other == origin]
+            cold = [each for each in idle if not each.is_connected(request)]
+            missing = max(0, count - len(idle) + len(cold))
+            new = max(0, min(missing - len(cold), MAX_CONNECTIONS - self._count))
+            self._count += new
+            opening = [*cold[:missing], *(self._make_transport() for _ in range(new))]
+            self._idle = [each for each in self._idle if each[1] not in opening]
+        for transport in opening:
             threading.Thread(
-                target=self._open, args=(origin, request), name="hrdem-connect", daemon=True
+                target=self._open,
+                args=(transport, origin, request),
+                name="hrdem-connect",
+                daemon=True,
             ).start()
 
-    def _open(self, origin: Origin, request: httpx.Request) -> None:
+    def _open(self, transport: PooledTransport, origin: Origin, request: httpx.Request) -> None:
         add_thread()
-        transport = self._make_transport()
         with contextlib.suppress(Exception):  # the request that needs it reports what is wrong
             transport.connect(request)
         self._give_back(origin, transport)

@@ -19,7 +19,7 @@ import httpx
 from hrdem.http.receive import IN_PLACE, LowWaterMark
 
 MAX_PIECE_BYTES = 256 << 10  # of an encrypted body
-_MAX_IDLE_SECONDS = 5.0  # as for the connections of httpx
+_MAX_IDLE_SECONDS = 30.0  # routers forget connections after minutes
 
 
 class DirectTransport(httpx.HTTPTransport):
@@ -37,11 +37,13 @@ class DirectTransport(httpx.HTTPTransport):
         super().__init__(verify=tls, trust_env=False)
         self._pool: Any = _Connection(tls)  # httpx translates requests, responses and errors
 
+    def is_connected(self, request: httpx.Request) -> bool:
+        """Whether a connection to the server of a request is open."""
+        return bool(self._pool.is_connected(_origin(request.url)))
+
     def connect(self, request: httpx.Request) -> None:
         """Open a connection to the server of a request, unless there is one."""
-        url = request.url
-        address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target="/")
-        self._pool.connect(address.origin, request.extensions)
+        self._pool.connect(_origin(request.url), request.extensions)
 
 
 class _Connection:
@@ -52,6 +54,7 @@ class _Connection:
         self._backend = httpcore.SyncBackend()
         self._origin: httpcore.Origin | None = None
         self._stream: httpcore.NetworkStream | None = None
+        self._received = 0  # in place, by this connection
         self._idle_since = 0.0
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -66,7 +69,7 @@ class _Connection:
             stream.close()
             raise
         timeout = request.extensions.get("timeout", {}).get("read")
-        body = _Body(self, stream, exchange, response, timeout)
+        body = _Body(self, stream, exchange, response, timeout, self._received)
         extensions = dict(response.extensions)
         if body.length is not None:
             extensions[IN_PLACE] = body.receive_into
@@ -80,16 +83,21 @@ class _Connection:
         if stream is not None:
             stream.close()
 
-    def keep(self, stream: httpcore.NetworkStream) -> None:
-        """Take back a connection after a complete response."""
+    def keep(self, stream: httpcore.NetworkStream, received: int) -> None:
+        """Take back a connection after a complete response, with bytes received in place."""
         self._stream, self._idle_since = stream, time.monotonic()
+        self._received += received
+
+    def is_connected(self, origin: httpcore.Origin) -> bool:
+        """Whether there is a connection to a server that can be expected to work."""
+        if self._stream is None or self._origin != origin:
+            return False
+        return time.monotonic() - self._idle_since < _MAX_IDLE_SECONDS and _is_open(self._stream)
 
     def connect(self, origin: httpcore.Origin, extensions: Mapping[str, Any]) -> None:
         """Connect to a server, unless there is a connection to it."""
-        if self._stream is not None and self._origin == origin:
-            is_fresh = time.monotonic() - self._idle_since < _MAX_IDLE_SECONDS
-            if is_fresh and _is_open(self._stream):
-                return
+        if self.is_connected(origin):
+            return
         self.close()
         trace = extensions["trace"]
         timeout = extensions.get("timeout", {}).get("connect")
@@ -99,8 +107,8 @@ class _Connection:
         trace("connection.connect_tcp.complete", {"return_value": stream})
         if origin.scheme == b"https":
             stream = stream.start_tls(self._tls, host, timeout)
-        self._origin = origin
-        self.keep(stream)
+        self._origin, self._received = origin, 0
+        self.keep(stream, 0)
 
 
 class _Body:
@@ -117,6 +125,7 @@ class _Body:
         exchange: httpcore.HTTP11Connection,
         response: httpcore.Response,
         timeout: float | None,
+        before: int,
     ) -> None:
         self._owner = owner
         self._stream: httpcore.NetworkStream | None = stream
@@ -127,7 +136,7 @@ class _Body:
         headers = {name.lower(): value for name, value in response.headers}
         is_framed = b"transfer-encoding" in headers or b"content-length" not in headers
         self.length = None if is_framed else int(headers[b"content-length"])
-        self._mark = LowWaterMark(stream, self.length or 0)
+        self._mark = LowWaterMark(stream, self.length or 0, before)
         self._received = 0  # in place
 
     def __iter__(self) -> Iterator[bytes]:
@@ -180,7 +189,7 @@ class _Body:
         self._response.close()
         is_whole = self._received == self.length and _is_persistent(self._response)
         if is_whole or self._exchange.is_idle():
-            self._owner.keep(stream)
+            self._owner.keep(stream, self._received)
         else:
             stream.close()
 
@@ -202,6 +211,11 @@ class _Lent(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _origin(url: httpx.URL) -> httpcore.Origin:
+    address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target="/")
+    return address.origin
 
 
 def _is_persistent(response: httpcore.Response) -> bool:

@@ -22,23 +22,26 @@ class LowWaterMark:
     """Lets a thread sleep until a large piece of a body, or its rest, has arrived (SO_RCVLOWAT).
 
     On a slow connection data arrive by the packet, and each wake-up takes CPU time. Pieces are
-    small at first: TCP opens its window by what was read.
+    small on a new connection: TCP opens its window by what was read.
 
     Args:
         stream: The connection, as httpcore has it; None if there is none.
         length: Bytes of the body.
+        before: Bytes that the connection has received before.
     """
 
-    def __init__(self, stream: Any, length: int) -> None:
+    def __init__(self, stream: Any, length: int, before: int = 0) -> None:
         self._socket: Any = stream and stream.get_extra_info("socket")
         is_encrypted = stream and stream.get_extra_info("ssl_object") is not None
         self._length = length - (_TLS_BUFFER_BYTES if is_encrypted else 0)
+        self._before = before
         self._bytes = 1
 
     def set(self, received: int) -> None:
         """Set it after so many bytes of the body; at the end that resets it for other bodies."""
         to_come = self._length - received
-        least = max(1, min(to_come, max(received // 8, _MIN_READ_BYTES), _MAX_READ_BYTES))
+        usual = min(max((self._before + received) // 8, _MIN_READ_BYTES), _MAX_READ_BYTES)
+        least = max(1, min(to_come, usual))
         if least < self._bytes or least >= 2 * self._bytes:
             self._bytes = least
             with contextlib.suppress(OSError, AttributeError):  # not on every system

@@ -71,6 +71,11 @@ class RoutedTransport(PooledTransport):
         """
         return self._transport_for(request.url).handle_request(request)
 
+    def is_connected(self, request: httpx.Request) -> bool:
+        """Whether a connection is open; one through a proxy is taken to be."""
+        transport = self._transport_for(request.url)
+        return not isinstance(transport, DirectTransport) or transport.is_connected(request)
+
     def connect(self, request: httpx.Request) -> None:
         """Open a connection to the server of a request, unless there is a proxy on the way."""
         transport = self._transport_for(request.url)

@@ -35,6 +35,7 @@ class Store:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/file.tif"
         self.connections = 0
+        self.open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -45,6 +46,7 @@ class Store:
             while True:
                 connection, _ = self._listening.accept()
                 self.connections += 1
+                self.open.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -122,6 +124,19 @@ def test_connections_opened_ahead_serve_the_requests() -> None:
             parts = threads.map(lambda span: client.read_range(store.url, *span, version), spans)
             assert [part[:] for part in parts] == [CONTENT[slice(*span)] for span in spans]
         assert store.connections == 3
+
+
+def test_connections_that_the_server_closed_are_opened_again_ahead() -> None:
+    with (
+        contextlib.closing(Store(same)) as store,
+        HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
+    ):
+        client.open_connections(store.url, 2)
+        wait_for(lambda: len(store.open) == 2)
+        store.open.pop().shutdown(socket.SHUT_RDWR)
+        time.sleep(0.02)
+        client.open_connections(store.url, 2)
+        wait_for(lambda: store.connections == 3)
 
 
 def test_what_prevents_connections_ahead_is_reported_by_the_requests() -> None:
