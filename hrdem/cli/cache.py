@@ -50,7 +50,7 @@ def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
 def prune(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
     """Evict least recently used entries until the cache is within --max-cache.
 
-    Entries that a run is using are kept.
+    WCS coverages that a run is using are kept.
     """
     import hrdem
 
@@ -61,7 +61,10 @@ def prune(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
 @command.command("clear", cls=options.Command)
 @options.add(fields.CACHE_DIR)
 def clear(*, cache_dir: Path | None, json: bool) -> None:
-    """Remove every entry that no run is using."""
+    """Remove every entry, but WCS coverages that a run is using.
+
+    Runs in progress fetch again what they need.
+    """
     import hrdem
 
     cache = hrdem.Cache(cache_dir)
@@ -73,7 +76,7 @@ def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
         show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
     else:
         used = sum(entry.in_use for entry in left.entries)
-        locked = f"; {_count(used, 'file')} in use" if used else ""
+        locked = f"; {_count(used, KINDS['coverage'])} in use" if used else ""
         click.echo(f"{format_size(freed)} removed, {format_size(left.bytes)} left{locked}.")
 
 
@@ -84,9 +87,7 @@ def _rows(contents: CacheInfo) -> list[tuple[str, str, str, str]]:
         if entry.kind == "file":
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
             etag = entry.version.etag if entry.version else ""
-            rows.append(
-                (format_size(entry.bytes), "in use" if entry.in_use else used, entry.name, etag)
-            )
+            rows.append((format_size(entry.bytes), used, entry.name, etag))
     for kind, label in KINDS.items():
         sizes = [entry.bytes for entry in contents.entries if entry.kind == kind]
         if sizes:

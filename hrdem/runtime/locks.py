@@ -47,13 +47,6 @@ class FileLock:
         if os is not None:  # modules are None when Python ends; the system closes files then
             self.close()
 
-    def share(self) -> None:
-        """Turn an exclusive lock into a shared one; no other process can lock it in between."""
-        if windows_locks is None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        else:
-            self._locked = windows_locks.share(self._descriptor, self._locked)
-
     def close(self) -> None:
         """Release the lock; it may be called twice."""
         descriptor, self._descriptor = self._descriptor, -1

@@ -1,8 +1,7 @@
 """File locks of Windows by `msvcrt.locking`, which locks bytes of a file and knows no shared lock.
 
 A lock file has as many places for shared locks as bytes are set aside, which need not exist. An
-exclusive lock takes them all: the first byte, then the rest. So it becomes a shared one without a
-gap, by releasing the rest.
+exclusive lock takes them all.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 MAX_SHARES = 1_024  # shared locks of a file at a time
 _MAX_ATTEMPTS = 64  # at a free byte
-_FIRST, _REST = (0, 1), (1, MAX_SHARES - 1)  # position and number of bytes
+_ALL = 0, MAX_SHARES  # position and number of bytes
 
 ByteRange = tuple[int, int]
 _system: Any = msvcrt  # type checkers know it on Windows only
@@ -28,23 +27,12 @@ def lock(descriptor: int, *, shared: bool) -> tuple[ByteRange, ...] | None:
         OSError: If the file system has no locks.
     """
     if not shared:
-        if not _try_lock(descriptor, _FIRST):
-            return None
-        if _try_lock(descriptor, _REST):
-            return _FIRST, _REST
-        unlock(descriptor, (_FIRST,))
-        return None
+        return (_ALL,) if _try_lock(descriptor, _ALL) else None
     for _ in range(_MAX_ATTEMPTS):
         byte = random.randrange(MAX_SHARES), 1  # noqa: S311 (no secret)
         if _try_lock(descriptor, byte):
             return (byte,)
     return None
-
-
-def share(descriptor: int, locked: tuple[ByteRange, ...]) -> tuple[ByteRange, ...]:
-    """Turn an exclusive lock into a shared one; return the bytes that stay locked."""
-    unlock(descriptor, locked[1:])
-    return locked[:1]
 
 
 def unlock(descriptor: int, locked: tuple[ByteRange, ...]) -> None:

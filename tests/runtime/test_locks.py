@@ -78,19 +78,6 @@ def test_shared_lock_excludes_exclusive_lock_only(tmp_path: Path) -> None:
         process.kill()
 
 
-def test_exclusive_lock_becomes_shared(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    first = acquire_lock(path)
-    assert first is not None
-    assert acquire_lock(path, shared=True) is None
-    first.share()
-    assert acquire_lock(path) is None
-    with acquire_lock(path, shared=True):  # type: ignore[union-attr]
-        first.close()
-        assert acquire_lock(path) is None
-    assert acquire_lock(path) is not None
-
-
 def test_many_share_a_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     shared = [acquire_lock(path, shared=True) for _ in range(100)]

@@ -33,13 +33,23 @@ def is_locked(path: Path) -> bool:
 
 def try_remove_coverage(folder: Path) -> bool:
     """Remove the folder of a coverage unless it is in use; return whether it is gone."""
+    path, gone = coverage_lock(folder), folder.with_name(f"{REMOVED_PREFIX}{secrets.token_hex(6)}")
     with contextlib.suppress(OSError):
-        lock = locks.acquire_lock(coverage_lock(folder))
-        if lock is not None:
-            gone = folder.with_name(f"{REMOVED_PREFIX}{secrets.token_hex(6)}")
-            with lock:
-                folder.rename(gone)
-                coverage_lock(folder).unlink()
-            shutil.rmtree(gone, ignore_errors=True)
-            return True
+        lock = locks.acquire_lock(path)
+        if lock is None:
+            return False
+        with lock:
+            folder.rename(gone)
+            is_removed = _try_unlink(path)
+        if not is_removed:  # Windows removes no open file, nor one that another process has locked
+            _try_unlink(path)
+        shutil.rmtree(gone, ignore_errors=True)
+        return True
+    return False
+
+
+def _try_unlink(path: Path) -> bool:
+    with contextlib.suppress(PermissionError):
+        path.unlink()
+        return True
     return False

@@ -19,7 +19,7 @@ class CacheEntry:
         name: Address of a file; the name of the entry for other kinds.
         bytes: Bytes on disk.
         used: When it was last used, seconds since 1970.
-        in_use: Whether a run has locked it.
+        in_use: Whether a run has locked it, which runs do with coverages alone.
         version: Version of a file; None for other kinds.
     """
 

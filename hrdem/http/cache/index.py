@@ -53,6 +53,15 @@ CREATE TRIGGER part_removed AFTER DELETE ON parts
 PRAGMA user_version = 1;
 """
 
+_ADD = "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)"
+_WITHIN = (
+    "SELECT id FROM parts WHERE version = ? AND start >= ? AND start < ? AND start + size <= ?"
+)
+_LOOK_UP = (
+    "SELECT bytes, EXISTS (SELECT 1 FROM versions WHERE key = ?) AND NOT EXISTS "
+    "(SELECT 1 FROM parts WHERE version = ? AND start >= ? AND start < ? AND start + size <= ?) "
+    "FROM total"
+)
 _FORGET_VERSIONS = "DELETE FROM versions WHERE key NOT IN (SELECT version FROM parts)"
 
 Found = TypeVar("Found")
@@ -139,21 +148,35 @@ class RangeIndex:
         limits = _key(version), start - MAX_PART_BYTES, stop, start
         return self._run(lambda base: [CachedPart(*row) for row in base.execute(query, limits)])
 
-    def add(self, version: SourceVersion, part: CachedPart) -> list[int]:
-        """List a part in place of those that lie within it; return their numbers."""
-        key = _key(version)
-        query = (
-            "SELECT id FROM parts "
-            "WHERE version = ? AND start >= ? AND start < ? AND start + size <= ?"
-        )
-        within = key, part.start, part.stop, part.stop
-        row = part.id, key, part.start, part.size, part.checksum, part.used
+    def look_up(self, version: SourceVersion, part: CachedPart) -> tuple[int, bool]:
+        """Return the bytes that all parts take on the disk, and whether a part adds to them.
+
+        It does if its version has parts, none of which lies within it.
+        """
+        query = _LOOK_UP
+        limits = _key(version), *_limits(version, part)
+        total, adds = self._run(lambda base: base.execute(query, limits).fetchone())
+        return int(total), bool(adds)
+
+    def add(self, part: CachedPart, version: SourceVersion) -> None:
+        """List a part that adds to the others of its version."""
+        row = part.id, _key(version), part.start, part.size, part.checksum, part.used
+        self._run(lambda base: base.execute(_ADD, row))
+
+    def replace(self, part: CachedPart, version: SourceVersion) -> list[int]:
+        """List a part, and its version, in place of parts that lie within it.
+
+        Returns:
+            The numbers of those.
+        """
+        limits = _limits(version, part)
+        row = part.id, _key(version), part.start, part.size, part.checksum, part.used
 
         def insert(base: sqlite3.Connection) -> list[int]:
             with _transaction(base):
-                replaced = base.execute(query, within).fetchall()
+                replaced = base.execute(_WITHIN, limits).fetchall()
                 base.executemany("DELETE FROM parts WHERE id = ?", replaced)
-                base.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
+                base.execute(_ADD, row)
                 base.execute(
                     "INSERT OR IGNORE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)",
                     _version_row(version, part.used),
@@ -336,6 +359,11 @@ def _key(version: SourceVersion) -> bytes:
     """Return the key of a version: whatever differs has another one, also after it was removed."""
     named = f"{version.address} {version.etag} {version.size} {version.last_modified}"
     return hashlib.sha256(named.encode()).digest()[:16]
+
+
+def _limits(version: SourceVersion, part: CachedPart) -> tuple[object, ...]:
+    """Return the values of `_WITHIN`."""
+    return _key(version), part.start, part.stop, part.stop
 
 
 def _version_row(version: SourceVersion, opened: float) -> tuple[object, ...]:

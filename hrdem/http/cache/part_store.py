@@ -31,6 +31,7 @@ from hrdem.http.spans import Span, join_spans
 INDEX = "index.sqlite"
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _FILE = re.compile(r"[0-9a-f]{14}")
+_WRITTEN_BYTES = 256 << 10  # at a time: for more, Linux looks for large pages, which takes longer
 _SKIPPED_BYTES = 256 << 10  # that are read at a time to check a part of which less is needed
 _MAX_UNLISTED_AGE_SECONDS = 3600.0  # older files without a part are from killed runs
 _MAX_FOLDER_ATTEMPTS = 3  # other processes may remove empty folders
@@ -123,10 +124,7 @@ class PartStore:
             OSError: If the disk cannot be written.
         """
         for at in range(0, len(content), MAX_PART_BYTES):
-            piece = content[at : at + MAX_PART_BYTES]
-            with self._reserve(len(piece), max_bytes) as fits:
-                if fits:
-                    self._write_part(version, start + at, piece)
+            self._write_part(version, start + at, content[at : at + MAX_PART_BYTES], max_bytes)
 
     def gaps(self, version: SourceVersion, start: int, stop: int) -> list[Span]:
         """Return the missing parts of a span, by the index.
@@ -180,7 +178,8 @@ class PartStore:
         """
         numbers = self._index.find_others(version)
         self._index.remove(numbers)
-        self._unlink_all(numbers)
+        for number in numbers:
+            _try_unlink(self._path(number))
         return bool(numbers)
 
     def sweep(self) -> None:
@@ -212,34 +211,46 @@ class PartStore:
         self._remove_all_files()
         return freed
 
+    def _write_part(
+        self, version: SourceVersion, start: int, content: memoryview, max_bytes: int
+    ) -> None:
+        part = CachedPart(
+            secrets.randbits(63), start, len(content), isal_zlib.crc32(content), time.time()
+        )
+        with self._reserve(disk_bytes(part.size)) as reserved:
+            total, adds = self._index.look_up(version, part)
+            if disk_bytes(part.size) > max_bytes:
+                return
+            if total + reserved > max_bytes:
+                self.evict(max_bytes - reserved)
+            path = self._path(part.id)
+            try:
+                _write_file(path, content)
+                replaced = self._list_part(part, version, adds=adds)
+            except BaseException:
+                _try_unlink(path)
+                raise
+        for number in replaced:
+            _try_unlink(self._path(number))
+
+    def _list_part(self, part: CachedPart, version: SourceVersion, *, adds: bool) -> list[int]:
+        """List a part; return the numbers of those that it replaces."""
+        if not adds:
+            return self._index.replace(part, version)
+        self._index.add(part, version)
+        return []
+
     @contextlib.contextmanager
-    def _reserve(self, size: int, max_bytes: int) -> Iterator[bool]:
-        """Make room for a part while it is written; yield whether there is enough."""
-        size = disk_bytes(size)
+    def _reserve(self, size: int) -> Iterator[int]:
+        """Count a part while it is written; yield the bytes of all that are."""
         with self._lock:
             self._reserved_bytes += size
             reserved = self._reserved_bytes
         try:
-            if size <= max_bytes:
-                self.evict(max_bytes - reserved)
-            yield size <= max_bytes
+            yield reserved
         finally:
             with self._lock:
                 self._reserved_bytes -= size
-
-    def _write_part(self, version: SourceVersion, start: int, content: memoryview) -> None:
-        part = CachedPart(
-            secrets.randbits(63), start, len(content), isal_zlib.crc32(content), time.time()
-        )
-        path = self._path(part.id)
-        try:
-            _write_file(path, content)
-            replaced = self._index.add(version, part)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            raise
-        self._unlink_all(replaced)
 
     def _read_part(self, part: CachedPart, first: int, into: memoryview) -> bool:
         """Read bytes of a part from a position on; return whether the checksum of all matches."""
@@ -258,10 +269,6 @@ class PartStore:
         gone = [part for part in parts if _try_unlink(self._path(part.id))]
         self._index.remove(part.id for part in gone)
         return sum(disk_bytes(part.size) for part in gone)
-
-    def _unlink_all(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            _try_unlink(self._path(number))
 
     def _remove_all_files(self) -> None:
         for _, path in self._files():
@@ -296,8 +303,10 @@ def _write_file(path: Path, content: memoryview) -> None:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             continue
         with file:
-            if file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, f"{path} does not take all bytes")
+            for at in range(0, len(content), _WRITTEN_BYTES):
+                piece = content[at : at + _WRITTEN_BYTES]
+                if file.write(piece) < len(piece):
+                    raise OSError(errno.ENOSPC, f"{path} does not take all bytes")
         break
 
 
