@@ -55,6 +55,7 @@ def main() -> None:
         rounds=arguments.rounds,
         timeout=arguments.timeout,
         folder=data,
+        is_warm=arguments.no_warm_up,
         services=Services(arguments.tls, arguments.catalog_ms),
     )
     command = _command_line(sys.argv[1:])
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--before", type=Path, help="checkout of an earlier hrdem, which takes part as well")
     add("--rounds", type=int, default=3)
+    add("--no-warm-up", action="store_true", help="modules are compiled already")
     add("--timeout", type=float, default=300, help="seconds for a run")
     add("--data", type=Path, default=cache / "hrdem-benchmarks", help="folder of the store, 3 GB")
     add("--tls", action="store_true", help="store and catalogue on HTTPS")

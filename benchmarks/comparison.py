@@ -55,6 +55,7 @@ class Comparison:
         rounds: How often each runs.
         timeout: Seconds that a run may take.
         folder: For outputs and logs.
+        is_warm: Whether every reader has run before.
         services: How store and catalogue answer.
     """
 
@@ -65,6 +66,7 @@ class Comparison:
     rounds: int
     timeout: float
     folder: Path
+    is_warm: bool = False
     services: Services = Services()
 
 
@@ -78,7 +80,7 @@ def run_all(comparison: Comparison) -> Iterator[Run | Probe]:
                 with opened as case:
                     if number == 0:
                         yield case.probe()
-                        if name == comparison.links[0]:
+                        if name == comparison.links[0] and not comparison.is_warm:
                             case.warm_up(comparison.readers)
                     for size in comparison.sizes:
                         yield from case.runs(size, comparison.readers, comparison.rounds)

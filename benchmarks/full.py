@@ -13,29 +13,61 @@ import argparse
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.results import Results, commit
 
-_HRDEM = "floor,hrdem,hrdem:no_cache=True,hrdem:align=blocks"
-_PEERS = f"{_HRDEM},rasterio-threads,rasterio-tuned,gdal_translate,async-geotiff"
-_FAR = "--links 60ms-12MB/s-per-connection"
-#: Name -> arguments of ``python -m benchmarks``.
+_FAR, _NEAR, _NARROW = "60ms-12MB/s-per-connection", "30ms-60MB/s", "80ms-10MB/s"
+_HRDEM = "floor,hrdem,hrdem:no_cache=True"
+_CASES = f"{_HRDEM},hrdem:align=blocks,rasterio-threads,rasterio-tuned"
+_BLOCKS = "hrdem:align=blocks"
+_MORE_MEMORY = "hrdem:max_memory=600000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run of ``python -m benchmarks``.
+
+    Attributes:
+        link: The link.
+        windows: Sizes of the windows.
+        readers: The readers.
+        rounds: How often each runs.
+        has_before: Whether the earlier checkout takes part.
+        options: Further options.
+    """
+
+    link: str
+    windows: str
+    readers: str
+    rounds: int
+    has_before: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> list[str]:
+        """The part as arguments of the command line."""
+        words = ["--codecs", "lzw", "--links", self.link, "--windows", self.windows]
+        return [*words, "--readers", self.readers, "--rounds", str(self.rounds), *self.options]
+
+
+_TLS = "--tls", "--catalog-ms", "400"
 PARTS = {
-    "far-small": f"{_FAR} --windows 512,4096 --readers {_PEERS} --rounds 2",
-    "far-large": f"{_FAR} --windows 16384 --rounds 2 "
-    f"--readers {_HRDEM},rasterio-threads,async-geotiff",
-    "far-memory": f"{_FAR} --windows 16384 --readers hrdem:max_memory=600000000 --rounds 1",
-    "loopback-small": f"--links loopback --windows 512,4096 --readers {_PEERS} --rounds 2",
-    "loopback-large": "--links loopback --windows 16384 --rounds 2 "
-    f"--readers {_HRDEM},rasterio-threads,gdal_translate",
-    "tls": f"{_FAR} --tls --catalog-ms 400 --windows 512,4096 --rounds 2 "
-    "--readers floor,hrdem,rasterio-threads,rasterio-tuned",
-    "near": "--links 30ms-60MB/s --windows 4096 --readers floor,hrdem,rasterio-threads --rounds 2",
-    "near-large": "--links 30ms-60MB/s --windows 16384 --readers floor,hrdem --rounds 1",
-    "narrow": "--links 80ms-10MB/s --windows 16384 --readers floor,hrdem --rounds 1",
+    "far-512": Part(_FAR, "512", f"{_CASES},gdal_translate", 2, True),
+    "far-4096": Part(_FAR, "4096", f"{_CASES},async-geotiff", 2, True),
+    "far-16384": Part(_FAR, "16384", _HRDEM, 2),
+    "far-16384-once": Part(
+        _FAR, "16384", f"{_BLOCKS},{_MORE_MEMORY},rasterio-threads,async-geotiff", 1, True
+    ),
+    "far-tls": Part(_FAR, "512", "floor,hrdem,rasterio-threads,rasterio-tuned", 2, True, _TLS),
+    "loopback": Part("loopback", "512,4096", _CASES, 2, True),
+    "loopback-16384": Part("loopback", "16384", f"{_HRDEM},rasterio-threads", 2),
+    "loopback-16384-once": Part("loopback", "16384", f"{_BLOCKS},gdal_translate", 1, True),
+    "near-4096": Part(_NEAR, "4096", "floor,hrdem,rasterio-threads", 2),
+    "near-16384": Part(_NEAR, "16384", "floor,hrdem", 1),
+    "narrow": Part(_NARROW, "16384", "floor,hrdem", 1),
 }
-_WITH_BEFORE = "far-small", "far-large", "loopback-small", "loopback-large"
 
 
 def main() -> None:
@@ -54,10 +86,13 @@ def main() -> None:
         path = arguments.output / f"{name}.json"
         if not _is_done(path):
             print(f"== {name}", flush=True)
-            command = [sys.executable, "-m", "benchmarks", "--codecs", "lzw", *PARTS[name].split()]
+            part = PARTS[name]
+            command = [sys.executable, "-m", "benchmarks", *part.arguments]
             command += ["--data", str(arguments.data), "--output", str(path)]
-            if arguments.before and name in _WITH_BEFORE:
+            if arguments.before and part.has_before:
                 command += ["--before", str(arguments.before)]
+            if name != next(iter(PARTS)):  # which has warmed up the readers
+                command.append("--no-warm-up")
             subprocess.run(command, check=True)
             print(f"{time.monotonic() - began:.0f} s", flush=True)
 

@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,7 +36,7 @@ _LOOPBACK, _FAR = "loopback", "60ms-12MB/s-per-connection"
 _SIZES = {_LOOPBACK: 4_096, _FAR: 1_024}  # of the windows
 _PLAIN = "plain"
 _HRDEM = "hrdem", "hrdem:no_cache=True", "hrdem:align=blocks"
-_COMPUTING = "hrdem", "hrdem:align=blocks"  # whose CPU is measured
+_MEASURED = "hrdem", "hrdem:align=blocks"  # whose CPU and memory are medians
 _OTHERS = "floor", "rasterio-threads", "gdal_translate"
 _NEAR_ONLY = "hrdem:no_cache=True"  # its requests are those of hrdem
 _MIN_ROUNDS, _MAX_ROUNDS = 3, 11
@@ -56,7 +57,7 @@ def main() -> None:
         file = stored_file(folder, "lzw", SMALL)
         with open_case(_LOOPBACK, file, folder / "run", _TIMEOUT) as case:
             measured |= dict(_count(case, readers))
-            measured |= _measure_computing(case, recorded)
+            measured |= _measure(case, recorded)
         try:
             with open_case(_FAR, file, folder / "run", _TIMEOUT) as case:
                 far = [each for each in readers if each.label != _NEAR_ONLY]
@@ -81,19 +82,20 @@ def _count(case: Case, readers: Sequence[Reader]) -> Iterator[tuple[Key, float]]
             yield (link, run.reader, "peak MB"), run.peak / 1e6
 
 
-def _measure_computing(case: Case, recorded: dict[Key, float]) -> dict[Key, float]:
-    """Return CPU over that of the plain reader, of runs on one core that take turns."""
+def _measure(case: Case, recorded: dict[Key, float]) -> dict[Key, float]:
+    """Return CPU over that of the plain reader, and memory: medians of runs on one core."""
     core = str(max(os.sched_getaffinity(0)))
     pinned = dataclasses.replace(case, prefix=("taskset", "--cpu-list", core))
-    readers = [*map(parse_reader, (_PLAIN, *_COMPUTING))]
+    readers = [*map(parse_reader, (_PLAIN, *_MEASURED))]
     link = case.link.name
-    ratios: dict[Key, list[float]] = {(link, each, "CPU"): [] for each in _COMPUTING}
+    values: defaultdict[Key, list[float]] = defaultdict(list)
     medians: dict[Key, float] = {}
     for turn in range(_MAX_ROUNDS):
-        cpu = {run.reader: run.cpu for run in _checked(pinned.runs(_SIZES[link], readers, 1))}
-        for key, values in ratios.items():
-            values.append(cpu[key[1]] / cpu[_PLAIN])
-        medians = {key: statistics.median(values) for key, values in ratios.items()}
+        runs = {run.reader: run for run in _checked(pinned.runs(_SIZES[link], readers, 1))}
+        for each in _MEASURED:
+            values[link, each, "CPU"].append(runs[each].cpu / runs[_PLAIN].cpu)
+            values[link, each, "peak MB"].append(runs[each].peak / 1e6)
+        medians = {key: statistics.median(found) for key, found in values.items()}
         known = {key: recorded[key] for key in medians if key in recorded}
         if turn + 1 >= _MIN_ROUNDS and all(
             medians[key] <= MAX_RATIO * value for key, value in known.items()
