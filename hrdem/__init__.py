@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
+    from hrdem.http.session import Session as Session
     from hrdem.jobs.doctor import Check as Check
     from hrdem.jobs.legacy_bc import BcSet as BcSet
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
@@ -95,6 +96,7 @@ _NAMES_BY_MODULE = {
     ),
     "hrdem.planning.estimate": ("Estimate",),
     "hrdem.http.cache.store": ("Cache",),
+    "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),

@@ -52,7 +52,7 @@ def extract(
     source, bit for bit.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         on_progress: Called with a `Progress` whenever a block is read or written.
         **params: All other parameters, by group. None counts as left out.
 
@@ -205,8 +205,8 @@ def load(
             only what it needs, when it is computed, one chunk at a time in a process. Multiples of
             512 pixels are the most efficient.
         masked: Whether nodata becomes NaN and integers become floating point.
-        http: HTTP client to use, which must stay open as long as chunks are read; None creates one
-            for the call and for each chunk.
+        http: `hrdem.Session` to share with other calls, which must stay open as long as chunks are
+            read; None creates a client for the call and for each chunk.
         on_progress: Called with a `Progress` whenever a block is read, separately for each chunk.
         **params: See `hrdem.extract`: area, product, grid, service and run, except
             ``source_band`` and ``align="blocks"``. ``max_memory`` is the peak beside the arrays;
@@ -239,7 +239,7 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
     """Plan what `extract` would read and write, without reading pixels.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         **params: See `hrdem.extract`: area, product, grid, service, and the cache's.
 
     Returns:
@@ -264,7 +264,7 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
 
     Args:
         plan: From `hrdem.plan`.
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         **params: See `hrdem.extract`: ``cache_dir``, ``no_cache``, ``max_cache``, ``offline``.
 
     Raises:
@@ -285,7 +285,7 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
     overviews of the COGs.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         **params: See `hrdem.extract` for area and cache. The picture is exactly ``bbox``, in
             ``bbox_crs``, or the bounding box in EPSG:3979 of another area. Further:
 
@@ -322,7 +322,7 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
     An item covers a whole 500 km tile, so it need not have pixels in the area.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         **params: See `hrdem.extract`: area, ``collection``, ``stac_url``, and the cache's.
 
     Raises:
@@ -344,7 +344,7 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
 
     Args:
         item: Id of the item, for example ``"9_2-mosaic-1m"``.
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         **params: See `hrdem.extract` for ``stac_url`` and the cache's. Further:
 
             * ``product``: ``"dtm"`` or ``"dsm"``; None for both;
@@ -368,7 +368,7 @@ def doctor(*, http: Http | None = None, **params: Unpack[DoctorParams]) -> Itera
     Each `Check` is yielded when it is done, with the fix for a problem; errors are checks too.
 
     Args:
-        http: HTTP client to use; None creates one with shorter timeouts than usual.
+        http: `hrdem.Session` to use; None creates a client with shorter timeouts than usual.
         **params: See `hrdem.extract`: ``stac_url``, ``wcs_url``, ``cache_dir``, ``max_cache``.
 
     Raises:

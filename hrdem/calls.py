@@ -15,9 +15,9 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.datum import link_crs
 from hrdem.geo.ground import fit_grid
 from hrdem.http.cache.store import Cache
+from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
-from hrdem.http.session import Session
 from hrdem.jobs.doctor import Check, run_checks
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.jobs.preview import Picture, make_picture
@@ -68,7 +68,7 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
     if values["offline"]:
         request.check_offline()
     settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
+        client_settings=ClientSettings(**select(values, fields.CACHE)),
         http=http,
         trusted=(),
         max_memory=values["max_memory"],
@@ -108,7 +108,7 @@ def load(
             name=missing,
         ) from exc
     settings = RunSettings(
-        session=Session(**select(values, fields.CACHE)),
+        client_settings=ClientSettings(**select(values, fields.CACHE)),
         http=http,
         trusted=_service_urls(request),
         max_memory=values["max_memory"],
@@ -124,15 +124,15 @@ def plan(values: Mapping[str, Any], http: Http | None) -> Plan:
     request = Request.of(**select(values, fields.REQUEST))
     if values["offline"]:
         request.check_offline()
-    with Session(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
         return make_plan(request, client)
 
 
 @pinned_gdal()
 def estimate(plan: Plan, values: Mapping[str, Any], http: Http | None) -> Estimate:
     """Do what `hrdem.estimate` documents."""
-    session = Session(**values)
-    with session.client(http, _service_urls(plan.request)) as client:
+    settings = ClientSettings(**values)
+    with settings.client(http, _service_urls(plan.request)) as client:
         return estimate_plan(plan, client)
 
 
@@ -160,7 +160,7 @@ def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
         crs = link_crs(crs, box, crs, allow_inaccurate=allow)
     grid = fit_grid(box, crs, size)
     address = check_url(values["wms_url"], "WMS")
-    with Session(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
         return make_picture(
             request, layer, grid, address, path, client, overwrite=values["overwrite"]
         )
@@ -172,7 +172,7 @@ def search(values: Mapping[str, Any], http: Http | None) -> list[Item]:
     aoi = parse_aoi(**select(values, fields.AREA)).aoi
     collection = get_collection(values["collection"])
     stac_url = normalize_stac_url(values["stac_url"])
-    with Session(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
         return find_intersecting_items(aoi, collection, stac_url, client)
 
 
@@ -187,7 +187,7 @@ def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asse
             f"files of it. Give `product={computed.surfaces[0]}`."
         )
     kinds = [AssetKind(kind)] if kind else list(AssetKind)
-    with Session(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
         found = get_item(item, normalize_stac_url(values["stac_url"]), client)
     if product is None and kind is None:
         return list(found.assets)

@@ -141,13 +141,15 @@ class SourceChangedError(HrdemError, OSError):
 
     Attributes:
         url: Address of the source or of its WCS, without credentials.
+        since: When a session read the version that it had, by `time.monotonic`; None without one.
     """
 
     exit_code = ExitCode.SOURCE_CHANGED
 
-    def __init__(self, message: str, url: str = "") -> None:
+    def __init__(self, message: str, url: str = "", since: float | None = None) -> None:
         super().__init__(message)
         self.url = url
+        self.since = since
 
 
 class OutputError(HrdemError, OSError):

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, Unpack
 import shapely
 
 from hrdem.geo.crs import drop_vertical, normalize_crs
+from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext, RunSettings
-from hrdem.http.session import Session
 from hrdem.jobs import legacy_bc as bc_job
 from hrdem.jobs.legacy_cded import (
     CdedOptions,
@@ -74,7 +74,7 @@ def legacy_cded(
     all sheets of a scale.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         on_progress: Called with a `Progress` whenever a block is read or computed, separately for
             each sheet.
         on_coverage: Called with the void nodes of each cell before anything of its sheet is
@@ -176,7 +176,7 @@ def legacy_bc(
     block appear together, in a folder with its name, such as ``104p``.
 
     Args:
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         on_progress: Called with a `Progress` whenever a block is read, computed or written,
             separately for each NTS block.
         on_coverage: Called with the void pixels of each projection before its files are written.
@@ -304,7 +304,7 @@ def legacy_compare(
 
     Args:
         inputs: Path or paths of the older DEMs; see `hrdem.legacy_convert`.
-        http: HTTP client to use; None creates one for the call.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         on_progress: Called with a `Progress` whenever a block is read or compared.
         **params: See `hrdem.extract` for ``collection``, ``vertical_grid``, service and run, and
             `hrdem.legacy_convert` for ``crs``. Further:
@@ -397,12 +397,12 @@ def _plan_or_run(
 ) -> T:
     """Plan with ``dry_run``, else run; with the client, cache and limits of the parameters."""
     check_max_memory(values["max_memory"])
-    session = Session(**select(values, fields.CACHE))
+    client_settings = ClientSettings(**select(values, fields.CACHE))
     if values["dry_run"]:
-        with session.client(http) as client:
+        with client_settings.client(http) as client:
             return plan(client)
     settings = RunSettings(
-        session, http, (), values["max_memory"], values["max_download"], on_progress
+        client_settings, http, (), values["max_memory"], values["max_download"], on_progress
     )
     with settings.open() as context:
         return run(context)

@@ -14,8 +14,11 @@ from pystac_client import ItemSearch
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.search_area import (
     ITEMS_PER_PAGE,
+    STEP_METRES,
+    Box,
     make_polygon,
     measure_search_margin,
+    snap_box,
     trace_search_area,
     widen_box,
 )
@@ -53,26 +56,39 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         NetworkError: If a request fails.
         NotCachedError: If no such response is cached, offline.
     """
-    ring = trace_search_area(aoi.bounds)
+    if not http.metadata.recalls:
+        return _search(aoi, aoi.bounds, collection, stac_url, http)
+    bounds = snap_box(aoi.bounds, STEP_METRES)  # neighbours have the same answer
+    key = stac_url, collection.id, bounds
+    found = http.metadata.recall(key)
+    if found is None:
+        found = _search(aoi, bounds, collection, stac_url, http)
+        http.metadata.remember(key, found)
+    return _filter_near(aoi, found)
+
+
+def _search(aoi: Aoi, bounds: Box, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+    """Return the items of an area within a box in EPSG:3979, and some neighbours."""
+    ring = trace_search_area(bounds)
     area = ring and shapely.Polygon(ring)
     query = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
     early = http.metadata.early_searches.pop((stac_url, collection.id), None)
     if early and area and shapely.Polygon(early).covers(area):
-        wider = {**query, "intersects": make_polygon(early)}
-    else:
-        try:
-            return _fetch_items(stac_url, http, **query)
-        except NotCachedError as exc:
-            cached = _find_cached_query(area, query, stac_url, http)
-            if cached is None:
-                raise NotCachedError(
-                    f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
-                    f"{aoi.label} is not in the cache. Run the same command once without "
-                    "`offline`."
-                ) from exc
-            wider = cached
+        return _fetch_items(stac_url, http, **{**query, "intersects": make_polygon(early)})
+    try:
+        return _fetch_items(stac_url, http, **query)
+    except NotCachedError as exc:
+        wider = _find_cached_query(area, query, stac_url, http)
+        if wider is None:
+            raise NotCachedError(
+                f"The search of {collection.id} at {redact_secrets(stac_url)} for the area "
+                f"{aoi.label} is not in the cache. Run the same command once without `offline`."
+            ) from exc
+    return _filter_near(aoi, _fetch_items(stac_url, http, **wider))
+
+
+def _filter_near(aoi: Aoi, found: list[Item]) -> list[Item]:
     reach = shapely.box(*widen_box(aoi.bounds, measure_search_margin(aoi.bounds)))
-    found = _fetch_items(stac_url, http, **wider)
     return [item for item in found if item.footprint is None or item.footprint.intersects(reach)]
 
 

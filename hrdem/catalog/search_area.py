@@ -12,6 +12,7 @@ from hrdem.geo.atlas_lambert import to_lonlat, to_native
 ITEMS_PER_PAGE = 100  # a mosaic has 66
 MAX_PAGE_BYTES = 16 << 20  # 100 items of a mosaic have 3 MB; parsed JSON takes ten times as much
 MAX_SEGMENTS = 24  # of an edge of a search polygon
+STEP_METRES = 100_000.0  # of the sides of areas that neighbours search together
 TILE_EDGE_METRES = 500_000  # the longest straight edge of a footprint
 
 Box = tuple[float, float, float, float]
@@ -62,6 +63,18 @@ def widen_box(box: Box, distance: float) -> Box:
     """Return a box with each side moved outward."""
     left, bottom, right, top = box
     return left - distance, bottom - distance, right + distance, top + distance
+
+
+def snap_box(box: Box, step: float) -> Box:
+    """Return a box with each side moved outward to a multiple of a step."""
+    left, bottom, right, top = box
+    floor, ceil = math.floor, math.ceil
+    return (
+        floor(left / step) * step,
+        floor(bottom / step) * step,
+        ceil(right / step) * step,
+        ceil(top / step) * step,
+    )
 
 
 def bound_lonlat_box(box: Box) -> Box:

@@ -177,6 +177,7 @@ def check_file_unchanged(
             "written; run the same command again to read the new version. `on_change=restart` "
             "does so by itself, once.",
             version.url,
+            http.metadata.forget(url),
         )
 
 

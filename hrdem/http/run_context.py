@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hrdem.http.cache.store import default_cache_dir
+from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
-from hrdem.http.session import Session
 from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.memory import measure_baseline
 from hrdem.runtime.progress import OnProgress, ignore_progress
@@ -82,7 +82,7 @@ class RunSettings:
     """Settings that run contexts are opened with; picklable for the workers of dask.
 
     Attributes:
-        session: Cache settings.
+        client_settings: Cache settings, and what clients share.
         http: HTTP client to use, left open; None opens one for each context.
         trusted: Addresses of user-supplied services, which may have any network scope.
         max_memory: Peak memory of the process, bytes.
@@ -90,7 +90,7 @@ class RunSettings:
         on_progress: Called whenever a tile is read or written.
     """
 
-    session: Session
+    client_settings: ClientSettings
     http: Http | None
     trusted: tuple[str, ...]
     max_memory: int
@@ -101,7 +101,7 @@ class RunSettings:
     def open(self) -> Iterator[RunContext]:
         """Open a client and a cache folder, and yield the context of a run."""
         with (
-            self.session.client(self.http, self.trusted, fetches=True) as http,
-            self.session.data_dir() as cache,
+            self.client_settings.client(self.http, self.trusted, fetches=True) as http,
+            self.client_settings.data_dir() as cache,
         ):
             yield RunContext(http, cache, self.max_memory, self.max_download, self.on_progress)

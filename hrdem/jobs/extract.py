@@ -47,7 +47,8 @@ def extract(request: Request, context: RunContext, options: OutputOptions) -> Re
 def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     """Plan a request and run the plan; repeat both if a source fails or changes.
 
-    If a COG turns out to be broken and the request allows it, the WCS replaces it; if a file cannot
+    If a session recalls a version that a source no longer has, its new version is read. If a COG
+    turns out to be broken and the request allows it, the WCS replaces it; if a file cannot
     be fetched and the request allows it, it is left out; if a source is republished and the request
     allows it, its new version is read, once. In each case the request is planned again and read
     from the beginning; cached data is not fetched again.
@@ -66,12 +67,15 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     failed_cogs: dict[tuple[str, str], NetworkError] = {}
     left_out: dict[tuple[str, str], NetworkError] = {}
     changed: set[str] = set()
+    began = time.monotonic()
     while True:
         plan = None
         try:
             plan = make_plan(request, http, failed_cogs, left_out, reads_pixels=True)
             return run(plan)
         except SourceChangedError as exc:
+            if exc.since is not None and exc.since < began:
+                continue  # a session knew the version before
             if request.on_change is OnChange.STOP or exc.url in changed:
                 raise
             changed.add(exc.url)

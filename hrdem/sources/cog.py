@@ -190,7 +190,7 @@ class CogFile:
 
 
 def probe_cog(url: str, http: Http) -> CogFile:
-    """Read the header and the version of a COG, usually in one request.
+    """Read the header and the version of a COG, usually in one request, or recall them.
 
     What the header states about its numbers remains to be checked (`hrdem.geo.band.check_band`).
 
@@ -198,6 +198,9 @@ def probe_cog(url: str, http: Http) -> CogFile:
         SourceError: If it is not a COG of a supported kind.
         NetworkError: If it cannot be read.
     """
+    known: CogFile | None = http.metadata.recall(url)
+    if known is not None:
+        return known
     version, beginning = read_first_bytes(url, HEADER_READ_BYTES, http)
     file = PinnedFile(url, version, http)
 
@@ -218,7 +221,10 @@ def probe_cog(url: str, http: Http) -> CogFile:
             raise
         if version.pinned:
             http.metadata.headers.put(version, header, 1)
-    return CogFile(url, version, header)
+    opened = CogFile(url, version, header)
+    if version.pinned:
+        http.metadata.remember(url, opened)
+    return opened
 
 
 class CogSource:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hrdem.errors import ServerError, SourceChangedError, TransferError
+from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http, Response
 from hrdem.http.ranges import (
     PinnedFile,
@@ -33,6 +34,10 @@ class Client(Http):
     answer: Response | Exception
     read_error: Exception | None = None
     requests: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def metadata(self) -> MetadataCache:
+        return MetadataCache()
 
     def request(self, method: str, url: str, **options: Any) -> Response:
         self.requests.append((method, url, options))
