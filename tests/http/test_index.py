@@ -61,11 +61,15 @@ def test_damaged_index_is_replaced_by_an_empty_one(
 
 
 def test_damage_during_a_run_is_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fill(tmp_path)
     with PartStore(tmp_path) as parts:
-        fill(tmp_path)
-        (tmp_path / INDEX).write_bytes(random.Random(2).randbytes(200_000))
-        parts.index.close()
-    assert gaps(tmp_path) == [(0, 100_000)]
+        parts.index.open()
+        with (tmp_path / INDEX).open("r+b") as file:
+            file.write(random.Random(2).randbytes(20_000))
+        parts.write(VERSION, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+        assert parts.gaps(VERSION, 0, 100_000) == [(1_000, 100_000)]
+    assert caplog.text.count("was damaged") == 1
+    assert gaps(tmp_path) == [(1_000, 100_000)]
 
 
 @pytest.mark.parametrize("torn", [1, 100, 5_000])
