@@ -22,7 +22,7 @@ BBOX = "-75.72,45.40,-75.71,45.41"
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run in an empty folder, without waiting between retries."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hrdem.http.retry.Retries.waits", lambda self: iter([0.0, 0.0]))
+    monkeypatch.setattr("hrdem.http.retry.Retries.wait_after", lambda self, failures: 0.0)
 
 
 def extract(

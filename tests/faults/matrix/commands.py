@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+import hrdem.catalog.early_search
 import hrdem.http.client_settings
 import hrdem.sources.wcs.deadline
 from hrdem.cli.main import run
@@ -90,7 +91,8 @@ Runner = Callable[[Scene], Outcome]
 def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     """Run the command in this process; retries do not pause."""
     client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
-    scene.patch.setattr(hrdem.http.client_settings, "HttpClient", client)
+    for module in (hrdem.http.client_settings, hrdem.catalog.early_search):
+        scene.patch.setattr(module, "HttpClient", client)
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()) as message,
