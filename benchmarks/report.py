@@ -91,6 +91,8 @@ def write_readme_table(results: Results) -> str:
         for run in results.runs
         if (run.link, run.codec, run.tls, run.catalog_ms) == (_FAR, _CODEC, False, 0)
     ]
+    if not runs:
+        raise ValueError(f"The README's table needs {_CODEC.upper()} runs on {_FAR}, without TLS.")
     sizes = sorted({run.size for run in runs})
     head = ("seconds", *(f"{size:,} px" for size in sizes), "MB")
     rows = []
