@@ -12,20 +12,18 @@ from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.tiff.encode import BLOCK
 
 _MIN_MEMORY_BYTES = 240_000_000
-# The interpreter and its libraries take 90 MB. The rest is GDAL's cache, temporary arrays of
-# decoding and encoding, and freed memory that the allocator does not return.
-_BASE_BYTES = 200_000_000
-_USUAL_BASELINE_BYTES = 105_000_000  # resident when a run starts; part of the base
-_MAX_BASELINE_SHARE = 0.8  # of the memory beyond the base
-_CODER_BYTES = 14_000_000  # for each thread that decodes and encodes, beyond two
-_STRIPE_SHARE = 0.7  # of the memory beyond the base
+_BASELINE_BYTES = 140_000_000  # the interpreter and its libraries; more if more is resident
+_MAX_EXCESS_SHARE = 0.8  # of the memory beyond the baseline, that more may take
+_CODER_BYTES = 14_000_000  # GDAL's blocks and temporary arrays of a thread that decodes and encodes
+_SLACK_BYTES = 8_000_000  # freed memory that the allocator has not returned, and small objects
+_TRIM_MARGIN_BYTES = 24_000_000
+_STRIPE_SHARE = 0.52  # of the memory beyond the base
 MAX_STRIPE_BLOCKS = 64  # the border between stripes is read twice, 1.6 % of a stripe
 _STRIPE_STEP_BLOCKS = 8  # so that a command makes the same stripes if memory differs by some MB
 _MAX_COMPRESSED_RATIO = 1.1  # size of a compressed tile; LZW expands noise
-_READ_BLOCKS = (4, 3, 2, 1)  # of 512 pixels: requests of some 4 to 1 MB
+_READ_BLOCKS = (8, 6, 4, 3, 2, 1)  # of 512 pixels: requests of some 8 to 1 MB
 _MIN_READS = MAX_CONNECTIONS + 4  # so that all connections share even a small area
 _MAX_READS = 64
-_USUAL_READ_BYTES = 3 << 20  # several reads of this size are decoded at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,15 @@ class Budget:
         stripe_blocks: Width of a stripe in blocks of the output, which are unfinished together.
         read_pixels: Maximum pixels fetched in one go, unless a single source block has more.
         max_reads: Maximum reads in progress or waiting, still compressed, to be decoded.
-        max_coding: Maximum reads decoded, and blocks encoded, ahead of their turn.
+        max_decoding: Maximum reads decoded ahead of their turn.
+        trim_above: Resident bytes above which freed memory is returned to the system.
     """
 
     stripe_blocks: int
     read_pixels: int
     max_reads: int
-    max_coding: int
+    max_decoding: int
+    trim_above: int
 
     @classmethod
     def of(
@@ -66,11 +66,11 @@ class Budget:
                 block of the output waits for them.
             used_memory: Bytes that the process uses already; 0 if unknown.
         """
-        free = max_memory - _BASE_BYTES - _CODER_BYTES * max(0, coders - 2)
+        free = max_memory - _BASELINE_BYTES - _SLACK_BYTES - _CODER_BYTES * max(2, coders)
         # e.g. by a second GDAL that read a shape, or by earlier phases; callers may hold memory too
-        free -= min(int(free * _MAX_BASELINE_SHARE), max(0, used_memory - _USUAL_BASELINE_BYTES))
+        free -= min(int(free * _MAX_EXCESS_SHARE), max(0, used_memory - _BASELINE_BYTES))
         rows = -(-source_block[1] // BLOCK)
-        block = BLOCK * BLOCK * (itemsize + 1) * rows  # pixels and ranks
+        block = BLOCK * BLOCK * (itemsize + 1) * rows  # pixels, and ranks where sources meet
         blocks = int(free * _STRIPE_SHARE) // block
         if blocks > _STRIPE_STEP_BLOCKS:
             blocks -= blocks % _STRIPE_STEP_BLOCKS
@@ -79,14 +79,16 @@ class Budget:
         for each in _READ_BLOCKS:
             pixels = BLOCK * BLOCK * each
             size = max(pixels, math.prod(source_block)) * itemsize
-            reads = int(free / (size * _MAX_COMPRESSED_RATIO))
+            decoding = max(1, min(coders, free // (3 * size)))
+            reads = int((free - decoding * size) / (size * _MAX_COMPRESSED_RATIO))
             if reads > MAX_CONNECTIONS and output.pixels >= _MIN_READS * pixels:
                 break
         return cls(
             stripe_blocks=max(1, blocks),
             read_pixels=pixels,
             max_reads=max(1, min(_MAX_READS, reads)),
-            max_coding=1 + (coders + 1) * _USUAL_READ_BYTES // max(size, _USUAL_READ_BYTES),
+            max_decoding=decoding,
+            trim_above=max(max_memory - _TRIM_MARGIN_BYTES, used_memory + _TRIM_MARGIN_BYTES),
         )
 
 

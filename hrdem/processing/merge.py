@@ -31,12 +31,15 @@ from hrdem.processing.assemble import (
 from hrdem.processing.finish import SourceIds, TileFinisher
 from hrdem.processing.memory_budget import Budget
 from hrdem.processing.tile_result import TileResult
+from hrdem.runtime.memory import trim_allocator
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, ReadContext, Source
 from hrdem.tiff.encode import BLOCK
 
 _CODERS = min(4, os.cpu_count() or 1)  # threads that decode and encode; each takes some 8 MB
+
+_BLOCKS_BETWEEN_TRIMS = 16  # so that trimming takes little time even if it frees nothing
 
 
 def merge_tiles(
@@ -92,7 +95,7 @@ def merge_tiles(
                 )
                 merged = merge.run(fetchers, coders)
                 with contextlib.closing(merged):
-                    yield from map_in_order(coders, finish, merged, budget.max_coding)
+                    yield from map_in_order(coders, finish, merged, 2 * _CODERS)
 
 
 def _make_input(source: PlannedSource, mosaic: Mosaic) -> MergeInput:
@@ -177,7 +180,7 @@ class _StripeMerge:
         ]
         reads = _trim_to_region(reads, self.mosaic, self.inputs)
         fetching = map_in_order(fetchers, fetch, reads, self.budget.max_reads)
-        decoding = map_in_order(coders, decode, fetching, self.budget.max_coding)
+        decoding = map_in_order(coders, decode, fetching, self.budget.max_decoding)
         with contextlib.closing(fetching), contextlib.closing(decoding):
             blocks = gather_blocks(
                 self.blocks,
@@ -187,7 +190,9 @@ class _StripeMerge:
                 self.mosaic.dtype,
                 self.nodata,
             )
-            for block in blocks:
+            for number, block in enumerate(blocks):
+                if number % _BLOCKS_BETWEEN_TRIMS == 0:
+                    trim_allocator(above=self.budget.trim_above)
                 yield block, received
                 received = None if received is None else 0
 

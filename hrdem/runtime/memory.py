@@ -66,10 +66,16 @@ def measure_baseline() -> int:
     return resident_bytes()
 
 
-def trim_allocator() -> None:
+def trim_allocator(above: int = 0) -> None:
     """Return free memory of the allocator to the system, with glibc.
 
-    glibc keeps the memory of one phase of a run; the next phase would allocate on top of it.
+    glibc keeps the memory of one phase of a run; the next phase would allocate on top of it. For
+    each thread it keeps the most that the thread has ever used, and more.
+
+    Args:
+        above: Bytes that may be resident without doing so.
     """
+    if above and resident_bytes() <= above:
+        return
     with contextlib.suppress(OSError, TypeError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

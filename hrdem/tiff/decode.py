@@ -18,6 +18,7 @@ from hrdem.errors import SourceError
 from hrdem.geo.grid import Pixels
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
+from hrdem.runtime.memory import allocate_buffer
 from hrdem.tiff.write_ifd import (
     ASCII,
     DOUBLE,
@@ -72,16 +73,19 @@ def decode(
     rows, columns = offsets.shape
     width, height = tile_format.tile
     _write_directory(buffer, offsets, counts, tile_format, nodata)
+    # they wait for the next row of tiles, and would scatter over the allocator's memory
+    memory_of_pixels = allocate_buffer(rows * columns * tile_format.raw_bytes)
+    shape = rows * height, columns * width
+    pixels: Pixels = np.frombuffer(memory_of_pixels, tile_format.dtype).reshape(shape)
     try:
         with pinned_gdal(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
-            pixels: Pixels = dataset.read(1)
+            dataset.read(1, out=pixels)
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
         raise SourceError(
             f"A tile of {name} cannot be decoded ({exc}). The file may be damaged, or the tile may "
             "have been altered on the way: try again. `engine=gdal` reads it in another way."
         ) from exc
-    assert pixels.shape == (rows * height, columns * width)
     return pixels
 
 
