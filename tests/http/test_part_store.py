@@ -139,6 +139,15 @@ def test_part_that_a_power_cut_damaged_is_missing(parts: PartStore, damage) -> N
     assert read(parts, 0, 400_000) == (CONTENT[:400_000], [])
 
 
+def test_bytes_are_read_from_an_index_that_cannot_be_written(parts: PartStore, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    write(parts, 0, 1_000)
+    monkeypatch.setattr("hrdem.http.cache.index.RangeIndex.mark_used", refuse)
+    assert read(parts, 0, 1_000) == (CONTENT[:1_000], [])
+
+
 def test_invalidated_part_is_missing(parts: PartStore) -> None:
     """A range that is cached in several parts is missing after one call."""
     write(parts, 0, 1_000)

@@ -104,9 +104,10 @@ class PartStore:
             begin = last
         if begin < stop:
             missing.append((begin, stop))
-        self._index.mark_used(used)
-        if damaged and not self._read_only:
-            self._remove(damaged)
+        with contextlib.suppress(OSError):  # what was read is right even if nothing can be written
+            self._index.mark_used(used)
+            if damaged and not self._read_only:
+                self._remove(damaged)
         return join_spans(missing)
 
     def write(
