@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -319,19 +320,12 @@ class GeoTiffWriter:
         self._file.close()
 
     def _check_crs(self) -> None:
-        """Check that a GeoTIFF can hold the CRS: GDAL drops what it has no keys for.
+        """Check that a GeoTIFF can hold the CRS.
 
         Raises:
             RequestError: If it cannot.
         """
-        profile = {"width": _EMPTY_EDGE, "height": _EMPTY_EDGE, "count": 1, "dtype": "uint8"}
-        with pinned_gdal(), MemoryFile() as memory:
-            memory.open(
-                driver="GTiff", **profile, crs=self._crs, transform=_EMPTY_TRANSFORM
-            ).close()
-            with memory.open() as dataset:
-                is_stored = dataset.crs == CRS.from_user_input(self._crs)
-        if not is_stored:
+        if not _can_hold(self._crs):
             raise RequestError(
                 f"A GeoTIFF cannot hold the CRS requested for {self._output}, so its position "
                 "would be wrong. Set `crs` to one with an EPSG code, such as EPSG:2961."
@@ -374,6 +368,17 @@ class GeoTiffWriter:
                 f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
                 "space on the disk."
             ) from exc
+
+
+@functools.lru_cache(maxsize=16)
+def _can_hold(crs: str) -> bool:
+    """Whether a GeoTIFF can hold a CRS: GDAL drops what it has no keys for."""
+    profile = {"width": _EMPTY_EDGE, "height": _EMPTY_EDGE, "count": 1, "dtype": "uint8"}
+    with pinned_gdal(), MemoryFile() as memory:
+        memory.open(driver="GTiff", **profile, crs=crs, transform=_EMPTY_TRANSFORM).close()
+        with memory.open() as dataset:
+            is_stored: bool = dataset.crs == CRS.from_user_input(crs)
+    return is_stored
 
 
 def _make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:
