@@ -21,6 +21,7 @@ from pathlib import Path
 import certifi
 
 from hrdem.errors import RequestError
+from hrdem.runtime.forks import add_thread
 
 # Debian, Fedora, SUSE, RHEL, Alpine; the OpenSSL of conda's Python and others looks elsewhere
 SYSTEM_FILES = (
@@ -96,6 +97,7 @@ def load_early() -> None:
     """
 
     def load() -> None:
+        add_thread()
         with contextlib.suppress(RequestError, OSError):
             share_tls_context(find_certificates())
 

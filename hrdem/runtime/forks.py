@@ -17,7 +17,7 @@ from pathlib import Path
 from hrdem.errors import HrdemError
 
 _TASKS = Path("/proc/self/task")  # threads of the process, on Linux
-_MAX_END_SECONDS = 1.0  # for a thread of the system to end; it takes less than a millisecond
+MAX_END_SECONDS = 1.0  # for threads to end; one of the system takes less than a millisecond
 _STEP_SECONDS = 0.0002
 
 
@@ -76,12 +76,23 @@ def wait_for_threads() -> None:
     """Wait until the system has ended the threads that Python has ended."""
     with _state.lock:
         ended = [thread for thread in _state.threads if not thread.is_alive()]
-    deadline = time.monotonic() + _MAX_END_SECONDS
+    deadline = time.monotonic() + MAX_END_SECONDS
     for thread in ended:
         while (_TASKS / str(thread.native_id)).exists() and time.monotonic() < deadline:
             time.sleep(_STEP_SECONDS)
     with _state.lock:
         _state.threads.difference_update(ended)
+
+
+def _begin_fork() -> None:
+    """Wait for threads that outlive their call, such as those that open connections ahead."""
+    with _state.lock:
+        left = [] if _state.calls else [*_state.threads]
+    deadline = time.monotonic() + MAX_END_SECONDS
+    for thread in left:
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+    wait_for_threads()
 
 
 def _begin_child() -> None:
@@ -90,4 +101,4 @@ def _begin_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=wait_for_threads, after_in_child=_begin_child)
+    os.register_at_fork(before=_begin_fork, after_in_child=_begin_child)

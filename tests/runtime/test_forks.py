@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from hrdem.demo import Addresses
 from hrdem.errors import HrdemError
+from hrdem.http.client import HttpClient
 from hrdem.runtime.forks import check_fork, running
 from hrdem.runtime.threads import thread_pool
 from tests.systems import needs_forks
@@ -98,11 +101,27 @@ def test_fork_during_a_call_is_refused_in_the_child() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork")
-def test_fork_beside_a_thread_that_was_not_waited_for_is_refused_in_the_child() -> None:
+def test_fork_waits_for_threads_that_outlive_their_call() -> None:
+    """Connections that were opened ahead may not be needed in the end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/"
+        with HttpClient(trusted=[url]) as client:
+            client.open_connections(url, 2)
+        threading.Timer(0.1, lambda: [server.accept()[0].close() for _ in range(2)]).start()
+        assert fork_and_check() == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_fork_beside_a_thread_that_does_not_end_is_refused_in_the_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """After an error, threads may still wait for a server."""
+    monkeypatch.setattr("hrdem.runtime.forks.MAX_END_SECONDS", 0.05)
+    begun, answered = threading.Event(), threading.Event()
     with contextlib.suppress(OSError), thread_pool(1, "test") as pool:
-        pool.submit(time.sleep, 0.2)
+        pool.submit(lambda: [begun.set(), answered.wait()])
+        begun.wait()
         raise OSError
     assert fork_and_check() == 3
-    time.sleep(0.3)
+    answered.set()
     assert fork_and_check() == 0
