@@ -35,6 +35,7 @@ from hrdem.runtime.atomic import (
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.memory import trim_allocator
+from hrdem.runtime.threads import thread_pool
 from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
     LONG,
@@ -221,12 +222,14 @@ class GeoTiffWriter:
                 self._arrange(metadata)
             else:
                 self._write_index(metadata)
-            sync_to_disk(finished)
+            with thread_pool(1, "flush") as pool:  # the checksum takes as long as the disk
+                flushed = pool.submit(sync_to_disk, finished)
+                stored = None if describe is None else StoredFile.of(finished)
+                flushed.result()
             with contextlib.ExitStack() as stack:
                 text = None
-                if describe is not None:
-                    content = describe(StoredFile.of(finished))
-                    text = stack.enter_context(staged_file(path, content))
+                if describe is not None and stored is not None:
+                    text = stack.enter_context(staged_file(path, describe(stored)))
                     sync_to_disk(text)
                 if self._overwrite:
                     self._replace(finished, path, text)
