@@ -25,6 +25,7 @@ from hrdem.request.params import (
     SearchParams,
 )
 from hrdem.request.signature import takes
+from hrdem.runtime.forks import running
 from hrdem.runtime.progress import OnProgress, ignore_progress
 
 if TYPE_CHECKING:
@@ -389,7 +390,7 @@ def _searching_early(values: Mapping[str, Any], http: Http | None) -> Iterator[H
         load_early()
     from hrdem.catalog.early_search import search_early  # noqa: PLC0415 (as what it imports)
 
-    with search_early(values) as client:
+    with running(), search_early(values) as client:
         with _no_garbage_collection():  # of modules, which stay
             import hrdem.calls  # noqa: F401, PLC0415
         yield client

@@ -9,8 +9,10 @@ import pytest
 
 import hrdem
 from hrdem.catalog.early_search import bound_area
+from hrdem.catalog.search_area import trace_search_area
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError
+from hrdem.http.client import HttpClient
 from hrdem.request import fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.signature import complete
@@ -35,6 +37,19 @@ def test_first_search_is_sent_once(demo: Addresses) -> None:
     assert [item.id for item in first] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     assert first == second
     assert server.requests[-1].body != sent.body
+
+
+def test_search_of_another_area_is_sent_again(demo: Addresses) -> None:
+    with (
+        misbehaving(lambda request: forward(request, demo.url, server.url)) as server,
+        HttpClient(trusted=[server.url]) as http,
+    ):
+        url = f"{server.url}/stac/api/"
+        ring = trace_search_area((0.0, 0.0, 1_000.0, 1_000.0))
+        assert ring is not None
+        http.metadata.early_searches[url, "hrdem-mosaic-1m"] = ring
+        found = hrdem.search(bbox=OTTAWA, stac_url=url, no_cache=True, http=http)
+    assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
 @pytest.mark.usefixtures("first_call")
