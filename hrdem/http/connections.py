@@ -88,12 +88,14 @@ class ConnectionPool(httpx.BaseTransport):
             opening = [*cold[:missing], *(self._make_transport() for _ in range(new))]
             self._idle = [each for each in self._idle if each[1] not in opening]
         for transport in opening:
-            threading.Thread(
-                target=self._open,
-                args=(transport, origin, request),
-                name="hrdem-connect",
-                daemon=True,
-            ).start()
+            arguments = transport, origin, request
+            thread = threading.Thread(
+                target=self._open, args=arguments, name="hrdem-connect", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # the system allows no more threads
+                self._give_back(origin, transport)
 
     def _open(self, transport: PooledTransport, origin: Origin, request: httpx.Request) -> None:
         add_thread()

@@ -116,7 +116,7 @@ def test_connections_opened_ahead_serve_the_requests() -> None:
         HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
     ):
         client.open_connections(store.url, 3)
-        wait_for(lambda: store.connections == 3)
+        wait_until_open(store, 3)
         client.open_connections(store.url, 3)  # they are there
         version = SourceVersion.of(store.url, '"1"', len(CONTENT))
         with ThreadPoolExecutor(3) as threads:
@@ -132,7 +132,7 @@ def test_connections_that_the_server_closed_are_opened_again_ahead() -> None:
         HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
     ):
         client.open_connections(store.url, 2)
-        wait_for(lambda: len(store.open) == 2)
+        wait_until_open(store, 2)
         store.open.pop().shutdown(socket.SHUT_RDWR)
         time.sleep(0.02)
         client.open_connections(store.url, 2)
@@ -152,6 +152,31 @@ def test_what_prevents_connections_ahead_is_reported_by_the_requests() -> None:
         with pytest.raises(TransferError, match="cannot be reached"):
             client.request("GET", "http://hrdem.invalid/")
         assert store.connections == 0
+
+
+def test_without_threads_connections_are_opened_by_the_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with (
+        contextlib.closing(Store(same)) as store,
+        HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            client.open_connections(store.url, 16)
+        version = SourceVersion.of(store.url, '"1"', len(CONTENT))
+        assert client.read_range(store.url, 0, 9, version)[:] == CONTENT[:9]
+
+
+def wait_until_open(store: Store, count: int) -> None:
+    """Wait until connections are there, and in the pool."""
+    wait_for(lambda: len(store.open) == count)
+    for thread in threading.enumerate():
+        if thread.name == "hrdem-connect":
+            thread.join(5)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
