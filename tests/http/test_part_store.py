@@ -158,6 +158,16 @@ def test_invalidated_part_is_missing(parts: PartStore) -> None:
     assert files(parts) == []
 
 
+def test_store_that_is_only_read_removes_nothing(parts: PartStore, tmp_path: Path) -> None:
+    write(parts, 0, 1_000)
+    with (
+        PartStore(tmp_path / "ranges", read_only=True) as other,
+        pytest.raises(OSError, match="is only read"),
+    ):
+        other.invalidate(VERSION, 0, 1_000)
+    assert read(parts, 0, 1_000) == (CONTENT[:1_000], [])
+
+
 def test_what_is_written_again_takes_no_space(parts: PartStore) -> None:
     """The beginning of each file is fetched in every run."""
     for stop in (1_000, 1_000, 12_288, 12_288):

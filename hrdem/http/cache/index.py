@@ -283,9 +283,7 @@ class RangeIndex:
             with _transaction(base):
                 is_due = base.execute(query, (now, now - pause, now)).rowcount > 0
                 if is_due:
-                    base.execute(
-                        "DELETE FROM versions WHERE key NOT IN (SELECT version FROM parts)"
-                    )
+                    base.execute(_FORGET_VERSIONS)
             return is_due
 
         return self._run(claim)

@@ -146,8 +146,10 @@ class PartStore:
         """Remove the parts that overlap a span.
 
         Raises:
-            OSError: If the disk cannot be written.
+            OSError: If the disk cannot be written, or nothing may be.
         """
+        if self._read_only:
+            raise OSError(errno.EROFS, f"{self._folder} is only read")
         self._remove(self._index.find(version, start, stop))
 
     def evict(self, max_bytes: int, before: float = math.inf) -> int:
