@@ -74,8 +74,8 @@ def _search(aoi: Aoi, bounds: Box, collection: Collection, stac_url: str, http: 
     query = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
     early = http.metadata.early_searches.pop((stac_url, collection.id), None)
     if early and area and shapely.Polygon(early).covers(area):
-        wider = {**query, "intersects": make_polygon(early)}
-        return _filter_near(aoi, _fetch_items(stac_url, http, **wider))
+        sent = {**query, "intersects": make_polygon(early)}
+        return _filter_near(aoi, _fetch_items(stac_url, http, **sent))
     try:
         return _fetch_items(stac_url, http, **query)
     except NotCachedError as exc:
