@@ -227,10 +227,13 @@ def _is_persistent(response: httpcore.Response) -> bool:
 
 def _is_open(stream: httpcore.NetworkStream) -> bool:
     """Whether the server has sent nothing since, except for tickets to resume a TLS session."""
+    connection = stream.get_extra_info("socket")
+    is_encrypted = isinstance(connection, ssl.SSLSocket)
+    if is_encrypted and connection.pending():  # decrypted with the end of the last body
+        return False
     if not stream.get_extra_info("is_readable"):
         return True
-    connection = stream.get_extra_info("socket")
-    if not isinstance(connection, ssl.SSLSocket):
+    if not is_encrypted:
         return False  # its end, or bytes that nobody asked for
     connection.settimeout(0)
     try:

@@ -239,3 +239,38 @@ def test_an_encrypted_body_arrives_in_place_in_large_pieces(
             response.close()
             assert memory == CONTENT
             assert max(counts) > 16_384
+
+
+def test_bytes_after_an_encrypted_body_do_not_reach_the_next_response(
+    authority: trustme.CA,
+) -> None:
+    """They are in the record of TLS that ends the body, so the socket has nothing to read."""
+    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(trusting)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode()
+
+    def serve(listening: socket.socket) -> None:
+        plain, _ = listening.accept()
+        with context.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(65_536)
+            connection.sendall(head + CONTENT[:-10])
+            connection.sendall(CONTENT[-10:] + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.recv(65_536)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        contextlib.closing(DirectTransport(trusting)) as transport,
+    ):
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        request = httpx.Request("GET", url, extensions={"trace": lambda *_: None})
+        response = transport.handle_request(request)
+        chunks, rest = iter(response.stream), memoryview(bytearray(len(CONTENT)))
+        while count := response.extensions[IN_PLACE](chunks, rest):
+            rest = rest[count:]
+        response.close()
+        assert not transport.is_connected(request)
+        transport.close()
+        thread.join()
