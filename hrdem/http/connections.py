@@ -9,6 +9,7 @@ file or connection has been opened under the same number since.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -51,6 +52,7 @@ class ConnectionPool(httpx.BaseTransport):
         self._count = 0
         self._changed = threading.Condition()
         self._is_closed = False
+        self._process = os.getpid()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its response has to be closed.
@@ -80,6 +82,7 @@ class ConnectionPool(httpx.BaseTransport):
         with self._changed:
             if self._is_closed:
                 return
+            self._close_inherited()
             idle = [each for other, each in self._idle if other == origin]
             cold = [each for each in idle if not each.is_connected(request)]
             missing = max(0, count - len(idle) + len(cold))
@@ -115,6 +118,7 @@ class ConnectionPool(httpx.BaseTransport):
     def _take(self, origin: Origin, url: httpx.URL) -> PooledTransport:
         """Return a transport, if possible with a connection to the server; wait for one."""
         with self._changed:
+            self._close_inherited()
             while not self._is_closed:
                 for number in reversed(range(len(self._idle))):
                     if self._idle[number][0] == origin:
@@ -127,6 +131,14 @@ class ConnectionPool(httpx.BaseTransport):
                     return self._idle.pop(0)[1]  # closes its connection to another server
                 self._changed.wait()
         raise TransferError(f"{redact_secrets(str(url))} is not requested: the client was closed.")
+
+    def _close_inherited(self) -> None:
+        """Close connections of a parent process here: each would receive bytes of the other."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            idle, self._idle, self._count = self._idle, [], 0
+            for _, transport in idle:
+                transport.close()
 
     def _give_back(self, origin: Origin, transport: PooledTransport) -> None:
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
@@ -20,6 +21,7 @@ from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.transport import RoutedTransport
 from tests.misbehaving import Reply, ServerRequest, misbehaving, range_reply
+from tests.systems import needs_forks
 
 CONTENT = random.Random(1).randbytes(50_000)
 HERE, THERE = (httpx.Request("GET", f"http://{name}.invalid/a") for name in ("here", "there"))
@@ -233,3 +235,19 @@ def read_ranges(content: bytes, *, threads: int, times: int, faulty: bool = Fals
             assert bytes(http.read_range(url, start, stop, version)) == content[start:stop]
 
         list(pool.map(read, range(threads * times)))
+
+
+@needs_forks
+@pytest.mark.filterwarnings("ignore:.*fork")  # Python 3.12 warns if the test runner has threads
+def test_a_forked_process_opens_connections_of_its_own(transports: Transports) -> None:
+    """On a shared one, each process would receive a part of the other's bytes."""
+    pool = ConnectionPool(transports)
+    pool.handle_request(HERE).close()
+    (first,) = transports.made
+    child = os.fork()
+    if not child:
+        is_other = used(pool.handle_request(HERE)) is not first
+        os._exit(0 if is_other and transports.closed == [first] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert used(pool.handle_request(HERE)) is first
+    pool.close()
