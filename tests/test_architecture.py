@@ -57,6 +57,7 @@ COVERED_BY = {
     "hrdem.http.body": "faults/test_hostile_bodies.py",
     "hrdem.http.early": "catalog/test_early_search.py",
     "hrdem.http.cache.entries": "http/test_store.py",
+    "hrdem.http.cache.index_database": "http/test_index.py",
     "hrdem.http.cache.writer": "faults/test_resume.py",
     "hrdem.http.parsed": "faults/test_passing_faults.py",
     "hrdem.http.range_buffer": "faults/test_client.py",

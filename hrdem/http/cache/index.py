@@ -13,46 +13,22 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from hrdem.http.cache.index_database import (
+    DAMAGED_CODES,
+    open_to_read,
+    open_to_write,
+    transaction,
+)
 from hrdem.http.source_version import SourceVersion
 
 MAX_PART_BYTES = 4 << 20
-MAX_JOURNAL_BYTES = 1 << 20  # of the write-ahead log, before it is written to the database
-_PAGE_BYTES = 1_024  # small, as each part changes a few pages
 _BLOCK_BYTES = 4_096  # of most file systems: a part takes whole ones
-_MAX_WAIT_SECONDS = 30.0  # for another process that is writing
-_MAX_MODE_ATTEMPTS = 50  # to choose the kind of journal, which SQLite does not wait for
-_MODE_PAUSE_SECONDS = 0.02
 _USE_SECONDS = 60.0  # the time of use of a part is recorded this exactly
-_FORMAT = 1
-_DAMAGED = {  # also if it has other tables
-    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR
-}  # fmt: skip
-# The total is kept by triggers, so that a limit costs the same however many parts there are.
-_SCHEMA = """
-CREATE TABLE versions (
-    key BLOB PRIMARY KEY, address TEXT NOT NULL, url TEXT NOT NULL, etag TEXT NOT NULL,
-    size INTEGER NOT NULL, last_modified TEXT NOT NULL, opened REAL NOT NULL
-);
-CREATE TABLE parts (
-    id INTEGER PRIMARY KEY, version BLOB NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, used REAL NOT NULL
-);
-CREATE INDEX parts_by_start ON parts (version, start);
-CREATE INDEX parts_by_use ON parts (used);
-CREATE TABLE total (bytes INTEGER NOT NULL, swept REAL NOT NULL);
-INSERT INTO total VALUES (0, 0);
-CREATE TRIGGER part_added AFTER INSERT ON parts
-    BEGIN UPDATE total SET bytes = bytes + ((new.size + 4095) & -4096); END;
-CREATE TRIGGER part_removed AFTER DELETE ON parts
-    BEGIN UPDATE total SET bytes = bytes - ((old.size + 4095) & -4096); END;
-PRAGMA user_version = 1;
-"""
-
 _ADD = "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)"
 _WITHIN = (
     "SELECT id FROM parts WHERE version = ? AND start >= ? AND start < ? AND start + size <= ?"
@@ -173,7 +149,7 @@ class RangeIndex:
         row = part.id, _key(version), part.start, part.size, part.checksum, part.used
 
         def insert(base: sqlite3.Connection) -> list[int]:
-            with _transaction(base):
+            with transaction(base):
                 replaced = base.execute(_WITHIN, limits).fetchall()
                 base.executemany("DELETE FROM parts WHERE id = ?", replaced)
                 base.execute(_ADD, row)
@@ -190,7 +166,7 @@ class RangeIndex:
         rows = [(number,) for number in numbers]
 
         def delete(base: sqlite3.Connection) -> None:
-            with _transaction(base):
+            with transaction(base):
                 base.executemany("DELETE FROM parts WHERE id = ?", rows)
 
         self._run(delete)
@@ -280,7 +256,7 @@ class RangeIndex:
 
         def claim(base: sqlite3.Connection) -> bool:
             query = "UPDATE total SET swept = ? WHERE NOT swept BETWEEN ? AND ?"
-            with _transaction(base):
+            with transaction(base):
                 is_due = base.execute(query, (now, now - pause, now)).rowcount > 0
                 if is_due:
                     base.execute(_FORGET_VERSIONS)
@@ -292,7 +268,7 @@ class RangeIndex:
         """Remove all parts and versions."""
 
         def delete(base: sqlite3.Connection) -> None:
-            with _transaction(base):
+            with transaction(base):
                 base.execute("DELETE FROM parts")
                 base.execute("DELETE FROM versions")
             with contextlib.suppress(sqlite3.OperationalError):  # another process is reading
@@ -304,7 +280,7 @@ class RangeIndex:
         """Record the times of use that were remembered."""
         used, self._used = self._used, {}
         if used:
-            with _transaction(base):
+            with transaction(base):
                 base.executemany(
                     "UPDATE parts SET used = ? WHERE id = ?",
                     [(when, number) for number, when in used.items()],
@@ -318,7 +294,7 @@ class RangeIndex:
                     return work(self._connect())
                 except sqlite3.Error as exc:
                     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without its details
-                    if attempt or self._read_only or code not in _DAMAGED:
+                    if attempt or self._read_only or code not in DAMAGED_CODES:
                         raise OSError(f"the index {self._path}: {exc}") from exc
                     self._replace(exc)
         raise AssertionError  # the second attempt returns or raises
@@ -343,7 +319,7 @@ class RangeIndex:
         if self._connection is None:
             self._process = os.getpid()
             self._connection = (
-                _open_to_read(self._path) if self._read_only else _open_to_write(self._path)
+                open_to_read(self._path) if self._read_only else open_to_write(self._path)
             )
         return self._connection
 
@@ -367,76 +343,3 @@ def _limits(version: SourceVersion, part: CachedPart) -> tuple[object, ...]:
 def _version_row(version: SourceVersion, opened: float) -> tuple[object, ...]:
     address, url, etag = version.address, version.url, version.etag
     return _key(version), address, url, etag, version.size, version.last_modified, opened
-
-
-def _open_to_write(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    base = _open(path.absolute().as_uri())
-    try:
-        base.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new database
-        _choose_journal(base)
-        base.execute("PRAGMA synchronous = NORMAL")
-        base.execute(f"PRAGMA wal_autocheckpoint = {MAX_JOURNAL_BYTES // _PAGE_BYTES}")
-        with _transaction(base):  # fails if the file cannot be written
-            (found,) = base.execute("PRAGMA user_version").fetchone()
-            if found != _FORMAT:  # fails if there are tables of another one
-                for statement in _SCHEMA.strip().split(";\n"):
-                    base.execute(statement)
-    except BaseException:
-        base.close()
-        raise
-    return base
-
-
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a database as it is; in a folder that cannot be written, without its journal."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    for ending in ("", "&immutable=1"):
-        base = _open(address + ending)
-        try:
-            base.execute("SELECT bytes FROM total").fetchone()
-        except sqlite3.Error:
-            base.close()
-            if ending:
-                raise
-        else:
-            break
-    return base
-
-
-def _open(address: str) -> sqlite3.Connection:
-    """Open a database for whichever thread has the lock; statements are committed one by one."""
-    return sqlite3.connect(
-        address, timeout=_MAX_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
-    )
-
-
-def _choose_journal(base: sqlite3.Connection) -> None:
-    """Choose a write-ahead log, or a rollback journal on file systems without shared memory."""
-    for attempt in range(_MAX_MODE_ATTEMPTS):
-        try:
-            base.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as exc:
-            code = exc.sqlite_errorcode & 0xFF
-            if code == sqlite3.SQLITE_BUSY and attempt < _MAX_MODE_ATTEMPTS - 1:
-                time.sleep(_MODE_PAUSE_SECONDS)
-                continue
-            if code != sqlite3.SQLITE_IOERR:
-                raise
-            base.execute("PRAGMA locking_mode = EXCLUSIVE")  # needs no shared memory
-            base.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
-            base.execute("PRAGMA locking_mode = NORMAL")
-        return
-
-
-@contextlib.contextmanager
-def _transaction(base: sqlite3.Connection) -> Iterator[None]:
-    """Commit what is executed as a whole, after waiting for other processes that write."""
-    base.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        base.execute("COMMIT")
-    except BaseException:
-        if base.in_transaction:
-            base.execute("ROLLBACK")
-        raise

@@ -31,7 +31,8 @@ from hrdem.http.cache.coverage_locks import (
     try_remove_coverage,
 )
 from hrdem.http.cache.entries import CacheEntry, CacheInfo
-from hrdem.http.cache.index import MAX_JOURNAL_BYTES, disk_bytes
+from hrdem.http.cache.index import disk_bytes
+from hrdem.http.cache.index_database import MAX_JOURNAL_BYTES
 from hrdem.http.cache.part_store import INDEX, PartStore
 from hrdem.runtime.byte_sizes import parse_size
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
