@@ -13,12 +13,12 @@ _PAGE_BYTES = 1_024  # small, as each part changes a few pages
 _MAX_WAIT_SECONDS = 30.0  # for another process that is writing
 _MAX_MODE_ATTEMPTS = 50  # to choose the kind of journal, which SQLite does not wait for
 _MODE_PAUSE_SECONDS = 0.02
-_FORMAT = 1
+_FORMAT = 1  # the user_version below
 DAMAGED_CODES = {  # of errors; also if it has other tables
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR
 }  # fmt: skip
 # The total is kept by triggers, so that a limit costs the same however many parts there are.
-_SCHEMA = f"""
+_SCHEMA = """
 CREATE TABLE versions (
     key BLOB PRIMARY KEY, address TEXT NOT NULL, url TEXT NOT NULL, etag TEXT NOT NULL,
     size INTEGER NOT NULL, last_modified TEXT NOT NULL, opened REAL NOT NULL
@@ -35,7 +35,7 @@ CREATE TRIGGER part_added AFTER INSERT ON parts
     BEGIN UPDATE total SET bytes = bytes + ((new.size + 4095) & -4096); END;
 CREATE TRIGGER part_removed AFTER DELETE ON parts
     BEGIN UPDATE total SET bytes = bytes - ((old.size + 4095) & -4096); END;
-PRAGMA user_version = {_FORMAT};
+PRAGMA user_version = 1;
 """
 
 
