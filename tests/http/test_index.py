@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -156,3 +157,48 @@ def test_connection_is_not_used_after_a_fork(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         parts.write(VERSION, 2_000, memoryview(CONTENT)[2_000:3_000], 1 << 40)
         assert parts.gaps(VERSION, 0, 3_000) == []
+
+
+def alter_index(folder: Path, statement: str) -> None:
+    """Change the index as a damaged disk may."""
+    with contextlib.closing(sqlite3.connect(folder / "index.sqlite")) as base, base:
+        base.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change", ["start = 1000", "version = (SELECT key FROM versions WHERE key != version)"]
+)
+def test_a_part_is_not_read_for_another_place(tmp_path: Path, change: str) -> None:
+    """A damaged index can name one, while the bytes of the part are whole."""
+    other = SourceVersion.of("http://store.invalid/b.tif", VERSION.etag, VERSION.size)
+    with PartStore(tmp_path) as parts:
+        for version in (VERSION, other):
+            parts.write(version, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+    alter_index(tmp_path, f"UPDATE parts SET {change}")
+    with PartStore(tmp_path) as parts:
+        for version in (VERSION, other):
+            assert parts.read(version, 0, memoryview(bytearray(2_000))) == [(0, 2_000)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM total", "UPDATE parts SET used = 'x'", "UPDATE parts SET size = 'x'"],
+)
+def test_an_index_without_its_numbers_is_replaced(tmp_path: Path, statement: str) -> None:
+    with PartStore(tmp_path) as parts:
+        parts.write(VERSION, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+    alter_index(tmp_path, statement)
+    with PartStore(tmp_path) as parts:
+        parts.read(VERSION, 0, memoryview(bytearray(1_000)))
+        parts.evict(0)
+        parts.write(VERSION, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+        assert parts.gaps(VERSION, 0, 1_000) == []
+
+
+def test_a_wrong_total_is_counted_again(tmp_path: Path) -> None:
+    with PartStore(tmp_path) as parts:
+        parts.write(VERSION, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+        for work in (parts.sweep, parts.clear):
+            alter_index(tmp_path, "UPDATE total SET bytes = 1000000000, swept = 0")
+            work()
+            assert parts.index.total_bytes() == (4_096 if work == parts.sweep else 0)

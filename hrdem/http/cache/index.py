@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hrdem.http.cache.index_database import (
     DAMAGED_CODES,
+    damage,
     open_to_read,
     open_to_write,
     transaction,
@@ -38,6 +39,8 @@ _LOOK_UP = (
     "(SELECT 1 FROM parts WHERE version = ? AND start >= ? AND start < ? AND start + size <= ?) "
     "FROM total"
 )
+_TOTAL = "SELECT bytes FROM total"
+_COUNT = "UPDATE total SET bytes = (SELECT COALESCE(SUM((size + 4095) & -4096), 0) FROM parts)"
 _FORGET_VERSIONS = "DELETE FROM versions WHERE key NOT IN (SELECT version FROM parts)"
 
 Found = TypeVar("Found")
@@ -54,7 +57,7 @@ class CachedPart:
         id: Number that names the file.
         start: Position of the first byte in the remote file.
         size: Number of bytes, at most `MAX_PART_BYTES`.
-        checksum: CRC-32 of the bytes.
+        checksum: CRC-32 of the version, the position and the bytes.
         used: When it was last used, seconds since 1970.
     """
 
@@ -121,8 +124,8 @@ class RangeIndex:
             "SELECT id, start, size, checksum, used FROM parts WHERE version = ? "
             "AND start > ? AND start < ? AND start + size > ? ORDER BY start, size DESC"
         )
-        limits = _key(version), start - MAX_PART_BYTES, stop, start
-        return self._run(lambda base: [CachedPart(*row) for row in base.execute(query, limits)])
+        limits = version_key(version), start - MAX_PART_BYTES, stop, start
+        return self._run(lambda base: [_make_part(row) for row in base.execute(query, limits)])
 
     def look_up(self, version: SourceVersion, part: CachedPart) -> tuple[int, bool]:
         """Return the bytes that all parts take on the disk, and whether a part adds to them.
@@ -130,13 +133,13 @@ class RangeIndex:
         It does if its version has parts, none of which lies within it.
         """
         query = _LOOK_UP
-        limits = _key(version), *_limits(version, part)
+        limits = version_key(version), *_limits(version, part)
         total, adds = self._run(lambda base: base.execute(query, limits).fetchone())
         return int(total), bool(adds)
 
     def add(self, part: CachedPart, version: SourceVersion) -> None:
         """List a part that adds to the others of its version."""
-        row = part.id, _key(version), part.start, part.size, part.checksum, part.used
+        row = part.id, version_key(version), part.start, part.size, part.checksum, part.used
         self._run(lambda base: base.execute(_ADD, row))
 
     def replace(self, part: CachedPart, version: SourceVersion) -> list[int]:
@@ -146,7 +149,7 @@ class RangeIndex:
             The numbers of those.
         """
         limits = _limits(version, part)
-        row = part.id, _key(version), part.start, part.size, part.checksum, part.used
+        row = part.id, version_key(version), part.start, part.size, part.checksum, part.used
 
         def insert(base: sqlite3.Connection) -> list[int]:
             with transaction(base):
@@ -202,13 +205,12 @@ class RangeIndex:
     def find_others(self, version: SourceVersion) -> list[int]:
         """Find the parts of other versions of the same file."""
         query = "SELECT id FROM parts JOIN versions ON version = key WHERE address = ? AND key != ?"
-        limits = version.address, _key(version)
+        limits = version.address, version_key(version)
         return self._run(lambda base: [row[0] for row in base.execute(query, limits)])
 
     def total_bytes(self) -> int:
         """Return the bytes that all parts take on the disk."""
-        query = "SELECT bytes FROM total"
-        return self._run(lambda base: int(base.execute(query).fetchone()[0]))
+        return self._run(lambda base: int(base.execute(_TOTAL).fetchone()[0]))
 
     def find_oldest(self, size: int, before: float) -> list[CachedPart]:
         """Find least recently used parts that take a number of bytes together, or all there are.
@@ -227,7 +229,7 @@ class RangeIndex:
             left = size
             with contextlib.closing(base.execute(query, (before,))) as rows:
                 while left > 0 and (row := rows.fetchone()):
-                    found.append(CachedPart(*row))
+                    found.append(_make_part(row))
                     left -= disk_bytes(found[-1].size)
             return found
 
@@ -250,7 +252,7 @@ class RangeIndex:
     def begin_sweep(self, pause: float) -> bool:
         """Whether this process should remove files without a part: once in so many seconds.
 
-        Versions without parts are removed.
+        Versions without parts are removed, and the total is counted.
         """
         now = time.time()
 
@@ -260,6 +262,7 @@ class RangeIndex:
                 is_due = base.execute(query, (now, now - pause, now)).rowcount > 0
                 if is_due:
                     base.execute(_FORGET_VERSIONS)
+                    base.execute(_COUNT)
             return is_due
 
         return self._run(claim)
@@ -271,6 +274,7 @@ class RangeIndex:
             with transaction(base):
                 base.execute("DELETE FROM parts")
                 base.execute("DELETE FROM versions")
+                base.execute(_COUNT)
             with contextlib.suppress(sqlite3.OperationalError):  # another process is reading
                 base.execute("VACUUM")
 
@@ -329,7 +333,14 @@ class RangeIndex:
             connection.close()
 
 
-def _key(version: SourceVersion) -> bytes:
+def _make_part(row: tuple[Any, ...]) -> CachedPart:
+    part = CachedPart(*row)
+    if not all(isinstance(value, int) for value in row[:-1]) or not isinstance(part.used, float):
+        raise damage("a part has other values than numbers")
+    return part
+
+
+def version_key(version: SourceVersion) -> bytes:
     """Return the key of a version: whatever differs has another one, also after it was removed."""
     named = f"{version.address} {version.etag} {version.size} {version.last_modified}"
     return hashlib.sha256(named.encode()).digest()[:16]
@@ -337,9 +348,9 @@ def _key(version: SourceVersion) -> bytes:
 
 def _limits(version: SourceVersion, part: CachedPart) -> tuple[object, ...]:
     """Return the values of `_WITHIN`."""
-    return _key(version), part.start, part.stop, part.stop
+    return version_key(version), part.start, part.stop, part.stop
 
 
 def _version_row(version: SourceVersion, opened: float) -> tuple[object, ...]:
     address, url, etag = version.address, version.url, version.etag
-    return _key(version), address, url, etag, version.size, version.last_modified, opened
+    return version_key(version), address, url, etag, version.size, version.last_modified, opened

@@ -58,6 +58,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             if found != _FORMAT:  # fails if there are tables of another one
                 for statement in _SCHEMA.strip().split(";\n"):
                     base.execute(statement)
+            _check_total(base)
     except BaseException:
         base.close()
         raise
@@ -107,6 +108,19 @@ def _choose_journal(base: sqlite3.Connection) -> None:
             base.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
             base.execute("PRAGMA locking_mode = NORMAL")
         return
+
+
+def damage(what: str) -> sqlite3.DatabaseError:
+    """Return the error of a damage that SQLite does not notice."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _check_total(base: sqlite3.Connection) -> None:
+    row = base.execute("SELECT bytes FROM total").fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise damage("it has no total")
 
 
 @contextlib.contextmanager

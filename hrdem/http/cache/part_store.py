@@ -24,7 +24,7 @@ from typing import Self
 
 from isal import isal_zlib
 
-from hrdem.http.cache.index import MAX_PART_BYTES, CachedPart, RangeIndex, disk_bytes
+from hrdem.http.cache.index import MAX_PART_BYTES, CachedPart, RangeIndex, disk_bytes, version_key
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span, join_spans
 
@@ -95,7 +95,7 @@ class PartStore:
             if part.stop <= begin:
                 continue
             first, last = max(part.start, begin), min(part.stop, stop)
-            if not self._read_part(part, first, into[first - start : last - start]):
+            if not self._read_part(version, part, first, into[first - start : last - start]):
                 damaged.append(part)
                 continue
             used.append(part)
@@ -217,9 +217,8 @@ class PartStore:
     def _write_part(
         self, version: SourceVersion, start: int, content: memoryview, max_bytes: int
     ) -> None:
-        part = CachedPart(
-            secrets.randbits(63), start, len(content), isal_zlib.crc32(content), time.time()
-        )
+        checksum = isal_zlib.crc32(content, _begin_checksum(version, start))
+        part = CachedPart(secrets.randbits(63), start, len(content), checksum, time.time())
         with self._reserve(disk_bytes(part.size)) as reserved:
             total, adds = self._index.look_up(version, part)
             if disk_bytes(part.size) > max_bytes:
@@ -255,11 +254,13 @@ class PartStore:
             with self._lock:
                 self._reserved_bytes -= size
 
-    def _read_part(self, part: CachedPart, first: int, into: memoryview) -> bool:
+    def _read_part(
+        self, version: SourceVersion, part: CachedPart, first: int, into: memoryview
+    ) -> bool:
         """Read bytes of a part from a position on; return whether the checksum of all matches."""
         try:
             with self._path(part.id).open("rb", buffering=0) as file:
-                checksum = _skip(file, first - part.start, 0)
+                checksum = _skip(file, first - part.start, _begin_checksum(version, part.start))
                 _read_into(file, into)
                 checksum = isal_zlib.crc32(into, checksum)
                 checksum = _skip(file, part.stop - first - len(into), checksum)
@@ -293,6 +294,11 @@ class PartStore:
 
     def _folders(self) -> list[Path]:
         return [path for path in _list_folder(self._folder) if _FOLDER.fullmatch(path.name)]
+
+
+def _begin_checksum(version: SourceVersion, start: int) -> int:
+    """Begin the checksum of a part with its place: a damaged index may name another one."""
+    return isal_zlib.crc32(version_key(version) + str(start).encode())
 
 
 def _write_file(path: Path, content: memoryview) -> None:
