@@ -1,8 +1,8 @@
 """Compare ways to receive byte ranges: CPU seconds per GB, and MB/s.
 
 Each way fills the memory that the reader hands on, over 16 connections, from nginx, plain and
-encrypted. Ways take turns, each in a process of its own; medians are printed. Needs nginx and
-openssl; a way whose package is missing is left out.
+encrypted. Ways take turns, each in a process of its own; medians are printed. Needs nginx; a way
+whose package is missing is left out.
 
     python -m benchmarks.receiving --file FILE [--sizes 1 4] [--links loopback] [--rounds 3]
 """
@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from benchmarks.certificate import make_certificate
 from benchmarks.link_emulator import STORE_ADDRESS
 from benchmarks.links import LINKS, open_link
 from benchmarks.store_server import serve_store
@@ -236,17 +237,6 @@ def receive_all(name: str, url: str, size: int, amount: int, path: str) -> dict[
     return {"cpu": cpu / amount * 1e9, "speed": amount / wall / 1e6}
 
 
-def make_certificate(path: Path, address: str) -> Path:
-    """Make a certificate of an address; return a file with it and its key."""
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=store "
-        f"-addext subjectAltName=IP:{address} -keyout {path} -out {path}.crt"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    path.write_text(path.read_text("ascii") + Path(f"{path}.crt").read_text("ascii"), "ascii")
-    return path
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, required=True, help="to serve, of 400 MB at least")
@@ -272,9 +262,9 @@ def compare(link_name: str, scheme: str, ways: list[str], arguments: argparse.Na
     """Measure ways over a link; print a row of the table for each size of range."""
     file, amount = arguments.file, arguments.amount << 20
     with tempfile.TemporaryDirectory() as folder, open_link(link_name) as link:
-        certificate = make_certificate(Path(folder) / "store.pem", link.store_address)
-        environment = os.environ | {"SSL_CERT_FILE": str(certificate)}
-        tls = certificate if scheme == "https" else None
+        certificate = make_certificate(Path(folder) / "tls", [link.store_address])
+        environment = os.environ | certificate.environment
+        tls = certificate.server if scheme == "https" else None
         with serve_store(link, file.parent, Path(folder), tls) as store:
             url = f"{store.base}/{file.name}"
 
