@@ -62,7 +62,7 @@ class _Connection:
         self.connect(request.url.origin, request.extensions)
         stream, self._stream = self._stream, None
         assert stream is not None
-        exchange = httpcore.HTTP11Connection(request.url.origin, _Lent(stream))
+        exchange = httpcore.HTTP11Connection(request.url.origin, _BorrowedStream(stream))
         try:
             response = exchange.handle_request(request)
         except BaseException:
@@ -194,7 +194,7 @@ class _Body:
             stream.close()
 
 
-class _Lent(httpcore.NetworkStream):
+class _BorrowedStream(httpcore.NetworkStream):
     """A connection for the time of one request: closed by whoever has opened it."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
