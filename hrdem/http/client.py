@@ -167,8 +167,9 @@ class HttpClient(Http):
         request = OutgoingRequest(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
-            early, self._early = self._early, None
+            early = self._early
             if early is not None and early.is_for(request):
+                self._early = None
                 complete = early.result()
             else:
                 complete = self._exchange(request, max_bytes)

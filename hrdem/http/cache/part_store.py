@@ -271,7 +271,8 @@ class PartStore:
     def _remove(self, parts: Iterable[CachedPart]) -> int:
         """Remove files, then their parts; return the bytes on the disk."""
         gone = [part for part in parts if _try_unlink(self._path(part.id))]
-        self._index.remove(part.id for part in gone)
+        if gone:
+            self._index.remove(part.id for part in gone)
         return sum(disk_bytes(part.size) for part in gone)
 
     def _remove_all_files(self) -> None:
