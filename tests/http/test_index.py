@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,16 @@ def test_a_wrong_total_is_counted_again(tmp_path: Path) -> None:
             alter_index(tmp_path, "UPDATE total SET bytes = 1000000000, swept = 0")
             work()
             assert parts.index.total_bytes() == (4_096 if work == parts.sweep else 0)
+
+
+def test_a_republished_version_is_not_the_latest_after_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = SourceVersion.of(VERSION.url, '"2"', VERSION.size)
+    with PartStore(tmp_path) as parts:
+        for version, now in ((VERSION, 2e9), (new, 1e9)):
+            monkeypatch.setattr(time, "time", lambda now=now: now)
+            parts.index.mark_opened(version)
+            parts.drop_others(version)
+            parts.write(version, 0, memoryview(CONTENT)[:1_000], 1 << 40)
+        assert parts.index.latest(VERSION.address) == new

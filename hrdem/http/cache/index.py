@@ -194,10 +194,13 @@ class RangeIndex:
         )
 
     def latest(self, address: str) -> SourceVersion | None:
-        """Return the version of a file that was opened last, by the fingerprint of its address."""
+        """Return the version of a file that was opened last, by the fingerprint of its address.
+
+        One that has parts comes before: others were republished, whatever the clock said.
+        """
         query = (
             "SELECT url, etag, size, last_modified, address FROM versions WHERE address = ? "
-            "ORDER BY opened DESC LIMIT 1"
+            "ORDER BY EXISTS (SELECT 1 FROM parts WHERE version = key) DESC, opened DESC LIMIT 1"
         )
         row = self._run(lambda base: base.execute(query, (address,)).fetchone())
         return None if row is None else SourceVersion(*row)
