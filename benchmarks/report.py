@@ -16,6 +16,7 @@ _README_READERS = {
     "hrdem": "**hrdem**",
     "async-geotiff": "async-geotiff",
     "rasterio-threads": "rasterio, 8 handles",
+    "gdal_translate": "gdal_translate",
 }
 
 _NOTES = """\

@@ -31,7 +31,7 @@ from hrdem.http.spans import Span, join_spans
 INDEX = "index.sqlite"
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _FILE = re.compile(r"[0-9a-f]{14}")
-_WRITTEN_BYTES = 256 << 10  # at a time: for more, Linux looks for large pages, which takes longer
+_WRITTEN_BYTES = 256 << 10  # at a time: a megabyte at once took Linux twice as long, now and then
 _SKIPPED_BYTES = 256 << 10  # that are read at a time to check a part of which less is needed
 _MAX_UNLISTED_AGE_SECONDS = 3600.0  # older files without a part are from killed runs
 _MAX_FOLDER_ATTEMPTS = 3  # other processes may remove empty folders
