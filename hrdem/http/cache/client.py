@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import threading
@@ -14,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hrdem.errors import NotCachedError, ServerError
-from hrdem.http.cache.part_store import PartStore
+from hrdem.http.cache.range_cache import RangeCache
 from hrdem.http.cache.responses import (
     FORBIDDEN,
     CachedRequest,
@@ -66,12 +65,11 @@ class CachingClient(Http):
         self._http = http
         self._own_metadata = MetadataCache() if metadata is None else metadata
         self._cache = cache
-        self._lock = threading.Lock()
-        self._parts: PartStore | None = None
-        self._is_opened = False
         self._writer = CacheWriter(cache, warns=http is not None)
+        self._ranges = RangeCache(cache, self._writer, read_only=http is None)
+        self._lock = threading.Lock()
         self._cached_bytes = 0
-        self._has_fetched = False
+        self._is_resumable = False
 
     def __enter__(self) -> Self:
         return self
@@ -83,10 +81,7 @@ class CachingClient(Http):
         trace: TracebackType | None,
     ) -> None:
         self._writer.close()  # threads may outlive an interrupted run
-        with self._lock:
-            parts, self._parts, self._is_opened = self._parts, None, True
-        if parts is not None:
-            parts.close()
+        self._ranges.close()
 
     @property
     def metadata(self) -> MetadataCache:
@@ -106,11 +101,11 @@ class CachingClient(Http):
     @property
     def can_resume(self) -> bool:
         """Whether pixels were fetched and stored, so that another run can resume."""
-        return self._has_fetched and self._writer.is_writable
+        return (self._is_resumable or self._ranges.has_written) and self._writer.is_writable
 
     def mark_resumable(self) -> None:
         """Record that pixels of a download were checked and stored, so that another run resumes."""
-        self._has_fetched = True
+        self._is_resumable = True
 
     @property
     def cached_bytes(self) -> int:
@@ -190,14 +185,13 @@ class CachingClient(Http):
             NotCachedError: If some of it is not cached, offline.
             NetworkError: As the client does.
         """
-        parts = self._parts_of(version)
-        if parts is None:
+        if not self._ranges.holds(version):
             if self._http is None:
                 raise _not_cached_error(version, [(start, stop)])
             return self._http.read_range(url, start, stop, version, headroom, on_bytes)
         buffer = allocate_buffer(headroom + stop - start)
-        missing = self._fill(parts, version, start, stop, buffer, headroom)
-        sink = self._sink_for(parts, version)
+        missing = self._ranges.read(version, start, buffer, headroom)
+        sink = self._ranges.sink(version)
         if missing == [(start, stop)] and self._http is not None:
             return self._http.read_range(url, start, stop, version, headroom, sink)
         for begin, end in missing:
@@ -241,23 +235,11 @@ class CachingClient(Http):
 
     def gaps(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> list[Span]:
         """Return the parts of some spans of a file that are not cached."""
-        parts = self._parts_of(version)
-        if parts is None:
-            return list(spans)
-        found: list[Span] = []
-        for start, stop in spans:
-            try:
-                found += parts.gaps(version, start, stop)
-            except OSError:
-                found.append((start, stop))
-        return found
+        return self._ranges.gaps(version, spans)
 
     def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
         """Make sure that some spans of a file, which are damaged, are fetched again."""
-        parts = self._parts_of(version)
-        if parts is not None:
-            for start, stop in spans:
-                self._writer.try_write(parts.invalidate, version, start, stop)
+        self._ranges.invalidate(version, spans)
 
     def cached_responses(self, url: str) -> Iterator[CachedResponse]:
         """Yield the cached responses to all requests to an address, the latest first."""
@@ -269,7 +251,7 @@ class CachingClient(Http):
         """Return the cached response, or raise the cached error."""
         cached = load_response(self._cache.responses, key)
         if found := _BEGINNING_RANGE.fullmatch(key.range):
-            version = self._latest(key.address)
+            version = self._ranges.latest(key.address)
             is_forbidden = cached is not None and cached.status == FORBIDDEN
             if version is not None and (cached is None or not cached.error or is_forbidden):
                 return self._read_beginning(version, int(found[1]) + 1)
@@ -288,11 +270,8 @@ class CachingClient(Http):
     def _read_beginning(self, version: SourceVersion, count: int) -> Response:
         """Return the cached beginning of a file, as its server would send it."""
         count = min(count, version.size)
-        parts, buffer = self._parts_of(version), allocate_buffer(count)
-        missing = [(0, count)]
-        if parts is not None:
-            missing = self._fill(parts, version, 0, count, buffer, 0)
-        if missing:
+        buffer = allocate_buffer(count)
+        if missing := self._ranges.read(version, 0, buffer, headroom=0):
             raise _not_cached_error(version, missing)
         headers = {
             "etag": version.etag,
@@ -310,84 +289,10 @@ class CachingClient(Http):
         if not (is_printable_ascii(etag) and is_printable_ascii(date)):  # the reader will raise
             return
         version = SourceVersion.of(url, etag, int(size[1]), date)
-        parts = self._parts_of(version)
-        if parts is not None:
-            self._writer.try_write(self._replace_versions, parts, version)
+        if self._ranges.holds(version):
+            self._ranges.replace_versions(version)
             self._writer.try_write(remove_response, self._cache.responses, key)  # a cached 404
-            self._sink_for(parts, version)(0, memoryview(response.content))
-
-    def _replace_versions(self, parts: PartStore, version: SourceVersion) -> None:
-        """Make a version the latest of its file, and drop the byte ranges of others."""
-        parts.index.mark_opened(version)
-        if parts.drop_others(version):
-            log.info(
-                "%s was republished: the cached ranges of its old version were removed.",
-                version.url,
-            )
-
-    def _latest(self, address: str) -> SourceVersion | None:
-        """Return the version of a file that was opened last, by the fingerprint of its address."""
-        parts = self._open_parts()
-        with contextlib.suppress(OSError):
-            return None if parts is None else parts.index.latest(address)
-        return None
-
-    def _parts_of(self, version: SourceVersion) -> PartStore | None:
-        """Return the cached parts; None without a strong ETag or if the disk fails."""
-        return self._open_parts() if version.pinned else None
-
-    def _open_parts(self) -> PartStore | None:
-        with self._lock:
-            if not self._is_opened:
-                self._is_opened = True
-                self._parts = self._find_parts()
-            return self._parts
-
-    def _find_parts(self) -> PartStore | None:
-        """Open the cached parts to write, or as they are if that is impossible."""
-        for read_only in (self._http is None or not self._writer.is_writable, True):
-            parts = self._cache.open_parts(read_only=read_only)
-            try:
-                parts.index.open()
-            except OSError as exc:
-                parts.close()
-                if not read_only:
-                    self._writer.disable(exc)
-            else:
-                return parts
-        return None
-
-    def _fill(
-        self,
-        parts: PartStore,
-        version: SourceVersion,
-        start: int,
-        stop: int,
-        buffer: mmap,
-        headroom: int,
-    ) -> list[Span]:
-        """Copy the cached parts of a span into a buffer, and return the missing ones."""
-        try:
-            with memoryview(buffer) as whole, whole[headroom : headroom + stop - start] as into:
-                return parts.read(version, start, into)
-        except OSError as exc:
-            self._writer.disable(exc)
-            return [(start, stop)]
-
-    def _sink_for(self, parts: PartStore, version: SourceVersion) -> ByteSink:
-        """Return a sink that writes bytes of a version to the cache as they arrive."""
-
-        def sink(start: int, content: memoryview) -> None:
-            if not self._writer.is_writable:
-                return
-            if self._writer.has_space(len(content)):
-                limit = self._writer.max_part_bytes
-                self._writer.try_write(parts.write, version, start, content, limit)
-                self._has_fetched = True
-            else:
-                self._writer.disable(OSError("the disk is nearly full"))
-
-        return sink
+            self._ranges.sink(version)(0, memoryview(response.content))
 
     def _cache_response(
         self,

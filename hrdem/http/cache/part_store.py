@@ -24,6 +24,7 @@ from typing import Self
 
 from isal import isal_zlib
 
+from hrdem.http.cache.disk import list_folder, modification_time, try_unlink
 from hrdem.http.cache.index import MAX_PART_BYTES, CachedPart, RangeIndex, disk_bytes, version_key
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span, join_spans
@@ -112,7 +113,7 @@ class PartStore:
 
     def write(
         self, version: SourceVersion, start: int, content: memoryview, max_bytes: int
-    ) -> None:
+    ) -> bool:
         """Write bytes, and evict least recently used parts to make room for them.
 
         Args:
@@ -121,11 +122,17 @@ class PartStore:
             content: The bytes.
             max_bytes: Bytes on the disk that all parts may take.
 
+        Returns:
+            Whether all bytes were written: a part that is larger than the limit is not.
+
         Raises:
             OSError: If the disk cannot be written.
         """
-        for at in range(0, len(content), MAX_PART_BYTES):
+        pieces = range(0, len(content), MAX_PART_BYTES)
+        return all(
             self._write_part(version, start + at, content[at : at + MAX_PART_BYTES], max_bytes)
+            for at in pieces
+        )
 
     def gaps(self, version: SourceVersion, start: int, stop: int) -> list[Span]:
         """Return the missing parts of a span, by the index.
@@ -182,7 +189,7 @@ class PartStore:
         numbers = self._index.find_others(version)
         self._index.remove(numbers)
         for number in numbers:
-            _try_unlink(self._path(number))
+            try_unlink(self._path(number))
         return bool(numbers)
 
     def sweep(self) -> None:
@@ -194,11 +201,13 @@ class PartStore:
         if not self._index.begin_sweep(_MAX_UNLISTED_AGE_SECONDS):
             return
         before = time.time() - _MAX_UNLISTED_AGE_SECONDS
-        found = [(number, path) for number, path in self._files() if _mtime(path) < before]
+        found = [
+            (number, path) for number, path in self._files() if modification_time(path) < before
+        ]
         listed = self._index.list_numbers()
         for number, path in found:
             if number not in listed:
-                _try_unlink(path)
+                try_unlink(path)
 
     def clear(self) -> int:
         """Remove everything; runs that use it fetch it again.
@@ -216,13 +225,14 @@ class PartStore:
 
     def _write_part(
         self, version: SourceVersion, start: int, content: memoryview, max_bytes: int
-    ) -> None:
+    ) -> bool:
+        """Write a part; return whether it fits."""
         checksum = isal_zlib.crc32(content, _begin_checksum(version, start))
         part = CachedPart(secrets.randbits(63), start, len(content), checksum, time.time())
         with self._reserve(disk_bytes(part.size)) as reserved:
             total, adds = self._index.look_up(version, part)
             if disk_bytes(part.size) > max_bytes:
-                return
+                return False
             if total + reserved > max_bytes:
                 self.evict(max_bytes - reserved)
             path = self._path(part.id)
@@ -230,10 +240,11 @@ class PartStore:
                 _write_file(path, content)
                 replaced = self._list_part(part, version, adds=adds)
             except BaseException:
-                _try_unlink(path)
+                try_unlink(path)
                 raise
         for number in replaced:
-            _try_unlink(self._path(number))
+            try_unlink(self._path(number))
+        return True
 
     def _list_part(self, part: CachedPart, version: SourceVersion, *, adds: bool) -> list[int]:
         """List a part; return the numbers of those that it replaces."""
@@ -270,14 +281,14 @@ class PartStore:
 
     def _remove(self, parts: Iterable[CachedPart]) -> int:
         """Remove files, then their parts; return the bytes on the disk."""
-        gone = [part for part in parts if _try_unlink(self._path(part.id))]
+        gone = [part for part in parts if try_unlink(self._path(part.id))]
         if gone:
             self._index.remove(part.id for part in gone)
         return sum(disk_bytes(part.size) for part in gone)
 
     def _remove_all_files(self) -> None:
         for _, path in self._files():
-            _try_unlink(path)
+            try_unlink(path)
         for folder in self._folders():
             with contextlib.suppress(OSError):
                 folder.rmdir()  # if it is empty
@@ -289,12 +300,12 @@ class PartStore:
     def _files(self) -> Iterator[tuple[int, Path]]:
         """Yield the numbers and paths of all files of parts."""
         for folder in self._folders():
-            for path in _list_folder(folder):
+            for path in list_folder(folder):
                 if _FILE.fullmatch(path.name):
                     yield int(folder.name + path.name, 16), path
 
     def _folders(self) -> list[Path]:
-        return [path for path in _list_folder(self._folder) if _FOLDER.fullmatch(path.name)]
+        return [path for path in list_folder(self._folder) if _FOLDER.fullmatch(path.name)]
 
 
 def _begin_checksum(version: SourceVersion, start: int) -> int:
@@ -342,27 +353,3 @@ def _skip(file: FileIO, count: int, checksum: int) -> int:
         checksum = isal_zlib.crc32(content, checksum)
         count -= len(content)
     return checksum
-
-
-def _try_unlink(path: Path) -> bool:
-    """Remove a file; return whether it is gone. Windows removes none that is being read."""
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-        return True
-    return False
-
-
-def _list_folder(folder: Path) -> list[Path]:
-    """List a folder; nothing if it is missing."""
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _mtime(path: Path) -> float:
-    """Return when a file was written; now if it is gone."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return time.time()

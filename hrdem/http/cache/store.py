@@ -30,6 +30,7 @@ from hrdem.http.cache.coverage_locks import (
     is_locked,
     try_remove_coverage,
 )
+from hrdem.http.cache.disk import list_folder, modification_time, try_unlink
 from hrdem.http.cache.entries import CacheEntry, CacheInfo
 from hrdem.http.cache.index import disk_bytes
 from hrdem.http.cache.index_database import MAX_JOURNAL_BYTES
@@ -230,8 +231,11 @@ class Cache:
         found = []
         for folder in self.folder.glob("wcs/*"):
             if COVERAGE_NAME.fullmatch(folder.name) and folder.is_dir():
-                pieces = _list_folder(folder)
-                size, used = sum(map(_file_bytes, pieces)), max(map(_mtime, pieces), default=0.0)
+                pieces = list_folder(folder)
+                size, used = (
+                    sum(map(_file_bytes, pieces)),
+                    max(map(modification_time, pieces), default=0.0),
+                )
                 in_use = is_locked(coverage_lock(folder))
                 found.append((CacheEntry("coverage", folder.name, size, used, in_use), folder))
         return sorted(found, key=lambda each: each[0].used)
@@ -239,7 +243,7 @@ class Cache:
     def _singles(self) -> list[tuple[CacheEntry, Path]]:
         """List responses and grids and their paths, least recently used first."""
         found = [
-            (CacheEntry(kind, path.name, _file_bytes(path), _mtime(path)), path)
+            (CacheEntry(kind, path.name, _file_bytes(path), modification_time(path)), path)
             for kind, (where, name) in _SINGLE.items()
             for path in self.folder.glob(f"{where}/*")
             if name.fullmatch(path.name)
@@ -257,7 +261,7 @@ class Cache:
                     with contextlib.suppress(OSError):
                         folder.rmdir()  # if it is empty
         for partial in self.folder.glob("answers/.*"):
-            is_old = time.time() - _mtime(partial) > _MAX_PARTIAL_AGE_SECONDS
+            is_old = time.time() - modification_time(partial) > _MAX_PARTIAL_AGE_SECONDS
             if _PARTIAL.fullmatch(partial.name) and is_old:
                 _try_remove(partial)
 
@@ -266,18 +270,7 @@ def _try_remove(path: Path) -> bool:
     """Remove a file, or a coverage that is not in use; return whether it is gone."""
     if path.is_dir():
         return try_remove_coverage(path)
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-        return True
-    return False
-
-
-def _list_folder(folder: Path) -> list[Path]:
-    """List a folder; nothing if it has just been removed."""
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+    return try_unlink(path)
 
 
 def _file_bytes(path: Path) -> int:
@@ -285,10 +278,3 @@ def _file_bytes(path: Path) -> int:
         return disk_bytes(path.stat().st_size)
     except OSError:
         return 0
-
-
-def _mtime(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
