@@ -54,10 +54,11 @@ class MetadataCache:
         found = self._answers.get(key)
         return found[1] if found and time.monotonic() - found[0] < self._max_age else None
 
-    def forget(self, key: Hashable) -> float | None:
-        """Forget an answer; return when it was remembered, by `time.monotonic`."""
+    def remembered_at(self, key: Hashable) -> float | None:
+        """Return when an answer was remembered, by `time.monotonic`; None if none was."""
         found = self._answers.get(key)
-        if found is None or found[1] is None:
-            return None
-        self._answers.put(key, (found[0], None), 1)
-        return found[0]
+        return found[0] if found else None
+
+    def forget(self, key: Hashable) -> None:
+        """Forget an answer."""
+        self._answers.put(key, (0.0, None), 1)

@@ -171,13 +171,14 @@ def check_file_unchanged(
     """
     now = read_version(url, http, ranged=ranged)
     if now != version:
+        http.metadata.forget(url)
         raise SourceChangedError(
             f"{version.url} was published again while it was being read: it was "
             f"{_describe_version(version)}, now it is {_describe_version(now)}. Nothing was "
             "written; run the same command again to read the new version. `on_change=restart` "
             "does so by itself, once.",
             version.url,
-            http.metadata.forget(url),
+            http.metadata.remembered_at(version),  # also if another thread forgot the file
         )
 
 

@@ -224,6 +224,7 @@ def probe_cog(url: str, http: Http) -> CogFile:
     opened = CogFile(url, version, header)
     if version.pinned:
         http.metadata.remember(url, opened)
+        http.metadata.remember(version, version)
     return opened
 
 

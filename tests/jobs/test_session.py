@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import rasterio
@@ -20,12 +22,14 @@ class Publisher:
     def __init__(self, demo: Addresses) -> None:
         self.demo = demo
         self.edition = 1
+        self.meet = threading.Barrier(1)  # of those that ask for another edition
 
     def __call__(self, request: ServerRequest) -> Reply:
         if not request.path.endswith(".tif"):
             return forward(request, self.demo.url, f"http://{request.headers['host']}")
         etag = f'"{self.edition}"'
         if request.headers.pop("if-match", etag) != etag:
+            self.meet.wait(10)
             return Reply(412)
         reply = forward(request, self.demo.url, "")
         reply.headers["etag"] = etag
@@ -66,3 +70,15 @@ def test_file_republished_between_calls_is_read_anew(demo: Addresses, tmp_path: 
         extract_square(1, server, tmp_path, session)
         assert extract_square(2, server, tmp_path, session) == 1
     assert server.requests[-1].headers["range"]
+
+
+def test_file_republished_between_calls_is_read_anew_by_two_threads(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    publisher = Publisher(demo)
+    with misbehaving(publisher) as server, Session() as session, ThreadPoolExecutor(2) as pool:
+        extract_square(0, server, tmp_path, session)
+        publisher.edition, publisher.meet = 2, threading.Barrier(2)
+        both = [pool.submit(extract_square, n, server, tmp_path, session) for n in (1, 2)]
+        for each in both:
+            each.result()
