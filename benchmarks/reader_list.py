@@ -105,7 +105,7 @@ def versions() -> dict[str, str]:
     """Return the version of every reader, library and program, by name."""
     found = {"Python": sys.version.partition(" ")[0]}
     names = {name for _, distributions, _ in _READERS.values() for name in distributions}
-    for name in sorted(names | {"httpx", "numpy", "pystac-client"}):
+    for name in sorted(names | {"httpx", "numpy"}):
         if version := _version(name):
             found[name] = version
     if importlib.util.find_spec("rasterio"):

@@ -1,4 +1,7 @@
-"""What the public functions do, once their parameters are complete."""
+"""What the public functions do, once their parameters are complete.
+
+What an extraction imports is imported with this module; the other functions import their own.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,14 @@ from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.datum import link_crs
-from hrdem.geo.ground import fit_grid
 from hrdem.http.cache.store import Cache
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
-from hrdem.jobs.doctor import Check, run_checks
 from hrdem.jobs.extract import extract as extract_to_file
-from hrdem.jobs.preview import Picture, make_picture
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import check_raster_output
 from hrdem.output.result import Result
-from hrdem.planning.estimate import Estimate, estimate_plan
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
@@ -44,6 +43,10 @@ from hrdem.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     import xarray
+
+    from hrdem.jobs.doctor import Check
+    from hrdem.jobs.preview import Picture
+    from hrdem.planning.estimate import Estimate
 
 MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 
@@ -131,6 +134,8 @@ def plan(values: Mapping[str, Any], http: Http | None) -> Plan:
 @pinned_gdal()
 def estimate(plan: Plan, values: Mapping[str, Any], http: Http | None) -> Estimate:
     """Do what `hrdem.estimate` documents."""
+    from hrdem.planning.estimate import estimate_plan  # noqa: PLC0415
+
     settings = ClientSettings(**values)
     with settings.client(http, _service_urls(plan.request)) as client:
         return estimate_plan(plan, client)
@@ -139,6 +144,9 @@ def estimate(plan: Plan, values: Mapping[str, Any], http: Http | None) -> Estima
 @pinned_gdal()
 def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
     """Do what `hrdem.preview` documents."""
+    from hrdem.geo.ground import fit_grid  # noqa: PLC0415
+    from hrdem.jobs.preview import make_picture  # noqa: PLC0415
+
     layer = get_layer(values["product"])
     (surface,) = layer.surfaces
     request = Request.of(
@@ -197,6 +205,8 @@ def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asse
 
 def doctor(values: Mapping[str, Any], http: Http | None) -> Iterator[Check]:
     """Do what `hrdem.doctor` documents."""
+    from hrdem.jobs.doctor import run_checks  # noqa: PLC0415
+
     stac_url, wcs_url = values["stac_url"], values["wcs_url"]
     coverages = default_wcs_url(stac_url) if wcs_url is None else check_url(wcs_url, "WCS")
     open_cache = functools.partial(Cache, values["cache_dir"], values["max_cache"])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import hrdem
+from hrdem.demo import Addresses
 
 PACKAGE = Path(hrdem.__file__).parent
 TESTS = Path(__file__).parent
@@ -128,6 +129,18 @@ HEAVY = (
     "shapely",
     "xarray",
 )
+# what the extraction of a box from COGs does without: modules take most of the time of a small one
+OF_OTHER_RUNS = (
+    *("dask", "html", "multiprocessing", "pyogrio", "pystac_client", "requests", "rich"),
+    *("truststore", "urllib3", "xarray"),
+    *("hrdem.catalog.surveys", "hrdem.cli", "hrdem.geo.ground", "hrdem.jobs.doctor"),
+    *("hrdem.jobs.load", "hrdem.jobs.preview", "hrdem.legacy", "hrdem.output.cog"),
+    *("hrdem.output.png", "hrdem.planning.estimate", "hrdem.processing.block_copy"),
+    *("hrdem.processing.compose", "hrdem.processing.derive", "hrdem.processing.stage"),
+    *("hrdem.processing.terrain", "hrdem.processing.warp", "hrdem.request.aoi.like"),
+    *("hrdem.request.aoi.nts", "hrdem.request.aoi.vector", "hrdem.sources.gdal"),
+    *("hrdem.sources.vrt", "hrdem.sources.wcs", "hrdem.sources.wms", "hrdem.usgsdem"),
+)
 
 
 def modules() -> dict[str, Path]:
@@ -229,6 +242,18 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     program = f"import sys, hrdem; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_plain_extraction_imports_no_more_than_it_uses(demo: Addresses, tmp_path: Path) -> None:
+    program = (
+        "import sys, hrdem; "
+        "hrdem.extract(bbox=(-75.7, 45.4, -75.699, 45.401), product='dtm', no_cache=True, "
+        "stac_url=sys.argv[1], output=sys.argv[2]); "
+        f"print([name for name in {OF_OTHER_RUNS!r} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program, demo.by_option["stac_url"], str(tmp_path / "a.tif")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_public_name_is_there_and_documented() -> None:

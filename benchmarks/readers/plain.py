@@ -17,9 +17,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import pystac_client  # noqa: F401 (importing is a part of the work)
 import rasterio.io
-import shapely  # noqa: F401
+import shapely  # noqa: F401 (importing is a part of the work)
 from affine import Affine
 from rasterio.windows import Window
 

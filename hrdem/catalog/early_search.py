@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hrdem.catalog.search_area import (
-    ITEMS_PER_PAGE,
     MAX_PAGE_BYTES,
     Box,
     bound_lonlat_box,
     make_polygon,
+    make_search,
     trace_search_area,
     widen_box,
 )
@@ -56,11 +56,10 @@ def search_early(values: Mapping[str, Any]) -> Iterator[HttpClient | None]:
         return
     with HttpClient() as client:
         client.metadata.early_searches[stac_url, collection.id] = ring
-        query = {"limit": ITEMS_PER_PAGE, "collections": [collection.id]}
         client.send_early(
             "POST",
             f"{stac_url}search",
-            json={**query, "intersects": make_polygon(ring)},
+            json=make_search([collection.id], make_polygon(ring)),
             max_bytes=MAX_PAGE_BYTES,
         )
         yield client

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import shapely
-from pystac_client import ItemSearch
 
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.search_area import (
-    ITEMS_PER_PAGE,
     STEP_METRES,
     Box,
     make_polygon,
+    make_search,
     measure_search_margin,
     snap_box,
+    to_url_parameters,
     trace_search_area,
     widen_box,
 )
@@ -188,7 +188,9 @@ def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
 
 def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -> list[Item]:
     """Return the items on all pages of a search, each once."""
-    parameters = ItemSearch(address, method=method, limit=ITEMS_PER_PAGE, **query).get_parameters()
+    parameters = make_search(**query)
+    if method == "GET":
+        parameters = to_url_parameters(parameters)
     found: dict[tuple[str, str], Item] = {}
     matched = 0
     for number, page in enumerate(fetch_pages(address, method, parameters, http)):

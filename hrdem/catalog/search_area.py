@@ -1,10 +1,11 @@
-"""What a catalogue is searched with: a polygon, and pages; it loads fast, for the first request."""
+"""What a catalogue is searched with: polygon, parameters; it loads fast, for the first request."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hrdem.geo.atlas_lambert import to_lonlat, to_native
@@ -50,6 +51,38 @@ def trace_search_area(bounds: Box) -> Ring | None:
 def make_polygon(ring: Ring) -> dict[str, Any]:
     """Return a ring as a GeoJSON polygon."""
     return {"type": "Polygon", "coordinates": [ring]}
+
+
+def make_search(
+    collections: Sequence[str],
+    intersects: Mapping[str, Any] | None = None,
+    ids: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the parameters of a STAC item search, as the body of a POST.
+
+    Args:
+        collections: Ids of the collections to search.
+        intersects: GeoJSON geometry that items intersect; None for anywhere.
+        ids: Ids of the items to find; none for any.
+    """
+    search: dict[str, Any] = {"limit": ITEMS_PER_PAGE}
+    if ids:
+        search["ids"] = list(ids)
+    search["collections"] = list(collections)
+    if intersects is not None:
+        search["intersects"] = intersects
+    return search
+
+
+def to_url_parameters(search: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a search as the parameters of a GET: lists with commas, geometries as JSON."""
+    parameters = dict(search)
+    for name in ("ids", "collections"):
+        if name in parameters:
+            parameters[name] = ",".join(parameters[name])
+    if "intersects" in parameters:
+        parameters["intersects"] = json.dumps(parameters["intersects"], separators=(",", ":"))
+    return parameters
 
 
 def measure_search_margin(bounds: Box) -> float:

@@ -1,4 +1,4 @@
-"""Read the pages of a STAC item search; pystac-client only writes its parameters."""
+"""Read the pages of a STAC item search."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from hrdem.sources.cog import probe_cog
 from hrdem.sources.wcs.capabilities import describe_coverage, read_capabilities
 from hrdem.sources.wcs.get_coverage import GEOTIFF
 
-_LIBRARIES = ("rasterio", "numpy", "httpx", "pystac-client", "shapely")
+_LIBRARIES = ("rasterio", "numpy", "httpx", "shapely")
 # From the formulas of Lambert conic conformal (2SP), EPSG guidance note 7-2.
 PROBE_LONLAT, PROBE_XY = (-75.7, 45.4), (1_511_127.636, -172_193.060)
 _MAX_PROJ_ERROR_METRES = 0.01

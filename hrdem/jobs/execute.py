@@ -22,12 +22,8 @@ from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
 from hrdem.planning.plan import Plan
 from hrdem.planning.versions import check_plan_unchanged
-from hrdem.processing.block_copy import copy_tiles
-from hrdem.processing.compose import compose_tiles
-from hrdem.processing.derive import select_derivation
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
-from hrdem.processing.stage import stage_mosaics
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -237,6 +233,8 @@ def _make_tiles(
     """Copy, merge, or stage and compose the tiles of the output, as the plan requires."""
     mosaic = plan.direct_mosaic
     if finisher is None:
+        from hrdem.processing.block_copy import copy_tiles  # noqa: PLC0415 (most plans merge)
+
         assert mosaic is not None
         return copy_tiles(mosaic, context)
     if mosaic is None:
@@ -256,6 +254,10 @@ def _stage_and_compose(
     meter: ProgressMeter,
 ) -> Generator[TileResult]:
     """Merge the mosaics into local files, then compute the tiles from them."""
+    from hrdem.processing.compose import compose_tiles  # noqa: PLC0415 (most plans merge)
+    from hrdem.processing.derive import select_derivation  # noqa: PLC0415
+    from hrdem.processing.stage import stage_mosaics  # noqa: PLC0415
+
     derive = select_derivation(plan, shift_grid)
     with (
         stage_mosaics(plan, context, lambda mosaic: open_stage(mosaic, options), meter) as staged,

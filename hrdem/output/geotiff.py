@@ -20,7 +20,6 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import OutputError, OutputExistsError, RequestError, SourceError
 from hrdem.geo.grid import Grid
-from hrdem.output.cog import TileLevel, add_overviews, write_cog
 from hrdem.output.paths import check_output
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
@@ -276,6 +275,8 @@ class GeoTiffWriter:
 
     def _arrange(self, metadata: Sequence[Entry]) -> None:
         """Add overviews, and write the tiles of all levels as a cloud-optimized file."""
+        from hrdem.output.cog import TileLevel, add_overviews, write_cog  # noqa: PLC0415
+
         assert self._nodata is not None
         trim_allocator()  # of what merging took
         self._file.flush()

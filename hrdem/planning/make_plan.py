@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hrdem.catalog.surveys.lookup import find_surveys
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, snap_grid
@@ -65,6 +64,8 @@ def make_plan(
     plan = _plan_product(request, lookup)
     if not request.surveys:
         return plan
+    from hrdem.catalog.surveys.lookup import find_surveys  # noqa: PLC0415 (most runs need none)
+
     items = {item.id: item for source in plan.sources for item in source.items}
     surface = PRODUCTS[request.product.surfaces[0]]
     return replace(plan, surveys=find_surveys([*items.values()], request.aoi, surface, http))

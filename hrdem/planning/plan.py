@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from hrdem.catalog.surveys.lookup import Surveys
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
@@ -20,6 +19,9 @@ from hrdem.request.options import VerticalDatum
 from hrdem.request.products import Collection
 from hrdem.request.request import Request
 from hrdem.runtime.text import to_json_number
+
+if TYPE_CHECKING:
+    from hrdem.catalog.surveys.lookup import Surveys
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,6 @@ from hrdem.request.options import Align, Engine, Via
 from hrdem.request.products import AssetKind
 from hrdem.runtime.threads import iterate_completed, thread_pool
 from hrdem.sources.cog import probe_cog
-from hrdem.sources.gdal import probe_gdal_cog, probe_vrt
 from hrdem.sources.protocol import RasterFile
 
 MAX_HEADER_THREADS = 8
@@ -174,8 +173,12 @@ def _read_header(item: Item, asset: Asset, query: MosaicQuery, http: Http) -> Ra
     try:
         file: RasterFile
         if query.asset_kind is AssetKind.VRT:
+            from hrdem.sources.gdal import probe_vrt  # noqa: PLC0415 (most files are read without)
+
             file = probe_vrt(asset.href, query.product.unit, http)
         elif query.engine is Engine.GDAL:
+            from hrdem.sources.gdal import probe_gdal_cog  # noqa: PLC0415
+
             file = probe_gdal_cog(asset.href, http)
         else:
             file = probe_cog(asset.href, http)

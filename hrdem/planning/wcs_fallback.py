@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import shapely
 
@@ -21,7 +22,9 @@ from hrdem.planning.query import MosaicQuery
 from hrdem.planning.resolved import ResolvedSource
 from hrdem.request.options import Align, Via
 from hrdem.request.products import AssetKind
-from hrdem.sources.wcs.coverage import WcsCoverage, probe_wcs
+
+if TYPE_CHECKING:
+    from hrdem.sources.wcs.coverage import WcsCoverage
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +115,8 @@ def find_coverage(
     assert query.wcs_url is not None
     # without a catalogue the edition is unknown: cached pieces then serve this run only
     edition = "; ".join(f"{item.id} {item.updated}" for item in items) or secrets.token_hex(8)
+    from hrdem.sources.wcs.coverage import probe_wcs  # noqa: PLC0415 (most runs read files)
+
     coverage = probe_wcs(
         query.wcs_url, query.product, query.collection, edition, query.wcs_limit, http
     )

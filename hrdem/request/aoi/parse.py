@@ -15,11 +15,8 @@ from hrdem.geo.grid import Grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.box import check_point
 from hrdem.request.aoi.geometry import make_circle
-from hrdem.request.aoi.like import read_template
-from hrdem.request.aoi.nts import parse_sheet
 from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
-from hrdem.request.aoi.readings import format_numbers
-from hrdem.request.aoi.vector import DEFAULT_CRS, read_shape
+from hrdem.request.aoi.readings import DEGREES_CRS, format_numbers
 from hrdem.request.fields import AREA
 from hrdem.request.params import AoiParams
 from hrdem.request.protocols import RasterLike
@@ -68,10 +65,12 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
     allow = values["allow_inaccurate_datum"]
     if (bbox := values["bbox"]) is not None:
         crs = values["bbox_crs"]
-        crs = DEFAULT_CRS if crs is None else crs
+        crs = DEGREES_CRS if crs is None else crs
         aoi = Aoi.from_bbox(bbox, crs, metres, allow_inaccurate_datum=allow)
         return ParsedAoi(aoi, is_polygon=False)
     if (nts := values["nts"]) is not None:
+        from hrdem.request.aoi.nts import parse_sheet  # noqa: PLC0415 (most areas are boxes)
+
         sheet = parse_sheet(nts)
         box = shapely.box(*sheet.bounds)
         return ParsedAoi(Aoi.from_shape(box, LONLAT, f"NTS {sheet.name}", metres), is_polygon=False)
@@ -79,6 +78,8 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
         return _parse_like(like, allow_inaccurate_datum=allow)
     if (point := values["point"]) is not None:
         return ParsedAoi(_parse_circle(point, values["radius"], metres), is_polygon=True)
+    from hrdem.request.aoi.vector import read_shape  # noqa: PLC0415 (slow to import)
+
     source = values["aoi"]
     assert source is not None
     shape = read_shape(source, values["aoi_crs"], values["layer"])
@@ -114,6 +115,8 @@ def _check_combination(names: set[str]) -> None:
 
 
 def _parse_like(source: RasterLike, *, allow_inaccurate_datum: bool) -> ParsedAoi:
+    from hrdem.request.aoi.like import read_template  # noqa: PLC0415 (slow to import)
+
     grid, label = read_template(source)
     check_coordinates(grid.bounds, grid.crs, f"The raster {label}", _LIKE_REMEDY)
     linked = link_crs(grid.crs, grid.bounds, grid.crs, allow_inaccurate=allow_inaccurate_datum)

@@ -27,13 +27,13 @@ from hrdem.request.aoi.geojson import (
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.aoi.objects import iterate, read_geometries, read_object
 from hrdem.request.aoi.ogr import read_file
+from hrdem.request.aoi.readings import DEGREES_CRS
 from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, ShapePart
 from hrdem.request.aoi.unite import Shape, unite_shapes
 from hrdem.request.aoi.wkt import read_wkt
 from hrdem.request.protocols import AoiLike
 
 STANDARD_INPUT = "-"
-DEFAULT_CRS = "EPSG:4326"
 _SUFFIXES_OF_JSON = (".geojson", ".json")
 _SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab", ".gdb")
 
@@ -158,7 +158,7 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -
                 f"{part.subject} does not declare its CRS. Give it, for example "
                 "`aoi_crs=EPSG:4326` (degrees) or `aoi_crs=EPSG:2959` (metres)."
             )
-        agreed.setdefault(own or DEFAULT_CRS, part)
+        agreed.setdefault(own or DEGREES_CRS, part)
     first, *others = agreed
     for other in others:
         if not is_same_crs(first, other):
