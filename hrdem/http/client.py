@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from mmap import mmap
@@ -22,7 +23,7 @@ from hrdem.http.body import (
     decode_body,
     unsupported_encoding,
 )
-from hrdem.http.connections import ConnectionPool
+from hrdem.http.connections import MAX_CONNECTIONS, ConnectionPool
 from hrdem.http.early import EarlyRequest
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.outgoing import OutgoingRequest
@@ -43,7 +44,12 @@ from hrdem.http.response_checks import (
     quote_error,
     whole_file_error,
 )
-from hrdem.http.retry import Retries, RetryableError, run_with_retries
+from hrdem.http.retry import (
+    THROTTLING_STATUSES,
+    Retries,
+    RetryableError,
+    run_with_retries,
+)
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
@@ -74,6 +80,7 @@ class HttpClient(Http):
             requests are added. All other addresses have to be on the public internet.
         hosts: Addresses that may be requested, shared with other clients; None for a new policy.
         metadata: Headers and tile indexes, shared with other clients; None for an empty cache.
+        max_connections: Maximum number of connections at a time, to all servers together.
     """
 
     def __init__(
@@ -86,6 +93,7 @@ class HttpClient(Http):
         trusted: Iterable[str] = (),
         hosts: HostPolicy | None = None,
         metadata: MetadataCache | None = None,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._timeouts = timeouts
         self._retries = retries
@@ -96,7 +104,12 @@ class HttpClient(Http):
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
         routes = Routes()
-        self._pool = None if transport else ConnectionPool(lambda: RoutedTransport(routes))
+        self._max_connections = max_connections
+        self._pool = (
+            None if transport else ConnectionPool(lambda: RoutedTransport(routes), max_connections)
+        )
+        self._throttled_count = 0
+        self._count_lock = threading.Lock()
         self._client = httpx.Client(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
             timeout=_httpx_timeout(timeouts),
@@ -119,6 +132,22 @@ class HttpClient(Http):
     def metadata(self) -> MetadataCache:
         """Headers and tile indexes that were parsed, for all readers that use the client."""
         return self._metadata
+
+    @property
+    def max_connections(self) -> int:
+        """Maximum number of connections at a time."""
+        return self._max_connections
+
+    def limit_connections(self, count: int) -> None:
+        """Change the maximum number of connections; idle ones beyond it are closed."""
+        self._max_connections = count
+        if self._pool is not None:
+            self._pool.set_limit(count)
+
+    @property
+    def throttled_count(self) -> int:
+        """Number of responses so far by which a server asked for fewer requests: 429 and 503."""
+        return self._throttled_count
 
     def invalidate(self, url: str, version: SourceVersion, spans: Iterable[Span]) -> None:
         """Do nothing: every read fetches from the server."""
@@ -353,6 +382,9 @@ class HttpClient(Http):
             response = self._send(request)
             try:
                 if not response.is_success:
+                    if response.status_code in THROTTLING_STATUSES:
+                        with self._count_lock:
+                            self._throttled_count += 1
                     raise error_response(response, display_url, self._read_beginning(response))
                 if coding := unsupported_encoding(response):
                     raise encoding_error(display_url, response.status_code, coding)

@@ -14,6 +14,7 @@ from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.store import Cache
 from hrdem.http.client import HttpClient
+from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.protocol import Http
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
@@ -29,6 +30,7 @@ class ClientSettings:
         no_cache: Whether to neither read nor write the cache.
         max_cache: Largest size of the cache in bytes.
         offline: Whether to read everything from the cache and send no request.
+        max_connections: Maximum number of connections of a client at a time.
         hosts: Addresses that may be requested.
         metadata: Parsed headers and tile indexes of remote files.
 
@@ -40,6 +42,7 @@ class ClientSettings:
     no_cache: bool = False
     max_cache: int = DEFAULT_MAX_CACHE_BYTES
     offline: bool = False
+    max_connections: int = MAX_CONNECTIONS
     hosts: HostPolicy = field(default_factory=HostPolicy, compare=False)
     metadata: MetadataCache = field(default_factory=MetadataCache, compare=False)
 
@@ -90,7 +93,12 @@ class ClientSettings:
                 return
             if http is None:
                 http = stack.enter_context(
-                    HttpClient(trusted=trusted, hosts=self.hosts, metadata=self.metadata)
+                    HttpClient(
+                        trusted=trusted,
+                        hosts=self.hosts,
+                        metadata=self.metadata,
+                        max_connections=self.max_connections,
+                    )
                 )
             if self.uses_cache:
                 http = stack.enter_context(CachingClient(http, self.cache))

@@ -44,10 +44,14 @@ class ConnectionPool(httpx.BaseTransport):
 
     Args:
         make_transport: Makes a transport with one connection.
+        limit: Maximum number of connections.
     """
 
-    def __init__(self, make_transport: Callable[[], PooledTransport]) -> None:
+    def __init__(
+        self, make_transport: Callable[[], PooledTransport], limit: int = MAX_CONNECTIONS
+    ) -> None:
         self._make_transport = make_transport
+        self._limit = limit
         self._idle: list[tuple[Origin, PooledTransport]] = []  # the one used last at the end
         self._count = 0
         self._changed = threading.Condition()
@@ -86,7 +90,7 @@ class ConnectionPool(httpx.BaseTransport):
             idle = [each for other, each in self._idle if other == origin]
             cold = [each for each in idle if not each.is_connected(request)]
             missing = max(0, count - len(idle) + len(cold))
-            new = max(0, min(missing - len(cold), MAX_CONNECTIONS - self._count))
+            new = max(0, min(missing - len(cold), self._limit - self._count))
             self._count += new
             opening = [*cold[:missing], *(self._make_transport() for _ in range(new))]
             self._idle = [each for each in self._idle if each[1] not in opening]
@@ -106,6 +110,29 @@ class ConnectionPool(httpx.BaseTransport):
             transport.connect(request)
         self._give_back(origin, transport)
 
+    @property
+    def limit(self) -> int:
+        """Maximum number of connections."""
+        return self._limit
+
+    def set_limit(self, limit: int) -> None:
+        """Change the maximum number of connections, and close idle ones beyond it.
+
+        Connections that are in use beyond it are closed when they are given back.
+
+        Args:
+            limit: The number; with 0, requests wait until there is another limit.
+        """
+        with self._changed:
+            self._limit = limit
+            self._close_inherited()
+            excess = self._idle[: max(0, self._count - limit)]
+            del self._idle[: len(excess)]
+            self._count -= len(excess)
+            self._changed.notify_all()
+        for _, transport in excess:
+            transport.close()
+
     def close(self) -> None:
         """Close the connections that are not in use; threads close theirs with their responses."""
         with self._changed:
@@ -123,7 +150,7 @@ class ConnectionPool(httpx.BaseTransport):
                 for number in reversed(range(len(self._idle))):
                     if self._idle[number][0] == origin:
                         return self._idle.pop(number)[1]
-                if self._count < MAX_CONNECTIONS:
+                if self._count < self._limit:
                     transport = self._make_transport()
                     self._count += 1
                     return transport
@@ -142,11 +169,13 @@ class ConnectionPool(httpx.BaseTransport):
 
     def _give_back(self, origin: Origin, transport: PooledTransport) -> None:
         with self._changed:
-            is_open = not self._is_closed
-            if is_open:
+            stays_open = not self._is_closed and self._count <= self._limit
+            if stays_open:
                 self._idle.append((origin, transport))
+            else:
+                self._count -= 1
             self._changed.notify()
-        if not is_open:
+        if not stays_open:
             transport.close()
 
 

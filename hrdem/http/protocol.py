@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hrdem.http.cache.responses import CachedResponse
+from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
@@ -112,6 +113,23 @@ class Http(Protocol):
         Failures are left to the requests that need them.
         """
         return
+
+    @property
+    def max_connections(self) -> int:
+        """Maximum number of connections at a time, to all servers together."""
+        return MAX_CONNECTIONS
+
+    def limit_connections(self, count: int) -> None:
+        """Change the maximum number of connections; idle ones beyond it are closed.
+
+        With 0 all idle ones are closed, and requests wait until there is another limit.
+        """
+        return
+
+    @property
+    def throttled_count(self) -> int:
+        """Number of responses so far by which a server asked for fewer requests: 429 and 503."""
+        return 0
 
     @property
     def metadata(self) -> MetadataCache:

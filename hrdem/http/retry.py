@@ -14,6 +14,7 @@ from hrdem.errors import NetworkError, ServerError, TransferError
 from hrdem.runtime.text import end_sentence
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+THROTTLING_STATUSES = frozenset({429, 503})  # the server wants fewer requests
 
 _MIN_PROGRESS_BYTES = 64 << 10  # of an attempt that resets the count
 

@@ -12,7 +12,7 @@ from typing import Any
 from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
-from hrdem.runtime.limits import DEFAULT_MAX_MEMORY_BYTES
+from hrdem.runtime.limits import DEFAULT_CODERS, DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.memory import measure_baseline
 from hrdem.runtime.progress import OnProgress, ignore_progress
 
@@ -50,6 +50,8 @@ class RunContext:
         max_memory: Peak memory of the process, bytes.
         max_download: Maximum bytes to fetch; None for no limit.
         on_progress: Called whenever a tile is read or written.
+        coders: Threads that decode and encode. Memory is divided by their number, so that it
+            affects the order of the tiles in a file, but no pixel.
         baseline_memory: Returns the bytes that the process used when it was first called. A run
             that starts again then divides memory as before and writes tiles in the same order.
     """
@@ -59,6 +61,7 @@ class RunContext:
     max_memory: int = DEFAULT_MAX_MEMORY_BYTES
     max_download: int | None = None
     on_progress: OnProgress = ignore_progress
+    coders: int = DEFAULT_CODERS
     baseline_memory: Callable[[], int] = field(
         default_factory=lambda: functools.cache(measure_baseline)
     )

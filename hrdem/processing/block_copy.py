@@ -8,7 +8,6 @@ from collections.abc import Generator
 import numpy as np
 
 from hrdem.geo.grid import Window
-from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
 from hrdem.processing.memory_budget import Budget
@@ -66,7 +65,7 @@ def copy_tiles(mosaic: Mosaic, context: RunContext) -> Generator[TileResult]:
             )
         return results
 
-    with thread_pool(MAX_CONNECTIONS, "fetch") as fetchers:
+    with thread_pool(context.http.max_connections, "fetch") as fetchers:
         windows = planned.src_window.split(across * width, height)
         fetching = map_in_order(fetchers, fetch, windows, budget.max_reads)
         with contextlib.closing(fetching):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -36,8 +35,6 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.sources.dataset_pool import DatasetPool
 from hrdem.sources.protocol import Fetched, ReadContext, Source
 from hrdem.tiff.encode import BLOCK
-
-_CODERS = min(4, os.cpu_count() or 1)  # threads that decode and encode; each takes some 8 MB
 
 _BLOCKS_BETWEEN_TRIMS = 16  # so that trimming takes little time even if it frees nothing
 
@@ -71,10 +68,12 @@ def merge_tiles(
     inputs = [_make_input(source, mosaic) for source in ranked]
     block = max(each.block[0] for each in inputs), max(each.block[1] for each in inputs)
     itemsize = np.dtype(mosaic.dtype).itemsize
-    budget = Budget.of(context.max_memory, blocks.window, itemsize, block, _CODERS, used_memory)
-    connections = min(source.file.max_fetchers for source in mosaic.sources)
+    coders = context.coders
+    budget = Budget.of(context.max_memory, blocks.window, itemsize, block, coders, used_memory)
+    max_fetchers = min(source.file.max_fetchers for source in mosaic.sources)
+    connections = min(max_fetchers, context.http.max_connections)
     if any(source.file.decodes_on_fetch for source in mosaic.sources):
-        budget = replace(budget, max_reads=min(budget.max_reads, connections + _CODERS))
+        budget = replace(budget, max_reads=min(budget.max_reads, connections + coders))
     ids = dict(zip((source.name for source in mosaic.sources), source_ids, strict=True))
     ids_by_rank = np.zeros(NO_RANK + 1, np.uint8)
     ids_by_rank[: len(ranked)] = [ids[source.name] for source in ranked]
@@ -82,7 +81,7 @@ def merge_tiles(
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(contextlib.closing(DatasetPool(max_open=connections + 1)))
         fetchers = stack.enter_context(thread_pool(connections, "fetch"))
-        coders = stack.enter_context(thread_pool(_CODERS, "code"))
+        coder_threads = stack.enter_context(thread_pool(coders, "code"))
         read_context = ReadContext(context.http, pool, context.cache)
         for stripe in cut_stripes(blocks.window, BLOCK, budget.stripe_blocks):
             wanted = blocks.within(stripe)
@@ -93,9 +92,9 @@ def merge_tiles(
                 merge = _StripeMerge(
                     wanted, parts, mosaic, finisher.nodata, inputs, sources, budget
                 )
-                merged = merge.run(fetchers, coders)
+                merged = merge.run(fetchers, coder_threads)
                 with contextlib.closing(merged):
-                    yield from map_in_order(coders, finish, merged, 2 * _CODERS)
+                    yield from map_in_order(coder_threads, finish, merged, 2 * coders)
 
 
 def _make_input(source: PlannedSource, mosaic: Mosaic) -> MergeInput:

@@ -106,6 +106,42 @@ def test_the_number_of_connections_is_limited(transports: Transports) -> None:
     assert len(transports.made) == MAX_CONNECTIONS
 
 
+def test_a_lower_limit_closes_idle_connections_at_once_and_others_when_they_are_free(
+    transports: Transports,
+) -> None:
+    pool = ConnectionPool(transports, limit=4)
+    first, second, third = (pool.handle_request(HERE) for _ in range(3))
+    first.close()
+    pool.set_limit(1)
+    assert transports.closed == [used(first)]
+    second.close()
+    assert transports.closed == [used(first), used(second)]
+    third.close()  # stays: it is the only one
+    assert used(pool.handle_request(HERE)) is used(third)
+
+
+def test_without_connections_requests_wait_for_another_limit(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    pool.handle_request(HERE).close()
+    pool.set_limit(0)
+    assert len(transports.closed) == 1
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.handle_request, HERE)
+        time.sleep(0.02)
+        assert not waiting.done()
+        pool.set_limit(2)
+        assert used(waiting.result(5)) is transports.made[1]
+
+
+def test_throttled_responses_are_counted() -> None:
+    statuses = iter((503, 429, 500, 200))
+    with misbehaving(lambda _: Reply(next(statuses))) as server:
+        client = HttpClient(retries=Retries(attempts=4), sleep=lambda _: None)
+        with client:
+            client.request("GET", server.url, trusted=True)
+            assert client.throttled_count == 2
+
+
 def test_closing_leaves_connections_in_use_to_their_threads(transports: Transports) -> None:
     pool = ConnectionPool(transports)
     idle, busy = pool.handle_request(HERE), pool.handle_request(HERE)

@@ -27,6 +27,7 @@ from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.processing.merge import merge_tiles
 from hrdem.sources.protocol import Fetched
 from hrdem.tiff.encode import BLOCK
+from tests.stores import REFUSING
 
 NODATA = -32767.0
 LEFT, TOP = 1_500_000, -200_000
@@ -119,7 +120,7 @@ def merge(
     recorder = Recorder()
     blocks = blocks or BlockSet.all_of(grid.window, BLOCK)
     ids = range(5, 5 + len(sources))
-    context = RunContext(None, Path("unused"), max_memory)
+    context = RunContext(REFUSING, Path("unused"), max_memory)
     return recorder, list(merge_tiles(mosaic, blocks, ids, recorder, context, 0))
 
 

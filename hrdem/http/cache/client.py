@@ -89,6 +89,21 @@ class CachingClient(Http):
         return self._own_metadata if self._http is None else self._http.metadata
 
     @property
+    def max_connections(self) -> int:
+        """Maximum number of connections of the wrapped client."""
+        return super().max_connections if self._http is None else self._http.max_connections
+
+    def limit_connections(self, count: int) -> None:
+        """Limit the connections of the wrapped client."""
+        if self._http is not None:
+            self._http.limit_connections(count)
+
+    @property
+    def throttled_count(self) -> int:
+        """Number of throttled responses of the wrapped client."""
+        return 0 if self._http is None else self._http.throttled_count
+
+    @property
     def offline(self) -> bool:
         """Whether no request is sent."""
         return self._http is None
