@@ -31,6 +31,7 @@ ROOMS = (
     ("output",),
     ("legacy",),
     ("jobs",),
+    ("tiling",),
     ("calls", "legacy_api"),
     ("api",),
     ("__init__",),

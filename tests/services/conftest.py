@@ -11,19 +11,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from servers import MissingServerError, Programs
 from stack import CORNER, CORNER_TILES, Stack, running
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """The service on free ports of 127.0.0.1, with an empty store."""
+def programs() -> Programs:
+    """The servers."""
     try:
-        Programs.found()
+        return Programs.found()
     except MissingServerError as exc:
         if os.environ.get("HRDEM_SERVICES") == "required":
             pytest.fail(str(exc), pytrace=False)
         pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder for the files of servers, which clients reach without a proxy."""
     with (
         pytest.MonkeyPatch.context() as environment,
         tempfile.TemporaryDirectory(prefix="hrdem-services-") as folder,
@@ -31,8 +37,27 @@ def stack() -> Iterator[Stack]:
         environment.setenv("NO_PROXY", "127.0.0.1")
         environment.setenv("no_proxy", "127.0.0.1")
         Path(folder).chmod(0o755)  # the PostgreSQL user needs access
-        with running(Path(folder)) as up:
-            yield up
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def stack(programs: Programs, folder: Path) -> Iterator[Stack]:
+    """The service on free ports of 127.0.0.1, with an empty store."""
+    with running(folder / "stack") as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def bucket(programs: Programs, folder: Path) -> Iterator[None]:
+    """An S3 server with any bucket, known to clients by the environment."""
+    (folder / "bucket" / "logs").mkdir(parents=True)
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        servers.bucket(programs, folder / "bucket") as settings,
+    ):
+        for name, value in settings.items():
+            environment.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

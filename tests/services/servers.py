@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -35,7 +36,7 @@ class Programs:
         mapserv: Path of MapServer.
         spawn_fcgi: Program that starts MapServer's processes on one socket.
         postgres: Folder of the PostgreSQL programs.
-        stac: Folder of the STAC API programs.
+        stac: Folder of the programs of the STAC API, and of SeaweedFS.
     """
 
     nginx: Path
@@ -70,6 +71,8 @@ class Programs:
             raise MissingServerError(f"HRDEM_STAC_VENV is not set; {how}")
         if not Path(venv, "bin", "pypgstac").exists():
             raise MissingServerError(f"stac-fastapi.pgstac is missing in {venv}; {how}")
+        if not Path(venv, "bin", "weed").exists():
+            raise MissingServerError(f"SeaweedFS is missing in {venv}; {how}")
         postgres = Path("/usr/lib/postgresql", versions[-1], "bin")
         return cls(*commands, postgres, Path(venv, "bin").absolute())
 
@@ -158,6 +161,45 @@ def stac_api(programs: Programs, folder: Path, port: int, login: dict[str, str])
     log = folder / "logs" / "stac.log"
     with _server(command, log, lambda: accepts(port), cwd=folder / "stac", env=env):
         yield
+
+
+@contextmanager
+def bucket(programs: Programs, folder: Path) -> Iterator[dict[str, str]]:
+    """Run a separate SeaweedFS; yields what the environment tells clients of its S3 interface."""
+    user, password = "tests", "of-hrdem"
+    credentials = [{"accessKey": user, "secretKey": password}]
+    identity = {"name": user, "credentials": credentials, "actions": ["Admin"]}
+    (folder / "seaweedfs").mkdir()
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}), "utf-8")
+    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
+    names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    settings = {
+        **ports,
+        "dir": folder / "seaweedfs",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "filer": "true",
+        "filer.localSocket": folder / "seaweedfs.sock",
+        "s3": "true",
+        "s3.config": folder / "s3.json",
+        "s3.port.iceberg": "0",
+        "s3.port.lance": "0",
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": "512",
+    }
+    command = [programs.stac / "weed", "server"]
+    command += [f"-{name}={value}" for name, value in settings.items()]
+    log = folder / "logs" / "seaweedfs.log"
+    # milder signals take it half a minute
+    with _server(command, log, lambda: accepts(ports["s3.port"]), signal.SIGKILL):
+        yield {
+            "AWS_ACCESS_KEY_ID": user,
+            "AWS_SECRET_ACCESS_KEY": password,
+            "AWS_REGION": "ca-central-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3.port']}",
+            "AWS_ALLOW_HTTP": "true",
+        }
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Tile large areas: one frozen plan of the whole, each tile a cut of it."""

@@ -1,0 +1,144 @@
+"""An output store in a local folder, or in one that several machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hrdem.errors import OutputError
+from hrdem.runtime.atomic import publish, staged_file, staging_dir, sync_folder, sync_to_disk
+
+_STAGING = ".hrdem"  # folder for unfinished files; not where a listing would read them
+MAX_CLAIM_SECONDS = 10.0  # between the claim of a name and the file that takes it
+_CLAIM_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """A folder; it is created with the first file.
+
+    Attributes:
+        root: Its absolute path.
+    """
+
+    root: Path
+
+    @property
+    def address(self) -> str:
+        """Its absolute path."""
+        return os.fspath(self.root)
+
+    def list_names(self) -> dict[str, int]:
+        """Return the size in bytes of each file by its name."""
+        with self._translate_errors("listed"):
+            try:
+                entries = os.scandir(self.root)
+            except FileNotFoundError:
+                return {}
+            with entries:
+                sizes = ((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+                return {name: size for name, size in sizes if size}  # empty files are claims
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a small file; None if there is no such file."""
+        with self._translate_errors("read", name):
+            try:
+                return Path(self.root, name).read_bytes() or None
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes, *, if_absent: bool = False) -> bool:
+        """Write a small file; return whether the folder holds this content now."""
+        path = Path(self.root, name)
+        with (
+            self._translate_errors("written", name),
+            staged_file(self._staged_path(name), content) as partial,
+        ):
+            if not if_absent:
+                publish(partial, path, overwrite=True)
+                return True
+            sync_to_disk(partial)
+            if _publish_exclusively(partial, path):
+                sync_folder(self.root)
+                return True
+        return self.read(name) == content  # ours, if the answer of a file server was lost
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if there is one of that name."""
+        with self._translate_errors("removed", name):
+            Path(self.root, name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def write_file(self, name: str) -> Iterator[Path]:
+        """Yield the path of a file to create; it is published when the context ends."""
+        with self._translate_errors("written", name):
+            staging = staging_dir(self._staged_path(name))
+            folder = staging.__enter__()
+        try:
+            yield folder / name
+            with self._translate_errors("written", name):
+                publish(folder / name, Path(self.root, name), overwrite=True)
+        finally:
+            staging.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def read_file(self, name: str) -> Iterator[Path]:
+        """Yield the path of a file."""
+        yield Path(self.root, name)
+
+    def _staged_path(self, name: str) -> Path:
+        """Return a path beside which unfinished files of this machine lie.
+
+        Locks tell which of them were left behind, and those of a shared folder may not reach
+        other machines.
+        """
+        folder = self.root / _STAGING / re.sub(r"[^\w-]", "-", platform.node() or "machine")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    @contextlib.contextmanager
+    def _translate_errors(self, done: str, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except OutputError:
+            raise
+        except OSError as exc:
+            raise OutputError(
+                f"{Path(self.root, name)} cannot be {done}: {exc.strerror or exc}. Check the "
+                "folder's permissions and the space on the disk."
+            ) from exc
+
+
+def _publish_exclusively(partial: Path, path: Path) -> bool:
+    """Publish a file under a name that no other process gets; return whether it was free."""
+    try:
+        os.link(partial, path)
+    except OSError:  # the name is taken, or the file system has no hard links
+        return _claim_and_replace(partial, path)
+    return True
+
+
+def _claim_and_replace(partial: Path, path: Path) -> bool:
+    """Publish a file where there are no hard links.
+
+    An empty file claims the name, since every file system creates one exclusively. A claim that
+    stays empty was left by a killed process.
+    """
+    deadline = time.monotonic() + MAX_CLAIM_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            break
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
+                if path.stat().st_size:
+                    return False
+        time.sleep(_CLAIM_POLL_SECONDS)
+    partial.replace(path)
+    return True

@@ -1,0 +1,67 @@
+"""What an object store does with a bucket in memory; `tests/services` has a real one."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from hrdem.errors import OutputError
+from hrdem.tiling import object_store
+from hrdem.tiling.object_store import ObjectStore
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    connect = functools.cache(lambda _address: MemoryStore())
+    monkeypatch.setattr(object_store, "from_url", connect)
+    object_store.connect.cache_clear()
+    return ObjectStore("s3://bucket/tiles")
+
+
+def test_objects_are_listed_by_name(store: ObjectStore) -> None:
+    assert store.list_names() == {}
+    assert store.read("job.json") is None
+    assert store.write("job.json", b"{}")
+    with store.write_file("Rivière Noire.tif") as path:
+        path.write_bytes(b"raster")
+    assert store.write("below/other.json", b"of another job")
+    assert store.list_names() == {"job.json": 2, "Rivière Noire.tif": 6}
+    with store.read_file("Rivière Noire.tif") as path:
+        assert path.read_bytes() == b"raster"
+    store.remove("job.json")
+    store.remove("job.json")
+    assert store.list_names() == {"Rivière Noire.tif": 6}
+
+
+def test_an_object_that_is_there_stays(store: ObjectStore) -> None:
+    assert store.write("a.stac.json", b"first", if_absent=True)
+    assert not store.write("a.stac.json", b"second", if_absent=True)
+    assert store.write("a.stac.json", b"first", if_absent=True)  # sent again
+    assert store.read("a.stac.json") == b"first"
+
+
+def fail(path: Path) -> None:
+    path.write_bytes(b"half")
+    raise ZeroDivisionError
+
+
+def test_a_file_that_fails_is_not_uploaded(store: ObjectStore) -> None:
+    with pytest.raises(ZeroDivisionError), store.write_file("a.tif") as path:
+        fail(path)
+    assert store.list_names() == {}
+
+
+def test_a_missing_object_is_named(store: ObjectStore) -> None:
+    with (
+        pytest.raises(OutputError, match=r"^s3://bucket/tiles/a\.tif cannot be read: .* Check the"),
+        store.read_file("a.tif"),
+    ):
+        pass
+
+
+def test_a_store_is_sent_to_workers(store: ObjectStore) -> None:
+    assert pickle.loads(pickle.dumps(store)) == store
