@@ -109,7 +109,6 @@ COVERED_BY = {
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.temporary_files": "legacy/test_pixel_store.py",
     "hrdem.runtime.windows_locks": "runtime/test_locks.py",
-    "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from mmap import mmap
 
 import httpx
 
@@ -48,7 +47,7 @@ class PinnedFile:
         self._http = http
         self.version = version
 
-    def read(self, start: int, stop: int, headroom: int = 0) -> mmap:
+    def read(self, start: int, stop: int, headroom: int = 0) -> memoryview:
         """Read the bytes from ``start`` up to ``stop``, with ``headroom`` free bytes before them.
 
         Raises:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -120,7 +119,7 @@ class StoredTiles:
     """
 
     rectangle: Window
-    buffer: mmap
+    buffer: memoryview
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     spans: tuple[Span, ...]
