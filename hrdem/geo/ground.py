@@ -6,6 +6,7 @@ is neglected.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import Any, Self
@@ -142,6 +143,12 @@ class Ground:
                 node = known[:, columns[start] + n, None]
                 pixels[:, start:end] += node * weight[start:end]
         return pixels
+
+
+@functools.lru_cache(maxsize=4)
+def measure_ground(grid: Grid) -> Ground:
+    """Return `Ground.of`; that of a grid is measured once for all of its windows."""
+    return Ground.of(grid)
 
 
 def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:

@@ -8,6 +8,7 @@ of the grid, and decisions are exact: no pixel depends on the window that it is 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -107,6 +108,23 @@ class PolygonMask:
         first, end = rows[ends].clip(-MAX_ROW, MAX_ROW).astype(np.int32)
         polygon = part[ring[begins[order]]].astype(np.int32)
         return cls(x[ends], y[ends], first, end, np.maximum.accumulate(end), polygon)
+
+    def crop(self, window: Window) -> Self:
+        """Return the mask on the grid of a window; no pixel changes, as places are whole numbers.
+
+        Args:
+            window: Window of the grid; it may extend beyond it.
+        """
+        if (window.column, window.row) == (0, 0):
+            return self
+        return type(self)(
+            self.x - window.column * STEPS,
+            self.y - window.row * STEPS,
+            self.first - np.int32(window.row),
+            self.end - np.int32(window.row),
+            self.reach - np.int32(window.row),
+            self.polygon,
+        )
 
     def rasterize(self, window: Window) -> NDArray[np.bool_]:
         """Return which pixels of a window have their centre inside.
@@ -235,6 +253,12 @@ class PolygonMask:
             a, b, c, d = (int(each[n]) for each in (x, width, height, down))
             found[n] = ((a + STEPS // 2) * c + d * b) // (c * STEPS)
         return found
+
+
+@functools.lru_cache(maxsize=4)
+def make_mask(polygons: shapely.Geometry, crs: str, grid: Grid) -> PolygonMask:
+    """Return `PolygonMask.of`; that of an area is made once for all of its windows."""
+    return PolygonMask.of(polygons, crs, grid)
 
 
 def _expand(

@@ -15,7 +15,7 @@ import numpy as np
 from hrdem.geo.block_set import BlockSet
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Pixels, Window
-from hrdem.geo.mask import PolygonMask
+from hrdem.geo.mask import PolygonMask, make_mask
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
@@ -210,14 +210,16 @@ def _make_finisher(plan: Plan, options: OutputOptions) -> TileFinisher:
     request = plan.request
     mask = None
     if request.crop:
-        mask = PolygonMask.of(request.aoi.outline, request.aoi.crs, plan.grid)
+        mask = make_mask(request.aoi.outline, request.aoi.crs, plan.whole).crop(plan.place)
     return TileFinisher(
         get_tile_format(plan, options),
         plan.nodata,
         len(plan.sources),
         mask,
         source_bands=len(request.source_bands),
-        gaps=tuple(PolygonMask.of(gap.area, NATIVE_CRS, plan.grid) for gap in plan.gaps),
+        gaps=tuple(
+            PolygonMask.of(gap.area, NATIVE_CRS, plan.whole).crop(plan.place) for gap in plan.gaps
+        ),
     )
 
 

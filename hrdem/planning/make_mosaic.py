@@ -59,6 +59,7 @@ def make_mosaic(query: MosaicQuery, target: Target, lookup: Lookup) -> Mosaic:
     mosaic = Mosaic(
         query=query,
         grid=grid,
+        whole=grid,
         dtype=dtype,
         nodata=_choose_nodata(files, dtype, query),
         sources=sources,

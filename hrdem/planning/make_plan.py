@@ -173,6 +173,7 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     plan = Plan(
         request=request,
         grid=grid,
+        whole=grid,
         tiers=tuple(tiers),
         tiers_without_data={name: str(reason) for name, reason in empty.items()},
         is_computed=planner.is_computed,

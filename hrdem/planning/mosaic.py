@@ -110,6 +110,7 @@ class Mosaic:
     Attributes:
         query: Area, collection and surface.
         grid: Merge grid, in EPSG:3979.
+        whole: Merge grid that it is a window of; its own unless the plan is cut from another.
         dtype: Pixel type.
         nodata: Nodata value; None only where blocks are copied from a file that declares none.
         sources: Sources sorted by sub-tile; at least one.
@@ -124,6 +125,7 @@ class Mosaic:
 
     query: MosaicQuery
     grid: Grid
+    whole: Grid
     dtype: str
     nodata: float | None
     sources: tuple[PlannedSource, ...]

@@ -44,6 +44,8 @@ class Plan:
     Attributes:
         request: Validated request.
         grid: Grid of the output; with constant sampling, the pixels that are read first.
+        whole: Grid that the output is a window of, and that its pixels follow from; the output's
+            own unless the plan is cut from another.
         tiers: Collections to read, the one with the highest priority first; at least one.
         tiers_without_data: Why other requested collections have no tier, by name.
         is_computed: Whether the product is computed from its surfaces instead of read as published.
@@ -58,6 +60,7 @@ class Plan:
 
     request: Request
     grid: Grid
+    whole: Grid
     tiers: tuple[Tier, ...]
     tiers_without_data: Mapping[str, str]
     is_computed: bool
@@ -67,6 +70,13 @@ class Plan:
     nodata: float | None
     surveys: Surveys | None = None
     lost: tuple[Gap, ...] = ()
+
+    @property
+    def place(self) -> Window:
+        """Window of the output on the whole grid."""
+        place = self.whole.locate(self.grid)
+        assert place is not None
+        return place
 
     @property
     def mosaics(self) -> list[Mosaic]:
@@ -143,7 +153,7 @@ class Plan:
 
     def is_resampled(self, mosaic: Mosaic) -> bool:
         """Whether a mosaic has another lattice than the output."""
-        return self.request.sampling is not None or mosaic.grid.locate(self.grid) is None
+        return self.request.sampling is not None or mosaic.whole.locate(self.whole) is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""

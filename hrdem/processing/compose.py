@@ -113,9 +113,10 @@ def _overlay_tiers(
     Only visible pixels count for seams: those inside the area, and not below a finer tier.
     """
     bordered = dst_window.grown(plan.border)
+    place = bordered.shifted(plan.place.column, plan.place.row)
     layers: list[Layer] = []
     for tier in tiers:
-        layers.append(_subtract([reader.read(bordered) for reader in tier]))
+        layers.append(_subtract([reader.read(place) for reader in tier]))
         if layers[-1].valid.all():
             break
     within = dst_window.shifted(-bordered.column, -bordered.row)
@@ -143,7 +144,7 @@ def _subtract(surfaces: Sequence[Layer]) -> Layer:
 
 @dataclass(frozen=True, slots=True)
 class _StageReader:
-    """A staged mosaic, read on the output's grid."""
+    """A staged mosaic, read on the whole grid that the output is a window of."""
 
     stage: StagedMosaic
     raster: AlignedRaster | WarpedRaster
@@ -157,16 +158,17 @@ class _StageReader:
         if plan.is_resampled(mosaic):
             raster = WarpedRaster.onto(
                 stage.path,
-                plan.grid,
+                plan.whole,
                 plan.request.resampling,
                 mosaic.nodata,
                 plan.border,
+                lattice=mosaic.whole,
             )
         else:
-            window = mosaic.grid.locate(plan.grid)
+            window = mosaic.grid.locate(plan.whole)
             assert window is not None
             raster = AlignedRaster(stage.path, window.column, window.row, mosaic.nodata)
-        return cls(stage, raster, plan.grid)
+        return cls(stage, raster, plan.whole)
 
     def read(self, window: Window) -> Layer:
         pixels, valid = self.raster.read(window)
@@ -177,14 +179,14 @@ class _StageReader:
         ids = np.where(known, nearest, 0).astype(np.uint8)
         unknown = valid & (ids == 0)  # a kernel reaches beyond the data, the nearest pixel is empty
         if unknown.any():
-            ids[unknown] = self._find_by_extent(window, unknown)
+            ids[unknown] = self._find_nearest_source(window, unknown)
         ids[~valid] = 0
         return Layer(pixels, valid, [ids])
 
-    def _find_by_extent(self, window: Window, wanted: NDArray[np.bool_]) -> SourceIds:
-        """Return the id of the lowest-ranked source whose extent holds each wanted pixel.
+    def _find_nearest_source(self, window: Window, wanted: NDArray[np.bool_]) -> SourceIds:
+        """Return the id of the source whose extent holds each wanted pixel, or is nearest to it.
 
-        A pixel outside of all extents gets the lowest-ranked source of all.
+        Of several the lowest-ranked wins.
         """
         rows, columns = np.nonzero(wanted)
         dx, dy = self.grid.resolution
@@ -192,13 +194,18 @@ class _StageReader:
         x = left + (window.column + columns + 0.5) * dx
         y = top - (window.row + rows + 0.5) * dy
         mosaic = self.stage.mosaic
+        place = mosaic.whole.locate(mosaic.grid)
+        assert place is not None
         x, y = project_points(np.column_stack([x, y]), self.grid.crs, NATIVE_CRS).T
         names = (source.name for source in mosaic.sources)
         ids = dict(zip(names, self.stage.source_ids, strict=True))
         ranked = rank_sources(mosaic.sources)
-        found = np.full(len(x), ids[ranked[0].name], np.uint8)
-        for source in reversed(ranked):
-            west, south, east, north = mosaic.grid.crop(source.dst_window).bounds
-            within = (west <= x) & (x <= east) & (south <= y) & (y <= north)
-            found[within] = ids[source.name]
-        return found
+        distances = np.empty((len(ranked), len(x)))
+        for source, distance in zip(ranked, distances, strict=True):
+            extent = mosaic.whole.crop(source.dst_window.shifted(place.column, place.row))
+            west, south, east, north = extent.bounds
+            across, down = np.maximum(west - x, x - east), np.maximum(south - y, y - north)
+            np.maximum(across, down, out=distance)
+        nearest = distances.clip(min=0).argmin(axis=0)
+        numbers: SourceIds = np.array([ids[source.name] for source in ranked], np.uint8)[nearest]
+        return numbers

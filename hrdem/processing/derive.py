@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels, Window
-from hrdem.geo.ground import Ground
+from hrdem.geo.ground import Ground, measure_ground
 from hrdem.planning.plan import Plan
 from hrdem.processing.terrain import (
     compute_aspect,
@@ -38,13 +38,18 @@ def select_derivation(plan: Plan, shift_grid: ShiftGrid | None) -> Derive:
     Raises:
         NoDataError: If the output reaches where its CRS has no coordinates.
     """
-    ground = Ground.of(plan.grid)
+    ground, place = measure_ground(plan.whole), plan.place
+    column, row = place.column, place.row
     if shift_grid is not None:
-        return lambda layer, window: _shift_heights(layer, window, ground, shift_grid)
+        return lambda layer, window: _shift_heights(
+            layer, window.shifted(column, row), ground, shift_grid
+        )
     theme = plan.request.product.theme
     if not plan.is_computed or theme is Theme.HEIGHT:
         return lambda layer, window: _crop(layer, layer.pixels, layer.valid, window)
-    return lambda layer, window: _derive_terrain(layer, window, ground, plan.request, theme)
+    return lambda layer, window: _derive_terrain(
+        layer, window.shifted(column, row), ground, plan.request, theme
+    )
 
 
 def _derive_terrain(

@@ -7,10 +7,11 @@ over the whole grid, where GDAL would choose one for each block by the block's s
 
 from __future__ import annotations
 
+import functools
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,14 @@ class WarpedRaster:
 
     @classmethod
     def onto(
-        cls, path: Path, grid: Grid, resampling: Resampling, nodata: float, border: int = 0
+        cls,
+        path: Path,
+        grid: Grid,
+        resampling: Resampling,
+        nodata: float,
+        border: int = 0,
+        *,
+        lattice: Grid | None = None,
     ) -> WarpedRaster:
         """Describe the warp of a raster onto a grid.
 
@@ -87,6 +95,8 @@ class WarpedRaster:
             resampling: Resampling method.
             nodata: Nodata value.
             border: Width of the border around the grid that windows may reach into, pixels.
+            lattice: A grid that the raster is a window of, and whose pixels are placed; None for
+                that of the raster itself.
 
         Raises:
             OutputError: If the raster cannot be read.
@@ -98,7 +108,13 @@ class WarpedRaster:
         kernels = [resampling, Resampling.NEAREST][:count]
         bands = tuple(
             _WarpedBand(
-                path, number, source, dtype, nodata, Sampling(grid, source.crs, kernel).grow(border)
+                path,
+                number,
+                source,
+                _locate(source, lattice or source),
+                dtype,
+                nodata,
+                _make_sampling(grid, source.crs, kernel, border),
             )
             for number, kernel in enumerate(kernels, start=1)
         )
@@ -129,6 +145,7 @@ class _WarpedBand:
         path: The raster.
         number: Number of the band.
         source: Grid of the raster.
+        lattice: Where that is, counted from the origin of its CRS.
         dtype: Pixel type.
         nodata: Nodata value.
         sampling: How the target grid samples the raster.
@@ -137,6 +154,7 @@ class _WarpedBand:
     path: Path
     number: int
     source: Grid
+    lattice: Lattice
     dtype: str
     nodata: float
     sampling: Sampling
@@ -246,7 +264,7 @@ class _WarpedBand:
         Returns:
             The VRT, and the affine transform of the frame.
         """
-        lattice = Lattice.of(self.source)
+        lattice = self.lattice
         columns, rows = (math.ceil(_FRAME_RADIUS / size) for size in self.source.resolution)
         root = ET.Element("VRTDataset", rasterXSize=str(2 * columns), rasterYSize=str(2 * rows))
         band = _add_element(root, "VRTRasterBand", dataType=self._kind, band="1")
@@ -260,6 +278,20 @@ class _WarpedBand:
         column, row = lattice.column + columns, lattice.row + rows
         _add_element(copied, "DstRect", xOff=str(column), yOff=str(row), **size)
         return ET.tostring(root, "unicode"), lattice.transform(-columns, -rows)
+
+
+def _locate(raster: Grid, lattice: Grid) -> Lattice:
+    """Locate a raster by the place of a grid that it is a window of."""
+    window = lattice.locate(raster)
+    assert window is not None
+    known = Lattice.of(lattice)
+    return replace(known, column=known.column + window.column, row=known.row + window.row)
+
+
+@functools.lru_cache(maxsize=8)
+def _make_sampling(grid: Grid, crs: str, resampling: Resampling, border: int) -> Sampling:
+    """Return how a grid with a border samples a CRS; it is measured once for all windows."""
+    return Sampling(grid, crs, resampling).grow(border)
 
 
 def _split_evenly(window: Window, edge: int) -> Iterator[Window]:

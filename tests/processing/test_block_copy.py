@@ -41,6 +41,7 @@ def plan_blocks(content: Bytes, window: Window) -> Plan:
     mosaic = Mosaic(
         query=MosaicQuery.of(request, request.collection, request.product),
         grid=grid,
+        whole=grid,
         dtype=file.dtype,
         nodata=file.nodata,
         sources=(source,),
@@ -54,6 +55,7 @@ def plan_blocks(content: Bytes, window: Window) -> Plan:
     return Plan(
         request=request,
         grid=grid,
+        whole=grid,
         tiers=(Tier(request.collection, (mosaic,)),),
         tiers_without_data={},
         is_computed=False,

@@ -113,7 +113,7 @@ def merge(
 ) -> tuple[Recorder, list[Any]]:
     grid = Grid("EPSG:3979", Affine(1, 0, LEFT, 0, -1, TOP), EDGE, EDGE)
     mosaic = Mosaic(
-        query=None, grid=grid, dtype="float32", nodata=NODATA, sources=tuple(sources),
+        query=None, grid=grid, whole=grid, dtype="float32", nodata=NODATA, sources=tuple(sources),
         items_without_product=(), skipped_neighbours=(), gaps=(), search_bounds=(0, 0, 1, 1),
         region=None if region is None else PreparedGeometry(region), reach_m=0,
     )  # fmt: skip

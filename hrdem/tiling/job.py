@@ -1,0 +1,157 @@
+"""Jobs: a frozen plan of the whole, and the tiles that it is cut into."""
+
+from __future__ import annotations
+
+import bisect
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hrdem.errors import RequestError
+from hrdem.geo.grid import Window
+from hrdem.planning.cost import OUTPUT_RATIO
+from hrdem.planning.plan import Plan
+from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.options import Compression, Format
+
+# of a core, measured: reading, merging and writing native pixels; a COG has its overviews as well
+CPU_NANOSECONDS_A_PIXEL = {Format.GTIFF: 50, Format.COG: 130}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One output of a job: a window of the whole.
+
+    Attributes:
+        name: Name of its files, without their endings: unique in the job, and valid everywhere.
+        window: Its pixels on the whole grid, with its overlap into its neighbours.
+        aoi: Shape that it is cropped to; None if the request alone decides.
+        size: Bytes of the stored source tiles that it is read from. Tiers after the first count in
+            full, although only the pixels are read that the tiers before them leave empty.
+        pixels: Number of its pixels that lie in stored source tiles.
+        requests: Number of range requests that read these, at least.
+        sources: Positions in the plan's sources of those that have stored tiles there. Without any
+            there is nothing to read or write.
+        key: Fingerprint of all that its pixels depend on, 32 hexadecimal digits: request, window,
+            shape, levels, and the versions of its sources.
+    """
+
+    name: str
+    window: Window
+    aoi: Aoi | None
+    size: int
+    pixels: int
+    requests: int
+    sources: tuple[int, ...]
+    key: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no source has a stored tile in it."""
+        return not self.sources
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How every tile is written.
+
+    Attributes:
+        layout: Layout of the files.
+        compress: Compression of their tiles.
+        predictor: TIFF predictor number; None for the usual one.
+        overlap: Pixels by which a tile reaches into its neighbours on each side.
+    """
+
+    layout: Format
+    compress: Compression
+    predictor: int | None
+    overlap: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCost:
+    """The amount of work that a job, or a part of it, takes.
+
+    Attributes:
+        tiles: Number of tiles.
+        empty: Number of these without anything to read.
+        source_bytes: Bytes of stored source tiles to read.
+        requests: Number of range requests, at least.
+        output_bytes: Bytes to write, about.
+        cpu_hours: Hours of one core, about.
+    """
+
+    tiles: int
+    empty: int
+    source_bytes: int
+    requests: int
+    output_bytes: int
+    cpu_hours: float
+
+    def hours_at(self, bytes_per_second: float, cores: int) -> float:
+        """Return the hours that it takes: as long as the slower of transfer and computing.
+
+        Args:
+            bytes_per_second: Rate of all connections together.
+            cores: Cores that compute.
+        """
+        return max(self.source_bytes / bytes_per_second / 3600, self.cpu_hours / cores)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A frozen plan and its tiles: all that a worker needs, besides the name of a tile.
+
+    Attributes:
+        plan: Plan of the whole.
+        scheme: Scheme of the tiles, as it was requested.
+        options: How tiles are written.
+        tiles: The tiles, sorted by name.
+        shift_grid_sha256: SHA-256 of the grid that shifts heights, which every worker must find;
+            empty if they are not shifted.
+        request_digest: Fingerprint of what was requested: area, product, grid, scheme and options,
+            without the versions of sources. The same command again has the same.
+        sha256: SHA-256 of its document: the hash of the job.
+    """
+
+    plan: Plan
+    scheme: str
+    options: JobOptions
+    tiles: tuple[Tile, ...]
+    shift_grid_sha256: str
+    request_digest: str
+    sha256: str
+
+    def tile(self, name: str) -> Tile:
+        """Return a tile by its name.
+
+        Raises:
+            RequestError: If the job has none of that name.
+        """
+        place = bisect.bisect_left(self.tiles, name, key=operator.attrgetter("name"))
+        if place == len(self.tiles) or self.tiles[place].name != name:
+            raise RequestError(
+                f"The job has no tile {name!r}; its {len(self.tiles):,} tiles are named like "
+                f"{self.tiles[0].name}. `hrdem tile status` lists them."
+            )
+        return self.tiles[place]
+
+    @property
+    def cost(self) -> JobCost:
+        """What all tiles take."""
+        return self.cost_of(self.tiles)
+
+    def cost_of(self, tiles: tuple[Tile, ...]) -> JobCost:
+        """Return what some of its tiles take."""
+        pixels = sum(tile.pixels for tile in tiles)
+        stored = np.dtype(self.plan.dtype).itemsize * OUTPUT_RATIO
+        cpu = CPU_NANOSECONDS_A_PIXEL[self.options.layout]
+        return JobCost(
+            tiles=len(tiles),
+            empty=sum(tile.is_empty for tile in tiles),
+            source_bytes=sum(tile.size for tile in tiles),
+            requests=sum(tile.requests for tile in tiles),
+            output_bytes=int(pixels * stored),
+            cpu_hours=pixels * cpu / 3600e9,
+        )
