@@ -109,8 +109,10 @@ COVERED_BY = {
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.temporary_files": "legacy/test_pixel_store.py",
     "hrdem.runtime.windows_locks": "runtime/test_locks.py",
+    "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
+    "hrdem.tiling.engines.protocol": "tiling/test_dispatch.py",
 }
 
 # Private names that tests import or replace, until a public one takes their place.

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from mmap import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -267,7 +268,7 @@ class HttpClient(Http):
         version: SourceVersion,
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
-    ) -> memoryview:
+    ) -> mmap:
         """Read a byte range; an interrupted transfer resumes where it stopped.
 
         It may be interrupted any number of times as long as each attempt brings 64 kB.
@@ -281,7 +282,7 @@ class HttpClient(Http):
             on_bytes: Called with the bytes as they arrive.
 
         Returns:
-            ``headroom`` free bytes, then the range.
+            Anonymous memory: ``headroom`` zero bytes, then the range.
 
         Raises:
             BlockedAddressError: If the address, or one that it redirects to, is blocked.
@@ -290,7 +291,7 @@ class HttpClient(Http):
         """
         received = RangeBuffer(start, stop, headroom, on_bytes)
 
-        def once() -> memoryview:
+        def once() -> mmap:
             if received.position < stop:  # otherwise the transfer failed after the last byte
                 self._receive_range(url, received, stop, version)
             return received.memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,7 +90,7 @@ class Http(Protocol):
         version: SourceVersion,
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
-    ) -> memoryview:
+    ) -> mmap:
         """Read the bytes of a file from ``start`` up to ``stop``; raise if they do not arrive."""
         ...
 

@@ -16,7 +16,7 @@ class RangeBuffer:
     """Memory for a byte range that is filled from its start.
 
     Attributes:
-        memory: ``headroom`` free bytes, then the range.
+        memory: Anonymous memory: ``headroom`` zero bytes, then the range.
         position: Position in the file of the next byte to receive.
 
     Args:
@@ -41,7 +41,7 @@ class RangeBuffer:
 
     def receive(self, receive_into: Callable[[memoryview], int]) -> int:
         """Let a function write the next bytes into the rest of the memory; return their number."""
-        with self.memory[self.position + self._shift :] as rest:
+        with memoryview(self.memory) as whole, whole[self.position + self._shift :] as rest:
             count = receive_into(rest)
         self._advance(count)
         return count
@@ -58,6 +58,9 @@ class RangeBuffer:
         """Pass the bytes that have arrived to the sink."""
         if self._on_bytes is not None and self.position > self._delivered:
             shift = self._shift
-            with self.memory[self._delivered + shift : self.position + shift] as new:
+            with (
+                memoryview(self.memory) as whole,
+                whole[self._delivered + shift : self.position + shift] as new,
+            ):
                 self._on_bytes(self._delivered, new)
         self._delivered, self._delivered_at = self.position, time.monotonic()

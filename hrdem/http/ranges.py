@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from mmap import mmap
 
 import httpx
 
@@ -47,7 +48,7 @@ class PinnedFile:
         self._http = http
         self.version = version
 
-    def read(self, start: int, stop: int, headroom: int = 0) -> memoryview:
+    def read(self, start: int, stop: int, headroom: int = 0) -> mmap:
         """Read the bytes from ``start`` up to ``stop``, with ``headroom`` free bytes before them.
 
         Raises:

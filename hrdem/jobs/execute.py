@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import mmap
 import operator
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -28,7 +29,6 @@ from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.runtime.locks import FileLock
-from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.progress import ProgressMeter
 from hrdem.tiff.decode import decode, directory_bytes
 from hrdem.tiff.encode import BLOCK
@@ -177,10 +177,10 @@ def _run(
 
 def _decode_tile(tile: bytes | memoryview, tile_format: TileFormat, nodata: float) -> Pixels:
     start = directory_bytes(1)
-    buffer = allocate_buffer(start + len(tile))
-    buffer[start:] = tile
-    offsets, counts = np.array([[start]]), np.array([[len(tile)]])
-    return decode(buffer, offsets, counts, tile_format, nodata, "the output")
+    with mmap.mmap(-1, start + len(tile)) as buffer:
+        buffer[start:] = tile
+        offsets, counts = np.array([[start]]), np.array([[len(tile)]])
+        return decode(buffer, offsets, counts, tile_format, nodata, "the output")
 
 
 def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:

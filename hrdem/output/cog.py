@@ -9,6 +9,7 @@ size of the grid, and a few tiles are in memory at a time.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels
 from hrdem.geo.nodata import avoid_nodata, valid_mask
-from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.decode import GUARD_BYTES, decode, directory_bytes
 from hrdem.tiff.encode import encode
@@ -126,12 +126,13 @@ class _Quad:
     """
 
     place: tuple[int, int, int]
-    buffer: memoryview
+    buffer: mmap.mmap
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
 
     def decode(self, tile_format: TileFormat, nodata: float) -> Pixels:
-        return decode(self.buffer, self.offsets, self.counts, tile_format, nodata, "the output")
+        with self.buffer:
+            return decode(self.buffer, self.offsets, self.counts, tile_format, nodata, "the output")
 
 
 def _read_quads(level: TileLevel, file: BinaryIO) -> Iterator[_Quad]:
@@ -146,7 +147,7 @@ def _read_quads(level: TileLevel, file: BinaryIO) -> Iterator[_Quad]:
         start = directory_bytes(counts.size)
         ends = start + np.cumsum(counts).reshape(2, 2)
         np.copyto(offsets, ends - counts, where=counts > 0)
-        buffer = allocate_buffer(int(ends[-1, -1]))
+        buffer = mmap.mmap(-1, int(ends[-1, -1]))
         for corner in np.argwhere(found).tolist():
             size, at = int(found[*corner]), int(level.offsets[part][*corner])
             file.seek(at)

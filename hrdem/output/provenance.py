@@ -20,6 +20,7 @@ from rasterio.enums import WktVersion
 from hrdem._version import __version__
 from hrdem.errors import OutputExistsError, RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
+from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.geotiff import COMPANION_SUFFIXES, StoredFile
 from hrdem.output.paths import FileKind, check_name, check_output
@@ -140,11 +141,6 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
     """
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
-    metres = MAX_FOOTPRINT_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
-    outline = project_geometry(
-        shapely.box(*grid.bounds), grid.crs, LONLAT, metres / METRES_PER_DEGREE
-    )
-    ring = shapely.get_coordinates(outline).round(7)
     newest = max(plan.sources, key=lambda source: source.times).newest
     bands = [_describe_band(done), *_describe_source_bands(plan)]
     return {
@@ -156,12 +152,11 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
             "https://stac-extensions.github.io/file/v2.1.0/schema.json",
         ],
         "id": output.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
-        "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
-        "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
+        **describe_footprint(grid),
         "properties": {
             "title": f"{request.product.title}, {request.aoi.label}",
-            "datetime": (newest.datetime if newest else "") or _format_now(),
-            "created": _format_now(),
+            "datetime": (newest.datetime if newest else "") or format_now(),
+            "created": format_now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,
             **_describe_crs(make_output_crs(plan)),
@@ -195,6 +190,23 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
                 "bands": bands,
             }
         },
+    }
+
+
+def describe_footprint(grid: Grid) -> dict[str, Any]:
+    """Return geometry and bounding box of a STAC item: the outline of a grid.
+
+    Args:
+        grid: Pixel grid.
+    """
+    metres = MAX_FOOTPRINT_ERROR_PIXELS * min(grid.resolution) * get_unit(grid.crs).metres
+    outline = project_geometry(
+        shapely.box(*grid.bounds), grid.crs, LONLAT, metres / METRES_PER_DEGREE
+    )
+    ring = shapely.get_coordinates(outline).round(7)
+    return {
+        "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
+        "bbox": [*np.min(ring, axis=0).tolist(), *np.max(ring, axis=0).tolist()],
     }
 
 
@@ -247,5 +259,6 @@ def _describe_crs(crs: CRS | str) -> dict[str, str | None]:
     return {"proj:code": None, "proj:wkt2": wkt}
 
 
-def _format_now() -> str:
+def format_now() -> str:
+    """Return the present time as STAC has it."""
     return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -37,6 +37,7 @@ def copy_tiles(mosaic: Mosaic, context: RunContext) -> Generator[TileResult]:
 
     def fetch(window: Window) -> list[TileResult]:
         stored = source.fetch_tiles(window)
+        view = memoryview(stored.buffer)
         results = []
         for (row, column), count in np.ndenumerate(stored.counts):
             start = stored.offsets[row, column]
@@ -52,7 +53,7 @@ def copy_tiles(mosaic: Mosaic, context: RunContext) -> Generator[TileResult]:
                 TileResult(
                     column=block.column // width,
                     row=block.row // height,
-                    tiles=(stored.buffer[start : start + count],) if count else (),
+                    tiles=(view[start : start + count],) if count else (),
                     received_bytes=int(count),
                     stats=TileStats(
                         pixels=dst_window.pixels,

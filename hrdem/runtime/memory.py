@@ -1,13 +1,11 @@
-"""Memory of the process: reused buffers, how much is resident, a limit, returning the free."""
+"""Memory of the process: short-lived buffers, how much is resident, a limit, returning the free."""
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import ctypes
 import mmap
 import os
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +20,14 @@ except ImportError:  # on Windows
 _mmap: Any = mmap  # type checkers know some of its names on POSIX only
 _os: Any = os
 _STATM = Path("/proc/self/statm")
-_STEP_BYTES = 256 << 10  # sizes of buffers are multiples, so that one fits the next use
-_MAX_WASTE_BYTES = 1 << 20
-_MAX_SPARE_BYTES = 8 << 20  # larger ones are not kept
-_MAX_SPARE = 8
-_spare: collections.deque[mmap.mmap] = collections.deque(maxlen=_MAX_SPARE)
 
 
-def allocate_buffer(size: int) -> memoryview:
-    """Allocate memory with any content for bytes or pixels on their way through a run.
+def allocate_buffer(size: int) -> mmap.mmap:
+    """Allocate zero bytes that go back to the system as soon as they are freed.
 
-    It is used again as soon as nobody refers to it: mapping pages takes the system several times as
-    long as filling them. The allocator of C would keep freed memory for each thread.
+    The allocator would keep them in the arena of the thread. On Linux, huge pages are requested:
+    mapping small pages for a tile takes as long as filling them.
     """
-    memory = _take_spare(size) or _map_memory(-(-size // _STEP_BYTES) * _STEP_BYTES)
-    array = (ctypes.c_ubyte * len(memory)).from_buffer(memory)  # its views keep it alive
-    if len(memory) <= _MAX_SPARE_BYTES:
-        weakref.finalize(array, _keep_spare, memory).atexit = False
-    return memoryview(array).cast("B")[:size]
-
-
-def _take_spare(size: int) -> mmap.mmap | None:
-    """Take memory that is large enough, but not much larger; threads may do so at a time."""
-    for _ in range(len(_spare)):
-        try:
-            memory = _spare.popleft()
-        except IndexError:
-            break
-        if size <= len(memory) <= size + _MAX_WASTE_BYTES:
-            return memory
-        _spare.append(memory)
-    return None
-
-
-def _keep_spare(memory: mmap.mmap) -> None:
-    _spare.append(memory)
-
-
-def _map_memory(size: int) -> mmap.mmap:
-    """Map memory, on Linux of huge pages where it can have them."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):
         return mmap.mmap(-1, size)  # on Windows
     memory: Any = _mmap.mmap(-1, size, flags=_mmap.MAP_PRIVATE | _mmap.MAP_ANONYMOUS)
@@ -100,7 +67,7 @@ def measure_baseline() -> int:
 
 
 def trim_allocator(above: int = 0) -> None:
-    """Return free memory to the system: unused buffers and, with glibc, that of its allocator.
+    """Return free memory of the allocator to the system, with glibc.
 
     glibc keeps the memory of one phase of a run; the next phase would allocate on top of it. For
     each thread it keeps the most that the thread has ever used, and more.
@@ -110,6 +77,5 @@ def trim_allocator(above: int = 0) -> None:
     """
     if above and resident_bytes() <= above:
         return
-    _spare.clear()
     with contextlib.suppress(OSError, TypeError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

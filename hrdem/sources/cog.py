@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from mmap import mmap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -388,7 +389,7 @@ class CogSource:
 
     def _read_spans(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64], spans: Sequence[Span]
-    ) -> tuple[memoryview, NDArray[np.int64]]:
+    ) -> tuple[mmap, NDArray[np.int64]]:
         """Read spans into one buffer; return it, and the start of each tile in it."""
         room = directory_bytes(offsets.size)
         present = counts > 0

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -119,7 +120,7 @@ class StoredTiles:
     """
 
     rectangle: Window
-    buffer: memoryview
+    buffer: mmap
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     spans: tuple[Span, ...]

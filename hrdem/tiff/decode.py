@@ -8,6 +8,7 @@ needs no further library; benchmarks/decoding.py compares it with imagecodecs.
 from __future__ import annotations
 
 import struct
+from mmap import mmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def directory_bytes(tiles: int) -> int:
 
 
 def decode(
-    buffer: memoryview,
+    buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
     tile_format: TileFormat,
@@ -77,7 +78,7 @@ def decode(
     shape = rows * height, columns * width
     pixels: Pixels = np.frombuffer(memory_of_pixels, tile_format.dtype).reshape(shape)
     try:
-        with pinned_gdal(), MemoryFile(buffer) as memory, memory.open() as dataset:
+        with pinned_gdal(), MemoryFile(memoryview(buffer)) as memory, memory.open() as dataset:
             dataset.read(1, out=pixels)
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
@@ -89,7 +90,7 @@ def decode(
 
 
 def check_guards(
-    buffer: memoryview, offsets: NDArray[np.int64], counts: NDArray[np.int64], name: str
+    buffer: mmap, offsets: NDArray[np.int64], counts: NDArray[np.int64], name: str
 ) -> None:
     """Check the leader and the trailer of each tile (GDAL's COG layout).
 
@@ -117,7 +118,7 @@ def check_guards(
 
 
 def _write_directory(
-    buffer: memoryview,
+    buffer: mmap,
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
     tile_format: TileFormat,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Callable, Hashable
 
@@ -20,7 +21,7 @@ _MAX_TILES_PER_READ = 1 << 16  # in whole rows: 67 rows of a 1 m mosaic file
 _MAX_PARTS = 16
 _MIN_PART_BYTES = 7_000
 
-Read = Callable[[int, int], bytes | memoryview]
+Read = Callable[[int, int], bytes | mmap.mmap]
 Row = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def open_ranges(folder: Path, limit: str = "10MB", *, read_only: bool = False) -
 def test_bytes_come_back_after_the_headroom(tmp_path: Path) -> None:
     ranges = open_ranges(tmp_path)
     ranges.sink(VERSION)(1_000, memoryview(CONTENT))
-    buffer = memoryview(bytearray(7 + len(CONTENT)))
+    buffer = mmap(-1, 7 + len(CONTENT))
     assert ranges.has_written
     assert ranges.read(VERSION, 1_000, buffer, headroom=7) == []
     assert bytes(buffer) == bytes(7) + CONTENT
@@ -53,7 +54,7 @@ def test_broken_disk_counts_as_an_empty_cache(
     (tmp_path / "ranges").write_text("a file where the folder should be")
     ranges = open_ranges(tmp_path)
     assert not ranges.holds(VERSION)
-    assert ranges.read(VERSION, 5, memoryview(bytearray(10)), headroom=2) == [(5, 13)]
+    assert ranges.read(VERSION, 5, mmap(-1, 10), headroom=2) == [(5, 13)]
     assert "the run continues without it" in caplog.text
     ranges.close()
 

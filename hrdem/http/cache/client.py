@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from mmap import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -192,7 +193,7 @@ class CachingClient(Http):
         version: SourceVersion,
         headroom: int = 0,
         on_bytes: ByteSink | None = None,
-    ) -> memoryview:
+    ) -> mmap:
         """Read a byte range, from the cache as far as it is there.
 
         Raises:
@@ -292,7 +293,7 @@ class CachingClient(Http):
             "last-modified": version.last_modified,
             "content-range": f"bytes 0-{count - 1}/{version.size}",
         }
-        return Response(version.url, 206, headers, bytes(buffer))
+        return Response(version.url, 206, headers, buffer[:])
 
     def _cache_beginning(self, url: str, key: CachedRequest, response: Response) -> None:
         """Cache the beginning of a file, and drop cached ranges of other versions."""

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable
+from mmap import mmap
 
 from hrdem.http.cache.part_store import PartStore
 from hrdem.http.cache.store import Cache
@@ -66,9 +67,7 @@ class RangeCache:
         if parts is not None:
             self._writer.try_write(_replace_versions, parts, version)
 
-    def read(
-        self, version: SourceVersion, start: int, buffer: memoryview, headroom: int
-    ) -> list[Span]:
+    def read(self, version: SourceVersion, start: int, buffer: mmap, headroom: int) -> list[Span]:
         """Read the cached parts of a span.
 
         Args:
@@ -85,7 +84,7 @@ class RangeCache:
         if parts is None:
             return missing
         try:
-            with buffer[headroom:] as into:
+            with memoryview(buffer) as whole, whole[headroom:] as into:
                 return parts.read(version, start, into)
         except OSError as exc:
             self._writer.disable(exc)

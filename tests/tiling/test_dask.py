@@ -1,0 +1,56 @@
+"""Tiles on a Dask scheduler: the same reports, a few tasks at a time, workers that die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hrdem.errors import HrdemError, RequestError
+from hrdem.tiling.allowance import Allowance
+from hrdem.tiling.dispatch import dispatch_tiles
+from hrdem.tiling.engines.dask import DaskEngine
+from hrdem.tiling.task import TileOutcome
+from tests.tiling.works import Scripted, Unusable
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[object]:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def test_a_killed_worker_of_dask_loses_its_tile_alone(cluster, tmp_path: Path) -> None:
+    work = Scripted(tmp_path)
+    names = ["a", "dies-b", "sleep-0.3", "sleep-0.2", "c"]
+    with DaskEngine(work, cluster.scheduler_address) as engine:
+        assert engine.capacity == 2
+        ended = list(dispatch_tiles(names, engine, Allowance(4)))
+    assert sorted(each.report.name for each in ended) == sorted(names)
+    assert all(isinstance(each.report, TileOutcome) for each in ended)
+    begun = [line.split() for line in work.begun()]
+    assert {connections for _, _, connections in begun} <= {"2", "4"}  # 4: one worker was left
+
+
+def test_an_error_of_the_work_itself_ends_the_run(cluster) -> None:
+    with (
+        pytest.raises(RequestError, match="no job.json"),
+        DaskEngine(Unusable(), cluster.scheduler_address) as engine,
+    ):
+        list(dispatch_tiles("a", engine, Allowance(1)))
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrdem.tiling.engines.dask.CONNECT_SECONDS", 0.2)
+    with (
+        pytest.raises(HrdemError, match="No Dask scheduler answers at tcp://127.0.0.1:9"),
+        DaskEngine(Unusable(), "tcp://127.0.0.1:9"),
+    ):
+        pass
