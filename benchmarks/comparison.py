@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -195,7 +196,10 @@ class Case:
         else:
             outcome = compare_pixels(output, window, expected)
         for left in self.scratch.glob("output*"):
-            left.unlink()
+            if left.is_dir():
+                shutil.rmtree(left)  # a cache
+            else:
+                left.unlink()
         first_tile, round_trips = self._first_tile(requests, took["began"])
         return Run(
             link=self.link.name,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import hrdem
@@ -16,16 +14,15 @@ LEFT, TOP = 1_500_000, 0  # of sub-tile 9_2, which a user would not have to know
 def main() -> None:
     task = Task.from_command_line()
     left, top = LEFT + task.column, TOP - task.row
-    with tempfile.TemporaryDirectory(dir=Path(task.output).parent) as cache:  # empty at first
-        hrdem.extract(
-            bbox=(left, top - task.size, left + task.size, top),
-            bbox_crs="EPSG:3979",
-            product="dtm",
-            collection="1m",
-            output=task.output,
-            cache_dir=cache,
-            **{name: _value(text) for name, text in task.extra.items()},
-        )
+    hrdem.extract(
+        bbox=(left, top - task.size, left + task.size, top),
+        bbox_crs="EPSG:3979",
+        product="dtm",
+        collection="1m",
+        output=task.output,
+        cache_dir=f"{task.output}.cache",  # empty at first, and removed after the measurement
+        **{name: _value(text) for name, text in task.extra.items()},
+    )
 
 
 def _value(text: str) -> Any:

@@ -116,6 +116,12 @@ def test_large_pieces_are_divided(parts: PartStore, tmp_path: Path) -> None:
     assert read(parts, 7 + (3 << 20), 7 + (5 << 20)) == (CONTENT * 2, [])
 
 
+def test_parts_share_a_few_folders(parts: PartStore, tmp_path: Path) -> None:
+    for start in range(0, 4_000, 100):
+        write(parts, start, start + 100)
+    assert len({path.parent for path in files(tmp_path)}) <= 16
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -1,7 +1,7 @@
 """The store of cached byte ranges: parts of remote files in plain files, with an index.
 
     index.sqlite             `hrdem.http.cache.index`
-    <2 hex>/<14 hex>         the bytes of one part, at most 4 MB
+    <2 hex>/<14 hex>         the bytes of one part, at most 4 MB, in 16 folders
 
 A file is written whole, then its part is listed. A part without a file counts as missing; a file
 without a part is from a killed run.
@@ -32,7 +32,8 @@ from hrdem.http.spans import Span, join_spans
 INDEX = "index.sqlite"
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _FILE = re.compile(r"[0-9a-f]{14}")
-_WRITTEN_BYTES = 256 << 10  # at a time: a megabyte at once took Linux twice as long, now and then
+_NUMBER_BITS = 60  # folders are 00 to 0f, as making one takes as long as the file
+_WRITTEN_BYTES = 256 << 10  # at a time: large pages may have to come from a virtual machine's host
 _SKIPPED_BYTES = 256 << 10  # that are read at a time to check a part of which less is needed
 _MAX_UNLISTED_AGE_SECONDS = 3600.0  # older files without a part are from killed runs
 _MAX_FOLDER_ATTEMPTS = 3  # other processes may remove empty folders
@@ -228,7 +229,8 @@ class PartStore:
     ) -> bool:
         """Write a part; return whether it fits."""
         checksum = isal_zlib.crc32(content, _begin_checksum(version, start))
-        part = CachedPart(secrets.randbits(63), start, len(content), checksum, time.time())
+        number = secrets.randbits(_NUMBER_BITS)
+        part = CachedPart(number, start, len(content), checksum, time.time())
         with self._reserve(disk_bytes(part.size)) as reserved:
             total, adds = self._index.look_up(version, part)
             if disk_bytes(part.size) > max_bytes:
