@@ -114,8 +114,10 @@ def _describe_options() -> Iterator[str]:
         for field in fields_of(command):
             users.setdefault(field, []).append(name)
     for group in Group:
-        yield f"### {group}"
         fields = [field for field in users if field.group is group]
+        if not fields:
+            continue
+        yield f"### {group}"
         options = [field.option for field in fields]
         yield _format_list(
             _describe_field(field, users[field] if options.count(field.option) > 1 else [])

@@ -24,6 +24,8 @@ _CODE = re.compile(r"\s*[0-9]{1,9}\s*")
 _LENGTH = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|km)\s*")
 _WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_FILE_NAME = re.compile(r"[^\W\d]\w*\.\w+$")  # not the end of a number
+BUCKET_SCHEMES = ("s3://", "gs://", "az://")
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
@@ -189,6 +191,49 @@ def _parse_coordinates(value: Any, count: int, what: str, order: str) -> tuple[f
         return numbers
     hint = hint or f"Give numbers with commas between: {order}."
     raise ValueError(f"{show(value)} is not {what}. {hint}")
+
+
+def parse_sheets_or_file(value: Any) -> str | list[str] | os.PathLike[str]:
+    """Return names of map sheets, or the path of a file of them."""
+    return value if isinstance(value, os.PathLike) else parse_sheet_names(value)
+
+
+def parse_point_or_file(value: Any) -> Any:
+    """Return the numbers of a point, or what holds points: the path of a file, a GeoDataFrame."""
+    if isinstance(value, os.PathLike) or hasattr(type(value), "total_bounds"):
+        return value
+    if isinstance(value, str) and (os.path.exists(value) or _FILE_NAME.search(value)):  # noqa: PTH110
+        return value
+    return parse_point(value)
+
+
+def parse_part(value: Any) -> tuple[int, int]:
+    """Return the number of a part, from 1, and the number of parts."""
+    try:
+        part, parts = map(int, value.split("/") if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{show(value)} is not a part. Give it as 3/40, the third of 40."
+        ) from None
+    if not 1 <= part <= parts:
+        raise ValueError(f"There is no part {part} of {parts}. Parts are counted from 1.")
+    return part, parts
+
+
+def parse_store(value: Any) -> str | Path:
+    """Return the path of a folder, which need not exist, or the address of a bucket."""
+    if isinstance(value, str) and value.startswith(BUCKET_SCHEMES):
+        return value
+    try:
+        return parse_folder(value)
+    except ValueError as exc:
+        if isinstance(value, str) and is_address(value):
+            schemes = ", ".join(BUCKET_SCHEMES[:-1])
+            raise ValueError(
+                f"{value} is neither a folder nor the address of a bucket. Addresses start with "
+                f"{schemes} or {BUCKET_SCHEMES[-1]}."
+            ) from exc
+        raise
 
 
 def parse_output(value: Any) -> Path:

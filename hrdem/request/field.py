@@ -18,6 +18,7 @@ class Group(StrEnum):
     AREA = "Area"
     PRODUCT = "Product"
     GRID = "Grid"
+    TILES = "Tiles"
     OUTPUT = "Output"
     SERVICE = "Service"
     RUN = "Run"

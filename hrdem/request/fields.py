@@ -339,7 +339,7 @@ CACHE_DIR = Field(
     default_text="the system's folder for caches",
     parse=parse_folder,
 )
-_MAX_CACHE = Field(
+MAX_CACHE = Field(
     "max_cache",
     "Size limit of the cache. Least recently used entries are evicted first.",
     Group.RUN,
@@ -347,13 +347,14 @@ _MAX_CACHE = Field(
     DEFAULT_MAX_CACHE_BYTES,
     parse=parse_size,
 )
+NO_CACHE = Field("no_cache", "Neither read nor write the cache.", Group.RUN, default=False)
 CACHE = (
     CACHE_DIR,
-    Field("no_cache", "Neither read nor write the cache.", Group.RUN, default=False),
-    _MAX_CACHE,
+    NO_CACHE,
+    MAX_CACHE,
     Field("offline", "Read only the cache, send no request.", Group.RUN, default=False),
 )
-CACHE_FOLDER = (CACHE_DIR, _MAX_CACHE)
+CACHE_FOLDER = (CACHE_DIR, MAX_CACHE)
 
 REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from hrdem.request import fields, legacy_fields
+from hrdem.request import fields, legacy_fields, tile_fields
 
 #: every parameter by name
 FIELDS = {
     field.name: field
     for table in (
+        tile_fields.ENGINE,
+        tile_fields.INDEX,
+        tile_fields.VERIFY,
+        tile_fields.TILE_JOB,
         legacy_fields.CHECK,
         legacy_fields.COMPARE,
         legacy_fields.CONVERT,

@@ -12,6 +12,7 @@ from hrdem.request.protocols import (
     AoiLike,
     BoxLike,
     CrsLike,
+    HasCrs,
     HasGeoInterface,
     PathLike,
     RasterLike,
@@ -203,3 +204,54 @@ class CompareParams(LegacyParams, total=False):
     output: Required[PathLike]
     overwrite: bool | None
     dry_run: bool | None
+
+
+class TileWorkerParams(TypedDict, total=False):
+    """What each worker of a job of tiles may use."""
+
+    max_memory: SizeLike | None
+    cache_dir: PathLike | None
+    no_cache: bool | None
+    max_cache: SizeLike | None
+
+
+class TileJobParams(TileWorkerParams, total=False):
+    """The parameters of `hrdem.tile_job`."""
+
+    bbox: BoxLike | None
+    aoi: AoiLike | None
+    like: RasterLike | None
+    nts: PathLike | Iterable[str] | None
+    point: PathLike | Iterable[float] | HasGeoInterface | HasCrs | None
+    bbox_crs: CrsLike | None
+    aoi_crs: CrsLike | None
+    layer: str | None
+    radius: float | None
+    buffer: float | None
+    allow_inaccurate_datum: bool | None
+    where: str | None
+    product: Required[str]
+    collection: str | None
+    fill: str | Iterable[str] | None
+    feather: float | None
+    source_band: bool | None
+    algorithm: str | None
+    slope_unit: str | None
+    aspect_north: str | None
+    crop: bool | None
+    crs: CrsLike | None
+    resolution: float | None
+    resampling: str | None
+    vertical_datum: str | None
+    vertical_grid: PathLike | None
+    vertical_crs: bool | None
+    scheme: str | None
+    name_by: str | None
+    overlap: int | None
+    output: Required[PathLike]
+    format: str | None
+    compress: str | None
+    predictor: int | None
+    update: bool | None
+    stac_url: str | None
+    max_download: SizeLike | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import FixedSampling, Resampling
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.aoi.parse import ParsedAoi, parse_aoi
 from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
 from hrdem.request.fields import AREA, REQUEST
 from hrdem.request.fill import find_coarser, parse_fill
@@ -119,7 +120,20 @@ class Request:
             NoDataError: If the area reaches where there can be no data.
         """
         values = complete(REQUEST, params)
-        parsed = parse_aoi(**select(values, AREA))
+        return cls.in_area(parse_aoi(**select(values, AREA)), values)
+
+    @classmethod
+    def in_area(cls, parsed: ParsedAoi, values: Mapping[str, Any]) -> Request:
+        """Validate the parameters of a request whose area has been parsed.
+
+        Args:
+            parsed: The area.
+            values: All parameters of a request; those of an area are not used.
+
+        Raises:
+            RequestError: If a value is invalid, or two contradict each other.
+            NoDataError: If the area reaches where there can be no data.
+        """
         first = get_collection(values["collection"])
         crs, resolution, crop = values["crs"], values["resolution"], values["crop"]
         if parsed.grid is not None and (crs is not None or resolution is not None):

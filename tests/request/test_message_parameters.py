@@ -15,7 +15,7 @@ import pytest
 import hrdem
 from hrdem import errors
 from hrdem.errors import RequestError, ServerError
-from hrdem.request import fields, legacy_fields
+from hrdem.request import fields, legacy_fields, tile_fields
 from hrdem.request.field import Field
 from hrdem.request.message_parameters import (
     FIELDS,
@@ -38,16 +38,19 @@ FUNCTIONS = {
     "legacy_bc": legacy_fields.BC,
     "legacy_cded": legacy_fields.CDED,
     "legacy_convert": legacy_fields.CONVERT,
+    "tile_job": tile_fields.TILE_JOB,
 }
 RUNS = ("extract", "load", "plan")
 ALL = (*RUNS, "preview", "search", "assets")
 
 #: the functions that reach a room or a module; the longest path counts
 REACHED_BY = {
-    "request/aoi/": (*RUNS, "preview", "search"),
+    "request/aoi/": (*RUNS, "preview", "search", "tile_job"),
+    "request/aoi/attributes.py": ("tile_job",),
     "request/convert.py": (*RUNS, "preview", "search"),
     "request/advice.py": RUNS,
     "request/fields.py": (),  # the help, below
+    "request/tile_fields.py": (),  # likewise
     "request/fill.py": RUNS,
     "request/request.py": RUNS,
     "http/cache/store.py": (*ALL, "cache"),
@@ -67,6 +70,7 @@ REACHED_BY = {
     "processing/memory_budget.py": ("extract", "load"),
     "output/": ("extract",),
     "output/paths.py": ("extract", "preview"),
+    "tiling/": ("tile_job",),
     "runtime/atomic.py": ("extract", "preview"),
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table

@@ -98,6 +98,26 @@ def _shrink(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def join_features(text: str) -> bytes:
+    """Return valid GeoJSON, one or several objects, as one FeatureCollection with properties.
+
+    GDAL reads the first of several objects that span several lines each.
+    """
+    decoder, start, features = json.JSONDecoder(), 0, []
+    while start < len(text):
+        value, start = decoder.raw_decode(text, start)
+        match value["type"]:
+            case "FeatureCollection":
+                features += value["features"]
+            case "Feature":
+                features.append(value)
+            case _:
+                features.append({"type": "Feature", "properties": {}, "geometry": value})
+        while start < len(text) and text[start] in _SEPARATORS:
+            start += 1
+    return json.dumps({"type": "FeatureCollection", "features": features}).encode()
+
+
 def is_geojson(value: Any) -> bool:
     """Whether a JSON value has a type of GeoJSON; TopoJSON and Esri's JSON have others.
 

@@ -11,27 +11,31 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
+from hrdem.request.aoi.attributes import check_selectable, choose_column
 from hrdem.request.aoi.geojson import read_geojson
-from hrdem.request.aoi.shape_part import ShapePart, describe
+from hrdem.request.aoi.shape_part import Attributes, Selection, ShapePart, describe
 from hrdem.request.convert import parse_crs
 
 
-def read_object(source: Any) -> Iterator[ShapePart]:
+def read_object(source: Any, selection: Selection | None = None) -> Iterator[ShapePart]:
     """Yield the shapes that an object of Python other than a path or a list holds.
 
     Args:
         source: A GeoDataFrame, a GeoSeries, or its array; a geometry of shapely, or another object
             with ``__geo_interface__``; a GeoJSON mapping.
+        selection: Column of a GeoDataFrame that is read; None for none.
 
     Raises:
-        RequestError: If it is none of these.
+        RequestError: If it is none of these, or has no such column.
     """
+    if hasattr(type(source), "total_bounds"):
+        yield _read_frame(source, selection)
+        return
+    check_selectable(selection, "aoi")
     if isinstance(source, BaseGeometry):
         yield from read_geometries([source])
     elif isinstance(source, Mapping):
         yield from read_geojson([source])
-    elif hasattr(type(source), "total_bounds"):
-        yield _read_frame(source)
     elif hasattr(type(source), "columns"):
         raise _no_geometry_error(source)
     elif isinstance(mapping := getattr(source, "__geo_interface__", None), Mapping):
@@ -66,8 +70,8 @@ def convert_crs(crs: object) -> str:
         raise RequestError(f"The CRS of `aoi`: {exc}") from exc
 
 
-def _read_frame(frame: Any) -> ShapePart:
-    """Return the geometries of a GeoDataFrame or a GeoSeries, without its other columns."""
+def _read_frame(frame: Any, selection: Selection | None) -> ShapePart:
+    """Return the geometries of a GeoDataFrame or a GeoSeries, and the column that is selected."""
     try:
         column = frame.geometry if hasattr(type(frame), "geometry") else frame
         crs = frame.crs
@@ -79,7 +83,16 @@ def _read_frame(frame: Any) -> ShapePart:
     count = len(geometries)
     label = f"{type(frame).__name__} of {count:,} {'row' if count == 1 else 'rows'}"
     declared = None if crs is None else convert_crs(crs)
-    return ShapePart(geometries, declared, label, must_declare=True)
+    attributes = None
+    if selection is not None:
+        fields = [each for each in getattr(frame, "columns", ()) if isinstance(each, str)]
+        field = choose_column(fields, selection, f"The {label}")
+        ids = [str(each) for each in frame.index]
+        if len(set(ids)) < len(ids):
+            ids = [str(number) for number in range(len(ids))]
+        values = [None] * len(ids) if field is None else list(frame[field])
+        attributes = Attributes(ids, values)
+    return ShapePart(geometries, declared, label, must_declare=True, attributes=attributes)
 
 
 def _no_geometry_error(table: object) -> RequestError:

@@ -16,7 +16,13 @@ from hrdem.geo.crs import LONLAT, drop_vertical
 from hrdem.geo.datum import link_crs
 from hrdem.geo.grid import Bounds
 from hrdem.geo.reproject import project_geometry
-from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Geometries, ShapePart
+from hrdem.request.aoi.attributes import read_layer
+from hrdem.request.aoi.shape_part import (
+    MAX_LABEL_CHARACTERS,
+    Geometries,
+    Selection,
+    ShapePart,
+)
 from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.runtime.memory import trim_allocator
 
@@ -32,6 +38,7 @@ def read_file(
     name: str,
     layer: str | None,
     near: shapely.Geometry | None = None,
+    selection: Selection | None = None,
 ) -> ShapePart:
     """Read a layer of a file, or of the bytes of one. Arcs become chords.
 
@@ -40,9 +47,10 @@ def read_file(
         name: Name of the file, for messages.
         layer: Layer, if it has several.
         near: Area in EPSG:4617; only features that touch its box are read. None for all.
+        selection: Features that are read, with an attribute; None for all, without. Not both.
 
     Raises:
-        RequestError: If GDAL cannot read it, or the layer is not clear.
+        RequestError: If GDAL cannot read it, the layer is not clear, or the selection invalid.
         NoDataError: If it has features, but none in that area.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only files need it)
@@ -55,12 +63,16 @@ def read_file(
             layers = {each: index for index, (each, kind) in listed if kind is not None}
             chosen = _choose_layer(list(layers), layer, name)
             index = layers[chosen]  # layers of bytes change their names
-            box = None if near is None else _find_box(source, index, near)
-            meta, _, blobs, _ = pyogrio.raw.read(
-                source, layer=index, columns=[], force_2d=True, bbox=box
-            )
-            if not len(blobs) and box and pyogrio.read_info(source, layer=index)["features"]:
-                raise NoDataError(f"{name} has nothing in the area.")
+            attributes = None
+            if selection is not None:
+                meta, blobs, attributes = read_layer(source, index, selection, name)
+            else:
+                box = None if near is None else _find_box(source, index, near)
+                meta, _, blobs, _ = pyogrio.raw.read(
+                    source, layer=index, columns=[], force_2d=True, bbox=box
+                )
+                if not len(blobs) and box and pyogrio.read_info(source, layer=index)["features"]:
+                    raise NoDataError(f"{name} has nothing in the area.")
         geometries = shapely.from_wkb(blobs)
     except (DataSourceError, DataLayerError, ShapelyError) as exc:
         if _SURFACE.search(str(exc)):
@@ -75,7 +87,9 @@ def read_file(
     trim_allocator()
     label = name if len(layers) == 1 else f"{name}, layer {chosen}"
     declared = None if _UNDEFINED_CRS.match(meta["crs"] or "") else meta["crs"]
-    return ShapePart(geometries, declared, label, must_declare=True, is_file=True)
+    return ShapePart(
+        geometries, declared, label, must_declare=True, is_file=True, attributes=attributes
+    )
 
 
 def _find_box(source: Path | str | bytes, layer: int, near: shapely.Geometry) -> Bounds | None:

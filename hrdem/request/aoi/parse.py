@@ -61,7 +61,7 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
     metres = 0.0
     if values["buffer"] is not None:
         metres = values["buffer"]
-        _check_length(metres, "buffer")
+        check_length(metres, "buffer")
     allow = values["allow_inaccurate_datum"]
     if (bbox := values["bbox"]) is not None:
         crs = values["bbox_crs"]
@@ -77,7 +77,7 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
     if (like := values["like"]) is not None:
         return _parse_like(like, allow_inaccurate_datum=allow)
     if (point := values["point"]) is not None:
-        return ParsedAoi(_parse_circle(point, values["radius"], metres), is_polygon=True)
+        return ParsedAoi(parse_circle(point, values["radius"], metres), is_polygon=True)
     from hrdem.request.aoi.vector import read_shape  # noqa: PLC0415 (slow to import)
 
     source = values["aoi"]
@@ -125,17 +125,36 @@ def _parse_like(source: RasterLike, *, allow_inaccurate_datum: bool) -> ParsedAo
     return ParsedAoi(aoi, is_polygon=False, grid=grid)
 
 
-def _parse_circle(point: Sequence[float], radius: float | None, buffer: float) -> Aoi:
+def parse_circle(
+    point: Sequence[float], radius: float | None, buffer: float = 0.0, name: str = ""
+) -> Aoi:
+    """Return the circle around a point.
+
+    Args:
+        point: Longitude and latitude in degrees on NAD83.
+        radius: Radius on the ground, metres; None if none was given.
+        buffer: Distance on the ground to widen it by, metres.
+        name: What the point is called in messages and provenance; empty for its coordinates.
+
+    Raises:
+        RequestError: If it is not a point, or the radius is missing or invalid.
+        NoDataError: If it is outside Canada.
+    """
     longitude, latitude = check_point(point)
     label = format_numbers(point)
     if radius is None:
         raise RequestError(f"The point {label} has no area. Give `radius` in metres.")
-    _check_length(radius, "radius")
+    check_length(radius, "radius")
     circle, crs = make_circle(longitude, latitude, radius)
-    return Aoi.from_shape(circle, crs, f"{radius:g} m around {label}", buffer)
+    return Aoi.from_shape(circle, crs, f"{radius:g} m around {name or label}", buffer)
 
 
-def _check_length(metres: float, parameter: str) -> None:
+def check_length(metres: float, parameter: str) -> None:
+    """Check a radius or a buffer.
+
+    Raises:
+        RequestError: If it is not positive, or far too large; the message names the parameter.
+    """
     if not 0 < metres <= MAX_LENGTH_METRES:
         raise RequestError(
             f"`{parameter}` is {metres:,.12g}. Give metres, more than 0 and up to "

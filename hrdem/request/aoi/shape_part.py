@@ -17,6 +17,32 @@ Geometries = NDArray[Any] | Sequence[BaseGeometry | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which features of a layer are read, and which attribute of them.
+
+    Attributes:
+        field: Name of the attribute; None for none.
+        where: Condition in SQL that features have to meet; None for all features.
+    """
+
+    field: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is known of geometries that are features.
+
+    Attributes:
+        ids: Id of each, unique among them.
+        values: Value of the selected attribute of each; None if it has none.
+    """
+
+    ids: Sequence[str]
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ShapePart:
     """Geometries with one CRS, before they are checked.
 
@@ -27,6 +53,7 @@ class ShapePart:
         must_declare: Whether their CRS has to be declared or given, because what they come from
             has a place for it, as a Shapefile and a GeoDataFrame have. For others it is EPSG:4326.
         is_file: Whether they come from a file.
+        attributes: Their ids and values, if they were selected; None if they have none.
     """
 
     geometries: Geometries
@@ -34,6 +61,7 @@ class ShapePart:
     label: str
     must_declare: bool = False
     is_file: bool = False
+    attributes: Attributes | None = None
 
     @property
     def subject(self) -> str:

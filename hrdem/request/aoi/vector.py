@@ -8,6 +8,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -16,11 +17,13 @@ from shapely.geometry.base import BaseGeometry
 from hrdem.errors import RequestError
 from hrdem.geo.crs import describe_crs, drop_vertical
 from hrdem.geo.datum import is_same_crs
+from hrdem.request.aoi.attributes import check_selectable
 from hrdem.request.aoi.geojson import (
     HEAD_BYTES,
     decode_json,
     is_geojson,
     is_json,
+    join_features,
     parse_json,
     read_geojson,
 )
@@ -28,7 +31,7 @@ from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.aoi.objects import iterate, read_geometries, read_object
 from hrdem.request.aoi.ogr import read_file
 from hrdem.request.aoi.readings import DEGREES_CRS
-from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, ShapePart
+from hrdem.request.aoi.shape_part import MAX_LABEL_CHARACTERS, Selection, ShapePart
 from hrdem.request.aoi.unite import Shape, unite_shapes
 from hrdem.request.aoi.wkt import read_wkt
 from hrdem.request.protocols import AoiLike
@@ -64,15 +67,7 @@ def read_shape(
             implausible in its CRS, or its parts have different CRSs.
         NoDataError: If a file has features, but none near that area.
     """
-    parts = list(_read_parts(source, layer, parameter, near))
-    if layer is not None and not any(part.is_file for part in parts):
-        raise RequestError(
-            f"`layer={layer}` chooses from the layers of a file, but `{parameter}` is not a file. "
-            "Leave `layer` out."
-        )
-    if not parts:
-        raise RequestError(f"`{parameter}` is empty. Give an area that has a polygon.")
-    agreed = _agree_on_crs(parts, crs, parameter)
+    parts, agreed = read_parts(source, crs, layer, parameter, near)
     label, *more = dict.fromkeys(part.label for part in parts)
     if more:
         label = f"{label} and {len(parts) - 1} more"
@@ -82,34 +77,78 @@ def read_shape(
     return unite_shapes([part.geometries for part in parts], agreed, label, declared)
 
 
+def read_parts(
+    source: AoiLike,
+    crs: str | None = None,
+    layer: str | None = None,
+    parameter: str = "aoi",
+    near: BaseGeometry | None = None,
+    selection: Selection | None = None,
+) -> tuple[list[ShapePart], str]:
+    """Read a user-supplied shape as the geometries that it has, and the CRS of all of them.
+
+    Args:
+        source: As for `read_shape`.
+        crs: As for `read_shape`.
+        layer: As for `read_shape`.
+        parameter: As for `read_shape`.
+        near: As for `read_shape`.
+        selection: Features that are read, and which attribute of them; None for all, without.
+
+    Raises:
+        RequestError: As for `read_shape`; or if there are no attributes to select by.
+        NoDataError: As for `read_shape`.
+    """
+    parts = list(_read_parts(source, layer, parameter, near, selection))
+    if layer is not None and not any(part.is_file for part in parts):
+        raise RequestError(
+            f"`layer={layer}` chooses from the layers of a file, but `{parameter}` is not a file. "
+            "Leave `layer` out."
+        )
+    if not parts:
+        raise RequestError(f"`{parameter}` is empty. Give an area that has a polygon.")
+    return parts, _agree_on_crs(parts, crs, parameter)
+
+
 def _read_parts(
-    source: Any, layer: str | None, parameter: str, near: BaseGeometry | None
+    source: Any,
+    layer: str | None,
+    parameter: str,
+    near: BaseGeometry | None,
+    selection: Selection | None,
 ) -> Iterator[ShapePart]:
     """Yield the shapes of a source, or of each item of a list."""
     if isinstance(source, str | os.PathLike):
-        yield from _read_text(os.fspath(source), layer, parameter, near)
+        yield from _read_text(os.fspath(source), layer, parameter, near, selection)
     elif (items := iterate(source)) is None:
-        yield from read_object(source)
+        yield from read_object(source, selection)
     elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
+        check_selectable(selection, parameter)
         yield from read_geometries(items)
     else:
         for each in items:
             if each is not None:
-                yield from _read_parts(each, layer, parameter, near)
+                yield from _read_parts(each, layer, parameter, near, selection)
 
 
 def _read_text(
-    name: str, layer: str | None, parameter: str, near: BaseGeometry | None
+    name: str,
+    layer: str | None,
+    parameter: str,
+    near: BaseGeometry | None,
+    selection: Selection | None,
 ) -> Iterator[ShapePart]:
     """Yield the shapes of a file, of standard input, or of WKT or GeoJSON."""
     if name == STANDARD_INPUT:
-        yield from _read_json(_read_standard_input(parameter), "standard input", layer)
+        piped = _read_standard_input(parameter)
+        yield from _read_json(piped, "standard input", layer, selection)
         return
     if not os.path.exists(name):  # noqa: PTH110 (a name may be too long for Path)
         if is_json(name):
-            yield from _read_json(name, None, layer)
+            yield from _read_json(name, None, layer, selection)
             return
         if wkt := read_wkt(name):
+            check_selectable(selection, parameter)
             yield wkt
             return
     file, bar, chosen = name.partition("|layername=")
@@ -121,24 +160,37 @@ def _read_text(
     path = resolve_local_path(name, parameter)
     member = _find_in_archive(path)
     if (data := _read_if_json(path, member)) is not None:
-        yield from _read_json(data, path.name, layer)
+        yield from _read_json(data, path.name, layer, selection)
     else:
         found = find_gdal_path(path, parameter)
         source = f"/vsizip/{{{found}}}/{member}" if member else found
-        yield read_file(source, path.name, layer, near)
+        yield read_file(source, path.name, layer, near, selection)
 
 
-def _read_json(data: str | bytes, name: str | None, layer: str | None) -> Iterator[ShapePart]:
+def _read_json(
+    data: str | bytes, name: str | None, layer: str | None, selection: Selection | None
+) -> Iterator[ShapePart]:
     """Yield the shapes of a GeoJSON file or text, or of another JSON that GDAL reads."""
     text = decode_json(data)
     label = name or repr(text[:MAX_LABEL_CHARACTERS])
     values = parse_json(text, label)
     if len(values) == 1 and not is_geojson(values[0]):
-        yield read_file(text.encode(errors="replace"), label, layer)
+        yield read_file(text.encode(errors="replace"), label, layer, selection=selection)
         return
     if name and layer is not None:
         raise RequestError(f"{name} is GeoJSON, which has no layers. Leave `layer` out.")
-    yield from read_geojson(values, name)
+    parts = read_geojson(values, name)
+    if selection is None:
+        yield from parts
+        return
+    first, *others = parts
+    if others:
+        raise RequestError(
+            f"{label} has features in several CRSs. Bring them to one of them, and name it once, "
+            "in the `crs` member of the FeatureCollection."
+        )
+    features = read_file(join_features(text), label, None, selection=selection)
+    yield replace(first, geometries=features.geometries, attributes=features.attributes)
 
 
 def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -> str:
