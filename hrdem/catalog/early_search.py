@@ -1,13 +1,18 @@
 """Search a catalogue before the libraries are loaded that plan and read: they take half a second.
 
-Where the area is a box or a circle in degrees or in EPSG:3979, a search of an area that is a little
-wider is sent at once. `hrdem.catalog.search` takes its response in place of its own request, if
-that area covers its own.
+Where the area is a sheet, or a box or a circle in degrees or in EPSG:3979, a search of an area that
+is a little wider is sent at once. `hrdem.catalog.search` takes its response in place of its own
+request, if that area covers its own. The headers of the files that it lists are requested as soon
+as it is there, and connections are opened for their pixels.
+
+For other areas a connection to the catalogue is opened.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,11 +28,16 @@ from hrdem.catalog.search_area import (
 )
 from hrdem.errors import RequestError
 from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Response
+from hrdem.http.ranges import first_bytes_headers
 from hrdem.request.endpoints import normalize_stac_url
-from hrdem.request.options import Via
-from hrdem.request.products import get_collection
+from hrdem.request.options import Engine, Via
+from hrdem.request.products import Theme, get_collection, get_product
+from hrdem.runtime.limits import HEADER_READ_BYTES
 
 SLACK_METRES = 1_000.0  # how much wider than that of the search itself the area is
+MAX_EARLY_FILES = 4  # of a longer list some may not be read
+USUAL_TILE_PIXELS = 512
 _MAX_SCALE = 1.1  # of EPSG:3979 in Canada: metres on the map by metres on the ground
 _LONLAT = {"EPSG:4326", "EPSG:4269", "EPSG:4617", "OGC:CRS84", "OGC:CRS83"}
 _NATIVE = "EPSG:3979"
@@ -36,33 +46,86 @@ _MIN_LATITUDE = 35.0  # a few degrees beyond Canada
 
 @contextlib.contextmanager
 def search_early(values: Mapping[str, Any]) -> Iterator[HttpClient | None]:
-    """Yield a client that already searches for the items of a call; None if it cannot know them.
+    """Yield a client that already searches for the items of a call, or connects to search.
 
     What is wrong with the parameters is for the call to report.
 
     Args:
         values: Parameters of the call, complete.
+
+    Yields:
+        The client; None offline, and where the parameters are wrong.
     """
-    bounds = bound_area(values)
-    ring = bounds and trace_search_area(widen_box(bounds, SLACK_METRES))
-    if not ring or values["offline"] or values.get("via") is Via.WCS:
-        yield None
-        return
     try:
         stac_url = normalize_stac_url(values["stac_url"])
         collection = get_collection(values["collection"])
+        bounds = bound_area(values)
+        surfaces = _list_surfaces(values)
     except RequestError:
         yield None
         return
-    with HttpClient() as client:
+    if values["offline"]:
+        yield None
+        return
+    ring = bounds and trace_search_area(widen_box(bounds, SLACK_METRES))
+    with HttpClient(trusted=[stac_url]) as client:
+        if not bounds or not ring or values.get("via") is Via.WCS:
+            client.open_connections(stac_url, 1)
+            yield client
+            return
         client.metadata.early_searches[stac_url, collection.id] = ring
+        tiles = count_tiles(bounds, collection.resolution) if "output" in values else 0
         client.send_early(
             "POST",
             f"{stac_url}search",
             json=make_search([collection.id], make_polygon(ring)),
             max_bytes=MAX_PAGE_BYTES,
+            trusted=True,
+            then=functools.partial(_request_headers, surfaces, tiles, client),
         )
         yield client
+
+
+def count_tiles(box: Box, pixel_size: float) -> int:
+    """Return how many tiles a box may touch, if they have the usual size.
+
+    Args:
+        box: Left, bottom, right, top.
+        pixel_size: Size of a pixel, in the same unit.
+    """
+    left, bottom, right, top = box
+    tile = USUAL_TILE_PIXELS * pixel_size
+    return (int((right - left) / tile) + 2) * (int((top - bottom) / tile) + 2)
+
+
+def _list_surfaces(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of the assets that a call reads from COGs; none if it may read others."""
+    if values.get("via") not in (Via.AUTO, Via.COG) or values["engine"] is not Engine.AUTO:
+        return ()
+    product = get_product(values["product"])
+    return () if product.theme is Theme.HILLSHADE else product.surfaces
+
+
+def _request_headers(
+    surfaces: tuple[str, ...], tiles: int, client: HttpClient, found: Response
+) -> None:
+    """Request the headers of the files that a search has found, and connect for their tiles.
+
+    What is wrong with the response is for its reader to report.
+    """
+    try:
+        assets = [feature["assets"] for feature in json.loads(found.content)["features"]]
+        files = [each[key]["href"] for each in assets for key in surfaces if key in each]
+    except (LookupError, TypeError, ValueError):
+        return
+    if not 0 < len(files) <= MAX_EARLY_FILES or not all(isinstance(each, str) for each in files):
+        return
+    for url in files:
+        headers = first_bytes_headers(HEADER_READ_BYTES)
+        with contextlib.suppress(RuntimeError):  # the system allows no more threads
+            client.send_early("GET", url, headers=headers, max_bytes=HEADER_READ_BYTES)
+    if tiles > len(files):
+        client.open_connections(files[0], tiles - len(files))
 
 
 def bound_area(values: Mapping[str, Any]) -> Box | None:
@@ -73,12 +136,19 @@ def bound_area(values: Mapping[str, Any]) -> Box | None:
 
     Returns:
         None for an area that is in another CRS, in a file, or invalid.
+
+    Raises:
+        RequestError: If there is no such sheet.
     """
     bbox, point, crs = values["bbox"], values["point"], str(values["bbox_crs"] or "EPSG:4326")
     try:
         distance = float(values["buffer"] or 0)
         if bbox is not None:
             west, south, east, north = map(float, bbox)
+        elif values["nts"] is not None:
+            from hrdem.request.aoi.nts import parse_sheet  # noqa: PLC0415 (few areas are sheets)
+
+            west, south, east, north = parse_sheet(values["nts"]).bounds
         else:
             (west, south), distance = map(float, point), distance + float(values["radius"])
             east, north = west, south

@@ -99,7 +99,8 @@ class HttpClient(Http):
         self._retries = retries
         self._sleep = sleep
         self._closed = False
-        self._early: EarlyRequest | None = None
+        self._early: list[EarlyRequest] = []
+        self._early_lock = threading.Lock()
         self._hosts = HostPolicy() if hosts is None else hosts
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
@@ -196,28 +197,46 @@ class HttpClient(Http):
         request = OutgoingRequest(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
-            early = self._early
-            if early is not None and early.is_for(request):
-                self._early = None
-                complete = early.result()
-            else:
-                complete = self._exchange(request, max_bytes)
+            early = self._take_early(request)
+            complete = early.result() if early else self._exchange(request, max_bytes)
             check(complete)
             return complete
 
         return run_with_retries(once, self._retries, self._sleep)
 
-    def send_early(self, method: str, url: str, *, json: object, max_bytes: int) -> None:
+    def send_early(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        max_bytes: int,
+        trusted: bool = False,
+        then: Callable[[Response], None] | None = None,
+    ) -> None:
         """Send a request in a thread, once; a `request` that is the same takes its response.
 
         Args:
             method: HTTP method.
-            url: Absolute http or https address that the user supplied.
+            url: Absolute http or https address.
+            headers: Additional headers.
             json: Body, sent as JSON.
             max_bytes: Maximum size of the body.
+            trusted: Whether the user supplied the address.
+            then: Called with the response, in the thread, before the request gets it.
         """
-        request = OutgoingRequest(method, url, {}, None, json, trusted=True)
-        self._early = EarlyRequest(request, lambda each: self._exchange(each, max_bytes))
+        request = OutgoingRequest(method, url, headers or {}, None, json, trusted=trusted)
+        early = EarlyRequest(request, lambda each: self._exchange(each, max_bytes), then)
+        with self._early_lock:
+            self._early.append(early)
+
+    def _take_early(self, request: OutgoingRequest) -> EarlyRequest | None:
+        with self._early_lock:
+            early = next((each for each in self._early if each.is_for(request)), None)
+            if early is not None:
+                self._early.remove(early)
+            return early
 
     def _exchange(self, request: OutgoingRequest, max_bytes: int) -> Response:
         """Send a request once and return the complete response."""

@@ -54,6 +54,7 @@ class ConnectionPool(httpx.BaseTransport):
         self._limit = limit
         self._idle: list[tuple[Origin, PooledTransport]] = []  # the one used last at the end
         self._count = 0
+        self._opening: list[Origin] = []
         self._changed = threading.Condition()
         self._is_closed = False
         self._process = os.getpid()
@@ -76,7 +77,7 @@ class ConnectionPool(httpx.BaseTransport):
         return response
 
     def open_connections(self, request: httpx.Request, count: int) -> None:
-        """Begin to open connections in threads, as far as there are not so many idle ones.
+        """Begin to open connections in threads, as far as so many are not idle or being opened.
 
         Args:
             request: A request as those that will need them.
@@ -89,11 +90,12 @@ class ConnectionPool(httpx.BaseTransport):
             self._close_inherited()
             idle = [each for other, each in self._idle if other == origin]
             cold = [each for each in idle if not each.is_connected(request)]
-            missing = max(0, count - len(idle) + len(cold))
+            missing = max(0, count - len(idle) + len(cold) - self._opening.count(origin))
             new = max(0, min(missing - len(cold), self._limit - self._count))
             self._count += new
             opening = [*cold[:missing], *(self._make_transport() for _ in range(new))]
             self._idle = [each for each in self._idle if each[1] not in opening]
+            self._opening += [origin] * len(opening)
         for transport in opening:
             arguments = transport, origin, request
             thread = threading.Thread(
@@ -102,12 +104,17 @@ class ConnectionPool(httpx.BaseTransport):
             try:
                 thread.start()
             except RuntimeError:  # the system allows no more threads
-                self._give_back(origin, transport)
+                self._end_opening(origin, transport)
 
     def _open(self, transport: PooledTransport, origin: Origin, request: httpx.Request) -> None:
         add_thread()
         with contextlib.suppress(Exception):  # the request that needs it reports what is wrong
             transport.connect(request)
+        self._end_opening(origin, transport)
+
+    def _end_opening(self, origin: Origin, transport: PooledTransport) -> None:
+        with self._changed:
+            self._opening.remove(origin)
         self._give_back(origin, transport)
 
     @property
@@ -164,6 +171,7 @@ class ConnectionPool(httpx.BaseTransport):
         if self._process != os.getpid():
             self._process = os.getpid()
             idle, self._idle, self._count = self._idle, [], 0
+            self._opening = []
             for _, transport in idle:
                 transport.close()
 

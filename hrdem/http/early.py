@@ -19,13 +19,18 @@ class EarlyRequest:
     Args:
         request: The request.
         send: Sends it once.
+        then: Called with the response, in the thread, before others get it.
     """
 
     def __init__(
-        self, request: OutgoingRequest, send: Callable[[OutgoingRequest], Response]
+        self,
+        request: OutgoingRequest,
+        send: Callable[[OutgoingRequest], Response],
+        then: Callable[[Response], None] | None = None,
     ) -> None:
         self._request = request
         self._send = send
+        self._then = then
         self._response: Response | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="hrdem-early", daemon=True)
@@ -47,7 +52,10 @@ class EarlyRequest:
     def _run(self) -> None:
         add_thread()
         try:
-            self._response = self._send(self._request)
+            response = self._send(self._request)
+            if self._then is not None:
+                self._then(response)
+            self._response = response
         except BaseException as exc:  # noqa: BLE001 (raised where the response is needed)
             self._error = exc
 

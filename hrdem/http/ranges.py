@@ -103,6 +103,11 @@ def read_whole_file(
     return request_parsed(http, "GET", url, parse, max_bytes=_MAX_WHOLE_FILE_BYTES)
 
 
+def first_bytes_headers(count: int) -> dict[str, str]:
+    """Return the headers of a request for the first bytes of a file."""
+    return {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+
+
 def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, bytes]:
     """Read the beginning of a file; return the file's current version and the bytes.
 
@@ -133,9 +138,10 @@ def read_first_bytes(url: str, count: int, http: Http) -> tuple[SourceVersion, b
             )
         return _make_version(url, response, size), content
 
-    headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
     try:
-        return request_parsed(http, "GET", url, parse, headers=headers, max_bytes=count)
+        return request_parsed(
+            http, "GET", url, parse, headers=first_bytes_headers(count), max_bytes=count
+        )
     except ServerError as exc:
         if exc.status == httpx.codes.OK and not is_web_page(exc.body):
             raise ServerError(no_ranges_message(display_url), exc.status) from exc

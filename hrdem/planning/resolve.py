@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import shapely
 
+from hrdem.catalog.early_search import count_tiles
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import search_items
 from hrdem.errors import (
@@ -47,7 +48,6 @@ from hrdem.sources.cog import probe_cog
 from hrdem.sources.protocol import RasterFile
 
 MAX_HEADER_THREADS = 8
-_USUAL_TILE_PIXELS = 512
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def resolve_sources(
         without_product = [
             item for item, asset in assets if asset is None and is_in_area(item, query)
         ]
-        connections = _count_tiles(area, pixel_size) if lookup.reads_pixels else 0
+        connections = count_tiles(area, pixel_size) if lookup.reads_pixels else 0
         headers = _read_headers(published, query, lookup.http, connections)
         settled = _settle([item for item, _ in published], headers, query, needed, lookup)
     found = [source for source in settled.sources if _overlaps(source, area, query)]
@@ -127,13 +127,6 @@ class _Headers:
 
     sources: list[ResolvedSource] = field(default_factory=list)
     failed: dict[str, NetworkError] = field(default_factory=dict)
-
-
-def _count_tiles(area: Bounds, pixel_size: float) -> int:
-    """Return how many tiles an area may touch, if they have the usual size."""
-    left, bottom, right, top = area
-    tile = _USUAL_TILE_PIXELS * pixel_size
-    return (int((right - left) / tile) + 2) * (int((top - bottom) / tile) + 2)
 
 
 def _read_headers(

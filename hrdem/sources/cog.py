@@ -24,10 +24,11 @@ from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span, join_spans
+from hrdem.runtime.limits import HEADER_READ_BYTES
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
 from hrdem.tiff.decode import GUARD_BYTES, check_guards, decode, directory_bytes
-from hrdem.tiff.header import HEADER_READ_BYTES, Header, read_header
+from hrdem.tiff.header import Header, read_header
 from hrdem.tiff.tile_index import TileIndex, invalid_index_error
 from hrdem.tiff.write_ifd import TileFormat
 

@@ -16,6 +16,7 @@ from hrdem.errors import SourceError
 from hrdem.geo.band import Band, band_count_error
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.nodata import round_nodata
+from hrdem.runtime.limits import HEADER_READ_BYTES
 from hrdem.tiff.band_metadata import read_band_metadata
 from hrdem.tiff.decode import COMPRESSIONS, LERC
 from hrdem.tiff.read_ifd import (
@@ -28,8 +29,6 @@ from hrdem.tiff.read_ifd import (
 )
 from hrdem.tiff.write_ifd import TileFormat
 
-# Holds all directories of a mosaic file and arrives in one round trip; more is read if needed.
-HEADER_READ_BYTES = 12_288
 _MAX_FILE_BYTES = 1 << 60  # sums of positions stay within 64 bits
 _PREDICTORS = (1, 2, 3)  # none, differences of whole numbers, of floating point ones
 _TILE_EDGES = range(16, 2_049)  # pixels; a few of the largest fit in the memory of a run

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import hrdem
-from hrdem.catalog.early_search import bound_area
+from hrdem.catalog.early_search import bound_area, search_early
+from hrdem.catalog.search import search_items
 from hrdem.catalog.search_area import trace_search_area
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError
 from hrdem.http.client import HttpClient
 from hrdem.request import fields
+from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.products import get_collection
 from hrdem.request.signature import complete
+from hrdem.sources.cog import probe_cog
 from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 OTTAWA = (-75.85, 45.30, -75.60, 45.45)
@@ -37,6 +44,36 @@ def test_first_search_is_sent_once(demo: Addresses) -> None:
     assert [item.id for item in first] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
     assert first == second
     assert server.requests[-1].body != sent.body
+
+
+def test_headers_of_the_files_found_are_requested_before_they_are_needed(demo: Addresses) -> None:
+    with misbehaving(lambda request: forward(request, demo.url, server.url)) as server:
+        url = f"{server.url}/stac/api/"
+        params = {"bbox": OTTAWA, "product": "chm", "stac_url": url, "output": "a.tif"}
+        with search_early(complete(fields.EXTRACT, params)) as http:
+            assert http is not None
+            wait_for(lambda: len(server.requests) == 5)
+            items = search_items(Aoi.from_bbox(OTTAWA), get_collection("1m"), url, http)
+            assets = [asset for item in items for asset in item.assets]
+            for href in (each.href for each in assets if each.key in ("dsm", "dtm")):
+                assert probe_cog(href, http).grid.crs == "EPSG:3979"
+        assert len(server.requests) == 5
+
+
+def test_connection_to_the_catalogue_is_opened_for_other_areas() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        params = {"bbox": OTTAWA, "bbox_crs": "EPSG:2959", "product": "dtm", "stac_url": url}
+        with search_early(complete(fields.PLAN, params)):
+            server.accept()[0].close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_search_of_another_area_is_sent_again(demo: Addresses) -> None:
@@ -81,6 +118,7 @@ def test_what_is_wrong_with_a_request_is_said_as_always() -> None:
         {"bbox": (-139.0, 60.0, -61.0, 69.5), "bbox_crs": "EPSG:4269", "buffer": 30_000},
         {"bbox": (1.5e6, -2e5, 1.6e6, 1.5e6), "bbox_crs": "EPSG:3979"},
         {"point": (-80.5, 82.9), "radius": 20_000, "buffer": 1_000},
+        {"nts": "560D", "buffer": 100},
     ],
 )
 def test_early_bounds_hold_the_area(area: dict[str, Any]) -> None:
@@ -100,7 +138,6 @@ def test_early_bounds_hold_the_area(area: dict[str, Any]) -> None:
         {"bbox": OTTAWA, "bbox_crs": "EPSG:2959"},
         {"bbox": (45.30, -75.85, 45.45, -75.60)},
         {"bbox": (float("nan"), 45.30, -75.60, 45.45)},
-        {"nts": "031G05"},
         {"point": (-75.0, 45.0)},
     ],
 )

@@ -116,6 +116,7 @@ def test_connections_opened_ahead_serve_the_requests() -> None:
         HttpClient(trusted=[store.url], retries=Retries(attempts=1)) as client,
     ):
         client.open_connections(store.url, 3)
+        client.open_connections(store.url, 3)  # they are on their way
         wait_until_open(store, 3)
         client.open_connections(store.url, 3)  # they are there
         version = SourceVersion.of(store.url, '"1"', len(CONTENT))

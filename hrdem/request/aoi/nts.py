@@ -10,9 +10,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hrdem.errors import RequestError
-from hrdem.geo.grid import Bounds
+
+if TYPE_CHECKING:
+    from hrdem.geo.grid import Bounds
 
 _NAME = re.compile(
     r"(?:NTS\s*)?([0-9]{1,3})\s*[/_.-]?\s*([A-Z])(?:\s*[/_.-]?\s*([0-9]{1,2}))?", re.IGNORECASE
