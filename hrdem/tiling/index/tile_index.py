@@ -1,0 +1,89 @@
+"""A GDAL tile index (GTI): a GeoPackage that GDAL 3.9 and QGIS open as one raster."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import shapely
+from rasterio.crs import CRS
+from rasterio.dtypes import dtype_rev, typename_fwd
+from rasterio.enums import WktVersion
+
+from hrdem.output.plan_writer import make_output_crs
+from hrdem.runtime.gdal_env import pinned_pyogrio
+from hrdem.tiling.job import Job, Tile
+from hrdem.tiling.output_store import RASTER_SUFFIX
+
+TILE_INDEX_NAME = "index.gti.gpkg"  # GDAL knows it by this ending
+_LAYER = "tiles"
+
+
+def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
+    """Write the tile index of a job, with relative file names.
+
+    It holds all that GDAL would otherwise open tiles for: https://gdal.org/drivers/raster/gti.html.
+
+    Args:
+        job: The job.
+        tiles: Those of its tiles that have a raster.
+        path: Path of a file to create.
+    """
+    import pyogrio.raw  # noqa: PLC0415 (slow to import, and only indexes need it)
+
+    crs = get_output_wkt(job)
+    bounds = np.array([job.plan.grid.crop(tile.window).bounds for tile in tiles]).reshape(-1, 4)
+    names = np.array([tile.name for tile in tiles], object)
+    fields = [np.array([f"{name}{RASTER_SUFFIX}" for name in names], object), names]
+    # SQLite needs locks, which a folder on a file server may not have
+    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder, pinned_pyogrio():
+        local = Path(folder, TILE_INDEX_NAME)
+        pyogrio.raw.write(
+            local,
+            shapely.to_wkb(shapely.box(*bounds.T)),
+            fields,
+            fields=["location", "name"],
+            geometry_type="Polygon",
+            crs=crs,
+            layer=_LAYER,
+            driver="GPKG",
+            layer_metadata=_describe_raster(job, crs),
+        )
+        shutil.copyfile(local, path)
+
+
+def get_output_wkt(job: Job) -> str:
+    """Return the CRS of a job's rasters as WKT2: one that GDAL finds equal to theirs."""
+    wkt: str = CRS.from_user_input(make_output_crs(job.plan)).to_wkt(version=WktVersion.WKT2_2019)
+    return wkt
+
+
+def get_gdal_type(job: Job) -> str:
+    """Return GDAL's name of the pixel type of a job's rasters."""
+    name: str = typename_fwd[dtype_rev[job.plan.dtype]]
+    return name
+
+
+def _describe_raster(job: Job, crs: str) -> dict[str, str]:
+    """Describe the raster that all tiles make up, as GDAL's driver reads it."""
+    plan = job.plan
+    left, bottom, right, top = plan.grid.bounds
+    width, height = plan.grid.resolution
+    bands = 1 + len(plan.request.source_bands)
+    return {
+        "RESX": repr(width),
+        "RESY": repr(height),
+        "MINX": repr(left),
+        "MINY": repr(bottom),
+        "MAXX": repr(right),
+        "MAXY": repr(top),
+        "BAND_COUNT": str(bands),
+        "DATA_TYPE": get_gdal_type(job),
+        "NODATA": ",".join([repr(plan.nodata)] * bands),
+        "SRS": crs,
+        "LOCATION_FIELD": "location",
+        **({"BAND_1_UNITTYPE": plan.request.unit} if plan.request.unit else {}),
+    }

@@ -1,0 +1,155 @@
+"""The journal of a job: the files in its store tell which tiles are done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from hrdem.runtime.threads import map_in_order, thread_pool
+from hrdem.tiling.failures import list_failure_records, read_failures
+from hrdem.tiling.job import Job
+from hrdem.tiling.output_store import ITEM_SUFFIX, JOB_NAME, RASTER_SUFFIX, OutputStore
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MAX_THREADS = 16  # requests of many small files
+
+
+class TileState(StrEnum):
+    """What there is of a tile.
+
+    Attributes:
+        DONE: Its raster, and the item that commits it.
+        EMPTY: Nothing to write: no stored source tile, or no valid pixel.
+        FAILED: Nothing, as it could not be made in the last run.
+        STALE: Nothing, as one of its sources is no longer the planned version.
+        MISSING: Nothing yet, or a raster that no item commits.
+    """
+
+    DONE = "done"
+    EMPTY = "empty"
+    FAILED = "failed"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
+    """Return the state of each tile by its name, from one listing of the store.
+
+    Besides records of failures, only items without a raster are read: those of tiles that have no
+    valid pixel.
+
+    Args:
+        job: The job whose document the store holds.
+        store: Its store.
+
+    Raises:
+        OutputError: If the store cannot be read.
+    """
+    names = store.list_names()
+    failures = read_failures(store, job.sha256, names)
+    empty = _find_empty_tiles(job, store, names)
+    states = {}
+    for tile in job.tiles:
+        if f"{tile.name}{ITEM_SUFFIX}" in names and f"{tile.name}{RASTER_SUFFIX}" in names:
+            states[tile.name] = TileState.DONE
+        elif tile.is_empty or tile.name in empty:
+            states[tile.name] = TileState.EMPTY
+        elif tile.name in failures:
+            states[tile.name] = TileState(failures[tile.name].state)
+        else:
+            states[tile.name] = TileState.MISSING
+    return states
+
+
+def commit_item(store: OutputStore, name: str, item: Mapping[str, Any]) -> bool:
+    """Write the item of a tile, which says that the tile is done.
+
+    Args:
+        store: The job's store, which holds the tile's raster unless the tile is empty.
+        name: Name of the tile.
+        item: The item.
+
+    Returns:
+        False if there was an item, of another worker.
+    """
+    return store.write(f"{name}{ITEM_SUFFIX}", encode_json(item), if_absent=True)
+
+
+def create_job(store: OutputStore, document: bytes) -> bool:
+    """Put the document of a job into its store; return False if there is another one."""
+    return store.write(JOB_NAME, document, if_absent=True)
+
+
+def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None:
+    """Replace a job by one that was planned again, and keep the tiles that would not change.
+
+    What the new job does not vouch for is removed first, so the listing is that of the job that is
+    there whenever this is interrupted.
+
+    Args:
+        store: The job's store.
+        old: The job that is there.
+        new: The job that takes its place.
+        document: Document of the new job.
+    """
+    names = store.list_names()
+    keys = {tile.name: tile.key for tile in new.tiles}
+    written = {tile.name for tile in new.tiles if not tile.is_empty}
+    changed = [tile.name for tile in old.tiles if keys.get(tile.name) != tile.key]
+    _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in changed])
+    _remove(store, names, [f"{name}{RASTER_SUFFIX}" for name in changed if name not in written])
+    _remove(store, names, list_failure_records(names))
+    store.write(JOB_NAME, document)
+
+
+def discard_lost_items(job: Job, store: OutputStore) -> None:
+    """Remove the items of tiles whose raster was removed, so that they can be made again."""
+    names = store.list_names()
+    empty = _find_empty_tiles(job, store, names)
+    lost = [name for name in _find_items_without_raster(job, names) if name not in empty]
+    _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in lost])
+
+
+def read_items(store: OutputStore, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the items of tiles by name; without those that are not valid, or not there."""
+
+    def read(name: str) -> tuple[str, Any]:
+        try:
+            return name, json.loads(store.read(f"{name}{ITEM_SUFFIX}") or b"null")
+        except ValueError:
+            return name, None
+
+    return {name: item for name, item in _for_each(read, names) if isinstance(item, dict)}
+
+
+def encode_json(document: Mapping[str, Any]) -> bytes:
+    """Return a JSON document as it is written into a store."""
+    return f"{json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+def _find_empty_tiles(job: Job, store: OutputStore, names: Mapping[str, int]) -> set[str]:
+    """Return the names of tiles whose item says that they have no valid pixel."""
+    items = read_items(store, _find_items_without_raster(job, names))
+    return {name for name, item in items.items() if item.get("assets") == {}}
+
+
+def _find_items_without_raster(job: Job, names: Mapping[str, int]) -> list[str]:
+    return [
+        tile.name
+        for tile in job.tiles
+        if f"{tile.name}{ITEM_SUFFIX}" in names and f"{tile.name}{RASTER_SUFFIX}" not in names
+    ]
+
+
+def _remove(store: OutputStore, names: Mapping[str, int], files: Iterable[str]) -> None:
+    """Remove files that a listing has."""
+    _for_each(store.remove, [file for file in files if file in names])
+
+
+def _for_each(work: Callable[[T], R], values: Iterable[T]) -> list[R]:
+    with thread_pool(_MAX_THREADS, "journal") as pool:
+        return list(map_in_order(pool, work, values, 2 * _MAX_THREADS))
