@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hrdem.http.cache.responses import CachedResponse
 from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from hrdem.http.cache.responses import CachedResponse
 
 
 @dataclass(frozen=True, slots=True)
