@@ -200,15 +200,16 @@ def load(
 
     Args:
         chunks: None reads now and returns a numpy array. Otherwise a dask array is returned, with
-            chunks of this many pixels each way, of a size that dask chooses (``"auto"``), or all in
-            one (-1); or of a size for each dimension, such as ``{"y": 2048, "x": 2048}``, where a
-            dimension left out is not divided. Files and versions are chosen now; each chunk reads
-            only what it needs, when it is computed, one chunk at a time in a process. Multiples of
-            512 pixels are the most efficient.
+            chunks of this many pixels each way, of 2048 (``"auto"``), or all in one (-1); or of a
+            size for each dimension, such as ``{"y": 2048, "x": 1024}``, where a dimension left out
+            is not divided. Files and versions are chosen now; each chunk reads only what it needs,
+            when it is computed, as many at a time as ``max_memory`` allows. Multiples of 512 pixels
+            are the most efficient.
         masked: Whether nodata becomes NaN and integers become floating point.
         http: `hrdem.Session` to share with other calls, which must stay open as long as chunks are
-            read; None creates a client for the call and for each chunk.
-        on_progress: Called with a `Progress` whenever a block is read, separately for each chunk.
+            read in this process; None, and other processes, use a client of their own.
+        on_progress: Called with a `Progress` whenever a block is read in this process, separately
+            for each chunk.
         **params: See `hrdem.extract`: area, product, grid, service and run, except
             ``source_band`` and ``align="blocks"``. ``max_memory`` is the peak beside the arrays;
             ``max_download`` applies to each chunk by itself.

@@ -105,7 +105,6 @@ COVERED_BY = {
     "hrdem.request.aoi.shape_part": "request/test_objects.py",
     "hrdem.request.aoi.plausibility": "request/test_vector.py",
     "hrdem.request.protocols": "request/test_objects.py",
-    "hrdem.runtime.byte_sizes": "cli/test_bad_input.py",
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.temporary_files": "legacy/test_pixel_store.py",
     "hrdem.runtime.windows_locks": "runtime/test_locks.py",

@@ -34,6 +34,10 @@ class PreparedGeometry:
         shapely.prepare(copy)
         object.__setattr__(self, "_copy", copy)
 
+    def __reduce__(self) -> tuple[type[PreparedGeometry], tuple[shapely.Geometry]]:
+        """Prepare the geometry again where it is unpickled."""
+        return PreparedGeometry, (self.geometry,)
+
     def intersects(
         self, others: Iterable[shapely.Geometry] | NDArray[np.object_]
     ) -> NDArray[np.bool_]:

@@ -74,6 +74,19 @@ class ClientSettings:
                 make_private_folder(cache.folder)
         return cache
 
+    def make_client(self, trusted: Iterable[str] = ()) -> HttpClient:
+        """Return a new client without the cache.
+
+        Args:
+            trusted: User-supplied addresses, which may be in any network.
+        """
+        return HttpClient(
+            trusted=trusted,
+            hosts=self.hosts,
+            metadata=self.metadata,
+            max_connections=self.max_connections,
+        )
+
     @contextlib.contextmanager
     def client(
         self, http: Http | None, trusted: Iterable[str] = (), *, fetches: bool = False
@@ -92,14 +105,7 @@ class ClientSettings:
                 yield stack.enter_context(CachingClient(None, self.cache, self.metadata))
                 return
             if http is None:
-                http = stack.enter_context(
-                    HttpClient(
-                        trusted=trusted,
-                        hosts=self.hosts,
-                        metadata=self.metadata,
-                        max_connections=self.max_connections,
-                    )
-                )
+                http = stack.enter_context(self.make_client(trusted))
             if self.uses_cache:
                 http = stack.enter_context(CachingClient(http, self.cache))
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import mmap
 import operator
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -27,12 +26,10 @@ from hrdem.processing.merge import merge_tiles
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.options import Align
+from hrdem.request.options import Align, Compression
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.progress import ProgressMeter
-from hrdem.tiff.decode import decode, directory_bytes
 from hrdem.tiff.encode import BLOCK
-from hrdem.tiff.write_ifd import TileFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +107,7 @@ def read_pixels(
     nodata = plan.nodata
     # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
     pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
+    stored = pixels.dtype.newbyteorder("<")  # as `encode` stores them without compression
     blocks = BlockSet.all_of(_expand_to_output_blocks(plan, window), BLOCK)
 
     def place(result: TileResult) -> None:
@@ -118,14 +116,13 @@ def read_pixels(
         block = Window(result.column * BLOCK, result.row * BLOCK, BLOCK, BLOCK)
         shared = block.intersection(window)
         if shared is not None:
-            tile = _decode_tile(result.tiles[0], tile_format, nodata)
+            tile = np.frombuffer(result.tiles[0], stored).reshape(BLOCK, BLOCK)
             within = shared.shifted(-window.column, -window.row)
             pixels[within.slices] = tile[shared.shifted(-block.column, -block.row).slices]
             blocks.remove(block.column, block.row)
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
-        options = OutputOptions(Path(folder, "pixels.tif"))
-        tile_format = get_tile_format(plan, options)
+        options = OutputOptions(Path(folder, "pixels.tif"), compress=Compression.NONE)
         stats, _ = _run(plan, window, shift_grid, context, options, place)
     for block in blocks:  # those without data are left
         shared = block.intersection(window)
@@ -173,14 +170,6 @@ def _run(
     stats = functools.reduce(operator.add, sums, TileStats(0, 0, Statistics(), ()))
     meter.add(blocks.pixels - stats.pixels, 0)
     return finisher.complete(stats, left), meter.progress.received_bytes
-
-
-def _decode_tile(tile: bytes | memoryview, tile_format: TileFormat, nodata: float) -> Pixels:
-    start = directory_bytes(1)
-    with mmap.mmap(-1, start + len(tile)) as buffer:
-        buffer[start:] = tile
-        offsets, counts = np.array([[start]]), np.array([[len(tile)]])
-        return decode(buffer, offsets, counts, tile_format, nodata, "the output")
 
 
 def lock_coverages(plan: Plan, cache: Path) -> list[FileLock]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,12 @@ from rasterio.enums import WktVersion
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import get_unit, parse_crs
-from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.run_context import RunContext, RunSettings
-from hrdem.jobs.execute import lock_coverages, read_pixels
+from hrdem.jobs.execute import read_pixels
 from hrdem.jobs.extract import check_any_valid, plan_and_run, warn_of_infinite_pixels
+from hrdem.jobs.lazy_pixels import LazyPixels
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost
@@ -31,43 +30,12 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align
 from hrdem.request.request import Request
 from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.tiff.encode import BLOCK
 
 Chunks = int | str | Mapping[str, Any]
 """Pixels along both axes, ``"auto"`` or -1; or one of these for each of ``"y"`` and ``"x"``."""
 
 _AXES = "y", "x"
-# A chunk is read with as many connections, threads and bytes as an extraction may use. Dask, which
-# computes as many chunks as there are cores, has to wait.
-_CHUNK_LOCK = threading.Lock()
-
-
-class _CacheLocks:
-    """Locks of an array's cached coverages against removal, in this process; not pickled."""
-
-    def __init__(self, locks: Sequence[object] = ()) -> None:
-        self._locks = locks
-
-    def __reduce__(self) -> tuple[type[_CacheLocks], tuple[()]]:
-        return _CacheLocks, ()
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkReader:
-    """Reads the chunks of a plan's output when they are computed."""
-
-    plan: Plan
-    shift_grid: ShiftGrid | None
-    settings: RunSettings
-    locks: _CacheLocks
-
-    def read(self, block_info: Mapping[Any, Any]) -> Pixels:
-        """Read a chunk, with the information that `dask.array.map_blocks` passes."""
-        (top, bottom), (left, right) = block_info[None]["array-location"]
-        window = Window(left, top, right - left, bottom - top)
-        with _CHUNK_LOCK, pinned_gdal(), self.settings.open() as context:
-            pixels, _ = read_pixels(self.plan, window, self.shift_grid, context)
-        return pixels
+AUTO_CHUNK_PIXELS = 2048  # 4 x 4 blocks of the output: few requests, 17 MB of float32
 
 
 def load(
@@ -107,8 +75,7 @@ def load(
             )
         plan = make_plan(request, context.http)
         shift_grid = find_shift_grid(request, context)
-        locks = _CacheLocks(lock_coverages(plan, context.cache))
-    pixels = _make_dask_array(_ChunkReader(plan, shift_grid, settings, locks), sizes)
+    pixels = _make_dask_array(plan, LazyPixels.of(plan, shift_grid, settings), sizes)
     return _make_data_array(plan, shift_grid, pixels, masked)
 
 
@@ -121,7 +88,7 @@ def _load_whole(plan: Plan, context: RunContext, masked: bool) -> xr.DataArray:
     return _make_data_array(plan, shift_grid, pixels, masked)
 
 
-def _parse_chunks(chunks: Chunks) -> tuple[int | str, int | str]:
+def _parse_chunks(chunks: Chunks) -> tuple[int, int]:
     """Return the height and the width of chunks; -1 for the whole array.
 
     Raises:
@@ -137,26 +104,23 @@ def _parse_chunks(chunks: Chunks) -> tuple[int | str, int | str]:
                 f'chunks={chunks!r} is invalid. Pass pixels (512 or a multiple), "auto", or -1 for '
                 'one chunk, alone or as {"y": …, "x": …}.'
             )
-    return sizes.get("y", -1), sizes.get("x", -1)
+    height, width = (
+        AUTO_CHUNK_PIXELS if size == "auto" else int(size)
+        for size in (sizes.get(axis, -1) for axis in _AXES)
+    )
+    return height, width
 
 
-def _make_dask_array(reader: _ChunkReader, chunks: tuple[int | str, int | str]) -> Any:
+def _make_dask_array(plan: Plan, pixels: LazyPixels, chunks: tuple[int, int]) -> Any:
     """Return a dask array that reads each chunk when it is computed."""
     import dask.array as da  # noqa: PLC0415 (only chunks need it)
 
-    plan = reader.plan
-    shape, dtype = (plan.grid.height, plan.grid.width), np.dtype(plan.dtype)
-    edges = da.core.normalize_chunks(chunks, shape, dtype=dtype)
-    sizes = [
-        max(edge[0] // BLOCK, 1) * BLOCK if size == "auto" and len(edge) > 1 else size
-        for size, edge in zip(chunks, edges, strict=True)
-    ]
-    return da.map_blocks(
-        reader.read,
-        chunks=da.core.normalize_chunks(sizes, shape, dtype=dtype),
-        dtype=dtype,
-        meta=np.empty((0, 0), dtype),
+    return da.from_array(
+        pixels,
+        chunks,
         name=f"hrdem-{plan.request.product.name}-{uuid.uuid4().hex}",
+        asarray=False,  # a numpy array as it is
+        meta=np.empty((0, 0), pixels.dtype),
     )
 
 

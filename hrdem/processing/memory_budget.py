@@ -17,6 +17,7 @@ _MAX_EXCESS_SHARE = 0.8  # of the memory beyond the baseline, that more may take
 _CODER_BYTES = 14_000_000  # GDAL's blocks and temporary arrays of a thread that decodes and encodes
 _SLACK_BYTES = 8_000_000  # freed memory that the allocator has not returned, and small objects
 _TRIM_MARGIN_BYTES = 24_000_000
+_RUN_BYTES = 40_000_000  # beside the baseline, for each of several runs of a process at a time
 _STRIPE_SHARE = 0.52  # of the memory beyond the base
 MAX_STRIPE_BLOCKS = 64  # the border between stripes is read twice, 1.6 % of a stripe
 _STRIPE_STEP_BLOCKS = 8  # so that a command makes the same stripes if memory differs by some MB
@@ -103,3 +104,19 @@ def check_max_memory(max_memory: int) -> None:
             f"A limit of {max_memory / 1e6:.0f} MB is too small: hrdem and its libraries need at "
             f"least {_MIN_MEMORY_BYTES / 1e6:.0f} MB. Give a larger `max_memory`."
         )
+
+
+def divide_by_runs(max_memory: int, used_memory: int, max_runs: int) -> tuple[int, int]:
+    """Divide the memory of a process among runs at the same time.
+
+    Args:
+        max_memory: Peak memory of the process, bytes.
+        used_memory: Bytes that the process used before the first of them.
+        max_runs: Maximum number of runs.
+
+    Returns:
+        Number of runs, and the peak memory of the process if each of them were the only one.
+    """
+    base = max(_BASELINE_BYTES, used_memory)
+    runs = max(1, min(max_runs, (max_memory - base) // _RUN_BYTES))
+    return runs, base + (max_memory - base) // runs

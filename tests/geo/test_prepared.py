@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,3 +27,9 @@ def test_threads_share_one_index() -> None:
             for found in together:
                 np.testing.assert_array_equal(found, together[0])
             assert not shapely.is_prepared(shape), "others may hold it"
+
+
+def test_copy_in_another_process_has_an_index_of_its_own() -> None:
+    copy = pickle.loads(pickle.dumps(PreparedGeometry(shapely.box(0, 0, 1, 1))))
+    assert copy == PreparedGeometry(shapely.box(0, 0, 1, 1))
+    assert copy.intersects([shapely.Point(0.5, 0.5), shapely.Point(2, 2)]).tolist() == [True, False]

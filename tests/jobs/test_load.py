@@ -7,6 +7,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,19 @@ import dask
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 import hrdem
+from examples import zonal_means
 from hrdem.demo import Addresses
-from hrdem.jobs import load
+from hrdem.http.client import HttpClient
+from hrdem.http.client_settings import ClientSettings
+from hrdem.jobs import lazy_pixels
+from hrdem.runtime.byte_sizes import parse_size
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
@@ -244,25 +251,30 @@ def test_chunk_outside_the_area_is_nodata(filled: Store) -> None:
     assert sum(filled.received.values()) == 0
 
 
-def test_chunks_are_read_one_at_a_time(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run uses all connections and memory that are allowed."""
-    lock, running, max_running = threading.Lock(), 0, 0
-    read_pixels = load.read_pixels
+@pytest.mark.parametrize(("max_memory", "most"), [("240MB", 1), ("2GB", 4)])
+def test_memory_limits_how_many_chunks_are_read_at_a_time(
+    filled: Store, monkeypatch: pytest.MonkeyPatch, max_memory: str, most: int
+) -> None:
+    lock, running, max_running, limits = threading.Lock(), 0, 0, set()
+    read_pixels = lazy_pixels.read_pixels
 
-    def count_running(*arguments: Any) -> Any:
+    def count_running(plan: Any, window: Any, grid: Any, context: Any) -> Any:
         nonlocal running, max_running
         with lock:
             running += 1
             max_running = max(max_running, running)
-        pixels = read_pixels(*arguments)
+            limits.add(context.max_memory)
+        time.sleep(0.05)
+        pixels = read_pixels(plan, window, grid, context)
         with lock:
             running -= 1
         return pixels
 
-    lazy = load_array(filled, chunks=300)
-    monkeypatch.setattr(load, "read_pixels", count_running)
-    lazy.compute(scheduler="threads", num_workers=8)
-    assert (running, max_running) == (0, 1)
+    lazy = load_array(filled, chunks=400, max_memory=max_memory)
+    monkeypatch.setattr(lazy_pixels, "read_pixels", count_running)
+    lazy.compute(scheduler="threads", num_workers=4)
+    assert (running, max_running) == (0, most)
+    assert all(limit <= parse_size(max_memory) for limit in limits)
 
 
 @pytest.mark.slow
@@ -286,16 +298,77 @@ def test_progress_ends_with_all_pixels(filled: Store) -> None:
     assert progress[-1].pixels == progress[-1].total_pixels
     progress.clear()
     lazy = load_array(filled, **JOBS["filled and warped"], on_progress=progress.append, chunks=300)
-    lazy[:10, :10].compute()
+    lazy[:300, :300].compute()
     assert progress[-1].pixels == progress[-1].total_pixels
 
 
-def test_lazy_array_is_pickled_by_the_standard_library(demo: Addresses) -> None:
+OUTLINE = shapely.Point(LEFT + 400, TOP - 400).buffer(300, quad_segs=2_000)  # 8,000 corners
+
+
+def test_task_holds_a_window_and_the_graph_one_plan(filled: Store) -> None:
+    """A plan in every task of a province is more than its pixels."""
+    lazy = load_array(filled, bbox=None, bbox_crs=None, aoi=OUTLINE, aoi_crs="EPSG:3979", chunks=50)
+    plan, *tasks = sorted(map(len, map(pickle.dumps, lazy.__dask_graph__().values())), reverse=True)
+    assert len(tasks) == 12 * 12
+    assert max(tasks) < 1_000
+    assert plan > 100_000
+
+
+def test_lazy_array_of_a_polygon_is_pickled_by_the_standard_library(filled: Store) -> None:
     """Pools of processes use it; only dask has a pickler that takes functions without a name."""
-    box = {"bbox": (1_500_010, -170_020, 1_500_030, -170_000), "bbox_crs": "EPSG:3979"}
-    lazy = hrdem.load(**box, product="dtm", stac_url=demo.stac, no_cache=True, chunks=512)
+    area = {"bbox": None, "bbox_crs": None, "aoi": OUTLINE, "aoi_crs": "EPSG:3979"}
+    lazy = load_array(filled, **area, chunks=512, on_progress=lambda _: None)
     copy = pickle.loads(pickle.dumps(lazy))
     assert (copy.data.name, copy.attrs) == (lazy.data.name, lazy.attrs)
+    again = pickle.loads(pickle.dumps(copy))
+    assert (again.data.name, again.attrs) == (lazy.data.name, lazy.attrs)
+
+
+def test_copies_of_a_lazy_array_read_with_one_client(
+    demo: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the tasks of a process do, each of which unpickles its own."""
+    box = {"bbox": (1_500_010, -170_020, 1_500_030, -170_000), "bbox_crs": "EPSG:3979"}
+    lazy = hrdem.load(**box, product="dtm", stac_url=demo.stac, no_cache=True, chunks=10)
+    made = []
+
+    def make_client(settings: ClientSettings, trusted: Iterable[str]) -> HttpClient:
+        made.append(HttpClient(trusted=trusted, hosts=settings.hosts))
+        return made[-1]
+
+    monkeypatch.setattr(ClientSettings, "make_client", make_client)
+    copies = [pickle.loads(pickle.dumps(lazy)) for _ in range(2)]
+    first, second = (copy.compute(scheduler="threads") for copy in copies)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first, lazy.compute(scheduler="threads"))
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        np.s_[3:9, 500:510],
+        np.s_[::150, 5],
+        np.s_[700::-300, -1],
+        np.s_[:0, 7:],
+        np.s_[[600, 2, 77], 40:44],
+    ],
+)
+def test_index_reads_what_numpy_would_return(filled: Store, index: Any) -> None:
+    eager = load_array(filled).values
+    lazy = load_array(filled, chunks=-1)
+    np.testing.assert_array_equal(view_bits(lazy.data[index].compute()), view_bits(eager[index]))
+
+
+@pytest.mark.slow
+def test_cache_limit_holds_while_a_lazy_array_lives(demo: Addresses, tmp_path: Path) -> None:
+    box = {"bbox": (1_499_000, -171_000, 1_501_000, -169_000), "bbox_crs": "EPSG:3979"}
+    where = {"cache_dir": tmp_path, "max_cache": "3MB"}
+    lazy = hrdem.load(**box, product="dtm", stac_url=demo.stac, **where, chunks=1000)
+    for row in range(2):
+        lazy[1000 * row : 1000 * row + 1000].compute()
+        assert 0 < sum(each.bytes for each in hrdem.Cache(tmp_path).info().entries) <= 3_300_000
+    del lazy
 
 
 @pytest.mark.slow
@@ -303,7 +376,7 @@ def test_lazy_array_is_pickled_by_the_standard_library(demo: Addresses) -> None:
     "via", ["cog", *(pytest.param(via, marks=pytest.mark.long) for via in ("vrt", "wcs"))]
 )
 def test_chunk_opens_its_own_connection(demo: Addresses, tmp_path: Path, via: str) -> None:
-    """In another process, too: a client never outlives its chunk."""
+    """In another process, too."""
     params = {
         "bbox": (1_499_600, -170_700, 1_500_400, -170_000), "bbox_crs": "EPSG:3979",
         "product": "dtm", "via": via, "stac_url": demo.stac, "wcs_url": demo.wcs,
@@ -340,13 +413,15 @@ def test_invalid_options_of_load_are_errors(
         load_array(store, **params)
 
 
-def test_dask_chooses_automatic_chunks(filled: Store) -> None:
+def test_automatic_chunks_have_2048_pixels(store: Store) -> None:
+    store.add(TIERS["1m"], np.zeros((8, 8), np.float32), LEFT, TOP)
+    store.add(TIERS["1m"], np.zeros((8, 8), np.float32), LEFT + 4992, TOP - 1992, item="other")
+    box = {"bbox": (LEFT, TOP - 2000, LEFT + 5000, TOP)}
     with dask.config.set({"array.chunk-size": "1 MiB"}):
-        lazy = load_array(filled, chunks="auto")
-    assert lazy.chunks == ((512, 268), (512, 168))
-    assert load_array(filled, chunks="auto").chunks == ((780,), (680,))
-    assert load_array(filled, chunks={"x": np.int64(600)}).chunks == ((780,), (600, 80))
-    assert load_array(filled, chunks=-1).chunks == ((780,), (680,))
+        assert load_array(store, **box, chunks="auto").chunks == ((2000,), (2048, 2048, 904))
+    assert load_array(store, **box, chunks={"x": "auto", "y": 1500}).chunks[0] == (1500, 500)
+    assert load_array(store, **box, chunks={"x": np.int64(3000)}).chunks == ((2000,), (3000, 2000))
+    assert load_array(store, **box, chunks=-1).chunks == ((2000,), (5000,))
 
 
 @pytest.mark.slow
@@ -362,3 +437,34 @@ def test_error_names_the_missing_library_and_its_extra(library: str, chunks: int
     )
     assert done.stdout.startswith(f"MissingLibraryError {library} ")
     assert "pip install 'hrdem[xarray]'" in done.stdout
+
+
+AREA = shapely.box(LEFT + 60, TOP - 840, LEFT + 740, TOP - 60)
+ZONES = [
+    AREA.intersection(shapely.Point(LEFT + 300, TOP - 500).buffer(230)),
+    shapely.box(LEFT + 600, TOP - 400, LEFT + 700, TOP - 100),
+    shapely.box(LEFT + 9_000, TOP, LEFT + 9_001, TOP + 1),  # without a pixel
+]
+
+
+def test_means_of_zones_equal_those_of_the_whole_array(filled: Store) -> None:
+    """The example's, which hold one chunk at a time."""
+    means = zonal_means.compute_means(load_array(filled, chunks=200, masked=True), ZONES)
+    whole = load_array(filled, masked=True)
+    y, x = np.meshgrid(whole.y, whole.x, indexing="ij")
+    for zone, mean in zip(ZONES[:2], means, strict=False):
+        inside = shapely.contains_xy(zone, x, y)
+        assert mean == pytest.approx(float(whole.where(inside).mean(dtype="f8")), abs=1e-6)
+    assert np.isnan(means[2])
+
+
+def test_coarsened_chunks_equal_the_coarsened_array(filled: Store) -> None:
+    """The documentation's recipe: no window of 64 pixels is divided by chunks of 2048."""
+    lazy, eager = (load_array(filled, masked=True, chunks=chunks) for chunks in (256, None))
+    ranges = [
+        each.coarsen(y=64, x=64, boundary="trim").max()
+        - each.coarsen(y=64, x=64, boundary="trim").min()
+        for each in (lazy, eager)
+    ]
+    np.testing.assert_array_equal(*ranges)
+    np.testing.assert_array_equal(ranges[0].x, ranges[1].x)

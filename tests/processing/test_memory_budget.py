@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
-from hrdem.processing.memory_budget import Budget, check_max_memory
+from hrdem.processing.memory_budget import Budget, check_max_memory, divide_by_runs
 
 BLOCK = (512, 512)
 LARGE = Window(0, 0, 16_384, 16_384)
@@ -87,3 +87,16 @@ def test_too_little_memory_is_a_request_error() -> None:
     check_max_memory(240_000_000)
     with pytest.raises(RequestError, match="at least 240 MB"):
         check_max_memory(239_999_999)
+
+
+@pytest.mark.parametrize(
+    ("max_memory", "used", "runs"),
+    [(300, 100, 4), (300, 210, 2), (300, 290, 1), (240, 400, 1), (2_000, 210, 8)],
+)
+def test_runs_at_the_same_time_share_memory(max_memory: int, used: int, runs: int) -> None:
+    """What all of them take beside the rest of the process is within its limit."""
+    most, limit = divide_by_runs(max_memory * 1_000_000, used * 1_000_000, 8)
+    base = max(140, used) * 1_000_000
+    assert most == runs
+    assert (limit - base) * runs <= max_memory * 1_000_000 - base
+    assert limit - base >= 40_000_000 or runs == 1
