@@ -90,7 +90,10 @@ class FolderStore:
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:
         """Yield the path of a file."""
-        yield Path(self.root, name)
+        path = Path(self.root, name)
+        if not path.is_file():
+            raise OutputError(f"{path} cannot be read: it does not exist.")
+        yield path
 
     def _staged_path(self, name: str) -> Path:
         """Return a path beside which unfinished files of this machine lie.

@@ -31,6 +31,8 @@ def test_a_new_folder_is_created_by_its_first_file(store: FolderStore) -> None:
     store.remove("job.json")
     store.remove("job.json")
     assert store.list_names() == {}
+    with pytest.raises(OutputError, match="does not exist"), store.read_file("job.json"):
+        pass
 
 
 def test_a_file_appears_when_it_is_complete(store: FolderStore) -> None:

@@ -102,6 +102,7 @@ def test_the_collection_leads_to_every_item(store: Store, tiles: FolderStore) ->
     assert b'"href": "/' not in tiles.read("collection.json")
 
 
+@pytest.mark.slow
 def test_tiles_that_are_not_done_are_in_no_index(store: Store, tiles: FolderStore) -> None:
     publish_relief(store)
     job = make_job(store)
