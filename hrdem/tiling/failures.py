@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 from hrdem.errors import OutputError
 from hrdem.tiling.output_store import OutputStore
 
-FAILED_PREFIX, FAILED_SUFFIX = "failed", ".json"
 SCHEMA_VERSION = 1
+_RECORD = re.compile(r"failed(-\d+-of-\d+)?\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,7 @@ def get_failures_name(part: tuple[int, int] | None = None) -> str:
     Args:
         part: Number and count of the part that it makes; None for all tiles.
     """
-    infix = "" if part is None else f"-{part[0]}-of-{part[1]}"
-    return f"{FAILED_PREFIX}{infix}{FAILED_SUFFIX}"
+    return "failed.json" if part is None else f"failed-{part[0]}-of-{part[1]}.json"
 
 
 def list_failure_records(names: Mapping[str, int]) -> list[str]:
@@ -49,12 +49,7 @@ def list_failure_records(names: Mapping[str, int]) -> list[str]:
     Args:
         names: Sizes by name, from `OutputStore.list_names`.
     """
-    return [
-        name
-        for name in names
-        if name == get_failures_name()
-        or (name.startswith(f"{FAILED_PREFIX}-") and name.endswith(FAILED_SUFFIX))
-    ]
+    return [name for name in names if _RECORD.fullmatch(name)]
 
 
 def read_failures(store: OutputStore, sha256: str, names: Mapping[str, int]) -> dict[str, Failure]:

@@ -19,6 +19,7 @@ def test_records_of_parts_are_read_together(tmp_path: Path) -> None:
     write_failures(store, "a" * 64, {"x": LOST})
     write_failures(store, "a" * 64, {"y": CHANGED}, part=(3, 40))
     write_failures(store, "b" * 64, {"z": LOST}, part=(4, 40))  # of a job that was replaced
+    store.write("failed-bay.stac.json", b"{}")  # the item of a tile
     listed = store.list_names()
     assert "failed-3-of-40.json" in listed
     assert read_failures(store, "a" * 64, listed) == {"x": LOST, "y": CHANGED}

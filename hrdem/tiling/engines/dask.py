@@ -7,11 +7,10 @@ than there are workers. A task is the name of a tile and the address of its job.
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
-import queue
+import pickle
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from hrdem.errors import HrdemError, MissingLibraryError
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _WORKERS_AGE_SECONDS = 2.0  # after which the scheduler is asked for its workers again
+_POLL_SECONDS = 0.01
 CONNECT_SECONDS = 30.0
-
-log = logging.getLogger(__name__)
 
 
 class DaskEngine:
@@ -44,6 +42,7 @@ class DaskEngine:
 
     def __init__(self, work: Work, scheduler: str | Client) -> None:
         try:
+            import cloudpickle  # noqa: PLC0415 (as distributed, which has it)
             import distributed  # noqa: PLC0415 (optional)
         except ModuleNotFoundError as exc:
             raise MissingLibraryError(
@@ -51,12 +50,13 @@ class DaskEngine:
                 "'hrdem[dask]'. `workers` and `part` work without it.",
                 name=exc.name,
             ) from exc
-        self._work = work
+        self._packed_work: bytes = cloudpickle.dumps(work)
         self._scheduler = scheduler
         self._distributed: Any = distributed
         self._stack = contextlib.ExitStack()
+        self._topic = f"hrdem-{uuid.uuid4().hex[:12]}"
         self._futures: dict[str, Future] = {}
-        self._ended: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
+        self._packed_reports: dict[str, bytes] = {}
         self._capacity, self._asked = 0, 0.0
 
     def __enter__(self) -> Self:
@@ -73,9 +73,11 @@ class DaskEngine:
                     f"No Dask scheduler answers at {self._scheduler} ({exc}). Check the address "
                     "that it printed when it started, such as tcp://host:8786."
                 ) from exc
+        self._client.subscribe_topic(self._topic, self._receive)
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._client.unsubscribe_topic(self._topic)
         if self._futures:
             self._client.cancel(list(self._futures.values()))
         self._stack.close()
@@ -91,35 +93,37 @@ class DaskEngine:
 
     def submit(self, task: TileTask) -> None:
         """Submit a task to the scheduler, which chooses the worker."""
-        future = self._client.submit(
-            run_task, self._work, task, key=f"hrdem-{task.name}-{time.monotonic_ns()}", pure=False
+        self._futures[task.name] = self._client.submit(
+            run_task,
+            self._packed_work,
+            task.name,
+            task.connections,
+            self._topic,
+            key=f"hrdem-{self._topic}-{task.name}-{time.monotonic_ns()}",
+            pure=False,
         )
-        self._futures[task.name] = future
-        future.add_done_callback(functools.partial(self._put, task.name))
 
     def wait(self, seconds: float) -> list[Report]:
         """Return the reports of tasks that have ended, after so many seconds at the latest."""
-        try:
-            name, future = self._ended.get(timeout=seconds)
-        except queue.Empty:
-            self._check_connected()
-            return []
-        del self._futures[name]
-        return [self._get_report(name, future)]
+        until = time.monotonic() + seconds
+        while not (ended := [name for name, each in self._futures.items() if each.done()]):
+            if time.monotonic() > until:
+                self._check_connected()
+                return []
+            time.sleep(_POLL_SECONDS)
+        reports = []
+        for name in ended:
+            future, packed = self._futures.pop(name), self._packed_reports.pop(name, None)
+            report = _describe_lost(name, future) if packed is None else pickle.loads(packed)  # noqa: S301 (of our own worker)
+            if isinstance(report, HrdemError):
+                raise report
+            reports.append(report)
+        return reports
 
-    def _put(self, name: str, future: Future) -> None:
-        self._ended.put((name, future))
-
-    def _get_report(self, name: str, future: Future) -> Report:
-        try:
-            report: Report | HrdemError = future.result()
-        except Exception as exc:  # noqa: BLE001 (of Dask: killed workers, lost results)
-            return TileFailure(
-                name, type(exc).__name__, f"Dask lost the tile ({type(exc).__name__}: {exc})."
-            )
-        if isinstance(report, HrdemError):
-            raise report
-        return report
+    def _receive(self, event: tuple[float, tuple[str, bytes]]) -> None:
+        """Receive a report, which comes before Dask says that its task has ended."""
+        _, (name, packed) = event
+        self._packed_reports[name] = packed
 
     def _check_connected(self) -> None:
         if self._client.status not in ("running", "connecting"):
@@ -127,6 +131,13 @@ class DaskEngine:
                 "The Dask scheduler does not answer any more. Run the same command again once it "
                 "does: finished tiles are kept."
             )
+
+
+def _describe_lost(name: str, future: Future) -> TileFailure:
+    """Describe what became of a task that has not reported: Dask lost it, or its worker."""
+    error = future.exception() if future.status == "error" else None
+    why = f"{type(error).__name__}: {error}" if error else future.status
+    return TileFailure(name, "DaskError", f"Dask lost the tile or its worker ({why}).")
 
 
 class _Process:
@@ -138,26 +149,36 @@ class _Process:
         self.stack = contextlib.ExitStack()
         self.make: MakeTile | None = None
 
+    def run(self, work: Work, task: TileTask) -> Report | HrdemError:
+        """Run a task; return the error if the work cannot be opened."""
+        if self.key != work.key or self.make is None:
+            self.stack.close()
+            self.key, self.make = work.key, None
+            try:
+                self.make = self.stack.enter_context(work.open())
+            except HrdemError as exc:
+                return exc
+        return self.make(task)
+
 
 _process = _Process()
 
 
-def run_task(work: Work, task: TileTask) -> Report | HrdemError:
-    """Run a task in a worker process of Dask, which opens the work once.
+def run_task(packed_work: bytes, name: str, connections: int, topic: str) -> None:
+    """Run a task in a worker process of Dask, which opens the work once; report by an event.
+
+    The result of a Dask task would take the driver and the scheduler two more requests, as much
+    time as all else.
 
     Args:
-        work: What to do with tiles.
-        task: The task.
-
-    Returns:
-        The report; the error if the work cannot be opened.
+        packed_work: What to do with tiles, pickled.
+        name: Name of the tile.
+        connections: Maximum number of connections to make it with.
+        topic: Topic of the event.
     """
+    from distributed import get_worker  # noqa: PLC0415 (optional)
+
+    work: Work = pickle.loads(packed_work)  # noqa: S301 (of our own driver)
     with _process.turn:
-        if _process.key != work.key or _process.make is None:
-            _process.stack.close()
-            _process.key, _process.make = work.key, None
-            try:
-                _process.make = _process.stack.enter_context(work.open())
-            except HrdemError as exc:
-                return exc
-        return _process.make(task)
+        report = _process.run(work, TileTask(name, connections, keeps_connections=False))
+    get_worker().log_event(topic, (name, pickle.dumps(report)))

@@ -64,7 +64,8 @@ class ProcessEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        kind = error[0]
         for worker in self._workers:
             if kind is None:
                 worker.connection.close()  # ends it

@@ -1,0 +1,236 @@
+"""Run a job: make the tiles that its store lacks, record those that fail, and sum up."""
+
+from __future__ import annotations
+
+import collections
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hrdem.errors import ExitCode, RequestError
+from hrdem.runtime.limits import DEFAULT_CONNECTIONS
+from hrdem.tiling.allowance import Allowance
+from hrdem.tiling.dispatch import dispatch_tiles
+from hrdem.tiling.engines.protocol import Engine
+from hrdem.tiling.failures import Failure, read_failures, write_failures
+from hrdem.tiling.job import Job, Tile
+from hrdem.tiling.output_store import ITEM_SUFFIX, OutputStore
+from hrdem.tiling.progress import JobMeter, JobProgress, OnJobProgress, ignore_job_progress
+from hrdem.tiling.task import OutcomeState, TileFailure
+
+MAX_USUAL_CONNECTIONS = 64  # more only on purpose
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """What a run of a job has made.
+
+    Attributes:
+        progress: Counts of its tiles and bytes. Those that it was to make were missing before, or
+            had failed.
+        empty: Tiles of these that turned out to have no valid pixel.
+        kept: Tiles that another run made meanwhile.
+        cpu_seconds: Time of the workers' processors.
+        failures: Why tiles were not made, by name.
+        stopped: Why it ended before all tiles had been tried; empty if it did not.
+    """
+
+    progress: JobProgress
+    empty: int
+    kept: int
+    cpu_seconds: float
+    failures: dict[str, Failure]
+    stopped: str
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of tiles that failed three times."""
+        return [name for name, each in self.failures.items() if each.state == "failed"]
+
+    @property
+    def stale(self) -> list[str]:
+        """Names of tiles of which a source is no longer the planned version."""
+        return [name for name, each in self.failures.items() if each.state == "stale"]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """7 if the store cannot be written, 6 if a source changed, 3 if tiles failed, else 0."""
+        if any(each.error.startswith("Output") for each in self.failures.values()):
+            return ExitCode.OUTPUT
+        if self.stale:
+            return ExitCode.SOURCE_CHANGED
+        return ExitCode.INCOMPLETE if self.failures or self.stopped else ExitCode.COMPLETE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        counts = self.progress.as_dict()
+        counts.pop("tile", None)
+        reasons = {name: self.failures[name].reason for name in self.failed}
+        return {
+            **counts,
+            "empty": self.empty,
+            "kept": self.kept,
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "failed_tiles": reasons,
+            "stale_tiles": self.stale,
+            "stopped": self.stopped,
+        }
+
+
+def run_job(
+    job: Job,
+    store: OutputStore,
+    engine: Engine,
+    *,
+    connections: int = DEFAULT_CONNECTIONS,
+    names: Collection[str] | None = None,
+    part: tuple[int, int] | None = None,
+    on_progress: OnJobProgress = ignore_job_progress,
+) -> JobSummary:
+    """Make the tiles that a store lacks.
+
+    A tile that fails three times is recorded with its reason, and the others are made. If a source
+    was republished, tiles that read it become stale, and the others are made.
+
+    Args:
+        job: The job, which the store holds.
+        store: Its store.
+        engine: Where tiles are made; it is open.
+        connections: Maximum number of connections of all workers together.
+        names: Names of tiles to make, if the store lacks them; None for all but stale ones.
+        part: Number, from 1, and count of parts: only tiles of this part are made. Each part has
+            its share of the bytes, and of the connections.
+        on_progress: Called at the beginning, and whenever a tile has ended.
+
+    Raises:
+        RequestError: If ``connections`` or ``part`` is invalid.
+        OutputError: If the store cannot be listed.
+        HrdemError: If the engine fails.
+    """
+    connections = _share_connections(connections, part)
+    tiles = job.tiles if part is None else select_part(job.tiles, part)
+    listed = store.list_names()
+    known = read_failures(store, job.sha256, listed)
+    lacking = [tile for tile in tiles if not tile.is_empty and _item_name(tile) not in listed]
+    if names is None:
+        chosen = [tile for tile in lacking if not _is_stale(known.get(tile.name))]
+    else:
+        wanted = set(names)
+        chosen = [tile for tile in lacking if tile.name in wanted]
+    left = {tile.name for tile in lacking} - {tile.name for tile in chosen}
+    run = _Run(job, {tile.name: tile.size for tile in chosen}, on_progress)
+    run.failures |= {name: known[name] for name in known if name in left}
+    try:
+        run.make_tiles(engine, Allowance(connections))
+    finally:
+        if run.failures or known:
+            write_failures(store, job.sha256, run.failures, part)
+    return run.sum_up()
+
+
+def select_part(tiles: Sequence[Tile], part: tuple[int, int]) -> list[Tile]:
+    """Select the tiles of a part: neighbours, whose bytes are its share of all bytes.
+
+    Args:
+        tiles: Tiles of the job.
+        part: Number, from 1, and count of parts.
+    """
+    number, count = part
+    total = sum(tile.size for tile in tiles) or 1
+    selected, before = [], 0
+    for tile in tiles:
+        middle = (before + tile.size / 2) / total  # so that each tile is in one part
+        before += tile.size
+        if min(int(middle * count), count - 1) == number - 1:
+            selected.append(tile)
+    return selected
+
+
+def _share_connections(connections: int, part: tuple[int, int] | None) -> int:
+    if connections < 1:
+        raise RequestError(f"{connections} `connections` were requested: give at least 1.")
+    if part is None:
+        return connections
+    number, count = part
+    if not 1 <= number <= count:
+        raise RequestError(
+            f"Part {number} of {count} was requested: give `part` as I/N with I from 1 to N."
+        )
+    if count > connections:
+        log.warning(
+            "%s parts at a time would take more than %s connections: let %s run at a time "
+            "(sbatch --array=1-%s%%%s).",
+            count, connections, connections, count, connections,
+        )  # fmt: skip
+    return max(1, connections // count)
+
+
+def _item_name(tile: Tile) -> str:
+    return f"{tile.name}{ITEM_SUFFIX}"
+
+
+def _is_stale(failure: Failure | None) -> bool:
+    return failure is not None and failure.state == "stale"
+
+
+class _Run:
+    """The tiles of a run, as they end.
+
+    Args:
+        job: The job.
+        sizes: Bytes of source tiles of each tile to make, by its name.
+        on_progress: Called at the beginning, and whenever a tile has ended.
+
+    Attributes:
+        failures: Why tiles were not made, by name.
+    """
+
+    def __init__(self, job: Job, sizes: dict[str, int], on_progress: OnJobProgress) -> None:
+        self.failures: dict[str, Failure] = {}
+        self._job = job
+        self._sizes = sizes
+        self._meter = JobMeter(sizes, on_progress)
+        self._states: collections.Counter[OutcomeState] = collections.Counter()
+        self._cpu_seconds = 0.0
+        self._stopped = ""
+
+    def make_tiles(self, engine: Engine, allowance: Allowance) -> None:
+        """Make the tiles, and count each that has ended."""
+        for ended in dispatch_tiles(self._sizes, engine, allowance, self._find_stale):
+            report = ended.report
+            if isinstance(report, TileFailure):
+                self._record(report, ended.tries)
+            else:
+                self._states[report.state] += 1
+                self._cpu_seconds += report.cpu_seconds
+            if ended.stops and isinstance(report, TileFailure):
+                self._stopped = report.reason
+            self._meter.add(report, allowance.allowed)
+
+    def sum_up(self) -> JobSummary:
+        """Return the summary."""
+        return JobSummary(
+            progress=self._meter.progress,
+            empty=self._states[OutcomeState.EMPTY],
+            kept=self._states[OutcomeState.KEPT],
+            cpu_seconds=self._cpu_seconds,
+            failures=self.failures,
+            stopped=self._stopped,
+        )
+
+    def _record(self, report: TileFailure, tries: int) -> None:
+        state = "stale" if report.source else "failed"
+        if tries:  # otherwise it has not begun, and the tile that found the change is reported
+            log.warning("%s was not made: %s", report.name, report.reason)
+        self.failures[report.name] = Failure(
+            state, report.error, report.reason, report.source, tries
+        )
+
+    def _find_stale(self, source: str) -> set[str]:
+        """Return the names of all tiles that read a source."""
+        sources = self._job.plan.sources
+        changed = {number for number, each in enumerate(sources) if each.url == source}
+        return {tile.name for tile in self._job.tiles if not changed.isdisjoint(tile.sources)}

@@ -1,0 +1,174 @@
+"""A run makes what its store lacks, goes on after failures, and says what it has made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from hrdem.errors import (
+    ExitCode,
+    HrdemError,
+    OutputError,
+    RequestError,
+    SourceChangedError,
+    TransferError,
+)
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.extract import extract
+from hrdem.output.plan_writer import OutputOptions
+from hrdem.tiling.engines.in_process import InProcessEngine
+from hrdem.tiling.job import Job, Tile
+from hrdem.tiling.journal import TileState, read_states
+from hrdem.tiling.make_tile import make_tile
+from hrdem.tiling.output_store import open_store
+from hrdem.tiling.progress import JobProgress
+from hrdem.tiling.report_tile import report_tile
+from hrdem.tiling.run_job import JobSummary, run_job, select_part
+from hrdem.tiling.task import MakeTile, TileOutcome
+from tests.stores import Store
+from tests.tiling import tilings
+
+QUARTERS = ["north-Rivière", "north-west", "south-Rivière", "south-west"]
+
+
+@dataclass
+class InMemory:
+    """The work of a job whose sources are in memory; some tiles fail first."""
+
+    job: Job
+    folder: Path
+    http: Store
+    fail: Callable[[str], HrdemError | None] = lambda _: None
+    key: str = "in memory"
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[MakeTile]:
+        context = RunContext(self.http, self.folder / "cache")
+        yield lambda task: report_tile(task, self.job, context, self._make)
+
+    def _make(self, tile: Tile) -> TileOutcome:
+        if error := self.fail(tile.name):
+            raise error
+        context = RunContext(self.http, self.folder / "cache")
+        return make_tile(self.job, tile, open_store(self.folder), context)
+
+    def run(self, **options) -> JobSummary:
+        with InProcessEngine(self) as engine:
+            return run_job(self.job, open_store(self.folder), engine, **options)
+
+
+@pytest.fixture
+def work(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InMemory:
+    monkeypatch.setattr("hrdem.tiling.dispatch.FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("hrdem.tiling.dispatch.IDLE_SECONDS", 0.001)
+    tilings.publish_relief(store)
+    return InMemory(tilings.make_job(store), tmp_path / "out", store)
+
+
+def test_all_tiles_are_made_once_and_have_the_pixels_of_the_whole(
+    work: InMemory, tmp_path: Path
+) -> None:
+    seen: list[JobProgress] = []
+    summary = work.run(on_progress=seen.append)
+    assert (summary.exit_code, summary.progress.done) == (ExitCode.COMPLETE, 4)
+    whole = tmp_path / "whole.tif"
+    extract(work.job.plan.request, RunContext(work.http, tmp_path), OutputOptions(whole))
+    with rasterio.open(whole) as dataset:
+        expected = dataset.read(1)
+    for name in QUARTERS:
+        with rasterio.open(work.folder / f"{name}.tif") as dataset:
+            np.testing.assert_array_equal(
+                dataset.read(1), expected[work.job.tile(name).window.slices]
+            )
+        item = json.loads((work.folder / f"{name}.stac.json").read_text())
+        assert item["properties"]["hrdem:job"] == work.job.sha256
+        assert item["properties"]["hrdem:tile"] == item["id"] == name
+    assert [each.report and each.report.name for each in seen] == [None, *QUARTERS]
+    again = work.run()
+    assert (again.progress.tiles, again.exit_code) == (0, ExitCode.COMPLETE)
+
+
+def test_a_tile_that_fails_three_times_is_recorded_and_the_others_are_made(work: InMemory) -> None:
+    work.fail = lambda name: TransferError("No line.") if name == "north-west" else None
+    summary = work.run()
+    assert summary.exit_code == ExitCode.INCOMPLETE
+    assert summary.as_dict()["failed_tiles"] == {"north-west": "No line."}
+    record = json.loads((work.folder / "failed.json").read_text())
+    assert record["tiles"]["north-west"]["tries"] == 3
+    states = read_states(work.job, open_store(work.folder))
+    assert [states[name] for name in QUARTERS] == ["done", "failed", "done", "done"]
+    work.fail = lambda _: None
+    assert work.run().progress.done == 1
+    assert not (work.folder / "failed.json").exists()
+
+
+def test_tiles_of_a_republished_source_are_stale_and_stay_so(work: InMemory) -> None:
+    url = work.job.plan.sources[0].url
+    work.fail = lambda name: SourceChangedError("It changed.", url) if name == QUARTERS[1] else None
+    summary = work.run()
+    assert summary.exit_code == ExitCode.SOURCE_CHANGED
+    assert summary.stale == QUARTERS[1:]  # all read it
+    states = read_states(work.job, open_store(work.folder))
+    assert {states[name] for name in QUARTERS[1:]} == {TileState.STALE}
+    work.fail = lambda _: None
+    again = work.run()  # tries none of them again
+    assert (again.progress.tiles, again.exit_code) == (0, ExitCode.SOURCE_CHANGED)
+    assert work.run(names=QUARTERS).progress.done == 3  # unless they are named
+
+
+def test_a_disk_that_is_full_ends_the_run(work: InMemory) -> None:
+    work.fail = lambda _: OutputError("The disk is full.")
+    summary = work.run()
+    assert (summary.exit_code, summary.stopped) == (ExitCode.OUTPUT, "The disk is full.")
+
+
+def test_a_defect_in_one_tile_does_not_end_the_others(work: InMemory) -> None:
+    work.fail = lambda name: 1 / 0 if name == "south-west" else None
+    summary = work.run()
+    assert summary.progress.done == 3
+    assert summary.failures["south-west"].reason == "ZeroDivisionError: division by zero"
+
+
+def test_a_tile_without_a_valid_pixel_gets_an_item_and_no_raster(
+    store: Store, tmp_path: Path
+) -> None:
+    store.add("hrdem-mosaic-1m", np.full((400, 600), -32767, np.float32), tilings.LEFT, tilings.TOP)
+    work = InMemory(tilings.make_job(store), tmp_path / "out", store)
+    folder = work.folder
+    folder.mkdir()
+    (folder / "south-west.tif").write_bytes(b"of a worker that was killed before the update")
+    summary = work.run()
+    assert (summary.empty, summary.exit_code) == (4, ExitCode.COMPLETE)
+    assert not list(folder.glob("*.tif"))
+    item = json.loads((folder / "south-west.stac.json").read_text())
+    assert (item["assets"], item["properties"]["hrdem:empty"]) == ({}, True)
+    assert read_states(work.job, open_store(folder))["south-west"] == TileState.EMPTY
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_parts_make_each_tile_once_with_like_shares_of_the_bytes(count: int) -> None:
+    sizes = [number * 7919 % 101 for number in range(200)]
+    tiles = [Tile(f"{n:03}", None, None, size, 1, 1, (0,), "") for n, size in enumerate(sizes)]
+    parts = [select_part(tiles, (number, count)) for number in range(1, count + 1)]
+    assert [tile for part in parts for tile in part] == tiles
+    for part in parts:
+        assert abs(sum(tile.size for tile in part) - sum(sizes) / count) <= 101
+
+
+def test_a_part_takes_its_share_of_the_connections(work: InMemory, caplog) -> None:
+    given: list[int] = []
+    work.http.limit_connections = given.append
+    assert work.run(part=(1, 4), connections=16).progress.tiles < 4
+    assert set(given) == {4}
+    work.run(part=(1, 40), connections=16)
+    assert "sbatch --array=1-40%16" in caplog.text
+    for wrong in ({"part": (5, 4)}, {"connections": 0}):
+        with pytest.raises(RequestError):
+            work.run(**wrong)
