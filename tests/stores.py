@@ -31,6 +31,7 @@ def encode_raster(
     transform: Affine,
     nodata: float | None,
     overviews: tuple[int, ...],
+    sparse: bool,
 ) -> bytes:
     """Return a GeoTIFF like those of the service. Many tests publish the same rasters."""
     height, width = shape
@@ -39,7 +40,7 @@ def encode_raster(
         with rasterio.open(
             path, "w", "GTiff", width=width, height=height, count=1, dtype=dtype,
             crs="EPSG:3979", transform=transform, nodata=nodata,
-            tiled=True, blockxsize=128, blockysize=128, compress="lzw",
+            tiled=True, blockxsize=128, blockysize=128, compress="lzw", sparse_ok=sparse,
         ) as dataset:  # fmt: skip
             dataset.write(np.frombuffer(content, dtype).reshape(shape), 1)
         if overviews:
@@ -75,6 +76,7 @@ class Store(Http):
         item: str = "tile",
         overviews: tuple[int, ...] = (),
         nodata: float | None = -32767,
+        sparse: bool = False,
         datetime: str = "2024",
         updated: str = "2026",
     ) -> None:
@@ -83,7 +85,9 @@ class Store(Http):
         size = RESOLUTIONS[collection]
         transform = Affine(size, 0, left, 0, -size, top)
         content = (pixels.tobytes(), pixels.dtype.name, pixels.shape)
-        self._files[f"{HOST}/{name}"] = encode_raster(*content, transform, nodata, overviews)
+        self._files[f"{HOST}/{name}"] = encode_raster(
+            *content, transform, nodata, overviews, sparse
+        )
         self.received[name] = 0
         assets = self._items.setdefault(collection, {}).setdefault(f"{item}-{collection}", {})
         assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")

@@ -44,6 +44,7 @@ def make_plan(
     left_out: FailedFiles | None = None,
     *,
     reads_pixels: bool = False,
+    in_tiles: bool = False,
 ) -> Plan:
     """Look up the catalogue and the headers of the files, and decide everything.
 
@@ -53,6 +54,8 @@ def make_plan(
         failed_cogs: COGs that must not be read again; the WCS replaces them.
         left_out: Files that must not be read again; nothing replaces them.
         reads_pixels: Whether pixels are read next: connections for that are opened meanwhile.
+        in_tiles: Whether the output is written in tiles. The limits of one file then apply to each
+            of them, which `check_size` and `check_sources` are for, and not to the whole.
 
     Raises:
         NoDataError: If no requested collection has anything in the area.
@@ -61,7 +64,7 @@ def make_plan(
         NetworkError: If the catalogue or a header cannot be read.
     """
     lookup = Lookup(http, failed_cogs or {}, left_out or {}, reads_pixels)
-    plan = _plan_product(request, lookup)
+    plan = _plan_product(request, lookup, in_tiles=in_tiles)
     if not request.surveys:
         return plan
     from hrdem.catalog.surveys.lookup import find_surveys  # noqa: PLC0415 (most runs need none)
@@ -71,17 +74,17 @@ def make_plan(
     return replace(plan, surveys=find_surveys([*items.values()], request.aoi, surface, http))
 
 
-def _plan_product(request: Request, lookup: Lookup) -> Plan:
+def _plan_product(request: Request, lookup: Lookup, *, in_tiles: bool) -> Plan:
     """Plan to read the product as published, or else to compute it from its surfaces."""
     product = request.product
     surfaces = tuple(PRODUCTS[name] for name in product.surfaces)
-    from_surfaces = _TierPlanner(request, surfaces, lookup)
+    from_surfaces = _TierPlanner(request, surfaces, lookup, in_tiles)
     if product in surfaces or product.cog_key is None or not _prefers_published(request):
         return _plan_tiers(from_surfaces)
     # what is published in part, or cannot be read, is computed instead of left out
     unusable = NetworkError if request.allow_partial else SourceError
     with contextlib.suppress(NoDataError, unusable):
-        plan = _plan_tiers(_TierPlanner(request, (product,), lookup))
+        plan = _plan_tiers(_TierPlanner(request, (product,), lookup, in_tiles))
         if not plan.items_without_product and not plan.gaps:
             return plan
     plan = _plan_tiers(from_surfaces)
@@ -103,11 +106,13 @@ class _TierPlanner:
         request: Validated request.
         surfaces: Published products to read.
         lookup: Access to the catalogue and the files.
+        in_tiles: Whether the output is written in tiles.
     """
 
     request: Request
     surfaces: tuple[Product, ...]
     lookup: Lookup
+    in_tiles: bool
 
     @property
     def is_computed(self) -> bool:
@@ -118,6 +123,11 @@ class _TierPlanner:
     def computing_border(self) -> int:
         """Pixels around the output that computing the product needs."""
         return self.request.product.border if self.is_computed else 0
+
+    def check_size(self, grid: Grid) -> None:
+        """Check that one file can hold a grid, if one is to."""
+        if not self.in_tiles:
+            check_size(grid, self.request)
 
     def plan(self, collection: Collection, grid: Grid | None, border: int) -> Tier:
         """Plan one collection, with all surfaces on one grid.
@@ -154,8 +164,8 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     """Plan all tiers of a request, and the grid and the pixels of the output."""
     request = planner.request
     requested_grid = _make_requested_grid(request)
-    if requested_grid is not None:
-        _check_size(requested_grid, request)  # before anything is measured or looked up
+    if requested_grid is not None:  # before anything is measured or looked up
+        planner.check_size(requested_grid)
     feather = _make_feather(request, requested_grid)
     border = planner.computing_border
     if request.fill and request.sampling is None:
@@ -183,7 +193,9 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
         nodata=nodata,
         lost=tuple(gap for reason in unreadable for gap in reason.gaps),
     )
-    _check_sources(plan)
+    _warn_of_sources(plan)
+    if not planner.in_tiles:
+        check_sources(plan)
     return plan
 
 
@@ -215,9 +227,9 @@ def _find_tiers(
             if grid is None:
                 grid = _remove_border(tier.mosaics[0].grid, border)
         if grid is not None:
-            _check_size(grid, request)
+            planner.check_size(grid)
         for mosaic in tiers[-1].mosaics if tiers else ():
-            _check_size(mosaic.grid, request)
+            planner.check_size(mosaic.grid)
     if not tiers:
         raise _combine_errors(list(empty.values()), request)
     assert grid is not None
@@ -265,7 +277,12 @@ def _choose_pixel_type(planner: _TierPlanner, tiers: Sequence[Tier]) -> tuple[st
     return np.result_type(*dtypes).name, mosaics[0].nodata
 
 
-def _check_size(grid: Grid, request: Request) -> None:
+def check_size(grid: Grid, request: Request) -> None:
+    """Check that one file can hold a grid.
+
+    Raises:
+        RequestError: If it has too many pixels.
+    """
     if max(grid.width, grid.height) > MAX_GRID_EDGE_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels; GDAL reads at most "
@@ -280,8 +297,8 @@ def _check_size(grid: Grid, request: Request) -> None:
         )
 
 
-def _check_sources(plan: Plan) -> None:
-    """Check the number of sources; warn of surfaces on two lattices and of undecided overlaps."""
+def _warn_of_sources(plan: Plan) -> None:
+    """Warn of surfaces on two lattices and of undecided overlaps."""
     first = plan.tiers[0]
     if plan.request.is_native and len({plan.is_resampled(each) for each in first.mosaics}) > 1:
         log.warning(
@@ -295,6 +312,14 @@ def _check_sources(plan: Plan) -> None:
                 "%s are taken where both have data.",
                 overlap.first, overlap.second, overlap.first,
             )  # fmt: skip
+
+
+def check_sources(plan: Plan) -> None:
+    """Check that the source bands can count the sources.
+
+    Raises:
+        SourceError: If there are too many.
+    """
     if len(plan.sources) > MAX_SOURCES:
         raise SourceError(
             f"{len(plan.sources)} files are in the area; the maximum is {MAX_SOURCES}. Give a "

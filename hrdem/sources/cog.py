@@ -151,10 +151,15 @@ class CogFile:
         }
 
     def needed(
-        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
+        self,
+        window: Window,
+        region: PreparedGeometry | None,
+        http: Http,
+        cache: Path | None,
+        within: Window | None = None,
     ) -> Needed:
         """Look up the tiles that reading a window takes."""
-        return CogSource(self, http, window).needed(window, region)
+        return CogSource(self, http, within or window).needed(window, region)
 
     def sample(self, window: Window, max_edge: int, http: Http) -> Pixels:
         """Read a window from the finest level that has at most so many pixels along its edges."""

@@ -129,7 +129,12 @@ class GdalFile:
         }
 
     def needed(
-        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
+        self,
+        window: Window,
+        region: PreparedGeometry | None,
+        http: Http,
+        cache: Path | None,
+        within: Window | None = None,
     ) -> Needed:
         """Count the pixels that reading a window takes; GDAL does not report what it fetches."""
         size = window.pixels * np.dtype(self.dtype).itemsize

@@ -282,7 +282,12 @@ class RasterFile(Protocol):
         ...
 
     def needed(
-        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
+        self,
+        window: Window,
+        region: PreparedGeometry | None,
+        http: Http,
+        cache: Path | None,
+        within: Window | None = None,
     ) -> Needed:
         """Measure the data that reading a window takes, without reading pixels.
 
@@ -291,6 +296,8 @@ class RasterFile(Protocol):
             region: Polygon in the file's CRS; only tiles that it touches are read. None for all.
             http: HTTP client, for tile indexes.
             cache: Cache folder; None to count nothing as cached that is not a byte range.
+            within: Window that all others to be measured are in, whose tile index is read ahead;
+                None for the window alone.
 
         Raises:
             NotCachedError: If a tile index is not in the cache, offline.

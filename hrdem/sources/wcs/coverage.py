@@ -145,7 +145,12 @@ class WcsCoverage:
         }
 
     def needed(
-        self, window: Window, region: PreparedGeometry | None, http: Http, cache: Path | None
+        self,
+        window: Window,
+        region: PreparedGeometry | None,
+        http: Http,
+        cache: Path | None,
+        within: Window | None = None,
     ) -> Needed:
         """Count the pixels that reading a window takes, less those of cached pieces."""
         cached = 0

@@ -1,0 +1,86 @@
+"""Job files: what is in them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from affine import Affine
+
+from hrdem.errors import RequestError
+from hrdem.geo.crs import NATIVE_CRS
+from hrdem.geo.datum import LinkedCrs
+from hrdem.geo.grid import Grid
+from hrdem.planning.feather import Feather
+from hrdem.planning.plan import Plan
+from hrdem.request.options import Compression, Format
+from hrdem.request.request import Request
+from hrdem.tiling.job import Job, JobOptions
+from hrdem.tiling.job_file import decode_job, encode_job, seal_job
+
+BOX = (1_500_000, -170_000, 1_501_000, -169_000)
+# a datum that PROJ does not know, with the shift that it states itself
+OLD = "+proj=utm +zone=18 +ellps=intl +towgs84=-87,-98,-121 +units=m +type=crs"
+
+
+def make_job(request: Request) -> Job:
+    grid = Grid(request.crs, Affine(2.3, 0, 0, 0, -2.3, 0), 10, 10)
+    plan = Plan(request, grid, grid, (), {"2m": "Nothing is there."}, False, Feather(0, 1, 1), 0,
+                "float32", float("nan"))  # fmt: skip
+    options = JobOptions(Format.COG, Compression.ZSTD, 2, 8)
+    return seal_job(Job(plan, "features", options, (), "", "digest", ""))
+
+
+@pytest.fixture
+def job() -> Job:
+    return make_job(Request.of(product="dtm", bbox=BOX, bbox_crs=NATIVE_CRS))
+
+
+def test_a_job_is_plain_json(job: Job) -> None:
+    document = json.loads(encode_job(job))
+    assert document["sha256"] == job.sha256
+    assert document["plan"]["nodata"] == "nan"
+    assert decode_job(encode_job(job)).plan.grid == job.plan.grid
+
+
+def test_the_hash_is_of_the_content(job: Job) -> None:
+    other = seal_job(replace(job, scheme="50km"))
+    assert other.sha256 != job.sha256
+    assert seal_job(replace(other, scheme=job.scheme)) == job
+
+
+def test_an_altered_job_is_refused(job: Job) -> None:
+    with pytest.raises(RequestError, match=r"OUT/job\.json was altered"):
+        decode_job(encode_job(job).replace(b'"features"', b'"50km"'), "OUT/job.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff", b'{"sha256": 1}'])
+def test_other_files_are_no_jobs(content: bytes) -> None:
+    with pytest.raises(RequestError, match="is not a job of tiles, or is damaged"):
+        decode_job(content)
+
+
+def test_a_job_of_another_version_names_it(job: Job) -> None:
+    document = json.loads(encode_job(job)) | {"format": 99, "hrdem": "9.1"}
+    with pytest.raises(RequestError, match=r"version 99 .* from hrdem 9\.1"):
+        decode_job(json.dumps(document).encode())
+
+
+def test_a_linked_datum_is_linked_again() -> None:
+    """By the operation that PROJ has on the machine of the worker, which has to be the same."""
+    request = Request.of(product="dtm", bbox=BOX, bbox_crs=NATIVE_CRS, crs=OLD, resolution=2.3)
+    content = encode_job(make_job(request))
+    found = decode_job(content).plan
+    assert isinstance(found.request.crs, LinkedCrs)
+    assert isinstance(request.crs, LinkedCrs)
+    assert found.request.crs.operation == request.crs.operation
+    assert isinstance(found.grid.crs, LinkedCrs)
+
+
+def test_a_machine_without_the_operation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request.of(product="dtm", bbox=BOX, bbox_crs=NATIVE_CRS, crs=OLD, resolution=2.3)
+    content = encode_job(make_job(request))
+    monkeypatch.setattr("hrdem.tiling.job_file.link_crs", lambda crs, *_, **__: crs)
+    with pytest.raises(RequestError, match="this machine has nothing"):
+        decode_job(content)
