@@ -110,6 +110,7 @@ COVERED_BY = {
     "hrdem.runtime.windows_locks": "runtime/test_locks.py",
     "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiling.lists": "tiling/test_features.py",
+    "hrdem.tiling.check_raster": "tiling/test_verify_tiles.py",
     "hrdem.tiling.index.item_table": "tiling/test_write_index.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
