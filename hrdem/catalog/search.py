@@ -12,13 +12,13 @@ import shapely
 
 from hrdem.catalog.items import MAX_TEXT_CHARACTERS, Item, parse_item
 from hrdem.catalog.search_area import (
+    ITEMS_PER_PAGE,
     STEP_METRES,
     Box,
     make_polygon,
     make_search,
     measure_search_margin,
     snap_box,
-    to_url_parameters,
     trace_search_area,
     widen_box,
 )
@@ -71,11 +71,11 @@ def _search(aoi: Aoi, bounds: Box, collection: Collection, stac_url: str, http: 
     """Return the items of an area within a box in EPSG:3979, and some neighbours."""
     ring = trace_search_area(bounds)
     area = ring and shapely.Polygon(ring)
-    query = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
+    query: dict[str, Any] = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
     early = http.metadata.early_searches.pop((stac_url, collection.id), None)
     if early and area and shapely.Polygon(early).covers(area):
         sent = {**query, "intersects": make_polygon(early)}
-        return _filter_near(aoi, _fetch_items(stac_url, http, **sent))
+        return _filter_near(aoi, _fetch_items(stac_url, http, sent_early=True, **sent))
     try:
         return _fetch_items(stac_url, http, **query)
     except NotCachedError as exc:
@@ -164,16 +164,28 @@ def get_item(item_id: str, stac_url: str, http: Http) -> Item:
     )
 
 
-def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
-    """Run a search by POST, or by GET if the catalogue does not support POST."""
+def _fetch_items(
+    stac_url: str, http: Http, *, sent_early: bool = False, **query: Any
+) -> list[Item]:
+    """Run a search by POST, or by GET if the catalogue does not support POST.
+
+    Args:
+        stac_url: Root of the STAC API, with a trailing slash.
+        http: Client to use.
+        sent_early: Whether `hrdem.catalog.early_search` has sent the POST already.
+        **query: Parameters of `pystac_client.ItemSearch`.
+    """
     address = f"{stac_url}search"
+    collections: list[str] = query["collections"]
     try:
-        found = _fetch_pages(address, http, "POST", query)
+        search = make_search(**query) if sent_early else _write(address, "POST", query)
+        found = _fetch_pages(address, http, "POST", search, collections)
     except ServerError as exc:
         if exc.status not in _GET_ONLY_STATUSES:
             raise
         try:
-            found = _fetch_pages(address, http, "GET", query)
+            search = _write(address, "GET", query)
+            found = _fetch_pages(address, http, "GET", search, collections)
         except ServerError as refusal:
             if refusal.status not in _GET_ONLY_STATUSES:
                 raise
@@ -186,14 +198,24 @@ def _fetch_items(stac_url: str, http: Http, **query: Any) -> list[Item]:
     return sorted(found, key=lambda item: _natural_sort_key(item.id))
 
 
-def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -> list[Item]:
+def _write(address: str, method: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Write the parameters of a search."""
+    # a search that was sent early does without the 0.1 s that this import takes
+    from pystac_client import ItemSearch  # noqa: PLC0415
+
+    written: dict[str, Any] = ItemSearch(
+        address, method=method, limit=ITEMS_PER_PAGE, **query
+    ).get_parameters()
+    return written
+
+
+def _fetch_pages(
+    address: str, http: Http, method: str, search: dict[str, Any], collections: list[str]
+) -> list[Item]:
     """Return the items on all pages of a search, each once."""
-    parameters = make_search(**query)
-    if method == "GET":
-        parameters = to_url_parameters(parameters)
     found: dict[tuple[str, str], Item] = {}
     matched = 0
-    for number, page in enumerate(fetch_pages(address, method, parameters, http)):
+    for number, page in enumerate(fetch_pages(address, method, search, http)):
         features = page.content["features"]
         items = [parse_item(feature, page.url) for feature in features]
         on_page = {(item.collection, item.id): item for item in items}
@@ -212,11 +234,11 @@ def _fetch_pages(address: str, http: Http, method: str, query: dict[str, Any]) -
             )
         count = page.content.get("numberMatched")
         matched = max(matched, count if isinstance(count, int) else 0)
-    unrequested = {item.collection for item in found.values()} - set(query["collections"])
+    unrequested = {item.collection for item in found.values()} - set(collections)
     if unrequested:
         others = to_one_line(", ".join(sorted(unrequested)), MAX_TEXT_CHARACTERS)
         raise CatalogError(
-            f"{address} was searched for {', '.join(query['collections'])} and answers with items "
+            f"{address} was searched for {', '.join(collections)} and answers with items "
             f"of {others}. A redirect or a proxy may have dropped the query."
         )
     if len(found) < matched:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -53,36 +52,14 @@ def make_polygon(ring: Ring) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def make_search(
-    collections: Sequence[str],
-    intersects: Mapping[str, Any] | None = None,
-    ids: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return the parameters of a STAC item search, as the body of a POST.
+def make_search(collections: Sequence[str], intersects: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a STAC item search as pystac-client posts them.
 
     Args:
         collections: Ids of the collections to search.
-        intersects: GeoJSON geometry that items intersect; None for anywhere.
-        ids: Ids of the items to find; none for any.
+        intersects: GeoJSON geometry that items intersect.
     """
-    search: dict[str, Any] = {"limit": ITEMS_PER_PAGE}
-    if ids:
-        search["ids"] = list(ids)
-    search["collections"] = list(collections)
-    if intersects is not None:
-        search["intersects"] = intersects
-    return search
-
-
-def to_url_parameters(search: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a search as the parameters of a GET: lists with commas, geometries as JSON."""
-    parameters = dict(search)
-    for name in ("ids", "collections"):
-        if name in parameters:
-            parameters[name] = ",".join(parameters[name])
-    if "intersects" in parameters:
-        parameters["intersects"] = json.dumps(parameters["intersects"], separators=(",", ":"))
-    return parameters
+    return {"limit": ITEMS_PER_PAGE, "collections": list(collections), "intersects": intersects}
 
 
 def measure_search_margin(bounds: Box) -> float:

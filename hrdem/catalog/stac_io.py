@@ -1,4 +1,4 @@
-"""Read the pages of a STAC item search."""
+"""Read the pages of a STAC item search; pystac-client only writes its parameters."""
 
 from __future__ import annotations
 

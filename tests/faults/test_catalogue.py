@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from hrdem.catalog import items, search_area
+from hrdem.catalog import items, search
 from hrdem.catalog.search import get_item, search_items
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError, NoDataError
@@ -191,7 +191,7 @@ def test_get_search_stays_below_url_limit(http: HttpClient, demo: Addresses) -> 
 def test_next_link_with_another_prefix_is_followed(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(search_area, "ITEMS_PER_PAGE", 13)
+    monkeypatch.setattr(search, "ITEMS_PER_PAGE", 13)
     canada = Aoi.from_bbox((-2_450_000, -950_000, 2_950_000, 3_950_000), "EPSG:3979")
 
     def script(request):

@@ -54,7 +54,7 @@ def test_post_search_reads_every_page(
     stac: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next links have another root than the search."""
-    monkeypatch.setattr("hrdem.catalog.search_area.ITEMS_PER_PAGE", 10)
+    monkeypatch.setattr("hrdem.catalog.search.ITEMS_PER_PAGE", 10)
     noting = Noting(http)
     found = search_items(CANADA, ONE_METRE, stac, noting)
     assert {item.id for item in found} == {t.item_id for t in list_tiles() if t.collection == "1m"}
@@ -65,7 +65,7 @@ def test_post_search_reads_every_page(
 def test_get_search_reads_every_page(
     stand_in: str, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hrdem.catalog.search_area.ITEMS_PER_PAGE", 1)
+    monkeypatch.setattr("hrdem.catalog.search.ITEMS_PER_PAGE", 1)
     noting = Noting(http)
     found = search_items(ARCTIC, ONE_METRE, f"{stand_in}/get-only/stac/api/", noting)
     assert [item.id for item in found] == [
