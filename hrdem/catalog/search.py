@@ -71,7 +71,10 @@ def _search(aoi: Aoi, bounds: Box, collection: Collection, stac_url: str, http: 
     """Return the items of an area within a box in EPSG:3979, and some neighbours."""
     ring = trace_search_area(bounds)
     area = ring and shapely.Polygon(ring)
-    query: dict[str, Any] = {"collections": [collection.id], "intersects": ring and make_polygon(ring)}
+    query: dict[str, Any] = {
+        "collections": [collection.id],
+        "intersects": ring and make_polygon(ring),
+    }
     early = http.metadata.early_searches.pop((stac_url, collection.id), None)
     if early and area and shapely.Polygon(early).covers(area):
         sent = {**query, "intersects": make_polygon(early)}
