@@ -114,7 +114,6 @@ COVERED_BY = {
     "hrdem.tiling.index.item_table": "tiling/test_write_index.py",
     "hrdem.tiff.band_metadata": "sources/test_band.py",
     "hrdem.tiff.read_ifd": "fuzz/test_hostile.py",
-    "hrdem.tiling.engines.protocol": "tiling/test_dispatch.py",
 }
 
 # Private names that tests import or replace, until a public one takes their place.
