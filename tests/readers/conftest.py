@@ -30,11 +30,12 @@ def require_program(name: str) -> str:
     """Return the path of a program; skip the test if it is missing, or fail if it is required."""
     path = shutil.which(name)
     if path is None:
-        _report_missing(name)
+        report_missing(name)
     return path
 
 
-def _report_missing(name: str) -> NoReturn:
+def report_missing(name: str) -> NoReturn:
+    """Skip the test as a program is missing, or fail if it is required."""
     message = f"{name} is not installed; see tests/readers/README.md"
     if os.environ.get("HRDEM_READERS") == "required":
         pytest.fail(message, pytrace=False)
@@ -45,7 +46,7 @@ def require_module(name: str) -> str:
     """Return Debian's Python, which has a module; skip the test without it, or fail if required."""
     python = require_program("/usr/bin/python3")
     if subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode:
-        _report_missing(name)
+        report_missing(name)
     return python
 
 

@@ -79,10 +79,10 @@ class Program:
 
 
 def _load(stem: Path) -> Reading:
-    described = json.loads(stem.with_suffix(".json").read_text())
+    described = json.loads(stem.with_name(f"{stem.name}.json").read_text())
     if "error" in described:
         return Reading(None, described)
-    pixels = np.fromfile(stem.with_suffix(".f32"), "<f4")
+    pixels = np.fromfile(stem.with_name(f"{stem.name}.f32"), "<f4")
     return Reading(pixels.reshape(-1, described["height"], described["width"]), described)
 
 

@@ -34,7 +34,7 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only indexes need it)
 
-    crs = get_output_wkt(job)
+    crs = format_output_crs(job)
     bounds = np.array([job.plan.grid.crop(tile.window).bounds for tile in tiles]).reshape(-1, 4)
     names = np.array([tile.name for tile in tiles], object)
     fields = [np.array([f"{name}{RASTER_SUFFIX}" for name in names], object), names]
@@ -55,9 +55,12 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
         shutil.copyfile(local, path)
 
 
-def get_output_wkt(job: Job) -> str:
-    """Return the CRS of a job's rasters as WKT2: one that GDAL finds equal to theirs."""
-    wkt: str = CRS.from_user_input(make_output_crs(job.plan)).to_wkt(version=WktVersion.WKT2_2019)
+def format_output_crs(job: Job) -> str:
+    """Return the CRS of a job's rasters: its code, or WKT2 that GDAL finds equal to theirs."""
+    crs = make_output_crs(job.plan)
+    if isinstance(crs, str) and crs.startswith("EPSG:"):
+        return crs
+    wkt: str = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
     return wkt
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from hrdem.geo.grid import Window
 from hrdem.tiff.encode import BLOCK
-from hrdem.tiling.index.tile_index import get_gdal_type, get_output_wkt
+from hrdem.tiling.index.tile_index import format_output_crs, get_gdal_type
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import RASTER_SUFFIX
 
@@ -26,7 +26,7 @@ def encode_vrt(job: Job, tiles: Sequence[Tile]) -> bytes:
     plan = job.plan
     grid, units = plan.grid, (plan.request.unit, *("1" for _ in plan.request.source_bands))
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
-    _add(root, "SRS", get_output_wkt(job), dataAxisToSRSAxisMapping="1,2")
+    _add(root, "SRS", format_output_crs(job), dataAxisToSRSAxisMapping="1,2")
     _add(root, "GeoTransform", ", ".join(map(repr, grid.transform.to_gdal())))
     for number, unit in enumerate(units, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType=get_gdal_type(job), band=str(number))
