@@ -106,12 +106,18 @@ def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None
     store.write(JOB_NAME, document)
 
 
-def discard_lost_items(job: Job, store: OutputStore) -> None:
-    """Remove the items of tiles whose raster was removed, so that they can be made again."""
+def discard_lost_items(job: Job, store: OutputStore) -> dict[str, int]:
+    """Remove the items of tiles whose raster was removed, so that they can be made again.
+
+    Returns:
+        Size in bytes of each file that is left, by its name.
+    """
     names = store.list_names()
     empty = _find_empty_tiles(job, store, names)
-    lost = [name for name in _find_items_without_raster(job, names) if name not in empty]
-    _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in lost])
+    found = _find_items_without_raster(job, names)
+    lost = {f"{name}{ITEM_SUFFIX}" for name in found if name not in empty}
+    _remove(store, names, lost)
+    return {name: size for name, size in names.items() if name not in lost}
 
 
 def read_items(store: OutputStore, names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from hrdem.tiling.dispatch import dispatch_tiles
 from hrdem.tiling.engines.protocol import Engine
 from hrdem.tiling.failures import Failure, read_failures, write_failures
 from hrdem.tiling.job import Job, Tile
+from hrdem.tiling.journal import discard_lost_items
 from hrdem.tiling.output_store import ITEM_SUFFIX, OutputStore
 from hrdem.tiling.progress import JobMeter, JobProgress, OnJobProgress, ignore_job_progress
 from hrdem.tiling.task import OutcomeState, TileFailure
@@ -112,7 +113,7 @@ def run_job(
     """
     connections = _share_connections(connections, part)
     tiles = job.tiles if part is None else select_part(job.tiles, part)
-    listed = store.list_names()
+    listed = discard_lost_items(job, store)
     known = read_failures(store, job.sha256, listed)
     lacking = [tile for tile in tiles if not tile.is_empty and _item_name(tile) not in listed]
     if names is None:

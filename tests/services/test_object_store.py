@@ -6,17 +6,32 @@ import itertools
 import os
 import threading
 
+import numpy as np
 import obstore
 import pytest
+import rasterio
 
 from hrdem.errors import OutputError
+from hrdem.http.run_context import RunContext
+from hrdem.jobs.execute import read_pixels
+from hrdem.tiling.index.write_index import write_index
+from hrdem.tiling.journal import TileState, read_states
 from hrdem.tiling.object_store import ObjectStore, connect
 from hrdem.tiling.output_store import open_store
+from hrdem.tiling.verify_tiles import VerifySummary, verify_tiles
+from tests.stores import Store
 from tests.tiling.killed_workers import PLACES, finish, kill_at
+from tests.tiling.tilings import make_job, publish_relief, write_tiles
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("bucket")]
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def http(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Sources in memory."""
+    return Store(monkeypatch)
 
 
 @pytest.fixture
@@ -72,6 +87,25 @@ def test_a_killed_worker_leaves_whole_objects(
     assert store.list_names() == left
     finish(store.address)
     assert store.list_names() == {"a.tif": 16, "a.stac.json": 8}
+
+
+def test_a_job_in_a_bucket_is_indexed_and_verified(store: ObjectStore, http: Store) -> None:
+    """GDAL opens the index in the bucket as one raster, with relative names of tiles."""
+    publish_relief(http)
+    job = make_job(http)
+    write_tiles(job, store, http)
+    states = read_states(job, store)
+    assert set(states.values()) == {TileState.DONE, TileState.EMPTY}
+    write_index(job, store, states, parquet=True)
+    summary = verify_tiles(job, store, RunContext(http), samples=4)
+    assert summary == VerifySummary(4, 4, 0, ())
+    expected, _ = read_pixels(job.plan, job.plan.grid.window, None, RunContext(http))
+    endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+    settings = {"AWS_S3_ENDPOINT": endpoint, "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+    address = store.address.replace("s3://", "/vsis3/")
+    for name in ("index.gti.gpkg", "mosaic.vrt"):
+        with rasterio.Env(**settings), rasterio.open(f"{address}/{name}") as dataset:
+            np.testing.assert_array_equal(dataset.read(1), expected)
 
 
 def test_wrong_credentials_are_said(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:

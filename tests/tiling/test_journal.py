@@ -20,7 +20,7 @@ from hrdem.tiling.journal import (
     read_states,
     replace_job,
 )
-from tests.tiling.tilings import make_tile
+from tests.tiling.tilings import plan_tile
 
 NAMES = ("changed", "committed", "orphan", "refused", "removed", "republished", "sea", "water")
 RASTER, NO_RASTER = {"assets": {"dtm": {}}}, {"assets": {}}
@@ -29,7 +29,7 @@ RASTER, NO_RASTER = {"assets": {"dtm": {}}}, {"assets": {}}
 @pytest.fixture
 def job() -> Job:
     tiles = tuple(
-        make_tile(name, Window(0, 0, 9, 9), () if name == "sea" else (0,)) for name in NAMES
+        plan_tile(name, Window(0, 0, 9, 9), () if name == "sea" else (0,)) for name in NAMES
     )
     return Job(
         object(), "50km", JobOptions(Format.COG, Compression.LZW, None, 0), tiles, "", "", "1"
@@ -80,7 +80,9 @@ def test_a_job_is_not_replaced_by_another_command(store: FolderStore) -> None:
 
 
 def test_a_removed_raster_can_be_made_again(job: Job, store: FolderStore) -> None:
-    discard_lost_items(job, store)
+    before = store.list_names()
+    assert discard_lost_items(job, store) == store.list_names()
+    assert before.keys() - store.list_names().keys() == {"removed.stac.json"}
     assert commit_item(store, "removed", RASTER)
     assert not commit_item(store, "water", RASTER)
 

@@ -25,7 +25,7 @@ from hrdem.tiling.index.write_index import write_index
 from hrdem.tiling.job import Job
 from hrdem.tiling.journal import TileState, read_states
 from tests.stores import Store
-from tests.tiling.tilings import make_job, make_tile, publish_relief, write_tiles
+from tests.tiling.tilings import make_job, plan_tile, publish_relief, write_tiles
 
 TURNED = (
     "+proj=omerc +lat_0=60 +lonc=-75 +alpha=30 +gamma=20 +k=1 +x_0=0 +y_0=0 +datum=NAD83 +units=m"
@@ -132,7 +132,7 @@ def many_tiles(job: Job, count: int) -> Job:
     """Return a job of many tiles of 1,000 pixels, 100 in a row."""
     places = [divmod(number, 100) for number in range(count)]
     tiles = tuple(
-        make_tile(f"{row}_{column}", Window(1000 * column, 1000 * row, 1000, 1000), (0,))
+        plan_tile(f"{row}_{column}", Window(1000 * column, 1000 * row, 1000, 1000), (0,))
         for row, column in places
     )
     grid = Grid(job.plan.grid.crs, job.plan.grid.transform, 100_000, 1000 * (count // 100))

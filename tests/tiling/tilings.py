@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import Any
 
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Window
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.extract import run_plan
-from hrdem.output.plan_writer import OutputOptions
-from hrdem.output.provenance import get_stac_path
-from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.make_plan import make_plan
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
-from hrdem.tiling.index.collection import add_collection_links
 from hrdem.tiling.job import Job, JobOptions, Tile
-from hrdem.tiling.journal import commit_item, create_job
-from hrdem.tiling.output_store import RASTER_SUFFIX, OutputStore
+from hrdem.tiling.journal import create_job
+from hrdem.tiling.make_tile import make_tile
+from hrdem.tiling.output_store import OutputStore
 from tests.relief import LEFT, TOP, make_relief, punch_holes
 from tests.stores import Store
 
@@ -50,14 +44,14 @@ def make_job(http: Store, *, overlap: int = 8, **params: Any) -> Job:
             window = Window(column, row, across + 1, down + 1).grown(overlap)
             shared = window.intersection(plan.grid.window)
             assert shared is not None
-            tiles.append(make_tile(f"{side}-{place}", shared, (0,)))
-    tiles.append(make_tile("sea", Window(0, 0, 1, 1), ()))
+            tiles.append(plan_tile(f"{side}-{place}", shared, (0,)))
+    tiles.append(plan_tile("sea", Window(0, 0, 1, 1), ()))
     tiles.sort(key=lambda tile: tile.name)
     options = JobOptions(Format.COG, Compression.DEFLATE, None, overlap)
     return Job(plan, "quarters", options, tuple(tiles), "", "1" * 32, "2" * 64)
 
 
-def make_tile(name: str, window: Window, sources: tuple[int, ...], key: str = "3" * 32) -> Tile:
+def plan_tile(name: str, window: Window, sources: tuple[int, ...], key: str = "3" * 32) -> Tile:
     return Tile(name, window, None, window.pixels, window.pixels, 1, sources, key)
 
 
@@ -65,18 +59,5 @@ def write_tiles(job: Job, store: OutputStore, http: Store) -> None:
     """Make all tiles of a job."""
     create_job(store, b"{}\n")
     for tile in job.tiles:
-        cut = cut_plan(job.plan, tile.window, tile.aoi)
-        if tile.is_empty or cut is None:
-            continue
-        with store.write_file(f"{tile.name}{RASTER_SUFFIX}") as path:
-            run_plan(cut, RunContext(http), OutputOptions(path, job.options.layout))
-            item = json.loads(get_stac_path(path).read_bytes())
-        item["properties"] |= {"hrdem:job": job.sha256, "hrdem:key": tile.key}
-        add_collection_links(item, job)
-        assert commit_item(store, tile.name, item)
-
-
-def with_keys(job: Job, keys: dict[str, str], sha256: str) -> Job:
-    """Return a job whose tiles have other keys."""
-    tiles = tuple(replace(tile, key=keys.get(tile.name, tile.key)) for tile in job.tiles)
-    return replace(job, tiles=tiles, sha256=sha256)
+        if not tile.is_empty:
+            make_tile(job, tile, store, RunContext(http))
