@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hrdem.api import plan as plan
     from hrdem.api import preview as preview
     from hrdem.api import search as search
+    from hrdem.api import tile_job as tile_job
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
     from hrdem.errors import BlockedAddressError as BlockedAddressError
@@ -60,9 +61,16 @@ if TYPE_CHECKING:
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.runtime.progress import Progress as Progress
+    from hrdem.tiling.map_tiles import TilePixels as TilePixels
+    from hrdem.tiling.progress import JobProgress as JobProgress
+    from hrdem.tiling.run_job import JobSummary as JobSummary
+    from hrdem.tiling.tile_job import TileJob as TileJob
 
 _NAMES_BY_MODULE = {
-    "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
+    "hrdem.api": (
+        *("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
+        "tile_job",
+    ),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
@@ -101,6 +109,10 @@ _NAMES_BY_MODULE = {
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),
+    "hrdem.tiling.map_tiles": ("TilePixels",),
+    "hrdem.tiling.progress": ("JobProgress",),
+    "hrdem.tiling.run_job": ("JobSummary",),
+    "hrdem.tiling.tile_job": ("TileJob",),
 }
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.doctor import Check
     from hrdem.jobs.preview import Picture
     from hrdem.planning.estimate import Estimate
+    from hrdem.tiling.tile_job import TileJob
 
 MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 
@@ -82,6 +83,14 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         done = extract_to_file(request, context, options)
         received, cached = context.split_bytes(done.received_bytes)
         return replace(done, received_bytes=received, cached_bytes=cached)
+
+
+@pinned_gdal()
+def tile_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
+    """Do what `hrdem.tile_job` documents."""
+    from hrdem.tiling.plan_job import plan_job  # noqa: PLC0415
+
+    return plan_job(values, http)
 
 
 @pinned_gdal()

@@ -16,7 +16,8 @@ from hrdem.request.signature import select
 def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Extract an area as one local GeoTIFF.
 
-    The pixels are those of the source, unless a grid or a vertical datum is requested.
+    The pixels are those of the source, unless a grid or a vertical datum is requested. hrdem tile
+    takes several areas, a file for each, and areas that are too large for one file.
 
     \b
       hrdem extract --bbox -75.72,45.40,-75.66,45.44 --product dtm -o ottawa.tif

@@ -13,7 +13,8 @@ class LazyGroup(click.Group):
     """A group of commands, each the ``command`` of a module.
 
     Args:
-        modules: Module of each command by its name, in the order of the help.
+        modules: Module of each command by its name, in the order of the help. A name of two words,
+            as ``tile status``, is that of a command of its own.
         settings: Those of `click.Group`.
     """
 
@@ -29,6 +30,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(self._modules[name]).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        words = " ".join(args[:2])
+        if " " in words and words in self._modules:
+            return words, self.get_command(ctx, words), args[2:]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = ((name, self.get_command(ctx, name)) for name in self._modules)

@@ -16,14 +16,17 @@ import click
 
 from hrdem._version import __version__
 from hrdem.cli.lazy_group import LazyGroup
-from hrdem.cli.messages import SEVERAL_SHEETS, for_terminal
+from hrdem.cli.messages import SEVERAL_SHEETS, TILE_SHEETS, for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.signals import END_SIGNALS
 from hrdem.runtime.text import escape_unprintable
 
 # in the order of the help
-COMMANDS = ("extract", "plan", "preview", "search", "assets", "legacy", "cache", "doctor", "demo")
+COMMANDS = (
+    *("extract", "tile", "tile status", "tile retry", "tile verify", "tile index", "plan"),
+    *("preview", "search", "assets", "legacy", "cache", "doctor", "demo"),
+)
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout
 _LOOSE_NUMBER = re.compile(r"unexpected extra arguments? \(-?[\d.,]+[ )]")
@@ -33,7 +36,7 @@ _NO_THREAD = "can't start new thread"  # what Python calls a limit of threads or
 
 @click.group(
     cls=LazyGroup,
-    modules={name: f"hrdem.cli.{name}" for name in COMMANDS},
+    modules={name: f"hrdem.cli.{name.replace(' ', '_')}" for name in COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -94,7 +97,7 @@ def run(arguments: list[str]) -> int:
                 "--point LON,LAT."
             )
         elif _LOOSE_SHEET.search(exc.message):
-            _print_error(SEVERAL_SHEETS)
+            _print_error(TILE_SHEETS if _takes_one_sheet(exc) else SEVERAL_SHEETS)
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
         text = " ".join(["interrupted. No unfinished output is left.", *_notes(exc)])
@@ -136,6 +139,11 @@ def _is_about_number(exc: click.ClickException) -> bool:
 def _takes_bbox(exc: click.ClickException) -> bool:
     context = exc.ctx if isinstance(exc, click.UsageError) else None
     return context is not None and any(each.name == "bbox" for each in context.command.params)
+
+
+def _takes_one_sheet(exc: click.ClickException) -> bool:
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    return context is not None and any(each.metavar == "SHEET" for each in context.command.params)
 
 
 def _report_defect() -> int:

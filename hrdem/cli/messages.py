@@ -15,6 +15,7 @@ from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
 SEVERAL_SHEETS = "Give several sheets with commas between: --nts 031K01,031K02."
+TILE_SHEETS = "hrdem tile --nts 031K01,031K02 writes a file for each of several sheets."
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,14 @@ from hrdem.errors import HrdemError
 from hrdem.request import fields
 from hrdem.request.convert import parse_integer
 from hrdem.request.field import Field, Group
+
+
+class ProgressForm(StrEnum):
+    """Form of the progress of a job of tiles."""
+
+    BAR = "bar"
+    JSON = "json"
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +56,22 @@ EDITION = Field(
     1,
     parse=parse_integer,
 )
+TILE_DRY_RUN = replace(
+    DRY_RUN, help="Print the tiles and what they take: bytes, requests, hours; write nothing."
+)
+PLAN_ONLY = Field(
+    "plan_only",
+    "Plan, and save the job in the output, but make no tile: for arrays of batch systems.",
+    Group.OUTPUT,
+    default=False,
+)
+PROGRESS = Field(
+    "progress",
+    "Progress on standard error: a bar, if that is a terminal; or a line of JSON for each tile.",
+    Group.REPORTING,
+    default="bar",
+    choices=ProgressForm,
+)
 JSON = Field("json", "Print one JSON document.", Group.REPORTING, default=False)
 VERBOSE = Field(
     "verbose",
@@ -61,13 +86,17 @@ QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags
 #: what to do instead of giving an option again, by its name, or by the form of its value
 INSTEAD_OF_REPEATING = {
     "BLOCKS": "Give several blocks with commas between: --nts 104P,92B.",
-    "SHEETS": messages.SEVERAL_SHEETS,
-    "aoi": "Put the shapes into one file, whose features are united; or run the command for each.",
+    **dict.fromkeys(("SHEETS", "SHEETS|FILE"), messages.SEVERAL_SHEETS),
+    "LON,LAT|FILE": "Give several points as a CSV file with the columns lon and lat.",
+    "aoi": "Put the shapes into one file: its features are united, or hrdem tile --aoi FILE "
+    "--name-by FIELD writes a file for each.",
     "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
     "fill": "Give several collections with commas between: --fill 2m,30m.",
     "products": "Give several products with commas between: --products aspect,slope-deg.",
     "projection": "Give both projections with a comma between, or neither.",
-    **dict.fromkeys(("like", "nts", "point"), "Run the command for each area."),
+    "like": "Run the command for each raster.",
+    "nts": messages.TILE_SHEETS,
+    "point": "hrdem tile --point FILE --radius METRES writes a file for each point of a CSV file.",
 }
 
 EXTRACT = tuple(

@@ -14,7 +14,7 @@ URLS = ("stac_url", "wcs_url", "wms_url")
 
 
 @contextmanager
-def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, Any]]:
+def resolve_demo(params: dict[str, Any], *, demo: bool, port: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the parameters of a command, with --demo those that use the demonstration.
 
     The demonstration runs as long as the context. It has another address each time, so that its
@@ -23,6 +23,7 @@ def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, An
     Args:
         params: The parameters.
         demo: Whether --demo was given.
+        port: Port of its address, if that is free; 0 for any.
 
     Raises:
         click.UsageError: If --demo contradicts another option.
@@ -43,7 +44,11 @@ def resolve_demo(params: dict[str, Any], *, demo: bool) -> Iterator[dict[str, An
     from hrdem.demo import running
     from hrdem.demo.shifts import shift_grid
 
-    with running() as addresses, ExitStack() as stack:
+    with ExitStack() as stack:
+        try:
+            addresses = stack.enter_context(running(port))
+        except OSError:
+            addresses = stack.enter_context(running())
         local: dict[str, Any] = {name: addresses.by_option[name] for name in urls}
         if "no_cache" in params:
             local["no_cache"] = True

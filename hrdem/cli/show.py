@@ -167,14 +167,16 @@ def table(rows: Iterable[Sequence[str]]) -> None:
         click.echo(escape_unprintable(line.rstrip()))
 
 
+def has_bar() -> bool:
+    """Whether progress is shown: standard error is a terminal, and errors are not all it shows."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and not click.get_current_context().meta.get("quiet")
+
+
 @contextmanager
 def progress(label: str) -> Iterator[OnProgress]:
     """Show a bar on standard error from the first progress on, if that is a terminal."""
-    if (
-        sys.stderr is None
-        or not sys.stderr.isatty()
-        or click.get_current_context().meta.get("quiet")
-    ):
+    if not has_bar():
         yield ignore_progress
         return
     with ExitStack() as stack:

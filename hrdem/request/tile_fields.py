@@ -113,7 +113,7 @@ _CONNECTIONS = Field(
 ENGINE = (
     Field(
         "workers",
-        "Processes on this machine.",
+        "Processes on this machine; 0 makes the tiles in that of the command.",
         Group.RUN,
         "NUMBER",
         default_text="one for each core",
@@ -133,6 +133,12 @@ ENGINE = (
         parse=parse_part,
     ),
     _CONNECTIONS,
+    Field(
+        "many_connections",
+        "Allow more than 64 connections, if the operator of the service agrees.",
+        Group.RUN,
+        default=False,
+    ),
 )
 _WORKER = (*_adapt(LIMITS), CACHE_DIR, NO_CACHE, MAX_CACHE)
 WORKER = tuple(field for field in _WORKER if field.name != "max_download")
@@ -153,7 +159,7 @@ TILE_JOB = (
 VERIFY = (
     Field(
         "samples",
-        "Number of windows of 512 x 512 pixels that are read again from the sources.",
+        "Number of windows whose pixels are read again from the sources.",
         Group.RUN,
         "NUMBER",
         20,

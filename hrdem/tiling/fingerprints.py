@@ -16,6 +16,7 @@ from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.planning.precedence import rank_sources
 from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.options import VerticalDatum
 from hrdem.request.request import Request
 from hrdem.tiling.features import Feature
 from hrdem.tiling.job import JobOptions
@@ -36,10 +37,12 @@ def digest_request(
         options: How tiles are written.
         features: The areas of ``features``.
     """
+    is_shifted = request.vertical_datum is VerticalDatum.CGVD28
     return _digest(
         {
             **_describe_request(request),
             "stac_url": request.stac_url,
+            "vertical_grid": str(request.vertical_grid) if is_shifted else None,
             "aoi": _describe_aoi(request.aoi),
             "like": request.like and _describe_grid(request.like),
             "scheme": scheme,
@@ -86,10 +89,7 @@ def _describe_request(request: Request) -> dict[str, Any]:
     values = request.as_dict()
     for name in ("aoi", "stac_url", "wcs_url"):
         del values[name]
-    return values | {
-        "resampling": request.resampling.value,
-        "vertical_grid": str(request.vertical_grid),
-    }
+    return values | {"resampling": request.resampling.value}
 
 
 def _describe_mosaic(mosaic: Mosaic, stored: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hrdem.planning.make_plan import check_size, check_sources, make_plan
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.options import Align, Engine, Via
+from hrdem.request.options import Via
 from hrdem.request.request import Request
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.tiff.encode import BLOCK
@@ -79,19 +79,6 @@ def check_request(request: Request, options: JobOptions) -> None:
     Raises:
         RequestError: If it cannot.
     """
-    refused = {
-        f"`via={request.via.value}`": request.via not in (Via.AUTO, Via.COG),
-        "`engine=gdal`": request.engine is Engine.GDAL,
-        "`align=blocks`": request.align is Align.BLOCKS,
-        "`surveys`": request.surveys,
-        "`allow_partial`": request.allow_partial,
-    }
-    for parameter, is_given in refused.items():
-        if is_given:
-            raise RequestError(
-                f"Tiles are made from COGs by hrdem's own reader, for which {parameter} cannot be "
-                "given. Leave it out, or extract the area at once."
-            )
     if not 0 <= options.overlap <= MAX_OVERLAP_PIXELS:
         raise RequestError(
             f"`overlap` is {options.overlap}. Give 0 to {MAX_OVERLAP_PIXELS} pixels."

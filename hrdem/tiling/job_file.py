@@ -254,7 +254,7 @@ class _Table:
                 raise RequestError(
                     f"The job brings {crs} to NAD83(CSRS) by {wanted['name']}, and this machine "
                     f"has {found.get('name', 'nothing')}. Install the grids of PROJ that it needs "
-                    f"({', '.join(wanted['grids']) or 'none'}) where `hrdem` runs."
+                    f"({', '.join(wanted['grids']) or 'none'}) where hrdem runs."
                 )
             self.crs[crs] = linked
         return self.crs[crs]

@@ -73,8 +73,8 @@ def _make_name(value: object) -> str:
         value = int(value)
     text = "" if value is None or value != value else str(value)  # noqa: PLR0124 (NaN, NaT)
     text = unicodedata.normalize("NFC", text)
-    text = "".join(c if _is_kept(c) else "_" for c in "_".join(text.split()))
-    text = text.strip(_STRIPPED)
+    text = "".join(c if _is_kept(c) else " " for c in text)
+    text = "_".join(text.split()).strip(_STRIPPED)
     text = text.encode(errors="ignore")[:MAX_NAME_BYTES].decode(errors="ignore").rstrip(_STRIPPED)
     return f"_{text}" if is_reserved_by_windows(text) else text
 

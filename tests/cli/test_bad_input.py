@@ -92,6 +92,12 @@ def test_argument_is_named_as_the_usage_names_it(capsys) -> None:
     assert "Check the path that was given as INPUTS." in read_error(capsys)
 
 
+@pytest.mark.parametrize("sheets", [["031K01,031K02"], ["31K1 31K2"], ["031K01", "031K02"]])
+def test_several_sheets_lead_to_the_command_that_takes_them(sheets: list[str], capsys) -> None:
+    assert run(["extract", "--nts", *sheets, "--product", "dtm", "-o", "a.tif"]) == 2
+    assert "hrdem tile" in read_error(capsys)
+
+
 def test_sheets_with_blanks_between_get_the_right_advice(capsys) -> None:
     assert run(["legacy", "cded", "--nts", "031K01", "031K02", "-o", "cells"]) == 2
     message = read_error(capsys)

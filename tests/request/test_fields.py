@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import pytest
 
 import hrdem
-from hrdem.request import fields, legacy_fields, params
+from hrdem.request import fields, legacy_fields, params, tile_fields
 from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
@@ -23,6 +23,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "doctor": (fields.DOCTOR, params.DoctorParams),
     "legacy_bc": (legacy_fields.BC, params.BcParams),
     "legacy_cded": (legacy_fields.CDED, params.CdedParams),
+    "tile_job": (tile_fields.TILE_JOB, params.TileJobParams),
 }
 
 

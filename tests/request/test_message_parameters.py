@@ -38,7 +38,7 @@ FUNCTIONS = {
     "legacy_bc": legacy_fields.BC,
     "legacy_cded": legacy_fields.CDED,
     "legacy_convert": legacy_fields.CONVERT,
-    "tile_job": tile_fields.TILE_JOB,
+    "tile_job": (*tile_fields.TILE_JOB, *tile_fields.ENGINE),  # and the methods of its result
 }
 RUNS = ("extract", "load", "plan")
 ALL = (*RUNS, "preview", "search", "assets")

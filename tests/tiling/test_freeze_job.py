@@ -178,16 +178,6 @@ def test_an_area_is_larger_than_one_file_may_be(relief: Store) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "params",
-    [{"via": "wcs"}, {"via": "vrt"}, {"engine": "gdal"}, {"align": "blocks"}, {"surveys": True},
-     {"allow_partial": True}],
-)  # fmt: skip
-def test_what_tiles_cannot_be_made_with_is_refused(store: Store, params: dict[str, Any]) -> None:
-    with pytest.raises(RequestError, match=f"`{next(iter(params))}"):
-        freeze(store, **params)
-
-
 def test_no_secret_gets_into_a_job(store: Store) -> None:
     with pytest.raises(RequestError, match="has a secret in it") as caught:
         freeze(store, stac_url="https://stac.example/api?token=hidden")

@@ -69,6 +69,12 @@ def parse_sheet(text: str) -> Sheet:
     """
     match = _NAME.fullmatch(text.strip())
     if match is None:
+        names = re.split(r"\s*[,;]\s*|\s+", text.strip())
+        if len(names) > 1 and all(map(_NAME.fullmatch, names)):
+            raise RequestError(
+                f"{text!r} names {len(names)} NTS sheets, and an extraction takes one. "
+                "`hrdem tile`, in Python hrdem.tile_job, makes a file for each of several."
+            )
         raise RequestError(
             f"{text!r} is not the name of an NTS sheet. Give one like 031G05 or 31G/5 (1:50,000), "
             "or like 031G or 31G (1:250,000)."

@@ -57,7 +57,7 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
         NoDataError: If the area reaches where EPSG:3979 has no coordinates.
     """
     values: dict[str, Any] = complete(AREA, params)
-    _check_combination({name for name, value in values.items() if value is not None})
+    check_combination({name for name, value in values.items() if value is not None})
     metres = 0.0
     if values["buffer"] is not None:
         metres = values["buffer"]
@@ -89,7 +89,7 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
     return ParsedAoi(aoi, is_polygon=True)
 
 
-def _check_combination(names: set[str]) -> None:
+def check_combination(names: set[str]) -> None:
     areas = [name for name in _AREAS if name in names]
     if not areas:
         raise RequestError(
