@@ -116,6 +116,7 @@ COVERED_BY = {
     "hrdem.runtime.memory": "processing/test_memory_budget.py",
     "hrdem.tiling.lists": "tiling/test_features.py",
     "hrdem.tiling.check_raster": "tiling/test_verify_tiles.py",
+    "hrdem.tiling.cut_tiles": "tiling/test_freeze_job.py",
     "hrdem.tiling.index.collection": "tiling/test_write_index.py",
     "hrdem.tiling.plan_job": "cli/test_tile.py",
     "hrdem.tiling.tile_job": "cli/test_tile.py",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 MAX_GAP_BYTES = 64 << 10  # a gap of this size costs less to fetch than another request
 
 Span = tuple[int, int]
@@ -26,3 +29,15 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append((start, stop))
     return joined
+
+
+def join_ranges(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> list[Span]:
+    """Do the same for arrays of the first byte and of the byte after the last of each span."""
+    if not len(starts):
+        return []
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], np.maximum.accumulate(stops[order])
+    gaps = np.flatnonzero(starts[1:] - ends[:-1] > MAX_GAP_BYTES)
+    first = starts[np.concatenate([[0], gaps + 1])].tolist()
+    last = ends[np.concatenate([gaps, [-1]])].tolist()
+    return list(zip(first, last, strict=True))

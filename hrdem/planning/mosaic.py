@@ -170,7 +170,7 @@ def surround(area: shapely.Geometry, metres: float) -> shapely.Geometry:
     near = PreparedGeometry(simple).intersects(
         shapely.box(west - reach, south - reach, east + reach, north + reach)
     )
-    return shapely.union_all(shapely.box(west, south, east, north)[near])
+    return shapely.coverage_union_all(shapely.box(west, south, east, north)[near])
 
 
 def _window_as_list(window: Window) -> list[int]:

@@ -23,7 +23,7 @@ from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import PinnedFile, check_file_unchanged, read_first_bytes
 from hrdem.http.source_version import SourceVersion
-from hrdem.http.spans import Span, join_spans
+from hrdem.http.spans import Span, join_ranges
 from hrdem.runtime.limits import HEADER_READ_BYTES
 from hrdem.runtime.memory import allocate_buffer
 from hrdem.sources.protocol import Fetched, Needed, ReadContext, StoredTiles
@@ -388,10 +388,8 @@ class CogSource:
         """Return the spans of the file to read for some tiles."""
         guard = GUARD_BYTES if self._guarded else 0
         present = counts > 0
-        return join_spans(
-            (int(begin) - guard, int(begin + count) + guard)
-            for begin, count in zip(offsets[present], counts[present], strict=True)
-        )
+        begins, lengths = offsets[present], counts[present]
+        return join_ranges(begins - guard, begins + lengths + guard)
 
     def _read_spans(
         self, offsets: NDArray[np.int64], counts: NDArray[np.int64], spans: Sequence[Span]

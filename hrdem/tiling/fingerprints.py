@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -43,31 +42,42 @@ def digest_request(
             **_describe_request(request),
             "stac_url": request.stac_url,
             "vertical_grid": str(request.vertical_grid) if is_shifted else None,
-            "aoi": _describe_aoi(request.aoi),
+            "aoi": digest_shape(request.aoi),
             "like": request.like and _describe_grid(request.like),
             "scheme": scheme,
             "options": asdict(options),
-            "features": [[each.name, _describe_aoi(each.aoi)] for each in features],
+            "features": [[each.name, digest_shape(each.aoi)] for each in features],
         }
     )
 
 
+def digest_shape(aoi: Aoi) -> str:
+    """Return the fingerprint of an area."""
+    operation = aoi.operation and aoi.operation.as_dict()
+    outline = hashlib.sha256(shapely.to_wkb(aoi.outline)).hexdigest()
+    return _digest({"crs": aoi.crs, "outline": outline, "operation": operation})
+
+
 def make_key(
-    area: TileArea, cut: Plan, stored: Sequence[str], options: JobOptions, shift_grid: str
+    area: TileArea,
+    cut: Plan,
+    shape: str,
+    stored: Sequence[str],
+    options: JobOptions,
+    shift_grid: str,
 ) -> str:
     """Return the fingerprint of all that the pixels of a tile depend on, and of how it is written.
 
     Args:
-        area: Window and shape of the tile.
+        area: The tile.
         cut: The plan of the tile.
+        shape: Fingerprint of the area that it is cropped to, or empty.
         stored: Names of the sources that have stored tiles in it.
         options: How it is written.
         shift_grid: SHA-256 of the grid that shifts heights, or empty.
     """
-    request = cut.request
-    shape = _describe_aoi(request.aoi) if request.crop else None
     values = {
-        **_describe_request(request),
+        **_describe_request(cut.request),
         "name": area.name,
         "whole": _describe_grid(cut.whole),
         "place": asdict(cut.place),
@@ -116,16 +126,6 @@ def _describe_mosaic(mosaic: Mosaic, stored: Sequence[str]) -> dict[str, Any]:
 
 def _describe_grid(grid: Grid) -> list[Any]:
     return [grid.crs, grid.width, grid.height, *list(grid.transform)[:6]]
-
-
-def _describe_aoi(aoi: Aoi) -> list[Any]:
-    operation = aoi.operation and aoi.operation.as_dict()
-    return [aoi.crs, _hash_geometry(aoi.outline), operation]
-
-
-@functools.lru_cache(maxsize=4)
-def _hash_geometry(geometry: shapely.Geometry) -> str:
-    return hashlib.sha256(shapely.to_wkb(geometry)).hexdigest()
 
 
 def _digest(values: dict[str, Any]) -> str:

@@ -6,14 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import shapely
-
 from hrdem.errors import NoDataError, RequestError
-from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.grid import Window
-from hrdem.geo.reproject import project_geometry
 from hrdem.http.protocol import Http
-from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.make_plan import check_size, check_sources, make_plan
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
@@ -22,15 +16,15 @@ from hrdem.request.options import Via
 from hrdem.request.request import Request
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.tiff.encode import BLOCK
+from hrdem.tiling.cut_tiles import cut_tiles
 from hrdem.tiling.features import Feature
-from hrdem.tiling.fingerprints import EMPTY_KEY, digest_request, make_key
+from hrdem.tiling.fingerprints import EMPTY_KEY, digest_request, digest_shape, make_key
 from hrdem.tiling.job import Job, JobOptions, Tile
 from hrdem.tiling.job_file import seal_job
 from hrdem.tiling.schemes import TileArea, parse_scheme
 
 MAX_TILES = 1_000_000
 MAX_OVERLAP_PIXELS = 4_096
-MAX_CLIPPED_CORNERS = 1_000  # of an area that is clipped for each tile on its own
 _BLOCKS_A_REQUEST = 8  # about
 
 
@@ -65,10 +59,10 @@ def freeze_job(
     if not areas:
         raise NoDataError(f"No tile of `scheme={scheme}` has a pixel in {request.aoi.label}.")
     sha256 = "" if shift_grid is None else shift_grid.sha256
-    tiles = [
-        _measure_tile(area, cut, plan, options, sha256, http)
-        for area, cut in sorted(_cut_plans(plan, areas), key=_get_row)
-    ]
+    shape = digest_shape(request.aoi) if request.crop else ""
+    measurer = _Measurer(plan, options, shape, sha256, http)
+    cuts = sorted(cut_tiles(plan, areas), key=_get_row)
+    tiles = [measurer.measure(area, cut) for area, cut in cuts]
     tiles.sort(key=lambda tile: tile.name)
     return seal_job(Job(plan, scheme, options, tuple(tiles), sha256, digest, ""))
 
@@ -130,108 +124,71 @@ def _cut(plan: Plan, options: JobOptions, areas: Iterator[TileArea]) -> Iterator
         yield replace(area, window=window)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some tiles, and a plan whose area is clipped to the land around them."""
-
-    areas: Sequence[TileArea]
-    plan: Plan
-
-
-def _cut_plans(plan: Plan, areas: Sequence[TileArea]) -> Iterator[tuple[TileArea, Plan | None]]:
-    """Yield tiles with their plans.
-
-    The area is halved with the tiles until it has few corners: to clip all of a province for each
-    tile would take minutes.
-    """
-    parts = [_Part(areas, plan)]
-    while parts:
-        part = parts.pop()
-        request = part.plan.request
-        corners = shapely.get_num_coordinates(request.aoi.geometry)
-        is_clipped = request.crop and any(area.aoi is None for area in part.areas)
-        if len(part.areas) > 1 and corners > MAX_CLIPPED_CORNERS and is_clipped:
-            parts += [_clip(half, part.plan) for half in _halve(part.areas)]
-            continue
-        for area in part.areas:
-            cut = cut_plan(part.plan, area.window, area.aoi)
-            if cut is not None and area.aoi is None:
-                cut = replace(cut, request=plan.request)
-            yield area, cut
-
-
-def _halve(areas: Sequence[TileArea]) -> list[Sequence[TileArea]]:
-    """Halve tiles across the longer side of the land that they cover."""
-    columns = [area.window.column for area in areas]
-    rows = [area.window.row for area in areas]
-    if max(columns) - min(columns) > max(rows) - min(rows):
-        found = sorted(areas, key=lambda area: area.window.column)
-    else:
-        found = sorted(areas, key=_get_first_row)
-    middle = len(found) // 2
-    return [found[:middle], found[middle:]]
-
-
-def _clip(areas: Sequence[TileArea], plan: Plan) -> _Part:
-    """Clip the area of a plan to the land around some tiles."""
-    left, top = min(area.window.column for area in areas), min(area.window.row for area in areas)
-    right = max(area.window.right for area in areas)
-    bottom = max(area.window.bottom for area in areas)
-    grid = plan.grid.crop(Window(left, top, right - left, bottom - top))
-    box = project_geometry(shapely.box(*grid.bounds), grid.crs, NATIVE_CRS)
-    aoi = plan.request.aoi
-    clipped = replace(aoi, geometry=shapely.intersection(aoi.geometry, box))
-    return _Part(areas, replace(plan, request=replace(plan.request, aoi=clipped)))
-
-
-def _get_first_row(area: TileArea) -> int:
-    return area.window.row
-
-
 def _get_row(pair: tuple[TileArea, Plan | None]) -> int:
     """Return the order in which rows of tile indexes are read once."""
     return pair[0].window.row
 
 
-def _measure_tile(
-    area: TileArea, cut: Plan | None, plan: Plan, options: JobOptions, shift_grid: str, http: Http
-) -> Tile:
-    """Measure what a tile reads, from the tile indexes."""
-    if cut is None:
-        return _make_empty(area)
-    check_sources(cut)
-    whole = {source.name: (number, source) for number, source in enumerate(plan.sources)}
-    stored: list[str] = []
-    size = requests = 0
-    share = 0.0
-    for tier in cut.tiers:
-        covered = 1.0
-        for mosaic in tier.mosaics:
-            pixels = 0
-            for source in mosaic.sources:
-                within = whole[source.name][1].src_window
-                needed = source.file.needed(source.src_window, mosaic.region, http, None, within)
-                assert needed.tiles is not None
-                size += needed.size
-                has_absent = source.file.nodata is not None  # else absent tiles are zeros
-                pixels += needed.pixels if has_absent else source.src_window.pixels
-                requests += math.ceil(needed.pixels / (_BLOCKS_A_REQUEST * BLOCK * BLOCK))
-                if needed.tiles or not has_absent:
-                    stored.append(source.name)
-            covered = min(covered, pixels / mosaic.grid.window.pixels)
-        share = max(share, covered)
-    if not share:
-        return _make_empty(area)
-    return Tile(
-        name=area.name,
-        window=area.window,
-        aoi=area.aoi,
-        size=size,
-        pixels=round(share * area.window.pixels),
-        requests=requests,
-        sources=tuple(whole[name][0] for name in stored),
-        key=make_key(area, cut, stored, options, shift_grid),
-    )
+@dataclass(frozen=True, slots=True)
+class _Measurer:
+    """Measures what tiles read, from the tile indexes.
+
+    Attributes:
+        plan: Plan of the whole.
+        options: How tiles are written.
+        shape: Fingerprint of the area that all tiles are cropped to, or empty.
+        shift_grid: SHA-256 of the grid that shifts heights, or empty.
+        http: HTTP client.
+    """
+
+    plan: Plan
+    options: JobOptions
+    shape: str
+    shift_grid: str
+    http: Http
+
+    def measure(self, area: TileArea, cut: Plan | None) -> Tile:
+        """Measure a tile with its plan; None for one without sources."""
+        if cut is None:
+            return _make_empty(area)
+        check_sources(cut)
+        whole = {source.name: (number, source) for number, source in enumerate(self.plan.sources)}
+        stored: list[str] = []
+        size = requests = 0
+        share = 0.0  # of the pixels, in stored tiles of the tier that has most of them
+        for tier in cut.tiers:
+            covered = 1.0
+            for mosaic in tier.mosaics:
+                pixels = 0
+                for source in mosaic.sources:
+                    needed = source.file.needed(
+                        source.src_window,
+                        mosaic.region,
+                        self.http,
+                        None,
+                        whole[source.name][1].src_window,
+                    )
+                    has_absent = source.file.nodata is not None  # else absent tiles are zeros
+                    if needed.tiles or not has_absent:
+                        stored.append(source.name)
+                    size += needed.size
+                    pixels += needed.pixels if has_absent else source.src_window.pixels
+                    requests += math.ceil(needed.pixels / (_BLOCKS_A_REQUEST * BLOCK * BLOCK))
+                covered = min(covered, pixels / mosaic.grid.window.pixels)
+            share = max(share, covered)
+        if not share:
+            return _make_empty(area)
+        shape = self.shape if area.aoi is None else digest_shape(area.aoi)
+        return Tile(
+            name=area.name,
+            window=area.window,
+            aoi=area.aoi,
+            size=size,
+            pixels=round(share * area.window.pixels),
+            requests=requests,
+            sources=tuple(whole[name][0] for name in stored),
+            key=make_key(area, cut, shape, stored, self.options, self.shift_grid),
+        )
 
 
 def _make_empty(area: TileArea) -> Tile:
