@@ -45,11 +45,12 @@ class FolderStore:
                 sizes = ((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
                 return {name: size for name, size in sizes if size}  # empty files are claims
 
-    def read(self, name: str) -> bytes | None:
-        """Return the content of a small file; None if there is no such file."""
+    def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
+        """Return the content of a small file, or its beginning; None if there is no such file."""
         with self._translate_errors("read", name):
             try:
-                return Path(self.root, name).read_bytes() or None
+                with Path(self.root, name).open("rb") as file:
+                    return file.read(max_bytes) or None
             except FileNotFoundError:
                 return None
 

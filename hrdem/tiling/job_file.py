@@ -46,8 +46,14 @@ def seal_job(job: Job) -> Job:
 
 
 def encode_job(job: Job) -> bytes:
-    """Encode a job as JSON."""
-    return _dump({"sha256": job.sha256, "hrdem": __version__, **_encode(job)})
+    """Encode a job as JSON that begins with its hash (see `format_hash`)."""
+    document = _dump({"hrdem": __version__, **_encode(job)})
+    return format_hash(job.sha256) + document.removeprefix(b"{")
+
+
+def format_hash(sha256: str) -> bytes:
+    """Return the beginning of the document of a job, by which it is told from others."""
+    return f'{{"sha256": "{sha256}", '.encode()
 
 
 def decode_job(content: bytes, name: str = "job.json") -> Job:

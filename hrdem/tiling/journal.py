@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from hrdem.errors import RequestError
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiling.failures import list_failure_records, read_failures
 from hrdem.tiling.job import Job
+from hrdem.tiling.job_file import format_hash
 from hrdem.tiling.output_store import ITEM_SUFFIX, JOB_NAME, RASTER_SUFFIX, OutputStore
 
 T = TypeVar("T")
@@ -65,17 +67,35 @@ def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
     return states
 
 
-def commit_item(store: OutputStore, name: str, item: Mapping[str, Any]) -> bool:
+def check_job(job: Job, store: OutputStore) -> None:
+    """Check that a store still holds a job, before a file of its tiles is written.
+
+    Raises:
+        RequestError: If another job took its place: its tiles are not to be replaced.
+    """
+    expected = format_hash(job.sha256)
+    if store.read(JOB_NAME, len(expected)) != expected:
+        raise RequestError(
+            f"The job in {store.address} has been replaced by another one meanwhile: run it again."
+        )
+
+
+def commit_item(job: Job, store: OutputStore, name: str, item: Mapping[str, Any]) -> bool:
     """Write the item of a tile, which says that the tile is done.
 
     Args:
-        store: The job's store, which holds the tile's raster unless the tile is empty.
+        job: The job.
+        store: Its store, which holds the tile's raster unless the tile is empty.
         name: Name of the tile.
         item: The item.
 
     Returns:
         False if there was an item, of another worker.
+
+    Raises:
+        RequestError: If another job took the place of this one.
     """
+    check_job(job, store)
     return store.write(f"{name}{ITEM_SUFFIX}", encode_json(item), if_absent=True)
 
 
@@ -87,8 +107,9 @@ def create_job(store: OutputStore, document: bytes) -> bool:
 def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None:
     """Replace a job by one that was planned again, and keep the tiles that would not change.
 
-    What the new job does not vouch for is removed first, so the listing is that of the job that is
-    there whenever this is interrupted.
+    What the new job does not vouch for is removed before, so the listing is that of the job that
+    is there whenever this is interrupted; and again after, for workers of the old job that
+    committed a tile between.
 
     Args:
         store: The job's store.
@@ -96,6 +117,13 @@ def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None
         new: The job that takes its place.
         document: Document of the new job.
     """
+    _remove_outdated(store, old, new)
+    store.write(JOB_NAME, document)
+    _remove_outdated(store, old, new)
+
+
+def _remove_outdated(store: OutputStore, old: Job, new: Job) -> None:
+    """Remove the items that a new job does not vouch for, rasters without a tile, and failures."""
     names = store.list_names()
     keys = {tile.name: tile.key for tile in new.tiles}
     written = {tile.name for tile in new.tiles if not tile.is_empty}
@@ -103,7 +131,6 @@ def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None
     _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in changed])
     _remove(store, names, [f"{name}{RASTER_SUFFIX}" for name in changed if name not in written])
     _remove(store, names, list_failure_records(names))
-    store.write(JOB_NAME, document)
 
 
 def discard_lost_items(job: Job, store: OutputStore) -> dict[str, int]:

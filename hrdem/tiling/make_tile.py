@@ -14,7 +14,7 @@ from hrdem.output.provenance import describe_footprint, format_now, get_stac_pat
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.tiling.index.collection import add_collection_links
 from hrdem.tiling.job import Job, Tile
-from hrdem.tiling.journal import commit_item
+from hrdem.tiling.journal import check_job, commit_item
 from hrdem.tiling.output_store import RASTER_SUFFIX, OutputStore
 from hrdem.tiling.task import OutcomeState, TileOutcome
 
@@ -32,6 +32,7 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
         context: Client, cache folder and memory limit.
 
     Raises:
+        RequestError: If another job took the place of this one in the store.
         HrdemError: As `hrdem.jobs.extract.run_plan` does, except for `NoDataError`.
     """
     began, cpu = time.monotonic(), time.process_time()
@@ -48,7 +49,9 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
             _check_shift_grid(job, result.shift_grid.sha256 if result.shift_grid else "")
             read, written = result.received_bytes or 0, path.stat().st_size
             item = json.loads(get_stac_path(path).read_bytes())
+            check_job(job, store)
     except NoDataError:
+        check_job(job, store)
         store.remove(f"{tile.name}{RASTER_SUFFIX}")  # of a worker that was killed before its item
         item = _describe_empty(job, tile)
     item["properties"] |= {
@@ -57,7 +60,7 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
         "hrdem:key": tile.key,
     }
     add_collection_links(item, job)
-    is_first = commit_item(store, tile.name, item)
+    is_first = commit_item(job, store, tile.name, item)
     state = OutcomeState.DONE if item["assets"] else OutcomeState.EMPTY
     received, _ = context.split_bytes(read, cached)
     return TileOutcome(

@@ -41,11 +41,13 @@ class ObjectStore:
             sizes = {each["path"].rpartition("/")[2]: each["size"] for each in found}
         return {name: size for name, size in sizes.items() if name}  # a prefix may be an object
 
-    def read(self, name: str) -> bytes | None:
-        """Return the content of a small object; None if there is no such object."""
+    def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
+        """Return the content of a small object, or its beginning; None if there is none."""
         with self._translate_errors("read", name):
             try:
-                return bytes(obstore.get(self._bucket, name).bytes())
+                if max_bytes is None:
+                    return bytes(obstore.get(self._bucket, name).bytes())
+                return bytes(obstore.get_range(self._bucket, name, start=0, length=max_bytes))
             except FileNotFoundError:
                 return None
 

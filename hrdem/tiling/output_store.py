@@ -33,8 +33,8 @@ class OutputStore(Protocol):
     def list_names(self) -> dict[str, int]:
         """Return the size in bytes of each file by its name, from one listing."""
 
-    def read(self, name: str) -> bytes | None:
-        """Return the content of a small file; None if there is no such file."""
+    def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
+        """Return the content of a small file, or its beginning; None if there is no such file."""
 
     def write(self, name: str, content: bytes, *, if_absent: bool = False) -> bool:
         """Write a small file.

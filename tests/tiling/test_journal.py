@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
 from hrdem.request.options import Compression, Format
 from hrdem.tiling.failures import Failure, write_failures
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job, JobOptions
+from hrdem.tiling.job_file import format_hash
 from hrdem.tiling.journal import (
     TileState,
     commit_item,
@@ -23,6 +25,7 @@ from hrdem.tiling.journal import (
 from tests.tiling.tilings import plan_tile
 
 NAMES = ("changed", "committed", "orphan", "refused", "removed", "republished", "sea", "water")
+THE_JOB, THE_NEW_JOB = format_hash("1"), format_hash("2")
 RASTER, NO_RASTER = {"assets": {"dtm": {}}}, {"assets": {}}
 
 
@@ -40,12 +43,12 @@ def job() -> Job:
 def store(job: Job, tmp_path: Path) -> FolderStore:
     """What a run leaves that was killed, and a user who removed a raster."""
     store = FolderStore(tmp_path / "tiles")
-    create_job(store, b"the job")
+    create_job(store, THE_JOB)
     for name in ("changed", "committed", "orphan"):
         store.write(f"{name}.tif", b"raster")
     for name in ("changed", "committed", "removed"):
-        commit_item(store, name, RASTER)
-    commit_item(store, "water", NO_RASTER)
+        commit_item(job, store, name, RASTER)
+    commit_item(job, store, "water", NO_RASTER)
     failures = {
         "committed": Failure("failed", "TransferError", "made since", "", 3),
         "refused": Failure("failed", "ServerError", "503", "", 3),
@@ -68,23 +71,23 @@ def test_states_follow_from_the_files(job: Job, store: FolderStore) -> None:
     }
 
 
-def test_only_the_first_item_commits(store: FolderStore) -> None:
-    assert commit_item(store, "orphan", RASTER)
-    assert not commit_item(store, "orphan", NO_RASTER)
+def test_only_the_first_item_commits(job: Job, store: FolderStore) -> None:
+    assert commit_item(job, store, "orphan", RASTER)
+    assert not commit_item(job, store, "orphan", NO_RASTER)
 
 
 def test_a_job_is_not_replaced_by_another_command(store: FolderStore) -> None:
-    assert create_job(store, b"the job")
+    assert create_job(store, THE_JOB)
     assert not create_job(store, b"another job")
-    assert store.read("job.json") == b"the job"
+    assert store.read("job.json") == THE_JOB
 
 
 def test_a_removed_raster_can_be_made_again(job: Job, store: FolderStore) -> None:
     before = store.list_names()
     assert discard_lost_items(job, store) == store.list_names()
     assert before.keys() - store.list_names().keys() == {"removed.stac.json"}
-    assert commit_item(store, "removed", RASTER)
-    assert not commit_item(store, "water", RASTER)
+    assert commit_item(job, store, "removed", RASTER)
+    assert not commit_item(job, store, "water", RASTER)
 
 
 def test_an_update_keeps_the_tiles_that_would_be_the_same(job: Job, store: FolderStore) -> None:
@@ -94,8 +97,8 @@ def test_an_update_keeps_the_tiles_that_would_be_the_same(job: Job, store: Folde
         if tile.name != "orphan"
     ]
     new = replace(job, tiles=tuple(tiles), sha256="2")
-    replace_job(store, job, new, b"the new job")
-    assert store.read("job.json") == b"the new job"
+    replace_job(store, job, new, THE_NEW_JOB)
+    assert store.read("job.json") == THE_NEW_JOB
     states = read_states(new, store)
     made_again = {name for name, state in states.items() if state is TileState.MISSING}
     assert made_again == {"changed", "refused", "removed", "republished", "water"}
@@ -114,6 +117,31 @@ def test_an_update_that_is_cut_off_leaves_no_false_tile(
     monkeypatch.setattr(FolderStore, "write", fail)
     changed = tuple(replace(tile, key="new") for tile in job.tiles)
     with pytest.raises(KeyboardInterrupt):
-        replace_job(store, job, replace(job, tiles=changed, sha256="2"), b"the new job")
-    assert store.read("job.json") == b"the job"
+        replace_job(store, job, replace(job, tiles=changed, sha256="2"), THE_NEW_JOB)
+    assert store.read("job.json") == THE_JOB
     assert TileState.DONE not in read_states(job, store).values()
+
+
+def test_a_worker_of_a_replaced_job_commits_nothing(job: Job, store: FolderStore) -> None:
+    """It took its tile before the update, and ends after it."""
+    replace_job(store, job, replace(job, sha256="2"), THE_NEW_JOB)
+    with pytest.raises(RequestError, match="replaced by another one"):
+        commit_item(job, store, "orphan", RASTER)
+    assert "orphan.stac.json" not in store.list_names()
+
+
+def test_a_tile_that_is_committed_during_an_update_is_removed(
+    job: Job, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = FolderStore.write
+
+    def commit_before(self: FolderStore, name: str, content: bytes) -> bool:
+        monkeypatch.setattr(FolderStore, "write", write)
+        assert commit_item(job, store, "orphan", RASTER)
+        return write(self, name, content)
+
+    monkeypatch.setattr(FolderStore, "write", commit_before)
+    changed = tuple(replace(tile, key="new") for tile in job.tiles)
+    new = replace(job, tiles=changed, sha256="2")
+    replace_job(store, job, new, THE_NEW_JOB)
+    assert TileState.DONE not in read_states(new, store).values()

@@ -26,6 +26,8 @@ def test_objects_are_listed_by_name(store: ObjectStore) -> None:
     assert store.list_names() == {}
     assert store.read("job.json") is None
     assert store.write("job.json", b"{}")
+    assert store.read("job.json", 1) == b"{"
+    assert store.read("job.json", 9) == b"{}"
     with store.write_file("Rivière Noire.tif") as path:
         path.write_bytes(b"raster")
     assert store.write("below/other.json", b"of another job")

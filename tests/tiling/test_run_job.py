@@ -25,7 +25,8 @@ from hrdem.jobs.extract import extract
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.job import Job, Tile
-from hrdem.tiling.journal import TileState, read_states
+from hrdem.tiling.job_file import format_hash
+from hrdem.tiling.journal import TileState, create_job, read_states
 from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.output_store import open_store
 from hrdem.tiling.progress import JobProgress
@@ -60,8 +61,10 @@ class InMemory:
         return make_tile(self.job, tile, open_store(self.folder), context)
 
     def run(self, **options) -> JobSummary:
+        store = open_store(self.folder)
+        create_job(store, format_hash(self.job.sha256))
         with InProcessEngine(self) as engine:
-            return run_job(self.job, open_store(self.folder), engine, **options)
+            return run_job(self.job, store, engine, **options)
 
 
 @pytest.fixture

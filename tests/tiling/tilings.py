@@ -11,6 +11,7 @@ from hrdem.planning.make_plan import make_plan
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
 from hrdem.tiling.job import Job, JobOptions, Tile
+from hrdem.tiling.job_file import format_hash
 from hrdem.tiling.journal import create_job
 from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.output_store import OutputStore
@@ -57,7 +58,7 @@ def plan_tile(name: str, window: Window, sources: tuple[int, ...], key: str = "3
 
 def write_tiles(job: Job, store: OutputStore, http: Store) -> None:
     """Make all tiles of a job."""
-    create_job(store, b"{}\n")
+    create_job(store, format_hash(job.sha256))
     for tile in job.tiles:
         if not tile.is_empty:
             make_tile(job, tile, store, RunContext(http))
