@@ -139,8 +139,9 @@ def verification(job: hrdem.TileJob, summary: VerifySummary) -> None:
         ("tiles", f"{summary.tiles:,} compared with their items"),
         ("sources", f"{summary.windows:,} windows compared{changed}"),
         *(("wrong", f"{each.name}: {each.problem}") for each in summary.problems),
+        *([("not read", summary.unread)] if summary.unread else []),
     )
-    if not summary.problems:
+    if not summary.problems and not summary.unread:
         show.lines(("result", "no difference"))
 
 

@@ -320,7 +320,6 @@ class TileJob:
         Raises:
             NoDataError: If no tile is there.
             OutputError: If the output cannot be read.
-            NetworkError: If a source cannot be read.
         """
         self._check_saved()
         with self.worker_settings.open() as (_, context):

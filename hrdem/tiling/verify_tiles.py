@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from hrdem.errors import ExitCode, NoDataError, SourceChangedError
+from hrdem.errors import (
+    ExitCode,
+    NetworkError,
+    NoDataError,
+    NotCachedError,
+    SourceChangedError,
+)
 from hrdem.geo.grid import Window
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import read_pixels
@@ -51,17 +57,21 @@ class VerifySummary:
         windows: Number of windows that were read again.
         republished: Number of windows that were not, as their source has a new version.
         problems: What is wrong.
+        unread: Why windows were not read again; empty if all could be.
     """
 
     tiles: int
     windows: int
     republished: int
     problems: tuple[TileProblem, ...]
+    unread: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Exit code of the command line."""
-        return ExitCode.INCOMPLETE if self.problems else ExitCode.COMPLETE
+        """3 if something is wrong, else 5 if the sources could not be read, else 0."""
+        if self.problems:
+            return ExitCode.INCOMPLETE
+        return ExitCode.NETWORK if self.unread else ExitCode.COMPLETE
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -70,6 +80,7 @@ class VerifySummary:
             "windows": self.windows,
             "republished": self.republished,
             "problems": [{"tile": each.name, "problem": each.problem} for each in self.problems],
+            "unread": self.unread,
         }
 
 
@@ -95,7 +106,6 @@ def verify_tiles(
 
     Raises:
         NoDataError: If no tile is done.
-        NetworkError: If a source cannot be read.
         OutputError: If the store cannot be read.
     """
     states = read_states(job, store)
@@ -109,17 +119,21 @@ def verify_tiles(
     wrong = {problem.name for problem in problems}
     intact = [tile for tile in tiles if tile.name not in wrong]
     windows = republished = 0
+    unread = ""
     for tile, window in _choose_windows(intact, samples, seed):
         try:
             same = _equals_source(job, tile, window, store, context)
         except SourceChangedError:
             republished += 1
             continue
+        except (NetworkError, NotCachedError) as exc:
+            unread = str(exc)
+            break
         windows += 1
         if not same:
             problem = f"Its pixels in {window} are not those of the source."
             problems.append(TileProblem(tile.name, problem))
-    return VerifySummary(len(tiles), windows, republished, tuple(problems))
+    return VerifySummary(len(tiles), windows, republished, tuple(problems), unread)
 
 
 def _check_rasters(

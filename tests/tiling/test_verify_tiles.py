@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rasterio
 
-from hrdem.errors import NoDataError, SourceChangedError
+from hrdem.errors import HrdemError, NoDataError, SourceChangedError, TransferError
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import StoredFile
 from hrdem.tiling.folder_store import FolderStore
@@ -119,14 +119,22 @@ def test_pixels_of_another_source_are_found(job: Job, tiles: FolderStore, store:
 
 
 @pytest.mark.slow
-def test_a_republished_source_is_no_damage(
+def test_sources_that_cannot_be_compared_are_no_damage(
     job: Job, tiles: FolderStore, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise SourceChangedError("It was republished.")
+    """The files were compared with their items: what is wrong with them is reported."""
+    errors = {SourceChangedError: (0, 3, ""), TransferError: (0, 0, "No source today.")}
+    for error, (windows, republished, unread) in errors.items():
 
-    monkeypatch.setattr(store, "read_range", refuse)
-    assert verify(job, tiles, store, samples=3) == VerifySummary(4, 0, 3, ())
+        def refuse(*_: object, error: type[HrdemError] = error, **__: object) -> None:
+            raise error("No source today.")
+
+        monkeypatch.setattr(store, "read_range", refuse)
+        summary = verify(job, tiles, store, samples=3)
+        assert summary == VerifySummary(4, windows, republished, (), unread)
+        assert summary.exit_code == (5 if unread else 0)
+    edit_item(tiles, lambda each: each["properties"].update({"hrdem:key": "of an older job"}))
+    assert verify(job, tiles, store, samples=3).exit_code == 3
 
 
 def test_nothing_to_verify_is_said(tiles: FolderStore, store: Store) -> None:
