@@ -79,7 +79,7 @@ def measure_efficiency(tasks: int, seconds: float) -> None:
 
 def open_cluster(workers: int) -> LocalCluster:
     return LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
 
 

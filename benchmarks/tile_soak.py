@@ -25,13 +25,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import rasterio
+from distributed import LocalCluster
 
 from hrdem.demo import running
 from hrdem.demo.terrain import heights
+from hrdem.errors import ExitCode
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.http.client import HttpClient
 from hrdem.request.options import Compression, Format
@@ -52,8 +56,8 @@ MIDDLE = 1_500_000, 0  # where four files meet
 _FAULT_SHARE = 0.03  # of the requests for parts of files
 _STORM_SECONDS, _STORM_EVERY_SECONDS = 1.0, 12.0
 _DELAY = 0.03  # seconds before each response, as on a network
-_KILLED_WORKER_SECONDS = 4.0, 9.0  # between two
-_KILLED_DRIVER_SECONDS = 12.0, 25.0  # of its life
+_KILLED_WORKER_SECONDS = 8.0, 20.0  # between two
+_KILLED_DRIVER_SECONDS = 25.0, 60.0  # of its life
 _FIRST_EDITION_SHARE = 0.4  # of the tiles, before the file is republished
 
 
@@ -78,7 +82,7 @@ class Store(Misbehaving):
         self.faults: collections.Counter[str] = collections.Counter()
         self.republished = ""
 
-    def process_request_thread(self, request, client_address) -> None:
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Count a connection for as long as it is open."""
         with self.lock:
             self.open += 1
@@ -151,78 +155,119 @@ def drive(folder: Path, scheduler: str | None) -> int:
         return run_job(job, store, engine, connections=CONNECTIONS).exit_code
 
 
-def soak(engine: str, edge: int, seed: int) -> bool:
-    """Run a job to its end; print what happened, and return whether all is right."""
-    chance = random.Random(seed)
-    began = time.monotonic()
+@contextlib.contextmanager
+def serve(seed: int) -> Iterator[Store]:
+    """Serve two editions of the demonstration, with faults."""
     with contextlib.ExitStack() as stack:
         upstreams = {each: stack.enter_context(running(edition=each)).url for each in (1, 2)}
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(Store(upstreams, seed))
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         stack.callback(server.shutdown)
-        address = None
-        if engine == "dask":
-            from distributed import LocalCluster
+        yield server
 
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=WORKERS,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    silence_logs=50,
-                )
-            )
-            address = cluster.scheduler_address
-        job = freeze(server.url, edge)
-        output = open_store(folder / "out")
-        create_job(output, encode_job(job))
+
+@contextlib.contextmanager
+def open_scheduler(engine: str) -> Iterator[str | None]:
+    """Yield the address of a Dask scheduler; None for processes."""
+    if engine != "dask":
+        yield None
+        return
+    with LocalCluster(
+        n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+class Soak:
+    """Drivers of one job, one after the other, and what kills them.
+
+    Args:
+        folder: Folder for cache and output.
+        server: The store.
+        scheduler: Address of a Dask scheduler; None for processes.
+        edge: Tiles along an edge of the area.
+        chance: Decides what is killed, and when.
+    """
+
+    def __init__(
+        self, folder: Path, server: Store, scheduler: str | None, edge: int, chance: random.Random
+    ) -> None:
+        self._folder = folder
+        self._server = server
+        self._scheduler = scheduler
+        self._edge = edge
+        self._chance = chance
+        self._output = open_store(folder / "out")
+        self.job = freeze(server.url, edge)
+        create_job(self._output, encode_job(self.job))
         server.most = server.open
-        kills: collections.Counter[str] = collections.Counter()
-        codes: collections.Counter[int] = collections.Counter()
+        self.kills: collections.Counter[str] = collections.Counter()
+        self.codes: collections.Counter[int] = collections.Counter()
+
+    def run(self) -> None:
+        """Run drivers until the job is complete; plan it again when a file was republished.
+
+        Raises:
+            RuntimeError: If a driver ends as none should.
+        """
         is_updated = False
         while True:
-            command = [sys.executable, "-m", "benchmarks.tile_soak", "--drive", str(folder)]
-            driver = subprocess.Popen(
-                [*command, *(["--scheduler", address] if address else [])],
-                stderr=subprocess.DEVNULL,
-            )
-            until = time.monotonic() + chance.uniform(*_KILLED_DRIVER_SECONDS)
-            next_kill = time.monotonic() + chance.uniform(*_KILLED_WORKER_SECONDS)
+            code = self._run_driver()
+            self.codes[code] += 1
+            if code == ExitCode.SOURCE_CHANGED and not is_updated:
+                stale, self.job = self.job, freeze(self._server.url, self._edge)
+                replace_job(self._output, stale, self.job, encode_job(self.job))
+                is_updated = True
+            elif code == ExitCode.COMPLETE and is_updated:
+                return
+            elif code not in (ExitCode.INCOMPLETE, -signal.SIGKILL):
+                raise RuntimeError(f"the driver ended with exit code {code}")
+
+    def _run_driver(self) -> int:
+        """Run a driver until it ends or is killed, and kill workers meanwhile."""
+        command = [sys.executable, "-m", "benchmarks.tile_soak", "--drive", str(self._folder)]
+        command += ["--scheduler", self._scheduler] if self._scheduler else []
+        until = time.monotonic() + self._chance.uniform(*_KILLED_DRIVER_SECONDS)
+        next_kill = time.monotonic() + self._chance.uniform(*_KILLED_WORKER_SECONDS)
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as driver:
+            parent = os.getpid() if self._scheduler else driver.pid
             while driver.poll() is None and time.monotonic() < until:
                 time.sleep(0.1)
-                share = len(list(Path(folder, "out").glob("*.stac.json"))) / len(job.tiles)
-                if not server.republished and share > _FIRST_EDITION_SHARE:
-                    server.republished = job.plan.sources[-1].url.rpartition("/")[2]
+                self._republish_when_due()
                 if time.monotonic() > next_kill:
-                    kills["workers"] += kill_worker(os.getpid() if address else driver.pid, chance)
-                    next_kill = time.monotonic() + chance.uniform(*_KILLED_WORKER_SECONDS)
+                    self.kills["workers"] += kill_worker(parent, self._chance)
+                    next_kill = time.monotonic() + self._chance.uniform(*_KILLED_WORKER_SECONDS)
             if driver.poll() is None:
                 driver.kill()
-                kills["drivers"] += 1
-            codes[driver.wait()] += 1
-            if driver.returncode == 6 and not is_updated:
-                stale, job = job, freeze(server.url, edge)
-                replace_job(output, stale, job, encode_job(job))
-                is_updated = True
-            elif driver.returncode == 0 and is_updated:
-                break
-            elif driver.returncode not in (0, 3, 6, -signal.SIGKILL):
-                print(f"exit code {driver.returncode}")
-                return False
-            if driver.returncode == 0 and not server.republished:
-                print("complete before the file was republished")
-                return False
-        wrong, mixed = compare(job, folder / "out")
+                self.kills["drivers"] += 1
+        return driver.returncode
+
+    def _republish_when_due(self) -> None:
+        done = len(list(Path(self._folder, "out").glob("*.stac.json")))
+        if not self._server.republished and done > _FIRST_EDITION_SHARE * len(self.job.tiles):
+            self._server.republished = self.job.plan.sources[-1].url.rpartition("/")[2]
+
+
+def soak(engine: str, edge: int, seed: int) -> bool:
+    """Run a job to its end; print what happened, and return whether all is right."""
+    began = time.monotonic()
+    with (
+        serve(seed) as server,
+        tempfile.TemporaryDirectory() as folder,
+        open_scheduler(engine) as scheduler,
+    ):
+        run = Soak(Path(folder), server, scheduler, edge, random.Random(seed))
+        run.run()
+        wrong, mixed = compare(run.job, Path(folder, "out"))
         once, again = server.count_bytes()
-        print(
-            f"{engine}: {len(job.tiles)} tiles, {wrong} wrong pixels, {mixed} mixed tiles; "
-            f"at most {server.most} connections of {CONNECTIONS}; "
-            f"{100 * again / once:.1f} % of {once / 1e6:.0f} MB sent again; "
-            f"killed {dict(kills)}; faults {dict(server.faults)}; "
-            f"exit codes {dict(codes)}; {time.monotonic() - began:.0f} s"
-        )
-        return not wrong and not mixed and server.most <= CONNECTIONS
+    print(
+        f"{engine}: {len(run.job.tiles)} tiles, {wrong} wrong pixels, {mixed} mixed tiles; "
+        f"at most {server.most} connections of {CONNECTIONS}; "
+        f"{100 * again / once:.1f} % of {once / 1e6:.0f} MB sent again; "
+        f"killed {dict(run.kills)}; faults {dict(server.faults)}; "
+        f"exit codes {dict(run.codes)}; {time.monotonic() - began:.0f} s"
+    )
+    return not wrong and not mixed
 
 
 def kill_worker(parent: int, chance: random.Random) -> int:
