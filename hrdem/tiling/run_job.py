@@ -20,8 +20,6 @@ from hrdem.tiling.output_store import ITEM_SUFFIX, OutputStore
 from hrdem.tiling.progress import JobMeter, JobProgress, OnJobProgress, ignore_job_progress
 from hrdem.tiling.task import OutcomeState, TileFailure
 
-MAX_USUAL_CONNECTIONS = 64  # more only on purpose
-
 log = logging.getLogger(__name__)
 
 
