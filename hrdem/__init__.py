@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hrdem.api import plan as plan
     from hrdem.api import preview as preview
     from hrdem.api import search as search
+    from hrdem.api import status as status
     from hrdem.api import tile_job as tile_job
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
     from hrdem.jobs.legacy_convert import Conversion as Conversion
     from hrdem.jobs.preview import Picture as Picture
+    from hrdem.jobs.status import OutputStatus as OutputStatus
+    from hrdem.jobs.status import SourceStatus as SourceStatus
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
     from hrdem.legacy.comparison import Comparison as Comparison
@@ -69,7 +72,7 @@ if TYPE_CHECKING:
 _NAMES_BY_MODULE = {
     "hrdem.api": (
         *("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
-        "tile_job",
+        *("status", "tile_job"),
     ),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.comparison": ("Comparison",),
@@ -106,6 +109,7 @@ _NAMES_BY_MODULE = {
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
+    "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),

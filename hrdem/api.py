@@ -23,8 +23,10 @@ from hrdem.request.params import (
     PlanParams,
     PreviewParams,
     SearchParams,
+    StatusParams,
     TileJobParams,
 )
+from hrdem.request.protocols import PathLike
 from hrdem.request.signature import takes
 from hrdem.runtime.forks import running
 from hrdem.runtime.progress import OnProgress, ignore_progress
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from hrdem.http.protocol import Http
     from hrdem.jobs.doctor import Check
     from hrdem.jobs.preview import Picture
+    from hrdem.jobs.status import OutputStatus
     from hrdem.output.result import Result
     from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
@@ -136,7 +139,11 @@ def extract(
             * ``predictor``: 1 for none, which WhiteboxTools needs, 2 for differences of pixels, 3
               for differences of the bytes of floating-point numbers; None for 3 with heights (2 if
               they are integers) and for 1 with other products;
-            * ``overwrite``: whether an existing output may be replaced.
+            * ``overwrite``: whether an existing output may be replaced;
+            * ``if_changed``: whether to leave an existing output alone if it would be made again as
+              it is: same request, area, files and versions, encoding, hrdem, GDAL and PROJ, and
+              the raster's bytes are those that were written. ``unchanged`` of the result tells.
+              Else an output of `extract` is replaced, and another file is an error.
 
             Service:
 
@@ -425,6 +432,36 @@ def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams
     from hrdem import calls  # noqa: PLC0415
 
     return calls.assets(item, {**params}, http)
+
+
+@takes(fields.STATUS)
+def status(
+    *outputs: PathLike, http: Http | None = None, **params: Unpack[StatusParams]
+) -> list[OutputStatus]:
+    """Check whether the sources of outputs are still those that they were made of.
+
+    What each output was made of is in the STAC item beside it, or else in its tags. Servers are
+    asked for the version of each file, with one request of 16 bytes; the items of a WCS's coverage
+    are looked up in the catalogue. No pixel is read. Files that came into the catalogue later are
+    not noticed here, but by `extract` with ``if_changed``.
+
+    Args:
+        *outputs: Paths of GeoTIFFs that `extract` wrote.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
+        **params: ``stac_url``: root of the STAC API that the outputs came from. It has to be given
+            if it is not on the public internet: nothing is sent to private networks because a file
+            names them.
+
+    Returns:
+        The status of each output: ``state`` is ``"unchanged"``, ``"changed"``, ``"unreachable"``,
+        or ``"unknown"`` where there is no version to compare.
+
+    Raises:
+        RequestError: If a file does not exist, or was not written by `extract`.
+    """
+    from hrdem import calls  # noqa: PLC0415
+
+    return calls.status(outputs, {**params}, http)
 
 
 @takes(fields.DOCTOR)

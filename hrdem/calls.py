@@ -5,8 +5,10 @@ What an extraction imports is imported with this module; the other functions imp
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +19,15 @@ from hrdem.errors import MissingLibraryError, RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.datum import link_crs
 from hrdem.http.cache.store import Cache
+from hrdem.http.client import HttpClient
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
+from hrdem.http.retry import Retries
 from hrdem.http.run_context import RunSettings
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import check_raster_output
+from hrdem.output.record import has_record, read_record
 from hrdem.output.result import Result
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
@@ -46,9 +51,11 @@ if TYPE_CHECKING:
 
     from hrdem.jobs.doctor import Check
     from hrdem.jobs.preview import Picture
+    from hrdem.jobs.status import OutputStatus
     from hrdem.planning.estimate import Estimate
     from hrdem.tiling.tile_job import TileJob
 
+_STATUS_RETRIES = Retries(attempts=3)
 MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 
 
@@ -56,7 +63,7 @@ MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgress) -> Result:
     """Do what `hrdem.extract` documents."""
     request = Request.of(**select(values, fields.REQUEST))
-    layout, overwrite = Format(values["format"]), values["overwrite"]
+    layout, if_changed = Format(values["format"]), values["if_changed"]
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
             "`align=blocks` copies compressed blocks as they are, and `format=cog` rearranges "
@@ -64,13 +71,19 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         )
     check_max_memory(values["max_memory"])
     path = Path(values["output"])
+    overwrite = values["overwrite"] or (if_changed and has_record(path))
     options = OutputOptions(
-        path, layout, overwrite, Compression(values["compress"]), values["predictor"]
+        path, layout, overwrite, Compression(values["compress"]), values["predictor"], if_changed
     )
     options.check_encoding(request)
     check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
     if values["offline"]:
         request.check_offline()
+        if if_changed:
+            raise RequestError(
+                "`if_changed` asks servers for the versions of files, and `offline` sends no "
+                "request. Leave one of them out."
+            )
     settings = RunSettings(
         client_settings=ClientSettings(**select(values, fields.CACHE)),
         http=http,
@@ -210,6 +223,20 @@ def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asse
         return list(found.assets)
     wanted = {each.asset_key(way) for each in products for way in kinds}
     return [asset for asset in found.assets if asset.key in wanted]
+
+
+@pinned_gdal()
+def status(
+    outputs: Sequence[str | os.PathLike[str]], values: Mapping[str, Any], http: Http | None
+) -> list[OutputStatus]:
+    """Do what `hrdem.status` documents."""
+    from hrdem.jobs.status import check_sources  # noqa: PLC0415 (no other call needs it)
+
+    records = [read_record(Path(output)) for output in outputs]
+    trusted = [normalize_stac_url(values["stac_url"])]
+    with contextlib.ExitStack() as stack:
+        client = http or stack.enter_context(HttpClient(trusted=trusted, retries=_STATUS_RETRIES))
+        return check_sources(records, client)
 
 
 def doctor(values: Mapping[str, Any], http: Http | None) -> Iterator[Check]:

@@ -55,6 +55,7 @@ COVERED_BY = {
     "hrdem.cli.preview": "faults/test_preview.py",
     "hrdem.cli.search": "cli/test_commands.py",
     "hrdem.cli.show_tiles": "cli/test_tile.py",
+    "hrdem.cli.status": "jobs/test_status.py",
     "hrdem.cli.tile_index": "cli/test_tile.py",
     "hrdem.cli.tile_retry": "cli/test_tile.py",
     "hrdem.cli.tile_status": "cli/test_tile.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import shapely
@@ -134,6 +134,20 @@ def find_intersecting_items(
         for item in search_items(aoi, collection, stac_url, http)
         if item.footprint is None or item.footprint.intersection(aoi.geometry).area > 0
     ]
+
+
+def find_items_by_id(
+    ids: Iterable[str], collection_id: str, stac_url: str, http: Http
+) -> list[Item]:
+    """Return the items of a collection that have one of some ids.
+
+    Raises:
+        CatalogError: If a response is not that of a STAC API.
+        NetworkError: If a request fails.
+    """
+    wanted = sorted(set(ids))
+    found = _fetch_items(stac_url, http, collections=[collection_id], ids=wanted)
+    return [item for item in found if item.id in wanted]
 
 
 def get_item(item_id: str, stac_url: str, http: Http) -> Item:

@@ -35,8 +35,13 @@ EXIT_CODES = {
         "check`: a file does not conform."
     ),
     ExitCode.NO_DATA: "There is no item, or not one valid pixel, in the area.",
-    ExitCode.NETWORK: "The network or a server failed, or, with `--offline`, the cache lacks data.",
-    ExitCode.SOURCE_CHANGED: "A source was republished while it was read.",
+    ExitCode.NETWORK: (
+        "The network or a server failed, or, with `--offline`, the cache lacks data. Of `hrdem "
+        "status`: a version is not known."
+    ),
+    ExitCode.SOURCE_CHANGED: (
+        "A source was republished while it was read; of `hrdem status`: since it was read."
+    ),
     ExitCode.OUTPUT: "The output exists or cannot be written.",
     ExitCode.INTERRUPTED: "Interrupted. The cache keeps what was downloaded, unless `--no-cache`.",
 }

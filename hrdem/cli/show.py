@@ -54,6 +54,12 @@ def _name_options_in_json(value: Any, key: str = "") -> Any:
 
 def result(result: Result) -> None:
     """Print what an extraction wrote, and warn of steps and gaps."""
+    if result.unchanged:
+        lines(
+            ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
+            ("unchanged", "same request, same sources in the same versions: nothing to do"),
+        )
+        return
     lines(
         ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
         ("grid", describe_grid(result.plan.grid)),

@@ -62,3 +62,7 @@ class MetadataCache:
     def forget(self, key: Hashable) -> None:
         """Forget an answer."""
         self._answers.put(key, (0.0, None), 1)
+
+    def forget_answers(self) -> None:
+        """Forget all answers, so that servers are asked again."""
+        self._answers.clear()

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
@@ -22,9 +23,11 @@ from hrdem.output.provenance import (
     make_stac_item,
     make_tags,
 )
+from hrdem.output.record import read_record
 from hrdem.output.result import Result
 from hrdem.planning.cost import check_cost
 from hrdem.planning.find_gaps import may_be_left_out
+from hrdem.planning.fingerprint import fingerprint_plan
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 def extract(request: Request, context: RunContext, options: OutputOptions) -> Result:
     """Plan a request and write its output, as `plan_and_run` and `run_plan` do."""
+    if options.if_changed:
+        context.http.metadata.forget_answers()
     return plan_and_run(request, context.http, lambda plan: run_plan(plan, context, options))
 
 
@@ -119,7 +124,7 @@ def _find_lost_files(plan: Plan, error: NetworkError) -> list[tuple[str, str]]:
 
 
 def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
-    """Execute a plan and publish its output.
+    """Execute a plan and publish its output, unless it is there already and may be left alone.
 
     Args:
         plan: The plan.
@@ -138,8 +143,13 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
     output = options.output
     stac_path = get_stac_path(output)
     check_raster_output(output, options.overwrite)
-    check_cost(plan, context, output, copies=2 if options.layout is Format.COG else 1)
     shift_grid = find_shift_grid(plan.request, context)
+    shifts = "" if shift_grid is None else shift_grid.sha256
+    fingerprint = fingerprint_plan(plan, shifts, options.encoding_as_dict())
+    if options.if_changed and _is_current(output, fingerprint):
+        seconds = time.monotonic() - started
+        return Result(output, plan, None, None, (), shift_grid, 0, (), 0, seconds, unchanged=True)
+    check_cost(plan, context, output, copies=2 if options.layout is Format.COG else 1)
     with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:
         stats = executed.stats
         check_any_valid(plan, stats)
@@ -158,7 +168,7 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
         )
 
         def describe(stored: StoredFile) -> str:
-            item = make_stac_item(result, stored)
+            item = make_stac_item(result, stored, fingerprint)
             return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
         if has_orphaned_item(output):
@@ -166,6 +176,16 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
         tags = make_tags(plan, shift_grid)
         executed.file.commit(stats.statistics, tags, (stac_path, describe))
     return replace(result, seconds=time.monotonic() - started)
+
+
+def _is_current(output: Path, fingerprint: str) -> bool:
+    """Whether an output exists and would be made again as it is."""
+    if not output.exists():
+        return False
+    why = read_record(output).find_difference(fingerprint)
+    if why:
+        log.info("%s is made again. %s", output, why)
+    return not why
 
 
 def _name_sources(plan: Plan, stats: TileStats) -> dict[str, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rasterio.crs import CRS
 
@@ -37,6 +38,7 @@ class OutputOptions:
         compress: Compression of tiles; staged mosaics always have the default.
         predictor: TIFF predictor number; None for the one that makes the smallest file of heights,
             and for none with other products, which it makes hardly smaller.
+        if_changed: Whether an existing file is left alone if it would be made again as it is.
     """
 
     output: Path
@@ -44,6 +46,15 @@ class OutputOptions:
     overwrite: bool = False
     compress: Compression = Compression.DEFLATE
     predictor: int | None = None
+    if_changed: bool = False
+
+    def encoding_as_dict(self) -> dict[str, Any]:
+        """Return how the file is written as JSON-ready values."""
+        return {
+            "format": self.layout.value,
+            "compress": self.compress.value,
+            "predictor": self.predictor,
+        }
 
     def check_encoding(self, request: Request) -> None:
         """Check that compression and predictor fit together and to a request.

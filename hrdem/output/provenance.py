@@ -32,7 +32,7 @@ from hrdem.request.file_uris import read_file_uri
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
-_MULTIHASH_SHA256 = "1220"  # code of SHA-256, and 32 bytes: https://multiformats.io/multihash
+MULTIHASH_SHA256 = "1220"  # code of SHA-256, and 32 bytes: https://multiformats.io/multihash
 MAX_FOOTPRINT_ERROR_PIXELS = 0.01  # of its edges
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
@@ -62,7 +62,7 @@ def check_raster_output(output: Path, overwrite: bool, inputs: Iterable[object] 
                 raise RequestError(
                     f"{path} is an input and would be replaced; choose another `output`."
                 )
-    for raster in _read_described_files(item):
+    for raster in list_described_files(item):
         if raster.exists() and not _is_same_file(output, raster):
             raise OutputExistsError(
                 f"{item} describes {raster.name}, and {output.name} needs an item of that name "
@@ -83,11 +83,11 @@ def has_orphaned_item(output: Path) -> bool:
     path = get_stac_path(output)
     with contextlib.suppress(OSError):
         if not output.exists() and time.time() - path.stat().st_mtime >= _MAX_PUBLISHING_SECONDS:
-            return _read_described_files(path) == [output]
+            return list_described_files(path) == [output]
     return False
 
 
-def _read_described_files(item: Path) -> list[Path]:
+def list_described_files(item: Path) -> list[Path]:
     """Return the files beside a STAC item that it describes; none if it is no such item."""
     try:
         assets = json.loads(item.read_bytes())["assets"].values()
@@ -132,12 +132,13 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     }
 
 
-def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
+def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item with a relative link to it.
 
     Args:
         done: The result.
         stored: Size and checksum of the raster, by which the item belongs to it alone.
+        fingerprint: From `hrdem.planning.fingerprint.fingerprint_plan`.
     """
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
@@ -166,7 +167,8 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
             "processing:software": {"hrdem": __version__},
             "hrdem:request": request.as_dict(),
             **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
-            "hrdem:sources": plan.sources_as_dict(),
+            **({"hrdem:fingerprint": fingerprint} if fingerprint else {}),
+            "hrdem:sources": plan.sources_as_dict(members=True),
             "hrdem:infinite_pixels": done.infinite_pixels,
             "hrdem:complete": done.complete,
             "hrdem:gaps": done.gaps_as_dict(),
@@ -186,7 +188,7 @@ def make_stac_item(done: Result, stored: StoredFile) -> dict[str, Any]:
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
                 "file:size": stored.size,
-                "file:checksum": f"{_MULTIHASH_SHA256}{stored.sha256}",
+                "file:checksum": f"{MULTIHASH_SHA256}{stored.sha256}",
                 "bands": bands,
             }
         },

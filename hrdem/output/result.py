@@ -20,10 +20,11 @@ class Result:
     Attributes:
         output: Path of the file.
         plan: The plan that was executed.
-        statistics: Of the output's pixels; None if compressed blocks were copied undecoded.
+        statistics: Of the output's pixels; None if compressed blocks were copied undecoded, or the
+            output was left unchanged.
         pixels_by_source: Valid pixels of the output from each source, by its name, in the order of
-            the plan; None if compressed blocks were copied. A resampled pixel counts for the source
-            nearest to it.
+            the plan; None where statistics are. A resampled pixel counts for the source nearest to
+            it.
         seams: Vertical steps along the edge of each tier but the last.
         shift_grid: Differences added to heights; None if heights are unchanged.
         infinite_pixels: Pixels of the sources in the area that are infinite, which counts as
@@ -34,6 +35,8 @@ class Result:
             does not report it.
         seconds: Duration.
         cached_bytes: Bytes of files that came from the cache.
+        unchanged: Whether the output was there already, as it would be made again: only with
+            `if_changed`.
     """
 
     output: Path
@@ -47,6 +50,7 @@ class Result:
     received_bytes: int | None
     seconds: float
     cached_bytes: int = 0
+    unchanged: bool = False
 
     @property
     def complete(self) -> bool:
@@ -69,6 +73,7 @@ class Result:
         pixels = self.pixels_by_source or {}
         return {
             "output": str(self.output),
+            "unchanged": self.unchanged,
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),

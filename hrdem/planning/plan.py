@@ -168,10 +168,20 @@ class Plan:
             "sources": self.sources_as_dict(),
         }
 
-    def sources_as_dict(self) -> list[dict[str, Any]]:
-        """Return the sources as JSON-ready values, with their ids in the source bands."""
-        numbered = enumerate(self.sources, start=1)
-        return [{"source_id": number, **source.as_dict()} for number, source in numbered]
+    def sources_as_dict(self, *, members: bool = False) -> list[dict[str, Any]]:
+        """Return the sources as JSON-ready values, with their ids in the source bands.
+
+        Args:
+            members: Whether the versions of files that VRTs refer to are listed, too.
+        """
+        described = []
+        for number, source in enumerate(self.sources, start=1):
+            described.append({"source_id": number, **source.as_dict()})
+            if members and source.file.members:
+                described[-1]["files"] = [
+                    {"href": version.url, **version.as_dict()} for version in source.file.members
+                ]
+        return described
 
     def gaps_as_dict(self) -> list[dict[str, Any]]:
         """Return the gaps as JSON-ready values, with their bounds and their share of the area."""

@@ -234,6 +234,12 @@ OUTPUT_FILE = Field(
     flags=("-o",),
 )
 OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
+_IF_CHANGED = Field(
+    "if_changed",
+    "Do nothing if the output is there and would be made again as it is; else replace it.",
+    Group.OUTPUT,
+    default=False,
+)
 OUTPUT = (
     OUTPUT_FILE,
     Field(
@@ -361,7 +367,7 @@ REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
 LOAD = (*REQUEST, *LIMITS, *CACHE)
-EXTRACT = (*REQUEST, *OUTPUT, *LIMITS, *CACHE)
+EXTRACT = (*REQUEST, *OUTPUT, _IF_CHANGED, *LIMITS, *CACHE)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,
@@ -390,5 +396,11 @@ ASSETS = (
     Field("kind", "Only files of this kind.", Group.PRODUCT, choices=AssetKind),
     STAC_URL,
     *CACHE,
+)
+STATUS = (
+    replace(
+        STAC_URL,
+        help="Root of the STAC API that the outputs came from, if it is not NRCan's.",
+    ),
 )
 DOCTOR = (STAC_URL, _WCS_URL, *CACHE_FOLDER)

@@ -93,6 +93,7 @@ class ExtractParams(LoadParams, total=False):
     compress: str | None
     predictor: int | None
     overwrite: bool | None
+    if_changed: bool | None
 
 
 class SearchParams(AoiParams, CacheParams, total=False):
@@ -117,6 +118,12 @@ class AssetsParams(CacheParams, total=False):
 
     product: str | None
     kind: str | None
+    stac_url: str | None
+
+
+class StatusParams(TypedDict, total=False):
+    """The parameters of `hrdem.status` besides the outputs."""
+
     stac_url: str | None
 
 

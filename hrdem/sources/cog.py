@@ -54,6 +54,7 @@ class CogFile:
     header: Header
     level: int = 0
 
+    members: ClassVar[tuple[SourceVersion, ...]] = ()
     priority: ClassVar[int] = 0
     max_fetchers: ClassVar[int] = MAX_CONNECTIONS
     decodes_on_fetch: ClassVar[bool] = False

@@ -95,6 +95,11 @@ class GdalFile:
         return self.version.url
 
     @property
+    def members(self) -> tuple[SourceVersion, ...]:
+        """Versions of the files that a VRT refers to."""
+        return tuple(each.version for each in self.vrt_files)
+
+    @property
     def dtype(self) -> str:
         """Type of its values, a numpy name."""
         return self.band.dtype

@@ -184,6 +184,11 @@ class RasterFile(Protocol):
         ...
 
     @property
+    def members(self) -> tuple[SourceVersion, ...]:
+        """Versions of the files that it refers to; empty if it holds its pixels itself."""
+        ...
+
+    @property
     def grid(self) -> Grid:
         """Pixel grid of this level."""
         ...

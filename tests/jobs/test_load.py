@@ -251,7 +251,9 @@ def test_chunk_outside_the_area_is_nodata(filled: Store) -> None:
     assert sum(filled.received.values()) == 0
 
 
-@pytest.mark.parametrize(("max_memory", "most"), [("240MB", 1), ("2GB", 4)])
+@pytest.mark.parametrize(
+    ("max_memory", "most"), [pytest.param("240MB", 1, marks=pytest.mark.slow), ("2GB", 4)]
+)
 def test_memory_limits_how_many_chunks_are_read_at_a_time(
     filled: Store, monkeypatch: pytest.MonkeyPatch, max_memory: str, most: int
 ) -> None:
@@ -344,23 +346,20 @@ def test_copies_of_a_lazy_array_read_with_one_client(
     assert len(made) == 1
 
 
-@pytest.mark.parametrize(
-    "index",
-    [
+def test_index_reads_what_numpy_would_return(filled: Store) -> None:
+    eager, lazy = (load_array(filled, chunks=chunks).data for chunks in (None, -1))
+    for index in (
         np.s_[3:9, 500:510],
         np.s_[::150, 5],
         np.s_[700::-300, -1],
         np.s_[:0, 7:],
         np.s_[[600, 2, 77], 40:44],
-    ],
-)
-def test_index_reads_what_numpy_would_return(filled: Store, index: Any) -> None:
-    eager = load_array(filled).values
-    lazy = load_array(filled, chunks=-1)
-    np.testing.assert_array_equal(view_bits(lazy.data[index].compute()), view_bits(eager[index]))
+    ):
+        np.testing.assert_array_equal(view_bits(lazy[index].compute()), view_bits(eager[index]))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_cache_limit_holds_while_a_lazy_array_lives(demo: Addresses, tmp_path: Path) -> None:
     box = {"bbox": (1_499_000, -171_000, 1_501_000, -169_000), "bbox_crs": "EPSG:3979"}
     where = {"cache_dir": tmp_path, "max_cache": "3MB"}
@@ -447,6 +446,7 @@ ZONES = [
 ]
 
 
+@pytest.mark.slow
 def test_means_of_zones_equal_those_of_the_whole_array(filled: Store) -> None:
     """The example's, which hold one chunk at a time."""
     means = zonal_means.compute_means(load_array(filled, chunks=200, masked=True), ZONES)
@@ -458,6 +458,7 @@ def test_means_of_zones_equal_those_of_the_whole_array(filled: Store) -> None:
     assert np.isnan(means[2])
 
 
+@pytest.mark.slow
 def test_coarsened_chunks_equal_the_coarsened_array(filled: Store) -> None:
     """The documentation's recipe: no window of 64 pixels is divided by chunks of 2048."""
     lazy, eager = (load_array(filled, masked=True, chunks=chunks) for chunks in (256, None))

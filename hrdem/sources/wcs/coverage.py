@@ -20,6 +20,7 @@ from hrdem.geo.grid import Bounds, Grid, Pixels, Window, snap_grid
 from hrdem.geo.nodata import DEFAULT_NODATA
 from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.protocol import Http
+from hrdem.http.source_version import SourceVersion
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.redaction import redact_secrets
@@ -73,6 +74,7 @@ class WcsCoverage:
 
     level: ClassVar[int] = 0
     version: ClassVar[None] = None
+    members: ClassVar[tuple[SourceVersion, ...]] = ()
     priority: ClassVar[int] = 1  # files first: their versions are known
     max_fetchers: ClassVar[int] = MAX_SERVICE_REQUESTS
     decodes_on_fetch: ClassVar[bool] = False

@@ -1,0 +1,196 @@
+"""What a finished output says of itself: its sources, and how it was made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import rasterio
+
+from hrdem.errors import RequestError
+from hrdem.output.geotiff import StoredFile
+from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path, list_described_files
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
+
+_MAX_ITEM_BYTES = 64 << 20
+_INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A file that pixels came from, or that was read to find those.
+
+    Attributes:
+        href: Address without credentials.
+        etag: Entity tag; empty if the server sent none.
+        size: Size in bytes.
+        last_modified: Last-Modified; empty if the server sent none.
+        is_small: Whether it is read whole: a VRT.
+    """
+
+    href: str
+    etag: str
+    size: int
+    last_modified: str
+    is_small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSource:
+    """A source of an output.
+
+    Attributes:
+        name: Name of the source.
+        href: Address of the file or of the WCS, without credentials.
+        collection: Id of the collection.
+        files: The file, and those that it refers to; none for a coverage of a WCS.
+        dates: Date of each item of a coverage by the item's id; empty where there is none.
+        is_whole: Whether all files are listed; the tags of a raster do not list those of a VRT.
+    """
+
+    name: str
+    href: str
+    collection: str
+    files: tuple[RecordedFile, ...]
+    dates: Mapping[str, str]
+    is_whole: bool
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any]) -> Self:
+        """Read a source; raise one of several errors if it is invalid."""
+        is_vrt = str(source.get("asset", "")).endswith("-vrt")
+        is_coverage = source["via"] == "wcs"
+        listed = () if is_coverage else (source, *source.get("files", ()))
+        files = (
+            RecordedFile(
+                _check_text(each["href"]),
+                _check_text(each["etag"]),
+                int(each["size"]),
+                _check_text(each["last_modified"]),
+                is_small=is_vrt and each is source,
+            )
+            for each in listed
+        )
+        items = source["items"] if is_coverage else ()
+        dates = {_check_text(item["id"]): _check_text(item["updated"]) for item in items}
+        return cls(
+            _check_text(source["name"]),
+            _check_text(source["href"]),
+            _check_text(source["collection"]),
+            tuple(files),
+            dates,
+            is_whole=not is_vrt or "files" in source,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """What an output of `extract` says of itself.
+
+    Attributes:
+        output: Path of the raster.
+        stac_url: Root of the STAC API that was searched, without credentials.
+        sources: The sources; at least one.
+        fingerprint: Digest of all that its bytes depend on; empty if unknown.
+        stored: Size and checksum that the raster had; None if only its tags are left.
+    """
+
+    output: Path
+    stac_url: str
+    sources: tuple[RecordedSource, ...]
+    fingerprint: str
+    stored: StoredFile | None
+
+    def find_difference(self, fingerprint: str) -> str:
+        """Return why the output has to be made again; empty if it need not.
+
+        Args:
+            fingerprint: Digest of what it would be made of now.
+
+        Raises:
+            OSError: If the raster cannot be read.
+        """
+        if self.stored is None:
+            return "It has no STAC item that describes it."
+        if self.stored != StoredFile.of(self.output):
+            return "Its bytes are not those that its STAC item describes."
+        if not (self.fingerprint and fingerprint):
+            return "The versions of its sources are not known."
+        if self.fingerprint != fingerprint:
+            return "The request, a source, the catalogue or a version of hrdem is another one."
+        return ""
+
+
+def read_record(output: Path) -> OutputRecord:
+    """Read the STAC item beside an output, or else the tags in it.
+
+    Raises:
+        RequestError: If there is no such file, or it is no output of `extract`.
+    """
+    if not output.is_file():
+        raise RequestError(f"{output} does not exist. Give a GeoTIFF that hrdem extract wrote.")
+    record = _find_record(output)
+    if record is None:
+        raise RequestError(
+            f"{output} neither has a STAC item beside it nor tags that name its sources. Give a "
+            "GeoTIFF that hrdem extract wrote."
+        )
+    return record
+
+
+def has_record(output: Path) -> bool:
+    """Whether a file exists and is an output of `extract`."""
+    return output.is_file() and _find_record(output) is not None
+
+
+def _find_record(output: Path) -> OutputRecord | None:
+    return _read_item(output) or _read_tags(output)
+
+
+def _read_item(output: Path) -> OutputRecord | None:
+    """Return what the item beside an output says; None if it does not describe the raster."""
+    path = get_stac_path(output)
+    with contextlib.suppress(OSError, *_INVALID):
+        if path.stat().st_size > _MAX_ITEM_BYTES or list_described_files(path) != [output]:
+            return None
+        item = json.loads(path.read_bytes())
+        properties, (asset,) = item["properties"], item["assets"].values()
+        stored = StoredFile(
+            asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
+        )
+        fingerprint = properties.get("hrdem:fingerprint", "")
+        request, sources = properties["hrdem:request"], properties["hrdem:sources"]
+        return OutputRecord(output, *_read_sources(request, sources), fingerprint, stored)
+    return None
+
+
+def _read_tags(output: Path) -> OutputRecord | None:
+    """Return what the tags of a raster say; None if they are not those of `extract`."""
+    try:
+        with rasterio.open(output, driver="GTiff") as dataset:
+            tags = dataset.tags()
+    except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
+        return None
+    with contextlib.suppress(*_INVALID):
+        request, sources = (json.loads(tags[f"HRDEM_{name}"]) for name in ("REQUEST", "SOURCES"))
+        return OutputRecord(output, *_read_sources(request, sources), "", None)
+    return None
+
+
+def _read_sources(request: Any, sources: Any) -> tuple[str, tuple[RecordedSource, ...]]:
+    """Return catalogue and sources; raise one of several errors if they are invalid."""
+    found = tuple(map(RecordedSource.of, sources))
+    if not found:
+        raise ValueError
+    return _check_text(request["stac_url"]), found
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
