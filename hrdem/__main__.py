@@ -1,8 +1,18 @@
-"""``python -m hrdem``."""
+"""``python -m hrdem``, and the ``hrdem`` command."""
 
 from __future__ import annotations
 
-from hrdem.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it is imported ends the process quietly, too."""
+    try:
+        from hrdem.cli.main import main as run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(130)  # ExitCode.INTERRUPTED, which may not be imported yet
+    run()
+
 
 if __name__ == "__main__":
     main()

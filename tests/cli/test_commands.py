@@ -298,3 +298,18 @@ def test_output_may_have_a_name_of_any_bytes(demo: Addresses, tmp_path: Path) ->
     assert json.loads(done.stdout)["output"]
     with Path(os.fsdecode(output)).open("rb") as file:
         assert file.read(2) == b"II"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal ends the process at once")
+def test_ctrl_c_during_imports_leaves_no_traceback(tmp_path: Path) -> None:
+    """The command has no handler of its own yet, and half of its modules."""
+    module = tmp_path / "click.py"
+    module.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "hrdem", "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
