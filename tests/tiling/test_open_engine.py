@@ -32,3 +32,11 @@ def test_workers_and_a_scheduler_contradict_each_other() -> None:
         open_engine(Unusable(), workers=2, scheduler="tcp://127.0.0.1:9", connections=16)
     with pytest.raises(RequestError, match="-1 `workers`"):
         open_engine(Unusable(), workers=-1, connections=16)
+
+
+def test_an_asynchronous_client_of_dask_is_refused() -> None:
+    class Client:
+        asynchronous = True
+
+    with pytest.raises(RequestError, match="asynchronous=False"):
+        open_engine(Unusable(), scheduler=Client(), connections=16)

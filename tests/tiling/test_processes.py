@@ -36,6 +36,7 @@ def test_a_killed_worker_loses_its_tile_alone_and_is_replaced(
     assert {connections for _, _, connections in begun} == {"2"}
 
 
+@pytest.mark.slow
 def test_an_error_of_the_work_itself_is_raised_in_the_driver() -> None:
     with pytest.raises(RequestError, match="no job.json"), ProcessEngine(Unusable(), 1) as engine:
         list(dispatch_tiles("a", engine, Allowance(1)))

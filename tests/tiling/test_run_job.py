@@ -98,6 +98,7 @@ def test_all_tiles_are_made_once_and_have_the_pixels_of_the_whole(
     assert (again.progress.tiles, again.exit_code) == (0, ExitCode.COMPLETE)
 
 
+@pytest.mark.slow
 def test_a_tile_that_fails_three_times_is_recorded_and_the_others_are_made(work: InMemory) -> None:
     work.fail = lambda name: TransferError("No line.") if name == "north-west" else None
     summary = work.run()
@@ -126,12 +127,14 @@ def test_tiles_of_a_republished_source_are_stale_and_stay_so(work: InMemory) -> 
     assert work.run(names=QUARTERS).progress.done == 3  # unless they are named
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_ends_the_run(work: InMemory) -> None:
     work.fail = lambda _: OutputError("The disk is full.")
     summary = work.run()
     assert (summary.exit_code, summary.stopped) == (ExitCode.OUTPUT, "The disk is full.")
 
 
+@pytest.mark.slow
 def test_a_defect_in_one_tile_does_not_end_the_others(work: InMemory) -> None:
     work.fail = lambda name: 1 / 0 if name == "south-west" else None
     summary = work.run()
@@ -139,6 +142,7 @@ def test_a_defect_in_one_tile_does_not_end_the_others(work: InMemory) -> None:
     assert summary.failures["south-west"].reason == "ZeroDivisionError: division by zero"
 
 
+@pytest.mark.slow
 def test_a_tile_without_a_valid_pixel_gets_an_item_and_no_raster(
     store: Store, tmp_path: Path
 ) -> None:
@@ -165,6 +169,7 @@ def test_parts_make_each_tile_once_with_like_shares_of_the_bytes(count: int) -> 
         assert abs(sum(tile.size for tile in part) - sum(sizes) / count) <= 101
 
 
+@pytest.mark.slow
 def test_a_part_takes_its_share_of_the_connections(work: InMemory, caplog) -> None:
     given: list[int] = []
     work.http.limit_connections = given.append

@@ -65,6 +65,7 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+@pytest.mark.slow
 def test_a_task_is_small_and_a_worker_refuses_another_job(job: Job, tmp_path: Path) -> None:
     work = TileWork(settings_of(job, tmp_path / "out"))
     assert len(pickle.dumps(work)) < 1000

@@ -7,13 +7,14 @@ than there are workers. A task is the name of a tile and the address of its job.
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
-from hrdem.errors import HrdemError, MissingLibraryError
+from hrdem.errors import HrdemError, MissingLibraryError, RequestError
 from hrdem.tiling.task import MakeTile, Report, TileFailure, TileTask, Work
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _WORKERS_AGE_SECONDS = 2.0  # after which the scheduler is asked for its workers again
 _POLL_SECONDS = 0.01
 CONNECT_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
 
 
 class DaskEngine:
@@ -36,6 +39,7 @@ class DaskEngine:
 
     Raises:
         MissingLibraryError: If distributed is not installed.
+        RequestError: If the client is asynchronous.
     """
 
     keeps_connections = False  # which worker gets the next tile is the scheduler's choice
@@ -50,6 +54,11 @@ class DaskEngine:
                 "'hrdem[dask]'. `workers` and `part` work without it.",
                 name=exc.name,
             ) from exc
+        if not isinstance(scheduler, str) and scheduler.asynchronous:
+            raise RequestError(
+                "The client of Dask is an asynchronous one. Give one that was made with "
+                "`asynchronous=False`, or the address of the scheduler."
+            )
         self._packed_work: bytes = cloudpickle.dumps(work)
         self._scheduler = scheduler
         self._distributed: Any = distributed
@@ -57,7 +66,7 @@ class DaskEngine:
         self._topic = f"hrdem-{uuid.uuid4().hex[:12]}"
         self._futures: dict[str, Future] = {}
         self._packed_reports: dict[str, bytes] = {}
-        self._capacity, self._asked = 0, 0.0
+        self._capacity, self._asked, self._has_warned = 0, 0.0, False
 
     def __enter__(self) -> Self:
         self._client: Any = self._scheduler
@@ -89,6 +98,9 @@ class DaskEngine:
             self._check_connected()
             self._capacity = len(self._client.scheduler_info(n_workers=-1)["workers"])
             self._asked = time.monotonic()
+            if not self._capacity and not self._has_warned:
+                self._has_warned = True
+                log.warning("The Dask scheduler has no workers yet. Tiles begin when it has some.")
         return self._capacity
 
     def submit(self, task: TileTask) -> None:
