@@ -286,14 +286,14 @@ def check_size(grid: Grid, request: Request) -> None:
     if max(grid.width, grid.height) > MAX_GRID_EDGE_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels; GDAL reads at most "
-            f"{MAX_GRID_EDGE_PIXELS} columns and rows. Split it, or take "
-            f"{suggest_larger_pixels(request)}."
+            f"{MAX_GRID_EDGE_PIXELS} columns and rows. `hrdem tile` (hrdem.tile_job) splits it; or "
+            f"take {suggest_larger_pixels(request)}."
         )
     if grid.window.pixels > MAX_GRID_PIXELS:
         raise RequestError(
             f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
-            "1 m and more than one file should hold. Split it, or take "
-            f"{suggest_larger_pixels(request)}."
+            "1 m and more than one file should hold. `hrdem tile` (hrdem.tile_job) splits it; or "
+            f"take {suggest_larger_pixels(request)}."
         )
 
 

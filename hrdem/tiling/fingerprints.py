@@ -42,7 +42,7 @@ def digest_request(
             **_describe_request(request),
             "stac_url": request.stac_url,
             "vertical_grid": str(request.vertical_grid) if is_shifted else None,
-            "aoi": digest_shape(request.aoi),
+            "aoi": None if features else digest_shape(request.aoi),
             "like": request.like and _describe_grid(request.like),
             "scheme": scheme,
             "options": asdict(options),

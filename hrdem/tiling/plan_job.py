@@ -165,7 +165,10 @@ def _other_job_error(
     # what only one of them has follows from the others, as the datum of heights from the product
     shared = [text for name, text in different.items() if None not in (ours[name], theirs[name])]
     found = "; ".join(shared or different.values())
-    found = found or "its area has another shape, or its tiles have other names"
+    found = found or (
+        "its area has another shape, its tiles have other names, or another version of hrdem "
+        "planned it"
+    )
     return OutputExistsError(
         f"{store.address} has a job of another request: {found}. Choose another `output`; or give "
         "`update`, which removes the tiles that differ."

@@ -18,7 +18,7 @@ from hrdem.tiling.index.collection import COLLECTION_NAME
 from hrdem.tiling.index.write_index import IndexSummary, write_index
 from hrdem.tiling.job import Job, JobCost, Tile
 from hrdem.tiling.job_file import decode_job, encode_job
-from hrdem.tiling.journal import TileState, create_job, discard_lost_items, read_states, replace_job
+from hrdem.tiling.journal import TileState, create_job, read_states, replace_job
 from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles
 from hrdem.tiling.open_engine import open_engine
 from hrdem.tiling.output_store import JOB_NAME, RASTER_SUFFIX, OutputStore, open_store
@@ -225,7 +225,6 @@ class TileJob:
                 only_failed=only_failed,
                 on_progress=on_progress,
             )
-        discard_lost_items(self.job, self.store)
         with open_engine(
             TileWork(self.worker_settings),
             workers=workers,

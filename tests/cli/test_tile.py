@@ -136,6 +136,14 @@ def test_a_wrong_input_ends_in_a_sentence(
     assert not Path("dems").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, basins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
+    assert run(["tile", "--aoi", basins, "--product", "dtm", "-o", "locked/dems"]) == 7
+    assert "is not writable; choose another -o, or change" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_raster_that_no_job_has_made_is_not_replaced(
     demo: Addresses, basins: str, capsys: pytest.CaptureFixture[str]
