@@ -21,6 +21,7 @@ MAX_CELL_EDGE = 4096  # pixels
 MIN_CELL_EDGE = 16  # pixels, whatever they measure: each cell is opened as a raster of its own
 MAX_CELL_EDGE_METRES = 100_000.0
 MAX_EDGE_SEGMENTS = 10_000  # of each edge of a grid: one of 5000 km then bulges by a centimetre
+EDGE_SEGMENT_METRES = 250.0  # shorter ones bulge by less
 
 
 class Resampling(StrEnum):
@@ -175,8 +176,11 @@ class Sampling:
             NoDataError: If the grid extends to where the source CRS has no coordinates.
         """
         width, height = self.grid.width, self.grid.height
-        columns = np.linspace(0, width, min(width, MAX_EDGE_SEGMENTS) + 1)
-        rows = np.linspace(0, height, min(height, MAX_EDGE_SEGMENTS) + 1)
+        across, down = (
+            min(count, MAX_EDGE_SEGMENTS, math.ceil(count * size / EDGE_SEGMENT_METRES))
+            for count, size in zip((width, height), self._pixel_metres, strict=True)
+        )
+        columns, rows = np.linspace(0, width, across + 1), np.linspace(0, height, down + 1)
         outline = np.concatenate(
             [
                 _positions(self.grid, columns, 0 * columns),
@@ -303,11 +307,17 @@ class Sampling:
     def _lattice(self) -> Lattice:
         return Lattice.of(self.grid)
 
+    @property
+    def _pixel_metres(self) -> tuple[float, float]:
+        """Width and height of a pixel in metres; about, where degrees are the unit."""
+        width, height = self.grid.resolution
+        metres = get_unit(self.grid.crs).metres
+        return width * metres, height * metres
+
     @functools.cached_property
     def _cell_edge(self) -> int:
         """Edge of a cell, pixels: a power of two; it depends on CRS and pixel size alone."""
-        pixel = max(self.grid.resolution) * get_unit(self.grid.crs).metres
-        fitting = int(MAX_CELL_EDGE_METRES / pixel) or 1
+        fitting = int(MAX_CELL_EDGE_METRES / max(self._pixel_metres)) or 1
         return min(max(1 << (fitting.bit_length() - 1), MIN_CELL_EDGE), MAX_CELL_EDGE)
 
     @functools.cached_property

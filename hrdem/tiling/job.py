@@ -15,8 +15,11 @@ from hrdem.planning.plan import Plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Compression, Format
 
-# of a core, measured: reading, merging and writing native pixels; a COG has its overviews as well
-CPU_NANOSECONDS_A_PIXEL = {Format.GTIFF: 50, Format.COG: 130}
+# of a core for a pixel, measured: copied; computed from merged files; warped; overviews of a COG
+COPY_NANOSECONDS = 50
+COMPUTE_NANOSECONDS = 120
+WARP_NANOSECONDS = 250
+OVERVIEW_NANOSECONDS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class Job:
         """Return what some of its tiles take."""
         pixels = sum(tile.pixels for tile in tiles)
         stored = np.dtype(self.plan.dtype).itemsize * OUTPUT_RATIO
-        cpu = CPU_NANOSECONDS_A_PIXEL[self.options.layout]
+        cpu = self._cpu_nanoseconds
         return JobCost(
             tiles=len(tiles),
             empty=sum(tile.is_empty for tile in tiles),
@@ -155,3 +158,12 @@ class Job:
             output_bytes=int(pixels * stored),
             cpu_hours=pixels * cpu / 3600e9,
         )
+
+    @property
+    def _cpu_nanoseconds(self) -> int:
+        """Nanoseconds of a core that a pixel takes, about."""
+        plan = self.plan
+        overviews = OVERVIEW_NANOSECONDS if self.options.layout is Format.COG else 0
+        if any(plan.is_resampled(mosaic) for mosaic in plan.tiers[0].mosaics):
+            return overviews + WARP_NANOSECONDS
+        return overviews + (COMPUTE_NANOSECONDS if plan.staged_mosaics else COPY_NANOSECONDS)

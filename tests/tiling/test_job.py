@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import pytest
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
+from hrdem.planning.plan import Tier
 from hrdem.request.options import Compression, Format
 from hrdem.tiling.job import Job, JobOptions, Tile
 
 
+@dataclass(frozen=True)
 class Heights:
-    """A plan of 32-bit heights."""
+    """A plan of 32-bit heights from one file."""
 
-    dtype = "float32"
+    staged_mosaics: tuple[str, ...] = ()
+    warped: bool = False
+    dtype: str = "float32"
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        return (Tier("1m", ("file",)),)
+
+    def is_resampled(self, mosaic: str) -> bool:
+        return self.warped and mosaic == "file"
 
 
 def make_tile(name: str, size: int, sources: tuple[int, ...]) -> Tile:
@@ -33,6 +46,22 @@ def test_cost_is_the_sum_of_tiles() -> None:
     assert cost.cpu_hours == pytest.approx(1_002_000 * 130e-9 / 3600)
     assert cost.hours_at(501, cores=1) == pytest.approx(1000 / 3600)
     assert cost.hours_at(1e12, cores=2) == pytest.approx(cost.cpu_hours / 2)
+
+
+@pytest.mark.parametrize(
+    ("plan", "layout", "nanoseconds"),
+    [
+        (Heights(), Format.GTIFF, 50),
+        (Heights(("file",)), Format.GTIFF, 120),
+        (Heights(("file",), warped=True), Format.GTIFF, 250),
+        (Heights(("file",), warped=True), Format.COG, 330),
+    ],
+)
+def test_pixels_that_are_computed_or_warped_take_longer(
+    plan: Heights, layout: Format, nanoseconds: int
+) -> None:
+    job = replace(JOB, plan=plan, options=replace(OPTIONS, layout=layout))
+    assert job.cost.cpu_hours == pytest.approx(1_002_000 * nanoseconds * 1e-9 / 3600)
 
 
 def test_a_tile_is_found_by_its_name() -> None:
