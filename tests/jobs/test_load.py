@@ -388,6 +388,27 @@ def test_chunk_opens_its_own_connection(demo: Addresses, tmp_path: Path, via: st
         np.testing.assert_array_equal(view_bits(computed.values), view_bits(dataset.read(1)))
 
 
+@pytest.mark.slow
+@pytest.mark.long
+def test_workers_of_a_cluster_read_the_bits_of_the_file(demo: Addresses, tmp_path: Path) -> None:
+    from distributed import Client, LocalCluster
+
+    params = {
+        "bbox": (1_499_600, -170_700, 1_500_400, -170_000), "bbox_crs": "EPSG:3979",
+        "product": "dtm-slope", "stac_url": demo.stac, "no_cache": True,
+    }  # fmt: skip
+    hrdem.extract(**params, output=tmp_path / "a.tif")
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        Client(cluster),
+    ):
+        computed = hrdem.load(**params, chunks=200).compute()
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        np.testing.assert_array_equal(view_bits(computed.values), view_bits(dataset.read(1)))
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
