@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,8 +18,8 @@ URLS = ("stac_url", "wcs_url", "wms_url")
 def resolve_demo(params: dict[str, Any], *, demo: bool, port: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the parameters of a command, with --demo those that use the demonstration.
 
-    The demonstration runs as long as the context. It has another address each time, so that its
-    responses are never cached. It has its own shifts between vertical datums too.
+    The demonstration runs as long as the context. Its address changes, also where a port is asked
+    for, so that its responses are never cached. It has its own shifts between vertical datums too.
 
     Args:
         params: The parameters.
@@ -44,14 +45,22 @@ def resolve_demo(params: dict[str, Any], *, demo: bool, port: int = 0) -> Iterat
     from hrdem.demo import running
     from hrdem.demo.shifts import shift_grid
 
-    with ExitStack() as stack:
-        try:
-            addresses = stack.enter_context(running(port))
-        except OSError:
-            addresses = stack.enter_context(running())
+    with running(port if _is_free(port) else 0) as addresses, ExitStack() as stack:
         local: dict[str, Any] = {name: addresses.by_option[name] for name in urls}
         if "no_cache" in params:
             local["no_cache"] = True
         if params.get("vertical_grid", "") is None:
             local["vertical_grid"] = stack.enter_context(shift_grid())
         yield params | local
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server can listen on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # of Windows, which would share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 
 import click
 import pytest
@@ -34,6 +35,19 @@ def test_demo_has_its_own_address_and_no_cache() -> None:
     url, no_cache = resolved("--demo", HRDEM_STAC_URL="http://x.example/").split()
     assert url.startswith("http://127.0.0.1:")
     assert no_cache == "True"
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_replaced_without_a_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with service.resolve_demo({"no_cache": False}, demo=True, port=port):
+            pass
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
