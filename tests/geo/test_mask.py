@@ -262,3 +262,20 @@ def test_edges_within_the_first_and_the_last_column_count(side: float) -> None:
     mask = PolygonMask.of(place(shapely.box(2, 4, side, 20)), "EPSG:3979", GRID)
     expected[4:20, 7] = side > 7.5
     np.testing.assert_array_equal(mask.rasterize(column), expected[:, 7:])
+
+
+@pytest.mark.parametrize("pixel", [1.0, 2.3])
+def test_a_cropped_mask_has_the_pixels_of_the_whole(pixel: float) -> None:
+    """Blocks, counts and pixels of a window, also beyond the grid."""
+    grid = Grid("EPSG:3979", Affine(pixel, 0, 1_234_567.1, 0, -pixel, 345_678.9), 300, 300)
+    rng = np.random.default_rng(5)
+    corners = grid.transform.c + rng.uniform(0, 300 * pixel, 60)
+    ring = np.column_stack([corners, grid.transform.f - rng.uniform(0, 300 * pixel, 60)])
+    mask = PolygonMask.of(shapely.make_valid(shapely.Polygon(ring)), "EPSG:3979", grid)
+    for window in (Window(0, 0, 90, 80), Window(101, 57, 130, 143), Window(-20, 280, 400, 40)):
+        part = mask.crop(window)
+        own = Window(0, 0, window.width, window.height)
+        np.testing.assert_array_equal(part.rasterize(own), mask.rasterize(window))
+        assert part.count(own) == mask.count(window)
+        blocks, expected = part.find_blocks(own, 32), mask.find_blocks(window, 32)
+        np.testing.assert_array_equal(blocks.chosen, expected.chosen)
