@@ -128,7 +128,7 @@ def new_results(
 ) -> Results:
     """Return results of this machine, of now, and of the code as it is checked out."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    machine = _describe_machine()
+    machine = describe_machine()
     return Results(commit(), today, machine, versions, (command,), tuple(links), tuple(runs))
 
 
@@ -165,7 +165,8 @@ def commit(checkout: Path = _ROOT) -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _describe_machine() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
+    """Return processor, cores, memory and kernel of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),

@@ -37,7 +37,7 @@ http {{
     keepalive_timeout 75s;
     log_format json escape=json '{{"method":"$request_method","range":"$http_range",'
         '"status":$status,"bytes":$body_bytes_sent,"connection":$connection,'
-        '"ended":$msec,"took":$request_time}}';
+        '"open":$connections_active,"ended":$msec,"took":$request_time}}';
     access_log {run}/access.jsonl json;
     server {{
         listen {address}:{port}{tls};
@@ -60,6 +60,7 @@ class LoggedRequest:
         status: HTTP status.
         size: Bytes of the body that were sent.
         connection: Number of the connection.
+        open: Number of connections that were open.
         began: When the request arrived, seconds since 1970.
     """
 
@@ -68,6 +69,7 @@ class LoggedRequest:
     status: int
     size: int
     connection: int
+    open: int
     began: float
 
 
@@ -102,6 +104,7 @@ def _parse_log_line(text: bytes) -> LoggedRequest:
         status=entry["status"],
         size=entry["bytes"],
         connection=entry["connection"],
+        open=entry["open"],
         began=entry["ended"] - entry["took"],
     )
 

@@ -1,26 +1,30 @@
 """Measure what engines add to the work of a job's tiles.
 
-    python -m benchmarks.tile_engines sleep [--tasks 48] [--seconds 0.5]
-    python -m benchmarks.tile_engines dask [--tiles 100000] [--workers 2]
+    python -m benchmarks.tile_engines sleep [--tasks 40] [--seconds 0.5]
+    python -m benchmarks.tile_engines dask [--tiles 100000]
 
-The first prints the efficiency of 1, 2 and 4 workers whose tiles sleep, starts of workers included:
-over the time without any overhead, and over that of one worker. The second runs
-tiles that do nothing on Dask's LocalCluster, and prints the processor time of a tile in the driver
-with its scheduler, and in the workers, and the memory of the driver.
+The first measures the efficiency of 1, 2 and 4 workers whose tiles sleep: the time that they would
+take without any overhead over the time that they took once they had started. The second runs tiles
+that do nothing on Dask, and measures the processor time of a tile in the driver and in the
+scheduler, and by how much the memory of both grows. Each prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import psutil
 
-from hrdem.runtime.memory import measure_baseline
 from hrdem.tiling.allowance import Allowance
 from hrdem.tiling.dispatch import dispatch_tiles
 from hrdem.tiling.engines.dask import DaskEngine
@@ -29,7 +33,24 @@ from hrdem.tiling.engines.protocol import Engine
 from hrdem.tiling.task import MakeTile, TileOutcome, TileTask
 
 WORKERS = (1, 2, 4)
-STEPS = (100, 1_000, 10_000, 100_000)  # numbers of tiles at which memory is printed
+FEW = 1_000  # tiles after which measuring begins
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running cluster of Dask.
+
+    Attributes:
+        address: Of the scheduler.
+        scheduler: Its process.
+        workers: Processes of the workers.
+    """
+
+    address: str
+    scheduler: psutil.Process
+    workers: list[psutil.Process]
 
 
 @dataclass(frozen=True)
@@ -58,51 +79,70 @@ def run(engine: Engine, tiles: int) -> Iterator[int]:
         yield count
 
 
-def measure_efficiency(tasks: int, seconds: float) -> None:
-    print("engine     workers  seconds  efficiency  to one")
+def measure_efficiency(tasks: int, seconds: float) -> Figures:
+    """Measure the time of tiles that sleep on 1, 2 and 4 workers that have started."""
+    found: Figures = {}
     work = Sleep(seconds)
-    for name in ("processes", "Dask"):
-        alone = 0.0
+    for name in ("processes", "dask"):
         for workers in WORKERS:
             with contextlib.ExitStack() as stack:
+                began = time.monotonic()
                 if name == "processes":
                     engine: Engine = ProcessEngine(work, workers)
                 else:
                     cluster = stack.enter_context(open_cluster(workers))
-                    engine = DaskEngine(work, cluster.scheduler_address)
-                began = time.monotonic()
+                    engine = DaskEngine(work, cluster.address)
                 stack.enter_context(engine)
-                for _ in run(engine, tasks):
-                    pass
-                took = time.monotonic() - began
-            alone = alone or took
-            efficiency, relative = tasks * seconds / workers / took, alone / workers / took
-            print(f"{name:<10} {workers:7}  {took:7.2f}  {efficiency:10.3f}  {relative:6.3f}")
+                while engine.capacity < workers:
+                    time.sleep(0.1)
+                collections.deque(run(engine, workers), 0)
+                started = time.monotonic()
+                collections.deque(run(engine, tasks), 0)
+                took = time.monotonic() - started
+            found[f"{name}_{workers}_efficiency"] = tasks * seconds / workers / took
+            found[f"{name}_{workers}_start_seconds"] = started - began - seconds
+    return found
 
 
-def open_cluster(workers: int) -> Any:
-    from distributed import LocalCluster  # noqa: PLC0415 (spawned workers import this module too)
+@contextlib.contextmanager
+def open_cluster(workers: int) -> Iterator[Cluster]:
+    """Run a scheduler and workers in processes of their own, as on a cluster."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        note = folder / "scheduler.json"
+        options = ["--scheduler-file", str(note), "--no-dashboard"]
+        scheduler = start_dask(stack, "scheduler", *options, "--port", "0")
+        options += ["--no-nanny", "--nthreads", "1", "--local-directory", str(folder)]
+        others = [start_dask(stack, "worker", *options) for _ in range(workers)]
+        while not note.exists():
+            time.sleep(0.01)
+        yield Cluster(json.loads(note.read_text("utf-8"))["address"], scheduler, others)
 
-    return LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    )
+
+def start_dask(stack: contextlib.ExitStack, kind: str, *options: str) -> psutil.Process:
+    command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
+    process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+    stack.callback(process.kill)
+    return psutil.Process(process.pid)
 
 
-def measure_dask(tiles: int, workers: int) -> None:
-    driver = psutil.Process()
-    print("tiles    driver: CPU ms a tile, MB   workers: CPU ms a tile")
-    with (
-        open_cluster(workers) as cluster,
-        DaskEngine(Sleep(0.0), cluster.scheduler_address) as engine,
-    ):
-        processes = [psutil.Process(each.pid) for each in cluster.workers.values()]
-        before = cpu_seconds(driver), sum(map(cpu_seconds, processes))
-        for count in run(engine, tiles):
-            if count in STEPS or count == tiles:
-                used = cpu_seconds(driver), sum(map(cpu_seconds, processes))
-                own, others = (1000 * (a - b) / count for a, b in zip(used, before, strict=True))
-                memory = measure_baseline() / 1e6
-                print(f"{count:<8} {own:21.2f} {memory:5.0f} {others:22.2f}", flush=True)
+def measure_dask(tiles: int) -> Figures:
+    """Measure driver and scheduler of tiles that do nothing."""
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(open_cluster(WORKERS[-1]))
+        engine = stack.enter_context(DaskEngine(Sleep(0.0), cluster.address))
+        while engine.capacity < len(cluster.workers):
+            time.sleep(0.1)
+        collections.deque(run(engine, FEW), 0)
+        processes = psutil.Process(), cluster.scheduler
+        before = [(cpu_seconds(each), each.memory_info().rss) for each in processes]
+        collections.deque(run(engine, tiles), 0)
+        after = [(cpu_seconds(each), each.memory_info().rss) for each in processes]
+    found: Figures = {"dask_tiles": tiles}
+    for name, old, new in zip(("driver", "scheduler"), before, after, strict=True):
+        found[f"dask_{name}_seconds"] = (new[0] - old[0]) / tiles
+        found[f"dask_{name}_growth_bytes"] = new[1] - old[1]
+    return found
 
 
 def cpu_seconds(process: psutil.Process) -> float:
@@ -111,19 +151,18 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(dest="command", required=True)
-    sleep = commands.add_parser("sleep")
-    sleep.add_argument("--tasks", type=int, default=48)
-    sleep.add_argument("--seconds", type=float, default=0.5)
-    dask = commands.add_parser("dask")
-    dask.add_argument("--tiles", type=int, default=100_000)
-    dask.add_argument("--workers", type=int, default=2)
+    """Measure one part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=("sleep", "dask"))
+    parser.add_argument("--tasks", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--tiles", type=int, default=100_000)
     options = parser.parse_args()
-    if options.command == "sleep":
-        measure_efficiency(options.tasks, options.seconds)
+    if options.part == "sleep":
+        found = measure_efficiency(options.tasks, options.seconds)
     else:
-        measure_dask(options.tiles, options.workers)
+        found = measure_dask(options.tiles)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import scale
 from benchmarks.figures import PATH, judge, read_figures
 from benchmarks.publish import pages
 from benchmarks.report import write_page
@@ -77,6 +78,18 @@ def test_the_page_and_the_readme_are_those_of_the_results() -> None:
     """`python -m benchmarks.publish` writes them again."""
     for path, text in pages(ROOT).items():
         assert (ROOT / path).read_text("utf-8") == text, path
+
+
+def test_the_tables_of_large_jobs_are_those_of_the_figures() -> None:
+    """`python -m benchmarks.tiling --page` writes them again."""
+    text = (ROOT / scale.PAGE).read_text("utf-8")
+    assert scale.update_page(text, ROOT / scale.RESULTS) == text
+
+
+def test_a_figure_beyond_its_limit_is_marked() -> None:
+    """Efficiencies are to be above it, everything else below."""
+    for value, at_least, met in ((1.1, False, False), (0.9, False, True), (0.9, True, False)):
+        assert scale.Target("x", 1.0, value, scale.ratio, at_least).is_met == met
 
 
 def test_results_survive_json() -> None:
