@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import platform
 import re
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrdem.errors import OutputError
-from hrdem.runtime.atomic import publish, staging_dir, sync_folder, sync_to_disk
+from hrdem.runtime.atomic import publish, staged_file, staging_dir, sync_folder, sync_to_disk
 
 _STAGING = ".hrdem"  # folder for unfinished files; not where a listing would read them
-_MAX_STAGING_ATTEMPTS = 100
 MAX_CLAIM_SECONDS = 10.0  # between the claim of a name and the file that takes it
 _CLAIM_POLL_SECONDS = 0.05
 
@@ -59,8 +57,10 @@ class FolderStore:
     def write(self, name: str, content: bytes, *, if_absent: bool = False) -> bool:
         """Write a small file; return whether the folder holds this content now."""
         path = Path(self.root, name)
-        with self._translate_errors("written", name), self._stage(name) as partial:
-            partial.write_bytes(content)
+        with (
+            self._translate_errors("written", name),
+            staged_file(self._staged_path(name), content) as partial,
+        ):
             if not if_absent:
                 publish(partial, path, overwrite=True)
                 return True
@@ -78,12 +78,15 @@ class FolderStore:
     @contextlib.contextmanager
     def write_file(self, name: str) -> Iterator[Path]:
         """Yield the path of a file to create; it is published when the context ends."""
-        with contextlib.ExitStack() as stack:
+        with self._translate_errors("written", name):
+            staging = staging_dir(self._staged_path(name))
+            folder = staging.__enter__()
+        try:
+            yield folder / name
             with self._translate_errors("written", name):
-                partial = stack.enter_context(self._stage(name))
-            yield partial
-            with self._translate_errors("written", name):
-                publish(partial, Path(self.root, name), overwrite=True)
+                publish(folder / name, Path(self.root, name), overwrite=True)
+        finally:
+            staging.__exit__(None, None, None)
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:
@@ -93,25 +96,15 @@ class FolderStore:
             raise OutputError(f"{path} cannot be read: it does not exist.")
         yield path
 
-    @contextlib.contextmanager
-    def _stage(self, name: str) -> Iterator[Path]:
-        """Yield a path for an unfinished file, in a hidden folder of this machine.
+    def _staged_path(self, name: str) -> Path:
+        """Return a path beside which unfinished files of this machine lie.
 
-        Locks tell which of these were left behind, and those of a shared folder may not reach
+        Locks tell which of them were left behind, and those of a shared folder may not reach
         other machines.
         """
         folder = self.root / _STAGING / re.sub(r"[^\w-]", "-", platform.node() or "machine")
-        with contextlib.ExitStack() as stack:
-            stack.callback(_remove_if_empty, folder)
-            staging = None
-            for _ in range(_MAX_STAGING_ATTEMPTS):
-                with contextlib.suppress(FileNotFoundError):  # another worker has just removed it
-                    folder.mkdir(parents=True, exist_ok=True)
-                    staging = stack.enter_context(staging_dir(folder / name))
-                    break
-            if staging is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-            yield staging / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
 
     @contextlib.contextmanager
     def _translate_errors(self, done: str, name: str = "") -> Iterator[None]:
@@ -124,13 +117,6 @@ class FolderStore:
                 f"{Path(self.root, name)} cannot be {done}: {exc.strerror or exc}. Check the "
                 "folder's permissions and the space on the disk."
             ) from exc
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Remove the folder of unfinished files, unless other workers have some."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-        folder.parent.rmdir()
 
 
 def _publish_exclusively(partial: Path, path: Path) -> bool:
