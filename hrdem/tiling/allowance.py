@@ -4,6 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hrdem.errors import RequestError
+
+MAX_USUAL_CONNECTIONS = 64  # to a public service; more only on purpose
+
+
+def check_connections(connections: int, *, many: bool = False) -> None:
+    """Check how many connections all workers may have together.
+
+    Args:
+        connections: The number.
+        many: Whether it may be more than `MAX_USUAL_CONNECTIONS`.
+
+    Raises:
+        RequestError: If it is too small or too large.
+    """
+    if connections < 1:
+        raise RequestError(f"{connections} `connections` were requested: give at least 1.")
+    if connections > MAX_USUAL_CONNECTIONS and not many:
+        raise RequestError(
+            f"{connections} `connections` were requested, and more than {MAX_USUAL_CONNECTIONS} "
+            "are a burden for a public service. Give fewer; or `many_connections=True`, if its "
+            "operator agrees."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Share:

@@ -105,7 +105,7 @@ def run_job(
         on_progress: Called at the beginning, and whenever a tile has ended.
 
     Raises:
-        RequestError: If ``connections`` or ``part`` is invalid.
+        RequestError: If ``part`` is invalid.
         OutputError: If the store cannot be listed.
         HrdemError: If the engine fails.
     """
@@ -149,8 +149,6 @@ def select_part(tiles: Sequence[Tile], part: tuple[int, int]) -> list[Tile]:
 
 
 def _share_connections(connections: int, part: tuple[int, int] | None) -> int:
-    if connections < 1:
-        raise RequestError(f"{connections} `connections` were requested: give at least 1.")
     if part is None:
         return connections
     number, count = part

@@ -13,6 +13,7 @@ from hrdem.request.convert import parse_part
 from hrdem.request.signature import complete
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS
+from hrdem.tiling.allowance import check_connections
 from hrdem.tiling.failures import read_failures
 from hrdem.tiling.index.collection import COLLECTION_NAME
 from hrdem.tiling.index.write_index import IndexSummary, write_index
@@ -30,7 +31,6 @@ from hrdem.tiling.verify_tiles import DEFAULT_SAMPLES, VerifySummary, verify_til
 if TYPE_CHECKING:
     from distributed import Client
 
-MAX_USUAL_CONNECTIONS = 64  # to a public service; more only on purpose
 _LEFT = (TileState.MISSING, TileState.FAILED)
 
 
@@ -207,12 +207,7 @@ class TileJob:
             MissingLibraryError: If a library for the client is not installed.
         """
         part = None if part is None else _convert_part(part)
-        if connections > MAX_USUAL_CONNECTIONS and not many_connections:
-            raise RequestError(
-                f"{connections} `connections` were requested, and more than "
-                f"{MAX_USUAL_CONNECTIONS} are a burden for a public service. Give fewer; or "
-                "`many_connections=True`, if its operator agrees."
-            )
+        check_connections(connections, many=many_connections)
         left = self.list_left(part, only_failed=only_failed)
         self._check_download(left)
         if not self.is_saved:
@@ -251,6 +246,7 @@ class TileJob:
         *,
         workers: int | None = None,
         connections: int = DEFAULT_CONNECTIONS,
+        many_connections: bool = False,
         on_progress: OnJobProgress = ignore_job_progress,
     ) -> Iterator[tuple[str, Any]]:
         """Call a function with the pixels of each tile that has data; write no raster.
@@ -265,16 +261,18 @@ class TileJob:
             client: As for `run`.
             workers: As for `run`.
             connections: As for `run`.
+            many_connections: As for `run`.
             on_progress: As for `run`.
 
         Yields:
             Name of a tile, and what the function returned for it, as they end.
 
         Raises:
-            RequestError: If the function cannot be sent to workers, a tile is too large, or more
-                would be read than ``max_download``.
+            RequestError: If a parameter is invalid, the function cannot be sent to workers, a tile
+                is too large, or more would be read than ``max_download``.
             HrdemError: At the end, if tiles failed.
         """
+        check_connections(connections, many=many_connections)
         self._check_download(tuple(tile for tile in self.tiles if not tile.is_empty))
         job = self.save()
         work = MapWork.of(job.worker_settings, function, overlap)

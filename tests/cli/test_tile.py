@@ -233,6 +233,11 @@ def test_python_plans_looks_runs_and_opens(demo: Addresses, basins: str) -> None
     ((name, mean),) = opened.map(mean_height, overlap=8, workers=0)
     with rasterio.open(f"a/{name}.tif") as raster:
         assert mean == pytest.approx(raster.read(1, masked=True).mean())
+    for connections, problem in ((0, "at least 1"), (65, "burden for a public service")):
+        with pytest.raises(hrdem.RequestError, match=problem):
+            opened.run(workers=0, connections=connections)
+        with pytest.raises(hrdem.RequestError, match=problem):
+            next(opened.map(mean_height, workers=0, connections=connections))
     with pytest.raises(hrdem.OutputExistsError, match="another request"):
         hrdem.tile_job(nts="031G05", product="dtm", output="a", stac_url=demo.stac)
 
