@@ -116,7 +116,7 @@ def _request_headers(
     try:
         assets = [feature["assets"] for feature in json.loads(found.content)["features"]]
         files = [each[key]["href"] for each in assets for key in surfaces if key in each]
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, RecursionError):
         return
     if not 0 < len(files) <= MAX_EARLY_FILES or not all(isinstance(each, str) for each in files):
         return

@@ -103,6 +103,13 @@ def test_refusal_of_the_first_search_is_handled_as_any() -> None:
 
 
 @pytest.mark.usefixtures("first_call")
+def test_response_to_the_first_search_that_no_parser_takes_is_handled_as_any() -> None:
+    nested = Reply(body=100_000 * b"[", headers={"Content-Type": "application/json"})
+    with misbehaving(lambda _: nested) as server, pytest.raises(CatalogError, match="nested"):
+        hrdem.search(bbox=OTTAWA, stac_url=server.url, no_cache=True)
+
+
+@pytest.mark.usefixtures("first_call")
 def test_what_is_wrong_with_a_request_is_said_as_always() -> None:
     with (
         misbehaving(lambda _: Reply.json({})) as server,
