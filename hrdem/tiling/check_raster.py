@@ -10,12 +10,12 @@ import rasterio
 from rasterio.io import DatasetReader
 
 from hrdem.geo.grid import Grid
+from hrdem.geo.nodata import valid_mask
 from hrdem.output.geotiff import StoredFile
+from hrdem.output.provenance import MULTIHASH_SHA256
 from hrdem.processing.statistics import Statistics
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.tiling.job import Job, Tile
-
-_MULTIHASH_DIGITS = 4  # of the code of SHA-256 and its length
 
 
 def check_raster(job: Job, tile: Tile, item: Mapping[str, Any], path: Path) -> str:
@@ -37,10 +37,12 @@ def check_raster(job: Job, tile: Tile, item: Mapping[str, Any], path: Path) -> s
         if item["properties"]["hrdem:key"] != tile.key:
             return "Its item belongs to another state of the job."
         asset = item["assets"][job.plan.request.product.name]
-        described = StoredFile(asset["file:size"], asset["file:checksum"][_MULTIHASH_DIGITS:])
+        described = StoredFile(
+            asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
+        )
         ranges = asset["bands"][0]["statistics"]
         expected = ranges["valid_percent"], ranges["minimum"], ranges["maximum"]
-    except (LookupError, TypeError) as exc:
+    except (LookupError, TypeError, AttributeError) as exc:
         return f"Its item is not one that hrdem writes ({exc!r})."
     stored = StoredFile.of(path)
     if stored.size != described.size:
@@ -79,11 +81,12 @@ def _has_grid(dataset: DatasetReader, grid: Grid) -> bool:
 
 def _measure(dataset: DatasetReader, job: Job) -> Statistics:
     """Return the statistics of the first band, by rows of blocks."""
-    statistics, height = Statistics(), dataset.block_shapes[0][0]
+    statistics, height, nodata = Statistics(), dataset.block_shapes[0][0], job.plan.nodata
+    assert nodata is not None
     for row in range(0, dataset.height, height):
         window = rasterio.windows.Window(0, row, dataset.width, min(height, dataset.height - row))
         pixels = dataset.read(1, window=window)
-        statistics += Statistics.of(pixels[pixels != job.plan.nodata], pixels.size)
+        statistics += Statistics.of(pixels[valid_mask(pixels, nodata)], pixels.size)
     return statistics
 
 
