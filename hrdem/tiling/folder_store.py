@@ -41,9 +41,13 @@ class FolderStore:
                 entries = os.scandir(self.root)
             except FileNotFoundError:
                 return {}
+            names = {}
             with entries:
-                sizes = ((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
-                return {name: size for name, size in sizes if size}  # empty files are claims
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):  # another run has removed it
+                        if entry.is_file() and (size := entry.stat().st_size):  # or it is a claim
+                            names[entry.name] = size
+            return names
 
     def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
         """Return the content of a small file, or its beginning; None if there is no such file."""

@@ -140,9 +140,10 @@ def discard_lost_items(job: Job, store: OutputStore) -> dict[str, int]:
         Size in bytes of each file that is left, by its name.
     """
     names = store.list_names()
-    empty = _find_empty_tiles(job, store, names)
-    found = _find_items_without_raster(job, names)
-    lost = {f"{name}{ITEM_SUFFIX}" for name in found if name not in empty}
+    lost = _find_lost_items(job, store, names)
+    if lost:  # or a tile was committed during the listing, which shows its item alone
+        names = store.list_names()
+        lost &= _find_lost_items(job, store, names)
     _remove(store, names, lost)
     return {name: size for name, size in names.items() if name not in lost}
 
@@ -162,6 +163,13 @@ def read_items(store: OutputStore, names: Iterable[str]) -> dict[str, dict[str, 
 def encode_json(document: Mapping[str, Any]) -> bytes:
     """Return a JSON document as it is written into a store."""
     return f"{json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+def _find_lost_items(job: Job, store: OutputStore, names: Mapping[str, int]) -> set[str]:
+    """Return the items in a listing that describe a raster that is not there."""
+    empty = _find_empty_tiles(job, store, names)
+    found = _find_items_without_raster(job, names)
+    return {f"{name}{ITEM_SUFFIX}" for name in found if name not in empty}
 
 
 def _find_empty_tiles(job: Job, store: OutputStore, names: Mapping[str, int]) -> set[str]:

@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -42,6 +43,33 @@ def test_a_file_appears_when_it_is_complete(store: FolderStore) -> None:
     assert store.list_names() == {"a.tif": 6}
     with store.read_file("a.tif") as path:
         assert path.read_bytes() == b"raster"
+
+
+class Entries(list):
+    """What `os.scandir` returns."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def test_a_file_that_another_run_removes_during_a_listing_is_not_listed(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("failed.json", b"{}")
+    store.write("job.json", b"{}")
+    scandir = os.scandir
+
+    def scan(path: Path) -> Entries:
+        with scandir(path) as found:
+            entries = Entries(found)
+        store.remove("failed.json")
+        return entries
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert store.list_names() == {"job.json": 2}
 
 
 def fail(path: Path) -> None:

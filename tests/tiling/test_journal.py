@@ -90,6 +90,24 @@ def test_a_removed_raster_can_be_made_again(job: Job, store: FolderStore) -> Non
     assert not commit_item(job, store, "water", RASTER)
 
 
+def test_a_tile_that_is_committed_during_a_listing_is_kept(
+    job: Job, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_names = FolderStore.list_names
+
+    def list_late(self: FolderStore) -> dict[str, int]:
+        """Its raster was written behind the point that the listing had reached."""
+        monkeypatch.setattr(FolderStore, "list_names", list_names)
+        names = list_names(self)
+        del names["committed.tif"]
+        return names
+
+    monkeypatch.setattr(FolderStore, "list_names", list_late)
+    left = discard_lost_items(job, store)
+    assert left == store.list_names()
+    assert {"committed.tif", "committed.stac.json"} <= left.keys()
+
+
 def test_an_update_keeps_the_tiles_that_would_be_the_same(job: Job, store: FolderStore) -> None:
     tiles = [
         replace(tile, key="new" if tile.name in ("changed", "water") else tile.key)
