@@ -17,6 +17,7 @@ from hrdem.cli.options import ProgressForm
 from hrdem.errors import ExitCode
 from hrdem.request import tile_fields
 from hrdem.runtime.byte_sizes import format_size
+from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class RunOptions:
         engine = {field.name: params.pop(field.name) for field in tile_fields.ENGINE}
         engine["client"] = engine.pop("scheduler")
         return cls(engine, ProgressForm(params.pop("progress")))
+
+    @property
+    def planning_connections(self) -> int:
+        """Maximum number of connections while the job is planned."""
+        connections: int = self.engine["connections"]
+        return max(1, min(connections, DEFAULT_CONNECTIONS))
 
 
 def estimate(job: hrdem.TileJob, options: RunOptions, *, as_json: bool) -> ExitCode:

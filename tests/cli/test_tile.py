@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.tiling.failures import Failure, write_failures
 from tests.geopackages import write_layer
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 NAMES = ["Rivière à la Pêche", "Mud Creek", "mud creek", "A/B", "Seine"]
 CENTRES = [(-75.70, 45.40), (-75.69, 45.40), (-75.68, 45.40), (-75.67, 45.40), (2.35, 48.85)]
@@ -66,6 +69,27 @@ def test_watersheds_get_named_files_and_the_same_again_does_nothing(
     assert tile(demo, *command) == 0
     assert "nothing, as nothing is missing" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in Path("dems").iterdir()} == written
+
+
+def test_planning_keeps_to_the_connections_too(demo: Addresses) -> None:
+    at_work, most, lock = 0, 0, threading.Lock()
+
+    def respond(request: ServerRequest) -> Reply:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        time.sleep(0.03)
+        reply = forward(request, demo.url, f"http://{request.headers['host']}")
+        with lock:
+            at_work -= 1
+        return reply
+
+    area = "--bbox=1499000,-1000,1501000,1000", "--bbox-crs", "EPSG:3979"  # over four files
+    with misbehaving(respond) as server:
+        store = "--stac-url", f"{server.url}/stac/api/", "-o", "out", "--dry-run"
+        assert run(["tile", *area, "--product", "dtm", "--connections", "2", *store]) == 0
+    assert most == 2
 
 
 @pytest.mark.slow
