@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import threading
+from collections.abc import Iterator
 
 #: SIGHUP comes from a closed terminal on POSIX; SIGBREAK from Ctrl-Break and a closed window on
 #: Windows, which never sends SIGTERM.
@@ -18,3 +21,39 @@ def ignore_keyboard() -> None:
     for name in ("SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def delay_signals() -> Iterator[None]:
+    """Delay signals that end this process until the context ends, in the main thread.
+
+    Processes that are started in it are not interrupted by the keyboard either, on POSIX.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in END_SIGNALS}
+    handled = [number for number, handler in handlers.items() if callable(handler)]
+    for number in handled:
+        signal.signal(number, lambda number, _: caught.append(number))
+    with _block_keyboard():
+        try:
+            yield
+        finally:
+            for number in handled:
+                signal.signal(number, handlers[number])
+    for number in caught[:1]:
+        signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _block_keyboard() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -22,3 +25,24 @@ def test_each_system_has_its_signals(monkeypatch: pytest.MonkeyPatch) -> None:
         importlib.reload(signals)
     assert on_windows == {signal.SIGINT, signal.SIGTERM, signal.SIGABRT}
     assert before == signals.END_SIGNALS
+
+
+def test_ctrl_c_waits_until_what_must_not_be_interrupted_is_done() -> None:
+    done = []
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with signals.delay_signals():
+            signal.raise_signal(signal.SIGINT)
+            done.append("started")
+        done.append("not reached")
+    assert done == ["started"]
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="a signal mask is of POSIX")
+def test_processes_that_are_started_meanwhile_do_not_get_ctrl_c() -> None:
+    says = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    for context, blocks in ((signals.delay_signals(), "True"), (contextlib.nullcontext(), "False")):
+        with context:
+            process = subprocess.Popen([sys.executable, "-c", says], stdout=subprocess.PIPE)
+        assert process.communicate()[0].decode().strip() == blocks
