@@ -12,14 +12,12 @@ from __future__ import annotations
 import argparse
 import collections
 import random
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,23 +25,18 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
+from benchmarks.insert_table import insert_table
+from benchmarks.terrain_check import split_by_file
+from benchmarks.unruly_store import EDITIONS, Store
 from hrdem.demo import running
-from hrdem.demo.terrain import heights
-from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
+from tests.misbehaving import Misbehaving, misbehaving
 
-EDITIONS = (1, 2)
 _WORKERS = 2
 MAX_TRIES = 25  # of a job
-_EDGE = 500_000  # metres of a sub-tile
 _CORNERS = ((1_500_000, 0), (1_000_000, 0), (1_500_000, 500_000))  # where four of them meet
-Fault = Callable[[Reply], tuple[str, Reply]]
-
-_MARKS = "<!-- soak -->", "<!-- /soak -->"
-_FAULT_SHARE = 0.12  # of the requests for parts of files
 _REPUBLISH_SHARE = 0.002
 _KILL_SHARE, _INTERRUPT_SHARE = 0.4, 0.1  # of the runs
 _CACHE = "60MB"
-_DELAY = 0.08  # seconds before each response, as on a network
 
 
 @dataclass
@@ -70,122 +63,6 @@ class Figures:
     again: int = 0
     defects: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-class Store:
-    """A store of two editions with random faults."""
-
-    def __init__(self, upstreams: dict[int, str], figures: Figures, seed: int) -> None:
-        self._upstreams = upstreams
-        self._figures = figures
-        self._chance = random.Random(seed)
-        self._editions: collections.defaultdict[str, int] = collections.defaultdict(lambda: 1)
-        self._lock = threading.Lock()
-        self._sent: collections.defaultdict[tuple[str, int], list[tuple[int, int]]]
-        self.reset_counts()
-
-    def reset_counts(self) -> None:
-        """Reset the counts."""
-        self._sent = collections.defaultdict(list)
-
-    def count_bytes(self) -> tuple[int, int]:
-        """Return the bytes that were sent since the reset, each once, and those sent again."""
-        once = total = 0
-        for spans in self._sent.values():
-            end = 0
-            for start, stop in sorted(spans):
-                once += max(0, stop - max(start, end))
-                end = max(end, stop)
-                total += stop - start
-        return once, total - once
-
-    def respond(self, request: ServerRequest) -> Reply:
-        """Respond like the demonstration, or with a fault."""
-        with self._lock:
-            dice, kind = self._chance.random(), self._chance.choice(_FAULTS)
-            if dice > 1 - _REPUBLISH_SHARE:
-                self._editions[request.path] = 3 - self._editions[request.path]
-                self._figures.faults["republished"] += 1
-            edition = self._editions[request.path] if request.path.endswith(".tif") else 1
-        base = f"http://{request.headers['host']}"
-        time.sleep(_DELAY)
-        part = "range" in request.headers
-        if dice < _FAULT_SHARE and not part:
-            status = self._chance.choice((500, 502, 503))
-            return self._count_fault("catalogue or WCS", Reply(status))
-        reply = forward(request, self._upstreams[edition], base)
-        if dice < _FAULT_SHARE and reply.status == 206:
-            what, reply = kind(reply)
-            if what in _UNUSABLE:
-                return self._count_fault(what, reply)
-            self._count_fault(what, reply)
-        if reply.status == 206:
-            start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
-            size = len(reply.body) if reply.cut is None else min(reply.cut, len(reply.body))
-            with self._lock:
-                self._sent[request.path, edition].append((start, start + size))
-        return reply
-
-    def _count_fault(self, what: str, reply: Reply) -> Reply:
-        with self._figures.lock:
-            self._figures.faults[what] += 1
-        return reply
-
-
-def _status(status: int, **headers: str) -> Fault:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda reply: (f"status {status}", Reply(status, b"busy", named))
-
-
-def _cut(reply: Reply) -> tuple[str, Reply]:
-    reply.cut = len(reply.body) // 3
-    return "body cut off", reply
-
-
-def _reset(reply: Reply) -> tuple[str, Reply]:
-    reply.cut, reply.reset = len(reply.body) // 2, True
-    return "connection reset in the body", reply
-
-
-def _dropped(reply: Reply) -> tuple[str, Reply]:
-    return "connection closed without a response", Reply(dropped=True)
-
-
-def _silent(reply: Reply) -> tuple[str, Reply]:
-    return "silence", Reply(silent=True)
-
-
-def _short(reply: Reply) -> tuple[str, Reply]:
-    reply.body = reply.body[: len(reply.body) // 2]
-    return "short body that claims to be whole", reply
-
-
-def _altered(reply: Reply) -> tuple[str, Reply]:
-    """Flip a bit at both ends: the leader and trailer of a tile, or the index."""
-    body = bytearray(reply.body)
-    body[3] ^= 0x40
-    body[-1] ^= 0x40
-    reply.body = bytes(body)
-    return "altered bytes", reply
-
-
-def _other_range(reply: Reply) -> tuple[str, Reply]:
-    reply.headers["content-range"] = "bytes 0-15/1000"
-    return "Content-Range of another part", reply
-
-
-def _other_version(reply: Reply) -> tuple[str, Reply]:
-    reply.headers["etag"] = '"of nothing"'
-    return "another ETag", reply
-
-
-_UNUSABLE = ("altered bytes", "Content-Range of another part", "another ETag")  # not cached
-_FAULTS = (
-    *(_status(500), _status(502), _status(503, Retry_After="0"), _status(429, Retry_After="0")) * 3,
-    *(_cut, _reset, _dropped, _short) * 3,
-    _silent,
-    *(_altered, _other_range, _other_version, _status(403)),
-)
 
 
 @dataclass(frozen=True)
@@ -227,18 +104,20 @@ class Job:
 def work(number: int, jobs: int, seed: int, upstreams: dict[int, str], figures: Figures) -> None:
     """Run jobs one after the other."""
     chance = random.Random(f"{seed} {number}")
-    store = Store(upstreams, figures, chance.randrange(1 << 30))
+    store = Store(upstreams, chance.randrange(1 << 30), _REPUBLISH_SHARE)
     with tempfile.TemporaryDirectory() as folder, misbehaving(store.respond) as server:
         for _ in range(jobs):
             job = Job.draw(chance)
             store.reset_counts()
             with tempfile.TemporaryDirectory(dir=folder) as room:
                 _run_job(job, Path(room), Path(folder, "cache"), server, chance, figures)
-            once, again = store.count_bytes()
+            sent = store.count_bytes()
             with figures.lock:
                 figures.jobs += 1
-                figures.needed += once
-                figures.again += again
+                figures.needed += sent.once
+                figures.again += sent.again
+    with figures.lock:
+        figures.faults += store.faults
 
 
 def _run_job(
@@ -308,18 +187,8 @@ def _count_wrong(job: Job, output: Path | None) -> tuple[int, int]:
             if (dataset.width, dataset.height) != (width, height):
                 return width * height, width * height
             found = dataset.read(1)
-    wrong = np.full(found.shape, False)
-    xs = left + step * (np.arange(width) + 0.5)
-    ys = top - step * (np.arange(height) + 0.5)
-    for column in np.unique(xs // _EDGE):
-        for row in np.unique(ys // _EDGE):
-            across, down = np.flatnonzero(xs // _EDGE == column), np.flatnonzero(ys // _EDGE == row)
-            part = np.s_[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
-            grid = left + step * across[0], top - step * down[0], step, len(across), len(down)
-            surface = {"product": job.product, "collection": job.collection}
-            unlike = [found[part] != heights(*grid, **surface, edition=each) for each in EDITIONS]
-            wrong[part] = min(unlike, key=np.count_nonzero)
-    return wrong.size, int(wrong.sum())
+    parts = split_by_file(found, left, top, step, job.product, job.collection)
+    return found.size, sum(part.wrong for part in parts)
 
 
 def report(figures: Figures, seconds: float, seed: int) -> str:
@@ -370,11 +239,7 @@ def main() -> None:
     table = report(figures, time.monotonic() - begun, arguments.seed)
     print(table, *figures.defects, sep="\n")
     if arguments.output:
-        first_mark, last_mark = _MARKS
-        before, _, rest = arguments.output.read_text("utf-8").partition(first_mark)
-        _, _, after = rest.partition(last_mark)
-        text = f"{before}{first_mark}\n{table}{last_mark}{after}"
-        arguments.output.write_text(text, "utf-8")
+        insert_table(arguments.output, "soak", table)
     sys.exit(bool(figures.wrong or figures.defects))
 
 

@@ -1,14 +1,10 @@
-"""Soak test of jobs: tiles from a store that misbehaves, while workers and drivers are killed.
+"""Soak test of jobs of tiles: a store that misbehaves, kills of drivers and workers, a new edition.
 
-    python -m benchmarks.tile_soak [--edge 17] [--engines processes,dask] [--seed 1]
+The command is repeated until the job is done. In its middle, half of the files are republished:
+their tiles become stale, and `--update` makes them anew. Then each pixel of each tile is compared
+with the terrain function. It needs Linux.
 
-A job of EDGE x EDGE tiles of 1 km over four files is run again until it is complete: by processes,
-and on Dask. Drivers and workers are killed at random with SIGKILL. The store resets connections,
-cuts bodies off, and now and then answers everything with 503 for a second. Half way one file is
-republished: the job is planned again, and only its tiles are made anew. In the end every pixel is
-compared with the terrain function: all pixels of a file have to be of one edition.
-
-The store counts its open connections, and the bytes of files that it sends more than once.
+    python -m benchmarks.tile_soak --tiles 300 --output docs/reliability.md
 """
 
 from __future__ import annotations
@@ -16,308 +12,359 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import os
+import json
+import logging
 import random
-import re
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-import rasterio
-from distributed import LocalCluster
-
+from benchmarks.insert_table import insert_table
+from benchmarks.random_kills import ENGINES, WORKERS, Killer, open_workers
+from benchmarks.tile_outputs import (
+    COLLECTION,
+    PRODUCT,
+    Area,
+    PixelCounts,
+    compare_pixels,
+    count_items,
+    find_flaws,
+    find_paths,
+    take_snapshot,
+)
+from benchmarks.unruly_store import EDITIONS, Sent, Store
 from hrdem.demo import running
-from hrdem.demo.terrain import heights
-from hrdem.errors import ExitCode
-from hrdem.geo.crs import NATIVE_CRS
-from hrdem.http.client import HttpClient
-from hrdem.request.options import Compression, Format
-from hrdem.request.request import Request
-from hrdem.runtime.gdal_env import pinned_gdal
-from hrdem.tiling.freeze_job import freeze_job
-from hrdem.tiling.job import Job, JobOptions
-from hrdem.tiling.job_file import decode_job, encode_job
-from hrdem.tiling.journal import create_job, replace_job
-from hrdem.tiling.open_engine import open_engine
-from hrdem.tiling.output_store import JOB_NAME, open_store
-from hrdem.tiling.run_job import run_job
-from hrdem.tiling.tile_work import TileWork, WorkerSettings
-from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward
+from tests.misbehaving import Misbehaving, misbehaving
 
-CONNECTIONS, WORKERS = 8, 2
-MIDDLE = 1_500_000, 0  # where four files meet
-_FAULT_SHARE = 0.03  # of the requests for parts of files
-_STORM_SECONDS, _STORM_EVERY_SECONDS = 1.0, 12.0
-_DELAY = 0.03  # seconds before each response, as on a network
-_KILLED_WORKER_SECONDS = 8.0, 20.0  # between two
-_KILLED_DRIVER_SECONDS = 25.0, 60.0  # of its life
-_FIRST_EDITION_SHARE = 0.4  # of the tiles, before the file is republished
+CONNECTIONS = 4
+MAX_RUNS = 60  # of a job, before and after its files are republished
+_CALM_RUNS = 10  # the last of them
+_STORMS = 9.0, 1.5  # seconds from one to the next, and of one
+_OVERLAP = {"processes": 0, "dask": 3}  # pixels; tiles then read up to four files
+_REPUBLISHED_AT = 0.4  # share of tiles that are done
+_MAX_RUN_SECONDS = 600.0
+_CODES = {
+    0: "complete",
+    3: "with failed tiles",
+    5: "failed",
+    6: "with stale tiles",
+    130: "interrupted",
+    -signal.SIGKILL: "killed",
+}
 
 
-class Store(Misbehaving):
-    """The demonstration with faults; it counts connections, and bytes by version of a file.
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Findings:
+    """What a soak test of a job has found.
 
     Attributes:
-        open: Connections at present.
-        most: The most of them at a time.
-        faults: Faults by kind.
-        republished: Path of the file that is sent in its second edition; empty before.
+        codes: Runs by exit code.
+        defects: Descriptions of what must not happen.
+        stale: Tiles that were stale after the files were republished.
+        kept: Tiles that `--update` kept.
+        remade: Tiles that it made again.
+        least_connections: Smallest number of connections that the driver went down to.
+        throttled: Responses by which the store asked for fewer requests.
+        killed_workers: Number of killed workers.
+        kills: Number of kills of drivers and workers.
+        most_connections: Maximum number of connections at the store.
+        sent: Bytes of files that the store sent.
+        faults: Faults of the store by kind.
+        counts: Compared pixels.
+        seconds: Duration.
     """
 
-    def __init__(self, upstreams: dict[int, str], seed: int) -> None:
-        super().__init__(self._respond)
-        self._upstreams = upstreams
-        self._chance = random.Random(seed)
-        self._began = time.monotonic()
-        self._sent: collections.defaultdict[tuple[str, int], list[tuple[int, int]]]
-        self._sent = collections.defaultdict(list)
-        self.open = self.most = 0
-        self.faults: collections.Counter[str] = collections.Counter()
-        self.republished = ""
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Count a connection for as long as it is open."""
-        with self.lock:
-            self.open += 1
-            self.most = max(self.most, self.open)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self.lock:
-                self.open -= 1
-
-    def count_bytes(self) -> tuple[int, int]:
-        """Return the bytes that were sent, each once, and those that were sent again."""
-        once = total = 0
-        for spans in self._sent.values():
-            end = 0
-            for start, stop in sorted(spans):
-                once += max(0, stop - max(start, end))
-                end = max(end, stop)
-                total += stop - start
-        return once, total - once
-
-    def _respond(self, request: ServerRequest) -> Reply:
-        edition = 2 if self.republished and request.path.endswith(self.republished) else 1
-        base = f"http://{request.headers['host']}"
-        time.sleep(_DELAY)
-        is_part = request.path.endswith(".tif")
-        with self.lock:
-            dice = self._chance.random()
-        phase = (time.monotonic() - self._began) % _STORM_EVERY_SECONDS
-        if is_part and phase < _STORM_SECONDS:
-            return self._count_fault("503 storm", Reply(503, b"busy", {"Retry-After": "1"}))
-        reply = forward(request, self._upstreams[edition], base)
-        if reply.status != 206:
-            return reply
-        if dice < _FAULT_SHARE / 3:
-            return self._count_fault("dropped", Reply(dropped=True))
-        if dice < _FAULT_SHARE:
-            reply.cut, reply.reset = len(reply.body) // 2, dice < _FAULT_SHARE / 2
-            self._count_fault("cut off", reply)
-        start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
-        size = len(reply.body) if reply.cut is None else reply.cut
-        with self.lock:
-            self._sent[request.path, edition].append((start, start + size))
-        return reply
-
-    def _count_fault(self, what: str, reply: Reply) -> Reply:
-        with self.lock:
-            self.faults[what] += 1
-        return reply
-
-
-def freeze(url: str, edge: int) -> Job:
-    left, top = MIDDLE[0] - 1_000 * (edge // 2), MIDDLE[1] + 1_000 * (edge // 2)
-    box = (left, top - 1_000 * edge, left + 1_000 * edge, top)
-    request = Request.of(
-        bbox=box, bbox_crs=NATIVE_CRS, product="dtm", collection="2m", stac_url=f"{url}/stac/api/"
-    )
-    options = JobOptions(Format.GTIFF, Compression.DEFLATE, None, 0)
-    with HttpClient(trusted=[url]) as http, pinned_gdal():
-        return freeze_job(request, "1km", options, http)
-
-
-def drive(folder: Path, scheduler: str | None) -> int:
-    """Run the job in a folder, in a process of its own."""
-    store = open_store(folder / "out")
-    job = decode_job(store.read(JOB_NAME) or b"")
-    work = TileWork(WorkerSettings(store.address, job.sha256, str(folder / "cache")))
-    workers = None if scheduler else WORKERS
-    with open_engine(work, workers=workers, scheduler=scheduler, connections=CONNECTIONS) as engine:
-        return run_job(job, store, engine, connections=CONNECTIONS).exit_code
-
-
-@contextlib.contextmanager
-def serve(seed: int) -> Iterator[Store]:
-    """Serve two editions of the demonstration, with faults."""
-    with contextlib.ExitStack() as stack:
-        upstreams = {each: stack.enter_context(running(edition=each)).url for each in (1, 2)}
-        server = stack.enter_context(Store(upstreams, seed))
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        stack.callback(server.shutdown)
-        yield server
-
-
-@contextlib.contextmanager
-def open_scheduler(engine: str) -> Iterator[str | None]:
-    """Yield the address of a Dask scheduler; None for processes."""
-    if engine != "dask":
-        yield None
-        return
-    with LocalCluster(
-        n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    ) as cluster:
-        yield cluster.scheduler_address
+    codes: collections.Counter[int] = field(default_factory=collections.Counter)
+    defects: list[str] = field(default_factory=list)
+    stale: int = 0
+    kept: int = 0
+    remade: int = 0
+    least_connections: int = CONNECTIONS
+    throttled: int = 0
+    killed_workers: int = 0
+    kills: int = 0
+    most_connections: int = 0
+    sent: Sent = field(default_factory=Sent)
+    faults: collections.Counter[str] = field(default_factory=collections.Counter)
+    counts: PixelCounts = field(default_factory=PixelCounts)
+    seconds: float = 0.0
 
 
 class Soak:
-    """Drivers of one job, one after the other, and what kills them.
+    """Runs of the command on one job.
 
     Args:
-        folder: Folder for cache and output.
-        server: The store.
-        scheduler: Address of a Dask scheduler; None for processes.
-        edge: Tiles along an edge of the area.
-        chance: Decides what is killed, and when.
+        area: The area.
+        room: Empty folder.
+        server: The server of the store.
+        store: The store.
+        killer: Kills drivers and workers.
     """
 
     def __init__(
-        self, folder: Path, server: Store, scheduler: str | None, edge: int, chance: random.Random
+        self, area: Area, room: Path, server: Misbehaving, store: Store, killer: Killer
     ) -> None:
-        self._folder = folder
+        self.output = room / "tiles"
+        self.findings = Findings()
+        self._area = area
         self._server = server
-        self._scheduler = scheduler
-        self._edge = edge
-        self._chance = chance
-        self._output = open_store(folder / "out")
-        self.job = freeze(server.url, edge)
-        create_job(self._output, encode_job(self.job))
-        server.most = server.open
-        self.kills: collections.Counter[str] = collections.Counter()
-        self.codes: collections.Counter[int] = collections.Counter()
+        self._store = store
+        self._killer = killer
+        self._errors = room / "stderr.txt"
+        self._made = self._done = 0
+        self._affected: set[str] = set()  # tiles of which a file was republished
+        self._snapshot: dict[str, tuple[int, int]] = {}
+        self._remade: set[str] = set()
+        box = ",".join(map(str, area.box))
+        self._worker_options = ("--cache-dir", str(room / "cache"))
+        self._options = (
+            *(f"--bbox={box}", "--bbox-crs", "EPSG:3979", "--product", PRODUCT),
+            *("--collection", COLLECTION, "--scheme", "1km", "--overlap", str(area.overlap)),
+            *("--stac-url", f"{server.url}/stac/api/", *self._worker_options),
+            *("--connections", str(CONNECTIONS), "--progress", "json", *killer.workers.options),
+            *("-o", str(self.output)),
+        )
 
-    def run(self) -> None:
-        """Run drivers until the job is complete; plan it again when a file was republished.
-
-        Raises:
-            RuntimeError: If a driver ends as none should.
-        """
-        is_updated = False
-        while True:
-            code = self._run_driver()
-            self.codes[code] += 1
-            if code == ExitCode.SOURCE_CHANGED and not is_updated:
-                stale, self.job = self.job, freeze(self._server.url, self._edge)
-                replace_job(self._output, stale, self.job, encode_job(self.job))
-                is_updated = True
-            elif code == ExitCode.COMPLETE and is_updated:
+    def make_until_stale(self) -> None:
+        """Make the first edition, until all that is left is stale."""
+        update: tuple[str, ...] = ()
+        for number in range(MAX_RUNS):
+            code = self._run(*update, calm=number >= MAX_RUNS - _CALM_RUNS)
+            if code == 6 and self._affected:
+                break
+            if code == 0 and self._affected:
+                self.findings.defects.append("complete, though files were republished before")
                 return
-            elif code not in (ExitCode.INCOMPLETE, -signal.SIGKILL):
-                raise RuntimeError(f"the driver ended with exit code {code}")
+            update = ("--update",) if code == 6 else ()  # a fault pretended to be a new version
+        else:
+            self.findings.defects.append(f"no exit code 6 after {MAX_RUNS} runs")
+        states = self._read_states()
+        stale = {name for name, state in states.items() if state == "stale"}
+        self.findings.stale = len(stale)
+        self.findings.defects += [f"{name} is stale" for name in sorted(stale - self._affected)]
+        missing = [name for name, state in states.items() if state == "missing"]
+        self.findings.defects += [f"{name} is missing after exit code 6" for name in missing]
 
-    def _run_driver(self) -> int:
-        """Run a driver until it ends or is killed, and kill workers meanwhile."""
-        command = [sys.executable, "-m", "benchmarks.tile_soak", "--drive", str(self._folder)]
-        command += ["--scheduler", self._scheduler] if self._scheduler else []
-        until = time.monotonic() + self._chance.uniform(*_KILLED_DRIVER_SECONDS)
-        next_kill = time.monotonic() + self._chance.uniform(*_KILLED_WORKER_SECONDS)
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as driver:
-            parent = os.getpid() if self._scheduler else driver.pid
-            while driver.poll() is None and time.monotonic() < until:
-                time.sleep(0.1)
-                self._republish_when_due()
-                if time.monotonic() > next_kill:
-                    self.kills["workers"] += kill_worker(parent, self._chance)
-                    next_kill = time.monotonic() + self._chance.uniform(*_KILLED_WORKER_SECONDS)
-            if driver.poll() is None:
-                driver.kill()
-                self.kills["drivers"] += 1
-        return driver.returncode
+    def update(self) -> None:
+        """Make the second edition of what was republished."""
+        for number in range(MAX_RUNS):
+            if self._run("--update", calm=number >= MAX_RUNS - _CALM_RUNS) == 0:
+                break
+        else:
+            self.findings.defects.append(f"not complete after {MAX_RUNS} runs")
+        self.findings.remade = len(self._remade)
+        self.findings.kept = len(self._snapshot.keys() - self._affected)
 
-    def _republish_when_due(self) -> None:
-        done = len(list(Path(self._folder, "out").glob("*.stac.json")))
-        if not self._server.republished and done > _FIRST_EDITION_SHARE * len(self.job.tiles):
-            self._server.republished = self.job.plan.sources[-1].url.rpartition("/")[2]
+    def end_calmly(self) -> None:
+        """Run the command once more, which sends no request; then `status` and `verify`."""
+        self.findings.most_connections = self._store.most_connections  # verify has no limit
+        before = len(self._server.requests)
+        self._expect("tile", *self._options)
+        if len(self._server.requests) != before:
+            sent = [each.path for each in self._server.requests[before:]]
+            self.findings.defects.append(f"a complete job sends requests: {sent[:5]}")
+        self._store.is_calm = True
+        self._expect("tile", "status", str(self.output))
+        self._expect("tile", "verify", str(self.output), *self._worker_options)
+
+    @property
+    def _republishes_at(self) -> int:
+        return round(_REPUBLISHED_AT * len(self._area.boxes))
+
+    def _run(self, *update: str, calm: bool) -> int:
+        """Run the command, kill what is to be killed, and check what is there then."""
+        begun = time.monotonic()
+        with self._errors.open("wb") as errors:
+            driver = _start(errors, "tile", *self._options, *update)
+            self._killer.begin_run(self._made, calm=calm)
+            while driver.poll() is None:
+                done = count_items(self.output)
+                self._made += max(0, done - self._done)
+                self._done = done
+                if self._made >= self._republishes_at and not self._affected:
+                    self._republish()
+                seconds = time.monotonic() - begun
+                self._killer.step(driver, self._made, seconds)
+                if seconds > _MAX_RUN_SECONDS:
+                    self.findings.defects.append("a run does not end")
+                    driver.kill()
+                time.sleep(0.03)
+        self._done = count_items(self.output)
+        code = driver.returncode
+        self.findings.codes[code] += 1
+        text = self._errors.read_text("utf-8", errors="replace")
+        if code not in _CODES or "Traceback" in text:
+            self.findings.defects.append(f"exit {code}: {text[-900:]}")
+        self._read_progress(text)
+        self._compare_snapshots(is_update=bool(update))
+        log.info("%s ended with %s; %s tiles done", self._killer.workers.options, code, self._done)
+        return code
+
+    def _republish(self) -> None:
+        """Republish the files of the northern half."""
+        left, _, right, top = self._area.box
+        paths = find_paths((left, top - 1, right, top))
+        for path in sorted(paths):
+            self._store.republish(path)
+        boxes = self._area.boxes.items()
+        self._affected = {name for name, box in boxes if not paths.isdisjoint(find_paths(box))}
+
+    def _read_progress(self, text: str) -> None:
+        last: dict[str, Any] = {}
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):
+                last = json.loads(line)
+                if connections := last["connections"]:
+                    least = min(self.findings.least_connections, connections)
+                    self.findings.least_connections = least
+        self.findings.throttled += last.get("throttled", 0)
+
+    def _compare_snapshots(self, *, is_update: bool) -> None:
+        """Check that finished tiles were not made again; those of republished files once."""
+        new = take_snapshot(self.output)
+        for name in [name for name, file in self._snapshot.items() if new.get(name) != file]:
+            if is_update and name in self._affected and name not in self._remade:
+                self._remade.add(name)
+            else:
+                self.findings.defects.append(f"{name} was made again, or removed")
+        self._snapshot = new
+
+    def _read_states(self) -> dict[str, str]:
+        command = _command("tile", "status", "--json", str(self.output))
+        answer = subprocess.run(command, capture_output=True, check=False)
+        if answer.returncode != 6:
+            self.findings.defects.append(f"status ends with {answer.returncode}")
+        states: dict[str, str] = json.loads(answer.stdout)["tiles"]
+        return states
+
+    def _expect(self, *arguments: str) -> None:
+        """Run a command that has to succeed."""
+        answer = subprocess.run(_command(*arguments), capture_output=True, check=False)
+        if answer.returncode:
+            said = (answer.stdout + answer.stderr).decode()[-900:]
+            self.findings.defects.append(f"{arguments[:2]} ends with {answer.returncode}: {said}")
 
 
-def soak(engine: str, edge: int, seed: int) -> bool:
-    """Run a job to its end; print what happened, and return whether all is right."""
-    began = time.monotonic()
-    with (
-        serve(seed) as server,
-        tempfile.TemporaryDirectory() as folder,
-        open_scheduler(engine) as scheduler,
-    ):
-        run = Soak(Path(folder), server, scheduler, edge, random.Random(seed))
-        run.run()
-        wrong, mixed = compare(run.job, Path(folder, "out"))
-        once, again = server.count_bytes()
-    print(
-        f"{engine}: {len(run.job.tiles)} tiles, {wrong} wrong pixels, {mixed} mixed tiles; "
-        f"at most {server.most} connections of {CONNECTIONS}; "
-        f"{100 * again / once:.1f} % of {once / 1e6:.0f} MB sent again; "
-        f"killed {dict(run.kills)}; faults {dict(server.faults)}; "
-        f"exit codes {dict(run.codes)}; {time.monotonic() - began:.0f} s"
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.short_timeouts", *arguments]
+
+
+def _start(errors: Any, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(_command(*arguments), stdout=subprocess.DEVNULL, stderr=errors)
+
+
+@contextlib.contextmanager
+def _open_soak(engine: str, tiles: int, seed: int, room: Path) -> Iterator[tuple[Soak, Area]]:
+    area = Area.of(tiles, _OVERLAP[engine])
+    with contextlib.ExitStack() as stack:
+        demos = [stack.enter_context(running(edition=edition)) for edition in EDITIONS]
+        upstreams = {edition: demo.url for edition, demo in zip(EDITIONS, demos, strict=True)}
+        store = Store(upstreams, seed, storms=_STORMS)
+        server = stack.enter_context(misbehaving(store.respond))
+        workers = stack.enter_context(open_workers(engine, room))
+        killer = Killer(workers, tiles, random.Random(f"{seed} {engine}"))
+        soak = Soak(area, room, server, store, killer)
+        yield soak, area
+        findings = soak.findings
+        findings.killed_workers, findings.kills = killer.killed_workers, len(killer.times)
+        findings.sent = store.count_bytes(killer.times)
+        findings.faults = store.faults
+        findings.counts = compare_pixels(area, soak.output, store.editions)
+
+
+def soak_tiles(engine: str, tiles: int, seed: int, room: Path) -> Findings:
+    """Make a job of tiles over a store that misbehaves, and check all that it has written.
+
+    Args:
+        engine: One of `ENGINES`.
+        tiles: Number of tiles.
+        seed: Seed of faults and kills.
+        room: Empty folder.
+    """
+    begun = time.monotonic()
+    with _open_soak(engine, tiles, seed, room) as (soak, area):
+        soak.make_until_stale()
+        soak.update()
+        soak.end_calmly()
+        soak.findings.defects += find_flaws(area, soak.output)
+    findings = soak.findings
+    if findings.most_connections > CONNECTIONS:
+        findings.defects.append(f"{findings.most_connections} connections at the store")
+    findings.seconds = time.monotonic() - begun
+    return findings
+
+
+def report(found: dict[str, Findings], tiles: int, seed: int) -> str:
+    """Return findings as Markdown, a column for each engine."""
+    rows: dict[str, list[str]] = collections.defaultdict(list)
+    kinds = sorted({kind for each in found.values() for kind in each.faults})
+    for each in found.values():
+        sent, counts = each.sent, each.counts
+        ends = ", ".join(f"{each.codes[c]} {name}" for c, name in _CODES.items() if each.codes[c])
+        drivers = each.kills - each.killed_workers
+        share = 100 / max(sent.once, 1)
+        rows["tiles, rasters"].append(f"{tiles:,}, {counts.rasters:,}")
+        rows["runs"].append(f"{each.codes.total():,}: {ends}")
+        rows["kills of workers, of drivers"].append(f"{each.killed_workers}, {drivers}")
+        rows["faults"].append(f"{each.faults.total():,}")
+        for kind in kinds:
+            rows[f"&nbsp; {kind}"].append(f"{each.faults[kind]:,}")
+        rows["stale after files were republished"].append(f"{each.stale:,}")
+        rows["kept, made again by `--update`"].append(f"{each.kept:,}, {each.remade:,}")
+        rows["pixels compared"].append(f"{counts.pixels:,}")
+        rows["wrong pixels, mixed tiles"].append(f"{counts.wrong:,}, {len(counts.mixed):,}")
+        rows["defects, leftovers, partial outputs"].append(f"{len(each.defects):,}")
+        rows[f"connections at the store, of {CONNECTIONS}"].append(f"{each.most_connections}")
+        rows["fewest, while it asked for fewer requests"].append(f"{each.least_connections}")
+        rows["bytes of files that were needed"].append(f"{sent.once:,}")
+        rows["bytes that were sent again"].append(f"{sent.again:,} ({share * sent.again:.1f} %)")
+        lost = share * sent.by_kills
+        each_kill = lost / max(each.kills, 1)
+        rows["&nbsp; of what came in the two seconds before a kill"].append(
+            f"{sent.by_kills:,} ({lost:.1f} %; {each_kill:.2f} % a kill)"
+        )
+        rows["minutes"].append(f"{each.seconds / 60:.0f}")
+    table = "\n".join(f"| {name} | {' | '.join(values)} |" for name, values in rows.items())
+    heads = " | ".join(found)
+    return (
+        f"`python -m benchmarks.tile_soak --tiles {tiles} --seed {seed}`, {WORKERS} workers:\n\n"
+        f"| | {heads} |\n|---|{'---|' * len(found)}\n{table}\n"
     )
-    return not wrong and not mixed
 
 
-def kill_worker(parent: int, chance: random.Random) -> int:
-    """Kill a worker process at random; return the number that was killed."""
-    with contextlib.suppress(psutil.Error):
-        found = [
-            each
-            for each in psutil.Process(parent).children(recursive=True)
-            if "spawn_main" in " ".join(each.cmdline()) and not each.children()
-        ]
-        if found:
-            chance.choice(found).kill()
-            return 1
-    return 0
-
-
-def compare(job: Job, folder: Path) -> tuple[int, int]:
-    """Return the number of pixels of no edition, and of tiles of several editions of a file."""
-    wrong = mixed = 0
-    for tile in job.tiles:
-        if tile.is_empty:
-            continue
-        with rasterio.open(folder / f"{tile.name}.tif") as dataset:
-            found = dataset.read(1)
-            left, top = dataset.bounds.left, dataset.bounds.top
-        height, width = found.shape
-        unlike = [
-            found != heights(left, top, 2, width, height, collection="2m", edition=edition)
-            for edition in (1, 2)
-        ]
-        wrong += int((unlike[0] & unlike[1]).sum())
-        if len(tile.sources) == 1 and unlike[0].any() and unlike[1].any():
-            mixed += 1
-    return wrong, mixed
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--edge", type=int, default=17)
-    parser.add_argument("--engines", default="processes,dask")
+def main() -> None:
+    """Run the soak test and print the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--drive", type=Path)
-    parser.add_argument("--scheduler")
-    options = parser.parse_args()
-    if options.drive:
-        return drive(options.drive, options.scheduler)
-    names = options.engines.split(",")
-    results = [soak(name, options.edge, options.seed) for name in names]
-    return 0 if all(results) else 1
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--output", type=Path, help="Markdown file with marks for the report")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory() as folder:
+        soaking = {}
+        for engine in arguments.engines:
+            room = Path(folder, engine)
+            room.mkdir()
+            soaking[engine] = pool.submit(soak_tiles, engine, arguments.tiles, arguments.seed, room)
+        found = {engine: each.result() for engine, each in soaking.items()}
+    table = report(found, arguments.tiles, arguments.seed)
+    print(table, *(f"{name}: {d}" for name in found for d in found[name].defects), sep="\n")
+    if arguments.output:
+        insert_table(arguments.output, "tile soak", table)
+    sys.exit(any(each.counts.wrong or each.counts.mixed or each.defects for each in found.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

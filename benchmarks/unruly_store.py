@@ -1,0 +1,235 @@
+"""A store that misbehaves: the demonstration with random faults, in two editions of its files."""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.misbehaving import Reply, ServerRequest, forward
+
+EDITIONS = (1, 2)
+IN_FLIGHT_SECONDS = 2.0  # before a kill, in which what was sent may be lost by it
+_FAULT_SHARE = 0.12  # of the requests for parts of files
+_DELAY = 0.08  # seconds before each response, as on a network
+_ESTABLISHED = "01"  # state of a connection in /proc/net/tcp
+Fault = Callable[[Reply], tuple[str, Reply]]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Bytes of files that a store has sent.
+
+    Attributes:
+        once: Each counted once.
+        again: Those that were sent again.
+        by_kills: Of these, those that had been sent shortly before a kill.
+    """
+
+    once: int = 0
+    again: int = 0
+    by_kills: int = 0
+
+
+class Store:
+    """A store of two editions with random faults; its `respond` is the script of a server.
+
+    Args:
+        upstreams: Address of the demonstration by edition.
+        seed: Seed of the faults.
+        republish_share: Share of requests with which a file changes its edition.
+        storms: Seconds from one storm of 503s to the next, and seconds that it lasts.
+
+    Attributes:
+        faults: Faults by kind.
+        editions: Edition of each file by its path.
+        most_connections: Maximum number of connections at a time.
+        is_calm: Whether there are no faults.
+    """
+
+    def __init__(
+        self,
+        upstreams: dict[int, str],
+        seed: int,
+        republish_share: float = 0.0,
+        storms: tuple[float, float] | None = None,
+    ) -> None:
+        self.faults: collections.Counter[str] = collections.Counter()
+        self.editions: collections.defaultdict[str, int] = collections.defaultdict(lambda: 1)
+        self.most_connections = 0
+        self.is_calm = False
+        self._upstreams = upstreams
+        self._chance = random.Random(seed)
+        self._republish_share = republish_share
+        self._storms = storms
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._sent: collections.defaultdict[tuple[str, int], list[tuple[float, int, int]]]
+        self.reset_counts()
+
+    def reset_counts(self) -> None:
+        """Reset the counts of bytes."""
+        self._sent = collections.defaultdict(list)
+
+    def count_bytes(self, kills: Iterable[float] = ()) -> Sent:
+        """Count the bytes that were sent since the reset.
+
+        Args:
+            kills: Times of kills, as of `time.monotonic`, sorted.
+        """
+        kills = list(kills)
+        once = again = by_kills = 0
+        with self._lock:
+            spans_of_files = [sorted(spans) for spans in self._sent.values()]
+        for spans in spans_of_files:
+            for number, (_, start, stop) in enumerate(spans):
+                parts = _subtract((start, stop), ((a, b) for _, a, b in spans[:number]))
+                new = sum(b - a for a, b in parts)
+                lost = ((a, b) for sent, a, b in spans[:number] if not _is_before(sent, kills))
+                kept = sum(b - a for a, b in _subtract((start, stop), lost))
+                once += new
+                again += stop - start - new
+                by_kills += stop - start - kept
+        return Sent(once, again, by_kills)
+
+    def republish(self, path: str) -> None:
+        """Publish the other edition of a file under its address."""
+        with self._lock:
+            self.editions[path] = 3 - self.editions[path]
+            self.faults["republished"] += 1
+
+    def respond(self, request: ServerRequest) -> Reply:
+        """Respond like the demonstration, or with a fault."""
+        base = f"http://{request.headers['host']}"
+        open_now = count_connections(int(base.rpartition(":")[2]))
+        with self._lock:
+            self.most_connections = max(self.most_connections, open_now)
+            dice, kind = self._chance.random(), self._chance.choice(_FAULTS)
+            status = self._chance.choice((500, 502, 503))
+        is_file = request.path.endswith(".tif")
+        if dice > 1 - self._republish_share:
+            self.republish(request.path)
+        with self._lock:
+            edition = self.editions[request.path] if is_file else 1
+        time.sleep(_DELAY)
+        if self.is_calm:
+            dice = 1.0
+        elif self._is_storm():
+            return self._count_fault("503 in a storm", Reply(503, b"slow down"))
+        if dice < _FAULT_SHARE and "range" not in request.headers:
+            return self._count_fault("catalogue or WCS", Reply(status))
+        reply = forward(request, self._upstreams[edition], base)
+        if dice < _FAULT_SHARE and reply.status == 206:
+            what, reply = kind(reply)
+            self._count_fault(what, reply)
+            if what in _UNUSABLE:
+                return reply
+        if reply.status == 206:
+            start = int(re.findall(r"\d+", reply.headers["content-range"])[0])
+            size = len(reply.body) if reply.cut is None else min(reply.cut, len(reply.body))
+            with self._lock:
+                span = time.monotonic(), start, start + size
+                self._sent[request.path, edition].append(span)
+        return reply
+
+    def _is_storm(self) -> bool:
+        if self._storms is None:
+            return False
+        period, seconds = self._storms
+        return (time.monotonic() - self._began) % period > period - seconds
+
+    def _count_fault(self, what: str, reply: Reply) -> Reply:
+        with self._lock:
+            self.faults[what] += 1
+        return reply
+
+
+def count_connections(port: int) -> int:
+    """Return the number of connections to a port of this machine; 0 if it does not run Linux."""
+    try:
+        table = Path("/proc/net/tcp").read_text("ascii")
+    except OSError:
+        return 0
+    rows = (line.split() for line in table.splitlines()[1:])
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == _ESTABLISHED for row in rows)
+
+
+def _subtract(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the parts of a span that none of the others has."""
+    parts = [span]
+    for start, stop in others:
+        parts = [
+            part
+            for a, b in parts
+            for part in ((a, min(b, start)), (max(a, stop), b))
+            if part[0] < part[1]
+        ]
+    return parts
+
+
+def _is_before(sent: float, kills: list[float]) -> bool:
+    """Whether no kill followed shortly."""
+    number = bisect.bisect_left(kills, sent)
+    return number == len(kills) or kills[number] - sent > IN_FLIGHT_SECONDS
+
+
+def _status(status: int, **headers: str) -> Fault:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda reply: (f"status {status}", Reply(status, b"busy", named))
+
+
+def _cut(reply: Reply) -> tuple[str, Reply]:
+    reply.cut = len(reply.body) // 3
+    return "body cut off", reply
+
+
+def _reset(reply: Reply) -> tuple[str, Reply]:
+    reply.cut, reply.reset = len(reply.body) // 2, True
+    return "connection reset in the body", reply
+
+
+def _dropped(reply: Reply) -> tuple[str, Reply]:
+    return "connection closed without a response", Reply(dropped=True)
+
+
+def _silent(reply: Reply) -> tuple[str, Reply]:
+    return "silence", Reply(silent=True)
+
+
+def _short(reply: Reply) -> tuple[str, Reply]:
+    reply.body = reply.body[: len(reply.body) // 2]
+    return "short body that claims to be whole", reply
+
+
+def _altered(reply: Reply) -> tuple[str, Reply]:
+    """Flip a bit at both ends: the leader and trailer of a tile, or the index."""
+    body = bytearray(reply.body)
+    body[3] ^= 0x40
+    body[-1] ^= 0x40
+    reply.body = bytes(body)
+    return "altered bytes", reply
+
+
+def _other_range(reply: Reply) -> tuple[str, Reply]:
+    reply.headers["content-range"] = "bytes 0-15/1000"
+    return "Content-Range of another part", reply
+
+
+def _other_version(reply: Reply) -> tuple[str, Reply]:
+    reply.headers["etag"] = '"of nothing"'
+    return "another ETag", reply
+
+
+_UNUSABLE = ("altered bytes", "Content-Range of another part", "another ETag")  # not cached
+_FAULTS = (
+    *(_status(500), _status(502), _status(503, Retry_After="0"), _status(429, Retry_After="0")) * 3,
+    *(_cut, _reset, _dropped, _short) * 3,
+    _silent,
+    *(_altered, _other_range, _other_version, _status(403)),
+)
