@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from benchmarks.catalog_server import serve_catalog
@@ -48,7 +49,9 @@ from hrdem.tiling.job_file import encode_job
 from hrdem.tiling.journal import create_job
 from hrdem.tiling.open_engine import open_engine
 from hrdem.tiling.output_store import ITEM_SUFFIX, open_store
-from hrdem.tiling.run_job import JobSummary, run_job
+from hrdem.tiling.progress import JobProgress, OnJobProgress, ignore_job_progress
+from hrdem.tiling.run_job import run_job
+from hrdem.tiling.task import TileOutcome
 from hrdem.tiling.tile_work import TileWork, WorkerSettings
 
 Figures = dict[str, float]
@@ -93,15 +96,21 @@ class Service:
         return job
 
     def run(
-        self, job: Job, name: str, workers: int, max_cache: int | None = None
-    ) -> tuple[JobSummary, list[LoggedRequest]]:
-        """Run a job into a new folder; return what it took, and what the store was asked for.
+        self,
+        job: Job,
+        name: str,
+        workers: int,
+        max_cache: int | None = None,
+        on_progress: OnJobProgress = ignore_job_progress,
+    ) -> None:
+        """Run a job into a new folder.
 
         Args:
             job: The job.
             name: Name of the folder.
             workers: Number of processes.
             max_cache: Bytes of the cache; None for no cache.
+            on_progress: Called whenever a tile has ended.
         """
         output = open_store(self.folder / name)
         create_job(output, encode_job(job))
@@ -109,9 +118,23 @@ class Service:
         limit = DEFAULT_MAX_CACHE_BYTES if max_cache is None else max_cache
         settings = WorkerSettings(output.address, job.sha256, cache, max_cache is None, limit)
         with open_engine(TileWork(settings), workers=workers, connections=CONNECTIONS) as engine:
-            done = run_job(job, output, engine, connections=CONNECTIONS)
+            done = run_job(job, output, engine, connections=CONNECTIONS, on_progress=on_progress)
         assert done.exit_code == 0, done.failures
-        return done, self.store.new_requests()
+
+    def time_tiles(self, job: Job, name: str) -> list[tuple[int, float]]:
+        """Run a job in one worker; return pixels and processor time of each tile.
+
+        The first is left out: the worker imports libraries meanwhile.
+        """
+        points = []
+
+        def note(progress: JobProgress) -> None:
+            if isinstance(progress.report, TileOutcome):
+                pixels = job.tile(progress.report.name).pixels
+                points.append((pixels, progress.report.cpu_seconds))
+
+        self.run(job, name, 1, on_progress=note)
+        return points[1:]
 
 
 def find_box(width: int, height: int) -> tuple[float, float, float, float]:
@@ -132,48 +155,46 @@ def count_bytes(requests: Iterable[LoggedRequest]) -> tuple[int, int]:
 
 
 def measure_pixels(service: Service) -> Figures:
-    """Draw a line through the processor times of two sizes of tiles."""
+    """Draw a line through the processor times of tiles of two sizes."""
     found: Figures = {}
     for layout in Format:
         points = []
-        for scheme in ("1km", "5km"):
-            job = service.freeze(scheme, layout=layout, width=SMALL, height=SMALL)
-            done, requests = service.run(job, f"{layout}-{scheme}", workers=1)
-            points.append(point_of(job, done))
-            found[f"{layout}_{scheme}_read_over_foreseen"] = (
-                count_bytes(requests)[0] / job.cost.source_bytes
-            )
-        (small, low), (large, high) = points
-        slope = (high - low) / (large - small)
+        for scheme, width in (("1km", SMALL), ("5km", WIDTH)):
+            job = service.freeze(scheme, layout=layout, width=width, height=SMALL)
+            points += service.time_tiles(job, f"{layout}-{scheme}")
+            sent, _ = count_bytes(service.store.new_requests())
+            found[f"{layout}_{scheme}_read_over_foreseen"] = sent / job.cost.source_bytes
+        slope, overhead = fit_line(points)
         found[f"{layout}_ns_a_pixel"] = 1e9 * slope
-        found[f"{layout}_seconds_a_tile"] = low - slope * small
+        found[f"{layout}_seconds_a_tile"] = overhead
     return found
-
-
-def point_of(job: Job, done: JobSummary) -> tuple[float, float]:
-    """Return the mean pixels of a tile, and its mean processor time."""
-    tiles = [tile for tile in job.tiles if not tile.is_empty]
-    return sum(tile.pixels for tile in tiles) / len(tiles), done.cpu_seconds / len(tiles)
 
 
 def measure_warped(service: Service) -> Figures:
     """Measure pixels of 10 m, which are warped from an overview."""
     points = []
-    for scheme in ("5km", "50km"):
+    for scheme in ("5km", "10km"):
         job = service.freeze(scheme, resolution=10)
-        done, requests = service.run(job, f"warped-{scheme}", workers=1)
-        points.append(point_of(job, done))
-    (small, low), (large, high) = points
+        points += service.time_tiles(job, f"warped-{scheme}")
+        sent, _ = count_bytes(service.store.new_requests())
+    slope, _ = fit_line(points)
     return {
-        "warped_ns_a_pixel": 1e9 * (high - low) / (large - small),
-        "warped_read_over_foreseen": count_bytes(requests)[0] / job.cost.source_bytes,
+        "warped_ns_a_pixel": 1e9 * slope,
+        "warped_read_over_foreseen": sent / job.cost.source_bytes,
     }
+
+
+def fit_line(points: list[tuple[int, float]]) -> tuple[float, float]:
+    """Return slope and ordinate of the line through points, by least squares."""
+    slope, ordinate = np.polyfit(*zip(*points, strict=True), 1)
+    return float(slope), float(ordinate)
 
 
 def measure_sharing(service: Service) -> Figures:
     """Measure what tiles of a host read that share a cache, and more of them than its limit."""
     job = service.freeze("5km")  # at 1 m as many stored tiles as 10 km at 2 m
-    _, requests = service.run(job, "shared", 4, DEFAULT_MAX_CACHE_BYTES)
+    service.run(job, "shared", 4, DEFAULT_MAX_CACHE_BYTES)
+    requests = service.store.new_requests()
     sent, unique = count_bytes(requests)
     largest = [0]
     with watch_size(service.folder / "limited-cache", largest):
