@@ -63,6 +63,7 @@ COVERED_BY = {
     "hrdem.legacy.cded.csdgm": "legacy/test_metadata.py",
     "hrdem.legacy.cded.lineage": "legacy/test_metadata.py",
     "hrdem.http.body": "faults/test_hostile_bodies.py",
+    "hrdem.http.body_reader": "faults/test_hostile_bodies.py",
     "hrdem.http.early": "catalog/test_early_search.py",
     "hrdem.http.cache.disk": "http/test_part_store.py",
     "hrdem.http.cache.entries": "http/test_store.py",

@@ -15,41 +15,28 @@ from typing import Any, Self
 import httpx
 
 from hrdem._version import __version__
-from hrdem.errors import BlockedAddressError, ServerError, TransferError
+from hrdem.errors import BlockedAddressError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
-from hrdem.http.body import (
-    ACCEPT_ENCODING,
-    Pace,
-    decode_body,
-    unsupported_encoding,
-)
+from hrdem.http.body import ACCEPT_ENCODING, unsupported_encoding
+from hrdem.http.body_reader import BodyReader
 from hrdem.http.connections import MAX_CONNECTIONS, ConnectionPool
-from hrdem.http.early import EarlyRequest
+from hrdem.http.early import EarlyRequests
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.outgoing import OutgoingRequest
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
 from hrdem.http.range_buffer import RangeBuffer
-from hrdem.http.receive import receive_body
 from hrdem.http.response_checks import (
-    SNIFFED_BYTES,
     check_no_web_page,
-    check_part_is_plain,
     check_range,
     describe_transport_error,
     encoding_error,
     error_response,
     is_certificate_error,
-    is_web_page,
     other_range_error,
     quote_error,
     whole_file_error,
 )
-from hrdem.http.retry import (
-    THROTTLING_STATUSES,
-    Retries,
-    RetryableError,
-    run_with_retries,
-)
+from hrdem.http.retry import THROTTLING_STATUSES, Retries, RetryableError, run_with_retries
 from hrdem.http.source_version import SourceVersion
 from hrdem.http.spans import Span
 from hrdem.http.timeouts import Timeouts
@@ -59,7 +46,6 @@ from hrdem.runtime.redaction import redact_secrets
 PROJECT_URL = "https://github.com/hrdem/hrdem"
 USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _MAX_REDIRECTS = 10
-_MAX_ERROR_BODY_BYTES = 4096
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +84,9 @@ class HttpClient(Http):
         self._timeouts = timeouts
         self._retries = retries
         self._sleep = sleep
-        self._closed = False
-        self._early: list[EarlyRequest] = []
-        self._early_lock = threading.Lock()
+        self._closed = threading.Event()
+        self._early = EarlyRequests()
+        self._bodies = BodyReader(timeouts, self._closed.is_set)
         self._hosts = HostPolicy() if hosts is None else hosts
         self._hosts.trust(*trusted)
         self._metadata = MetadataCache() if metadata is None else metadata
@@ -155,7 +141,7 @@ class HttpClient(Http):
 
     def close(self) -> None:
         """Close the connections; requests of other threads fail at their next bytes."""
-        self._closed = True
+        self._closed.set()
         self._client.close()
 
     def request(
@@ -197,7 +183,7 @@ class HttpClient(Http):
         request = OutgoingRequest(method, url, headers or {}, params, json, trusted=trusted)
 
         def once() -> Response:
-            early = self._take_early(request)
+            early = self._early.take(request)
             complete = early.result() if early else self._exchange(request, max_bytes)
             check(complete)
             return complete
@@ -227,22 +213,13 @@ class HttpClient(Http):
             then: Called with the response, in the thread, before the request gets it.
         """
         request = OutgoingRequest(method, url, headers or {}, None, json, trusted=trusted)
-        early = EarlyRequest(request, lambda each: self._exchange(each, max_bytes), then)
-        with self._early_lock:
-            self._early.append(early)
-
-    def _take_early(self, request: OutgoingRequest) -> EarlyRequest | None:
-        with self._early_lock:
-            early = next((each for each in self._early if each.is_for(request)), None)
-            if early is not None:
-                self._early.remove(early)
-            return early
+        self._early.send(request, lambda each: self._exchange(each, max_bytes), then)
 
     def _exchange(self, request: OutgoingRequest, max_bytes: int) -> Response:
         """Send a request once and return the complete response."""
         body = bytearray()
         with self._open_response(request) as response:
-            for chunk in self._read_body(response, request, max_bytes):
+            for chunk in self._bodies.read(response, request, max_bytes):
                 body += chunk
         return Response(str(response.url), response.status_code, response.headers, bytes(body))
 
@@ -275,7 +252,7 @@ class HttpClient(Http):
         """
         request = OutgoingRequest("GET", url, {}, params, timeouts=timeouts, trusted=trusted)
         with path.open("wb") as file, self._open_response(request) as response:
-            for chunk in self._read_body(response, request, max_bytes):
+            for chunk in self._bodies.read(response, request, max_bytes):
                 file.write(chunk)
             return Download(response.headers.get("content-type", ""), file.tell())
 
@@ -339,58 +316,16 @@ class HttpClient(Http):
                 OutgoingRequest("GET", url, {**version.condition, **headers})
             ) as response:
                 if response.status_code != httpx.codes.PARTIAL_CONTENT:
-                    beginning = self._read_beginning(response)
+                    beginning = self._bodies.read_beginning(response)
                     raise whole_file_error(display_url, response.status_code, beginning)
                 end = check_range(response, display_url, version, begin, stop)
-                pace = Pace(response, self._timeouts)
-                for count in receive_body(response, received, end, display_url):
-                    self._check_open(response)
-                    pace.check(count)
+                self._bodies.read_into(response, received, end, display_url)
         finally:
             received.deliver()
         if received.position < end:  # missing bytes must not become zeros
             raise RetryableError(f"{display_url} sends fewer bytes than it announces.")
         if end < stop:
             raise other_range_error(response, display_url, version, begin, stop)
-
-    def _read_body(
-        self, response: httpx.Response, request: OutgoingRequest, max_bytes: int
-    ) -> Iterator[bytes]:
-        """Yield a body of bounded size, in bounded time; of a web page only the beginning."""
-        display_url = redact_secrets(request.url)
-        is_part = response.status_code == httpx.codes.PARTIAL_CONTENT  # of a file, whatever it is
-        if is_part:
-            check_part_is_plain(response, display_url)
-        too_long = f"{display_url} answers {response.status_code} with more than {max_bytes} bytes."
-        announced = int(response.headers.get("content-length") or 0)
-        if announced > max_bytes and "html" not in response.headers.get("content-type", ""):
-            raise ServerError(f"{too_long} It announces {announced}.", response.status_code)
-        received, beginning = 0, b""
-        timeouts = request.timeouts or self._timeouts
-        for chunk in self._limit(response, decode_body(response), timeouts):
-            if len(beginning) < SNIFFED_BYTES and not is_part:
-                beginning += chunk[:SNIFFED_BYTES]
-                if is_web_page(beginning):
-                    yield chunk
-                    return
-            received += len(chunk)
-            if received > max_bytes:
-                raise ServerError(too_long, response.status_code)
-            yield chunk
-
-    def _limit(
-        self, response: httpx.Response, chunks: Iterator[bytes], timeouts: Timeouts
-    ) -> Iterator[bytes]:
-        """Yield the chunks of a body as long as they arrive in time and the client is open."""
-        pace = Pace(response, timeouts)
-        for chunk in chunks:
-            self._check_open(response)
-            yield chunk
-            pace.check(len(chunk))
-
-    def _check_open(self, response: httpx.Response) -> None:
-        if self._closed:
-            raise httpx.ReadError("the client was closed", request=response.request)
 
     @contextlib.contextmanager
     def _open_response(self, request: OutgoingRequest) -> Iterator[httpx.Response]:
@@ -404,7 +339,9 @@ class HttpClient(Http):
                     if response.status_code in THROTTLING_STATUSES:
                         with self._count_lock:
                             self._throttled_count += 1
-                    raise error_response(response, display_url, self._read_beginning(response))
+                    raise error_response(
+                        response, display_url, self._bodies.read_beginning(response)
+                    )
                 if coding := unsupported_encoding(response):
                     raise encoding_error(display_url, response.status_code, coding)
                 yield response
@@ -412,7 +349,11 @@ class HttpClient(Http):
                 response.close()
         except httpx.TransportError as exc:
             message = f"{display_url} {describe_transport_error(exc)}"
-            if isinstance(exc, httpx.ProxyError) or is_certificate_error(exc) or self._closed:
+            if (
+                isinstance(exc, httpx.ProxyError)
+                or is_certificate_error(exc)
+                or self._closed.is_set()
+            ):
                 raise TransferError(message) from exc
             connected = not isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
             raise RetryableError(message, connected=connected) from exc
@@ -429,7 +370,7 @@ class HttpClient(Http):
     def _send(self, request: OutgoingRequest) -> httpx.Response:
         """Send a request and follow redirects."""
         first, display_url = request, redact_secrets(request.url)
-        if self._closed:
+        if self._closed.is_set():
             raise TransferError(f"{display_url} is not requested: the client was closed.")
         if first.trusted:
             self._hosts.trust(first.url)
@@ -453,20 +394,6 @@ class HttpClient(Http):
             response.close()
             request = request.follow(response)
         raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
-
-    def _read_beginning(self, response: httpx.Response) -> bytes:
-        """Read the beginning of a body; empty if its encoding is not supported."""
-        if unsupported_encoding(response):
-            return b""
-        body = bytearray()
-        with contextlib.suppress(httpx.DecodingError):
-            for chunk in self._limit(response, decode_body(response), self._timeouts):
-                body += chunk
-                if len(body) >= _MAX_ERROR_BODY_BYTES or (
-                    response.is_success and is_web_page(bytes(body))
-                ):
-                    break
-        return bytes(body[:_MAX_ERROR_BODY_BYTES])
 
 
 def _httpx_timeout(timeouts: Timeouts) -> httpx.Timeout:

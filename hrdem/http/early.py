@@ -1,4 +1,4 @@
-"""A request that is sent before its response is needed."""
+"""Requests that are sent before their responses are needed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,47 @@ from hrdem.runtime.forks import add_thread
 _CTRL_C_SECONDS = 0.25  # after which a wait notices Ctrl-C at the latest, on Windows
 
 
+class EarlyRequests:
+    """Requests on their way, each for one that is the same."""
+
+    def __init__(self) -> None:
+        self._requests: list[EarlyRequest] = []
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        request: OutgoingRequest,
+        send: Callable[[OutgoingRequest], Response],
+        then: Callable[[Response], None] | None,
+    ) -> None:
+        """Send a request in a thread (see `EarlyRequest`)."""
+        early = EarlyRequest(request, send, then)
+        with self._lock:
+            self._requests.append(early)
+
+    def take(self, request: OutgoingRequest) -> EarlyRequest | None:
+        """Return, once, what was sent for a request; None if nothing was."""
+        with self._lock:
+            early = next((each for each in self._requests if each.is_for(request)), None)
+            if early is not None:
+                self._requests.remove(early)
+            return early
+
+
 class EarlyRequest:
     """A request on its way, in a thread that does not keep the process from ending.
 
     Args:
         request: The request.
         send: Sends it once.
-        then: Called with the response, in the thread, before others get it.
+        then: Called with the response, in the thread, before others get it; None for nothing.
     """
 
     def __init__(
         self,
         request: OutgoingRequest,
         send: Callable[[OutgoingRequest], Response],
-        then: Callable[[Response], None] | None = None,
+        then: Callable[[Response], None] | None,
     ) -> None:
         self._request = request
         self._send = send
