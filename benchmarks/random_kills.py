@@ -18,7 +18,7 @@ ENGINES = ("processes", "dask")
 WORKERS = 2
 _START_SECONDS = 60.0  # for a scheduler
 _WORKER_SHARES = 0.02, 0.08  # of the tiles, from one kill to the next
-_MIN_TILES = 2  # between kills of workers, as each new one needs a second to start
+_MIN_TILES = 4  # between kills of workers, as each new one needs a second to start
 _DRIVER_SHARES = {"kill": 0.45, "kill early": 0.1, "interrupt": 0.1}  # of the runs; others end
 _MAX_EARLY_SECONDS = 5.0
 

@@ -54,7 +54,15 @@ def report_tile(
 
 def _describe_failure(name: str, exc: Exception, throttled: int, seconds: float) -> TileFailure:
     kind = type(exc).__name__
-    reason = str(exc) if isinstance(exc, HrdemError) else f"{kind}: {redact_secrets(str(exc))}"
+    if isinstance(exc, SourceChangedError) and exc.url:  # the same command again would not help
+        reason = (
+            f"{exc.url} was published again since the job was planned. `update=True` plans and "
+            "makes its tiles anew."
+        )
+    elif isinstance(exc, HrdemError):
+        reason = str(exc)
+    else:
+        reason = f"{kind}: {redact_secrets(str(exc))}"
     return TileFailure(
         name=name,
         error=kind,

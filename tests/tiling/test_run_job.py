@@ -119,6 +119,10 @@ def test_tiles_of_a_republished_source_are_stale_and_stay_so(work: InMemory) -> 
     summary = work.run()
     assert summary.exit_code == ExitCode.SOURCE_CHANGED
     assert summary.stale == QUARTERS[1:]  # all read it
+    assert summary.failures[QUARTERS[1]].reason == (
+        f"{url} was published again since the job was planned. `update=True` plans and makes its "
+        "tiles anew."
+    )
     states = read_states(work.job, open_store(work.folder))
     assert {states[name] for name in QUARTERS[1:]} == {TileState.STALE}
     work.fail = lambda _: None
