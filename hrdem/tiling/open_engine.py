@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from hrdem.errors import RequestError
+from hrdem.runtime.processors import count_processors
 from hrdem.tiling.engines.dask import DaskEngine
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.engines.processes import ProcessEngine
@@ -50,10 +50,3 @@ def open_engine(
     if workers == 0:
         return InProcessEngine(work)
     return ProcessEngine(work, min(workers, connections))
-
-
-def count_processors() -> int:
-    """Return the number of processors that this process may use: in a batch job, those of it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hrdem.errors import RequestError
+from hrdem.runtime.processors import count_processors
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.engines.processes import ProcessEngine
-from hrdem.tiling.open_engine import count_processors, open_engine
+from hrdem.tiling.open_engine import open_engine
 from tests.tiling.works import Unusable
 
 

@@ -107,7 +107,8 @@ def parse_sheets(names: str | Sequence[str]) -> tuple[Sheet, ...]:
     """Return the sheets with some names, each once, in the order of the names.
 
     Args:
-        names: Names as `parse_sheet` takes them, with commas between, or in a sequence.
+        names: Names as `parse_sheet` takes them, with commas or semicolons between, or in a
+            sequence.
 
     Raises:
         RequestError: If one is not a name of a sheet or no sheet has it, if a point was given, or
@@ -116,7 +117,7 @@ def parse_sheets(names: str | Sequence[str]) -> tuple[Sheet, ...]:
     if isinstance(names, str):
         if (point := _POINT.fullmatch(names)) is not None:
             raise _point_error(names.strip(), float(point[1]), float(point[2]))
-        names = names.split(",")
+        names = re.split("[,;]", names)
     if not names:
         raise RequestError("No NTS sheet was requested. Name one or several, as 031G05,031G06.")
     return tuple(dict.fromkeys(map(parse_sheet, names)))

@@ -56,8 +56,8 @@ class DaskEngine:
             ) from exc
         if not isinstance(scheduler, str) and scheduler.asynchronous:
             raise RequestError(
-                "The client of Dask is an asynchronous one. Give one that was made with "
-                "`asynchronous=False`, or the address of the scheduler."
+                "The client of Dask is an asynchronous one. Give one that is not, or the address "
+                "of the scheduler."
             )
         self._packed_work: bytes = cloudpickle.dumps(work)
         self._scheduler = scheduler
