@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,17 @@ def ignore_keyboard() -> None:
     for name in ("SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def start_resource_tracker() -> None:
+    """Start the process that keeps account for those of `multiprocessing`, where there is one.
+
+    Otherwise the first of these starts it, and lets signals through meanwhile.
+    """
+    if os.name == "posix":
+        from multiprocessing import resource_tracker  # noqa: PLC0415 (few runs start processes)
+
+        resource_tracker.ensure_running()
 
 
 @contextlib.contextmanager

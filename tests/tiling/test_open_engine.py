@@ -39,5 +39,5 @@ def test_an_asynchronous_client_of_dask_is_refused() -> None:
     class Client:
         asynchronous = True
 
-    with pytest.raises(RequestError, match="asynchronous=False"):
+    with pytest.raises(RequestError, match="asynchronous one"):
         open_engine(Unusable(), scheduler=Client(), connections=16)

@@ -12,14 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Self
 
 from hrdem.errors import ExitCode, HrdemError
-from hrdem.runtime.signals import delay_signals, ignore_keyboard
+from hrdem.runtime.signals import delay_signals, ignore_keyboard, start_resource_tracker
 from hrdem.tiling.task import Report, TileFailure, TileTask, Work
 
 MAX_FAILED_STARTS = 3  # in a row
@@ -104,8 +103,7 @@ class ProcessEngine:
         process = _spawn.Process(
             target=serve, args=(theirs, self._work), name="hrdem-worker", daemon=True
         )
-        if os.name == "posix":
-            resource_tracker.ensure_running()  # otherwise `start` does it, and allows signals then
+        start_resource_tracker()
         with delay_signals():  # a process that is half started prints how it failed
             process.start()
             self._workers.append(_Worker(process, ours, None))
