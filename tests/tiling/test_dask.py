@@ -39,6 +39,35 @@ def test_a_killed_worker_of_dask_loses_its_tile_alone(cluster, tmp_path: Path) -
     assert {connections for _, _, connections in begun} <= {"2", "4"}  # 4: one worker was left
 
 
+def test_large_values_of_a_function_do_not_stay_in_the_scheduler(cluster, tmp_path: Path) -> None:
+    from distributed import Client
+
+    with Client(cluster, set_as_default=False) as client:
+        with DaskEngine(Scripted(tmp_path), client) as engine:
+            ended = list(dispatch_tiles(["returns-100", "returns-1000000"], engine, Allowance(4)))
+        assert sorted(len(each.report.value) for each in ended) == [100, 1_000_000]
+        topics = [each for name, each in client.get_events().items() if name.startswith("hrdem-")]
+        sizes = [len(packed) for events in topics for _, (_, packed) in events]
+    assert sizes
+    assert max(sizes) < 10_000
+
+
+def lose(client, engine: DaskEngine) -> None:
+    client.close()
+    list(dispatch_tiles("a", engine, Allowance(1)))
+
+
+def test_a_scheduler_that_goes_away_is_the_error_that_is_raised(cluster, tmp_path: Path) -> None:
+    from distributed import Client
+
+    client = Client(cluster, set_as_default=False)
+    with (
+        pytest.raises(HrdemError, match="does not answer any more"),
+        DaskEngine(Scripted(tmp_path), client) as engine,
+    ):
+        lose(client, engine)
+
+
 def test_an_error_of_the_work_itself_ends_the_run(cluster) -> None:
     with (
         pytest.raises(RequestError, match="no job.json"),

@@ -39,7 +39,8 @@ class Scripted:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "fails":
             return TileFailure(task.name, "TransferError", "The line is cut.")
-        return TileOutcome(task.name, cpu_seconds=os.getpid())
+        value = bytes(int(detail)) if kind == "returns" else None
+        return TileOutcome(task.name, cpu_seconds=os.getpid(), value=value)
 
     def _times(self, name: str) -> int:
         return [line.split()[0] for line in self.begun()].count(name)

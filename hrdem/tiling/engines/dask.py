@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _WORKERS_AGE_SECONDS = 2.0  # after which the scheduler is asked for its workers again
 _POLL_SECONDS = 0.01
 CONNECT_SECONDS = 30.0
+MAX_EVENT_BYTES = 16_384  # the scheduler keeps the last 1,000 or more events of a topic
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +87,10 @@ class DaskEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._client.unsubscribe_topic(self._topic)
-        if self._futures:
-            self._client.cancel(list(self._futures.values()))
+        if self._client.status == "running":  # otherwise no scheduler would learn of it
+            self._client.unsubscribe_topic(self._topic)
+            if self._futures:
+                self._client.cancel(list(self._futures.values()))
         self._stack.close()
 
     @property
@@ -126,6 +128,8 @@ class DaskEngine:
         reports = []
         for name in ended:
             future, packed = self._futures.pop(name), self._packed_reports.pop(name, None)
+            if packed is None and future.status == "finished":
+                packed = future.result()
             report = _describe_lost(name, future) if packed is None else pickle.loads(packed)  # noqa: S301 (of our own worker)
             if isinstance(report, HrdemError):
                 raise report
@@ -176,21 +180,28 @@ class _Process:
 _process = _Process()
 
 
-def run_task(packed_work: bytes, name: str, connections: int, topic: str) -> None:
+def run_task(packed_work: bytes, name: str, connections: int, topic: str) -> bytes | None:
     """Run a task in a worker process of Dask, which opens the work once; report by an event.
 
     The result of a Dask task would take the driver and the scheduler two more requests, as much
-    time as all else.
+    time as all else. Only large reports are returned in this way.
 
     Args:
         packed_work: What to do with tiles, pickled.
         name: Name of the tile.
         connections: Maximum number of connections to make it with.
         topic: Topic of the event.
+
+    Returns:
+        The report, pickled, if it is too large for an event.
     """
     from distributed import get_worker  # noqa: PLC0415 (optional)
 
     work: Work = pickle.loads(packed_work)  # noqa: S301 (of our own driver)
     with _process.turn:
         report = _process.run(work, TileTask(name, connections, keeps_connections=False))
-    get_worker().log_event(topic, (name, pickle.dumps(report)))
+    packed = pickle.dumps(report)
+    if len(packed) > MAX_EVENT_BYTES:
+        return packed
+    get_worker().log_event(topic, (name, packed))
+    return None
