@@ -30,6 +30,7 @@ from hrdem.tiling.tile_work import WorkerSettings
 
 MAX_MAPPED_PIXELS = 1 << 28  # of a tile: 1 GB
 _MAX_LISTED = 5  # tiles in a message
+_PACKING_ERRORS = pickle.PicklingError, TypeError, AttributeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,8 @@ class MapWork:
             RequestError: If the function cannot be pickled.
         """
         try:
-            from cloudpickle import dumps  # noqa: PLC0415 (optional: Dask has it)
-        except ModuleNotFoundError:
-            dumps = pickle.dumps
-        try:
-            packed = dumps(function)
-        except (pickle.PicklingError, TypeError, AttributeError) as exc:
+            packed = _pack(function)
+        except _PACKING_ERRORS as exc:
             raise RequestError(
                 f"The function cannot be sent to other processes ({exc}). Define it in a module, "
                 "or install cloudpickle: pip install 'hrdem[dask]'."
@@ -105,7 +102,23 @@ class MapWork:
             value = function(pixels)
         except Exception as exc:
             raise RequestError(f"The function failed: {type(exc).__name__}: {exc}.") from exc
-        return TileOutcome(tile.name, value=value)
+        try:
+            return TileOutcome(tile.name, value=_pack(value))
+        except _PACKING_ERRORS as exc:
+            raise RequestError(
+                f"What the function returns cannot be sent to other processes ({exc}). Return "
+                "numbers, texts or arrays."
+            ) from exc
+
+
+def _pack(value: object) -> bytes:
+    """Pickle a value, with cloudpickle where it is installed."""
+    try:
+        from cloudpickle import dumps  # noqa: PLC0415 (optional: Dask has it)
+    except ModuleNotFoundError:
+        dumps = pickle.dumps
+    packed: bytes = dumps(value)
+    return packed
 
 
 def read_tile(job: Job, tile: Tile, overlap: int, context: RunContext) -> TilePixels:
@@ -172,7 +185,7 @@ def map_tiles(
         if isinstance(report, TileFailure):
             failed.append(report)
         else:
-            yield report.name, report.value
+            yield report.name, pickle.loads(report.value)  # noqa: S301 (of our own worker)
     if failed:
         listed = " ".join(f"{each.name}: {each.reason}" for each in failed[:_MAX_LISTED])
         raise HrdemError(f"{len(failed):,} of {len(tiles):,} tiles failed. {listed}")

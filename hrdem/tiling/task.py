@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class OutcomeState(StrEnum):
@@ -44,7 +44,7 @@ class TileOutcome:
         seconds: Duration.
         cpu_seconds: Time of the processor, of all threads.
         throttled: Responses by which a server asked for fewer requests.
-        value: What a user's function returned for it.
+        value: What a user's function returned for it, pickled.
     """
 
     name: str
@@ -54,7 +54,7 @@ class TileOutcome:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     throttled: int = 0
-    value: Any = None
+    value: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

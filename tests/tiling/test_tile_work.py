@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -121,3 +122,14 @@ def test_a_function_that_fails_is_reported_after_all_others(job: Job, tmp_path: 
     with InProcessEngine(work) as engine, pytest.raises(HrdemError, match="2 of 4 tiles failed"):
         found.extend(map_tiles(job, engine))
     assert len(found) == 2
+
+
+def return_a_lock(tile: TilePixels) -> object:
+    return threading.Lock()
+
+
+@pytest.mark.slow
+def test_a_value_that_cannot_be_sent_is_named(job: Job, tmp_path: Path) -> None:
+    work = MapWork.of(settings_of(job, tmp_path / "out"), return_a_lock, overlap=0)
+    with InProcessEngine(work) as engine, pytest.raises(HrdemError, match="Return numbers"):
+        list(map_tiles(job, engine))

@@ -39,7 +39,7 @@ class Scripted:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "fails":
             return TileFailure(task.name, "TransferError", "The line is cut.")
-        value = bytes(int(detail)) if kind == "returns" else None
+        value = bytes(int(detail)) if kind == "returns" else b""
         return TileOutcome(task.name, cpu_seconds=os.getpid(), value=value)
 
     def _times(self, name: str) -> int:
