@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hrdem.request.file_uris import is_address, read_file_uri
+from hrdem.runtime.redaction import redact_secrets
 
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
 # of the whole CRS, not of a part; PROJ 9.8 writes remarks after it
@@ -230,8 +231,8 @@ def parse_store(value: Any) -> str | Path:
         if isinstance(value, str) and is_address(value):
             schemes = ", ".join(BUCKET_SCHEMES[:-1])
             raise ValueError(
-                f"{value} is neither a folder nor the address of a bucket. Addresses start with "
-                f"{schemes} or {BUCKET_SCHEMES[-1]}."
+                f"{redact_secrets(value)} is neither a folder nor the address of a bucket. "
+                f"Addresses start with {schemes} or {BUCKET_SCHEMES[-1]}."
             ) from exc
         raise
 

@@ -83,7 +83,7 @@ def decode_job(content: bytes, name: str = "job.json") -> Job:
     if _hash(document) != found:
         raise RequestError(
             f"{name} was altered after it was written: its SHA-256 is not the one in it. Restore "
-            "it, or plan anew with `update`."
+            "it, or give another output."
         )
     try:
         return _decode(document, found)
@@ -92,7 +92,7 @@ def decode_job(content: bytes, name: str = "job.json") -> Job:
     except (StructureHandlerNotFoundError, ValueError, LookupError, TypeError) as exc:
         raise RequestError(
             f"{name} cannot be read by hrdem {__version__}; it was written by hrdem {made_by}. Use "
-            "that version, or plan anew with `update`."
+            "that version, or give another output."
         ) from exc
 
 

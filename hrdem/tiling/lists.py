@@ -151,14 +151,16 @@ def read_points(path: Path, name_by: str | None) -> list[ListedPoint]:
 def _read_table(path: Path, content: str) -> _Table:
     """Read a text or CSV; ``content`` says what it should hold, for messages."""
     try:
-        if path.stat().st_size > MAX_LIST_BYTES:
-            raise RequestError(
-                f"{path.name} has {path.stat().st_size:,} bytes, too many for a list. Give a text "
-                f"of {content}."
-            )
-        text = _decode(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_LIST_BYTES + 1)  # a device or a pipe does not say its size
     except OSError as exc:
         raise RequestError(f"{path.name} cannot be read: {exc}. Give another file.") from exc
+    if len(data) > MAX_LIST_BYTES:
+        raise RequestError(
+            f"{path.name} has more than {MAX_LIST_BYTES:,} bytes, too many for a list. Give a "
+            f"text of {content}."
+        )
+    text = _decode(data)
     if "\0" in text:
         raise RequestError(f"{path.name} is not a text. Give a text or CSV file of {content}.")
     first = next((line for line in text.splitlines() if _is_content(line)), "")

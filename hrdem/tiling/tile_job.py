@@ -16,13 +16,19 @@ from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.tiling.allowance import check_connections
 from hrdem.tiling.failures import read_failures
 from hrdem.tiling.index.collection import COLLECTION_NAME
-from hrdem.tiling.index.write_index import IndexSummary, write_index
+from hrdem.tiling.index.write_index import INDEX_NAMES, IndexSummary, write_index
 from hrdem.tiling.job import Job, JobCost, Tile
 from hrdem.tiling.job_file import decode_job, encode_job
 from hrdem.tiling.journal import TileState, create_job, read_states, replace_job
 from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles
 from hrdem.tiling.open_engine import open_engine
-from hrdem.tiling.output_store import JOB_NAME, RASTER_SUFFIX, OutputStore, open_store
+from hrdem.tiling.output_store import (
+    ITEM_SUFFIX,
+    JOB_NAME,
+    RASTER_SUFFIX,
+    OutputStore,
+    open_store,
+)
 from hrdem.tiling.progress import OnJobProgress, ignore_job_progress
 from hrdem.tiling.run_job import JobSummary, run_job, select_part
 from hrdem.tiling.tile_work import TileWork, WorkerSettings
@@ -150,16 +156,16 @@ class TileJob:
             The job that the output holds now: of the same request, if another process was faster.
 
         Raises:
-            OutputExistsError: If the output holds rasters that no job has made, or another job.
+            OutputExistsError: If the output holds files that no job has made, or another job.
             OutputError: If it cannot be written.
         """
         if self.is_saved:
             return self
         document = encode_job(self.job)
+        self._check_unused()
         if self.replaces is not None:
             replace_job(self.store, self.replaces, self.job, document)
             return replace(self, is_saved=True, replaces=None)
-        self._check_unused()
         if create_job(self.store, document):
             return replace(self, is_saved=True)
         other = self.reopen()
@@ -334,13 +340,19 @@ class TileJob:
             )
 
     def _check_unused(self) -> None:
-        """Check that no raster would be replaced that no job has made."""
-        names = self.store.list_names()
-        foreign = next((t.name for t in self.tiles if f"{t.name}{RASTER_SUFFIX}" in names), None)
+        """Check that no file is there that no job has made, and that would be taken or replaced."""
+        names, old = self.store.list_names(), self.replaces
+        if old is None and JOB_NAME in names:  # another process was faster
+            return
+        known = set() if old is None else {tile.name for tile in old.tiles}
+        new = [tile.name for tile in self.tiles if tile.name not in known]
+        files = [f"{name}{suffix}" for name in new for suffix in (RASTER_SUFFIX, ITEM_SUFFIX)]
+        files += INDEX_NAMES if old is None else ()
+        foreign = next((file for file in files if file in names), None)
         if foreign is not None:
             raise OutputExistsError(
-                f"{self.store.address} has a file {foreign}{RASTER_SUFFIX}, but no {JOB_NAME}, so "
-                "that it is not of this job. Choose another `output`, or remove it."
+                f"{self.store.address} has a file {foreign}, which no job of tiles has made there. "
+                "Choose another `output`, or remove it."
             )
 
     def _check_saved(self) -> None:

@@ -139,7 +139,7 @@ def test_another_request_is_refused_where_a_job_is_unless_it_is_updated(
             marks=pytest.mark.slow,
         ),
         (["--aoi", "basins.gpkg", "--part", "3/2"], 2, "There is no part 3 of 2"),
-        (["--aoi", "basins.gpkg", "-o", "http://host/tiles"], 2, "s3://, gs:// or az://"),
+        (["--aoi", "basins.gpkg", "-o", "http://a:b@host/x"], 2, "http://host/x is neither"),
         (["--aoi", "basins.gpkg", "-o", "basins.gpkg"], 2, "is a file. Give a folder"),
         ([], 2, "No area was requested"),
     ],
@@ -169,14 +169,30 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
 
 
 @pytest.mark.slow
-def test_a_raster_that_no_job_has_made_is_not_replaced(
-    demo: Addresses, basins: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["A_B.tif", "A_B.stac.json", "collection.json", "mosaic.vrt"])
+def test_a_file_that_no_job_has_made_is_not_replaced(
+    name: str, demo: Addresses, basins: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("dems").mkdir()
-    Path("dems/A_B.tif").write_bytes(b"mine")
+    Path("dems", name).write_bytes(b"mine")
     assert tile(demo, "--aoi", basins, "--name-by", "NAME", "--product", "dtm", "-o", "dems") == 7
-    assert "has a file A_B.tif, but no job.json" in capsys.readouterr().err
+    assert f"has a file {name}, which no job of tiles has made" in capsys.readouterr().err
     assert [path.read_bytes() for path in Path("dems").iterdir()] == [b"mine"]
+
+
+@pytest.mark.slow
+def test_an_update_takes_no_file_of_others_for_a_tile(
+    demo: Addresses, basins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--aoi", basins, "--name-by", "NAME", "--product", "dtm", "-o", "dems"]
+    assert tile(demo, *command, "--where", "fid = 1") == 0
+    hrdem.extract(
+        point=CENTRES[3], radius=60, product="dtm", output="dems/A_B.tif", stac_url=demo.stac
+    )
+    written = {path: path.stat().st_mtime_ns for path in Path("dems").iterdir()}
+    assert tile(demo, *command, "--where", "fid IN (1, 4)", "--update") == 7
+    assert "has a file A_B.tif, which no job" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in Path("dems").iterdir()} == written
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ def test_a_condition_selects_features_and_they_keep_their_ids() -> None:
         ({"name_by": "nmae"}, r"no field 'nmae'.*Did you mean name\? Its fields are: fid, name\."),
         ({"where": "area > 2"}, r"no such column: area\. .*Its fields are: name; texts stand"),
         ({"where": "name = 'Do"}, "not a condition in SQL"),
+        ({"where": " "}, "`where` is empty"),
         ({"where": "name = 'Seine'"}, "No feature of basins.gpkg meets .*it has 1"),
     ],
 )
@@ -179,6 +180,12 @@ def test_points_of_a_layer_have_circles() -> None:
     assert centre.distance(frame.geometry[0]) < 0.5
     with pytest.raises(RequestError, match=r"basins\.gpkg is a Polygon, and `point` takes points"):
         read(point=write_basins(DON), radius=100.0)
+
+
+def test_an_endless_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrdem.tiling.lists.MAX_LIST_BYTES", 1000)
+    with pytest.raises(RequestError, match="zero has more than 1,000 bytes, too many for a list"):
+        read(nts=Path("/dev/zero"))
 
 
 @pytest.mark.parametrize(

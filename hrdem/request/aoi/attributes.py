@@ -94,6 +94,8 @@ def read_layer(
     fields, key = info["fields"].tolist(), info["fid_column"]
     field = choose_field([*([key] if key else []), *fields], selection, name)
     where = selection.where
+    if where is not None and not where.strip():  # GDAL would take all features
+        raise RequestError(f"`where` is empty. {_explain_conditions(fields)}")
     try:
         meta, fids, blobs, columns = pyogrio.raw.read(
             source,

@@ -14,6 +14,8 @@ from hrdem.tiling.job import Job
 from hrdem.tiling.journal import TileState, encode_json, read_items
 from hrdem.tiling.output_store import OutputStore
 
+INDEX_NAMES = (COLLECTION_NAME, TILE_INDEX_NAME, VRT_NAME, ITEM_TABLE_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class IndexSummary:
