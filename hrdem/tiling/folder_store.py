@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrdem.errors import OutputError
+from hrdem.errors import HrdemError, OutputError
 from hrdem.runtime.atomic import publish, staged_file, staging_dir, sync_folder, sync_to_disk
 
 _STAGING = ".hrdem"  # folder for unfinished files; not where a listing would read them
@@ -86,8 +86,8 @@ class FolderStore:
             staging = staging_dir(self._staged_path(name))
             folder = staging.__enter__()
         try:
-            yield folder / name
             with self._translate_errors("written", name):
+                yield folder / name
                 publish(folder / name, Path(self.root, name), overwrite=True)
         finally:
             staging.__exit__(None, None, None)
@@ -114,7 +114,7 @@ class FolderStore:
     def _translate_errors(self, done: str, name: str = "") -> Iterator[None]:
         try:
             yield
-        except OutputError:
+        except HrdemError:  # network errors are OSErrors too
             raise
         except OSError as exc:
             raise OutputError(

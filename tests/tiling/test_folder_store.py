@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from hrdem.errors import OutputError
+from hrdem.errors import NetworkError, OutputError
 from hrdem.tiling import folder_store
 from hrdem.tiling.folder_store import FolderStore
 from tests.systems import IS_WINDOWS
@@ -174,3 +174,15 @@ def test_unfinished_files_of_killed_workers_are_removed(store: FolderStore) -> N
     os.utime(left, (0, 0))
     store.write("b.stac.json", b"item")
     assert not list(store.root.rglob("*.partial"))
+
+
+def test_a_disk_that_fills_up_while_a_file_is_made_is_an_error_of_the_output(
+    store: FolderStore,
+) -> None:
+    with (
+        pytest.raises(OutputError, match=r"index\.gpkg cannot be written: No space left"),
+        store.write_file("index.gpkg"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(NetworkError), store.write_file("index.gpkg"):
+        raise NetworkError("The store cannot be reached.")
