@@ -147,6 +147,11 @@ def verification(job: hrdem.TileJob, summary: VerifySummary) -> None:
         ("sources", f"{summary.windows:,} windows compared{changed}"),
         *(("wrong", f"{each.name}: {each.problem}") for each in summary.problems),
         *([("not read", summary.unread)] if summary.unread else []),
+        *(
+            [("not done", f"{_count(summary.lacking)}: hrdem tile status")]
+            if summary.lacking
+            else []
+        ),
     )
     if not summary.problems and not summary.unread:
         show.lines(("result", "no difference"))

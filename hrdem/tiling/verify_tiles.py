@@ -58,6 +58,7 @@ class VerifySummary:
         republished: Number of windows that were not, as their source has a new version.
         problems: What is wrong.
         unread: Why windows were not read again; empty if all could be.
+        lacking: Number of tiles that are neither done nor empty.
     """
 
     tiles: int
@@ -65,11 +66,12 @@ class VerifySummary:
     republished: int
     problems: tuple[TileProblem, ...]
     unread: str = ""
+    lacking: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
-        """3 if something is wrong, else 5 if the sources could not be read, else 0."""
-        if self.problems:
+        """3 if something is wrong or not done, else 5 if sources could not be read, else 0."""
+        if self.problems or self.lacking:
             return ExitCode.INCOMPLETE
         return ExitCode.NETWORK if self.unread else ExitCode.COMPLETE
 
@@ -81,6 +83,7 @@ class VerifySummary:
             "republished": self.republished,
             "problems": [{"tile": each.name, "problem": each.problem} for each in self.problems],
             "unread": self.unread,
+            "lacking": self.lacking,
         }
 
 
@@ -110,6 +113,8 @@ def verify_tiles(
     """
     states = read_states(job, store)
     tiles = [tile for tile in job.tiles if states[tile.name] is TileState.DONE]
+    ready = TileState.DONE, TileState.EMPTY
+    lacking = sum(state not in ready for state in states.values())
     if not tiles:
         raise NoDataError(
             f"There is no finished tile in {store.address} to verify. `hrdem tile status` says "
@@ -133,7 +138,7 @@ def verify_tiles(
         if not same:
             problem = f"Its pixels in {window} are not those of the source."
             problems.append(TileProblem(tile.name, problem))
-    return VerifySummary(len(tiles), windows, republished, tuple(problems), unread)
+    return VerifySummary(len(tiles), windows, republished, tuple(problems), unread, lacking)
 
 
 def _check_rasters(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rasterio
 
-from hrdem.errors import HrdemError, NoDataError, SourceChangedError, TransferError
+from hrdem.errors import ExitCode, HrdemError, NoDataError, SourceChangedError, TransferError
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import StoredFile
 from hrdem.tiling.folder_store import FolderStore
@@ -135,6 +135,13 @@ def test_sources_that_cannot_be_compared_are_no_damage(
         assert summary.exit_code == (5 if unread else 0)
     edit_item(tiles, lambda each: each["properties"].update({"hrdem:key": "of an older job"}))
     assert verify(job, tiles, store, samples=3).exit_code == 3
+
+
+def test_tiles_that_are_not_done_are_counted(job: Job, tiles: FolderStore, store: Store) -> None:
+    tiles.remove(f"{NAME}.tif")
+    tiles.remove(f"{NAME}.stac.json")
+    summary = verify(job, tiles, store, samples=0)
+    assert (summary.tiles, summary.lacking, summary.exit_code) == (3, 1, ExitCode.INCOMPLETE)
 
 
 def test_nothing_to_verify_is_said(tiles: FolderStore, store: Store) -> None:
