@@ -16,6 +16,8 @@ END_SIGNALS = frozenset(
     if hasattr(signal, name)
 )
 
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl: a signal when the thread ends that started the process
+
 
 def ignore_keyboard() -> None:
     """Ignore the keys that interrupt every process of a terminal: the parent handles them."""
@@ -69,3 +71,27 @@ def _block_keyboard() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent(code: int) -> None:
+    """End this process when the one that started it by `multiprocessing` ends, even if killed.
+
+    On Linux the system does it, whatever this process computes; elsewhere a thread.
+
+    Args:
+        code: Exit code if a thread ends it.
+    """
+    import ctypes  # noqa: PLC0415 (few runs start processes)
+
+    threading.Thread(target=_wait_for_parent, args=(code,), daemon=True).start()
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for_parent(code: int) -> None:
+    from multiprocessing import parent_process  # noqa: PLC0415 (few runs start processes)
+
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(code)

@@ -230,5 +230,7 @@ def _is_called_by_hrdem() -> bool:
     while frame is not None:
         if _is_ours(frame.f_globals):
             return True
+        if frame.f_globals.get("__name__", "").startswith("psutil"):
+            return False  # which has other ways on Windows
         frame = frame.f_back
     return False

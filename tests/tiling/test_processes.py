@@ -69,17 +69,20 @@ from tests.tiling.works import Scripted
 
 if __name__ == "__main__":
     with ProcessEngine(Scripted(Path(sys.argv[1])), 2) as engine:
-        list(dispatch_tiles(["sleep-60", "sleep-61"], engine, Allowance(2)))
+        list(dispatch_tiles(sys.argv[2:], engine, Allowance(2)))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_their_driver(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "tile"),
+    [(signal.SIGINT, "sleep-60"), (signal.SIGKILL, "sleep-60"), (signal.SIGKILL, "computes-0")],
+)
+def test_workers_end_with_their_driver(number: int, tile: str, tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     driver = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)],
+        [sys.executable, str(script), str(tmp_path), tile, f"{tile}1"],
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         stderr=subprocess.PIPE,
         text=True,

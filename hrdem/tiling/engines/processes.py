@@ -18,7 +18,12 @@ from types import FrameType
 from typing import Self
 
 from hrdem.errors import ExitCode, HrdemError
-from hrdem.runtime.signals import delay_signals, ignore_keyboard, start_resource_tracker
+from hrdem.runtime.signals import (
+    delay_signals,
+    end_with_parent,
+    ignore_keyboard,
+    start_resource_tracker,
+)
 from hrdem.tiling.task import Report, TileFailure, TileTask, Work
 
 MAX_FAILED_STARTS = 3  # in a row
@@ -198,7 +203,7 @@ def serve(connection: Connection, work: Work) -> None:
     """
     ignore_keyboard()
     signal.signal(signal.SIGTERM, _interrupt)
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    end_with_parent(ExitCode.INTERRUPTED)  # another run would exceed the connections with it
     channel = _Channel(connection)
     logger = logging.getLogger("hrdem")
     logger.addHandler(channel)
@@ -218,11 +223,3 @@ def serve(connection: Connection, work: Work) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _end_with_driver() -> None:
-    """End this process when the driver ends: another run would exceed the connections with it."""
-    driver = multiprocessing.parent_process()
-    assert driver is not None
-    driver.join()
-    os._exit(ExitCode.INTERRUPTED)
