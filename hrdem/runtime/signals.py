@@ -63,14 +63,15 @@ def delay_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _block_keyboard() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
+    set_mask = getattr(signal, "pthread_sigmask", None)
+    if set_mask is None:
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = set_mask(getattr(signal, "SIG_BLOCK"), {signal.SIGINT})  # noqa: B009 (not on Windows)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        set_mask(getattr(signal, "SIG_SETMASK"), before)  # noqa: B009 (not on Windows)
 
 
 def end_with_parent(code: int) -> None:
@@ -84,8 +85,9 @@ def end_with_parent(code: int) -> None:
     import ctypes  # noqa: PLC0415 (few runs start processes)
 
     threading.Thread(target=_wait_for_parent, args=(code,), daemon=True).start()
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # not Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if hasattr(signal, "SIGKILL"):
+        with contextlib.suppress(AttributeError, OSError):  # not Linux
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait_for_parent(code: int) -> None:

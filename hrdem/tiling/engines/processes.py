@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.signals import (
@@ -41,7 +41,7 @@ class _Worker:
     """A process, and the task that it has."""
 
     process: SpawnProcess
-    connection: Connection
+    connection: Any  # a Connection, or on Windows a PipeConnection
     task: TileTask | None
     is_open: bool = False  # whether it has begun its work
 
@@ -97,9 +97,8 @@ class ProcessEngine:
         deadline = time.monotonic() + seconds
         reports: list[Report] = []
         while not reports and (left := deadline - time.monotonic()) > 0:
-            connections = {worker.connection: worker for worker in self._workers}
+            connections: dict[Any, _Worker] = {each.connection: each for each in self._workers}
             for connection in wait(list(connections), min(left, _CTRL_C_SECONDS)):
-                assert isinstance(connection, Connection)
                 reports += self._receive(connections[connection])
         return reports
 
@@ -178,7 +177,7 @@ class _Channel(logging.Handler):
     A tile that fails is reported with its reason, and one that was tried again is no problem.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         super().__init__(logging.WARNING)
         self._connection = connection
         self._sending = threading.Lock()
@@ -194,11 +193,11 @@ class _Channel(logging.Handler):
             self.send(_Logged(logging.INFO, record.getMessage()))
 
 
-def serve(connection: Connection, work: Work) -> None:
+def serve(connection: Any, work: Work) -> None:
     """Make tiles until the driver closes the connection, or ends; run in a process of its own.
 
     Args:
-        connection: To the driver.
+        connection: To the driver, an end of a pipe of `multiprocessing`.
         work: What to do with tiles.
     """
     ignore_keyboard()
