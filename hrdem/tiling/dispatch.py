@@ -17,7 +17,6 @@ FIRST_WAIT_SECONDS = 2.0  # before another try, if no other tile is left; the cl
 MAX_LOST_IN_ROW = 10  # tiles that failed for good without any that was made, before the run stops
 _STEP_SECONDS = 1.0  # after which workers and tiles to try again are looked at
 IDLE_SECONDS = 0.1
-_STOPPING = frozenset({"OutputError", "OutputExistsError", "MissingLibraryError", "NotCachedError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def dispatch_tiles(
                 queue.add_again(report.name)
                 continue
             lost_in_row += report.is_outage
-            stops = report.error in _STOPPING or lost_in_row >= MAX_LOST_IN_ROW
+            stops = report.stops or lost_in_row >= MAX_LOST_IN_ROW
             if stops:
                 queue.clear()
             yield Ended(report, tries, stops)

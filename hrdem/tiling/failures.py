@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hrdem.errors import OutputError
+from hrdem.errors import ExitCode, OutputError
 from hrdem.tiling.output_store import OutputStore
 
 SCHEMA_VERSION = 1
@@ -25,6 +25,7 @@ class Failure:
         reason: Its message.
         source: Address of the source that changed; empty if none did.
         tries: Number of tries.
+        exit_code: That of the error.
     """
 
     state: str
@@ -32,6 +33,7 @@ class Failure:
     reason: str
     source: str
     tries: int
+    exit_code: int = ExitCode.INCOMPLETE
 
 
 def get_failures_name(part: tuple[int, int] | None = None) -> str:

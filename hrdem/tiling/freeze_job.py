@@ -18,10 +18,10 @@ from hrdem.runtime.redaction import redact_secrets
 from hrdem.tiff.encode import BLOCK
 from hrdem.tiling.cut_tiles import cut_tiles
 from hrdem.tiling.features import Feature
-from hrdem.tiling.fingerprints import EMPTY_KEY, digest_request, digest_shape, make_key
 from hrdem.tiling.job import Job, JobOptions, Tile
 from hrdem.tiling.job_file import seal_job
 from hrdem.tiling.schemes import TileArea, parse_scheme
+from hrdem.tiling.tile_key import EMPTY_KEY, digest_request, digest_shape, make_key
 
 MAX_TILES = 1_000_000
 MAX_OVERLAP_PIXELS = 4_096

@@ -52,7 +52,7 @@ def encode_job(job: Job) -> bytes:
 
 
 def format_hash(sha256: str) -> bytes:
-    """Return the beginning of the document of a job, by which it is told from others."""
+    """Return the beginning of the document of a job, which distinguishes it from others."""
     return f'{{"sha256": "{sha256}", '.encode()
 
 

@@ -21,7 +21,6 @@ from hrdem.request.request import Request
 from hrdem.request.signature import complete, select
 from hrdem.runtime.progress import ignore_progress
 from hrdem.tiling.features import Feature, is_list_file, read_features
-from hrdem.tiling.fingerprints import digest_request
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
@@ -29,6 +28,7 @@ from hrdem.tiling.job_file import decode_job
 from hrdem.tiling.output_store import JOB_NAME, OutputStore, open_store
 from hrdem.tiling.schemes import FEATURES, parse_scheme
 from hrdem.tiling.tile_job import TileJob
+from hrdem.tiling.tile_key import digest_request
 
 DEFAULT_SCHEME = "50km"
 _LISTS = ("nts", "point")  # areas that get a file each, whatever their number

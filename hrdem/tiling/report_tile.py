@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 
 from hrdem.errors import (
+    ExitCode,
     HrdemError,
     MissingLibraryError,
     NotCachedError,
+    OutputError,
     RequestError,
     ServerError,
     SourceChangedError,
@@ -22,6 +24,7 @@ from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.task import Report, TileFailure, TileOutcome, TileTask
 
 _FINAL = RequestError, NotCachedError, MissingLibraryError, SourceChangedError
+_STOPPING = OutputError, NotCachedError, MissingLibraryError
 
 
 def report_tile(
@@ -73,4 +76,6 @@ def _describe_failure(name: str, exc: Exception, throttled: int, seconds: float)
         can_retry=not isinstance(exc, _FINAL),
         is_outage=isinstance(exc, TransferError)
         or (isinstance(exc, ServerError) and exc.status in RETRIED_STATUSES),
+        stops=isinstance(exc, _STOPPING),
+        exit_code=exc.exit_code if isinstance(exc, HrdemError) else ExitCode.DEFECT,
     )

@@ -57,7 +57,7 @@ class JobSummary:
     @property
     def exit_code(self) -> ExitCode:
         """7 if the store cannot be written, 6 if a source changed, 3 if tiles failed, else 0."""
-        if any(each.error.startswith("Output") for each in self.failures.values()):
+        if any(each.exit_code == ExitCode.OUTPUT for each in self.failures.values()):
             return ExitCode.OUTPUT
         if self.stale:
             return ExitCode.SOURCE_CHANGED
@@ -223,7 +223,7 @@ class _Run:
         if tries:  # otherwise it has not begun, and the tile that found the change is reported
             log.warning("%s was not made: %s", report.name, report.reason)
         self.failures[report.name] = Failure(
-            state, report.error, report.reason, report.source, tries
+            state, report.error, report.reason, report.source, tries, report.exit_code
         )
 
     def _find_stale(self, source: str) -> set[str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from hrdem.errors import ExitCode
+
 
 class OutcomeState(StrEnum):
     """How a tile ended."""
@@ -71,6 +73,8 @@ class TileFailure:
         can_retry: Whether another try may succeed.
         is_outage: Whether a server does not answer, or with an error of its own, so that others
             of its files cannot be read either.
+        stops: Whether no other tile can be made either, as on a full disk.
+        exit_code: That of the error.
     """
 
     name: str
@@ -81,6 +85,8 @@ class TileFailure:
     seconds: float = 0.0
     can_retry: bool = True
     is_outage: bool = False
+    stops: bool = False
+    exit_code: ExitCode = ExitCode.INCOMPLETE
 
 
 Report = TileOutcome | TileFailure

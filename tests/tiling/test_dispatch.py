@@ -99,7 +99,9 @@ def test_without_a_line_the_run_stops_before_every_tile_has_failed() -> None:
 
 
 def test_a_full_disk_stops_the_run() -> None:
-    engine = Engine(1, lambda name, _: TileFailure(name, "OutputError", "The disk is full."))
+    engine = Engine(
+        1, lambda name, _: TileFailure(name, "OutputError", "The disk is full.", stops=True)
+    )
     (ended,) = dispatch_tiles("a", engine, Allowance(1))
     assert (ended.stops, ended.tries) == (True, MAX_TRIES)
 

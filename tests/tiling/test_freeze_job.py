@@ -24,10 +24,10 @@ from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
 from hrdem.tiling.features import Feature
-from hrdem.tiling.fingerprints import digest_request
 from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import decode_job, encode_job
+from hrdem.tiling.tile_key import digest_request
 from tests.relief import TIERS, make_relief
 from tests.stores import NODATA, Store
 

@@ -20,7 +20,7 @@ from hrdem.tiling.task import MakeTile, Report, TileFailure, TileTask, Work
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_WORKERS_AGE_SECONDS = 2.0  # after which the scheduler is asked for its workers again
+_WORKERS_AGE_SECONDS = 2.0  # after which the scheduler's workers are counted again
 _POLL_SECONDS = 0.01
 CONNECT_SECONDS = 30.0
 MAX_EVENT_BYTES = 16_384  # the scheduler keeps the last 1,000 or more events of a topic
