@@ -1,4 +1,4 @@
-"""The results of runs, as they are kept in JSON."""
+"""The results of runs, as they are stored in JSON."""
 
 from __future__ import annotations
 

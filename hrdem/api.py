@@ -440,9 +440,9 @@ def status(
 ) -> list[OutputStatus]:
     """Check whether the sources of outputs are still those that they were made of.
 
-    What each output was made of is in the STAC item beside it, or else in its tags. Servers are
-    asked for the version of each file, with one request of 16 bytes; the items of a WCS's coverage
-    are looked up in the catalogue. No pixel is read. Files that came into the catalogue later are
+    What each output was made of is in the STAC item beside it, or else in its tags. The
+    version of each file is requested, with 16 bytes of it; the items of a WCS's coverage are looked
+    up in the catalogue. No pixel is read. Files that came into the catalogue later are
     not noticed here, but by `extract` with ``if_changed``.
 
     Args:

@@ -18,8 +18,8 @@ URLS = ("stac_url", "wcs_url", "wms_url")
 def resolve_demo(params: dict[str, Any], *, demo: bool, port: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the parameters of a command, with --demo those that use the demonstration.
 
-    The demonstration runs as long as the context. Its address changes, also where a port is asked
-    for, so that its responses are never cached. It has its own shifts between vertical datums too.
+    The demonstration runs as long as the context. Its address changes, also where a port is given,
+    so that its responses are never cached. It has its own shifts between vertical datums too.
 
     Args:
         params: The parameters.

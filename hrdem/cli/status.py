@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def command(*, files: Sequence[Path], json: bool, **params: Any) -> ExitCode:
     """Check whether the sources of outputs are still those that they were made of.
 
-    Servers are asked for the version of each file; no pixel is read. The exit code is 0 if all are
-    unchanged, 6 if one was republished, and 5 if one cannot be reached or compared.
+    Versions of files are compared; no pixel is read. The exit code is 0 if all are unchanged, 6 if
+    one was republished, and 5 if one cannot be reached or compared.
 
     \b
       hrdem status ottawa.tif gatineau.tif

@@ -64,5 +64,5 @@ class MetadataCache:
         self._answers.put(key, (0.0, None), 1)
 
     def forget_answers(self) -> None:
-        """Forget all answers, so that servers are asked again."""
+        """Forget all results, so that they are requested again."""
         self._answers.clear()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from hrdem.catalog.search import find_items_by_id
-from hrdem.errors import NetworkError, ServerError
+from hrdem.errors import NetworkError, RequestError, ServerError
 from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.ranges import read_version
@@ -23,10 +23,10 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 _GONE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 _REDACTED = "=REDACTED"  # in addresses without their credentials
 
-Question = tuple[str, ...]
-"""What is asked of a server: a kind, an address, and details of the kind."""
+VersionQuery = tuple[str, ...]
+"""A request for what a server has now: a kind, an address, and details of the kind."""
 
-Answer = SourceVersion | Mapping[str, str] | NetworkError
+FoundVersion = SourceVersion | Mapping[str, str] | NetworkError | RequestError
 """The version of a file, the date of each item, or why there is neither."""
 
 
@@ -95,17 +95,17 @@ class OutputStatus:
 def check_sources(records: Sequence[OutputRecord], http: Http) -> list[OutputStatus]:
     """Compare the versions that outputs record with those that servers have now.
 
-    Each file is asked for once, by a request for 16 bytes, and each coverage by a search for its
-    items; several at the same time.
+    Each file is requested once, 16 bytes of it, and the items of each coverage are searched for;
+    several at the same time.
 
     Args:
         records: What the outputs say of themselves.
         http: HTTP client.
     """
-    questions = list(dict.fromkeys(each for record in records for each in _list_questions(record)))
+    queries = list(dict.fromkeys(each for record in records for each in _list_queries(record)))
     with thread_pool(MAX_CONNECTIONS, "status") as pool:
-        answers = map_in_order(pool, lambda each: _send(each, http), questions, len(questions) + 1)
-        found = dict(zip(questions, answers, strict=True))
+        results = map_in_order(pool, lambda each: _send(each, http), queries, len(queries) + 1)
+        found = dict(zip(queries, results, strict=True))
     return [
         OutputStatus(
             record.output,
@@ -115,21 +115,21 @@ def check_sources(records: Sequence[OutputRecord], http: Http) -> list[OutputSta
     ]
 
 
-def _list_questions(record: OutputRecord) -> list[Question]:
-    """List what servers are asked for an output."""
-    questions: list[Question] = []
+def _list_queries(record: OutputRecord) -> list[VersionQuery]:
+    """List the requests that the sources of an output take."""
+    queries: list[VersionQuery] = []
     for source in record.sources:
         if source.dates:
-            questions.append(_ask_for_items(source, record))
-        questions += [_ask_for_version(file) for file in source.files if _is_known(file)]
-    return questions
+            queries.append(_query_items(source, record))
+        queries += [_query_version(file) for file in source.files if _is_known(file)]
+    return queries
 
 
-def _ask_for_items(source: RecordedSource, record: OutputRecord) -> Question:
+def _query_items(source: RecordedSource, record: OutputRecord) -> VersionQuery:
     return "items", record.stac_url, source.collection, *sorted(source.dates)
 
 
-def _ask_for_version(file: RecordedFile) -> Question:
+def _query_version(file: RecordedFile) -> VersionQuery:
     return "whole" if file.is_small else "beginning", file.href
 
 
@@ -138,32 +138,32 @@ def _is_known(file: RecordedFile) -> bool:
     return _REDACTED not in file.href
 
 
-def _send(question: Question, http: Http) -> Answer:
+def _send(query: VersionQuery, http: Http) -> FoundVersion:
     """Return the version of a file, or the dates of items by id; an error if that fails."""
-    kind, address, *details = question
+    kind, address, *details = query
     try:
         if kind == "items":
             collection, *ids = details
             found = find_items_by_id(ids, collection, normalize_stac_url(address), http)
             return {item.id: item.updated for item in found}
         return read_version(address, http, ranged=kind == "beginning")
-    except NetworkError as exc:
+    except (NetworkError, RequestError) as exc:  # also of a recorded address that is invalid
         return exc
 
 
 def _compare_source(
-    source: RecordedSource, record: OutputRecord, answers: Mapping[Question, Answer]
+    source: RecordedSource, record: OutputRecord, found: Mapping[VersionQuery, FoundVersion]
 ) -> SourceStatus:
-    """Compare a source with what servers answer now."""
+    """Compare a source with what servers have now."""
     compared = [
-        _compare_file(file, answers[_ask_for_version(file)])
+        _compare_file(file, found[_query_version(file)])
         if _is_known(file)
         else (SourceState.UNKNOWN, "Its address needs credentials, which are not recorded.")
         for file in source.files
     ]
     if not source.files:
-        answer = answers[_ask_for_items(source, record)] if source.dates else {}
-        compared.append(_compare_items(source.dates, answer))
+        now = found[_query_items(source, record)] if source.dates else {}
+        compared.append(_compare_items(source.dates, now))
     if not source.is_whole:
         unknown = "The versions of the files that the VRT refers to are not recorded."
         compared.append((SourceState.UNKNOWN, unknown))
@@ -171,27 +171,27 @@ def _compare_source(
     return SourceStatus(source.name, source.href, state, reason)
 
 
-def _compare_items(dates: Mapping[str, str], answer: Answer) -> tuple[SourceState, str]:
+def _compare_items(dates: Mapping[str, str], now: FoundVersion) -> tuple[SourceState, str]:
     """Compare the dates of the items of a coverage: a WCS reports no version."""
-    if isinstance(answer, NetworkError):
-        return SourceState.UNREACHABLE, str(answer)
-    assert not isinstance(answer, SourceVersion)
+    if isinstance(now, NetworkError | RequestError):
+        return SourceState.UNREACHABLE, str(now)
+    assert not isinstance(now, SourceVersion)
     for name, date in dates.items():
-        if name not in answer:
+        if name not in now:
             return SourceState.CHANGED, f"{name} is no longer in the catalogue."
-        if answer[name] != date:
-            now = answer[name] or "no date"
-            return SourceState.CHANGED, f"{name} was of {date or 'no date'}, now it is of {now}."
+        if now[name] != date:
+            before, after = date or "no date", now[name] or "no date"
+            return SourceState.CHANGED, f"{name} was of {before}, now it is of {after}."
     if not dates or not all(dates.values()):
         return SourceState.UNKNOWN, "The catalogue has no date for its items."
     return SourceState.UNCHANGED, ""
 
 
-def _compare_file(file: RecordedFile, now: Answer) -> tuple[SourceState, str]:
+def _compare_file(file: RecordedFile, now: FoundVersion) -> tuple[SourceState, str]:
     """Compare the versions of a file."""
     if isinstance(now, ServerError) and now.status in _GONE:
         return SourceState.CHANGED, f"It is no longer there. {now}"
-    if isinstance(now, NetworkError):
+    if isinstance(now, NetworkError | RequestError):
         return SourceState.UNREACHABLE, str(now)
     assert isinstance(now, SourceVersion)
     if file.size != now.size:

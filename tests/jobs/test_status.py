@@ -135,6 +135,18 @@ def test_item_of_a_coverage_is_looked_up_in_the_catalogue(demo: Addresses, tmp_p
     assert run(["status", str(path), "--stac-url", demo.stac]) == ExitCode.SOURCE_CHANGED
 
 
+def test_invalid_catalogue_in_one_item_hides_no_other_output(store: Store, output: Path) -> None:
+    odd = output.with_name("b.tif")
+    odd.write_bytes(output.read_bytes())
+    text = output.with_suffix(".stac.json").read_text("utf-8")
+    item = json.loads(text.replace("./a.tif", "./b.tif"))
+    item["properties"]["hrdem:request"]["stac_url"] = "no address"
+    odd.with_suffix(".stac.json").write_text(json.dumps(item), "utf-8")
+    change_item(odd, via="wcs", items=[{"id": "9_2", "datetime": "", "updated": "2024-01-01"}])
+    found = hrdem.status(odd, output, http=store)
+    assert [each.state for each in found] == ["unreachable", "unchanged"]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no raster"])
 def test_other_file_is_no_output(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "a.tif"

@@ -1,4 +1,4 @@
-"""The engine of a run follows from what was asked for."""
+"""The engine of a run follows from what was requested."""
 
 from __future__ import annotations
 
