@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from hrdem.http.certificates import load_early
-from hrdem.request import fields, tile_fields
+from hrdem.request import fields, service_fields, tile_fields
 from hrdem.request.params import (
     AssetsParams,
     CacheParams,
@@ -331,7 +331,7 @@ def plan(*, http: Http | None = None, **params: Unpack[PlanParams]) -> Plan:
         return calls.plan(values, client)
 
 
-@takes(fields.CACHE, advice=fields.PLAN)
+@takes(service_fields.CACHE, advice=fields.PLAN)
 def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CacheParams]) -> Estimate:
     """Estimate the download of a plan, and how much of the area has data.
 

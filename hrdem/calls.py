@@ -32,7 +32,7 @@ from hrdem.output.result import Result
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import fields
+from hrdem.request import area_fields, fields, product_fields, service_fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import (
     check_url,
@@ -85,7 +85,7 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
                 "request. Leave one of them out."
             )
     settings = RunSettings(
-        client_settings=ClientSettings(**select(values, fields.CACHE)),
+        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
         http=http,
         trusted=(),
         max_memory=values["max_memory"],
@@ -133,7 +133,7 @@ def load(
             name=missing,
         ) from exc
     settings = RunSettings(
-        client_settings=ClientSettings(**select(values, fields.CACHE)),
+        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
         http=http,
         trusted=_service_urls(request),
         max_memory=values["max_memory"],
@@ -149,7 +149,7 @@ def plan(values: Mapping[str, Any], http: Http | None) -> Plan:
     request = Request.of(**select(values, fields.REQUEST))
     if values["offline"]:
         request.check_offline()
-    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
         return make_plan(request, client)
 
 
@@ -172,7 +172,7 @@ def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
     layer = get_layer(values["product"])
     (surface,) = layer.surfaces
     request = Request.of(
-        **select(values, (*fields.AREA, fields.COLLECTION, fields.STAC_URL)),
+        **select(values, (*area_fields.AREA, product_fields.COLLECTION, service_fields.STAC_URL)),
         product=surface,
         via="cog",
     )
@@ -190,7 +190,7 @@ def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
         crs = link_crs(crs, box, crs, allow_inaccurate=allow)
     grid = fit_grid(box, crs, size)
     address = check_url(values["wms_url"], "WMS")
-    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
         return make_picture(
             request, layer, grid, address, path, client, overwrite=values["overwrite"]
         )
@@ -199,10 +199,10 @@ def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
 @pinned_gdal()
 def search(values: Mapping[str, Any], http: Http | None) -> list[Item]:
     """Do what `hrdem.search` documents."""
-    aoi = parse_aoi(**select(values, fields.AREA)).aoi
+    aoi = parse_aoi(**select(values, area_fields.AREA)).aoi
     collection = get_collection(values["collection"])
     stac_url = normalize_stac_url(values["stac_url"])
-    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
         return find_intersecting_items(aoi, collection, stac_url, client)
 
 
@@ -217,7 +217,7 @@ def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asse
             f"files of it. Give `product={computed.surfaces[0]}`."
         )
     kinds = [AssetKind(kind)] if kind else list(AssetKind)
-    with ClientSettings(**select(values, fields.CACHE)).client(http) as client:
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
         found = get_item(item, normalize_stac_url(values["stac_url"]), client)
     if product is None and kind is None:
         return list(found.assets)

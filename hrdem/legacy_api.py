@@ -48,7 +48,7 @@ from hrdem.legacy.inputs import open_inputs
 from hrdem.legacy.polygons import read_lakes, read_polygons
 from hrdem.legacy.raster import LegacyRaster
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import fields, legacy_fields
+from hrdem.request import legacy_fields, service_fields
 from hrdem.request.params import BcParams, CdedParams, CheckParams, CompareParams, ConvertParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
@@ -397,7 +397,7 @@ def _plan_or_run(
 ) -> T:
     """Plan with ``dry_run``, else run; with the client, cache and limits of the parameters."""
     check_max_memory(values["max_memory"])
-    client_settings = ClientSettings(**select(values, fields.CACHE))
+    client_settings = ClientSettings(**select(values, service_fields.CACHE))
     if values["dry_run"]:
         with client_settings.client(http) as client:
             return plan(client)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hrdem.cli import options, show
-from hrdem.request import fields
+from hrdem.request import service_fields
 from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command() -> None:
 
 
 @command.command("info", cls=options.Command)
-@options.add(*fields.CACHE_FOLDER)
+@options.add(*service_fields.CACHE_FOLDER)
 def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
     """List what is cached, with sizes and when it was last used."""
     import hrdem
@@ -46,7 +46,7 @@ def info(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
 
 
 @command.command("prune", cls=options.Command)
-@options.add(*fields.CACHE_FOLDER)
+@options.add(*service_fields.CACHE_FOLDER)
 def prune(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
     """Evict least recently used entries until the cache is within --max-cache.
 
@@ -59,7 +59,7 @@ def prune(*, cache_dir: Path | None, max_cache: int, json: bool) -> None:
 
 
 @command.command("clear", cls=options.Command)
-@options.add(fields.CACHE_DIR)
+@options.add(service_fields.CACHE_DIR)
 def clear(*, cache_dir: Path | None, json: bool) -> None:
     """Remove every entry, but WCS coverages that a run is using.
 

@@ -14,7 +14,7 @@ import click
 
 from hrdem.cli.messages import for_terminal, name_options
 from hrdem.errors import ExitCode
-from hrdem.request import fields
+from hrdem.request import service_fields
 from hrdem.request.signature import select
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.progress import ignore_progress
@@ -101,7 +101,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
     import hrdem
 
     plan = hrdem.plan(**params)
-    estimate = hrdem.estimate(plan, **select(params, fields.CACHE))
+    estimate = hrdem.estimate(plan, **select(params, service_fields.CACHE))
     if as_json:
         document({**plan.as_dict(), "estimate": estimate.as_dict()})
         return exit_code(complete=not plan.gaps)

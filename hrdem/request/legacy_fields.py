@@ -12,8 +12,19 @@ from hrdem.request.convert import (
     parse_sheet_names,
 )
 from hrdem.request.field import Field, Group
-from hrdem.request.fields import CACHE, COLLECTION, LIMITS, OUTPUT_FILE, OVERWRITE, REQUEST
+from hrdem.request.fields import (
+    OUTPUT_FILE,
+    OVERWRITE,
+    REQUEST,
+)
 from hrdem.request.options import Edition, Naming, OriginCode, ProcessCode, Records
+from hrdem.request.product_fields import (
+    COLLECTION,
+)
+from hrdem.request.service_fields import (
+    CACHE,
+    LIMITS,
+)
 
 _BY_NAME = {field.name: field for field in REQUEST}
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from hrdem.request.area_fields import (
+    AREA,
+)
 from hrdem.request.convert import (
     parse_integer,
     parse_part,
@@ -14,15 +17,18 @@ from hrdem.request.convert import (
 )
 from hrdem.request.field import Field, Group
 from hrdem.request.fields import (
-    AREA,
-    CACHE_DIR,
+    OUTPUT,
+    OUTPUT_FILE,
+)
+from hrdem.request.product_fields import (
     GRID,
+    PRODUCT,
+)
+from hrdem.request.service_fields import (
+    CACHE_DIR,
     LIMITS,
     MAX_CACHE,
     NO_CACHE,
-    OUTPUT,
-    OUTPUT_FILE,
-    PRODUCT,
     STAC_URL,
 )
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS

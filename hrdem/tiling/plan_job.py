@@ -14,7 +14,7 @@ from hrdem.http.run_context import RunSettings
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.processing.vertical.find_grid import find_shift_grid
-from hrdem.request import fields, tile_fields
+from hrdem.request import area_fields, fields, tile_fields
 from hrdem.request.aoi.parse import check_combination, parse_aoi
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
@@ -144,7 +144,7 @@ def _parse_request(values: Mapping[str, Any], scheme: str) -> tuple[Request, tup
     every = {**values, **complete(left, {"via": "cog"})}
     has_list = any(values[name] is not None for name in _LISTS)
     if scheme != FEATURES and values["where"] is None and not has_list:
-        parsed = parse_aoi(**select(values, fields.AREA))
+        parsed = parse_aoi(**select(values, area_fields.AREA))
         return Request.in_area(parsed, every), ()
     found = read_features(values)
     request = Request.in_area(found.whole, every)

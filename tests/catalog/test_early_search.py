@@ -17,7 +17,7 @@ from hrdem.catalog.search_area import trace_search_area
 from hrdem.demo import Addresses
 from hrdem.errors import CatalogError
 from hrdem.http.client import HttpClient
-from hrdem.request import fields
+from hrdem.request import area_fields, fields
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.products import get_collection
@@ -129,7 +129,7 @@ def test_what_is_wrong_with_a_request_is_said_as_always() -> None:
     ],
 )
 def test_early_bounds_hold_the_area(area: dict[str, Any]) -> None:
-    early = bound_area(complete(fields.AREA, area))
+    early = bound_area(complete(area_fields.AREA, area))
     assert early is not None
     left, bottom, right, top = parse_aoi(**area).aoi.bounds
     slack = 0.01
@@ -149,4 +149,4 @@ def test_early_bounds_hold_the_area(area: dict[str, Any]) -> None:
     ],
 )
 def test_other_areas_are_left_to_the_libraries(area: dict[str, Any]) -> None:
-    assert bound_area(complete(fields.AREA, area)) is None
+    assert bound_area(complete(area_fields.AREA, area)) is None

@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from hrdem.cli import options, reference
-from hrdem.request import fields
+from hrdem.request import area_fields, fields, service_fields
 
-NOTHING = {field.name: field.default for field in fields.AREA}
+NOTHING = {field.name: field.default for field in area_fields.AREA}
 
 
 def parsed(*arguments: str, **environment: str) -> dict:
     @click.command(cls=options.Command)
-    @options.add(*fields.AREA, *fields.LIMITS)
+    @options.add(*area_fields.AREA, *service_fields.LIMITS)
     def command(**params) -> None:
         click.echo(repr({name: params[name] for name in NOTHING}))
 

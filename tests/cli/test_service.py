@@ -11,13 +11,13 @@ from click.testing import CliRunner
 
 from hrdem.cli import options, service
 from hrdem.processing.vertical.shift_grid import read_user_grid
-from hrdem.request import fields
+from hrdem.request import product_fields, service_fields
 from tests.shift_grids import millimetres, write_grid
 
 
 def resolved(*arguments: str, **environment: str) -> str:
     @click.command(cls=options.Command)
-    @options.add(fields.STAC_URL, *fields.CACHE, options.DEMO)
+    @options.add(service_fields.STAC_URL, *service_fields.CACHE, options.DEMO)
     def command(*, demo: bool, json: bool, **params) -> None:
         with service.resolve_demo(params, demo=demo) as changed:
             click.echo(f"{changed['stac_url']} {changed['no_cache']}")
@@ -27,7 +27,7 @@ def resolved(*arguments: str, **environment: str) -> str:
 
 
 def test_without_demo_the_parameters_are_unchanged() -> None:
-    assert resolved() == f"{fields.STAC_URL.default} False"
+    assert resolved() == f"{service_fields.STAC_URL.default} False"
     assert resolved("--stac-url", "http://x.example/", "--no-cache") == "http://x.example/ True"
 
 
@@ -66,7 +66,9 @@ def test_demo_has_its_own_shifts_between_vertical_datums(tmp_path) -> None:
     own = write_grid(tmp_path / "own.tif", millimetres())
 
     @click.command(cls=options.Command)
-    @options.add(*(field for field in fields.GRID if field.name == "vertical_grid"), options.DEMO)
+    @options.add(
+        *(field for field in product_fields.GRID if field.name == "vertical_grid"), options.DEMO
+    )
     def command(*, demo: bool, json: bool, **params) -> None:
         with service.resolve_demo(params, demo=demo) as changed:
             grid = read_user_grid(changed["vertical_grid"])

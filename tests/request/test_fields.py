@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import pytest
 
 import hrdem
-from hrdem.request import fields, legacy_fields, params, tile_fields
+from hrdem.request import fields, legacy_fields, params, service_fields, tile_fields
 from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
@@ -16,7 +16,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "extract": (fields.EXTRACT, params.ExtractParams),
     "load": (fields.LOAD, params.LoadParams),
     "plan": (fields.PLAN, params.PlanParams),
-    "estimate": (fields.CACHE, params.CacheParams),
+    "estimate": (service_fields.CACHE, params.CacheParams),
     "preview": (fields.PREVIEW, params.PreviewParams),
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
