@@ -127,6 +127,23 @@ class Header:
     levels: tuple[Level, ...]
     has_guards: bool
 
+    def level_grid(self, number: int) -> Grid:
+        """Return the pixel grid of a level.
+
+        The pixels of an overview fill the image, so that they may be a little off the power of
+        two.
+
+        Args:
+            number: Number of the level; 0 is full resolution.
+        """
+        if number == 0:
+            return self.grid
+        full, reduced = self.grid, self.levels[number]
+        dx = full.resolution[0] * full.width / reduced.width
+        dy = full.resolution[1] * full.height / reduced.height
+        left, _, _, top = full.bounds
+        return Grid(full.crs, Affine(dx, 0, left, 0, -dy, top), reduced.width, reduced.height)
+
     def tile_format(self, level: Level) -> TileFormat:
         """Return the compression and layout of the tiles of a level."""
         return TileFormat(

@@ -140,7 +140,8 @@ def _check_header(file: CogFile, store: Store) -> None:
 
 
 def _read(file: CogFile, number: int, store: Store) -> int:
-    source = CogSource(file.at_level(number), store)
+    chosen = file.at_level(number)
+    source = CogSource(chosen, store)
     level = file.header.levels[number]
     width, height = min(_EDGE, level.width), min(_EDGE, level.height)
     columns = {0, (level.width - width) // 2, level.width - width}
@@ -149,7 +150,7 @@ def _read(file: CogFile, number: int, store: Store) -> int:
     for column, row in itertools.product(sorted(columns), sorted(rows)):
         window = Window(column, row, width, height)
         before = store.fetched
-        source.needed(window)
+        chosen.needed(window, None, store, None)
         if store.fetched - before > MOST_INDEX_BYTES:
             raise FindingError(f"{store.fetched - before} bytes of index for one window")
         tiles = level.tiles_under(window)

@@ -56,7 +56,11 @@ def _files() -> dict[str, bytes]:
 
 KINDS = {
     "tiff": Kind(
-        _attempt_file, mutated, _files, 16, ("hrdem.tiff", "hrdem.sources.cog", "hrdem.http.ranges")
+        _attempt_file,
+        mutated,
+        _files,
+        16,
+        ("hrdem.tiff", "hrdem.sources.cog", "hrdem.sources.tile_reader", "hrdem.http.ranges"),
     ),
     "vrt": Kind(
         vrts.attempt_vrt,

@@ -51,11 +51,12 @@ def test_window_reads_only_index_and_tiles(tmp_path: Path) -> None:
     path = tmp_path / "file.tif"
     write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
     content = Bytes(path.read_bytes())
-    source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
+    file = probe_cog("http://store.invalid/file.tif", content)
     assert content.ranges == []  # one request for the header
-    source.fetch(Window(200, 200, 20, 20)).decode()
+    window = Window(200, 200, 20, 20)
+    CogSource(file, content, window).fetch(window).decode()
     offsets, counts, tile = content.ranges
-    stored = source.needed(Window(200, 200, 20, 20))
+    stored = file.needed(window, None, content, None)
     assert stored.tiles == 1
     assert tile[1] - tile[0] == stored.size + 8
     assert stored.missing == stored.size
@@ -72,9 +73,9 @@ def test_rows_of_the_index_that_the_region_does_not_touch_are_not_looked_up(
     tiles, first_bytes = [], []
     for top in (120, 130):
         content = Bytes(path.read_bytes(), etag="")
-        source = CogSource(probe_cog("http://store.invalid/file.tif", content), content)
-        region = shapely.box(*source.grid.crop(Window(0, top, 700, 100)).bounds)
-        tiles.append(source.needed(window, PreparedGeometry(region)).tiles)
+        file = probe_cog("http://store.invalid/file.tif", content)
+        region = shapely.box(*file.grid.crop(Window(0, top, 700, 100)).bounds)
+        tiles.append(file.needed(window, PreparedGeometry(region), content, None).tiles)
         first_bytes.append(content.ranges[0][0])
     assert tiles == [6, 3]
     assert first_bytes[1] - first_bytes[0] in (6 * 4, 6 * 8)  # a row of the index
