@@ -29,6 +29,7 @@ ROOMS = (
     ("planning",),
     ("processing",),
     ("output",),
+    ("pictures",),
     ("legacy",),
     ("jobs",),
     ("tiling",),
