@@ -364,8 +364,8 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
 
             * ``product``: ``"dtm"`` or ``"dsm"``, alone for heights, or with ``-slope``,
               ``-aspect`` or ``-hillshade``;
-            * ``output``: path of the PNG, which ends in ``.png``. A world file is written beside
-              it, as ``.pgw``;
+            * ``output``: path of the PNG, which ends in ``.png``. Beside it, a world file ``.pgw``
+              states its position, and ``.png.aux.xml`` its CRS, for GDAL and QGIS;
             * ``overwrite``: whether an existing output may be replaced;
             * ``size``: pixels of the longer edge, 16 to 4096; pixels are about as wide as high on
               the ground. Drawing 4096 x 4096 pixels without the WMS takes about 1 GB of memory;

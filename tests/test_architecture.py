@@ -90,6 +90,7 @@ COVERED_BY = {
     "hrdem.legacy.check.type_b": "legacy/test_check_cded.py",
     "hrdem.legacy.comparison": "jobs/test_legacy_compare.py",
     "hrdem.legacy_api": "cli/test_legacy_check.py",
+    "hrdem.output.pam": "jobs/test_preview.py",
     "hrdem.output.png": "faults/test_preview.py",
     "hrdem.output.provenance": "jobs/test_extract.py",
     "hrdem.output.result": "jobs/test_extract.py",

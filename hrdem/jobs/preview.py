@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,6 +24,7 @@ from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import read_pixels
+from hrdem.output.pam import format_pam, get_pam_path
 from hrdem.output.paths import FileKind, check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file
 from hrdem.planning.make_plan import make_plan
@@ -50,7 +52,7 @@ class Picture:
     """A finished picture.
 
     Attributes:
-        output: Path of the PNG, with a world file beside it.
+        output: Path of the PNG, with a world file and GDAL's metadata file beside it.
         layer: Layer that it shows.
         width: Width, pixels.
         height: Height, pixels.
@@ -74,6 +76,7 @@ class Picture:
         return {
             "output": str(self.output),
             "world_file": str(get_world_file_path(self.output)),
+            "metadata_file": str(get_pam_path(self.output)),
             "product": self.layer.name,
             "width": self.width,
             "height": self.height,
@@ -114,6 +117,7 @@ def make_picture(
     """
     check_output(output, overwrite, FileKind.PNG)
     check_output(get_world_file_path(output), overwrite)
+    check_output(get_pam_path(output), overwrite)
     source, reason = PictureOrigin.WMS, ""
     try:
         content = get_map(wms_url, layer.name, grid, http)
@@ -189,14 +193,16 @@ def _draw(request: Request, layer: Product, grid: Grid, http: Http, refusal: Hrd
 
 
 def _write(content: bytes, grid: Grid, output: Path, overwrite: bool) -> None:
-    world_path = get_world_file_path(output)
+    files: dict[Path, str | bytes] = {
+        output: content,
+        get_world_file_path(output): format_world_file(grid),
+        get_pam_path(output): format_pam(grid.crs),
+    }
     try:
-        with (
-            staged_file(output, content) as picture,
-            staged_file(world_path, format_world_file(grid)) as world,
-        ):
-            publish(picture, output, overwrite)
-            publish(world, world_path, overwrite)
+        with contextlib.ExitStack() as stack:
+            staged = {path: stack.enter_context(staged_file(path, files[path])) for path in files}
+            for path, partial in staged.items():
+                publish(partial, path, overwrite)
     except OutputError:
         raise
     except OSError as exc:

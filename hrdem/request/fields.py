@@ -106,7 +106,7 @@ PREVIEW = (
         metavar="dtm|dsm[-slope|-aspect|-hillshade]",
     ),
     COLLECTION,
-    replace(OUTPUT_FILE, help="PNG to write, *.png, with a world file beside it."),
+    replace(OUTPUT_FILE, help="PNG to write, *.png, with files beside it that place it."),
     Field(
         "size",
         "Longer edge of the picture, 16 to 4096.",

@@ -79,7 +79,17 @@ def test_the_demonstration_is_ready_at_once() -> None:
         ),
         pytest.param(
             ["preview", *BBOX, "--product", "dtm-slope", "-o", "a.png"],
-            {"output", "world_file", "width", "height", "crs", "bounds", "source", "reason"},
+            {
+                "output",
+                "world_file",
+                "metadata_file",
+                "width",
+                "height",
+                "crs",
+                "bounds",
+                "source",
+                "reason",
+            },
             marks=pytest.mark.slow,
         ),
         pytest.param(["search", *BBOX], {"items"}, marks=LONG),

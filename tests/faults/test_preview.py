@@ -226,7 +226,7 @@ def test_file_without_overviews_is_refused_before_reading(
 def test_neither_file_is_replaced_without_overwrite(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
-    for taken in ("a.png", "a.pgw"):
+    for taken in ("a.png", "a.pgw", "a.png.aux.xml"):
         (tmp_path / taken).write_text("precious")
         with pytest.raises(OutputExistsError, match=re.escape(taken)):
             preview(demo, "http://127.0.0.1:9/", http, tmp_path / "a.png")

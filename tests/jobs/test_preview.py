@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 import hrdem
@@ -134,6 +135,20 @@ def test_the_world_file_places_the_picture(demo: Addresses, tmp_path: Path, prod
     with rasterio.open(done.output) as dataset:
         assert dataset.bounds == box
         assert dataset.shape == (50, 100)
+        assert dataset.crs == "EPSG:3979"
     lines = (tmp_path / "a.pgw").read_text().split()
     assert list(map(float, lines)) == [10, 0, 0, -10, 1_505_005, -175_505]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pgw", "a.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pgw", "a.png", "a.png.aux.xml"]
+
+
+def test_a_picture_in_degrees_has_longitudes_first(demo: Addresses, tmp_path: Path) -> None:
+    """With the axes in the order of the EPSG register, GDAL would warp it to another continent."""
+    box = (-75.72, 45.40, -75.66, 45.44)
+    done = hrdem.preview(
+        bbox=box, product="dtm", output=tmp_path / "a.png", size=20, wms_url=demo.wms,
+        stac_url=demo.stac,
+    )  # fmt: skip
+    with rasterio.open(done.output) as dataset, WarpedVRT(dataset, crs="EPSG:3979") as warped:
+        assert dataset.crs == "EPSG:4326"
+        expected = transform_bounds("EPSG:4326", "EPSG:3979", *box)
+        assert warped.bounds == pytest.approx(expected, abs=500)
