@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.legacy_bc import BcSet as BcSet
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
     from hrdem.jobs.legacy_convert import Conversion as Conversion
+    from hrdem.jobs.list_surveys import SurveyList as SurveyList
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.runtime.progress import Progress as Progress
+    from hrdem.surveys_api import surveys as surveys
     from hrdem.tiling.map_tiles import TilePixels as TilePixels
     from hrdem.tiling.progress import JobProgress as JobProgress
     from hrdem.tiling.run_job import JobSummary as JobSummary
@@ -110,6 +112,8 @@ _NAMES_BY_MODULE = {
     "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
+    "hrdem.jobs.list_surveys": ("SurveyList",),
+    "hrdem.surveys_api": ("surveys",),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),

@@ -9,7 +9,7 @@ from hrdem.catalog.items import Asset
 from hrdem.errors import BlockedAddressError
 from hrdem.http.protocol import Http
 from hrdem.output.paths import check_output, make_file_name
-from hrdem.runtime.atomic import write_text_atomically
+from hrdem.runtime.atomic import write_file_atomically
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.gdal import probe_vrt_files
 from hrdem.sources.vrt import MAX_VRT_BYTES, check_vrt_complete, sanitize_vrt
@@ -43,7 +43,7 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
         raise BlockedAddressError(f"The catalogue lists {asset.key}, but {exc}") from exc
     vrt = sanitize_vrt(text, asset.href)
     probe_vrt_files(vrt.files, redact_secrets(asset.href), http)
-    write_text_atomically(path, vrt.text, overwrite)
+    write_file_atomically(path, vrt.text, overwrite)
     return path
 
 

@@ -33,6 +33,7 @@ class FileKind(Enum):
 
     GEOTIFF = (".tif", ".tiff")
     PNG = (".png",)
+    GEOPACKAGE = (".gpkg",)
 
 
 def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) -> None:
@@ -98,15 +99,15 @@ def _check_ending(output: Path, kind: FileKind) -> None:
     ending = output.suffix.lower()
     if ending in kind.value:
         return
-    is_format = ending in _OTHER_ENDINGS or ending in FileKind.PNG.value + FileKind.GEOTIFF.value
+    is_format = ending in _OTHER_ENDINGS or any(ending in each.value for each in FileKind)
     stem = Path(output.stem if is_format else output.name)
     if stem.suffix.lower() not in kind.value:  # otherwise zipped, for example
         stem = Path(f"{stem}{kind.value[0]}")
     proper = output.with_name(str(stem))
     advice = f"Give `output={proper}`"
-    if kind is FileKind.PNG:
-        text = f"The picture is a PNG, and {output} does not end in .png. {advice}."
-        raise RequestError(text)
+    if kind is not FileKind.GEOTIFF:
+        what = "The picture is a PNG" if kind is FileKind.PNG else "The layer is a GeoPackage"
+        raise RequestError(f"{what}, and {output} does not end in {kind.value[0]}. {advice}.")
     if ending in _CONVERTED_BY_GDAL:
         command = ["gdal_translate", "-b", "1", str(proper), str(output)]
         advice += f"; {join_command(command)} then converts it"

@@ -103,6 +103,14 @@ class SearchParams(AoiParams, CacheParams, total=False):
     stac_url: str | None
 
 
+class SurveysParams(SearchParams, total=False):
+    """The parameters of `hrdem.surveys`."""
+
+    product: str | None
+    output: PathLike | None
+    overwrite: bool | None
+
+
 class PreviewParams(SearchParams, total=False):
     """The parameters of `hrdem.preview`."""
 

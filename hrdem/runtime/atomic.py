@@ -24,15 +24,15 @@ _MAX_STAGED_NAME_CHARACTERS = 16
 log = logging.getLogger(__name__)
 
 
-def write_text_atomically(path: Path, text: str, overwrite: bool) -> None:
-    """Write a small text file that appears under its name only when it is complete.
+def write_file_atomically(path: Path, content: str | bytes, overwrite: bool) -> None:
+    """Write a small file that appears under its name only when it is complete.
 
     Raises:
         OutputExistsError: If it exists and may not be replaced.
         OutputError: If it cannot be written.
     """
     try:
-        with staged_file(path, text) as partial:
+        with staged_file(path, content) as partial:
             publish(partial, path, overwrite)
     except OutputError:
         raise

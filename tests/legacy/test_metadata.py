@@ -91,7 +91,7 @@ def tier(collection: str, *items: Item) -> SimpleNamespace:
 
 
 def survey(name: str | None, first: str | None, last: str | None) -> Survey:
-    return Survey("a", "coverage", Project(name, first, last, 0.5, {}))
+    return Survey("a", "coverage", Project(name, first, last, 0.5, {}, shapely.Polygon()))
 
 
 def describe(

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import pytest
 
 import hrdem
-from hrdem.request import fields, legacy_fields, params, service_fields, tile_fields
+from hrdem.request import fields, legacy_fields, params, service_fields, survey_fields, tile_fields
 from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
@@ -20,6 +20,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "preview": (fields.PREVIEW, params.PreviewParams),
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
+    "surveys": (survey_fields.SURVEYS, params.SurveysParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
     "legacy_bc": (legacy_fields.BC, params.BcParams),
     "legacy_cded": (legacy_fields.CDED, params.CdedParams),

@@ -15,7 +15,7 @@ import pytest
 import hrdem
 from hrdem import errors
 from hrdem.errors import RequestError, ServerError
-from hrdem.request import fields, legacy_fields, service_fields, tile_fields
+from hrdem.request import fields, legacy_fields, service_fields, survey_fields, tile_fields
 from hrdem.request.field import Field
 from hrdem.request.message_parameters import (
     FIELDS,
@@ -34,6 +34,7 @@ FUNCTIONS = {
     "preview": fields.PREVIEW,
     "search": fields.SEARCH,
     "assets": fields.ASSETS,
+    "surveys": survey_fields.SURVEYS,
     "cache": service_fields.CACHE_FOLDER,
     "legacy_bc": legacy_fields.BC,
     "legacy_cded": legacy_fields.CDED,
@@ -45,7 +46,7 @@ ALL = (*RUNS, "preview", "search", "assets")
 
 #: the functions that reach a room or a module; the longest path counts
 REACHED_BY = {
-    "request/aoi/": (*RUNS, "preview", "search", "tile_job"),
+    "request/aoi/": (*RUNS, "preview", "search", "tile_job", "surveys"),
     "request/aoi/attributes.py": ("tile_job",),
     "request/convert.py": (*RUNS, "preview", "search"),
     "request/advice.py": RUNS,
@@ -67,9 +68,9 @@ REACHED_BY = {
     "processing/": RUNS,
     "processing/memory_budget.py": ("extract", "load"),
     "output/": ("extract",),
-    "output/paths.py": ("extract", "preview"),
+    "output/paths.py": ("extract", "preview", "surveys"),
     "tiling/": ("tile_job",),
-    "runtime/atomic.py": ("extract", "preview"),
+    "runtime/atomic.py": ("extract", "preview", "surveys"),
     "runtime/utf8_folder.py": ("extract", "preview"),
     "runtime/gdal_settings.py": (),  # what a variable would cause, in a table
     "legacy/": ("legacy_cded",),

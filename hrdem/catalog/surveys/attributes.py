@@ -66,6 +66,7 @@ class Project:
         last: Year, month or day of the last flight, in the same form.
         share: Share of the area of interest within its outlines, above 0 to 1.
         attributes: JSON-ready values by field; a list where the outlines differ.
+        outline: Its area within the area of interest, in EPSG:3979.
     """
 
     name: str | None
@@ -73,6 +74,12 @@ class Project:
     last: str | None
     share: float
     attributes: Attributes
+    outline: shapely.Geometry
+
+    @property
+    def year(self) -> int | None:
+        """Year of the last flight; None if unknown."""
+        return int(self.last[:4]) if self.last else None
 
 
 def find_projects(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[Project]:
@@ -102,16 +109,12 @@ def find_projects(area: shapely.Polygon, outlines: Iterable[Outline]) -> list[Pr
                 )
             key = (find_name(attributes), *find_dates(attributes))
             grouped.setdefault(key, []).append(Outline(within, attributes))
-    projects = [
-        Project(
-            name,
-            first,
-            last,
-            min(1.0, shapely.union_all([part.geometry for part in parts]).area / area.area),
-            _merge_attributes([part.attributes for part in parts]),
-        )
-        for (name, first, last), parts in grouped.items()
-    ]
+    projects = []
+    for (name, first, last), parts in grouped.items():
+        outline = shapely.union_all([part.geometry for part in parts])
+        share = min(1.0, outline.area / area.area)
+        attributes = _merge_attributes([part.attributes for part in parts])
+        projects.append(Project(name, first, last, share, attributes, outline))
     projects.sort(key=lambda each: (each.last or "", each.share, each.name or ""), reverse=True)
     return projects
 

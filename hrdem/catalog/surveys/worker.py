@@ -72,7 +72,10 @@ def read_in_subprocess(
     if "error" in response:
         message = redact_secrets(response["error"].replace(arguments["path"], name))
         raise SourceError(f"{name} cannot be read: {to_one_line(message, MAX_MESSAGE_CHARACTERS)}.")
-    return [Project(**project) for project in response["projects"]]
+    return [
+        Project(**project, outline=shapely.from_wkb(outline))
+        for project, outline in zip(response["projects"], response["outlines"], strict=True)
+    ]
 
 
 def run_python(program: str) -> str:
@@ -123,9 +126,18 @@ def answer_request(
     response: dict[str, Any]
     try:
         projects = find_projects(area, read(request, area))
-        response = {"projects": [dataclasses.asdict(project) for project in projects]}
+        response = {
+            "projects": [_to_json(project) for project in projects],
+            "outlines": [shapely.to_wkb(project.outline, hex=True) for project in projects],
+        }
     except MemoryError:
         response = {"error": "reading it takes too much memory"}
     except errors as exc:
         response = {"error": str(exc).rstrip(".")}
     json.dump(response, sys.stdout)
+
+
+def _to_json(project: Project) -> dict[str, Any]:
+    """Return a project as JSON-ready values, without its outline."""
+    names = [field.name for field in dataclasses.fields(project) if field.name != "outline"]
+    return {name: getattr(project, name) for name in names}

@@ -1,0 +1,35 @@
+"""The parameters of surveys and comparisons; as in `hrdem.request.fields`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hrdem.request.area_fields import AREA
+from hrdem.request.convert import parse_output
+from hrdem.request.field import Field, Group
+from hrdem.request.fields import OVERWRITE
+from hrdem.request.product_fields import COLLECTION, PRODUCT_NAME
+from hrdem.request.service_fields import CACHE, STAC_URL
+
+SURVEYS = (
+    *AREA,
+    replace(
+        PRODUCT_NAME,
+        help="Surface whose surveys are listed.",
+        metavar="dtm|dsm",
+        default="dtm",
+        required=False,
+    ),
+    COLLECTION,
+    Field(
+        "output",
+        "GeoPackage to write, *.gpkg, with the outlines of the surveys within the area.",
+        Group.OUTPUT,
+        "FILE",
+        parse=parse_output,
+        flags=("-o",),
+    ),
+    OVERWRITE,
+    STAC_URL,
+    *CACHE,
+)

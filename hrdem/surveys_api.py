@@ -1,0 +1,59 @@
+"""The public functions for surveys and comparisons; `hrdem.api` has the others."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from hrdem.http.client_settings import ClientSettings
+from hrdem.http.protocol import Http
+from hrdem.jobs.list_surveys import SurveyList, list_surveys
+from hrdem.request import area_fields, service_fields, survey_fields
+from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.endpoints import normalize_stac_url
+from hrdem.request.params import SurveysParams
+from hrdem.request.products import PRODUCTS, get_collection, get_product
+from hrdem.request.signature import select, takes
+from hrdem.runtime.gdal_env import pinned_gdal
+
+
+@takes(survey_fields.SURVEYS)
+@pinned_gdal()
+def surveys(*, http: Http | None = None, **params: Unpack[SurveysParams]) -> SurveyList:
+    """List the lidar surveys under an area: name, year, share of the area.
+
+    They are read from the coverage files that items link to, or, where an item has none, from its
+    extent, which has no names. Each item is read by itself, so that a survey in two sub-tiles is
+    listed for both. Where surveys overlap, the mosaic has the newest.
+
+    Args:
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
+        **params: See `hrdem.extract` for area, ``collection``, ``stac_url`` and the cache's.
+            Different or further:
+
+            * ``product``: surface whose surveys are listed, ``"dtm"`` or ``"dsm"``, where a
+              coverage file has a layer for each;
+            * ``output``: path of a GeoPackage, ``.gpkg``, for the outlines of the surveys within
+              the area, in EPSG:3979; None writes none;
+            * ``overwrite``: whether an existing output may be replaced.
+
+    Returns:
+        The surveys, and the items whose surveys are unknown because the catalogue does not tell.
+
+    Raises:
+        RequestError: If the request is invalid.
+        NoDataError: If there is no item in the area, or no survey is known.
+        NetworkError: If the catalogue or a file of surveys cannot be read.
+        OutputError: If the output exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    aoi = parse_aoi(**select(values, area_fields.AREA)).aoi
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
+        return list_surveys(
+            aoi,
+            PRODUCTS[get_product(values["product"]).surfaces[0]],
+            get_collection(values["collection"]),
+            normalize_stac_url(values["stac_url"]),
+            values["output"],
+            client,
+            overwrite=values["overwrite"],
+        )
