@@ -78,6 +78,7 @@ class Findings:
         killed_workers: Number of killed workers.
         kills: Number of kills of drivers and workers.
         most_connections: Maximum number of connections at the store.
+        owners: Processes that had these.
         sent: Bytes of files that the store sent.
         faults: Faults of the store by kind.
         counts: Compared pixels.
@@ -94,6 +95,7 @@ class Findings:
     killed_workers: int = 0
     kills: int = 0
     most_connections: int = 0
+    owners: str = ""
     sent: Sent = field(default_factory=Sent)
     faults: collections.Counter[str] = field(default_factory=collections.Counter)
     counts: PixelCounts = field(default_factory=PixelCounts)
@@ -168,6 +170,7 @@ class Soak:
     def end_calmly(self) -> None:
         """Run the command once more, which sends no request; then `status` and `verify`."""
         self.findings.most_connections = self._store.most_connections  # verify has no limit
+        self.findings.owners = self._store.owners
         before = len(self._server.requests)
         self._expect("tile", *self._options)
         if len(self._server.requests) != before:
@@ -299,7 +302,8 @@ def soak_tiles(engine: str, tiles: int, seed: int, room: Path) -> Findings:
         soak.findings.defects += find_flaws(area, soak.output)
     findings = soak.findings
     if findings.most_connections > CONNECTIONS:
-        findings.defects.append(f"{findings.most_connections} connections at the store")
+        number, owners = findings.most_connections, findings.owners
+        findings.defects.append(f"{number} connections at the store: {owners}")
     findings.seconds = time.monotonic() - begun
     return findings
 

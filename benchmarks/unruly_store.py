@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import collections
+import contextlib
 import random
 import re
 import threading
@@ -12,12 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.misbehaving import Reply, ServerRequest, forward
 
 EDITIONS = (1, 2)
 IN_FLIGHT_SECONDS = 2.0  # before a kill, in which what was sent may be lost by it
 _FAULT_SHARE = 0.12  # of the requests for parts of files
 _DELAY = 0.08  # seconds before each response, as on a network
+_MAX_COMMAND_CHARACTERS = 120
 _ESTABLISHED = "01"  # state of a connection in /proc/net/tcp
 Fault = Callable[[Reply], tuple[str, Reply]]
 
@@ -50,6 +54,7 @@ class Store:
         faults: Faults by kind.
         editions: Edition of each file by its path.
         most_connections: Maximum number of connections at a time.
+        owners: Processes that had these.
         is_calm: Whether there are no faults.
     """
 
@@ -63,6 +68,7 @@ class Store:
         self.faults: collections.Counter[str] = collections.Counter()
         self.editions: collections.defaultdict[str, int] = collections.defaultdict(lambda: 1)
         self.most_connections = 0
+        self.owners = ""
         self.is_calm = False
         self._upstreams = upstreams
         self._chance = random.Random(seed)
@@ -107,9 +113,8 @@ class Store:
     def respond(self, request: ServerRequest) -> Reply:
         """Respond like the demonstration, or with a fault."""
         base = f"http://{request.headers['host']}"
-        open_now = count_connections(int(base.rpartition(":")[2]))
+        self._count_connections(int(base.rpartition(":")[2]))
         with self._lock:
-            self.most_connections = max(self.most_connections, open_now)
             dice, kind = self._chance.random(), self._chance.choice(_FAULTS)
             status = self._chance.choice((500, 502, 503))
         is_file = request.path.endswith(".tif")
@@ -138,6 +143,20 @@ class Store:
                 self._sent[request.path, edition].append(span)
         return reply
 
+    def _count_connections(self, port: int) -> None:
+        """Count connections that are open at the same time.
+
+        The system's table changes while it is read, so that one reading may list a connection that
+        was closed before another was opened. Those in two readings were open between them.
+        """
+        found = find_connections(port)
+        if len(found) > self.most_connections:
+            found &= find_connections(port)
+        with self._lock:
+            if len(found) > self.most_connections:
+                self.most_connections = len(found)
+                self.owners = _describe_owners(found)
+
     def _is_storm(self) -> bool:
         if self._storms is None:
             return False
@@ -150,14 +169,36 @@ class Store:
         return reply
 
 
-def count_connections(port: int) -> int:
-    """Return the number of connections to a port of this machine; 0 if it does not run Linux."""
+def find_connections(port: int) -> set[int]:
+    """Return the ports of the clients that are connected to a port of this machine, on Linux."""
     try:
         table = Path("/proc/net/tcp").read_text("ascii")
     except OSError:
-        return 0
+        return set()
     rows = (line.split() for line in table.splitlines()[1:])
-    return sum(row[1].endswith(f":{port:04X}") and row[3] == _ESTABLISHED for row in rows)
+    return {
+        int(row[2].rpartition(":")[2], 16)
+        for row in rows
+        if row[1].endswith(f":{port:04X}") and row[3] == _ESTABLISHED
+    }
+
+
+def _describe_owners(ports: set[int]) -> str:
+    """Return the processes whose connections have these ports, as far as they are still there."""
+    with contextlib.suppress(psutil.Error):
+        connections = psutil.net_connections("tcp4")
+        pids = (each.pid for each in connections if each.laddr and each.laddr.port in ports)
+        counts = collections.Counter(pid for pid in pids if pid)
+        return "; ".join(f"{count} of {_describe_process(pid)}" for pid, count in counts.items())
+    return ""
+
+
+def _describe_process(pid: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        command = " ".join(process.cmdline())[-_MAX_COMMAND_CHARACTERS:]
+        return f"{pid} after {time.time() - process.create_time():.1f} s, {command}"
+    return f"{pid}, which has ended"
 
 
 def _subtract(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

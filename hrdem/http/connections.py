@@ -20,6 +20,7 @@ from hrdem.runtime.forks import add_thread
 from hrdem.runtime.redaction import redact_secrets
 
 MAX_CONNECTIONS = 16  # to all servers together
+MAX_RELEASE_SECONDS = 120.0  # for connections in use, which time out before
 Origin = tuple[str, bytes, int | None]
 
 
@@ -128,17 +129,21 @@ class ConnectionPool(httpx.BaseTransport):
         Connections that are in use beyond it are closed when they are given back.
 
         Args:
-            limit: The number; with 0, requests wait until there is another limit.
+            limit: The number; with 0, requests wait until there is another limit, and connections
+                in use are waited for: threads of a read that failed may still have some.
         """
         with self._changed:
             self._limit = limit
             self._close_inherited()
             excess = self._idle[: max(0, self._count - limit)]
             del self._idle[: len(excess)]
-            self._count -= len(excess)
-            self._changed.notify_all()
         for _, transport in excess:
             transport.close()
+        with self._changed:
+            self._count -= len(excess)
+            self._changed.notify_all()
+            if not limit:
+                self._changed.wait_for(lambda: not self._count, MAX_RELEASE_SECONDS)
 
     def close(self) -> None:
         """Close the connections that are not in use; threads close theirs with their responses."""
@@ -180,11 +185,12 @@ class ConnectionPool(httpx.BaseTransport):
             stays_open = not self._is_closed and self._count <= self._limit
             if stays_open:
                 self._idle.append((origin, transport))
-            else:
-                self._count -= 1
-            self._changed.notify()
+                self._changed.notify()
         if not stays_open:
             transport.close()
+            with self._changed:  # not before: another connection may take its place
+                self._count -= 1
+                self._changed.notify_all()
 
 
 class _Stream(httpx.SyncByteStream):

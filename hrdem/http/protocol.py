@@ -124,7 +124,8 @@ class Http(Protocol):
     def limit_connections(self, count: int) -> None:
         """Change the maximum number of connections; idle ones beyond it are closed.
 
-        With 0 all idle ones are closed, and requests wait until there is another limit.
+        With 0 all are closed, also those in use once they are free, and requests wait until there
+        is another limit.
         """
         return
 

@@ -133,6 +133,35 @@ def test_without_connections_requests_wait_for_another_limit(transports: Transpo
         assert used(waiting.result(5)) is transports.made[1]
 
 
+def test_without_connections_those_in_use_are_waited_for(transports: Transports) -> None:
+    pool = ConnectionPool(transports)
+    response = pool.handle_request(HERE)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.set_limit, 0)
+        time.sleep(0.02)
+        assert not waiting.done()
+        response.close()
+        waiting.result(5)
+    assert transports.closed == [used(response)]
+
+
+def test_a_connection_is_closed_before_another_takes_its_place(transports: Transports) -> None:
+    pool = ConnectionPool(transports, limit=2)
+    first, _ = pool.handle_request(HERE), pool.handle_request(HERE)
+    closing, closed = threading.Event(), threading.Event()
+    used(first).close = lambda: (closing.set(), closed.wait(5))
+    pool.set_limit(1)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(first.close)
+        assert closing.wait(5)
+        pool.set_limit(2)
+        waiting = threads.submit(pool.handle_request, HERE)
+        time.sleep(0.02)
+        assert len(transports.made) == 2
+        closed.set()
+        assert used(waiting.result(5)) is transports.made[2]
+
+
 def test_throttled_responses_are_counted() -> None:
     statuses = iter((503, 429, 500, 200))
     with misbehaving(lambda _: Reply(next(statuses))) as server:
