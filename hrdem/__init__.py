@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hrdem.errors import WcsError as WcsError
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.http.session import Session as Session
+    from hrdem.jobs.compare import RasterComparison as RasterComparison
     from hrdem.jobs.doctor import Check as Check
     from hrdem.jobs.legacy_bc import BcSet as BcSet
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.runtime.progress import Progress as Progress
+    from hrdem.surveys_api import compare as compare
     from hrdem.surveys_api import surveys as surveys
     from hrdem.tiling.map_tiles import TilePixels as TilePixels
     from hrdem.tiling.progress import JobProgress as JobProgress
@@ -113,7 +115,8 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),
-    "hrdem.surveys_api": ("surveys",),
+    "hrdem.jobs.compare": ("RasterComparison",),
+    "hrdem.surveys_api": ("compare", "surveys"),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),

@@ -6,14 +6,18 @@ from typing import Any, Unpack
 
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
+from hrdem.jobs.compare import RasterComparison
+from hrdem.jobs.compare import compare as compare_rasters
 from hrdem.jobs.list_surveys import SurveyList, list_surveys
 from hrdem.request import area_fields, service_fields, survey_fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import normalize_stac_url
-from hrdem.request.params import SurveysParams
+from hrdem.request.params import CompareRastersParams, SurveysParams
 from hrdem.request.products import PRODUCTS, get_collection, get_product
+from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.progress import OnProgress, ignore_progress
 
 
 @takes(survey_fields.SURVEYS)
@@ -57,3 +61,40 @@ def surveys(*, http: Http | None = None, **params: Unpack[SurveysParams]) -> Sur
             client,
             overwrite=values["overwrite"],
         )
+
+
+@takes(survey_fields.COMPARE)
+@pinned_gdal()
+def compare(
+    a: PathLike,
+    b: PathLike,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[CompareRastersParams],
+) -> RasterComparison:
+    """Subtract one raster of heights from another on the same lattice: b minus a.
+
+    Two surveys, two editions, or any two rasters of heights in metres, of which the first band is
+    read. Nothing is resampled and no datum is shifted: rasters with other pixels, or in two
+    vertical datums, are refused. The pixels that both cover are compared.
+
+    Args:
+        a: Path of the raster that is subtracted, such as the older one.
+        b: Path of the other raster.
+        on_progress: Called with a `Progress` after each block.
+        **params: What is written:
+
+            * ``output``: path of the GeoTIFF of the differences, float32, in metres; None writes
+              none;
+            * ``overwrite``: whether an existing output may be replaced.
+
+    Returns:
+        Statistics of the differences. Positive ones mean that ``b`` is higher.
+
+    Raises:
+        RequestError: If a file is no raster of heights, or the two differ in lattice or datum.
+        NoDataError: If no pixel has a height in both.
+        OutputError: If the output exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    return compare_rasters(a, b, values["output"], on_progress, overwrite=values["overwrite"])

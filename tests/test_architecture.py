@@ -48,6 +48,7 @@ COVERED_BY = {
     "hrdem.catalog.stac_io": "faults/test_catalogue.py",
     "hrdem.cli.assets": "cli/test_commands.py",
     "hrdem.cli.cache": "faults/test_resume.py",
+    "hrdem.cli.compare": "jobs/test_compare.py",
     "hrdem.cli.demo": "cli/test_commands.py",
     "hrdem.cli.extract": "cli/test_commands.py",
     "hrdem.cli.lazy_group": "cli/test_commands.py",

@@ -13,7 +13,6 @@ from hrdem.runtime.byte_sizes import format_size
 
 if TYPE_CHECKING:
     from hrdem.legacy.comparison import Comparison, FileDifferences
-    from hrdem.legacy.differences import Differences
 
 MAX_LISTED_FILES = 20
 
@@ -63,7 +62,7 @@ def _show(done: Comparison) -> None:
     assert done.differences is not None
     show.lines(
         ("compared", f"{counts.compared:,} of {counts.old:,} nodes with a height"),
-        *_describe(done.differences),
+        *show.describe_differences(done.differences),
         *_describe_files(done.by_file),
         *(("source", source.name) for source in done.plan.sources),
         ("download", show.downloaded(done.transfer.received_bytes, done.transfer.cached_bytes)),
@@ -74,20 +73,6 @@ def _show(done: Comparison) -> None:
 def _shorten(names: list[str]) -> list[str]:
     more = len(names) - MAX_LISTED_FILES
     return [*names[:MAX_LISTED_FILES], *([f"{more:,} more"] if more > 0 else [])]
-
-
-def _describe(found: Differences) -> list[tuple[str, str]]:
-    statistics, largest = found.statistics, found.largest
-    assert largest is not None
-    low, median, high = found.percentiles
-    return [
-        (
-            "mean",
-            f"{statistics.mean:z.2f} m, standard deviation {statistics.standard_deviation:z.2f}",
-        ),
-        ("median", f"{median:z.2f} m; 5 % are below {low:z.2f}, 5 % above {high:z.2f}"),
-        ("largest", f"{largest.metres:z.2f} m, at {largest.x:.10g},{largest.y:.10g}"),
-    ]
 
 
 def _describe_files(by_file: tuple[FileDifferences, ...]) -> list[tuple[str, str]]:

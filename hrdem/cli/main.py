@@ -25,7 +25,18 @@ from hrdem.runtime.text import escape_unprintable
 # in the order of the help
 COMMANDS = (
     *("extract", "tile", "tile status", "tile retry", "tile verify", "tile index", "plan"),
-    *("preview", "search", "assets", "surveys", "status", "legacy", "cache", "doctor", "demo"),
+    *(
+        "preview",
+        "search",
+        "assets",
+        "surveys",
+        "compare",
+        "status",
+        "legacy",
+        "cache",
+        "doctor",
+        "demo",
+    ),
 )
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file behind stdout

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hrdem.output.result import Result
     from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
+    from hrdem.processing.differences import Differences
     from hrdem.runtime.progress import OnProgress, Progress
 
 SCHEMA_VERSION = 1
@@ -243,6 +244,21 @@ def describe_grid(grid: Grid) -> str:
 
 def _crs_name(grid: Grid) -> str:
     return grid.crs if grid.crs.startswith("EPSG:") else grid.crs.split('"')[1]
+
+
+def describe_differences(found: Differences) -> list[tuple[str, str]]:
+    """Describe differences in metres, of which there is at least one."""
+    statistics, largest = found.statistics, found.largest
+    assert largest is not None
+    low, median, high = found.percentiles
+    return [
+        (
+            "mean",
+            f"{statistics.mean:z.2f} m, standard deviation {statistics.standard_deviation:z.2f}",
+        ),
+        ("median", f"{median:z.2f} m; 5 % are below {low:z.2f}, 5 % above {high:z.2f}"),
+        ("largest", f"{largest.metres:z.2f} m, at {largest.x:.10g},{largest.y:.10g}"),
+    ]
 
 
 def _mosaic_lines(plan: Plan) -> list[tuple[str, str]]:

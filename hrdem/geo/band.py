@@ -21,7 +21,7 @@ _METRES = ("m", "metre", "metres", "meter", "meters")
 #: spellings of units, by the unit that a product has; a product without a unit has no spelling
 _SPELLINGS = {"metre": _METRES, "degree": ("deg", "degree", "degrees", "°")}
 #: EPSG codes of the realizations of CGVD2013, the vertical datum of the published heights
-_CGVD2013 = ("EPSG:6647", "EPSG:9245", "EPSG:20035")
+CGVD2013_CODES = ("EPSG:6647", "EPSG:9245", "EPSG:20035")
 #: types of pixels that are read, as numpy names them; others are complex numbers
 PIXEL_TYPES = (
     *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
@@ -129,15 +129,20 @@ def check_band(band: Band, unit: str, name: str) -> None:
     Raises:
         SourceError: If the values are not certain to be those of the product.
     """
-    if problem := _find_problem(band, unit):
+    if problem := find_band_problem(band, unit):
         raise SourceError(
             f"{name} {problem}. Nothing was read from it: try another `collection`, and tell its "
             "publisher."
         )
 
 
-def _find_problem(band: Band, unit: str) -> str:
-    """Return why a band cannot be read with certainty; empty if it can."""
+def find_band_problem(band: Band, unit: str) -> str:
+    """Return why a band cannot be read with certainty; empty if it can.
+
+    Args:
+        band: What the raster states.
+        unit: Unit of the product, as for `check_band`.
+    """
     if band.stored_dtype not in PIXEL_TYPES:
         return f"holds {band.stored_dtype}, not measurements"
     if band.has_palette or band.is_inverted:
@@ -146,7 +151,7 @@ def _find_problem(band: Band, unit: str) -> str:
         return f"holds {band.stored_dtype}, whose 256 numbers are a picture, not heights"
     if not (math.isfinite(band.scale) and band.scale and math.isfinite(band.offset)):
         return f"states a scale of {band.scale:g} and an offset of {band.offset:g}"
-    if unit == "metre" and band.vertical_crs not in ("", *_CGVD2013):
+    if unit == "metre" and band.vertical_crs not in ("", *CGVD2013_CODES):
         return f"states heights in {band.vertical_crs}, where CGVD2013 is expected"
     if band.unit and band.unit.strip().lower() not in _SPELLINGS.get(unit, ()):
         expected = unit or "no unit"

@@ -26,7 +26,6 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.staged_heights import StagedHeights, stage_heights
 from hrdem.legacy.bc.products import ELEVATION
 from hrdem.legacy.comparison import Comparison, Counts, FileDifferences
-from hrdem.legacy.differences import DifferenceTally
 from hrdem.legacy.heights import make_height_request, shift_to_cgvd28
 from hrdem.legacy.mosaic import LegacyMosaic
 from hrdem.legacy.raster import CGVD28, LegacyRaster
@@ -36,6 +35,7 @@ from hrdem.output.provenance import ATTRIBUTION, LICENCE_URL, check_raster_outpu
 from hrdem.planning.estimate import estimate_plan
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
+from hrdem.processing.differences import DifferenceTally
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.find_grid import find_cgvd28_grid
 from hrdem.processing.vertical.shift_grid import ShiftGrid

@@ -8,10 +8,10 @@ from typing import Any
 
 from hrdem.geo.grid import Grid
 from hrdem.http.run_context import Transfer
-from hrdem.legacy.differences import Differences
 from hrdem.legacy.raster import CGVD28, LegacyRaster
 from hrdem.planning.estimate import Estimate
 from hrdem.planning.plan import Plan
+from hrdem.processing.differences import Differences
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 

@@ -15,6 +15,7 @@ from hrdem.request import fields, legacy_fields, survey_fields, tile_fields
 FIELDS = {
     field.name: field
     for table in (
+        survey_fields.COMPARE,
         survey_fields.SURVEYS,
         tile_fields.ENGINE,
         tile_fields.INDEX,

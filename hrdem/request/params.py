@@ -111,6 +111,13 @@ class SurveysParams(SearchParams, total=False):
     overwrite: bool | None
 
 
+class CompareRastersParams(TypedDict, total=False):
+    """The parameters of `hrdem.compare` besides the two rasters."""
+
+    output: PathLike | None
+    overwrite: bool | None
+
+
 class PreviewParams(SearchParams, total=False):
     """The parameters of `hrdem.preview`."""
 

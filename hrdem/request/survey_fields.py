@@ -33,3 +33,15 @@ SURVEYS = (
     STAC_URL,
     *CACHE,
 )
+
+COMPARE = (
+    Field(
+        "output",
+        "GeoTIFF to write, *.tif or *.tiff, with the differences.",
+        Group.OUTPUT,
+        "FILE",
+        parse=parse_output,
+        flags=("-o",),
+    ),
+    OVERWRITE,
+)

@@ -20,6 +20,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "preview": (fields.PREVIEW, params.PreviewParams),
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
+    "compare": (survey_fields.COMPARE, params.CompareRastersParams),
     "surveys": (survey_fields.SURVEYS, params.SurveysParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
     "legacy_bc": (legacy_fields.BC, params.BcParams),

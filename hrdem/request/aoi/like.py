@@ -111,11 +111,12 @@ def _read_dataset(source: Any, label: str) -> Grid:
     return _make_grid(crs, transform, width, height, label, has_points=has_points)
 
 
-def read_raster_grid(path: Path) -> Grid:
+def read_raster_grid(path: Path, parameter: str = "like") -> Grid:
     """Return the grid of a raster, without the vertical part of its CRS.
 
     Args:
         path: Local file.
+        parameter: Name of the parameter that it was passed for, for messages.
 
     Raises:
         RequestError: If it is not a raster, is not georeferenced, or is not a north-up grid.
@@ -132,7 +133,7 @@ def read_raster_grid(path: Path) -> Grid:
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
         raise RequestError(
-            f"{path.name}, given as `like`, cannot be opened as a raster by GDAL: "
+            f"{path.name}, given as `{parameter}`, cannot be opened as a raster by GDAL: "
             f"{gdal_message(exc)} Give a raster file, or `bbox`."
         ) from exc
     return _make_grid(
@@ -141,12 +142,20 @@ def read_raster_grid(path: Path) -> Grid:
         width,
         height,
         path.name,
+        parameter,
         has_points=has_points,
     )
 
 
 def _make_grid(
-    crs: str, transform: Affine, width: int, height: int, label: str, *, has_points: bool = False
+    crs: str,
+    transform: Affine,
+    width: int,
+    height: int,
+    label: str,
+    parameter: str = "like",
+    *,
+    has_points: bool = False,
 ) -> Grid:
     """Check a grid, and return it without the vertical part of its CRS."""
     if not crs or transform == Affine.identity():
@@ -154,25 +163,27 @@ def _make_grid(
         if has_points:
             problem = "has ground control points or RPCs instead of a grid"
         raise RequestError(
-            f"{label}, given as `like`, {problem}. Give a raster with a CRS and a geotransform, "
-            "such as gdalwarp writes, or give `bbox`."
+            f"{label}, given as `{parameter}`, {problem}. Give a raster with a CRS and a "
+            "geotransform, such as gdalwarp writes, or give `bbox`."
         )
     if not all(map(math.isfinite, transform)) or width < 1 or height < 1:
         raise RequestError(
-            f"The grid of {label}, given as `like`, has no pixels of a finite size. Give another "
-            "raster, or `bbox`."
+            f"The grid of {label}, given as `{parameter}`, has no pixels of a finite size. Give "
+            "another raster, or `bbox`."
         )
     problem = _find_problem(transform, width, height)
     if problem:
         raise RequestError(
-            f"The grid of {label}, given as `like`, is {problem}. Give a north-up raster, such as "
-            "gdalwarp writes, or give `bbox`."
+            f"The grid of {label}, given as `{parameter}`, is {problem}. Give a north-up raster, "
+            "such as gdalwarp writes, or give `bbox`."
         )
     straight = Affine(transform.a, 0.0, transform.c, 0.0, transform.e, transform.f)
     try:
         name = normalize_crs(drop_vertical(crs))
     except RequestError as exc:
-        raise RequestError(f"The CRS of {label}, given as `like`, cannot be used: {exc}") from exc
+        raise RequestError(
+            f"The CRS of {label}, given as `{parameter}`, cannot be used: {exc}"
+        ) from exc
     return Grid(name, straight, width, height)
 
 

@@ -9,7 +9,7 @@ import pytest
 from affine import Affine
 
 from hrdem.geo.grid import Grid, Window
-from hrdem.legacy.differences import DifferenceTally
+from hrdem.processing.differences import DifferenceTally
 
 GRID = Grid("EPSG:4269", Affine(0.5, 0, -76, 0, -0.5, 46), 40, 30)
 

@@ -1,0 +1,162 @@
+"""The difference of two rasters, against rasterio and numpy; and the page about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.windows import Window
+
+import hrdem
+from hrdem.cli.main import run
+from hrdem.demo import Addresses
+from tests.pages import run_commands
+
+LEFT, TOP = 1_500_000, -100_000
+
+
+def write_raster(
+    path: Path, pixels: np.ndarray, *, column: float = 0, row: float = 0, **profile: Any
+) -> Path:
+    """Write a raster of 1 m pixels in EPSG:3979, with its corner moved by columns and rows."""
+    values: dict[str, Any] = {
+        "crs": "EPSG:3979",
+        "transform": Affine(1, 0, LEFT + column, 0, -1, TOP - row),
+        "nodata": -32767,
+        "dtype": pixels.dtype,
+        **profile,
+    }
+    height, width = pixels.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", width=width, height=height, count=1, **values
+    ) as dataset:
+        dataset.write(pixels, 1)
+    return path
+
+
+def make_heights(seed: int, height: int, width: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(200, 30, (height, width)).astype(np.float32)
+    pixels[rng.random((height, width)) < 0.1] = -32767
+    return pixels
+
+
+def test_the_difference_is_that_of_the_common_pixels(tmp_path: Path) -> None:
+    """Larger than a block, moved against each other, with nodata at other places."""
+    a = write_raster(tmp_path / "a.tif", make_heights(1, 530, 600))
+    b = write_raster(tmp_path / "b.tif", make_heights(2, 600, 550), column=-7, row=11)
+    done = hrdem.compare(a, b, output=tmp_path / "d.tif")
+    with rasterio.open(a) as one, rasterio.open(b) as other:
+        first = one.read(1, window=Window(0, 11, 543, 519), masked=True)
+        second = other.read(1, window=Window(7, 0, 543, 519), masked=True)
+    expected = second - first
+    with rasterio.open(tmp_path / "d.tif") as dataset:
+        found = dataset.read(1, masked=True)
+        assert dataset.bounds == (LEFT, TOP - 530, LEFT + 543, TOP - 11)
+        assert (dataset.crs, dataset.units, dataset.nodata) == ("EPSG:3979", ("metre",), -32767)
+        assert dataset.tags()["HRDEM_PRODUCT"] == "difference"
+        assert dataset.descriptions == ("b.tif minus a.tif",)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+    np.testing.assert_array_equal(found.compressed(), expected.compressed())
+    values = expected.compressed().astype(np.float64)
+    statistics, percentiles = done.differences.statistics, done.differences.percentiles
+    assert statistics.mean == pytest.approx(values.mean(), rel=1e-9)
+    assert statistics.standard_deviation == pytest.approx(values.std(), rel=1e-9)
+    assert percentiles == pytest.approx(np.percentile(values, (5, 50, 95)), abs=0.011)
+    largest = done.differences.largest
+    assert largest is not None
+    assert abs(largest.metres) == np.abs(values).max()
+    assert done.counts.as_dict() == {
+        "both": values.size,
+        "only_a": int((~first.mask & second.mask).sum()),
+        "only_b": int((first.mask & ~second.mask).sum()),
+        "neither": int((first.mask & second.mask).sum()),
+    }
+
+
+def test_scaled_numbers_are_compared_as_heights(tmp_path: Path) -> None:
+    a = write_raster(tmp_path / "a.tif", np.full((4, 4), 100, np.float32))
+    b = write_raster(tmp_path / "b.tif", np.full((4, 4), 1_050, np.int16))
+    with rasterio.open(b, "r+") as dataset:
+        dataset.scales = (0.1,)
+    assert hrdem.compare(a, b).differences.statistics.mean == pytest.approx(5, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"column": 0.5}, r"edges are 0\.5 and 0 pixels apart.*like the other"),
+        ({"transform": Affine(2, 0, LEFT, 0, -2, TOP)}, "pixels of 1 x 1 and 2 x 2"),
+        ({"crs": "EPSG:3978"}, "EPSG:3979 and EPSG:3978"),
+    ],
+)
+def test_other_lattices_are_refused_with_what_differs(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    pixels = np.ones((4, 4), np.float32)
+    a = write_raster(tmp_path / "a.tif", pixels)
+    b = write_raster(tmp_path / "b.tif", pixels, **changes)
+    with pytest.raises(hrdem.RequestError, match=f"on different lattices: .*{reason}"):
+        hrdem.compare(a, b)
+
+
+def test_heights_in_two_vertical_datums_are_refused(tmp_path: Path) -> None:
+    pixels = np.ones((4, 4), np.float32)
+    paths = [write_raster(tmp_path / name, pixels) for name in ("a.tif", "b.tif")]
+    with rasterio.open(paths[1], "r+") as dataset:
+        dataset.update_tags(HRDEM_VERTICAL_DATUM="CGVD28")
+    assert hrdem.compare(*paths).counts.both == 16  # only one states its datum
+    with rasterio.open(paths[0], "r+") as dataset:
+        dataset.update_tags(HRDEM_VERTICAL_DATUM="CGVD2013")
+    with pytest.raises(
+        hrdem.RequestError, match=r"a\.tif has heights in CGVD2013, b\.tif in CGVD28"
+    ):
+        hrdem.compare(*paths)
+
+
+def test_slopes_are_refused(tmp_path: Path) -> None:
+    pixels = np.ones((4, 4), np.float32)
+    paths = [write_raster(tmp_path / name, pixels) for name in ("a.tif", "b.tif")]
+    with rasterio.open(paths[1], "r+") as dataset:
+        dataset.units = ("degree",)
+    with pytest.raises(hrdem.RequestError, match=r"b\.tif states the unit 'degree'.* as `b`"):
+        hrdem.compare(*paths)
+
+
+def test_rasters_without_a_common_height_are_no_data_and_leave_no_file(tmp_path: Path) -> None:
+    empty = np.full((4, 4), -32767, np.float32)
+    a = write_raster(tmp_path / "a.tif", empty)
+    b = write_raster(tmp_path / "b.tif", np.ones((4, 4), np.float32))
+    with pytest.raises(hrdem.NoDataError, match="0 have one in the first, 16 in the second"):
+        hrdem.compare(a, b, output=tmp_path / "d.tif")
+    far = write_raster(tmp_path / "far.tif", empty, column=100)
+    with pytest.raises(hrdem.NoDataError, match="no pixel in common"):
+        hrdem.compare(a, far, output=tmp_path / "d.tif")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif", "far.tif"]
+
+
+def test_an_input_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = write_raster(tmp_path / "a.tif", np.ones((4, 4), np.float32))
+    assert run(["compare", str(a), str(a), "-o", str(a), "--overwrite"]) == 2
+    assert "is an input and would be replaced" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_commands_of_the_page_work(
+    demo: Addresses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
+    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+    assert len(run_commands("comparing.md")) == 4
+    printed = capsys.readouterr().out
+    assert "difference surface.tif minus terrain.tif\n" in printed
+    assert "compared   3,441,340 pixels with a height in both, 0 only in A" in printed
