@@ -264,6 +264,15 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_first_search_is_sent_before_anything_heavy_is_imported() -> None:
+    program = (
+        "import sys, hrdem.cli.extract, hrdem.catalog.early_search; "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "['httpx']", done.stderr
+
+
 def test_plain_extraction_imports_no_more_than_it_uses(demo: Addresses, tmp_path: Path) -> None:
     program = (
         "import sys, hrdem; "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_GAP_BYTES = 64 << 10  # a gap of this size costs less to fetch than another request
 
@@ -33,6 +35,8 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
 
 def join_ranges(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> list[Span]:
     """Do the same for arrays of the first byte and of the byte after the last of each span."""
+    import numpy as np  # noqa: PLC0415 (the first search is sent before it is imported)
+
     if not len(starts):
         return []
     order = np.argsort(starts, kind="stable")
