@@ -133,7 +133,9 @@ def extract(
 
             * ``output``: path of the GeoTIFF, which ends in ``.tif`` or ``.tiff``. A STAC item is
               written beside it, as ``.stac.json``;
-            * ``format``: ``"gtiff"``, or ``"cog"`` for a cloud-optimized GeoTIFF with overviews;
+            * ``format``: ``"gtiff"``; ``"cog"`` for a cloud-optimized GeoTIFF with overviews;
+              ``"vrt"`` for a VRT, ``.vrt``, that refers to the remote COGs, of pixels that are not
+              resampled, cropped or computed; ``"vrt-https"`` for one with plain addresses;
             * ``compress``: ``"deflate"``, ``"zstd"``, ``"lzw"`` or ``"none"``; not with
               ``align="blocks"``, which keeps the compression of the source;
             * ``predictor``: 1 for none, which WhiteboxTools needs, 2 for differences of pixels, 3

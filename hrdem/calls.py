@@ -39,7 +39,7 @@ from hrdem.request.endpoints import (
     default_wcs_url,
     normalize_stac_url,
 )
-from hrdem.request.options import Align, Compression, Format
+from hrdem.request.options import Align, Compression, Format, Via
 from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select
@@ -76,7 +76,13 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         path, layout, overwrite, Compression(values["compress"]), values["predictor"], if_changed
     )
     options.check_encoding(request)
-    check_raster_output(path, overwrite, (values["aoi"], values["vertical_grid"]))
+    if layout.is_vrt:
+        from hrdem.output.remote_vrt import check_linkable  # noqa: PLC0415
+
+        check_linkable(request, options)
+        request = replace(request, via=Via.COG)
+    inputs = values["aoi"], values["vertical_grid"]
+    check_raster_output(path, overwrite, inputs, options.file_kind)
     if values["offline"]:
         request.check_offline()
         if if_changed:

@@ -278,7 +278,10 @@ def _value_lines(result: Result) -> list[tuple[str, str]]:
     request, statistics = result.plan.request, result.statistics
     datum = f", {request.vertical_datum.value}" if request.product.is_height else ""
     if statistics is None:
-        return [("values", f"blocks copied from the source{datum}")]
+        how = "read from the source by the program that opens the VRT"
+        if result.output.suffix.lower() != ".vrt":
+            how = "blocks copied from the source"
+        return [("values", f"{how}{datum}")]
     unit = {"metre": " m", "degree": "°", "percent": " %", "": ""}[request.unit]
     low, high = f"{statistics.minimum:.2f}", f"{statistics.maximum:.2f}"
     return [

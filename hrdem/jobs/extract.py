@@ -14,7 +14,6 @@ from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import execute_plan
-from hrdem.output.geotiff import StoredFile
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import (
     check_raster_output,
@@ -23,6 +22,7 @@ from hrdem.output.provenance import (
     make_stac_item,
     make_tags,
 )
+from hrdem.output.publish import StoredFile
 from hrdem.output.record import read_record
 from hrdem.output.result import Result
 from hrdem.planning.cost import check_cost
@@ -142,13 +142,17 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
     started = time.monotonic()
     output = options.output
     stac_path = get_stac_path(output)
-    check_raster_output(output, options.overwrite)
+    check_raster_output(output, options.overwrite, kind=options.file_kind)
     shift_grid = find_shift_grid(plan.request, context)
     shifts = "" if shift_grid is None else shift_grid.sha256
     fingerprint = fingerprint_plan(plan, shifts, options.encoding_as_dict())
     if options.if_changed and _is_current(output, fingerprint):
         seconds = time.monotonic() - started
         return Result(output, plan, None, None, (), shift_grid, 0, (), 0, seconds, unchanged=True)
+    if options.layout.is_vrt:
+        from hrdem.jobs.link_sources import link_sources  # noqa: PLC0415 (most runs copy pixels)
+
+        return link_sources(plan, context, options, fingerprint, started)
     check_cost(plan, context, output, copies=2 if options.layout is Format.COG else 1)
     with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:
         stats = executed.stats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +17,13 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from hrdem.errors import OutputError, OutputExistsError, RequestError, SourceError
+from hrdem.errors import OutputError, RequestError, SourceError
 from hrdem.geo.grid import Grid
 from hrdem.output.paths import check_output
+from hrdem.output.publish import StoredFile, publish_described
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
-from hrdem.runtime.atomic import (
-    output_exists_error,
-    publish,
-    staged_file,
-    staging_dir,
-    sync_folder,
-    sync_to_disk,
-)
+from hrdem.runtime.atomic import staged_file, staging_dir, sync_to_disk
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.memory import trim_allocator
@@ -48,7 +41,6 @@ from hrdem.tiff.write_ifd import (
     read_first_directory,
 )
 
-COMPANION_SUFFIXES = (".ovr", ".aux.xml", ".msk")  # of GDAL, after the whole name
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
 _EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
@@ -65,29 +57,6 @@ class Band:
 
     name: str
     unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """What identifies a finished file.
-
-    Attributes:
-        size: Its size in bytes.
-        sha256: Its SHA-256, in hexadecimal digits.
-    """
-
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        """Measure a file.
-
-        Raises:
-            OSError: If it cannot be read.
-        """
-        with path.open("rb") as file:
-            return cls(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 class GeoTiffWriter:
@@ -198,9 +167,7 @@ class GeoTiffWriter:
     ) -> None:
         """Finish the file, and publish it and a text file that describes it.
 
-        A new file is published after its description, so it is never without. Where a file is
-        replaced, its description is removed first: a killed run leaves the old file or the new
-        one, with its own description or none.
+        A killed run leaves them as `hrdem.output.publish.publish_described` says.
 
         Args:
             statistics: Statistics of the first band, so that no reader has to compute them; None
@@ -230,35 +197,7 @@ class GeoTiffWriter:
                 if describe is not None and stored is not None:
                     text = stack.enter_context(staged_file(path, describe(stored)))
                     sync_to_disk(text)
-                if self._overwrite:
-                    self._replace(finished, path, text)
-                else:
-                    self._publish_new(finished, path, text)
-
-    def _replace(self, finished: Path, path: Path, text: Path | None) -> None:
-        """Replace the output and its text file, which never describes the other file."""
-        path.unlink(missing_ok=True)
-        for stale in COMPANION_SUFFIXES:  # GDAL would read them with the new file
-            self._output.with_name(f"{self._output.name}{stale}").unlink(missing_ok=True)
-        sync_folder(self._output.parent)
-        publish(finished, self._output, overwrite=True)
-        if text is not None:
-            publish(text, path, overwrite=True)
-
-    def _publish_new(self, finished: Path, path: Path, text: Path | None) -> None:
-        """Publish the text file, then the output, which is never without it."""
-        if text is None:
-            publish(finished, self._output, overwrite=False)
-            return
-        try:
-            publish(text, path, overwrite=False)
-        except OutputExistsError as exc:  # another run published it meanwhile
-            raise output_exists_error(self._output) from exc
-        try:
-            publish(finished, self._output, overwrite=False)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+                publish_described(finished, self._output, path, text, overwrite=self._overwrite)
 
     def finish(self) -> Path:
         """Finish the file without publishing it.
@@ -356,7 +295,7 @@ class GeoTiffWriter:
                     dataset.units = tuple(band.unit for band in self._bands)
                 if statistics is not None:
                     dataset.update_tags(
-                        1, **_make_statistics_tags(statistics, self._grid.window.pixels)
+                        1, **make_statistics_tags(statistics, self._grid.window.pixels)
                     )
             return read_first_directory(memory.read())
 
@@ -385,8 +324,13 @@ def _can_hold(crs: str) -> bool:
     return is_stored
 
 
-def _make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:
-    """Return the statistics as GDAL writes them: the valid share is that of the whole band."""
+def make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:
+    """Return the statistics as GDAL writes them, which QGIS and ArcGIS take instead of computing.
+
+    Args:
+        statistics: Statistics of a band.
+        pixels: Number of pixels of the whole band, which the valid share is of.
+    """
     percent = f"{statistics.percent_of(pixels):.4g}"
     if percent == "100" and statistics.valid < pixels:
         percent = "99.999"

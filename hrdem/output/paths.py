@@ -33,7 +33,15 @@ class FileKind(Enum):
 
     GEOTIFF = (".tif", ".tiff")
     PNG = (".png",)
+    VRT = (".vrt",)
     GEOPACKAGE = (".gpkg",)
+
+
+_DESCRIPTIONS = {
+    FileKind.PNG: "The picture is a PNG",
+    FileKind.VRT: "The output is a VRT",
+    FileKind.GEOPACKAGE: "The layer is a GeoPackage",
+}
 
 
 def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) -> None:
@@ -106,7 +114,7 @@ def _check_ending(output: Path, kind: FileKind) -> None:
     proper = output.with_name(str(stem))
     advice = f"Give `output={proper}`"
     if kind is not FileKind.GEOTIFF:
-        what = "The picture is a PNG" if kind is FileKind.PNG else "The layer is a GeoPackage"
+        what = _DESCRIPTIONS[kind]
         raise RequestError(f"{what}, and {output} does not end in {kind.value[0]}. {advice}.")
     if ending in _CONVERTED_BY_GDAL:
         command = ["gdal_translate", "-b", "1", str(proper), str(output)]
@@ -115,8 +123,11 @@ def _check_ending(output: Path, kind: FileKind) -> None:
         advice += ", then compress it"
     elif ending in _PICTURES:
         advice += ", or use hrdem preview, which draws a picture"
+    way = (
+        " With `format=vrt` it refers to the remote files." if ending in FileKind.VRT.value else ""
+    )
     raise RequestError(
-        f"The output is a GeoTIFF, and {output} ends in neither .tif nor .tiff. {advice}."
+        f"The output is a GeoTIFF, and {output} ends in neither .tif nor .tiff. {advice}.{way}"
     )
 
 

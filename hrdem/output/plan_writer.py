@@ -10,6 +10,7 @@ from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
 from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.paths import FileKind
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.crs import make_compound_crs
@@ -47,6 +48,11 @@ class OutputOptions:
     compress: Compression = Compression.DEFLATE
     predictor: int | None = None
     if_changed: bool = False
+
+    @property
+    def file_kind(self) -> FileKind:
+        """Kind of the file."""
+        return FileKind.VRT if self.layout.is_vrt else FileKind.GEOTIFF
 
     def encoding_as_dict(self) -> dict[str, Any]:
         """Return how the file is written as JSON-ready values."""

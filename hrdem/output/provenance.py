@@ -22,9 +22,9 @@ from hrdem.errors import OutputExistsError, RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
-from hrdem.output.geotiff import COMPANION_SUFFIXES, StoredFile
 from hrdem.output.paths import FileKind, check_name, check_output
 from hrdem.output.plan_writer import make_output_crs
+from hrdem.output.publish import COMPANION_SUFFIXES, StoredFile
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -36,23 +36,31 @@ MULTIHASH_SHA256 = "1220"  # code of SHA-256, and 32 bytes: https://multiformats
 MAX_FOOTPRINT_ERROR_PIXELS = 0.01  # of its edges
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
+_GEOTIFF_TYPE = "image/tiff; application=geotiff"
+_MEDIA_TYPES = {".vrt": "application/xml"}
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
 
-def check_raster_output(output: Path, overwrite: bool, inputs: Iterable[object] = ()) -> None:
+def check_raster_output(
+    output: Path,
+    overwrite: bool,
+    inputs: Iterable[object] = (),
+    kind: FileKind = FileKind.GEOTIFF,
+) -> None:
     """Check that a raster and the STAC item beside it can be written, before any work.
 
     Args:
         output: Path of the raster.
         overwrite: Whether existing files may be replaced.
         inputs: What is read; that which is a path may not be replaced.
+        kind: Kind of the raster.
 
     Raises:
-        RequestError: If the name does not end as those of GeoTIFFs do, or is that of an input.
+        RequestError: If the name does not end as those of its kind do, or is that of an input.
         OutputExistsError: If one exists and may not be replaced.
         OutputError: If one cannot be written, or the item describes another raster.
     """
-    check_output(output, overwrite, FileKind.GEOTIFF)
+    check_output(output, overwrite, kind)
     for suffix in COMPANION_SUFFIXES:
         check_name(output.with_name(f"{output.name}{suffix}"))
     item = get_stac_path(output)
@@ -185,7 +193,7 @@ def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[s
         "assets": {
             request.product.name: {
                 "href": _format_href(output),
-                "type": "image/tiff; application=geotiff",
+                "type": _MEDIA_TYPES.get(output.suffix.lower(), _GEOTIFF_TYPE),
                 "roles": ["data"],
                 "file:size": stored.size,
                 "file:checksum": f"{MULTIHASH_SHA256}{stored.sha256}",

@@ -12,8 +12,8 @@ from typing import Any, Self
 import rasterio
 
 from hrdem.errors import RequestError
-from hrdem.output.geotiff import StoredFile
 from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path, list_described_files
+from hrdem.output.publish import StoredFile
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 
 _MAX_ITEM_BYTES = 64 << 20

@@ -28,6 +28,7 @@ from hrdem.request.field import (
 from hrdem.request.options import (
     Compression,
     Format,
+    TileLayout,
 )
 from hrdem.request.product_fields import (
     COLLECTION,
@@ -56,6 +57,14 @@ OUTPUT_FILE = Field(
     required=True,
     flags=("-o",),
 )
+_FORMAT = Field(
+    "format",
+    "Plain GeoTIFF; cloud-optimized GeoTIFF with overviews; or a VRT of the area over the remote "
+    "COGs, for GDAL and QGIS (vrt) or with plain addresses (vrt-https), *.vrt.",
+    Group.OUTPUT,
+    default="gtiff",
+    choices=Format,
+)
 OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
 _IF_CHANGED = Field(
     "if_changed",
@@ -70,7 +79,7 @@ OUTPUT = (
         "Plain GeoTIFF, or cloud-optimized GeoTIFF with overviews.",
         Group.OUTPUT,
         default="gtiff",
-        choices=Format,
+        choices=TileLayout,
     ),
     Field(
         "compress",
@@ -96,7 +105,7 @@ REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
 LOAD = (*REQUEST, *LIMITS, *CACHE)
-EXTRACT = (*REQUEST, *OUTPUT, _IF_CHANGED, *LIMITS, *CACHE)
+EXTRACT = (*REQUEST, OUTPUT_FILE, _FORMAT, *OUTPUT[2:], _IF_CHANGED, *LIMITS, *CACHE)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,

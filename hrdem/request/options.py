@@ -80,11 +80,25 @@ class VerticalDatum(StrEnum):
         return next((datum for datum in cls if datum.value == str(value).upper()), None)
 
 
-class Format(StrEnum):
-    """Layout of the output file."""
+class TileLayout(StrEnum):
+    """Layout of the files of a job of tiles."""
 
     GTIFF = "gtiff"
     COG = "cog"
+
+
+class Format(StrEnum):
+    """Layout of the output file: pixels, or a VRT of the remote files that hold them."""
+
+    GTIFF = "gtiff"
+    COG = "cog"
+    VRT = "vrt"
+    VRT_HTTPS = "vrt-https"
+
+    @property
+    def is_vrt(self) -> bool:
+        """Whether the file refers to pixels instead of holding them."""
+        return self in (Format.VRT, Format.VRT_HTTPS)
 
 
 class Compression(StrEnum):

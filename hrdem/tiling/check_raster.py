@@ -11,8 +11,8 @@ from rasterio.io import DatasetReader
 
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import valid_mask
-from hrdem.output.geotiff import StoredFile
 from hrdem.output.provenance import MULTIHASH_SHA256
+from hrdem.output.publish import StoredFile
 from hrdem.processing.statistics import Statistics
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 from hrdem.tiling.job import Job, Tile

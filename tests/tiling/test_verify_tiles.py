@@ -12,7 +12,7 @@ import rasterio
 
 from hrdem.errors import ExitCode, HrdemError, NoDataError, SourceChangedError, TransferError
 from hrdem.http.run_context import RunContext
-from hrdem.output.geotiff import StoredFile
+from hrdem.output.publish import StoredFile
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job
 from hrdem.tiling.verify_tiles import VerifySummary, verify_tiles

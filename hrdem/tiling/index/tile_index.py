@@ -9,11 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from rasterio.crs import CRS
-from rasterio.dtypes import dtype_rev, typename_fwd
-from rasterio.enums import WktVersion
 
-from hrdem.output.plan_writer import make_output_crs
+from hrdem.output.vrt import format_output_crs, get_gdal_type
 from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import RASTER_SUFFIX
@@ -34,7 +31,7 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only indexes need it)
 
-    crs = format_output_crs(job)
+    crs = format_output_crs(job.plan)
     bounds = np.array([job.plan.grid.crop(tile.window).bounds for tile in tiles]).reshape(-1, 4)
     names = np.array([tile.name for tile in tiles], object)
     fields = [np.array([f"{name}{RASTER_SUFFIX}" for name in names], object), names]
@@ -55,21 +52,6 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
         shutil.copyfile(local, path)
 
 
-def format_output_crs(job: Job) -> str:
-    """Return the CRS of a job's rasters: its code, or WKT2 that GDAL finds equal to theirs."""
-    crs = make_output_crs(job.plan)
-    if isinstance(crs, str) and crs.startswith("EPSG:"):
-        return crs
-    wkt: str = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
-    return wkt
-
-
-def get_gdal_type(job: Job) -> str:
-    """Return GDAL's name of the pixel type of a job's rasters."""
-    name: str = typename_fwd[dtype_rev[job.plan.dtype]]
-    return name
-
-
 def _describe_raster(job: Job, crs: str) -> dict[str, str]:
     """Describe the raster that all tiles make up, as GDAL's driver reads it."""
     plan = job.plan
@@ -84,7 +66,7 @@ def _describe_raster(job: Job, crs: str) -> dict[str, str]:
         "MAXX": repr(right),
         "MAXY": repr(top),
         "BAND_COUNT": str(bands),
-        "DATA_TYPE": get_gdal_type(job),
+        "DATA_TYPE": get_gdal_type(plan.dtype),
         "NODATA": ",".join([repr(plan.nodata)] * bands),
         "SRS": crs,
         "LOCATION_FIELD": "location",

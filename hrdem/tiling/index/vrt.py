@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from hrdem.geo.grid import Window
+from hrdem.output.vrt import (
+    VrtSource,
+    add_source,
+    add_text,
+    encode_xml,
+    format_output_crs,
+    get_gdal_type,
+    start_vrt,
+)
 from hrdem.tiff.encode import BLOCK
-from hrdem.tiling.index.tile_index import format_output_crs, get_gdal_type
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import RASTER_SUFFIX
 
@@ -24,51 +32,29 @@ def encode_vrt(job: Job, tiles: Sequence[Tile]) -> bytes:
             last one count.
     """
     plan = job.plan
-    grid, units = plan.grid, (plan.request.unit, *("1" for _ in plan.request.source_bands))
-    root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
-    _add(root, "SRS", format_output_crs(job), dataAxisToSRSAxisMapping="1,2")
-    _add(root, "GeoTransform", ", ".join(map(repr, grid.transform.to_gdal())))
+    root = start_vrt(plan.grid, format_output_crs(plan))
+    units = plan.request.unit, *("1" for _ in plan.request.source_bands)
     for number, unit in enumerate(units, start=1):
-        band = ET.SubElement(root, "VRTRasterBand", dataType=get_gdal_type(job), band=str(number))
-        _add(band, "NoDataValue", repr(plan.nodata))
+        data_type = get_gdal_type(plan.dtype)
+        band = ET.SubElement(root, "VRTRasterBand", dataType=data_type, band=str(number))
+        add_text(band, "NoDataValue", repr(plan.nodata))
         if unit:
-            _add(band, "UnitType", unit)
+            add_text(band, "UnitType", unit)
         for tile in tiles:
-            _add_source(band, job, tile, number)
-    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document
+            add_source(band, _describe_tile(job, tile), number)
+    return encode_xml(root)
 
 
-def _add_source(band: ET.Element, job: Job, tile: Tile, number: int) -> None:
-    """Add a tile; with its properties, GDAL opens it only when it is read."""
-    source = ET.SubElement(band, "ComplexSource")  # a simple one would copy nodata as well
-    _add(source, "SourceFilename", f"{tile.name}{RASTER_SUFFIX}", relativeToVRT="1")
-    _add(source, "SourceBand", str(number))
+def _describe_tile(job: Job, tile: Tile) -> VrtSource:
     width, height = tile.window.width, tile.window.height
-    ET.SubElement(
-        source,
-        "SourceProperties",
-        RasterXSize=str(width),
-        RasterYSize=str(height),
-        DataType=get_gdal_type(job),
-        BlockXSize=str(BLOCK),
-        BlockYSize=str(BLOCK),
+    return VrtSource(
+        name=f"{tile.name}{RASTER_SUFFIX}",
+        is_relative=True,
+        width=width,
+        height=height,
+        dtype=job.plan.dtype,
+        block=(BLOCK, BLOCK),
+        src_window=Window(0, 0, width, height),
+        dst_window=tile.window,
+        nodata=job.plan.nodata,
     )
-    _add_window(source, "SrcRect", Window(0, 0, width, height))
-    _add_window(source, "DstRect", tile.window)
-    _add(source, "NODATA", repr(job.plan.nodata))
-
-
-def _add_window(parent: ET.Element, tag: str, window: Window) -> None:
-    ET.SubElement(
-        parent,
-        tag,
-        xOff=str(window.column),
-        yOff=str(window.row),
-        xSize=str(window.width),
-        ySize=str(window.height),
-    )
-
-
-def _add(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
-    ET.SubElement(parent, tag, attributes).text = text
