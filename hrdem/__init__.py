@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
+    from hrdem.jobs.view import View as View
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
     from hrdem.legacy.comparison import Comparison as Comparison
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from hrdem.legacy_api import legacy_compare as legacy_compare
     from hrdem.legacy_api import legacy_convert as legacy_convert
     from hrdem.output.result import Result as Result
+    from hrdem.pictures_api import view as view
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.runtime.progress import Progress as Progress
@@ -117,6 +119,8 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.list_surveys": ("SurveyList",),
     "hrdem.jobs.compare": ("RasterComparison",),
     "hrdem.surveys_api": ("compare", "surveys"),
+    "hrdem.jobs.view": ("View",),
+    "hrdem.pictures_api": ("view",),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),

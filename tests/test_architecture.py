@@ -33,7 +33,7 @@ ROOMS = (
     ("legacy",),
     ("jobs",),
     ("tiling",),
-    ("calls", "legacy_api", "surveys_api"),
+    ("calls", "legacy_api", "pictures_api", "surveys_api"),
     ("api",),
     ("__init__",),
     ("cli",),

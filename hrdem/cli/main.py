@@ -27,6 +27,7 @@ COMMANDS = (
     *("extract", "tile", "tile status", "tile retry", "tile verify", "tile index", "plan"),
     *(
         "preview",
+        "view",
         "search",
         "assets",
         "surveys",

@@ -51,6 +51,16 @@ class Ramp:
     limits: tuple[float, float] | None
     unit: str
 
+    @property
+    def is_averageable(self) -> bool:
+        """Whether means of its values are such values; the mean of two directions is not."""
+        return self.scale is not Scale.CYCLIC
+
+    @property
+    def has_relief(self) -> bool:
+        """Whether its values are heights of ground, which are drawn as shaded relief."""
+        return self.name == "elevation"
+
     def fit(self, values: Pixels) -> tuple[float, float]:
         """Return the lowest and the highest value of the ramp over a raster.
 

@@ -183,6 +183,25 @@ class Edition(StrEnum):
         return self.is_cded is other.is_cded and order.index(self) < order.index(other)
 
 
+class RampName(StrEnum):
+    """What the values of a raster are, for a picture of it; names of colour ramps."""
+
+    ELEVATION = "elevation"
+    HILLSHADE = "hillshade"
+    SLOPE = "slope"
+    ASPECT = "aspect"
+    CHM = "chm"
+    DIFFERENCE = "difference"
+    CLASSES = "classes"
+
+
+class Language(StrEnum):
+    """Language of the words in a picture."""
+
+    EN = "en"
+    FR = "fr"
+
+
 def parse_choice(options: type[E], name: str, parameter: str) -> E:
     """Return the member of an enumeration that has a name.
 

@@ -142,6 +142,18 @@ class StatusParams(TypedDict, total=False):
     stac_url: str | None
 
 
+class ViewParams(TypedDict, total=False):
+    """The parameters of `hrdem.view` besides the file."""
+
+    band: str | None
+    ramp: str | None
+    output: PathLike | None
+    size: int | None
+    title: str | None
+    language: str | None
+    overwrite: bool | None
+
+
 class DoctorParams(TypedDict, total=False):
     """The parameters of `hrdem.doctor`."""
 

@@ -1,0 +1,243 @@
+"""Read a raster for a picture: decimated, with what its file says of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning
+
+from hrdem.errors import RequestError
+from hrdem.geo.crs import drop_vertical, normalize_crs
+from hrdem.geo.grid import Grid, Pixels
+from hrdem.pictures.ramps import ELEVATION, RAMPS, SLOPE, Colour, Ramp, get_ramp, get_source_colour
+from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
+from hrdem.request.options import RampName
+from hrdem.request.products import PRODUCTS
+from hrdem.request.protocols import PathLike
+from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
+
+PERCENT_SLOPE = replace(SLOPE, limits=(0.0, 100.0), unit="%")
+SOURCE_BAND = "source"  # how the names of bands of source ids end
+_INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
+
+
+@dataclass(frozen=True, slots=True)
+class RasterClass:
+    """A value with a meaning.
+
+    Attributes:
+        value: Pixel value.
+        name: Name, such as that of a source.
+        colour: Colour in pictures.
+    """
+
+    value: int
+    name: str
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """A band of a file, with no more pixels than a picture of it has.
+
+    Attributes:
+        path: The file.
+        values: float32 array of shape (rows, columns), NaN where there is no data.
+        grid: Grid of the values; None if the file has no CRS, or is not north-up.
+        resolution: Pixel size of the file, in units of its CRS.
+        ramp: Ramp of its values; None for classes.
+        classes: Classes, in the order of their values; empty for a ramp.
+        tiers: uint8 array of the shape of the values, the number of the collection of each pixel
+            from 1, 0 for none; None if the file has no band of sources.
+        product: Name of the product; empty if the file names none.
+        collections: Ids of its collections.
+        vertical_datum: Vertical datum of its heights; empty if it names none.
+        is_licensed: Whether it contains information under the Open Government Licence.
+    """
+
+    path: Path
+    values: Pixels
+    grid: Grid | None
+    resolution: float
+    ramp: Ramp | None
+    classes: tuple[RasterClass, ...]
+    tiers: Pixels | None
+    product: str
+    collections: tuple[str, ...]
+    vertical_datum: str
+    is_licensed: bool
+
+
+def read_raster(file: PathLike, band: str | None, name: RampName | None, size: int) -> Raster:
+    """Read a raster with at most so many pixels along its longer edge.
+
+    Overviews are used where the file has them. Heights, slopes and differences are averaged;
+    aspects and classes are not.
+
+    Args:
+        file: Local file.
+        band: Number or name of a band; None for the first.
+        name: What the values are; None for what the file says, or else heights.
+        size: Longer edge of the picture, pixels.
+
+    Raises:
+        RequestError: If it does not exist, is no raster, or has no such band.
+    """
+    path = resolve_local_path(file, "file")
+    try:
+        with (
+            pinned_gdal(),
+            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+            rasterio.open(find_gdal_path(path, "file")) as dataset,
+        ):
+            return _read(path, dataset, band, name, size)
+    except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
+        raise RequestError(
+            f"{path.name} cannot be read as a raster by GDAL: {gdal_message(exc)} Give a raster, "
+            "such as a GeoTIFF that hrdem extract wrote."
+        ) from exc
+
+
+def _read(path: Path, dataset: Any, band: str | None, name: RampName | None, size: int) -> Raster:
+    tags = dataset.tags()
+    number = _find_band(path, dataset, band)
+    ramp = _choose_ramp(dataset, number, tags, name)
+    shape = _fit_shape(dataset.height, dataset.width, size)
+    values = _read_values(dataset, number, shape, ramp)
+    sources = _read_sources(tags)
+    return Raster(
+        path,
+        values,
+        _fit_grid(dataset, shape),
+        abs(dataset.transform.a),
+        ramp,
+        () if ramp else _list_classes(dataset, number, values, sources),
+        _read_tiers(dataset, shape, sources) if ramp is ELEVATION else None,
+        tags.get("HRDEM_PRODUCT", ""),
+        tuple(filter(None, tags.get("HRDEM_COLLECTION", "").split(","))),
+        tags.get("HRDEM_VERTICAL_DATUM", "") if ramp is ELEVATION else "",
+        "HRDEM_LICENCE" in tags,
+    )
+
+
+def _find_band(path: Path, dataset: Any, band: str | None) -> int:
+    names = [name or "" for name in dataset.descriptions]
+    if band is None:
+        return 1
+    if band in names:
+        return names.index(band) + 1
+    with contextlib.suppress(ValueError):
+        if 1 <= int(band) <= dataset.count:
+            return int(band)
+    known = ", ".join(f"{number} {name}".strip() for number, name in enumerate(names, 1))
+    raise RequestError(f"{path.name} has no band {band!r}. Give one of its bands: {known}.")
+
+
+def _choose_ramp(
+    dataset: Any, number: int, tags: dict[str, str], name: RampName | None
+) -> Ramp | None:
+    """Return the ramp of a band; None for classes."""
+    unit = dataset.units[number - 1] or ""
+    product = tags.get("HRDEM_PRODUCT", "")
+    if name is not None:
+        ramp = RAMPS.get(name.value)
+    elif _is_band_of_sources(dataset, number) or _has_colours(dataset, number):
+        return None
+    else:
+        ramp = get_ramp(PRODUCTS[product]) if product in PRODUCTS else RAMPS.get(product, ELEVATION)
+    return PERCENT_SLOPE if ramp is SLOPE and unit == "percent" else ramp
+
+
+def _is_band_of_sources(dataset: Any, number: int) -> bool:
+    return number > 1 and (dataset.descriptions[number - 1] or "").endswith(SOURCE_BAND)
+
+
+def _has_colours(dataset: Any, number: int) -> bool:
+    return bool(dataset.colorinterp[number - 1] is ColorInterp.palette)
+
+
+def _fit_shape(height: int, width: int, size: int) -> tuple[int, int]:
+    share = min(1.0, size / max(height, width))
+    return max(1, round(height * share)), max(1, round(width * share))
+
+
+def _read_values(dataset: Any, number: int, shape: tuple[int, int], ramp: Ramp | None) -> Pixels:
+    averages = ramp is not None and ramp.is_averageable
+    pixels = dataset.read(
+        number,
+        out_shape=shape,
+        masked=True,
+        resampling=Resampling.average if averages else Resampling.nearest,
+    )
+    values = pixels.astype(np.float32).filled(np.nan)
+    values = values * dataset.scales[number - 1] + dataset.offsets[number - 1]
+    return np.where(np.isfinite(values), values, np.nan).astype(np.float32, copy=False)
+
+
+def _fit_grid(dataset: Any, shape: tuple[int, int]) -> Grid | None:
+    """Return the grid of the decimated pixels; None without a CRS, or if it is not north-up."""
+    transform, (rows, columns) = dataset.transform, shape
+    if not dataset.crs or transform.b or transform.d or transform.a <= 0 or transform.e >= 0:
+        return None
+    if not all(map(math.isfinite, transform)):
+        return None
+    scaled = transform @ Affine.scale(dataset.width / columns, dataset.height / rows)
+    try:
+        crs = normalize_crs(drop_vertical(dataset.crs.to_wkt()))
+    except RequestError:
+        return None
+    return Grid(crs, scaled, columns, rows)
+
+
+def _read_sources(tags: dict[str, str]) -> dict[int, tuple[str, str]]:
+    """Return name and collection of each source by its id; none if the tags are of others."""
+    with contextlib.suppress(*_INVALID):
+        return {
+            int(source["source_id"]): (str(source["name"]), str(source["collection"]))
+            for source in json.loads(tags["HRDEM_SOURCES"])
+        }
+    return {}
+
+
+def _list_classes(
+    dataset: Any, number: int, values: Pixels, sources: dict[int, tuple[str, str]]
+) -> tuple[RasterClass, ...]:
+    colours = dataset.colormap(number) if _has_colours(dataset, number) else {}
+    found = [int(value) for value in np.unique(values[np.isfinite(values)])]
+    return tuple(
+        RasterClass(
+            value,
+            sources[value][0] if value in sources else str(value),
+            tuple(colours[value][:3]) if value in colours else get_source_colour(order),
+        )
+        for order, value in enumerate(found, 1)
+    )
+
+
+def _read_tiers(
+    dataset: Any, shape: tuple[int, int], sources: dict[int, tuple[str, str]]
+) -> Pixels | None:
+    """Return the number of the collection of each pixel."""
+    bands = [number for number in dataset.indexes if _is_band_of_sources(dataset, number)]
+    if not bands or not sources:
+        return None
+    collections = list(dict.fromkeys(collection for _, collection in sources.values()))
+    numbers = np.zeros(256, np.uint8)
+    for source, (_, collection) in sources.items():
+        if 0 < source < len(numbers):
+            numbers[source] = collections.index(collection) + 1
+    ids = dataset.read(bands[0], out_shape=shape, masked=True, resampling=Resampling.nearest)
+    tiers: Pixels = numbers[np.clip(ids.filled(0), 0, 255).astype(np.uint8)]
+    return tiers

@@ -1,0 +1,139 @@
+"""The words in a picture, in English and French."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hrdem.output.provenance import ATTRIBUTION
+from hrdem.pictures.ramps import Ramp, Scale
+from hrdem.pictures.read_raster import Raster
+from hrdem.request.options import Language
+from hrdem.request.products import PRODUCTS, Product, Theme
+
+NARROW_SPACE = "\N{NO-BREAK SPACE}"  # between thousands, in French
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a language.
+
+    Attributes:
+        captions: What the values of a ramp are, by its name; that of classes by ``classes``.
+        surfaces: Titles of products that are heights, by name.
+        themes: Titles of what is derived from them, with a place for the surface.
+        empty: Legend of pixels without data.
+        level: Legend of level ground, which has no aspect.
+        edges: Legend of edges between collections.
+        pixels: Size of pixels, with places for number and unit.
+        above: Vertical datum of heights, with a place for its name.
+        directions: North, east, south, west and north, in short.
+        valid: Share of pixels with data, with a place for it.
+        attribution: What the licence of the data requires.
+    """
+
+    captions: dict[str, str]
+    surfaces: dict[str, str]
+    themes: dict[Theme, str]
+    empty: str
+    level: str
+    edges: str
+    pixels: str
+    above: str
+    directions: str
+    valid: str
+    attribution: str
+
+
+_ENGLISH = Words(
+    captions={
+        "elevation": "Height",
+        "hillshade": "Brightness",
+        "slope": "Slope",
+        "aspect": "Aspect: downhill direction",
+        "chm": "Height above ground",
+        "difference": "Difference",
+        "classes": "Source",
+    },
+    surfaces={name: product.title for name, product in PRODUCTS.items()},
+    themes={},
+    empty="No data",
+    level="Level ground",
+    edges="Edge between collections",
+    pixels="Pixels of {} {}",
+    above="above {}",
+    directions="NESWN",
+    valid="{} % with data",
+    attribution=ATTRIBUTION,
+)
+_FRENCH = Words(
+    captions={
+        "elevation": "Altitude",
+        "hillshade": "Luminosité",
+        "slope": "Pente",
+        "aspect": "Orientation : direction de la descente",
+        "chm": "Hauteur au-dessus du sol",
+        "difference": "Différence",
+        "classes": "Source",
+    },
+    surfaces={
+        "dtm": "Modèle numérique de terrain : sol nu",
+        "dsm": "Modèle numérique de surface : avec arbres et bâtiments",
+        "chm": "Modèle de hauteur de la canopée : surface au-dessus du sol nu",
+    },
+    themes={
+        Theme.HILLSHADE: "Ombrage du {}",
+        Theme.SLOPE: "Pente du {}",
+        Theme.ASPECT: "Orientation du {}",
+    },
+    empty="Aucune donnée",
+    level="Terrain plat",
+    edges="Limite entre collections",
+    pixels="Pixels de {} {}",
+    above="au-dessus du {}",
+    directions="NESON",
+    valid="{} % avec données",
+    attribution=(
+        "Contient des informations visées par la Licence du gouvernement ouvert – Canada."
+    ),
+)
+WORDS = {Language.EN: _ENGLISH, Language.FR: _FRENCH}
+
+
+def format_number(value: float, language: Language, digits: int = 0) -> str:
+    """Format a number: 1,234.5 in English, 1 234,5 in French."""
+    text = f"{value:,.{digits}f}"
+    if language is Language.EN:
+        return text
+    return text.replace(",", NARROW_SPACE).replace(".", ",")
+
+
+def make_title(raster: Raster, language: Language) -> str:
+    """Make a title: that of the product, or else the name of the file."""
+    product = PRODUCTS.get(raster.product)
+    if product is None:
+        return raster.path.name
+    title = WORDS[language].surfaces.get(product.name)
+    return title or _derive_title(product, WORDS[language])
+
+
+def _derive_title(product: Product, words: Words) -> str:
+    surface = words.surfaces[product.surfaces[0]]
+    return words.themes[product.theme].format(surface[0].lower() + surface[1:])
+
+
+def make_caption(raster: Raster, language: Language) -> str:
+    """Make the caption of a legend: what the values are, with datum and unit."""
+    words, ramp = WORDS[language], raster.ramp
+    if ramp is None:
+        return words.captions["classes"]
+    caption = words.captions[ramp.name]
+    if raster.vertical_datum:
+        caption += f" {words.above.format(raster.vertical_datum)}"
+    return f"{caption} ({ramp.unit})" if ramp.unit and ramp.scale is not Scale.CYCLIC else caption
+
+
+def make_tick(value: float, ramp: Ramp, language: Language, digits: int) -> str:
+    """Make the label of a value: a direction of aspects, or else a number."""
+    if ramp.scale is Scale.CYCLIC:
+        return WORDS[language].directions[round(value / 90)]
+    return format_number(value, language, digits)
