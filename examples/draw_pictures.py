@@ -14,8 +14,8 @@ import hrdem
 from hrdem.demo import running
 
 TERRAIN = (-75.72, 45.41, -75.70, 45.425)
-HOLE = (-75.705, 45.425, -75.685, 45.44)
-STRIP = (1_508_300, -172_300, 1_513_300, -171_800)  # EPSG:3979, 10:1
+HOLE = (1_508_700, -168_600, 1_510_700, -166_600)  # EPSG:3979, as the strip
+STRIP = (1_508_300, -172_300, 1_513_300, -171_800)
 
 
 def empty(source: Path, output: Path) -> Path:
@@ -49,10 +49,11 @@ def main() -> None:
         addresses = {"stac_url": service.by_option["stac_url"], "no_cache": True}
         for product in ("dtm", "dtm-slope", "dtm-aspect", "dtm-hillshade", "chm"):
             draw(product, extract(product, bbox=TERRAIN, product=product, resolution=4))
-        holed = extract("hole", bbox=HOLE, product="dtm", fill="2m", source_band=True, resolution=4)
+        projected = {"bbox_crs": "EPSG:3979", "resolution": 4}
+        holed = extract("hole", bbox=HOLE, product="dtm", fill="2m", source_band=True, **projected)
         draw("hole", holed)
         draw("sources", holed, band="source", language="fr")
-        strip = extract("strip", bbox=STRIP, bbox_crs="EPSG:3979", product="dsm")
+        strip = extract("strip", bbox=STRIP, product="dsm", **projected)
         draw("strip", strip, language="fr")
     draw("empty", empty(folder / "dtm.tif", folder / "empty.tif"))
 

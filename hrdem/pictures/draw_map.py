@@ -33,7 +33,7 @@ MARGIN, GAP = 20, 12  # pixels
 MIN_WIDTH = 560  # pixels, of the figure without margins
 TITLE, TEXT, SMALL = 12, 8.5, 7  # points
 LINE_HEIGHTS = {TITLE: 22, TEXT: 17, SMALL: 13}  # pixels
-CHARACTER_WIDTHS = {TITLE: 11.0, TEXT: 7.0, SMALL: 5.6}  # pixels, a wide mean
+CHARACTER_WIDTHS = {TITLE: 10.4, TEXT: 6.6, SMALL: 5.6}  # pixels, a wide mean
 BAR_HEIGHT, SWATCH = 14, (26, 14)  # pixels
 LEGEND_HEIGHT = 58  # pixels: caption, bar, numbers
 MAX_SCALE_SHARE = 0.3  # of the width, for the scale bar
@@ -98,7 +98,8 @@ def draw_map(raster: Raster, size: int, language: Language, title: str | None) -
     swatches = _arrange(list(_list_swatches(raster, drawing, language)), width)
     credit = _wrap(words.attribution, SMALL, width) if raster.is_licensed else []
     above = MARGIN + _height(heading, TITLE) + _height(notes, TEXT) + GAP
-    legend = LEGEND_HEIGHT if raster.ramp or raster.grid else 0
+    has_data = not np.isnan(raster.values).all()
+    legend = LEGEND_HEIGHT if (raster.ramp and has_data) or raster.grid else 0
     below = GAP + legend + len(swatches) * LINE_HEIGHTS[TEXT] + GAP + _height(credit, SMALL)
     height = above + rows + below + MARGIN
     with matplotlib.style.context("default"):
@@ -115,7 +116,7 @@ def draw_map(raster: Raster, size: int, language: Language, title: str | None) -
         top = above + rows + GAP
         if raster.grid is not None:
             _draw_scale(sheet, raster.grid, columns, top, language)
-        if raster.ramp is not None:
+        if raster.ramp is not None and has_data:
             _draw_ramp(sheet, raster, raster.ramp, drawing, width, top, language)
         top += legend
         for line in swatches:

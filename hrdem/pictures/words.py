@@ -21,6 +21,7 @@ class Words:
         captions: What the values of a ramp are, by its name; that of classes by ``classes``.
         surfaces: Titles of products that are heights, by name.
         themes: Titles of what is derived from them, with a place for the surface.
+        sources: Title of a band of sources, with a place for that of the product.
         empty: Legend of pixels without data.
         level: Legend of level ground, which has no aspect.
         edges: Legend of edges between collections.
@@ -34,6 +35,7 @@ class Words:
     captions: dict[str, str]
     surfaces: dict[str, str]
     themes: dict[Theme, str]
+    sources: str
     empty: str
     level: str
     edges: str
@@ -56,6 +58,7 @@ _ENGLISH = Words(
     },
     surfaces={name: product.title for name, product in PRODUCTS.items()},
     themes={},
+    sources="Sources: {}",
     empty="No data",
     level="Level ground",
     edges="Edge between collections",
@@ -85,6 +88,7 @@ _FRENCH = Words(
         Theme.SLOPE: "Pente du {}",
         Theme.ASPECT: "Orientation du {}",
     },
+    sources="Sources : {}",
     empty="Aucune donnée",
     level="Terrain plat",
     edges="Limite entre collections",
@@ -112,8 +116,9 @@ def make_title(raster: Raster, language: Language) -> str:
     product = PRODUCTS.get(raster.product)
     if product is None:
         return raster.path.name
-    title = WORDS[language].surfaces.get(product.name)
-    return title or _derive_title(product, WORDS[language])
+    words = WORDS[language]
+    title = words.surfaces.get(product.name) or _derive_title(product, words)
+    return title if raster.ramp else words.sources.format(title)
 
 
 def _derive_title(product: Product, words: Words) -> str:
