@@ -117,6 +117,11 @@ def extract(
             * ``resolution``: pixel size in units of the output's CRS, from 1 mm to 10 km. The
               output is aligned to its multiples. None for that of the source, if the CRS is in
               metres;
+            * ``origin``: point in units of the output's CRS that corners of pixels are aligned to;
+              None for multiples of the pixel size. With ``size``, the upper left corner;
+            * ``size``: number of columns and of rows from ``origin``, in place of an area;
+            * ``snap``: whether the output is aligned; if not, it starts at the upper left corner
+              of the area's bounds in its CRS;
             * ``resampling``: how pixels are computed that are not copied: ``"nearest"``,
               ``"bilinear"``, ``"cubic"``, ``"average"``, or another method of GDAL. These four
               start from the coarsest overview that still has the detail; ``"max"``, ``"min"`` and

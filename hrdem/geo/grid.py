@@ -210,16 +210,20 @@ class Grid:
         return Window(round(column), round(row), other.width, other.height)
 
 
-def snap_grid(crs: str, resolution: float, bounds: Bounds) -> Grid:
-    """Return the grid of square pixels that covers a box, aligned to multiples of their size.
+def snap_grid(
+    crs: str, resolution: float, bounds: Bounds, origin: tuple[float, float] = (0.0, 0.0)
+) -> Grid:
+    """Return the grid of square pixels that covers a box, aligned to an origin.
 
-    All such grids of one CRS and resolution share one lattice.
+    All such grids of one CRS, resolution and origin share one lattice.
 
     Args:
         crs: Coordinate reference system.
         resolution: Edge of a pixel in units of the CRS.
         bounds: Left, bottom, right, top in units of the CRS. The grid contains every pixel that
             it touches, by the rule of `Grid.touched_by`.
+        origin: A point that is a corner of pixels, x and y in units of the CRS.
     """
-    lattice = Grid(crs, Affine(resolution, 0, 0, 0, -resolution, 0), 1, 1)
+    x, y = origin
+    lattice = Grid(crs, Affine(resolution, 0, x, 0, -resolution, y), 1, 1)
     return lattice.crop(lattice.touched_by(bounds))

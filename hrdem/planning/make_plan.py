@@ -242,7 +242,8 @@ def _make_requested_grid(request: Request) -> Grid | None:
         return request.like
     tolerance = MAX_EDGE_ERROR_PIXELS * request.resolution
     bounds = request.aoi.bounds_in(request.crs, tolerance)
-    return snap_grid(request.crs, request.resolution, bounds)
+    origin = request.origin if request.snap else (bounds[0], bounds[3])
+    return snap_grid(request.crs, request.resolution, bounds, origin or (0.0, 0.0))
 
 
 def _make_feather(request: Request, grid: Grid | None) -> Feather:

@@ -28,6 +28,8 @@ def suggest_collection(request: Request) -> str:
 
 def suggest_larger_pixels(request: Request) -> str:
     """Name what makes the pixels of the output larger, to be put after "or"."""
+    if request.like is not None and request.origin is not None:
+        return "a coarser `resolution` and a smaller `size`"
     if request.like is not None:
         return "a raster of larger pixels as `like`"
     without = " without `align=blocks`" if request.align is Align.BLOCKS else ""

@@ -27,6 +27,7 @@ _WITH_UNIT = re.compile(r"\s*-?\d+(\.\d+)?\s*[a-zA-Z°%]+\s*")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _FILE_NAME = re.compile(r"[^\W\d]\w*\.\w+$")  # not the end of a number
 BUCKET_SCHEMES = ("s3://", "gs://", "az://")
+_SIZE_SEPARATOR = re.compile(r"\s*[,x]\s*|\s+")
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _DTYPES_OF_FLAGS = ("bool", "bool_")  # of numpy, in its versions 2 and 1
 
@@ -157,6 +158,26 @@ def parse_point(value: Any) -> tuple[float, ...]:
     if getattr(value, "geom_type", "") == "Point" and not value.is_empty:
         value = value.x, value.y
     return _parse_coordinates(value, 2, "a point", "longitude,latitude")
+
+
+def parse_origin(value: Any) -> tuple[float, ...]:
+    """Return the coordinates of a corner of pixels."""
+    return _parse_coordinates(value, 2, "a point", "x,y")
+
+
+def parse_dimensions(value: Any) -> tuple[int, int]:
+    """Return a number of columns and one of rows, such as of ``400,300`` or ``400x300``."""
+    try:
+        columns, rows = map(
+            parse_integer, _SIZE_SEPARATOR.split(value) if isinstance(value, str) else value
+        )
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{show(value)} is not a size. Give the number of columns and of rows: 400,300."
+        ) from None
+    if min(columns, rows) < 1:
+        raise ValueError(f"{columns},{rows} has no pixel. Give at least 1,1.")
+    return columns, rows
 
 
 def _check_without_crs(value: Any) -> None:

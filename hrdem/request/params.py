@@ -51,6 +51,9 @@ class RequestParams(AoiParams, total=False):
     crop: bool | None
     crs: CrsLike | None
     resolution: float | None
+    origin: Iterable[float] | str | None
+    size: Iterable[int] | str | None
+    snap: bool | None
     resampling: str | None
     align: str | None
     vertical_datum: str | None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hrdem.request.convert import (
     parse_crs,
+    parse_dimensions,
     parse_file,
     parse_metres,
     parse_names,
     parse_number,
+    parse_origin,
 )
 from hrdem.request.field import (
     Field,
@@ -98,6 +100,30 @@ GRID = (
         "NUMBER",
         default_text="that of the source",
         parse=parse_number,
+    ),
+    Field(
+        "origin",
+        "Align pixels to this point, in units of the output's CRS; with `size`, the upper left "
+        "corner of the output.",
+        Group.GRID,
+        "X,Y",
+        default_text="multiples of the pixel size",
+        parse=parse_origin,
+    ),
+    Field(
+        "size",
+        "Size of the output in pixels, from `origin`; in place of an area.",
+        Group.GRID,
+        "COLUMNS,ROWS",
+        parse=parse_dimensions,
+    ),
+    Field(
+        "snap",
+        "Align the output's grid; if not, it starts at the upper left corner of the area.",
+        Group.GRID,
+        default=True,
+        default_text="snap",
+        flags=("--no-snap",),
     ),
     Field(
         "resampling",

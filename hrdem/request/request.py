@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Unpack, assert_never
 
 from hrdem.errors import RequestError
-from hrdem.geo.crs import NATIVE_CRS, get_unit, normalize_crs
+from hrdem.geo.crs import NATIVE_CRS, normalize_crs
 from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import FixedSampling, Resampling
@@ -35,6 +34,7 @@ from hrdem.request.options import (
     Via,
     parse_choice,
 )
+from hrdem.request.output_grid import check_origin, check_resolution, parse_sized_grid
 from hrdem.request.params import RequestParams
 from hrdem.request.products import (
     AssetKind,
@@ -48,7 +48,6 @@ from hrdem.request.signature import complete, select
 from hrdem.runtime.redaction import redact_secrets
 
 MAX_WCS_LIMIT_SECONDS = 86_400.0
-MIN_PIXEL_METRES, MAX_PIXEL_METRES = 0.001, 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,9 @@ class Request:
             copied without decoding.
         crs: CRS of the output.
         resolution: Pixel size of the output in units of its CRS; None for the source's own pixels.
+        origin: Point that corners of pixels are aligned to, in units of the output's CRS; None for
+            multiples of the pixel size. With the grid of another raster: the corner of that.
+        snap: Whether the output is aligned; if not, it starts at the corner of the area.
         resampling: Kernel for pixels that are not the source's own.
         vertical_datum: Vertical datum of the output's heights.
         vertical_grid: File with the differences between vertical datums; None to find one.
@@ -100,6 +102,8 @@ class Request:
     align: Align
     crs: str
     resolution: float | None
+    origin: tuple[float, float] | None
+    snap: bool
     resampling: Resampling
     vertical_datum: VerticalDatum
     vertical_grid: Path | None
@@ -125,6 +129,10 @@ class Request:
             NoDataError: If the area reaches where there can be no data.
         """
         values = complete(REQUEST, params)
+        check_origin(values)
+        if values["size"] is not None:
+            parsed = parse_sized_grid(values)
+            return cls.in_area(parsed, values | {"crs": None, "resolution": None})
         return cls.in_area(parse_aoi(**select(values, AREA)), values)
 
     @classmethod
@@ -153,6 +161,10 @@ class Request:
         else:
             allow = values["allow_inaccurate_datum"]
             target = link_crs(target, parsed.aoi.bounds, NATIVE_CRS, allow_inaccurate=allow)
+        if parsed.grid is None:
+            resolution = check_resolution(resolution, target, first)
+            if resolution is None and (values["origin"] is not None or not values["snap"]):
+                resolution = float(first.resolution)
         vertical_grid, wcs_url = values["vertical_grid"], values["wcs_url"]
         if wcs_url is None:
             wcs_url = default_wcs_url(values["stac_url"])
@@ -171,7 +183,9 @@ class Request:
             engine=values["engine"],
             align=values["align"],
             crs=target,
-            resolution=None if parsed.grid else _check_resolution(resolution, target, first),
+            resolution=resolution,
+            origin=values["origin"],
+            snap=values["snap"],
             resampling=parse_choice(Resampling, values["resampling"], "resampling"),
             vertical_datum=values["vertical_datum"],
             vertical_grid=None if vertical_grid is None else Path(vertical_grid),
@@ -247,6 +261,10 @@ class Request:
             "vertical_datum": self.vertical_datum.value if self.product.is_height else None,
             "vertical_crs": self.vertical_crs,
         }
+        if self.origin is not None:
+            values["origin"] = list(self.origin)
+        if not self.snap:
+            values["snap"] = False
         match self.product.theme:
             case Theme.HEIGHT:
                 pass
@@ -320,7 +338,7 @@ class Request:
                 "can do. Leave out `engine=gdal`, `via=vrt` and `via=wcs`."
             )
         conflicts = {
-            "`crs`, `resolution` and `like` resample pixels": not self.is_native,
+            "`crs`, `resolution`, `like`, `origin` and `snap=False` resample": not self.is_native,
             "the area is cropped to its shape (`crop=False` turns that off)": self.crop,
             "`fill` merges collections": bool(self.fill),
             "`source_band` adds a band": self.source_band,
@@ -351,37 +369,3 @@ class Request:
                     f"The WCS does not serve the collection {tier.name}. Give `collection=1m` "
                     "without `fill`, or `via=cog`."
                 )
-
-
-def _check_resolution(resolution: float | None, crs: str, collection: Collection) -> float | None:
-    """Return the pixel size of the output; None if its pixels are the source's own."""
-    native, unit = float(collection.resolution), get_unit(crs)
-    if resolution is None:
-        if crs == NATIVE_CRS:
-            return None
-        if unit.metres != 1:
-            raise RequestError(
-                f"The unit of the output's CRS is the {unit.name}, so the pixel size has no "
-                f"default. Give it in that unit, for example "
-                f"`resolution={_one_digit(1 / unit.metres)}` for about a metre."
-            )
-        return native
-    if not (math.isfinite(resolution) and resolution > 0):
-        raise RequestError(f"`resolution` is {resolution}. Give a positive number.")
-    if not MIN_PIXEL_METRES <= resolution * unit.metres <= MAX_PIXEL_METRES:
-        meant = unit.metres != 1 and MIN_PIXEL_METRES <= resolution <= MAX_PIXEL_METRES
-        metres = resolution if meant else 1
-        length = "a metre" if metres == 1 else f"{metres:g} metres"
-        raise RequestError(
-            f"`resolution={resolution:g}` makes pixels of {resolution * unit.metres:.3g} metres, "
-            f"because the unit of the output's CRS is the {unit.name}. Give a `resolution` from "
-            f"{_one_digit(MIN_PIXEL_METRES / unit.metres)} to "
-            f"{_one_digit(MAX_PIXEL_METRES / unit.metres)}; {_one_digit(metres / unit.metres)} is "
-            f"about {length}."
-        )
-    return None if (crs, resolution) == (NATIVE_CRS, native) else float(resolution)
-
-
-def _one_digit(number: float) -> str:
-    """Format a number with one significant digit and no exponent."""
-    return f"{Decimal(f'{number:.1g}'):f}"

@@ -54,7 +54,7 @@ _REPLACED: dict[str, dict[str, Any]] = {
     "max_memory": {"help": "Peak memory of each worker, at least 240MB."},
     "max_download": {"help": "Refuse a job that needs a larger download, cached or not."},
 }
-_LEFT_OUT = {"surveys", "align", "overwrite", "output"}
+_LEFT_OUT = {"surveys", "align", "origin", "size", "snap", "overwrite", "output"}
 
 
 def _adapt(table: tuple[Field, ...]) -> tuple[Field, ...]:

@@ -51,6 +51,7 @@ REACHED_BY = {
     "request/convert.py": (*RUNS, "preview", "search"),
     "request/advice.py": RUNS,
     "request/fill.py": RUNS,
+    "request/output_grid.py": RUNS,
     "request/request.py": RUNS,
     "http/cache/store.py": (*ALL, "cache"),
     "geo/": (*RUNS, "preview", "search"),

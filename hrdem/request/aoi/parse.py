@@ -25,7 +25,8 @@ from hrdem.request.protocols import RasterLike
 from hrdem.request.signature import complete
 
 MAX_LENGTH_METRES = 1_000_000.0  # of a radius or a buffer
-_AREAS = ("bbox", "aoi", "like", "nts", "point")
+#: the parameters that each define an area
+AREAS = ("bbox", "aoi", "like", "nts", "point")
 _LIKE_REMEDY = CrsRemedy(
     "Assign the right CRS to it: {} if that is it.", "Assign the right CRS to it."
 )
@@ -92,7 +93,7 @@ def parse_aoi(**params: Unpack[AoiParams]) -> ParsedAoi:
 
 
 def check_combination(names: set[str]) -> None:
-    areas = [name for name in _AREAS if name in names]
+    areas = [name for name in AREAS if name in names]
     if not areas:
         raise RequestError(
             "No area was requested. Give one of `bbox`, `aoi`, `like`, `nts`, or `point` with "
