@@ -16,6 +16,7 @@ from hrdem.demo import Addresses, running
 from hrdem.http.client import HttpClient
 from hrdem.http.retry import Retries
 from hrdem.http.timeouts import Timeouts
+from tests import documents
 from tests.stores import Store
 
 # a busy machine is no fault of the code
@@ -78,6 +79,22 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:], level = before
     ours.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def document_problems() -> Iterator[list[str]]:
+    problems: list[str] = []
+    with documents.checking(problems):
+        yield problems
+
+
+@pytest.fixture(autouse=True)
+def documents_have_schemas(document_problems: list[str]) -> Iterator[None]:
+    """Fail where a command prints a document that `hrdem schema` does not describe."""
+    yield
+    found = [*document_problems]
+    document_problems.clear()
+    assert not found, found[0]
 
 
 @pytest.fixture

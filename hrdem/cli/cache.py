@@ -73,7 +73,8 @@ def clear(*, cache_dir: Path | None, json: bool) -> None:
 
 def _report(freed: int, left: CacheInfo, *, as_json: bool) -> None:
     if as_json:
-        show.document({"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)})
+        content = {"freed_bytes": freed, "bytes": left.bytes, "folder": str(left.folder)}
+        show.document(content, "cache-freed")
     else:
         used = sum(entry.in_use for entry in left.entries)
         locked = f"; {_count(used, KINDS['coverage'])} in use" if used else ""

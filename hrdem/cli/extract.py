@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from hrdem.cli import options, service, show
+from hrdem.cli.progress import ProgressForm
 from hrdem.request import fields
 from hrdem.request.signature import select
 
 
 @click.command("extract", cls=options.Command)
-@options.add(*options.EXTRACT, options.DRY_RUN, options.DEMO)
-def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
+@options.add(*options.EXTRACT, options.DRY_RUN, options.DEMO, options.PROGRESS)
+def command(*, dry_run: bool, demo: bool, json: bool, progress: str, **params: Any) -> int:
     """Extract an area as one local GeoTIFF.
 
     The pixels are those of the source, unless a grid or a vertical datum is requested. hrdem tile
@@ -30,8 +31,10 @@ def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     with service.resolve_demo(params, demo=demo) as resolved:
         if dry_run:
             return show.plan_and_estimate(select(resolved, fields.PLAN), as_json=json)
-        with show.progress(f"{params['product']} {output.name}") as on_progress:
+        label = f"{params['product']} {output.name}"
+        with show.progress(label, ProgressForm(progress)) as on_progress:
             result = hrdem.extract(**resolved, on_progress=on_progress)
+    show.warn_of_steps_and_nodata(result)
     if json:
         show.document(result.as_dict())
     else:

@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from hrdem._version import __version__
+from hrdem.cli.documents import Report, is_json_requested
 from hrdem.cli.lazy_group import LazyGroup
 from hrdem.cli.messages import SEVERAL_SHEETS, TILE_SHEETS, for_terminal
 from hrdem.errors import ExitCode, HrdemError
@@ -36,6 +37,7 @@ COMMANDS = (
         "legacy",
         "cache",
         "doctor",
+        "schema",
         "demo",
     ),
 )
@@ -95,36 +97,52 @@ def _handle_signal(number: int, frame: FrameType | None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line on arguments and return its exit code."""
+    report = Report(is_json_requested(arguments))
+    code = _run(arguments, report)
+    report.end(code)
+    return code
+
+
+def _run(arguments: list[str], report: Report) -> int:
     try:
-        code = cli.main(arguments, prog_name="hrdem", standalone_mode=False)
+        code = cli.main(arguments, prog_name="hrdem", standalone_mode=False, obj=report)
     except HrdemError as exc:
-        _print_error(f"hrdem: {for_terminal(' '.join([str(exc), *_notes(exc)]))}")
-        return exc.exit_code
+        text = for_terminal(" ".join([str(exc), *_notes(exc)]))
+        _print_error(f"hrdem: {text}")
+        return report.fail(exc.exit_code, type(exc).__name__, text)
     except click.ClickException as exc:
         with contextlib.suppress(OSError):  # the reader is gone
             exc.show()
-        if _is_about_number(exc) and _takes_bbox(exc):
-            _print_error(
-                "Give numbers with commas between them and no blanks: --bbox W,S,E,N or "
-                "--point LON,LAT."
-            )
-        elif _LOOSE_SHEET.search(exc.message):
-            _print_error(TILE_SHEETS if _takes_one_sheet(exc) else SEVERAL_SHEETS)
-        return exc.exit_code
+        if advice := _advise(exc):
+            _print_error(advice)
+        text = for_terminal(f"{exc.format_message()} {advice}".rstrip())
+        return report.fail(exc.exit_code, "UsageError", text)
     except (click.Abort, KeyboardInterrupt) as exc:
-        text = " ".join(["interrupted. No unfinished output is left.", *_notes(exc)])
-        _print_error(f"hrdem: {for_terminal(text)}")
-        return ExitCode.INTERRUPTED
+        text = for_terminal(" ".join(["interrupted. No unfinished output is left.", *_notes(exc)]))
+        _print_error(f"hrdem: {text}")
+        return report.fail(ExitCode.INTERRUPTED, "Interrupted", text)
     except OSError as exc:
         if exc.errno not in DISK_ERRORS or exc.filename is not None:
-            return _report_defect()
+            return _report_defect(exc, report)
         _print_error(f"hrdem: the results cannot be written to standard output: {exc}.")
         return ExitCode.OUTPUT
     except SystemExit:  # from click, if the reader of stdout is gone, such as head
         return ExitCode.COMPLETE
     except Exception as exc:  # noqa: BLE001 (anything else is a defect, and reported as one)
-        return _report_limit(exc) if _is_limit(exc) else _report_defect()
+        return _report_limit(exc, report) if _is_limit(exc) else _report_defect(exc, report)
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _advise(exc: click.ClickException) -> str:
+    """Return what to do about arguments that click does not understand; empty if it says so."""
+    if _is_about_number(exc) and _takes_bbox(exc):
+        return (
+            "Give numbers with commas between them and no blanks: --bbox W,S,E,N or "
+            "--point LON,LAT."
+        )
+    if _LOOSE_SHEET.search(exc.message):
+        return TILE_SHEETS if _takes_one_sheet(exc) else SEVERAL_SHEETS
+    return ""
 
 
 def _is_limit(exc: Exception) -> bool:
@@ -132,13 +150,14 @@ def _is_limit(exc: Exception) -> bool:
     return isinstance(exc, MemoryError) or _NO_THREAD in str(exc)
 
 
-def _report_limit(exc: Exception) -> int:
+def _report_limit(exc: Exception, report: Report) -> int:
     reason = escape_unprintable(str(exc)).rstrip(".") or "no memory left"
-    _print_error(
-        f"hrdem: the system refuses memory or a thread ({reason}). Raise the limit of the shell "
+    text = (
+        f"the system refuses memory or a thread ({reason}). Raise the limit of the shell "
         "(ulimit -v, ulimit -u), the batch job or the container, or stop other programs."
     )
-    return ExitCode.DEFECT
+    _print_error(f"hrdem: {text}")
+    return report.fail(ExitCode.DEFECT, "SystemLimit", text)
 
 
 def _is_about_number(exc: click.ClickException) -> bool:
@@ -158,10 +177,12 @@ def _takes_one_sheet(exc: click.ClickException) -> bool:
     return context is not None and any(each.metavar == "SHEET" for each in context.command.params)
 
 
-def _report_defect() -> int:
+def _report_defect(exc: Exception, report: Report) -> int:
     _print_error(escape_unprintable(redact_secrets(traceback.format_exc())))
     _print_error("hrdem: this is a defect of hrdem. Please report it with the lines above.")
-    return ExitCode.DEFECT
+    reason = escape_unprintable(redact_secrets(repr(exc)))
+    text = f"A defect of hrdem: {reason}. Please report it with the lines on standard error."
+    return report.fail(ExitCode.DEFECT, "Defect", text)
 
 
 def _print_error(text: str) -> None:

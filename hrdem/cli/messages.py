@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
+from hrdem.errors import OutputError
 from hrdem.request.message_parameters import FIELDS, MENTION, drop_foreign_advice
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.shell import join_command
 from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
+MAX_COLLECTED_WARNINGS = 1000
+_LEVELS = logging.WARNING, logging.INFO, logging.DEBUG  # without -v, with it, with -vv
 SEVERAL_SHEETS = "Give several sheets with commas between: --nts 031K01,031K02."
 TILE_SHEETS = "hrdem tile --nts 031K01,031K02 writes a file for each of several sheets."
 
@@ -83,12 +88,32 @@ def for_terminal(text: str) -> str:
 class _TerminalFormatter(logging.Formatter):
     """Makes log lines of any library safe to print, in the wording of a command."""
 
-    def __init__(self, wording: Wording) -> None:
-        super().__init__("hrdem: %(message)s")
+    def __init__(self, wording: Wording, form: str = "hrdem: %(message)s") -> None:
+        super().__init__(form)
         self._wording = wording
 
     def format(self, record: logging.LogRecord) -> str:
         return for_terminal(self._wording.apply(super().format(record)))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        when = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class WarningCollector(logging.Handler):
+    """Collects warnings for a document.
+
+    Args:
+        warnings: The list that it appends to.
+    """
+
+    def __init__(self, warnings: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings = warnings
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._warnings) < MAX_COLLECTED_WARNINGS:
+            self._warnings.append(self.format(record))
 
 
 class RetryRateLimit(logging.Filter):
@@ -115,21 +140,56 @@ class RetryRateLimit(logging.Filter):
         return True
 
 
-def set_up_logging(verbose: int, wording: Wording, *, quiet: bool) -> None:
-    """Log to standard error.
+def set_up_logging(
+    verbose: int, wording: Wording, warnings: list[str], *, quiet: bool = False
+) -> None:
+    """Log to standard error, and collect warnings.
 
     Args:
         verbose: 0 for warnings, 1 for information, 2 for every request.
         wording: How the command words messages.
-        quiet: Whether only errors are logged.
+        warnings: List to which warnings are appended, also quietly.
+        quiet: Whether only errors are logged to standard error.
     """
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = logging.StreamHandler()
-    handler.setFormatter(_TerminalFormatter(wording))
+    level = _LEVELS[min(verbose, 2)]
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.ERROR if quiet else level)
+    terminal.setFormatter(_TerminalFormatter(wording))
+    collector = WarningCollector(warnings)
+    collector.setFormatter(_TerminalFormatter(wording, "%(message)s"))
+    collector.addFilter(RetryRateLimit())
     if not verbose:
-        handler.addFilter(RetryRateLimit())
-    logging.basicConfig(handlers=[handler], force=True)
-    logging.getLogger("hrdem").setLevel(logging.ERROR if quiet else level)
+        terminal.addFilter(RetryRateLimit())
+    logging.basicConfig(handlers=[terminal, collector], force=True)
+    logging.getLogger("hrdem").setLevel(level)
     libraries = logging.INFO if verbose > 1 else logging.CRITICAL
     for name in ("rasterio", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(libraries)
+
+
+def open_log_file(path: Path, verbose: int, wording: Wording) -> logging.Handler:
+    """Append to a log file what -v logs, or more, each line with the time in UTC.
+
+    Args:
+        path: The file.
+        verbose: 2 for every request too.
+        wording: How the command words messages.
+
+    Returns:
+        The handler, to be closed at the end of the run.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    level = _LEVELS[max(1, min(verbose, 2))]
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as exc:
+        raise OutputError(
+            f"{path} cannot be written: {exc.strerror}. Choose another --log-file."
+        ) from exc
+    handler.setLevel(level)
+    handler.setFormatter(_TerminalFormatter(wording, "%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("hrdem").setLevel(level)
+    return handler

@@ -5,25 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from hrdem.cli import messages
+from hrdem.cli.documents import Report
+from hrdem.cli.progress import ProgressForm
 from hrdem.errors import HrdemError
 from hrdem.request import fields
-from hrdem.request.convert import parse_integer
+from hrdem.request.convert import parse_integer, parse_output
 from hrdem.request.field import Field, Group
-
-
-class ProgressForm(StrEnum):
-    """Form of the progress of a job of tiles."""
-
-    BAR = "bar"
-    JSON = "json"
-
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +61,8 @@ PLAN_ONLY = Field(
 )
 PROGRESS = Field(
     "progress",
-    "Progress on standard error: a bar, if that is a terminal; or a line of JSON for each tile.",
+    "Progress on standard error: a bar, or a line a minute if that is no terminal; or lines of "
+    "JSON.",
     Group.REPORTING,
     default="bar",
     choices=ProgressForm,
@@ -82,6 +77,14 @@ VERBOSE = Field(
     flags=("-v",),
 )
 QUIET = Field("quiet", "Log errors only.", Group.REPORTING, default=False, flags=("-q",))
+LOG_FILE = Field(
+    "log_file",
+    "File to which messages are appended, with the time: also those of -v, and with -vv every HTTP "
+    "request.",
+    Group.REPORTING,
+    "FILE",
+    parse=parse_output,
+)
 
 #: what to do instead of giving an option again, by its name, or by the form of its value
 INSTEAD_OF_REPEATING = {
@@ -206,19 +209,25 @@ def describe_default(field: Field) -> str:
 
 
 def add(*table: Field) -> Callable[[F], F]:
-    """Add the options of fields to a command, and how it reports: --json, -v and -q."""
+    """Add the options of fields to a command, and how it reports: --json, -v, -q, --log-file."""
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
-        def reported(*args: Any, verbose: int, quiet: bool, **kwargs: Any) -> Any:
+        def reported(
+            *args: Any, verbose: int, quiet: bool, log_file: Path | None, **kwargs: Any
+        ) -> Any:
             context = click.get_current_context()
-            messages.set_up_logging(verbose, wording_of(context), quiet=quiet)
+            report = context.ensure_object(Report)
+            wording = wording_of(context)
+            messages.set_up_logging(verbose, wording, report.warnings, quiet=quiet)
+            if log_file is not None:
+                report.log_file = messages.open_log_file(log_file, verbose, wording)
             context.meta["quiet"] = quiet
             context.meta["verbose"] = verbose
             return command(*args, **kwargs)
 
         options = [Option(field) for field in (*table, JSON)]
-        options += [Option(VERBOSE, count=True), Option(QUIET)]
+        options += [Option(VERBOSE, count=True), Option(QUIET), Option(LOG_FILE)]
         reported.__click_params__ = [  # type: ignore[attr-defined]
             *options[::-1],
             *getattr(command, "__click_params__", []),

@@ -1,23 +1,20 @@
-"""Print results: aligned text for people, one JSON document for programs, a progress bar."""
+"""Print results as aligned text, or as a document, and warn of what they lack."""
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrdem.cli.messages import for_terminal, name_options
+from hrdem.cli.documents import document as document  # noqa: PLC0414 (commands call it here)
+from hrdem.cli.messages import for_terminal
+from hrdem.cli.progress import progress as progress  # noqa: PLC0414
 from hrdem.errors import ExitCode
 from hrdem.request import service_fields
 from hrdem.request.signature import select
 from hrdem.runtime.byte_sizes import format_size
-from hrdem.runtime.progress import ignore_progress
 from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -28,33 +25,14 @@ if TYPE_CHECKING:
     from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
     from hrdem.processing.differences import Differences
-    from hrdem.runtime.progress import OnProgress, Progress
 
-SCHEMA_VERSION = 1
-#: keys of JSON documents whose values are sentences
-MESSAGE_KEYS = {"found", "fix", "reason"}
 MIN_REPORTED_STEP_METRES = 1.0
 
 log = logging.getLogger(__name__)
 
 
-def document(content: dict[str, Any]) -> None:
-    """Print one JSON document; its messages name options, as on standard error."""
-    named = _name_options_in_json({"schema_version": SCHEMA_VERSION, **content})
-    click.echo(json.dumps(named, indent=2))
-
-
-def _name_options_in_json(value: Any, key: str = "") -> Any:
-    """Return a JSON value with options in place of the parameters that its messages name."""
-    if isinstance(value, dict):
-        return {name: _name_options_in_json(each, name) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_name_options_in_json(each, key) for each in value]
-    return name_options(value) if key in MESSAGE_KEYS and isinstance(value, str) else value
-
-
 def result(result: Result) -> None:
-    """Print what an extraction wrote, and warn of steps and gaps."""
+    """Print what an extraction wrote."""
     if result.unchanged:
         lines(
             ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
@@ -75,6 +53,10 @@ def result(result: Result) -> None:
         ("download", downloaded(result.received_bytes, result.cached_bytes)),
         ("time", f"{result.seconds:.1f} s"),
     )
+
+
+def warn_of_steps_and_nodata(result: Result) -> None:
+    """Warn of what an extraction left to its reader: steps at seams, pixels without data."""
     for tier, seam in zip(result.plan.tiers, result.seams, strict=False):
         if seam.max_step >= MIN_REPORTED_STEP_METRES:
             grid = result.plan.grid
@@ -104,7 +86,7 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
     plan = hrdem.plan(**params)
     estimate = hrdem.estimate(plan, **select(params, service_fields.CACHE))
     if as_json:
-        document({**plan.as_dict(), "estimate": estimate.as_dict()})
+        document({**plan.as_dict(), "estimate": estimate.as_dict()}, "plan")
         return exit_code(complete=not plan.gaps)
     lines(
         ("product", plan.request.product.title),
@@ -172,59 +154,6 @@ def table(rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         line = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
         click.echo(escape_unprintable(line.rstrip()))
-
-
-def has_bar() -> bool:
-    """Whether progress is shown: standard error is a terminal, and errors are not all it shows."""
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    return is_terminal and not click.get_current_context().meta.get("quiet")
-
-
-@contextmanager
-def progress(label: str) -> Iterator[OnProgress]:
-    """Show a bar on standard error from the first progress on, if that is a terminal."""
-    if not has_bar():
-        yield ignore_progress
-        return
-    with ExitStack() as stack:
-        update: OnProgress | None = None
-
-        def begin_and_update(progress: Progress) -> None:
-            nonlocal update
-            update = update or stack.enter_context(_bar(label))
-            update(progress)
-
-        yield begin_and_update
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[OnProgress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    with Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[received]}", markup=False),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        task = bars.add_task(escape_unprintable(label), total=None, received="")
-        started = time.monotonic()
-
-        def update(progress: Progress) -> None:
-            received = ""
-            if progress.received_bytes:
-                rate = progress.received_bytes / max(time.monotonic() - started, 0.1)
-                received = f"{format_size(progress.received_bytes)}, {format_size(round(rate))}/s"
-            bars.update(
-                task, completed=progress.pixels, total=progress.total_pixels, received=received
-            )
-
-        yield update
 
 
 def lines(*rows: tuple[str, str]) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrdem.cli import show
+from hrdem.cli.documents import progress_line
 from hrdem.cli.messages import for_terminal
-from hrdem.cli.options import ProgressForm
+from hrdem.cli.progress import MinuteLines, ProgressForm, has_bar
 from hrdem.errors import ExitCode
 from hrdem.request import tile_fields
 from hrdem.runtime.byte_sizes import format_size
@@ -75,7 +76,9 @@ def estimate(job: hrdem.TileJob, options: RunOptions, *, as_json: bool) -> ExitC
             }
             for tile in job.tiles
         ]
-        show.document({**_identify(job), "cost": _cost_as_dict(job, left), "tiles": tiles})
+        show.document(
+            {**_identify(job), "cost": _cost_as_dict(job, left), "tiles": tiles}, "tile-estimate"
+        )
         return ExitCode.COMPLETE
     request = job.job.plan.request
     show.lines(
@@ -232,18 +235,24 @@ def _describe_tile(name: str, reasons: Mapping[str, str]) -> str:
 @contextmanager
 def _progress(form: ProgressForm, label: str, estimate: str) -> Iterator[OnJobProgress]:
     """Report progress on standard error: lines of JSON; or an estimate, and a bar on a terminal."""
-    from hrdem.tiling.progress import format_json_line, format_progress
+    from hrdem.tiling.progress import format_progress
 
     if form is ProgressForm.JSON:
-        yield lambda progress: click.echo(format_json_line(progress), err=True)
+        yield lambda progress: progress_line(progress.as_dict(), "tile-progress")
         return
 
     def announce(progress: JobProgress) -> None:
         if progress.report is None and progress.tiles and not _is_quiet():
             click.echo(f"hrdem: {for_terminal(estimate)}", err=True)
 
-    if not show.has_bar():
-        yield announce
+    if not has_bar():
+        minutes = MinuteLines(label)
+
+        def report(progress: JobProgress) -> None:
+            announce(progress)
+            minutes.print(lambda: format_progress(progress))
+
+        yield report
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -147,11 +146,6 @@ def format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def format_json_line(progress: JobProgress) -> str:
-    """Return progress as one line of JSON, without its end."""
-    return json.dumps({"schema_version": 1, "event": "progress", **progress.as_dict()})
 
 
 def _report_as_dict(report: Report) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import logging
 from unittest import mock
 
+import click
 import pytest
 
 from hrdem.cli import show
@@ -70,10 +71,8 @@ def test_one_retry_a_second_is_logged_and_the_others_are_counted() -> None:
 
 
 def test_messages_in_json_name_options_and_data_stay(capsys: pytest.CaptureFixture[str]) -> None:
-    checks = [{"name": "`via`", "fix": "Give `via=cog`."}]
-    show.document({"checks": checks, "reason": None})
-    assert json.loads(capsys.readouterr().out) == {
-        "schema_version": 1,
-        "checks": [{"name": "`via`", "fix": "Give --via cog."}],
-        "reason": None,
-    }
+    values = {"name": "`via`", "state": "fail", "found": "", "seconds": 0.1}
+    checks = [{**values, "fix": "Give `via=cog`."}]
+    with click.Context(click.Command("doctor"), info_name="hrdem doctor"):
+        show.document({"checks": checks})
+    assert json.loads(capsys.readouterr().out)["checks"] == [{**values, "fix": "Give --via cog."}]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hrdem.tiling import progress
-from hrdem.tiling.progress import JobMeter, JobProgress, format_json_line, format_progress
+from hrdem.tiling.progress import JobMeter, JobProgress, format_progress
 from hrdem.tiling.task import OutcomeState, TileFailure, TileOutcome
 
 
@@ -32,17 +32,16 @@ def test_time_left_goes_by_bytes_because_tiles_differ(seen: list[JobProgress]) -
     assert seen[-1].bytes_per_second == 47
 
 
-def test_a_line_of_json_has_the_tile_and_the_sums(seen: list[JobProgress]) -> None:
+def test_json_has_the_tile_and_the_sums(seen: list[JobProgress]) -> None:
     meter = JobMeter({"a": 1, "b": 1, "c": 1}, seen.append)
     meter.add(TileOutcome("a", OutcomeState.EMPTY, throttled=2), 8)
     meter.add(TileFailure("b", "TransferError", "The line is cut."), 9)
     meter.add(TileFailure("c", "SourceChangedError", "It changed.", "https://store.example/c"), 10)
-    lines = [json.loads(format_json_line(each)) for each in seen]
+    lines = [json.loads(json.dumps(each.as_dict())) for each in seen]
     assert [line.get("tile", {}).get("state") for line in lines] == [
         None, "empty", "failed", "stale",
     ]  # fmt: skip
     assert lines[2]["tile"]["reason"] == "The line is cut."
     sums = {name: lines[-1][name] for name in ("tiles", "done", "failed", "stale", "throttled")}
     assert sums == {"tiles": 3, "done": 1, "failed": 1, "stale": 1, "throttled": 2}
-    assert all("\n" not in format_json_line(each) for each in seen)
     assert format_progress(seen[-1]) == "1 of 3 tiles, 1 failed, 1 stale, 0 s left"
