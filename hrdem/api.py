@@ -94,7 +94,12 @@ def extract(
 
             * ``product``: ``"dtm"`` or ``"dsm"``, alone or with ``-slope``, ``-aspect`` or
               ``-hillshade``; or ``"chm"``, their difference;
-            * ``collection``: ``"1m"``, ``"2m"`` or ``"30m"``, by the pixel size;
+            * ``collection``: ``"1m"``, ``"2m"`` or ``"30m"``, the mosaics by their pixel size; or
+              ``"lidar"``, single surveys, which are not matched at their edges;
+            * ``project``: name of the survey to read, with ``collection="lidar"``, such as
+              ``"BC-Lower_Mainland_2016"``; the province, or the year, may be left out. None for
+              all surveys, of which the newest wins;
+            * ``year``: year of the surveys to read, with ``collection="lidar"``;
             * ``fill``: further collections, as ``"2m,30m"``, a list, or ``"all"`` for all that are
               coarser than ``collection``; each for the pixels that those before leave empty, the
               finest first;

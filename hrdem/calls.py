@@ -182,6 +182,10 @@ def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
         product=surface,
         via="cog",
     )
+    if request.collection.by_survey:
+        raise RequestError(
+            "There is no preview of single surveys. Choose another `collection`, or extract them."
+        )
     size, path = values["size"], Path(values["output"])
     if not MIN_SIZE_PIXELS <= size <= MAX_SIZE_PIXELS:
         raise RequestError(

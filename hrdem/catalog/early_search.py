@@ -102,6 +102,8 @@ def _list_surfaces(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the keys of the assets that a call reads from COGs; none if it may read others."""
     if values.get("via") not in (Via.AUTO, Via.COG) or values["engine"] is not Engine.AUTO:
         return ()
+    if values.get("project") is not None or values.get("year") is not None:
+        return ()  # most of the surveys that are found are not read
     product = get_product(values["product"])
     return () if product.theme is Theme.HILLSHADE else product.surfaces
 

@@ -218,7 +218,8 @@ def list_file_paths(tile: Tile) -> dict[str, str]:
     return {
         key: f"{tile.collection_id}/{stem}-{ending.replace('_', joined)}"
         for key, ending, *_ in _ASSETS
-        if "dtm" not in key or "dtm" in tile.products
+        if ("dtm" not in key or "dtm" in tile.products)
+        and not (tile.flown and key.startswith("hillshade"))
     }
 
 
@@ -260,6 +261,8 @@ def _newest_first() -> tuple[Tile, ...]:
 
 
 def _made(tile: Tile) -> datetime.datetime:
+    if tile.flown:
+        return datetime.datetime(tile.flown, 8, 1, 12, tzinfo=datetime.UTC)
     days = datetime.timedelta(days=zlib.crc32(tile.item_id.encode()) % 1500)
     return datetime.datetime(2023, 1, 1, 12, tzinfo=datetime.UTC) - days
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrdem.demo.shade import UInt8, hillshade
-from hrdem.demo.terrain import Float32, heights, surveyed
+from hrdem.demo.terrain import NODATA, Float32, heights, surveyed
 from hrdem.demo.tiles import Tile
 
 BLOCK = 512
@@ -133,7 +133,7 @@ class DemoCog:
         row, column = divmod(index, this.columns)
         step = BLOCK * this.resolution
         pixels = hillshade if self.shaded else heights
-        return pixels(
+        found = pixels(
             self.tile.left + column * step,
             self.tile.top - row * step,
             this.resolution,
@@ -143,6 +143,9 @@ class DemoCog:
             collection=self.tile.collection,
             edition=self.edition,
         )
+        if self.tile.offset:
+            found[found != NODATA] += self.tile.offset
+        return found
 
     def _read_piece(self, start: int, stop: int) -> bytes:
         """Return some bytes from ``start``, at most up to ``stop``, from one part of the file."""

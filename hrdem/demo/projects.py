@@ -79,8 +79,11 @@ class StoredFile:
 @cache
 def list_projects(tile: Tile) -> tuple[LidarProject, ...]:
     """Return the projects in a tile, clipped to it, oldest campaign first."""
-    found = []
     left, bottom, right, top = tile.bounds
+    if tile.flown:
+        first, last = (datetime.date(tile.flown, 7, day) for day in (1, 31))
+        return (LidarProject(tile.name, first, last, shapely.box(*tile.bounds)),)
+    found = []
     for number, (seed, side, flown, year, years) in enumerate(_CAMPAIGNS):
         columns = np.arange(left // side - 1, right // side + 2).astype(np.int64)
         rows = np.arange(bottom // side - 1, top // side + 2).astype(np.int64)

@@ -35,7 +35,7 @@ _OCTAVES = (
 _LAKE_WAVELENGTH, _LAKE_LEVEL, _LAKE_SEED = 3_100.0, 0.9, 201
 _SURVEY_WAVELENGTH, _SURVEY_SEED = 150_000.0, 341
 # where the survey noise is above this, the collection has no data
-_SURVEY_LIMIT = {"1m": 0.66, "2m": 0.78, "30m": 1.1}
+_SURVEY_LIMIT = {"1m": 0.66, "2m": 0.78, "30m": 1.1, "lidar": 1.1}
 # value noise with smoothstep weights is steepest at 1.5 a wavelength along each axis
 _STEEPEST = 3.0
 
@@ -60,7 +60,8 @@ def heights(
         width: Columns.
         height: Rows.
         product: ``"dtm"``, or ``"dsm"`` for the ground with trees and buildings.
-        collection: ``"1m"``, ``"2m"`` or ``"30m"``; determines where there is no survey.
+        collection: ``"1m"``, ``"2m"``, ``"30m"`` or ``"lidar"``; determines where there is
+            no survey.
         edition: 1 for heights from 0 to 1,024 m; each next one is 1,024 m higher.
 
     Returns:
@@ -127,7 +128,7 @@ def surveyed(x: Float64, y: Float64, size: float, collection: str) -> NDArray[np
         x: Centres of the columns of squares, metres, EPSG:3979, shape (columns,).
         y: Centres of the rows of squares, shape (rows,).
         size: Side of a square in metres.
-        collection: ``"1m"``, ``"2m"`` or ``"30m"``.
+        collection: ``"1m"``, ``"2m"``, ``"30m"`` or ``"lidar"``.
 
     Returns:
         bool array of shape (rows, columns); False means that no pixel of the square has data.

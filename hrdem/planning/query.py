@@ -37,6 +37,8 @@ class MosaicQuery:
         wcs_url: Address of the WCS that serves the same data; None if there is none.
         wcs_limit: Time limit of one WCS request, seconds.
         allow_partial: Whether files that cannot be fetched are left out.
+        project: Name of the survey to read from a collection of surveys; None for all.
+        year: Year of the surveys to read from such a collection; None for all.
     """
 
     aoi: Aoi
@@ -52,6 +54,8 @@ class MosaicQuery:
     wcs_url: str | None
     wcs_limit: float
     allow_partial: bool
+    project: str | None = None
+    year: int | None = None
 
     @classmethod
     def of(cls, request: Request, collection: Collection, product: Product) -> MosaicQuery:
@@ -70,6 +74,8 @@ class MosaicQuery:
             wcs_url=request.wcs_url,
             wcs_limit=request.wcs_limit,
             allow_partial=request.allow_partial,
+            project=request.project if collection.by_survey else None,
+            year=request.year if collection.by_survey else None,
         )
 
     @property

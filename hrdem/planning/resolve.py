@@ -12,6 +12,7 @@ import shapely
 from hrdem.catalog.early_search import count_tiles
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import search_items
+from hrdem.catalog.survey_items import select_surveys
 from hrdem.errors import (
     BlockedAddressError,
     NetworkError,
@@ -113,7 +114,9 @@ def _find_items(query: MosaicQuery, http: Http) -> Sequence[Item]:
         return ()
     if not items:
         raise no_item_error(query)
-    return items
+    if query.project is None and query.year is None:
+        return items
+    return select_surveys(items, query.project, query.year, query.aoi)
 
 
 @dataclass(slots=True)

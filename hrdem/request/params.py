@@ -41,6 +41,8 @@ class RequestParams(AoiParams, total=False):
 
     product: Required[str]
     collection: str | None
+    project: str | None
+    year: int | None
     fill: str | Iterable[str] | None
     feather: float | None
     source_band: bool | None
@@ -269,6 +271,8 @@ class TileJobParams(TileWorkerParams, total=False):
     where: str | None
     product: Required[str]
     collection: str | None
+    project: str | None
+    year: int | None
     fill: str | Iterable[str] | None
     feather: float | None
     source_band: bool | None

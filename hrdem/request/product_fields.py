@@ -6,6 +6,7 @@ from hrdem.request.convert import (
     parse_crs,
     parse_dimensions,
     parse_file,
+    parse_integer,
     parse_metres,
     parse_names,
     parse_number,
@@ -33,14 +34,29 @@ PRODUCT_NAME = Field(
 )
 COLLECTION = Field(
     "collection",
-    "Collection to read, named by its pixel size.",
+    "Collection to read: one of the mosaics, named by its pixel size, or single surveys (lidar).",
     Group.PRODUCT,
-    "1m|2m|30m",
+    "1m|2m|30m|lidar",
     "1m",
 )
 PRODUCT = (
     PRODUCT_NAME,
     COLLECTION,
+    Field(
+        "project",
+        "Survey to read, with `collection=lidar`, such as BC-Lower_Mainland_2016.",
+        Group.PRODUCT,
+        "NAME",
+        default_text="all, the newest first",
+    ),
+    Field(
+        "year",
+        "Year of the surveys to read, with `collection=lidar`.",
+        Group.PRODUCT,
+        "YEAR",
+        default_text="all, the newest first",
+        parse=parse_integer,
+    ),
     Field(
         "fill",
         "Further collections, such as 2m,30m, or all coarser ones (all), each for the pixels that "

@@ -80,6 +80,7 @@ class Collection:
         resolution: Pixel size in metres.
         title: Title for people.
         in_wcs: Whether the WCS serves it.
+        by_survey: Whether each item is a single survey, which `project` and `year` choose.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Collection:
     resolution: int
     title: str
     in_wcs: bool = False
+    by_survey: bool = False
 
 
 class AssetKind(StrEnum):
@@ -145,6 +147,7 @@ COLLECTIONS = {
         Collection("1m", "hrdem-mosaic-1m", 1, "HRDEM Mosaic, 1 m, from lidar", in_wcs=True),
         Collection("2m", "hrdem-mosaic-2m", 2, "HRDEM Mosaic, 2 m, from lidar and satellites"),
         Collection("30m", "mrdem-30", 30, "MRDEM, 30 m, all of Canada"),
+        Collection("lidar", "hrdem-lidar", 1, "HRDEM, 1 m, single lidar surveys", by_survey=True),
     )
 }
 HEIGHT_PRODUCTS = {name: product for name, product in PRODUCTS.items() if product.is_height}

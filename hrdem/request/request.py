@@ -85,6 +85,8 @@ class Request:
         wcs_limit: Seconds after which the WCS aborts a request.
         on_change: Reaction to a source that is republished while it is read.
         allow_partial: Whether files that cannot be fetched are left out.
+        project: Name of the survey to read from a collection of surveys; None for all.
+        year: Year of the surveys to read from such a collection; None for all.
         sampling: Level and kernel of a product with constant ones, whose heights are read on any
             grid in the area; None for an output on one grid. No parameter sets it.
     """
@@ -117,6 +119,8 @@ class Request:
     wcs_limit: float
     on_change: OnChange
     allow_partial: bool
+    project: str | None = None
+    year: int | None = None
     sampling: FixedSampling | None = None
 
     @classmethod
@@ -199,7 +203,10 @@ class Request:
             wcs_limit=values["wcs_limit"],
             on_change=values["on_change"],
             allow_partial=values["allow_partial"],
+            project=values["project"],
+            year=values["year"],
         )
+        request._check_surveys()
         request._check_feather()
         request._check_vertical_datum()
         request._check_block_alignment()
@@ -279,6 +286,8 @@ class Request:
                 }
             case _:
                 assert_never(self.product.theme)
+        chosen = {"project": self.project, "year": self.year}
+        values |= {name: value for name, value in chosen.items() if value is not None}
         if self.sampling is not None:
             values["sampling"] = asdict(self.sampling)
         operations = {"aoi_datum": self.aoi.operation, "crs_datum": get_operation(self.crs)}
@@ -303,6 +312,14 @@ class Request:
                     f"`offline` reads only the cache, but {parameter} reads through GDAL, which "
                     "cannot use it. Leave one of them out."
                 )
+
+    def _check_surveys(self) -> None:
+        chosen = [name for name in ("project", "year") if getattr(self, name) is not None]
+        if chosen and not any(tier.by_survey for tier in self.tiers):
+            raise RequestError(
+                f"`{chosen[0]}` chooses among single surveys, and {self.collection.id} is a mosaic "
+                "of them. Give `collection=lidar` as well."
+            )
 
     def _check_feather(self) -> None:
         if not (math.isfinite(self.feather) and self.feather >= 0):
