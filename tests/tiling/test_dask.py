@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +39,29 @@ def test_a_killed_worker_of_dask_loses_its_tile_alone(cluster, tmp_path: Path) -
     assert all(isinstance(each.report, TileOutcome) for each in ended)
     begun = [line.split() for line in work.begun()]
     assert {connections for _, _, connections in begun} <= {"2", "4"}  # 4: one worker was left
+
+
+def test_a_tile_ends_when_its_driver_is_killed(cluster, tmp_path: Path) -> None:
+    work = Scripted(tmp_path, key="of a killed driver")
+    context = multiprocessing.get_context("spawn")
+    driver = context.Process(target=drive, args=(work, cluster.scheduler_address))
+    driver.start()
+    wait_for(tmp_path / "begun")
+    driver.kill()
+    wait_for(tmp_path / "closed")  # so that it reads no more
+    driver.join()
+
+
+def drive(work: Scripted, address: str) -> None:
+    with DaskEngine(work, address) as engine:
+        list(dispatch_tiles(["reads"], engine, Allowance(1)))
+
+
+def wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_large_values_of_a_function_do_not_stay_in_the_scheduler(cluster, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Scripted:
     @contextlib.contextmanager
     def open(self) -> Iterator[MakeTile]:
         yield self._make
+        (self.folder / "closed").touch()
 
     def _make(self, task: TileTask) -> Report:
         with (self.folder / "begun").open("a") as file:
@@ -35,6 +36,10 @@ class Scripted:
         kind, _, detail = task.name.partition("-")
         if kind == "sleep":
             time.sleep(float(detail))
+        if kind == "reads":
+            until = time.monotonic() + 30
+            while not (self.folder / "closed").exists() and time.monotonic() < until:
+                time.sleep(0.01)
         if kind == "computes":
             sum(range(10**12))  # no other thread runs meanwhile
         if kind == "dies" and self._times(task.name) == 1:

@@ -12,6 +12,7 @@ import pickle
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from hrdem.errors import HrdemError, MissingLibraryError, RequestError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _WORKERS_AGE_SECONDS = 2.0  # after which the scheduler's workers are counted again
 _POLL_SECONDS = 0.01
+_WATCH_SECONDS = 0.2  # after which a worker looks whether its tile is still wanted
 CONNECT_SECONDS = 30.0
 MAX_EVENT_BYTES = 16_384  # the scheduler keeps the last 1,000 or more events of a topic
 
@@ -165,8 +167,11 @@ class _Process:
         self.stack = contextlib.ExitStack()
         self.make: MakeTile | None = None
 
-    def run(self, work: Work, task: TileTask) -> Report | HrdemError:
-        """Run a task; return the error if the work cannot be opened."""
+    def run(self, work: Work, task: TileTask, is_wanted: Callable[[], bool]) -> Report | HrdemError:
+        """Run a task; return the error if the work cannot be opened.
+
+        When the task is wanted no more, the work is closed, so that reading ends.
+        """
         if self.key != work.key or self.make is None:
             self.stack.close()
             self.key, self.make = work.key, None
@@ -174,7 +179,23 @@ class _Process:
                 self.make = self.stack.enter_context(work.open())
             except HrdemError as exc:
                 return exc
-        return self.make(task)
+        has_ended = threading.Event()
+        watcher = threading.Thread(
+            target=self._close_unwanted, args=(is_wanted, has_ended), daemon=True
+        )
+        watcher.start()
+        try:
+            return self.make(task)
+        finally:
+            has_ended.set()
+            watcher.join()
+
+    def _close_unwanted(self, is_wanted: Callable[[], bool], has_ended: threading.Event) -> None:
+        while not has_ended.wait(_WATCH_SECONDS):
+            if not is_wanted():
+                self.make = None
+                self.stack.close()
+                return
 
 
 _process = _Process()
@@ -182,6 +203,8 @@ _process = _Process()
 
 def run_task(packed_work: bytes, name: str, connections: int, topic: str) -> bytes | None:
     """Run a task in a worker process of Dask, which opens the work once; report by an event.
+
+    It ends early if its driver goes away: the next driver may use as many connections.
 
     The result of a Dask task would take the driver and the scheduler two more requests, as much
     time as all else. Only large reports are returned in this way.
@@ -197,11 +220,21 @@ def run_task(packed_work: bytes, name: str, connections: int, topic: str) -> byt
     """
     from distributed import get_worker  # noqa: PLC0415 (optional)
 
+    worker: Any = get_worker()
+    key = worker.get_current_task()
+
+    def is_wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state != "cancelled"
+
     work: Work = pickle.loads(packed_work)  # noqa: S301 (of our own driver)
     with _process.turn:
-        report = _process.run(work, TileTask(name, connections, keeps_connections=False))
+        if not is_wanted():
+            return None
+        task = TileTask(name, connections, keeps_connections=False)
+        report = _process.run(work, task, is_wanted)
     packed = pickle.dumps(report)
     if len(packed) > MAX_EVENT_BYTES:
         return packed
-    get_worker().log_event(topic, (name, packed))
+    worker.log_event(topic, (name, packed))
     return None
