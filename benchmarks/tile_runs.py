@@ -46,7 +46,7 @@ from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES
 from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import encode_job
-from hrdem.tiling.journal import create_job
+from hrdem.tiling.journal import create_job, read_journal
 from hrdem.tiling.open_engine import open_engine
 from hrdem.tiling.output_store import ITEM_SUFFIX, open_store
 from hrdem.tiling.progress import JobProgress, OnJobProgress, ignore_job_progress
@@ -118,7 +118,10 @@ class Service:
         limit = DEFAULT_MAX_CACHE_BYTES if max_cache is None else max_cache
         settings = WorkerSettings(output.address, job.sha256, cache, max_cache is None, limit)
         with open_engine(TileWork(settings), workers=workers, connections=CONNECTIONS) as engine:
-            done = run_job(job, output, engine, connections=CONNECTIONS, on_progress=on_progress)
+            journal = read_journal(job, output)
+            done = run_job(
+                job, output, engine, journal, connections=CONNECTIONS, on_progress=on_progress
+            )
         assert done.exit_code == 0, done.failures
 
     def time_tiles(self, job: Job, name: str) -> list[tuple[int, float]]:

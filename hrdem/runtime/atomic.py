@@ -78,7 +78,10 @@ def _create_locked_folder(output: Path) -> tuple[Path, FileLock | None]:
 
 def _remove_stale_folders(folder: Path) -> None:
     """Remove the hidden folders of killed runs."""
-    for staging in folder.glob(f"{_HIDDEN}*{_PARTIAL}"):
+    found: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):  # another run has removed the folder
+        found = list(folder.glob(f"{_HIDDEN}*{_PARTIAL}"))
+    for staging in found:
         with contextlib.suppress(OSError):
             if time.time() - staging.stat().st_mtime < _MIN_AGE_SECONDS:
                 continue

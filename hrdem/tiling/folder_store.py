@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrdem.errors import HrdemError, OutputError
-from hrdem.runtime.atomic import publish, staged_file, staging_dir, sync_folder, sync_to_disk
+from hrdem.runtime.atomic import publish, staging_dir, sync_folder, sync_to_disk
 
 _STAGING = ".hrdem"  # folder for unfinished files; not where a listing would read them
 MAX_CLAIM_SECONDS = 10.0  # between the claim of a name and the file that takes it
 _CLAIM_POLL_SECONDS = 0.05
+_MAX_STAGING_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,9 @@ class FolderStore:
     def write(self, name: str, content: bytes, *, if_absent: bool = False) -> bool:
         """Write a small file; return whether the folder holds this content now."""
         path = Path(self.root, name)
-        with (
-            self._translate_errors("written", name),
-            staged_file(self._staged_path(name), content) as partial,
-        ):
+        with self._translate_errors("written", name), self._stage(name) as staging:
+            partial = staging / "content"
+            partial.write_bytes(content)
             if not if_absent:
                 publish(partial, path, overwrite=True)
                 return True
@@ -82,15 +82,9 @@ class FolderStore:
     @contextlib.contextmanager
     def write_file(self, name: str) -> Iterator[Path]:
         """Yield the path of a file to create; it is published when the context ends."""
-        with self._translate_errors("written", name):
-            staging = staging_dir(self._staged_path(name))
-            folder = staging.__enter__()
-        try:
-            with self._translate_errors("written", name):
-                yield folder / name
-                publish(folder / name, Path(self.root, name), overwrite=True)
-        finally:
-            staging.__exit__(None, None, None)
+        with self._translate_errors("written", name), self._stage(name) as staging:
+            yield staging / name
+            publish(staging / name, Path(self.root, name), overwrite=True)
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:
@@ -100,15 +94,25 @@ class FolderStore:
             raise OutputError(f"{path} cannot be read: it does not exist.")
         yield path
 
-    def _staged_path(self, name: str) -> Path:
-        """Return a path beside which unfinished files of this machine lie.
+    @contextlib.contextmanager
+    def _stage(self, name: str) -> Iterator[Path]:
+        """Yield a folder for an unfinished file, in the one for those of this machine.
 
         Locks tell which of them were left behind, and those of a shared folder may not reach
         other machines.
         """
         folder = self.root / _STAGING / re.sub(r"[^\w-]", "-", platform.node() or "machine")
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / name
+        with contextlib.ExitStack() as stack:
+            stack.callback(_remove_if_empty, folder, folder.parent)
+            for left in reversed(range(_MAX_STAGING_TRIES)):
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    staging = stack.enter_context(staging_dir(folder / name))
+                    break
+                except (FileNotFoundError, FileExistsError):  # another has just removed it, empty
+                    if not left:
+                        raise
+            yield staging
 
     @contextlib.contextmanager
     def _translate_errors(self, done: str, name: str = "") -> Iterator[None]:
@@ -121,6 +125,12 @@ class FolderStore:
                 f"{Path(self.root, name)} cannot be {done}: {exc.strerror or exc}. Check the "
                 "folder's permissions and the space on the disk."
             ) from exc
+
+
+def _remove_if_empty(*folders: Path) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _publish_exclusively(partial: Path, path: Path) -> bool:

@@ -56,12 +56,14 @@ def format_hash(sha256: str) -> bytes:
     return f'{{"sha256": "{sha256}", '.encode()
 
 
-def decode_job(content: bytes, name: str = "job.json") -> Job:
+def decode_job(content: bytes, name: str = "job.json", *, is_replaced: bool = False) -> Job:
     """Decode a job.
 
     Args:
         content: What `encode_job` returned.
         name: Name of the file in messages.
+        is_replaced: Whether the job is to be replaced: it may then be altered, and its tiles have
+            no keys, so that none is kept.
 
     Raises:
         RequestError: If it is no job of this version, or damaged, or this machine lacks a grid of
@@ -80,13 +82,14 @@ def decode_job(content: bytes, name: str = "job.json") -> Job:
             f"{name} has version {version!r} of the format of jobs, from hrdem {made_by}, and "
             f"hrdem {__version__} reads version {FORMAT_VERSION}. Use hrdem {made_by}."
         )
-    if _hash(document) != found:
+    is_altered = _hash(document) != found
+    if is_altered and not is_replaced:
         raise RequestError(
             f"{name} was altered after it was written: its SHA-256 is not the one in it. Restore "
-            "it, or give another output."
+            "it, give another output, or `update`, which makes all tiles anew."
         )
     try:
-        return _decode(document, found)
+        job = _decode(document, found)
     except RequestError:
         raise
     except (StructureHandlerNotFoundError, ValueError, LookupError, TypeError) as exc:
@@ -94,6 +97,9 @@ def decode_job(content: bytes, name: str = "job.json") -> Job:
             f"{name} cannot be read by hrdem {__version__}; it was written by hrdem {made_by}. Use "
             "that version, or give another output."
         ) from exc
+    if is_altered:
+        return replace(job, tiles=tuple(replace(tile, key="") for tile in job.tiles))
+    return job
 
 
 def _encode(job: Job) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from hrdem.errors import RequestError
 from hrdem.runtime.threads import map_in_order, thread_pool
-from hrdem.tiling.failures import list_failure_records, read_failures
-from hrdem.tiling.job import Job
+from hrdem.tiling.failures import Failure, list_failure_records, read_failures
+from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.job_file import format_hash
 from hrdem.tiling.output_store import ITEM_SUFFIX, JOB_NAME, RASTER_SUFFIX, OutputStore
 
@@ -38,8 +39,33 @@ class TileState(StrEnum):
     MISSING = "missing"
 
 
-def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
-    """Return the state of each tile by its name, from one listing of the store.
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What there is of a job.
+
+    Attributes:
+        states: State of each tile by its name.
+        failures: Records of tiles that were not made, by name; some were made since.
+        lost: Tiles whose item describes a raster that is not there.
+    """
+
+    states: dict[str, TileState]
+    failures: dict[str, Failure]
+    lost: tuple[str, ...]
+
+    def list_left(self, tiles: Iterable[Tile], *, only_failed: bool = False) -> list[Tile]:
+        """Return those of some tiles that a run makes: not stale ones.
+
+        Args:
+            tiles: Tiles of the job.
+            only_failed: Whether only those are returned that failed in the last run.
+        """
+        wanted = {TileState.FAILED} if only_failed else {TileState.FAILED, TileState.MISSING}
+        return [tile for tile in tiles if self.states[tile.name] in wanted]
+
+
+def read_journal(job: Job, store: OutputStore) -> Journal:
+    """Read what there is of a job, from one listing of its store.
 
     Besides records of failures, only items without a raster are read: those of tiles that have no
     valid pixel.
@@ -53,7 +79,8 @@ def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
     """
     names = store.list_names()
     failures = read_failures(store, job.sha256, names)
-    empty = _find_empty_tiles(job, store, names)
+    without_raster = _find_items_without_raster(job, names)
+    empty = _find_empty_tiles(store, without_raster)
     states = {}
     for tile in job.tiles:
         if f"{tile.name}{ITEM_SUFFIX}" in names and f"{tile.name}{RASTER_SUFFIX}" in names:
@@ -64,7 +91,12 @@ def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
             states[tile.name] = TileState(failures[tile.name].state)
         else:
             states[tile.name] = TileState.MISSING
-    return states
+    return Journal(states, failures, tuple(each for each in without_raster if each not in empty))
+
+
+def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
+    """Return the state of each tile by its name (see `read_journal`)."""
+    return read_journal(job, store).states
 
 
 def check_job(job: Job, store: OutputStore) -> None:
@@ -133,19 +165,19 @@ def _remove_outdated(store: OutputStore, old: Job, new: Job) -> None:
     _remove(store, names, list_failure_records(names))
 
 
-def discard_lost_items(job: Job, store: OutputStore) -> dict[str, int]:
+def discard_lost_items(job: Job, store: OutputStore, lost: Iterable[str]) -> None:
     """Remove the items of tiles whose raster was removed, so that they can be made again.
 
-    Returns:
-        Size in bytes of each file that is left, by its name.
+    Args:
+        job: The job.
+        store: Its store.
+        lost: Names of the tiles, from its journal.
     """
-    names = store.list_names()
-    lost = _find_lost_items(job, store, names)
-    if lost:  # or a tile was committed during the listing, which shows its item alone
-        names = store.list_names()
-        lost &= _find_lost_items(job, store, names)
-    _remove(store, names, lost)
-    return {name: size for name, size in names.items() if name not in lost}
+    if not lost:
+        return
+    names = store.list_names()  # again: one may have been committed while the store was listed
+    still = set(_find_items_without_raster(job, names))
+    _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in lost if name in still])
 
 
 def read_items(store: OutputStore, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -165,17 +197,9 @@ def encode_json(document: Mapping[str, Any]) -> bytes:
     return f"{json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
-def _find_lost_items(job: Job, store: OutputStore, names: Mapping[str, int]) -> set[str]:
-    """Return the items in a listing that describe a raster that is not there."""
-    empty = _find_empty_tiles(job, store, names)
-    found = _find_items_without_raster(job, names)
-    return {f"{name}{ITEM_SUFFIX}" for name in found if name not in empty}
-
-
-def _find_empty_tiles(job: Job, store: OutputStore, names: Mapping[str, int]) -> set[str]:
-    """Return the names of tiles whose item says that they have no valid pixel."""
-    items = read_items(store, _find_items_without_raster(job, names))
-    return {name for name, item in items.items() if item.get("assets") == {}}
+def _find_empty_tiles(store: OutputStore, names: Iterable[str]) -> set[str]:
+    """Return the names of those tiles whose item says that they have no valid pixel."""
+    return {name for name, item in read_items(store, names).items() if item.get("assets") == {}}
 
 
 def _find_items_without_raster(job: Job, names: Mapping[str, int]) -> list[str]:

@@ -179,13 +179,17 @@ def map_tiles(
     meter = JobMeter({tile.name: tile.size for tile in tiles}, on_progress)
     allowance = Allowance(connections)
     failed: list[TileFailure] = []
+    made = 0
     for ended in dispatch_tiles([tile.name for tile in tiles], engine, allowance):
         report = ended.report
         meter.add(report, allowance.allowed)
         if isinstance(report, TileFailure):
             failed.append(report)
         else:
+            made += 1
             yield report.name, pickle.loads(report.value)  # noqa: S301 (of our own worker)
     if failed:
         listed = " ".join(f"{each.name}: {each.reason}" for each in failed[:_MAX_LISTED])
-        raise HrdemError(f"{len(failed):,} of {len(tiles):,} tiles failed. {listed}")
+        left = len(tiles) - made - len(failed)
+        untried = f" The run stopped early, and {left:,} were not tried." if left else ""
+        raise HrdemError(f"{len(failed):,} of {len(tiles):,} tiles failed.{untried} {listed}")

@@ -64,7 +64,7 @@ def plan_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
     ).check_encoding(request)
     worker = select(values, tile_fields.WORKER)
     document = store.read(JOB_NAME)
-    old = None if document is None else decode_job(document)
+    old = None if document is None else decode_job(document, is_replaced=values["update"])
     if old is not None and not values["update"]:
         if old.request_digest != digest_request(request, scheme, options, features):
             raise _other_job_error(old, store, request, scheme, options)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import collections
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hrdem.errors import ExitCode, RequestError
+from hrdem.errors import ExitCode, OutputError, RequestError
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.tiling.allowance import Allowance
 from hrdem.tiling.dispatch import dispatch_tiles
 from hrdem.tiling.engines.protocol import Engine
-from hrdem.tiling.failures import Failure, read_failures, write_failures
+from hrdem.tiling.failures import Failure, write_failures
 from hrdem.tiling.job import Job, Tile
-from hrdem.tiling.journal import discard_lost_items
-from hrdem.tiling.output_store import ITEM_SUFFIX, OutputStore
+from hrdem.tiling.journal import Journal, TileState, discard_lost_items
+from hrdem.tiling.output_store import OutputStore
 from hrdem.tiling.progress import JobMeter, JobProgress, OnJobProgress, ignore_job_progress
 from hrdem.tiling.task import OutcomeState, TileFailure
+
+_NOT_MADE = TileState.FAILED, TileState.STALE
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +85,11 @@ def run_job(
     job: Job,
     store: OutputStore,
     engine: Engine,
+    journal: Journal,
     *,
     connections: int = DEFAULT_CONNECTIONS,
-    names: Collection[str] | None = None,
     part: tuple[int, int] | None = None,
+    only_failed: bool = False,
     on_progress: OnJobProgress = ignore_job_progress,
 ) -> JobSummary:
     """Make the tiles that a store lacks.
@@ -98,10 +101,11 @@ def run_job(
         job: The job, which the store holds.
         store: Its store.
         engine: Where tiles are made; it is open.
+        journal: What the store has of it.
         connections: Maximum number of connections of all workers together.
-        names: Names of tiles to make, if the store lacks them; None for all but stale ones.
         part: Number, from 1, and count of parts: only tiles of this part are made. Each part has
             its share of the bytes, and of the connections.
+        only_failed: Whether only tiles are made that failed in the last run.
         on_progress: Called at the beginning, and whenever a tile has ended.
 
     Raises:
@@ -111,22 +115,22 @@ def run_job(
     """
     connections = _share_connections(connections, part)
     tiles = job.tiles if part is None else select_part(job.tiles, part)
-    listed = discard_lost_items(job, store)
-    known = read_failures(store, job.sha256, listed)
-    lacking = [tile for tile in tiles if not tile.is_empty and _item_name(tile) not in listed]
-    if names is None:
-        chosen = [tile for tile in lacking if not _is_stale(known.get(tile.name))]
-    else:
-        wanted = set(names)
-        chosen = [tile for tile in lacking if tile.name in wanted]
-    left = {tile.name for tile in lacking} - {tile.name for tile in chosen}
-    run = _Run(job, {tile.name: tile.size for tile in chosen}, on_progress)
-    run.failures |= {name: known[name] for name in known if name in left}
+    discard_lost_items(job, store, journal.lost)
+    chosen = {tile.name: tile.size for tile in journal.list_left(tiles, only_failed=only_failed)}
+    run = _Run(job, chosen, on_progress)
+    run.failures |= {
+        tile.name: journal.failures[tile.name]
+        for tile in tiles
+        if tile.name not in chosen and journal.states[tile.name] in _NOT_MADE
+    }
     try:
         run.make_tiles(engine, Allowance(connections))
     finally:
-        if run.failures or known:
-            write_failures(store, job.sha256, run.failures, part)
+        if run.failures or journal.failures:
+            try:
+                write_failures(store, job.sha256, run.failures, part)
+            except OutputError as exc:  # the summary tells more than that the disk is full
+                log.warning("Failed tiles are not recorded: %s", exc)
     return run.sum_up()
 
 
@@ -163,14 +167,6 @@ def _share_connections(connections: int, part: tuple[int, int] | None) -> int:
             count, connections, connections, count, connections,
         )  # fmt: skip
     return max(1, connections // count)
-
-
-def _item_name(tile: Tile) -> str:
-    return f"{tile.name}{ITEM_SUFFIX}"
-
-
-def _is_stale(failure: Failure | None) -> bool:
-    return failure is not None and failure.state == "stale"
 
 
 class _Run:

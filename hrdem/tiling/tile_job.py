@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hrdem.errors import OutputError, OutputExistsError, RequestError
+from hrdem.errors import ExitCode, OutputError, OutputExistsError, RequestError
 from hrdem.request import tile_fields
 from hrdem.request.convert import parse_part
 from hrdem.request.signature import complete
@@ -19,7 +19,14 @@ from hrdem.tiling.index.collection import COLLECTION_NAME
 from hrdem.tiling.index.write_index import INDEX_NAMES, IndexSummary, write_index
 from hrdem.tiling.job import Job, JobCost, Tile
 from hrdem.tiling.job_file import decode_job, encode_job
-from hrdem.tiling.journal import TileState, create_job, read_states, replace_job
+from hrdem.tiling.journal import (
+    Journal,
+    TileState,
+    create_job,
+    read_journal,
+    read_states,
+    replace_job,
+)
 from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles
 from hrdem.tiling.open_engine import open_engine
 from hrdem.tiling.output_store import (
@@ -116,15 +123,7 @@ class TileJob:
         Raises:
             OutputError: If the output cannot be read.
         """
-        if self.is_saved:
-            return read_states(self.job, self.store)
-        old = self.replaces
-        known = {} if old is None else read_states(old, self.store)
-        keys = {} if old is None else {tile.name: tile.key for tile in old.tiles}
-        return {
-            tile.name: known[tile.name] if keys.get(tile.name) == tile.key else TileState.MISSING
-            for tile in self.tiles
-        }
+        return self._read_journal().states
 
     def list_left(
         self, part: tuple[int, int] | None = None, *, only_failed: bool = False
@@ -135,10 +134,7 @@ class TileJob:
             part: Number, from 1, and count of parts, as for `run`; None for all.
             only_failed: Whether only those are returned that failed in the last run.
         """
-        states = self.status()
-        tiles = self.tiles if part is None else select_part(self.tiles, part)
-        wanted = {TileState.FAILED} if only_failed else _LEFT
-        return tuple(tile for tile in tiles if states[tile.name] in wanted)
+        return self._list_left(self._read_journal(), part, only_failed=only_failed)
 
     def read_reasons(self) -> dict[str, str]:
         """Return why tiles failed or are stale, a sentence by the name of each."""
@@ -214,8 +210,8 @@ class TileJob:
         """
         part = None if part is None else _convert_part(part)
         check_connections(connections, many=many_connections)
-        left = self.list_left(part, only_failed=only_failed)
-        self._check_download(left)
+        journal = self._read_journal()
+        self._check_download(self._list_left(journal, part, only_failed=only_failed))
         if not self.is_saved:
             return self.save().run(
                 client,
@@ -236,12 +232,14 @@ class TileJob:
                 self.job,
                 self.store,
                 engine,
+                journal,
                 connections=connections,
-                names=[tile.name for tile in left],
                 part=part,
+                only_failed=only_failed,
                 on_progress=on_progress,
             )
-        self._update_index(part, is_changed=summary.progress.tiles > 0)
+        if summary.exit_code is not ExitCode.OUTPUT:  # otherwise they cannot be written either
+            self._update_index(part, is_changed=summary.progress.tiles > 0)
         return summary
 
     def map(
@@ -329,6 +327,24 @@ class TileJob:
             return verify_tiles(
                 self.job, self.store, context, samples=samples, seed=seed, on_progress=on_progress
             )
+
+    def _read_journal(self) -> Journal:
+        if self.is_saved:
+            return read_journal(self.job, self.store)
+        old = self.replaces
+        known = {} if old is None else read_states(old, self.store)
+        keys = {} if old is None else {tile.name: tile.key for tile in old.tiles}
+        states = {
+            tile.name: known[tile.name] if keys.get(tile.name) == tile.key else TileState.MISSING
+            for tile in self.tiles
+        }
+        return Journal(states, {}, ())
+
+    def _list_left(
+        self, journal: Journal, part: tuple[int, int] | None, *, only_failed: bool
+    ) -> tuple[Tile, ...]:
+        tiles = self.tiles if part is None else select_part(self.tiles, part)
+        return tuple(journal.list_left(tiles, only_failed=only_failed))
 
     def _check_download(self, tiles: tuple[Tile, ...]) -> None:
         needed = self.job.cost_of(tiles).source_bytes

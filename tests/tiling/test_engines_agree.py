@@ -24,7 +24,7 @@ from hrdem.tiling.engines.processes import ProcessEngine
 from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import encode_job
-from hrdem.tiling.journal import create_job
+from hrdem.tiling.journal import create_job, read_journal
 from hrdem.tiling.output_store import open_store
 from hrdem.tiling.run_job import run_job
 from hrdem.tiling.task import Work
@@ -135,7 +135,7 @@ def test_engines_agree(
     work = TileWork(WorkerSettings(store.address, job.sha256, str(tmp_path / "cache")))
     (tmp_path / "cache").mkdir(mode=0o700)
     with ENGINES[kind](work) as engine:
-        summary = run_job(job, store, engine, connections=CONNECTIONS)
+        summary = run_job(job, store, engine, read_journal(job, store), connections=CONNECTIONS)
     assert (summary.exit_code, summary.progress.done) == (0, 9)
     assert summary.progress.throttled == 4
     assert server.most <= CONNECTIONS
@@ -168,7 +168,7 @@ def test_a_worker_that_is_killed_has_little_fetched_again(
 
     threading.Thread(target=kill, daemon=True).start()
     with ProcessEngine(work, 2) as engine:
-        summary = run_job(job, store, engine, connections=CONNECTIONS)
+        summary = run_job(job, store, engine, read_journal(job, store), connections=CONNECTIONS)
     assert killed.is_set()
     assert (summary.exit_code, summary.progress.done) == (0, 9)
     assert server.sent <= 1.05 * job.cost.source_bytes

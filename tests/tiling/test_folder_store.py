@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pickle
@@ -43,6 +44,23 @@ def test_a_file_appears_when_it_is_complete(store: FolderStore) -> None:
     assert store.list_names() == {"a.tif": 6}
     with store.read_file("a.tif") as path:
         assert path.read_bytes() == b"raster"
+
+
+def test_nothing_hidden_stays_and_another_process_may_remove_what_is_empty(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging_dir = folder_store.staging_dir
+
+    def stage_late(output: Path) -> contextlib.AbstractContextManager[Path]:
+        monkeypatch.setattr(folder_store, "staging_dir", staging_dir)
+        output.parent.rmdir()
+        return staging_dir(output)
+
+    monkeypatch.setattr(folder_store, "staging_dir", stage_late)
+    with store.write_file("a.tif") as path:
+        path.write_bytes(b"raster")
+        assert store.write("job.json", b"{}")
+    assert sorted(path.name for path in store.root.iterdir()) == ["a.tif", "job.json"]
 
 
 class Entries(list):

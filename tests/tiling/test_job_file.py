@@ -11,13 +11,14 @@ from affine import Affine
 from hrdem.errors import RequestError
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.datum import LinkedCrs
-from hrdem.geo.grid import Grid
+from hrdem.geo.grid import Grid, Window
 from hrdem.planning.feather import Feather
 from hrdem.planning.plan import Plan
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import decode_job, encode_job, seal_job
+from tests.tiling.tilings import plan_tile
 
 BOX = (1_500_000, -170_000, 1_501_000, -169_000)
 # a datum that PROJ does not know, with the shift that it states itself
@@ -53,6 +54,13 @@ def test_the_hash_is_of_the_content(job: Job) -> None:
 def test_an_altered_job_is_refused(job: Job) -> None:
     with pytest.raises(RequestError, match=r"OUT/job\.json was altered"):
         decode_job(encode_job(job).replace(b'"features"', b'"50km"'), "OUT/job.json")
+
+
+def test_an_altered_job_can_be_replaced_and_no_tile_of_it_is_kept(job: Job) -> None:
+    job = seal_job(replace(job, tiles=(plan_tile("a", Window(0, 0, 9, 9), (0,)),)))
+    intact, altered = encode_job(job), encode_job(job).replace(b'"features"', b'"50km"')
+    assert decode_job(altered, is_replaced=True).tiles == (replace(job.tiles[0], key=""),)
+    assert decode_job(intact, is_replaced=True).tiles == job.tiles
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff", b'{"sha256": 1}'])

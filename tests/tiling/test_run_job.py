@@ -26,7 +26,7 @@ from hrdem.output.plan_writer import OutputOptions
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.job_file import format_hash
-from hrdem.tiling.journal import TileState, create_job, read_states
+from hrdem.tiling.journal import TileState, create_job, read_journal, read_states
 from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.output_store import open_store
 from hrdem.tiling.progress import JobProgress
@@ -64,7 +64,7 @@ class InMemory:
         store = open_store(self.folder)
         create_job(store, format_hash(self.job.sha256))
         with InProcessEngine(self) as engine:
-            return run_job(self.job, store, engine, **options)
+            return run_job(self.job, store, engine, read_journal(self.job, store), **options)
 
 
 @pytest.fixture
@@ -128,14 +128,20 @@ def test_tiles_of_a_republished_source_are_stale_and_stay_so(work: InMemory) -> 
     work.fail = lambda _: None
     again = work.run()  # tries none of them again
     assert (again.progress.tiles, again.exit_code) == (0, ExitCode.SOURCE_CHANGED)
-    assert work.run(names=QUARTERS).progress.done == 3  # unless they are named
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_ends_the_run(work: InMemory) -> None:
+def test_a_disk_that_is_full_ends_the_run_with_a_summary(
+    work: InMemory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OutputError("failed.json cannot be written.")
+
     work.fail = lambda _: OutputError("The disk is full.")
+    monkeypatch.setattr("hrdem.tiling.run_job.write_failures", fail)
     summary = work.run()
     assert (summary.exit_code, summary.stopped) == (ExitCode.OUTPUT, "The disk is full.")
+    assert "not recorded: failed.json cannot be written." in caplog.text
 
 
 @pytest.mark.slow

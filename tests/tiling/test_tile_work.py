@@ -19,16 +19,17 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.http.client import HttpClient
 from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
+from hrdem.tiling.dispatch import Ended
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.engines.protocol import Engine
 from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import encode_job
-from hrdem.tiling.journal import create_job
+from hrdem.tiling.journal import create_job, read_journal
 from hrdem.tiling.map_tiles import MapWork, TilePixels, map_tiles
 from hrdem.tiling.output_store import open_store
 from hrdem.tiling.run_job import JobSummary, run_job
-from hrdem.tiling.task import Work
+from hrdem.tiling.task import TileFailure, Work
 from hrdem.tiling.tile_work import TileWork, WorkerSettings
 
 LEFT, TOP = 1_499_000, 2_000  # where four files meet
@@ -57,8 +58,9 @@ def settings_of(job: Job, folder: Path, **changes) -> WorkerSettings:
 
 
 def run(job: Job, folder: Path, engine: Engine, **options) -> JobSummary:
+    store = open_store(folder)
     with engine:
-        return run_job(job, open_store(folder), engine, **options)
+        return run_job(job, store, engine, read_journal(job, store), **options)
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -122,6 +124,20 @@ def test_a_function_that_fails_is_reported_after_all_others(job: Job, tmp_path: 
     with InProcessEngine(work) as engine, pytest.raises(HrdemError, match="2 of 4 tiles failed"):
         found.extend(map_tiles(job, engine))
     assert len(found) == 2
+
+
+@pytest.mark.slow
+def test_a_map_that_stops_early_says_how_many_tiles_were_not_tried(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = TileFailure(job.tiles[0].name, "OutputError", "No space.")
+    monkeypatch.setattr(
+        "hrdem.tiling.map_tiles.dispatch_tiles", lambda *_: iter([Ended(failure, 1, stops=True)])
+    )
+    work = MapWork.of(settings_of(job, tmp_path / "out"), fail_in_the_west, overlap=0)
+    message = "1 of 4 tiles failed. The run stopped early, and 3 were not tried. "
+    with InProcessEngine(work) as engine, pytest.raises(HrdemError, match=message):
+        list(map_tiles(job, engine))
 
 
 def return_a_lock(tile: TilePixels) -> object:
