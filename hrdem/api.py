@@ -155,7 +155,9 @@ def extract(
             * ``if_changed``: whether to leave an existing output alone if it would be made again as
               it is: same request, area, files and versions, encoding, hrdem, GDAL and PROJ, and
               the raster's bytes are those that were written. ``unchanged`` of the result tells.
-              Else an output of `extract` is replaced, and another file is an error.
+              Else an output of `extract` is replaced, and another file is an error;
+            * ``quicklook``: whether to draw the output too, as `view` does: a PNG of the same name
+              beside it (extra ``plot``).
 
             Service:
 

@@ -83,6 +83,11 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         request = replace(request, via=Via.COG)
     inputs = values["aoi"], values["vertical_grid"]
     check_raster_output(path, overwrite, inputs, options.file_kind)
+    picture = path.with_suffix(".png") if values["quicklook"] else None
+    if picture is not None:
+        from hrdem.jobs.view import check_quicklook  # noqa: PLC0415
+
+        check_quicklook(picture, layout, overwrite=overwrite)
     if values["offline"]:
         request.check_offline()
         if if_changed:
@@ -101,7 +106,11 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
     with settings.open() as context:
         done = extract_to_file(request, context, options)
         received, cached = context.split_bytes(done.received_bytes)
-        return replace(done, received_bytes=received, cached_bytes=cached)
+    if picture is not None:
+        from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415
+
+        draw_quicklook(path, picture, redraw=not done.unchanged)
+    return replace(done, received_bytes=received, cached_bytes=cached, quicklook=picture)
 
 
 @pinned_gdal()

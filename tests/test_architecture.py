@@ -121,7 +121,6 @@ COVERED_BY = {
     "hrdem.request.aoi.plausibility": "request/test_vector.py",
     "hrdem.request.aoi.shape_part": "request/test_objects.py",
     "hrdem.request.file_uris": "request/test_convert.py",
-    "hrdem.request.picture_fields": "jobs/test_view.py",
     "hrdem.request.protocols": "request/test_objects.py",
     "hrdem.runtime.limits": "faults/test_resume.py",
     "hrdem.runtime.memory": "processing/test_memory_budget.py",

@@ -37,10 +37,12 @@ def result(result: Result) -> None:
         lines(
             ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
             ("unchanged", "same request, same sources in the same versions: nothing to do"),
+            *_picture_lines(result),
         )
         return
     lines(
         ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
+        *_picture_lines(result),
         ("grid", describe_grid(result.plan.grid)),
         *_mosaic_lines(result.plan),
         *_value_lines(result),
@@ -53,6 +55,11 @@ def result(result: Result) -> None:
         ("download", downloaded(result.received_bytes, result.cached_bytes)),
         ("time", f"{result.seconds:.1f} s"),
     )
+
+
+def _picture_lines(result: Result) -> list[tuple[str, str]]:
+    path = result.quicklook
+    return [] if path is None else [("picture", f"{path}  {format_size(path.stat().st_size)}")]
 
 
 def warn_of_steps_and_nodata(result: Result) -> None:

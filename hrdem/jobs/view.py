@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrdem.errors import OutputError
+from hrdem.errors import OutputError, RequestError
 from hrdem.output.paths import FileKind, check_output
 from hrdem.pictures.draw_map import draw_map, import_matplotlib
 from hrdem.pictures.read_raster import Raster, read_raster
 from hrdem.pictures.summary import Summary
-from hrdem.request.options import Language, RampName
+from hrdem.request import picture_fields
+from hrdem.request.options import Format, Language, RampName
 from hrdem.request.protocols import PathLike
 from hrdem.runtime.atomic import publish, staged_file
 
@@ -92,6 +93,43 @@ def check_picture(output: Path, *, overwrite: bool) -> None:
     """
     check_output(output, overwrite, FileKind.PNG)
     import_matplotlib()
+
+
+def check_quicklook(picture: Path, layout: Format, *, overwrite: bool) -> None:
+    """Check that the picture beside an output can be drawn, before any work.
+
+    Raises:
+        RequestError: If the output is a VRT, whose pixels are not read.
+        OutputError: If it cannot be written.
+        MissingLibraryError: If matplotlib is not installed.
+    """
+    if layout.is_vrt:
+        raise RequestError(
+            f"`quicklook` draws pixels, and `format={layout.value}` reads none. Leave it out, or "
+            "use hrdem preview."
+        )
+    check_picture(picture, overwrite=overwrite)
+
+
+def draw_quicklook(output: Path, picture: Path, *, redraw: bool) -> None:
+    """Draw an output as a map beside it.
+
+    Args:
+        output: The raster.
+        picture: Path of the PNG.
+        redraw: Whether a picture that is there is replaced: the raster is a new one.
+    """
+    if redraw or not picture.exists():
+        values = {field.name: field.default for field in picture_fields.VIEW}
+        options = ViewOptions(
+            band=None,
+            ramp=None,
+            size=values["size"],
+            language=Language(values["language"]),
+            title=None,
+            overwrite=True,
+        )
+        view_raster(output, picture, options)
 
 
 def _write(content: bytes, output: Path, *, overwrite: bool) -> None:

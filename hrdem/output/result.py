@@ -35,6 +35,7 @@ class Result:
             does not report it.
         seconds: Duration.
         cached_bytes: Bytes of files that came from the cache.
+        quicklook: Path of the picture beside the file; None if none was requested.
         unchanged: Whether the output was there already, as it would be made again: only with
             `if_changed`.
     """
@@ -51,6 +52,7 @@ class Result:
     seconds: float
     cached_bytes: int = 0
     unchanged: bool = False
+    quicklook: Path | None = None
 
     @property
     def complete(self) -> bool:
@@ -74,6 +76,7 @@ class Result:
         return {
             "output": str(self.output),
             "unchanged": self.unchanged,
+            "quicklook": None if self.quicklook is None else str(self.quicklook),
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),

@@ -147,9 +147,8 @@ HILLSHADE = _ramp("hillshade", "#000000 #ffffff", Scale.FIXED, "", (0.0, 255.0))
 SLOPE = _ramp(
     "slope",
     "#ffffcc #ffeda0 #fed976 #feb24c #fd8d3c #fc4e2a #e31a1c #bd0026 #800026",
-    Scale.FIXED,
+    Scale.FROM_ZERO,
     "°",
-    (0.0, 60.0),
 )
 ASPECT = _ramp(  # north blue, east yellow, south red, west violet
     "aspect",

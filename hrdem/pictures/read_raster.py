@@ -27,7 +27,7 @@ from hrdem.request.protocols import PathLike
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 
-PERCENT_SLOPE = replace(SLOPE, limits=(0.0, 100.0), unit="%")
+PERCENT_SLOPE = replace(SLOPE, unit="%")
 SOURCE_BAND = "source"  # how the names of bands of source ids end
 _INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
 

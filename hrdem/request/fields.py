@@ -72,6 +72,12 @@ _IF_CHANGED = Field(
     Group.OUTPUT,
     default=False,
 )
+_QUICKLOOK = Field(
+    "quicklook",
+    "Draw the output as a map too: a PNG of the same name beside it, as hrdem view draws it.",
+    Group.OUTPUT,
+    default=False,
+)
 OUTPUT = (
     OUTPUT_FILE,
     Field(
@@ -105,7 +111,7 @@ REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
 LOAD = (*REQUEST, *LIMITS, *CACHE)
-EXTRACT = (*REQUEST, OUTPUT_FILE, _FORMAT, *OUTPUT[2:], _IF_CHANGED, *LIMITS, *CACHE)
+EXTRACT = (*REQUEST, OUTPUT_FILE, _FORMAT, *OUTPUT[2:], _IF_CHANGED, _QUICKLOOK, *LIMITS, *CACHE)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from hrdem.request import fields, legacy_fields, survey_fields, tile_fields
+from hrdem.request import fields, legacy_fields, picture_fields, survey_fields, tile_fields
 
 #: every parameter by name
 FIELDS = {
     field.name: field
     for table in (
+        picture_fields.VIEW,
         survey_fields.COMPARE,
         survey_fields.SURVEYS,
         tile_fields.ENGINE,

@@ -99,6 +99,7 @@ class ExtractParams(LoadParams, total=False):
     predictor: int | None
     overwrite: bool | None
     if_changed: bool | None
+    quicklook: bool | None
 
 
 class SearchParams(AoiParams, CacheParams, total=False):

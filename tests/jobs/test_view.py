@@ -11,9 +11,12 @@ import pytest
 
 import hrdem
 from hrdem.cli.main import run
+from hrdem.demo import Addresses
 from hrdem.errors import MissingLibraryError, OutputExistsError, RequestError
 from hrdem.jobs import view
 from tests.pictures.rasters import HRDEM_TAGS, make_hills, write_raster
+
+SMALL = (-75.7, 45.4, -75.699, 45.401)
 
 
 @pytest.fixture
@@ -84,3 +87,37 @@ def test_what_is_wrong_is_said(hills: Path, params: dict[str, str], said: str) -
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"There is no file .*a\.tif"):
         hrdem.view(tmp_path / "a.tif")
+
+
+def test_a_quicklook_is_drawn_beside_the_output(demo: Addresses, tmp_path: Path) -> None:
+    request = {"bbox": SMALL, "product": "dtm", "stac_url": demo.stac, "no_cache": True}
+    output, picture = tmp_path / "a.tif", tmp_path / "a.png"
+    done = hrdem.extract(**request, output=output, quicklook=True)
+    assert done.quicklook == picture
+    assert done.as_dict()["quicklook"] == str(picture)
+    drawn = picture.read_bytes()
+    hrdem.view(output, output=tmp_path / "b.png")
+    assert (tmp_path / "b.png").read_bytes() == drawn
+    with pytest.raises(OutputExistsError, match=r"b\.png"):
+        hrdem.extract(**request, output=tmp_path / "b.tif", quicklook=True)
+    assert not (tmp_path / "b.tif").exists()
+
+
+def test_what_is_unchanged_is_drawn_if_its_picture_is_missing(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    request = {"bbox": SMALL, "product": "dtm", "stac_url": demo.stac, "no_cache": True}
+    settings = {"output": tmp_path / "a.tif", "if_changed": True}
+    hrdem.extract(**request, **settings)
+    assert hrdem.extract(**request, **settings, quicklook=True).unchanged
+    picture = tmp_path / "a.png"
+    before = picture.stat().st_mtime_ns
+    assert hrdem.extract(**request, **settings, quicklook=True).unchanged
+    assert picture.stat().st_mtime_ns == before
+
+
+def test_a_quicklook_of_a_vrt_is_a_wrong_request(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="`format=vrt` reads none"):
+        hrdem.extract(
+            bbox=SMALL, product="dtm", output=tmp_path / "a.vrt", format="vrt", quicklook=True
+        )

@@ -15,7 +15,14 @@ import pytest
 import hrdem
 from hrdem import errors
 from hrdem.errors import RequestError, ServerError
-from hrdem.request import fields, legacy_fields, service_fields, survey_fields, tile_fields
+from hrdem.request import (
+    fields,
+    legacy_fields,
+    picture_fields,
+    service_fields,
+    survey_fields,
+    tile_fields,
+)
 from hrdem.request.field import Field
 from hrdem.request.message_parameters import (
     FIELDS,
@@ -35,6 +42,7 @@ FUNCTIONS = {
     "search": fields.SEARCH,
     "assets": fields.ASSETS,
     "surveys": survey_fields.SURVEYS,
+    "view": picture_fields.VIEW,
     "cache": service_fields.CACHE_FOLDER,
     "legacy_bc": legacy_fields.BC,
     "legacy_cded": legacy_fields.CDED,
@@ -70,6 +78,8 @@ REACHED_BY = {
     "processing/memory_budget.py": ("extract", "load"),
     "output/": ("extract",),
     "output/paths.py": ("extract", "preview", "surveys"),
+    "pictures/": ("view",),
+    "pictures_api.py": ("view",),
     "tiling/": ("tile_job",),
     "runtime/atomic.py": ("extract", "preview", "surveys"),
     "runtime/utf8_folder.py": ("extract", "preview"),
