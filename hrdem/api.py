@@ -14,19 +14,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from hrdem.http.certificates import load_early
 from hrdem.request import fields, service_fields, tile_fields
-from hrdem.request.params import (
-    AssetsParams,
-    CacheParams,
-    DoctorParams,
-    ExtractParams,
-    LoadParams,
-    PlanParams,
-    PreviewParams,
-    SearchParams,
-    StatusParams,
-    TileJobParams,
-)
-from hrdem.request.protocols import PathLike
 from hrdem.request.signature import takes
 from hrdem.runtime.forks import running
 from hrdem.runtime.progress import OnProgress, ignore_progress
@@ -42,6 +29,19 @@ if TYPE_CHECKING:
     from hrdem.output.result import Result
     from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
+    from hrdem.request.params import (
+        AssetsParams,
+        CacheParams,
+        DoctorParams,
+        ExtractParams,
+        LoadParams,
+        PlanParams,
+        PreviewParams,
+        SearchParams,
+        StatusParams,
+        TileJobParams,
+    )
+    from hrdem.request.protocols import PathLike
     from hrdem.tiling.tile_job import TileJob
 
 
