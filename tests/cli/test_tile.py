@@ -71,6 +71,7 @@ def test_watersheds_get_named_files_and_the_same_again_does_nothing(
     assert {path: path.stat().st_mtime_ns for path in Path("dems").iterdir()} == written
 
 
+@pytest.mark.slow
 def test_planning_keeps_to_the_connections_too(demo: Addresses) -> None:
     at_work, most, lock = 0, 0, threading.Lock()
 

@@ -119,7 +119,7 @@ def no_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_hard_links")
 def test_one_of_many_writers_wins_without_hard_links(store: FolderStore) -> None:
-    for turn in range(20):
+    for turn in range(6):
         name, wrote = f"{turn}.stac.json", []
         start = threading.Barrier(8)
 

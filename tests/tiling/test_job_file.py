@@ -75,6 +75,7 @@ def test_a_job_of_another_version_names_it(job: Job) -> None:
         decode_job(json.dumps(document).encode())
 
 
+@pytest.mark.slow
 def test_a_linked_datum_is_linked_again() -> None:
     """By the operation that PROJ has on the machine of the worker, which has to be the same."""
     request = Request.of(product="dtm", bbox=BOX, bbox_crs=NATIVE_CRS, crs=OLD, resolution=2.3)
@@ -86,6 +87,7 @@ def test_a_linked_datum_is_linked_again() -> None:
     assert isinstance(found.grid.crs, LinkedCrs)
 
 
+@pytest.mark.slow
 def test_a_machine_without_the_operation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request.of(product="dtm", bbox=BOX, bbox_crs=NATIVE_CRS, crs=OLD, resolution=2.3)
     content = encode_job(make_job(request))

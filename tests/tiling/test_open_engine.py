@@ -35,6 +35,7 @@ def test_workers_and_a_scheduler_contradict_each_other() -> None:
         open_engine(Unusable(), workers=-1, connections=16)
 
 
+@pytest.mark.slow
 def test_an_asynchronous_client_of_dask_is_refused() -> None:
     class Client:
         asynchronous = True

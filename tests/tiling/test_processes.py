@@ -20,6 +20,7 @@ from hrdem.tiling.task import TileOutcome
 from tests.tiling.works import Deadly, Scripted, Unusable
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_its_tile_alone_and_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

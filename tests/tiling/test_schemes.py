@@ -58,7 +58,7 @@ def test_a_centre_on_an_edge_belongs_to_the_square_on_the_east_and_the_north() -
     assert tiles["W0001S0001"].window == Window(0, 2, 1, 1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     left=st.floats(-3e4, 3e4), top=st.floats(-3e4, 3e4),
     pixel=st.sampled_from([0.7, 1, 2.3, 30, 63.996, 999.9, 3000]),

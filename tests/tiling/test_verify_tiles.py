@@ -55,12 +55,18 @@ def get_statistics(item: dict[str, Any]) -> dict[str, Any]:
     return item["assets"]["dtm"]["bands"][0]["statistics"]
 
 
-def test_intact_tiles_are_verified(job: Job, tiles: FolderStore, store: Store) -> None:
+def test_intact_tiles_are_verified_and_others_counted(
+    job: Job, tiles: FolderStore, store: Store
+) -> None:
     seen = []
     summary = verify(job, tiles, store, samples=6, on_progress=lambda *each: seen.append(each))
     assert summary == VerifySummary(4, 6, 0, ())
     assert summary.exit_code == 0
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    tiles.remove(f"{NAME}.tif")
+    tiles.remove(f"{NAME}.stac.json")
+    summary = verify(job, tiles, store, samples=0)
+    assert (summary.tiles, summary.lacking, summary.exit_code) == (3, 1, ExitCode.INCOMPLETE)
 
 
 @pytest.mark.slow
@@ -135,13 +141,6 @@ def test_sources_that_cannot_be_compared_are_no_damage(
         assert summary.exit_code == (5 if unread else 0)
     edit_item(tiles, lambda each: each["properties"].update({"hrdem:key": "of an older job"}))
     assert verify(job, tiles, store, samples=3).exit_code == 3
-
-
-def test_tiles_that_are_not_done_are_counted(job: Job, tiles: FolderStore, store: Store) -> None:
-    tiles.remove(f"{NAME}.tif")
-    tiles.remove(f"{NAME}.stac.json")
-    summary = verify(job, tiles, store, samples=0)
-    assert (summary.tiles, summary.lacking, summary.exit_code) == (3, 1, ExitCode.INCOMPLETE)
 
 
 def test_nothing_to_verify_is_said(tiles: FolderStore, store: Store) -> None:

@@ -139,6 +139,7 @@ def many_tiles(job: Job, count: int) -> Job:
     return replace(job, plan=replace(job.plan, grid=grid, whole=grid), tiles=tiles)
 
 
+@pytest.mark.slow
 def test_there_is_no_vrt_of_too_many_tiles(store: Store, tiles: FolderStore) -> None:
     publish_relief(store)
     job = many_tiles(make_job(store), MAX_VRT_TILES + 100)
