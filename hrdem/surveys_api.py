@@ -6,9 +6,11 @@ from typing import Any, Unpack
 
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunSettings
 from hrdem.jobs.compare import RasterComparison
 from hrdem.jobs.compare import compare as compare_rasters
 from hrdem.jobs.list_surveys import SurveyList, list_surveys
+from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import area_fields, service_fields, survey_fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import normalize_stac_url
@@ -69,21 +71,25 @@ def compare(
     a: PathLike,
     b: PathLike,
     *,
+    http: Http | None = None,
     on_progress: OnProgress = ignore_progress,
     **params: Unpack[CompareRastersParams],
 ) -> RasterComparison:
     """Subtract one raster of heights from another on the same lattice: b minus a.
 
-    Two surveys, two editions, or any two rasters of heights in metres, of which the first band is
-    read. Nothing is resampled and no datum is shifted: rasters with other pixels, or in two
-    vertical datums, are refused. The pixels that both cover are compared.
+    Two files of heights in metres, of which the first band is read; or, with an area, two surveys
+    of the collection ``lidar``, by name. Nothing is resampled and no datum is shifted: files with
+    other pixels, or in two vertical datums, are refused. The pixels that both cover are compared.
 
     Args:
-        a: Path of the raster that is subtracted, such as the older one.
-        b: Path of the other raster.
+        a: Path of the raster, or name of the survey, that is subtracted, such as the older one.
+        b: Path of the other raster, or name of the other survey.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
         on_progress: Called with a `Progress` after each block.
-        **params: What is written:
+        **params: See `hrdem.extract` for area, ``stac_url``, limits and the cache's; all of them
+            are for surveys. Different or further:
 
+            * ``product``: surface of the surveys, ``"dtm"`` or ``"dsm"``;
             * ``output``: path of the GeoTIFF of the differences, float32, in metres; None writes
               none;
             * ``overwrite``: whether an existing output may be replaced.
@@ -93,8 +99,30 @@ def compare(
 
     Raises:
         RequestError: If a file is no raster of heights, or the two differ in lattice or datum.
-        NoDataError: If no pixel has a height in both.
+        NoDataError: If there is no such survey, or no pixel has a height in both.
+        NetworkError: If the catalogue or a file of a survey cannot be read.
         OutputError: If the output exists or cannot be written.
     """
     values: dict[str, Any] = {**params}
-    return compare_rasters(a, b, values["output"], on_progress, overwrite=values["overwrite"])
+    output, overwrite = values["output"], values["overwrite"]
+    if all(values[name] is None for name in survey_fields.PLACES):
+        return compare_rasters(a, b, output, on_progress, overwrite=overwrite)
+    from hrdem.jobs.compare_surveys import compare_surveys  # noqa: PLC0415 (files need no client)
+
+    check_max_memory(values["max_memory"])
+    request = {
+        **select(values, area_fields.AREA),
+        "product": values["product"],
+        "stac_url": values["stac_url"],
+        "collection": "lidar",
+    }
+    settings = RunSettings(
+        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
+        http=http,
+        trusted=(),
+        max_memory=values["max_memory"],
+        max_download=values["max_download"],
+        on_progress=on_progress,
+    )
+    with settings.open() as context:
+        return compare_surveys(a, b, request, output, context, overwrite=overwrite)

@@ -71,6 +71,7 @@ COVERED_BY = {
     "hrdem.http.early": "catalog/test_early_search.py",
     "hrdem.http.parsed": "faults/test_passing_faults.py",
     "hrdem.http.range_buffer": "faults/test_client.py",
+    "hrdem.jobs.compare_surveys": "jobs/test_single_surveys.py",
     "hrdem.legacy.cded.csdgm": "legacy/test_metadata.py",
     "hrdem.legacy.cded.lineage": "legacy/test_metadata.py",
     "hrdem.legacy.check.bc_ascii": "legacy/test_check_bc.py",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrdem.cli import options, show
+from hrdem.cli import options, service, show
 from hrdem.request import survey_fields
 from hrdem.runtime.byte_sizes import format_size
 
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 @click.command("compare", cls=options.Command)
 @click.argument("a")
 @click.argument("b")
-@options.add(*survey_fields.COMPARE)
-def command(*, a: str, b: str, json: bool, **params: Any) -> None:
+@options.add(*survey_fields.COMPARE, options.DEMO)
+def command(*, a: str, b: str, demo: bool, json: bool, **params: Any) -> None:
     """Compare two rasters of heights on one lattice: B minus A.
 
-    Two surveys, two editions, or any two files. Nothing is resampled: files on different lattices
-    are refused. Positive differences mean that B is higher.
+    Two files, such as two editions; or, with an area, two surveys by name. Nothing is resampled:
+    files on different lattices are refused. Positive differences mean that B is higher.
 
     \b
-      hrdem compare 2016.tif 2023.tif
       hrdem compare 2016.tif 2023.tif -o difference.tif
+      hrdem compare BC-Lower_Mainland_2016 BC-Lower_Mainland_2022 --nts 092G03 -o difference.tif
     """
     import hrdem
 
-    with show.progress(f"compare {b}") as on_progress:
-        done = hrdem.compare(a, b, on_progress=on_progress, **params)
+    with (
+        service.resolve_demo(params, demo=demo) as resolved,
+        show.progress(f"compare {b}") as on_progress,
+    ):
+        done = hrdem.compare(a, b, on_progress=on_progress, **resolved)
     if json:
         show.document(done.as_dict())
     else:

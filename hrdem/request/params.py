@@ -117,11 +117,15 @@ class SurveysParams(SearchParams, total=False):
     overwrite: bool | None
 
 
-class CompareRastersParams(TypedDict, total=False):
+class CompareRastersParams(AoiParams, CacheParams, total=False):
     """The parameters of `hrdem.compare` besides the two rasters."""
 
+    product: str | None
     output: PathLike | None
     overwrite: bool | None
+    stac_url: str | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
 
 
 class PreviewParams(SearchParams, total=False):

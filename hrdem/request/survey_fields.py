@@ -9,7 +9,7 @@ from hrdem.request.convert import parse_output
 from hrdem.request.field import Field, Group
 from hrdem.request.fields import OVERWRITE
 from hrdem.request.product_fields import COLLECTION, PRODUCT_NAME
-from hrdem.request.service_fields import CACHE, STAC_URL
+from hrdem.request.service_fields import CACHE, LIMITS, STAC_URL
 
 SURVEYS = (
     *AREA,
@@ -35,6 +35,14 @@ SURVEYS = (
 )
 
 COMPARE = (
+    *AREA,
+    replace(
+        PRODUCT_NAME,
+        help="Surface of surveys to compare.",
+        metavar="dtm|dsm",
+        default="dtm",
+        required=False,
+    ),
     Field(
         "output",
         "GeoTIFF to write, *.tif or *.tiff, with the differences.",
@@ -44,4 +52,9 @@ COMPARE = (
         flags=("-o",),
     ),
     OVERWRITE,
+    STAC_URL,
+    *LIMITS,
+    *CACHE,
 )
+#: parameters that say where an area is; the others of the area change it
+PLACES = ("bbox", "aoi", "like", "nts", "point")

@@ -156,8 +156,9 @@ def test_the_commands_of_the_page_work(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
     monkeypatch.setenv("HRDEM_NO_CACHE", "1")
-    assert len(run_commands("comparing.md")) == 7
+    pytest.importorskip("matplotlib")
+    assert len(run_commands("comparing.md")) == 6
     printed = capsys.readouterr().out
-    assert "difference 2021.tif minus 2014.tif\n" in printed
+    assert "difference Ottawa_2021.tif minus Ottawa_2014.tif\n" in printed
     assert "difference surface.tif minus terrain.tif\n" in printed
     assert "compared   3,441,340 pixels with a height in both, 0 only in A" in printed

@@ -43,7 +43,20 @@ def test_a_survey_is_read_by_name_or_year_and_the_newest_without(
     np.testing.assert_array_equal(by_year, EXPECTED - np.float32(0.25))
     np.testing.assert_array_equal(newest, EXPECTED + np.float32(0.5))
     done = hrdem.compare(tmp_path / "a.tif", tmp_path / "c.tif")
+    by_names = hrdem.compare(
+        "Ottawa_2014",
+        "ON-Ottawa_2021",
+        bbox=BOX,
+        bbox_crs="EPSG:3979",
+        output=tmp_path / "d.tif",
+        stac_url=demo.stac,
+        no_cache=True,
+    )
+    assert by_names.differences == done.differences
     assert done.differences.statistics.mean == pytest.approx(0.5, abs=1e-4)
+    with rasterio.open(tmp_path / "d.tif") as dataset:
+        difference = (EXPECTED + np.float32(0.5)) - EXPECTED
+        np.testing.assert_array_equal(dataset.read(1), difference)
 
 
 def test_a_survey_of_a_mosaic_is_refused() -> None:
@@ -54,6 +67,14 @@ def test_a_survey_of_a_mosaic_is_refused() -> None:
 def test_a_year_without_a_survey_lists_the_years(demo: Addresses, tmp_path: Path) -> None:
     with pytest.raises(hrdem.NoDataError, match="There are surveys of 2014, 2018, 2021"):
         extract(demo, tmp_path / "a.tif", year=1999)
+
+
+def test_files_and_one_survey_alone_are_not_compared_as_surveys(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(hrdem.RequestError, match="is a file, and an area is for surveys"):
+        hrdem.compare(tmp_path / "a.tif", "b", bbox=BOX, bbox_crs="EPSG:3979")
+    with pytest.raises(hrdem.RequestError, match="Both are the survey b"):
+        hrdem.compare("b", "b", bbox=BOX, bbox_crs="EPSG:3979")
 
 
 def test_there_is_no_preview_of_single_surveys(tmp_path: Path) -> None:
