@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from hrdem.errors import SourceError as SourceError
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
+    from hrdem.files_api import verify as verify
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.http.session import Session as Session
     from hrdem.jobs.compare import RasterComparison as RasterComparison
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
+    from hrdem.jobs.verify import FileCheck as FileCheck
+    from hrdem.jobs.verify import Verification as Verification
     from hrdem.jobs.view import View as View
     from hrdem.legacy.check.finding import CheckReport as CheckReport
     from hrdem.legacy.check.finding import Finding as Finding
@@ -115,6 +118,8 @@ _NAMES_BY_MODULE = {
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
+    "hrdem.files_api": ("verify",),
+    "hrdem.jobs.verify": ("FileCheck", "Verification"),
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),
     "hrdem.jobs.compare": ("RasterComparison",),

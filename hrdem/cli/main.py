@@ -34,6 +34,7 @@ COMMANDS = (
         "surveys",
         "compare",
         "status",
+        "verify",
         "legacy",
         "cache",
         "doctor",

@@ -32,7 +32,7 @@ EXIT_CODES = {
     ExitCode.USAGE: "The request is invalid.",
     ExitCode.INCOMPLETE: (
         "Finished, but incomplete: only with `--allow-partial`; gaps are listed. Of `hrdem legacy "
-        "check`: a file does not conform."
+        "check`: a file does not conform. Of `hrdem verify`: it differs from its item."
     ),
     ExitCode.NO_DATA: "There is no item, or not one valid pixel, in the area.",
     ExitCode.NETWORK: (

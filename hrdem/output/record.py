@@ -194,3 +194,27 @@ def _check_text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def read_item(output: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the STAC item beside an output.
+
+    Returns:
+        The properties of the item, and its asset for the output.
+
+    Raises:
+        RequestError: If the output does not exist, or no item beside it describes it.
+    """
+    if not output.is_file():
+        raise RequestError(f"{output} does not exist. Give a file that hrdem wrote.")
+    path = get_stac_path(output)
+    with contextlib.suppress(OSError, *_INVALID):
+        if path.stat().st_size <= _MAX_ITEM_BYTES:
+            item = json.loads(path.read_bytes())
+            described = list_described_files(path)
+            assets = dict(zip(described, item["assets"].values(), strict=True))
+            return item["properties"], assets[output]
+    raise RequestError(
+        f"{output} has no STAC item beside it that describes it: {path.name} is missing, of "
+        "another file, or damaged. Keep both together, or give a file that hrdem extract wrote."
+    )

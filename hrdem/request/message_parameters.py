@@ -9,13 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from hrdem.request import fields, legacy_fields, picture_fields, survey_fields, tile_fields
+from hrdem.request import (
+    fields,
+    file_fields,
+    legacy_fields,
+    picture_fields,
+    survey_fields,
+    tile_fields,
+)
 
 #: every parameter by name
 FIELDS = {
     field.name: field
     for table in (
         picture_fields.VIEW,
+        file_fields.VERIFY,
         survey_fields.COMPARE,
         survey_fields.SURVEYS,
         tile_fields.ENGINE,

@@ -152,6 +152,13 @@ class StatusParams(TypedDict, total=False):
     stac_url: str | None
 
 
+class VerifyParams(TypedDict, total=False):
+    """The parameters of `hrdem.verify` besides the file."""
+
+    remote: bool | None
+    stac_url: str | None
+
+
 class ViewParams(TypedDict, total=False):
     """The parameters of `hrdem.view` besides the file."""
 

@@ -7,14 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.io import DatasetReader
 
-from hrdem.geo.grid import Grid
-from hrdem.geo.nodata import valid_mask
-from hrdem.output.provenance import MULTIHASH_SHA256
-from hrdem.output.publish import StoredFile
-from hrdem.processing.statistics import Statistics
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
+from hrdem.output.check_raster import DescribedRaster, check_grid, describe_unreadable
+from hrdem.runtime.gdal_errors import GDAL_ERRORS
 from hrdem.tiling.job import Job, Tile
 
 
@@ -36,59 +31,16 @@ def check_raster(job: Job, tile: Tile, item: Mapping[str, Any], path: Path) -> s
     try:
         if item["properties"]["hrdem:key"] != tile.key:
             return "Its item belongs to another state of the job."
-        asset = item["assets"][job.plan.request.product.name]
-        described = StoredFile(
-            asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
-        )
-        ranges = asset["bands"][0]["statistics"]
-        expected = ranges["valid_percent"], ranges["minimum"], ranges["maximum"]
+        described = DescribedRaster.of(item["assets"][job.plan.request.product.name])
     except (LookupError, TypeError, AttributeError) as exc:
         return f"Its item is not one that hrdem writes ({exc!r})."
-    stored = StoredFile.of(path)
-    if stored.size != described.size:
-        return f"It has {stored.size:,} bytes, and {described.size:,} according to its item."
-    if stored != described:
-        return f"Its SHA-256 is {stored.sha256}, and {described.sha256} according to its item."
-    return _check_pixels(job, tile, expected, path)
-
-
-def _check_pixels(job: Job, tile: Tile, expected: tuple[Any, ...], path: Path) -> str:
-    """Check what a file with the right checksum holds."""
+    if problem := described.check_file(path):
+        return problem
     grid = job.plan.grid.crop(tile.window)
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
-            if not _has_grid(dataset, grid):
+            if check_grid(dataset, (grid.height, grid.width), grid.transform):
                 return "Its grid is not that of the tile."
-            statistics = _measure(dataset, job)
+            return described.check_pixels(dataset)
     except GDAL_ERRORS as exc:
-        raise_if_out_of_memory(exc)
-        return f"GDAL cannot read it: {gdal_message(exc)}"
-    valid = statistics.percent_of(grid.window.pixels)
-    found = valid, statistics.minimum, statistics.maximum
-    if found != expected:
-        return (
-            "Its valid pixels (percent, minimum and maximum) are "
-            f"{_format(found)}, and {_format(expected)} according to its item."
-        )
-    return ""
-
-
-def _has_grid(dataset: DatasetReader, grid: Grid) -> bool:
-    shape = grid.height, grid.width
-    same: bool = dataset.shape == shape and dataset.transform.almost_equals(grid.transform)
-    return same
-
-
-def _measure(dataset: DatasetReader, job: Job) -> Statistics:
-    """Return the statistics of the first band, by rows of blocks."""
-    statistics, height, nodata = Statistics(), dataset.block_shapes[0][0], job.plan.nodata
-    assert nodata is not None
-    for row in range(0, dataset.height, height):
-        window = rasterio.windows.Window(0, row, dataset.width, min(height, dataset.height - row))
-        pixels = dataset.read(1, window=window)
-        statistics += Statistics.of(pixels[valid_mask(pixels, nodata)], pixels.size)
-    return statistics
-
-
-def _format(values: tuple[Any, ...]) -> str:
-    return ", ".join(map(str, values))
+        return describe_unreadable(exc)

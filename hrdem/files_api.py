@@ -1,0 +1,58 @@
+"""The public functions for finished files; `hrdem.api` has the others."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, Unpack
+
+from hrdem.http.client import HttpClient
+from hrdem.http.protocol import Http
+from hrdem.http.retry import Retries
+from hrdem.jobs.verify import Verification, verify_file
+from hrdem.request import file_fields
+from hrdem.request.endpoints import normalize_stac_url
+from hrdem.request.params import VerifyParams
+from hrdem.request.protocols import PathLike
+from hrdem.request.signature import takes
+from hrdem.runtime.gdal_env import pinned_gdal
+from hrdem.runtime.progress import OnProgress, ignore_progress
+
+_RETRIES = Retries(attempts=3)
+
+
+@takes(file_fields.VERIFY)
+@pinned_gdal()
+def verify(
+    file: PathLike,
+    *,
+    http: Http | None = None,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[VerifyParams],
+) -> Verification:
+    """Compare a file with the STAC item beside it: size, checksum, grid, statistics.
+
+    Args:
+        file: A file that `extract` or another function wrote.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
+        on_progress: Called with a `Progress` whenever a row of blocks is read.
+        **params: All other parameters:
+
+            * ``remote``: whether servers are asked if the sources are still those that the file was
+              made of, as `hrdem.status` does;
+            * ``stac_url``: root of the STAC API that the file came from.
+
+    Returns:
+        What was compared, and what differs. What differs is no error.
+
+    Raises:
+        RequestError: If there is no such file, or no item that describes it.
+        OutputError: If the file cannot be read.
+    """
+    values: dict[str, Any] = {**params}
+    with contextlib.ExitStack() as stack:
+        client = None
+        if values["remote"]:
+            trusted = [normalize_stac_url(values["stac_url"])]
+            client = http or stack.enter_context(HttpClient(trusted=trusted, retries=_RETRIES))
+        return verify_file(Path(file), client, on_progress)
