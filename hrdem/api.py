@@ -152,6 +152,7 @@ def extract(
               for differences of the bytes of floating-point numbers; None for 3 with heights (2 if
               they are integers) and for 1 with other products;
             * ``overwrite``: whether an existing output may be replaced;
+            * ``qml``: whether a style for QGIS is written beside the output, as ``.qml``;
             * ``if_changed``: whether to leave an existing output alone if it would be made again as
               it is: same request, area, files and versions, encoding, hrdem, GDAL and PROJ, and
               the raster's bytes are those that were written. ``unchanged`` of the result tells.

@@ -88,6 +88,10 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         from hrdem.jobs.view import check_quicklook  # noqa: PLC0415
 
         check_quicklook(picture, layout, overwrite=overwrite)
+    if values["qml"]:
+        from hrdem.pictures.qml_style import check_style  # noqa: PLC0415
+
+        check_style(request, path, overwrite)
     if values["offline"]:
         request.check_offline()
         if if_changed:
@@ -105,6 +109,10 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
     )
     with settings.open() as context:
         done = extract_to_file(request, context, options)
+        if values["qml"] and not done.unchanged:
+            from hrdem.pictures.qml_style import write_style  # noqa: PLC0415
+
+            write_style(request, path, overwrite)
         received, cached = context.split_bytes(done.received_bytes)
     if picture is not None:
         from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415

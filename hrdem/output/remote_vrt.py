@@ -32,7 +32,9 @@ from hrdem.request.options import Compression, Engine, Format, VerticalDatum, Vi
 from hrdem.request.request import Request
 from hrdem.tiff.encode import BLOCK
 
-SAMPLE_EDGE_PIXELS = 512  # of the overview that statistics come from
+#: Of the overview that statistics come from. QGIS takes estimates for areas of more than 500,000
+#: pixels, and would compute the statistics of smaller ones: those are read at full resolution.
+SAMPLE_EDGE_PIXELS = 1024
 _RETRIES = Retries()
 
 
@@ -114,7 +116,8 @@ def encode_remote_vrt(plan: Plan, layout: Format, statistics: Statistics | None)
     add_text(band, "Description", f"{request.product.name}{request.height_reference}")
     if statistics is not None:
         tags = make_statistics_tags(statistics, statistics.pixels)
-        add_metadata(band, {"STATISTICS_APPROXIMATE": "YES", **tags})
+        is_exact = statistics.pixels == plan.grid.window.pixels
+        add_metadata(band, tags if is_exact else {"STATISTICS_APPROXIMATE": "YES", **tags})
     if plan.nodata is not None:
         add_text(band, "NoDataValue", repr(plan.nodata))
     if request.unit:

@@ -65,6 +65,12 @@ _FORMAT = Field(
     default="gtiff",
     choices=Format,
 )
+_QML = Field(
+    "qml",
+    "Write a style for QGIS beside the output, *.qml, which QGIS loads with it.",
+    Group.OUTPUT,
+    default=False,
+)
 OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
 _IF_CHANGED = Field(
     "if_changed",
@@ -111,7 +117,17 @@ REQUEST = (*AREA, *PRODUCT, *GRID, *SERVICE)
 # the parameters of each function
 PLAN = (*REQUEST, *CACHE)
 LOAD = (*REQUEST, *LIMITS, *CACHE)
-EXTRACT = (*REQUEST, OUTPUT_FILE, _FORMAT, *OUTPUT[2:], _IF_CHANGED, _QUICKLOOK, *LIMITS, *CACHE)
+EXTRACT = (
+    *REQUEST,
+    OUTPUT_FILE,
+    _FORMAT,
+    *OUTPUT[2:],
+    _IF_CHANGED,
+    _QML,
+    _QUICKLOOK,
+    *LIMITS,
+    *CACHE,
+)
 SEARCH = (*AREA, COLLECTION, STAC_URL, *CACHE)
 PREVIEW = (
     *AREA,

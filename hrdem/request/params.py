@@ -98,6 +98,7 @@ class ExtractParams(LoadParams, total=False):
     compress: str | None
     predictor: int | None
     overwrite: bool | None
+    qml: bool | None
     if_changed: bool | None
     quicklook: bool | None
 

@@ -81,6 +81,7 @@ REACHED_BY = {
     "processing/memory_budget.py": ("extract", "load"),
     "output/": ("extract",),
     "output/paths.py": ("extract", "preview", "surveys"),
+    "pictures/qml_style.py": ("extract",),
     "pictures/": ("view",),
     "pictures_api.py": ("view",),
     "tiling/": ("tile_job",),

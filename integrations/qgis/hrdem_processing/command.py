@@ -55,13 +55,22 @@ def make_box_words(bounds, crs):
 
 
 def make_extract_words(
-    bounds, crs, product, collection, output, fill="", resolution=None, target_crs="", more=""
+    bounds,
+    crs,
+    product,
+    collection,
+    output,
+    fill="",
+    resolution=None,
+    target_crs="",
+    more="",
+    vrt_format="vrt",
 ):
     """Return the words of ``hrdem extract``; an output that ends in .vrt refers to remote files."""
     words = ["extract", *make_box_words(bounds, crs), "--product", product]
     words += ["--collection", collection, "--output", output, "--overwrite"]
     if output.lower().endswith(".vrt"):
-        words += ["--format", "vrt"]
+        words += ["--format", vrt_format]
     if fill:
         words += ["--fill", fill]
     if resolution:

@@ -1,0 +1,84 @@
+"""QGIS opens outputs at their place, with their style, and takes the statistics in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import rasterio
+
+import hrdem
+from hrdem.demo import Addresses, running
+from hrdem.pictures.ramps import ASPECT, CANOPY, ELEVATION, HILLSHADE, SLOPE, format_colour
+from tests.readers.conftest import require_module
+
+SCRIPT = Path(__file__).with_name("scripts") / "open_in_qgis.py"
+BOX = (1_505_000, -176_000, 1_505_600, -175_500)
+RAMPS = {
+    "dtm": ELEVATION, "dsm-slope": SLOPE, "dtm-aspect": ASPECT, "dtm-hillshade": HILLSHADE,
+    "chm": CANOPY,
+}  # fmt: skip
+
+
+def open_in_qgis(*paths: Path) -> list[dict]:
+    """Return how QGIS opens files."""
+    done = subprocess.run(
+        [require_module("qgis.core"), SCRIPT, *paths],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_each_product_has_its_place_and_its_style(demo: Addresses, tmp_path: Path) -> None:
+    outputs = [
+        hrdem.extract(
+            bbox=BOX, bbox_crs="EPSG:3979", product=product, qml=True, stac_url=demo.stac,
+            output=tmp_path / f"{product}.tif",
+        ).output
+        for product in RAMPS
+    ]  # fmt: skip
+    for opened, ramp in zip(open_in_qgis(*outputs), RAMPS.values(), strict=True):
+        assert (opened["crs"], tuple(opened["extent"])) == ("EPSG:3979", BOX)
+        colours = [colour for _, colour in opened["colours"]]
+        assert colours == [*map(format_colour, ramp.colours)]
+
+
+def test_a_preview_has_its_crs(demo: Addresses, tmp_path: Path) -> None:
+    places = {"EPSG:3979": BOX, "EPSG:4326": (-75.72, 45.40, -75.66, 45.44)}
+    pictures = [
+        hrdem.preview(
+            bbox=box, bbox_crs=crs, product="dtm", output=tmp_path / f"{crs[5:]}.png",
+            wms_url=demo.wms, stac_url=demo.stac,
+        ).output
+        for crs, box in places.items()
+    ]  # fmt: skip
+    for opened, (crs, box) in zip(open_in_qgis(*pictures), places.items(), strict=True):
+        assert opened["crs"] == crs
+        assert opened["extent"] == pytest.approx(box)
+
+
+def test_statistics_are_taken_from_the_file(tmp_path: Path) -> None:
+    """Of a VRT whose store is gone, QGIS could not compute any."""
+    left, _, right, top = BOX
+    wide = (left, top - 3_000, right + 3_000, top)
+    with running() as service:
+        outputs = [
+            hrdem.extract(
+                bbox=box, bbox_crs="EPSG:3979", product="dtm", format=form, output=tmp_path / name,
+                stac_url=service.stac,
+            ).output
+            for form, name, box in (
+                ("vrt", "a.vrt", BOX), ("vrt", "b.vrt", wide), ("gtiff", "c.tif", BOX)
+            )
+        ]  # fmt: skip
+    for opened, path in zip(open_in_qgis(*outputs), outputs, strict=True):
+        with rasterio.open(path) as dataset:
+            tags = dataset.tags(1)
+        ends = [float(tags[f"STATISTICS_{name}"]) for name in ("MINIMUM", "MAXIMUM")]
+        assert opened["range"] == ends
