@@ -96,6 +96,7 @@ COVERED_BY = {
     "hrdem.legacy_api": "cli/test_legacy_check.py",
     "hrdem.jobs.link_sources": "output/test_remote_vrt.py",
     "hrdem.output.check_raster": "jobs/test_verify.py",
+    "hrdem.output.citation": "jobs/test_verify.py",
     "hrdem.output.pam": "jobs/test_preview.py",
     "hrdem.output.png": "faults/test_preview.py",
     "hrdem.output.provenance": "jobs/test_extract.py",

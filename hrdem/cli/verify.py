@@ -47,3 +47,5 @@ def _show(done: Verification) -> None:
     click.echo(for_terminal(str(done.output)))
     for name, state, reason in rows:
         click.echo(for_terminal(f"{state:<10} {name}  {reason}".rstrip()))
+    if done.citation:
+        click.echo(for_terminal(f"{'cite as':<10} {done.citation}"))

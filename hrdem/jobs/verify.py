@@ -57,11 +57,13 @@ class Verification:
         output: Path of the file.
         checks: What was compared.
         sources: What became of its sources; None if servers were not asked.
+        citation: How to cite it, as its item says; empty if it does not.
     """
 
     output: Path
     checks: tuple[FileCheck, ...]
     sources: OutputStatus | None
+    citation: str
 
     @property
     def exit_code(self) -> ExitCode:
@@ -79,6 +81,7 @@ class Verification:
             "output": str(self.output),
             "checks": [check.as_dict() for check in self.checks],
             "sources": self.sources and self.sources.as_dict(),
+            "citation": self.citation,
         }
 
 
@@ -102,6 +105,7 @@ def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Ver
         described = DescribedRaster.of(asset)
         height, width = map(int, properties["proj:shape"])
         transform = Affine(*properties["proj:transform"][:6])
+        citation = str(properties.get("sci:citation", ""))
     except (LookupError, TypeError, AttributeError, ValueError) as exc:
         raise RequestError(
             f"The STAC item of {output} is not one that hrdem writes ({exc!r}). Make both again."
@@ -121,7 +125,7 @@ def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Ver
     sources = None
     if http is not None:
         (sources,) = check_sources([read_record(output)], http)
-    return Verification(output, tuple(checks), sources)
+    return Verification(output, tuple(checks), sources, citation)
 
 
 def _make_check(name: str, problem: str) -> FileCheck:

@@ -22,6 +22,7 @@ from hrdem.errors import OutputExistsError, RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
+from hrdem.output.citation import make_citation
 from hrdem.output.paths import FileKind, check_name, check_output
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.publish import COMPANION_SUFFIXES, StoredFile
@@ -159,6 +160,7 @@ def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[s
             "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
             "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
             "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+            "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
         ],
         "id": output.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         **describe_footprint(grid),
@@ -168,6 +170,9 @@ def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[s
             "created": format_now(),
             "license": "OGL-Canada-2.0",
             "attribution": ATTRIBUTION,
+            "sci:citation": make_citation(
+                plan, datetime.datetime.now(datetime.UTC).date(), f"{ATTRIBUTION} {LICENCE_URL}"
+            ),
             **_describe_crs(make_output_crs(plan)),
             "proj:shape": [grid.height, grid.width],
             "proj:transform": list(grid.transform)[:6],

@@ -101,13 +101,25 @@ def test_a_damaged_item_is_named(output: Path, key: str) -> None:
 
 def test_the_command_prints_each_check(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", str(output)]) == ExitCode.COMPLETE
-    assert capsys.readouterr().out.splitlines() == [
-        str(output), "ok         file", "ok         grid", "ok         pixels",
-    ]  # fmt: skip
+    *checks, citation = capsys.readouterr().out.splitlines()
+    assert checks == [str(output), "ok         file", "ok         grid", "ok         pixels"]
+    assert citation.startswith("cite as    ")
     output.write_bytes(output.read_bytes() + b"\0")
     assert run(["verify", str(output), "--json"]) == ExitCode.INCOMPLETE
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert [check["state"] for check in checks] == ["wrong", "ok", "ok"]
+
+
+def test_a_citation_names_items_dates_service_and_licence(output: Path) -> None:
+    properties = json.loads(output.with_suffix(".stac.json").read_bytes())["properties"]
+    (source,) = properties["hrdem:sources"]
+    (cited,) = source["items"]
+    citation = properties["sci:citation"]
+    assert f"Items {cited['id']} ({cited['updated'][:10] or 'no date'}). " in citation
+    assert f" {properties['hrdem:request']['stac_url']}. " in citation
+    assert f"on {properties['created'][:10]} with hrdem {hrdem.__version__}. " in citation
+    assert citation.endswith("https://open.canada.ca/en/open-government-licence-canada")
+    assert hrdem.verify(output).citation == citation
 
 
 def test_the_page_runs(demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
