@@ -95,6 +95,7 @@ def test_a_defect_is_a_document_without_its_traceback(
     assert "Traceback" in err
 
 
+@pytest.mark.slow
 def test_warnings_are_in_the_document_also_quietly(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_schemas_are_listed_printed_and_collected(capsys: pytest.CaptureFixture[
     assert (code, document["error"]["message"]) == (2, "There is no document 'plam'.")
 
 
+@pytest.mark.slow
 def test_the_page_on_automation_runs(demo: Addresses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HRDEM_NO_CACHE", "1")
     assert run_commands("automation.md")

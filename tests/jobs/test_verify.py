@@ -57,6 +57,7 @@ def test_a_changed_height_and_a_moved_corner_are_found(output: Path) -> None:
     assert "9999.0" in found.checks[2].reason
 
 
+@pytest.mark.slow
 def test_another_crs_is_found(output: Path) -> None:
     with rasterio.open(output, "r+") as dataset:
         dataset.crs = "EPSG:2959"
@@ -64,6 +65,7 @@ def test_another_crs_is_found(output: Path) -> None:
     assert check.reason == "Its CRS is EPSG:2959, and EPSG:3979 according to its item."
 
 
+@pytest.mark.slow
 def test_a_cut_file_is_wrong_and_no_error(output: Path) -> None:
     output.write_bytes(output.read_bytes()[: output.stat().st_size // 2])
     file, *_, pixels = hrdem.verify(output).checks
@@ -99,6 +101,7 @@ def test_a_damaged_item_is_named(output: Path, key: str) -> None:
         hrdem.verify(output)
 
 
+@pytest.mark.slow
 def test_the_command_prints_each_check(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", str(output)]) == ExitCode.COMPLETE
     *checks, citation = capsys.readouterr().out.splitlines()
@@ -122,6 +125,7 @@ def test_a_citation_names_items_dates_service_and_licence(output: Path) -> None:
     assert hrdem.verify(output).citation == citation
 
 
+@pytest.mark.slow
 def test_the_page_runs(demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
