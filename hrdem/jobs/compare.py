@@ -162,6 +162,11 @@ def compare(
 
 
 def _open_raster(name: PathLike, parameter: str) -> HeightRaster:
+    if not Path(name).suffix and not Path(name).exists():
+        raise RequestError(
+            f"There is no file {os.fspath(name)}. Check the path that was given as `{parameter}`. "
+            "Surveys are compared by name in an area: give `bbox` as well, for example."
+        )
     path = find_gdal_path(resolve_local_path(name, parameter), parameter)
     grid = read_raster_grid(path, parameter)
     with _translate_errors(path), rasterio.open(path) as dataset:

@@ -118,6 +118,11 @@ def test_heights_in_two_vertical_datums_are_refused(tmp_path: Path) -> None:
         hrdem.compare(*paths)
 
 
+def test_names_of_surveys_need_an_area() -> None:
+    with pytest.raises(hrdem.RequestError, match="no file Ottawa_2014.* in an area: give `bbox`"):
+        hrdem.compare("Ottawa_2014", "Ottawa_2021")
+
+
 def test_slopes_are_refused(tmp_path: Path) -> None:
     pixels = np.ones((4, 4), np.float32)
     paths = [write_raster(tmp_path / name, pixels) for name in ("a.tif", "b.tif")]
