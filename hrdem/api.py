@@ -427,16 +427,20 @@ def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[
 
 
 @takes(fields.ASSETS)
-def assets(item: str, *, http: Http | None = None, **params: Unpack[AssetsParams]) -> list[Asset]:
-    """List the files of an item, by key.
+def assets(
+    item: str | None = None, *, http: Http | None = None, **params: Unpack[AssetsParams]
+) -> list[Asset]:
+    """List the files of an item, or of the items that intersect an area.
 
     Args:
-        item: Id of the item, for example ``"9_2-mosaic-1m"``.
+        item: Id of the item, for example ``"9_2-mosaic-1m"``; None for those of an area.
         http: `hrdem.Session` to share with other calls; None creates a client for the call.
-        **params: See `hrdem.extract` for ``stac_url`` and the cache's. Further:
+        **params: See `hrdem.extract` for the area, ``collection``, ``stac_url`` and the cache's.
+            Further:
 
             * ``product``: ``"dtm"`` or ``"dsm"``; None for both;
-            * ``kind``: ``"cog"`` or ``"vrt"``; None for both.
+            * ``kind``: ``"cog"``, ``"vrt"``, or ``"coverage"`` or ``"extent"`` of the surveys;
+              None for all.
 
     Raises:
         RequestError: If the product or the kind is unknown, or the product is not published.

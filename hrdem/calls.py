@@ -33,14 +33,14 @@ from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import area_fields, fields, product_fields, service_fields
-from hrdem.request.aoi.parse import parse_aoi
+from hrdem.request.aoi.parse import AREAS, parse_aoi
 from hrdem.request.endpoints import (
     check_url,
     default_wcs_url,
     normalize_stac_url,
 )
 from hrdem.request.options import Align, Compression, Format, Via
-from hrdem.request.products import AssetKind, get_collection, get_layer, get_product
+from hrdem.request.products import AssetKind, ListedKind, get_collection, get_layer, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -234,22 +234,41 @@ def search(values: Mapping[str, Any], http: Http | None) -> list[Item]:
 
 
 @pinned_gdal()
-def assets(item: str, values: Mapping[str, Any], http: Http | None) -> list[Asset]:
+def assets(item: str | None, values: Mapping[str, Any], http: Http | None) -> list[Asset]:
     """Do what `hrdem.assets` documents."""
-    product, kind = values["product"], values["kind"]
+    keys = _select_keys(values["product"], values["kind"])
+    area = select(values, area_fields.AREA)
+    if item is not None and any(area[name] is not None for name in AREAS):
+        raise RequestError("The files of an item or of an area are listed. Give one of the two.")
+    stac_url = normalize_stac_url(values["stac_url"])
+    aoi = parse_aoi(**area).aoi if item is None else None
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
+        if aoi is not None:
+            collection = get_collection(values["collection"])
+            items = find_intersecting_items(aoi, collection, stac_url, client)
+        else:
+            assert item is not None
+            items = [get_item(item, stac_url, client)]
+    listed = (asset for each in items for asset in each.assets)
+    return [asset for asset in listed if keys is None or asset.key in keys]
+
+
+def _select_keys(product: str | None, kind: str | None) -> set[str] | None:
+    """Return the keys of the assets of a product and a kind; None for all."""
+    if kind in (ListedKind.COVERAGE, ListedKind.EXTENT):
+        if product is not None:
+            raise RequestError(f"`kind={kind}` is of all products. Leave `product` out.")
+        return {str(kind)}
     products = [get_product(name) for name in ([product] if product else ["dtm", "dsm"])]
     if computed := next((each for each in products if each.cog_key is None), None):
         raise RequestError(
             f"{computed.name} is computed from {' and '.join(computed.surfaces)}, and there are no "
             f"files of it. Give `product={computed.surfaces[0]}`."
         )
-    kinds = [AssetKind(kind)] if kind else list(AssetKind)
-    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
-        found = get_item(item, normalize_stac_url(values["stac_url"]), client)
     if product is None and kind is None:
-        return list(found.assets)
-    wanted = {each.asset_key(way) for each in products for way in kinds}
-    return [asset for asset in found.assets if asset.key in wanted]
+        return None
+    kinds = [AssetKind(kind)] if kind else list(AssetKind)
+    return {each.asset_key(way) for each in products for way in kinds}
 
 
 @pinned_gdal()

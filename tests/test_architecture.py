@@ -46,7 +46,6 @@ COVERED_BY = {
     "hrdem.api": "jobs/test_extract.py",
     "hrdem.calls": "jobs/test_extract.py",
     "hrdem.catalog.stac_io": "faults/test_catalogue.py",
-    "hrdem.cli.assets": "cli/test_commands.py",
     "hrdem.cli.cache": "faults/test_resume.py",
     "hrdem.cli.compare": "jobs/test_compare.py",
     "hrdem.cli.demo": "cli/test_commands.py",

@@ -50,12 +50,14 @@ class Asset:
         href: Absolute address.
         media_type: Media type in the catalogue, or empty; never used to select an asset.
         title: Title for people, or empty.
+        item: Id of the item; empty if unknown.
     """
 
     key: str
     href: str
     media_type: str
     title: str
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             # STAC 1.0: an item without a single date has an interval
             datetime=_clean_text(properties.get("datetime") or properties.get("end_datetime")),
             footprint=_parse_footprint(properties),
-            assets=tuple(_parse_assets(feature["assets"], _find_base(feature, address))),
+            assets=tuple(_parse_assets(feature, _find_base(feature, address))),
             created=_clean_text(properties.get("created")),
         )
     except (
@@ -235,8 +237,9 @@ def _parse_footprint(properties: Mapping[str, Any]) -> shapely.Geometry | None:
     return outline if shapely.is_valid(outline) and outline.area > 0 else None
 
 
-def _parse_assets(assets: Mapping[str, Mapping[str, Any]], base: str) -> Iterable[Asset]:
+def _parse_assets(feature: Mapping[str, Any], base: str) -> Iterable[Asset]:
     """Parse the assets of an item; leave out invalid ones that are never read."""
+    assets: Mapping[str, Mapping[str, Any]] = feature["assets"]
     if len(assets) > MAX_ASSETS:
         raise ValueError(f"it has {len(assets)} assets")
     for key, asset in assets.items():
@@ -246,6 +249,7 @@ def _parse_assets(assets: Mapping[str, Mapping[str, Any]], base: str) -> Iterabl
                 href=_resolve_href(asset["href"], base),
                 media_type=_clean_text(asset.get("type")),
                 title=_clean_text(asset.get("title")),
+                item=feature["id"],
             )
         except (AttributeError, KeyError, TypeError, ValueError) as exc:
             if key in READ_ASSETS:

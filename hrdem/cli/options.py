@@ -16,7 +16,7 @@ from hrdem.cli.documents import Report
 from hrdem.cli.progress import ProgressForm
 from hrdem.errors import HrdemError
 from hrdem.request import fields
-from hrdem.request.convert import parse_integer, parse_output
+from hrdem.request.convert import parse_folder, parse_integer, parse_output
 from hrdem.request.field import Field, Group
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,7 +33,17 @@ DRY_RUN = Field(
     Group.OUTPUT,
     default=False,
 )
-DOWNLOAD = Field("download", "Save the VRTs into the current folder.", Group.OUTPUT, default=False)
+DOWNLOAD = Field(
+    "download", "Save the listed VRTs into the current folder.", Group.OUTPUT, default=False
+)
+ASSETS_FOLDER = Field(
+    "output",
+    "Save the listed VRTs, coverages and extents into this folder.",
+    Group.OUTPUT,
+    "FOLDER",
+    parse=parse_folder,
+    flags=("-o",),
+)
 PORT = Field(
     "port",
     "Port on 127.0.0.1, up to 65535; 0 takes a free one.",

@@ -1,4 +1,4 @@
-"""Save published VRTs so that they work from a local disk in QGIS, ArcGIS and GDAL."""
+"""Save small files of items: VRTs so that they work from a local disk, and layers of surveys."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from hrdem.catalog.items import Asset
-from hrdem.errors import BlockedAddressError
+from hrdem.errors import BlockedAddressError, HrdemError, OutputError
 from hrdem.http.protocol import Http
+from hrdem.http.ranges import PinnedFile, read_first_bytes
 from hrdem.output.paths import check_output, make_file_name
-from hrdem.runtime.atomic import write_file_atomically
+from hrdem.runtime.atomic import publish, staging_dir, write_file_atomically
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.sources.gdal import probe_vrt_files
 from hrdem.sources.vrt import MAX_VRT_BYTES, check_vrt_complete, sanitize_vrt
+
+_PIECE_BYTES = 8 << 20
 
 
 def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
@@ -47,6 +50,42 @@ def save_vrt(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False)
     return path
 
 
+def save_layer(asset: Asset, folder: Path, http: Http, *, overwrite: bool = False) -> Path:
+    """Save a layer of surveys as it is.
+
+    Args:
+        asset: A coverage or an extent.
+        folder: Folder to save it in, under a safe form of its name.
+        http: HTTP client.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        Path of the saved file.
+
+    Raises:
+        OutputError: If it cannot be written.
+        NetworkError: If it cannot be fetched.
+        SourceChangedError: If it was republished meanwhile.
+    """
+    path = folder / make_local_name(asset)
+    check_output(path, overwrite)
+    version, _ = read_first_bytes(asset.href, 1, http)
+    file = PinnedFile(asset.href, version, http)
+    try:
+        with staging_dir(path) as staging:
+            partial = staging / "layer"
+            with partial.open("xb") as copy:
+                for start in range(0, version.size, _PIECE_BYTES):
+                    copy.write(file.read(start, min(start + _PIECE_BYTES, version.size)))
+            publish(partial, path, overwrite)
+    except HrdemError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{path} cannot be written: {exc}.") from exc
+    return path
+
+
 def make_local_name(asset: Asset) -> str:
-    """Make the local file name of a VRT asset."""
-    return make_file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, ".vrt")
+    """Make the local file name of an asset, which ends as its kind does."""
+    suffix = {"coverage": ".gpkg", "extent": ".geojson"}.get(asset.key, ".vrt")
+    return make_file_name(PurePosixPath(unquote(urlsplit(asset.href).path)).name, suffix)

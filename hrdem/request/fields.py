@@ -37,7 +37,7 @@ from hrdem.request.product_fields import (
     PRODUCT_NAME,
 )
 from hrdem.request.products import (
-    AssetKind,
+    ListedKind,
 )
 from hrdem.request.service_fields import (
     CACHE,
@@ -152,8 +152,10 @@ PREVIEW = (
     *CACHE,
 )
 ASSETS = (
+    *AREA,
+    COLLECTION,
     replace(PRODUCT_NAME, help="Only files of this product.", metavar="dtm|dsm", required=False),
-    Field("kind", "Only files of this kind.", Group.PRODUCT, choices=AssetKind),
+    Field("kind", "Only files of this kind.", Group.PRODUCT, choices=ListedKind),
     STAC_URL,
     *CACHE,
 )

@@ -139,12 +139,11 @@ class PreviewParams(SearchParams, total=False):
     wms_url: str | None
 
 
-class AssetsParams(CacheParams, total=False):
+class AssetsParams(SearchParams, total=False):
     """The parameters of `hrdem.assets` besides the item."""
 
     product: str | None
     kind: str | None
-    stac_url: str | None
 
 
 class StatusParams(TypedDict, total=False):

@@ -98,6 +98,15 @@ class AssetKind(StrEnum):
     VRT = "vrt"
 
 
+class ListedKind(StrEnum):
+    """Kind of files that an item lists: rasters in two forms, and two files of surveys."""
+
+    COG = "cog"
+    VRT = "vrt"
+    COVERAGE = "coverage"
+    EXTENT = "extent"
+
+
 def _products_of(surface: str, title: str) -> list[Product]:
     """Return the products of one surface."""
 
