@@ -13,7 +13,7 @@ from hrdem.request.params import ViewParams
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import takes
 
-MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 64, 4096  # of a map's longer edge
+MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 64, 2048  # of a map's longer edge
 
 
 @takes(picture_fields.VIEW)
@@ -33,7 +33,7 @@ def view(file: PathLike, **params: Unpack[ViewParams]) -> View:
             * ``ramp``: ``"elevation"``, ``"hillshade"``, ``"slope"``, ``"aspect"``, ``"chm"``,
               ``"difference"`` or ``"classes"``; by default that of the product which the file
               names;
-            * ``size``: longer edge of the map, pixels, 64 to 4096; statistics are of no more
+            * ``size``: longer edge of the map, pixels, 64 to 2048; statistics are of no more
               pixels;
             * ``title``: title, by default that of the product;
             * ``language``: ``"en"`` or ``"fr"``;

@@ -149,6 +149,7 @@ PRIVATE_NAMES: set[str] = set()
 HEAVY = (
     "dask",
     "httpx",
+    "matplotlib",
     "numpy",
     "pyogrio",
     "pyproj",
@@ -166,6 +167,7 @@ OF_OTHER_RUNS = (
     *("truststore", "urllib3", "xarray"),
     *("hrdem.catalog.surveys", "hrdem.cli", "hrdem.geo.ground", "hrdem.jobs.doctor"),
     *("hrdem.jobs.load", "hrdem.jobs.preview", "hrdem.legacy", "hrdem.output.cog"),
+    *("hrdem.pictures", "matplotlib"),
     *("hrdem.output.png", "hrdem.planning.estimate", "hrdem.processing.block_copy"),
     *("hrdem.processing.compose", "hrdem.processing.derive", "hrdem.processing.stage"),
     *("hrdem.processing.terrain", "hrdem.processing.warp", "hrdem.request.aoi.like"),

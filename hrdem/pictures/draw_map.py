@@ -126,9 +126,7 @@ def draw_map(raster: Raster, size: int, language: Language, title: str | None) -
                 sheet.write([swatch.label], MARGIN + x + SWATCH[0] + 6, top, TEXT)
             top += LINE_HEIGHTS[TEXT]
         sheet.write(credit, MARGIN, top + GAP, SMALL, color=GREY)
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=DPI, metadata=_make_metadata(raster, heading))
-    return content.getvalue()
+        return _encode(sheet.render(), _make_metadata(raster, heading))
 
 
 class _Sheet:
@@ -139,6 +137,7 @@ class _Sheet:
         self.figure = figure
         self.height = height
         self.pixels = matplotlib.transforms.IdentityTransform()
+        self.pictures: list[tuple[Pictured, int, int]] = []
 
     def write(self, lines: list[str], x: float, y: float, points: float, **style: Any) -> None:
         """Write lines of text."""
@@ -151,7 +150,15 @@ class _Sheet:
 
     def place(self, picture: Pictured, x: int, y: int) -> None:
         """Place a picture, pixel for pixel."""
-        self.figure.figimage(picture, x, self.height - y - picture.shape[0], origin="upper")
+        self.pictures.append((picture, x, y))
+
+    def render(self) -> Pictured:
+        """Return the sheet as red, green and blue."""
+        self.figure.canvas.draw()
+        sheet = np.array(self.figure.canvas.buffer_rgba())[..., :3]
+        for picture, x, y in self.pictures:
+            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+        return sheet
 
     def frame(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
         """Draw a rectangle around some pixels."""
@@ -307,6 +314,17 @@ def round_down(length: float) -> float:
     """Return the largest of 1, 2 and 5, times a power of ten, that is not longer."""
     power = 10.0 ** math.floor(math.log10(length))
     return next(factor * power for factor in (5, 2, 1) if factor * power <= length * (1 + 1e-9))
+
+
+def _encode(sheet: Pictured, metadata: dict[str, str]) -> bytes:
+    from PIL import Image, PngImagePlugin  # noqa: PLC0415 (matplotlib needs it)
+
+    info = PngImagePlugin.PngInfo()
+    for key, value in metadata.items():
+        info.add_text(key, value)
+    content = io.BytesIO()
+    Image.fromarray(sheet).save(content, format="png", pnginfo=info, dpi=(DPI, DPI))
+    return content.getvalue()
 
 
 def _make_metadata(raster: Raster, heading: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from hrdem.processing.terrain import Gradient, compute_gradient, compute_illumin
 
 EMPTY, HATCH = parse_colour("#f4f4f4"), parse_colour("#b5b5b5")
 LEVEL, EDGE = parse_colour("#e4e4e4"), parse_colour("#c2185b")
+STRIPE_ROWS = 64  # that are shaded at once
 HATCH_PIXELS = 8  # from one line to the next
 MAX_EXAGGERATION = 5.0  # of heights, for shading alone
 _STEEP_RISE = 0.5  # metres per metre, of steep places in a picture with good contrast
@@ -94,24 +96,41 @@ def _colour(raster: Raster, low: float, high: float) -> Pictured:
         return picture
     picture = raster.ramp.colour(raster.values, low, high)
     if raster.ramp.has_relief and raster.grid is not None:
-        light = _shade(raster.values, raster.grid)[..., None]
-        picture = np.clip(picture * light, 0, 255).round().astype(np.uint8)
+        _shade(picture, raster.values, raster.grid)
     return picture
 
 
-def _shade(heights: Pixels, grid: Grid) -> Pixels:
-    """Return the brightness of each pixel as a share of that of level ground."""
+def _shade(picture: Pictured, heights: Pixels, grid: Grid) -> None:
+    """Darken and lighten a picture by the relief, in stripes of rows."""
     padded = np.pad(heights, 1, mode="reflect", reflect_type="odd")
-    surface = compute_gradient(padded, Ground.of(grid).steps(grid.window))
-    rise = np.hypot(surface.right, surface.down)
-    known = rise[np.isfinite(rise)]
+    factor = _find_exaggeration([surface for _, surface in _compute_gradients(padded, grid, 4)])
+    for rows, surface in _compute_gradients(padded, grid):
+        exaggerated = Gradient(surface.right * factor, surface.down * factor)
+        light = compute_illumination(exaggerated) / _LEVEL_LIGHT
+        light[np.isnan(light)] = 1.0  # beside pixels without data
+        shade = _DARKEST + (1 - _DARKEST) * light
+        picture[rows] = np.clip(picture[rows] * shade[..., None], 0, 255).round()
+
+
+def _compute_gradients(
+    padded: Pixels, grid: Grid, every: int = 1
+) -> Iterator[tuple[slice, Gradient]]:
+    """Yield the gradient of each stripe, or of every few, with its rows."""
+    ground = Ground.of(grid)
+    for window in list(grid.window.split(grid.width, STRIPE_ROWS))[::every]:
+        steps = ground.steps(window)
+        yield (
+            slice(window.row, window.bottom),
+            compute_gradient(padded[window.row : window.bottom + 2], steps),
+        )
+
+
+def _find_exaggeration(surfaces: Iterable[Gradient]) -> float:
+    """Return the factor of heights at which steep places of a picture are shaded well."""
+    rises = np.concatenate([np.hypot(each.right, each.down).ravel() for each in surfaces])
+    known = rises[np.isfinite(rises)]
     steep = float(np.percentile(known, _STEEP_PERCENTILE)) if known.size else 0.0
-    factor = np.clip(_STEEP_RISE / steep, 1.0, MAX_EXAGGERATION) if steep else 1.0
-    exaggerated = Gradient(surface.right * factor, surface.down * factor)
-    light = compute_illumination(exaggerated) / _LEVEL_LIGHT
-    light[np.isnan(light)] = 1.0  # beside pixels without data
-    shade: Pixels = _DARKEST + (1 - _DARKEST) * light
-    return shade
+    return float(np.clip(_STEEP_RISE / steep, 1.0, MAX_EXAGGERATION)) if steep else 1.0
 
 
 def _find_level(raster: Raster) -> Pixels:

@@ -95,10 +95,9 @@ class Ramp:
         """
         places = (np.nan_to_num(values, nan=low) - low) / (high - low) * (len(self.colours) - 1)
         known = np.arange(len(self.colours))
-        channels = [
-            np.interp(places, known, channel) for channel in zip(*self.colours, strict=True)
-        ]
-        picture = np.stack(channels, axis=-1).round().astype(np.uint8)
+        picture = np.empty((*values.shape, 3), np.uint8)
+        for channel, shades in enumerate(zip(*self.colours, strict=True)):
+            picture[..., channel] = np.interp(places, known, shades).round()
         picture[np.isnan(values)] = 0
         return picture
 

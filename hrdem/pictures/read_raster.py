@@ -16,9 +16,10 @@ from affine import Affine
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
-from hrdem.errors import RequestError
+from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid, Pixels
+from hrdem.geo.ground import Ground
 from hrdem.pictures.ramps import ELEVATION, RAMPS, SLOPE, Colour, Ramp, get_ramp, get_source_colour
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.options import RampName
@@ -54,7 +55,8 @@ class Raster:
     Attributes:
         path: The file.
         values: float32 array of shape (rows, columns), NaN where there is no data.
-        grid: Grid of the values; None if the file has no CRS, or is not north-up.
+        grid: Grid of the values; None if the file has no CRS, is not north-up, or extends to where
+            its CRS has no longitude and latitude.
         resolution: Pixel size of the file, in units of its CRS.
         ramp: Ramp of its values; None for classes.
         classes: Classes, in the order of their values; empty for a ramp.
@@ -181,13 +183,14 @@ def _read_values(dataset: Any, number: int, shape: tuple[int, int], ramp: Ramp |
         masked=True,
         resampling=Resampling.average if averages else Resampling.nearest,
     )
-    values = pixels.astype(np.float32).filled(np.nan)
+    with np.errstate(over="ignore"):  # of what nodata was in 64 bits
+        values = pixels.astype(np.float32).filled(np.nan)
     values = values * dataset.scales[number - 1] + dataset.offsets[number - 1]
     return np.where(np.isfinite(values), values, np.nan).astype(np.float32, copy=False)
 
 
 def _fit_grid(dataset: Any, shape: tuple[int, int]) -> Grid | None:
-    """Return the grid of the decimated pixels; None without a CRS, or if it is not north-up."""
+    """Return the grid of the decimated pixels; None if it has no place on the ground."""
     transform, (rows, columns) = dataset.transform, shape
     if not dataset.crs or transform.b or transform.d or transform.a <= 0 or transform.e >= 0:
         return None
@@ -195,10 +198,11 @@ def _fit_grid(dataset: Any, shape: tuple[int, int]) -> Grid | None:
         return None
     scaled = transform @ Affine.scale(dataset.width / columns, dataset.height / rows)
     try:
-        crs = normalize_crs(drop_vertical(dataset.crs.to_wkt()))
-    except RequestError:
+        grid = Grid(normalize_crs(drop_vertical(dataset.crs.to_wkt())), scaled, columns, rows)
+        Ground.of(grid)
+    except (RequestError, NoDataError):
         return None
-    return Grid(crs, scaled, columns, rows)
+    return grid
 
 
 def _read_sources(tags: dict[str, str]) -> dict[int, tuple[str, str]]:

@@ -38,7 +38,7 @@ VIEW = (
     ),
     Field(
         "size",
-        "Longer edge of the map, without title and legend, 64 to 4096.",
+        "Longer edge of the map, without title and legend, 64 to 2048.",
         Group.OUTPUT,
         "PIXELS",
         1000,

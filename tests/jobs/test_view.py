@@ -73,7 +73,7 @@ def test_without_matplotlib_the_extra_is_named_before_anything_is_read(
     ("params", "said"),
     [
         ({"output": "hills.jpg"}, "does not end in .png"),
-        ({"size": 8000}, "64 to 4096"),
+        ({"size": 8000}, "64 to 2048"),
         ({"ramp": "slopes"}, "Did you mean slope"),
         ({"band": "2"}, "has no band '2'"),
         ({"language": "de"}, "Choose one of: en, fr"),
