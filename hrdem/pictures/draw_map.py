@@ -199,7 +199,7 @@ def _describe(raster: Raster, language: Language) -> str:
     words, parts = WORDS[language], list(raster.collections)
     if raster.grid is not None:
         size = raster.resolution
-        digits = 0 if size == round(size) else 2 if size >= 0.01 else 6
+        digits = 0 if size >= 100 else len(f"{size:.3g}".partition(".")[2])
         unit = get_unit(raster.grid.crs)
         parts += [
             words.pixels.format(format_number(size, language, digits), _abbreviate(unit.name)),

@@ -96,7 +96,8 @@ def _colour(raster: Raster, low: float, high: float) -> Pictured:
         return picture
     picture = raster.ramp.colour(raster.values, low, high)
     if raster.ramp.has_relief and raster.grid is not None:
-        _shade(picture, raster.values, raster.grid)
+        with np.errstate(over="ignore", invalid="ignore"):  # of values that are no heights
+            _shade(picture, raster.values, raster.grid)
     return picture
 
 
@@ -107,8 +108,8 @@ def _shade(picture: Pictured, heights: Pixels, grid: Grid) -> None:
     for rows, surface in _compute_gradients(padded, grid):
         exaggerated = Gradient(surface.right * factor, surface.down * factor)
         light = compute_illumination(exaggerated) / _LEVEL_LIGHT
-        light[np.isnan(light)] = 1.0  # beside pixels without data
         shade = _DARKEST + (1 - _DARKEST) * light
+        shade[np.isnan(shade)] = 1.0  # beside pixels without data
         picture[rows] = np.clip(picture[rows] * shade[..., None], 0, 255).round()
 
 

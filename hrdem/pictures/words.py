@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hrdem.output.provenance import ATTRIBUTION
-from hrdem.pictures.ramps import Ramp, Scale
+from hrdem.pictures.ramps import DIFFERENCE, Ramp, Scale
 from hrdem.pictures.read_raster import Raster
 from hrdem.request.options import Language
 from hrdem.request.products import PRODUCTS, Product, Theme
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"  # between thousands, in French
+
+MAX_PLAIN_NUMBER = 1e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ WORDS = {Language.EN: _ENGLISH, Language.FR: _FRENCH}
 
 
 def format_number(value: float, language: Language, digits: int = 0) -> str:
-    """Format a number: 1,234.5 in English, 1 234,5 in French."""
-    text = f"{value:,.{digits}f}"
+    """Format a number: 1,234.5 in English, 1 234,5 in French; with an exponent from ten million."""
+    text = f"{value:,.{digits}f}" if abs(value) < MAX_PLAIN_NUMBER else f"{value:.3g}"
     if language is Language.EN:
         return text
     return text.replace(",", NARROW_SPACE).replace(".", ",")
@@ -113,10 +115,11 @@ def format_number(value: float, language: Language, digits: int = 0) -> str:
 
 def make_title(raster: Raster, language: Language) -> str:
     """Make a title: that of the product, or else the name of the file."""
-    product = PRODUCTS.get(raster.product)
+    product, words = PRODUCTS.get(raster.product), WORDS[language]
     if product is None:
-        return raster.path.name
-    words = WORDS[language]
+        is_difference = raster.ramp is DIFFERENCE
+        name = raster.path.name
+        return f"{words.captions[DIFFERENCE.name]} · {name}" if is_difference else name
     title = words.surfaces.get(product.name) or _derive_title(product, words)
     return title if raster.ramp else words.sources.format(title)
 

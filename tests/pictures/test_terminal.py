@@ -50,6 +50,13 @@ def test_words_and_numbers_are_french_on_request(staircase: Raster) -> None:
     assert caption == "Altitude au-dessus du CGVD2013 (m); 80,0 % avec données"
 
 
+def test_values_that_are_no_heights_are_shown_with_an_exponent(tmp_path: Path) -> None:
+    undeclared = np.array([[-3.4e38, 1.0, 2.0]]).repeat(3, axis=0)
+    raster = read_raster(write_raster(tmp_path / "a.tif", undeclared), None, None, 64)
+    *_, first = show(raster, no_color=True)[:5]
+    assert "-3.4e+38" in first
+
+
 def test_sources_are_counted_by_name(tmp_path: Path) -> None:
     bands = np.ones((1, 4)), np.array([[1.0, 1.0, 1.0, 3.0]])
     path = write_raster(tmp_path / "a.tif", *bands, names=("dtm", "source"), **HRDEM_TAGS)
