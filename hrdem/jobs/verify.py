@@ -136,7 +136,7 @@ def _check_pixels(
     dataset: DatasetReader, described: DescribedRaster, on_progress: OnProgress
 ) -> FileCheck:
     if described.pixels is None:
-        reason = "The item has no statistics: blocks were copied without decoding."
+        reason = "The item has no statistics: no pixel was decoded when it was written."
         return FileCheck("pixels", CheckState.UNKNOWN, reason)
     return _make_check("pixels", described.check_pixels(dataset, on_progress))
 
