@@ -103,6 +103,7 @@ def test_a_quicklook_is_drawn_beside_the_output(demo: Addresses, tmp_path: Path)
     assert not (tmp_path / "b.tif").exists()
 
 
+@pytest.mark.slow
 def test_what_is_unchanged_is_drawn_if_its_picture_is_missing(
     demo: Addresses, tmp_path: Path
 ) -> None:

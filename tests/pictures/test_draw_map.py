@@ -31,6 +31,7 @@ def holds(sheet: np.ndarray, row: np.ndarray) -> bool:
     return any((sheet[:, left : left + len(row)] == row).all(axis=(1, 2)).any() for left in lefts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(60, 90), (9, 90), (90, 9)])
 def test_pixels_of_the_raster_are_pixels_of_the_map(tmp_path: Path, shape: tuple[int, int]) -> None:
     raster = read_raster(write_raster(tmp_path / "a.tif", make_hills(*shape)), None, None, 90)
@@ -46,6 +47,7 @@ def test_nothing_but_nodata_makes_a_map_too(tmp_path: Path, size: int) -> None:
     assert (sheet == HATCH).all(axis=-1).sum() > 63**2 / HATCH_PIXELS
 
 
+@pytest.mark.slow
 def test_equal_rasters_make_equal_maps_that_name_their_licence(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "a.tif", make_hills(20, 30), **HRDEM_TAGS)
     raster = read_raster(path, None, None, 64)
