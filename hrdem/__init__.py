@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.legacy_convert import Conversion as Conversion
     from hrdem.jobs.list_surveys import SurveyList as SurveyList
     from hrdem.jobs.preview import Picture as Picture
+    from hrdem.jobs.sample_points import Samples as Samples
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
     from hrdem.jobs.verify import FileCheck as FileCheck
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from hrdem.pictures_api import view as view
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
+    from hrdem.points_api import sample as sample
     from hrdem.runtime.progress import Progress as Progress
     from hrdem.surveys_api import compare as compare
     from hrdem.surveys_api import surveys as surveys
@@ -123,6 +125,8 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),
     "hrdem.jobs.compare": ("RasterComparison",),
+    "hrdem.jobs.sample_points": ("Samples",),
+    "hrdem.points_api": ("sample",),
     "hrdem.surveys_api": ("compare", "surveys"),
     "hrdem.jobs.view": ("View",),
     "hrdem.pictures_api": ("view",),

@@ -31,6 +31,7 @@ COMMANDS = (
         "view",
         "search",
         "assets",
+        "sample",
         "surveys",
         "compare",
         "status",

@@ -16,7 +16,7 @@ from hrdem.cli.documents import Report
 from hrdem.cli.progress import ProgressForm
 from hrdem.errors import HrdemError
 from hrdem.request import fields
-from hrdem.request.convert import parse_folder, parse_integer, parse_output
+from hrdem.request.convert import parse_folder, parse_integer, parse_output, parse_point
 from hrdem.request.field import Field, Group
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,6 +59,9 @@ EDITION = Field(
     "NUMBER",
     1,
     parse=parse_integer,
+)
+SAMPLE_POINT = Field(
+    "point", "One point, in place of a file.", Group.AREA, "LON,LAT", parse=parse_point
 )
 TILE_DRY_RUN = replace(
     DRY_RUN, help="Print the tiles and what they take: bytes, requests, hours; write nothing."

@@ -45,3 +45,9 @@ class PreparedGeometry:
         with self._lock:
             found: NDArray[np.bool_] = shapely.intersects(self._copy, others)
         return found
+
+    def contains_points(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which of some points, shape (n, 2), it contains; NaN is nowhere."""
+        with self._lock:
+            found: NDArray[np.bool_] = shapely.contains_xy(self._copy, points[:, 0], points[:, 1])
+        return found

@@ -86,7 +86,20 @@ def execute_plan(
 def read_pixels(
     plan: Plan, window: Window, shift_grid: ShiftGrid | None, context: RunContext
 ) -> tuple[Pixels, TileStats]:
-    """Execute a plan for a window, and return its pixels; nothing but mosaics is written.
+    """Execute a plan for a window, and return its pixels, as `read_bands` does.
+
+    Returns:
+        Array of shape (window.height, window.width), and the stats of the tiles that the window
+        touches.
+    """
+    (pixels, *_), stats = read_bands(plan, window, shift_grid, context)
+    return pixels, stats
+
+
+def read_bands(
+    plan: Plan, window: Window, shift_grid: ShiftGrid | None, context: RunContext
+) -> tuple[list[Pixels], TileStats]:
+    """Execute a plan for a window, and return its bands; nothing but mosaics is written.
 
     Args:
         plan: The plan. It does not copy blocks.
@@ -95,8 +108,9 @@ def read_pixels(
         context: Client, cache folder, memory limit and progress callback.
 
     Returns:
-        Array of shape (window.height, window.width), and the stats of the tiles that the window
-        touches.
+        Arrays of shape (window.height, window.width): the pixels, then the ids of their
+        sources for each source band of the request, in the same type, nodata where there is none.
+        And the stats of the tiles that the window touches.
 
     Raises:
         NetworkError: If a source cannot be read.
@@ -104,10 +118,10 @@ def read_pixels(
         OutputError: If a mosaic cannot be written to the temporary folder, or read back.
     """
     assert plan.nodata is not None
-    nodata = plan.nodata
-    # left untouched until its tiles arrive, so that it does not reduce the memory to merge with
-    pixels: Pixels = np.empty((window.height, window.width), plan.dtype)
-    stored = pixels.dtype.newbyteorder("<")  # as `encode` stores them without compression
+    size, count = (window.height, window.width), 1 + len(plan.request.source_bands)
+    # left untouched until their tiles arrive, so that they do not reduce the memory to merge with
+    bands: list[Pixels] = [np.empty(size, plan.dtype) for _ in range(count)]
+    stored = bands[0].dtype.newbyteorder("<")  # as `encode` stores them without compression
     blocks = BlockSet.all_of(_expand_to_output_blocks(plan, window), BLOCK)
 
     def place(result: TileResult) -> None:
@@ -116,9 +130,10 @@ def read_pixels(
         block = Window(result.column * BLOCK, result.row * BLOCK, BLOCK, BLOCK)
         shared = block.intersection(window)
         if shared is not None:
-            tile = np.frombuffer(result.tiles[0], stored).reshape(BLOCK, BLOCK)
-            within = shared.shifted(-window.column, -window.row)
-            pixels[within.slices] = tile[shared.shifted(-block.column, -block.row).slices]
+            here = shared.shifted(-window.column, -window.row).slices
+            within = shared.shifted(-block.column, -block.row).slices
+            for band, tile in zip(bands, result.tiles, strict=True):
+                band[here] = np.frombuffer(tile, stored).reshape(BLOCK, BLOCK)[within]
             blocks.remove(block.column, block.row)
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
@@ -127,8 +142,9 @@ def read_pixels(
     for block in blocks:  # those without data are left
         shared = block.intersection(window)
         if shared is not None:
-            pixels[shared.shifted(-window.column, -window.row).slices] = nodata
-    return pixels, stats
+            for band in bands:
+                band[shared.shifted(-window.column, -window.row).slices] = plan.nodata
+    return bands, stats
 
 
 def _run(

@@ -21,7 +21,7 @@ import numpy as np
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.execute import read_bands
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import divide_by_runs
@@ -126,23 +126,37 @@ class PlanReader:
         self._client: _SharedClient | None = None
 
     def read(self, window: Window) -> Pixels:
-        """Read a window, once there is memory for it.
+        """Read the pixels of a window, once there is memory for it.
 
         Raises:
-            HrdemError: As `read_pixels` does.
+            HrdemError: As `read_bands` does.
         """
-        settings = self._settings
+        return self.read_bands(window)[0][0]
+
+    def read_bands(self, window: Window) -> tuple[list[Pixels], tuple[str, ...]]:
+        """Read a window, once there is memory for it.
+
+        Returns:
+            Its bands, as `hrdem.jobs.execute.read_bands` returns them; and the name of the source
+            of each id in the source bands, from 1.
+
+        Raises:
+            HrdemError: As `read_bands` does.
+        """
+        settings, plan = self._settings, self._plan
         with pinned_gdal():
-            cut = cut_plan(self._plan, window)
+            cut = cut_plan(plan, window)
             if cut is None:
-                return np.full((window.height, window.width), self._plan.nodata, self._plan.dtype)
+                size = window.height, window.width
+                count = 1 + len(plan.request.source_bands)
+                return [np.full(size, plan.nodata, plan.dtype) for _ in range(count)], ()
             with _runs.take(settings.max_memory) as (max_memory, used_memory):
                 if settings.http is None and not settings.client_settings.offline:
                     settings = replace(settings, http=self._open_client())
                 with replace(settings, max_memory=max_memory).open() as opened:
                     context = replace(opened, baseline_memory=lambda: used_memory)
-                    pixels, _ = read_pixels(cut, cut.grid.window, self._shift_grid, context)
-        return pixels
+                    bands, _ = read_bands(cut, cut.grid.window, self._shift_grid, context)
+        return bands, tuple(source.name for source in cut.sources)
 
     def pickle(self) -> bytes:
         """Return it pickled, without the client and the callback, which belong to this process."""

@@ -14,6 +14,7 @@ from hrdem.request import (
     file_fields,
     legacy_fields,
     picture_fields,
+    points_fields,
     survey_fields,
     tile_fields,
 )
@@ -24,6 +25,7 @@ FIELDS = {
     for table in (
         picture_fields.VIEW,
         file_fields.VERIFY,
+        points_fields.SAMPLE,
         survey_fields.COMPARE,
         survey_fields.SURVEYS,
         tile_fields.ENGINE,

@@ -11,6 +11,14 @@ from hrdem.runtime.closest import find_closest
 E = TypeVar("E", bound=StrEnum)
 
 
+class Interpolation(StrEnum):
+    """How the value at a point follows from the pixels around it."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    CUBIC = "cubic"
+
+
 class Via(StrEnum):
     """Files or service to read pixels from."""
 

@@ -258,7 +258,7 @@ def test_memory_limits_how_many_chunks_are_read_at_a_time(
     filled: Store, monkeypatch: pytest.MonkeyPatch, max_memory: str, most: int
 ) -> None:
     lock, running, max_running, limits = threading.Lock(), 0, 0, set()
-    read_pixels = lazy_pixels.read_pixels
+    read_bands = lazy_pixels.read_bands
 
     def count_running(plan: Any, window: Any, grid: Any, context: Any) -> Any:
         nonlocal running, max_running
@@ -267,13 +267,13 @@ def test_memory_limits_how_many_chunks_are_read_at_a_time(
             max_running = max(max_running, running)
             limits.add(context.max_memory)
         time.sleep(0.05)
-        pixels = read_pixels(plan, window, grid, context)
+        bands = read_bands(plan, window, grid, context)
         with lock:
             running -= 1
-        return pixels
+        return bands
 
     lazy = load_array(filled, chunks=400, max_memory=max_memory)
-    monkeypatch.setattr(lazy_pixels, "read_pixels", count_running)
+    monkeypatch.setattr(lazy_pixels, "read_bands", count_running)
     lazy.compute(scheduler="threads", num_workers=4)
     assert (running, max_running) == (0, most)
     assert all(limit <= parse_size(max_memory) for limit in limits)

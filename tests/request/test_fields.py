@@ -8,7 +8,15 @@ from typing import Any, Unpack
 import pytest
 
 import hrdem
-from hrdem.request import fields, legacy_fields, params, service_fields, survey_fields, tile_fields
+from hrdem.request import (
+    fields,
+    legacy_fields,
+    params,
+    points_fields,
+    service_fields,
+    survey_fields,
+    tile_fields,
+)
 from hrdem.request.field import Field
 from hrdem.request.signature import complete, takes
 
@@ -21,6 +29,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
     "compare": (survey_fields.COMPARE, params.CompareRastersParams),
+    "sample": (points_fields.SAMPLE, params.SampleParams),
     "surveys": (survey_fields.SURVEYS, params.SurveysParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
     "legacy_bc": (legacy_fields.BC, params.BcParams),

@@ -1,0 +1,107 @@
+"""Write the rows of points with further columns, as CSV or as a layer of a GeoPackage."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from hrdem.points.table import BATCH_ROWS, Columns, PointTable
+from hrdem.runtime.gdal_env import pinned_pyogrio
+
+Added = dict[str, NDArray[Any]]
+GetColumns = Callable[[slice], Added]
+LAYER = "points"
+
+
+def write_csv(table: PointTable, added: GetColumns, file: TextIO) -> None:
+    """Write the rows as CSV; what is missing is an empty cell.
+
+    Args:
+        table: The points.
+        added: Returns the columns to add for some points, by name: floating-point numbers, or text
+            where "" is missing.
+        file: Text file that is open for writing, without translation of line ends.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*table.rows.names, *_name_apart(table.rows.names, added(slice(0)))])
+    for columns, more in _iterate(table, added):
+        cells = [_to_text(each) for each in (*columns, *more)]
+        writer.writerows(zip(*cells, strict=True))
+
+
+def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
+    """Write the rows as a layer of points in a new GeoPackage, in their own CRS.
+
+    Args:
+        table: The points.
+        added: Columns to add, as for `write_csv`; what is missing is NULL.
+        path: Path of a file to create.
+    """
+    import pyogrio.raw  # noqa: PLC0415 (slow to import, and only layers need it)
+
+    names = [*table.rows.names, *_name_apart(table.rows.names, added(slice(0)))]
+    start = 0
+    for columns, more in _iterate(table, added):
+        stop = start + len(more[0])
+        points = shapely.points(table.points[start:stop])
+        wkb = shapely.to_wkb(np.where(np.isnan(table.points[start:stop, 0]), None, points))
+        values = [*columns, *more]
+        with pinned_pyogrio():
+            pyogrio.raw.write(
+                path,
+                wkb,
+                values,
+                fields=names,
+                field_mask=[_is_missing(each) for each in values],
+                geometry_type="Point",
+                crs=table.crs,
+                layer=LAYER,
+                driver="GPKG",
+                append=start > 0,
+            )
+        start = stop
+
+
+def _iterate(table: PointTable, added: GetColumns) -> Iterator[tuple[Columns, Columns]]:
+    """Yield the columns of the rows and those to add, a batch at a time."""
+    start = 0
+    for columns in table.rows.read_batches():
+        stop = start + (len(columns[0]) if columns else BATCH_ROWS)
+        yield columns, [*added(slice(start, stop)).values()]
+        start = stop
+
+
+def _name_apart(taken: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Return names of columns that are not taken, with a number behind them if need be."""
+    folded = {name.casefold() for name in taken}
+    apart = []
+    for name in names:
+        free, number = name, 2
+        while free.casefold() in folded:
+            free, number = f"{name}_{number}", number + 1
+        apart.append(free)
+        folded.add(free.casefold())
+    return apart
+
+
+def _to_text(values: NDArray[Any]) -> list[str]:
+    if values.dtype.kind == "f":  # the shortest text that is this number in its own precision
+        return ["" if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
+    return ["" if value is None else str(value) for value in values.tolist()]
+
+
+def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    missing: NDArray[np.bool_] = np.zeros(len(values), np.bool_)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind == "M":
+        missing = np.isnat(values)
+    elif values.dtype == object:
+        missing = np.array([value is None or value == "" for value in values], np.bool_)
+    return missing

@@ -1,0 +1,164 @@
+"""Values at points, compared with rasterio and with GDAL on the extracted raster."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+
+import hrdem
+from hrdem.cli.main import run
+from hrdem.demo import Addresses
+from tests.pages import run_commands
+from tests.points.test_interpolate import ask_gdal
+
+BBOX = (1509000.0, -170500.0, 1510300.0, -169400.0)  # EPSG:3979; it has holes
+METHODS = ("nearest", "bilinear", "cubic")
+
+
+def scatter(count: int) -> np.ndarray:
+    """Return random points in the box, shape (n, 2)."""
+    west, south, east, north = BBOX
+    rng = np.random.default_rng(3)
+    return np.column_stack([rng.uniform(west, east, count), rng.uniform(south, north, count)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"product": "dtm"},
+        {"product": "dtm", "fill": "2m,30m"},
+        {"product": "dsm-slope"},
+        {"product": "chm"},
+    ],
+    ids=["dtm", "filled", "slope", "chm"],
+)
+def test_values_are_those_of_the_extracted_raster(
+    wanted: dict[str, str], demo: Addresses, tmp_path: Path
+) -> None:
+    west, south, east, north = BBOX
+    path = tmp_path / "whole.tif"
+    given = {**wanted, "stac_url": demo.stac, "no_cache": True}
+    box = (west - 300, south - 300, east + 300, north + 300)
+    hrdem.extract(bbox=box, bbox_crs="EPSG:3979", output=path, **given)
+    points = scatter(400)
+    with rasterio.open(path) as raster:
+        nearest = np.array([value[0] for value in raster.sample(points)])
+        nearest = np.where(nearest == raster.nodata, np.nan, nearest)
+        columns, rows = points[:, 0] - raster.bounds.left, raster.bounds.top - points[:, 1]
+    for method in METHODS:
+        sampled = hrdem.sample(points, points_crs="EPSG:3979", interpolation=method, **given)
+        expected = nearest if method == "nearest" else ask_gdal(path, columns, rows, method)
+        if method == "nearest" and wanted["product"] != "dsm-slope":
+            np.testing.assert_array_equal(sampled.values, expected.astype(np.float32))
+        else:
+            np.testing.assert_allclose(sampled.values, expected, rtol=1e-6, atol=1e-6)
+        assert 300 < sampled.sampled <= 400
+
+
+def test_rows_stay_as_they_are(demo: Addresses, tmp_path: Path) -> None:
+    """Text, order, quoted cells, rows without a point, and a column of a name that is taken."""
+    path, output = tmp_path / "wells.csv", tmp_path / "out.csv"
+    path.write_text(
+        'Name;Latitude;Longitude;dtm\n"a;b";45.42;-75.70;007\nfar;20;-75.7;\n\nnone;;;x\n'
+        "é;45.41;-75.69;1e3\n",
+        encoding="cp1252",
+    )
+    done = hrdem.sample(path, product="dtm", output=output, stac_url=demo.stac, no_cache=True)
+    rows = list(csv.reader(io.StringIO(output.read_text(encoding="utf-8"))))
+    added = ["dtm_2", "source", "collection", "vertical_datum"]
+    assert rows[0] == ["Name", "Latitude", "Longitude", "dtm", *added]
+    assert [row[:4] for row in rows[1:]] == [
+        ["a;b", "45.42", "-75.70", "007"],
+        ["far", "20", "-75.7", ""],
+        ["none", "", "", "x"],
+        ["é", "45.41", "-75.69", "1e3"],
+    ]
+    assert rows[2][4:] == rows[3][4:] == [""] * 4
+    assert rows[1][5:] == ["9_2-mosaic-1m", "1m", "CGVD2013"]
+    assert np.float32(rows[1][4]) == done.values[0]
+    assert (done.sampled, done.outside) == (2, 2)
+
+
+def test_a_layer_keeps_its_attributes_and_its_crs(demo: Addresses, tmp_path: Path) -> None:
+    path, output = tmp_path / "wells.gpkg", tmp_path / "out.gpkg"
+    points = [shapely.Point(xy) for xy in scatter(3)]
+    frame = geopandas.GeoDataFrame(
+        {"depth": [1.5, None, 3.0], "kind": ["a", None, "c"]}, geometry=points, crs="EPSG:3979"
+    )
+    frame = frame.to_crs("EPSG:2951")
+    frame.to_file(path, layer="wells")
+    given = {"product": "dtm", "stac_url": demo.stac, "no_cache": True}
+    done = hrdem.sample(path, output=output, **given)
+    written = pyogrio.read_dataframe(output)
+    assert written.crs.to_epsg() == 2951
+    assert written["kind"].tolist()[::2] == ["a", "c"]
+    assert written["depth"].tolist()[::2] == [1.5, 3.0]
+    assert written.isna()[["depth", "kind"]].to_numpy().tolist()[1] == [True, True]
+    np.testing.assert_array_equal(written["dtm"].astype(np.float32), done.values)
+    by_frame = hrdem.sample(frame, **given)
+    np.testing.assert_array_equal(by_frame.values, done.values)
+    with pytest.raises(hrdem.RequestError, match="Feature 1 of .* is a LineString"):
+        hrdem.sample([shapely.LineString([(-75.7, 45.4), (-75.6, 45.4)])], **given)
+
+
+def test_a_tile_is_fetched_once_in_whatever_order_points_come(demo: Addresses) -> None:
+    """400 points in 4 x 4 tiles."""
+    points = scatter(400)
+    given = {"product": "dtm", "points_crs": "EPSG:3979", "stac_url": demo.stac}
+    progress: list[hrdem.Progress] = []
+    first = hrdem.sample(points, on_progress=progress.append, no_cache=True, **given)
+    tiles = {(int(x - 1_500_000) // 512, int(-y) // 512) for x, y in points}  # of file 9_2
+    assert len(progress) == len(tiles)
+    assert progress[-1].pixels == 400
+    order = np.random.default_rng(0).permutation(400)
+    again = hrdem.sample(points[order], no_cache=True, **given)
+    np.testing.assert_array_equal(again.values, first.values[order])
+
+
+def test_points_elsewhere_are_no_error_unless_all_are(
+    demo: Addresses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"product": "dtm", "stac_url": demo.stac, "no_cache": True}
+    done = hrdem.sample([(10, 50), (-75.7, 45.42), (np.nan, 45)], **given)
+    assert (done.sampled, done.outside) == (1, 2)
+    with pytest.raises(hrdem.NoDataError, match="None of the 1 point"):
+        hrdem.sample([(10, 50)], **given)
+    options = ["--product", "dtm", "--stac-url", demo.stac, "--no-cache"]
+    typed = io.TextIOWrapper(io.BytesIO(b"where,what\n1,2\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert run(["sample", "-", *options]) == 2
+    error = capsys.readouterr().err
+    assert "no column longitude" in error
+    assert "its columns are: where, what" in error
+    assert "--x-column" in error
+    assert run(["sample", "--point", "10,50", *options, "--json"]) == 4
+    assert run(["sample", *options]) == 2
+
+
+def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
+    given = {"product": "dtm", "points_crs": "EPSG:3979", "stac_url": demo.stac}
+    with pytest.raises(hrdem.RequestError, match="About .* have to be downloaded"):
+        hrdem.sample(scatter(400), max_download="2MB", no_cache=True, **given)
+    done = hrdem.sample(scatter(400), no_cache=True, **given)
+    assert 16e6 < done.estimated_bytes < 17.5e6  # 16 tiles of 1.05 MB
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_work(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
+    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+    Path("wells.csv").write_text("name,lon,lat\nwell A,-75.70,45.42\n", encoding="utf-8")
+    assert run_commands("heights-at-points.md")
