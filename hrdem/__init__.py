@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
     from hrdem.points_api import sample as sample
+    from hrdem.products_api import extract_products as extract_products
     from hrdem.runtime.progress import Progress as Progress
     from hrdem.surveys_api import compare as compare
     from hrdem.surveys_api import surveys as surveys
@@ -131,6 +132,7 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.view": ("View",),
     "hrdem.pictures_api": ("view",),
     "hrdem.planning.plan": ("Plan",),
+    "hrdem.products_api": ("extract_products",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),
     "hrdem.tiling.map_tiles": ("TilePixels",),

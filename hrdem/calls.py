@@ -23,7 +23,7 @@ from hrdem.http.client import HttpClient
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
-from hrdem.http.run_context import RunSettings
+from hrdem.http.run_context import RunContext, RunSettings
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import check_raster_output
@@ -63,6 +63,31 @@ MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgress) -> Result:
     """Do what `hrdem.extract` documents."""
     request = Request.of(**select(values, fields.REQUEST))
+    options = make_options(values, request, Path(values["output"]))
+    if options.layout.is_vrt:
+        from hrdem.output.remote_vrt import check_linkable  # noqa: PLC0415
+
+        check_linkable(request, options)
+        request = replace(request, via=Via.COG)
+    check_run(values, request, options)
+    with open_context(values, http, on_progress) as context:
+        done = extract_to_file(request, context, options)
+        received, cached = context.split_bytes(done.received_bytes)
+        done = replace(done, received_bytes=received, cached_bytes=cached)
+    return write_companions(values, request, options, done)
+
+
+def make_options(values: Mapping[str, Any], request: Request, path: Path) -> OutputOptions:
+    """Return how an output is written.
+
+    Args:
+        values: All parameters of an extraction.
+        request: Its request.
+        path: Path of the output.
+
+    Raises:
+        RequestError: If something contradicts the request.
+    """
     layout, if_changed = Format(values["format"]), values["if_changed"]
     if layout is Format.COG and request.align is Align.BLOCKS:
         raise RequestError(
@@ -70,35 +95,51 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
             "them. Choose one."
         )
     check_max_memory(values["max_memory"])
-    path = Path(values["output"])
     overwrite = values["overwrite"] or (if_changed and has_record(path))
     options = OutputOptions(
         path, layout, overwrite, Compression(values["compress"]), values["predictor"], if_changed
     )
     options.check_encoding(request)
-    if layout.is_vrt:
-        from hrdem.output.remote_vrt import check_linkable  # noqa: PLC0415
+    return options
 
-        check_linkable(request, options)
-        request = replace(request, via=Via.COG)
+
+def check_run(values: Mapping[str, Any], request: Request, options: OutputOptions) -> None:
+    """Check that an output can be written, and what it takes without the network.
+
+    Args:
+        values: All parameters of an extraction.
+        request: Its request.
+        options: Where and how the output is written.
+
+    Raises:
+        RequestError: If it would replace an input, or offline something is read past the cache.
+        OutputError: If it cannot be written.
+    """
     inputs = values["aoi"], values["vertical_grid"]
-    check_raster_output(path, overwrite, inputs, options.file_kind)
-    picture = path.with_suffix(".png") if values["quicklook"] else None
-    if picture is not None:
+    check_raster_output(options.output, options.overwrite, inputs, options.file_kind)
+    if values["quicklook"]:
         from hrdem.jobs.view import check_quicklook  # noqa: PLC0415
 
-        check_quicklook(picture, layout, overwrite=overwrite)
+        picture = options.output.with_suffix(".png")
+        check_quicklook(picture, options.layout, overwrite=options.overwrite)
     if values["qml"]:
         from hrdem.pictures.qml_style import check_style  # noqa: PLC0415
 
-        check_style(request, path, overwrite)
+        check_style(request, options.output, options.overwrite)
     if values["offline"]:
         request.check_offline()
-        if if_changed:
+        if options.if_changed:
             raise RequestError(
                 "`if_changed` asks servers for the versions of files, and `offline` sends no "
                 "request. Leave one of them out."
             )
+
+
+@contextlib.contextmanager
+def open_context(
+    values: Mapping[str, Any], http: Http | None, on_progress: OnProgress
+) -> Iterator[RunContext]:
+    """Yield the context of an extraction: client, cache and limits."""
     settings = RunSettings(
         client_settings=ClientSettings(**select(values, service_fields.CACHE)),
         http=http,
@@ -108,17 +149,34 @@ def extract(values: Mapping[str, Any], http: Http | None, on_progress: OnProgres
         on_progress=on_progress,
     )
     with settings.open() as context:
-        done = extract_to_file(request, context, options)
-        if values["qml"] and not done.unchanged:
-            from hrdem.pictures.qml_style import write_style  # noqa: PLC0415
+        yield context
 
-            write_style(request, path, overwrite)
-        received, cached = context.split_bytes(done.received_bytes)
-    if picture is not None:
-        from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415
 
-        draw_quicklook(path, picture, redraw=not done.unchanged)
-    return replace(done, received_bytes=received, cached_bytes=cached, quicklook=picture)
+def write_companions(
+    values: Mapping[str, Any], request: Request, options: OutputOptions, done: Result
+) -> Result:
+    """Write the style and the picture beside an output, if they are requested.
+
+    Args:
+        values: All parameters of an extraction.
+        request: Its request.
+        options: Where and how the output was written.
+        done: The result of the extraction.
+
+    Returns:
+        The result with the path of the picture.
+    """
+    if values["qml"] and not done.unchanged:
+        from hrdem.pictures.qml_style import write_style  # noqa: PLC0415
+
+        write_style(request, options.output, options.overwrite)
+    if not values["quicklook"]:
+        return done
+    from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415
+
+    picture = options.output.with_suffix(".png")
+    draw_quicklook(options.output, picture, redraw=not done.unchanged)
+    return replace(done, quicklook=picture)
 
 
 @pinned_gdal()

@@ -15,8 +15,8 @@ from hrdem.cli import messages
 from hrdem.cli.documents import Report
 from hrdem.cli.progress import ProgressForm
 from hrdem.errors import HrdemError
-from hrdem.request import fields
-from hrdem.request.convert import parse_folder, parse_integer, parse_output, parse_point
+from hrdem.request import fields, product_fields
+from hrdem.request.convert import keep, parse_folder, parse_integer, parse_output, parse_point
 from hrdem.request.field import Field, Group
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,6 +108,7 @@ INSTEAD_OF_REPEATING = {
     "--name-by FIELD writes a file for each.",
     "bbox": "Run the command for each area; or give a MULTIPOLYGON as --aoi.",
     "fill": "Give several collections with commas between: --fill 2m,30m.",
+    "product": "Give several products with commas between: --product dtm,dtm-slope.",
     "products": "Give several products with commas between: --products aspect,slope-deg.",
     "projection": "Give both projections with a comma between, or neither.",
     "like": "Run the command for each raster.",
@@ -115,12 +116,18 @@ INSTEAD_OF_REPEATING = {
     "point": "hrdem tile --point FILE --radius METRES writes a file for each point of a CSV file.",
 }
 
-EXTRACT = tuple(
-    replace(field, required=False, help=f"{field.help[:-1]}; not needed with --dry-run.")
-    if field.name == "output"
-    else field
-    for field in fields.EXTRACT
-)
+_EXTRACT: dict[str, dict[str, Any]] = {
+    "product": {
+        "help": f"{product_fields.PRODUCT_NAME.help} Several with commas between: a file each."
+    },
+    "output": {
+        "help": "GeoTIFF to write, *.tif or *.tiff; for several products a folder, or a name with "
+        "{product}; not needed with --dry-run.",
+        "required": False,
+        "parse": keep,
+    },
+}
+EXTRACT = tuple(replace(field, **_EXTRACT.get(field.name, {})) for field in fields.EXTRACT)
 
 
 class Option(click.Option):

@@ -93,8 +93,32 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
     plan = hrdem.plan(**params)
     estimate = hrdem.estimate(plan, **select(params, service_fields.CACHE))
     if as_json:
-        document({**plan.as_dict(), "estimate": estimate.as_dict()}, "plan")
-        return exit_code(complete=not plan.gaps)
+        document(_plan_as_dict(plan, estimate), "plan")
+    else:
+        _print_plan(plan, estimate)
+    return exit_code(complete=not plan.gaps)
+
+
+def plans_and_estimates(products: Sequence[dict[str, Any]], *, as_json: bool) -> ExitCode:
+    """Do the same for several products, each as if it were alone."""
+    import hrdem
+
+    plans = [hrdem.plan(**params) for params in products]
+    cache = select(products[0], service_fields.CACHE)
+    estimates = [hrdem.estimate(plan, **cache) for plan in plans]
+    if as_json:
+        document({"outputs": [*map(_plan_as_dict, plans, estimates)]}, "plan-products")
+    else:
+        for plan, estimate in zip(plans, estimates, strict=True):
+            _print_plan(plan, estimate)
+    return exit_code(complete=not any(plan.gaps for plan in plans))
+
+
+def _plan_as_dict(plan: Plan, estimate: Estimate) -> dict[str, Any]:
+    return {**plan.as_dict(), "estimate": estimate.as_dict()}
+
+
+def _print_plan(plan: Plan, estimate: Estimate) -> None:
     lines(
         ("product", plan.request.product.title),
         ("collection", "; ".join(tier.title for tier in plan.request.tiers)),
@@ -103,7 +127,6 @@ def plan_and_estimate(params: dict[str, Any], *, as_json: bool) -> ExitCode:
         ("output", f"at most about {format_size(estimate.output_bytes)}"),
     )
     reading(plan, estimate)
-    return exit_code(complete=not plan.gaps)
 
 
 def reading(plan: Plan, estimate: Estimate) -> None:

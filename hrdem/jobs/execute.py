@@ -6,9 +6,10 @@ import contextlib
 import functools
 import operator
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
 from hrdem.planning.plan import Plan
+from hrdem.planning.shared import list_shared
 from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
@@ -30,6 +32,9 @@ from hrdem.request.options import Align, Compression
 from hrdem.runtime.locks import FileLock
 from hrdem.runtime.progress import ProgressMeter
 from hrdem.tiff.encode import BLOCK
+
+if TYPE_CHECKING:
+    from hrdem.processing.stage import StagedPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +54,91 @@ class ExecutedPlan:
 
 
 @contextlib.contextmanager
-def execute_plan(
-    plan: Plan,
-    window: Window,
-    shift_grid: ShiftGrid | None,
+def execute_plans(
+    plans: Sequence[Plan],
+    shift_grids: Sequence[ShiftGrid | None],
     context: RunContext,
-    options: OutputOptions,
-) -> Iterator[ExecutedPlan]:
-    """Execute a plan for a window; yield the unpublished GeoTIFF on the grid of the whole output.
+    options: Sequence[OutputOptions],
+) -> Iterator[list[ExecutedPlan]]:
+    """Execute plans of one area; yield an unpublished GeoTIFF for each.
 
-    Tiles at the window's edge are complete, but only pixels that affect the window are read: pixels
-    outside the window must not be used.
+    A mosaic that several plans read is read and merged once, and their outputs are composed of it.
 
     Args:
-        plan: The plan.
-        window: Pixels of the output to compute.
-        shift_grid: From `hrdem.processing.vertical.find_grid.find_shift_grid`.
+        plans: The plans, at least one.
+        shift_grids: For each, from `hrdem.processing.vertical.find_grid.find_shift_grid`.
         context: Client, cache folder, memory limit and progress callback.
-        options: Where and how the output is written.
+        options: Where and how the output of each is written, in the same form.
 
     Raises:
         NetworkError: If a source cannot be read.
         SourceChangedError: If a source changed while it was read.
         OutputError: If the output cannot be written.
     """
-    with open_output(plan, options) as file:
+    total = None
+    with contextlib.ExitStack() as stack:
+        files = [
+            stack.enter_context(open_output(plan, chosen))
+            for plan, chosen in zip(plans, options, strict=True)
+        ]
+        results = []
+        with _stage_shared(plans, context, options[0]) as (staged, meter):
+            for number, (plan, file) in enumerate(zip(plans, files, strict=True)):
+                stats, total = _run(
+                    plan,
+                    plan.grid.window,
+                    shift_grids[number],
+                    context,
+                    options[number],
+                    functools.partial(_write, file),
+                    meter,
+                    staged.get(number),
+                )
+                results.append((file, stats))
+        yield [ExecutedPlan(file, stats, total) for file, stats in results]
 
-        def write(result: TileResult) -> None:
-            for band, tile in enumerate(result.tiles):
-                file.write(result.column, result.row, tile, band)
 
-        stats, received_bytes = _run(plan, window, shift_grid, context, options, write)
-        yield ExecutedPlan(file, stats, received_bytes)
+def _write(file: GeoTiffWriter, result: TileResult) -> None:
+    for band, tile in enumerate(result.tiles):
+        file.write(result.column, result.row, tile, band)
+
+
+@contextlib.contextmanager
+def _stage_shared(
+    plans: Sequence[Plan], context: RunContext, options: OutputOptions
+) -> Iterator[tuple[dict[int, StagedPlan], ProgressMeter | None]]:
+    """Merge what several plans read into local files; yield these by the number of the plan.
+
+    Plans that read nothing in common with another, and stage nothing, are not among them.
+    """
+    if len(plans) == 1:
+        yield {}, None
+        return
+    from hrdem.processing.stage import stage_plans  # noqa: PLC0415 (most runs have one plan)
+
+    chosen = {number for number, plan in enumerate(plans) if plan.direct_mosaic is None}
+    for shared in list_shared(plans):
+        if len(shared.uses) > 1:
+            chosen |= {number for number, _ in shared.uses}
+    numbers = sorted(chosen)
+    together = [plans[number] for number in numbers]
+    read = list_shared(together) if together else []
+    meter = ProgressMeter(
+        sum(plan.grid.window.pixels for plan in plans)
+        + sum(shared.mosaic.grid.window.pixels for shared in read),
+        context.on_progress,
+    )
+    if not together:
+        yield {}, meter
+        return
+    with contextlib.ExitStack() as stack:
+        for plan in together:
+            for lock in lock_coverages(plan, context.cache):
+                stack.enter_context(lock)
+        staged = stack.enter_context(
+            stage_plans(together, context, lambda mosaic: open_stage(mosaic, options), meter)
+        )
+        yield dict(zip(numbers, staged, strict=True)), meter
 
 
 def read_pixels(
@@ -154,15 +212,23 @@ def _run(
     context: RunContext,
     options: OutputOptions,
     use: Callable[[TileResult], None],
+    meter: ProgressMeter | None = None,
+    staged: StagedPlan | None = None,
 ) -> tuple[TileStats, int | None]:
     """Make the tiles of a window and use each; return their stats and the bytes received.
 
-    Tiles without data are not made: `TileFinisher.complete` counts their pixels.
+    Tiles without data are not made: `TileFinisher.complete` counts their pixels. Mosaics that have
+    been staged are not read again.
     """
-    meter = ProgressMeter(_count_pixels(plan, window), context.on_progress)
+    if meter is None:
+        meter = ProgressMeter(_count_pixels(plan, window), context.on_progress)
     restricted, blocks = plan.restrict_to(window), _expand_to_output_blocks(plan, window)
     finisher = None if plan.request.align is Align.BLOCKS else _make_finisher(plan, options)
-    results = _make_tiles(restricted, blocks, shift_grid, finisher, context, options, meter)
+    if staged is not None:
+        assert finisher is not None
+        results = _compose(restricted, blocks, staged, shift_grid, finisher)
+    else:
+        results = _make_tiles(restricted, blocks, shift_grid, finisher, context, options, meter)
     left = BlockSet.all_of(blocks, BLOCK)
     # summed by rows first, so that statistics do not depend on the width of stripes
     rows: dict[int, TileStats] = {}
@@ -261,16 +327,27 @@ def _stage_and_compose(
     meter: ProgressMeter,
 ) -> Generator[TileResult]:
     """Merge the mosaics into local files, then compute the tiles from them."""
-    from hrdem.processing.compose import compose_tiles  # noqa: PLC0415 (most plans merge)
-    from hrdem.processing.derive import select_derivation  # noqa: PLC0415
-    from hrdem.processing.stage import stage_mosaics  # noqa: PLC0415
+    from hrdem.processing.stage import stage_mosaics  # noqa: PLC0415 (most plans merge)
 
-    derive = select_derivation(plan, shift_grid)
     with (
         stage_mosaics(plan, context, lambda mosaic: open_stage(mosaic, options), meter) as staged,
-        contextlib.closing(compose_tiles(plan, blocks, staged, derive, finisher)) as tiles,
+        contextlib.closing(_compose(plan, blocks, staged, shift_grid, finisher)) as tiles,
     ):
         yield from tiles
+
+
+def _compose(
+    plan: Plan,
+    blocks: Window,
+    staged: StagedPlan,
+    shift_grid: ShiftGrid | None,
+    finisher: TileFinisher,
+) -> Generator[TileResult]:
+    """Compute the tiles of the output from staged mosaics."""
+    from hrdem.processing.compose import compose_tiles  # noqa: PLC0415 (most plans merge)
+    from hrdem.processing.derive import select_derivation  # noqa: PLC0415
+
+    return compose_tiles(plan, blocks, staged, select_derivation(plan, shift_grid), finisher)
 
 
 def _expand_to_output_blocks(plan: Plan, window: Window) -> Window:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import execute_plan
+from hrdem.jobs.execute import ExecutedPlan, execute_plans
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import (
     check_raster_output,
@@ -22,10 +22,10 @@ from hrdem.output.provenance import (
     make_stac_item,
     make_tags,
 )
-from hrdem.output.publish import StoredFile
+from hrdem.output.publish import PreparedFile, StoredFile, publish_together
 from hrdem.output.record import read_record
 from hrdem.output.result import Result
-from hrdem.planning.cost import check_cost
+from hrdem.planning.cost import check_costs
 from hrdem.planning.find_gaps import may_be_left_out
 from hrdem.planning.fingerprint import fingerprint_plan
 from hrdem.planning.make_plan import make_plan
@@ -33,6 +33,7 @@ from hrdem.planning.plan import Plan
 from hrdem.planning.wcs_fallback import is_fallback_allowed
 from hrdem.processing.tile_result import TileStats
 from hrdem.processing.vertical.find_grid import find_shift_grid
+from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.advice import suggest_fill
 from hrdem.request.options import Format, OnChange, Via
 from hrdem.request.request import Request
@@ -49,8 +50,35 @@ def extract(request: Request, context: RunContext, options: OutputOptions) -> Re
     return plan_and_run(request, context.http, lambda plan: run_plan(plan, context, options))
 
 
+def extract_products(
+    requests: Sequence[Request], context: RunContext, options: Sequence[OutputOptions]
+) -> list[Result]:
+    """Plan requests that differ by their product, and write all of their outputs, or none.
+
+    Args:
+        requests: The requests.
+        context: Client, cache folder, limits and progress callback.
+        options: Where and how the output of each is written, in the same form.
+
+    Raises:
+        HrdemError: As `run_plan` does.
+    """
+    if options[0].if_changed:
+        context.http.metadata.forget_answers()
+    return plan_all_and_run(
+        requests, context.http, lambda plans: run_plans(plans, context, options)
+    )
+
+
 def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
-    """Plan a request and run the plan; repeat both if a source fails or changes.
+    """Plan a request and run the plan, as `plan_all_and_run` does."""
+    return plan_all_and_run([request], http, lambda plans: run(plans[0]))
+
+
+def plan_all_and_run(
+    requests: Sequence[Request], http: Http, run: Callable[[Sequence[Plan]], T]
+) -> T:
+    """Plan requests and run the plans; repeat both if a source fails or changes.
 
     If a session recalls a version that a source no longer has, its new version is read. If a COG
     turns out to be broken and the request allows it, the WCS replaces it; if a file cannot
@@ -59,9 +87,9 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     from the beginning; cached data is not fetched again.
 
     Args:
-        request: The request.
+        requests: The requests, which differ by their product.
         http: HTTP client.
-        run: Runs a plan.
+        run: Runs the plans.
 
     Returns:
         What ``run`` returns.
@@ -74,22 +102,25 @@ def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
     changed: set[str] = set()
     began = time.monotonic()
     while True:
-        plan = None
+        plans: list[Plan] = []
         try:
-            plan = make_plan(request, http, failed_cogs, left_out, reads_pixels=True)
-            return run(plan)
+            plans += [
+                make_plan(request, http, failed_cogs, left_out, reads_pixels=True)
+                for request in requests
+            ]
+            return run(plans)
         except SourceChangedError as exc:
             if exc.since is not None and exc.since < began:
                 continue  # a session knew the version before
-            if request.on_change is OnChange.STOP or exc.url in changed:
+            if requests[0].on_change is OnChange.STOP or exc.url in changed:
                 raise
             changed.add(exc.url)
             log.warning("%s Starting again with it.", str(exc).partition(" Nothing was")[0])
         except NetworkError as exc:
-            cog = None if plan is None else _find_replaceable_cog(plan, exc)
-            lost = [] if plan is None else _find_lost_files(plan, exc)
-            if cog is not None:
-                failed_cogs[cog] = exc
+            cogs = [cog for plan in plans if (cog := _find_replaceable_cog(plan, exc))]
+            lost = [file for plan in plans for file in _find_lost_files(plan, exc)]
+            if cogs:
+                failed_cogs[cogs[0]] = exc
             elif lost:
                 left_out |= dict.fromkeys(lost, exc)
             else:
@@ -139,47 +170,128 @@ def run_plan(plan: Plan, context: RunContext, options: OutputOptions) -> Result:
         RequestError: If the download would exceed its limit.
         NotCachedError: If the cache lacks something, offline.
     """
-    started = time.monotonic()
-    output = options.output
-    stac_path = get_stac_path(output)
-    check_raster_output(output, options.overwrite, kind=options.file_kind)
-    shift_grid = find_shift_grid(plan.request, context)
-    shifts = "" if shift_grid is None else shift_grid.sha256
-    fingerprint = fingerprint_plan(plan, shifts, options.encoding_as_dict())
-    if options.if_changed and _is_current(output, fingerprint):
-        seconds = time.monotonic() - started
-        return Result(output, plan, None, None, (), shift_grid, 0, (), 0, seconds, unchanged=True)
-    if options.layout.is_vrt:
-        from hrdem.jobs.link_sources import link_sources  # noqa: PLC0415 (most runs copy pixels)
+    return run_plans([plan], context, [options])[0]
 
-        return link_sources(plan, context, options, fingerprint, started)
-    check_cost(plan, context, output, copies=2 if options.layout is Format.COG else 1)
-    with execute_plan(plan, plan.grid.window, shift_grid, context, options) as executed:
-        stats = executed.stats
-        check_any_valid(plan, stats)
-        warn_of_infinite_pixels(stats.infinite)
-        result = Result(
-            output=output,
-            plan=plan,
-            statistics=stats.statistics,
-            pixels_by_source=_name_sources(plan, stats),
-            seams=stats.seams,
-            shift_grid=shift_grid,
-            infinite_pixels=stats.infinite,
-            gap_counts=stats.gaps,
-            received_bytes=executed.received_bytes,
-            seconds=time.monotonic() - started,
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """An output to make.
+
+    Attributes:
+        plan: Its plan.
+        options: Where and how it is written.
+        shift_grid: Differences to add to heights; None for none.
+        fingerprint: Identifies all that it depends on.
+    """
+
+    plan: Plan
+    options: OutputOptions
+    shift_grid: ShiftGrid | None
+    fingerprint: str
+
+    @classmethod
+    def of(cls, plan: Plan, options: OutputOptions, context: RunContext) -> _Output:
+        check_raster_output(options.output, options.overwrite, kind=options.file_kind)
+        shift_grid = find_shift_grid(plan.request, context)
+        shifts = "" if shift_grid is None else shift_grid.sha256
+        fingerprint = fingerprint_plan(plan, shifts, options.encoding_as_dict())
+        return cls(plan, options, shift_grid, fingerprint)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is there and may be left alone."""
+        return self.options.if_changed and _is_current(self.options.output, self.fingerprint)
+
+    def prepare(self, executed: ExecutedPlan, result: Result) -> PreparedFile:
+        """Finish its file and its STAC item."""
 
         def describe(stored: StoredFile) -> str:
-            item = make_stac_item(result, stored, fingerprint)
+            item = make_stac_item(result, stored, self.fingerprint)
             return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-        if has_orphaned_item(output):
+        stac_path = get_stac_path(self.options.output)
+        if has_orphaned_item(self.options.output):
             stac_path.unlink(missing_ok=True)
-        tags = make_tags(plan, shift_grid)
-        executed.file.commit(stats.statistics, tags, (stac_path, describe))
-    return replace(result, seconds=time.monotonic() - started)
+        tags = make_tags(self.plan, self.shift_grid)
+        return executed.file.prepare(executed.stats.statistics, tags, (stac_path, describe))
+
+
+def run_plans(
+    plans: Sequence[Plan], context: RunContext, options: Sequence[OutputOptions]
+) -> list[Result]:
+    """Execute plans of one area and publish all of their outputs, or none.
+
+    Args:
+        plans: The plans.
+        context: Client, cache folder, limits and progress callback.
+        options: Where and how the output of each is written, in the same form.
+
+    Returns:
+        The result of each plan; all count the bytes that the whole run received.
+
+    Raises:
+        HrdemError: As `run_plan` does; nothing is published then.
+    """
+    started = time.monotonic()
+    outputs = [_Output.of(*each, context) for each in zip(plans, options, strict=True)]
+    current = {id(output) for output in outputs if output.is_current}
+    left = [output for output in outputs if id(output) not in current]
+    results = {
+        id(each): Result(
+            each.options.output, each.plan, None, None, (), each.shift_grid, 0, (), 0,
+            time.monotonic() - started, unchanged=True,
+        )
+        for each in outputs if id(each) in current
+    }  # fmt: skip
+    if left and left[0].options.layout.is_vrt:
+        from hrdem.jobs.link_sources import link_sources  # noqa: PLC0415 (most runs copy pixels)
+
+        (each,) = left
+        return [link_sources(each.plan, context, each.options, each.fingerprint, started)]
+    if left:
+        results |= _make_outputs(left, context, started)
+    return [results[id(output)] for output in outputs]
+
+
+def _make_outputs(
+    outputs: Sequence[_Output], context: RunContext, started: float
+) -> dict[int, Result]:
+    """Execute the plans of outputs and publish these; return the results by id of the output."""
+    plans = [output.plan for output in outputs]
+    options = [output.options for output in outputs]
+    copies = 2 if options[0].layout is Format.COG else 1
+    check_costs(plans, context, options[0].output, copies)
+    shift_grids = [output.shift_grid for output in outputs]
+    with execute_plans(plans, shift_grids, context, options) as executed:
+        for plan, each in zip(plans, executed, strict=True):
+            check_any_valid(plan, each.stats)
+        warn_of_infinite_pixels(max(each.stats.infinite for each in executed))
+        results = [
+            Result(
+                output=output.options.output,
+                plan=output.plan,
+                statistics=each.stats.statistics,
+                pixels_by_source=_name_sources(output.plan, each.stats),
+                seams=each.stats.seams,
+                shift_grid=output.shift_grid,
+                infinite_pixels=each.stats.infinite,
+                gap_counts=each.stats.gaps,
+                received_bytes=each.received_bytes,
+                seconds=time.monotonic() - started,
+            )
+            for output, each in zip(outputs, executed, strict=True)
+        ]
+        publish_together(
+            [
+                output.prepare(each, result)
+                for output, each, result in zip(outputs, executed, results, strict=True)
+            ]
+        )
+    seconds = time.monotonic() - started
+    return {
+        id(output): replace(result, seconds=seconds)
+        for output, result in zip(outputs, results, strict=True)
+    }
 
 
 def _is_current(output: Path, fingerprint: str) -> bool:

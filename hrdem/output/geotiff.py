@@ -20,7 +20,7 @@ from rasterio.io import MemoryFile
 from hrdem.errors import OutputError, RequestError, SourceError
 from hrdem.geo.grid import Grid
 from hrdem.output.paths import check_output
-from hrdem.output.publish import StoredFile, publish_described
+from hrdem.output.publish import PreparedFile, StoredFile
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import staged_file, staging_dir, sync_to_disk
@@ -170,14 +170,35 @@ class GeoTiffWriter:
         A killed run leaves them as `hrdem.output.publish.publish_described` says.
 
         Args:
+            statistics: As for `prepare`, like all others.
+            tags: Tags of the dataset.
+            sidecar: Path of the text file, and what makes its content.
+
+        Raises:
+            OutputError: If the file cannot be finished, or another file took its name meanwhile.
+        """
+        self.prepare(statistics, tags, sidecar).publish()
+
+    def prepare(
+        self,
+        statistics: Statistics | None,
+        tags: Mapping[str, str],
+        sidecar: tuple[Path, Callable[[StoredFile], str] | None],
+    ) -> PreparedFile:
+        """Finish the file and a text file that describes it, without publishing them.
+
+        Args:
             statistics: Statistics of the first band, so that no reader has to compute them; None
                 if unknown.
             tags: Tags of the dataset.
             sidecar: Path of the text file, and what makes its content; None for no text file, so
                 that one of a file that is replaced is only removed.
 
+        Returns:
+            Both files, until the context ends.
+
         Raises:
-            OutputError: If the file cannot be finished, or another file took its name meanwhile.
+            OutputError: If the file cannot be finished.
         """
         path, describe = sidecar
         with self._translate_errors():
@@ -192,12 +213,11 @@ class GeoTiffWriter:
                 flushed = pool.submit(sync_to_disk, finished)
                 stored = None if describe is None else StoredFile.of(finished)
                 flushed.result()
-            with contextlib.ExitStack() as stack:
-                text = None
-                if describe is not None and stored is not None:
-                    text = stack.enter_context(staged_file(path, describe(stored)))
-                    sync_to_disk(text)
-                publish_described(finished, self._output, path, text, overwrite=self._overwrite)
+            text = None
+            if describe is not None and stored is not None:
+                text = self._stack.enter_context(staged_file(path, describe(stored)))
+                sync_to_disk(text)
+            return PreparedFile(finished, self._output, path, text, self._overwrite)
 
     def finish(self) -> Path:
         """Finish the file without publishing it.

@@ -18,6 +18,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan
+from hrdem.planning.shared import list_shared
 from hrdem.request.advice import suggest_larger_pixels
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.threads import thread_pool
@@ -80,37 +81,53 @@ def _measure_cost(
 
 
 def check_cost(plan: Plan, context: RunContext, output: Path | None, copies: int) -> None:
-    """Check that a plan stays within the download limit and the free disk space.
+    """Check that a plan stays within the download limit and the free disk space; `check_costs`."""
+    check_costs([plan], context, output, copies)
 
-    A warning is logged if it needs more than the cache may hold.
+
+def check_costs(
+    plans: Sequence[Plan], context: RunContext, output: Path | None, copies: int
+) -> None:
+    """Check that plans of one area stay within the download limit and the free disk space.
+
+    A warning is logged if they need more than the cache may hold. A mosaic that they share counts
+    once.
 
     Tile indexes are read only if the largest possible cost is too high, or offline. What the cache
     lacks of a tier after the first is found when it is read: only the pixels are that the tiers
     before it leave empty.
 
     Args:
-        plan: Plan to check.
+        plans: Plans to check.
         context: HTTP client, for tile indexes, cache folder and download limit.
-        output: Path of the output; None for an array, whose mosaics are temporary files.
-        copies: Number of copies of the output that are on the disk at the same time.
+        output: Path of an output; None for an array, whose mosaics are temporary files.
+        copies: Number of copies of each output that are on the disk at the same time.
 
     Raises:
         NotCachedError: If something is not in the cache, offline.
-        RequestError: If it exceeds the download limit.
+        RequestError: If they exceed the download limit.
         OutputError: If the disk lacks space.
     """
     http, max_download = context.http, context.max_download
-    blocks = (source.src_window.expand_to_blocks(*source.block) for source in plan.sources)
-    max_fetched = sum(window.pixels for window in blocks) * _itemsize(plan) * MAX_STORED_RATIO
+    plan, needed = plans[0], [shared.mosaic for shared in list_shared(plans)]
+    itemsize = max(map(_itemsize, plans))
+    blocks = (
+        source.src_window.expand_to_blocks(*source.block)
+        for mosaic in needed
+        for source in mosaic.sources
+    )
+    max_fetched = sum(window.pixels for window in blocks) * itemsize * MAX_STORED_RATIO
     folder = Path(tempfile.gettempdir()) if output is None else output.parent
     free = free_disk_bytes(folder)
-    written = _count_uncompressed_bytes(plan, copies)
+    written = sum(_count_uncompressed_bytes(each, copies) for each in plans)
     limits = [limit for limit in (max_download, http.max_cache or None) if limit is not None]
     within_limits = all(max_fetched <= limit for limit in limits)
     if within_limits and not http.offline and written + max_fetched <= free:
         return
-    mosaics = plan.tiers[0].mosaics if http.offline else plan.mosaics
-    costs = _measure_costs(mosaics, http, context.cache)
+    if http.offline:
+        first = {id(mosaic) for each in plans for mosaic in each.tiers[0].mosaics}
+        needed = [mosaic for mosaic in needed if id(mosaic) in first]
+    costs = _measure_costs(needed, http, context.cache)
     if http.offline:
         _check_cached(costs)
     missing = sum(cost.missing for cost in costs)

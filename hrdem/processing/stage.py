@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid
 from hrdem.geo.mask import PolygonMask
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.run_context import RunContext
 from hrdem.planning.mosaic import Mosaic
-from hrdem.planning.plan import Plan
+from hrdem.planning.plan import Plan, Tier
+from hrdem.planning.shared import SharedMosaic, find_tier, list_collections, share_mosaics
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
 from hrdem.runtime.memory import measure_baseline, trim_allocator
@@ -60,13 +63,15 @@ class StagedMosaic:
 
     Attributes:
         mosaic: The mosaic.
-        path: The file. A second band holds source ids, if they are wanted and the mosaic has
-            several sources.
+        merged: What the file holds: the mosaic, or a wider one with the same sources.
+        path: The file. A second band numbers the sources of the mosaic from 1, if that is wanted
+            and there are several.
         extent: The area in EPSG:3979 outside of which it has no data.
         source_ids: Id of each source of the mosaic in the plan, in its order.
     """
 
     mosaic: Mosaic
+    merged: Mosaic
     path: Path
     extent: shapely.Geometry
     source_ids: Sequence[int]
@@ -107,30 +112,90 @@ def stage_mosaics(
         SourceChangedError: If a source changed while it was read.
         OutputError: If a local file cannot be written.
     """
-    tiers: list[tuple[StagedMosaic, ...]] = []
-    next_id = 1
-    infinite = 0
-    empty: shapely.Geometry | None = None  # left empty by the tiers so far; None before the first
+    with stage_plans([plan], context, open_stage, meter) as (staged,):
+        yield staged
+
+
+@contextlib.contextmanager
+def stage_plans(
+    plans: Sequence[Plan],
+    context: RunContext,
+    open_stage: OpenStage,
+    meter: ProgressMeter,
+) -> Generator[list[StagedPlan]]:
+    """Do the same for several plans of one area; a mosaic that they share is merged once.
+
+    Args:
+        plans: The plans.
+        context: Client, cache folder and memory limit.
+        open_stage: Opens the file of a mosaic.
+        meter: Counts the pixels of mosaics that are merged.
+
+    Raises:
+        HrdemError: As `stage_mosaics` does.
+    """
+    tiers: list[list[tuple[StagedMosaic, ...]]] = [[] for _ in plans]
+    infinite = [0] * len(plans)
+    numbers = [itertools.count(1) for _ in plans]
+    # left empty by the tiers of each plan so far; None before the first
+    empty: list[shapely.Geometry | None] = [None] * len(plans)
     with contextlib.ExitStack() as stack:
-        for tier in plan.tiers:
-            if empty is not None and empty.is_empty:
-                meter.add(sum(mosaic.grid.window.pixels for mosaic in tier.mosaics), 0)
-                continue
-            stages = []
-            gaps = []
-            for mosaic in tier.mosaics:
-                needed = mosaic if empty is None else mosaic.restrict_to(empty)
-                source_ids = range(next_id, next_id + len(mosaic.sources))
-                next_id = source_ids.stop
-                file = stack.enter_context(open_stage(mosaic))
-                done = _stage(needed, source_ids, file, len(plan.sources), context, meter)
-                gaps.append(done.gaps)
-                infinite += done.infinite
-                stages.append(StagedMosaic(mosaic, file.finish(), done.extent, source_ids))
+        for collection in list_collections(plans):
+            found = [find_tier(plan, collection) for plan in plans]
+            wanted = [
+                None if left is not None and left.is_empty else tier
+                for tier, left in zip(found, empty, strict=True)
+            ]
+            to_read = share_mosaics(wanted)
+            meter.add(_count_pixels(share_mosaics(found)) - _count_pixels(to_read), 0)
+            stages: dict[tuple[int, int], tuple[Mosaic, Path, _Stage]] = {}
+            for shared in to_read:
+                needed = _restrict(shared, wanted, empty)
+                file = stack.enter_context(open_stage(shared.mosaic))
+                done = _stage(needed, file, context, meter)
+                stages |= dict.fromkeys(shared.uses, (shared.mosaic, file.finish(), done))
                 trim_allocator()
-            tiers.append(tuple(stages))
-            empty = shapely.union_all(gaps)
-        yield StagedPlan(tuple(tiers), infinite)
+            for number, tier in enumerate(wanted):
+                if tier is None:
+                    continue
+                gaps = []
+                made = []
+                for index, mosaic in enumerate(tier.mosaics):
+                    merged, path, done = stages[number, index]
+                    ids = [next(numbers[number]) for _ in mosaic.sources]
+                    made.append(StagedMosaic(mosaic, merged, path, done.extent, ids))
+                    gaps.append(done.gaps)
+                    infinite[number] += done.infinite
+                tiers[number].append(tuple(made))
+                empty[number] = shapely.union_all(gaps)
+        yield [
+            StagedPlan(tuple(found), count) for found, count in zip(tiers, infinite, strict=True)
+        ]
+
+
+def _count_pixels(shared: Sequence[SharedMosaic]) -> int:
+    return sum(each.mosaic.grid.window.pixels for each in shared)
+
+
+def _restrict(
+    shared: SharedMosaic,
+    tiers: Sequence[Tier | None],
+    empty: Sequence[shapely.Geometry | None],
+) -> Mosaic:
+    """Return a mosaic with all that its uses need around what earlier tiers leave empty."""
+    regions = []
+    for number, index in shared.uses:
+        tier, left = tiers[number], empty[number]
+        assert tier is not None
+        mosaic = tier.mosaics[index]
+        needed = mosaic if left is None else mosaic.restrict_to(left)
+        if needed.region is None:
+            return replace(shared.mosaic, region=None)
+        regions.append(needed.region)
+    if len(regions) == 1:
+        return replace(shared.mosaic, region=regions[0])
+    union = shapely.union_all([region.geometry for region in regions])
+    return replace(shared.mosaic, region=PreparedGeometry(union))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +215,7 @@ class _Stage:
 
 def _stage(
     mosaic: Mosaic,
-    source_ids: Sequence[int],
     file: StageFile,
-    sources: int,
     context: RunContext,
     meter: ProgressMeter,
 ) -> _Stage:
@@ -164,7 +227,7 @@ def _stage(
     finisher = TileFinisher(
         file.tile_format,
         mosaic.nodata,
-        sources,
+        len(mosaic.sources),
         mask,
         source_bands=file.band_count - 1,
     )
@@ -173,6 +236,7 @@ def _stage(
     meter.add(mosaic.grid.window.pixels - blocks.pixels, 0)  # not needed
     left = blocks.pixels
     infinite = 0
+    source_ids = range(1, len(mosaic.sources) + 1)
     merged = merge_tiles(mosaic, blocks, source_ids, finisher, context, measure_baseline())
     with contextlib.closing(merged) as results:
         for result in results:

@@ -36,10 +36,9 @@ class AoiParams(TypedDict, total=False):
     allow_inaccurate_datum: bool | None
 
 
-class RequestParams(AoiParams, total=False):
-    """The parameters of a request, as `hrdem.extract` documents them."""
+class _AnyProductParams(AoiParams, total=False):
+    """The parameters of a request without its product."""
 
-    product: Required[str]
     collection: str | None
     project: str | None
     year: int | None
@@ -68,6 +67,12 @@ class RequestParams(AoiParams, total=False):
     stac_url: str | None
     wcs_url: str | None
     wcs_limit: float | None
+
+
+class RequestParams(_AnyProductParams, total=False):
+    """The parameters of a request, as `hrdem.extract` documents them."""
+
+    product: Required[str]
 
 
 class CacheParams(TypedDict, total=False):
@@ -132,6 +137,22 @@ class SampleParams(CacheParams, total=False):
     stac_url: str | None
     wcs_url: str | None
     wcs_limit: float | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
+
+
+class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
+    """The parameters of `hrdem.extract_products`."""
+
+    product: Required[str | Iterable[str]]
+    output: Required[PathLike]
+    format: str | None
+    compress: str | None
+    predictor: int | None
+    overwrite: bool | None
+    qml: bool | None
+    if_changed: bool | None
+    quicklook: bool | None
     max_memory: SizeLike | None
     max_download: SizeLike | None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack, assert_never
 
@@ -208,10 +208,28 @@ class Request:
         )
         request._check_surveys()
         request._check_feather()
-        request._check_vertical_datum()
-        request._check_block_alignment()
+        request.check_product()
         request._check_wcs()
         return request
+
+    def of_product(self, name: str) -> Request:
+        """Return the same request for another product.
+
+        Raises:
+            RequestError: If it contradicts the rest.
+        """
+        request = replace(self, product=get_product(name))
+        request.check_product()
+        return request
+
+    def check_product(self) -> None:
+        """Check that the product goes with the rest.
+
+        Raises:
+            RequestError: If it does not.
+        """
+        self._check_vertical_datum()
+        self._check_block_alignment()
 
     @property
     def tiers(self) -> tuple[Collection, ...]:

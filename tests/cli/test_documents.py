@@ -190,7 +190,7 @@ def test_a_document_without_a_schema_or_with_an_unknown_key_is_found() -> None:
 
 def test_schemas_are_listed_printed_and_collected(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == 0
-    assert "tile-status     hrdem tile status" in capsys.readouterr().out
+    assert "tile-status       hrdem tile status" in capsys.readouterr().out
     assert printed(capsys, "schema", "plan")[1] == read_schema("plan")
     assert printed(capsys, "schema", "--json")[1]["schemas"]["plan"] == read_schema("plan")
     code, document, _ = printed(capsys, "schema", "plam", "--json")

@@ -149,6 +149,8 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "crop": ({}, {"crop": True}),
     "crs": (UTM, {"crs": "EPSG:2960"}),
     "resolution": (UTM, {"resolution": 2}),
+    "origin": (UTM, {"origin": (0.5, 0.5)}),
+    "snap": (UTM, {"snap": False}),
     "resampling": (UTM, {"resampling": "cubic"}),
     "align": ({}, {"align": "blocks"}),
     "vertical_datum": ({}, {"vertical_datum": "CGVD28"}),
@@ -160,8 +162,10 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bbox": ({}, {"bbox": (LEFT + 61, TOP - 240, LEFT + 240, TOP - 60)}),
     "buffer": ({}, {"buffer": 2}),
 }
-ELSEWHERE = {  # other ways to name an area, and what reads through GDAL or a service
-    "aoi", "aoi_crs", "bbox_crs", "like", "nts", "point", "radius", "engine", "surveys",
+ELSEWHERE = {  # other ways to name an area, what reads through GDAL or a service,
+    # and what selects items, which are compared
+    "aoi", "aoi_crs", "bbox_crs", "size", "like", "nts", "point", "radius", "engine", "surveys",
+    "project", "year",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import hrdem
 from hrdem.request import (
     fields,
     legacy_fields,
+    output_names,
     params,
     points_fields,
     service_fields,
@@ -22,6 +23,7 @@ from hrdem.request.signature import complete, takes
 
 TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "extract": (fields.EXTRACT, params.ExtractParams),
+    "extract_products": (output_names.EXTRACT_PRODUCTS, params.ExtractProductsParams),
     "load": (fields.LOAD, params.LoadParams),
     "plan": (fields.PLAN, params.PlanParams),
     "estimate": (service_fields.CACHE, params.CacheParams),

@@ -63,6 +63,7 @@ REACHED_BY = {
     "request/advice.py": RUNS,
     "request/fill.py": RUNS,
     "request/output_grid.py": RUNS,
+    "request/output_names.py": ("extract",),
     "request/request.py": RUNS,
     "http/cache/store.py": (*ALL, "cache"),
     "geo/": (*RUNS, "preview", "search"),
