@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.legacy_cded import CdedSet as CdedSet
     from hrdem.jobs.legacy_convert import Conversion as Conversion
     from hrdem.jobs.list_surveys import SurveyList as SurveyList
+    from hrdem.jobs.make_profile import Profile as Profile
     from hrdem.jobs.preview import Picture as Picture
     from hrdem.jobs.sample_points import Samples as Samples
     from hrdem.jobs.status import OutputStatus as OutputStatus
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from hrdem.pictures_api import view as view
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
+    from hrdem.points_api import profile as profile
     from hrdem.points_api import sample as sample
     from hrdem.products_api import extract_products as extract_products
     from hrdem.runtime.progress import Progress as Progress
@@ -127,7 +129,8 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.list_surveys": ("SurveyList",),
     "hrdem.jobs.compare": ("RasterComparison",),
     "hrdem.jobs.sample_points": ("Samples",),
-    "hrdem.points_api": ("sample",),
+    "hrdem.points_api": ("profile", "sample"),
+    "hrdem.jobs.make_profile": ("Profile",),
     "hrdem.surveys_api": ("compare", "surveys"),
     "hrdem.jobs.view": ("View",),
     "hrdem.pictures_api": ("view",),

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
+from hrdem.jobs.make_profile import Profile, check_profile_output, make_profile
 from hrdem.jobs.sample_points import SampleOptions, Samples, check_sample_output, sample_points
+from hrdem.points.line import read_line
 from hrdem.points.read_points import open_points
 from hrdem.points.write_points import write_csv
 from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields, points_fields, service_fields
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import ParsedAoi
-from hrdem.request.params import SampleParams
-from hrdem.request.protocols import HasGeoInterface, PathLike
+from hrdem.request.params import ProfileParams, SampleParams
+from hrdem.request.products import get_collection
+from hrdem.request.protocols import AoiLike, HasGeoInterface, PathLike
 from hrdem.request.request import Request
 from hrdem.request.signature import complete, select, takes
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -79,6 +82,74 @@ def sample(
     output = values["output"]
     if output is not None:
         check_sample_output(Path(output), values["overwrite"])
+    run = _prepare(values, http, on_progress)
+    columns = values["x_column"], values["y_column"]
+    with open_points(points, values["points_crs"], values["layer"], *columns) as table:
+        samples = sample_points(table, *run)
+        if print_rows:
+            write_csv(table, samples.columns, sys.stdout)
+    return samples
+
+
+@takes(points_fields.PROFILE)
+@pinned_gdal()
+def profile(
+    line: AoiLike,
+    *,
+    print_rows: bool = False,
+    http: Http | None = None,
+    on_progress: OnProgress = ignore_progress,
+    **params: Unpack[ProfileParams],
+) -> Profile:
+    """Sample a product along a line, at equal distances on the ground and at its end.
+
+    Distances are those on the GRS80 ellipsoid. Values are those of `hrdem.sample`.
+
+    Args:
+        line: Path of a vector file with one line; ``"-"`` for GeoJSON on standard input; WKT,
+            GeoJSON, a GeoDataFrame or a geometry. Lines that continue each other are joined.
+        print_rows: Whether to print the stations as CSV on standard output.
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
+        on_progress: Called with a `Progress`, whose pixels are stations, after each tile.
+        **params: See `hrdem.sample`. Different or further:
+
+            * ``line_crs``: CRS of the line, if it does not declare one;
+            * ``spacing``: distance between stations in metres; by default the pixel size of the
+              collection;
+            * ``interpolation``: ``"bilinear"`` by default;
+            * ``output``: path of a ``.csv`` or ``.gpkg`` for the stations, or of a ``.png`` for a
+              plot; None writes none.
+
+    Returns:
+        Distances, values and slopes, from the start of the line. Stations without data have NaN.
+
+    Raises:
+        RequestError: If the request is invalid, the line is not one with a length, or the download
+            would exceed its limit.
+        NoDataError: If no station has data.
+        NetworkError: If the catalogue or a file cannot be read.
+        SourceChangedError: If a file was republished meanwhile.
+        MissingLibraryError: If a plot is requested and matplotlib is not installed.
+        OutputError: If the output exists or cannot be written.
+    """
+    values: dict[str, Any] = {**params}
+    check_max_memory(values["max_memory"])
+    if values["output"] is not None:
+        check_profile_output(Path(values["output"]), values["overwrite"])
+    spacing = values["spacing"]
+    if spacing is None:
+        spacing = float(get_collection(values["collection"]).resolution)
+    found = read_line(line, values["line_crs"], values["layer"])
+    made = make_profile(found, spacing, *_prepare(values, http, on_progress))
+    if print_rows:
+        write_csv(made.table, made.columns, sys.stdout)
+    return made
+
+
+def _prepare(
+    values: dict[str, Any], http: Http | None, on_progress: OnProgress
+) -> tuple[Callable[[Aoi], Request], RunSettings, SampleOptions]:
+    """Return what makes the request of an area, how to read, and how to sample."""
     missing = [field for field in fields.REQUEST if field.name not in values]
     whole = {**values, **complete(missing, {"source_band": True})}
 
@@ -95,13 +166,8 @@ def sample(
     )
     options = SampleOptions(
         values["interpolation"],
-        None if output is None else Path(output),
+        None if values["output"] is None else Path(values["output"]),
         values["overwrite"],
         values["allow_inaccurate_datum"],
     )
-    columns = values["x_column"], values["y_column"]
-    with open_points(points, values["points_crs"], values["layer"], *columns) as table:
-        samples = sample_points(table, make_request, settings, options)
-        if print_rows:
-            write_csv(table, samples.columns, sys.stdout)
-    return samples
+    return make_request, settings, options

@@ -55,6 +55,7 @@ COVERED_BY = {
     "hrdem.cli.legacy_compare": "jobs/test_legacy_compare.py",
     "hrdem.cli.plan": "cli/test_commands.py",
     "hrdem.cli.preview": "faults/test_preview.py",
+    "hrdem.cli.profile": "jobs/test_make_profile.py",
     "hrdem.cli.sample": "jobs/test_sample_points.py",
     "hrdem.cli.search": "cli/test_commands.py",
     "hrdem.cli.show_tiles": "cli/test_tile.py",

@@ -32,6 +32,7 @@ COMMANDS = (
         "search",
         "assets",
         "sample",
+        "profile",
         "surveys",
         "compare",
         "status",

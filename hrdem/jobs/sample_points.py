@@ -30,7 +30,7 @@ from hrdem.planning.plan import Plan
 from hrdem.points.group_points import PointGroup, choose_evenly, group_points
 from hrdem.points.interpolate import REACH, interpolate
 from hrdem.points.table import PointTable
-from hrdem.points.write_points import Added, write_csv, write_layer
+from hrdem.points.write_points import Added, GetColumns, write_csv, write_layer
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Interpolation
@@ -228,7 +228,7 @@ def sample_points(
     _check_any(samples, table)
     done = replace(samples, seconds=time.monotonic() - started)
     if options.output is not None:
-        _publish(table, done, options.output, overwrite=options.overwrite)
+        publish_rows(table, done.columns, options.output, overwrite=options.overwrite)
         done = replace(done, output=options.output, seconds=time.monotonic() - started)
     return done
 
@@ -380,15 +380,26 @@ def _check_any(samples: Samples, table: PointTable) -> None:
         )
 
 
-def _publish(table: PointTable, samples: Samples, output: Path, *, overwrite: bool) -> None:
+def publish_rows(table: PointTable, added: GetColumns, output: Path, *, overwrite: bool) -> None:
+    """Write the rows of points with further columns, under their name once they are whole.
+
+    Args:
+        table: The points.
+        added: Returns the columns to add to some of the rows, by name.
+        output: Path that ends in ``.csv`` or ``.gpkg``.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If it exists and may not be replaced, or cannot be written.
+    """
     try:
         with staging_dir(output) as folder:
             partial = folder / f"points{output.suffix.lower()}"
             if partial.suffix == ".gpkg":
-                write_layer(table, samples.columns, partial)
+                write_layer(table, added, partial)
             else:
                 with partial.open("w", encoding="utf-8", newline="") as file:
-                    write_csv(table, samples.columns, file)
+                    write_csv(table, added, file)
             publish(partial, output, overwrite)
     except OutputError:
         raise

@@ -23,6 +23,7 @@ from hrdem.request import (
 FIELDS = {
     field.name: field
     for table in (
+        points_fields.PROFILE,
         picture_fields.VIEW,
         file_fields.VERIFY,
         points_fields.SAMPLE,

@@ -157,6 +157,38 @@ class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
     max_download: SizeLike | None
 
 
+class ProfileParams(CacheParams, total=False):
+    """The parameters of `hrdem.profile` besides the line."""
+
+    line_crs: CrsLike | None
+    spacing: float | None
+    layer: str | None
+    allow_inaccurate_datum: bool | None
+    product: Required[str]
+    collection: str | None
+    fill: str | Iterable[str] | None
+    project: str | None
+    year: int | None
+    surveys: bool | None
+    algorithm: str | None
+    slope_unit: str | None
+    aspect_north: str | None
+    interpolation: str | None
+    vertical_datum: str | None
+    vertical_grid: PathLike | None
+    output: PathLike | None
+    overwrite: bool | None
+    via: str | None
+    engine: str | None
+    on_change: str | None
+    allow_partial: bool | None
+    stac_url: str | None
+    wcs_url: str | None
+    wcs_limit: float | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
+
+
 class SearchParams(AoiParams, CacheParams, total=False):
     """The parameters of `hrdem.search`."""
 

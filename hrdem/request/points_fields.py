@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hrdem.request.area_fields import AREA
-from hrdem.request.convert import parse_crs, parse_output
+from hrdem.request.convert import parse_crs, parse_metres, parse_output
 from hrdem.request.field import Field, Group
 from hrdem.request.fields import OVERWRITE
 from hrdem.request.options import Interpolation
@@ -55,4 +55,41 @@ SAMPLE = (
     *SERVICE,
     *LIMITS,
     *CACHE,
+)
+
+_OWN = {"points_crs", "x_column", "y_column", "layer", "interpolation", "output"}
+
+PROFILE = (
+    Field(
+        "line_crs",
+        "CRS of the line, if it does not declare one.",
+        Group.AREA,
+        "CRS",
+        default_text="EPSG:4326 for WKT and GeoJSON",
+        parse=parse_crs,
+    ),
+    *(
+        replace(field, help="Layer of the line, if the file has several.")
+        for field in AREA
+        if field.name == "layer"
+    ),
+    Field(
+        "spacing",
+        "Distance between the points along the line, on the ground.",
+        Group.AREA,
+        "METRES",
+        default_text="pixel size of the collection",
+        parse=parse_metres,
+    ),
+    *(replace(field, default="bilinear") for field in SAMPLE if field.name == "interpolation"),
+    Field(
+        "output",
+        "File to write: *.csv or *.gpkg with the points along the line, or *.png, a plot.",
+        Group.OUTPUT,
+        "FILE",
+        default_text="CSV on standard output",
+        parse=parse_output,
+        flags=("-o",),
+    ),
+    *(field for field in SAMPLE if field.name not in _OWN),
 )

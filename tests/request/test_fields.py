@@ -31,6 +31,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "search": (fields.SEARCH, params.SearchParams),
     "assets": (fields.ASSETS, params.AssetsParams),
     "compare": (survey_fields.COMPARE, params.CompareRastersParams),
+    "profile": (points_fields.PROFILE, params.ProfileParams),
     "sample": (points_fields.SAMPLE, params.SampleParams),
     "surveys": (survey_fields.SURVEYS, params.SurveysParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
