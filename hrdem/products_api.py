@@ -38,8 +38,8 @@ def extract_products(
 ) -> list[Result]:
     """Extract several products of an area, a GeoTIFF each; all are written, or none.
 
-    A tile that several products need is read and merged once. Each file is bit for bit the one that
-    `hrdem.extract` writes.
+    A tile that several products need is read and merged once. Each file has bit for bit the
+    pixels, tags and statistics of the one that `hrdem.extract` writes.
 
     Args:
         http: `hrdem.Session` to share with other calls; None creates a client for the call.
