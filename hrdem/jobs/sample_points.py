@@ -214,8 +214,7 @@ def sample_points(
     if not inside.any():
         raise NoDataError(
             f"None of the {len(inside)} point{'s' if len(inside) > 1 else ''} of {table.label} is "
-            "in Canada. Check the order of their coordinates, and their CRS, which `points_crs` "
-            "names."
+            "in Canada. Check their CRS and the order of their coordinates."
         )
     with settings.open() as context:
         area = _surround(native[inside])

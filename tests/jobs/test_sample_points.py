@@ -20,7 +20,7 @@ from hrdem.demo import Addresses
 from tests.pages import run_commands
 from tests.points.test_interpolate import ask_gdal
 
-BBOX = (1509000.0, -170500.0, 1510300.0, -169400.0)  # EPSG:3979; it has holes
+BBOX = (1509000.0, -168000.0, 1510000.0, -167000.0)  # EPSG:3979; 28 % of it has no DTM
 METHODS = ("nearest", "bilinear", "cubic")
 
 
@@ -62,7 +62,7 @@ def test_values_are_those_of_the_extracted_raster(
             np.testing.assert_array_equal(sampled.values, expected.astype(np.float32))
         else:
             np.testing.assert_allclose(sampled.values, expected, rtol=1e-6, atol=1e-6)
-        assert 300 < sampled.sampled <= 400
+        assert 200 < sampled.sampled < (401 if "fill" in wanted else 330)
 
 
 def test_rows_stay_as_they_are(demo: Addresses, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_layer_keeps_its_attributes_and_its_crs(demo: Addresses, tmp_path: Pat
 
 
 def test_a_tile_is_fetched_once_in_whatever_order_points_come(demo: Addresses) -> None:
-    """400 points in 4 x 4 tiles."""
+    """400 points in 3 x 3 tiles."""
     points = scatter(400)
     given = {"product": "dtm", "points_crs": "EPSG:3979", "stac_url": demo.stac}
     progress: list[hrdem.Progress] = []
@@ -150,7 +150,7 @@ def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
     with pytest.raises(hrdem.RequestError, match="About .* have to be downloaded"):
         hrdem.sample(scatter(400), max_download="2MB", no_cache=True, **given)
     done = hrdem.sample(scatter(400), no_cache=True, **given)
-    assert 16e6 < done.estimated_bytes < 17.5e6  # 16 tiles of 1.05 MB
+    assert 9 * 1.0e6 < done.estimated_bytes < 9 * 1.3e6  # LZW makes tiles of 1 MiB larger
 
 
 @pytest.mark.slow
