@@ -18,7 +18,7 @@ from hrdem.http.protocol import Http
 from hrdem.jobs.status import OutputStatus, SourceState, check_sources
 from hrdem.output.check_raster import DescribedRaster, check_grid, describe_unreadable
 from hrdem.output.record import read_item, read_record
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.progress import OnProgress
 
 
@@ -121,6 +121,7 @@ def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Ver
             checks.append(_make_check("grid", wrong or _check_crs(dataset, properties)))
             checks.append(_check_pixels(dataset, described, on_progress))
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         checks.append(FileCheck("pixels", CheckState.WRONG, describe_unreadable(exc)))
     sources = None
     if http is not None:

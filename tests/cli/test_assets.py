@@ -25,6 +25,7 @@ def test_files_of_an_area_are_those_of_its_items(
     assert list(document["assets"]) == ["8_2-mosaic-1m/extent", "9_2-mosaic-1m/extent"]
 
 
+@pytest.mark.slow
 def test_layers_of_surveys_are_saved_into_a_folder(
     demo: Addresses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

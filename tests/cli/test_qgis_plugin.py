@@ -54,7 +54,7 @@ def test_words_of_an_extraction() -> None:
     )
     expected = {
         "bbox": BOX, "bbox_crs": "EPSG:4326", "product": "dsm-slope", "collection": "2m",
-        "output": Path("a b.tif"), "fill": "30m", "resolution": 5, "crs": "EPSG:2959",
+        "output": "a b.tif", "fill": "30m", "resolution": 5, "crs": "EPSG:2959",
         "no_cache": True, "overwrite": True, "format": "gtiff",
     }  # fmt: skip
     assert {name: params[name] for name in expected} == expected

@@ -80,7 +80,10 @@ def test_tile_border_is_seamless_at_1_m(demo: Addresses, tmp_path: Path) -> None
     assert count_differences(output, product="dsm") == 0
 
 
-@pytest.mark.parametrize(("via", "engine"), [("cog", "auto"), ("cog", "gdal"), ("vrt", "auto")])
+@pytest.mark.parametrize(
+    ("via", "engine"),
+    [("cog", "auto"), ("cog", "gdal"), pytest.param("vrt", "auto", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("collection", ["1m", pytest.param("2m", marks=pytest.mark.slow)])
 def test_corner_of_four_tiles_is_seamless(
     demo: Addresses, tmp_path: Path, via: str, engine: str, collection: str

@@ -92,7 +92,8 @@ def test_pixels_with_centre_inside_are_extracted(
         assert sum(result.pixels_by_source.values()) == result.statistics.valid
 
 
-@pytest.mark.parametrize("product", ["dtm", pytest.param("dtm-slope", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("product", ["dtm", "dtm-slope"])
 def test_warped_area_is_masked_on_its_grid(demo: Addresses, tmp_path: Path, product: str) -> None:
     """The mask does not change pixels inside: slopes and kernels read beyond the outline."""
     shape = {

@@ -29,7 +29,7 @@ CIRCLE = {"point": (-75.70, 45.41), "radius": 220}
     ("products", "params"),
     [
         ("dtm,dtm-slope,dtm-hillshade", {"bbox": BOX}),
-        ("chm,dtm,dsm", {**BORDER, "source_band": True}),
+        pytest.param("chm,dtm,dsm", {**BORDER, "source_band": True}, marks=pytest.mark.slow),
         pytest.param(
             *("dtm,dtm-aspect", {**CIRCLE, "crs": "EPSG:2959", "resolution": 2}),
             marks=pytest.mark.slow,
@@ -151,6 +151,7 @@ def shell(tmp_path: Path, demo: Addresses, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HRDEM_WCS_URL", demo.wcs)
 
 
+@pytest.mark.slow
 def test_commands_of_the_page_work(shell: None, capsys) -> None:
     for command in re.findall(r"^hrdem (.+)$", PAGE.read_text("utf-8"), re.MULTILINE):
         assert run(shlex.split(command.replace(" --demo", ""))) == 0, capsys.readouterr().err

@@ -111,6 +111,7 @@ def test_a_layer_keeps_its_attributes_and_its_crs(demo: Addresses, tmp_path: Pat
         hrdem.sample([shapely.LineString([(-75.7, 45.4), (-75.6, 45.4)])], **given)
 
 
+@pytest.mark.slow
 def test_a_tile_is_fetched_once_in_whatever_order_points_come(demo: Addresses) -> None:
     """400 points in 3 x 3 tiles."""
     points = scatter(400)
