@@ -9,7 +9,7 @@ from typing import Any
 import rasterio
 
 from hrdem.output.check_raster import DescribedRaster, check_grid, describe_unreadable
-from hrdem.runtime.gdal_errors import GDAL_ERRORS
+from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.tiling.job import Job, Tile
 
 
@@ -43,4 +43,5 @@ def check_raster(job: Job, tile: Tile, item: Mapping[str, Any], path: Path) -> s
                 return "Its grid is not that of the tile."
             return described.check_pixels(dataset)
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         return describe_unreadable(exc)
