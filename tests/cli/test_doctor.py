@@ -38,6 +38,7 @@ def urls(demo: Addresses) -> list[str]:
     return ["--stac-url", demo.stac, "--wcs-url", demo.wcs]
 
 
+@pytest.mark.slow
 def test_demo_passes_all_checks() -> None:
     done = doctor("--demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -38,8 +38,9 @@ def extract_nothing(output: Path, overwrite: bool = True) -> None:
 
 
 @needs_limits
-@pytest.mark.parametrize("layout", [pytest.param("gtiff", marks=pytest.mark.slow), "cog"])
-@pytest.mark.parametrize("limit", [pytest.param(1_500_000, marks=pytest.mark.slow), 4_900_000])
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["gtiff", "cog"])
+@pytest.mark.parametrize("limit", [1_500_000, 4_900_000])
 def test_truncated_file_is_never_published(
     demo: Addresses, tmp_path: Path, layout: str, limit: int
 ) -> None:

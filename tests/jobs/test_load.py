@@ -138,7 +138,9 @@ def read_crs(array: xr.DataArray) -> CRS:
             return dataset.crs
 
 
-@pytest.mark.parametrize("job", ["plain", "in degrees", "hillshade"])
+@pytest.mark.parametrize(
+    "job", ["plain", "in degrees", pytest.param("hillshade", marks=pytest.mark.slow)]
+)
 def test_array_has_the_georeferencing_of_the_file(tmp_path: Path, filled: Store, job: str) -> None:
     array = load_array(filled, **JOBS[job])
     with rasterio.open(extract(filled, tmp_path / "a.tif", **JOBS[job])) as dataset:

@@ -43,7 +43,13 @@ def count_present_blocks(dataset: rasterio.DatasetReader) -> int:
     return sum(dataset.get_tag_item(name, "TIFF", 1) is not None for name in names)
 
 
-@pytest.mark.parametrize("params", [{}, {"feather": 60.0, "collection": "2m", "fill": "30m"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        pytest.param({"feather": 60.0, "collection": "2m", "fill": "30m"}, marks=pytest.mark.slow),
+    ],
+)
 def test_far_apart_squares_are_two_blocks(
     demo: Addresses, tmp_path: Path, finished: list[object], params: dict[str, object]
 ) -> None:

@@ -222,7 +222,7 @@ def distance_to_mask(mask: NDArray[np.bool_], max_distance: int) -> Array:
     return padded[max_distance:-max_distance, max_distance:-max_distance]
 
 
-@pytest.mark.parametrize("resolution", [None, 3])
+@pytest.mark.parametrize("resolution", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_feathering_blends_by_distance_to_the_next_tier(
     tmp_path: Path, store: Store, resolution: float | None
 ) -> None:
@@ -442,7 +442,7 @@ def test_single_tier_is_the_same_with_and_without_fill(
             np.testing.assert_array_equal(filled.read(1), reproject_tier(pixels, tier, filled))
 
 
-@pytest.mark.parametrize("feather", [0, 60])
+@pytest.mark.parametrize("feather", [pytest.param(0, marks=pytest.mark.slow), 60])
 def test_slope_of_a_single_tier_is_not_shifted(tmp_path: Path, store: Store, feather: int) -> None:
     store.add(TIERS["1m"], make_relief("1m", 900, 900), LEFT, TOP)
     extract(store, tmp_path / "filled.tif", product="dtm-slope", fill="2m", feather=feather)
@@ -454,7 +454,7 @@ def test_slope_of_a_single_tier_is_not_shifted(tmp_path: Path, store: Store, fea
         np.testing.assert_array_equal(filled.read(), alone.read())
 
 
-@pytest.mark.parametrize("chunks", [None, 256])
+@pytest.mark.parametrize("chunks", [None, pytest.param(256, marks=pytest.mark.slow)])
 def test_array_of_a_single_tier_is_not_shifted(store: Store, chunks: int | None) -> None:
     pixels = make_relief("1m", 900, 900)
     store.add(TIERS["1m"], pixels, LEFT, TOP)

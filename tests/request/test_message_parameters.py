@@ -145,6 +145,7 @@ def functions_that_reach(module: str) -> tuple[str, ...]:
     return REACHED_BY[max(prefixes, key=len)] if prefixes else ALL
 
 
+@pytest.mark.slow
 def test_no_message_names_what_the_function_that_gives_it_lacks() -> None:
     """Every text of every module, in the words of each function that can get there."""
     for module, texts in read_messages().items():

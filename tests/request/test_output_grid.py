@@ -117,6 +117,7 @@ def test_a_grid_elsewhere_has_no_data() -> None:
         Request.of(product="dtm", origin=(9e6, 9e6), size=(10, 10))
 
 
+@pytest.mark.slow
 def test_commands_of_the_page_work(
     tmp_path: Path, demo: Addresses, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
