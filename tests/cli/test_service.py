@@ -61,6 +61,7 @@ def test_demo_contradicts_other_sources(arguments: list[str], message: str) -> N
     assert message in resolved("--demo", *arguments)
 
 
+@pytest.mark.slow
 def test_demo_has_its_own_shifts_between_vertical_datums(tmp_path) -> None:
     """It needs no network; a grid that is given is used all the same."""
     own = write_grid(tmp_path / "own.tif", millimetres())

@@ -179,6 +179,7 @@ def test_gdaldem_gives_the_same_hillshade_across_tiles(
     np.testing.assert_array_equal(shade[inner] == 0, expected[inner] == 0)
 
 
+@pytest.mark.slow
 @needs_gdaldem
 def test_hillshade_has_no_seam_between_sub_tiles(tmp_path: Path) -> None:
     top = -180_000

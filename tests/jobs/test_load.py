@@ -180,7 +180,7 @@ def test_array_has_the_tags_of_the_file(tmp_path: Path, filled: Store) -> None:
         assert kinds == {str, np.float32}
 
 
-@pytest.mark.parametrize("chunks", [None, 600])
+@pytest.mark.parametrize("chunks", [None, pytest.param(600, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "job", ["plain", pytest.param("hillshade", marks=[pytest.mark.slow, pytest.mark.long])]
 )

@@ -37,9 +37,9 @@ UTM = {"crs": "EPSG:2959", "resolution": 1.5}
 ODD = {"crs": "EPSG:2959", "resolution": 2.3}
 CASES = {
     "cropped": {**SHAPE, "source_band": True},
-    "UTM, cropped, filled": {**SHAPE, **FILLED, **UTM, "feather": 12},
 }
 SLOW_CASES = {
+    "UTM, cropped, filled": {**SHAPE, **FILLED, **UTM, "feather": 12},
     "aspect": {**BOX, "product": "dtm-aspect", "aspect_north": "true"},
     "overviews": {**BOX, "resolution": 7, "resampling": "average"},
     "slope, UTM, filled": {**BOX, **UTM, **FILLED, "feather": 9, "product": "dtm-slope"},

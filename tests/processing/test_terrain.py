@@ -180,7 +180,7 @@ def test_plane_on_the_ground_is_the_same_in_every_crs(crs, lon, lat, pixel, algo
 
 
 @both_algorithms
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     crs=st.sampled_from(["EPSG:3979", "EPSG:4617", "EPSG:3573"]),
     size=st.tuples(st.integers(1, 24), st.integers(1, 24)),

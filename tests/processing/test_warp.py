@@ -549,6 +549,7 @@ def test_border_around_blocks_changes_no_pixel(
     np.testing.assert_array_equal(warp_in_blocks(path, grid, resampling, border=37), plain)
 
 
+@pytest.mark.slow
 def test_pixels_outside_the_source_are_nodata(write_needed: WriteNeeded) -> None:
     grid = make_grid("EPSG:2961", 1, 100)
     path, _, _ = write_needed(grid, Resampling.BILINEAR)
