@@ -153,6 +153,9 @@ class ConnectionPool(httpx.BaseTransport):
             self._changed.notify_all()
         for _, transport in idle:
             transport.close()
+        with self._changed:
+            self._count -= len(idle)
+            self._changed.notify_all()
 
     def _take(self, origin: Origin, url: httpx.URL) -> PooledTransport:
         """Return a transport, if possible with a connection to the server; wait for one."""

@@ -183,6 +183,16 @@ def test_closing_leaves_connections_in_use_to_their_threads(transports: Transpor
         pool.handle_request(HERE)
 
 
+def test_a_closed_pool_has_no_connection_to_wait_for(transports: Transports) -> None:
+    """A tile that nobody wants closes its client, and then gives its connections back."""
+    pool = ConnectionPool(transports)
+    pool.handle_request(HERE).close()
+    pool.close()
+    began = time.monotonic()
+    pool.set_limit(0)
+    assert time.monotonic() - began < 5
+
+
 def test_closing_wakes_threads_that_wait_for_a_connection(transports: Transports) -> None:
     pool = ConnectionPool(transports)
     for _ in range(MAX_CONNECTIONS):
