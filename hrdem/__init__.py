@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from hrdem.jobs.list_surveys import SurveyList as SurveyList
     from hrdem.jobs.make_profile import Profile as Profile
     from hrdem.jobs.preview import Picture as Picture
-    from hrdem.jobs.sample_points import Samples as Samples
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
     from hrdem.jobs.verify import FileCheck as FileCheck
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     from hrdem.pictures_api import view as view
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
+    from hrdem.points.samples import Samples as Samples
     from hrdem.points_api import profile as profile
     from hrdem.points_api import sample as sample
     from hrdem.products_api import extract_products as extract_products
@@ -128,7 +128,7 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),
     "hrdem.jobs.compare": ("RasterComparison",),
-    "hrdem.jobs.sample_points": ("Samples",),
+    "hrdem.points.samples": ("Samples",),
     "hrdem.points_api": ("profile", "sample"),
     "hrdem.jobs.make_profile": ("Profile",),
     "hrdem.surveys_api": ("compare", "surveys"),

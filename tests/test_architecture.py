@@ -123,6 +123,7 @@ COVERED_BY = {
     "hrdem.points.group_points": "jobs/test_sample_points.py",
     "hrdem.points.layer_points": "jobs/test_sample_points.py",
     "hrdem.points.read_points": "jobs/test_sample_points.py",
+    "hrdem.points.samples": "jobs/test_sample_points.py",
     "hrdem.points.table": "jobs/test_sample_points.py",
     "hrdem.points.write_points": "jobs/test_sample_points.py",
     "hrdem.points_api": "jobs/test_sample_points.py",

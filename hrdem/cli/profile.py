@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("profile", cls=options.Command)
 @click.argument("line")
 @options.add(*points_fields.PROFILE, options.DEMO)
-def command(*, line: str, demo: bool, json: bool, **params: Any) -> None:
+def command(*, line: str, demo: bool, json: bool, **params: Any) -> int:
     """Sample heights, or another product, along a line.
 
     LINE is a vector file with one line, WKT, GeoJSON, or - for GeoJSON on standard input. Each row
@@ -36,6 +36,7 @@ def command(*, line: str, demo: bool, json: bool, **params: Any) -> None:
         show.document(profile.as_dict())
     elif not prints:
         _show(profile)
+    return show.exit_code(complete=profile.samples.complete)
 
 
 def _show(profile: Profile) -> None:

@@ -13,7 +13,7 @@ from hrdem.cli.progress import progress
 from hrdem.request import points_fields
 
 if TYPE_CHECKING:
-    from hrdem.jobs.sample_points import Samples
+    from hrdem.points.samples import Samples
 
 
 @click.command("sample", cls=options.Command)
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.add(options.SAMPLE_POINT, *points_fields.SAMPLE, options.DEMO)
 def command(
     *, points: str | None, point: tuple[float, ...] | None, demo: bool, json: bool, **params: Any
-) -> None:
+) -> int:
     """Sample heights, or another product, at points.
 
     POINTS is a CSV file with a header, a vector file of points, or - for CSV or GeoJSON on standard
@@ -45,6 +45,7 @@ def command(
         document({**samples.as_dict(), "values": rows})
     elif not prints:
         _show(samples)
+    return show.exit_code(complete=samples.complete)
 
 
 def _list_rows(samples: Samples) -> list[dict[str, Any]]:

@@ -70,13 +70,19 @@ def extract_products(
     )
 
 
-def plan_and_run(request: Request, http: Http, run: Callable[[Plan], T]) -> T:
+def plan_and_run(
+    request: Request, http: Http, run: Callable[[Plan], T], *, in_tiles: bool = False
+) -> T:
     """Plan a request and run the plan, as `plan_all_and_run` does."""
-    return plan_all_and_run([request], http, lambda plans: run(plans[0]))
+    return plan_all_and_run([request], http, lambda plans: run(plans[0]), in_tiles=in_tiles)
 
 
 def plan_all_and_run(
-    requests: Sequence[Request], http: Http, run: Callable[[Sequence[Plan]], T]
+    requests: Sequence[Request],
+    http: Http,
+    run: Callable[[Sequence[Plan]], T],
+    *,
+    in_tiles: bool = False,
 ) -> T:
     """Plan requests and run the plans; repeat both if a source fails or changes.
 
@@ -90,6 +96,7 @@ def plan_all_and_run(
         requests: The requests, which differ by their product.
         http: HTTP client.
         run: Runs the plans.
+        in_tiles: As for `make_plan`.
 
     Returns:
         What ``run`` returns.
@@ -105,7 +112,9 @@ def plan_all_and_run(
         plans: list[Plan] = []
         try:
             plans += [
-                make_plan(request, http, failed_cogs, left_out, reads_pixels=True)
+                make_plan(
+                    request, http, failed_cogs, left_out, reads_pixels=True, in_tiles=in_tiles
+                )
                 for request in requests
             ]
             return run(plans)
@@ -202,6 +211,14 @@ class _Output:
         """Whether it is there and may be left alone."""
         return self.options.if_changed and _is_current(self.options.output, self.fingerprint)
 
+    def leave(self, started: float) -> Result:
+        """Return the result if it is left alone."""
+        seconds = time.monotonic() - started
+        return Result(
+            self.options.output, self.plan, None, None, (), self.shift_grid, 0, (), 0, seconds,
+            unchanged=True,
+        )  # fmt: skip
+
     def prepare(self, executed: ExecutedPlan, result: Result) -> PreparedFile:
         """Finish its file and its STAC item."""
 
@@ -234,29 +251,22 @@ def run_plans(
     """
     started = time.monotonic()
     outputs = [_Output.of(*each, context) for each in zip(plans, options, strict=True)]
-    current = {id(output) for output in outputs if output.is_current}
-    left = [output for output in outputs if id(output) not in current]
-    results = {
-        id(each): Result(
-            each.options.output, each.plan, None, None, (), each.shift_grid, 0, (), 0,
-            time.monotonic() - started, unchanged=True,
-        )
-        for each in outputs if id(each) in current
-    }  # fmt: skip
-    if left and left[0].options.layout.is_vrt:
+    current = [output.is_current for output in outputs]
+    left = [output for output, is_current in zip(outputs, current, strict=True) if not is_current]
+    made = iter(_make_outputs(left, context, started) if left else ())
+    return [
+        output.leave(started) if is_current else next(made)
+        for output, is_current in zip(outputs, current, strict=True)
+    ]
+
+
+def _make_outputs(outputs: Sequence[_Output], context: RunContext, started: float) -> list[Result]:
+    """Execute the plans of outputs and publish these; return the result of each."""
+    if outputs[0].options.layout.is_vrt:
         from hrdem.jobs.link_sources import link_sources  # noqa: PLC0415 (most runs copy pixels)
 
-        (each,) = left
-        return [link_sources(each.plan, context, each.options, each.fingerprint, started)]
-    if left:
-        results |= _make_outputs(left, context, started)
-    return [results[id(output)] for output in outputs]
-
-
-def _make_outputs(
-    outputs: Sequence[_Output], context: RunContext, started: float
-) -> dict[int, Result]:
-    """Execute the plans of outputs and publish these; return the results by id of the output."""
+        (link,) = outputs
+        return [link_sources(link.plan, context, link.options, link.fingerprint, started)]
     plans = [output.plan for output in outputs]
     options = [output.options for output in outputs]
     copies = 2 if options[0].layout is Format.COG else 1
@@ -288,10 +298,7 @@ def _make_outputs(
             ]
         )
     seconds = time.monotonic() - started
-    return {
-        id(output): replace(result, seconds=seconds)
-        for output, result in zip(outputs, results, strict=True)
-    }
+    return [replace(result, seconds=seconds) for result in results]
 
 
 def _is_current(output: Path, fingerprint: str) -> bool:

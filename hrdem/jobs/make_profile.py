@@ -11,11 +11,12 @@ import numpy as np
 
 from hrdem.errors import RequestError
 from hrdem.http.run_context import RunSettings
-from hrdem.jobs.sample_points import SampleOptions, Samples, publish_rows, sample_points
+from hrdem.jobs.sample_points import SampleOptions, sample_points
 from hrdem.output.paths import FileKind, check_output
 from hrdem.points.line import Array, Line, measure_slope, place_stations
+from hrdem.points.samples import Samples
 from hrdem.points.table import PointTable
-from hrdem.points.write_points import Added
+from hrdem.points.write_points import Added, publish_rows
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import write_file_atomically

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,28 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hrdem.errors import NoDataError, OutputError, RequestError
+from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.canada import EXTENT, NATIVE_EXTENT
-from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.crs import LONLAT, NATIVE_CRS, is_geographic
 from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.nodata import valid_mask
 from hrdem.geo.prepared import PreparedGeometry
 from hrdem.geo.transform import project_points
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext, RunSettings
+from hrdem.jobs.extract import plan_and_run
 from hrdem.jobs.lazy_pixels import MAX_CONCURRENT_READS, PlanReader
-from hrdem.output.paths import FileKind, check_output
 from hrdem.planning.cut_plan import cut_plan
-from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.points.group_points import PointGroup, choose_evenly, group_points
 from hrdem.points.interpolate import REACH, interpolate
+from hrdem.points.samples import Names, Samples
 from hrdem.points.table import PointTable
-from hrdem.points.write_points import Added, GetColumns, write_csv, write_layer
+from hrdem.points.write_points import check_sample_output, publish_rows
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Interpolation
 from hrdem.request.request import Request
-from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.progress import OnProgress, ProgressMeter, ignore_progress
 from hrdem.runtime.threads import map_in_order, thread_pool
@@ -43,111 +42,9 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 log = logging.getLogger(__name__)
 
 CELL_METRES = 50_000.0  # points in one cell are planned as one box
+MAX_COORDINATE = 5e7  # of a projected CRS, in its units: feet from the pole to the equator
 MARGIN_METRES = 200.0  # around each box: more pixels than a cubic needs, of any collection
 MAX_MEASURED_TILES = 32  # whose sizes the estimate is the mean of
-SUFFIXES = (".csv", ".gpkg")
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """A name for each point, as numbers: of a million points few names differ.
-
-    Attributes:
-        known: The names; the first is empty, for points without one.
-        numbers: Which of them each point has, shape (n,).
-    """
-
-    known: tuple[str, ...]
-    numbers: NDArray[np.uint16]
-
-    def __getitem__(self, part: slice) -> NDArray[np.object_]:
-        """Return the names of some points."""
-        names: NDArray[np.object_] = np.array(self.known, object)[self.numbers[part]]
-        return names
-
-    def translate(self, names: Mapping[str, str]) -> Names:
-        """Return other names in their place, empty where there is none."""
-        return Names(tuple(names.get(name, "") for name in self.known), self.numbers)
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Values at points, in the order of the points.
-
-    Attributes:
-        values: float32 array of shape (n,) if they are those of pixels, else float64; NaN where
-            there is none.
-        source_names: Source of the pixel that holds each point.
-        surveys: Newest known survey there; None unless surveys were requested.
-        years: Year of that survey; likewise.
-        outside: Number of points outside Canada, or without coordinates.
-        plan: The plan that was executed.
-        output: Path of the file; None if none was written.
-        estimated_bytes: Estimate of the download, made before it.
-        cached_bytes: Bytes of files that came from the cache.
-        seconds: Duration.
-    """
-
-    values: NDArray[np.floating[Any]]
-    source_names: Names
-    surveys: Names | None
-    years: Names | None
-    outside: int
-    plan: Plan
-    output: Path | None
-    estimated_bytes: int
-    cached_bytes: int
-    seconds: float
-
-    @property
-    def sampled(self) -> int:
-        """Number of points that have a value."""
-        return int(np.isfinite(self.values).sum())
-
-    @property
-    def sources(self) -> NDArray[np.object_]:
-        """Name of the source of the pixel that holds each point; empty where there is none."""
-        return self.source_names[:]
-
-    def columns(self, part: slice = slice(None)) -> Added:
-        """Return the columns that are added to the rows of the points, by name.
-
-        Args:
-            part: Points, by their positions.
-        """
-        request, values = self.plan.request, self.values[part]
-        collections = {source.name: source.collection.name for source in self.plan.sources}
-        of_first = {
-            name: collections.get(name.partition("; ")[0], "") for name in self.source_names.known
-        }
-        columns: Added = {
-            request.product.name.replace("-", "_"): values,
-            "source": self.source_names[part],
-            "collection": self.source_names.translate(of_first)[part],
-        }
-        if self.surveys is not None and self.years is not None:
-            columns |= {"survey": self.surveys[part], "year": self.years[part]}
-        if request.product.is_height:
-            datum = request.vertical_datum.value
-            columns["vertical_datum"] = np.array(["", datum], object)[np.isfinite(values) * 1]
-        return columns
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return counts, statistics and sources as JSON-ready values, without the points."""
-        known = self.values[np.isfinite(self.values)]
-        return {
-            "output": None if self.output is None else str(self.output),
-            "points": len(self.values),
-            "sampled": self.sampled,
-            "outside": self.outside,
-            "minimum": float(known.min()),
-            "maximum": float(known.max()),
-            "estimated_bytes": self.estimated_bytes,
-            "cached_bytes": self.cached_bytes,
-            "seconds": round(self.seconds, 3),
-            "request": self.plan.request.as_dict(),
-            "sources": self.plan.sources_as_dict(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,22 +63,6 @@ class SampleOptions:
     output: Path | None
     overwrite: bool
     allow_inaccurate_datum: bool
-
-
-def check_sample_output(output: Path, overwrite: bool) -> None:
-    """Check that the rows can be written, before any work.
-
-    Raises:
-        RequestError: If the name does not end in ``.csv`` or ``.gpkg``.
-        OutputError: If it exists and may not be replaced, or cannot be written.
-    """
-    if output.suffix.lower() not in SUFFIXES:
-        raise RequestError(
-            f"{output.name} is not the name of a CSV file or a GeoPackage. Give an `output` that "
-            "ends in .csv or .gpkg."
-        )
-    kind = FileKind.GEOPACKAGE if output.suffix.lower() == ".gpkg" else None
-    check_output(output, overwrite, kind)
 
 
 def sample_points(
@@ -204,7 +85,7 @@ def sample_points(
     Raises:
         NoDataError: If no point is in Canada, or none has data.
         RequestError: If the download would exceed its limit.
-        HrdemError: As `make_plan` and `read_bands` do.
+        HrdemError: As `plan_and_run` and `read_bands` do.
     """
     started = time.monotonic()
     if options.output is not None:
@@ -219,12 +100,17 @@ def sample_points(
     with settings.open() as context:
         area = _surround(native[inside])
         request = make_request(Aoi(area, NATIVE_CRS, area, table.label, operation))
-        plan = make_plan(request, context.http, reads_pixels=True, in_tiles=True)
         shift_grid = find_shift_grid(request, context)
         reading = replace(settings, http=context.http, on_progress=ignore_progress)
-        reader = PlanReader(plan, shift_grid, reading)
-        samples = _read(plan, native, inside, reader, context, options, settings.on_progress)
+
+        def read(plan: Plan) -> Samples:
+            reader = PlanReader(plan, shift_grid, reading)
+            return _read(plan, native, inside, reader, context, options, settings.on_progress)
+
+        samples = plan_and_run(request, context.http, read, in_tiles=True)
     _check_any(samples, table)
+    for gap in samples.plan.gaps:
+        log.warning("%s was left out: points in it have no value. %s", gap.item, gap.error)
     done = replace(samples, seconds=time.monotonic() - started)
     if options.output is not None:
         publish_rows(table, done.columns, options.output, overwrite=options.overwrite)
@@ -235,7 +121,7 @@ def sample_points(
 def _project(table: PointTable, *, allow_inaccurate: bool) -> tuple[NDArray[np.float64], Any]:
     """Return the points in EPSG:3979, NaN outside Canada; and the operation that led there."""
     points = table.points.copy()
-    usable: NDArray[np.bool_] = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
+    usable = np.all(np.abs(points) <= _find_range(table.crs), axis=1)
     native = np.full_like(points, np.nan)
     if not usable.any():
         return native, None
@@ -256,6 +142,11 @@ def _project(table: PointTable, *, allow_inaccurate: bool) -> tuple[NDArray[np.f
     with np.errstate(invalid="ignore"):
         native[~((x >= left) & (x <= right) & (y >= bottom) & (y <= top))] = np.nan
     return native, get_operation(crs)
+
+
+def _find_range(crs: str) -> tuple[float, float]:
+    """Return the largest amount of both coordinates: files have others where a point is unknown."""
+    return (180.0, 90.0) if is_geographic(crs) else (MAX_COORDINATE,) * 2
 
 
 def _surround(points: NDArray[np.float64]) -> shapely.MultiPolygon:
@@ -377,30 +268,3 @@ def _check_any(samples: Samples, table: PointTable) -> None:
             f"{tiers} has no {samples.plan.request.product.name} at any point of {table.label}. "
             "`fill=all` takes coarser collections where it has none."
         )
-
-
-def publish_rows(table: PointTable, added: GetColumns, output: Path, *, overwrite: bool) -> None:
-    """Write the rows of points with further columns, under their name once they are whole.
-
-    Args:
-        table: The points.
-        added: Returns the columns to add to some of the rows, by name.
-        output: Path that ends in ``.csv`` or ``.gpkg``.
-        overwrite: Whether an existing file may be replaced.
-
-    Raises:
-        OutputError: If it exists and may not be replaced, or cannot be written.
-    """
-    try:
-        with staging_dir(output) as folder:
-            partial = folder / f"points{output.suffix.lower()}"
-            if partial.suffix == ".gpkg":
-                write_layer(table, added, partial)
-            else:
-                with partial.open("w", encoding="utf-8", newline="") as file:
-                    write_csv(table, added, file)
-            publish(partial, output, overwrite)
-    except OutputError:
-        raise
-    except OSError as exc:
-        raise OutputError(f"{output} cannot be written: {exc}.") from exc

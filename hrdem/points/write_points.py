@@ -11,12 +11,32 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from hrdem.errors import OutputError, RequestError
+from hrdem.output.paths import FileKind, check_output
 from hrdem.points.table import BATCH_ROWS, Columns, PointTable
+from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.gdal_env import pinned_pyogrio
 
 Added = dict[str, NDArray[Any]]
 GetColumns = Callable[[slice], Added]
 LAYER = "points"
+SUFFIXES = (".csv", ".gpkg")
+
+
+def check_sample_output(output: Path, overwrite: bool) -> None:
+    """Check that the rows can be written, before any work.
+
+    Raises:
+        RequestError: If the name does not end in ``.csv`` or ``.gpkg``.
+        OutputError: If it exists and may not be replaced, or cannot be written.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise RequestError(
+            f"{output.name} is not the name of a CSV file or a GeoPackage. Give an `output` that "
+            "ends in .csv or .gpkg."
+        )
+    kind = FileKind.GEOPACKAGE if output.suffix.lower() == ".gpkg" else None
+    check_output(output, overwrite, kind)
 
 
 def write_csv(table: PointTable, added: GetColumns, file: TextIO) -> None:
@@ -66,6 +86,33 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
                 append=start > 0,
             )
         start = stop
+
+
+def publish_rows(table: PointTable, added: GetColumns, output: Path, *, overwrite: bool) -> None:
+    """Write the rows of points with further columns, under their name once they are whole.
+
+    Args:
+        table: The points.
+        added: Returns the columns to add to some of the rows, by name.
+        output: Path that ends in ``.csv`` or ``.gpkg``.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If it exists and may not be replaced, or cannot be written.
+    """
+    try:
+        with staging_dir(output) as folder:
+            partial = folder / f"points{output.suffix.lower()}"
+            if partial.suffix == ".gpkg":
+                write_layer(table, added, partial)
+            else:
+                with partial.open("w", encoding="utf-8", newline="") as file:
+                    write_csv(table, added, file)
+            publish(partial, output, overwrite)
+    except OutputError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{output} cannot be written: {exc}.") from exc
 
 
 def _iterate(table: PointTable, added: GetColumns) -> Iterator[tuple[Columns, Columns]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -17,8 +18,11 @@ import shapely
 import hrdem
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
+from hrdem.errors import ServerError
 from tests.pages import run_commands
 from tests.points.test_interpolate import ask_gdal
+from tests.relief import LEFT, TIERS, TOP, make_relief
+from tests.stores import Store
 
 BBOX = (1509000.0, -168000.0, 1510000.0, -167000.0)  # EPSG:3979; 28 % of it has no DTM
 METHODS = ("nearest", "bilinear", "cubic")
@@ -144,6 +148,55 @@ def test_points_elsewhere_are_no_error_unless_all_are(
     assert "--x-column" in error
     assert run(["sample", "--point", "10,50", *options, "--json"]) == 4
     assert run(["sample", *options]) == 2
+
+
+def publish(store: Store) -> np.ndarray:
+    """Publish two tiles side by side, 300 m wide; return a point in each."""
+    for number, item in enumerate("ab"):
+        store.add(TIERS["1m"], make_relief("1m", 300, 300), LEFT + 300 * number, TOP, item=item)
+    return np.array([(LEFT + 100.5, TOP - 100.5), (LEFT + 400.5, TOP - 100.5)])
+
+
+@pytest.mark.parametrize("part_read", ["header", "tiles"])
+def test_a_file_that_cannot_be_fetched_is_left_out_only_on_request(
+    store: Store, monkeypatch: pytest.MonkeyPatch, part_read: str
+) -> None:
+    points = publish(store)
+    given = {"product": "dtm", "points_crs": "EPSG:3979", "http": store}
+    whole = hrdem.sample(points, **given)
+    assert whole.complete
+    assert np.isfinite(whole.values).all()
+    gone = "b-hrdem-mosaic-1m-dtm.tif"
+    if part_read == "header":
+        store.refused.add(gone)
+    else:
+        read_range = store.read_range
+
+        def read_others(url: str, *args: Any, **kwargs: Any) -> Any:
+            if url.endswith(gone):
+                raise ServerError(f"{url} answers 404.")
+            return read_range(url, *args, **kwargs)
+
+        monkeypatch.setattr(store, "read_range", read_others)
+        store.metadata.index_rows.clear()
+    with pytest.raises(ServerError, match="404"):
+        hrdem.sample(points, **given)
+    part = hrdem.sample(points, **given, allow_partial=True)
+    assert not part.complete
+    assert [gap["item"] for gap in part.as_dict()["gaps"]] == ["b-hrdem-mosaic-1m"]
+    np.testing.assert_array_equal(part.values, [whole.values[0], np.nan])
+
+
+@pytest.mark.parametrize(
+    ("crs", "unknown"), [("EPSG:4326", (999.0, 999.0)), ("EPSG:2959", (1e30, -1e30))]
+)
+def test_coordinates_that_stand_for_none_are_no_error(
+    demo: Addresses, crs: str, unknown: tuple[float, float]
+) -> None:
+    here = {"EPSG:4326": (-75.7, 45.42), "EPSG:2959": (445_000.0, 5_030_000.0)}[crs]
+    given = {"product": "dtm", "points_crs": crs, "stac_url": demo.stac, "no_cache": True}
+    done = hrdem.sample([unknown, here], **given)
+    assert (done.sampled, done.outside) == (1, 1)
 
 
 def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
