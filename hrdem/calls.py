@@ -140,15 +140,7 @@ def open_context(
     values: Mapping[str, Any], http: Http | None, on_progress: OnProgress
 ) -> Iterator[RunContext]:
     """Yield the context of an extraction: client, cache and limits."""
-    settings = RunSettings(
-        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
-    with settings.open() as context:
+    with RunSettings.of(values, http, on_progress).open() as context:
         yield context
 
 
@@ -213,14 +205,7 @@ def load(
             "pip install 'hrdem[xarray]'. hrdem.extract works without it.",
             name=missing,
         ) from exc
-    settings = RunSettings(
-        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
-        http=http,
-        trusted=_service_urls(request),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
+    settings = RunSettings.of(values, http, on_progress, _service_urls(request))
     return load_job.load(request, settings, chunks, masked=masked)
 
 

@@ -38,8 +38,8 @@ def verify(
         on_progress: Called with a `Progress` whenever a row of blocks is read.
         **params: All other parameters:
 
-            * ``remote``: whether servers are asked if the sources are still those that the file was
-              made of, as `hrdem.status` does;
+            * ``remote``: whether to compare the versions of the sources with those that the
+              file was made of, as `hrdem.status` does;
             * ``stac_url``: root of the STAC API that the file came from.
 
     Returns:

@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
-from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
 from hrdem.jobs.make_profile import Profile, check_profile_output, make_profile
-from hrdem.jobs.sample_points import SampleOptions, Samples, check_sample_output, sample_points
+from hrdem.jobs.sample_points import SampleOptions, sample_points
 from hrdem.points.line import read_line
 from hrdem.points.read_points import open_points
-from hrdem.points.write_points import write_csv
+from hrdem.points.samples import Samples
+from hrdem.points.write_points import check_sample_output, write_csv
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import fields, points_fields, service_fields
+from hrdem.request import fields, points_fields
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import ParsedAoi
 from hrdem.request.params import ProfileParams, SampleParams
 from hrdem.request.products import get_collection
 from hrdem.request.protocols import AoiLike, HasGeoInterface, PathLike
 from hrdem.request.request import Request
-from hrdem.request.signature import complete, select, takes
+from hrdem.request.signature import complete, takes
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.progress import OnProgress, ignore_progress
 
@@ -156,14 +156,7 @@ def _prepare(
     def make_request(aoi: Aoi) -> Request:
         return Request.in_area(ParsedAoi(aoi, is_polygon=False), whole)
 
-    settings = RunSettings(
-        ClientSettings(**select(values, service_fields.CACHE)),
-        http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
+    settings = RunSettings.of(values, http, on_progress)
     options = SampleOptions(
         values["interpolation"],
         None if values["output"] is None else Path(values["output"]),

@@ -116,13 +116,5 @@ def compare(
         "stac_url": values["stac_url"],
         "collection": "lidar",
     }
-    settings = RunSettings(
-        client_settings=ClientSettings(**select(values, service_fields.CACHE)),
-        http=http,
-        trusted=(),
-        max_memory=values["max_memory"],
-        max_download=values["max_download"],
-        on_progress=on_progress,
-    )
-    with settings.open() as context:
+    with RunSettings.of(values, http, on_progress).open() as context:
         return compare_surveys(a, b, request, output, context, overwrite=overwrite)

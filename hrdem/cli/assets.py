@@ -10,9 +10,7 @@ import click
 from hrdem.cli import options, service, show
 from hrdem.errors import NoDataError
 from hrdem.request import fields
-from hrdem.request.fields import (
-    OVERWRITE,
-)
+from hrdem.request.fields import OVERWRITE
 
 if TYPE_CHECKING:
     from hrdem.catalog.items import Asset

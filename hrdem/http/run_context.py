@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.client_settings import ClientSettings
@@ -99,6 +99,26 @@ class RunSettings:
     max_memory: int
     max_download: int | None
     on_progress: OnProgress
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, Any],
+        http: Http | None,
+        on_progress: OnProgress,
+        trusted: tuple[str, ...] = (),
+    ) -> Self:
+        """Return the settings that the parameters of a function name.
+
+        Args:
+            values: The parameters, among them those of the cache and the limits.
+            http: As the attribute.
+            on_progress: As the attribute.
+            trusted: As the attribute.
+        """
+        cache = {name: values[name] for name in ("cache_dir", "no_cache", "max_cache", "offline")}
+        limits = {name: values[name] for name in ("max_memory", "max_download")}
+        return cls(ClientSettings(**cache), http, trusted, **limits, on_progress=on_progress)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[RunContext]:

@@ -187,5 +187,5 @@ def get_ramp(product: Product) -> Ramp:
 
 
 def get_source_colour(number: int) -> Colour:
-    """Return the colour of a class of sources or years, counted from 1; they repeat."""
+    """Return the colour of a class of sources or years, numbered from 1; they repeat."""
     return SOURCE_COLOURS[(number - 1) % len(SOURCE_COLOURS)]

@@ -238,7 +238,7 @@ def parse_part(value: Any) -> tuple[int, int]:
             f"{show(value)} is not a part. Give it as 3/40, the third of 40."
         ) from None
     if not 1 <= part <= parts:
-        raise ValueError(f"There is no part {part} of {parts}. Parts are counted from 1.")
+        raise ValueError(f"There is no part {part} of {parts}. The first part is 1.")
     return part, parts
 
 

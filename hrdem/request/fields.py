@@ -11,16 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hrdem.request.area_fields import (
-    AREA,
-)
+from hrdem.request.area_fields import AREA
 from hrdem.request.convert import (
     parse_integer,
     parse_output,
 )
-from hrdem.request.endpoints import (
-    LIVE_WMS_URL,
-)
+from hrdem.request.endpoints import LIVE_WMS_URL
 from hrdem.request.field import (
     Field,
     Group,
@@ -36,9 +32,7 @@ from hrdem.request.product_fields import (
     PRODUCT,
     PRODUCT_NAME,
 )
-from hrdem.request.products import (
-    ListedKind,
-)
+from hrdem.request.products import ListedKind
 from hrdem.request.service_fields import (
     CACHE,
     CACHE_FOLDER,

@@ -18,9 +18,7 @@ from hrdem.request.fields import (
     REQUEST,
 )
 from hrdem.request.options import Edition, Naming, OriginCode, ProcessCode, Records
-from hrdem.request.product_fields import (
-    COLLECTION,
-)
+from hrdem.request.product_fields import COLLECTION
 from hrdem.request.service_fields import (
     CACHE,
     LIMITS,

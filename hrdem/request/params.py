@@ -108,12 +108,9 @@ class ExtractParams(LoadParams, total=False):
     quicklook: bool | None
 
 
-class SampleParams(CacheParams, total=False):
-    """The parameters of `hrdem.sample` besides the points."""
+class _PointsParams(CacheParams, total=False):
+    """What `hrdem.sample` and `hrdem.profile` have in common."""
 
-    points_crs: CrsLike | None
-    x_column: str | None
-    y_column: str | None
     layer: str | None
     allow_inaccurate_datum: bool | None
     product: Required[str]
@@ -139,6 +136,21 @@ class SampleParams(CacheParams, total=False):
     wcs_limit: float | None
     max_memory: SizeLike | None
     max_download: SizeLike | None
+
+
+class SampleParams(_PointsParams, total=False):
+    """The parameters of `hrdem.sample` besides the points."""
+
+    points_crs: CrsLike | None
+    x_column: str | None
+    y_column: str | None
+
+
+class ProfileParams(_PointsParams, total=False):
+    """The parameters of `hrdem.profile` besides the line."""
+
+    line_crs: CrsLike | None
+    spacing: float | None
 
 
 class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
@@ -153,38 +165,6 @@ class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
     qml: bool | None
     if_changed: bool | None
     quicklook: bool | None
-    max_memory: SizeLike | None
-    max_download: SizeLike | None
-
-
-class ProfileParams(CacheParams, total=False):
-    """The parameters of `hrdem.profile` besides the line."""
-
-    line_crs: CrsLike | None
-    spacing: float | None
-    layer: str | None
-    allow_inaccurate_datum: bool | None
-    product: Required[str]
-    collection: str | None
-    fill: str | Iterable[str] | None
-    project: str | None
-    year: int | None
-    surveys: bool | None
-    algorithm: str | None
-    slope_unit: str | None
-    aspect_north: str | None
-    interpolation: str | None
-    vertical_datum: str | None
-    vertical_grid: PathLike | None
-    output: PathLike | None
-    overwrite: bool | None
-    via: str | None
-    engine: str | None
-    on_change: str | None
-    allow_partial: bool | None
-    stac_url: str | None
-    wcs_url: str | None
-    wcs_limit: float | None
     max_memory: SizeLike | None
     max_download: SizeLike | None
 

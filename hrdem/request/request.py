@@ -15,13 +15,9 @@ from hrdem.geo.grid import Grid
 from hrdem.geo.resampling import FixedSampling, Resampling
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import ParsedAoi, parse_aoi
-from hrdem.request.area_fields import (
-    AREA,
-)
+from hrdem.request.area_fields import AREA
 from hrdem.request.endpoints import check_url, default_wcs_url, normalize_stac_url
-from hrdem.request.fields import (
-    REQUEST,
-)
+from hrdem.request.fields import REQUEST
 from hrdem.request.fill import find_coarser, parse_fill
 from hrdem.request.options import (
     Algorithm,

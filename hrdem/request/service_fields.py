@@ -6,9 +6,7 @@ from hrdem.request.convert import (
     parse_folder,
     parse_number,
 )
-from hrdem.request.endpoints import (
-    LIVE_STAC_URL,
-)
+from hrdem.request.endpoints import LIVE_STAC_URL
 from hrdem.request.field import (
     Field,
     Group,
@@ -18,9 +16,7 @@ from hrdem.request.options import (
     OnChange,
     Via,
 )
-from hrdem.runtime.byte_sizes import (
-    parse_size,
-)
+from hrdem.runtime.byte_sizes import parse_size
 from hrdem.runtime.limits import (
     DEFAULT_MAX_CACHE_BYTES,
     DEFAULT_MAX_DOWNLOAD_BYTES,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hrdem.request.area_fields import (
-    AREA,
-)
+from hrdem.request.area_fields import AREA
 from hrdem.request.convert import (
     parse_integer,
     parse_part,

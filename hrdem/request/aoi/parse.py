@@ -17,9 +17,7 @@ from hrdem.request.aoi.box import check_point
 from hrdem.request.aoi.geometry import make_circle
 from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
 from hrdem.request.aoi.readings import DEGREES_CRS, format_numbers
-from hrdem.request.area_fields import (
-    AREA,
-)
+from hrdem.request.area_fields import AREA
 from hrdem.request.params import AoiParams
 from hrdem.request.protocols import RasterLike
 from hrdem.request.signature import complete
