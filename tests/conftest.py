@@ -51,6 +51,16 @@ def demo() -> Iterator[Addresses]:
         yield addresses
 
 
+@pytest.fixture
+def on_demo(demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which commands without an address use the demonstration, as pages have them."""
+    monkeypatch.chdir(tmp_path)
+    for name, url in demo.by_option.items():
+        monkeypatch.setenv(f"HRDEM_{name.upper()}", url)
+    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def republished() -> Iterator[Addresses]:
     """The demonstration service after its files were republished."""

@@ -13,7 +13,6 @@ from rasterio.windows import Window
 
 import hrdem
 from hrdem.cli.main import run
-from hrdem.demo import Addresses
 from tests.pages import run_commands
 
 LEFT, TOP = 1_500_000, -100_000
@@ -152,15 +151,8 @@ def test_an_input_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_commands_of_the_page_work(
-    demo: Addresses,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+@pytest.mark.usefixtures("on_demo")
+def test_the_commands_of_the_page_work(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     assert len(run_commands("comparing.md")) == 6
     printed = capsys.readouterr().out

@@ -68,14 +68,9 @@ def test_outlines_are_those_of_the_projects_within_the_area(
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_commands_of_the_page_work(
-    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+def test_the_commands_of_the_page_work(on_demo: Path) -> None:
     assert run_commands("surveys.md")
-    assert pyogrio.list_layers(tmp_path / "surveys.gpkg").tolist() == [["surveys", "MultiPolygon"]]
+    assert pyogrio.list_layers(on_demo / "surveys.gpkg").tolist() == [["surveys", "MultiPolygon"]]
 
 
 def test_output_that_is_no_geopackage_is_refused_before_any_request(tmp_path: Path) -> None:

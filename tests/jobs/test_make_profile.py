@@ -60,14 +60,9 @@ def test_rows_go_to_a_csv_and_a_layer(demo: Addresses, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_commands_of_the_page_work(
-    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+def test_the_commands_of_the_page_work(on_demo: Path) -> None:
     assert run_commands("profiles.md")
-    assert (tmp_path / "profile.png").read_bytes().startswith(b"\x89PNG")
+    assert (on_demo / "profile.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_bad_requests_are_refused_before_any_request(

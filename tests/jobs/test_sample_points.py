@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -208,11 +209,37 @@ def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_page_work(
-    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+@pytest.mark.usefixtures("on_demo")
+def test_the_commands_of_the_page_work() -> None:
     Path("wells.csv").write_text("name,lon,lat\nwell A,-75.70,45.42\n", encoding="utf-8")
     assert run_commands("heights-at-points.md")
+
+
+SAMPLE_A_MILLION = """
+import sys
+from pathlib import Path
+import hrdem
+done = hrdem.sample("points.csv", product="dtm", points_crs="EPSG:3979", output="out.csv",
+                    stac_url=sys.argv[1], no_cache=True)
+assert done.sampled == 1_000_000
+status = Path("/proc/self/status").read_text().split()  # ru_maxrss would include the parent's
+print(int(status[status.index("VmHWM:") + 1]) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+def test_a_million_points_take_less_than_300_mb(demo: Addresses, tmp_path: Path) -> None:
+    """In 64 tiles of the file, in random order."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(1_510_000, 1_514_000, 10**6), rng.uniform(-174_000, -170_000, 10**6)
+    rows = (f"{n},{a:.2f},{b:.2f},a note\n" for n, (a, b) in enumerate(zip(x, y, strict=True)))
+    with (tmp_path / "points.csv").open("w", encoding="utf-8") as file:
+        file.write("id,x,y,note\n")
+        file.writelines(rows)
+    command = [sys.executable, "-c", SAMPLE_A_MILLION, demo.stac]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 300_000_000
+    written = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1, usecols=(0, 4))
+    assert (written[:, 0] == np.arange(10**6)).all()

@@ -11,7 +11,6 @@ import rasterio
 
 import hrdem
 from hrdem.cli.main import run
-from hrdem.demo import Addresses
 from hrdem.errors import ExitCode
 from hrdem.jobs.verify import Verification
 from tests.pages import run_commands
@@ -126,8 +125,6 @@ def test_a_citation_names_items_dates_service_and_licence(output: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_runs(demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_NO_CACHE", "1")
+@pytest.mark.usefixtures("on_demo")
+def test_the_page_runs() -> None:
     assert run_commands("verifying.md")

@@ -131,10 +131,6 @@ def test_its_provenance_is_that_of_an_output(demo: Addresses, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_commands_of_the_page(
-    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HRDEM_STAC_URL", demo.stac)
-    monkeypatch.setenv("HRDEM_WMS_URL", demo.wms)
+@pytest.mark.usefixtures("on_demo")
+def test_commands_of_the_page() -> None:
     assert run_commands("qgis.md")
