@@ -65,7 +65,9 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only layers need it)
 
-    names = [*table.rows.names, *_name_apart(table.rows.names, added(slice(0)))]
+    names = _name_apart((), table.rows.names)  # GeoPackage names differ by more than case
+    names += _name_apart(names, added(slice(0)))
+    key, geometry = _name_apart(names, ("fid", "geom"))
     start = 0
     for columns, more in _iterate(table, added):
         stop = start + len(more[0])
@@ -84,6 +86,7 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
                 layer=LAYER,
                 driver="GPKG",
                 append=start > 0,
+                layer_options={"FID": key, "GEOMETRY_NAME": geometry},
             )
         start = stop
 

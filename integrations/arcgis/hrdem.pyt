@@ -52,15 +52,15 @@ class _Tool:
         extent, product, collection, output, options = parameters
         box = extent.value
         crs = box.spatialReference
-        words = self.make_words(
-            bounds=(box.XMin, box.YMin, box.XMax, box.YMax),
-            crs=f"EPSG:{crs.factoryCode}" if crs.factoryCode else crs.exportToString(),
-            product=product.valueAsText,
-            collection=collection.valueAsText,
-            output=output.valueAsText,
-            more=options.valueAsText or "",
-        )
         try:
+            words = self.make_words(
+                bounds=(box.XMin, box.YMin, box.XMax, box.YMax),
+                crs=f"EPSG:{crs.factoryCode}" if crs.factoryCode else crs.exportToString(),
+                product=product.valueAsText,
+                collection=collection.valueAsText,
+                output=output.valueAsText,
+                more=options.valueAsText or "",
+            )
             run_hrdem(words, messages.addMessage, lambda: arcpy.env.isCancelled)
         except CommandError as exc:
             messages.addErrorMessage(str(exc))

@@ -14,6 +14,7 @@ import pytest
 
 from hrdem.cli.main import cli
 from hrdem.demo import Addresses
+from hrdem.request.options import Interpolation
 from hrdem.request.products import COLLECTIONS, PRODUCTS
 
 PLUGIN = Path(__file__).parents[2] / "integrations" / "qgis" / "hrdem_processing"
@@ -42,8 +43,8 @@ def parse(words: list[str]) -> dict[str, object]:
 
 def test_the_choices_are_those_of_hrdem() -> None:
     assert set(command.PRODUCTS) == set(PRODUCTS)
-    # of the single surveys one has to be named
-    assert list(command.COLLECTIONS) == [name for name in COLLECTIONS if name != "lidar"]
+    assert list(command.COLLECTIONS) == list(COLLECTIONS)
+    assert list(command.INTERPOLATIONS) == [each.value for each in Interpolation]
 
 
 def test_words_of_an_extraction() -> None:
@@ -68,6 +69,37 @@ def test_an_output_that_ends_in_vrt_refers_to_remote_files() -> None:
 def test_words_of_surveys() -> None:
     params = parse(command.make_surveys_words(BOX, "EPSG:4326", "dtm", "1m", "a.gpkg", "--offline"))
     assert (params["bbox"], params["output"], params["offline"]) == (BOX, Path("a.gpkg"), True)
+
+
+def test_words_of_heights_at_points() -> None:
+    params = parse(
+        command.make_sample_words(
+            "a.gpkg", "EPSG:3979", "dsm", "2m", "b.gpkg", "cubic", "30m", "--surveys"
+        )
+    )
+    expected = {
+        "points": "a.gpkg", "points_crs": "EPSG:3979", "product": "dsm", "collection": "2m",
+        "output": Path("b.gpkg"), "interpolation": "cubic", "fill": "30m", "surveys": True,
+    }  # fmt: skip
+    assert {name: params[name] for name in expected} == expected
+
+
+def test_a_further_option_replaces_that_of_the_form() -> None:
+    """An option that is given twice is an error of the command."""
+    more = "--collection=lidar --year 2020 --fill 30m"
+    for words in (
+        command.make_extract_words(BOX, "EPSG:4326", "dtm", "1m", "a.tif", fill="2m", more=more),
+        command.make_sample_words("a.gpkg", "", "dtm", "1m", "b.gpkg", fill="2m", more=more),
+        command.make_surveys_words(BOX, "EPSG:4326", "dtm", "1m", "a.gpkg", "--collection lidar"),
+    ):
+        params = parse(words)
+        assert params["collection"] == "lidar"
+        assert params.get("fill") in (None, "30m")
+
+
+def test_further_options_with_an_open_quote_are_an_error() -> None:
+    with pytest.raises(command.CommandError, match="No closing quotation"):
+        command.make_surveys_words(BOX, "EPSG:4326", "dtm", "1m", "a.gpkg", "--stac-url 'a")
 
 
 def test_without_the_command_the_message_says_where_to_set_it(

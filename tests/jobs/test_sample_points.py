@@ -116,6 +116,18 @@ def test_a_layer_keeps_its_attributes_and_its_crs(demo: Addresses, tmp_path: Pat
         hrdem.sample([shapely.LineString([(-75.7, 45.4), (-75.6, 45.4)])], **given)
 
 
+def test_a_geopackage_keeps_columns_that_have_the_names_of_its_own(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    """QGIS gives most tables a column fid; here it is no key, and names differ by case alone."""
+    path, output = tmp_path / "wells.csv", tmp_path / "out.gpkg"
+    path.write_text("fid,geom,Fid,lon,lat\n1,a,x,-75.7,45.42\n1,b,y,-75.7,45.42\n")
+    hrdem.sample(path, product="dtm", output=output, stac_url=demo.stac)
+    rows = pyogrio.read_dataframe(output)
+    assert rows[["fid", "geom", "Fid_2"]].to_numpy().tolist() == [["1", "a", "x"], ["1", "b", "y"]]
+    assert rows.geometry.x.tolist() == [-75.7, -75.7]
+
+
 @pytest.mark.slow
 def test_a_tile_is_fetched_once_in_whatever_order_points_come(demo: Addresses) -> None:
     """400 points in 3 x 3 tiles."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas
+import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import shapely
 
 import hrdem
 from hrdem.demo import Addresses
@@ -61,6 +65,37 @@ def test_extract(qgis: Run, demo: Addresses, tmp_path: Path) -> None:
         with rasterio.open(output) as dataset:
             assert (dataset.read() == pixels).all()
         output.with_suffix(".stac.json").unlink()
+
+
+def test_further_options_replace_those_of_the_form(qgis: Run, tmp_path: Path) -> None:
+    output = tmp_path / "a.tif"
+    words = ["run", "hrdem:extract", f"--EXTENT={EXTENT}", f"--OUTPUT={output}"]
+    done = qgis(*words, "--OPTIONS=--collection lidar --product dsm")
+    assert done.returncode == 0, done.stdout + done.stderr
+    request = json.loads(output.with_suffix(".stac.json").read_text())["properties"][
+        "hrdem:request"
+    ]
+    assert (request["collection"], request["product"]) == ("hrdem-lidar", "dsm")
+
+
+def test_sample(qgis: Run, demo: Addresses, tmp_path: Path) -> None:
+    """Rows keep their order and their fields; also a field fid, which may have a value twice."""
+    output, path = tmp_path / "out.gpkg", tmp_path / "wells.geojson"
+    points = shapely.points([(-75.71, 45.41), (-75.70, 45.42), (0, 0), (-75.69, 45.43)])
+    wells = geopandas.GeoDataFrame({"fid": [1, 1, 2, 3], "name": list("ébcd")}, geometry=points)
+    wells.set_crs("EPSG:4326").to_crs("EPSG:2959").to_file(path)
+    done = qgis(
+        "run", "hrdem:sample", f"--INPUT={path}", "--INTERPOLATION=bilinear", f"--OUTPUT={output}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pyogrio.read_dataframe(output)
+    expected = hrdem.sample(
+        path, product="dtm", interpolation="bilinear", stac_url=demo.stac, no_cache=True
+    )
+    assert rows.fid.tolist() == [1, 1, 2, 3]
+    assert rows.name.tolist() == list("ébcd")
+    np.testing.assert_allclose(rows.dtm, expected.values, rtol=1e-6)
+    assert rows.crs == "EPSG:2959"
 
 
 def test_surveys(qgis: Run, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ PRODUCTS = (
     *("dsm", "dsm-slope", "dsm-aspect", "dsm-hillshade", "chm"),
 )
 SURFACES = ("dtm", "dsm")
-COLLECTIONS = ("1m", "2m", "30m")
+COLLECTIONS = ("1m", "2m", "30m", "lidar")
+INTERPOLATIONS = ("nearest", "bilinear", "cubic")
 _POLL_SECONDS = 0.2
 _QGIS_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "PROJ_LIB", "PROJ_DATA")
 
@@ -67,31 +68,62 @@ def make_extract_words(
     vrt_format="vrt",
 ):
     """Return the words of ``hrdem extract``; an output that ends in .vrt refers to remote files."""
-    words = ["extract", *make_box_words(bounds, crs), "--product", product]
-    words += ["--collection", collection, "--output", output, "--overwrite"]
-    if output.lower().endswith(".vrt"):
-        words += ["--format", vrt_format]
-    if fill:
-        words += ["--fill", fill]
-    if resolution:
-        words += ["--resolution", repr(resolution)]
-    if target_crs:
-        words += ["--crs", target_crs]
-    return words + shlex.split(more)
+    options = {
+        "--product": product,
+        "--collection": collection,
+        "--fill": fill,
+        "--resolution": repr(resolution) if resolution else "",
+        "--crs": target_crs,
+        "--format": vrt_format if output.lower().endswith(".vrt") else "",
+    }
+    words = ["extract", *make_box_words(bounds, crs), "--output", output, "--overwrite"]
+    return words + _join_options(options, more)
 
 
 def make_surveys_words(bounds, crs, product, collection, output, more=""):
     """Return the words of ``hrdem surveys``."""
-    words = ["surveys", *make_box_words(bounds, crs), "--product", product]
-    return [
-        *words,
-        "--collection",
-        collection,
-        "--output",
-        output,
-        "--overwrite",
-        *shlex.split(more),
-    ]
+    options = {"--product": product, "--collection": collection}
+    words = ["surveys", *make_box_words(bounds, crs), "--output", output, "--overwrite"]
+    return words + _join_options(options, more)
+
+
+def make_sample_words(
+    points, crs, product, collection, output, interpolation="nearest", fill="", more=""
+):
+    """Return the words of ``hrdem sample``.
+
+    Args:
+        points: Path of a vector file with one layer of points.
+        crs: CRS of the points, if the file does not declare one; "" if it does.
+        product: Product to sample.
+        collection: Collection to read.
+        output: Path that ends in .gpkg or .csv.
+        interpolation: One of `INTERPOLATIONS`.
+        fill: Collections for empty pixels.
+        more: Further options.
+    """
+    options = {
+        "--product": product,
+        "--collection": collection,
+        "--interpolation": interpolation,
+        "--fill": fill,
+        "--points-crs": crs,
+    }
+    words = ["sample", points, "--output", output, "--overwrite"]
+    return words + _join_options(options, more)
+
+
+def _join_options(options, more):
+    """Return the options that have a value; those among the further ones replace them."""
+    try:
+        further = shlex.split(more)
+    except ValueError as exc:
+        raise CommandError(
+            f"The further options {more} cannot be split into words: {exc}."
+        ) from exc
+    given = {word.partition("=")[0] for word in further}
+    chosen = {name: value for name, value in options.items() if value and name not in given}
+    return [word for option in chosen.items() for word in option] + further
 
 
 def run_hrdem(words, report=print, is_cancelled=lambda: False):

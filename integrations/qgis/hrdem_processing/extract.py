@@ -6,10 +6,9 @@ from qgis.core import (
     QgsProcessingParameterCrs,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterString,
 )
 
-from .algorithm import HrdemAlgorithm
+from .algorithm import HrdemAlgorithm, name_crs
 from .command import PRODUCTS, make_extract_words
 
 
@@ -33,11 +32,8 @@ class ExtractAlgorithm(HrdemAlgorithm):
 
     def initAlgorithm(self, configuration=None):
         self.add_area()
-        self.addParameter(
-            QgsProcessingParameterString(
-                "FILL", "Collections for empty pixels, such as 2m,30m, or all", "", optional=True
-            )
-        )
+        self.add_product()
+        self.add_fill()
         self.addParameter(QgsProcessingParameterCrs("CRS", "CRS of the output", optional=True))
         size = QgsProcessingParameterNumber.Double
         self.addParameter(
@@ -53,13 +49,14 @@ class ExtractAlgorithm(HrdemAlgorithm):
         resolution = None
         if parameters.get("RESOLUTION") is not None:
             resolution = self.parameterAsDouble(parameters, "RESOLUTION", context)
-        target = self.parameterAsCrs(parameters, "CRS", context)
-        words = make_extract_words(
+        self.run_words(
+            make_extract_words,
+            feedback,
             output=output,
             fill=self.parameterAsString(parameters, "FILL", context),
             resolution=resolution,
-            target_crs=(target.authid() or target.toWkt()) if target.isValid() else "",
+            target_crs=name_crs(self.parameterAsCrs(parameters, "CRS", context)),
             **self.read_area(parameters, context),
+            **self.read_product(parameters, context),
         )
-        self.run_words(words, feedback)
         return {"OUTPUT": output}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsApplication, QgsProcessingProvider
 
 from .extract import ExtractAlgorithm
+from .sample import SampleAlgorithm
 from .surveys import SurveysAlgorithm
 
 
@@ -17,8 +18,17 @@ class HrdemProvider(QgsProcessingProvider):
     def name(self):
         return "hrdem"
 
+    def supportedOutputRasterLayerExtensions(self):
+        return ["tif", "vrt"]
+
+    def supportedOutputVectorLayerExtensions(self):
+        return ["gpkg"]
+
+    def supportsNonFileBasedOutput(self):
+        return False
+
     def loadAlgorithms(self):
-        for algorithm in (ExtractAlgorithm, SurveysAlgorithm):
+        for algorithm in (ExtractAlgorithm, SampleAlgorithm, SurveysAlgorithm):
             self.addAlgorithm(algorithm())
 
 

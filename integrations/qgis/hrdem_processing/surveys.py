@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingParameterFileDestination
+from qgis.core import QgsProcessingParameterVectorDestination
 
 from .algorithm import HrdemAlgorithm
 from .command import SURFACES, make_surveys_words
@@ -26,13 +26,17 @@ class SurveysAlgorithm(HrdemAlgorithm):
 
     def initAlgorithm(self, configuration=None):
         self.add_area()
+        self.add_product()
         self.add_more()
-        self.addParameter(
-            QgsProcessingParameterFileDestination("OUTPUT", "Surveys", "GeoPackage (*.gpkg)")
-        )
+        self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", "Surveys"))
 
     def processAlgorithm(self, parameters, context, feedback):
-        output = self.parameterAsFileOutput(parameters, "OUTPUT", context)
-        words = make_surveys_words(output=output, **self.read_area(parameters, context))
-        self.run_words(words, feedback)
+        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        self.run_words(
+            make_surveys_words,
+            feedback,
+            output=output,
+            **self.read_area(parameters, context),
+            **self.read_product(parameters, context),
+        )
         return {"OUTPUT": output}
