@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from hrdem.api import extract as extract
     from hrdem.api import load as load
     from hrdem.api import plan as plan
-    from hrdem.api import preview as preview
     from hrdem.api import search as search
-    from hrdem.api import status as status
-    from hrdem.api import tile_job as tile_job
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
     from hrdem.errors import BlockedAddressError as BlockedAddressError
@@ -43,6 +40,7 @@ if TYPE_CHECKING:
     from hrdem.errors import SourceError as SourceError
     from hrdem.errors import TransferError as TransferError
     from hrdem.errors import WcsError as WcsError
+    from hrdem.files_api import status as status
     from hrdem.files_api import verify as verify
     from hrdem.http.cache.store import Cache as Cache
     from hrdem.http.session import Session as Session
@@ -68,6 +66,7 @@ if TYPE_CHECKING:
     from hrdem.legacy_api import legacy_compare as legacy_compare
     from hrdem.legacy_api import legacy_convert as legacy_convert
     from hrdem.output.result import Result as Result
+    from hrdem.pictures_api import preview as preview
     from hrdem.pictures_api import view as view
     from hrdem.planning.estimate import Estimate as Estimate
     from hrdem.planning.plan import Plan as Plan
@@ -82,12 +81,10 @@ if TYPE_CHECKING:
     from hrdem.tiling.progress import JobProgress as JobProgress
     from hrdem.tiling.run_job import JobSummary as JobSummary
     from hrdem.tiling.tile_job import TileJob as TileJob
+    from hrdem.tiling_api import tile_job as tile_job
 
 _NAMES_BY_MODULE = {
-    "hrdem.api": (
-        *("assets", "doctor", "estimate", "extract", "load", "plan", "preview", "search"),
-        *("status", "tile_job"),
-    ),
+    "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "search"),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
@@ -123,7 +120,7 @@ _NAMES_BY_MODULE = {
     "hrdem.http.cache.store": ("Cache",),
     "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
-    "hrdem.files_api": ("verify",),
+    "hrdem.files_api": ("status", "verify"),
     "hrdem.jobs.verify": ("FileCheck", "Verification"),
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),
@@ -133,7 +130,7 @@ _NAMES_BY_MODULE = {
     "hrdem.jobs.make_profile": ("Profile",),
     "hrdem.surveys_api": ("compare", "surveys"),
     "hrdem.jobs.view": ("View",),
-    "hrdem.pictures_api": ("view",),
+    "hrdem.pictures_api": ("preview", "view"),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.products_api": ("extract_products",),
     "hrdem.runtime.progress": ("Progress",),
@@ -142,6 +139,7 @@ _NAMES_BY_MODULE = {
     "hrdem.tiling.progress": ("JobProgress",),
     "hrdem.tiling.run_job": ("JobSummary",),
     "hrdem.tiling.tile_job": ("TileJob",),
+    "hrdem.tiling_api": ("tile_job",),
 }
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from hrdem.http.certificates import load_early
-from hrdem.request import fields, service_fields, tile_fields
+from hrdem.request import fields, service_fields
 from hrdem.request.signature import takes
 from hrdem.runtime.forks import running
 from hrdem.runtime.progress import OnProgress, ignore_progress
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from hrdem.catalog.items import Asset, Item
     from hrdem.http.protocol import Http
     from hrdem.jobs.doctor import Check
-    from hrdem.jobs.preview import Picture
-    from hrdem.jobs.status import OutputStatus
     from hrdem.output.result import Result
     from hrdem.planning.estimate import Estimate
     from hrdem.planning.plan import Plan
@@ -36,13 +34,8 @@ if TYPE_CHECKING:
         ExtractParams,
         LoadParams,
         PlanParams,
-        PreviewParams,
         SearchParams,
-        StatusParams,
-        TileJobParams,
     )
-    from hrdem.request.protocols import PathLike
-    from hrdem.tiling.tile_job import TileJob
 
 
 @takes(fields.EXTRACT)
@@ -207,68 +200,6 @@ def extract(
         return calls.extract(values, client, on_progress)
 
 
-@takes(tile_fields.TILE_JOB)
-def tile_job(*, http: Http | None = None, **params: Unpack[TileJobParams]) -> TileJob:
-    """Plan an area that is too large for one file, or many areas, as a job of tiles.
-
-    One plan is made for the whole, and each tile is a cut of it, so that tiles have no seams and
-    equal pixels of the whole. Nothing is written before `TileJob.run`; an output that holds the job
-    of the same request already is read instead, without a request to the catalogue:
-
-        >>> job = hrdem.tile_job(
-        ...     aoi="watersheds.gpkg", name_by="NAME", product="dtm-slope", output="slopes"
-        ... )  # doctest: +SKIP
-        >>> job.cost.source_bytes, job.run().exit_code  # doctest: +SKIP
-
-    Args:
-        http: `hrdem.Session` to plan with; None creates a client for the call. Workers have clients
-            of their own.
-        **params: See `hrdem.extract` for area, product, grid and the cache's; for ``format``,
-            ``compress`` and ``predictor``; and for ``stac_url``. Different or further:
-
-            * ``aoi``: each feature gets a file with ``scheme="features"``;
-            * ``nts``: one or several sheets, as ``"031G05,031G06"`` or a list; or the path of a
-              text or CSV file of them. Each gets a file by default;
-            * ``point``: also the path of a CSV file with the columns ``lon`` and ``lat``, or of a
-              vector file of points, or a GeoDataFrame; each gets a file by default;
-            * ``radius``: radius of the circles around points;
-            * ``aoi_crs``, ``layer``: also those of a vector file of points;
-            * ``buffer``: distance by which each area is widened;
-            * ``where``: condition in SQL that features of a file have to meet;
-            * ``crop``: whether pixels outside the area, or outside the feature of a file, become
-              nodata;
-            * ``scheme``: ``"50km"`` or another divisor of 500 km for squares in the CRS of the
-              output, which must be in metres; ``"nts50k"`` or ``"nts250k"`` for map sheets;
-              ``"features"`` for a file for each feature, sheet or point. None for features, if
-              ``name_by``, ``nts`` or ``point`` is given, else ``"50km"``;
-            * ``name_by``: attribute, or column of a CSV file, that names the files of features.
-              Letters of all alphabets stay; what is no file name on some system is replaced, and
-              equal names get the ids of their features. None for layer and id;
-            * ``overlap``: pixels by which each tile reaches into its neighbours;
-            * ``output``: folder, or address of a bucket as ``"s3://bucket/prefix"``, ``"gs://…"``
-              or ``"az://…"``, with credentials from the environment. It gets ``NAME.tif`` and
-              ``NAME.stac.json`` for each tile, ``job.json``, and indexes;
-            * ``update``: whether the job is planned anew: tiles are made again whose sources or
-              request have changed, and others stay;
-            * ``max_memory``: peak memory of each worker;
-            * ``max_download``: maximum bytes of source tiles that one run may read, cached or not.
-
-    Returns:
-        The job, with its tiles and what they take.
-
-    Raises:
-        RequestError: If the request is invalid.
-        NoDataError: If there is no data in the whole area.
-        NetworkError: If the catalogue or a file cannot be read.
-        OutputExistsError: If the output holds a job of another request.
-        OutputError: If the output cannot be written.
-        MissingLibraryError: If obstore is not installed, for a bucket.
-    """
-    from hrdem import calls  # noqa: PLC0415
-
-    return calls.tile_job({**params}, http)
-
-
 @takes(fields.LOAD)
 def load(
     *,
@@ -365,44 +296,6 @@ def estimate(plan: Plan, *, http: Http | None = None, **params: Unpack[CachePara
     return calls.estimate(plan, {**params}, http)
 
 
-@takes(fields.PREVIEW)
-def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Picture:
-    """Draw an area as a PNG, for a quick look before an extraction.
-
-    The WMS draws it. If it fails, a warning gives the reason, and the picture is drawn from the
-    overviews of the COGs.
-
-    Args:
-        http: `hrdem.Session` to share with other calls; None creates a client for the call.
-        **params: See `hrdem.extract` for area and cache. The picture is exactly ``bbox``, in
-            ``bbox_crs``, or the bounding box in EPSG:3979 of another area. Further:
-
-            * ``product``: ``"dtm"`` or ``"dsm"``, alone for heights, or with ``-slope``,
-              ``-aspect`` or ``-hillshade``;
-            * ``output``: path of the PNG, which ends in ``.png``. Beside it, a world file ``.pgw``
-              states its position, and ``.png.aux.xml`` its CRS, for GDAL and QGIS;
-            * ``overwrite``: whether an existing output may be replaced;
-            * ``size``: pixels of the longer edge, 16 to 4096; pixels are about as wide as high on
-              the ground. Drawing 4096 x 4096 pixels without the WMS takes about 1 GB of memory;
-            * ``wms_url``: address of the WMS 1.3.0;
-            * ``collection`` and ``stac_url``: source of the overviews; the WMS has its own.
-
-    Returns:
-        The files, and whether the WMS drew the picture.
-
-    Raises:
-        RequestError: If the request is invalid.
-        NoDataError: If there is no data in the area.
-        NetworkError: If neither the WMS nor the files are available.
-        NotCachedError: If ``offline`` is set and neither is cached.
-        SourceChangedError: If a file was republished while it was read.
-        OutputError: If the picture exists or cannot be written.
-    """
-    from hrdem import calls  # noqa: PLC0415
-
-    return calls.preview({**params}, http)
-
-
 @takes(fields.SEARCH)
 def search(*, http: Http | None = None, **params: Unpack[SearchParams]) -> list[Item]:
     """Find the catalogue's items that intersect an area, sorted by sub-tile.
@@ -451,36 +344,6 @@ def assets(
     from hrdem import calls  # noqa: PLC0415
 
     return calls.assets(item, {**params}, http)
-
-
-@takes(fields.STATUS)
-def status(
-    *outputs: PathLike, http: Http | None = None, **params: Unpack[StatusParams]
-) -> list[OutputStatus]:
-    """Check whether the sources of outputs are still those that they were made of.
-
-    What each output was made of is in the STAC item beside it, or else in its tags. The
-    version of each file is requested, with 16 bytes of it; the items of a WCS's coverage are looked
-    up in the catalogue. No pixel is read. Files that came into the catalogue later are
-    not noticed here, but by `extract` with ``if_changed``.
-
-    Args:
-        *outputs: Paths of GeoTIFFs that `extract` wrote.
-        http: `hrdem.Session` to share with other calls; None creates a client for the call.
-        **params: ``stac_url``: root of the STAC API that the outputs came from. It has to be given
-            if it is not on the public internet: nothing is sent to private networks because a file
-            names them.
-
-    Returns:
-        The status of each output: ``state`` is ``"unchanged"``, ``"changed"``, ``"unreachable"``,
-        or ``"unknown"`` where there is no version to compare.
-
-    Raises:
-        RequestError: If a file does not exist, or was not written by `extract`.
-    """
-    from hrdem import calls  # noqa: PLC0415
-
-    return calls.status(outputs, {**params}, http)
 
 
 @takes(fields.DOCTOR)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,23 +15,19 @@ from typing import TYPE_CHECKING, Any
 from hrdem.catalog.items import Asset, Item
 from hrdem.catalog.search import find_intersecting_items, get_item
 from hrdem.errors import MissingLibraryError, RequestError
-from hrdem.geo.crs import NATIVE_CRS
-from hrdem.geo.datum import link_crs
 from hrdem.http.cache.store import Cache
-from hrdem.http.client import HttpClient
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
-from hrdem.http.retry import Retries
 from hrdem.http.run_context import RunContext, RunSettings
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import check_raster_output
-from hrdem.output.record import has_record, read_record
+from hrdem.output.record import has_record
 from hrdem.output.result import Result
 from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import area_fields, fields, product_fields, service_fields
+from hrdem.request import area_fields, fields, service_fields
 from hrdem.request.aoi.parse import AREAS, parse_aoi
 from hrdem.request.endpoints import (
     check_url,
@@ -40,7 +35,7 @@ from hrdem.request.endpoints import (
     normalize_stac_url,
 )
 from hrdem.request.options import Align, Compression, Format, Via
-from hrdem.request.products import AssetKind, ListedKind, get_collection, get_layer, get_product
+from hrdem.request.products import AssetKind, ListedKind, get_collection, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -50,13 +45,7 @@ if TYPE_CHECKING:
     import xarray
 
     from hrdem.jobs.doctor import Check
-    from hrdem.jobs.preview import Picture
-    from hrdem.jobs.status import OutputStatus
     from hrdem.planning.estimate import Estimate
-    from hrdem.tiling.tile_job import TileJob
-
-_STATUS_RETRIES = Retries(attempts=3)
-MIN_SIZE_PIXELS, MAX_SIZE_PIXELS = 16, 4096  # of a picture's longer edge
 
 
 @pinned_gdal()
@@ -172,13 +161,6 @@ def write_companions(
 
 
 @pinned_gdal()
-def tile_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
-    """Do what `hrdem.tile_job` documents."""
-    from hrdem.tiling.plan_job import plan_job  # noqa: PLC0415
-
-    return plan_job(values, http)
-
-
 @pinned_gdal()
 def load(
     values: Mapping[str, Any],
@@ -230,43 +212,6 @@ def estimate(plan: Plan, values: Mapping[str, Any], http: Http | None) -> Estima
 
 
 @pinned_gdal()
-def preview(values: Mapping[str, Any], http: Http | None) -> Picture:
-    """Do what `hrdem.preview` documents."""
-    from hrdem.geo.ground import fit_grid  # noqa: PLC0415
-    from hrdem.jobs.preview import make_picture  # noqa: PLC0415
-
-    layer = get_layer(values["product"])
-    (surface,) = layer.surfaces
-    request = Request.of(
-        **select(values, (*area_fields.AREA, product_fields.COLLECTION, service_fields.STAC_URL)),
-        product=surface,
-        via="cog",
-    )
-    if request.collection.by_survey:
-        raise RequestError(
-            "There is no preview of single surveys. Choose another `collection`, or extract them."
-        )
-    size, path = values["size"], Path(values["output"])
-    if not MIN_SIZE_PIXELS <= size <= MAX_SIZE_PIXELS:
-        raise RequestError(
-            f"A picture of {size} pixels was requested. Give a `size` from {MIN_SIZE_PIXELS} to "
-            f"{MAX_SIZE_PIXELS}."
-        )
-    box, crs = request.aoi.bounds, NATIVE_CRS
-    if (bbox := values["bbox"]) is not None and not values["buffer"]:
-        west, south, east, north = map(float, bbox)
-        box, crs = (west, south, east, north), values["bbox_crs"] or "EPSG:4326"
-        allow = values["allow_inaccurate_datum"]
-        crs = link_crs(crs, box, crs, allow_inaccurate=allow)
-    grid = fit_grid(box, crs, size)
-    address = check_url(values["wms_url"], "WMS")
-    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
-        return make_picture(
-            request, layer, grid, address, path, client, overwrite=values["overwrite"]
-        )
-
-
-@pinned_gdal()
 def search(values: Mapping[str, Any], http: Http | None) -> list[Item]:
     """Do what `hrdem.search` documents."""
     aoi = parse_aoi(**select(values, area_fields.AREA)).aoi
@@ -312,20 +257,6 @@ def _select_keys(product: str | None, kind: str | None) -> set[str] | None:
         return None
     kinds = [AssetKind(kind)] if kind else list(AssetKind)
     return {each.asset_key(way) for each in products for way in kinds}
-
-
-@pinned_gdal()
-def status(
-    outputs: Sequence[str | os.PathLike[str]], values: Mapping[str, Any], http: Http | None
-) -> list[OutputStatus]:
-    """Do what `hrdem.status` documents."""
-    from hrdem.jobs.status import check_sources  # noqa: PLC0415 (no other call needs it)
-
-    records = [read_record(Path(output)) for output in outputs]
-    trusted = [normalize_stac_url(values["stac_url"])]
-    with contextlib.ExitStack() as stack:
-        client = http or stack.enter_context(HttpClient(trusted=trusted, retries=_STATUS_RETRIES))
-        return check_sources(records, client)
 
 
 def doctor(values: Mapping[str, Any], http: Http | None) -> Iterator[Check]:
