@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +11,14 @@ import numpy as np
 
 from hrdem.errors import RequestError
 from hrdem.points.table import BATCH_ROWS, Columns, PointTable
-
-DELIMITERS = (",", ";", "\t", "|")
-LONGITUDES = ("longitude", "long", "lon", "lng", "x", "easting")
-LATITUDES = ("latitude", "lat", "y", "northing")
-_READ_BYTES = 1 << 20
-_LETTER = re.compile(r"[^\W\d_]")
+from hrdem.request.text_table import (
+    LATITUDES,
+    LONGITUDES,
+    TextTable,
+    check_two_columns,
+    find_column,
+    open_text_table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +26,26 @@ class CsvRows:
     """The rows of a text file (see `hrdem.points.table.Rows`).
 
     Attributes:
-        path: The file.
-        label: Its name, for messages.
-        encoding: Encoding.
-        delimiter: Character between cells.
+        table: The file.
         names: Names of the columns.
-        has_header: Whether the first row has the names.
         count: Number of rows.
     """
 
-    path: Path
-    label: str
-    encoding: str
-    delimiter: str
+    table: TextTable
     names: tuple[str, ...]
-    has_header: bool
-    count: int = 0
+    count: int
 
     def read_batches(self) -> Iterator[Columns]:
         """Yield the cells of each column, as text."""
         width, seen = len(self.names), 0
-        for rows in _batch(self.iterate(), BATCH_ROWS):
+        for rows in _read_batches(self.table):
             seen += len(rows)
             cells = [[*row[:width], *[""] * (width - len(row))] for _, row in rows]
             yield list(np.array(cells, object).reshape(len(rows), width).T)
         if seen != self.count:
-            raise RequestError(f"{self.label} changed while it was read. Run the command again.")
-
-    def iterate(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the line and the cells of each row that is not blank."""
-        try:
-            with self.path.open(encoding=self.encoding, errors="replace", newline="") as file:
-                reader = csv.reader(file, delimiter=self.delimiter)
-                rows = ((reader.line_num, row) for row in reader if any(map(str.strip, row)))
-                yield from itertools.islice(rows, int(self.has_header), None)
-        except csv.Error as exc:
             raise RequestError(
-                f"{self.label}, line {reader.line_num}, is not CSV: {exc}. Correct it."
-            ) from exc
-        except OSError as exc:
-            raise RequestError(f"{self.label} cannot be read: {exc}. Give another file.") from exc
+                f"{self.table.label} changed while it was read. Run the command again."
+            )
 
 
 def read_csv_points(
@@ -84,71 +63,31 @@ def read_csv_points(
     Raises:
         RequestError: If it is no such file, has no such columns or no row, or a cell is no number.
     """
-    encoding = _find_encoding(path, label)
-    with path.open(encoding=encoding, errors="replace", newline="") as file:
-        first = next((line for line in file if line.strip()), "")
-    if "\0" in first:
-        raise RequestError(f"{label} is not a text. Give a CSV file, or a vector file of points.")
-    if not first:
-        raise RequestError(f"{label} is empty. Give a CSV file with the columns lon and lat.")
-    delimiter = max(DELIMITERS, key=first.count)
-    cells = next(csv.reader([first], delimiter=delimiter))
-    has_header = any(map(_LETTER.search, cells))
-    names = tuple(cell.strip() for cell in cells) if has_header else ("lon", "lat")
-    if not has_header and len(cells) != 2:
-        raise RequestError(
-            f"{label}, line 1, has {len(cells)} cells, and nothing says which are longitude and "
-            "latitude. Add a header: lon,lat,name."
-        )
-    x = _find_column(names, x_column, LONGITUDES, "x_column", label)
-    y = _find_column(names, y_column, LATITUDES, "y_column", label)
-    rows = CsvRows(path, label, encoding, delimiter, names, has_header)
-    parts = [_parse(batch, x, y, label) for batch in _batch(rows.iterate(), BATCH_ROWS)]
+    table = open_text_table(label, lambda: path.open("rb"), "points with the columns lon and lat")
+    names = table.first if table.has_header else ("lon", "lat")
+    if not table.has_header:
+        check_two_columns(table)
+    x = _choose_column(names, x_column, LONGITUDES, "x_column", label)
+    y = _choose_column(names, y_column, LATITUDES, "y_column", label)
+    parts = [_parse(batch, x, y, label) for batch in _read_batches(table)]
     if not parts:
         raise RequestError(f"{label} has a header and no point. Add lines with points.")
     points = np.concatenate(parts)
-    counted = CsvRows(path, label, encoding, delimiter, names, has_header, len(points))
-    return PointTable(label, points, crs, counted)
+    return PointTable(label, points, crs, CsvRows(table, names, len(points)))
 
 
-def _find_encoding(path: Path, label: str) -> str:
-    """Return the encoding: UTF-8, UTF-16 with a mark, or else Windows-1252."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_READ_BYTES)
-            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16"
-            decoder = codecs.getincrementaldecoder("utf-8-sig")()
-            while start:
-                decoder.decode(start)
-                start = file.read(_READ_BYTES)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
-    except OSError as exc:
-        raise RequestError(f"{label} cannot be read: {exc}. Give another file.") from exc
-    return "utf-8-sig"
-
-
-def _find_column(
+def _choose_column(
     names: Sequence[str], chosen: str | None, known: Sequence[str], parameter: str, label: str
 ) -> int:
     """Return the position of a column: the chosen one, or one with a known name."""
-    listed = f"its columns are: {', '.join(names)}"
-    if chosen is not None:
-        if chosen not in names:
-            raise RequestError(
-                f"{label} has no column {chosen}; {listed}. Give one of them as `{parameter}`."
-            )
-        return names.index(chosen)
-    folded = [name.casefold() for name in names]
-    found = next((folded.index(name) for name in known if name in folded), None)
-    if found is None:
+    if chosen is None:
+        return find_column(names, known, label, f"Name the one that holds it as `{parameter}`.")
+    if chosen not in names:
         raise RequestError(
-            f"{label} has no column {known[0]} (or {', '.join(known[1:])}); {listed}. Name the "
-            f"one that holds it as `{parameter}`."
+            f"{label} has no column {chosen}; its columns are: {', '.join(names)}. Give one of "
+            f"them as `{parameter}`."
         )
-    return found
+    return names.index(chosen)
 
 
 def _parse(batch: Sequence[tuple[int, list[str]]], x: int, y: int, label: str) -> np.ndarray:
@@ -165,8 +104,8 @@ def _parse(batch: Sequence[tuple[int, list[str]]], x: int, y: int, label: str) -
     return points
 
 
-def _batch(
-    rows: Iterator[tuple[int, list[str]]], size: int
-) -> Iterator[list[tuple[int, list[str]]]]:
-    while batch := list(itertools.islice(rows, size)):
+def _read_batches(table: TextTable) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yield `BATCH_ROWS` rows at a time, without the header, with the numbers of their lines."""
+    rows = itertools.islice(table.read_rows(), int(table.has_header), None)
+    while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield batch

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +11,16 @@ from hrdem.request.aoi.attributes import choose_field
 from hrdem.request.aoi.nts import Sheet, parse_sheet
 from hrdem.request.aoi.shape_part import Selection
 from hrdem.request.convert import parse_number
+from hrdem.request.text_table import (
+    LATITUDES,
+    LONGITUDES,
+    TextTable,
+    check_two_columns,
+    find_column,
+    open_text_table,
+)
 
 MAX_LIST_BYTES = 50_000_000  # of a file; a list of all sheets at 1:50,000 has 0.1 MB
-_COMMENT = "#"
-_DELIMITERS = (",", ";", "\t", "|")
-_LONGITUDES = ("longitude", "long", "lon", "lng", "x")
-_LATITUDES = ("latitude", "lat", "y")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,19 @@ class _Table:
     """The cells of a list, without blank lines and comments.
 
     Attributes:
-        label: Name of the file.
+        text: The text.
         lines: Number of each row's line, from 1.
         rows: Cells of each row.
     """
 
-    label: str
+    text: TextTable
     lines: list[int]
     rows: list[list[str]]
+
+    @property
+    def label(self) -> str:
+        """Name of the file."""
+        return self.text.label
 
     def columns(self) -> list[str]:
         """Return the names in the first row."""
@@ -122,20 +126,20 @@ def read_points(path: Path, name_by: str | None) -> list[ListedPoint]:
         RequestError: If it has none, or no such columns, or something else than numbers.
     """
     table = _read_table(path, "points as longitude,latitude")
-    has_header = any(map(_LETTER.search, table.columns()))
     names, x, y = None, 0, 1
-    if has_header:
+    if table.text.has_header:
         names = _find_name_column(table, name_by)
-        x, y = (_find_coordinate(table, known) for known in (_LONGITUDES, _LATITUDES))
+        advice = "Name the columns of the points lon and lat, in degrees."
+        x, y = (
+            find_column(table.columns(), known, table.label, advice)
+            for known in (LONGITUDES, LATITUDES)
+        )
     elif name_by is not None:
         raise _no_header_error(table, name_by)
-    elif len(table.columns()) != 2:
-        raise RequestError(
-            f"{table.label}, line {table.lines[0]}, has {len(table.columns())} cells, and nothing "
-            "says which are longitude and latitude. Add a header: lon,lat,name."
-        )
+    else:
+        check_two_columns(table.text)
     found = []
-    for row in range(int(has_header), len(table.rows)):
+    for row in range(int(table.text.has_header), len(table.rows)):
         line = table.lines[row]
         try:
             longitude, latitude = (parse_number(table.cell(row, each)) for each in (x, y))
@@ -160,39 +164,12 @@ def _read_table(path: Path, content: str) -> _Table:
             f"{path.name} has more than {MAX_LIST_BYTES:,} bytes, too many for a list. Give a "
             f"text of {content}."
         )
-    text = _decode(data)
-    if "\0" in text:
-        raise RequestError(f"{path.name} is not a text. Give a text or CSV file of {content}.")
-    first = next((line for line in text.splitlines() if _is_content(line)), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    text = open_text_table(path.name, lambda: io.BytesIO(data), content, has_comments=True)
     lines, rows = [], []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) and not cells[0].startswith(_COMMENT):
-                rows.append([cell.strip() for cell in cells])
-                lines.append(reader.line_num)
-    except csv.Error as exc:
-        raise RequestError(
-            f"{path.name}, line {reader.line_num}, is not CSV: {exc}. Correct it."
-        ) from exc
-    if not rows:
-        raise RequestError(f"{path.name} is empty. Give a file of {content}.")
-    return _Table(path.name, lines, rows)
-
-
-def _decode(data: bytes) -> str:
-    """Decode what editors and spreadsheets write: UTF-8, UTF-16 with a mark, or Windows-1252."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
-
-
-def _is_content(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith(_COMMENT)
+    for line, cells in text.read_rows():
+        lines.append(line)
+        rows.append([cell.strip() for cell in cells])
+    return _Table(text, lines, rows)
 
 
 def _is_sheet(cell: str) -> bool:
@@ -216,18 +193,6 @@ def _find_name_column(table: _Table, name_by: str | None) -> int | None:
     field = choose_field(table.columns(), Selection(name_by), table.label)
     assert field is not None
     return table.columns().index(field)
-
-
-def _find_coordinate(table: _Table, known: Sequence[str]) -> int:
-    """Return the column that has one of the known names."""
-    columns = [column.casefold() for column in table.columns()]
-    found = next((columns.index(name) for name in known if name in columns), None)
-    if found is None:
-        raise RequestError(
-            f"{table.label} has no column {known[0]} (or {', '.join(known[1:])}); its columns are: "
-            f"{', '.join(table.columns())}. Name the columns of the points lon and lat, in degrees."
-        )
-    return found
 
 
 def _no_header_error(table: _Table, name_by: str) -> RequestError:
