@@ -151,7 +151,8 @@ def extract(
               the raster's bytes are those that were written. ``unchanged`` of the result tells.
               Else an output of `extract` is replaced, and another file is an error;
             * ``quicklook``: whether to draw the output too, as `view` does: a PNG of the same name
-              beside it (extra ``plot``).
+              beside it (extra ``plot``);
+            * ``language``: language of the words in that picture, ``"en"`` or ``"fr"``.
 
             Service:
 

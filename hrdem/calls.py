@@ -34,7 +34,7 @@ from hrdem.request.endpoints import (
     default_wcs_url,
     normalize_stac_url,
 )
-from hrdem.request.options import Align, Compression, Format, Via
+from hrdem.request.options import Align, Compression, Format, Language, Via
 from hrdem.request.products import AssetKind, ListedKind, get_collection, get_product
 from hrdem.request.request import Request
 from hrdem.request.signature import select
@@ -156,7 +156,8 @@ def write_companions(
     from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415
 
     picture = options.output.with_suffix(".png")
-    draw_quicklook(options.output, picture, redraw=not done.unchanged)
+    language = Language(values["language"])
+    draw_quicklook(options.output, picture, language, redraw=not done.unchanged)
     return replace(done, quicklook=picture)
 
 

@@ -19,6 +19,7 @@ from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import fields, points_fields
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import ParsedAoi
+from hrdem.request.options import Language
 from hrdem.request.params import ProfileParams, SampleParams
 from hrdem.request.products import get_collection
 from hrdem.request.protocols import AoiLike, HasGeoInterface, PathLike
@@ -118,7 +119,8 @@ def profile(
               collection;
             * ``interpolation``: ``"bilinear"`` by default;
             * ``output``: path of a ``.csv`` or ``.gpkg`` for the stations, or of a ``.png`` for a
-              plot; None writes none.
+              plot; None writes none;
+            * ``language``: language of the words in a plot, ``"en"`` or ``"fr"``.
 
     Returns:
         Distances, values and slopes, from the start of the line. Stations without data have NaN.
@@ -140,7 +142,8 @@ def profile(
     if spacing is None:
         spacing = float(get_collection(values["collection"]).resolution)
     found = read_line(line, values["line_crs"], values["layer"])
-    made = make_profile(found, spacing, *_prepare(values, http, on_progress))
+    language = Language(values["language"])
+    made = make_profile(found, spacing, *_prepare(values, http, on_progress), language)
     if print_rows:
         write_csv(made.table, made.columns, sys.stdout)
     return made

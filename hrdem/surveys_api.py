@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Unpack
 
+from hrdem.errors import RequestError
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
@@ -14,6 +17,7 @@ from hrdem.processing.memory_budget import check_max_memory
 from hrdem.request import area_fields, service_fields, survey_fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import normalize_stac_url
+from hrdem.request.options import Format, Language
 from hrdem.request.params import CompareRastersParams, SurveysParams
 from hrdem.request.products import PRODUCTS, get_collection, get_product
 from hrdem.request.protocols import PathLike
@@ -92,6 +96,9 @@ def compare(
             * ``product``: surface of the surveys, ``"dtm"`` or ``"dsm"``;
             * ``output``: path of the GeoTIFF of the differences, float32, in metres; None writes
               none;
+            * ``quicklook``: whether to draw it too, as `view` does: a PNG of the same name beside
+              it;
+            * ``language``: language of the words in that picture, ``"en"`` or ``"fr"``;
             * ``overwrite``: whether an existing output may be replaced.
 
     Returns:
@@ -102,8 +109,31 @@ def compare(
         NoDataError: If there is no such survey, or no pixel has a height in both.
         NetworkError: If the catalogue or a file of a survey cannot be read.
         OutputError: If the output exists or cannot be written.
+        MissingLibraryError: If ``quicklook`` is set, and matplotlib is not installed (extra
+            ``plot``).
     """
     values: dict[str, Any] = {**params}
+    if not values["quicklook"]:
+        return _compare(a, b, values, http, on_progress)
+    from hrdem.jobs.view import check_quicklook, draw_quicklook  # noqa: PLC0415 (slow to import)
+
+    if values["output"] is None:
+        raise RequestError("`quicklook` draws the output beside it. Give an `output` too.")
+    picture = Path(values["output"]).with_suffix(".png")
+    check_quicklook(picture, Format.GTIFF, overwrite=values["overwrite"])
+    done = _compare(a, b, values, http, on_progress)
+    draw_quicklook(Path(values["output"]), picture, Language(values["language"]), redraw=True)
+    return replace(done, quicklook=picture)
+
+
+def _compare(
+    a: PathLike,
+    b: PathLike,
+    values: dict[str, Any],
+    http: Http | None,
+    on_progress: OnProgress,
+) -> RasterComparison:
+    """Compare two files, or, with an area, two surveys."""
     output, overwrite = values["output"], values["overwrite"]
     if all(values[name] is None for name in survey_fields.PLACES):
         return compare_rasters(a, b, output, on_progress, overwrite=overwrite)

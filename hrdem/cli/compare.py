@@ -44,6 +44,8 @@ def command(*, a: str, b: str, demo: bool, json: bool, **params: Any) -> None:
 def _show(done: RasterComparison) -> None:
     if done.output is not None:
         show.lines(("output", f"{done.output}  {format_size(done.output.stat().st_size)}"))
+    if done.quicklook is not None:
+        show.lines(("picture", f"{done.quicklook}  {format_size(done.quicklook.stat().st_size)}"))
     counts = done.counts
     shares = f"{counts.only_a:,} only in A, {counts.only_b:,} only in B"
     show.lines(

@@ -115,6 +115,7 @@ class RasterComparison:
         counts: Those pixels, by which raster has a value.
         differences: Statistics of b minus a.
         output: Path of the GeoTIFF of the differences; None if none was written.
+        quicklook: Path of the picture beside it; None if none was requested.
     """
 
     a: HeightRaster
@@ -123,6 +124,7 @@ class RasterComparison:
     counts: PixelCounts
     differences: Differences
     output: Path | None
+    quicklook: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -133,6 +135,7 @@ class RasterComparison:
             "pixels": self.counts.as_dict(),
             "differences": self.differences.as_dict(),
             "output": None if self.output is None else str(self.output),
+            "quicklook": None if self.quicklook is None else str(self.quicklook),
         }
 
 

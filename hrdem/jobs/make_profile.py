@@ -18,6 +18,7 @@ from hrdem.points.samples import Samples
 from hrdem.points.table import PointTable
 from hrdem.points.write_points import Added, publish_rows
 from hrdem.request.aoi.aoi import Aoi
+from hrdem.request.options import Language
 from hrdem.request.request import Request
 from hrdem.runtime.atomic import write_file_atomically
 
@@ -93,6 +94,7 @@ def make_profile(
     make_request: Callable[[Aoi], Request],
     settings: RunSettings,
     options: SampleOptions,
+    language: Language,
 ) -> Profile:
     """Make a profile, and write it.
 
@@ -102,6 +104,7 @@ def make_profile(
         make_request: Makes the request of an area.
         settings: Client, cache, limits and progress callback.
         options: How, and where to: ``.csv``, ``.gpkg`` or ``.png``.
+        language: Language of the words in a plot.
 
     Raises:
         HrdemError: As `place_stations` and `sample_points` do.
@@ -124,9 +127,10 @@ def make_profile(
         )
 
         request = samples.plan.request
-        unit = METRES if request.unit == "metre" else request.unit
-        quantity = Quantity(request.product.name, unit)
-        picture = draw_profile(stations.distance, profile.values, line.label, quantity)
+        unit = {"metre": METRES, "degree": "°", "percent": "%"}.get(request.unit, request.unit)
+        datum = request.vertical_datum.value if request.product.is_height else ""
+        quantity = Quantity(request.product, datum, unit)
+        picture = draw_profile(stations.distance, profile.values, line.label, quantity, language)
         write_file_atomically(output, picture, options.overwrite)
     elif output is not None:
         publish_rows(table, profile.columns, output, overwrite=options.overwrite)

@@ -111,24 +111,18 @@ def check_quicklook(picture: Path, layout: Format, *, overwrite: bool) -> None:
     check_picture(picture, overwrite=overwrite)
 
 
-def draw_quicklook(output: Path, picture: Path, *, redraw: bool) -> None:
+def draw_quicklook(output: Path, picture: Path, language: Language, *, redraw: bool) -> None:
     """Draw an output as a map beside it.
 
     Args:
         output: The raster.
         picture: Path of the PNG.
+        language: Language of its words.
         redraw: Whether a picture that is there is replaced: the raster is a new one.
     """
     if redraw or not picture.exists():
-        values = {field.name: field.default for field in picture_fields.VIEW}
-        options = ViewOptions(
-            band=None,
-            ramp=None,
-            size=values["size"],
-            language=Language(values["language"]),
-            title=None,
-            overwrite=True,
-        )
+        (size,) = (field.default for field in picture_fields.VIEW if field.name == "size")
+        options = ViewOptions(None, None, size, language, title=None, overwrite=True)
         view_raster(output, picture, options)
 
 

@@ -24,7 +24,14 @@ from hrdem.pictures.draw_pixels import EDGE, LEVEL, Drawing, draw_hatch, draw_pi
 from hrdem.pictures.ramps import Colour, Pictured, Ramp, Scale
 from hrdem.pictures.read_raster import Raster
 from hrdem.pictures.summary import Summary
-from hrdem.pictures.words import WORDS, format_number, make_caption, make_tick, make_title
+from hrdem.pictures.words import (
+    WORDS,
+    count_digits,
+    format_number,
+    make_caption,
+    make_tick,
+    make_title,
+)
 from hrdem.request.options import Language
 from hrdem.runtime.text import escape_unprintable
 
@@ -278,9 +285,8 @@ def _draw_ramp(
         steps = sheet.matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
         ticks = np.array([tick for tick in steps.tick_values(low, high) if low <= tick <= high])
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    digits += step * 10**digits % 1 > 1e-6  # 2.5
-    axes.set_xticks(ticks, [make_tick(tick, ramp, language, int(digits)) for tick in ticks])
+    digits = count_digits(step)
+    axes.set_xticks(ticks, [make_tick(tick, ramp, language, digits) for tick in ticks])
 
 
 def _draw_scale(sheet: _Sheet, grid: Grid, columns: int, top: int, language: Language) -> None:

@@ -65,6 +65,8 @@ class Raster:
         product: Name of the product; empty if the file names none.
         collections: Ids of its collections.
         vertical_datum: Vertical datum of its heights; empty if it names none.
+        operands: Names of the raster that another is subtracted from, and of that one; empty for
+            others than differences that `hrdem compare` wrote.
         is_licensed: Whether it contains information under the Open Government Licence.
     """
 
@@ -78,6 +80,7 @@ class Raster:
     product: str
     collections: tuple[str, ...]
     vertical_datum: str
+    operands: tuple[str, ...]
     is_licensed: bool
 
 
@@ -130,6 +133,7 @@ def _read(path: Path, dataset: Any, band: str | None, name: RampName | None, siz
         tags.get("HRDEM_PRODUCT", ""),
         tuple(filter(None, tags.get("HRDEM_COLLECTION", "").split(","))),
         tags.get("HRDEM_VERTICAL_DATUM", "") if ramp is ELEVATION else "",
+        _read_operands(tags, dataset.descriptions[number - 1]),
         "HRDEM_LICENCE" in tags,
     )
 
@@ -213,6 +217,15 @@ def _read_sources(tags: dict[str, str]) -> dict[int, tuple[str, str]]:
             for source in json.loads(tags["HRDEM_SOURCES"])
         }
     return {}
+
+
+def _read_operands(tags: dict[str, str], band: str | None) -> tuple[str, ...]:
+    """Return what is subtracted from what in a band whose name says so."""
+    with contextlib.suppress(*_INVALID):
+        a, b = (str(each["file"]) for each in json.loads(tags["HRDEM_INPUTS"]))
+        if band == f"{b} minus {a}":
+            return b, a
+    return ()
 
 
 def _list_classes(

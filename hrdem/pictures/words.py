@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hrdem.output.provenance import ATTRIBUTION
@@ -24,6 +25,7 @@ class Words:
         surfaces: Titles of products that are heights, by name.
         themes: Titles of what is derived from them, with a place for the surface.
         sources: Title of a band of sources, with a place for that of the product.
+        difference: Title of a difference, with places for what is subtracted from and what is.
         empty: Legend of pixels without data.
         level: Legend of level ground, which has no aspect.
         edges: Legend of edges between collections.
@@ -31,6 +33,9 @@ class Words:
         above: Vertical datum of heights, with a place for its name.
         directions: North, east, south, west and north, in short.
         valid: Share of pixels with data, with a place for it.
+        distance: Distance along a profile, with a place for the unit.
+        exaggeration: Vertical exaggeration of a profile, with a place for it.
+        gaps: What stretches of a profile without data look like.
         attribution: What the licence of the data requires.
     """
 
@@ -38,6 +43,7 @@ class Words:
     surfaces: dict[str, str]
     themes: dict[Theme, str]
     sources: str
+    difference: str
     empty: str
     level: str
     edges: str
@@ -45,6 +51,9 @@ class Words:
     above: str
     directions: str
     valid: str
+    distance: str
+    exaggeration: str
+    gaps: str
     attribution: str
 
 
@@ -61,6 +70,7 @@ _ENGLISH = Words(
     surfaces={name: product.title for name, product in PRODUCTS.items()},
     themes={},
     sources="Sources: {}",
+    difference="Difference: {} minus {}",
     empty="No data",
     level="Level ground",
     edges="Edge between collections",
@@ -68,6 +78,9 @@ _ENGLISH = Words(
     above="above {}",
     directions="NESWN",
     valid="{} % with data",
+    distance="Distance on the ground ({})",
+    exaggeration="vertical exaggeration {}×",
+    gaps="grey: no data",
     attribution=ATTRIBUTION,
 )
 _FRENCH = Words(
@@ -91,6 +104,7 @@ _FRENCH = Words(
         Theme.ASPECT: "Orientation du {}",
     },
     sources="Sources : {}",
+    difference="Différence : {} moins {}",
     empty="Aucune donnée",
     level="Terrain plat",
     edges="Limite entre collections",
@@ -98,6 +112,9 @@ _FRENCH = Words(
     above="au-dessus du {}",
     directions="NESON",
     valid="{} % avec données",
+    distance="Distance au sol ({})",
+    exaggeration="exagération verticale {}×",
+    gaps="gris : aucune donnée",
     attribution=(
         "Contient des informations visées par la Licence du gouvernement ouvert – Canada."
     ),
@@ -113,31 +130,50 @@ def format_number(value: float, language: Language, digits: int = 0) -> str:
     return text.replace(",", NARROW_SPACE).replace(".", ",")
 
 
+def count_digits(step: float) -> int:
+    """Return how many digits after the decimal point multiples of a step need."""
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    return digits + int(step * 10**digits % 1 > 1e-6)  # 2.5
+
+
 def make_title(raster: Raster, language: Language) -> str:
-    """Make a title: that of the product, or else the name of the file."""
+    """Make a title: that of the product or the difference, or else the name of the file."""
     product, words = PRODUCTS.get(raster.product), WORDS[language]
+    if raster.operands:
+        return words.difference.format(*raster.operands)
     if product is None:
         is_difference = raster.ramp is DIFFERENCE
         name = raster.path.name
         return f"{words.captions[DIFFERENCE.name]} · {name}" if is_difference else name
-    title = words.surfaces.get(product.name) or _derive_title(product, words)
+    title = name_product(product, language)
     return title if raster.ramp else words.sources.format(title)
 
 
-def _derive_title(product: Product, words: Words) -> str:
+def name_product(product: Product, language: Language) -> str:
+    """Return the title of a product."""
+    words = WORDS[language]
+    if product.name in words.surfaces:
+        return words.surfaces[product.name]
     surface = words.surfaces[product.surfaces[0]]
     return words.themes[product.theme].format(surface[0].lower() + surface[1:])
 
 
 def make_caption(raster: Raster, language: Language) -> str:
     """Make the caption of a legend: what the values are, with datum and unit."""
-    words, ramp = WORDS[language], raster.ramp
+    ramp = raster.ramp
     if ramp is None:
-        return words.captions["classes"]
-    caption = words.captions[ramp.name]
-    if raster.vertical_datum:
-        caption += f" {words.above.format(raster.vertical_datum)}"
-    return f"{caption} ({ramp.unit})" if ramp.unit and ramp.scale is not Scale.CYCLIC else caption
+        return WORDS[language].captions["classes"]
+    unit = "" if ramp.scale is Scale.CYCLIC else ramp.unit
+    return describe_values(ramp, raster.vertical_datum, unit, language)
+
+
+def describe_values(ramp: Ramp, vertical_datum: str, unit: str, language: Language) -> str:
+    """Describe what values are, with datum and unit; either may be empty."""
+    words = WORDS[language]
+    text = words.captions[ramp.name]
+    if vertical_datum:
+        text += f" {words.above.format(vertical_datum)}"
+    return f"{text} ({unit})" if unit else text
 
 
 def make_tick(value: float, ramp: Ramp, language: Language, digits: int) -> str:

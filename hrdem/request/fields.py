@@ -24,6 +24,7 @@ from hrdem.request.field import (
 from hrdem.request.options import (
     Compression,
     Format,
+    Language,
     TileLayout,
 )
 from hrdem.request.product_fields import (
@@ -72,11 +73,18 @@ _IF_CHANGED = Field(
     Group.OUTPUT,
     default=False,
 )
-_QUICKLOOK = Field(
+QUICKLOOK = Field(
     "quicklook",
     "Draw the output as a map too: a PNG of the same name beside it, as hrdem view draws it.",
     Group.OUTPUT,
     default=False,
+)
+LANGUAGE = Field(
+    "language",
+    "Language of the words in the picture.",
+    Group.OUTPUT,
+    default="en",
+    choices=Language,
 )
 OUTPUT = (
     OUTPUT_FILE,
@@ -118,7 +126,8 @@ EXTRACT = (
     *OUTPUT[2:],
     _IF_CHANGED,
     _QML,
-    _QUICKLOOK,
+    QUICKLOOK,
+    LANGUAGE,
     *LIMITS,
     *CACHE,
 )

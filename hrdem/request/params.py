@@ -106,6 +106,7 @@ class ExtractParams(LoadParams, total=False):
     qml: bool | None
     if_changed: bool | None
     quicklook: bool | None
+    language: str | None
 
 
 class _PointsParams(CacheParams, total=False):
@@ -151,6 +152,7 @@ class ProfileParams(_PointsParams, total=False):
 
     line_crs: CrsLike | None
     spacing: float | None
+    language: str | None
 
 
 class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
@@ -165,6 +167,7 @@ class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
     qml: bool | None
     if_changed: bool | None
     quicklook: bool | None
+    language: str | None
     max_memory: SizeLike | None
     max_download: SizeLike | None
 
@@ -189,6 +192,8 @@ class CompareRastersParams(AoiParams, CacheParams, total=False):
 
     product: str | None
     output: PathLike | None
+    quicklook: bool | None
+    language: str | None
     overwrite: bool | None
     stac_url: str | None
     max_memory: SizeLike | None

@@ -6,16 +6,9 @@ from dataclasses import replace
 
 from hrdem.request.convert import parse_integer
 from hrdem.request.field import Field, Group
-from hrdem.request.fields import OUTPUT_FILE, OVERWRITE
-from hrdem.request.options import Language, RampName
+from hrdem.request.fields import LANGUAGE, OUTPUT_FILE, OVERWRITE
+from hrdem.request.options import RampName
 
-LANGUAGE = Field(
-    "language",
-    "Language of the words in the picture.",
-    Group.OUTPUT,
-    default="en",
-    choices=Language,
-)
 VIEW = (
     Field(
         "band",

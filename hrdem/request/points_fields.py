@@ -7,7 +7,7 @@ from dataclasses import replace
 from hrdem.request.area_fields import AREA
 from hrdem.request.convert import parse_crs, parse_metres, parse_output
 from hrdem.request.field import Field, Group
-from hrdem.request.fields import OVERWRITE
+from hrdem.request.fields import LANGUAGE, OVERWRITE
 from hrdem.request.options import Interpolation
 from hrdem.request.product_fields import GRID, PRODUCT
 from hrdem.request.service_fields import CACHE, LIMITS, SERVICE
@@ -91,5 +91,6 @@ PROFILE = (
         parse=parse_output,
         flags=("-o",),
     ),
+    replace(LANGUAGE, help="Language of the words in a plot."),
     *(field for field in SAMPLE if field.name not in _OWN),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hrdem.request.area_fields import AREA
 from hrdem.request.convert import parse_output
 from hrdem.request.field import Field, Group
-from hrdem.request.fields import OVERWRITE
+from hrdem.request.fields import LANGUAGE, OVERWRITE, QUICKLOOK
 from hrdem.request.product_fields import COLLECTION, PRODUCT_NAME
 from hrdem.request.service_fields import CACHE, LIMITS, STAC_URL
 
@@ -51,6 +51,8 @@ COMPARE = (
         parse=parse_output,
         flags=("-o",),
     ),
+    QUICKLOOK,
+    LANGUAGE,
     OVERWRITE,
     STAC_URL,
     *LIMITS,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import rasterio
 from affine import Affine
@@ -13,6 +14,7 @@ from rasterio.windows import Window
 
 import hrdem
 from hrdem.cli.main import run
+from hrdem.pictures.ramps import DIFFERENCE
 from tests.pages import run_commands
 
 LEFT, TOP = 1_500_000, -100_000
@@ -75,6 +77,28 @@ def test_the_difference_is_that_of_the_common_pixels(tmp_path: Path) -> None:
         "only_b": int((first.mask & ~second.mask).sum()),
         "neither": int((first.mask & second.mask).sum()),
     }
+
+
+def test_the_picture_of_a_difference_is_that_of_view(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its title says what is subtracted from what; zero has the colour in the middle."""
+    a = write_raster(tmp_path / "a.tif", np.full((70, 90), 9, np.float32))
+    ground = np.full((70, 90), 9, np.float32)
+    ground[:, 60:] += np.linspace(-1, 5, 30, dtype=np.float32)
+    b = write_raster(tmp_path / "b.tif", ground)
+    done = hrdem.compare(a, b, output=tmp_path / "d.tif", quicklook=True, language="fr")
+    assert done.quicklook == tmp_path / "d.png"
+    assert done.as_dict()["quicklook"] == str(tmp_path / "d.png")
+    hrdem.view(tmp_path / "d.tif", output=tmp_path / "v.png", language="fr")
+    assert (tmp_path / "v.png").read_bytes() == (tmp_path / "d.png").read_bytes()
+    with PIL.Image.open(tmp_path / "d.png") as picture:
+        assert picture.text["Title"] == "Différence : b.tif moins a.tif"
+        assert picture.getpixel((100, 200)) == DIFFERENCE.colours[len(DIFFERENCE.colours) // 2]
+    with pytest.raises(hrdem.RequestError, match="Give an `output` too"):
+        hrdem.compare(a, b, quicklook=True)
+    assert run(["view", str(tmp_path / "d.tif")]) == 0
+    assert "Difference: b.tif minus a.tif" in capsys.readouterr().out
 
 
 def test_scaled_numbers_are_compared_as_heights(tmp_path: Path) -> None:
@@ -154,7 +178,7 @@ def test_an_input_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.usefixtures("on_demo")
 def test_the_commands_of_the_page_work(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    assert len(run_commands("comparing.md")) == 6
+    assert len(run_commands("comparing.md")) == 5
     printed = capsys.readouterr().out
     assert "difference Ottawa_2021.tif minus Ottawa_2014.tif\n" in printed
     assert "difference surface.tif minus terrain.tif\n" in printed

@@ -88,6 +88,7 @@ REACHED_BY = {
     "pictures/qml_style.py": ("extract",),
     "pictures/": ("view",),
     "pictures_api.py": ("view",),
+    "surveys_api.py": ("compare",),
     "points/line.py": ("profile",),
     "tiling/": ("tile_job",),
     "runtime/atomic.py": ("extract", "preview", "surveys"),
