@@ -1,0 +1,159 @@
+import type { Config } from "../api/types.ts";
+import { byId, fill, h } from "../dom/element.ts";
+import { showTrouble, trouble } from "../dom/trouble.ts";
+import type { Page } from "../page.ts";
+import type { Choices, Estimated } from "../state/state.ts";
+import { collectionName } from "../words/names.ts";
+
+const OTHER = "other";
+
+/** A number or a name of a coordinate system, as the command line takes it. */
+export const parseCrs = (text: string): string | null => {
+  const plain = text.trim();
+  if (plain === "") return null;
+  return /^\d+$/.test(plain) ? `EPSG:${plain}` : plain;
+};
+
+/** null for an empty text, NaN for one that is no positive number. */
+export function parseResolution(text: string): number | null {
+  if (text.trim() === "") return null;
+  const value = Number(text.trim().replace(",", "."));
+  return value > 0 && Number.isFinite(value) ? value : Number.NaN;
+}
+
+/** The mosaics that are coarser than the one chosen: only they can fill its gaps. */
+export function coarser(collections: Config["collections"], chosen: string): string[] {
+  const own = collections.find(({ name }) => name === chosen)?.resolution ?? 0;
+  return collections.filter(({ resolution }) => resolution > own).map(({ name }) => name);
+}
+
+/** Grid, format and more: what most people leave as it is. */
+export function createChoicesForm({ store, words }: Page): void {
+  const form = byId<HTMLFormElement>("choices-form");
+  const problems = byId("choices-trouble");
+  const fillField = byId("fill");
+  const select = (name: string) => form.elements.namedItem(name) as HTMLSelectElement;
+  const input = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+
+  function offer(name: string, values: { value: string; text: string }[], keep = 0): void {
+    const element = select(name);
+    const kept = [...element.options].slice(0, keep);
+    fill(element, ...kept, ...values.map(({ value, text }) => h("option", { value }, text)));
+  }
+
+  function offerFill(): void {
+    const { config, choices } = store.get();
+    const names = coarser(config?.collections ?? [], choices.collection);
+    fillField.hidden = names.length === 0;
+    const legend = h("legend", {}, words.fill_gaps);
+    const boxes = names.map((name) => {
+      const checked = choices.fill.includes(name);
+      return h(
+        "label",
+        { class: "tick" },
+        h("input", { type: "checkbox", value: name, checked }),
+        name,
+      );
+    });
+    fill(fillField, legend, ...boxes);
+  }
+
+  function configure(config: Config): void {
+    const plain = (values: string[]) => values.map((value) => ({ value, text: value }));
+    offer(
+      "collection",
+      config.collections.map(({ name }) => ({ value: name, text: collectionName(name, words) })),
+    );
+    const formats: Record<string, string> = { gtiff: words.format_gtiff, cog: words.format_cog };
+    offer(
+      "format",
+      config.formats.map((value) => ({ value, text: formats[value] ?? value })),
+    );
+    offer("resampling", plain(config.resampling), 1);
+    offer("vertical_datum", plain(config.vertical_datums), 1);
+    show(store.get().choices);
+  }
+
+  function show(choices: Choices): void {
+    select("collection").value = choices.collection;
+    select("format").value = choices.format;
+    select("resampling").value = choices.resampling ?? "";
+    select("vertical_datum").value = choices.vertical_datum ?? "";
+    select("crop").value = choices.crop === null ? "" : choices.crop ? "yes" : "no";
+    input("source_band").checked = choices.source_band;
+    input("resolution").value = choices.resolution === null ? "" : String(choices.resolution);
+    showCrs(choices.crs);
+    offerFill();
+  }
+
+  function showCrs(crs: string | null): void {
+    const element = select("crs");
+    const known = [...element.options].some(({ value }) => value === crs);
+    if (crs === null) element.value = "";
+    else if (known) element.value = crs;
+    else {
+      element.value = OTHER;
+      input("crs_other").value = crs;
+    }
+    byId("crs-row").hidden = element.value !== OTHER;
+  }
+
+  function offerCrs(estimated: Estimated): void {
+    if (estimated.state !== "ready") return;
+    const values = estimated.value.crs_choices.map(({ code, name }) => ({
+      value: code,
+      text: `${name} (${code})`,
+    }));
+    const other = select("crs").value === OTHER;
+    const last = [...select("crs").options].at(-1);
+    offer("crs", values, 1);
+    if (last) select("crs").append(last);
+    if (other) select("crs").value = OTHER;
+    else showCrs(store.get().choices.crs);
+  }
+
+  function read(): void {
+    const resolution = parseResolution(input("resolution").value);
+    const wrong = Number.isNaN(resolution);
+    input("resolution").setAttribute("aria-invalid", String(wrong));
+    showTrouble(
+      problems,
+      wrong ? trouble(words.resolution_wrong, words.resolution_wrong_hint) : null,
+    );
+    if (wrong) return;
+    const { config, choices } = store.get();
+    const collection = select("collection").value || choices.collection;
+    const allowed = coarser(config?.collections ?? [], collection);
+    const ticked = [...fillField.querySelectorAll<HTMLInputElement>("input:checked")];
+    const crop = select("crop").value;
+    const other = select("crs").value === OTHER;
+    byId("crs-row").hidden = !other;
+    store.set({
+      choices: {
+        products: choices.products,
+        collection,
+        fill: ticked.map(({ value }) => value).filter((name) => allowed.includes(name)),
+        crs: other ? parseCrs(input("crs_other").value) : select("crs").value || null,
+        resolution,
+        resampling: select("resampling").value || null,
+        format: select("format").value || choices.format,
+        vertical_datum: select("vertical_datum").value || null,
+        crop: crop === "" ? null : crop === "yes",
+        source_band: input("source_band").checked,
+      },
+    });
+  }
+
+  form.addEventListener("change", read);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    read();
+  });
+  store.watch(
+    ({ config }) => config,
+    (config) => config && configure(config),
+  );
+  store.watch(({ choices }) => choices.collection, offerFill);
+  store.watch(({ choices }) => choices.fill, offerFill);
+  store.watch(({ estimate }) => estimate, offerCrs);
+}

@@ -1,0 +1,53 @@
+import { announce } from "../dom/announce.ts";
+import { byId, fill, h } from "../dom/element.ts";
+import { icon } from "../dom/icons.ts";
+import type { Page } from "../page.ts";
+import type { Words } from "../words/index.ts";
+
+const SHOWN_MILLISECONDS = 1500;
+
+/** A text to copy, with its button. */
+export function copyable(title: string, text: string, words: Words): HTMLElement {
+  const button = h("button", { type: "button", class: "copy" }, icon("copy"), words.copy);
+  button.setAttribute("aria-label", `${words.copy}: ${title}`);
+  button.addEventListener("click", async () => {
+    await copy(text);
+    announce(words.copied);
+    fill(button, icon("check"), words.copied);
+    setTimeout(() => fill(button, icon("copy"), words.copy), SHOWN_MILLISECONDS);
+  });
+  return h(
+    "div",
+    { class: "copyable" },
+    h("div", { class: "row" }, h("h3", {}, title), button),
+    h("pre", { tabindex: 0, role: "region", "aria-label": title }, h("code", {}, text)),
+  );
+}
+
+/** Browsers give the clipboard only to pages of this machine or of https. */
+async function copy(text: string): Promise<void> {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = h("textarea", { readonly: true }, text);
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
+/** The same request as a command and in Python. */
+export function createCommands({ store, words }: Page): void {
+  const details = byId("commands");
+  const body = byId("commands-body");
+  const render = () => {
+    const { estimate } = store.get();
+    details.hidden = estimate.state !== "ready" && estimate.state !== "working";
+    if (estimate.state !== "ready") return;
+    const { command_line: command, python } = estimate.value;
+    fill(body, copyable(words.command_line, command, words), copyable(words.python, python, words));
+  };
+  store.watch(({ estimate }) => estimate, render);
+  render();
+}

@@ -1,0 +1,62 @@
+import { startJob } from "../api/client.ts";
+import { announce } from "../dom/announce.ts";
+import { byId } from "../dom/element.ts";
+import { showTrouble, trouble, troubleOf } from "../dom/trouble.ts";
+import type { Page } from "../page.ts";
+import { requestOf } from "../state/request.ts";
+import { withJob } from "../state/state.ts";
+
+/** The large button: a job from the request as it is. */
+export function createGetButton({ store, words, formats }: Page): void {
+  const button = byId<HTMLButtonElement>("get");
+  const problems = byId("get-trouble");
+  let sending = false;
+
+  const ready = () => {
+    const state = store.get();
+    return requestOf(state) !== null && state.estimate.state !== "failed" && !sending;
+  };
+
+  function render(): void {
+    const { choices, estimate } = store.get();
+    const count = choices.products.length;
+    const label = count > 1 ? words.get_many(count) : words.get;
+    const size =
+      estimate.state === "ready"
+        ? words.get_size(label, formats.bytes(estimate.value.output_bytes))
+        : label;
+    byId("get-label").textContent = size;
+    button.setAttribute("aria-disabled", String(!ready()));
+  }
+
+  button.addEventListener("click", async () => {
+    const request = requestOf(store.get());
+    if (!request) {
+      showTrouble(problems, trouble(words.choose_area_first, ""));
+      return;
+    }
+    if (!ready()) return;
+    sending = true;
+    render();
+    try {
+      const job = await startJob(request);
+      store.set({ jobs: withJob(store.get().jobs, job) });
+      showTrouble(problems, null);
+      announce(words.job_started);
+      byId("jobs-section").scrollIntoView({ block: "start" });
+    } catch (error) {
+      showTrouble(problems, troubleOf(error, words));
+    } finally {
+      sending = false;
+      render();
+    }
+  });
+
+  store.watch(({ estimate }) => estimate, render);
+  store.watch(({ choices }) => choices, render);
+  store.watch(
+    ({ area }) => area,
+    () => showTrouble(problems, null),
+  );
+  render();
+}

@@ -1,0 +1,86 @@
+import { cancelJob, deleteJob, repeatJob } from "../api/client.ts";
+import type { Job } from "../api/types.ts";
+import { ask } from "../dom/dialog.ts";
+import { byId, h } from "../dom/element.ts";
+import { showTrouble, troubleOf } from "../dom/trouble.ts";
+import type { Page } from "../page.ts";
+import { showResult } from "../results/result_dialog.ts";
+import { withJob } from "../state/state.ts";
+import { type JobActions, jobCard, jobTitle, stateText } from "./job_card.ts";
+
+/** The jobs of this browser, newest first; each is drawn anew when it changes. */
+export function createJobList(page: Page): void {
+  const { store, words } = page;
+  const list = byId("jobs");
+  const spoken = byId("jobs-spoken");
+  const shown = new Map<string, { job: Job; row: HTMLElement }>();
+
+  async function attempt(job: Job, action: () => Promise<Job | null>): Promise<void> {
+    try {
+      const changed = await action();
+      const { jobs } = store.get();
+      store.set({
+        jobs: changed ? withJob(jobs, changed) : jobs.filter(({ id }) => id !== job.id),
+      });
+    } catch (error) {
+      const problems = h("div", { role: "alert" });
+      shown.get(job.id)?.row.append(problems);
+      showTrouble(problems, troubleOf(error, words));
+    }
+  }
+
+  const actions: JobActions = {
+    cancel: (job) => void attempt(job, () => cancelJob(job.id)),
+    again: (job, newest) => void attempt(job, () => repeatJob(job.id, newest)),
+    look: (job) => void showResult(page, job),
+    async remove(job) {
+      const question = words.remove_question(jobTitle(page, job));
+      if (!(await ask(question, words.remove_yes, words.remove_no))) return;
+      await attempt(job, async () => {
+        await deleteJob(job.id);
+        return null;
+      });
+    },
+  };
+
+  function draw(job: Job, row: HTMLElement): void {
+    const open = row.querySelector("details")?.open ?? false;
+    const index = [...row.querySelectorAll("button, a, summary")].indexOf(
+      document.activeElement as Element,
+    );
+    row.replaceChildren(jobCard(page, job, actions));
+    const details = row.querySelector("details");
+    if (details) details.open = open;
+    if (index >= 0) row.querySelectorAll<HTMLElement>("button, a, summary")[index]?.focus();
+  }
+
+  /** The row of the job, as it is now. */
+  function update(job: Job): HTMLElement {
+    const known = shown.get(job.id);
+    const row = known?.row ?? h("li");
+    if (known?.job !== job) draw(job, row);
+    if (known && known.job.state !== job.state) {
+      spoken.textContent = words.job_spoken(jobTitle(page, job), stateText(page, job));
+    }
+    shown.set(job.id, { job, row });
+    return row;
+  }
+
+  function render(jobs: Job[]): void {
+    byId("jobs-section").hidden = jobs.length === 0;
+    const ids = new Set(jobs.map(({ id }) => id));
+    for (const [id, { row }] of shown) {
+      if (ids.has(id)) continue;
+      row.remove();
+      shown.delete(id);
+    }
+    let before: Element | null = list.firstElementChild;
+    for (const job of jobs) {
+      const row = update(job);
+      if (before === row) before = row.nextElementSibling;
+      else list.insertBefore(row, before);
+    }
+  }
+
+  store.watch(({ jobs }) => jobs, render);
+}

@@ -1,0 +1,98 @@
+import type { Area, Config, DescribedArea, Estimate, Fault, Job, Position } from "../api/types.ts";
+import type { Store } from "./store.ts";
+
+/** What the map's pointer does. */
+export type Tool = "move" | "box" | "polygon" | "height" | "line";
+
+export interface ChosenArea extends DescribedArea {
+  area: Area;
+  /** Polygons are cropped to, boxes are not, unless chosen otherwise. */
+  kind: "box" | "shape";
+}
+
+export interface Choices {
+  products: string[];
+  collection: string;
+  fill: string[];
+  crs: string | null;
+  resolution: number | null;
+  resampling: string | null;
+  format: string;
+  vertical_datum: string | null;
+  /** null: polygons and circles are cropped to, boxes are not. */
+  crop: boolean | null;
+  source_band: boolean;
+}
+
+export interface Trouble {
+  message: string;
+  hint: string;
+  fault: Fault | null;
+}
+
+export type Estimated =
+  | { state: "none" }
+  | { state: "working"; last: Estimate | null }
+  | { state: "ready"; value: Estimate }
+  | { state: "failed"; trouble: Trouble };
+
+export interface Layers {
+  hillshade: string | null;
+  coverage: string | null;
+  preview: boolean;
+  online: boolean;
+}
+
+export interface MapPlace {
+  center: Position;
+  zoom: number;
+}
+
+export interface State {
+  config: Config | null;
+  connected: boolean;
+  tool: Tool;
+  area: ChosenArea | null;
+  choices: Choices;
+  estimate: Estimated;
+  layers: Layers;
+  place: MapPlace | null;
+  line: Position[] | null;
+  point: Position | null;
+  jobs: Job[];
+}
+
+export type AppStore = Store<State>;
+
+export const FIRST_CHOICES: Choices = {
+  products: ["dtm"],
+  collection: "1m",
+  fill: [],
+  crs: null,
+  resolution: null,
+  resampling: null,
+  format: "gtiff",
+  vertical_datum: null,
+  crop: null,
+  source_band: false,
+};
+
+export const FIRST_STATE: State = {
+  config: null,
+  connected: true,
+  tool: "move",
+  area: null,
+  choices: FIRST_CHOICES,
+  estimate: { state: "none" },
+  layers: { hillshade: null, coverage: null, preview: true, online: false },
+  place: null,
+  line: null,
+  point: null,
+  jobs: [],
+};
+
+/** The jobs with one of them in its new state, newest first. */
+export function withJob(jobs: readonly Job[], job: Job): Job[] {
+  const others = jobs.filter(({ id }) => id !== job.id);
+  return [...others, job].sort((one, other) => other.created.localeCompare(one.created));
+}
