@@ -15,7 +15,7 @@ import functools
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hrdem.catalog.search_area import (
     MAX_PAGE_BYTES,
@@ -27,13 +27,15 @@ from hrdem.catalog.search_area import (
     widen_box,
 )
 from hrdem.errors import RequestError
-from hrdem.http.client import HttpClient
-from hrdem.http.protocol import Response
-from hrdem.http.ranges import first_bytes_headers
+from hrdem.http.first_request import send_first
 from hrdem.request.endpoints import normalize_stac_url
 from hrdem.request.options import Engine, Via
 from hrdem.request.products import Theme, get_collection, get_product
 from hrdem.runtime.limits import HEADER_READ_BYTES
+
+if TYPE_CHECKING:
+    from hrdem.http.client import HttpClient
+    from hrdem.http.protocol import Response
 
 SLACK_METRES = 1_000.0  # how much wider than that of the search itself the area is
 MAX_EARLY_FILES = 4  # of a longer list some may not be read
@@ -68,8 +70,14 @@ def search_early(values: Mapping[str, Any]) -> Iterator[HttpClient | None]:
         yield None
         return
     ring = bounds and trace_search_area(widen_box(bounds, SLACK_METRES))
+    search, sent = None, None
+    if bounds and ring and values.get("via") is not Via.WCS:
+        search = make_search([collection.id], make_polygon(ring))
+        sent = send_first(f"{stac_url}search", search)
+    from hrdem.http.client import HttpClient  # noqa: PLC0415 (takes as long as all above)
+
     with HttpClient(trusted=[stac_url]) as client:
-        if not bounds or not ring or values.get("via") is Via.WCS:
+        if not bounds or not ring or search is None:
             client.open_connections(stac_url, 1)
             yield client
             return
@@ -78,9 +86,10 @@ def search_early(values: Mapping[str, Any]) -> Iterator[HttpClient | None]:
         client.send_early(
             "POST",
             f"{stac_url}search",
-            json=make_search([collection.id], make_polygon(ring)),
+            json=search,
             max_bytes=MAX_PAGE_BYTES,
             trusted=True,
+            sent=sent,
             then=functools.partial(_request_headers, surfaces, tiles, client),
         )
         yield client
@@ -115,6 +124,8 @@ def _request_headers(
 
     What is wrong with the response is for its reader to report.
     """
+    from hrdem.http.ranges import first_bytes_headers  # noqa: PLC0415 (imports httpx)
+
     try:
         assets = [feature["assets"] for feature in json.loads(found.content)["features"]]
         files = [each[key]["href"] for each in assets for key in surfaces if key in each]

@@ -10,7 +10,6 @@ import httpx
 
 from hrdem.http.timeouts import Timeouts
 
-ACCEPT_ENCODING = "gzip, deflate"  # of requests
 _ZLIB_WBITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _RAW_WBITS = -zlib.MAX_WBITS  # deflate without the header of RFC 1950, which some servers send
 _MAX_DECODED_CHUNK_BYTES = 64 << 10

@@ -31,6 +31,7 @@ SYSTEM_FILES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+_PROTOCOLS = ["http/1.1"]  # that are offered
 HAS_STORE = sys.platform in ("win32", "darwin")  # of its own, which OpenSSL does not read
 
 
@@ -135,7 +136,9 @@ def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
     if certificates.file is None and certificates.folder is None:
         from hrdem.http.certificate_store import SystemStoreContext  # noqa: PLC0415 (takes 20 ms)
 
-        return SystemStoreContext(ssl.PROTOCOL_TLS_CLIENT)
+        context: ssl.SSLContext = SystemStoreContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.set_alpn_protocols(_PROTOCOLS)
+        return context
     try:
         if certificates.file is None and not any(_list_hashed(certificates.folder)):
             raise FileNotFoundError("no file has a name like 5ed36f99.0; openssl rehash makes them")
@@ -145,6 +148,7 @@ def make_tls_context(certificates: Certificates) -> ssl.SSLContext:
         # as libcurl: an intermediate certificate may be trusted too. Python's default since 3.13
         # is also strict about extensions, which those of proxies that inspect TLS often lack.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.set_alpn_protocols(_PROTOCOLS)
         context.load_verify_locations(certificates.file, certificates.folder)
         return context
     except OSError as exc:

@@ -14,13 +14,14 @@ from typing import Any, Self
 
 import httpx
 
-from hrdem._version import __version__
 from hrdem.errors import BlockedAddressError, TransferError
 from hrdem.http.allowed_hosts import HostPolicy
-from hrdem.http.body import ACCEPT_ENCODING, unsupported_encoding
+from hrdem.http.body import unsupported_encoding
 from hrdem.http.body_reader import BodyReader
 from hrdem.http.connections import MAX_CONNECTIONS, ConnectionPool
+from hrdem.http.direct import ALREADY_SENT
 from hrdem.http.early import EarlyRequests
+from hrdem.http.first_request import ACCEPT_ENCODING, USER_AGENT, FirstRequest
 from hrdem.http.metadata_cache import MetadataCache
 from hrdem.http.outgoing import OutgoingRequest
 from hrdem.http.protocol import ByteSink, Download, Http, Response, ResponseCheck
@@ -43,8 +44,6 @@ from hrdem.http.timeouts import Timeouts
 from hrdem.http.transport import RoutedTransport, Routes
 from hrdem.runtime.redaction import redact_secrets
 
-PROJECT_URL = "https://github.com/hrdem/hrdem"
-USER_AGENT = f"hrdem/{__version__} (+{PROJECT_URL})"
 _MAX_REDIRECTS = 10
 
 log = logging.getLogger(__name__)
@@ -200,6 +199,7 @@ class HttpClient(Http):
         max_bytes: int,
         trusted: bool = False,
         then: Callable[[Response], None] | None = None,
+        sent: FirstRequest | None = None,
     ) -> None:
         """Send a request in a thread, once; a `request` that is the same takes its response.
 
@@ -211,8 +211,11 @@ class HttpClient(Http):
             max_bytes: Maximum size of the body.
             trusted: Whether the user supplied the address.
             then: Called with the response, in the thread, before the request gets it.
+            sent: The same request, if it was sent before there was a client.
         """
-        request = OutgoingRequest(method, url, headers or {}, None, json, trusted=trusted)
+        request = OutgoingRequest(
+            method, url, headers or {}, None, json, trusted=trusted, sent=sent
+        )
         self._early.send(request, lambda each: self._exchange(each, max_bytes), then)
 
     def _exchange(self, request: OutgoingRequest, max_bytes: int) -> Response:
@@ -375,7 +378,7 @@ class HttpClient(Http):
         if first.trusted:
             self._hosts.trust(first.url)
         for _ in range(_MAX_REDIRECTS + 1):
-            url = request.full_url
+            url, referrer = request.full_url, "" if request is first else display_url
             httpx_request = self._client.build_request(
                 request.method,
                 url,
@@ -383,9 +386,8 @@ class HttpClient(Http):
                 json=request.json,
                 timeout=_httpx_timeout(request.timeouts or self._timeouts),
                 extensions={
-                    "trace": self._hosts.connection_check(
-                        url, "" if request is first else display_url
-                    )
+                    "trace": self._hosts.connection_check(url, referrer),
+                    ALREADY_SENT: request.sent,
                 },
             )
             response = self._client.send(httpx_request, stream=True)

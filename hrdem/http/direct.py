@@ -8,16 +8,19 @@ connections, sends requests and reads the heads of responses, and the socket wri
 from __future__ import annotations
 
 import contextlib
+import functools
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpcore
 import httpx
+from httpcore._backends.sync import SyncStream
 
 from hrdem.http.receive import IN_PLACE, LowWaterMark
 
+ALREADY_SENT = "hrdem.already_sent"  # extension of requests: a `FirstRequest`, or None
 MAX_PIECE_BYTES = 256 << 10  # of an encrypted body
 _MAX_IDLE_SECONDS = 30.0  # routers forget connections after minutes
 
@@ -59,10 +62,13 @@ class _Connection:
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request; its response has to be closed."""
-        self.connect(request.url.origin, request.extensions)
+        origin = request.url.origin
+        is_sent = self._adopt(origin, request.extensions)
+        if not is_sent:
+            self.connect(origin, request.extensions)
         stream, self._stream = self._stream, None
         assert stream is not None
-        exchange = httpcore.HTTP11Connection(request.url.origin, _BorrowedStream(stream))
+        exchange = httpcore.HTTP11Connection(origin, _BorrowedStream(stream, is_sent=is_sent))
         try:
             response = exchange.handle_request(request)
         except BaseException:
@@ -98,17 +104,42 @@ class _Connection:
         """Connect to a server, unless there is a connection to it."""
         if self.is_connected(origin):
             return
-        self.close()
-        trace = extensions["trace"]
         timeout = extensions.get("timeout", {}).get("connect")
         host = origin.host.decode("ascii")
-        trace("connection.connect_tcp.started", {"host": host, "port": origin.port})
-        stream = self._backend.connect_tcp(host, origin.port, timeout)
-        trace("connection.connect_tcp.complete", {"return_value": stream})
+        connect = functools.partial(self._backend.connect_tcp, host, origin.port, timeout)
+        stream = self._open(origin, extensions, connect)
         if origin.scheme == b"https":
             stream = stream.start_tls(self._tls, host, timeout)
-        self._origin, self._received = origin, 0
         self.keep(stream, 0)
+
+    def _adopt(self, origin: httpcore.Origin, extensions: Mapping[str, Any]) -> bool:
+        """Take the connection that a request was sent on already; return whether it was."""
+        first = extensions.get(ALREADY_SENT)
+        try:
+            connection = first and first.take()
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout(str(exc)) from exc
+        except OSError as exc:
+            raise httpcore.ConnectError(str(exc)) from exc
+        if connection is None:
+            return False
+        self.keep(self._open(origin, extensions, lambda: SyncStream(connection)), 0)
+        return True
+
+    def _open(
+        self,
+        origin: httpcore.Origin,
+        extensions: Mapping[str, Any],
+        connect: Callable[[], httpcore.NetworkStream],
+    ) -> httpcore.NetworkStream:
+        """Close the connection, and return a new one whose address was checked."""
+        self.close()
+        trace, host = extensions["trace"], origin.host.decode("ascii")
+        trace("connection.connect_tcp.started", {"host": host, "port": origin.port})
+        stream = connect()
+        trace("connection.connect_tcp.complete", {"return_value": stream})
+        self._origin, self._received = origin, 0
+        return stream
 
 
 class _Body:
@@ -195,16 +226,23 @@ class _Body:
 
 
 class _BorrowedStream(httpcore.NetworkStream):
-    """A connection for the time of one request: closed by whoever has opened it."""
+    """A connection for the time of one request: closed by whoever has opened it.
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    Args:
+        stream: The connection.
+        is_sent: Whether the request was sent already.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream, *, is_sent: bool) -> None:
         self._stream = stream
+        self._is_sent = is_sent
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
+        if not self._is_sent:
+            self._stream.write(buffer, timeout)
 
     def close(self) -> None:
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from hrdem.http.certificates import find_certificates
-from hrdem.http.client import USER_AGENT
+from hrdem.http.first_request import USER_AGENT
 from hrdem.http.proxies import read_proxies
 from hrdem.http.retry import Retries
 from hrdem.http.source_version import SourceVersion

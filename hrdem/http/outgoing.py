@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import httpx
 
 from hrdem.http.connections import get_origin
+from hrdem.http.first_request import FirstRequest
 from hrdem.http.timeouts import Timeouts
 
 _SAFE_HEADERS = frozenset(
@@ -23,6 +24,7 @@ class OutgoingRequest:
 
     Attributes:
         timeouts: How long to wait, instead of the client's own timeouts.
+        sent: The same request, if it was sent before there was a client.
     """
 
     method: str
@@ -32,6 +34,7 @@ class OutgoingRequest:
     json: object = None
     timeouts: Timeouts | None = None
     trusted: bool = False
+    sent: FirstRequest | None = None
 
     @property
     def full_url(self) -> httpx.URL:
@@ -52,7 +55,7 @@ class OutgoingRequest:
         headers = self.headers
         if get_origin(httpx.URL(self.url)) != get_origin(httpx.URL(target)):
             headers = {name: v for name, v in headers.items() if name.lower() in _SAFE_HEADERS}
-        following = replace(self, url=target, params=None, headers=headers)
+        following = replace(self, url=target, params=None, headers=headers, sent=None)
         if redirect.status_code == httpx.codes.SEE_OTHER:
             return replace(following, method="GET", json=None)
         return following

@@ -47,7 +47,6 @@ class Routes:
         with self._lock:
             if self._tls is None:
                 self._tls = share_tls_context(self._certificates)
-                self._tls.set_alpn_protocols(["http/1.1"])
             return self._tls
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-import hrdem.catalog.early_search
+import hrdem.http.client
 import hrdem.http.client_settings
 import hrdem.sources.wcs.deadline
 from hrdem.cli.main import run
@@ -91,7 +91,7 @@ Runner = Callable[[Scene], Outcome]
 def here(scene: Scene, *more: str, stac: str = "") -> Outcome:
     """Run the command in this process; retries do not pause."""
     client = partial(HttpClient, timeouts=scene.timeouts, sleep=lambda _: None)
-    for module in (hrdem.http.client_settings, hrdem.catalog.early_search):
+    for module in (hrdem.http.client_settings, hrdem.http.client):
         scene.patch.setattr(module, "HttpClient", client)
     with (
         contextlib.redirect_stdout(io.StringIO()),
