@@ -52,7 +52,7 @@ def main() -> None:
         projected = {"bbox_crs": "EPSG:3979", "resolution": 4}
         holed = extract("hole", bbox=HOLE, product="dtm", fill="2m", source_band=True, **projected)
         draw("hole", holed)
-        draw("sources", holed, band="source", language="fr")
+        draw("sources", holed.with_suffix(".source.tif"), language="fr")
         strip = extract("strip", bbox=STRIP, product="dsm", **projected)
         draw("strip", strip, language="fr")
     draw("empty", empty(folder / "dtm.tif", folder / "empty.tif"))

@@ -98,9 +98,10 @@ def extract(
               finest first;
             * ``feather``: distance in metres over which a collection is blended into the next at
               their seam. Above 0 it changes heights;
-            * ``source_band``: whether a second band, ``source``, holds the number of each pixel's
-              source. For ``"chm"`` there are two, ``source_dsm`` and ``source_dtm``. The STAC item
-              and the tag ``HRDEM_SOURCES`` list the numbers;
+            * ``source_band``: whether a file of its own, ``*.source.tif``, holds the number of each
+              pixel's source, a byte, 0 where there is none, with names and colours. For ``"chm"``
+              there are two, ``*.source-dsm.tif`` and ``*.source-dtm.tif``. The STAC item lists the
+              numbers;
             * ``surveys``: whether the lidar surveys under the area are looked up;
             * ``algorithm``: ``"horn"`` or ``"zevenbergen-thorne"``, for slope, aspect and
               hillshade;

@@ -105,7 +105,9 @@ def check_run(values: Mapping[str, Any], request: Request, options: OutputOption
         OutputError: If it cannot be written.
     """
     inputs = values["aoi"], values["vertical_grid"]
-    check_raster_output(options.output, options.overwrite, inputs, options.file_kind)
+    check_raster_output(
+        options.output, options.overwrite, inputs, options.file_kind, request.source_layers
+    )
     if values["quicklook"]:
         from hrdem.jobs.view import check_quicklook  # noqa: PLC0415
 

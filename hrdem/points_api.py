@@ -154,7 +154,7 @@ def _prepare(
 ) -> tuple[Callable[[Aoi], Request], RunSettings, SampleOptions]:
     """Return what makes the request of an area, how to read, and how to sample."""
     missing = [field for field in fields.REQUEST if field.name not in values]
-    whole = {**values, **complete(missing, {"source_band": True})}
+    whole = {**values, **complete(missing, {})}
 
     def make_request(aoi: Aoi) -> Request:
         return Request.in_area(ParsedAoi(aoi, is_polygon=False), whole)

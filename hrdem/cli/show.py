@@ -37,12 +37,12 @@ def result(result: Result) -> None:
         lines(
             ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
             ("unchanged", "same request, same sources in the same versions: nothing to do"),
-            *_picture_lines(result),
+            *_beside_lines(result),
         )
         return
     lines(
         ("output", f"{result.output}  {format_size(result.output.stat().st_size)}"),
-        *_picture_lines(result),
+        *_beside_lines(result),
         ("grid", describe_grid(result.plan.grid)),
         *_mosaic_lines(result.plan),
         *_value_lines(result),
@@ -57,9 +57,12 @@ def result(result: Result) -> None:
     )
 
 
-def _picture_lines(result: Result) -> list[tuple[str, str]]:
-    path = result.quicklook
-    return [] if path is None else [("picture", f"{path}  {format_size(path.stat().st_size)}")]
+def _beside_lines(result: Result) -> list[tuple[str, str]]:
+    layers = [("layer", path) for path in result.layers]
+    picture = [("picture", result.quicklook)] if result.quicklook else []
+    return [
+        (name, f"{path}  {format_size(path.stat().st_size)}") for name, path in layers + picture
+    ]
 
 
 def warn_of_steps_and_nodata(result: Result) -> None:

@@ -19,6 +19,7 @@ from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask, make_mask
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.layers import list_layers, open_layer
 from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
 from hrdem.planning.plan import Plan
 from hrdem.planning.shared import list_shared
@@ -43,12 +44,14 @@ class ExecutedPlan:
 
     Attributes:
         file: The file, with all of its tiles.
+        layers: The files of its layers, in the order of `hrdem.output.layers.list_layers`.
         stats: Counts and statistics of the tiles.
         received_bytes: Bytes of source tiles read for them; None if GDAL fetched them, which does
             not report it.
     """
 
     file: GeoTiffWriter
+    layers: tuple[GeoTiffWriter, ...]
     stats: TileStats
     received_bytes: int | None
 
@@ -78,29 +81,39 @@ def execute_plans(
     total = None
     with contextlib.ExitStack() as stack:
         files = [
-            stack.enter_context(open_output(plan, chosen))
+            [stack.enter_context(file) for file in _open_files(plan, chosen)]
             for plan, chosen in zip(plans, options, strict=True)
         ]
         results = []
         with _stage_shared(plans, context, options[0]) as (staged, meter):
-            for number, (plan, file) in enumerate(zip(plans, files, strict=True)):
+            for number, (plan, written) in enumerate(zip(plans, files, strict=True)):
                 stats, total = _run(
                     plan,
                     plan.grid.window,
                     shift_grids[number],
                     context,
                     options[number],
-                    functools.partial(_write, file),
+                    functools.partial(_write, written),
                     meter,
                     staged.get(number),
+                    with_sources=plan.request.source_band,
                 )
-                results.append((file, stats))
-        yield [ExecutedPlan(file, stats, total) for file, stats in results]
+                results.append((written, stats))
+        yield [
+            ExecutedPlan(file, tuple(layers), stats, total) for (file, *layers), stats in results
+        ]
 
 
-def _write(file: GeoTiffWriter, result: TileResult) -> None:
-    for band, tile in enumerate(result.tiles):
-        file.write(result.column, result.row, tile, band)
+def _open_files(plan: Plan, options: OutputOptions) -> Iterator[GeoTiffWriter]:
+    """Yield a writer of a plan's output, and one of each of its layers."""
+    yield open_output(plan, options)
+    for layer in list_layers(plan):
+        yield open_layer(layer, plan, options, options.make_source_format())
+
+
+def _write(files: Sequence[GeoTiffWriter], result: TileResult) -> None:
+    for file, tile in zip(files, result.tiles, strict=False):  # one without data has none
+        file.write(result.column, result.row, tile)
 
 
 @contextlib.contextmanager
@@ -144,20 +157,20 @@ def _stage_shared(
 def read_pixels(
     plan: Plan, window: Window, shift_grid: ShiftGrid | None, context: RunContext
 ) -> tuple[Pixels, TileStats]:
-    """Execute a plan for a window, and return its pixels, as `read_bands` does.
+    """Execute a plan for a window, and return its pixels, as `read_pixels_and_sources` does.
 
     Returns:
         Array of shape (window.height, window.width), and the stats of the tiles that the window
         touches.
     """
-    (pixels, *_), stats = read_bands(plan, window, shift_grid, context)
+    (pixels,), stats = _read(plan, window, shift_grid, context, with_sources=False)
     return pixels, stats
 
 
-def read_bands(
+def read_pixels_and_sources(
     plan: Plan, window: Window, shift_grid: ShiftGrid | None, context: RunContext
 ) -> tuple[list[Pixels], TileStats]:
-    """Execute a plan for a window, and return its bands; nothing but mosaics is written.
+    """Execute a plan for a window, and return its pixels; nothing but mosaics is written.
 
     Args:
         plan: The plan. It does not copy blocks.
@@ -166,20 +179,34 @@ def read_bands(
         context: Client, cache folder, memory limit and progress callback.
 
     Returns:
-        Arrays of shape (window.height, window.width): the pixels, then the ids of their
-        sources for each source band of the request, in the same type, nodata where there is none.
-        And the stats of the tiles that the window touches.
+        Arrays of shape (window.height, window.width): the pixels, then the ids of their sources
+        for each surface of the product, bytes, 0 where there is none. And the stats of the tiles
+        that the window touches.
 
     Raises:
         NetworkError: If a source cannot be read.
         SourceChangedError: If a source changed while it was read.
         OutputError: If a mosaic cannot be written to the temporary folder, or read back.
     """
+    return _read(plan, window, shift_grid, context, with_sources=True)
+
+
+def _read(
+    plan: Plan,
+    window: Window,
+    shift_grid: ShiftGrid | None,
+    context: RunContext,
+    *,
+    with_sources: bool,
+) -> tuple[list[Pixels], TileStats]:
     assert plan.nodata is not None
-    size, count = (window.height, window.width), 1 + len(plan.request.source_bands)
+    surfaces = plan.request.product.surfaces if with_sources else ()
+    size = window.height, window.width
     # left untouched until their tiles arrive, so that they do not reduce the memory to merge with
-    bands: list[Pixels] = [np.empty(size, plan.dtype) for _ in range(count)]
-    stored = bands[0].dtype.newbyteorder("<")  # as `encode` stores them without compression
+    arrays: list[Pixels] = [
+        np.empty(size, plan.dtype),
+        *(np.empty(size, np.uint8) for _ in surfaces),
+    ]
     blocks = BlockSet.all_of(_expand_to_output_blocks(plan, window), BLOCK)
 
     def place(result: TileResult) -> None:
@@ -190,19 +217,23 @@ def read_bands(
         if shared is not None:
             here = shared.shifted(-window.column, -window.row).slices
             within = shared.shifted(-block.column, -block.row).slices
-            for band, tile in zip(bands, result.tiles, strict=True):
-                band[here] = np.frombuffer(tile, stored).reshape(BLOCK, BLOCK)[within]
+            for array, tile in zip(arrays, result.tiles, strict=True):
+                stored = array.dtype.newbyteorder("<")  # as `encode` stores it uncompressed
+                array[here] = np.frombuffer(tile, stored).reshape(BLOCK, BLOCK)[within]
             blocks.remove(block.column, block.row)
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         options = OutputOptions(Path(folder, "pixels.tif"), compress=Compression.NONE)
-        stats, _ = _run(plan, window, shift_grid, context, options, place)
+        stats, _ = _run(
+            plan, window, shift_grid, context, options, place, with_sources=with_sources
+        )
     for block in blocks:  # those without data are left
         shared = block.intersection(window)
         if shared is not None:
-            for band in bands:
-                band[shared.shifted(-window.column, -window.row).slices] = plan.nodata
-    return bands, stats
+            here = shared.shifted(-window.column, -window.row).slices
+            for array, empty in zip(arrays, (plan.nodata, *(0 for _ in surfaces)), strict=True):
+                array[here] = empty
+    return arrays, stats
 
 
 def _run(
@@ -214,16 +245,20 @@ def _run(
     use: Callable[[TileResult], None],
     meter: ProgressMeter | None = None,
     staged: StagedPlan | None = None,
+    *,
+    with_sources: bool,
 ) -> tuple[TileStats, int | None]:
     """Make the tiles of a window and use each; return their stats and the bytes received.
 
     Tiles without data are not made: `TileFinisher.complete` counts their pixels. Mosaics that have
-    been staged are not read again.
+    been staged are not read again. With sources, tiles of their ids follow those of the pixels.
     """
     if meter is None:
         meter = ProgressMeter(_count_pixels(plan, window), context.on_progress)
     restricted, blocks = plan.restrict_to(window), _expand_to_output_blocks(plan, window)
-    finisher = None if plan.request.align is Align.BLOCKS else _make_finisher(plan, options)
+    finisher = None
+    if plan.request.align is not Align.BLOCKS:
+        finisher = _make_finisher(plan, options, with_sources=with_sources)
     if staged is not None:
         assert finisher is not None
         results = _compose(restricted, blocks, staged, shift_grid, finisher)
@@ -275,7 +310,7 @@ def _count_pixels(plan: Plan, window: Window) -> int:
     return blocks.pixels + sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
 
 
-def _make_finisher(plan: Plan, options: OutputOptions) -> TileFinisher:
+def _make_finisher(plan: Plan, options: OutputOptions, *, with_sources: bool) -> TileFinisher:
     """Return what makes the tiles of a plan that does not copy them."""
     assert plan.nodata is not None
     request = plan.request
@@ -287,7 +322,7 @@ def _make_finisher(plan: Plan, options: OutputOptions) -> TileFinisher:
         plan.nodata,
         len(plan.sources),
         mask,
-        source_bands=len(request.source_bands),
+        source_format=options.make_source_format() if with_sources else None,
         gaps=tuple(
             PolygonMask.of(gap.area, NATIVE_CRS, plan.whole).crop(plan.place) for gap in plan.gaps
         ),

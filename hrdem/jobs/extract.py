@@ -14,15 +14,18 @@ from hrdem.errors import NetworkError, NoDataError, SourceChangedError
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import ExecutedPlan, execute_plans
+from hrdem.output.layers import Layer, list_layers
+from hrdem.output.pam import format_class_pam
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import (
     check_raster_output,
     get_stac_path,
-    has_orphaned_item,
+    make_layer_tags,
     make_stac_item,
     make_tags,
+    remove_orphans,
 )
-from hrdem.output.publish import PreparedFile, StoredFile, publish_together
+from hrdem.output.publish import PreparedFile, StagedFile, StoredFile, publish_together
 from hrdem.output.record import read_record
 from hrdem.output.result import Result
 from hrdem.planning.cost import check_costs
@@ -200,7 +203,12 @@ class _Output:
 
     @classmethod
     def of(cls, plan: Plan, options: OutputOptions, context: RunContext) -> _Output:
-        check_raster_output(options.output, options.overwrite, kind=options.file_kind)
+        check_raster_output(
+            options.output,
+            options.overwrite,
+            kind=options.file_kind,
+            layers=[layer.name for layer in list_layers(plan)],
+        )
         shift_grid = find_shift_grid(plan.request, context)
         shifts = "" if shift_grid is None else shift_grid.sha256
         fingerprint = fingerprint_plan(plan, shifts, options.encoding_as_dict())
@@ -216,21 +224,31 @@ class _Output:
         seconds = time.monotonic() - started
         return Result(
             self.options.output, self.plan, None, None, (), self.shift_grid, 0, (), 0, seconds,
-            unchanged=True,
+            unchanged=True, layers=self.layer_paths,
         )  # fmt: skip
 
+    @property
+    def layer_paths(self) -> tuple[Path, ...]:
+        """Paths of its layers."""
+        return tuple(layer.path_beside(self.options.output) for layer in list_layers(self.plan))
+
     def prepare(self, executed: ExecutedPlan, result: Result) -> PreparedFile:
-        """Finish its file and its STAC item."""
+        """Finish its file, its layers and its STAC item."""
+        described: list[tuple[Layer, StoredFile]] = []
+        staged: list[StagedFile] = []
+        for layer, writer in zip(list_layers(self.plan), executed.layers, strict=True):
+            pam = format_class_pam(layer.class_names, layer.colours)
+            stored, files = writer.prepare_layer(make_layer_tags(self.plan, layer), pam)
+            described.append((layer, stored))
+            staged += files
 
         def describe(stored: StoredFile) -> str:
-            item = make_stac_item(result, stored, self.fingerprint)
+            item = make_stac_item(result, stored, self.fingerprint, described)
             return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-        stac_path = get_stac_path(self.options.output)
-        if has_orphaned_item(self.options.output):
-            stac_path.unlink(missing_ok=True)
         tags = make_tags(self.plan, self.shift_grid)
-        return executed.file.prepare(executed.stats.statistics, tags, (stac_path, describe))
+        sidecar = get_stac_path(self.options.output), describe
+        return executed.file.prepare(executed.stats.statistics, tags, sidecar, staged)
 
 
 def run_plans(
@@ -262,6 +280,8 @@ def run_plans(
 
 def _make_outputs(outputs: Sequence[_Output], context: RunContext, started: float) -> list[Result]:
     """Execute the plans of outputs and publish these; return the result of each."""
+    for output in outputs:
+        remove_orphans(output.options.output)
     if outputs[0].options.layout.is_vrt:
         from hrdem.jobs.link_sources import link_sources  # noqa: PLC0415 (most runs copy pixels)
 
@@ -288,6 +308,7 @@ def _make_outputs(outputs: Sequence[_Output], context: RunContext, started: floa
                 gap_counts=each.stats.gaps,
                 received_bytes=each.received_bytes,
                 seconds=time.monotonic() - started,
+                layers=output.layer_paths,
             )
             for output, each in zip(outputs, executed, strict=True)
         ]

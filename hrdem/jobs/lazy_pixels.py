@@ -20,8 +20,8 @@ import numpy as np
 
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
-from hrdem.http.run_context import RunSettings
-from hrdem.jobs.execute import read_bands
+from hrdem.http.run_context import RunContext, RunSettings
+from hrdem.jobs.execute import read_pixels, read_pixels_and_sources
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import divide_by_runs
@@ -129,34 +129,48 @@ class PlanReader:
         """Read the pixels of a window, once there is memory for it.
 
         Raises:
-            HrdemError: As `read_bands` does.
+            HrdemError: As `read_pixels` does.
         """
-        return self.read_bands(window)[0][0]
+        plan = self._plan
+        with self._open(window) as opened:
+            if opened is None:
+                return np.full((window.height, window.width), plan.nodata, plan.dtype)
+            cut, context = opened
+            return read_pixels(cut, cut.grid.window, self._shift_grid, context)[0]
 
-    def read_bands(self, window: Window) -> tuple[list[Pixels], tuple[str, ...]]:
-        """Read a window, once there is memory for it.
+    def read_with_sources(self, window: Window) -> tuple[list[Pixels], tuple[str, ...]]:
+        """Read a window and its sources, once there is memory for it.
 
         Returns:
-            Its bands, as `hrdem.jobs.execute.read_bands` returns them; and the name of the source
-            of each id in the source bands, from 1.
+            Arrays, as `hrdem.jobs.execute.read_pixels_and_sources` returns them; and the name of
+            the source of each id, from 1.
 
         Raises:
-            HrdemError: As `read_bands` does.
+            HrdemError: As `read_pixels_and_sources` does.
         """
-        settings, plan = self._settings, self._plan
+        plan, size = self._plan, (window.height, window.width)
+        with self._open(window) as opened:
+            if opened is None:
+                ids = [np.zeros(size, np.uint8) for _ in plan.request.product.surfaces]
+                return [np.full(size, plan.nodata, plan.dtype), *ids], ()
+            cut, context = opened
+            arrays, _ = read_pixels_and_sources(cut, cut.grid.window, self._shift_grid, context)
+        return arrays, tuple(source.name for source in cut.sources)
+
+    @contextlib.contextmanager
+    def _open(self, window: Window) -> Iterator[tuple[Plan, RunContext] | None]:
+        """Yield the plan of a window and what to read it with; None if it has no source."""
+        settings = self._settings
         with pinned_gdal():
-            cut = cut_plan(plan, window)
+            cut = cut_plan(self._plan, window)
             if cut is None:
-                size = window.height, window.width
-                count = 1 + len(plan.request.source_bands)
-                return [np.full(size, plan.nodata, plan.dtype) for _ in range(count)], ()
+                yield None
+                return
             with _runs.take(settings.max_memory) as (max_memory, used_memory):
                 if settings.http is None and not settings.client_settings.offline:
                     settings = replace(settings, http=self._open_client())
                 with replace(settings, max_memory=max_memory).open() as opened:
-                    context = replace(opened, baseline_memory=lambda: used_memory)
-                    bands, _ = read_bands(cut, cut.grid.window, self._shift_grid, context)
-        return bands, tuple(source.name for source in cut.sources)
+                    yield cut, replace(opened, baseline_memory=lambda: used_memory)
 
     def pickle(self) -> bytes:
         """Return it pickled, without the client and the callback, which belong to this process."""

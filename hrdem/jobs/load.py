@@ -54,13 +54,13 @@ def load(
         Pixels with dimensions y and x, as `hrdem.load` describes them.
 
     Raises:
-        RequestError: If the request has a second band or copies blocks, or chunks are invalid.
+        RequestError: If the request writes layers or copies blocks, or chunks are invalid.
         HrdemError: As `make_plan` and `execute_plan` do.
         NoDataError: If no pixel is valid; chunks may be empty.
     """
     if request.source_band:
         raise RequestError(
-            "`source_band` adds bands, and an array has one. Leave it out, or extract to a file."
+            "`source_band` writes files, and an array is none. Leave it out, or extract to a file."
         )
     if request.align is Align.BLOCKS:
         raise RequestError(

@@ -85,7 +85,7 @@ def sample_points(
     Raises:
         NoDataError: If no point is in Canada, or none has data.
         RequestError: If the download would exceed its limit.
-        HrdemError: As `plan_and_run` and `read_bands` do.
+        HrdemError: As `plan_and_run` and `read_pixels_and_sources` do.
     """
     started = time.monotonic()
     if options.output is not None:
@@ -192,11 +192,11 @@ def _read(
     meter = ProgressMeter(len(points), on_progress)
 
     def read(group: PointGroup) -> tuple[PointGroup, NDArray[np.float64], NDArray[np.object_]]:
-        (pixels, *ids), names = reader.read_bands(group.window)
+        (pixels, *ids), names = reader.read_with_sources(group.window)
         across, down = x[group.members] - group.window.column, y[group.members] - group.window.row
         found = interpolate(pixels, valid_mask(pixels, plan.nodata), across, down, method)
         at = np.floor(down).astype(np.intp), np.floor(across).astype(np.intp)
-        return group, found, _name_sources([band[at] for band in ids], names)
+        return group, found, _name_sources([each[at] for each in ids], names)
 
     with thread_pool(MAX_CONCURRENT_READS, "sample") as pool:
         for group, found, names in map_in_order(pool, read, groups, 2 * MAX_CONCURRENT_READS):
@@ -214,9 +214,7 @@ def _name_sources(ids: list[NDArray[Any]], names: tuple[str, ...]) -> NDArray[np
     """Return the name of the source of each point; of both, if a product has two surfaces."""
     table = np.array(["", *names], object)
     first: NDArray[np.object_]
-    first, *more = (
-        table[np.where((band > 0) & (band <= len(names)), band, 0).astype(np.intp)] for band in ids
-    )
+    first, *more = (table[each] for each in ids)
     for other in more:
         first = np.where(other == "", first, first + "; " + other)
     return first

@@ -35,7 +35,8 @@ class FileCheck:
     """One check of a file.
 
     Attributes:
-        name: ``file`` for size and checksum, ``grid``, or ``pixels`` for their statistics.
+        name: ``file`` for size and checksum, ``grid``, ``pixels`` for their statistics; or the name
+            of a layer beside the file, such as ``source``, for its checksum and grid.
         state: What it found.
         reason: What differs, or why it is not known; empty if nothing does.
     """
@@ -86,7 +87,7 @@ class Verification:
 
 
 def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Verification:
-    """Compare a file with its item: size and checksum, grid, and statistics of its pixels.
+    """Compare a file with its item: size and checksum, grid, statistics of its pixels, layers.
 
     All are compared, even if the checksum differs: metadata that another program changed leaves
     pixels as they were.
@@ -100,9 +101,13 @@ def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Ver
         RequestError: If there is no such file, or no item that describes it.
         OutputError: If the file cannot be read.
     """
-    properties, asset = read_item(output)
+    properties, assets = read_item(output)
     try:
-        described = DescribedRaster.of(asset)
+        described = DescribedRaster.of(assets.pop(output))
+        layers = [
+            (path, asset["bands"][0]["name"], DescribedRaster.of(asset))
+            for path, asset in assets.items()
+        ]
         height, width = map(int, properties["proj:shape"])
         transform = Affine(*properties["proj:transform"][:6])
         citation = str(properties.get("sci:citation", ""))
@@ -123,6 +128,10 @@ def verify_file(output: Path, http: Http | None, on_progress: OnProgress) -> Ver
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
         checks.append(FileCheck("pixels", CheckState.WRONG, describe_unreadable(exc)))
+    checks += [
+        _make_check(name, _check_layer(path, layer, (height, width), transform))
+        for path, name, layer in layers
+    ]
     sources = None
     if http is not None:
         (sources,) = check_sources([read_record(output)], http)
@@ -140,6 +149,23 @@ def _check_pixels(
         reason = "The item has no statistics: no pixel was decoded when it was written."
         return FileCheck("pixels", CheckState.UNKNOWN, reason)
     return _make_check("pixels", described.check_pixels(dataset, on_progress))
+
+
+def _check_layer(
+    path: Path, described: DescribedRaster, shape: tuple[int, int], transform: Affine
+) -> str:
+    """Compare a layer beside the file: checksum, and grid."""
+    try:
+        if wrong := described.check_file(path):
+            return wrong
+        with rasterio.open(path, driver="GTiff") as dataset:
+            return check_grid(dataset, shape, transform)
+    except FileNotFoundError:
+        return f"{path.name} is missing."
+    except OSError as exc:
+        raise OutputError(f"{path} cannot be read: {exc.strerror}.") from exc
+    except GDAL_ERRORS as exc:
+        return describe_unreadable(exc)
 
 
 def _check_crs(dataset: DatasetReader, properties: Mapping[str, Any]) -> str:

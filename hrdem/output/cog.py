@@ -26,8 +26,10 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff.decode import GUARD_BYTES, decode, directory_bytes
 from hrdem.tiff.encode import encode
 from hrdem.tiff.write_ifd import (
+    COLOUR_MAP,
     LONG,
     LONG8,
+    PHOTOMETRIC,
     TILE_BYTE_COUNTS,
     TILE_OFFSETS,
     Entry,
@@ -35,9 +37,11 @@ from hrdem.tiff.write_ifd import (
     encode_directory,
     encode_file_header,
     make_entry,
+    merge_entries,
 )
 
-_OVERVIEW_TAGS = (338, 42113)  # ExtraSamples and the nodata value: overviews have them too
+# ExtraSamples and the nodata value; colours
+_OVERVIEW_TAGS = (338, 42113, PHOTOMETRIC, COLOUR_MAP)  # overviews have them too
 _GHOST = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
     b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n "
@@ -244,17 +248,11 @@ def _list_entries(
 ) -> list[Entry]:
     """Return the tags of a level."""
     order = tile_format.byte_order
-    entries = {
-        each.tag: each
-        for each in tile_format.entries(level.width, level.height, len(level.offsets))
-    }
+    layout = tile_format.entries(level.width, level.height, len(level.offsets))
     if number:
-        entries[254] = make_entry(order, 254, LONG, 1)  # NewSubfileType: reduced resolution
-        kept = [each for each in metadata if each.tag in _OVERVIEW_TAGS]
-    else:
-        kept = [*metadata]
-    for each in kept:
-        entries.setdefault(each.tag, each)
+        layout.append(make_entry(order, 254, LONG, 1))  # NewSubfileType: reduced resolution
+        metadata = [each for each in metadata if each.tag in _OVERVIEW_TAGS]
+    entries = merge_entries(layout, metadata)
     kind, width = (LONG8, 8) if big else (LONG, 4)
     entries[TILE_OFFSETS] = Entry(
         TILE_OFFSETS, kind, offsets.size, offsets.astype(f"{order}u{width}").tobytes()

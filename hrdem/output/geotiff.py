@@ -19,8 +19,10 @@ from rasterio.io import MemoryFile
 
 from hrdem.errors import OutputError, RequestError, SourceError
 from hrdem.geo.grid import Grid
+from hrdem.output.colours import Colour
+from hrdem.output.pam import get_pam_path
 from hrdem.output.paths import check_output
-from hrdem.output.publish import PreparedFile, StoredFile
+from hrdem.output.publish import PreparedFile, StagedFile, StoredFile
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import staged_file, staging_dir, sync_to_disk
@@ -38,6 +40,7 @@ from hrdem.tiff.write_ifd import (
     TileFormat,
     encode_directory,
     encode_file_header,
+    merge_entries,
     read_first_directory,
 )
 
@@ -76,6 +79,7 @@ class GeoTiffWriter:
         smooth: Whether overviews may average pixels.
         layout: A plain tiled GeoTIFF, or a cloud-optimized one with overviews.
         overwrite: Whether an existing output may be replaced.
+        colours: Colours of the values from 0 on, of a single band of bytes; empty for none.
 
     Raises:
         OutputExistsError: If the output exists and ``overwrite`` is not set.
@@ -94,6 +98,7 @@ class GeoTiffWriter:
         smooth: bool = True,
         layout: Format = Format.GTIFF,
         overwrite: bool = False,
+        colours: Sequence[Colour] = (),
     ) -> None:
         check_output(output, overwrite)
         self._output = output
@@ -105,6 +110,7 @@ class GeoTiffWriter:
         self._smooth = smooth
         self._layout = layout
         self._overwrite = overwrite
+        self._colours = tuple(colours)
         width, height = tile_format.tile
         tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
         self._offsets = np.zeros(tiles, np.int64)
@@ -184,6 +190,7 @@ class GeoTiffWriter:
         statistics: Statistics | None,
         tags: Mapping[str, str],
         sidecar: tuple[Path, Callable[[StoredFile], str] | None],
+        layers: Sequence[StagedFile] = (),
     ) -> PreparedFile:
         """Finish the file and a text file that describes it, without publishing them.
 
@@ -193,22 +200,17 @@ class GeoTiffWriter:
             tags: Tags of the dataset.
             sidecar: Path of the text file, and what makes its content; None for no text file, so
                 that one of a file that is replaced is only removed.
+            layers: Files beside it that are published with it.
 
         Returns:
-            Both files, until the context ends.
+            All files, until the context ends.
 
         Raises:
             OutputError: If the file cannot be finished.
         """
         path, describe = sidecar
         with self._translate_errors():
-            metadata = self._encode_metadata(statistics, tags)
-            finished = self._partial
-            if self._layout is Format.COG:
-                finished = self._arranged
-                self._arrange(metadata)
-            else:
-                self._write_index(metadata)
+            finished = self._finish(statistics, tags)
             with thread_pool(1, "flush") as pool:  # the checksum takes as long as the disk
                 flushed = pool.submit(sync_to_disk, finished)
                 stored = None if describe is None else StoredFile.of(finished)
@@ -217,7 +219,31 @@ class GeoTiffWriter:
             if describe is not None and stored is not None:
                 text = self._stack.enter_context(staged_file(path, describe(stored)))
                 sync_to_disk(text)
-            return PreparedFile(finished, self._output, path, text, self._overwrite)
+            return PreparedFile(finished, self._output, path, text, self._overwrite, tuple(layers))
+
+    def prepare_layer(
+        self, tags: Mapping[str, str], pam: str
+    ) -> tuple[StoredFile, tuple[StagedFile, ...]]:
+        """Finish the file as a layer that is published with another one.
+
+        Args:
+            tags: Tags of the dataset.
+            pam: Content of GDAL's metadata file beside it.
+
+        Returns:
+            Its size and checksum, and both files, until the context ends.
+
+        Raises:
+            OutputError: If they cannot be finished.
+        """
+        with self._translate_errors():
+            finished = self._finish(None, tags)
+            metadata = finished.with_name("metadata.xml")
+            metadata.write_text(pam, "utf-8")
+            return StoredFile.of(finished), (
+                StagedFile(finished, self._output),
+                StagedFile(metadata, get_pam_path(self._output)),
+            )
 
     def finish(self) -> Path:
         """Finish the file without publishing it.
@@ -229,7 +255,14 @@ class GeoTiffWriter:
             OutputError: If it cannot be finished.
         """
         with self._translate_errors():
-            self._write_index(self._encode_metadata(None, {}))
+            return self._finish(None, {})
+
+    def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> Path:
+        metadata = self._encode_metadata(statistics, tags)
+        if self._layout is Format.COG:
+            self._arrange(metadata)
+            return self._arranged
+        self._write_index(metadata)
         return self._partial
 
     def _arrange(self, metadata: Sequence[Entry]) -> None:
@@ -263,11 +296,8 @@ class GeoTiffWriter:
     def _write_index(self, metadata: Sequence[Entry]) -> None:
         """Write index and directory after the tiles, and the header before them."""
         order, grid = self._tile_format.byte_order, self._grid
-        entries = {each.tag: each for each in metadata}
-        entries |= {
-            each.tag: each
-            for each in self._tile_format.entries(grid.width, grid.height, len(self._bands))
-        }
+        layout = self._tile_format.entries(grid.width, grid.height, len(self._bands))
+        entries = merge_entries(layout, metadata)
         offsets, counts = self._offsets.ravel(), self._counts.ravel()
         big = self._end + 8 * offsets.size > MAX_CLASSIC_BYTES
         index = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
@@ -308,7 +338,10 @@ class GeoTiffWriter:
                 tiled=True, blockxsize=_EMPTY_EDGE, blockysize=_EMPTY_EDGE,
                 SPARSE_OK=True, BIGTIFF="YES", INTERLEAVE="BAND",
                 ENDIANNESS="BIG" if self._tile_format.byte_order == ">" else "LITTLE",
+                **({"PHOTOMETRIC": "PALETTE"} if self._colours else {}),
             ) as dataset:  # fmt: skip
+                if self._colours:
+                    dataset.write_colormap(1, dict(enumerate(self._colours)))
                 dataset.update_tags(AREA_OR_POINT="Area", **tags)
                 dataset.descriptions = tuple(band.name for band in self._bands)
                 if any(band.unit for band in self._bands):

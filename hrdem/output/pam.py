@@ -1,21 +1,23 @@
-"""GDAL's metadata file beside a picture, which states the CRS that its format cannot hold.
+"""GDAL's metadata file beside a raster, which states what its format cannot hold.
 
 GDAL calls it PAM, persistent auxiliary metadata: https://gdal.org/en/stable/drivers/raster/pam.html.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from rasterio.crs import CRS
 
+from hrdem.output.colours import Colour
 from hrdem.runtime.gdal_env import pinned_gdal
 
 
-def get_pam_path(picture: Path) -> Path:
-    """Return the path of the metadata file beside a picture."""
-    return picture.with_name(f"{picture.name}.aux.xml")
+def get_pam_path(raster: Path) -> Path:
+    """Return the path of the metadata file beside a raster."""
+    return raster.with_name(f"{raster.name}.aux.xml")
 
 
 def format_pam(crs: str) -> str:
@@ -29,4 +31,25 @@ def format_pam(crs: str) -> str:
         wkt = CRS.from_user_input(crs).to_wkt()
     root = ET.Element("PAMDataset")
     ET.SubElement(root, "SRS").text = wkt
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def format_class_pam(names: Sequence[str], colours: Sequence[Colour]) -> str:
+    """Format a metadata file that names the values of a raster with a colour table.
+
+    The colours are in the TIFF as well, for all 256 values; programs list those of this file.
+
+    Args:
+        names: Name of each value from 0 on.
+        colours: Colour of each.
+    """
+    root = ET.Element("PAMDataset")
+    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    ET.SubElement(band, "ColorInterp").text = "Palette"
+    table = ET.SubElement(band, "ColorTable")
+    for red, green, blue in colours:
+        ET.SubElement(table, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4="255")
+    categories = ET.SubElement(band, "CategoryNames")
+    for name in names:
+        ET.SubElement(categories, "Category").text = name
     return ET.tostring(root, encoding="unicode") + "\n"

@@ -13,6 +13,7 @@ from hrdem.errors import OutputError, RequestError
 from hrdem.runtime.atomic import check_creatable, check_replaceable, output_exists_error
 from hrdem.runtime.shell import join_command
 
+LAYER_NAMES = ("source", "source-dsm", "source-dtm", "year")  # of rasters beside an output
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 _MAX_NAME_CHARACTERS = 100  # without the suffix
 _MAX_SHOWN_CHARACTERS = 40  # of a long name in a message
@@ -42,6 +43,16 @@ _DESCRIPTIONS = {
     FileKind.VRT: "The output is a VRT",
     FileKind.GEOPACKAGE: "The layer is a GeoPackage",
 }
+
+
+def get_layer_path(output: Path, name: str) -> Path:
+    """Return the path of a layer beside an output, such as ``ottawa.source.tif``.
+
+    Args:
+        output: Path of the output.
+        name: One of `LAYER_NAMES`.
+    """
+    return output.with_name(f"{output.stem}.{name}{output.suffix}")
 
 
 def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) -> None:

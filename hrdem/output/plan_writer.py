@@ -91,6 +91,10 @@ class OutputOptions:
             predictor = NO_PREDICTOR
         return choose_tile_format(dtype, _COMPRESSION_NUMBERS[self.compress], predictor)
 
+    def make_source_format(self) -> TileFormat:
+        """Return the format of tiles of source ids, which no predictor makes smaller."""
+        return choose_tile_format("uint8", _COMPRESSION_NUMBERS[self.compress], NO_PREDICTOR)
+
 
 _COMPRESSION_NUMBERS = {
     Compression.DEFLATE: DEFLATE,
@@ -103,16 +107,13 @@ _COMPRESSION_NUMBERS = {
 def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
     """Return a writer of a plan's output."""
     request = plan.request
-    bands = [Band(f"{request.product.name}{request.height_reference}", request.unit)]
-    # without a unit, readers take that of the CRS
-    bands += [Band(name, "1") for name in request.source_bands]
     return GeoTiffWriter(
         options.output,
         plan.grid,
         make_output_crs(plan),
         plan.nodata,
         get_tile_format(plan, options),
-        bands,
+        [Band(f"{request.product.name}{request.height_reference}", request.unit)],
         smooth=request.product.is_averageable,
         layout=options.layout,
         overwrite=options.overwrite,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import numpy as np
 import shapely
@@ -23,9 +23,16 @@ from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.citation import make_citation
-from hrdem.output.paths import FileKind, check_name, check_output
+from hrdem.output.layers import Layer
+from hrdem.output.pam import get_pam_path
+from hrdem.output.paths import FileKind, check_name, check_output, get_layer_path
 from hrdem.output.plan_writer import make_output_crs
-from hrdem.output.publish import COMPANION_SUFFIXES, StoredFile
+from hrdem.output.publish import (
+    COMPANION_SUFFIXES,
+    StoredFile,
+    list_described_files,
+    list_described_layers,
+)
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
@@ -38,6 +45,7 @@ MAX_FOOTPRINT_ERROR_PIXELS = 0.01  # of its edges
 ATTRIBUTION = "Contains information licensed under the Open Government Licence – Canada."
 _MAX_PUBLISHING_SECONDS = 5.0  # between the publication of an item and of its raster
 _GEOTIFF_TYPE = "image/tiff; application=geotiff"
+_CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 _MEDIA_TYPES = {".vrt": "application/xml"}
 LICENCE_URL = "https://open.canada.ca/en/open-government-licence-canada"
 
@@ -47,14 +55,16 @@ def check_raster_output(
     overwrite: bool,
     inputs: Iterable[object] = (),
     kind: FileKind = FileKind.GEOTIFF,
+    layers: Iterable[str] = (),
 ) -> None:
-    """Check that a raster and the STAC item beside it can be written, before any work.
+    """Check that a raster and the files beside it can be written, before any work.
 
     Args:
         output: Path of the raster.
         overwrite: Whether existing files may be replaced.
         inputs: What is read; that which is a path may not be replaced.
         kind: Kind of the raster.
+        layers: Names of its layers.
 
     Raises:
         RequestError: If the name does not end as those of its kind do, or is that of an input.
@@ -65,19 +75,25 @@ def check_raster_output(
     for suffix in COMPANION_SUFFIXES:
         check_name(output.with_name(f"{output.name}{suffix}"))
     item = get_stac_path(output)
+    written = [get_layer_path(output, name) for name in layers]
     for source in inputs:
-        for path in (output, item):
+        for path in (output, item, *written):
             if isinstance(source, str | os.PathLike) and _is_same_file(path, source):
                 raise RequestError(
                     f"{path} is an input and would be replaced; choose another `output`."
                 )
-    for raster in list_described_files(item):
+    described = list_described_files(item)
+    for raster in () if output in described else described:
         if raster.exists() and not _is_same_file(output, raster):
             raise OutputExistsError(
                 f"{item} describes {raster.name}, and {output.name} needs an item of that name "
                 "too; choose an `output` that differs before its ending."
             )
-    check_output(item, overwrite or has_orphaned_item(output))
+    is_orphaned = has_orphaned_item(output)
+    check_output(item, overwrite or is_orphaned)
+    for path in written:
+        for each in (path, get_pam_path(path)):
+            check_output(each, overwrite or (is_orphaned and path in described))
 
 
 def _is_same_file(path: Path, other: str | os.PathLike[str]) -> bool:
@@ -92,18 +108,22 @@ def has_orphaned_item(output: Path) -> bool:
     path = get_stac_path(output)
     with contextlib.suppress(OSError):
         if not output.exists() and time.time() - path.stat().st_mtime >= _MAX_PUBLISHING_SECONDS:
-            return list_described_files(path) == [output]
+            return output in list_described_files(path)
     return False
 
 
-def list_described_files(item: Path) -> list[Path]:
-    """Return the files beside a STAC item that it describes; none if it is no such item."""
-    try:
-        assets = json.loads(item.read_bytes())["assets"].values()
-        names = [unquote_to_bytes(asset["href"].removeprefix("./")) for asset in assets]
-        return [item.with_name(os.fsdecode(name)) for name in names]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return []
+def remove_orphans(output: Path) -> None:
+    """Remove the STAC item and the layers of an output that a killed run did not publish.
+
+    Raises:
+        OSError: If one cannot be removed.
+    """
+    if has_orphaned_item(output):
+        item = get_stac_path(output)
+        for layer in list_described_layers(item, output):
+            for path in (layer, get_pam_path(layer)):
+                path.unlink(missing_ok=True)
+        item.unlink(missing_ok=True)
 
 
 def _format_href(output: Path) -> str:
@@ -141,18 +161,49 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
     }
 
 
-def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[str, Any]:
-    """Describe an output as a STAC 1.1 item with a relative link to it.
+def make_layer_tags(plan: Plan, layer: Layer) -> dict[str, str]:
+    """Return the tags of a layer beside an output.
+
+    Args:
+        plan: The plan that was executed.
+        layer: The layer.
+    """
+    return {
+        "TIFFTAG_SOFTWARE": f"hrdem {__version__}",
+        "TIFFTAG_IMAGEDESCRIPTION": f"{layer.title[0].upper()}{layer.title[1:]}.",
+        "HRDEM_PRODUCT": layer.name,
+        "HRDEM_COLLECTION": ",".join(tier.collection.id for tier in plan.tiers),
+        "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
+        "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
+    }
+
+
+def make_stac_item(
+    done: Result,
+    stored: StoredFile,
+    fingerprint: str,
+    layers: Iterable[tuple[Layer, StoredFile]] = (),
+) -> dict[str, Any]:
+    """Describe an output as a STAC 1.1 item with relative links to its files.
 
     Args:
         done: The result.
         stored: Size and checksum of the raster, by which the item belongs to it alone.
         fingerprint: From `hrdem.planning.fingerprint.fingerprint_plan`.
+        layers: The layers beside it, with theirs.
     """
     plan, output = done.plan, done.output
     request, grid = plan.request, plan.grid
     newest = max(plan.sources, key=lambda source: source.times).newest
-    bands = [_describe_band(done), *_describe_source_bands(plan)]
+    assets = {
+        request.product.name: _describe_asset(output, stored, "data", _describe_band(done)),
+        **{
+            layer.name: _describe_asset(
+                layer.path_beside(output), of_layer, "metadata", layer.describe_band()
+            )
+            for layer, of_layer in layers
+        },
+    }
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -161,6 +212,7 @@ def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[s
             "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
             "https://stac-extensions.github.io/file/v2.1.0/schema.json",
             "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
+            *([_CLASSIFICATION] if len(assets) > 1 else []),
         ],
         "id": output.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         **describe_footprint(grid),
@@ -195,16 +247,20 @@ def make_stac_item(done: Result, stored: StoredFile, fingerprint: str) -> dict[s
                 for source in plan.sources
             ),
         ],
-        "assets": {
-            request.product.name: {
-                "href": _format_href(output),
-                "type": _MEDIA_TYPES.get(output.suffix.lower(), _GEOTIFF_TYPE),
-                "roles": ["data"],
-                "file:size": stored.size,
-                "file:checksum": f"{MULTIHASH_SHA256}{stored.sha256}",
-                "bands": bands,
-            }
-        },
+        "assets": assets,
+    }
+
+
+def _describe_asset(
+    path: Path, stored: StoredFile, role: str, band: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "href": _format_href(path),
+        "type": _MEDIA_TYPES.get(path.suffix.lower(), _GEOTIFF_TYPE),
+        "roles": [role],
+        "file:size": stored.size,
+        "file:checksum": f"{MULTIHASH_SHA256}{stored.sha256}",
+        "bands": [band],
     }
 
 
@@ -248,21 +304,6 @@ def _describe_band(done: Result) -> dict[str, Any]:
             "valid_percent": statistics.percent_of(plan.grid.window.pixels),
         }
     return band
-
-
-def _describe_source_bands(plan: Plan) -> list[dict[str, Any]]:
-    """Describe the bands of source ids."""
-    surfaces = plan.request.product.surfaces
-    kinds = [f"{each} source" for each in surfaces] if len(surfaces) > 1 else ["source"]
-    return [
-        {
-            "name": name,
-            "description": f"id of the {kind} of each pixel",
-            "data_type": plan.dtype,
-            "nodata": to_json_number(plan.nodata),
-        }
-        for name, kind in zip(plan.request.source_bands, kinds, strict=False)
-    ]
 
 
 def _describe_crs(crs: CRS | str) -> dict[str, str | None]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote_to_bytes
 
 from hrdem.errors import OutputError, OutputExistsError
+from hrdem.output.paths import LAYER_NAMES, get_layer_path
 from hrdem.runtime.atomic import output_exists_error, publish, sync_folder
 
 COMPANION_SUFFIXES = (".ovr", ".aux.xml", ".msk")  # of GDAL, after the whole name
@@ -41,6 +44,19 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A finished file that is not yet under its name.
+
+    Attributes:
+        finished: The file, beside that name.
+        path: Path that it will have.
+    """
+
+    finished: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedFile:
     """A finished file and the text file that describes it, not yet under their names.
 
@@ -50,6 +66,7 @@ class PreparedFile:
         path: Path of the text file.
         text: The text file, beside it; None for none.
         overwrite: Whether existing files may be replaced.
+        layers: Further files that the text file describes.
     """
 
     finished: Path
@@ -57,16 +74,22 @@ class PreparedFile:
     path: Path
     text: Path | None
     overwrite: bool
+    layers: tuple[StagedFile, ...] = ()
 
     def publish(self) -> None:
-        """Publish both, as `publish_described` does.
+        """Publish all, as `publish_described` does.
 
         Raises:
             OutputError: If the name was taken meanwhile, or the file system refuses.
         """
         try:
             publish_described(
-                self.finished, self.output, self.path, self.text, overwrite=self.overwrite
+                self.finished,
+                self.output,
+                self.path,
+                self.text,
+                self.layers,
+                overwrite=self.overwrite,
             )
         except OSError as exc:
             raise OutputError(
@@ -80,9 +103,10 @@ class PreparedFile:
         Returns:
             Their paths, and those of the copies.
         """
-        companions = (f"{self.output.name}{each}" for each in COMPANION_SUFFIXES)
         kept: list[tuple[Path, Path]] = []
-        for path in (self.output, self.path, *map(self.output.with_name, companions)):
+        before = list_described_layers(self.path, self.output)
+        layers = (layer.path for layer in self.layers)
+        for path in _list_with_companions(self.path, self.output, *before, *layers):
             copy = self.finished.with_name(f"before{len(kept)}")
             if not path.exists():
                 continue
@@ -102,23 +126,32 @@ def publish_together(files: Sequence[PreparedFile]) -> None:
     """
     with contextlib.ExitStack() as undo:
         for file in files:
-            for path, copy in file.set_aside() if file.overwrite and len(files) > 1 else ():
-                undo.callback(copy.replace, path)
+            if file.overwrite and (len(files) > 1 or file.layers):
+                for path, copy in file.set_aside():
+                    undo.callback(copy.replace, path)
+                for layer in file.layers:
+                    undo.callback(layer.path.unlink, missing_ok=True)
         for file in files:
             file.publish()
-            undo.callback(file.output.unlink, missing_ok=True)
-            undo.callback(file.path.unlink, missing_ok=True)
+            for path in (file.output, file.path, *(layer.path for layer in file.layers)):
+                undo.callback(path.unlink, missing_ok=True)
         undo.pop_all()
 
 
 def publish_described(
-    finished: Path, output: Path, path: Path, text: Path | None, *, overwrite: bool
+    finished: Path,
+    output: Path,
+    path: Path,
+    text: Path | None,
+    layers: Sequence[StagedFile] = (),
+    *,
+    overwrite: bool,
 ) -> None:
-    """Publish a finished file and the text file that describes it.
+    """Publish a finished file, the layers beside it, and the text file that describes them.
 
-    A new file is published after its description, so it is never without. Where a file is replaced,
-    its description is removed first: a killed run leaves the old file or the new one, with its own
-    description or none.
+    A new file is published last, so it is never without its description. Where a file is replaced,
+    its description is removed first, then its layers: a killed run leaves the old file or the new
+    one, with its own description and layers or none.
 
     Args:
         finished: The file, beside the output.
@@ -126,6 +159,7 @@ def publish_described(
         path: Path of the text file.
         text: The text file, beside it; None for none, so that one of a file that is replaced is
             only removed.
+        layers: Further files that the text file describes.
         overwrite: Whether existing files may be replaced.
 
     Raises:
@@ -133,24 +167,32 @@ def publish_described(
         OSError: If the file system refuses.
     """
     if overwrite:
-        _replace(finished, output, path, text)
+        _replace(finished, output, path, text, layers)
     else:
-        _publish_new(finished, output, path, text)
+        _publish_new(finished, output, path, text, layers)
 
 
-def _replace(finished: Path, output: Path, path: Path, text: Path | None) -> None:
-    """Replace a file and its text file, which never describes the other file."""
+def _replace(
+    finished: Path, output: Path, path: Path, text: Path | None, layers: Sequence[StagedFile]
+) -> None:
+    """Replace a file, its layers and its text file, which never describes other files."""
+    before = list_described_layers(path, output)
     path.unlink(missing_ok=True)
-    for stale in COMPANION_SUFFIXES:  # GDAL would read them with the new file
-        output.with_name(f"{output.name}{stale}").unlink(missing_ok=True)
+    for stale in _list_with_companions(output, *before, *(layer.path for layer in layers)):
+        if stale != output:  # GDAL would read the others with the new file
+            stale.unlink(missing_ok=True)
     sync_folder(output.parent)
     publish(finished, output, overwrite=True)
+    for layer in layers:
+        publish(layer.finished, layer.path, overwrite=True)
     if text is not None:
         publish(text, path, overwrite=True)
 
 
-def _publish_new(finished: Path, output: Path, path: Path, text: Path | None) -> None:
-    """Publish the text file, then the file, which is never without it."""
+def _publish_new(
+    finished: Path, output: Path, path: Path, text: Path | None, layers: Sequence[StagedFile]
+) -> None:
+    """Publish the text file and the layers, then the file, which is never without them."""
     if text is None:
         publish(finished, output, overwrite=False)
         return
@@ -158,8 +200,34 @@ def _publish_new(finished: Path, output: Path, path: Path, text: Path | None) ->
         publish(text, path, overwrite=False)
     except OutputExistsError as exc:  # another run published it meanwhile
         raise output_exists_error(output) from exc
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(path.unlink, missing_ok=True)
+        for layer in layers:
+            publish(layer.finished, layer.path, overwrite=False)
+            undo.callback(layer.path.unlink, missing_ok=True)
         publish(finished, output, overwrite=False)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        undo.pop_all()
+
+
+def list_described_files(item: Path) -> list[Path]:
+    """Return the files beside a STAC item that it describes; none if it is no such item."""
+    try:
+        assets = json.loads(item.read_bytes())["assets"].values()
+        names = [unquote_to_bytes(asset["href"].removeprefix("./")) for asset in assets]
+        return [item.with_name(os.fsdecode(name)) for name in names]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def list_described_layers(item: Path, output: Path) -> list[Path]:
+    """Return the layers beside an output that its STAC item describes."""
+    described = list_described_files(item)
+    layers = (get_layer_path(output, name) for name in LAYER_NAMES)
+    return [path for path in layers if output in described and path in described]
+
+
+def _list_with_companions(*paths: Path) -> list[Path]:
+    """Return files, each once, with those that GDAL reads with them."""
+    suffixes = ("", *COMPANION_SUFFIXES)
+    unique = dict.fromkeys(paths)
+    return [path.with_name(f"{path.name}{suffix}") for path in unique for suffix in suffixes]

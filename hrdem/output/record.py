@@ -12,8 +12,8 @@ from typing import Any, Self
 import rasterio
 
 from hrdem.errors import RequestError
-from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path, list_described_files
-from hrdem.output.publish import StoredFile
+from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path
+from hrdem.output.publish import StoredFile, list_described_files
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 
 _MAX_ITEM_BYTES = 64 << 20
@@ -97,6 +97,7 @@ class OutputRecord:
         sources: The sources; at least one.
         fingerprint: Digest of all that its bytes depend on; empty if unknown.
         stored: Size and checksum that the raster had; None if only its tags are left.
+        layers: Its layers, with what they had.
     """
 
     output: Path
@@ -104,6 +105,7 @@ class OutputRecord:
     sources: tuple[RecordedSource, ...]
     fingerprint: str
     stored: StoredFile | None
+    layers: Mapping[Path, StoredFile]
 
     def find_difference(self, fingerprint: str) -> str:
         """Return why the output has to be made again; empty if it need not.
@@ -118,6 +120,9 @@ class OutputRecord:
             return "It has no STAC item that describes it."
         if self.stored != StoredFile.of(self.output):
             return "Its bytes are not those that its STAC item describes."
+        for path, stored in self.layers.items():
+            if not path.is_file() or stored != StoredFile.of(path):
+                return f"{path.name} is not the one that its STAC item describes."
         if not (self.fingerprint and fingerprint):
             return "The versions of its sources are not known."
         if self.fingerprint != fingerprint:
@@ -155,16 +160,21 @@ def _read_item(output: Path) -> OutputRecord | None:
     """Return what the item beside an output says; None if it does not describe the raster."""
     path = get_stac_path(output)
     with contextlib.suppress(OSError, *_INVALID):
-        if path.stat().st_size > _MAX_ITEM_BYTES or list_described_files(path) != [output]:
+        if path.stat().st_size > _MAX_ITEM_BYTES:
             return None
+        described = list_described_files(path)
         item = json.loads(path.read_bytes())
-        properties, (asset,) = item["properties"], item["assets"].values()
-        stored = StoredFile(
-            asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
-        )
+        properties, assets = item["properties"], item["assets"].values()
+        files = {
+            each: StoredFile(
+                asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
+            )
+            for each, asset in zip(described, assets, strict=True)
+        }
+        stored = files.pop(output)
         fingerprint = properties.get("hrdem:fingerprint", "")
         request, sources = properties["hrdem:request"], properties["hrdem:sources"]
-        return OutputRecord(output, *_read_sources(request, sources), fingerprint, stored)
+        return OutputRecord(output, *_read_sources(request, sources), fingerprint, stored, files)
     return None
 
 
@@ -178,7 +188,7 @@ def _read_tags(output: Path) -> OutputRecord | None:
         return None
     with contextlib.suppress(*_INVALID):
         request, sources = (json.loads(tags[f"HRDEM_{name}"]) for name in ("REQUEST", "SOURCES"))
-        return OutputRecord(output, *_read_sources(request, sources), "", None)
+        return OutputRecord(output, *_read_sources(request, sources), "", None, {})
     return None
 
 
@@ -196,11 +206,11 @@ def _check_text(value: Any) -> str:
     return value
 
 
-def read_item(output: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_item(output: Path) -> tuple[dict[str, Any], dict[Path, dict[str, Any]]]:
     """Read the STAC item beside an output.
 
     Returns:
-        The properties of the item, and its asset for the output.
+        The properties of the item, and its assets by their paths: the output, and its layers.
 
     Raises:
         RequestError: If the output does not exist, or no item beside it describes it.
@@ -213,7 +223,8 @@ def read_item(output: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             item = json.loads(path.read_bytes())
             described = list_described_files(path)
             assets = dict(zip(described, item["assets"].values(), strict=True))
-            return item["properties"], assets[output]
+            if output in assets:
+                return item["properties"], assets
     raise RequestError(
         f"{output} has no STAC item beside it that describes it: {path.name} is missing, of "
         "another file, or damaged. Keep both together, or give a file that hrdem extract wrote."

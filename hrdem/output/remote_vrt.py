@@ -49,7 +49,7 @@ def check_linkable(request: Request, options: OutputOptions) -> None:
         "`crs`, `resolution` and `like` resample pixels": not request.is_native,
         "the area is cropped to its shape (`crop=False` turns that off)": request.crop,
         "`fill` merges collections": bool(request.fill),
-        "`source_band` adds a band": request.source_band,
+        "`source_band` reads pixels": request.source_band,
         "`vertical_datum` changes heights": request.vertical_datum is VerticalDatum.CGVD28,
         f"{request.product.name} is computed": request.product.cog_key is None,
         "`via` names others": request.via not in (Via.AUTO, Via.COG),

@@ -35,6 +35,7 @@ class Result:
             does not report it.
         seconds: Duration.
         cached_bytes: Bytes of files that came from the cache.
+        layers: Paths of the layers beside it, with the source of each pixel.
         quicklook: Path of the picture beside the file; None if none was requested.
         unchanged: Whether the output was there already, as it would be made again: only with
             `if_changed`.
@@ -53,6 +54,7 @@ class Result:
     cached_bytes: int = 0
     unchanged: bool = False
     quicklook: Path | None = None
+    layers: tuple[Path, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -77,6 +79,7 @@ class Result:
             "output": str(self.output),
             "unchanged": self.unchanged,
             "quicklook": None if self.quicklook is None else str(self.quicklook),
+            "layers": [str(path) for path in self.layers],
             "bytes": self.output.stat().st_size,
             "seconds": round(self.seconds, 3),
             "request": self.plan.request.as_dict(),

@@ -66,18 +66,17 @@ def add_metadata(parent: ET.Element, tags: Mapping[str, str]) -> None:
         add_text(metadata, "MDI", value, key=key)
 
 
-def add_source(band: ET.Element, source: VrtSource, number: int = 1) -> None:
+def add_source(band: ET.Element, source: VrtSource) -> None:
     """Add a source to a band; with its properties, GDAL opens it only when it is read.
 
     Args:
         band: Element of the band. Where sources overlap, the valid pixels of the last one count.
         source: The source.
-        number: Number of its band.
     """
     element = ET.SubElement(band, "ComplexSource")  # a simple one would copy nodata as well
     relative = str(int(source.is_relative))
     add_text(element, "SourceFilename", source.name, relativeToVRT=relative)
-    add_text(element, "SourceBand", str(number))
+    add_text(element, "SourceBand", "1")
     width, height = source.block
     ET.SubElement(
         element,

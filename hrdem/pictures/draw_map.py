@@ -20,8 +20,9 @@ from hrdem.errors import MissingLibraryError
 from hrdem.geo.crs import describe_crs, get_unit
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.ground import Ground
+from hrdem.output.colours import Colour
 from hrdem.pictures.draw_pixels import EDGE, LEVEL, Drawing, draw_hatch, draw_pixels
-from hrdem.pictures.ramps import Colour, Pictured, Ramp, Scale
+from hrdem.pictures.ramps import Pictured, Ramp, Scale
 from hrdem.pictures.read_raster import Raster
 from hrdem.pictures.summary import Summary
 from hrdem.pictures.words import (

@@ -9,7 +9,8 @@ import numpy as np
 
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.ground import Ground
-from hrdem.pictures.ramps import Pictured, Scale, parse_colour
+from hrdem.output.colours import parse_colour
+from hrdem.pictures.ramps import Pictured, Scale
 from hrdem.pictures.read_raster import Raster
 from hrdem.processing.terrain import Gradient, compute_gradient, compute_illumination
 

@@ -1,8 +1,7 @@
 """Colour ramps as values, for pictures, styles and colour tables alike.
 
 A ramp says which colours follow each other, and over which values. The sequence of colours of
-`SLOPE` and `CANOPY` is from ColorBrewer 2 (YlOrRd, YlGn), that of `DIFFERENCE` too (RdBu);
-`SOURCE_COLOURS` are the colours of Okabe and Ito, which all viewers can tell apart.
+`SLOPE` and `CANOPY` is from ColorBrewer 2 (YlOrRd, YlGn), that of `DIFFERENCE` too (RdBu).
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hrdem.geo.grid import Pixels
+from hrdem.output.colours import Colour, parse_colours
 from hrdem.request.products import Product, Theme
 
-Colour = tuple[int, int, int]  # red, green, blue, 0 to 255
 Pictured = npt.NDArray[np.uint8]
 
 PERCENTILES = (2.0, 98.0)  # of the values, the ends of a ramp that has no range of its own
@@ -110,20 +109,9 @@ class Ramp:
         )
 
 
-def parse_colour(text: str) -> Colour:
-    """Parse a colour such as ``#1a9850``."""
-    red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    return (red, green, blue)
-
-
 def format_colour(colour: Colour) -> str:
     """Format a colour as ``#1a9850``."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
-
-
-def parse_colours(text: str) -> tuple[Colour, ...]:
-    """Parse colours that blanks separate."""
-    return tuple(map(parse_colour, text.split()))
 
 
 def _ramp(
@@ -170,8 +158,6 @@ DIFFERENCE = _ramp(
 )
 RAMPS = {ramp.name: ramp for ramp in (ELEVATION, HILLSHADE, SLOPE, ASPECT, CANOPY, DIFFERENCE)}
 
-SOURCE_COLOURS = parse_colours("#0072b2 #e69f00 #009e73 #cc79a7 #56b4e9 #d55e00 #f0e442 #999999")
-
 
 def get_ramp(product: Product) -> Ramp:
     """Return the ramp of a product's values."""
@@ -184,8 +170,3 @@ def get_ramp(product: Product) -> Ramp:
             return HILLSHADE
         case Theme.HEIGHT:
             return ELEVATION if product.is_height else CANOPY
-
-
-def get_source_colour(number: int) -> Colour:
-    """Return the colour of a class of sources or years, numbered from 1; they repeat."""
-    return SOURCE_COLOURS[(number - 1) % len(SOURCE_COLOURS)]

@@ -20,7 +20,9 @@ from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import drop_vertical, normalize_crs
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.ground import Ground
-from hrdem.pictures.ramps import ELEVATION, RAMPS, SLOPE, Colour, Ramp, get_ramp, get_source_colour
+from hrdem.output.colours import Colour, get_source_colour
+from hrdem.output.paths import LAYER_NAMES, get_layer_path
+from hrdem.pictures.ramps import ELEVATION, RAMPS, SLOPE, Ramp, get_ramp
 from hrdem.request.aoi.local_files import find_gdal_path, resolve_local_path
 from hrdem.request.options import RampName
 from hrdem.request.products import PRODUCTS
@@ -29,7 +31,6 @@ from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 
 PERCENT_SLOPE = replace(SLOPE, unit="%")
-SOURCE_BAND = "source"  # how the names of bands of source ids end
 _INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
 
 
@@ -61,7 +62,7 @@ class Raster:
         ramp: Ramp of its values; None for classes.
         classes: Classes, in the order of their values; empty for a ramp.
         tiers: uint8 array of the shape of the values, the number of the collection of each pixel
-            from 1, 0 for none; None if the file has no band of sources.
+            from 1, 0 for none; None if there is no layer of sources beside the file.
         product: Name of the product; empty if the file names none.
         collections: Ids of its collections.
         vertical_datum: Vertical datum of its heights; empty if it names none.
@@ -129,7 +130,7 @@ def _read(path: Path, dataset: Any, band: str | None, name: RampName | None, siz
         abs(dataset.transform.a),
         ramp,
         () if ramp else _list_classes(dataset, number, values, sources),
-        _read_tiers(dataset, shape, sources) if ramp is ELEVATION else None,
+        _read_tiers(path, dataset, shape, sources) if ramp is ELEVATION else None,
         tags.get("HRDEM_PRODUCT", ""),
         tuple(filter(None, tags.get("HRDEM_COLLECTION", "").split(","))),
         tags.get("HRDEM_VERTICAL_DATUM", "") if ramp is ELEVATION else "",
@@ -159,15 +160,11 @@ def _choose_ramp(
     product = tags.get("HRDEM_PRODUCT", "")
     if name is not None:
         ramp = RAMPS.get(name.value)
-    elif _is_band_of_sources(dataset, number) or _has_colours(dataset, number):
+    elif product in LAYER_NAMES or _has_colours(dataset, number):
         return None
     else:
         ramp = get_ramp(PRODUCTS[product]) if product in PRODUCTS else RAMPS.get(product, ELEVATION)
     return PERCENT_SLOPE if ramp is SLOPE and unit == "percent" else ramp
-
-
-def _is_band_of_sources(dataset: Any, number: int) -> bool:
-    return number > 1 and (dataset.descriptions[number - 1] or "").endswith(SOURCE_BAND)
 
 
 def _has_colours(dataset: Any, number: int) -> bool:
@@ -244,17 +241,24 @@ def _list_classes(
 
 
 def _read_tiers(
-    dataset: Any, shape: tuple[int, int], sources: dict[int, tuple[str, str]]
+    path: Path, dataset: Any, shape: tuple[int, int], sources: dict[int, tuple[str, str]]
 ) -> Pixels | None:
-    """Return the number of the collection of each pixel."""
-    bands = [number for number in dataset.indexes if _is_band_of_sources(dataset, number)]
-    if not bands or not sources:
+    """Return the number of the collection of each pixel, from the layer of sources beside a file.
+
+    Raises:
+        RasterioIOError: If it cannot be read.
+    """
+    layer = get_layer_path(path, "source")
+    if not sources or not layer.is_file():
         return None
+    with rasterio.open(layer, driver="GTiff") as beside:
+        if (beside.shape, beside.transform) != (dataset.shape, dataset.transform):
+            return None
+        ids = beside.read(1, out_shape=shape, resampling=Resampling.nearest)
     collections = list(dict.fromkeys(collection for _, collection in sources.values()))
     numbers = np.zeros(256, np.uint8)
     for source, (_, collection) in sources.items():
         if 0 < source < len(numbers):
             numbers[source] = collections.index(collection) + 1
-    ids = dataset.read(bands[0], out_shape=shape, masked=True, resampling=Resampling.nearest)
-    tiers: Pixels = numbers[np.clip(ids.filled(0), 0, 255).astype(np.uint8)]
+    tiers: Pixels = numbers[ids]
     return tiers

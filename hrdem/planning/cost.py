@@ -227,7 +227,8 @@ def _describe_costs(plan: Plan, costs: Sequence[SourceCost]) -> str:
 
 def _count_uncompressed_bytes(plan: Plan, copies: int) -> int:
     """Count the bytes of all pixels that are on the disk at the same time."""
-    size = plan.grid.window.pixels * _itemsize(plan) * (1 + len(plan.request.source_bands))
+    layers = len(plan.request.source_layers)  # of bytes
+    size = plan.grid.window.pixels * (_itemsize(plan) + layers)
     staged = sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
     return size * copies + staged * _itemsize(plan)
 

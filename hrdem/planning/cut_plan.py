@@ -25,7 +25,7 @@ from hrdem.request.aoi.geometry import extract_polygons
 def cut_plan(plan: Plan, window: Window, aoi: Aoi | None = None) -> Plan | None:
     """Cut a plan to a window of its output: every pixel is that of the whole, to the last bit.
 
-    Only sources in the window remain, numbered anew in the source bands. A tier without any is
+    Only sources in the window remain, numbered anew in layers of sources. A tier without any is
     dropped.
 
     Args:

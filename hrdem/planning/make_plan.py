@@ -31,7 +31,7 @@ from hrdem.request.request import Request
 
 log = logging.getLogger(__name__)
 
-MAX_SOURCES = 254  # the source band counts them in a byte
+MAX_SOURCES = 254  # layers of sources count them in a byte
 MAX_GRID_PIXELS = 2**38
 MAX_GRID_EDGE_PIXELS = 2**31 - 1  # GDAL counts columns and rows in 32 bits
 MAX_FEATHER_PIXELS = 128  # each of them is read around each block
@@ -316,7 +316,7 @@ def _warn_of_sources(plan: Plan) -> None:
 
 
 def check_sources(plan: Plan) -> None:
-    """Check that the source bands can count the sources.
+    """Check that layers of sources can count them.
 
     Raises:
         SourceError: If there are too many.

@@ -85,7 +85,7 @@ class Plan:
 
     @property
     def sources(self) -> tuple[PlannedSource, ...]:
-        """Sources of all mosaics; their ids in the source bands start at 1."""
+        """Sources of all mosaics; their ids in layers of sources start at 1."""
         return tuple(source for mosaic in self.mosaics for source in mosaic.sources)
 
     @property
@@ -169,7 +169,7 @@ class Plan:
         }
 
     def sources_as_dict(self, *, members: bool = False) -> list[dict[str, Any]]:
-        """Return the sources as JSON-ready values, with their ids in the source bands.
+        """Return the sources as JSON-ready values, with their ids in layers of sources.
 
         Args:
             members: Whether the versions of files that VRTs refer to are listed, too.

@@ -30,7 +30,8 @@ class TileFinisher:
         nodata: Value of pixels without data.
         sources: Number of sources of the plan.
         mask: Area outside of which pixels are nodata; None for the whole grid.
-        source_bands: Number of bands of source ids, one for each surface, after that of the pixels.
+        source_format: Compression and layout of tiles of source ids, one for each surface, 0 where
+            there is no data; None for no such tiles.
         gaps: Areas of the plan's gaps, to count pixels in.
     """
 
@@ -38,7 +39,7 @@ class TileFinisher:
     nodata: float
     sources: int
     mask: PolygonMask | None = None
-    source_bands: int = 0
+    source_format: TileFormat | None = None
     gaps: tuple[PolygonMask, ...] = ()
 
     def find_blocks(self, window: Window) -> BlockSet:
@@ -107,11 +108,9 @@ class TileFinisher:
                 pixels = pixels.copy()
                 pixels[~valid] = self.nodata
         values = pixels.ravel() if valid is None else pixels[valid]
-        tiles = [self._encode(pixels)] if values.size else []
-        for ids in source_ids[: self.source_bands] if values.size else ():
-            band = np.full(pixels.shape, self.nodata, self.tile_format.dtype)
-            np.copyto(band, ids, casting="unsafe", where=True if valid is None else valid)
-            tiles.append(self._encode(band))
+        tiles = [encode(pixels, self.tile_format, self.nodata)] if values.size else []
+        if tiles and self.source_format is not None:
+            tiles += [_encode_ids(ids, valid, pixels, self.source_format) for ids in source_ids]
         return TileResult(
             column=dst_window.column // BLOCK,
             row=dst_window.row // BLOCK,
@@ -128,9 +127,6 @@ class TileFinisher:
             ),
         )
 
-    def _encode(self, pixels: Pixels) -> bytes:
-        return encode(pixels, self.tile_format, self.nodata)
-
     def _count_by_source(
         self, source_ids: Sequence[SourceIds | int], valid: Mask | None, count: int
     ) -> tuple[int, ...]:
@@ -145,6 +141,15 @@ class TileFinisher:
                 chosen = ids.ravel() if valid is None else ids[valid]
                 total += np.bincount(chosen, minlength=self.sources + 1)
         return tuple(total[1:].tolist())
+
+
+def _encode_ids(
+    ids: SourceIds | int, valid: Mask | None, pixels: Pixels, tile_format: TileFormat
+) -> bytes:
+    """Compress a tile of source ids, of the shape of the pixels."""
+    tile = np.zeros(pixels.shape, tile_format.dtype)
+    np.copyto(tile, ids, casting="unsafe", where=True if valid is None else valid)
+    return encode(tile, tile_format, 0)
 
 
 def _find_valid(ids: SourceIds | int, inside: Mask | None) -> Mask | None:

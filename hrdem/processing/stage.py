@@ -229,7 +229,7 @@ def _stage(
         mosaic.nodata,
         len(mosaic.sources),
         mask,
-        source_bands=file.band_count - 1,
+        source_format=file.tile_format if file.band_count > 1 else None,
     )
     blocks = finisher.find_blocks(mosaic.grid.window)
     has_data, is_complete = np.zeros((2, *blocks.chosen.shape), np.bool_)

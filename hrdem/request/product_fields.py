@@ -76,7 +76,8 @@ PRODUCT = (
     ),
     Field(
         "source_band",
-        "Add a band with the number of each pixel's source; for chm one for each surface.",
+        "Write the source of each pixel into a file of its own, *.source.tif; for chm one for each "
+        "surface.",
         Group.PRODUCT,
         default=False,
     ),

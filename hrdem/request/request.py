@@ -58,7 +58,7 @@ class Request:
         collection: Collection to take it from.
         fill: Further collections by pixel size, each for the pixels that those before leave empty.
         feather: Metres over which a collection is blended into the next one at its edge.
-        source_band: Whether further bands record the source of each pixel.
+        source_band: Whether further files record the source of each pixel.
         via: Files or service to read from; AUTO reads COGs, and the WCS where there are none.
         engine: Library that reads COGs: hrdem's own reader, or GDAL.
         align: Lattice of the output's edges: the source's pixels, or its blocks, which are then
@@ -243,12 +243,12 @@ class Request:
         return self.resolution is None and self.like is None and self.sampling is None
 
     @property
-    def source_bands(self) -> tuple[str, ...]:
-        """Names of the bands of source ids, one for each surface; empty if none is requested."""
+    def source_layers(self) -> tuple[str, ...]:
+        """Names of the layers of source ids, one for each surface; empty if none is requested."""
         if not self.source_band:
             return ()
         surfaces = self.product.surfaces
-        return tuple(f"source_{each}" for each in surfaces) if len(surfaces) > 1 else ("source",)
+        return tuple(f"source-{each}" for each in surfaces) if len(surfaces) > 1 else ("source",)
 
     @property
     def unit(self) -> str:
@@ -372,7 +372,7 @@ class Request:
             "`crs`, `resolution`, `like`, `origin` and `snap=False` resample": not self.is_native,
             "the area is cropped to its shape (`crop=False` turns that off)": self.crop,
             "`fill` merges collections": bool(self.fill),
-            "`source_band` adds a band": self.source_band,
+            "`source_band` decodes them": self.source_band,
             "`vertical_datum` changes heights": self.vertical_datum is VerticalDatum.CGVD28,
             f"{self.product.name} is computed": self.product.cog_key is None,
         }

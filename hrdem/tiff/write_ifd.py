@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
+PHOTOMETRIC, COLOUR_MAP = 262, 320
 TILE_OFFSETS, TILE_BYTE_COUNTS = 324, 325
 FILE_HEADER_BYTES = 16  # of a BigTIFF; that of a classic TIFF has 8
 ORDER_MARKS = {"<": b"II", ">": b"MM"}
@@ -75,7 +76,7 @@ class TileFormat:
             make_entry(order, 257, LONG, height),
             make_entry(order, 258, SHORT, *[8 * dtype.itemsize] * bands),
             make_entry(order, 259, SHORT, self.compression),
-            make_entry(order, 262, SHORT, 1),  # BlackIsZero
+            make_entry(order, PHOTOMETRIC, SHORT, 1),  # BlackIsZero
             make_entry(order, 277, SHORT, bands),
             make_entry(order, 284, SHORT, 1 if bands == 1 else 2),  # separate planes
             make_entry(order, 322, LONG, self.tile[0]),
@@ -87,6 +88,20 @@ class TileFormat:
         if self.lerc is not None:
             found.append(make_entry(order, 50674, LONG, *self.lerc))
         return found
+
+
+def merge_entries(layout: Iterable[Entry], metadata: Iterable[Entry]) -> dict[int, Entry]:
+    """Return tags by their numbers.
+
+    Args:
+        layout: From `TileFormat.entries`.
+        metadata: Further tags. Those of the layout stay, except that pixels may be colours.
+    """
+    entries = {each.tag: each for each in layout}
+    for each in metadata:
+        if each.tag == PHOTOMETRIC or each.tag not in entries:
+            entries[each.tag] = each
+    return entries
 
 
 def make_entry(order: str, tag: int, kind: int, *values: float) -> Entry:

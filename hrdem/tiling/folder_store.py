@@ -80,11 +80,12 @@ class FolderStore:
             Path(self.root, name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def write_file(self, name: str) -> Iterator[Path]:
+    def write_file(self, name: str, *beside: str) -> Iterator[Path]:
         """Yield the path of a file to create; it is published when the context ends."""
         with self._translate_errors("written", name), self._stage(name) as staging:
             yield staging / name
-            publish(staging / name, Path(self.root, name), overwrite=True)
+            for each in (*beside, name):
+                publish(staging / each, Path(self.root, each), overwrite=True)
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import bisect
 import operator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Window
+from hrdem.output.pam import get_pam_path
+from hrdem.output.paths import get_layer_path
 from hrdem.planning.cost import OUTPUT_RATIO
 from hrdem.planning.plan import Plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.options import Compression, Format
+from hrdem.tiling.output_store import RASTER_SUFFIX
 
 # of a core for a pixel, measured: copied; computed from merged files; warped; overviews of a COG
 COPY_NANOSECONDS = 50
@@ -139,6 +143,25 @@ class Job:
                 f"{self.tiles[0].name}. `hrdem tile status` lists them."
             )
         return self.tiles[place]
+
+    def list_rasters(self, name: str) -> tuple[str, ...]:
+        """Return the names of a tile's rasters: the output, then its layers.
+
+        Args:
+            name: Name of the tile.
+        """
+        output = Path(f"{name}{RASTER_SUFFIX}")
+        layers = self.plan.request.source_layers
+        return output.name, *(get_layer_path(output, layer).name for layer in layers)
+
+    def list_files(self, name: str) -> tuple[str, ...]:
+        """Return the names of a tile's files but its item: its rasters, and what names classes.
+
+        Args:
+            name: Name of the tile.
+        """
+        output, *layers = self.list_rasters(name)
+        return output, *layers, *(get_pam_path(Path(layer)).name for layer in layers)
 
     @property
     def cost(self) -> JobCost:

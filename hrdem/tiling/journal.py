@@ -13,7 +13,7 @@ from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiling.failures import Failure, list_failure_records, read_failures
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.job_file import format_hash
-from hrdem.tiling.output_store import ITEM_SUFFIX, JOB_NAME, RASTER_SUFFIX, OutputStore
+from hrdem.tiling.output_store import ITEM_SUFFIX, JOB_NAME, OutputStore
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ class TileState(StrEnum):
     """What there is of a tile.
 
     Attributes:
-        DONE: Its raster, and the item that commits it.
+        DONE: Its rasters, and the item that commits it.
         EMPTY: Nothing to write: no stored source tile, or no valid pixel.
         FAILED: Nothing, as it could not be made in the last run.
         STALE: Nothing, as one of its sources is no longer the planned version.
@@ -46,7 +46,7 @@ class Journal:
     Attributes:
         states: State of each tile by its name.
         failures: Records of tiles that were not made, by name; some were made since.
-        lost: Tiles whose item describes a raster that is not there.
+        lost: Tiles whose item describes rasters that are not all there.
     """
 
     states: dict[str, TileState]
@@ -83,7 +83,7 @@ def read_journal(job: Job, store: OutputStore) -> Journal:
     empty = _find_empty_tiles(store, without_raster)
     states = {}
     for tile in job.tiles:
-        if f"{tile.name}{ITEM_SUFFIX}" in names and f"{tile.name}{RASTER_SUFFIX}" in names:
+        if f"{tile.name}{ITEM_SUFFIX}" in names and _has_rasters(job, tile.name, names):
             states[tile.name] = TileState.DONE
         elif tile.is_empty or tile.name in empty:
             states[tile.name] = TileState.EMPTY
@@ -161,7 +161,8 @@ def _remove_outdated(store: OutputStore, old: Job, new: Job) -> None:
     written = {tile.name for tile in new.tiles if not tile.is_empty}
     changed = [tile.name for tile in old.tiles if keys.get(tile.name) != tile.key]
     _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in changed])
-    _remove(store, names, [f"{name}{RASTER_SUFFIX}" for name in changed if name not in written])
+    gone = (name for name in changed if name not in written)
+    _remove(store, names, [file for name in gone for file in old.list_files(name)])
     _remove(store, names, list_failure_records(names))
 
 
@@ -206,8 +207,12 @@ def _find_items_without_raster(job: Job, names: Mapping[str, int]) -> list[str]:
     return [
         tile.name
         for tile in job.tiles
-        if f"{tile.name}{ITEM_SUFFIX}" in names and f"{tile.name}{RASTER_SUFFIX}" not in names
+        if f"{tile.name}{ITEM_SUFFIX}" in names and not _has_rasters(job, tile.name, names)
     ]
+
+
+def _has_rasters(job: Job, name: str, names: Mapping[str, int]) -> bool:
+    return all(raster in names for raster in job.list_rasters(name))
 
 
 def _remove(store: OutputStore, names: Mapping[str, int], files: Iterable[str]) -> None:

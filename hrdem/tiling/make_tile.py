@@ -15,15 +15,15 @@ from hrdem.planning.cut_plan import cut_plan
 from hrdem.tiling.index.collection import add_collection_links
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.journal import check_job, commit_item
-from hrdem.tiling.output_store import RASTER_SUFFIX, OutputStore
+from hrdem.tiling.output_store import OutputStore
 from hrdem.tiling.task import OutcomeState, TileOutcome
 
 
 def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> TileOutcome:
     """Make a tile and commit it to a store.
 
-    The raster is stored first, then its STAC item with the hash of the job: a tile without an item
-    is not made. One without a valid pixel gets an item without a raster.
+    The rasters are stored first, then their STAC item with the hash of the job: a tile without an
+    item is not made. One without a valid pixel gets an item without a raster.
 
     Args:
         job: The job.
@@ -40,19 +40,22 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
     written, read = 0, 0
     plan = cut_plan(job.plan, tile.window, tile.aoi)
     assert plan is not None  # a tile has sources
+    files = job.list_files(tile.name)
     try:
-        with store.write_file(f"{tile.name}{RASTER_SUFFIX}") as path:
+        with store.write_file(*files) as path:
             options = OutputOptions(
                 path, job.options.layout, False, job.options.compress, job.options.predictor
             )
             result = run_plan(plan, context, options)
             _check_shift_grid(job, result.shift_grid.sha256 if result.shift_grid else "")
-            read, written = result.received_bytes or 0, path.stat().st_size
+            read = result.received_bytes or 0
+            written = sum(path.with_name(name).stat().st_size for name in files)
             item = json.loads(get_stac_path(path).read_bytes())
             check_job(job, store)
     except NoDataError:
         check_job(job, store)
-        store.remove(f"{tile.name}{RASTER_SUFFIX}")  # of a worker that was killed before its item
+        for name in files:
+            store.remove(name)  # of a worker that was killed before its item
         item = _describe_empty(job, tile)
     item["properties"] |= {
         "hrdem:job": job.sha256,

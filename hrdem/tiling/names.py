@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from hrdem.output.paths import is_reserved_by_windows
+from hrdem.output.paths import LAYER_NAMES, is_reserved_by_windows
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +16,7 @@ MAX_NAME_BYTES = 150  # in UTF-8; file systems allow 255, with the endings of fi
 MAX_LISTED_NAMES = 3  # in a message
 _KEPT_CATEGORIES = "LMN"  # letters, their marks, and numbers, of any alphabet
 _KEPT_PUNCTUATION = "._-"
+_OF_LAYER = re.compile(rf"\.({'|'.join(LAYER_NAMES)})$", re.IGNORECASE)  # of another tile
 _STRIPPED = " ._-"  # at an end: hidden files, options of commands, what Windows drops
 
 
@@ -76,6 +78,7 @@ def _make_name(value: object) -> str:
     text = "".join(c if _is_kept(c) else " " for c in text)
     text = "_".join(text.split()).strip(_STRIPPED)
     text = text.encode(errors="ignore")[:MAX_NAME_BYTES].decode(errors="ignore").rstrip(_STRIPPED)
+    text = _OF_LAYER.sub(r"_\1", text)
     return f"_{text}" if is_reserved_by_windows(text) else text
 
 

@@ -77,19 +77,20 @@ class ObjectStore:
             obstore.delete(self._bucket, name)
 
     @contextlib.contextmanager
-    def write_file(self, name: str) -> Iterator[Path]:
+    def write_file(self, name: str, *beside: str) -> Iterator[Path]:
         """Yield the path of a file to create; it is uploaded when the context ends."""
         with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
             path = Path(folder, name)
             yield path
-            with self._translate_errors("written", name):
-                obstore.put(
-                    self._bucket,
-                    name,
-                    path,
-                    chunk_size=_PART_BYTES,
-                    max_concurrency=_MAX_PARTS_IN_FLIGHT,
-                )
+            for each in (*beside, name):
+                with self._translate_errors("written", each):
+                    obstore.put(
+                        self._bucket,
+                        each,
+                        Path(folder, each),
+                        chunk_size=_PART_BYTES,
+                        max_concurrency=_MAX_PARTS_IN_FLIGHT,
+                    )
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:

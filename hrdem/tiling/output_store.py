@@ -51,10 +51,15 @@ class OutputStore(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file, if there is one of that name."""
 
-    def write_file(self, name: str) -> AbstractContextManager[Path]:
+    def write_file(self, name: str, *beside: str) -> AbstractContextManager[Path]:
         """Yield the path of a local file to create; it is stored when the context ends.
 
-        It replaces a file of that name. If the context raises an error, nothing is stored.
+        So are files beside it, before it. They replace files of their names. If the context raises
+        an error, nothing is stored.
+
+        Args:
+            name: Name of the file.
+            *beside: Names of further files to create in its folder.
         """
 
     def read_file(self, name: str) -> AbstractContextManager[Path]:

@@ -32,7 +32,6 @@ from hrdem.tiling.open_engine import open_engine
 from hrdem.tiling.output_store import (
     ITEM_SUFFIX,
     JOB_NAME,
-    RASTER_SUFFIX,
     OutputStore,
     open_store,
 )
@@ -362,7 +361,7 @@ class TileJob:
             return
         known = set() if old is None else {tile.name for tile in old.tiles}
         new = [tile.name for tile in self.tiles if tile.name not in known]
-        files = [f"{name}{suffix}" for name in new for suffix in (RASTER_SUFFIX, ITEM_SUFFIX)]
+        files = [file for name in new for file in (*self.job.list_files(name), name + ITEM_SUFFIX)]
         files += INDEX_NAMES if old is None else ()
         foreign = next((file for file in files if file in names), None)
         if foreign is not None:

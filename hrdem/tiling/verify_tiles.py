@@ -24,7 +24,7 @@ from hrdem.planning.cut_plan import cut_plan
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.threads import map_in_order, thread_pool
-from hrdem.tiling.check_raster import check_raster
+from hrdem.tiling.check_raster import check_rasters
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.journal import TileState, read_items, read_states
 from hrdem.tiling.output_store import RASTER_SUFFIX, OutputStore
@@ -152,10 +152,8 @@ def _check_rasters(
             items = read_items(store, [tile.name for tile in batch])
 
             def check(tile: Tile, items: Mapping[str, Any] = items) -> TileProblem:
-                with store.read_file(f"{tile.name}{RASTER_SUFFIX}") as path:
-                    return TileProblem(
-                        tile.name, check_raster(job, tile, items.get(tile.name, {}), path)
-                    )
+                problem = check_rasters(job, tile, items.get(tile.name, {}), store)
+                return TileProblem(tile.name, problem)
 
             for found in map_in_order(pool, check, batch, 2 * _MAX_THREADS):
                 checked += 1

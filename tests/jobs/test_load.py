@@ -260,7 +260,7 @@ def test_memory_limits_how_many_chunks_are_read_at_a_time(
     filled: Store, monkeypatch: pytest.MonkeyPatch, max_memory: str, most: int
 ) -> None:
     lock, running, max_running, limits = threading.Lock(), 0, 0, set()
-    read_bands = lazy_pixels.read_bands
+    read_pixels = lazy_pixels.read_pixels
 
     def count_running(plan: Any, window: Any, grid: Any, context: Any) -> Any:
         nonlocal running, max_running
@@ -269,13 +269,13 @@ def test_memory_limits_how_many_chunks_are_read_at_a_time(
             max_running = max(max_running, running)
             limits.add(context.max_memory)
         time.sleep(0.05)
-        bands = read_bands(plan, window, grid, context)
+        found = read_pixels(plan, window, grid, context)
         with lock:
             running -= 1
-        return bands
+        return found
 
     lazy = load_array(filled, chunks=400, max_memory=max_memory)
-    monkeypatch.setattr(lazy_pixels, "read_bands", count_running)
+    monkeypatch.setattr(lazy_pixels, "read_pixels", count_running)
     lazy.compute(scheduler="threads", num_workers=4)
     assert (running, max_running) == (0, most)
     assert all(limit <= parse_size(max_memory) for limit in limits)
@@ -414,7 +414,7 @@ def test_workers_of_a_cluster_read_the_bits_of_the_file(demo: Addresses, tmp_pat
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"source_band": True}, "an array has one. Leave it out"),
+        ({"source_band": True}, "an array is none. Leave it out"),
         ({"align": "blocks"}, "an array has none. Leave it"),
         ({"chunks": 0}, "is invalid. Pass pixels"),
         ({"chunks": -2}, "is invalid"),

@@ -98,7 +98,7 @@ def test_an_area_without_a_valid_pixel_has_no_statistics(store: Store, tmp_path:
         ({"crs": "EPSG:2959"}, "resample pixels"),
         ({"crop": True}, "`crop=False` turns that off"),
         ({"fill": "2m"}, "merges collections"),
-        ({"source_band": True}, "adds a band"),
+        ({"source_band": True}, "reads pixels"),
         ({"vertical_datum": "CGVD28"}, "changes heights"),
         ({"product": "chm"}, "chm is computed"),
         ({"via": "wcs"}, "`via` names others"),

@@ -48,6 +48,17 @@ def write_raster(path: Path, *bands: np.ndarray, names: tuple[str, ...] = (), **
     return path
 
 
+def write_sources(raster: Path, ids: np.ndarray) -> Path:
+    """Write the layer of sources beside a raster of `write_raster`; ids are from 0."""
+    with rasterio.open(raster) as dataset:
+        profile = {**dataset.profile, "count": 1, "dtype": "uint8", "nodata": 0}
+    path = raster.with_suffix(".source.tif")
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(ids.astype(np.uint8), 1)
+        dataset.update_tags(**HRDEM_TAGS | {"HRDEM_PRODUCT": "source"})
+    return path
+
+
 def make_hills(height: int, width: int) -> np.ndarray:
     """Return hills with a hole in them, metres."""
     y, x = np.mgrid[:height, :width]

@@ -9,7 +9,7 @@ import numpy as np
 from hrdem.pictures.draw_pixels import EDGE, EMPTY, HATCH, LEVEL, draw_pixels, find_edges
 from hrdem.pictures.ramps import SLOPE
 from hrdem.pictures.read_raster import read_raster
-from tests.pictures.rasters import HRDEM_TAGS, write_raster
+from tests.pictures.rasters import HRDEM_TAGS, write_raster, write_sources
 
 
 def test_slopes_that_face_the_light_are_brighter(tmp_path: Path) -> None:
@@ -53,9 +53,8 @@ def test_level_ground_has_no_direction_and_a_colour_of_its_own(tmp_path: Path) -
 
 
 def test_an_edge_is_drawn_between_collections_and_not_between_tiles(tmp_path: Path) -> None:
-    ids = np.repeat([1.0, 2.0, 3.0], 4)[None].repeat(3, axis=0)
-    bands = np.full((3, 12), 50.0), ids
-    path = write_raster(tmp_path / "a.tif", *bands, names=("dtm", "source"), **HRDEM_TAGS)
+    path = write_raster(tmp_path / "a.tif", np.full((3, 12), 50.0), **HRDEM_TAGS)
+    write_sources(path, np.repeat([1, 2, 3], 4)[None].repeat(3, axis=0))
     drawing = draw_pixels(read_raster(path, None, None, 64), 12)
     drawn = (drawing.picture == EDGE).all(axis=-1)
     assert drawn.any(axis=0).nonzero()[0].tolist() == [7]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hrdem.output.colours import get_source_colour
 from hrdem.pictures import ramps
 from hrdem.pictures.ramps import ASPECT, CANOPY, DIFFERENCE, ELEVATION, SLOPE
 from hrdem.request.products import get_product
@@ -61,5 +62,5 @@ def test_each_product_has_its_ramp(product: str, ramp: str) -> None:
 
 
 def test_colours_of_sources_repeat_after_the_last() -> None:
-    assert ramps.get_source_colour(1) == ramps.get_source_colour(9) != ramps.get_source_colour(2)
-    assert ramps.format_colour(ramps.get_source_colour(1)) == "#0072b2"
+    assert get_source_colour(1) == get_source_colour(9) != get_source_colour(2)
+    assert ramps.format_colour(get_source_colour(1)) == "#0072b2"

@@ -12,7 +12,7 @@ from hrdem.errors import RequestError
 from hrdem.pictures.ramps import ASPECT, CANOPY, ELEVATION, SLOPE
 from hrdem.pictures.read_raster import PERCENT_SLOPE, read_raster
 from hrdem.request.options import RampName
-from tests.pictures.rasters import HRDEM_TAGS, make_hills, write_raster
+from tests.pictures.rasters import HRDEM_TAGS, make_hills, write_raster, write_sources
 
 
 def test_heights_are_averaged_and_nodata_left_out(tmp_path: Path) -> None:
@@ -48,15 +48,16 @@ def test_slopes_in_percent_have_a_ramp_in_percent(tmp_path: Path) -> None:
     assert read_raster(path, None, None, 64).ramp == PERCENT_SLOPE
 
 
-def test_a_band_of_sources_has_a_class_for_each(tmp_path: Path) -> None:
-    ids = np.array([[1.0, 3.0], [3.0, np.nan]])
-    bands = np.ones((2, 2)), ids
-    path = write_raster(tmp_path / "a.tif", *bands, names=("dtm", "source"), **HRDEM_TAGS)
-    raster = read_raster(path, "source", None, 64)
+def test_a_layer_of_sources_has_a_class_for_each(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", np.ones((2, 2)), **HRDEM_TAGS)
+    layer = write_sources(path, np.array([[1, 3], [3, 0]]))
+    raster = read_raster(layer, None, None, 64)
     assert [(each.value, each.name) for each in raster.classes] == [(1, "tile-1"), (3, "tile-3")]
     heights = read_raster(path, None, None, 64)
     assert heights.tiers is not None
     assert heights.tiers.tolist() == [[1, 2], [2, 0]]
+    write_raster(path, np.ones((3, 2)), **HRDEM_TAGS)
+    assert read_raster(path, None, None, 64).tiers is None  # the layer is of another grid
 
 
 def test_the_ramp_that_is_given_replaces_that_of_the_file(tmp_path: Path) -> None:

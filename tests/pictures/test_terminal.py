@@ -12,7 +12,7 @@ from rich.console import Console
 from hrdem.pictures.read_raster import Raster, read_raster
 from hrdem.pictures.terminal import draw_in_terminal
 from hrdem.request.options import Language
-from tests.pictures.rasters import HRDEM_TAGS, write_raster
+from tests.pictures.rasters import HRDEM_TAGS, write_raster, write_sources
 
 
 def show(raster: Raster, language: Language = Language.EN, **settings: object) -> list[str]:
@@ -58,9 +58,9 @@ def test_values_that_are_no_heights_are_shown_with_an_exponent(tmp_path: Path) -
 
 
 def test_sources_are_counted_by_name(tmp_path: Path) -> None:
-    bands = np.ones((1, 4)), np.array([[1.0, 1.0, 1.0, 3.0]])
-    path = write_raster(tmp_path / "a.tif", *bands, names=("dtm", "source"), **HRDEM_TAGS)
-    *_, first, second = show(read_raster(path, "source", None, 64), no_color=True)
+    path = write_raster(tmp_path / "a.tif", np.ones((1, 4)), **HRDEM_TAGS)
+    layer = write_sources(path, np.array([[1, 1, 1, 3]]))
+    *_, first, second = show(read_raster(layer, None, None, 64), no_color=True)
     assert first.startswith("tile-1 ")
     assert second == "tile-3 █████████████ 25.0 %"
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
 
 from hrdem.geo.crs import NATIVE_CRS
@@ -21,6 +20,7 @@ from hrdem.planning.make_plan import make_plan
 from hrdem.planning.plan import Plan
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.request import Request
+from tests.layers import read_with_layers
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import Store
@@ -82,20 +82,18 @@ def plan(store: Store, folder: Path, **params: Any) -> Plan:
 
 
 def run(plan: Plan, store: Store, path: Path) -> list[Pixels]:
-    """Write the output of a plan; return its bands, with sources counted as in the whole."""
+    """Write the output of a plan; return its pixels and layers of sources."""
     run_plan(plan, RunContext(store), OutputOptions(path, overwrite=True))
-    with rasterio.open(path) as dataset:
-        assert dataset.shape == (plan.grid.height, plan.grid.width)
-        return list(dataset.read())
+    arrays = read_with_layers(path)
+    assert {each.shape for each in arrays} == {(plan.grid.height, plan.grid.width)}
+    return arrays
 
 
-def name_sources(bands: list[Pixels], plan: Plan) -> list[Pixels]:
+def name_sources(arrays: list[Pixels], plan: Plan) -> list[Pixels]:
     """Replace the numbers of sources by their names."""
+    pixels, *layers = arrays
     names = np.array(["", *(source.name for source in plan.sources)])
-    return [
-        bands[0],
-        *(names[np.where(each == plan.nodata, 0, each).astype(int)] for each in bands[1:]),
-    ]
+    return [pixels, *(names[ids] for ids in layers)]
 
 
 def check_cuts(store: Store, folder: Path, params: dict[str, Any]) -> None:

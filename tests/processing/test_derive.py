@@ -26,6 +26,7 @@ from hrdem.processing.terrain import (
 )
 from hrdem.request.options import Algorithm
 from tests.gdaldem import needs_gdaldem
+from tests.layers import read_with_layers
 from tests.relief import LEFT, TOP, make_relief, punch_holes
 from tests.shift_grids import millimetres, write_grid
 from tests.stores import NODATA, Store
@@ -183,8 +184,7 @@ def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Stor
     store.add("mrdem-30", make_relief("30m", 900, 900), LEFT, TOP)
     store.add("mrdem-30", make_relief("30m", 900, 900, step=3), LEFT, TOP, asset="dsm")
     result = extract(store, tmp_path / "a.tif", "chm", fill="2m,30m", source_band=True)
-    with rasterio.open(tmp_path / "a.tif") as dataset:
-        pixels, upper, lower = dataset.read()
+    pixels, upper, lower = read_with_layers(tmp_path / "a.tif", "source-dsm", "source-dtm")
     inner = slice(60, 840), slice(60, 840)
     both = ((ground != NODATA) & (surface != NODATA))[inner]
     np.testing.assert_array_equal(pixels[both], (surface - ground)[inner][both])
@@ -207,25 +207,24 @@ def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Stor
         pytest.param({"crop": True, "format": "cog"}, id="cog", marks=pytest.mark.slow),
     ],
 )
-def test_every_source_of_a_canopy_height_stands_in_a_band(
+def test_every_source_of_a_canopy_height_stands_in_a_layer(
     tmp_path: Path, store: Store, more: dict[str, Any]
 ) -> None:
-    """The DTM's sources were listed, but stood in no band."""
+    """The DTM's sources were listed, but stood nowhere."""
     store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900, step=9), LEFT, TOP, asset="dsm")
     store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT, TOP, item="west")
     store.add("hrdem-mosaic-1m", make_relief("1m", 450, 900), LEFT + 450, TOP, item="east")
     result = extract(store, tmp_path / "a.tif", "chm", source_band=True, **more)
-    with rasterio.open(tmp_path / "a.tif") as dataset:
-        names, (_, *bands) = dataset.descriptions, dataset.read()
-        sources = json.loads(dataset.tags()["HRDEM_SOURCES"])
+    names = "source-dsm", "source-dtm"
+    _, *layers = read_with_layers(tmp_path / "a.tif", *names)
+    assert [path.name for path in result.layers] == [f"a.{name}.tif" for name in names]
     item = json.loads((tmp_path / "a.stac.json").read_text())
-    assert names == ("chm", "source_dsm", "source_dtm")
-    assert names == tuple(band["name"] for band in item["assets"]["chm"]["bands"])
-    assert item["properties"]["hrdem:sources"] == sources
-    by_band = [
-        {each["name"]: int((band == each["source_id"]).sum()) for each in sources} for band in bands
-    ]
-    upper, lower = by_band
+    assert tuple(item["assets"]) == ("chm", *names)
+    sources = item["properties"]["hrdem:sources"]
+    upper, lower = (
+        {each["name"]: int((layer == each["source_id"]).sum()) for each in sources}
+        for layer in layers
+    )
     assert {name for name, count in upper.items() if count} == {"tile-hrdem-mosaic-1m dsm"}
     assert {name for name, count in lower.items() if count} == {
         "west-hrdem-mosaic-1m dtm",

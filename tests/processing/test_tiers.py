@@ -21,6 +21,7 @@ import hrdem
 from hrdem.geo.grid import Window
 from hrdem.planning.feather import Feather
 from hrdem.processing.tiers import Layer, measure_distance, measure_seam, overlay
+from tests.layers import read_with_layers
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import NODATA, RESOLUTIONS, Store
 
@@ -165,15 +166,15 @@ def test_each_pixel_is_from_the_finest_tier_with_data(
         store.add(TIERS[tier], pixels, LEFT, TOP)
     output = tmp_path / "a.tif"
     result = extract(store, output, fill="2m,30m", source_band=True, resolution=resolution)
+    pixels, ids = read_with_layers(output, "source")
     with rasterio.open(output) as dataset:
-        pixels, band = dataset.read()
         layers = {tier: reproject_tier(rasters[tier], tier, dataset) for tier in rasters}
-        assert dataset.descriptions == ("dtm, height above CGVD2013", "source")
+        assert dataset.descriptions == ("dtm, height above CGVD2013",)
     expected, source = layers["30m"].copy(), np.full(pixels.shape, 3)
     for number, tier in ((2, "2m"), (1, "1m")):
         valid = layers[tier] != NODATA
         expected[valid], source[valid] = layers[tier][valid], number
-    np.testing.assert_array_equal(band, source)
+    np.testing.assert_array_equal(ids, source)
     if resolution is None:
         own = source == 1
         np.testing.assert_array_equal(pixels[own], expected[own])
@@ -184,8 +185,8 @@ def test_each_pixel_is_from_the_finest_tier_with_data(
     assert result.statistics.valid_percent == 100
 
 
-def test_source_band_refers_to_listed_sources(tmp_path: Path, store: Store) -> None:
-    """Numbers in the band match the tags and the STAC item, across two sub-tiles of one tier."""
+def test_layer_of_sources_refers_to_listed_sources(tmp_path: Path, store: Store) -> None:
+    """Numbers in the layer match the tags and the STAC item, across two sub-tiles of one tier."""
     store.add(TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 3, 0.3), LEFT, TOP, item="west")
     store.add(
         TIERS["1m"], punch_holes(make_relief("1m", 450, 900), 4, 0.3), LEFT + 450, TOP, item="east"
@@ -194,17 +195,22 @@ def test_source_band_refers_to_listed_sources(tmp_path: Path, store: Store) -> N
     result = extract(
         store, tmp_path / "a.tif", fill=["30m"], source_band=True, crs="EPSG:2959", resolution=1.5
     )
-    with rasterio.open(tmp_path / "a.tif") as dataset:
-        _, band = dataset.read()
-        sources = json.loads(dataset.tags()["HRDEM_SOURCES"])
+    _, ids = read_with_layers(tmp_path / "a.tif", "source")
+    tags = []
+    for name in ("a.tif", "a.source.tif"):
+        with rasterio.open(tmp_path / name) as dataset:
+            tags.append(json.loads(dataset.tags()["HRDEM_SOURCES"]))
     item = json.loads((tmp_path / "a.stac.json").read_text())
-    assert item["properties"]["hrdem:sources"] == sources
+    sources = item["properties"]["hrdem:sources"]
+    assert tags == [sources] * 2
     names = {source["source_id"]: source["name"] for source in sources}
-    counts = {names[number]: int((band == number).sum()) for number in names}
+    counts = {names[number]: int((ids == number).sum()) for number in names}
     assert counts == result.pixels_by_source
     assert min(counts.values()) > 0
     assert item["properties"]["hrdem:percent_by_tier"] == pytest.approx(result.percent_by_tier)
-    assert [band["name"] for band in item["assets"]["dtm"]["bands"]] == ["dtm", "source"]
+    (band,) = item["assets"]["source"]["bands"]
+    classes = {each["value"]: each["title"] for each in band["classification:classes"]}
+    assert classes == names
 
 
 def distance_to_mask(mask: NDArray[np.bool_], max_distance: int) -> Array:
@@ -242,8 +248,7 @@ def test_feathering_blends_by_distance_to_the_next_tier(
     with rasterio.open(tmp_path / "hard.tif") as dataset:
         hard = dataset.read(1)
         above, below = reproject_tier(fine, "1m", dataset), reproject_tier(coarse, "2m", dataset)
-    with rasterio.open(tmp_path / "soft.tif") as dataset:
-        soft, band = dataset.read()
+    soft, ids = read_with_layers(tmp_path / "soft.tif", "source")
     has_next = (above == NODATA) & (below != NODATA)
     weight = np.minimum(1, distance_to_mask(has_next, 26) * (resolution or 1) / 25)
     expected = hard.copy()
@@ -254,7 +259,7 @@ def test_feathering_blends_by_distance_to_the_next_tier(
     np.testing.assert_array_equal(soft[far], hard[far])
     assert far.mean() > 0.4
     assert (soft != hard).mean() > 0.02
-    np.testing.assert_array_equal(band == 1, above != NODATA)
+    np.testing.assert_array_equal(ids == 1, above != NODATA)
     across = np.abs(np.diff(soft, axis=0))[both[1:] & both[:-1]]
     assert across.max() < np.abs(np.diff(hard, axis=0))[has_next[1:] != has_next[:-1]].max() / 3
 

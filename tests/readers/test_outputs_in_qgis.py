@@ -12,6 +12,7 @@ import rasterio
 
 import hrdem
 from hrdem.demo import Addresses, running
+from hrdem.output.colours import SOURCE_COLOURS
 from hrdem.pictures.ramps import ASPECT, CANOPY, ELEVATION, HILLSHADE, SLOPE, format_colour
 from tests.readers.conftest import require_module
 
@@ -47,6 +48,21 @@ def test_each_product_has_its_place_and_its_style(demo: Addresses, tmp_path: Pat
         assert (opened["crs"], tuple(opened["extent"])) == ("EPSG:3979", BOX)
         colours = [colour for _, colour in opened["colours"]]
         assert colours == [*map(format_colour, ramp.colours)]
+
+
+def test_sources_are_classes_with_names_and_colours(demo: Addresses, tmp_path: Path) -> None:
+    """All that there are, and no others: of a GeoTIFF and of a COG."""
+    for form in ("gtiff", "cog"):
+        result = hrdem.extract(
+            bbox=BOX, bbox_crs="EPSG:3979", product="chm", fill="30m", source_band=True,
+            format=form, output=tmp_path / f"{form}.tif", stac_url=demo.stac,
+        )  # fmt: skip
+        names = ["no data", *(source.name for source in result.plan.sources)]
+        colours = [format_colour(colour) for colour in SOURCE_COLOURS[: len(names) - 1]]
+        for opened in open_in_qgis(*result.layers):
+            assert (opened["renderer"], tuple(opened["extent"])) == ("paletted", BOX)
+            assert [name for _, name, _ in opened["classes"]] == names
+            assert [colour for *_, colour in opened["classes"]][1:] == colours
 
 
 def test_a_preview_has_its_crs(demo: Addresses, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
 
 from hrdem.errors import NoDataError, RequestError
@@ -28,6 +27,7 @@ from hrdem.tiling.freeze_job import freeze_job
 from hrdem.tiling.job import Job, JobOptions
 from hrdem.tiling.job_file import decode_job, encode_job
 from hrdem.tiling.tile_key import digest_request
+from tests.layers import read_with_layers
 from tests.relief import TIERS, make_relief
 from tests.stores import NODATA, Store
 
@@ -70,15 +70,11 @@ def freeze(store: Store, scheme: str = "1km", options: JobOptions = OPTIONS, **p
 
 
 def run(plan: Plan, store: Store, path: Path) -> tuple[int | None, list[Pixels]]:
-    """Write the output of a plan; return bytes received, and its bands with names of sources."""
+    """Write the output of a plan; return bytes received, its pixels, and names of their sources."""
     result = run_plan(plan, RunContext(store), OutputOptions(path, overwrite=True))
-    with rasterio.open(path) as dataset:
-        heights, *ids = dataset.read()
+    pixels, *layers = read_with_layers(path)
     names = np.array(["", *(source.name for source in plan.sources)])
-    return result.received_bytes, [
-        heights,
-        *(names[np.where(each < 0, 0, each).astype(int)] for each in ids),
-    ]
+    return result.received_bytes, [pixels, *(names[ids] for ids in layers)]
 
 
 @pytest.mark.slow

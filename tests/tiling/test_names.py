@@ -31,6 +31,7 @@ def test_letters_of_all_alphabets_are_kept(value: str) -> None:
         ("Don (East)", "Don_East"),
         ("line\nfeed", "line_feed"),
         ("Pe\u0302che", "Pêche"),
+        ("Don.Source", "Don_Source"),  # else its raster would be the layer of Don
         (12.0, "12"),
         (7, "7"),
     ],

@@ -28,14 +28,15 @@ def test_objects_are_listed_by_name(store: ObjectStore) -> None:
     assert store.write("job.json", b"{}")
     assert store.read("job.json", 1) == b"{"
     assert store.read("job.json", 9) == b"{}"
-    with store.write_file("Rivière Noire.tif") as path:
+    with store.write_file("Rivière Noire.tif", "a.source.tif") as path:
         path.write_bytes(b"raster")
+        path.with_name("a.source.tif").write_bytes(b"ids")
     assert store.write("below/other.json", b"of another job")
-    assert store.list_names() == {"job.json": 2, "Rivière Noire.tif": 6}
+    assert store.list_names() == {"job.json": 2, "Rivière Noire.tif": 6, "a.source.tif": 3}
     with store.read_file("Rivière Noire.tif") as path:
         assert path.read_bytes() == b"raster"
-    store.remove("job.json")
-    store.remove("job.json")
+    for name in ("job.json", "job.json", "a.source.tif"):
+        store.remove(name)
     assert store.list_names() == {"Rivière Noire.tif": 6}
 
 

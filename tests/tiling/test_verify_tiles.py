@@ -15,6 +15,8 @@ from hrdem.http.run_context import RunContext
 from hrdem.output.publish import StoredFile
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job
+from hrdem.tiling.journal import TileState, discard_lost_items, read_journal, read_states
+from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.verify_tiles import VerifySummary, verify_tiles
 from tests.stores import Store
 from tests.tiling.tilings import make_job, publish_relief, write_tiles
@@ -67,6 +69,26 @@ def test_intact_tiles_are_verified_and_others_counted(
     tiles.remove(f"{NAME}.stac.json")
     summary = verify(job, tiles, store, samples=0)
     assert (summary.tiles, summary.lacking, summary.exit_code) == (3, 1, ExitCode.INCOMPLETE)
+
+
+def test_each_tile_has_its_layer_of_sources(store: Store, tiles: FolderStore) -> None:
+    """A tile without it is not done; a damaged one is named."""
+    publish_relief(store)
+    job = make_job(store, source_band=True)
+    write_tiles(job, tiles, store)
+    assert sorted(name for name in tiles.list_names() if name.startswith(NAME)) == [
+        f"{NAME}.source.tif", f"{NAME}.source.tif.aux.xml", f"{NAME}.stac.json", f"{NAME}.tif",
+    ]  # fmt: skip
+    assert verify(job, tiles, store, samples=2).exit_code == 0
+    layer = tiles.root / f"{NAME}.source.tif"
+    layer.write_bytes(layer.read_bytes() + b"\0")
+    (problem,) = verify(job, tiles, store, samples=0).problems
+    assert problem.problem.startswith(f"{NAME}.source.tif: It has ")
+    layer.unlink()
+    assert read_states(job, tiles)[NAME] is TileState.MISSING
+    discard_lost_items(job, tiles, read_journal(job, tiles).lost)
+    assert make_tile(job, job.tile(NAME), tiles, RunContext(store)).state == "done"
+    assert verify(job, tiles, store, samples=0).exit_code == 0
 
 
 @pytest.mark.slow

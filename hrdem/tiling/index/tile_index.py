@@ -57,7 +57,6 @@ def _describe_raster(job: Job, crs: str) -> dict[str, str]:
     plan = job.plan
     left, bottom, right, top = plan.grid.bounds
     width, height = plan.grid.resolution
-    bands = 1 + len(plan.request.source_bands)
     return {
         "RESX": repr(width),
         "RESY": repr(height),
@@ -65,9 +64,9 @@ def _describe_raster(job: Job, crs: str) -> dict[str, str]:
         "MINY": repr(bottom),
         "MAXX": repr(right),
         "MAXY": repr(top),
-        "BAND_COUNT": str(bands),
+        "BAND_COUNT": "1",
         "DATA_TYPE": get_gdal_type(plan.dtype),
-        "NODATA": ",".join([repr(plan.nodata)] * bands),
+        "NODATA": repr(plan.nodata),
         "SRS": crs,
         "LOCATION_FIELD": "location",
         **({"BAND_1_UNITTYPE": plan.request.unit} if plan.request.unit else {}),

@@ -33,15 +33,12 @@ def encode_vrt(job: Job, tiles: Sequence[Tile]) -> bytes:
     """
     plan = job.plan
     root = start_vrt(plan.grid, format_output_crs(plan))
-    units = plan.request.unit, *("1" for _ in plan.request.source_bands)
-    for number, unit in enumerate(units, start=1):
-        data_type = get_gdal_type(plan.dtype)
-        band = ET.SubElement(root, "VRTRasterBand", dataType=data_type, band=str(number))
-        add_text(band, "NoDataValue", repr(plan.nodata))
-        if unit:
-            add_text(band, "UnitType", unit)
-        for tile in tiles:
-            add_source(band, _describe_tile(job, tile), number)
+    band = ET.SubElement(root, "VRTRasterBand", dataType=get_gdal_type(plan.dtype), band="1")
+    add_text(band, "NoDataValue", repr(plan.nodata))
+    if plan.request.unit:
+        add_text(band, "UnitType", plan.request.unit)
+    for tile in tiles:
+        add_source(band, _describe_tile(job, tile))
     return encode_xml(root)
 
 

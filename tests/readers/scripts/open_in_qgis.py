@@ -23,6 +23,8 @@ def describe(path: str) -> dict:
     if renderer.type() == "singlebandpseudocolor":
         items = renderer.shader().rasterShaderFunction().colorRampItemList()
         found["colours"] = [(item.value, item.color.name()) for item in items]
+    if renderer.type() == "paletted":
+        found["classes"] = [(c.value, c.label, c.color.name()) for c in renderer.classes()]
     if layer.bandCount() == 1:
         wanted = QgsRasterBandStats.Min | QgsRasterBandStats.Max
         statistics = layer.dataProvider().bandStatistics(1, wanted, box, SAMPLE_PIXELS)
