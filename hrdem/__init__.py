@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hrdem.api import load as load
     from hrdem.api import plan as plan
     from hrdem.api import search as search
+    from hrdem.areas_api import outline as outline
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
     from hrdem.errors import BlockedAddressError as BlockedAddressError
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from hrdem.points_api import profile as profile
     from hrdem.points_api import sample as sample
     from hrdem.products_api import extract_products as extract_products
+    from hrdem.request.aoi.outline import Outline as Outline
     from hrdem.runtime.progress import Progress as Progress
     from hrdem.surveys_api import compare as compare
     from hrdem.surveys_api import surveys as surveys
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
 
 _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "search"),
+    "hrdem.areas_api": ("outline",),
     "hrdem.catalog.items": ("Asset", "Item"),
     "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
@@ -133,6 +136,7 @@ _NAMES_BY_MODULE = {
     "hrdem.pictures_api": ("preview", "view"),
     "hrdem.planning.plan": ("Plan",),
     "hrdem.products_api": ("extract_products",),
+    "hrdem.request.aoi.outline": ("Outline",),
     "hrdem.runtime.progress": ("Progress",),
     "hrdem.output.result": ("Result",),
     "hrdem.tiling.map_tiles": ("TilePixels",),

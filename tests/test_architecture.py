@@ -34,12 +34,13 @@ ROOMS = (
     ("jobs",),
     ("tiling",),
     (
-        *("calls", "files_api", "legacy_api", "pictures_api", "points_api", "surveys_api"),
-        "tiling_api",
+        *("areas_api", "calls", "files_api", "legacy_api", "pictures_api", "points_api"),
+        *("surveys_api", "tiling_api"),
     ),
     ("products_api",),
     ("api",),
     ("__init__",),
+    ("app",),
     ("cli",),
     ("__main__",),
 )
@@ -48,6 +49,9 @@ KINDS = {"faults", "fuzz", "live", "readers", "replays", "services"}  # tests th
 # Modules without a test file of their own that no test imports, and the file that covers them.
 COVERED_BY = {
     "hrdem.api": "jobs/test_extract.py",
+    "hrdem.app.coordinate_text": "app/test_find.py",
+    "hrdem.app.map_area": "app/test_areas.py",
+    "hrdem.areas_api": "request/test_outline.py",
     "hrdem.calls": "jobs/test_extract.py",
     "hrdem.catalog.stac_io": "faults/test_catalogue.py",
     "hrdem.cli.cache": "faults/test_resume.py",

@@ -202,6 +202,7 @@ def _read_crs(value: Any) -> _Crs | None:
     return _Crs(f"EPSG:{urn['code']}" if urn else member)
 
 
+@np.errstate(invalid="ignore")  # coordinates that are not finite are reported later
 def _make_geometry(kind: Any, coordinates: Any) -> BaseGeometry:
     if part := _PARTS.get(kind):
         parts = [_make_geometry(part, each) for each in coordinates]

@@ -1,0 +1,132 @@
+"""The command line and the Python call that do what the page requests.
+
+Both are written from the same parameters, and so are the arguments that a job runs with.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from hrdem.errors import RequestError
+
+OUTPUT = "{product}.tif"  # of several products; one has its own name
+_AREAS = ({"bbox"}, {"nts"}, {"point", "radius"}, {"upload"})
+_SETTINGS = (
+    *("products", "collection", "fill", "crs", "resolution", "resampling", "format"),
+    *("vertical_datum", "crop", "source_band"),
+)
+
+
+def to_parameters(
+    request: Mapping[str, Any], area_file: str | None, output: str | None = None
+) -> dict[str, Any]:
+    """Return the keywords of `hrdem.extract`, or of `hrdem.extract_products` for several products.
+
+    What is None, or empty, is left out.
+
+    Args:
+        request: Area, products and settings, as the page sends them.
+        area_file: Path of the file of an uploaded or drawn area; None for other areas.
+        output: GeoTIFF, or a name with ``{product}`` for several products; None for names of the
+            products in the current folder.
+
+    Raises:
+        RequestError: If the request has other keys, no product, or an area without its file.
+    """
+    if unknown := request.keys() - {"area", *_SETTINGS}:
+        raise RequestError(f"There is no setting {min(unknown)!r}. Leave it out.")
+    area = request.get("area")
+    if not isinstance(area, Mapping) or set(area) not in _AREAS:
+        raise RequestError("No area was chosen. Draw one, or choose a file or a sheet.")
+    products = request.get("products")
+    if not isinstance(products, list) or not products or not all(map(_is_name, products)):
+        raise RequestError("No product was chosen. Choose one or several.")
+    parameters = dict(area)
+    if "upload" in area:
+        if area_file is None:
+            raise RequestError("The file of the area is not there any more. Choose it again.")
+        parameters = {"aoi": area_file}
+    several = len(products) > 1
+    parameters["product"] = products if several else products[0]
+    settings = {name: request.get(name) for name in _SETTINGS[1:]}
+    parameters |= {name: value for name, value in settings.items() if value not in (None, [])}
+    if not parameters.get("source_band"):  # False is what it is without
+        parameters.pop("source_band", None)
+    default = OUTPUT if several else OUTPUT.format(product=products[0])
+    return parameters | {"output": output or default}
+
+
+def to_arguments(
+    request: Mapping[str, Any], area_file: str | None, output: str | None = None
+) -> list[str]:
+    """Return the arguments of ``hrdem extract`` that do what the page requests.
+
+    Args:
+        request: As for `to_parameters`.
+        area_file: As for `to_parameters`.
+        output: As for `to_parameters`.
+
+    Raises:
+        RequestError: As for `to_parameters`.
+    """
+    arguments = []
+    for name, value in to_parameters(request, area_file, output).items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            arguments.append(option if value else option.replace("--", "--no-", 1))
+        else:
+            arguments += [option, _format_value(value)]
+    return arguments
+
+
+def to_command_line(
+    request: Mapping[str, Any],
+    area_file: str | None,
+    output: str | None = None,
+    *,
+    demo: bool = False,
+) -> str:
+    """Return the command line that does what the page requests, quoted for POSIX shells.
+
+    Args:
+        request: As for `to_parameters`.
+        area_file: As for `to_parameters`.
+        output: As for `to_parameters`.
+        demo: Whether it uses the demonstration service.
+
+    Raises:
+        RequestError: As for `to_parameters`.
+    """
+    command = ["hrdem", "extract", *(["--demo"] if demo else [])]
+    return shlex.join([*command, *to_arguments(request, area_file, output)])
+
+
+def to_python(request: Mapping[str, Any], area_file: str | None, output: str | None = None) -> str:
+    """Return the Python program that does what the page requests.
+
+    Args:
+        request: As for `to_parameters`.
+        area_file: As for `to_parameters`.
+        output: As for `to_parameters`.
+
+    Raises:
+        RequestError: As for `to_parameters`.
+    """
+    parameters = to_parameters(request, area_file, output)
+    several = isinstance(parameters["product"], list)
+    function = "extract_products" if several else "extract"
+    lines = [f"    {name}={value!r}," for name, value in parameters.items()]
+    return "\n".join(["import hrdem", "", f"hrdem.{function}(", *lines, ")", ""])
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_format_value, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

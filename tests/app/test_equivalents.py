@@ -1,0 +1,96 @@
+"""The command line and the Python call that the page shows do what the page does."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rasterio
+
+from hrdem.app.equivalents import to_arguments, to_command_line, to_parameters, to_python
+from hrdem.cli.main import run
+from hrdem.demo import Addresses
+from hrdem.errors import RequestError
+
+BOX = {"bbox": [-75.7000, 45.4000, -75.6995, 45.4004]}
+AREA = (
+    '{"type": "Polygon", "coordinates": [[[-75.7, 45.4], [-75.6995, 45.4], [-75.6998, 45.4004], '
+    "[-75.7, 45.4]]]}"
+)
+UPLOAD = {"area": {"upload": "1"}, "products": ["dtm", "dtm-slope"], "crop": None, "fill": []}
+SETTINGS: list[Any] = [
+    UPLOAD,
+    *(
+        pytest.param(request, marks=pytest.mark.slow)
+        for request in (
+            {"area": BOX, "products": ["dtm"], "crs": "EPSG:2959", "resolution": 2.5},
+            {"area": BOX, "products": ["dtm"], "fill": ["2m", "30m"], "source_band": True},
+            {"area": {"point": [-75.7, 45.4], "radius": 20}, "products": ["dsm"], "crop": False},
+            {"area": BOX, "products": ["dsm"], "format": "cog", "vertical_datum": None},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("request_", SETTINGS)
+def test_both_texts_write_the_same_pixels(
+    request_: dict[str, Any], on_demo: Path, demo: Addresses
+) -> None:
+    Path("my area.geojson").write_text(AREA, "utf-8")
+    command = to_command_line(request_, "my area.geojson")
+    program, *arguments = shlex.split(command)
+    assert (program, arguments[1:]) == ("hrdem", to_arguments(request_, "my area.geojson"))
+    assert run(arguments) == 0
+    written = {path.name: pixels_of(path) for path in sorted(on_demo.glob("*.tif"))}
+    assert list(written) == sorted(f"{product}.tif" for product in request_["products"])
+    services = f"stac_url={demo.stac!r}, no_cache=True, overwrite=True"
+    call = to_python(request_, "my area.geojson").replace("(", f"({services},", 1)
+    exec(compile(call, "<page>", "exec"), {})
+    assert {name: pixels_of(on_demo / name) for name in written} == written
+
+
+def pixels_of(path: Path) -> tuple[bytes, Any]:
+    with rasterio.open(path) as raster:
+        return raster.read().tobytes(), raster.profile
+
+
+def test_what_is_not_chosen_is_not_in_the_texts() -> None:
+    request = {"area": BOX, "products": ["dtm"], "crs": None, "source_band": False, "fill": []}
+    assert to_command_line(request, None) == (
+        "hrdem extract --bbox -75.7,45.4,-75.6995,45.4004 --product dtm --output dtm.tif"
+    )
+
+
+def test_the_demonstration_is_shown_in_the_command_line() -> None:
+    assert "extract --demo --nts" in to_command_line(
+        {"area": {"nts": "031G05"}, "products": ["dtm"]}, None, demo=True
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["it's; rm -rf ~.geojson", "$(id) `id`.geojson", 'a"\\b\n.geojson']
+)
+def test_names_are_quoted_for_the_shell_and_for_python(name: str) -> None:
+    request = {"area": {"upload": "1"}, "products": ["dtm"]}
+    assert shlex.split(to_command_line(request, name))[3] == name
+    called: list[dict[str, Any]] = []
+    body = to_python(request, name).replace("import hrdem\n", "").replace("hrdem.extract", "call")
+    exec(body, {"call": lambda **parameters: called.append(parameters)})
+    assert called == [to_parameters(request, name)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"products": ["dtm"]}, "No area"),
+        ({"area": BOX | {"nts": "031G05"}, "products": ["dtm"]}, "No area"),
+        ({"area": BOX, "products": []}, "No product"),
+        ({"area": {"upload": "1"}, "products": ["dtm"]}, "not there any more"),
+        ({"area": BOX, "products": ["dtm"], "output": "/etc/passwd"}, "no setting 'output'"),
+    ],
+)
+def test_what_no_run_can_do_is_refused(request_: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        to_parameters(request_, None)
