@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from hrdem.legacy_api import legacy_check as legacy_check
     from hrdem.legacy_api import legacy_compare as legacy_compare
     from hrdem.legacy_api import legacy_convert as legacy_convert
+    from hrdem.lists_api import collections as collections
+    from hrdem.lists_api import products as products
     from hrdem.output.result import Result as Result
     from hrdem.pictures_api import preview as preview
     from hrdem.pictures_api import view as view
@@ -138,6 +140,7 @@ _NAMES_BY_MODULE = {
     "hrdem.products_api": ("extract_products",),
     "hrdem.request.aoi.outline": ("Outline",),
     "hrdem.runtime.progress": ("Progress",),
+    "hrdem.lists_api": ("collections", "products"),
     "hrdem.output.result": ("Result",),
     "hrdem.tiling.map_tiles": ("TilePixels",),
     "hrdem.tiling.progress": ("JobProgress",),

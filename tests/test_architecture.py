@@ -34,8 +34,8 @@ ROOMS = (
     ("jobs",),
     ("tiling",),
     (
-        *("areas_api", "calls", "files_api", "legacy_api", "pictures_api", "points_api"),
-        *("surveys_api", "tiling_api"),
+        *("areas_api", "calls", "files_api", "legacy_api", "lists_api", "pictures_api"),
+        *("points_api", "surveys_api", "tiling_api"),
     ),
     ("products_api",),
     ("api",),
@@ -50,10 +50,20 @@ KINDS = {"faults", "fuzz", "live", "readers", "replays", "services"}  # tests th
 COVERED_BY = {
     "hrdem.api": "jobs/test_extract.py",
     "hrdem.app.coordinate_text": "app/test_find.py",
+    "hrdem.app.events": "app/test_job_queue.py",
+    "hrdem.app.job_process": "app/test_job_queue.py",
+    "hrdem.app.limits": "app/test_looks.py",
+    "hrdem.app.looking": "app/test_looks.py",
     "hrdem.app.map_area": "app/test_areas.py",
+    "hrdem.app.recent": "app/test_looks.py",
+    "hrdem.app.routes.jobs": "app/test_job_queue.py",
+    "hrdem.app.run_job": "app/test_job_queue.py",
+    "hrdem.app.state": "app/test_looks.py",
     "hrdem.areas_api": "request/test_outline.py",
     "hrdem.calls": "jobs/test_extract.py",
     "hrdem.catalog.stac_io": "faults/test_catalogue.py",
+    "hrdem.cli.app": "app/test_server.py",
+    "hrdem.cli.app_options": "app/test_server.py",
     "hrdem.cli.cache": "faults/test_resume.py",
     "hrdem.cli.compare": "jobs/test_compare.py",
     "hrdem.cli.demo": "cli/test_commands.py",
@@ -106,6 +116,7 @@ COVERED_BY = {
     "hrdem.legacy.check.type_b": "legacy/test_check_cded.py",
     "hrdem.legacy.comparison": "jobs/test_legacy_compare.py",
     "hrdem.legacy_api": "cli/test_legacy_check.py",
+    "hrdem.lists_api": "app/test_choices.py",
     "hrdem.output.check_raster": "jobs/test_verify.py",
     "hrdem.output.citation": "jobs/test_verify.py",
     "hrdem.output.pam": "jobs/test_preview.py",
@@ -253,6 +264,12 @@ def test_no_module_imports_upward_or_sideways(module: str) -> None:
     for other in imported_by(MODULES[module]):
         if room_of(other) != room_of(module):
             assert row_of(other) < row_of(module), f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("module", sorted(each for each in MODULES if room_of(each) == "app"))
+def test_the_page_uses_public_names_alone(module: str) -> None:
+    others = {each for each in imported_by(MODULES[module]) if room_of(each) != "app"}
+    assert others <= {"hrdem", "hrdem.errors"}
 
 
 def test_no_import_cycle() -> None:

@@ -39,6 +39,7 @@ COMMANDS = (
         "verify",
         "legacy",
         "cache",
+        "app",
         "doctor",
         "schema",
         "demo",

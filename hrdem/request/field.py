@@ -20,6 +20,7 @@ class Group(StrEnum):
     GRID = "Grid"
     TILES = "Tiles"
     OUTPUT = "Output"
+    SERVER = "Server"
     SERVICE = "Service"
     RUN = "Run"
     REPORTING = "Reporting"

@@ -1,0 +1,167 @@
+"""The server: routes, what they share, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from hrdem.app.events import Hub
+from hrdem.app.job_queue import JobQueue
+from hrdem.app.job_store import JobStore
+from hrdem.app.limits import Lane
+from hrdem.app.looking import MAX_RECENT, RECENT_SECONDS, Looker
+from hrdem.app.problems import (
+    RefusedError,
+    respond_to_defect,
+    respond_to_error,
+    respond_to_http_error,
+    respond_to_refusal,
+)
+from hrdem.app.recent import Recent
+from hrdem.app.routes import areas, jobs, looks, page
+from hrdem.app.security import Guard
+from hrdem.app.settings import Settings
+from hrdem.app.state import AppState
+from hrdem.errors import HrdemError, OutputError
+
+MAX_CONNECTIONS = 512
+MAX_SECONDS_TO_STOP = 3
+
+
+def make_app(settings: Settings, store: JobStore) -> Starlette:
+    """Return the application of a server.
+
+    Args:
+        settings: Its settings.
+        store: Its jobs.
+    """
+    hub = Hub()
+    queue = JobQueue(settings, store, hub)
+    looker = Looker(settings.services)
+
+    @contextlib.asynccontextmanager
+    async def run(app: Starlette) -> AsyncIterator[None]:
+        running = asyncio.create_task(queue.run())
+        warming = asyncio.create_task(anyio.to_thread.run_sync(looker.warm_up))
+        try:
+            yield
+        finally:
+            hub.close()
+            queue.close()
+            await asyncio.gather(running, warming, return_exceptions=True)
+            looker.close()
+
+    app = Starlette(
+        routes=[*page.ROUTES, *areas.ROUTES, *looks.ROUTES, *jobs.ROUTES],
+        middleware=[Middleware(Guard, settings=settings)],
+        exception_handlers={
+            RefusedError: respond_to_refusal,
+            HrdemError: respond_to_error,
+            HTTPException: respond_to_http_error,
+            Exception: respond_to_defect,
+        },
+        lifespan=run,
+    )
+    app.state.shared = AppState(
+        settings,
+        store,
+        hub,
+        queue,
+        looker,
+        looks=Lane(2, 32),
+        pictures=Lane(1, 16),
+        tiles=Lane(4, 128),
+        estimated=Recent(MAX_RECENT, RECENT_SECONDS),
+    )
+    return app
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it has started, and ends its streams before it waits for them."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_start: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, listening: socket.socket, on_start: Callable[[], None]) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        settings: Settings of the server.
+        listening: A socket that listens on its address.
+        on_start: Called when the page can be opened.
+
+    Raises:
+        OutputError: If the folder of data cannot be used.
+    """
+    make_data_folder(settings.data)
+    with JobStore(settings.data / "jobs.sqlite") as store:
+        app = make_app(settings, store)
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            lifespan="on",
+            limit_concurrency=MAX_CONNECTIONS,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=MAX_SECONDS_TO_STOP,
+            ws="none",
+        )
+        _Server(config, on_start, app.state.shared.hub.close).run([listening])
+
+
+def make_data_folder(data: Path) -> None:
+    """Create a folder of data, which only this user can read.
+
+    Raises:
+        OutputError: If it cannot be created.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("jobs", "areas"):
+            (data / name).mkdir(exist_ok=True)
+    except OSError as exc:
+        raise OutputError(
+            f"{data} cannot be created: {exc.strerror}. Give another folder of data."
+        ) from exc
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address.
+
+    Raises:
+        OSError: If the address is in use, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # of Windows, which would share the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(MAX_CONNECTIONS)
+    except OSError:
+        listening.close()
+        raise
+    return listening

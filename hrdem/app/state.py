@@ -1,0 +1,85 @@
+"""What the routes share, and how they find the browser and its areas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from hrdem.app.events import Hub
+from hrdem.app.job_queue import AREA_FILE, JobQueue
+from hrdem.app.job_store import JobStore, StoredArea
+from hrdem.app.limits import Lane
+from hrdem.app.looking import Looker
+from hrdem.app.problems import RefusedError
+from hrdem.app.recent import Recent
+from hrdem.app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """What the routes share.
+
+    Attributes:
+        settings: Settings of the server.
+        store: Jobs and areas.
+        hub: Streams of events.
+        queue: Runs the jobs.
+        looker: Looks at areas.
+        looks: Lane of estimates, heights and profiles.
+        pictures: Lane of pictures and of reading uploads.
+        tiles: Lane of tiles of the map.
+        estimated: Estimates of a short while ago, by request.
+    """
+
+    settings: Settings
+    store: JobStore
+    hub: Hub
+    queue: JobQueue
+    looker: Looker
+    looks: Lane
+    pictures: Lane
+    tiles: Lane
+    estimated: Recent[dict[str, Any]]
+
+    def get_area(self, owner: str, id_: str) -> StoredArea:
+        """Return an area that a browser sent.
+
+        Raises:
+            RefusedError: If there is none.
+        """
+        area = self.store.get_area(id_, owner)
+        if area is None:
+            raise RefusedError(
+                404, "UnknownArea", "The file of the area is not here any more. Choose it again."
+            )
+        return area
+
+    def find_area_file(self, owner: str, area: Mapping[str, Any]) -> Path | None:
+        """Return the file of an uploaded area; None for other areas.
+
+        Raises:
+            RefusedError: If there is none.
+        """
+        if "upload" not in area:
+            return None
+        return self.area_folder(self.get_area(owner, area["upload"]).id) / AREA_FILE
+
+    def area_folder(self, id_: str) -> Path:
+        """Return the folder of an uploaded area."""
+        return self.settings.data / "areas" / id_
+
+
+def state_of(request: Request) -> AppState:
+    """Return what the routes share."""
+    state = request.app.state.shared
+    assert isinstance(state, AppState)
+    return state
+
+
+def owner_of(request: Request) -> str:
+    """Return the id of the browser; empty if it has none yet, and so nothing here."""
+    return request.state.owner or ""

@@ -1,0 +1,120 @@
+"""Jobs run as the command line does, stop when they are cancelled, and are nobody else's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hrdem.app.settings import Settings
+from hrdem.demo import Addresses
+from tests.app.conftest import BOX, TestClient, browse, running, wait_for
+
+LARGE = {"bbox": [-75.8, 45.3, -75.6, 45.5]}
+
+
+def state_of(client: TestClient, job: dict[str, Any]) -> str:
+    return client.get(f"/api/jobs/{job['id']}").json()["state"]
+
+
+def wait_until_done(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
+    wait_for(lambda: state_of(client, job) not in ("queued", "running"))
+    return client.get(f"/api/jobs/{job['id']}").json()
+
+
+@pytest.mark.slow
+def test_a_job_writes_the_file_of_the_command_line(
+    demo_settings: Settings, demo: Addresses, tmp_path: Path
+) -> None:
+    with running(demo_settings) as client:
+        job = client.post("/api/jobs", json={"area": BOX}).json()
+        assert job["state"] in ("queued", "running")
+        done = wait_until_done(client, job)
+        assert (done["state"], done["error"]) == ("done", None)
+        assert [file["role"] for file in done["files"]] == ["raster", "item"]
+        file = f"/api/jobs/{job['id']}/files/dtm.tif"
+        raster = client.get(file)
+        part = client.get(file, headers={"range": "bytes=0-3"})
+        view = client.get(f"/api/jobs/{job['id']}/view/dtm").json()
+    command = [sys.executable, "-m", *done["command_line"].replace(" --demo", "").split()]
+    services = [f"--stac-url={demo.stac}", f"--wcs-url={demo.wcs}", "--no-cache"]
+    subprocess.run([*command, *services], cwd=tmp_path, check=True, capture_output=True)
+    assert raster.content == (tmp_path / "dtm.tif").read_bytes()
+    assert raster.headers["content-disposition"].startswith("attachment;")
+    assert (part.status_code, part.content) == (206, raster.content[:4])
+    assert sum(view["histogram"]["counts"]) == view["statistics"]["valid"] > 0
+
+
+@pytest.mark.slow
+def test_a_running_job_is_cancelled_and_leaves_nothing(demo_settings: Settings) -> None:
+    with running(demo_settings) as client:
+        job = client.post("/api/jobs", json={"area": LARGE, "products": ["chm"]}).json()
+        wait_for(lambda: state_of(client, job) == "running")
+        refused = client.delete(f"/api/jobs/{job['id']}")
+        client.post(f"/api/jobs/{job['id']}/cancel")
+        done = wait_until_done(client, job)
+        assert (refused.status_code, done["state"], done["files"]) == (409, "cancelled", [])
+        folder = demo_settings.data / "jobs" / job["id"]
+        assert not [*folder.iterdir()]
+        assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
+        assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_queues_its_jobs_again(demo_settings: Settings) -> None:
+    with running(demo_settings) as client:
+        job = client.post("/api/jobs", json={"area": LARGE, "products": ["chm"]}).json()
+        wait_for(lambda: state_of(client, job) == "running")
+        cookies = client.cookies
+    with running(replace(demo_settings, workers=1)) as client:
+        client.cookies = cookies
+        found = client.get(f"/api/jobs/{job['id']}").json()
+        assert found["state"] in ("queued", "running")
+        client.post(f"/api/jobs/{job['id']}/cancel")
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_says_why(demo_settings: Settings) -> None:
+    with running(replace(demo_settings, max_download=1)) as client:
+        done = wait_until_done(client, client.post("/api/jobs", json={"area": BOX}).json())
+    assert done["state"] == "failed"
+    assert done["error"]["class"] == "RequestError"
+    assert "--max-download" in done["error"]["message"] + done["error"]["hint"]
+
+
+def test_the_jobs_of_one_browser_are_not_those_of_another(client: TestClient) -> None:
+    job = client.post("/api/jobs", json={"area": BOX}).json()
+    other = browse(client.app)
+    other.get("/api/config")
+    path = f"/api/jobs/{job['id']}"
+    assert client.get(path).status_code == 200
+    assert other.get("/api/jobs").json() == []
+    for method, each in (
+        ("GET", path),
+        ("DELETE", path),
+        ("POST", f"{path}/cancel"),
+        ("POST", f"{path}/again"),
+        ("GET", f"{path}/files/dtm.tif"),
+        ("GET", f"{path}/view/dtm"),
+    ):
+        assert other.request(method, each).status_code == 404, each
+    assert client.post(f"{path}/cancel").json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["../../jobs.sqlite", "..%2f..%2fjobs.sqlite", "%2fetc%2fpasswd"])
+def test_a_file_that_a_job_does_not_list_is_not_sent(client: TestClient, name: str) -> None:
+    job = client.post("/api/jobs", json={"area": BOX}).json()
+    assert client.get(f"/api/jobs/{job['id']}/files/{name}").status_code == 404
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_a_browser_has_a_number_of_jobs(settings: Settings) -> None:
+    from tests.app.conftest import serving
+
+    with serving(replace(settings, max_jobs=2)) as client:
+        codes = [client.post("/api/jobs", json={"area": BOX}).status_code for _ in range(3)]
+    assert codes == [201, 201, 429]

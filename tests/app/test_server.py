@@ -1,0 +1,96 @@
+"""The command that serves the page: it starts fast, tells its address, and stops at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.conftest import NOWHERE, wait_for
+
+
+@contextmanager
+def app(data: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command, and yield its process and the address of the page."""
+    command = [sys.executable, "-m", "hrdem", "app", "--no-browser", "--json", "--port=0"]
+    command += [f"--data={data}", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            lines = iter(process.stdout.readline, "}\n")
+            yield process, json.loads("".join(lines) + "}")["url"]
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_while_pages_listen(tmp_path: Path) -> None:
+    with app(tmp_path, f"--stac-url={NOWHERE}") as (process, url), httpx.Client() as client:
+        client.get(f"{url}api/config")
+        with client.stream("GET", f"{url}api/events") as stream:
+            next(stream.iter_lines())
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=5)
+    assert (process.returncode, "stopped" in errors) == (0, True)
+
+
+@pytest.mark.slow
+def test_a_job_survives_a_server_that_is_killed(tmp_path: Path) -> None:
+    request = {"area": {"bbox": [-75.72, 45.38, -75.68, 45.41]}, "products": ["chm"]}
+    with app(tmp_path, "--demo") as (process, url), httpx.Client() as client:
+        client.get(f"{url}api/config")
+        job = client.post(f"{url}api/jobs", json=request).json()
+        wait_for(lambda: client.get(f"{url}api/jobs").json()[0]["progress"]["fraction"] > 0)
+        (first,) = (tmp_path / "jobs" / job["id"]).iterdir()
+        process.kill()
+        process.wait()
+        cookies = client.cookies
+    with app(tmp_path, "--demo") as (process, url), httpx.Client(cookies=cookies) as client:
+        found = client.get(f"{url}api/jobs").json()
+        assert [(each["id"], each["state"]) for each in found] == [(job["id"], "running")]
+        wait_for(lambda: client.get(f"{url}api/jobs").json()[0]["state"] == "done")
+        (last,) = (tmp_path / "jobs" / job["id"]).iterdir()
+        assert (first.name, last.name) == ("run-1", "run-2")
+        assert sorted(path.name for path in last.iterdir()) == ["chm.stac.json", "chm.tif"]
+
+
+@pytest.mark.slow
+def test_a_second_server_says_what_is_in_use(tmp_path: Path) -> None:
+    with app(tmp_path, f"--stac-url={NOWHERE}") as (_, url):
+        port = url.rstrip("/").rpartition(":")[2]
+        for options, message in (
+            ([f"--port={port}", f"--data={tmp_path / 'other'}"], "--port 0"),
+            (["--port=0", f"--data={tmp_path}"], "another hrdem app uses it"),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-m", "hrdem", "app", "--no-browser", *options],
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode in (2, 7)
+            assert message in done.stderr
+
+
+@pytest.mark.slow
+def test_other_machines_need_the_token_of_the_address(tmp_path: Path) -> None:
+    with app(tmp_path, "--host=0.0.0.0", f"--stac-url={NOWHERE}") as (_, url):
+        page, _, token = url.partition("?token=")
+        port = httpx.URL(page).port
+        assert httpx.get(f"http://127.0.0.1:{port}/api/config").status_code == 403
+        with httpx.Client(follow_redirects=False) as client:
+            opened = client.get(f"http://127.0.0.1:{port}/?token={token}")
+            assert opened.headers["location"] == "/"
+            assert client.get(f"http://127.0.0.1:{port}/api/config").status_code == 200
+    assert (tmp_path / "token").read_text("ascii") == token
+    if os.name == "posix":
+        assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
