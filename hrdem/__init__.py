@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from hrdem.jobs.list_surveys import SurveyList as SurveyList
     from hrdem.jobs.make_profile import Profile as Profile
     from hrdem.jobs.preview import Picture as Picture
+    from hrdem.jobs.rerun import Rerun as Rerun
     from hrdem.jobs.status import OutputStatus as OutputStatus
     from hrdem.jobs.status import SourceStatus as SourceStatus
     from hrdem.jobs.verify import FileCheck as FileCheck
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from hrdem.points_api import sample as sample
     from hrdem.products_api import extract_products as extract_products
     from hrdem.request.aoi.outline import Outline as Outline
+    from hrdem.rerun_api import rerun as rerun
     from hrdem.runtime.progress import Progress as Progress
     from hrdem.surveys_api import compare as compare
     from hrdem.surveys_api import surveys as surveys
@@ -126,6 +128,8 @@ _NAMES_BY_MODULE = {
     "hrdem.http.session": ("Session",),
     "hrdem.jobs.preview": ("Picture",),
     "hrdem.files_api": ("status", "verify"),
+    "hrdem.jobs.rerun": ("Rerun",),
+    "hrdem.rerun_api": ("rerun",),
     "hrdem.jobs.verify": ("FileCheck", "Verification"),
     "hrdem.jobs.status": ("OutputStatus", "SourceStatus"),
     "hrdem.jobs.list_surveys": ("SurveyList",),

@@ -37,6 +37,7 @@ COMMANDS = (
         "compare",
         "status",
         "verify",
+        "rerun",
         "legacy",
         "cache",
         "app",

@@ -243,7 +243,8 @@ class _Output:
             staged += files
 
         def describe(stored: StoredFile) -> str:
-            item = make_stac_item(result, stored, self.fingerprint, described)
+            encoding = self.options.encoding_as_dict()
+            item = make_stac_item(result, stored, self.fingerprint, encoding, described)
             return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
         tags = make_tags(self.plan, self.shift_grid)

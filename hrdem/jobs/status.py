@@ -119,7 +119,7 @@ def _list_queries(record: OutputRecord) -> list[VersionQuery]:
     """List the requests that the sources of an output take."""
     queries: list[VersionQuery] = []
     for source in record.sources:
-        if source.dates:
+        if source.dates and not source.files:
             queries.append(_query_items(source, record))
         queries += [_query_version(file) for file in source.files if _is_known(file)]
     return queries

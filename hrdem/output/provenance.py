@@ -7,12 +7,13 @@ import datetime
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import rasterio
 import shapely
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
@@ -37,6 +38,7 @@ from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.file_uris import read_file_uri
+from hrdem.request.request_document import encode_request
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
@@ -182,6 +184,7 @@ def make_stac_item(
     done: Result,
     stored: StoredFile,
     fingerprint: str,
+    encoding: Mapping[str, Any],
     layers: Iterable[tuple[Layer, StoredFile]] = (),
 ) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item with relative links to its files.
@@ -190,6 +193,7 @@ def make_stac_item(
         done: The result.
         stored: Size and checksum of the raster, by which the item belongs to it alone.
         fingerprint: From `hrdem.planning.fingerprint.fingerprint_plan`.
+        encoding: How the raster is written, from `OutputOptions.encoding_as_dict`.
         layers: The layers beside it, with theirs.
     """
     plan, output = done.plan, done.output
@@ -229,8 +233,10 @@ def make_stac_item(
             "proj:shape": [grid.height, grid.width],
             "proj:transform": list(grid.transform)[:6],
             "proj:bbox": list(grid.bounds),
-            "processing:software": {"hrdem": __version__},
+            "processing:software": list_software(),
             "hrdem:request": request.as_dict(),
+            # of a tile: the job has it
+            **({"hrdem:rerun": _describe_rerun(plan, encoding)} if grid == plan.whole else {}),
             **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
             **({"hrdem:fingerprint": fingerprint} if fingerprint else {}),
             "hrdem:sources": plan.sources_as_dict(members=True),
@@ -262,6 +268,17 @@ def _describe_asset(
         "file:checksum": f"{MULTIHASH_SHA256}{stored.sha256}",
         "bands": [band],
     }
+
+
+def list_software() -> dict[str, str]:
+    """Return the versions of the programs that the bytes of an output depend on, by name."""
+    versions = rasterio.__gdal_version__, rasterio.__proj_version__
+    return {"hrdem": __version__, "GDAL": versions[0], "PROJ": versions[1]}
+
+
+def _describe_rerun(plan: Plan, encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `hrdem.rerun` makes an output from again."""
+    return {**encode_request(plan.request), "encoding": dict(encoding)}
 
 
 def describe_footprint(grid: Grid) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path
 from hrdem.output.publish import StoredFile, list_described_files
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 
-_MAX_ITEM_BYTES = 64 << 20
-_INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
+MAX_ITEM_BYTES = 64 << 20
+#: errors of values that JSON of others lacks, or has in another form
+INVALID_JSON = ValueError, LookupError, TypeError, AttributeError, RecursionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class RecordedSource:
         href: Address of the file or of the WCS, without credentials.
         collection: Id of the collection.
         files: The file, and those that it refers to; none for a coverage of a WCS.
-        dates: Date of each item of a coverage by the item's id; empty where there is none.
+        dates: Date of each of its items by the item's id; empty where there is none.
         is_whole: Whether all files are listed; the tags of a raster do not list those of a VRT.
     """
 
@@ -67,24 +68,51 @@ class RecordedSource:
         listed = () if is_coverage else (source, *source.get("files", ()))
         files = (
             RecordedFile(
-                _check_text(each["href"]),
-                _check_text(each["etag"]),
+                check_text(each["href"]),
+                check_text(each["etag"]),
                 int(each["size"]),
-                _check_text(each["last_modified"]),
+                check_text(each["last_modified"]),
                 is_small=is_vrt and each is source,
             )
             for each in listed
         )
-        items = source["items"] if is_coverage else ()
-        dates = {_check_text(item["id"]): _check_text(item["updated"]) for item in items}
+        dates = {check_text(item["id"]): check_text(item["updated"]) for item in source["items"]}
         return cls(
-            _check_text(source["name"]),
-            _check_text(source["href"]),
-            _check_text(source["collection"]),
+            check_text(source["name"]),
+            check_text(source["href"]),
+            check_text(source["collection"]),
             tuple(files),
             dates,
             is_whole=not is_vrt or "files" in source,
         )
+
+    def describe_change(self, now: RecordedSource, *, moved: bool) -> str:
+        """Return what is another in a source of the same name; empty if nothing is.
+
+        Args:
+            now: The other source.
+            moved: Whether addresses do not count, as those of a copy of the catalogue.
+        """
+        if not moved and self.href != now.href:
+            return f"it was at {self.href}, now it is at {now.href}."
+        if len(self.files) != len(now.files):
+            return f"it had {len(self.files)} files, now it has {len(now.files)}."
+        for before, after in zip(self.files, now.files, strict=True):
+            pairs = {
+                "size": (f"{before.size:,} bytes", f"{after.size:,} bytes"),
+                "ETag": (before.etag, after.etag),
+                "date": (before.last_modified, after.last_modified),
+            }
+            for title, (old, new) in pairs.items():
+                if old != new:
+                    return f"its {title} was {old or 'none'}, now it is {new or 'none'}."
+        if self.dates != now.dates:
+            name = min(self.dates.items() ^ now.dates.items())[0]
+            old, new = (
+                each.get(name, "not there") or "no date" for each in (self.dates, now.dates)
+            )
+            return f"the catalogue's date of {name} was {old}, now it is {new}."
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +187,23 @@ def _find_record(output: Path) -> OutputRecord | None:
 def _read_item(output: Path) -> OutputRecord | None:
     """Return what the item beside an output says; None if it does not describe the raster."""
     path = get_stac_path(output)
-    with contextlib.suppress(OSError, *_INVALID):
-        if path.stat().st_size > _MAX_ITEM_BYTES:
+    with contextlib.suppress(OSError, *INVALID_JSON):
+        if path.stat().st_size > MAX_ITEM_BYTES:
             return None
         described = list_described_files(path)
         item = json.loads(path.read_bytes())
         properties, assets = item["properties"], item["assets"].values()
-        files = {
-            each: StoredFile(
-                asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256)
-            )
-            for each, asset in zip(described, assets, strict=True)
-        }
+        files = dict(zip(described, map(parse_stored_file, assets), strict=True))
         stored = files.pop(output)
         fingerprint = properties.get("hrdem:fingerprint", "")
         request, sources = properties["hrdem:request"], properties["hrdem:sources"]
         return OutputRecord(output, *_read_sources(request, sources), fingerprint, stored, files)
     return None
+
+
+def parse_stored_file(asset: Mapping[str, Any]) -> StoredFile:
+    """Return what an asset says of its file; raise one of several errors if it is invalid."""
+    return StoredFile(asset["file:size"], asset["file:checksum"].removeprefix(MULTIHASH_SHA256))
 
 
 def _read_tags(output: Path) -> OutputRecord | None:
@@ -186,7 +214,7 @@ def _read_tags(output: Path) -> OutputRecord | None:
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
         return None
-    with contextlib.suppress(*_INVALID):
+    with contextlib.suppress(*INVALID_JSON):
         request, sources = (json.loads(tags[f"HRDEM_{name}"]) for name in ("REQUEST", "SOURCES"))
         return OutputRecord(output, *_read_sources(request, sources), "", None, {})
     return None
@@ -197,10 +225,11 @@ def _read_sources(request: Any, sources: Any) -> tuple[str, tuple[RecordedSource
     found = tuple(map(RecordedSource.of, sources))
     if not found:
         raise ValueError
-    return _check_text(request["stac_url"]), found
+    return check_text(request["stac_url"]), found
 
 
-def _check_text(value: Any) -> str:
+def check_text(value: Any) -> str:
+    """Return a value that is a text; raise TypeError if it is none."""
     if not isinstance(value, str):
         raise TypeError
     return value
@@ -218,8 +247,8 @@ def read_item(output: Path) -> tuple[dict[str, Any], dict[Path, dict[str, Any]]]
     if not output.is_file():
         raise RequestError(f"{output} does not exist. Give a file that hrdem wrote.")
     path = get_stac_path(output)
-    with contextlib.suppress(OSError, *_INVALID):
-        if path.stat().st_size <= _MAX_ITEM_BYTES:
+    with contextlib.suppress(OSError, *INVALID_JSON):
+        if path.stat().st_size <= MAX_ITEM_BYTES:
             item = json.loads(path.read_bytes())
             described = list_described_files(path)
             assets = dict(zip(described, item["assets"].values(), strict=True))

@@ -60,6 +60,26 @@ _FORMAT = Field(
     default="gtiff",
     choices=Format,
 )
+_COMPRESSION = (
+    Field(
+        "compress",
+        "Compression of the output. Not every GDAL has zstd.",
+        Group.OUTPUT,
+        default="deflate",
+        choices=Compression,
+    ),
+    Field(
+        "predictor",
+        "Preparation for compression: 1 none, which WhiteboxTools needs; 2 differences of pixels; "
+        "3 differences of the bytes of floating-point numbers.",
+        Group.OUTPUT,
+        "1|2|3",
+        default_text="3 for heights (2 if they are integers), 1 for other products",
+        parse=parse_integer,
+    ),
+)
+#: how an output is written, which its item records
+ENCODING = (_FORMAT, *_COMPRESSION)
 _QML = Field(
     "qml",
     "Write a style for QGIS beside the output, *.qml, which QGIS loads with it.",
@@ -67,7 +87,7 @@ _QML = Field(
     default=False,
 )
 OVERWRITE = Field("overwrite", "Replace an existing output.", Group.OUTPUT, default=False)
-_IF_CHANGED = Field(
+IF_CHANGED = Field(
     "if_changed",
     "Do nothing if the output is there and would be made again as it is; else replace it.",
     Group.OUTPUT,
@@ -95,22 +115,7 @@ OUTPUT = (
         default="gtiff",
         choices=TileLayout,
     ),
-    Field(
-        "compress",
-        "Compression of the output. Not every GDAL has zstd.",
-        Group.OUTPUT,
-        default="deflate",
-        choices=Compression,
-    ),
-    Field(
-        "predictor",
-        "Preparation for compression: 1 none, which WhiteboxTools needs; 2 differences of pixels; "
-        "3 differences of the bytes of floating-point numbers.",
-        Group.OUTPUT,
-        "1|2|3",
-        default_text="3 for heights (2 if they are integers), 1 for other products",
-        parse=parse_integer,
-    ),
+    *_COMPRESSION,
     OVERWRITE,
 )
 
@@ -122,9 +127,9 @@ LOAD = (*REQUEST, *LIMITS, *CACHE)
 EXTRACT = (
     *REQUEST,
     OUTPUT_FILE,
-    _FORMAT,
-    *OUTPUT[2:],
-    _IF_CHANGED,
+    *ENCODING,
+    OVERWRITE,
+    IF_CHANGED,
     _QML,
     QUICKLOOK,
     LANGUAGE,

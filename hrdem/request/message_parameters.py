@@ -26,6 +26,7 @@ FIELDS = {
         points_fields.PROFILE,
         picture_fields.VIEW,
         file_fields.VERIFY,
+        file_fields.RERUN,
         points_fields.SAMPLE,
         survey_fields.COMPARE,
         survey_fields.SURVEYS,

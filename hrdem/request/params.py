@@ -230,6 +230,20 @@ class VerifyParams(TypedDict, total=False):
     stac_url: str | None
 
 
+class RerunParams(CacheParams, total=False):
+    """The parameters of `hrdem.rerun` besides the item."""
+
+    output: PathLike | None
+    overwrite: bool | None
+    if_changed: bool | None
+    newest: bool | None
+    vertical_grid: PathLike | None
+    stac_url: str | None
+    wcs_url: str | None
+    max_memory: SizeLike | None
+    max_download: SizeLike | None
+
+
 class ViewParams(TypedDict, total=False):
     """The parameters of `hrdem.view` besides the file."""
 

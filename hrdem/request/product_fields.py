@@ -99,6 +99,14 @@ PRODUCT = (
     ),
 )
 
+VERTICAL_GRID = Field(
+    "vertical_grid",
+    "File of the shifts between the vertical datums.",
+    Group.GRID,
+    "FILE",
+    default_text="found or downloaded",
+    parse=parse_file,
+)
 GRID = (
     Field(
         "crop",
@@ -164,14 +172,7 @@ GRID = (
         default="CGVD2013",
         choices=VerticalDatum,
     ),
-    Field(
-        "vertical_grid",
-        "File of the shifts between the vertical datums.",
-        Group.GRID,
-        "FILE",
-        default_text="found or downloaded",
-        parse=parse_file,
-    ),
+    VERTICAL_GRID,
     Field(
         "vertical_crs",
         "Add the vertical datum to the CRS of heights. Other programs may then shift them.",

@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import shapely
@@ -31,13 +30,14 @@ from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.plan import Plan, Tier
 from hrdem.planning.query import MosaicQuery
 from hrdem.request.aoi.aoi import Aoi
-from hrdem.request.products import PRODUCTS, Collection, Product, get_collection
+from hrdem.request.products import PRODUCTS, Collection, get_collection
 from hrdem.request.request import Request
+from hrdem.request.request_document import list_parameters, rebuild_request
 from hrdem.sources.cog import CogFile
 from hrdem.sources.protocol import RasterFile
 from hrdem.tiling.job import Job, JobOptions, Tile
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def seal_job(job: Job) -> Job:
@@ -112,7 +112,11 @@ def _encode(job: Job) -> dict[str, Any]:
         "options": convert(job.options),
         "request_digest": job.request_digest,
         "shift_grid_sha256": job.shift_grid_sha256,
-        "request": convert(plan.request, Request),
+        "request": {
+            "parameters": list_parameters(plan.request),
+            "aoi": convert(plan.request.aoi, Aoi),
+            "like": convert(plan.request.like),
+        },
         "plan": {
             "grid": convert(plan.grid),
             "is_computed": plan.is_computed,
@@ -140,7 +144,9 @@ def _encode(job: Job) -> dict[str, Any]:
 def _decode(document: dict[str, Any], sha256: str) -> Job:
     table = _Table(document["geometries"], document["datum_operations"])
     convert = _make_converter(table).structure
-    request = convert(document["request"], Request)
+    asked = document["request"]
+    like = None if asked["like"] is None else convert(asked["like"], Grid)
+    request = rebuild_request(convert(asked["aoi"], Aoi), like, asked["parameters"])
     values = document["plan"]
     grid = convert(values["grid"], Grid)
     tiers = []
@@ -279,12 +285,8 @@ def _make_converter(table: _Table) -> Converter:
     converter.register_structure_hook(float, lambda value, _: float(value))
     converter.register_unstructure_hook(Affine, lambda value: list(value)[:6])
     converter.register_structure_hook(Affine, lambda value, _: Affine(*value))
-    converter.register_unstructure_hook(Product, lambda value: value.name)
-    converter.register_structure_hook(Product, lambda value, _: PRODUCTS[value])
     converter.register_unstructure_hook(Collection, lambda value: value.name)
     converter.register_structure_hook(Collection, lambda value, _: get_collection(value))
-    converter.register_unstructure_hook(Path, str)
-    converter.register_structure_hook(Path, lambda value, _: Path(value))
     converter.register_unstructure_hook_func(_is_geometry, table.add)
     converter.register_structure_hook_func(_is_geometry, lambda value, _: table.get(value))
     converter.register_unstructure_hook(
@@ -294,7 +296,7 @@ def _make_converter(table: _Table) -> Converter:
         RasterFile, lambda value, _: converter.structure(value, CogFile)
     )
     linked = override(struct_hook=lambda value, _: table.link(value))
-    for kind in (Aoi, Grid, Request):
+    for kind in (Aoi, Grid):
         hook = make_dict_structure_fn(kind, converter, crs=linked)
         converter.register_structure_hook(kind, hook)
     return converter

@@ -125,6 +125,6 @@ def test_a_citation_names_items_dates_service_and_licence(output: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("on_demo")
-def test_the_page_runs() -> None:
+def test_the_page_runs(on_demo: Path) -> None:
     assert run_commands("verifying.md")
+    assert (on_demo / "again.tif").read_bytes() == (on_demo / "ottawa.tif").read_bytes()

@@ -10,6 +10,7 @@ import pytest
 import hrdem
 from hrdem.request import (
     fields,
+    file_fields,
     legacy_fields,
     output_names,
     params,
@@ -33,6 +34,7 @@ TABLES: dict[str, tuple[tuple[Field, ...], Any]] = {
     "compare": (survey_fields.COMPARE, params.CompareRastersParams),
     "profile": (points_fields.PROFILE, params.ProfileParams),
     "sample": (points_fields.SAMPLE, params.SampleParams),
+    "rerun": (file_fields.RERUN, params.RerunParams),
     "surveys": (survey_fields.SURVEYS, params.SurveysParams),
     "doctor": (fields.DOCTOR, params.DoctorParams),
     "legacy_bc": (legacy_fields.BC, params.BcParams),
