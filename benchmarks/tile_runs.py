@@ -202,7 +202,9 @@ def measure_sharing(service: Service) -> Figures:
     largest = [0]
     with watch_size(service.folder / "limited-cache", largest):
         service.run(job, "limited", 2, MAX_CACHE)
+    foreseen = job.cost_of(job.tiles, DEFAULT_MAX_CACHE_BYTES).source_bytes
     return {
+        "shared_read_over_foreseen": sent / foreseen,
         "shared_read_over_unique": sent / unique,
         "unshared_read_over_unique": job.cost.source_bytes / unique,
         "connections": max(each.open for each in requests),

@@ -26,8 +26,8 @@ def tile_job(*, http: Http | None = None, **params: Unpack[TileJobParams]) -> Ti
         >>> job.cost.source_bytes, job.run().exit_code  # doctest: +SKIP
 
     Args:
-        http: `hrdem.Session` to plan with; None creates a client for the call. Workers have clients
-            of their own.
+        http: `hrdem.Session` to plan with, and its connections; None creates a client for the
+            call. Workers have clients of their own.
         **params: See `hrdem.extract` for area, product, grid and the cache's; for ``format``,
             ``compress`` and ``predictor``; and for ``stac_url``. Different or further:
 
@@ -56,7 +56,11 @@ def tile_job(*, http: Http | None = None, **params: Unpack[TileJobParams]) -> Ti
             * ``update``: whether the job is planned anew: tiles are made again whose sources or
               request have changed, and others stay;
             * ``max_memory``: peak memory of each worker;
-            * ``max_download``: maximum bytes of source tiles that one run may read, cached or not.
+            * ``max_download``: maximum bytes of source tiles that one run may read, cached or not;
+            * ``connections``: connections to the store: 16 at most to plan, and of all workers
+              together in `TileJob.run`, unless that is given another number;
+            * ``many_connections``: whether these may be more than 64, if the operator of the
+              service agrees.
 
     Returns:
         The job, with its tiles and what they take.

@@ -18,12 +18,11 @@ from hrdem.cli.progress import MinuteLines, ProgressForm, has_bar
 from hrdem.errors import ExitCode
 from hrdem.request import tile_fields
 from hrdem.runtime.byte_sizes import format_size
-from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.runtime.text import escape_unprintable
 
 if TYPE_CHECKING:
     import hrdem
-    from hrdem.tiling.job import Tile
+    from hrdem.tiling.job import JobCost
     from hrdem.tiling.journal import TileState
     from hrdem.tiling.progress import JobProgress, OnJobProgress
     from hrdem.tiling.run_job import JobSummary
@@ -54,18 +53,16 @@ class RunOptions:
         engine["client"] = engine.pop("scheduler")
         return cls(engine, ProgressForm(params.pop("progress")))
 
-    @property
-    def planning_connections(self) -> int:
-        """Maximum number of connections while the job is planned."""
-        connections: int = self.engine["connections"]
-        return max(1, min(connections, DEFAULT_CONNECTIONS))
+    def cost_of(self, job: hrdem.TileJob, *, only_failed: bool = False) -> JobCost:
+        """Return what the tiles take that a run would make."""
+        left = job.list_left(self.engine["part"], only_failed=only_failed)
+        return job.cost_of(left, on_dask=self.engine["client"] is not None)
 
 
 def estimate(job: hrdem.TileJob, options: RunOptions, *, as_json: bool) -> ExitCode:
     """Print what a run would make, and what it takes."""
     states = job.status()
-    left = job.list_left(options.engine["part"])
-    cost = job.job.cost_of(left)
+    cost = options.cost_of(job)
     if as_json:
         tiles = [
             {
@@ -77,7 +74,7 @@ def estimate(job: hrdem.TileJob, options: RunOptions, *, as_json: bool) -> ExitC
             for tile in job.tiles
         ]
         show.document(
-            {**_identify(job), "cost": _cost_as_dict(job, left), "tiles": tiles}, "tile-estimate"
+            {**_identify(job), "cost": _cost_as_dict(cost), "tiles": tiles}, "tile-estimate"
         )
         return ExitCode.COMPLETE
     request = job.job.plan.request
@@ -89,7 +86,7 @@ def estimate(job: hrdem.TileJob, options: RunOptions, *, as_json: bool) -> ExitC
         ("tiles", f"{_count_states(states)}; {job.job.scheme}, named like {job.tiles[0].name}"),
         ("to make", f"{_count(cost.tiles)}, about {format_size(cost.output_bytes)}"),
         ("download", f"{format_size(cost.source_bytes)} in about {cost.requests:,} requests"),
-        ("time", _describe_time(job, left)),
+        ("time", _describe_time(cost)),
     )
     return ExitCode.COMPLETE
 
@@ -98,11 +95,10 @@ def run(
     job: hrdem.TileJob, options: RunOptions, *, as_json: bool, only_failed: bool = False
 ) -> ExitCode:
     """Make the tiles of a job, with progress, and print a summary."""
-    left = job.list_left(options.engine["part"], only_failed=only_failed)
-    cost = job.job.cost_of(left)
+    cost = options.cost_of(job, only_failed=only_failed)
     text = (
         f"{_count(cost.tiles)} to make: {format_size(cost.source_bytes)} to read in about "
-        f"{cost.requests:,} requests, {_describe_time(job, left)}; about "
+        f"{cost.requests:,} requests, {_describe_time(cost)}; about "
         f"{format_size(cost.output_bytes)} to write."
     )
     with _progress(options.form, job.job.plan.request.product.name, text) as on_progress:
@@ -195,16 +191,14 @@ def _identify(job: hrdem.TileJob) -> dict[str, Any]:
     return {"output": job.store.address, "job": job.job.sha256, "scheme": job.job.scheme}
 
 
-def _cost_as_dict(job: hrdem.TileJob, tiles: tuple[Tile, ...]) -> dict[str, Any]:
-    cost = job.job.cost_of(tiles)
+def _cost_as_dict(cost: JobCost) -> dict[str, Any]:
     rate = {"bytes_per_second": ESTIMATED_RATE_BYTES}
     return {**asdict(cost), "hours": cost.hours_at(ESTIMATED_RATE_BYTES, 1), **rate}
 
 
-def _describe_time(job: hrdem.TileJob, tiles: tuple[Tile, ...]) -> str:
+def _describe_time(cost: JobCost) -> str:
     from hrdem.tiling.progress import format_duration
 
-    cost = job.job.cost_of(tiles)
     transfer = cost.source_bytes / ESTIMATED_RATE_BYTES
     return (
         f"about {format_duration(transfer)} at {8 * ESTIMATED_RATE_BYTES // 10**6} Mbit/s and "

@@ -35,15 +35,11 @@ def command(*, dry_run: bool, plan_only: bool, demo: bool, json: bool, **params:
     hrdem tile status, retry, verify and index take the output of a job that has begun.
     """
     import hrdem
-    from hrdem.http.client import HttpClient
-    from hrdem.request.endpoints import normalize_stac_url
 
     run = show_tiles.RunOptions.take(params)
     with service.resolve_demo(params, demo=demo, port=options.PORT.default) as resolved:
         try:
-            trusted = [normalize_stac_url(resolved["stac_url"])]
-            with HttpClient(trusted=trusted, max_connections=run.planning_connections) as http:
-                job = hrdem.tile_job(http=http, **resolved)
+            job = hrdem.tile_job(**resolved)
         except OutputExistsError as exc:
             if demo:
                 exc.add_note(

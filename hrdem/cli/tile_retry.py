@@ -14,6 +14,7 @@ from hrdem.request import tile_fields
 @click.argument("output")
 @options.add(
     *tile_fields.WORKER,
+    *tile_fields.CONNECTIONS,
     *tile_fields.ENGINE,
     options.DEMO,
     options.PROGRESS,

@@ -393,3 +393,5 @@ class TileJobParams(TileWorkerParams, total=False):
     update: bool | None
     stac_url: str | None
     max_download: SizeLike | None
+    connections: int | None
+    many_connections: bool | None

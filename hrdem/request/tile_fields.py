@@ -104,13 +104,22 @@ _UPDATE = Field(
     Group.OUTPUT,
     default=False,
 )
-_CONNECTIONS = Field(
-    "connections",
-    "Connections of all workers together to the store of the data.",
-    Group.RUN,
-    "NUMBER",
-    DEFAULT_CONNECTIONS,
-    parse=parse_integer,
+#: how many requests the store gets at a time
+CONNECTIONS = (
+    Field(
+        "connections",
+        "Connections of all workers together to the store of the data.",
+        Group.RUN,
+        "NUMBER",
+        DEFAULT_CONNECTIONS,
+        parse=parse_integer,
+    ),
+    Field(
+        "many_connections",
+        "Allow more than 64 connections, if the operator of the service agrees.",
+        Group.RUN,
+        default=False,
+    ),
 )
 
 #: who makes the tiles
@@ -136,13 +145,6 @@ ENGINE = (
         "I/N",
         parse=parse_part,
     ),
-    _CONNECTIONS,
-    Field(
-        "many_connections",
-        "Allow more than 64 connections, if the operator of the service agrees.",
-        Group.RUN,
-        default=False,
-    ),
 )
 _WORKER = (*_adapt(LIMITS), CACHE_DIR, NO_CACHE, MAX_CACHE)
 WORKER = tuple(field for field in _WORKER if field.name != "max_download")
@@ -159,6 +161,7 @@ TILE_JOB = (
     _UPDATE,
     STAC_URL,
     *_WORKER,
+    *CONNECTIONS,
 )
 VERIFY = (
     Field(

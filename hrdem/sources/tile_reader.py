@@ -44,6 +44,7 @@ class TileReader:
     Attributes:
         tile_format: Compression and layout of the tiles.
         block: Width and height of a tile, pixels.
+        shape: Rows and columns of tiles.
         grid: Pixel grid of the level.
     """
 
@@ -59,6 +60,7 @@ class TileReader:
         level = header.levels[number]
         self.tile_format = header.tile_format(level)
         self.block = level.tile
+        self.shape = level.rows, level.columns
         self.grid = header.level_grid(number)
         self._level = level
         self._guarded = header.has_guards
@@ -117,8 +119,38 @@ class TileReader:
             NetworkError: If the index cannot be read.
             SourceChangedError: If the file is no longer the version that was opened.
         """
-        tiles = self._level.tiles_under(window)
         count = size = missing = 0
+        for _, offsets, counts in self.look_up(window, region):
+            spans = self._spans_of(offsets, counts)
+            count += int((counts > 0).sum())
+            size += int(counts.sum())
+            missing += sum(stop - start for start, stop in self._file.gaps(spans))
+        width, height = self.block
+        return Needed(
+            pixels=min(window.pixels, count * width * height),
+            tiles=count,
+            size=size,
+            missing=min(size, missing),  # gaps between tiles are fetched along
+        )
+
+    def look_up(
+        self, window: Window, region: PreparedGeometry | None = None
+    ) -> Iterator[tuple[Window, NDArray[np.int64], NDArray[np.int64]]]:
+        """Look up the tiles that reading a window takes, some rows at a time.
+
+        Args:
+            window: As for `needed`.
+            region: As for `needed`.
+
+        Yields:
+            Rectangle of tiles, in tiles; their offsets and their sizes in bytes, of shape
+            (rows, columns). Tiles that are absent, or not touched, have size 0.
+
+        Raises:
+            NetworkError: If the index cannot be read.
+            SourceChangedError: If the file is no longer the version that was opened.
+        """
+        tiles = self._level.tiles_under(window)
         for rows in tiles.split(tiles.width, max(1, _MAX_TILES_PER_LOOKUP // tiles.width)):
             touched = np.ones((rows.height, rows.width), np.bool_)
             if region is not None:
@@ -131,18 +163,7 @@ class TileReader:
             with self.invalidate_on_error(self._index.spans):
                 offsets, counts = self._index.look_up(part)
                 self._check_positions(offsets, counts)
-            counts = np.where(touched[first : last + 1], counts, 0)
-            spans = self._spans_of(offsets, counts)
-            count += int((counts > 0).sum())
-            size += int(counts.sum())
-            missing += sum(stop - start for start, stop in self._file.gaps(spans))
-        width, height = self.block
-        return Needed(
-            pixels=min(window.pixels, count * width * height),
-            tiles=count,
-            size=size,
-            missing=min(size, missing),  # gaps between tiles are fetched along
-        )
+            yield part, offsets, np.where(touched[first : last + 1], counts, 0)
 
     def _boxes(self, tiles: Window, window: Window) -> NDArray[np.object_]:
         """Return the outlines of tiles within a window in the file's CRS, shape (rows, columns)."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hrdem.errors import NoDataError, RequestError
+from hrdem.geo.grid import Window
+from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.protocol import Http
 from hrdem.planning.make_plan import check_size, check_sources, make_plan
 from hrdem.planning.mosaic import Mosaic, PlannedSource
@@ -15,12 +17,14 @@ from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Via
 from hrdem.request.request import Request
 from hrdem.runtime.redaction import redact_secrets
+from hrdem.sources.cog import CogFile
 from hrdem.tiff.encode import BLOCK
 from hrdem.tiling.cut_tiles import cut_tiles
 from hrdem.tiling.features import Feature
 from hrdem.tiling.job import Job, JobOptions, Tile
 from hrdem.tiling.job_file import seal_job
 from hrdem.tiling.schemes import TileArea, parse_scheme
+from hrdem.tiling.shared_tiles import SharedTiles
 from hrdem.tiling.tile_key import EMPTY_KEY, digest_request, digest_shape, make_key
 
 MAX_TILES = 1_000_000
@@ -60,11 +64,14 @@ def freeze_job(
         raise NoDataError(f"No tile of `scheme={scheme}` has a pixel in {request.aoi.label}.")
     sha256 = "" if shift_grid is None else shift_grid.sha256
     shape = digest_shape(request.aoi) if request.crop else ""
-    measurer = _Measurer(plan, options, shape, sha256, http)
     cuts = sorted(cut_tiles(plan, areas), key=_get_row)
-    tiles = [measurer.measure(area, cut) for area, cut in cuts]
+    places = {name: place for place, name in enumerate(sorted(area.name for area, _ in cuts))}
+    shared = SharedTiles([source.name for source in cut.sources] for _, cut in cuts if cut)
+    measurer = _Measurer(plan, options, shape, sha256, http, shared)
+    tiles = [measurer.measure(places[area.name], area, cut) for area, cut in cuts]
     tiles.sort(key=lambda tile: tile.name)
-    return seal_job(Job(plan, scheme, options, tuple(tiles), sha256, digest, ""))
+    groups = tuple(shared.list_groups())
+    return seal_job(Job(plan, scheme, options, tuple(tiles), groups, sha256, digest, ""))
 
 
 def check_request(request: Request, options: JobOptions) -> None:
@@ -139,6 +146,7 @@ class _Measurer:
         shape: Fingerprint of the area that all tiles are cropped to, or empty.
         shift_grid: SHA-256 of the grid that shifts heights, or empty.
         http: HTTP client.
+        shared: Stored tiles that several tiles read.
     """
 
     plan: Plan
@@ -146,9 +154,10 @@ class _Measurer:
     shape: str
     shift_grid: str
     http: Http
+    shared: SharedTiles
 
-    def measure(self, area: TileArea, cut: Plan | None) -> Tile:
-        """Measure a tile with its plan; None for one without sources."""
+    def measure(self, place: int, area: TileArea, cut: Plan | None) -> Tile:
+        """Measure a tile with its place in the job and its plan; None for one without sources."""
         if cut is None:
             return _make_empty(area)
         check_sources(cut)
@@ -161,19 +170,14 @@ class _Measurer:
             for mosaic in tier.mosaics:
                 pixels = 0
                 for source in mosaic.sources:
-                    needed = source.file.needed(
-                        source.src_window,
-                        mosaic.region,
-                        self.http,
-                        None,
-                        whole[source.name][1].src_window,
-                    )
+                    within = whole[source.name][1].src_window
+                    found = self._look_up(place, source, within, mosaic.region)
                     has_absent = source.file.nodata is not None  # else absent tiles are zeros
-                    if needed.tiles or not has_absent:
+                    if found.tiles or not has_absent:
                         stored.append(source.name)
-                    size += needed.size
-                    pixels += needed.pixels if has_absent else source.src_window.pixels
-                    requests += math.ceil(needed.pixels / (_BLOCKS_A_REQUEST * BLOCK * BLOCK))
+                    size += found.size
+                    pixels += found.pixels if has_absent else source.src_window.pixels
+                    requests += math.ceil(found.pixels / (_BLOCKS_A_REQUEST * BLOCK * BLOCK))
                 covered = min(covered, pixels / mosaic.grid.window.pixels)
             share = max(share, covered)
         if not share:
@@ -189,6 +193,38 @@ class _Measurer:
             sources=tuple(whole[name][0] for name in stored),
             key=make_key(area, cut, shape, stored, self.options, self.shift_grid),
         )
+
+    def _look_up(
+        self, place: int, source: PlannedSource, within: Window, region: PreparedGeometry | None
+    ) -> _Stored:
+        """Look up the stored tiles of a source that a tile of the job reads."""
+        file, window = source.file, source.src_window
+        assert isinstance(file, CogFile)
+        reader = file.read_tiles(self.http, within)
+        parts = [(part, sizes) for part, _, sizes in reader.look_up(window, region)]
+        self.shared.add(source.name, reader.shape, parts, place)
+        count = sum(int((sizes > 0).sum()) for _, sizes in parts)
+        width, height = file.block
+        return _Stored(
+            tiles=count,
+            pixels=min(window.pixels, count * width * height),
+            size=sum(int(sizes.sum()) for _, sizes in parts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Stored tiles of a source that a tile of the job reads.
+
+    Attributes:
+        tiles: Their number.
+        pixels: Pixels in them, at most those of the window.
+        size: Their bytes.
+    """
+
+    tiles: int
+    pixels: int
+    size: int
 
 
 def _make_empty(area: TileArea) -> Tile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import operator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,8 @@ class JobCost:
     Attributes:
         tiles: Number of tiles.
         empty: Number of these without anything to read.
-        source_bytes: Bytes of stored source tiles to read.
+        source_bytes: Bytes of stored source tiles to read. Those that several tiles share count
+            once if a cache keeps them, else for each of these tiles.
         requests: Number of range requests, at least.
         output_bytes: Bytes to write, about.
         cpu_hours: Hours of one core, about.
@@ -115,6 +117,7 @@ class Job:
         scheme: Scheme of the tiles, as it was requested.
         options: How tiles are written.
         tiles: The tiles, sorted by name.
+        shared: Bytes of stored source tiles that several tiles read, and the positions of these.
         shift_grid_sha256: SHA-256 of the grid that shifts heights, which every worker must find;
             empty if they are not shifted.
         request_digest: Fingerprint of what was requested: area, product, grid, scheme and options,
@@ -126,6 +129,7 @@ class Job:
     scheme: str
     options: JobOptions
     tiles: tuple[Tile, ...]
+    shared: tuple[tuple[int, tuple[int, ...]], ...]
     shift_grid_sha256: str
     request_digest: str
     sha256: str
@@ -165,22 +169,42 @@ class Job:
 
     @property
     def cost(self) -> JobCost:
-        """What all tiles take."""
+        """What all tiles take without a cache."""
         return self.cost_of(self.tiles)
 
-    def cost_of(self, tiles: tuple[Tile, ...]) -> JobCost:
-        """Return what some of its tiles take."""
+    def cost_of(self, tiles: tuple[Tile, ...], max_cache: int = 0) -> JobCost:
+        """Return what some of its tiles take.
+
+        Args:
+            tiles: The tiles, in the order in which they are made.
+            max_cache: Bytes of source tiles that a cache keeps, which all workers share; 0 for
+                none.
+        """
         pixels = sum(tile.pixels for tile in tiles)
         stored = np.dtype(self.plan.dtype).itemsize * OUTPUT_RATIO
         cpu = self._cpu_nanoseconds
         return JobCost(
             tiles=len(tiles),
             empty=sum(tile.is_empty for tile in tiles),
-            source_bytes=sum(tile.size for tile in tiles),
+            source_bytes=sum(tile.size for tile in tiles) - self._count_cached(tiles, max_cache),
             requests=sum(tile.requests for tile in tiles),
             output_bytes=int(pixels * stored),
             cpu_hours=pixels * cpu / 3600e9,
         )
+
+    def _count_cached(self, tiles: tuple[Tile, ...], max_cache: int) -> int:
+        """Return the bytes that tiles find in the cache, as others have read them before.
+
+        The cache keeps what was read last, so that tiles may be too far from each other.
+        """
+        begins = accumulate((tile.size for tile in tiles), initial=0)
+        of_tile = {tile.name: begin for tile, begin in zip(tiles, begins, strict=False)}
+        cached = 0
+        for size, places in self.shared:
+            names = (self.tiles[place].name for place in places)
+            times = sorted(of_tile[name] for name in names if name in of_tile)
+            cached += size * sum(end - start < max_cache for start, end in pairwise(times))
+        return cached
 
     @property
     def _cpu_nanoseconds(self) -> int:

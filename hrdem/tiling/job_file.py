@@ -134,6 +134,7 @@ def _encode(job: Job) -> dict[str, Any]:
             ],
         },
         "tiles": [convert(tile, Tile) for tile in job.tiles],
+        "shared": job.shared,
     }
     table.add_crs(plan.request.crs, plan.request.aoi.bounds, NATIVE_CRS)
     for aoi in (plan.request.aoi, *(tile.aoi for tile in job.tiles if tile.aoi is not None)):
@@ -173,6 +174,7 @@ def _decode(document: dict[str, Any], sha256: str) -> Job:
         scheme=document["scheme"],
         options=convert(document["options"], JobOptions),
         tiles=convert(document["tiles"], tuple[Tile, ...]),
+        shared=convert(document.get("shared", ()), tuple[tuple[int, tuple[int, ...]], ...]),
         shift_grid_sha256=document["shift_grid_sha256"],
         request_digest=document["request_digest"],
         sha256=sha256,

@@ -57,6 +57,7 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
         for name in files:
             store.remove(name)  # of a worker that was killed before its item
         item = _describe_empty(job, tile)
+        read = tile.size  # all of it, in vain
     item["properties"] |= {
         "hrdem:job": job.sha256,
         "hrdem:tile": tile.name,

@@ -9,6 +9,7 @@ from typing import Any
 
 from hrdem.errors import OutputError, OutputExistsError, RequestError
 from hrdem.http.client_settings import ClientSettings
+from hrdem.http.connections import MAX_CONNECTIONS
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
 from hrdem.output.plan_writer import OutputOptions
@@ -20,6 +21,7 @@ from hrdem.request.options import Compression, Format
 from hrdem.request.request import Request
 from hrdem.request.signature import complete, select
 from hrdem.runtime.progress import ignore_progress
+from hrdem.tiling.allowance import check_connections
 from hrdem.tiling.features import Feature, is_list_file, read_features
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.freeze_job import freeze_job
@@ -49,6 +51,8 @@ def plan_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
         OutputError: If the output cannot be written.
     """
     check_max_memory(values["max_memory"])
+    connections = values["connections"]
+    check_connections(connections, many=values["many_connections"])
     options = JobOptions(
         Format(values["format"]),
         Compression(values["compress"]),
@@ -68,10 +72,13 @@ def plan_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
     if old is not None and not values["update"]:
         if old.request_digest != digest_request(request, scheme, options, features):
             raise _other_job_error(old, store, request, scheme, options)
-        return TileJob(old, store, worker, values["max_download"])
+        return TileJob(old, store, worker, values["max_download"], connections)
     settings = RunSettings(
         ClientSettings(
-            values["cache_dir"], no_cache=values["no_cache"], max_cache=values["max_cache"]
+            values["cache_dir"],
+            no_cache=values["no_cache"],
+            max_cache=values["max_cache"],
+            max_connections=min(connections, MAX_CONNECTIONS),
         ),
         http,
         trusted=(request.stac_url,),
@@ -82,7 +89,9 @@ def plan_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
     with settings.open() as context:
         shift_grid = find_shift_grid(request, context)
         job = freeze_job(request, scheme, options, context.http, features, shift_grid)
-    return TileJob(job, store, worker, values["max_download"], is_saved=False, replaces=old)
+    return TileJob(
+        job, store, worker, values["max_download"], connections, is_saved=False, replaces=old
+    )
 
 
 def check_writable(store: OutputStore) -> None:

@@ -59,6 +59,7 @@ class TileJob:
         worker: What each worker may use: ``max_memory``, ``cache_dir``, ``no_cache``,
             ``max_cache``.
         max_download: Maximum bytes of source tiles that one run may read; None for no limit.
+        connections: Connections of all workers together, where a run is not given another number.
         is_saved: Whether the store holds the job already.
         replaces: The job that the store holds, if it is to be replaced.
     """
@@ -67,20 +68,26 @@ class TileJob:
     store: OutputStore
     worker: Mapping[str, Any]
     max_download: int | None = None
+    connections: int = DEFAULT_CONNECTIONS
     is_saved: bool = True
     replaces: Job | None = None
 
     @classmethod
-    def open(cls, output: str | os.PathLike[str], **worker: Any) -> TileJob:
+    def open(cls, output: str | os.PathLike[str], **params: Any) -> TileJob:
         """Open the job that a folder or a bucket holds.
 
         Args:
             output: Path or address, as for `hrdem.tile_job`.
-            **worker: ``max_memory``, ``cache_dir``, ``no_cache``, ``max_cache``, as there.
+            **params: ``max_memory``, ``cache_dir``, ``no_cache``, ``max_cache``, ``connections``,
+                ``many_connections``, as there.
 
         Raises:
+            RequestError: If a parameter is invalid.
             OutputError: If it holds none, or cannot be read.
         """
+        values = complete((*tile_fields.WORKER, *tile_fields.CONNECTIONS), params)
+        connections, many = values.pop("connections"), values.pop("many_connections")
+        check_connections(connections, many=many)
         store = open_store(tile_fields.STORE.convert(output))
         document = store.read(JOB_NAME)
         if document is None:
@@ -88,7 +95,7 @@ class TileJob:
                 f"{store.address} holds no job of tiles, because there is no {JOB_NAME} in it. "
                 "Give the `output` of one that has begun."
             )
-        return cls(decode_job(document), store, complete(tile_fields.WORKER, worker))
+        return cls(decode_job(document), store, values, connections=connections)
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -98,7 +105,21 @@ class TileJob:
     @property
     def cost(self) -> JobCost:
         """What all tiles take: bytes, requests, output, hours."""
-        return self.job.cost
+        return self.cost_of(self.tiles)
+
+    def cost_of(self, tiles: tuple[Tile, ...], *, on_dask: bool = False) -> JobCost:
+        """Return what some tiles take.
+
+        Stored source tiles that several of them read count once, as the cache has them then, as
+        far as its limit allows. Without a cache, and on Dask, whose workers may be on several
+        machines, they count for each tile.
+
+        Args:
+            tiles: The tiles, in their order in the job.
+            on_dask: Whether a Dask scheduler's workers make them.
+        """
+        has_cache = not (self.worker["no_cache"] or on_dask)
+        return self.job.cost_of(tiles, self.worker["max_cache"] if has_cache else 0)
 
     @property
     def worker_settings(self) -> WorkerSettings:
@@ -169,7 +190,7 @@ class TileJob:
                 f"Another process has begun a job of another request in {self.store.address}. "
                 "Choose another `output`."
             )
-        return replace(other, max_download=self.max_download)
+        return replace(other, max_download=self.max_download, connections=self.connections)
 
     def run(
         self,
@@ -177,7 +198,7 @@ class TileJob:
         *,
         workers: int | None = None,
         part: tuple[int, int] | str | None = None,
-        connections: int = DEFAULT_CONNECTIONS,
+        connections: int | None = None,
         many_connections: bool = False,
         only_failed: bool = False,
         on_progress: OnJobProgress = ignore_job_progress,
@@ -193,7 +214,8 @@ class TileJob:
             workers: Number of these processes; None for one a core, 0 for this process.
             part: Number, from 1, and count of parts, as ``(3, 40)``: only tiles of this part are
                 made, for the arrays of batch systems.
-            connections: Connections of all workers together; of a part, its share of them.
+            connections: Connections of all workers together; of a part, its share of them. None
+                for those of the job.
             many_connections: Whether ``connections`` may be more than 64.
             only_failed: Whether only tiles are made that failed in the last run.
             on_progress: Called with a `JobProgress` whenever a tile has ended.
@@ -208,16 +230,17 @@ class TileJob:
             MissingLibraryError: If a library for the client is not installed.
         """
         part = None if part is None else _convert_part(part)
-        check_connections(connections, many=many_connections)
+        connections = self._choose_connections(connections, many=many_connections)
         journal = self._read_journal()
-        self._check_download(self._list_left(journal, part, only_failed=only_failed))
+        left = self._list_left(journal, part, only_failed=only_failed)
+        self._check_download(left, on_dask=client is not None)
         if not self.is_saved:
             return self.save().run(
                 client,
                 workers=workers,
                 part=part,
                 connections=connections,
-                many_connections=many_connections,
+                many_connections=True,
                 only_failed=only_failed,
                 on_progress=on_progress,
             )
@@ -248,7 +271,7 @@ class TileJob:
         client: Client | str | None = None,
         *,
         workers: int | None = None,
-        connections: int = DEFAULT_CONNECTIONS,
+        connections: int | None = None,
         many_connections: bool = False,
         on_progress: OnJobProgress = ignore_job_progress,
     ) -> Iterator[tuple[str, Any]]:
@@ -275,8 +298,9 @@ class TileJob:
                 is too large, or more would be read than ``max_download``.
             HrdemError: At the end, if tiles failed.
         """
-        check_connections(connections, many=many_connections)
-        self._check_download(tuple(tile for tile in self.tiles if not tile.is_empty))
+        connections = self._choose_connections(connections, many=many_connections)
+        tiles = tuple(tile for tile in self.tiles if not tile.is_empty)
+        self._check_download(tiles, on_dask=client is not None)
         job = self.save()
         work = MapWork.of(job.worker_settings, function, overlap)
         with open_engine(
@@ -345,14 +369,20 @@ class TileJob:
         tiles = self.tiles if part is None else select_part(self.tiles, part)
         return tuple(journal.list_left(tiles, only_failed=only_failed))
 
-    def _check_download(self, tiles: tuple[Tile, ...]) -> None:
-        needed = self.job.cost_of(tiles).source_bytes
+    def _check_download(self, tiles: tuple[Tile, ...], *, on_dask: bool) -> None:
+        needed = self.cost_of(tiles, on_dask=on_dask).source_bytes
         if self.max_download is not None and needed > self.max_download:
             raise RequestError(
                 f"The tiles need {format_size(needed)} of the sources, and `max_download` allows "
                 f"{format_size(self.max_download)}. Give a larger `max_download`, a larger "
                 "`resolution`, or a smaller area."
             )
+
+    def _choose_connections(self, connections: int | None, *, many: bool) -> int:
+        if connections is None:
+            return self.connections
+        check_connections(connections, many=many)
+        return connections
 
     def _check_unused(self) -> None:
         """Check that no file is there that no job has made, and that would be taken or replaced."""

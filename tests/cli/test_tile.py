@@ -72,7 +72,7 @@ def test_watersheds_get_named_files_and_the_same_again_does_nothing(
 
 
 @pytest.mark.slow
-def test_planning_keeps_to_the_connections_too(demo: Addresses) -> None:
+def test_planning_and_making_keep_to_the_connections(demo: Addresses) -> None:
     at_work, most, lock = 0, 0, threading.Lock()
 
     def respond(request: ServerRequest) -> Reply:
@@ -86,11 +86,19 @@ def test_planning_keeps_to_the_connections_too(demo: Addresses) -> None:
             at_work -= 1
         return reply
 
-    area = "--bbox=1499000,-1000,1501000,1000", "--bbox-crs", "EPSG:3979"  # over four files
+    area = {"bbox": (1_499_500, -500, 1_500_500, 500), "bbox_crs": "EPSG:3979"}  # over four files
     with misbehaving(respond) as server:
-        store = "--stac-url", f"{server.url}/stac/api/", "-o", "out", "--dry-run"
-        assert run(["tile", *area, "--product", "dtm", "--connections", "2", *store]) == 0
+        stac_url = f"{server.url}/stac/api/"
+        box = "--bbox", ",".join(map(str, area["bbox"])), "--bbox-crs", area["bbox_crs"]
+        store = "--stac-url", stac_url, "-o", "out", "--dry-run"
+        assert run(["tile", *box, "--product", "dtm", "--connections", "2", *store]) == 0
+        assert most == 2
+        given = {"connections": 2, "no_cache": True, "output": "out", "stac_url": stac_url}
+        job = hrdem.tile_job(**area, **given, product="dtm")
+        assert job.run(workers=0).exit_code == 0
     assert most == 2
+    with pytest.raises(hrdem.RequestError, match="burden for a public service"):
+        hrdem.TileJob.open("out", connections=65)
 
 
 @pytest.mark.slow
@@ -208,7 +216,11 @@ def test_a_dry_run_prints_what_a_job_takes_and_writes_nothing(
     assert "of one core" in printed
     assert tile(demo, *command, "--json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["cost"]["source_bytes"] == sum(t["source_bytes"] for t in document["tiles"])
+    each = sum(tile["source_bytes"] for tile in document["tiles"])
+    assert document["cost"]["source_bytes"] < each  # stored tiles of two count once
+    for alone in ("--no-cache", "--scheduler=tcp://host:1"):
+        assert tile(demo, *command, "--json", alone) == 0
+        assert json.loads(capsys.readouterr().out)["cost"]["source_bytes"] == each
     assert not Path("dems").exists()
 
 

@@ -35,7 +35,7 @@ def make_tile(name: str, size: int, sources: tuple[int, ...]) -> Tile:
 
 TILES = (make_tile("a", 1000, (0,)), make_tile("b", 0, ()), make_tile("c", 500_000, (0, 1)))
 OPTIONS = JobOptions(Format.COG, Compression.DEFLATE, None, 0)
-JOB = Job(Heights(), "50km", OPTIONS, TILES, "", "digest", "hash")
+JOB = Job(Heights(), "50km", OPTIONS, TILES, (), "", "digest", "hash")
 
 
 def test_cost_is_the_sum_of_tiles() -> None:
@@ -46,6 +46,22 @@ def test_cost_is_the_sum_of_tiles() -> None:
     assert cost.cpu_hours == pytest.approx(1_002_000 * 130e-9 / 3600)
     assert cost.hours_at(501, cores=1) == pytest.approx(1000 / 3600)
     assert cost.hours_at(1e12, cores=2) == pytest.approx(cost.cpu_hours / 2)
+
+
+def test_what_tiles_share_is_read_once_as_long_as_the_cache_keeps_it() -> None:
+    """By hand: a and c are 1000 bytes apart, c and d 500,000; b is empty."""
+    tiles = (*TILES, make_tile("d", 700, (0,)))
+    job = replace(JOB, tiles=tiles, shared=((100, (0, 2)), (7, (3, 0, 2))))
+    for chosen, max_cache, cached in (
+        (tiles, 0, 0),
+        (tiles, 1_001, 107),
+        (tiles, 10**6, 114),
+        (tiles[1:], 10**6, 7),
+        ((tiles[0], tiles[3]), 10**6, 7),
+        (tiles[3:], 10**6, 0),
+    ):
+        whole = sum(tile.size for tile in chosen)
+        assert job.cost_of(chosen, max_cache).source_bytes == whole - cached
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def make_job(request: Request) -> Job:
     plan = Plan(request, grid, grid, (), {"2m": "Nothing is there."}, False, Feather(0, 1, 1), 0,
                 "float32", float("nan"))  # fmt: skip
     options = JobOptions(Format.COG, Compression.ZSTD, 2, 8)
-    return seal_job(Job(plan, "features", options, (), "", "digest", ""))
+    return seal_job(Job(plan, "features", options, (), (), "", "digest", ""))
 
 
 @pytest.fixture

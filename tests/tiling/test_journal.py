@@ -37,7 +37,9 @@ def job() -> Job:
         plan_tile(name, Window(0, 0, 9, 9), () if name == "sea" else (0,)) for name in NAMES
     )
     plan = SimpleNamespace(request=SimpleNamespace(source_layers=("source",)))
-    return Job(plan, "50km", JobOptions(Format.COG, Compression.LZW, None, 0), tiles, "", "", "1")
+    return Job(
+        plan, "50km", JobOptions(Format.COG, Compression.LZW, None, 0), tiles, (), "", "", "1"
+    )
 
 
 @pytest.fixture

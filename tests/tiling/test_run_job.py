@@ -163,6 +163,7 @@ def test_a_tile_without_a_valid_pixel_gets_an_item_and_no_raster(
     (folder / "south-west.tif").write_bytes(b"of a worker that was killed before the update")
     summary = work.run()
     assert (summary.empty, summary.exit_code) == (4, ExitCode.COMPLETE)
+    assert summary.progress.received_bytes == summary.progress.total_bytes
     assert not list(folder.glob("*.tif"))
     item = json.loads((folder / "south-west.stac.json").read_text())
     assert (item["assets"], item["properties"]["hrdem:empty"]) == ({}, True)

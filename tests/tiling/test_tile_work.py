@@ -81,10 +81,20 @@ def test_a_task_is_small_and_a_worker_refuses_another_job(job: Job, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_bytes_are_those_that_were_foreseen(job: Job, tmp_path: Path) -> None:
-    engine = InProcessEngine(TileWork(settings_of(job, tmp_path / "out")))
-    summary = run(job, tmp_path / "out", engine)
-    assert summary.progress.received_bytes == job.cost.source_bytes
+@pytest.mark.parametrize("max_cache", [0, 10**9], ids=["without a cache", "with one"])
+def test_bytes_are_those_that_were_foreseen(job: Job, tmp_path: Path, max_cache: int) -> None:
+    settings = settings_of(
+        job,
+        tmp_path / "out",
+        no_cache=not max_cache,
+        cache_dir=str(tmp_path / "cache"),
+        max_cache=max_cache,
+    )
+    summary = run(job, tmp_path / "out", InProcessEngine(TileWork(settings)))
+    foreseen = job.cost_of(job.tiles, max_cache).source_bytes
+    # guards of stored tiles that are cached are counted there alone
+    assert summary.progress.received_bytes == pytest.approx(foreseen, rel=0.001 * bool(max_cache))
+    assert (foreseen < job.cost.source_bytes) == bool(max_cache)
 
 
 def mean_and_edges(tile: TilePixels) -> tuple[float, tuple[int, ...], tuple[float, ...]]:

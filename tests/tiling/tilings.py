@@ -49,7 +49,7 @@ def make_job(http: Store, *, overlap: int = 8, **params: Any) -> Job:
     tiles.append(plan_tile("sea", Window(0, 0, 1, 1), ()))
     tiles.sort(key=lambda tile: tile.name)
     options = JobOptions(Format.COG, Compression.DEFLATE, None, overlap)
-    return Job(plan, "quarters", options, tuple(tiles), "", "1" * 32, "2" * 64)
+    return Job(plan, "quarters", options, tuple(tiles), (), "", "1" * 32, "2" * 64)
 
 
 def plan_tile(name: str, window: Window, sources: tuple[int, ...], key: str = "3" * 32) -> Tile:
