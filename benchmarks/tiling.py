@@ -85,7 +85,7 @@ def main() -> None:
                 "machine": describe_machine(),
                 "parts": {key: part.as_dict() for key, part in sorted(parts.items())},
             }
-            options.output.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+            options.output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     if options.page:
         page = ROOT / PAGE
         page.write_text(update_page(page.read_text("utf-8"), options.output), "utf-8")
