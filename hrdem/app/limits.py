@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import anyio
@@ -32,16 +33,25 @@ class Lane:
         Raises:
             RefusedError: If too many wait.
         """
+        async with self.hold():
+            return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+
+    @contextlib.asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Count as one that waits.
+
+        Raises:
+            RefusedError: If too many wait.
+        """
         if self._count >= self._most:
             raise RefusedError(
                 429,
                 "Busy",
                 "The server is busy. Try again in a second.",
-                None,
-                {"retry-after": "1"},
+                headers={"retry-after": "1"},
             )
         self._count += 1
         try:
-            return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+            yield
         finally:
             self._count -= 1

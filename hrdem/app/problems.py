@@ -38,7 +38,9 @@ class RefusedError(Exception):
     Attributes:
         status: HTTP status.
         kind: Name of the problem, in place of an exception's.
+        parameter: Parameter that the problem is about.
         headers: Further headers of the response.
+        details: Further values of the error.
     """
 
     def __init__(
@@ -48,17 +50,19 @@ class RefusedError(Exception):
         message: str,
         parameter: str | None = None,
         headers: dict[str, str] | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.parameter = parameter
         self.headers = headers or {}
+        self.details = details
 
     def respond(self) -> JSONResponse:
         """Return the response."""
         error = describe(self.kind, str(self), ExitCode.USAGE, self.parameter)
-        return JSONResponse({"error": error}, self.status, self.headers)
+        return JSONResponse({"error": {**error, **self.details}}, self.status, self.headers)
 
 
 def unknown() -> RefusedError:
@@ -98,8 +102,8 @@ async def respond_to_error(request: Request, error: Exception) -> JSONResponse:
     """Respond to a request that a function of hrdem refuses."""
     assert isinstance(error, HrdemError)
     status = next((code for kinds, code in _STATUSES if isinstance(error, kinds)), 400)
-    text = describe(type(error).__name__, str(error), error.exit_code)
-    return JSONResponse({"error": text}, status)
+    described = describe(type(error).__name__, str(error), error.exit_code)
+    return JSONResponse({"error": described}, status)
 
 
 async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -75,14 +75,14 @@ def _list_other_drivers() -> str:
 
     Other formats can refer to other files and hosts.
     """
-    import pyogrio  # noqa: PLC0415 (takes a tenth of a second, and few pages need it)
+    import pyogrio
 
     return ",".join(sorted(pyogrio.list_drivers().keys() - DRIVERS))
 
 
 def _answer() -> None:
     """Answer the request on standard input."""
-    import pyogrio  # noqa: PLC0415 (registers the drivers, as the environment says)
+    import pyogrio
 
     if not pyogrio.list_drivers().keys() <= DRIVERS:
         raise SystemExit("GDAL does not skip its other drivers")
@@ -109,7 +109,7 @@ def _answer() -> None:
 def _limit_memory() -> None:
     """Limit the address space, where the system can."""
     try:
-        import resource  # noqa: PLC0415 (not on Windows)
+        import resource
     except ModuleNotFoundError:
         return
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))

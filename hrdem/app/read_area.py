@@ -106,7 +106,7 @@ def _choose_layer(
         ChooseLayerError: If there are several and none was chosen.
         RequestError: If there is none, or not the chosen one, or it has no polygons or no CRS.
     """
-    import pyogrio  # noqa: PLC0415 (drivers are chosen before)
+    import pyogrio
 
     try:
         listed = pyogrio.list_layers(path).tolist()

@@ -18,7 +18,6 @@ from hrdem.app.events import Hub
 from hrdem.app.job_queue import JobQueue
 from hrdem.app.job_store import JobStore
 from hrdem.app.limits import Lane
-from hrdem.app.looking import MAX_RECENT, RECENT_SECONDS, Looker
 from hrdem.app.problems import (
     RefusedError,
     respond_to_defect,
@@ -30,11 +29,13 @@ from hrdem.app.recent import Recent
 from hrdem.app.routes import areas, jobs, looks, page
 from hrdem.app.security import Guard
 from hrdem.app.settings import Settings
+from hrdem.app.shared_session import SharedSession
 from hrdem.app.state import AppState
 from hrdem.errors import HrdemError, OutputError
 
 MAX_CONNECTIONS = 512
 MAX_SECONDS_TO_STOP = 3
+MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
 
 
 def make_app(settings: Settings, store: JobStore) -> Starlette:
@@ -46,19 +47,19 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
     """
     hub = Hub()
     queue = JobQueue(settings, store, hub)
-    looker = Looker(settings.services)
+    session = SharedSession()
 
     @contextlib.asynccontextmanager
     async def run(app: Starlette) -> AsyncIterator[None]:
         running = asyncio.create_task(queue.run())
-        warming = asyncio.create_task(anyio.to_thread.run_sync(looker.warm_up))
+        warming = asyncio.create_task(anyio.to_thread.run_sync(session.warm_up))
         try:
             yield
         finally:
             hub.close()
             queue.close()
             await asyncio.gather(running, warming, return_exceptions=True)
-            looker.close()
+            session.close()
 
     app = Starlette(
         routes=[*page.ROUTES, *areas.ROUTES, *looks.ROUTES, *jobs.ROUTES],
@@ -76,11 +77,13 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
         store,
         hub,
         queue,
-        looker,
+        session,
         looks=Lane(2, 32),
-        pictures=Lane(1, 16),
+        slow_looks=Lane(2, 32),
+        uploads=Lane(1, 4),
         tiles=Lane(4, 128),
-        estimated=Recent(MAX_RECENT, RECENT_SECONDS),
+        estimates=Recent(MAX_RECENT, RECENT_SECONDS),
+        surveys=Recent(MAX_RECENT, RECENT_SECONDS),
     )
     return app
 

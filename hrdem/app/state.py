@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from hrdem.app.events import Hub
 from hrdem.app.job_queue import AREA_FILE, JobQueue
 from hrdem.app.job_store import JobStore, StoredArea
 from hrdem.app.limits import Lane
-from hrdem.app.looking import Looker
 from hrdem.app.problems import RefusedError
 from hrdem.app.recent import Recent
+from hrdem.app.security import make_owner, set_owner
 from hrdem.app.settings import Settings
+from hrdem.app.shared_session import SharedSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +30,26 @@ class AppState:
         store: Jobs and areas.
         hub: Streams of events.
         queue: Runs the jobs.
-        looker: Looks at areas.
-        looks: Lane of estimates, heights and profiles.
-        pictures: Lane of pictures and of reading uploads.
+        session: Session of all looks.
+        looks: Lane of estimates, which a page asks for whenever something changes.
+        slow_looks: Lane of surveys, pictures, heights and files of areas.
+        uploads: Files of areas that are received, which takes memory.
         tiles: Lane of tiles of the map.
-        estimated: Estimates of a short while ago, by request.
+        estimates: Estimates of a short while ago, by request.
+        surveys: Surveys of a short while ago, by area.
     """
 
     settings: Settings
     store: JobStore
     hub: Hub
     queue: JobQueue
-    looker: Looker
+    session: SharedSession
     looks: Lane
-    pictures: Lane
+    slow_looks: Lane
+    uploads: Lane
     tiles: Lane
-    estimated: Recent[dict[str, Any]]
+    estimates: Recent[dict[str, Any]]
+    surveys: Recent[dict[str, Any]]
 
     def get_area(self, owner: str, id_: str) -> StoredArea:
         """Return an area that a browser sent.
@@ -83,3 +89,15 @@ def state_of(request: Request) -> AppState:
 def owner_of(request: Request) -> str:
     """Return the id of the browser; empty if it has none yet, and so nothing here."""
     return request.state.owner or ""
+
+
+def owner_or_new(request: Request) -> str:
+    """Return the id of the browser, or a new one, which `keep_owner` lets it keep."""
+    return request.state.owner or make_owner()
+
+
+def keep_owner(request: Request, response: Response, owner: str) -> Response:
+    """Let a browser keep its id, if that is a new one; return the response."""
+    if request.state.owner is None:
+        set_owner(response, owner)
+    return response

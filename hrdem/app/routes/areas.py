@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hrdem.app import areas, find
 from hrdem.app.bodies import read_body, read_object
 from hrdem.app.choices import AREAS, check_area, check_language
 from hrdem.app.job import make_id
 from hrdem.app.job_store import StoredArea
-from hrdem.app.security import make_owner, set_owner
+from hrdem.app.problems import RefusedError
 from hrdem.app.settings import MAX_AREAS_OF_BROWSER
-from hrdem.app.state import owner_of, state_of
+from hrdem.app.state import keep_owner, owner_of, owner_or_new, state_of
+
+if TYPE_CHECKING:
+    from hrdem.app.map_area import UploadedArea
 
 MAX_QUERY_CHARACTERS = 100
 
@@ -25,8 +28,9 @@ async def get_find(request: Request) -> Response:
     """Find map sheets, coordinates and places."""
     text = request.query_params.get("q", "")[:MAX_QUERY_CHARACTERS]
     language = check_language(request.query_params.get("lang", "en"))
-    found = await state_of(request).looks.run(functools.partial(find.find, text, language))
-    return JSONResponse({"candidates": [each.as_dict() for each in found]})
+    return JSONResponse(
+        {"candidates": await state_of(request).looks.run(lambda: _find(text, language))}
+    )
 
 
 async def post_area(request: Request) -> Response:
@@ -35,33 +39,57 @@ async def post_area(request: Request) -> Response:
     area = check_area(await read_object(request, (*AREAS, "radius")))
     if "upload" in area:
         return JSONResponse(dict(state.get_area(owner_of(request), area["upload"]).description))
-    described = await state.looks.run(functools.partial(areas.describe, area))
-    return JSONResponse(described.as_dict())
+    return JSONResponse(await state.looks.run(lambda: _describe(area)))
 
 
 async def post_upload(request: Request) -> Response:
     """Keep the area of a file."""
-    state, owner = state_of(request), owner_of(request) or make_owner()
+    state, owner = state_of(request), owner_or_new(request)
     name, layer = request.query_params.get("name", ""), request.query_params.get("layer")
-    data = await read_body(request, state.settings.max_upload)
     id_ = make_id()
-    folder = state.area_folder(id_)
-    folder.mkdir(parents=True)
-    try:
-        uploaded = await state.pictures.run(
-            functools.partial(areas.read_upload, data, name, layer, folder)
+    async with state.uploads.hold():
+        data = await read_body(request, state.settings.max_upload)
+        uploaded = await state.slow_looks.run(
+            lambda: _read_upload(data, name, layer, state.area_folder(id_))
         )
-        description = {"id": id_, **uploaded.as_dict()}
-        state.store.add_area(StoredArea(id_, owner, description))
-    except BaseException:
+    description = {"id": id_, **uploaded.as_dict()}
+    state.store.add_area(StoredArea(id_, owner, description))
+    old = [state.area_folder(each) for each in state.store.drop_areas(owner, MAX_AREAS_OF_BROWSER)]
+    await state.looks.run(lambda: _remove(old))
+    return keep_owner(request, JSONResponse(description, 201), owner)
+
+
+def _find(text: str, language: str) -> list[dict[str, Any]]:
+    from hrdem.app.find import find
+
+    return [each.as_dict() for each in find(text, language)]
+
+
+def _describe(area: dict[str, Any]) -> dict[str, Any]:
+    from hrdem.app.areas import describe
+
+    return describe(area).as_dict()
+
+
+def _read_upload(data: bytes, name: str, layer: str | None, folder: Path) -> UploadedArea:
+    from hrdem.app.areas import read_upload
+    from hrdem.app.read_area import ChooseLayerError
+
+    folder.mkdir()
+    try:
+        return read_upload(data, name, layer, folder)
+    except BaseException as exc:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(exc, ChooseLayerError):
+            raise RefusedError(
+                400, type(exc).__name__, str(exc), "layer", layers=[*exc.layers]
+            ) from exc
         raise
-    for old in state.store.drop_areas(owner, MAX_AREAS_OF_BROWSER):
-        shutil.rmtree(state.area_folder(old), ignore_errors=True)
-    response = JSONResponse(description, 201)
-    if request.state.owner is None:
-        set_owner(response, owner)
-    return response
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 ROUTES = [

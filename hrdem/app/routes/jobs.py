@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -11,31 +12,25 @@ from starlette.routing import Route
 
 from hrdem.app.bodies import read_object
 from hrdem.app.choices import KEYS, check_language, check_request
-from hrdem.app.looking import draw_view, view
+from hrdem.app.pictures import describe_raster, draw_raster
 from hrdem.app.problems import unknown
 from hrdem.app.routes.looks import key_of
-from hrdem.app.security import make_owner, set_owner
-from hrdem.app.state import owner_of, state_of
+from hrdem.app.state import keep_owner, owner_of, owner_or_new, state_of
 
 
 async def post_job(request: Request) -> Response:
     """Queue an extraction."""
-    state, owner = state_of(request), owner_of(request) or make_owner()
+    state, owner = state_of(request), owner_or_new(request)
     chosen = check_request(await read_object(request, KEYS))
     area_file = state.find_area_file(owner, chosen["area"])
-    estimate = state.estimated.get(key_of(chosen)) or {}
+    estimate = state.estimates.get(key_of(chosen)) or {}
     label = "area"
     if area_file is not None:
         label = str(state.get_area(owner, chosen["area"]["upload"]).description["label"])
     elif "label" in estimate:
         label = estimate["label"]
     job = state.queue.add(owner, chosen, label, area_file, estimate.get("transfer_bytes"))
-    response = JSONResponse(
-        state.queue.describe(job), 201, headers={"location": f"/api/jobs/{job.id}"}
-    )
-    if request.state.owner is None:
-        set_owner(response, owner)
-    return response
+    return keep_owner(request, _respond_with_new(state.queue.describe(job)), owner)
 
 
 async def get_jobs(request: Request) -> Response:
@@ -68,7 +63,7 @@ async def repeat_job(request: Request) -> Response:
     await read_object(request, ("newest",), is_optional=True)
     queue = state_of(request).queue
     job = queue.again(owner_of(request), request.path_params["id"])
-    return JSONResponse(queue.describe(job), 201, headers={"location": f"/api/jobs/{job.id}"})
+    return _respond_with_new(queue.describe(job))
 
 
 async def get_file(request: Request) -> Response:
@@ -89,7 +84,7 @@ async def get_view(request: Request) -> Response:
     state = state_of(request)
     id_, product = request.path_params["id"], request.path_params["product"]
     raster = state.queue.find_raster(owner_of(request), id_, product)
-    return JSONResponse(await state.pictures.run(functools.partial(view, raster)))
+    return JSONResponse(await state.slow_looks.run(functools.partial(describe_raster, raster)))
 
 
 async def get_view_picture(request: Request) -> Response:
@@ -98,7 +93,7 @@ async def get_view_picture(request: Request) -> Response:
     id_, product = request.path_params["id"], request.path_params["product"]
     language = check_language(request.query_params.get("lang", "en"))
     raster = state.queue.find_raster(owner_of(request), id_, product)
-    picture = await state.pictures.run(functools.partial(draw_view, raster, language))
+    picture = await state.slow_looks.run(functools.partial(draw_raster, raster, language))
     return Response(picture, media_type="image/png")
 
 
@@ -107,6 +102,10 @@ async def get_events(request: Request) -> Response:
     state, owner = state_of(request), owner_of(request)
     stream = state.hub.subscribe(owner, state.queue.list_of(owner))
     return StreamingResponse(stream, media_type="text/event-stream")
+
+
+def _respond_with_new(job: dict[str, Any]) -> Response:
+    return JSONResponse(job, 201, headers={"location": f"/api/jobs/{job['id']}"})
 
 
 ROUTES = [

@@ -15,8 +15,7 @@ from starlette.routing import Route
 import hrdem
 from hrdem.app import choices
 from hrdem.app.problems import unknown
-from hrdem.app.security import make_owner, set_owner
-from hrdem.app.state import state_of
+from hrdem.app.state import keep_owner, owner_or_new, state_of
 
 STATIC = Path(__file__).parents[1] / "static"
 LAYERS = ("dtm-hillshade", "dsm-hillshade")
@@ -99,10 +98,7 @@ async def get_config(request: Request) -> Response:
         "map": {"layers": LAYERS},
         "online_basemap": None,
     }
-    response = JSONResponse(content)
-    if request.state.owner is None:
-        set_owner(response, make_owner())
-    return response
+    return keep_owner(request, JSONResponse(content), owner_or_new(request))
 
 
 def choose_language(accepted: str) -> str:
