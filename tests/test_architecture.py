@@ -44,7 +44,15 @@ ROOMS = (
     ("cli",),
     ("__main__",),
 )
-KINDS = {"faults", "fuzz", "live", "readers", "replays", "services"}  # tests that span rooms
+KINDS = {
+    "browser",
+    "faults",
+    "fuzz",
+    "live",
+    "readers",
+    "replays",
+    "services",
+}  # tests that span rooms
 
 # Modules without a test file of their own that no test imports, and the file that covers them.
 COVERED_BY = {

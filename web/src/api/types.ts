@@ -107,6 +107,8 @@ export interface Fault {
   message: string;
   hint: string | null;
   parameter: string | null;
+  /** Of a file with several layers, of which one has to be chosen. */
+  layers?: string[];
 }
 
 export interface Progress {

@@ -33,14 +33,19 @@ export function createAreaStep({ store, words, formats }: Page): AreaStep {
   }
 
   /** Runs what finds an area; of several begun, only the last one counts. */
-  async function take(find: () => Promise<ChosenArea>): Promise<void> {
+  async function take(find: () => Promise<ChosenArea>, source: File | null = null): Promise<void> {
     latest += 1;
     const mine = latest;
+    if (source !== file) offerLayers([], "");
+    file = source;
     try {
       const area = await find();
       if (mine === latest) choose(area);
     } catch (error) {
-      if (mine === latest) show(troubleOf(error, words));
+      if (mine !== latest) return;
+      const shown = troubleOf(error, words);
+      show(shown);
+      offerLayers(shown.fault?.layers ?? [], "");
     }
   }
 
@@ -56,42 +61,39 @@ export function createAreaStep({ store, words, formats }: Page): AreaStep {
     kind: "shape",
   });
 
-  function offerLayers(layers: string[], current: string | null): void {
+  /** Offers the layers of the file; "" asks for one to be chosen. */
+  function offerLayers(layers: string[], current: string): void {
     layerRow.hidden = layers.length < 2;
-    fill(layerChoice, ...layers.map((name) => h("option", { value: name }, name)));
-    if (current !== null) layerChoice.value = current;
+    const first = current === "" ? h("option", { value: "" }, words.choose_layer) : null;
+    fill(layerChoice, first, ...layers.map((name) => h("option", { value: name }, name)));
+    layerChoice.value = current;
   }
 
-  function useFile(next: File): Promise<void> {
+  async function upload(source: File, layer?: string): Promise<ChosenArea> {
+    const area = await uploadArea(source, source.name, layer);
+    if (layer !== undefined) offerLayers(area.layers, layer);
+    return chosen(area, area.label);
+  }
+
+  function useFile(source: File): Promise<void> {
     const limit = store.get().config?.limits.upload_bytes;
-    if (limit !== undefined && next.size > limit) {
+    if (limit !== undefined && source.size > limit) {
       show(trouble(words.file_too_large(formats.bytes(limit)), words.file_too_large_hint));
       return Promise.resolve();
     }
-    announce(words.reading_file(next.name));
-    return take(async () => {
-      const area = await uploadArea(next, next.name);
-      file = next;
-      offerLayers(area.layers ?? [], null);
-      return chosen(area, area.label);
-    });
+    announce(words.reading_file(source.name));
+    return take(() => upload(source), source);
   }
 
   layerChoice.addEventListener("change", () => {
-    const source = file;
-    const layer = layerChoice.value;
-    if (!source) return;
-    void take(async () => {
-      const area = await uploadArea(source, source.name, layer);
-      offerLayers(area.layers ?? [], layer);
-      return chosen(area, area.label);
-    });
+    const [source, layer] = [file, layerChoice.value];
+    if (source && layer) void take(() => upload(source, layer), source);
   });
 
   function clear(): void {
     latest += 1;
     file = null;
-    offerLayers([], null);
+    offerLayers([], "");
     show(null);
     store.set({ area: null });
   }

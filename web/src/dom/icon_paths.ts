@@ -15,4 +15,5 @@ export const PATHS = {
   search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5L21 21",
   bin: "M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14",
   picture: "M3 5h18v14H3zM3 16l5-5 4 4 3-3 6 5",
+  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
 } as const;

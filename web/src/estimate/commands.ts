@@ -20,7 +20,7 @@ export function copyable(title: string, text: string, words: Words): HTMLElement
     "div",
     { class: "copyable" },
     h("div", { class: "row" }, h("h3", {}, title), button),
-    h("pre", { tabindex: 0, role: "region", "aria-label": title }, h("code", {}, text)),
+    h("pre", {}, h("code", {}, text)),
   );
 }
 

@@ -57,7 +57,7 @@ export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement 
   for (const warning of job.warnings) card.append(h("p", { class: "small" }, warning));
   if (job.state === "done") card.append(downloads(page, job));
   card.append(buttons(page, job, title, actions));
-  if (job.state === "done") card.append(more(page, job, actions, title));
+  if (job.state === "done") card.append(more(page, job, actions));
   return card;
 }
 
@@ -91,34 +91,26 @@ function progress({ words, formats }: Page, job: Job, title: string): HTMLElemen
 
 const isRaster = ({ role }: JobFile): boolean => role === "raster";
 
-function link(page: Page, job: Job, file: JobFile, text: string, style = ""): HTMLElement {
-  const { words, formats } = page;
-  return h(
+const link = (job: Job, file: JobFile, text: string, style = ""): HTMLElement =>
+  h(
     "a",
-    {
-      class: style,
-      href: fileAddress(job.id, file.name),
-      download: file.name,
-      "aria-label": words.download_named(file.name, formats.bytes(file.bytes)),
-    },
+    { class: style, href: fileAddress(job.id, file.name), download: file.name },
     style ? icon("download") : null,
     text,
   );
-}
 
-function downloads(page: Page, job: Job): HTMLElement {
-  const { words, formats } = page;
+function downloads({ words, formats }: Page, job: Job): HTMLElement {
   const rasters = job.files.filter(isRaster);
   const archive = job.files.find(({ role }) => role === "archive");
-  const text = (file: JobFile) =>
-    rasters.length > 1
-      ? `${productName(file.product ?? file.name, words)} (${formats.bytes(file.bytes)})`
-      : `${words.download} (${formats.bytes(file.bytes)})`;
+  const text = ({ product, name, bytes }: JobFile) => {
+    const what = rasters.length > 1 ? productName(product ?? name, words) : words.the_file;
+    return words.download_of(what, formats.bytes(bytes));
+  };
   return h(
     "div",
     { class: "downloads" },
-    ...rasters.map((file) => link(page, job, file, text(file), "button primary")),
-    archive ? link(page, job, archive, words.role_archive, "button") : null,
+    ...rasters.map((file) => link(job, file, text(file), "button primary")),
+    archive ? link(job, archive, words.role_archive, "button") : null,
   );
 }
 
@@ -137,18 +129,18 @@ function buttons(page: Page, job: Job, title: string, actions: JobActions): HTML
   return h("p", { class: "row" }, ...made);
 }
 
-function more(page: Page, job: Job, actions: JobActions, title: string): HTMLElement {
+function more(page: Page, job: Job, actions: JobActions): HTMLElement {
   const { words } = page;
   const roles = { item: words.role_item, picture: words.role_picture } as const;
   const others = job.files.flatMap((file) =>
     file.role === "item" || file.role === "picture"
-      ? [h("li", {}, link(page, job, file, `${roles[file.role]}: ${file.name}`))]
+      ? [h("li", {}, link(job, file, `${roles[file.role]}: ${file.name}`))]
       : [],
   );
   return h(
     "details",
     {},
-    h("summary", { "aria-label": `${words.other_files}: ${title}` }, words.other_files),
+    h("summary", {}, words.other_files),
     h("ul", { class: "plain" }, ...others),
     h(
       "button",

@@ -75,7 +75,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       return;
     }
     byId("drawing-hint").textContent = hints[tool];
-    announce(hints[tool]);
+    announce(`${hints[tool]} ${words.hint_keys}`);
     drawing?.start(SHAPES[tool]);
   }
 
@@ -141,6 +141,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
     placePicture();
     showTool(store.get().tool);
     if (wanted) view.goTo(wanted, PLACE_ZOOM);
+    byId("map").classList.add("ready");
   }
 
   const { place, area: chosen } = store.get();

@@ -1,0 +1,1 @@
+"use strict";(()=>{function a(e){try{return localStorage.getItem(e)}catch{return null}}var t=a("theme");t&&(document.documentElement.dataset.theme=t);var n=new URLSearchParams(location.search).get("lang");if(n)try{localStorage.setItem("lang",n)}catch{}else{let e=a("lang");e&&e!==document.documentElement.lang&&location.replace(`/?${new URLSearchParams({lang:e})}`)}})();

@@ -1,1 +1,0 @@
-"use strict";(()=>{var e=(()=>{try{return localStorage.getItem("theme")}catch{return null}})();e&&(document.documentElement.dataset.theme=e);})();

@@ -1,0 +1,83 @@
+"""Jobs that are cancelled, that outlive the server, and that are nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import steps
+from tests.browser.app_server import AppServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WIDE = {"width": 1280, "height": 800}
+
+
+@pytest.fixture
+def mortal(browser: Browser, tmp_path: Path) -> Iterator[AppServer]:
+    """A server of the test's own, which it may kill."""
+    server = AppServer(tmp_path, options=("--workers", "1"))
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_job_is_cancelled_and_goes_on(page: Page) -> None:
+    """Cancel stops it; Go on makes the file."""
+    steps.type_box(page, -75.72, 45.40, -75.68, 45.43)
+    job = steps.get_file(page)
+    job.locator("button", has_text="Cancel").click()
+    page.locator(".job.cancelled").wait_for()
+    page.locator(".job.cancelled button", has_text="Go on").click()
+    page.locator(".job.done .downloads a").first.wait_for()
+
+
+def test_a_job_survives_a_server_that_is_killed(
+    mortal: AppServer, new_page: Callable[..., Page]
+) -> None:
+    """The page says that the server is gone, and goes on by itself when it is back."""
+    page = new_page(viewport=WIDE)
+    page.goto(mortal.url)
+    steps.type_box(page, -75.72, 45.40, -75.68, 45.43)
+    steps.get_file(page)
+    page.locator(".job.running").wait_for()
+    mortal.kill()
+    page.locator("#offline").wait_for()
+    mortal.start()
+    page.locator(".job.done").wait_for(timeout=30_000)
+    assert not page.locator("#offline").is_visible()
+
+
+def test_two_browsers_do_not_see_each_others_jobs(
+    page: Page, server: AppServer, new_page: Callable[..., Page]
+) -> None:
+    """Neither in the list nor by the address of a file."""
+    steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
+    steps.get_file(page)
+    link = page.locator(".downloads a").first.get_attribute("href")
+    assert page.request.get(f"{server.url.rstrip('/')}{link}").status == 200
+    other = new_page(viewport=WIDE)
+    other.goto(server.url)
+    steps.type_box(other, -75.70, 45.40, -75.695, 45.405)
+    steps.get_file(other)
+    other.locator(".downloads a").first.wait_for()
+    assert other.locator(".job").count() == 1
+    assert other.request.get(f"{server.url.rstrip('/')}{link}").status == 404
+
+
+def test_a_job_is_deleted_after_a_question(page: Page) -> None:
+    """Esc keeps it."""
+    steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
+    job = steps.get_file(page)
+    page.locator(".job.done").wait_for()
+    delete = job.locator("button", has_text="Delete")
+    delete.click()
+    page.keyboard.press("Escape")
+    assert page.locator(".job").count() == 1
+    delete.click()
+    page.locator("#dialog button.danger").click()
+    page.locator("#jobs-section").wait_for(state="hidden")

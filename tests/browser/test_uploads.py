@@ -1,0 +1,82 @@
+"""Areas from files of each kind."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas
+import pytest
+from shapely.geometry import Polygon
+
+from tests.browser import steps
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# 783 m by 1,111 m, of which a triangle is half
+TRIANGLE = Polygon([(-75.72, 45.40), (-75.71, 45.40), (-75.715, 45.41)])
+SHAPE_PARTS = (".shp", ".shx", ".dbf", ".prj")
+KML = """<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>Field</name><Polygon>
+<outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs>
+</Polygon></Placemark></Document></kml>
+"""
+
+
+def write_area(folder: Path, kind: str) -> Path:
+    """Write the triangle as a file of a kind; return its path."""
+    frame = geopandas.GeoDataFrame({"name": ["Field"]}, geometry=[TRIANGLE], crs="EPSG:4326")
+    if kind == "kml":
+        path = folder / "field.kml"
+        corners = " ".join(f"{x},{y},0" for x, y in TRIANGLE.exterior.coords)
+        path.write_text(KML.format(corners), "utf-8")
+    elif kind == "zip":
+        frame.to_crs("EPSG:2959").to_file(folder / "field.shp")
+        path = folder / "field.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for suffix in SHAPE_PARTS:
+                archive.write(folder / f"field{suffix}", f"field{suffix}")
+    else:
+        path = folder / f"field.{kind}"
+        frame.to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["geojson", "gpkg", "zip", "kml"])
+def test_a_file_gives_its_area(page: Page, tmp_path: Path, kind: str) -> None:
+    """The same area whatever the kind of the file, and cropped to."""
+    page.locator("#file").set_input_files(write_area(tmp_path, kind))
+    steps.wait_for_estimate(page)
+    assert page.locator("#area-size").inner_text().startswith("0.44")
+    assert "0.44" in page.locator("#summary").inner_text()
+    assert "crop" not in page.locator("#commands-body").inner_text()
+
+
+def test_a_file_can_be_dropped_anywhere(page: Page) -> None:
+    """Also beside the map."""
+    geometry = json.dumps(TRIANGLE.__geo_interface__)
+    transfer = page.evaluate_handle(
+        """(text) => {
+            const data = new DataTransfer();
+            data.items.add(new File([text], "dropped.geojson"));
+            return data;
+        }""",
+        geometry,
+    )
+    page.dispatch_event("#step-product", "dragover", {"dataTransfer": transfer})
+    assert page.locator("#drop").is_visible()
+    page.dispatch_event("#step-product", "drop", {"dataTransfer": transfer})
+    steps.wait_for_estimate(page)
+    assert not page.locator("#drop").is_visible()
+
+
+def test_a_file_of_another_kind_is_refused_with_what_to_do(page: Page, tmp_path: Path) -> None:
+    """In place of an area."""
+    path = tmp_path / "notes.geojson"
+    path.write_text("not a file of areas", "utf-8")
+    page.locator("#file").set_input_files(path)
+    page.locator("#area-trouble .trouble").wait_for()
+    assert page.locator("#area-input").is_visible()
