@@ -55,8 +55,7 @@ class JobQueue:
 
     async def run(self) -> None:
         """Run jobs until the server stops; those that ran when it last ended begin again."""
-        self._store.queue_again()
-        await anyio.to_thread.run_sync(self._remove_unfinished)
+        self.recover()
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.workers):
                 group.create_task(self._work())
@@ -194,6 +193,29 @@ class JobQueue:
                 return self._run_folder(job) / str(file["name"])
         raise unknown()
 
+    async def evict(self) -> None:
+        """Remove what is too old, and the oldest results as long as all are too large."""
+        oldest = time.time() - self._settings.keep_days * 86_400
+        excess = self._store.total_bytes() - self._settings.max_disk
+        for job in self._store.finished():
+            if (job.finished or 0) >= oldest and excess <= 0:
+                break
+            excess -= job.bytes
+            self._store.delete(job.id)
+            await self._remove_folder(self.folder / job.id)
+
+    def recover(self) -> None:
+        """Queue the jobs that ran when the server ended; remove what they and others left."""
+        self._store.queue_again()
+        for folder in self.folder.iterdir():
+            job = self._store.get(folder.name)
+            if job is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            for run in folder.glob("run-*"):
+                if job.state is not State.DONE or run != self._run_folder(job):
+                    shutil.rmtree(run, ignore_errors=True)
+
     def _run_folder(self, job: Job) -> Path:
         return self.folder / job.id / f"run-{job.run}"
 
@@ -233,7 +255,7 @@ class JobQueue:
         if done.state is not State.DONE:
             await self._remove_folder(folder)
         self._save(replace(done, finished=time.time()))
-        await self._evict()
+        await self.evict()
 
     async def _execute(
         self,
@@ -290,34 +312,12 @@ class JobQueue:
         for job in self._store.queued():
             self._tell(job)
 
-    async def _evict(self) -> None:
-        """Remove what is too old, and the oldest results as long as all are too large."""
-        oldest = time.time() - self._settings.keep_days * 86_400
-        excess = self._store.total_bytes() - self._settings.max_disk
-        for job in self._store.finished():
-            if (job.finished or 0) >= oldest and excess <= 0:
-                break
-            excess -= job.bytes
-            self._store.delete(job.id)
-            await self._remove_folder(self.folder / job.id)
-
     async def _clean_up_now_and_then(self) -> None:
         while not self._closing.is_set():
-            await self._evict()
+            await self.evict()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SECONDS_BETWEEN_CLEANINGS):
                     await self._closing.wait()
-
-    def _remove_unfinished(self) -> None:
-        """Remove what a server that was killed left: folders of no job, and of unfinished runs."""
-        for folder in self.folder.iterdir():
-            job = self._store.get(folder.name)
-            if job is None:
-                shutil.rmtree(folder, ignore_errors=True)
-                continue
-            for run in folder.glob("run-*"):
-                if job.state is not State.DONE or run != self._run_folder(job):
-                    shutil.rmtree(run, ignore_errors=True)
 
     @staticmethod
     async def _remove_folder(folder: Path) -> None:

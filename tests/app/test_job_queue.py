@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from hrdem.app.job import Job, State
 from hrdem.app.settings import Settings
 from hrdem.demo import Addresses
-from tests.app.conftest import BOX, TestClient, browse, running, wait_for
+from tests.app.conftest import BOX, TestClient, browse, running, serving, wait_for
 
 LARGE = {"bbox": [-75.8, 45.3, -75.6, 45.5]}
 
@@ -113,8 +116,34 @@ def test_a_file_that_a_job_does_not_list_is_not_sent(client: TestClient, name: s
 
 
 def test_a_browser_has_a_number_of_jobs(settings: Settings) -> None:
-    from tests.app.conftest import serving
-
     with serving(replace(settings, max_jobs=2)) as client:
         codes = [client.post("/api/jobs", json={"area": BOX}).status_code for _ in range(3)]
     assert codes == [201, 201, 429]
+
+
+def test_the_oldest_results_make_room(settings: Settings) -> None:
+    now = time.time()
+    with serving(replace(settings, max_disk=100, keep_days=1)) as client:
+        shared = client.app.state.shared
+        for number, (days, size) in enumerate([(2, 1), (0.3, 60), (0.2, 60), (0.1, 30)]):
+            job = Job(str(number), "a", {"area": BOX}, "", 0.0, finished=now - days * 86_400)
+            shared.store.save(replace(job, state=State.DONE, bytes=size))
+            (shared.queue.folder / job.id).mkdir()
+        shared.store.save(Job("5", "a", {"area": BOX}, "", 0.0))  # waits
+        (shared.queue.folder / "5").mkdir()
+        anyio.run(shared.queue.evict)
+        assert sorted(path.name for path in shared.queue.folder.iterdir()) == ["2", "3", "5"]
+        assert shared.store.ids() == {"2", "3", "5"}
+
+
+def test_what_a_killed_server_left_is_removed(settings: Settings) -> None:
+    done = Job("done", "a", {"area": BOX}, "", 0.0, finished=time.time(), run=2, state=State.DONE)
+    with serving(settings) as client:
+        shared = client.app.state.shared
+        shared.store.save(done)
+        shared.store.save(replace(done, id="ran", state=State.RUNNING, finished=None))
+        for name in ("done/run-1", "done/run-2", "ran/run-2", "unknown/run-1"):
+            (shared.queue.folder / name).mkdir(parents=True)
+        shared.queue.recover()
+        assert sorted(path.parent.name for path in shared.queue.folder.glob("*/run-*")) == ["done"]
+        assert [job.id for job in shared.store.queued()] == ["ran"]

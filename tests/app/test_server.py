@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.conftest import NOWHERE, wait_for
+from tests.app.conftest import BOX, NOWHERE, wait_for
 
 
 @contextmanager
@@ -45,23 +46,43 @@ def test_ctrl_c_ends_it_while_pages_listen(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_survives_a_server_that_is_killed(tmp_path: Path) -> None:
-    request = {"area": {"bbox": [-75.72, 45.38, -75.68, 45.41]}, "products": ["chm"]}
-    with app(tmp_path, "--demo") as (process, url), httpx.Client() as client:
+def test_the_jobs_of_a_server_that_is_killed_stop_and_begin_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a catalogue that does not answer
+        stac = f"--stac-url=http://127.0.0.1:{silent.getsockname()[1]}"
+        with app(tmp_path, stac) as (process, url), httpx.Client() as client:
+            client.get(f"{url}api/config")
+            job = client.post(f"{url}api/jobs", json={"area": BOX}).json()
+            connection, _ = silent.accept()
+            process.kill()
+            process.wait()
+            cookies = client.cookies
+        with connection, app(tmp_path, stac) as (_, url), httpx.Client(cookies=cookies) as client:
+            connection.settimeout(10)
+            while connection.recv(1 << 16):  # until the process of the first server is gone
+                pass
+            silent.accept()[0].close()
+            (found,) = client.get(f"{url}api/jobs").json()
+            assert (found["id"], found["state"]) == (job["id"], "running")
+    assert [path.name for path in (tmp_path / "jobs" / job["id"]).iterdir()] == ["run-2"]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_job_that_began_again_has_the_same_pixels(tmp_path: Path) -> None:
+    request = {"area": {"bbox": [-75.72, 45.38, -75.69, 45.40]}, "products": ["chm"]}
+    with app(tmp_path / "data", "--demo") as (process, url), httpx.Client() as client:
         client.get(f"{url}api/config")
         job = client.post(f"{url}api/jobs", json=request).json()
         wait_for(lambda: client.get(f"{url}api/jobs").json()[0]["progress"]["fraction"] > 0)
-        (first,) = (tmp_path / "jobs" / job["id"]).iterdir()
         process.kill()
         process.wait()
         cookies = client.cookies
-    with app(tmp_path, "--demo") as (process, url), httpx.Client(cookies=cookies) as client:
-        found = client.get(f"{url}api/jobs").json()
-        assert [(each["id"], each["state"]) for each in found] == [(job["id"], "running")]
+    with app(tmp_path / "data", "--demo") as (_, url), httpx.Client(cookies=cookies) as client:
         wait_for(lambda: client.get(f"{url}api/jobs").json()[0]["state"] == "done")
-        (last,) = (tmp_path / "jobs" / job["id"]).iterdir()
-        assert (first.name, last.name) == ("run-1", "run-2")
-        assert sorted(path.name for path in last.iterdir()) == ["chm.stac.json", "chm.tif"]
+        raster = client.get(f"{url}api/jobs/{job['id']}/files/chm.tif").content
+    command = [sys.executable, "-m", *job["command_line"].split()]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert raster == (tmp_path / "chm.tif").read_bytes()
 
 
 @pytest.mark.slow
