@@ -338,6 +338,16 @@ def test_first_search_is_sent_before_anything_heavy_is_imported() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_garbage_is_collected_again_when_the_command_line_is_imported() -> None:
+    program = (
+        "import gc, sys; import hrdem.__main__ as command; import hrdem.cli.main; "
+        "hrdem.cli.main.main = lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000); "
+        "command.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "True True", done.stderr
+
+
 def test_plain_extraction_imports_no_more_than_it_uses(demo: Addresses, tmp_path: Path) -> None:
     program = (
         "import sys, hrdem; "
