@@ -54,6 +54,8 @@ def rerun(
             * ``output``: path of the output; None for the one that the item describes;
             * ``newest``: whether sources are taken as they are now. Otherwise a source that was
               republished, added or removed is an error;
+            * ``max_memory``: None for that of the run that made the output, divided in the same
+              way, which orders the tiles of wide rasters;
             * ``vertical_grid``: file of the shifts between vertical datums, if the output was made
               with one that is not the published;
             * ``stac_url``: root of the STAC API that the output came from, if it is not NRCan's:
@@ -74,6 +76,8 @@ def rerun(
     services = _choose_services(run, values)
     grid = values["vertical_grid"]
     request = decode_request(run.request, **services, vertical_grid=grid and str(grid))
+    is_limited = values["max_memory"] is not None
+    values["max_memory"] = values["max_memory"] if is_limited else run.memory["max_memory"]
     values |= {**run.encoding, "aoi": None, "qml": False, "quicklook": False}
     output = run.output if values["output"] is None else Path(values["output"])
     options = make_options(values, request, output)
@@ -81,7 +85,8 @@ def rerun(
         check_linkable(request, options)
     check_run(values, request, options)
     moved = services["stac_url"] != run.stac_url
-    with open_context(values, http, on_progress) as context:
+    with open_context(values, http, on_progress) as opened:
+        context = opened if is_limited else opened.with_memory(run.memory)
         done = rerun_to_file(run, request, context, options, newest=values["newest"], moved=moved)
         received, cached = context.split_bytes(done.result.received_bytes)
         result = replace(done.result, received_bytes=received, cached_bytes=cached)

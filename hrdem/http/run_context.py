@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +65,21 @@ class RunContext:
     baseline_memory: Callable[[], int] = field(
         default_factory=lambda: functools.cache(measure_baseline)
     )
+
+    def memory_as_dict(self) -> dict[str, int]:
+        """Return what memory is divided by as JSON-ready values."""
+        used = self.baseline_memory()
+        return {"max_memory": self.max_memory, "used_memory": used, "coders": self.coders}
+
+    def with_memory(self, values: Mapping[str, int]) -> RunContext:
+        """Return the context that divides memory as another did, from its `memory_as_dict`."""
+        used = values["used_memory"]
+        return replace(
+            self,
+            max_memory=values["max_memory"],
+            coders=values["coders"],
+            baseline_memory=lambda: used,
+        )
 
     def split_bytes(self, read: int | None, cached_before: int = 0) -> tuple[int | None, int]:
         """Split the bytes of source tiles that a run read into fetched and cached ones.

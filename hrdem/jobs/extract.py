@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -232,8 +232,11 @@ class _Output:
         """Paths of its layers."""
         return tuple(layer.path_beside(self.options.output) for layer in list_layers(self.plan))
 
-    def prepare(self, executed: ExecutedPlan, result: Result) -> PreparedFile:
+    def prepare(
+        self, executed: ExecutedPlan, result: Result, memory: Mapping[str, int]
+    ) -> PreparedFile:
         """Finish its file, its layers and its STAC item."""
+        run = {"encoding": self.options.encoding_as_dict(), "memory": memory}
         described: list[tuple[Layer, StoredFile]] = []
         staged: list[StagedFile] = []
         for layer, writer in zip(list_layers(self.plan), executed.layers, strict=True):
@@ -243,8 +246,7 @@ class _Output:
             staged += files
 
         def describe(stored: StoredFile) -> str:
-            encoding = self.options.encoding_as_dict()
-            item = make_stac_item(result, stored, self.fingerprint, encoding, described)
+            item = make_stac_item(result, stored, self.fingerprint, run, described)
             return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
         tags = make_tags(self.plan, self.shift_grid)
@@ -313,9 +315,10 @@ def _make_outputs(outputs: Sequence[_Output], context: RunContext, started: floa
             )
             for output, each in zip(outputs, executed, strict=True)
         ]
+        memory = context.memory_as_dict()
         publish_together(
             [
-                output.prepare(each, result)
+                output.prepare(each, result, memory)
                 for output, each, result in zip(outputs, executed, results, strict=True)
             ]
         )

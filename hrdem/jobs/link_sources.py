@@ -55,8 +55,8 @@ def link_sources(
     try:
         with contextlib.ExitStack() as stack:
             finished = stack.enter_context(staged_file(options.output, content))
-            encoding = options.encoding_as_dict()
-            item = make_stac_item(result, StoredFile.of(finished), fingerprint, encoding)
+            run = {"encoding": options.encoding_as_dict(), "memory": context.memory_as_dict()}
+            item = make_stac_item(result, StoredFile.of(finished), fingerprint, run)
             text = json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
             described = stack.enter_context(staged_file(path, text))
             publish_described(

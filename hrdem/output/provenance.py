@@ -184,7 +184,7 @@ def make_stac_item(
     done: Result,
     stored: StoredFile,
     fingerprint: str,
-    encoding: Mapping[str, Any],
+    run: Mapping[str, Any],
     layers: Iterable[tuple[Layer, StoredFile]] = (),
 ) -> dict[str, Any]:
     """Describe an output as a STAC 1.1 item with relative links to its files.
@@ -193,7 +193,7 @@ def make_stac_item(
         done: The result.
         stored: Size and checksum of the raster, by which the item belongs to it alone.
         fingerprint: From `hrdem.planning.fingerprint.fingerprint_plan`.
-        encoding: How the raster is written, from `OutputOptions.encoding_as_dict`.
+        run: How the raster is written, for a rerun: encoding and memory.
         layers: The layers beside it, with theirs.
     """
     plan, output = done.plan, done.output
@@ -236,7 +236,7 @@ def make_stac_item(
             "processing:software": list_software(),
             "hrdem:request": request.as_dict(),
             # of a tile: the job has it
-            **({"hrdem:rerun": _describe_rerun(plan, encoding)} if grid == plan.whole else {}),
+            **({"hrdem:rerun": {**encode_request(request), **run}} if grid == plan.whole else {}),
             **{f"hrdem:vertical_{key}": value for key, value in done.datum_as_dict().items()},
             **({"hrdem:fingerprint": fingerprint} if fingerprint else {}),
             "hrdem:sources": plan.sources_as_dict(members=True),
@@ -274,11 +274,6 @@ def list_software() -> dict[str, str]:
     """Return the versions of the programs that the bytes of an output depend on, by name."""
     versions = rasterio.__gdal_version__, rasterio.__proj_version__
     return {"hrdem": __version__, "GDAL": versions[0], "PROJ": versions[1]}
-
-
-def _describe_rerun(plan: Plan, encoding: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `hrdem.rerun` makes an output from again."""
-    return {**encode_request(plan.request), "encoding": dict(encoding)}
 
 
 def describe_footprint(grid: Grid) -> dict[str, Any]:

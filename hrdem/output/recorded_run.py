@@ -23,6 +23,7 @@ from hrdem.request.fields import ENCODING
 from hrdem.request.request_document import complete_recorded
 
 ITEM_SUFFIX = ".json"
+MAX_CODERS = 64  # threads that an item of others may start
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class RecordedRun:
         stac_url: Root of the STAC API that was searched, without credentials.
         wcs_url: Address of its WCS; None if none is known.
         encoding: How the output is written.
+        memory: How memory was divided, from `RunContext.memory_as_dict`, which orders the tiles of
+            wide outputs.
         sources: Its sources.
         shift_grid: SHA-256 of the grid that shifted heights; empty if none did.
         stored: Size and checksum of the output, and of its layers.
@@ -48,6 +51,7 @@ class RecordedRun:
     stac_url: str
     wcs_url: str | None
     encoding: Mapping[str, Any]
+    memory: Mapping[str, int]
     sources: tuple[RecordedSource, ...]
     shift_grid: str
     stored: tuple[StoredFile, ...]
@@ -102,6 +106,7 @@ def read_run(path: Path) -> RecordedRun:
             request=recorded,
             stac_url=check_text(recorded["parameters"]["stac_url"]),
             wcs_url=None if wcs_url is None else check_text(wcs_url),
+            memory=_read_memory(recorded["memory"]),
             encoding=complete_recorded(ENCODING, recorded["encoding"]),
             sources=tuple(map(RecordedSource.of, properties["hrdem:sources"])),
             shift_grid=str(properties.get("hrdem:vertical_grid_sha256", "")),
@@ -112,6 +117,14 @@ def read_run(path: Path) -> RecordedRun:
         raise
     except INVALID_JSON as exc:
         raise _foreign_error(item) from exc
+
+
+def _read_memory(values: Mapping[str, Any]) -> dict[str, int]:
+    names = ("max_memory", "used_memory", "coders")
+    memory = {name: int(values[name]) for name in names}
+    if min(memory.values()) < 0 or not 0 < memory["coders"] <= MAX_CODERS:
+        raise ValueError("memory")
+    return memory
 
 
 def _check_rerunnable(item: Path, properties: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ RERUN = (
     VERTICAL_GRID,
     replace(STATUS[0], default=None),
     replace(WCS_URL, default_text="that of the item, if it is on the host of the catalogue"),
-    *LIMITS,
+    replace(LIMITS[0], default=None, default_text="that of the run that made it"),
+    *LIMITS[1:],
     *CACHE,
 )

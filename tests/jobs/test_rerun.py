@@ -126,6 +126,19 @@ def test_files_that_the_area_came_from_are_not_read_again(
     assert rerun(published, item, tmp_path / "b.tif").identical
 
 
+@pytest.mark.slow
+def test_tiles_of_wide_rasters_have_the_order_that_they_had(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hrdem.http.run_context.measure_baseline", lambda: 230_000_000)
+    store.add(TIERS["1m"], make_relief("1m", 5200, 600), LEFT, TOP)
+    box = {"bbox": (LEFT, TOP - 600, LEFT + 5200, TOP), "bbox_crs": "EPSG:3979"}
+    item = extract(store, tmp_path / "a.tif", **box, max_memory="240MB")
+    monkeypatch.setattr("hrdem.http.run_context.measure_baseline", lambda: 140_000_000)
+    assert rerun(store, item, tmp_path / "b.tif").identical
+    assert not rerun(store, item, tmp_path / "c.tif", max_memory="2GB").identical
+
+
 def test_an_output_that_was_lost_is_made_again_in_its_place(
     tmp_path: Path, published: Store
 ) -> None:
